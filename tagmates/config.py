@@ -1,0 +1,173 @@
+"""Settings: frozen, typed, unknown keys are errors; the defaults are the preset ``paper`` (the protocol to the letter)."""
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tagmates.errors import ConfigError
+
+Sharing = Literal["stl", "multi_dec", "te_dec", "te_enc"]
+
+
+class Settings(BaseModel):
+    """Base of all settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+class ModelSettings(Settings):
+    """Sizes of the tagger (protocol section 1)."""
+
+    word_size: int = Field(50, ge=1)
+    character_size: int = Field(25, ge=1)
+    character_hidden_size: int = Field(25, ge=1, description="per direction")
+    character_layers: int = Field(2, ge=1)
+    character_dropout: float = Field(0.25, ge=0, lt=1, description="between the layers of the character GRU")
+    hidden_size: int = Field(300, ge=1, description="of the word GRU, per direction")
+    layers: int = Field(2, ge=1, description="of the word GRU")
+    dropout: float = Field(0.5, ge=0, lt=1, description="between the layers of the word GRU")
+    task_size: int = Field(25, ge=1, description="task embedding of te_dec")
+
+
+class TrainingSettings(Settings):
+    """How a tagger is trained (protocol section 3)."""
+
+    batch_size: int = Field(32, ge=1, description="sentences")
+    sampling: Literal["balanced", "proportional", "temperature"] = "balanced"
+    temperature: float = Field(1.0, gt=0, description="of sampling: task probability ~ size ** (1 / temperature)")
+    bucketed: bool = Field(False, description="put sentences of similar length into a batch")
+    loss_weights: dict[str, float] = Field(default_factory=dict, description="per task; 1 where absent")
+    learning_rate: float = Field(1e-3, gt=0)
+    transition_l2: float = Field(0.01, ge=0, description="weight of the squared CRF transitions, starts and ends")
+    clip_norm: float = Field(5.0, gt=0, description="of the gradient of the summed loss, over all parameters")
+    max_epochs: int = Field(100, ge=1)
+    halving_patience: int = Field(2, ge=0, description="flat epochs before the one that halves the learning rate")
+    stopping_patience: int = Field(10, ge=1, description="epochs without a best score before training stops")
+    weights: Literal["last", "best"] = Field("last", description="which epoch's weights are tested and kept")
+    unknown_rate: float = Field(
+        0.0, ge=0, le=1, description="how often a word seen once in training is read as unknown; 0: no unknown vector"
+    )
+
+
+class RunConfig(Settings):
+    """Everything that decides the numbers of one training, but for the data themselves."""
+
+    tasks: tuple[str, ...] = Field(min_length=1)
+    sharing: Sharing = "multi_dec"
+    seed: int = Field(1, ge=0)
+    vectors: str = Field("glove", description="glove, random, or a GloVe text file")
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        twice = sorted({task for task in self.tasks if self.tasks.count(task) > 1})
+        if twice:
+            raise ValueError(f"task {twice[0]!r} is named twice; name each task once")
+        if self.sharing == "stl" and len(self.tasks) > 1:
+            raise ValueError("sharing 'stl' trains one task; choose one, or multi_dec, te_dec or te_enc")
+        if self.training.batch_size < len(self.tasks):
+            raise ValueError(
+                f"training.batch_size {self.training.batch_size} is smaller than the number of tasks, "
+                f"{len(self.tasks)}; a batch needs a sentence of each"
+            )
+        for task in self.training.loss_weights:
+            if task not in self.tasks:
+                raise ValueError(f"training.loss_weights names {task!r}{nearest(task, self.tasks)}, no task of this run")
+        return self
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "practical": {"training": {"weights": "best", "bucketed": True, "unknown_rate": 0.5}},
+}
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A hint to append to an error: the nearest of the known names, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a run: ``given`` over ``overrides`` (``key.key=value``) over ``file`` over ``preset``.
+
+    Raises ConfigError for an unknown preset or key (with the nearest name), a wrong type or a wrong combination.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"--preset {preset}: no such preset{nearest(preset, PRESETS)}; choose from {', '.join(PRESETS)}")
+    values: dict[str, Any] = json.loads(json.dumps(PRESETS[preset]))
+    if file is not None:
+        _merge(values, read_toml(file))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {override}: write key=value, for instance training.batch_size=16")
+        value = _parse_value(text.strip())
+        for part in reversed(key.strip().split(".")):
+            value = {part: value}
+        _merge(values, value)
+    _merge(values, {key: value for key, value in given.items() if value is not None})
+    return parse(RunConfig, values, "configuration")
+
+
+def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> AnySettings:
+    """Validate ``values`` as settings of this kind; ConfigError names the key, the reason and the nearest known key."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            parent: Any = kind
+            for part in first["loc"][:-1]:
+                field = getattr(parent, "model_fields", {}).get(str(part))
+                parent = field.annotation if field is not None else None
+            known = getattr(parent, "model_fields", {})
+            raise ConfigError(f"{where}: unknown key {key!r}{nearest(str(first['loc'][-1]), known)}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        given = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
+        raise ConfigError(f"{where}: {key + ': ' if key else ''}{message}{given}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; ConfigError says what is wrong and where."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+
+
+def run_id(config: RunConfig, data_hashes: Mapping[str, str]) -> str:
+    """Twelve hexadecimal digits that name a run: equal for equal settings, data and vectors, wherever and however it runs."""
+    text = json.dumps([config.model_dump(mode="json"), dict(sorted(data_hashes.items()))], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _parse_value(text: str) -> Any:
+    """A TOML value, or the text itself where it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,92 @@
+"""Load the sentences of tasks from their files, and say what is wrong with them."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tagmates.data.formats import read_columns, read_conllu
+from tagmates.data.schemes import convert, first_violation
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import SPLITS, Task
+from tagmates.errors import DataError
+
+Sentences = list[Sentence]
+
+
+def load_split(task: Task, split: str) -> Sentences:
+    """The sentences of one split; DataError where it is missing, empty or broken (a tag that breaks its scheme too)."""
+    part = task.part(split)
+    if part is None:
+        raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
+    path = task.folder / part.file
+    start, stop = part.bounds()
+    sentences = read_file(task, path)[start:stop]
+    if not sentences:
+        raise DataError(f"{path}: holds no sentence {part.sentences or 'at all'} for {task.name} {split}")
+    for sentence in sentences:
+        problem = first_violation(sentence.tags or (), task.scheme)
+        if problem is not None:
+            index, what = problem
+            raise DataError(
+                f"{path}:{sentence.line + index}: {what}; correct the tag, or name the scheme of {task.name} rightly"
+            )
+    if task.convert_to is not None and task.convert_to != task.scheme:
+        return [
+            Sentence(s.tokens, convert(s.tags or (), task.scheme, task.convert_to), s.line) for s in sentences
+        ]
+    return sentences
+
+
+def read_file(task: Task, path: Path) -> Sentences:
+    """All sentences of a file in the task's format."""
+    if task.format == "conllu":
+        return read_conllu(path, column=str(task.tag_column), encoding=task.encoding)
+    if not isinstance(task.tag_column, int):
+        raise DataError(f"{path}: tag_column of {task.name} must be a number for a column file, not {task.tag_column!r}")
+    return read_columns(
+        path,
+        token_column=task.token_column,
+        tag_column=task.tag_column,
+        separator=task.separator,
+        comment=task.comment,
+        encoding=task.encoding,
+    )
+
+
+def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, dict[str, Sentences]]:
+    """Task -> split -> sentences, for tasks that are to be trained: train and dev must be there, test may be."""
+    corpora = {}
+    for name in names:
+        task = tasks[name]
+        needed = [split for split in SPLITS if split != "test" or task.test is not None]
+        corpora[name] = {split: load_split(task, split) for split in needed}
+    return corpora
+
+
+def digest(splits: Mapping[str, Sentences]) -> str:
+    """sha256 over the tokens and tags of a task's splits."""
+    sha = hashlib.sha256()
+    for split, sentences in sorted(splits.items()):
+        sha.update(f"{split}\n".encode())
+        for sentence in sentences:
+            rows = zip(sentence.tokens, sentence.tags or itertools.repeat(""), strict=False)
+            sha.update("\n".join(f"{token}\t{tag}" for token, tag in rows).encode("utf-8", "surrogatepass") + b"\n\n")
+    return sha.hexdigest()
+
+
+def problems(tasks: Mapping[str, Task]) -> Iterator[str]:
+    """One line for everything that is wrong with the tasks' files."""
+    for task in tasks.values():
+        seen: dict[str, set[str]] = {}
+        for split in SPLITS:
+            if task.part(split) is None:
+                if split == "dev":
+                    yield f"{task.folder}: task {task.name} has no dev split; training needs one to stop"
+                continue
+            try:
+                sentences = load_split(task, split)
+            except DataError as error:
+                yield str(error)
+                continue
+            seen[split] = {tag for sentence in sentences for tag in sentence.tags or ()}

@@ -1,0 +1,85 @@
+"""Which sentences make up the batches of an epoch (protocol section 3)."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from tagmates.config import TrainingSettings
+from tagmates.draws import generator
+
+BUCKET_UPDATES = 50  # bucketed batches sort by length within what this many updates use
+
+
+def quotas(tasks: Sequence[str], batch_size: int) -> list[int]:
+    """Sentences of each task in a balanced batch; what is left over goes to the first tasks in alphabetical order."""
+    each, left = divmod(batch_size, len(tasks))
+    lucky = set(sorted(tasks)[:left])
+    return [each + (task in lucky) for task in tasks]
+
+
+def epoch_counts(
+    tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int, epoch: int
+) -> Int[Tensor, "updates tasks"]:
+    """How many sentences of each task (of ``sizes``) each update of an epoch takes.
+
+    One task: all sentences once, the last batch what is left. Balanced: the epoch ends with the task that is used up
+    first. Otherwise ceil(all / batch) updates whose sentences' tasks are drawn.
+    """
+    size = settings.batch_size
+    total = sum(sizes)
+    updates = -(-total // size)
+    if len(tasks) == 1:
+        counts = torch.full((updates, 1), size)
+        counts[-1] = total - size * (updates - 1)
+        return counts
+    if settings.sampling == "balanced":
+        quota = quotas(tasks, size)
+        updates = max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
+        return torch.tensor(quota).expand(updates, -1)
+    temperature = settings.temperature if settings.sampling == "temperature" else 1.0
+    share = torch.tensor(sizes, dtype=torch.float64) ** (1 / temperature)
+    drawn = torch.multinomial(
+        share, updates * size, replacement=True, generator=generator(seed, "tasks of sentences", epoch)
+    )
+    return torch.nn.functional.one_hot(drawn, len(tasks)).view(updates, size, -1).sum(1)
+
+
+def epoch_batches(
+    tasks: Sequence[str],
+    members: Sequence[Int[Tensor, " sentences"]],
+    lengths: Int[Tensor, " all_sentences"],
+    settings: TrainingSettings,
+    seed: int,
+    epoch: int,
+) -> list[Int[Tensor, " batch"]]:
+    """Sentence numbers of every update of an epoch; a function of ``seed`` and ``epoch``.
+
+    ``members`` are the sentence numbers of each task, ``lengths`` the lengths of all sentences. Each task's list is
+    shuffled afresh; where an epoch needs more, it is shuffled again and goes on.
+    """
+    counts = epoch_counts(tasks, [len(m) for m in members], settings, seed, epoch)
+    updates = len(counts)
+    parts: list[list[Tensor]] = [[] for _ in range(updates)]
+    for t, task in enumerate(tasks):
+        needed = int(counts[:, t].sum())
+        rounds = -(-needed // len(members[t]))
+        order = torch.cat([torch.empty(0, dtype=torch.long)] + [
+            members[t][torch.randperm(len(members[t]), generator=generator(seed, f"order {task}", epoch, r))]
+            for r in range(rounds)
+        ])[:needed]
+        ends = counts[:, t].cumsum(0).tolist()
+        if settings.bucketed:
+            cuts = [0, *ends[BUCKET_UPDATES - 1 :: BUCKET_UPDATES], needed]
+            order = torch.cat([_by_length(order[a:b], lengths) for a, b in zip(cuts, cuts[1:], strict=False)])
+        for update, chosen in enumerate(order.tensor_split(ends[:-1])):
+            parts[update].append(chosen)
+    batches = [torch.cat(part) for part in parts]
+    if settings.bucketed:
+        batches = [batches[i] for i in torch.randperm(updates, generator=generator(seed, "order of buckets", epoch))]
+    return batches
+
+
+def _by_length(sentences: Tensor, lengths: Tensor) -> Tensor:
+    return sentences[lengths[sentences].argsort(stable=True)]

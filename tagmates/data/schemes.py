@@ -1,0 +1,145 @@
+"""Tags ⇄ spans, in the four ways in which corpora write spans.
+
+========  ==============================================================================
+iob1      ``I`` on every token of a span; ``B`` on the first of one that touches another of its label
+iob2      ``B`` on the first token of a span, ``I`` on the others
+iobes     as iob2, but ``E`` on the last token of a span, ``S`` on the only one
+plain     every tag other than ``O`` is a span of one token; neighbours never merge
+========  ==============================================================================
+
+A label follows its prefix after a hyphen and may hold hyphens itself; a bare ``B`` or ``I`` has the label "".
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
+
+from tagmates.data.sentence import Span
+from tagmates.errors import ConfigError, DataError
+
+Scheme = Literal["iob1", "iob2", "iobes", "plain"]
+Repair = Literal["begin", "error"]
+
+_TAGS = {
+    "iob1": re.compile(r"([BI])(?:-(.+))?", re.DOTALL),
+    "iob2": re.compile(r"([BI])(?:-(.+))?", re.DOTALL),
+    "iobes": re.compile(r"([BIES])(?:-(.+))?", re.DOTALL),
+    "plain": re.compile(r"()(.*)", re.DOTALL),
+}
+
+_Parsed = tuple[str, str]
+"""The prefix and the label of a tag."""
+_OUTSIDE: _Parsed = ("O", "")
+
+
+def spans_of(tags: Sequence[str], scheme: Scheme, repair: Repair = "begin") -> list[Span]:
+    """Return the spans of one sentence's tags, in order.
+
+    ``repair`` says what becomes of ill-formed tags: with "begin" a continuation that continues nothing (``I`` or ``E``
+    after ``O`` or after another label) begins a span, and a span that no ``E`` closes ends before the next one or
+    ``O``, as in conlleval; with "error" they raise DataError. A tag that the scheme lacks raises DataError with both.
+    """
+    _check_choice("repair", repair, get_args(Repair))
+    if repair == "error" and (violation := first_violation(tags, scheme)):
+        index, wrong = violation
+        raise DataError(f"token {index + 1}: {wrong}; correct the tags, or name the scheme that they follow")
+    spans = []
+    start, previous = 0, _OUTSIDE
+    for index, tag in enumerate([*tags, "O"]):
+        current = _parse(tag, scheme)
+        if not _continues(previous, current):
+            if _is_open(previous):
+                spans.append(Span(start, index, previous[1]))
+            start = index
+        if current[0] in ("E", "S"):
+            spans.append(Span(start, index + 1, current[1]))
+        previous = current
+    return spans
+
+
+def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> tuple[str, ...]:
+    """Return ``length`` tags that mark the spans, which may come in any order.
+
+    Plain tags repeat a span's label on each of its tokens, so only spans of one token come back from them. Raises
+    DataError for spans that are empty, overlap or leave the sentence, and for the labels "" and "O" in plain tags.
+    """
+    _check_choice("scheme", scheme, get_args(Scheme))
+    tags = ["O"] * length
+    before = Span(0, 0, "")
+    for span in sorted(spans):
+        _check_span(span, before, length, scheme)
+        touches = span.start > 0 and (span.start, span.label) == (before.end, before.label)
+        tags[span.start : span.end] = _written(span, touches, scheme)
+        before = span
+    return tuple(tags)
+
+
+def convert(tags: Sequence[str], source: Scheme, target: Scheme, repair: Repair = "begin") -> tuple[str, ...]:
+    """Return the tags of one scheme in another; raises what ``spans_of`` and ``tags_of`` raise."""
+    return tags_of(spans_of(tags, source, repair), len(tags), target)
+
+
+def first_violation(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | None:
+    """Return the index of the first tag that breaks the scheme and what is wrong with it, or None."""
+    previous = _OUTSIDE
+    for index, tag in enumerate([*tags, "O"]):
+        try:
+            current = _parse(tag, scheme)
+        except DataError as error:
+            return index, str(error)
+        continues = _continues(previous, current)
+        if scheme == "iobes" and _is_open(previous) and not continues:
+            return index - 1, f"no E tag closes the span of {tags[index - 1]!r}"
+        if scheme == "iob1":
+            if current[0] == "B" and not (_is_open(previous) and previous[1] == current[1]):
+                return index, f"{tag!r} touches no earlier span of its label, and only then does IOB1 write B"
+        elif current[0] in ("I", "E") and not continues:
+            return index, f"{tag!r} continues no span"
+        previous = current
+    return None
+
+
+def _parse(tag: str, scheme: Scheme) -> _Parsed:
+    """Split a tag; a plain one is an ``S`` of its own."""
+    _check_choice("scheme", scheme, get_args(Scheme))
+    if tag == "O":
+        return _OUTSIDE
+    match = _TAGS[scheme].fullmatch(tag)
+    if match is None:
+        raise DataError(f"{tag!r} is no {scheme} tag")
+    return match[1] or "S", match[2] or ""
+
+
+def _is_open(tag: _Parsed) -> bool:
+    """Whether the span of this tag may go on in the next one."""
+    return tag[0] in ("B", "I")
+
+
+def _continues(previous: _Parsed, current: _Parsed) -> bool:
+    return current[0] in ("I", "E") and _is_open(previous) and previous[1] == current[1]
+
+
+def _written(span: Span, touches: bool, scheme: Scheme) -> list[str]:
+    size = span.end - span.start
+    if scheme == "plain":
+        return [span.label] * size
+    prefixes = ["I"] * size
+    if scheme != "iob1" or touches:
+        prefixes[0] = "B"
+    if scheme == "iobes":
+        prefixes[-1] = "E" if size > 1 else "S"
+    return [f"{prefix}-{span.label}" if span.label else prefix for prefix in prefixes]
+
+
+def _check_span(span: Span, before: Span, length: int, scheme: Scheme) -> None:
+    if not 0 <= span.start < span.end <= length:
+        raise DataError(f"{span} does not lie in a sentence of {length} tokens; give start < end, counted from 0")
+    if span.start < before.end:
+        raise DataError(f"{before} and {span} overlap; one layer of tags marks each token once")
+    if scheme == "plain" and span.label in ("", "O"):
+        raise DataError(f"{span} has a label that plain tags cannot say; choose another label or scheme")
+
+
+def _check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"no {what} is called {value!r}; choose one of {', '.join(known)}")

@@ -1,0 +1,27 @@
+"""The two records that every room speaks of: a sentence with its tags, and a span of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Tokens with one tag each (``tags`` is None for text that nobody has tagged).
+
+    ``line`` is the number of its first token's line in the file it came from, 0 if it came from none.
+    """
+
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...] | None = None
+    line: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """The tokens ``start`` to ``end`` (exclusive) of a sentence, labelled ``label``."""
+
+    start: int
+    end: int
+    label: str

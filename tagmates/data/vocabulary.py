@@ -1,0 +1,124 @@
+"""The words, characters and labels of a run, with their numbers (protocol section 2)."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tagmates.config import Sharing
+from tagmates.data.sentence import Sentence
+from tagmates.errors import ModelError
+
+OUTSIDE = "O"
+SHARED = "*"  # the name of the one label space of te_dec and te_enc
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Sorted words (lower-cased), characters (cased) and, per decoder, labels; a number is a place in its list.
+
+    ``labels`` has one entry per task, or the single entry ``*`` where tasks share a decoder. Where ``unknown`` is set,
+    the last row of the word table, after all ``words``, is a trained vector for words that have none.
+    """
+
+    tasks: tuple[str, ...]
+    words: tuple[str, ...]
+    characters: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    unknown: bool
+
+    @cached_property
+    def word_index(self) -> dict[str, int]:
+        """Number of each word."""
+        return {word: i for i, word in enumerate(self.words)}
+
+    @cached_property
+    def character_index(self) -> dict[str, int]:
+        """Number of each character."""
+        return {character: i for i, character in enumerate(self.characters)}
+
+    @cached_property
+    def label_index(self) -> dict[str, dict[str, int]]:
+        """Number of each label, per decoder."""
+        return {name: {label: i for i, label in enumerate(labels)} for name, labels in self.labels.items()}
+
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """Names of the label spaces, in the order of the model's decoders."""
+        return tuple(self.labels)
+
+    def decoder_of(self, task: str) -> str:
+        """The name of the label space that tags this task."""
+        return SHARED if SHARED in self.labels else task
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which ``from_json`` makes an equal vocabulary."""
+        return {
+            "tasks": self.tasks,
+            "words": self.words,
+            "characters": self.characters,
+            "labels": self.labels,
+            "unknown": self.unknown,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Vocabulary":
+        """Raises ModelError where the object is not a vocabulary."""
+        try:
+            lists = {key: tuple(value[key]) for key in ("tasks", "words", "characters")}
+            labels = {str(name): tuple(labels) for name, labels in value["labels"].items()}
+            texts = [*lists.values(), *labels.values()]
+            if not all(isinstance(text, str) for texts_ in texts for text in texts_):
+                raise TypeError
+            return cls(**lists, labels=labels, unknown=bool(value["unknown"]))
+        except (KeyError, TypeError, AttributeError):
+            raise ModelError("vocabulary.json is not a tagmates vocabulary; take the file from the trained run") from None
+
+
+def task_token(task: str) -> str:
+    """The token that te_enc puts before a sentence (protocol section 1)."""
+    return f"<<{task}>>"
+
+
+def build_vocabulary(
+    splits: Mapping[str, Mapping[str, Sequence[Sentence]]],
+    sharing: Sharing,
+    *,
+    unknown: bool,
+    has_vector: Iterable[str] = (),
+) -> Vocabulary:
+    """The vocabulary of train, dev and test of the tasks of a run (task -> split -> sentences).
+
+    With ``unknown`` (preset ``practical``) characters and labels are those of train, and a word of dev or test alone
+    gets a row only if it is in ``has_vector``: exactly what a trained tagger does with a new word.
+    """
+    words: set[str] = set()
+    held_out: set[str] = set()
+    characters: set[str] = set()
+    tags: dict[str, set[str]] = {task: set() for task in splits}
+    for task, by_split in splits.items():
+        for split, sentences in by_split.items():
+            known = split == "train" or not unknown
+            for sentence in sentences:
+                (words if known else held_out).update(token.lower() for token in sentence.tokens)
+                if known:
+                    characters.update(*sentence.tokens)
+                    tags[task].update(sentence.tags or ())
+    words |= held_out.intersection(has_vector) if held_out else set()
+    if sharing == "te_enc":
+        for task in splits:
+            words.add(task_token(task).lower())
+            characters.update(task_token(task))
+    if sharing in ("te_dec", "te_enc"):
+        union = set().union(*tags.values()) | ({OUTSIDE} if sharing == "te_enc" else set())
+        labels = {SHARED: tuple(sorted(union))}
+    else:
+        labels = {task: tuple(sorted(tags[task])) for task in splits}
+    return Vocabulary(tuple(splits), tuple(sorted(words)), tuple(sorted(characters)), labels, unknown)
+
+
+def singletons(sentences: Iterable[Sentence]) -> set[str]:
+    """The lower-cased words that occur exactly once."""
+    counts = Counter(token.lower() for sentence in sentences for token in sentence.tokens)
+    return {word for word, count in counts.items() if count == 1}

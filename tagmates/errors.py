@@ -1,0 +1,21 @@
+"""The exceptions that tagmates raises: each says what is wrong, where, and what to do about it."""
+
+
+class TagmatesError(Exception):
+    """Base of every error that tagmates raises on purpose; its message is one line for the user."""
+
+
+class ConfigError(TagmatesError):
+    """A setting, a task name or a combination of settings that cannot work."""
+
+
+class DataError(TagmatesError):
+    """A corpus, vector or input file that is missing, broken or contradicts itself."""
+
+
+class ModelError(TagmatesError):
+    """A model or run folder that is missing, truncated or not from tagmates."""
+
+
+class TrainingError(TagmatesError):
+    """A training that cannot go on: a loss that is not finite, or a disk that is full."""

@@ -1,0 +1,66 @@
+"""Files that are whole or not there: written beside their place, synced, then renamed over it."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from tagmates.errors import ModelError, TrainingError
+
+Value = TypeVar("Value")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data``; where that fails (a full disk), it stays as it was and TrainingError says why."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and use --resume"
+        ) from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document atomically."""
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document; ModelError where the file is missing, truncated or no JSON."""
+    return _read(path, lambda: json.loads(path.read_bytes()))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named tensors as safetensors, atomically."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(plain, dict(metadata or {}) or None))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a safetensors file; ModelError where it is missing, truncated or foreign."""
+
+    def read() -> tuple[dict[str, Tensor], dict[str, str]]:
+        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+    return _read(path, read)
+
+
+def _read(path: Path, read: Callable[[], Value]) -> Value:
+    try:
+        return read()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: is missing; give the folder of a tagmates run") from None
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(f"{path}: is truncated or not from tagmates ({error}); train again or restore the file") from None

@@ -1,0 +1,202 @@
+"""Linear-chain CRFs over the packed layout, as a distribution: log-likelihood, marginals, Viterbi.
+
+Lanes here are decoders with equally many tags. The partition function runs in scaled probabilities, so that a step is
+the matrix product ``alpha @ exp(transitions)``; the backward is the forward-backward algorithm in the same scaling:
+with ``q[j] = sum_i p[i] E[i,j]`` from the forward step, the marginal of tag i is ``p[i] * sum_j E[i,j] m[j] / q[j]``,
+where m are the marginals of the next position. Where a scale underflows, the same recursion runs in logarithms.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tagmates.data.packing import Packed
+
+# A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
+UNDERFLOW = 1e-28
+
+
+@dataclass(frozen=True, slots=True)
+class LinearChainCRF:
+    """The distribution over the tag sequences of packed sentences.
+
+    ``transitions[d, i, j]`` scores tag j after tag i in decoder d; ``start`` and ``end`` score the first and last tag.
+    Results have one row per sentence, 0 (or the empty sequence) where a decoder has fewer rows than the layout.
+    """
+
+    emissions: Float[Tensor, "decoders positions tags"]
+    transitions: Float[Tensor, "decoders tags tags"]
+    start: Float[Tensor, "decoders tags"]
+    end: Float[Tensor, "decoders tags"]
+    packed: Packed
+
+    def log_prob(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
+        """Natural-log probability of these tags, per sentence."""
+        return (self.score(tags) - self._log_partition()).to(self.emissions.dtype)
+
+    def log_partition(self) -> Float[Tensor, "decoders rows"]:
+        """Log of the summed exponentiated scores of all tag sequences, per sentence."""
+        return self._log_partition().to(self.emissions.dtype)
+
+    def _log_partition(self) -> Float[Tensor, "decoders rows"]:
+        result: Tensor = _LogPartition.apply(self.emissions, self.transitions, self.start, self.end, self.packed)
+        return result
+
+    def score(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
+        """Score of these tags per sentence, summed in float64."""
+        packed, decoders, rows = self.packed, self.emissions.shape[0], self.packed.lengths.shape[1]
+        decoder = torch.arange(decoders, device=tags.device).unsqueeze(1)
+        item = self.emissions.gather(2, tags.unsqueeze(-1)).squeeze(-1).double()
+        # positions after the first step, and the positions they follow
+        later = packed.step > 0
+        here = later.nonzero().squeeze(1)
+        starts = torch.tensor(packed.offsets, device=tags.device)
+        previous = starts[packed.step[here] - 1] + packed.row[here]
+        link = self.transitions[decoder, tags[:, previous], tags[:, here]].double()
+        item = item.index_add(1, here, link) * packed.mask
+        total = item.new_zeros(decoders, rows).index_add(1, packed.row, item)
+        first, last = tags[:, :rows], tags.gather(1, packed.last())
+        return total + (self.start[decoder, first] + self.end[decoder, last]).double() * (packed.lengths > 0)
+
+    def marginals(self) -> Float[Tensor, "decoders positions tags"]:
+        """Probability of every tag at every position; 0 outside the mask."""
+        with torch.enable_grad():
+            emissions = self.emissions.detach().requires_grad_()
+            parameters = (self.transitions.detach(), self.start.detach(), self.end.detach())
+            total = _LogPartition.apply(emissions, *parameters, self.packed).sum()
+            (result,) = torch.autograd.grad(total, emissions)
+        return result
+
+    @torch.no_grad()
+    def argmax(self) -> Int[Tensor, "decoders positions"]:
+        """The best tag sequence of every sentence (Viterbi); 0 outside the mask."""
+        packed, slices = self.packed, self.packed.slices()
+        decoders, rows = packed.lengths.shape
+        into = self.transitions.transpose(1, 2).unsqueeze(1)  # [decoders, 1, to, from]
+        best = torch.empty_like(self.emissions)
+        for t, here in enumerate(slices):
+            if t == 0:
+                best[:, here] = self.start.unsqueeze(1) + self.emissions[:, here]
+                continue
+            before = best[:, slices[t - 1]][:, : here.stop - here.start]
+            best[:, here] = (before.unsqueeze(2) + into).amax(-1) + self.emissions[:, here]
+        # walk back; only the visited tags need their best predecessor
+        tags = torch.zeros(decoders, packed.positions, dtype=torch.long, device=best.device)
+        decoder = torch.arange(decoders, device=best.device).unsqueeze(1)
+        ending = (best.gather(1, _spread(packed.last(), best.shape[-1])) + self.end.unsqueeze(1)).argmax(-1)
+        following = torch.zeros(decoders, rows, dtype=torch.long, device=best.device)
+        for t, here in reversed(list(enumerate(slices))):
+            count = here.stop - here.start
+            ends = packed.lengths[:, :count] == t + 1
+            scores = best[:, here] + into[:, 0][decoder, following[:, :count]]
+            following[:, :count] = torch.where(ends, ending[:, :count], scores.argmax(-1))
+            tags[:, here] = following[:, :count]
+        return tags * packed.mask
+
+
+def _spread(index: Int[Tensor, "decoders rows"], size: int) -> Int[Tensor, "decoders rows size"]:
+    return index.unsqueeze(-1).expand(-1, -1, size)
+
+
+class _LogPartition(torch.autograd.Function):
+    """Log-partition per sentence in float64; its gradients are marginals."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: Float[Tensor, "decoders positions tags"],
+        transitions: Float[Tensor, "decoders tags tags"],
+        start: Float[Tensor, "decoders tags"],
+        end: Float[Tensor, "decoders tags"],
+        packed: Packed,
+    ) -> Float[Tensor, "decoders rows"]:
+        row_max = transitions.amax(-1)  # over the tags that follow
+        weights = (transitions - row_max.unsqueeze(-1)).exp()
+        scaled = _forward(emissions, start, packed, lambda alpha: _scaled_step(alpha, row_max, weights))
+        smallest = scaled.sums.masked_fill(~packed.mask.unsqueeze(-1), 1).min()
+        ctx.exact = not bool(smallest >= UNDERFLOW)
+        if ctx.exact:
+            wide = transitions.double()
+            scaled = _forward(emissions.double(), start.double(), packed, lambda alpha: _exact_step(alpha, wide))
+        last = packed.last()
+        final = scaled.alpha.gather(1, _spread(last, emissions.shape[-1])) + end.unsqueeze(1)
+        log_partition = scaled.scale.gather(1, last) + final.logsumexp(-1).double()
+        ctx.packed = packed
+        if ctx.exact:
+            ctx.save_for_backward(final, scaled.alpha, scaled.sums, transitions)
+        else:
+            ctx.save_for_backward(final, scaled.source, scaled.sums, weights)
+        return log_partition.masked_fill(packed.lengths == 0, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
+        packed: Packed = ctx.packed
+        final, source, sums, weights = ctx.saved_tensors
+        slices = packed.slices()
+        ending = final.softmax(-1) * (grads[0].to(final.dtype) * (packed.lengths > 0)).unsqueeze(-1)
+        # rows that a decoder lacks add zeros at their row's first position
+        marginals = torch.zeros_like(source).scatter_add_(1, _spread(packed.last(), final.shape[-1]), ending)
+        ratio = torch.zeros_like(source)  # of the positions after the first step: m / q
+        d_transitions = torch.zeros_like(weights, dtype=source.dtype)
+        for t in range(len(slices) - 1, 0, -1):
+            here, rows = slices[t], slices[t].stop - slices[t].start
+            before = slice(slices[t - 1].start, slices[t - 1].start + rows)
+            if ctx.exact:
+                # probability of each previous tag given the next one: softmax over the first tag axis
+                link = (source[:, before].unsqueeze(-1) + weights.unsqueeze(1) - sums[:, here].unsqueeze(2)).exp()
+                joint = link.mul_(marginals[:, here].unsqueeze(2))
+                marginals[:, before] += joint.sum(-1)
+                d_transitions += joint.sum(1)
+                continue
+            ratio[:, before] = marginals[:, here] / sums[:, here].clamp_min(UNDERFLOW)
+            marginals[:, before] += source[:, before] * (ratio[:, before] @ weights.transpose(1, 2))
+        if not ctx.exact:
+            d_transitions = weights * (source.transpose(1, 2) @ ratio)
+        first = marginals[:, slices[0]].sum(1)
+        dtype = weights.dtype
+        return marginals.to(dtype), d_transitions.to(dtype), first.to(dtype), ending.sum(1).to(dtype), None
+
+
+@dataclass(slots=True)
+class _Forward:
+    alpha: Tensor  # log of the forward weights less ``scale``
+    scale: Tensor  # float64, accumulated from the first step on
+    source: Tensor  # p: what the next step multiplies (scaled steps only)
+    sums: Tensor  # q: what the step before summed to, 1 (or 0 in logarithms) at the first step
+
+
+def _forward(emissions: Tensor, start: Tensor, packed: Packed, step: Any) -> _Forward:
+    slices = packed.slices()
+    alpha, source = torch.empty_like(emissions), torch.zeros_like(emissions)
+    sums = torch.ones_like(emissions)
+    scale = torch.zeros(emissions.shape[:2], dtype=torch.float64, device=emissions.device)
+    for t, here in enumerate(slices):
+        if t == 0:
+            raw = start.unsqueeze(1) + emissions[:, here]
+        else:
+            rows = here.stop - here.start
+            before = slice(slices[t - 1].start, slices[t - 1].start + rows)
+            p, q, log_q, shift = step(alpha[:, before])
+            source[:, before], sums[:, here] = p, q
+            raw = log_q + emissions[:, here]
+            scale[:, here] = scale[:, before] + shift.double()
+        peak = raw.amax(-1)
+        alpha[:, here] = raw - peak.unsqueeze(-1)
+        scale[:, here] += peak.double()
+    return _Forward(alpha, scale, source, sums)
+
+
+def _scaled_step(alpha: Tensor, row_max: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    out = alpha + row_max.unsqueeze(1)
+    shift = out.amax(-1)
+    p = (out - shift.unsqueeze(-1)).exp()
+    q = p @ weights
+    return p, q, q.log(), shift
+
+
+def _exact_step(alpha: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    log_q = (alpha.unsqueeze(-1) + transitions.unsqueeze(1)).logsumexp(-2)
+    return alpha, log_q, log_q, torch.zeros_like(alpha[..., 0])

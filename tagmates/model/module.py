@@ -1,0 +1,97 @@
+"""The four ways of sharing a tagger: its parameters (protocol section 1)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tagmates.config import ModelSettings, Sharing
+from tagmates.data.vectors import Vectors
+from tagmates.data.vocabulary import Vocabulary
+from tagmates.draws import generator
+from tagmates.model.embedding import CharacterEncoder, uniform_table
+from tagmates.model.gru import GRULayer
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The look-up tables of words and characters that a batch's numbers refer to."""
+
+    words: Float[Tensor, "words word_size"]
+    characters: Float[Tensor, "characters character_size"]
+
+
+class Decoder(nn.Module):
+    """A projection to label scores, and the scores of a linear-chain CRF."""
+
+    def __init__(self, input_size: int, num_labels: int, draw: torch.Generator) -> None:
+        """Projection Xavier-uniform with bias 0, transitions Xavier-normal, start and end standard normal."""
+        super().__init__()
+        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(num_labels, input_size), generator=draw))
+        self.bias = nn.Parameter(torch.zeros(num_labels))
+        self.transitions = nn.Parameter(nn.init.xavier_normal_(torch.empty(num_labels, num_labels), generator=draw))
+        self.start = nn.Parameter(torch.empty(num_labels).normal_(generator=draw))
+        self.end = nn.Parameter(torch.empty(num_labels).normal_(generator=draw))
+
+
+class TaggerModule(nn.Module):
+    """All parameters of one run.
+
+    ``stl`` and ``multi_dec`` have a decoder per task; ``te_dec`` and ``te_enc`` one for all tasks; only ``te_dec`` has
+    task embeddings (``tasks``), which join the encoder's states. ``te_enc`` reads the task as the first token.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, sharing: Sharing, settings: ModelSettings, seed: int, vectors: Vectors
+    ) -> None:
+        """Initialise as protocol section 1 says; every draw is a function of ``seed``."""
+        super().__init__()
+        self.settings, self.sharing = settings, sharing
+        self.words = nn.Parameter(word_table(vocabulary, settings.word_size, seed, vectors))
+        self.characters = CharacterEncoder(
+            num_characters=len(vocabulary.characters),
+            size=settings.character_size,
+            hidden_size=settings.character_hidden_size,
+            layers=settings.character_layers,
+            draw=generator(seed, "characters"),
+        )
+        draw = generator(seed, "encoder")
+        width = 2 * settings.hidden_size
+        embedded = settings.word_size + 2 * settings.character_hidden_size
+        self.encoder = nn.ModuleList(
+            GRULayer(embedded if layer == 0 else width, settings.hidden_size, draw) for layer in range(settings.layers)
+        )
+        self.tasks: nn.Parameter | None = None
+        if sharing == "te_dec":
+            self.tasks = nn.Parameter(uniform_table(len(vocabulary.tasks), settings.task_size, generator(seed, "tasks")))
+            width += settings.task_size
+        self.decoders = nn.ModuleList(
+            Decoder(width, len(labels), generator(seed, f"decoder {name}"))
+            for name, labels in vocabulary.labels.items()
+        )
+
+    def tables(self) -> Tables:
+        """The tables as trained."""
+        return Tables(self.words, self.characters.table)
+
+    def transition_norm(self) -> Float[Tensor, ""]:
+        """Sum of the squared CRF transitions, starts and ends: what the L2 term weighs."""
+        squares = [p.square().sum() for d in self.decoders for p in (d.transitions, d.start, d.end)]
+        return torch.stack(squares).sum()
+
+
+def word_table(vocabulary: Vocabulary, size: int, seed: int, vectors: Vectors) -> Float[Tensor, "words size"]:
+    """Pretrained vectors; for words without one, Normal(mean, std) of the entries of those that were found.
+
+    Where none is found, uniform within sqrt(3 / size) of 0. An unknown word, where there is one, is the last row.
+    """
+    rows = len(vocabulary.words) + vocabulary.unknown
+    places, found = vectors.rows(vocabulary.words)
+    draw = generator(seed, "words")
+    if not places:
+        return uniform_table(rows, size, draw)
+    entries = torch.from_numpy(found)
+    table = torch.empty(rows, size).normal_(float(entries.mean()), float(entries.std(correction=0)), generator=draw)
+    table[places] = entries
+    return table

@@ -1,0 +1,96 @@
+"""The tagger's tensor functions over lanes: encode a batch, its losses, its best tags (protocol section 1)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tagmates.data.batches import Batch, Group
+from tagmates.model.crf import LinearChainCRF
+from tagmates.model.embedding import Dropout, encode_forms, look_up, stack_layers
+from tagmates.model.gru import stacked
+
+if TYPE_CHECKING:
+    from tagmates.model.module import Tables, TaggerModule
+
+
+def encode(
+    models: Sequence["TaggerModule"],
+    batch: Batch,
+    draws: Sequence[torch.Generator] | None = None,
+    tables: Sequence["Tables"] | None = None,
+) -> Float[Tensor, "lanes positions 2*hidden"]:
+    """The word encoder's states; ``draws`` (one per lane) switch dropout on, ``tables`` replace the models' own."""
+    tables = tables or [model.tables() for model in models]
+    settings = [model.settings for model in models]
+    forms = encode_forms(
+        [model.characters for model in models],
+        [table.characters for table in tables],
+        batch.spelling,
+        batch.characters,
+        Dropout([s.character_dropout for s in settings], draws),
+    )
+    spelled = look_up(list(forms), batch.form)
+    words = look_up([table.words for table in tables], batch.word)
+    values = torch.cat([spelled, words], -1)
+    drop = Dropout([s.dropout for s in settings], draws)
+    return stack_layers(values, batch.packed, [list(model.encoder) for model in models], drop)
+
+
+def distribution(
+    models: Sequence["TaggerModule"], group: Group, states: Float[Tensor, "lanes positions size"]
+) -> LinearChainCRF:
+    """The CRF of one group of decoders over the encoder's states."""
+    decoders = [models[lane].decoders[number] for lane, number in group.decoders]
+    values = states.flatten(0, 1)[group.source]  # [decoders, positions, size]
+    if models[group.decoders[0][0]].tasks is not None:
+        embedded = [models[lane].tasks[task] for (lane, _), task in zip(group.decoders, group.task, strict=True)]
+        values = torch.cat([values, torch.stack(embedded)[:, group.packed.row]], -1)
+    emissions = torch.baddbmm(
+        stacked([decoder.bias for decoder in decoders]).unsqueeze(1),
+        values,
+        stacked([decoder.weight for decoder in decoders]).transpose(1, 2),
+    )
+    return LinearChainCRF(
+        emissions,
+        stacked([decoder.transitions for decoder in decoders]),
+        stacked([decoder.start for decoder in decoders]),
+        stacked([decoder.end for decoder in decoders]),
+        group.packed,
+    )
+
+
+def losses(
+    models: Sequence["TaggerModule"],
+    batch: Batch,
+    draws: Sequence[torch.Generator] | None,
+    weights: Sequence[Float[Tensor, " tasks"]],
+    transition_l2: Sequence[float],
+) -> Float[Tensor, " lanes"]:
+    """Each lane's loss: negative log-likelihood summed over sentences, weighted by task, plus the L2 term (section 3)."""
+    states = encode(models, batch, draws)
+    total = [rate * model.transition_norm() for model, rate in zip(models, transition_l2, strict=True)]
+    for group in batch.groups:
+        log_prob = distribution(models, group, states).log_prob(group.tags)
+        for (lane, _), task, row in zip(group.decoders, group.task, log_prob, strict=True):
+            total[lane] = total[lane] - (weights[lane][task] * row).sum()
+    return torch.stack(total)
+
+
+@torch.no_grad()
+def decode(
+    models: Sequence["TaggerModule"], batch: Batch, tables: Sequence["Tables"] | None = None
+) -> list[dict[int, list[int]]]:
+    """For every lane, from the request's number to its best label numbers."""
+    states = encode(models, batch, tables=tables)
+    found: list[dict[int, list[int]]] = [{} for _ in models]
+    for group in batch.groups:
+        best = distribution(models, group, states).argmax().cpu()
+        lengths, offsets = group.packed.lengths.cpu(), torch.tensor(group.packed.offsets)
+        for j, (lane, _) in enumerate(group.decoders):
+            for row, length in enumerate(lengths[j].tolist()):
+                if length:
+                    found[lane][int(group.request[j, row])] = best[j, offsets[:length] + row].tolist()
+    return found

@@ -1,0 +1,182 @@
+"""A trained tagger: load it, save it, tag text with every task in one pass."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tagmates.config import RunConfig, parse
+from tagmates.data.batches import Corpus, Forms, Selection, collate, encode
+from tagmates.data.sentence import Sentence
+from tagmates.data.tokenize import sentences_of
+from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
+from tagmates.data.vocabulary import Vocabulary, task_token
+from tagmates.errors import ConfigError, ModelError
+from tagmates.files import read_json, read_tensors, write_json, write_tensors
+from tagmates.model.module import Tables, TaggerModule
+from tagmates.model.network import decode
+
+BATCH_TOKENS = 4000  # how many tokens are tagged side by side
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A sentence's tokens and, per task, a tag for each."""
+
+    tokens: tuple[str, ...]
+    tags: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A module with the vocabulary that its numbers refer to, and vectors for words that it never saw."""
+
+    config: RunConfig
+    vocabulary: Vocabulary
+    module: TaggerModule
+    vectors: Vectors = NO_VECTORS
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that the tagger knows, in its own order."""
+        return self.vocabulary.tasks
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
+        """Load the tagger in a run folder.
+
+        ``vectors`` (default: those it was trained with, if they are here) serve words that training never saw.
+        Raises ModelError for a folder that is missing, truncated or foreign.
+        """
+        path = Path(folder)
+        if not path.is_dir():
+            raise ModelError(f"{path}: no such folder; give the folder of a tagmates run")
+        settings = read_json(path / "config.json")
+        if not isinstance(settings, dict):
+            raise ModelError(f"{path / 'config.json'}: is not a tagmates configuration; give the folder of a tagmates run")
+        try:
+            config = parse(RunConfig, settings, str(path / "config.json"))
+        except ConfigError as error:
+            raise ModelError(f"{error}; give the folder of a tagmates run") from None
+        vocabulary = Vocabulary.from_json(read_json(path / "vocabulary.json"))
+        with torch.device("meta"):
+            module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
+        tensors, _ = read_tensors(path / "model.safetensors")
+        load_parameters(module, tensors, path / "model.safetensors")
+        source = vectors or config.vectors
+        if vectors is None and source not in ("glove", "random") and not Path(source).is_file():
+            source = "random"
+        return cls(config, vocabulary, module.to(device).eval(), load_vectors(source))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, made if need be."""
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / "config.json", self.config.model_dump(mode="json"))
+        write_json(path / "vocabulary.json", self.vocabulary.to_json())
+        write_tensors(path / "model.safetensors", dict(self.module.named_parameters()))
+
+    def tag(self, texts: Iterable[str | Sequence[str]], tasks: Sequence[str] | None = None) -> list[Tagged]:
+        """Tag raw text (split into sentences and words) or sentences that are already lists of words.
+
+        Returns one ``Tagged`` per sentence found, with all tasks or only the named ones.
+        """
+        return list(self.tag_sentences(_split(texts), tasks))
+
+    def tag_sentences(
+        self, sentences: Iterable[Sequence[str]], tasks: Sequence[str] | None = None
+    ) -> Iterator[Tagged]:
+        """Tag lists of words, lazily and in order, in bounded memory."""
+        wanted = tuple(tasks or self.tasks)
+        for task in wanted:
+            if task not in self.tasks:
+                raise ConfigError(f"the tagger has no task {task!r}; it has {', '.join(self.tasks)}")
+        for chunk in _chunks(sentences):
+            full = [tokens for tokens in chunk if tokens]
+            found = iter(self._tag_chunk(full, wanted))
+            for tokens in chunk:
+                yield next(found) if tokens else Tagged((), dict.fromkeys(wanted, ()))
+
+    def _tag_chunk(self, sentences: list[tuple[str, ...]], wanted: tuple[str, ...]) -> list[Tagged]:
+        if not sentences:
+            return []
+        token = self.module.sharing == "te_enc"
+        # te_enc reads the task with the sentence; the others encode a sentence once for all tasks
+        pairs = [(task, Sentence(s)) for s in sentences for task in (wanted if token else self.tasks[:1])]
+        corpus, tables = self._encode(pairs, token=token)
+        everything = torch.arange(len(pairs))
+        if token:
+            selection = Selection.own_tasks(corpus, everything)
+        else:
+            numbers = torch.tensor([self.tasks.index(task) for task in wanted])
+            request = everything.repeat_interleave(len(wanted))
+            selection = Selection(corpus, everything, request, numbers.repeat(len(sentences)))
+        device = self.module.words.device
+        (best,) = decode([self.module], collate([selection]).to(device), [tables])
+        labels = [self.vocabulary.labels[self.vocabulary.decoder_of(task)] for task in wanted]
+        tagged = []
+        for i, tokens in enumerate(sentences):
+            tags = {
+                task: tuple(labels[j][k] for k in best[i * len(wanted) + j][token:]) for j, task in enumerate(wanted)
+            }
+            tagged.append(Tagged(tokens, tags))
+        return tagged
+
+    def _encode(self, pairs: list[tuple[str, Sentence]], *, token: bool) -> tuple[Corpus, Tables]:
+        """Number the tokens; words and characters that training never saw get new rows at the tables' ends."""
+        vocabulary, own = self.vocabulary, self.module.tables()
+        tokens = dict.fromkeys(t for _, sentence in pairs for t in sentence.tokens)
+        new = sorted({t.lower() for t in tokens} - vocabulary.word_index.keys())
+        usable = self.vectors if self.vectors.size == own.words.shape[1] else NO_VECTORS
+        places, found = usable.rows(new)
+        unknown = own.words[-1:] if vocabulary.unknown else own.words.mean(0, keepdim=True)
+        # a word without a vector is number len(words): the unknown word
+        rows = [own.words[: len(vocabulary.words)], unknown]
+        if places:
+            rows.append(torch.from_numpy(found).to(own.words))
+        numbers = {new[place]: len(vocabulary.words) + 1 + i for i, place in enumerate(places)}
+        tables = Tables(
+            torch.cat(rows).detach(),
+            torch.cat([own.characters, own.characters.mean(0, keepdim=True)]).detach(),
+        )
+        forms = Forms.of([*map(task_token, self.tasks), *tokens] if token else tokens, vocabulary, numbers)
+        return encode(pairs, vocabulary, forms, token=token), tables
+
+
+def load_parameters(module: TaggerModule, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
+    """Give the module these tensors as its parameters; ModelError unless names and shapes are exactly its own."""
+    expected = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
+    if wrong:
+        name = wrong[0]
+        raise ModelError(
+            f"{source}: parameter {name} has shape {given.get(name, 'none')} where the configuration and vocabulary "
+            f"ask for {expected.get(name, 'none')}; restore the run folder's own files"
+        )
+    module.load_state_dict({name: t.to(torch.float32) for name, t in tensors.items()}, assign=True)
+    for parameter in module.parameters():
+        parameter.requires_grad_(True)
+
+
+def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[str, ...]]:
+    for text in texts:
+        if isinstance(text, str):
+            yield from (tuple(token.text for token in sentence) for sentence in sentences_of(text))
+        else:
+            yield tuple(text)
+
+
+def _chunks(sentences: Iterable[Sequence[str]]) -> Iterator[list[tuple[str, ...]]]:
+    """Consecutive sentences of about BATCH_TOKENS tokens together."""
+    chunk: list[tuple[str, ...]] = []
+    tokens = 0
+    for sentence in sentences:
+        chunk.append(tuple(sentence))
+        tokens += len(chunk[-1])
+        if tokens >= BATCH_TOKENS:
+            yield chunk
+            chunk, tokens = [], 0
+    if chunk:
+        yield chunk

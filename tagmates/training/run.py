@@ -1,0 +1,187 @@
+"""One training: its data, its parameters, its place in the schedule (protocol sections 2 and 3)."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tagmates.config import RunConfig, run_id
+from tagmates.data.batches import Corpus, Forms, Selection, encode
+from tagmates.data.corpora import digest
+from tagmates.data.sampling import epoch_batches
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import Task
+from tagmates.data.vectors import Vectors
+from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, task_token
+from tagmates.draws import generator
+from tagmates.errors import DataError
+from tagmates.model.module import TaggerModule
+from tagmates.model.tagger import Tagger
+from tagmates.training.evaluate import evaluate, mean_f1, predict
+from tagmates.training.schedule import Schedule
+from tagmates.training.scores import TaskScores
+
+Corpora = Mapping[str, Mapping[str, list[Sentence]]]  # task -> split -> sentences
+
+
+@dataclass(slots=True)
+class Run:
+    """Knows nothing of lanes, folders or progress; ``epoch`` counts finished epochs, ``batches`` are the next one's."""
+
+    config: RunConfig
+    tasks: Mapping[str, Task]
+    vocabulary: Vocabulary
+    splits: Mapping[str, list[tuple[str, Sentence]]]  # split -> (task, sentence)
+    corpora: Mapping[str, Corpus]  # split -> the same, encoded
+    once: Tensor  # per form, whether training may read it as unknown
+    module: TaggerModule
+    vectors: Vectors
+    optimizer: torch.optim.Adam
+    schedule: Schedule
+    id: str
+    epoch: int = 0
+    updates: int = 0
+    step: int = 0  # updates in this epoch
+    loss: float = 0.0  # summed over this epoch's sentences
+    seconds: float = 0.0  # of training and validation, over all epochs
+    started: float = 0.0
+    batches: list[Int[Tensor, " batch"]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)  # parameters of the best epoch
+
+    @property
+    def token(self) -> bool:
+        """Whether a task token stands before every sentence."""
+        return self.config.sharing == "te_enc"
+
+    @property
+    def tagger(self) -> Tagger:
+        """The run's parameters as a tagger."""
+        return Tagger(self.config, self.vocabulary, self.module, self.vectors)
+
+    def loss_weights(self) -> Float[Tensor, " tasks"]:
+        """The weight of each task's loss."""
+        weights = [self.config.training.loss_weights.get(task, 1.0) for task in self.vocabulary.tasks]
+        return torch.tensor(weights, device=self.module.words.device)
+
+    def begin_epoch(self) -> None:
+        """Draw the sentences of the next epoch's batches."""
+        corpus = self.corpora["train"]
+        members = [(corpus.task == t).nonzero().squeeze(1) for t in range(len(self.vocabulary.tasks))]
+        settings, seed = self.config.training, self.config.seed
+        self.batches = epoch_batches(self.vocabulary.tasks, members, corpus.lengths, settings, seed, self.epoch)
+        self.step, self.loss, self.started = 0, 0.0, time.monotonic()
+        self.module.train()
+
+    def select(self) -> tuple[Selection, torch.Generator]:
+        """The next batch's sentences, and the generator of everything that is drawn for it."""
+        corpus = self.corpora["train"]
+        draw = generator(self.config.seed, "dropout", self.epoch, self.step)
+        if self.vocabulary.unknown:
+            hidden = torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate
+            word = torch.where(self.once & hidden, len(self.vocabulary.words), corpus.forms.word)
+            forms = Forms(corpus.forms.index, word, corpus.forms.characters, corpus.forms.starts, corpus.forms.lengths)
+            corpus = Corpus(
+                forms, corpus.form, corpus.tags, corpus.starts, corpus.lengths, corpus.task, corpus.vocabulary
+            )
+        return Selection.own_tasks(corpus, self.batches[self.step]), draw
+
+    def update(self, loss: float) -> None:
+        """Apply the gradients that the batch of this step left: clip, then Adam."""
+        settings = self.config.training
+        torch.nn.utils.clip_grad_norm_(self.module.parameters(), settings.clip_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate
+        self.optimizer.step()
+        self.loss += loss
+        self.step += 1
+        self.updates += 1
+
+    def end_epoch(self) -> dict[str, Any]:
+        """Validate, follow the schedule, and return the epoch's line of metrics."""
+        rate = self.schedule.learning_rate
+        scores = self.scores("dev")
+        self.epoch += 1
+        self.schedule.step(mean_f1(scores), self.config.training)
+        if self.schedule.is_best:
+            self.best = {name: p.detach().clone() for name, p in self.module.named_parameters()}
+        self.seconds += time.monotonic() - self.started
+        line = {
+            "epoch": self.epoch,
+            "updates": self.updates,
+            "loss": self.loss / sum(map(len, self.batches)),
+            "learning_rate": rate,
+            "dev": {task: s.total.f1 for task, s in scores.items()},
+            "dev_mean": self.schedule.scores[-1],
+            "best_epoch": self.schedule.best_epoch,
+            "seconds": round(self.seconds, 3),
+        }
+        self.history.append(line)
+        return line
+
+    def why_stop(self) -> str | None:
+        """Why training ends after this epoch, or None."""
+        return self.schedule.why_stop(self.config.training) if self.epoch else None
+
+    def load(self, parameters: Mapping[str, Tensor]) -> None:
+        """Put these tensors in the place of the parameters."""
+        with torch.no_grad():
+            for name, parameter in self.module.named_parameters():
+                parameter.copy_(parameters[name])
+
+    def predict(self, split: str) -> list[list[str]]:
+        """The best tags of every sentence of a split (of ``splits``), those of task tokens first."""
+        self.module.eval()
+        return predict(self.module, self.corpora[split])
+
+    def scores(self, split: str) -> dict[str, TaskScores]:
+        """Scores of every task that has the split."""
+        gold = self.splits[split]
+        present = {owner for owner, _ in gold}
+        tasks = {name: task for name, task in self.tasks.items() if name in present}
+        return evaluate(self.predict(split), gold, tasks, token=self.token)
+
+
+def prepare_run(
+    config: RunConfig, tasks: Mapping[str, Task], corpora: Corpora, vectors: Vectors, device: str = "cpu"
+) -> Run:
+    """A run before its first update: vocabulary, encoded sentences, initial parameters.
+
+    Raises DataError where vectors have another size than the model asks for.
+    """
+    if vectors.size not in (0, config.model.word_size):
+        raise DataError(
+            f"{vectors.source}: vectors have {vectors.size} dimensions, model.word_size is {config.model.word_size}; "
+            "set one to the other"
+        )
+    own = {name: corpora[name] for name in config.tasks}
+    unknown = config.training.unknown_rate > 0
+    vocabulary = build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index)
+    token = config.sharing == "te_enc"
+    splits = {
+        split: [(name, sentence) for name in config.tasks for sentence in own[name].get(split, [])]
+        for split in ("train", "dev", "test")
+    }
+    tokens = (t for pairs in splits.values() for _, sentence in pairs for t in sentence.tokens)
+    forms = Forms.of([*map(task_token, config.tasks), *tokens] if token else tokens, vocabulary)
+    module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
+    rare = singletons(sentence for _, sentence in splits["train"]) if unknown else set()
+    hashes = {name: digest(own[name]) for name in config.tasks} | {"vectors": vectors.digest(vocabulary.words)}
+    return Run(
+        config=config,
+        tasks={name: tasks[name] for name in config.tasks},
+        vocabulary=vocabulary,
+        splits=splits,
+        corpora={s: encode(pairs, vocabulary, forms, token=token) for s, pairs in splits.items() if pairs},
+        once=torch.tensor([form.lower() in rare for form in forms.index]),
+        module=module,
+        vectors=vectors,
+        # fused: one pass over each table instead of a dozen
+        optimizer=torch.optim.Adam(module.parameters(), lr=config.training.learning_rate, fused=True),
+        schedule=Schedule(config.training.learning_rate),
+        id=run_id(config, hashes),
+    )

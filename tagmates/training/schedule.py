@@ -1,0 +1,44 @@
+"""When the learning rate is halved and when training stops (protocol section 3)."""
+
+from dataclasses import dataclass, field
+
+from tagmates.config import TrainingSettings
+
+THRESHOLD = 1e-4  # a score must beat the best by this share of it to count against halving
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Follows the dev scores of one run, epoch by epoch."""
+
+    learning_rate: float
+    scores: list[float] = field(default_factory=list)
+    plateau_best: float = float("-inf")  # best score that beat its predecessor by the threshold
+    flat_epochs: int = 0
+
+    def step(self, score: float, settings: TrainingSettings) -> None:
+        """Take in the dev score of an epoch that ended; halve after ``halving_patience`` + 1 flat epochs."""
+        self.scores.append(score)
+        if score > self.plateau_best * (1 + THRESHOLD):
+            self.plateau_best, self.flat_epochs = score, 0
+            return
+        self.flat_epochs += 1
+        if self.flat_epochs > settings.halving_patience:
+            self.learning_rate, self.flat_epochs = self.learning_rate / 2, 0
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the last epoch is the best so far; the later one of equals."""
+        return self.scores[-1] >= max(self.scores)
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch, counted from 1; the later one of equals."""
+        return max(range(len(self.scores)), key=lambda i: (self.scores[i], i)) + 1
+
+    def why_stop(self, settings: TrainingSettings) -> str | None:
+        """``patience`` where the best of the last epochs is strictly below the best of all, ``cap``, or None."""
+        recent = self.scores[-settings.stopping_patience :]
+        if len(self.scores) > settings.stopping_patience and max(recent) < max(self.scores):
+            return "patience"
+        return "cap" if len(self.scores) >= settings.max_epochs else None
