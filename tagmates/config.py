@@ -82,7 +82,9 @@ class RunConfig(Settings):
             )
         for task in self.training.loss_weights:
             if task not in self.tasks:
-                raise ValueError(f"training.loss_weights names {task!r}{nearest(task, self.tasks)}, no task of this run")
+                raise ValueError(
+                    f"training.loss_weights names {task!r}{nearest(task, self.tasks)}, no task of this run"
+                )
         return self
 
 
@@ -104,7 +106,9 @@ def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Map
     Raises ConfigError for an unknown preset or key (with the nearest name), a wrong type or a wrong combination.
     """
     if preset not in PRESETS:
-        raise ConfigError(f"--preset {preset}: no such preset{nearest(preset, PRESETS)}; choose from {', '.join(PRESETS)}")
+        raise ConfigError(
+            f"--preset {preset}: no such preset{nearest(preset, PRESETS)}; choose from {', '.join(PRESETS)}"
+        )
     values: dict[str, Any] = json.loads(json.dumps(PRESETS[preset]))
     if file is not None:
         _merge(values, read_toml(file))

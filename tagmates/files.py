@@ -63,4 +63,6 @@ def _read(path: Path, read: Callable[[], Value]) -> Value:
     except FileNotFoundError:
         raise ModelError(f"{path}: is missing; give the folder of a tagmates run") from None
     except (OSError, SafetensorError, ValueError) as error:
-        raise ModelError(f"{path}: is truncated or not from tagmates ({error}); train again or restore the file") from None
+        raise ModelError(
+            f"{path}: is truncated or not from tagmates ({error}); train again or restore the file"
+        ) from None

@@ -56,9 +56,7 @@ class Corpus:
     vocabulary: Vocabulary
 
 
-def encode(
-    sentences: Sequence[tuple[str, Sentence]], vocabulary: Vocabulary, forms: Forms, *, token: bool
-) -> Corpus:
+def encode(sentences: Sequence[tuple[str, Sentence]], vocabulary: Vocabulary, forms: Forms, *, token: bool) -> Corpus:
     """Number (task, sentence) pairs; with ``token`` the task token stands before each sentence, tagged ``O``."""
     form: list[int] = []
     tags: list[int] = []
@@ -152,9 +150,7 @@ def collate(lanes: Sequence[Selection]) -> Batch:
         words.append(_at(mask, corpus.forms.word[items]))
         forms.append(_at(mask, order.argsort()[inverse]))
         spelled.append(distinct[order])
-    spelling = Packed.of(
-        _rows([lane.corpus.forms.lengths[s] for lane, s in zip(lanes, spelled, strict=True)])
-    )
+    spelling = Packed.of(_rows([lane.corpus.forms.lengths[s] for lane, s in zip(lanes, spelled, strict=True)]))
     spelling_starts = _rows([lane.corpus.forms.starts[s] for lane, s in zip(lanes, spelled, strict=True)])
     characters = _pack_each(spelling, [lane.corpus.forms.characters for lane in lanes], spelling_starts)
     groups = _groups(lanes, [order.argsort() for order in orders], packed)

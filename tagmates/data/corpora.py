@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tagmates.data.formats import read_columns, read_conllu
@@ -32,9 +32,7 @@ def load_split(task: Task, split: str) -> Sentences:
                 f"{path}:{sentence.line + index}: {what}; correct the tag, or name the scheme of {task.name} rightly"
             )
     if task.convert_to is not None and task.convert_to != task.scheme:
-        return [
-            Sentence(s.tokens, convert(s.tags or (), task.scheme, task.convert_to), s.line) for s in sentences
-        ]
+        return [Sentence(s.tokens, convert(s.tags or (), task.scheme, task.convert_to), s.line) for s in sentences]
     return sentences
 
 
@@ -43,7 +41,9 @@ def read_file(task: Task, path: Path) -> Sentences:
     if task.format == "conllu":
         return read_conllu(path, column=str(task.tag_column), encoding=task.encoding)
     if not isinstance(task.tag_column, int):
-        raise DataError(f"{path}: tag_column of {task.name} must be a number for a column file, not {task.tag_column!r}")
+        raise DataError(
+            f"{path}: tag_column of {task.name} must be a number for a column file, not {task.tag_column!r}"
+        )
     return read_columns(
         path,
         token_column=task.token_column,
@@ -73,20 +73,3 @@ def digest(splits: Mapping[str, Sentences]) -> str:
             rows = zip(sentence.tokens, sentence.tags or itertools.repeat(""), strict=False)
             sha.update("\n".join(f"{token}\t{tag}" for token, tag in rows).encode("utf-8", "surrogatepass") + b"\n\n")
     return sha.hexdigest()
-
-
-def problems(tasks: Mapping[str, Task]) -> Iterator[str]:
-    """One line for everything that is wrong with the tasks' files."""
-    for task in tasks.values():
-        seen: dict[str, set[str]] = {}
-        for split in SPLITS:
-            if task.part(split) is None:
-                if split == "dev":
-                    yield f"{task.folder}: task {task.name} has no dev split; training needs one to stop"
-                continue
-            try:
-                sentences = load_split(task, split)
-            except DataError as error:
-                yield str(error)
-                continue
-            seen[split] = {tag for sentence in sentences for tag in sentence.tags or ()}

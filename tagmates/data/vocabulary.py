@@ -73,7 +73,9 @@ class Vocabulary:
                 raise TypeError
             return cls(**lists, labels=labels, unknown=bool(value["unknown"]))
         except (KeyError, TypeError, AttributeError):
-            raise ModelError("vocabulary.json is not a tagmates vocabulary; take the file from the trained run") from None
+            raise ModelError(
+                "vocabulary.json is not a tagmates vocabulary; take the file from the trained run"
+            ) from None
 
 
 def task_token(task: str) -> str:

@@ -56,7 +56,10 @@ def encode_forms(
 
 
 def stack_layers(
-    values: Float[Tensor, "lanes positions size"], packed: Packed, layers: Sequence[Sequence[nn.Module]], drop: "Dropout"
+    values: Float[Tensor, "lanes positions size"],
+    packed: Packed,
+    layers: Sequence[Sequence[nn.Module]],
+    drop: "Dropout",
 ) -> Float[Tensor, "lanes positions 2*hidden"]:
     """Run GRU layers (``layers[lane][depth]``) one above another, dropping out only in between."""
     for depth, level in enumerate(zip(*layers, strict=True)):

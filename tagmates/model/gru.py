@@ -128,9 +128,7 @@ class _Recurrence(torch.autograd.Function):
             grad = d_state[:, :rows].add_(d_states[:, here])
             torch.mul(grad, to_new[:, here], out=d_new[:, here])
             step = d_from_state[:, here]
-            torch.mul(
-                grad.unsqueeze(2), factors[:, here].unflatten(-1, (3, size)), out=step.unflatten(-1, (3, size))
-            )
+            torch.mul(grad.unsqueeze(2), factors[:, here].unflatten(-1, (3, size)), out=step.unflatten(-1, (3, size)))
             grad.mul_(update[:, here]).baddbmm_(step, hidden_weight)
         d_gates = torch.cat([d_from_state[..., : 2 * size], d_new], -1)
         d_weight = d_from_state.transpose(1, 2) @ before

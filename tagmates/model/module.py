@@ -64,7 +64,9 @@ class TaggerModule(nn.Module):
         )
         self.tasks: nn.Parameter | None = None
         if sharing == "te_dec":
-            self.tasks = nn.Parameter(uniform_table(len(vocabulary.tasks), settings.task_size, generator(seed, "tasks")))
+            self.tasks = nn.Parameter(
+                uniform_table(len(vocabulary.tasks), settings.task_size, generator(seed, "tasks"))
+            )
             width += settings.task_size
         self.decoders = nn.ModuleList(
             Decoder(width, len(labels), generator(seed, f"decoder {name}"))

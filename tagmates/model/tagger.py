@@ -54,7 +54,9 @@ class Tagger:
             raise ModelError(f"{path}: no such folder; give the folder of a tagmates run")
         settings = read_json(path / "config.json")
         if not isinstance(settings, dict):
-            raise ModelError(f"{path / 'config.json'}: is not a tagmates configuration; give the folder of a tagmates run")
+            raise ModelError(
+                f"{path / 'config.json'}: is not a tagmates configuration; give the folder of a tagmates run"
+            )
         try:
             config = parse(RunConfig, settings, str(path / "config.json"))
         except ConfigError as error:
@@ -84,9 +86,7 @@ class Tagger:
         """
         return list(self.tag_sentences(_split(texts), tasks))
 
-    def tag_sentences(
-        self, sentences: Iterable[Sequence[str]], tasks: Sequence[str] | None = None
-    ) -> Iterator[Tagged]:
+    def tag_sentences(self, sentences: Iterable[Sequence[str]], tasks: Sequence[str] | None = None) -> Iterator[Tagged]:
         """Tag lists of words, lazily and in order, in bounded memory."""
         wanted = tuple(tasks or self.tasks)
         for task in wanted:
@@ -104,7 +104,7 @@ class Tagger:
         token = self.module.sharing == "te_enc"
         # te_enc reads the task with the sentence; the others encode a sentence once for all tasks
         pairs = [(task, Sentence(s)) for s in sentences for task in (wanted if token else self.tasks[:1])]
-        corpus, tables = self._encode(pairs, token=token)
+        corpus, tables = self.encode(pairs)
         everything = torch.arange(len(pairs))
         if token:
             selection = Selection.own_tasks(corpus, everything)
@@ -123,9 +123,14 @@ class Tagger:
             tagged.append(Tagged(tokens, tags))
         return tagged
 
-    def _encode(self, pairs: list[tuple[str, Sentence]], *, token: bool) -> tuple[Corpus, Tables]:
-        """Number the tokens; words and characters that training never saw get new rows at the tables' ends."""
+    def encode(self, pairs: Sequence[tuple[str, Sentence]]) -> tuple[Corpus, Tables]:
+        """Number (task, sentence) pairs; words and characters that training never saw get new rows in the tables.
+
+        A word without a vector is the trained unknown word or, where there is none, the mean of all words; a
+        character is the mean of all characters.
+        """
         vocabulary, own = self.vocabulary, self.module.tables()
+        token = self.module.sharing == "te_enc"
         tokens = dict.fromkeys(t for _, sentence in pairs for t in sentence.tokens)
         new = sorted({t.lower() for t in tokens} - vocabulary.word_index.keys())
         usable = self.vectors if self.vectors.size == own.words.shape[1] else NO_VECTORS

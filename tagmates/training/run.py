@@ -21,7 +21,7 @@ from tagmates.draws import generator
 from tagmates.errors import DataError
 from tagmates.model.module import TaggerModule
 from tagmates.model.tagger import Tagger
-from tagmates.training.evaluate import evaluate, mean_f1, predict
+from tagmates.training.predict import evaluate, mean_f1, predict
 from tagmates.training.schedule import Schedule
 from tagmates.training.scores import TaskScores
 

@@ -8,15 +8,18 @@ from tagmates.data.batches import Corpus, Selection, collate
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
-from tagmates.model.module import TaggerModule
+from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
 from tagmates.training.scores import TaskScores, score
 
 BATCH_TOKENS = 4000  # how many tokens are decoded side by side
 
 
-def predict(module: TaggerModule, corpus: Corpus) -> list[list[str]]:
-    """The best tags of every sentence of a corpus by its own task, that of a task token first."""
+def predict(module: TaggerModule, corpus: Corpus, tables: Tables | None = None) -> list[list[str]]:
+    """The best tags of every sentence of a corpus by its own task, that of a task token first.
+
+    ``tables`` replace the module's own where the corpus has words that it never saw.
+    """
     names = corpus.vocabulary.tasks
     labels = [corpus.vocabulary.labels[corpus.vocabulary.decoder_of(task)] for task in names]
     found: list[list[str]] = [[] for _ in range(len(corpus.lengths))]
@@ -27,7 +30,7 @@ def predict(module: TaggerModule, corpus: Corpus) -> list[list[str]]:
         if not len(chosen):
             continue
         batch = collate([Selection.own_tasks(corpus, chosen)]).to(device)
-        (best,) = decode([module], batch)
+        (best,) = decode([module], batch, [tables] if tables else None)
         for request, sentence in enumerate(chosen.tolist()):
             own = labels[corpus.task[sentence]]
             found[sentence] = [own[k] for k in best[request]]

@@ -1,0 +1,229 @@
+"""The command line: arguments to calls to print. Data go to stdout, talk to stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import torch
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from tagmates import __version__
+from tagmates.apps.progress import show_training
+from tagmates.apps.tables import baseline_table, score_table, statistics_table
+from tagmates.config import Sharing, resolve
+from tagmates.data.check import check_tasks
+from tagmates.data.statistics import table1
+from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.data.text import read_input, write_conll, write_json_lines
+from tagmates.errors import ConfigError, TagmatesError
+from tagmates.model.tagger import Tagger
+from tagmates.training.baseline import baseline_scores
+from tagmates.training.evaluation import evaluate_folder, predictions
+from tagmates.training.loop import Ended
+from tagmates.training.train import choose_device, train_events
+
+app = App(
+    name="tagmates",
+    version=__version__,
+    help="Finds out which sequence-tagging tasks learn better together, and trains the taggers that come out of it.",
+)
+data_app = App(name="data", help="Look at the data of tasks: statistics, mistakes.")
+app.command(data_app)
+talk = Console(stderr=True)
+
+Data = Annotated[
+    str,
+    Parameter(
+        env_var="TAGMATES_DATA",
+        help="'starter' (the embedded corpus), a TOML file of tasks, or a folder with TASK/{train,dev,test}.conll.",
+    ),
+]
+Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
+Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
+
+
+@app.command
+def train(
+    *,
+    tasks: Annotated[str | None, Parameter(help="Tasks, separated by commas, or 'all'.")] = None,
+    output_dir: Annotated[Path, Parameter(help="The run folder; must be empty but for --resume and --force.")],
+    sharing: Annotated[
+        Sharing | None,
+        Parameter(help="stl: one task; multi_dec: a decoder per task; te_dec, te_enc: a task embedding or token."),
+    ] = None,
+    preset: Annotated[
+        str, Parameter(help="paper: the protocol to the letter; practical: for taggers in use.")
+    ] = "paper",
+    data: Data = "starter",
+    seed: Annotated[int | None, Parameter(help="Every random draw is a function of it.")] = None,
+    vectors: Annotated[str | None, Parameter(help="glove, random, or a GloVe text file.")] = None,
+    config: Annotated[Path | None, Parameter(help="A TOML file of settings, over the preset's.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        Parameter(name="--set", negative="", help="A setting, e.g. training.batch_size=16; repeatable."),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    resume: Annotated[bool, Parameter(negative="", help="Go on from the last finished epoch.")] = False,
+    force: Annotated[bool, Parameter(negative="", help="Overwrite the run that is in the folder.")] = False,
+    print_config: Annotated[bool, Parameter(negative="", help="Print the resolved settings and stop.")] = False,
+) -> None:
+    """Train one tagger, alone or jointly, and write its run folder.
+
+    Ctrl-C (or a kill) loses at most the epoch at hand: the same command with --resume goes on, to the same numbers.
+
+    Example: tagmates train --tasks upos,chunk,ner --sharing multi_dec --data DIR --output-dir runs/a
+    """
+    if resume and force:
+        raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
+    given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
+    if tasks is not None:
+        given["tasks"] = choose_tasks(tasks, load_tasks(data))
+    settings = resolve(preset, config, set_ or [], given)
+    if print_config:
+        print(json.dumps(settings.model_dump(mode="json"), indent=2))
+        return
+    _use_threads(threads)
+    events = train_events(settings, output_dir, data, device=device, resume=resume, force=force)
+    last = show_training(events, talk)
+    if last is None:
+        talk.print(f"{output_dir}: is done; nothing to resume")
+    elif isinstance(last, Ended) and last.error is not None:
+        raise last.error
+    result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
+    Console().print(score_table(result))
+    talk.print(f"run folder: {output_dir}", highlight=False, soft_wrap=True)
+
+
+@app.command
+def evaluate(
+    run: Annotated[Path, Parameter(help="A finished run's folder.")],
+    *,
+    split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
+    data: Annotated[
+        str | None, Parameter(env_var="TAGMATES_DATA", help="As for train; default: the data it was trained on.")
+    ] = None,
+    output: Annotated[
+        Path | None, Parameter(help="Folder for predictions: TASK.conll with token, gold, predicted.")
+    ] = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    baseline: Annotated[
+        bool, Parameter(negative="", help="Show the most frequent tag of each word, else of the corpus, beside it.")
+    ] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Score a trained tagger: precision, recall and F1 of every task, each with a signature that says how."""
+    _use_threads(threads)
+    evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
+    if output is not None:
+        for path in predictions(evaluation, output):
+            talk.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    trivial = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
+    if json_:
+        print(json.dumps(evaluation.to_json(trivial), indent=2, ensure_ascii=False))
+        return
+    Console().print(baseline_table(evaluation, trivial))
+    for text in evaluation.signatures.values():
+        talk.print(text, highlight=False, soft_wrap=True)
+
+
+@app.command
+def tag(
+    run: Annotated[Path, Parameter(help="A finished run's folder.")],
+    files: Annotated[tuple[str, ...], Parameter(help="Text files; '-' is stdin.")] = ("-",),
+    /,
+    *,
+    input_: Annotated[
+        str, Parameter(name="--input", help="text: raw text; conll: a word a line (first column), blank lines between.")
+    ] = "text",
+    output: Annotated[
+        str, Parameter(help="conll: a word a line with a column per task; json: a sentence a line.")
+    ] = "conll",
+    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all' of the tagger's.")] = "all",
+    vectors: Annotated[
+        str | None, Parameter(help="Vectors for words never seen in training: glove, random, or a GloVe text file.")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Tag text with every task of a tagger in one pass.
+
+    Example: echo "Prices in Berlin fell sharply ." | tagmates tag runs/a
+    """
+    _use_threads(threads)
+    tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
+    wanted = choose_tasks(tasks, dict.fromkeys(tagger.tasks))
+    if output not in ("conll", "json"):
+        raise ConfigError(f"--output {output}: choose conll or json")
+    write: Callable[..., None] = write_conll if output == "conll" else write_json_lines
+    write(tagger.tag_sentences(read_input(files, input_), wanted), wanted, sys.stdout)
+
+
+@data_app.command
+def stats(
+    *,
+    data: Data = "starter",
+    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy."""
+    known = load_tasks(data)
+    rows = table1(known, choose_tasks(tasks, known))
+    if json_:
+        print(json.dumps(rows, indent=2))
+    else:
+        Console().print(statistics_table(rows))
+
+
+@data_app.command
+def check(
+    data: Annotated[str, Parameter(help="As --data of train.")],
+    *,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings."""
+    known = load_tasks(data)
+    found = list(check_tasks(known))
+    errors = [problem for problem in found if problem.level == "error"]
+    if json_:
+        print(json.dumps([problem.to_json() for problem in found], indent=2, ensure_ascii=False))
+    else:
+        for problem in found:
+            print(f"{problem.level}: {problem.text}")
+        talk.print(f"{len(known)} tasks, {len(errors)} errors, {len(found) - len(errors)} warnings", highlight=False)
+    if errors:
+        raise SystemExit(1)
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads is None:
+        return
+    if threads < 1:
+        raise ConfigError(f"--threads {threads}: must be 1 or more")
+    torch.set_num_threads(threads)
+
+
+def main() -> NoReturn:
+    """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 130 interrupted."""
+    try:
+        app(exit_on_error=False, print_error=True)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _end(130, "interrupted; finished epochs are saved: the same command with --resume goes on")
+    except BrokenPipeError:
+        # whoever read us has left; nothing more can be said there, and the flush at exit must not try
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except TagmatesError as error:
+        _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
+    sys.exit(0)
+
+
+def _end(code: int, text: str) -> NoReturn:
+    talk.print(text, highlight=False, markup=False, soft_wrap=True)
+    sys.exit(code)

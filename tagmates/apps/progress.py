@@ -1,0 +1,87 @@
+"""Training as a person sees it: a live panel on a terminal, one line per epoch elsewhere; all on stderr."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tagmates.training.loop import EpochEnded, Event, Updated
+from tagmates.training.run import Run
+
+
+@dataclass(slots=True)
+class _Speed:
+    """Tokens per second over this call."""
+
+    tokens: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        return self.tokens / max(time.monotonic() - self.started, 1e-9)
+
+
+def show_training(events: Iterator[Event], console: Console) -> Event | None:
+    """Show events as they come; returns the last one, None where there was none."""
+    speed, last = _Speed(), None
+    with Live(console=console, refresh_per_second=4, transient=True, auto_refresh=console.is_terminal) as live:
+        for last in events:
+            if isinstance(last, Updated):
+                speed.tokens += last.tokens
+                if console.is_terminal:
+                    live.update(_panel(last, speed))
+            elif isinstance(last, EpochEnded):
+                console.print(_epoch_line(last, speed), highlight=False, soft_wrap=True)
+    return last
+
+
+def _epoch_line(event: EpochEnded, speed: _Speed) -> Text:
+    run, line = event.run, event.line
+    scores = " ".join(f"{task} {f1:.2f}" for task, f1 in line["dev"].items())
+    best = (
+        "best so far" if run.schedule.is_best else f"best {max(run.schedule.scores):.2f} in epoch {line['best_epoch']}"
+    )
+    return Text(
+        f"epoch {line['epoch']:>3}  updates {line['updates']}  loss {line['loss']:.3f}  {speed.rate:,.0f} tokens/s  "
+        f"lr {line['learning_rate']:.2g}  dev F1 {line['dev_mean']:.2f} ({scores})  {best}  {_time_left(run)}"
+    )
+
+
+def _panel(event: Updated, speed: _Speed) -> Group:
+    run = event.run
+    seen = sum(map(len, run.batches[: run.step]))
+    row = Table.grid(padding=(0, 2))
+    row.add_row(
+        f"epoch {run.epoch + 1}",
+        ProgressBar(total=len(run.batches), completed=run.step, width=24),
+        f"update {run.step}/{len(run.batches)} (in all {run.updates})",
+        f"loss {run.loss / max(seen, 1):.3f}",
+        f"{speed.rate:,.0f} tokens/s",
+        _time_left(run),
+    )
+    return Group(row)
+
+
+def _time_left(run: Run) -> str:
+    """How long the run goes on if no epoch to come is better than the best, and at most."""
+    if not run.epoch:
+        return ""
+    settings = run.config.training
+    reason = run.why_stop()
+    if reason is not None:
+        return f"ends ({reason})"
+    each = run.seconds / run.epoch
+    most = settings.max_epochs - run.epoch
+    soonest = min(max(run.schedule.best_epoch + settings.stopping_patience - run.epoch, 1), most)
+    return f"left {_duration(each * soonest)} to {_duration(each * most)}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,57 @@
+"""Results as tables for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from tagmates.training.evaluation import Evaluation
+from tagmates.training.scores import TaskScores
+
+
+def score_table(result: Mapping[str, Any]) -> Table:
+    """The scores of a finished run (the content of ``result.json``)."""
+    table = Table(title=f"run {result['run_id']}: {result['epochs']} epochs, {result['updates']} updates")
+    table.add_column("task")
+    splits = [split for split in ("dev", "test") if split in result]
+    for split in splits:
+        table.add_column(f"{split} F1", justify="right")
+    for task in result["dev"]:
+        table.add_row(task, *(f"{result[s][task]['f1']:.2f}" if task in result[s] else "-" for s in splits))
+    return table
+
+
+def baseline_table(evaluation: Evaluation, trivial: Mapping[str, TaskScores] | None) -> Table:
+    """Scores per task, beside those of the trivial baseline where it is given."""
+    table = Table(title=f"{evaluation.split}, {evaluation.folder}")
+    table.add_column("task")
+    for name in ("precision", "recall", "F1", "support"):
+        table.add_column(name, justify="right")
+    if trivial is not None:
+        table.add_column("baseline F1", justify="right")
+        table.add_column("gain", justify="right")
+    for task, scores in evaluation.scores.items():
+        total = scores.total
+        row = [task, f"{total.precision:.2f}", f"{total.recall:.2f}", f"{total.f1:.2f}", str(total.support)]
+        if trivial is not None:
+            base = trivial[task].total.f1
+            row += [f"{base:.2f}", f"{total.f1 - base:+.2f}"]
+        table.add_row(*row)
+    return table
+
+
+def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The paper's Table 1: train / all splits."""
+    table = Table(title="train / train+dev+test")
+    table.add_column("task")
+    for name in ("sentences", "token/type", "labels", "label entropy"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row["task"],
+            f"{row['sentences_train']}/{row['sentences_all']}",
+            f"{row['token_type_train']:.1f}/{row['token_type_all']:.1f}",
+            str(row["labels"]),
+            f"{row['label_entropy']:.1f}",
+        )
+    return table

@@ -1,0 +1,47 @@
+"""The characteristics of data sets that the paper's Table 1 shows."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tagmates.data.corpora import load_split
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import SPLITS, Task
+
+
+def table1(tasks: Mapping[str, Task], names: Iterable[str]) -> list[dict[str, Any]]:
+    """One row per task: sentences and token/type ratio of train and of all splits, labels, label entropy.
+
+    Types are lower-cased; labels are the distinct full tags of all splits, O included; the entropy is that of train,
+    in nats. The paper prints one decimal, and for two tasks of one data set the sentences of the first.
+    """
+    return [statistics(name, {s: load_split(tasks[name], s) for s in SPLITS if tasks[name].part(s)}) for name in names]
+
+
+def statistics(name: str, splits: Mapping[str, Sequence[Sentence]]) -> dict[str, Any]:
+    """The row of one task."""
+    train = splits["train"]
+    everything = [sentence for split in splits.values() for sentence in split]
+    return {
+        "task": name,
+        "sentences_train": len(train),
+        "sentences_all": len(everything),
+        "token_type_train": token_type_ratio(train),
+        "token_type_all": token_type_ratio(everything),
+        "labels": len({tag for sentence in everything for tag in sentence.tags or ()}),
+        "label_entropy": label_entropy(train),
+    }
+
+
+def token_type_ratio(sentences: Iterable[Sentence]) -> float:
+    """Number of tokens over number of distinct lower-cased tokens."""
+    counts = Counter(token.lower() for sentence in sentences for token in sentence.tokens)
+    return counts.total() / len(counts)
+
+
+def label_entropy(sentences: Iterable[Sentence]) -> float:
+    """Entropy of the distribution of tags over tokens, in nats."""
+    counts = Counter(tag for sentence in sentences for tag in sentence.tags or ())
+    total = counts.total()
+    return -sum(n / total * math.log(n / total) for n in counts.values())

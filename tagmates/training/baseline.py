@@ -1,0 +1,36 @@
+"""The trivial tagger that every trained one should beat: each word's most frequent tag."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from tagmates.data.corpora import load_split
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import Task
+from tagmates.training.scores import TaskScores, score
+
+
+def baseline_scores(tasks: Mapping[str, Task], names: Iterable[str], split: str) -> dict[str, TaskScores]:
+    """Scores per task of the most frequent tag of the (lower-cased) word in train, else of the whole of train."""
+    scores = {}
+    for name in names:
+        gold = load_split(tasks[name], split)
+        guesses = most_frequent(load_split(tasks[name], "train"), gold)
+        scores[name] = score([s.tags or () for s in gold], guesses, tasks[name].score)
+    return scores
+
+
+def most_frequent(train: Sequence[Sentence], sentences: Sequence[Sentence]) -> list[list[str]]:
+    """The tags that the baseline gives; of equally frequent tags the alphabetically first."""
+    by_word: dict[str, Counter[str]] = defaultdict(Counter)
+    overall: Counter[str] = Counter()
+    for sentence in train:
+        overall.update(sentence.tags or ())
+        for token, tag in zip(sentence.tokens, sentence.tags or (), strict=True):
+            by_word[token.lower()][tag] += 1
+    of_word = {word: _top(counts) for word, counts in by_word.items()}
+    other = _top(overall)
+    return [[of_word.get(token.lower(), other) for token in sentence.tokens] for sentence in sentences]
+
+
+def _top(counts: Counter[str]) -> str:
+    return min(counts, key=lambda tag: (-counts[tag], tag))

