@@ -1,4 +1,4 @@
-"""Settings: frozen, typed, unknown keys are errors; the defaults are the preset ``paper`` (the protocol to the letter)."""
+"""Settings: frozen, typed, unknown keys are errors; the defaults are the protocol to the letter (``paper``)."""
 
 import difflib
 import hashlib
@@ -156,7 +156,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def run_id(config: RunConfig, data_hashes: Mapping[str, str]) -> str:
-    """Twelve hexadecimal digits that name a run: equal for equal settings, data and vectors, wherever and however it runs."""
+    """Twelve hexadecimal digits: equal for equal settings, data and vectors, wherever and however the run runs."""
     text = json.dumps([config.model_dump(mode="json"), dict(sorted(data_hashes.items()))], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -157,7 +157,7 @@ def tag(
     """
     _use_threads(threads)
     tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
-    wanted = choose_tasks(tasks, dict.fromkeys(tagger.tasks))
+    wanted = choose_tasks(tasks, tagger.tasks)
     if output not in ("conll", "json"):
         raise ConfigError(f"--output {output}: choose conll or json")
     write: Callable[..., None] = write_conll if output == "conll" else write_json_lines

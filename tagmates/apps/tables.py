@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE
+from rich.markup import escape
 from rich.table import Table
 
+from tagmates.model.tagger import Tagged
 from tagmates.training.evaluation import Evaluation
 from tagmates.training.scores import TaskScores
 
 
 def score_table(result: Mapping[str, Any]) -> Table:
     """The scores of a finished run (the content of ``result.json``)."""
-    table = Table(title=f"run {result['run_id']}: {result['epochs']} epochs, {result['updates']} updates")
+    table = Table()
     table.add_column("task")
     splits = [split for split in ("dev", "test") if split in result]
     for split in splits:
@@ -23,7 +26,7 @@ def score_table(result: Mapping[str, Any]) -> Table:
 
 def baseline_table(evaluation: Evaluation, trivial: Mapping[str, TaskScores] | None) -> Table:
     """Scores per task, beside those of the trivial baseline where it is given."""
-    table = Table(title=f"{evaluation.split}, {evaluation.folder}")
+    table = Table()
     table.add_column("task")
     for name in ("precision", "recall", "F1", "support"):
         table.add_column(name, justify="right")
@@ -40,9 +43,20 @@ def baseline_table(evaluation: Evaluation, trivial: Mapping[str, TaskScores] | N
     return table
 
 
+def tagged_table(sentence: Tagged, tasks: Sequence[str]) -> Table:
+    """One tagged sentence: a word a row, a task a column."""
+    table = Table(box=SIMPLE, pad_edge=False)
+    table.add_column("token", no_wrap=True)
+    for task in tasks:
+        table.add_column(task, no_wrap=True)
+    for i, token in enumerate(sentence.tokens):
+        table.add_row(*(escape(text) for text in (token, *(sentence.tags[task][i] for task in tasks))))
+    return table
+
+
 def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """The paper's Table 1: train / all splits."""
-    table = Table(title="train / train+dev+test")
+    table = Table(caption="train / train+dev+test")
     table.add_column("task")
     for name in ("sentences", "token/type", "labels", "label entropy"):
         table.add_column(name, justify="right")

@@ -1,0 +1,1 @@
+"""Text to sentences to numbers: formats, tasks, vocabularies, vectors, batches."""

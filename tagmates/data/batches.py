@@ -71,8 +71,8 @@ def encode(sentences: Sequence[tuple[str, Sentence]], vocabulary: Vocabulary, fo
         tags.extend(labels.get(tag, 0) for tag in sentence.tags or [""] * len(sentence))
         lengths.append(len(sentence) + token)
     length = torch.tensor(lengths, dtype=torch.long)
-    task = torch.tensor([task_index[task] for task, _ in sentences], dtype=torch.long)
-    return Corpus(forms, torch.tensor(form), torch.tensor(tags), length.cumsum(0) - length, length, task, vocabulary)
+    owner = torch.tensor([task_index[task] for task, _ in sentences], dtype=torch.long)
+    return Corpus(forms, torch.tensor(form), torch.tensor(tags), length.cumsum(0) - length, length, owner, vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,9 @@ def collate(lanes: Sequence[Selection]) -> Batch:
     orders = [length.argsort(descending=True, stable=True) for length in lengths]
     packed = Packed.of(_rows([length[order] for length, order in zip(lengths, orders, strict=True)]))
     starts = _rows([lane.corpus.starts[lane.sentences[o]] for lane, o in zip(lanes, orders, strict=True)])
-    words, forms, spelled = [], [], []
+    words: list[Tensor] = []
+    forms: list[Tensor] = []
+    spelled: list[Tensor] = []
     for lane, start in zip(lanes, starts, strict=True):
         corpus, mask = lane.corpus, packed.mask[len(words)]
         items = corpus.form[(start[packed.row] + packed.step)[mask]]

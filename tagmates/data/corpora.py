@@ -56,7 +56,7 @@ def read_file(task: Task, path: Path) -> Sentences:
 
 def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, dict[str, Sentences]]:
     """Task -> split -> sentences, for tasks that are to be trained: train and dev must be there, test may be."""
-    corpora = {}
+    corpora: dict[str, dict[str, Sentences]] = {}
     for name in names:
         task = tasks[name]
         needed = [split for split in SPLITS if split != "test" or task.test is not None]

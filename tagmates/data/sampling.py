@@ -1,6 +1,7 @@
 """Which sentences make up the batches of an epoch (protocol section 3)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Int
@@ -75,7 +76,7 @@ def epoch_batches(
         ends = counts[:, t].cumsum(0).tolist()
         if settings.bucketed:
             cuts = [0, *ends[BUCKET_UPDATES - 1 :: BUCKET_UPDATES], needed]
-            order = torch.cat([_by_length(order[a:b], lengths) for a, b in zip(cuts, cuts[1:], strict=False)])
+            order = torch.cat([_by_length(order[a:b], lengths) for a, b in pairwise(cuts)])
         for update, chosen in enumerate(order.tensor_split(ends[:-1])):
             parts[update].append(chosen)
     batches = [torch.cat(part) for part in parts]

@@ -1,7 +1,7 @@
 """Task records: where a task's files are and how they are read; the paper's eleven, and anybody's own from TOML."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,7 +97,7 @@ def load_tasks(data: str) -> dict[str, Task]:
     return {name: _paper_task(name, path) for name in found}
 
 
-def choose_tasks(names: str, known: Mapping[str, Task]) -> tuple[str, ...]:
+def choose_tasks(names: str, known: Collection[str]) -> tuple[str, ...]:
     """The names of a comma-separated list, in its order, or of ``all``; ConfigError for an unknown one."""
     chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
@@ -112,7 +112,7 @@ def _paper_task(name: str, folder: Path) -> Task:
     parts = {split: Part(file=f"{split}.conll") for split in SPLITS if (folder / name / f"{split}.conll").exists()}
     if "train" not in parts:
         raise DataError(f"{folder / name}: has no train.conll; a task needs a train split")
-    values: dict[str, Any] = {**parts, "name": name, "scheme": PAPER_SCHEMES[name], "score": "prefix"}
+    values: dict[str, Any] = dict(parts.items()) | {"name": name, "scheme": PAPER_SCHEMES[name], "score": "prefix"}
     return Task(**values, folder=folder / name)
 
 

@@ -1,0 +1,1 @@
+"""The tagger: kernels, parameters, text in and tags out."""

@@ -42,8 +42,7 @@ class LinearChainCRF:
         return self._log_partition().to(self.emissions.dtype)
 
     def _log_partition(self) -> Float[Tensor, "decoders rows"]:
-        result: Tensor = _LogPartition.apply(self.emissions, self.transitions, self.start, self.end, self.packed)
-        return result
+        return _log_partition(self.emissions, self.transitions, self.start, self.end, self.packed)
 
     def score(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
         """Score of these tags per sentence, summed in float64."""
@@ -66,7 +65,7 @@ class LinearChainCRF:
         with torch.enable_grad():
             emissions = self.emissions.detach().requires_grad_()
             parameters = (self.transitions.detach(), self.start.detach(), self.end.detach())
-            total = _LogPartition.apply(emissions, *parameters, self.packed).sum()
+            total = _log_partition(emissions, *parameters, self.packed).sum()
             (result,) = torch.autograd.grad(total, emissions)
         return result
 
@@ -99,6 +98,13 @@ class LinearChainCRF:
 
 def _spread(index: Int[Tensor, "decoders rows"], size: int) -> Int[Tensor, "decoders rows size"]:
     return index.unsqueeze(-1).expand(-1, -1, size)
+
+
+def _log_partition(
+    emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, packed: Packed
+) -> Float[Tensor, "decoders rows"]:
+    result: Tensor = _LogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
+    return result
 
 
 class _LogPartition(torch.autograd.Function):

@@ -57,7 +57,7 @@ def bidirectional_gru(
     projected = projected.view(lanes, positions, 2, -1).transpose(1, 2)
     mirror = packed.reverse()
     gates = torch.stack([projected[:, 0], _gather(projected[:, 1], mirror)], 1).flatten(0, 1)
-    states = _Recurrence.apply(gates, hidden_weight, hidden_bias, packed.slices())
+    states = _Recurrence.apply(gates, hidden_weight, hidden_bias, packed.slices())  # type: ignore[no-untyped-call]
     states = states.view(lanes, 2, positions, -1)
     return torch.cat([states[:, 0], _gather(states[:, 1], mirror)], -1)
 

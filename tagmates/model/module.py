@@ -73,13 +73,20 @@ class TaggerModule(nn.Module):
             for name, labels in vocabulary.labels.items()
         )
 
+    def decoder(self, number: int) -> Decoder:
+        """The decoder of that number in the vocabulary's order."""
+        decoder = self.decoders[number]
+        assert isinstance(decoder, Decoder)
+        return decoder
+
     def tables(self) -> Tables:
         """The tables as trained."""
         return Tables(self.words, self.characters.table)
 
     def transition_norm(self) -> Float[Tensor, ""]:
         """Sum of the squared CRF transitions, starts and ends: what the L2 term weighs."""
-        squares = [p.square().sum() for d in self.decoders for p in (d.transitions, d.start, d.end)]
+        decoders = map(self.decoder, range(len(self.decoders)))
+        squares = [p.square().sum() for d in decoders for p in (d.transitions, d.start, d.end)]
         return torch.stack(squares).sum()
 
 

@@ -1,7 +1,6 @@
 """The tagger's tensor functions over lanes: encode a batch, its losses, its best tags (protocol section 1)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -11,16 +10,14 @@ from tagmates.data.batches import Batch, Group
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.embedding import Dropout, encode_forms, look_up, stack_layers
 from tagmates.model.gru import stacked
-
-if TYPE_CHECKING:
-    from tagmates.model.module import Tables, TaggerModule
+from tagmates.model.module import Tables, TaggerModule
 
 
 def encode(
-    models: Sequence["TaggerModule"],
+    models: Sequence[TaggerModule],
     batch: Batch,
     draws: Sequence[torch.Generator] | None = None,
-    tables: Sequence["Tables"] | None = None,
+    tables: Sequence[Tables] | None = None,
 ) -> Float[Tensor, "lanes positions 2*hidden"]:
     """The word encoder's states; ``draws`` (one per lane) switch dropout on, ``tables`` replace the models' own."""
     tables = tables or [model.tables() for model in models]
@@ -40,13 +37,14 @@ def encode(
 
 
 def distribution(
-    models: Sequence["TaggerModule"], group: Group, states: Float[Tensor, "lanes positions size"]
+    models: Sequence[TaggerModule], group: Group, states: Float[Tensor, "lanes positions size"]
 ) -> LinearChainCRF:
     """The CRF of one group of decoders over the encoder's states."""
-    decoders = [models[lane].decoders[number] for lane, number in group.decoders]
+    decoders = [models[lane].decoder(number) for lane, number in group.decoders]
     values = states.flatten(0, 1)[group.source]  # [decoders, positions, size]
-    if models[group.decoders[0][0]].tasks is not None:
-        embedded = [models[lane].tasks[task] for (lane, _), task in zip(group.decoders, group.task, strict=True)]
+    tables = [models[lane].tasks for lane, _ in group.decoders]
+    embedded = [table[task] for table, task in zip(tables, group.task, strict=True) if table is not None]
+    if embedded:
         values = torch.cat([values, torch.stack(embedded)[:, group.packed.row]], -1)
     emissions = torch.baddbmm(
         stacked([decoder.bias for decoder in decoders]).unsqueeze(1),
@@ -63,13 +61,13 @@ def distribution(
 
 
 def losses(
-    models: Sequence["TaggerModule"],
+    models: Sequence[TaggerModule],
     batch: Batch,
     draws: Sequence[torch.Generator] | None,
     weights: Sequence[Float[Tensor, " tasks"]],
     transition_l2: Sequence[float],
 ) -> Float[Tensor, " lanes"]:
-    """Each lane's loss: negative log-likelihood summed over sentences, weighted by task, plus the L2 term (section 3)."""
+    """Each lane's loss: weighted negative log-likelihood over sentences plus the L2 term (protocol section 3)."""
     states = encode(models, batch, draws)
     total = [rate * model.transition_norm() for model, rate in zip(models, transition_l2, strict=True)]
     for group in batch.groups:
@@ -81,7 +79,7 @@ def losses(
 
 @torch.no_grad()
 def decode(
-    models: Sequence["TaggerModule"], batch: Batch, tables: Sequence["Tables"] | None = None
+    models: Sequence[TaggerModule], batch: Batch, tables: Sequence[Tables] | None = None
 ) -> list[dict[int, list[int]]]:
     """For every lane, from the request's number to its best label numbers."""
     states = encode(models, batch, tables=tables)

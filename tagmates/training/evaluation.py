@@ -32,7 +32,7 @@ class Evaluation:
 
     def to_json(self, baseline: Mapping[str, TaskScores] | None = None) -> dict[str, Any]:
         """Scores in percent, counts, types and signature of every task."""
-        result = {}
+        result: dict[str, dict[str, Any]] = {}
         for name, scores in self.scores.items():
             result[name] = {
                 **summary(scores),

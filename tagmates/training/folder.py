@@ -1,7 +1,7 @@
 """A run's folder: what it holds, how it is started, saved, resumed and finished.
 
-``result.json`` is written last, so it means that the run is done. Until then ``checkpoint.safetensors`` holds all that the next
-epoch needs, in one file that is replaced whole at the end of every epoch.
+``result.json`` is written last, so it means that the run is done. Until then ``checkpoint.safetensors`` holds all that
+the next epoch needs, in one file that is replaced whole at the end of every epoch.
 """
 
 import io
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tagmates import __version__
 from tagmates.config import RunConfig
@@ -84,7 +85,7 @@ def start_folder(folder: Path, run: Run, data: str) -> None:
 def save_epoch(folder: Path, run: Run) -> None:
     """Save all that the next epoch needs."""
     parameters = dict(run.module.named_parameters())
-    tensors = {f"model/{name}": p for name, p in parameters.items()}
+    tensors: dict[str, Tensor] = {f"model/{name}": p for name, p in parameters.items()}
     if not run.schedule.is_best:
         tensors |= {f"best/{name}": tensor for name, tensor in run.best.items()}
     adam = run.optimizer.state_dict()["state"]
@@ -228,8 +229,8 @@ def card(run: Run, result: Mapping[str, Any]) -> str:
     return f"""# A tagmates tagger: {", ".join(run.config.tasks)}
 
 Sharing `{run.config.sharing}`, seed {run.config.seed}, run `{run.id}`, {result["parameters"]:,} parameters.
-Trained for {run.epoch} epochs ({run.updates} updates); best epoch {result["best_epoch"]}; stopped by {result["stopped"]};
-the weights kept are those of the {run.config.training.weights} epoch. All settings are in `config.json`.
+Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}; best epoch
+{result["best_epoch"]}; the weights kept are those of the {run.config.training.weights} epoch. All settings are in `config.json`.
 
 | task | precision | recall | F1 ({split}) |
 | --- | --- | --- | --- |

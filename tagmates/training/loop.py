@@ -86,7 +86,7 @@ def _update(active: list[Run]) -> Iterator[Updated]:
         [run.loss_weights() for run in active],
         [run.config.training.transition_l2 for run in active],
     )
-    loss.sum().backward()  # type: ignore[no-untyped-call]
+    loss.sum().backward()
     for run, value, (selection, _) in zip(active, loss.tolist(), selected, strict=True):
         if not math.isfinite(value):
             run.loss = value
@@ -97,7 +97,7 @@ def _update(active: list[Run]) -> Iterator[Updated]:
 
 def _not_finite(run: Run) -> TrainingError:
     return TrainingError(
-        f"epoch {run.epoch + 1}, update {run.step + 1} of {len(run.batches)}: the loss of {', '.join(run.config.tasks)} "
-        f"is {run.loss}; the state after epoch {run.epoch} is kept; lower training.learning_rate or "
-        "training.clip_norm, or look for broken vectors"
+        f"epoch {run.epoch + 1}, update {run.step + 1} of {len(run.batches)}: the loss of "
+        f"{', '.join(run.config.tasks)} is {run.loss}; the state after epoch {run.epoch} is kept; "
+        "lower training.learning_rate or training.clip_norm, or look for broken vectors"
     )

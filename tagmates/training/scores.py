@@ -1,4 +1,4 @@
-"""Span-based micro F1 as the paper's code computes it (protocol section 4), and the signature that names its choices."""
+"""Span-based micro F1 as the paper's code computes it (protocol section 4), and a signature of its choices."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,0 +1,154 @@
+"""tagmates.training.schedule: halving against torch's scheduler, stopping against protocol section 3."""
+
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from tagmates.config import TrainingSettings
+from tagmates.training.schedule import Schedule
+
+PAPER = TrainingSettings()
+
+# coarse scores make ties, near ones differ by less than the threshold, all are F1 in percent
+some_scores = st.lists(
+    st.integers(0, 6).map(float)
+    | st.floats(0, 100)
+    | st.builds(lambda i: 90 * (1 + 1e-4) ** (i / 4), st.integers(0, 40)),
+    max_size=60,
+)
+
+
+def rates(scores: list[float], training: TrainingSettings = PAPER) -> list[float]:
+    schedule = Schedule(training.learning_rate)
+    found = []
+    for score in scores:
+        schedule.step(score, training)
+        found.append(schedule.learning_rate)
+    return found
+
+
+def rates_of_torch(scores: list[float], training: TrainingSettings = PAPER, **options: float) -> list[float]:
+    optimizer = torch.optim.Adam([torch.zeros(1)], lr=training.learning_rate)
+    scheduler = ReduceLROnPlateau(
+        optimizer,
+        mode="max",
+        factor=0.5,
+        patience=training.halving_patience,
+        threshold=1e-4,
+        threshold_mode="rel",
+        **options,
+    )
+    found = []
+    for score in scores:
+        scheduler.step(score)
+        found.append(optimizer.param_groups[0]["lr"])
+    return found
+
+
+def reason_at_each_epoch(scores: list[float], training: TrainingSettings = PAPER) -> list[str | None]:
+    schedule = Schedule(training.learning_rate)
+    found = []
+    for score in scores:
+        schedule.step(score, training)
+        found.append(schedule.why_stop(training))
+    return found
+
+
+def should_stop(scores: list[float], patience: int) -> bool:
+    """The best of the last epochs is strictly below the best of all: below one of the epochs before them."""
+    earlier, recent = scores[:-patience], scores[-patience:]
+    return any(all(score > later for later in recent) for score in earlier)
+
+
+class TestHalving:
+    @settings(deadline=None)
+    @given(scores=some_scores, patience=st.integers(0, 4))
+    @example(scores=[0.0] * 60, patience=2)
+    @example(scores=[90.0, 90.009, 90.0, 90.0090001, 90.0, 90.0], patience=2)
+    def test_torch_halves_at_the_same_epochs(self, scores: list[float], patience: int) -> None:
+        training = TrainingSettings(halving_patience=patience)
+        assert rates(scores, training) == rates_of_torch(scores, training, eps=0)
+
+    @settings(deadline=None)
+    @given(scores=some_scores)
+    def test_torch_as_it_comes(self, scores: list[float]) -> None:
+        # by default torch leaves a rate alone that a halving would change by less than 1e-8
+        assert rates(scores) == pytest.approx(rates_of_torch(scores), rel=1e-12, abs=2e-8)
+
+    def test_the_third_flat_epoch_halves(self) -> None:
+        assert rates([50, 50, 50, 50, 50, 50, 50]) == [1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 2.5e-4]
+
+    def test_a_better_epoch_resets_the_counter(self) -> None:
+        assert rates([50, 49, 49, 51, 50, 50, 50]) == [1e-3] * 6 + [5e-4]
+
+    def test_better_means_better_by_the_threshold(self) -> None:
+        assert rates([50, 50.005, 50.005, 50.005])[-1] == 5e-4
+        assert rates([50, 50.0051, 50, 50])[-1] == 1e-3
+
+    def test_creeping_scores_are_compared_with_the_last_real_best(self) -> None:
+        assert rates([50, 50.004, 50.008, 50.012])[-1] == 1e-3  # 50.008 beats 50 by the threshold
+        assert rates([50, 50.001, 50.002, 50.003])[-1] == 5e-4
+
+    def test_zero_scores_are_flat(self) -> None:
+        assert rates([0, 0, 0, 0])[-1] == 5e-4
+
+
+class TestStopping:
+    def test_ten_epochs_below_the_best(self) -> None:
+        assert reason_at_each_epoch([60, *[59] * 10]) == [None] * 10 + ["patience"]
+
+    def test_a_tie_starts_the_ten_anew(self) -> None:
+        assert reason_at_each_epoch([60, *[59] * 9, 60, *[59] * 10]) == [None] * 20 + ["patience"]
+
+    def test_rising_scores_go_on_to_the_cap(self) -> None:
+        assert reason_at_each_epoch([float(i) for i in range(100)]) == [None] * 99 + ["cap"]
+
+    def test_equal_scores_go_on_to_the_cap(self) -> None:
+        assert reason_at_each_epoch([71.19] * 100) == [None] * 99 + ["cap"]
+
+    def test_an_early_best_is_not_forgotten(self) -> None:
+        assert reason_at_each_epoch([60, *[float(i) for i in range(30, 50)]])[9:12] == [None, "patience", "patience"]
+
+    def test_other_settings(self) -> None:
+        training = TrainingSettings(stopping_patience=1, max_epochs=3)
+        assert reason_at_each_epoch([5, 4], training) == [None, "patience"]
+        assert reason_at_each_epoch([4, 5, 6], training) == [None, None, "cap"]
+        assert reason_at_each_epoch([4], TrainingSettings(max_epochs=1)) == ["cap"]
+
+    @settings(deadline=None)
+    @given(scores=some_scores, patience=st.integers(1, 12), cap=st.integers(1, 60))
+    def test_the_rule_of_the_protocol(self, scores: list[float], patience: int, cap: int) -> None:
+        training = TrainingSettings(stopping_patience=patience, max_epochs=cap)
+        for epoch, reason in enumerate(reason_at_each_epoch(scores, training), 1):
+            if should_stop(scores[:epoch], patience):
+                assert reason == "patience"
+            else:
+                assert reason == ("cap" if epoch >= cap else None)
+
+
+class TestBest:
+    @settings(deadline=None)
+    @given(scores=some_scores.filter(len))
+    def test_the_best_epoch_is_the_later_of_equals(self, scores: list[float]) -> None:
+        schedule = Schedule(1e-3)
+        marked = 0
+        for epoch, score in enumerate(scores, 1):
+            schedule.step(score, PAPER)
+            marked = epoch if schedule.is_best else marked
+            assert schedule.best_epoch == marked  # the weights that a run keeps are those of this epoch
+        best = schedule.best_epoch
+        assert scores[best - 1] == max(scores)
+        assert all(score < max(scores) for score in scores[best:])
+
+    def test_a_tie(self) -> None:
+        schedule = Schedule(1e-3)
+        for score in (3, 5, 5, 4):
+            schedule.step(score, PAPER)
+        assert (schedule.best_epoch, schedule.is_best) == (3, False)
+
+    def test_schedules_share_nothing(self) -> None:
+        one, other = Schedule(1e-3), Schedule(1e-3)
+        one.step(5, PAPER)
+        assert other.scores == []
