@@ -3,17 +3,16 @@
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import torch
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from tagmates import __version__
 from tagmates.apps.progress import show_training
-from tagmates.apps.tables import baseline_table, score_table, statistics_table
+from tagmates.apps.tables import baseline_table, score_table, statistics_table, tagged_table
 from tagmates.config import Sharing, resolve
 from tagmates.data.check import check_tasks
 from tagmates.data.statistics import table1
@@ -96,12 +95,17 @@ def train(
         raise last.error
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
-    talk.print(f"run folder: {output_dir}", highlight=False, soft_wrap=True)
+    talk.print(
+        f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command
 def evaluate(
     run: Annotated[Path, Parameter(help="A finished run's folder.")],
+    /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
     data: Annotated[
@@ -142,7 +146,7 @@ def tag(
         str, Parameter(name="--input", help="text: raw text; conll: a word a line (first column), blank lines between.")
     ] = "text",
     output: Annotated[
-        str, Parameter(help="conll: a word a line with a column per task; json: a sentence a line.")
+        str, Parameter(help="conll: a word a line, a column per task; json: a sentence a line; table: for people.")
     ] = "conll",
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all' of the tagger's.")] = "all",
     vectors: Annotated[
@@ -158,10 +162,16 @@ def tag(
     _use_threads(threads)
     tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
-    if output not in ("conll", "json"):
-        raise ConfigError(f"--output {output}: choose conll or json")
-    write: Callable[..., None] = write_conll if output == "conll" else write_json_lines
-    write(tagger.tag_sentences(read_input(files, input_), wanted), wanted, sys.stdout)
+    sentences = tagger.tag_sentences(read_input(files, input_), wanted)
+    if output == "conll":
+        write_conll(sentences, wanted, sys.stdout)
+    elif output == "json":
+        write_json_lines(sentences, wanted, sys.stdout)
+    elif output == "table":
+        for sentence in sentences:
+            Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
+    else:
+        raise ConfigError(f"--output {output}: choose conll, json or table")
 
 
 @data_app.command
@@ -211,7 +221,7 @@ def _use_threads(threads: int | None) -> None:
 def main() -> NoReturn:
     """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 130 interrupted."""
     try:
-        app(exit_on_error=False, print_error=True)
+        app(exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _end(130, "interrupted; finished epochs are saved: the same command with --resume goes on")
@@ -219,6 +229,8 @@ def main() -> NoReturn:
         # whoever read us has left; nothing more can be said there, and the flush at exit must not try
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except CycloptsError as error:
+        _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except TagmatesError as error:
         _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(0)
@@ -227,3 +239,7 @@ def main() -> NoReturn:
 def _end(code: int, text: str) -> NoReturn:
     talk.print(text, highlight=False, markup=False, soft_wrap=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

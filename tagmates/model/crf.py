@@ -17,6 +17,8 @@ from tagmates.data.packing import Packed
 
 # A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
 UNDERFLOW = 1e-28
+# Viterbi compares (row, to, from) scores in blocks of about this many, small enough to stay in a core's cache.
+CACHED_SCORES = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,14 @@ class LinearChainCRF:
         decoders, rows = packed.lengths.shape
         into = self.transitions.transpose(1, 2).unsqueeze(1)  # [decoders, 1, to, from]
         best = torch.empty_like(self.emissions)
+        block = max(1, CACHED_SCORES // self.transitions.numel())
         for t, here in enumerate(slices):
             if t == 0:
                 best[:, here] = self.start.unsqueeze(1) + self.emissions[:, here]
                 continue
             before = best[:, slices[t - 1]][:, : here.stop - here.start]
-            best[:, here] = (before.unsqueeze(2) + into).amax(-1) + self.emissions[:, here]
+            peaks = [(part.unsqueeze(2) + into).amax(-1) for part in before.split(block, 1)]
+            best[:, here] = torch.cat(peaks, 1) + self.emissions[:, here]
         # walk back; only the visited tags need their best predecessor
         tags = torch.zeros(decoders, packed.positions, dtype=torch.long, device=best.device)
         decoder = torch.arange(decoders, device=best.device).unsqueeze(1)

@@ -229,8 +229,8 @@ def card(run: Run, result: Mapping[str, Any]) -> str:
     return f"""# A tagmates tagger: {", ".join(run.config.tasks)}
 
 Sharing `{run.config.sharing}`, seed {run.config.seed}, run `{run.id}`, {result["parameters"]:,} parameters.
-Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}; best epoch
-{result["best_epoch"]}; the weights kept are those of the {run.config.training.weights} epoch. All settings are in `config.json`.
+Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}.
+Best epoch {result["best_epoch"]}; the weights kept are those of the {run.config.training.weights} epoch.
 
 | task | precision | recall | F1 ({split}) |
 | --- | --- | --- | --- |

@@ -1,0 +1,59 @@
+"""What the README promises is run as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tagmates import RunConfig
+from tagmates.data.tasks import load_tasks
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_first_block_has_exactly_the_two_commands() -> None:
+    assert blocks("sh")[0].split("\n") == ["make demo", "make test", ""]
+
+
+def test_the_python_lines_run(tmp_path: Path) -> None:
+    (code,) = blocks("python")
+    # the same lines with a training that is as short as can be
+    short = 'training=tagmates.TrainingSettings(max_epochs=1), model=tagmates.ModelSettings(hidden_size=8))'
+    assert code.count("seed=1)") == 1
+    code = code.replace("seed=1)", f"seed=1, {short}")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'Oslo'" in done.stdout
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_the_toml_of_own_tasks_is_read(tmp_path: Path) -> None:
+    (text,) = blocks("toml")
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    tasks = load_tasks(str(tmp_path / "own.toml"))
+    assert list(tasks) == ["genes", "pos"]
+    assert tasks["genes"].convert_to == "iobes"
+    assert tasks["genes"].score == "prefix"
+
+
+@pytest.mark.parametrize("line", re.findall(r"tagmates (?:train|evaluate|tag)[^\n`]*", README))
+def test_the_commands_have_only_options_that_exist(line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tagmates.apps.cli", line.split()[1], "--help"], capture_output=True, text=True
+    )
+    for option in re.findall(r"--[a-z-]+", line):
+        assert option in done.stdout
+
+
+def test_the_paper_preset_is_the_default() -> None:
+    assert RunConfig(tasks=("com",)).training.weights == "last"

@@ -1,0 +1,304 @@
+"""tagmates.data.sampling: the batches of protocol section 3, pinned from the sizes of the paper's data sets."""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tagmates.config import TrainingSettings
+from tagmates.data.sampling import epoch_batches, epoch_counts, quotas
+
+PAPER = TrainingSettings()
+
+# training sentences of the paper's tasks (data README)
+SIZES = {
+    "chunk": 8936,
+    "com": 880,
+    "frame": 3711,
+    "hyp": 2000,
+    "mwe": 2723,
+    "ner": 14041,
+    "sem": 13851,
+    "semtr": 13865,
+    "supsense": 2723,
+    "upos": 12543,
+    "xpos": 12543,
+}
+# protocol section 3; its "sem/semtr 433" and "ner/sem/semtr 865" are SEM's, SEMTR has 14 sentences more
+ALONE = {"upos": 392, "xpos": 392, "chunk": 280, "ner": 439, "mwe": 86, "supsense": 86, "sem": 433, "semtr": 434}
+ALONE |= {"com": 28, "frame": 116, "hyp": 63}
+HALF = {"com": 55, "hyp": 125, "mwe": 170, "supsense": 170, "frame": 231, "chunk": 558, "upos": 783, "xpos": 783}
+HALF |= {"sem": 865, "semtr": 866, "ner": 877}
+
+# protocol section 5: multi_dec, te_dec, te_enc
+ORACLE_SETS = {
+    "upos": ("", "chunk", ""),
+    "xpos": ("", "chunk", ""),
+    "chunk": ("sem upos xpos", "ner upos xpos", "upos xpos"),
+    "mwe": (*["chunk ner sem semtr supsense upos xpos"] * 2, "chunk sem semtr supsense upos xpos"),
+    "sem": ("chunk upos xpos", "chunk upos xpos", "chunk supsense upos"),
+    "semtr": (
+        "chunk mwe ner sem supsense upos xpos",
+        "chunk mwe sem supsense upos xpos",
+        "chunk frame mwe sem supsense upos xpos",
+    ),
+    "supsense": ("chunk ner sem semtr upos xpos", "sem semtr upos xpos", "ner sem upos xpos"),
+    "hyp": ("chunk sem supsense xpos", "chunk upos xpos", "xpos"),
+}
+
+
+def updates(*tasks: str, sizes: dict[str, int] | None = None) -> int:
+    known = SIZES | (sizes or {})
+    return len(epoch_counts(tasks, [known[task] for task in tasks], PAPER, 1, 0))
+
+
+def members_of(sizes: list[int], order: int = 0) -> list[Tensor]:
+    """Sentence numbers of tasks whose sentences are mixed."""
+    mixed = torch.randperm(sum(sizes), generator=torch.Generator().manual_seed(order))
+    return list(mixed.split(sizes))
+
+
+def lengths_of(number: int) -> Tensor:
+    return torch.randint(1, 60, (number,), generator=torch.Generator().manual_seed(3))
+
+
+def batches_of(sizes: list[int], training: TrainingSettings = PAPER, seed: int = 1, epoch: int = 0) -> list[list[int]]:
+    tasks = [f"task{i}" for i in range(len(sizes))]
+    made = epoch_batches(tasks, members_of(sizes), lengths_of(sum(sizes)), training, seed, epoch)
+    return [batch.tolist() for batch in made]
+
+
+def owners_of(sizes: list[int]) -> dict[int, int]:
+    return {n: task for task, numbers in enumerate(members_of(sizes)) for n in numbers.tolist()}
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> dict[str, Any]:
+    tasks = draw(st.integers(1, 5))
+    return {
+        "sizes": draw(st.lists(st.integers(1, 150), min_size=tasks, max_size=tasks)),
+        "seed": draw(st.integers(0, 3)),
+        "epoch": draw(st.integers(0, 3)),
+        "batch_size": draw(st.integers(tasks, 12)),
+        "bucketed": draw(st.booleans()),
+    }
+
+
+class TestUpdatesOfThePaper:
+    @pytest.mark.parametrize(("task", "number"), ALONE.items())
+    def test_stl(self, task: str, number: int) -> None:
+        assert updates(task) == number
+
+    @pytest.mark.parametrize(("one", "other"), list(combinations(SIZES, 2)))
+    def test_pairs(self, one: str, other: str) -> None:
+        assert updates(one, other) == updates(other, one) == min(HALF[one], HALF[other])
+
+    def test_all(self) -> None:
+        assert updates(*SIZES) == 293
+
+    @pytest.mark.parametrize("left_out", SIZES)
+    def test_all_but_one(self, left_out: str) -> None:
+        assert updates(*(SIZES.keys() - {left_out})) == (666 if left_out == "com" else 220)
+
+    @pytest.mark.parametrize(("semtr", "total"), [(13851, 214_224), (13865, 214_236)])
+    def test_one_epoch_of_the_whole_study(self, semtr: int, total: int) -> None:
+        """214,224 updates by protocol section 5, if SEMTR had SEM's size."""
+        models = [frozenset([task]) for task in SIZES]
+        for method in range(3):
+            joint = {frozenset(pair) for pair in combinations(SIZES, 2)} | {frozenset(SIZES)}
+            joint |= {frozenset(SIZES) - {task} for task in SIZES}
+            for task, found in ORACLE_SETS.items():
+                joint |= {frozenset([task, *found[method].split()])} - {frozenset([task])}
+            models += joint
+        assert len(models) == 227
+        assert 3 * sum(updates(*model, sizes={"semtr": semtr}) for model in models) == total
+
+
+class TestQuotas:
+    def test_the_eleven_tasks(self) -> None:
+        assert dict(zip(SIZES, quotas(list(SIZES), 32), strict=True)) == dict.fromkeys(SIZES, 3) | {"xpos": 2}
+
+    def test_the_first_in_alphabetical_order_get_one_more(self) -> None:
+        assert quotas(["c", "b", "a"], 32) == [10, 11, 11]
+        assert quotas(["upos", "com"], 32) == [16, 16]
+        assert quotas(["only"], 32) == [32]
+
+    @given(tasks=st.permutations("abcdefghijk"), left=st.integers(0, 10), size=st.integers(11, 70))
+    def test_any_order_of_the_tasks(self, tasks: list[str], left: int, size: int) -> None:
+        tasks = tasks[left:]
+        found = dict(zip(tasks, quotas(tasks, size), strict=True))
+        assert sum(found.values()) == size
+        in_order = [found[task] for task in sorted(tasks)]
+        assert in_order == sorted(in_order, reverse=True)
+        assert in_order[0] - in_order[-1] <= 1
+
+
+class TestOneTask:
+    @settings(deadline=None)
+    @given(corpus=corpora(), sampling=st.sampled_from(["balanced", "proportional", "temperature"]))
+    def test_all_sentences_once_and_the_last_batch_kept(self, corpus: dict[str, Any], sampling: Any) -> None:
+        size, batch = corpus["sizes"][0], corpus["batch_size"]
+        training = TrainingSettings(batch_size=batch, sampling=sampling, bucketed=corpus["bucketed"], temperature=3)
+        made = batches_of([size], training, corpus["seed"], corpus["epoch"])
+        assert sorted(n for one in made for n in one) == list(range(size))
+        sizes = Counter(map(len, made))
+        assert sizes == Counter([batch] * (size // batch) + [size % batch] * (size % batch > 0))
+        if not corpus["bucketed"]:
+            assert len(made[-1]) == size - batch * (len(made) - 1)
+
+
+class TestBalanced:
+    @settings(deadline=None)
+    @given(corpus=corpora())
+    def test_quotas_in_every_batch_and_no_sentence_twice(self, corpus: dict[str, Any]) -> None:
+        sizes = corpus["sizes"] if len(corpus["sizes"]) > 1 else [*corpus["sizes"], 40]
+        training = TrainingSettings(batch_size=corpus["batch_size"] + 1, bucketed=corpus["bucketed"])
+        quota = quotas([f"task{i}" for i in range(len(sizes))], training.batch_size)
+        made, owner = batches_of(sizes, training, corpus["seed"], corpus["epoch"]), owners_of(sizes)
+        for batch in made:
+            counts = Counter(owner[n] for n in batch)
+            assert [counts[task] for task in range(len(sizes))] == quota
+        uses = Counter(n for batch in made for n in batch)
+        if all(size >= q for size, q in zip(sizes, quota, strict=True)):
+            assert len(made) == min(size // q for size, q in zip(sizes, quota, strict=True))
+            assert max(uses.values()) == 1
+        else:  # a task smaller than its part of one batch: one update, its sentences as evenly as can be
+            assert len(made) == 1
+
+    def test_an_epoch_uses_other_sentences_of_a_large_task_than_the_last(self) -> None:
+        epochs = [{n for batch in batches_of([64, 2000], epoch=e) for n in batch} for e in range(2)]
+        large = set(members_of([64, 2000])[1].tolist())
+        assert len(epochs[0] & large) == len(epochs[1] & large) == 64
+        assert len(epochs[0] & epochs[1] & large) < 20  # 2 expected
+
+    def test_the_order_of_the_tasks_decides_nothing(self) -> None:
+        members, lengths = members_of([90, 70, 50]), lengths_of(210)
+        straight = epoch_batches(["a", "b", "c"], members, lengths, PAPER, 1, 0)
+        turned = epoch_batches(["c", "b", "a"], members[::-1], lengths, PAPER, 1, 0)
+        assert [sorted(batch.tolist()) for batch in straight] == [sorted(batch.tolist()) for batch in turned]
+
+    def test_batches_are_mixed(self) -> None:
+        """The sentences of a batch come from all over the list, and all are as likely."""
+        places = torch.cat([torch.tensor(batch) for e in range(30) for batch in batches_of([320], epoch=e)[:1]])
+        own = members_of([320])[0].argsort()[places].double()
+        assert abs(own.mean() - 159.5) < 4 * 92.4 / len(own) ** 0.5
+        assert len(set(places.tolist())) > 270  # 305 of 320 expected
+
+
+class TestRandomness:
+    @pytest.mark.parametrize("sampling", ["balanced", "proportional", "temperature"])
+    @pytest.mark.parametrize("bucketed", [False, True])
+    def test_a_function_of_seed_and_epoch_alone(self, sampling: Any, bucketed: bool) -> None:
+        training = TrainingSettings(batch_size=8, sampling=sampling, bucketed=bucketed, temperature=2)
+
+        def made(seed: int, epoch: int) -> list[list[int]]:
+            return batches_of([100, 60], training, seed, epoch)
+
+        torch.manual_seed(1)
+        first = made(5, 2)
+        state = torch.get_rng_state()
+        torch.rand(7)
+        made(5, 1)
+        torch.manual_seed(2)
+        assert made(5, 2) == first
+        torch.manual_seed(1)
+        made(5, 2)
+        assert torch.equal(torch.get_rng_state(), state)
+        different = [made(5, 2), made(5, 3), made(6, 2), made(2, 5)]
+        assert all(one != other for one, other in combinations(different, 2))
+
+    def test_lengths_matter_to_buckets_alone(self) -> None:
+        tasks, members = ["a", "b"], members_of([100, 60])
+        one, other = lengths_of(160), torch.arange(1, 161)
+        for training, same in [(PAPER, True), (TrainingSettings(bucketed=True), False)]:
+            straight = [b.tolist() for b in epoch_batches(tasks, members, one, training, 1, 0)]
+            assert (straight == [b.tolist() for b in epoch_batches(tasks, members, other, training, 1, 0)]) is same
+
+    def test_inputs_stay_as_they_are(self) -> None:
+        members, lengths = members_of([100, 60]), lengths_of(160)
+        copies = [m.clone() for m in members], lengths.clone()
+        epoch_batches(["a", "b"], members, lengths, TrainingSettings(bucketed=True), 1, 0)
+        assert all(torch.equal(m, copy) for m, copy in zip(members, copies[0], strict=True))
+        assert torch.equal(lengths, copies[1])
+
+
+def padding(batches: list[list[int]], lengths: Tensor) -> int:
+    return sum(int(len(b) * lengths[b].max() - lengths[b].sum()) for b in batches)
+
+
+class TestBuckets:
+    @pytest.mark.parametrize("sizes", [[3000], [2000, 2500], [1000, 1200, 9000]])
+    @pytest.mark.parametrize("sampling", ["balanced", "proportional"])
+    def test_the_same_sentences_with_less_padding(self, sizes: list[int], sampling: Any) -> None:
+        plain = batches_of(sizes, TrainingSettings(sampling=sampling))
+        bucketed = batches_of(sizes, TrainingSettings(sampling=sampling, bucketed=True))
+        assert Counter(n for b in plain for n in b) == Counter(n for b in bucketed for n in b)
+        owner = owners_of(sizes)
+
+        def kinds(batches: list[list[int]]) -> Counter[tuple[int, ...]]:
+            return Counter(tuple(sorted(owner[n] for n in batch)) for batch in batches)
+
+        assert kinds(plain) == kinds(bucketed)
+        lengths = lengths_of(sum(sizes))
+        assert padding(bucketed, lengths) < 0.4 * padding(plain, lengths)
+
+    def test_short_and_long_batches_come_in_random_order(self) -> None:
+        sizes = [3200]
+        lengths = lengths_of(3200)
+        made = batches_of(sizes, TrainingSettings(bucketed=True))
+        means = torch.tensor([float(lengths[b].double().mean()) for b in made])
+        steps = means.diff().sign()
+        assert 20 < int((steps > 0).sum()) < 80  # of 99
+
+
+class TestDrawn:
+    @settings(deadline=None)
+    @given(corpus=corpora(), sampling=st.sampled_from(["proportional", "temperature"]))
+    def test_full_batches_and_even_use_within_a_task(self, corpus: dict[str, Any], sampling: Any) -> None:
+        sizes = corpus["sizes"] if len(corpus["sizes"]) > 1 else [*corpus["sizes"], 40]
+        batch = corpus["batch_size"] + 1
+        training = TrainingSettings(batch_size=batch, sampling=sampling, temperature=5, bucketed=corpus["bucketed"])
+        made = batches_of(sizes, training, corpus["seed"], corpus["epoch"])
+        assert len(made) == -(-sum(sizes) // batch)
+        assert {len(one) for one in made} == {batch}
+        uses = Counter(n for one in made for n in one)
+        for numbers in members_of(sizes):
+            of_task = [uses[n] for n in numbers.tolist()]
+            assert max(of_task) - min(of_task) <= 1
+
+    @pytest.mark.parametrize(
+        ("sampling", "temperature", "weight"),
+        [
+            ("proportional", 1.0, lambda n: n),
+            ("proportional", 5.0, lambda n: n),  # a temperature belongs to the other sampling
+            ("temperature", 1.0, lambda n: n),
+            ("temperature", 2.0, lambda n: n**0.5),
+            ("temperature", 1e9, lambda n: 1),
+            ("temperature", 0.5, lambda n: n**2),
+        ],
+    )
+    def test_frequencies(self, sampling: Any, temperature: float, weight: Callable[[int], float]) -> None:
+        sizes = [200, 1800, 6000]
+        training = TrainingSettings(sampling=sampling, temperature=temperature)
+        counts = sum(epoch_counts(["a", "b", "c"], sizes, training, 1, epoch).sum(0) for epoch in range(10))
+        total = int(torch.as_tensor(counts).sum())
+        assert total == 10 * 250 * 32
+        for count, size in zip(torch.as_tensor(counts).tolist(), sizes, strict=True):
+            share = weight(size) / sum(map(weight, sizes))
+            assert abs(count - total * share) <= 4 * (total * share * (1 - share)) ** 0.5 + 1
+
+    def test_the_tasks_of_a_batch_vary(self) -> None:
+        counts = epoch_counts(["a", "b"], [500, 500], TrainingSettings(sampling="proportional"), 1, 0)
+        assert len(counts.unique(dim=0)) > 5
+
+    def test_a_task_that_is_never_drawn(self) -> None:
+        training = TrainingSettings(sampling="temperature", temperature=0.1)
+        made = batches_of([1, 300], training)
+        assert len(made) == 10
+        assert set(members_of([1, 300])[0].tolist()).isdisjoint(n for batch in made for n in batch)

@@ -1,0 +1,112 @@
+"""Tagging text: what comes back, for words that training saw and for words that it never saw."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import make_corpora, make_run
+from tagmates import ConfigError, Tagger
+from tagmates.data.sentence import Sentence
+from tagmates.data.vectors import Vectors
+from tagmates.model.module import Tables
+
+TAGS = {"one": ["A", "B", "O"], "two": ["x", "y"], "three": ["O", "B-q"]}
+
+
+@pytest.fixture(params=["stl", "multi_dec", "te_dec", "te_enc"])
+def tagger(request: pytest.FixtureRequest) -> Tagger:
+    corpora = make_corpora(1, TAGS if request.param != "stl" else {"one": TAGS["one"]})
+    return make_run(corpora, request.param).tagger
+
+
+def test_every_token_gets_a_tag_of_every_task_in_order(tagger: Tagger) -> None:
+    sentences = [["Anna", "sleeps"], [], ["a"] * 30, ["ß", "?"]]
+    tagged = list(tagger.tag_sentences(sentences))
+    assert [list(t.tokens) for t in tagged] == sentences
+    for sentence in tagged:
+        assert set(sentence.tags) == set(tagger.tasks)
+        assert all(len(tags) == len(sentence.tokens) for tags in sentence.tags.values())
+    if tagger.config.sharing in ("stl", "multi_dec"):
+        assert all(set(t.tags[task]) <= set(TAGS[task]) for t in tagged for task in tagger.tasks)
+
+
+def test_raw_text_and_words_give_the_same_tags(tagger: Tagger) -> None:
+    (raw,) = tagger.tag(["Anna sleeps ."])
+    (words,) = tagger.tag([["Anna", "sleeps", "."]])
+    assert raw == words
+
+
+def test_company_does_not_change_a_sentence_s_tags(tagger: Tagger) -> None:
+    sentences = [["w" * (i % 7 + 1), "Anna", "."][: i % 3 + 1] for i in range(50)]
+    together = list(tagger.tag_sentences(sentences))
+    assert together == [next(iter(tagger.tag_sentences([s]))) for s in sentences]
+
+
+def test_some_tasks_alone_are_tagged_as_among_all(tagger: Tagger) -> None:
+    task = tagger.tasks[-1]
+    sentences = [["Anna", "sleeps"], ["x"]]
+    alone = list(tagger.tag_sentences(sentences, [task]))
+    assert [t.tags for t in alone] == [{task: t.tags[task]} for t in tagger.tag_sentences(sentences)]
+    with pytest.raises(ConfigError, match="no task 'zero'"):
+        list(tagger.tag_sentences(sentences, ["zero"]))
+
+
+def test_long_sentences_and_tokens_simply_work(tagger: Tagger) -> None:
+    (tagged,) = tagger.tag_sentences([["word"] * 500])
+    assert len(tagged.tokens) == 500
+    (tagged,) = tagger.tag_sentences([["x" * 5000, "y"]])
+    assert len(tagged.tags[tagger.tasks[0]]) == 2
+
+
+def test_saving_and_loading_keep_every_tag(tagger: Tagger, tmp_path: Path) -> None:
+    tagger.save_pretrained(tmp_path)
+    loaded = Tagger.from_pretrained(tmp_path)
+    sentences = [["Anna", "sleeps"], ["x", "Ünlü", "?"]]
+    assert list(loaded.tag_sentences(sentences)) == list(tagger.tag_sentences(sentences))
+    for (name, mine), (other, theirs) in zip(
+        tagger.module.named_parameters(), loaded.module.named_parameters(), strict=True
+    ):
+        assert name == other
+        assert torch.equal(mine, theirs)
+
+
+def tables_for(tagger: Tagger, word: str) -> tuple[torch.Tensor, Tables]:
+    corpus, tables = tagger.encode([(tagger.tasks[0], Sentence((word,)))])
+    form = corpus.form[-1]
+    return tables.words[corpus.forms.word[form]], tables
+
+
+@pytest.mark.parametrize("unknown_rate", [0.0, 0.5])
+def test_a_new_word_gets_its_vector_or_the_unknown_or_mean_vector(unknown_rate: float) -> None:
+    run = make_run(make_corpora(1, TAGS), "multi_dec", training={"unknown_rate": unknown_rate})
+    vectors = Vectors("test", {"new": 0}, np.full((1, 6), 0.25, dtype=np.float32))
+    tagger = dataclasses.replace(run.tagger, vectors=vectors)
+    words = tagger.module.words
+    vector, _ = tables_for(tagger, "New")  # looked up lower-cased
+    assert vector.tolist() == [0.25] * 6
+    vector, tables = tables_for(tagger, "§§§")
+    expected = words[-1] if unknown_rate else words.mean(0)
+    assert torch.equal(vector, expected)
+    # a character that training never saw is the mean of all characters
+    assert torch.equal(tables.characters[-1], tagger.module.characters.table.mean(0))
+    known = tagger.vocabulary.words[3]
+    assert torch.equal(tables_for(tagger, known)[0], words[3])
+
+
+def test_sentences_are_tagged_lazily() -> None:
+    tagger = make_run(make_corpora(1, TAGS), "multi_dec").tagger
+    taken = 0
+
+    def endless() -> object:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield ["a", "b", "c"]
+
+    stream = tagger.tag_sentences(endless())  # type: ignore[arg-type]
+    for _ in range(5):
+        next(stream)
+    assert taken < 5000
