@@ -6,7 +6,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,7 +18,7 @@ Sharing = Literal["stl", "multi_dec", "te_dec", "te_enc"]
 class Settings(BaseModel):
     """Base of all settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -45,7 +45,9 @@ class TrainingSettings(Settings):
     sampling: Literal["balanced", "proportional", "temperature"] = "balanced"
     temperature: float = Field(1.0, gt=0, description="of sampling: task probability ~ size ** (1 / temperature)")
     bucketed: bool = Field(False, description="put sentences of similar length into a batch")
-    loss_weights: dict[str, float] = Field(default_factory=dict, description="per task; 1 where absent")
+    loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict, description="per task; 1 where absent"
+    )
     learning_rate: float = Field(1e-3, gt=0)
     transition_l2: float = Field(0.01, ge=0, description="weight of the squared CRF transitions, starts and ends")
     clip_norm: float = Field(5.0, gt=0, description="of the gradient of the summed loss, over all parameters")
@@ -129,18 +131,33 @@ def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> Any
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            parent: Any = kind
-            for part in first["loc"][:-1]:
-                field = getattr(parent, "model_fields", {}).get(str(part))
-                parent = field.annotation if field is not None else None
-            known = getattr(parent, "model_fields", {})
-            raise ConfigError(f"{where}: unknown key {key!r}{nearest(str(first['loc'][-1]), known)}") from None
-        message = first["msg"].removeprefix("Value error, ")
-        given = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
-        raise ConfigError(f"{where}: {key + ': ' if key else ''}{message}{given}") from None
+        problems = error.errors()
+    # an unknown key is the likeliest reason of whatever else is wrong
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    path = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        raise ConfigError(f"{where}: unknown key {'.'.join(path)!r}{nearest(path[-1], _known_keys(kind, path[:-1]))}")
+    # a union reports the type it tried as a last part of the path
+    if path and path[-1] in ("int", "str", "float"):
+        path.pop()
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
+    raise ConfigError(f"{where}: {'.'.join(path) + ': ' if path else ''}{message}{given}")
+
+
+def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """The keys of the settings that stand at ``path`` below ``kind``."""
+    for part in path:
+        annotation = kind.model_fields[part].annotation
+        inner = next((a for a in (annotation, *get_args(annotation)) if _is_settings(a)), None)
+        if inner is None:
+            return []
+        kind = inner
+    return list(kind.model_fields)
+
+
+def _is_settings(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -155,9 +172,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
 
 
-def run_id(config: RunConfig, data_hashes: Mapping[str, str]) -> str:
+def run_id(config: RunConfig, data_hashes: Mapping[str, Any]) -> str:
     """Twelve hexadecimal digits: equal for equal settings, data and vectors, wherever and however the run runs."""
-    text = json.dumps([config.model_dump(mode="json"), dict(sorted(data_hashes.items()))], sort_keys=True)
+    settings = config.model_dump(mode="json", exclude={"vectors"})  # what they hold counts, not where they are
+    text = json.dumps([settings, data_hashes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

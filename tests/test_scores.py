@@ -169,6 +169,11 @@ class TestScore:
         assert score(split("O NN"), split("O NN")).total == Scores(1, 0, 0)
         assert score(split("O NN"), split("VB NN")).total == Scores(1, 1, 0)
 
+    @pytest.mark.parametrize(("gold", "guess"), [("INTJ", "S-INTJ"), ("INTJ", "B-INTJ"), ("S-INTJ", "INTJ")])
+    def test_a_foreign_tag_of_the_same_label_is_wrong(self, gold: str, guess: str) -> None:
+        """Section 1: in one label space UPOS's INTJ may be tagged with CHUNK's S-INTJ."""
+        assert score([[gold]], [[guess]]).total == Scores(0, 1, 1)
+
     def test_other_numbers_of_sentences_are_an_error(self) -> None:
         with pytest.raises(ValueError, match="zip"):
             score(split("NN"), split("NN", "NN"))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from helpers import make_corpora, make_run
+
 from tagmates import ConfigError, Tagger
 from tagmates.data.sentence import Sentence
 from tagmates.data.vectors import Vectors

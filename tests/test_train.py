@@ -190,7 +190,7 @@ def test_a_full_disk_leaves_the_previous_file_whole(tmp_path: Path) -> None:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))  # the kernel refuses to write more
     try:
-        with pytest.raises(TrainingError, match="cannot be written .* --resume"):
+        with pytest.raises(TrainingError, match=r"cannot be written .* --resume"):
             write_atomically(path, bytes(5000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

@@ -108,9 +108,7 @@ def evaluate(
     /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
-    data: Annotated[
-        str | None, Parameter(env_var="TAGMATES_DATA", help="As for train; default: the data it was trained on.")
-    ] = None,
+    data: Annotated[str | None, Parameter(help="As for train; default: the data it was trained on.")] = None,
     output: Annotated[
         Path | None, Parameter(help="Folder for predictions: TASK.conll with token, gold, predicted.")
     ] = None,
@@ -229,6 +227,10 @@ def main() -> NoReturn:
         # whoever read us has left; nothing more can be said there, and the flush at exit must not try
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        _end(
+            1, f"tagmates: {error.filename or 'standard output'}: {error.strerror}; make room, or choose another place"
+        )
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except TagmatesError as error:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from tagmates.data.corpora import load_split
+from tagmates.data.corpora import load_split, place
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
-from tagmates.errors import DataError
+from tagmates.errors import TagmatesError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
                 continue
             try:
                 splits[split] = load_split(task, split)
-            except DataError as error:
+            except TagmatesError as error:
                 yield Problem("error", str(error))
         if "train" in splits:
             yield from _unseen_tags(task, splits)
@@ -44,14 +44,15 @@ def _unseen_tags(task: Task, splits: Mapping[str, list[Sentence]]) -> Iterator[P
     known = {tag for sentence in splits["train"] for tag in sentence.tags or ()}
     for split in ("dev", "test"):
         part = task.part(split)
-        unseen: dict[str, int] = {}
+        if part is None:
+            continue
+        unseen: dict[str, str] = {}
         for sentence in splits.get(split, []):
             for i, tag in enumerate(sentence.tags or ()):
                 if tag not in known:
-                    unseen.setdefault(tag, sentence.line + i)
-        for tag, line in unseen.items():
-            assert part is not None
-            yield Problem("warning", f"{task.folder / part.file}:{line}: tag {tag!r} of {split} is not in train")
+                    unseen.setdefault(tag, place(task, task.folder / part.file, sentence, i))
+        for tag, where in unseen.items():
+            yield Problem("warning", f"{where}: tag {tag!r} of {split} is not in train")
 
 
 def _shared_sentences(task: Task, splits: Mapping[str, list[Sentence]]) -> Iterator[Problem]:

@@ -20,20 +20,31 @@ def load_split(task: Task, split: str) -> Sentences:
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
     path = task.folder / part.file
-    start, stop = part.bounds()
-    sentences = read_file(task, path)[start:stop]
-    if not sentences:
-        raise DataError(f"{path}: holds no sentence {part.sentences or 'at all'} for {task.name} {split}")
+    everything = read_file(task, path)
+    start, stop = part.bounds(len(everything))
+    if not start < stop <= len(everything):
+        raise DataError(
+            f"{path}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
+            f"correct the sentences of {task.name} {split}"
+        )
+    sentences = everything[start:stop]
     for sentence in sentences:
         problem = first_violation(sentence.tags or (), task.scheme)
         if problem is not None:
             index, what = problem
             raise DataError(
-                f"{path}:{sentence.line + index}: {what}; correct the tag, or name the scheme of {task.name} rightly"
+                f"{place(task, path, sentence, index)}: {what}; correct the tag or the scheme of {task.name}"
             )
     if task.convert_to is not None and task.convert_to != task.scheme:
         return [Sentence(s.tokens, convert(s.tags or (), task.scheme, task.convert_to), s.line) for s in sentences]
     return sentences
+
+
+def place(task: Task, path: Path, sentence: Sentence, index: int) -> str:
+    """Where a token is: ``file:line``; in CoNLL-U, where other lines may stand between, the sentence and the word."""
+    if task.format == "conllu":
+        return f"{path}:{sentence.line}: word {index + 1}"
+    return f"{path}:{sentence.line + index}"
 
 
 def read_file(task: Task, path: Path) -> Sentences:

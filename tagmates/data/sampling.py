@@ -49,12 +49,12 @@ def epoch_counts(
 
 def epoch_batches(
     tasks: Sequence[str],
-    members: Sequence[Int[Tensor, " sentences"]],
+    members: Sequence[Int[Tensor, " _"]],
     lengths: Int[Tensor, " all_sentences"],
     settings: TrainingSettings,
     seed: int,
     epoch: int,
-) -> list[Int[Tensor, " batch"]]:
+) -> list[Int[Tensor, " _"]]:
     """Sentence numbers of every update of an epoch; a function of ``seed`` and ``epoch``.
 
     ``members`` are the sentence numbers of each task, ``lengths`` the lengths of all sentences. Each task's list is

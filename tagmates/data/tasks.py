@@ -1,5 +1,6 @@
 """Task records: where a task's files are and how they are read; the paper's eleven, and anybody's own from TOML."""
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import Field, field_validator
 
 from tagmates.config import Settings, nearest, parse, read_toml
 from tagmates.data.schemes import Scheme
+from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
 
 Split = Literal["train", "dev", "test"]
@@ -19,12 +21,12 @@ class Part(Settings):
     """Some sentences of a file: all of them, or those numbered ``first-last`` from 1, as in ``"1002-"``."""
 
     file: str
-    sentences: str = Field("", pattern=r"^(\d*-\d*)?$")
+    sentences: str = Field("", pattern=r"^(([1-9]\d*)?-([1-9]\d*)?)?$")
 
-    def bounds(self) -> tuple[int, int | None]:
-        """The half-open range of sentences, counted from 0."""
+    def bounds(self, total: int) -> tuple[int, int]:
+        """The half-open range of sentences, counted from 0, of a file of ``total``; it may end beyond the file."""
         first, _, last = self.sentences.partition("-")
-        return max(int(first or 1) - 1, 0), int(last) if last else None
+        return int(first or 1) - 1, int(last or total)
 
 
 class Task(Settings):
@@ -81,7 +83,7 @@ def load_tasks(data: str) -> dict[str, Task]:
     Such a folder holds ``TASK/train.conll``, ``dev.conll`` and ``test.conll`` (token, tab, tag) for some of the paper's
     eleven. Raises ConfigError for a bad TOML file, DataError where nothing is found.
     """
-    path = STARTER if data == "starter" else Path(data).expanduser()
+    path = STARTER if data == "starter" else Path(os.path.expanduser(data))  # noqa: PTH111  (Path's raises)
     if path.is_file():
         return _tasks_of_toml(path)
     if (path / "tasks.toml").is_file():
@@ -118,26 +120,41 @@ def _paper_task(name: str, folder: Path) -> Task:
 
 def _tasks_of_toml(path: Path) -> dict[str, Task]:
     table = read_toml(path)
-    defaults = {key: value for key, value in table.items() if key != "tasks"}
+    defaults = _normalised({key: value for key, value in table.items() if key != "tasks"}, str(path))
     entries = table.get("tasks", {})
     if not isinstance(entries, dict) or not entries:
-        raise ConfigError(f"{path}: names no tasks; add a table [tasks.NAME] for each")
+        stray = next((key for key in defaults if key not in Task.model_fields), None)
+        hint = f"unknown key {stray!r}{nearest(stray, ['tasks', *Task.model_fields])}; " if stray else ""
+        raise ConfigError(f"{path}: {hint}names no tasks; add a table [tasks.NAME] for each")
     tasks = {}
     for name, entry in entries.items():
         where = f"{path}: tasks.{name}"
-        if not re.fullmatch(r"[^\s,/\\]+", name):
-            raise ConfigError(f"{where}: a task's name has no white space, comma or slash")
+        if not re.fullmatch(r"[^\s,/\\]+", name) or name in ("all", SHARED):
+            raise ConfigError(
+                f"{where}: a task's name has no white space, comma or slash, and is not 'all' or '{SHARED}'; rename it"
+            )
         if not isinstance(entry, dict):
             raise ConfigError(f"{where}: must be a table with train, dev and test")
-        values = {**defaults, **entry}
-        if values.get("separator") == "whitespace":
-            values["separator"] = None
-        if "validation" in values:
-            values["dev"] = values.pop("validation")
+        values = {**defaults, **_normalised(entry, where)}
         if "score" not in values and values.get("scheme", "plain") != "plain":
             values["score"] = "prefix"
-        task = parse(Task, {"folder": path.parent, **values, "name": name}, where)
+        folder = path.parent / str(values.pop("folder", ""))
+        task = parse(Task, {**values, "folder": folder, "name": name}, where)
         if task.train is None:
             raise ConfigError(f'{where}: has no train split; add train = "FILE"')
         tasks[name] = task
     return tasks
+
+
+def _normalised(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The keys of a table as ``Task`` has them: ``dev`` for ``validation``, None for the separator ``whitespace``."""
+    values = dict(table)
+    if "name" in values:
+        raise ConfigError(f"{where}: unknown key 'name'; a task's name is that of its table")
+    if "validation" in values:
+        if "dev" in values:
+            raise ConfigError(f"{where}: has both dev and validation; they are the same split, keep one")
+        values["dev"] = values.pop("validation")
+    if values.get("separator") == "whitespace":
+        values["separator"] = None
+    return values

@@ -69,10 +69,10 @@ def _from_text(path: Path) -> Vectors:
     index: dict[str, int] = {}
     rows: list[Matrix] = []
     try:
-        with path.open(encoding="utf-8", errors="strict", newline="\n") as file:
+        with path.expanduser().open(encoding="utf-8-sig", errors="strict", newline="\n") as file:
             for number, line in enumerate(file, 1):
                 word, *values = line.rstrip().split(" ")
-                if number == 1 and len(values) == 1:
+                if number == 1 and len(values) == 1 and word.isdigit() and values[0].isdigit():
                     continue  # word2vec's header: count and size
                 row = _row(values, path, number)
                 if rows and len(row) != len(rows[0]):
@@ -82,12 +82,11 @@ def _from_text(path: Path) -> Vectors:
                     )
                 if index.setdefault(word, len(rows)) == len(rows):
                     rows.append(row)
-    except OSError as error:
-        raise DataError(
-            f"{path}: vectors cannot be read ({error.strerror}); give 'glove', 'random' or a file"
-        ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 ({error.reason}); give a GloVe text file") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: vectors cannot be read ({reason}); give 'glove', 'random' or a file") from None
     if not rows:
         raise DataError(f"{path}: holds no vectors; every line is a word and its numbers, separated by single spaces")
     return Vectors(str(path), index, np.stack(rows))
@@ -95,7 +94,8 @@ def _from_text(path: Path) -> Vectors:
 
 def _row(values: list[str], path: Path, number: int) -> Matrix:
     try:
-        row = np.array(values, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            row = np.array(values, dtype=np.float32)
     except ValueError:
         row = np.array([], dtype=np.float32)
     if not len(row) or not np.isfinite(row).all():

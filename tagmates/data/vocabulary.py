@@ -66,16 +66,23 @@ class Vocabulary:
     def from_json(cls, value: Any) -> "Vocabulary":
         """Raises ModelError where the object is not a vocabulary."""
         try:
-            lists = {key: tuple(value[key]) for key in ("tasks", "words", "characters")}
-            labels = {str(name): tuple(labels) for name, labels in value["labels"].items()}
-            texts = [*lists.values(), *labels.values()]
-            if not all(isinstance(text, str) for texts_ in texts for text in texts_):
+            lists = {key: _distinct_texts(value[key]) for key in ("tasks", "words", "characters")}
+            labels = {name: _distinct_texts(labels) for name, labels in value["labels"].items()}
+            if labels.keys() not in ({SHARED}, set(lists["tasks"])) or not isinstance(value["unknown"], bool):
                 raise TypeError
-            return cls(**lists, labels=labels, unknown=bool(value["unknown"]))
+            return cls(**lists, labels=labels, unknown=value["unknown"])
         except (KeyError, TypeError, AttributeError):
             raise ModelError(
                 "vocabulary.json is not a tagmates vocabulary; take the file from the trained run"
             ) from None
+
+
+def _distinct_texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+        raise TypeError
+    if len(set(value)) < len(value):
+        raise TypeError
+    return tuple(value)
 
 
 def task_token(task: str) -> str:

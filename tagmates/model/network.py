@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.data.batches import Batch, Group
@@ -41,16 +41,18 @@ def distribution(
 ) -> LinearChainCRF:
     """The CRF of one group of decoders over the encoder's states."""
     decoders = [models[lane].decoder(number) for lane, number in group.decoders]
-    values = states.flatten(0, 1)[group.source]  # [decoders, positions, size]
-    tables = [models[lane].tasks for lane, _ in group.decoders]
-    embedded = [table[task] for table, task in zip(tables, group.task, strict=True) if table is not None]
-    if embedded:
-        values = torch.cat([values, torch.stack(embedded)[:, group.packed.row]], -1)
+    width = states.shape[-1]
     emissions = torch.baddbmm(
         stacked([decoder.bias for decoder in decoders]).unsqueeze(1),
-        values,
-        stacked([decoder.weight for decoder in decoders]).transpose(1, 2),
+        states.flatten(0, 1)[group.source],  # [decoders, positions, width]
+        stacked([decoder.weight[:, :width] for decoder in decoders]).transpose(1, 2),
     )
+    if any(models[lane].tasks is not None for lane, _ in group.decoders):
+        # what te_dec concatenates to the states is one vector per sentence: its product is added, not repeated
+        scores = [
+            _task_scores(models[lane], n, task) for (lane, n), task in zip(group.decoders, group.task, strict=True)
+        ]
+        emissions = emissions + torch.stack(scores)[:, group.packed.row]
     return LinearChainCRF(
         emissions,
         stacked([decoder.transitions for decoder in decoders]),
@@ -58,6 +60,14 @@ def distribution(
         stacked([decoder.end for decoder in decoders]),
         group.packed,
     )
+
+
+def _task_scores(model: TaggerModule, decoder: int, task: Int[Tensor, " rows"]) -> Float[Tensor, "rows labels"]:
+    """What the task embedding adds to the label scores of a sentence; 0 for models without one."""
+    weight = model.decoder(decoder).weight
+    if model.tasks is None:
+        return weight.new_zeros(len(task), len(weight))
+    return model.tasks[task] @ weight[:, -model.tasks.shape[1] :].t()
 
 
 def losses(

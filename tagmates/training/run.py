@@ -170,7 +170,10 @@ def prepare_run(
     forms = Forms.of([*map(task_token, config.tasks), *tokens] if token else tokens, vocabulary)
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
     rare = singletons(sentence for _, sentence in splits["train"]) if unknown else set()
-    hashes = {name: digest(own[name]) for name in config.tasks} | {"vectors": vectors.digest(vocabulary.words)}
+    hashes = {
+        "data": {name: [digest(own[name]), tasks[name].score] for name in config.tasks},
+        "vectors": vectors.digest(vocabulary.words),
+    }
     return Run(
         config=config,
         tasks={name: tasks[name] for name in config.tasks},

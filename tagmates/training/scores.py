@@ -60,9 +60,9 @@ def units(tags: Sequence[str], reading: Reading = "prefix") -> list[Span]:
     found: list[Span] = []
     open_type: str | None = None  # of the span that the next I may continue
     for i, tag in enumerate(tags):
-        prefix, hyphen, label = tag.partition("-")
-        if reading == "prefix" and hyphen and prefix in "BIES" and prefix:
-            if prefix in "IE" and label == open_type:
+        if _is_prefixed(tag, reading):
+            prefix, _, label = tag.partition("-")
+            if prefix in ("I", "E") and label == open_type:
                 found[-1] = Span(found[-1].start, i + 1, label)
             else:
                 found.append(Span(i, i + 1, label))
@@ -81,14 +81,23 @@ def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], rea
     missed: Counter[str] = Counter()
     sentences = []
     for right, guess in zip(gold, predicted, strict=True):
-        wanted, got = set(units(right, reading)), set(units(guess, reading))
+        wanted, got = _comparable(right, reading), _comparable(guess, reading)
         sentences.append(Scores(len(wanted & got), len(got - wanted), len(wanted - got)))
-        hits.update(span.label for span in wanted & got)
-        spurious.update(span.label for span in got - wanted)
-        missed.update(span.label for span in wanted - got)
+        hits.update(span.label for span, _ in wanted & got)
+        spurious.update(span.label for span, _ in got - wanted)
+        missed.update(span.label for span, _ in wanted - got)
     types = sorted(hits.keys() | spurious.keys() | missed.keys())
     by_type = {label: Scores(hits[label], spurious[label], missed[label]) for label in types}
     return TaskScores(sum(sentences, Scores()), by_type, tuple(sentences))
+
+
+def _is_prefixed(tag: str, reading: Reading) -> bool:
+    return reading == "prefix" and tag[:2] in ("B-", "I-", "E-", "S-")
+
+
+def _comparable(tags: Sequence[str], reading: Reading) -> set[tuple[Span, bool]]:
+    """Units, each with whether it has a prefix: in one label space ``S-INTJ`` (a chunk) is not ``INTJ`` (a POS tag)."""
+    return {(span, _is_prefixed(tags[span.start], reading)) for span in units(tags, reading)}
 
 
 def signature(*, version: str, **choices: object) -> str:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -23,23 +24,25 @@ log = logging.getLogger("tagmates")
 
 def train(
     config: RunConfig,
-    output_dir: str | Path,
+    output_dir: str | Path | None = None,
     data: str = "starter",
     *,
     device: str = "auto",
     resume: bool = False,
     force: bool = False,
 ) -> Tagger:
-    """Train a tagger and return it; ``output_dir`` becomes its run folder.
+    """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing is kept on disk).
 
     ``data`` is ``starter``, a TOML file of tasks, or a folder (``tagmates.data.tasks.load_tasks``). With ``resume`` a
     run that was interrupted goes on from its last finished epoch, and one that is done is loaded. Raises
     TagmatesError: ConfigError, DataError, ModelError, or TrainingError where the loss stops being finite.
     """
-    for event in train_events(config, Path(output_dir), data, device=device, resume=resume, force=force):
-        if isinstance(event, Ended) and event.error is not None:
-            raise event.error
-    return Tagger.from_pretrained(output_dir)
+    with TemporaryDirectory() as passing:
+        folder = Path(output_dir or passing)
+        for event in train_events(config, folder, data, device=device, resume=resume, force=force):
+            if isinstance(event, Ended) and event.error is not None:
+                raise event.error
+        return Tagger.from_pretrained(folder)
 
 
 def train_events(
@@ -88,6 +91,7 @@ def choose_device(device: str) -> str:
 def _log_to(path: Path) -> Iterator[None]:
     """Write what the library logs to a file too."""
     handler = logging.FileHandler(path, encoding="utf-8")
+    handler.handleError = lambda record: None  # type: ignore[method-assign]  # a log that cannot grow stops nothing
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = log.level
     log.addHandler(handler)
