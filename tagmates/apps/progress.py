@@ -30,6 +30,7 @@ def show_training(events: Iterator[Event], console: Console) -> Event | None:
     """Show events as they come; returns the last one, None where there was none."""
     speed, last = _Speed(), None
     with Live(console=console, refresh_per_second=4, transient=True, auto_refresh=console.is_terminal) as live:
+        live.update(Text("reading the data"))
         for last in events:
             if isinstance(last, Updated):
                 speed.tokens += last.tokens

@@ -69,7 +69,7 @@ class Tagger:
         source = vectors or config.vectors
         if vectors is None and source not in ("glove", "random") and not Path(source).is_file():
             source = "random"
-        return cls(config, vocabulary, module.to(device).eval(), load_vectors(source))
+        return cls(config, vocabulary, module.to(device), load_vectors(source))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, made if need be."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -75,7 +75,6 @@ class Run:
         settings, seed = self.config.training, self.config.seed
         self.batches = epoch_batches(self.vocabulary.tasks, members, corpus.lengths, settings, seed, self.epoch)
         self.step, self.loss, self.started = 0, 0.0, time.monotonic()
-        self.module.train()
 
     def select(self) -> tuple[Selection, torch.Generator]:
         """The next batch's sentences, and the generator of everything that is drawn for it."""
@@ -84,10 +83,7 @@ class Run:
         if self.vocabulary.unknown:
             hidden = torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate
             word = torch.where(self.once & hidden, len(self.vocabulary.words), corpus.forms.word)
-            forms = Forms(corpus.forms.index, word, corpus.forms.characters, corpus.forms.starts, corpus.forms.lengths)
-            corpus = Corpus(
-                forms, corpus.form, corpus.tags, corpus.starts, corpus.lengths, corpus.task, corpus.vocabulary
-            )
+            corpus = replace(corpus, forms=replace(corpus.forms, word=word))
         return Selection.own_tasks(corpus, self.batches[self.step]), draw
 
     def update(self, loss: float) -> None:
@@ -135,7 +131,6 @@ class Run:
 
     def predict(self, split: str) -> list[list[str]]:
         """The best tags of every sentence of a split (of ``splits``), those of task tokens first."""
-        self.module.eval()
         return predict(self.module, self.corpora[split])
 
     def scores(self, split: str) -> dict[str, TaskScores]:

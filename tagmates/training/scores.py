@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tagmates.data.sentence import Span
 
-Reading = str  # "prefix" or "plain", see ``units``
+Reading = Literal["prefix", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
