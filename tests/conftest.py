@@ -3,10 +3,9 @@
 import torch
 from jaxtyping import install_import_hook
 
-# Not yet model.gru, model.embedding and model.network: their annotations name sizes such as "2*hidden" that no argument
-# before them binds. Not the records without tensors either: beartype checks a random item of a tuple, and hypothesis
-# forbids strategies to draw from the random module.
-CHECKED = ("tagmates.data.packing", "tagmates.data.batches", "tagmates.model.crf", "tagmates.model.module")
+# Not the records without tensors: beartype checks a random item of a tuple, and hypothesis forbids strategies to draw
+# from the random module.
+CHECKED = ("tagmates.data.packing", "tagmates.data.batches", "tagmates.model")
 
 torch.set_num_threads(1)
 install_import_hook(list(CHECKED), "beartype.beartype")

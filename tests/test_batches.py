@@ -103,6 +103,10 @@ def check(batch: Batch, lanes: list[Selection], made: list[Made]) -> None:
     assert seen == {(lane, request): 1 for lane, s in enumerate(lanes) for request in range(len(s.request))}
 
 
+def by_every_task(corpus: Corpus, sentences: torch.Tensor) -> Selection:
+    return Selection.by_tasks(corpus, sentences, torch.arange(len(corpus.vocabulary.tasks)))
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.lists(corpora(), min_size=1, max_size=3), st.data())
 def test_sentences_of_every_lane_can_be_read_back(made: list[Made], data: st.DataObject) -> None:
@@ -111,7 +115,7 @@ def test_sentences_of_every_lane_can_be_read_back(made: list[Made], data: st.Dat
         chosen = data.draw(st.lists(st.integers(0, len(one.pairs) - 1), min_size=1, max_size=6))
         # te_enc reads a task with the sentence, so that no other can tag it
         by_all = one.sharing != "te_enc" and data.draw(st.booleans())
-        make = Selection.all_tasks if by_all else Selection.own_tasks
+        make = by_every_task if by_all else Selection.own_tasks
         lanes.append(make(one.encode(), torch.tensor(chosen)))
     batch = collate(lanes)
     check(batch, lanes, made)
@@ -211,7 +215,7 @@ def test_without_a_tag_or_a_label_for_it_the_number_is_zero(tags: tuple[str, ...
 def test_a_batch_of_nothing_but_untagged_requests_for_all_tasks() -> None:
     vocabulary = build_vocabulary(SPLITS, "multi_dec", unknown=False)
     pairs = [("x", Sentence(("a", "ba"))), ("x", Sentence(("AB", "a", "a")))]
-    selection = Selection.all_tasks(encode_all(pairs, vocabulary), torch.tensor([0, 1]))
+    selection = by_every_task(encode_all(pairs, vocabulary), torch.tensor([0, 1]))
     assert selection.request.tolist() == [0, 0, 1, 1]
     assert selection.task.tolist() == [0, 1, 0, 1]
     batch = collate([selection])

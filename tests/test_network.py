@@ -170,11 +170,17 @@ FAKE_VECTORS = Vectors(
 def check_uniform(values: Tensor, bound: float) -> None:
     """Within the bound, close to it, and as wide as a uniform distribution (six standard errors)."""
     assert 0.98 * bound < values.abs().max().item() <= bound * (1 + 1e-6)  # in float32
-    check_normal(values, 0, bound / math.sqrt(3))
+    check_moments(values, 0, bound / math.sqrt(3))
 
 
 def check_normal(values: Tensor, mean: float, std: float) -> None:
-    """Of this mean and standard deviation, within six standard errors of a normal distribution's."""
+    """Normal with this mean and standard deviation, within six standard errors."""
+    check_moments(values, mean, std)
+    share = ((values - mean).abs() < std).double().mean().item()
+    assert abs(share - 0.6827) < 6 * math.sqrt(0.6827 * 0.3173 / values.numel())
+
+
+def check_moments(values: Tensor, mean: float, std: float) -> None:
     assert abs(values.mean().item() - mean) < 6 * std / math.sqrt(values.numel())
     assert abs(values.std().item() / std - 1) < 6 / math.sqrt(2 * values.numel())
 
@@ -373,6 +379,30 @@ def test_a_lane_of_one_sentence_beside_a_full_one() -> None:
 
 
 # -------------------------------------------------------------------------------------------------- training
+
+
+def test_an_update_is_clipping_to_the_norm_over_all_parameters_and_then_adam() -> None:
+    run, twin = (some_run("multi_dec", training={"clip_norm": 5.0}) for _ in range(2))
+    adam = torch.optim.Adam(twin.module.parameters(), lr=1e-3)
+    twin.begin_epoch()
+    norms = []
+    for event in train_side_by_side([run]):
+        assert isinstance(event, Updated)
+        chosen, draw = twin.select()
+        adam.zero_grad()
+        losses([twin.module], collate([chosen]), [draw], [twin.loss_weights()], [0.01]).sum().backward()
+        gradients = [p.grad for p in twin.module.parameters() if p.grad is not None]
+        norms.append(math.sqrt(sum(g.double().square().sum().item() for g in gradients)))
+        for gradient in gradients:
+            gradient.mul_(min(1.0, 5.0 / norms[-1]))
+        adam.step()
+        twin.step += 1
+        for (name, found), wanted in zip(run.module.named_parameters(), twin.module.parameters(), strict=True):
+            assert_close(found, wanted, rtol=1e-4, atol=1e-6, msg=name)
+        if twin.step == 4:
+            break
+    assert max(norms) > 5
+    assert max(norms) > 1.1 * min(norms)  # Adam does not see a factor that all gradients share
 
 
 @pytest.mark.parametrize(

@@ -28,16 +28,17 @@ class Forms:
         """Number forms in order of appearance.
 
         A word that the vocabulary lacks gets its number from ``new_words`` or else ``len(words)``, the unknown word;
-        a character that it lacks gets ``len(characters)``.
+        a character that it lacks gets ``len(characters)``, and an empty word is spelled as one such character.
         """
         index: dict[str, int] = {}
         for token in tokens:
             index.setdefault(token, len(index))
         words, characters, more = vocabulary.word_index, vocabulary.character_index, new_words or {}
         word = [words.get(w, more.get(w, len(words))) for w in (form.lower() for form in index)]
-        spelling = [characters.get(c, len(characters)) for form in index for c in form]
-        lengths = torch.tensor([len(form) for form in index], dtype=torch.long)
-        return cls(index, torch.tensor(word), torch.tensor(spelling), lengths.cumsum(0) - lengths, lengths)
+        spelling = [[characters.get(c, len(characters)) for c in form] or [len(characters)] for form in index]
+        flat = torch.tensor([number for numbers in spelling for number in numbers], dtype=torch.long)
+        lengths = torch.tensor([len(numbers) for numbers in spelling], dtype=torch.long)
+        return cls(index, torch.tensor(word, dtype=torch.long), flat, lengths.cumsum(0) - lengths, lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def encode(sentences: Sequence[tuple[str, Sentence]], vocabulary: Vocabulary, fo
         lengths.append(len(sentence) + token)
     length = torch.tensor(lengths, dtype=torch.long)
     owner = torch.tensor([task_index[task] for task, _ in sentences], dtype=torch.long)
-    return Corpus(forms, torch.tensor(form), torch.tensor(tags), length.cumsum(0) - length, length, owner, vocabulary)
+    numbers, labelled = (torch.tensor(values, dtype=torch.long) for values in (form, tags))
+    return Corpus(forms, numbers, labelled, length.cumsum(0) - length, length, owner, vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,12 @@ class Selection:
         return cls(corpus, sentences, torch.arange(len(sentences)), corpus.task[sentences])
 
     @classmethod
-    def all_tasks(cls, corpus: Corpus, sentences: Int[Tensor, " sentences"]) -> "Selection":
-        """Each sentence tagged by every task of the vocabulary."""
-        tasks = len(corpus.vocabulary.tasks)
-        request = torch.arange(len(sentences)).repeat_interleave(tasks)
-        return cls(corpus, sentences, request, torch.arange(tasks).repeat(len(sentences)))
+    def by_tasks(
+        cls, corpus: Corpus, sentences: Int[Tensor, " sentences"], tasks: Int[Tensor, " tasks"]
+    ) -> "Selection":
+        """Each sentence tagged by every one of these tasks; its requests stand together, in the order of ``tasks``."""
+        request = torch.arange(len(sentences)).repeat_interleave(len(tasks))
+        return cls(corpus, sentences, request, tasks.repeat(len(sentences)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,8 @@ def _groups(lanes: Sequence[Selection], rows: Sequence[Tensor], packed: Packed) 
         starts = _rows([c.starts[s] for c, s in zip(corpora, chosen, strict=True)])
         row = _rows([rows[m[0]][s] for m, s in zip(members, sentences, strict=True)])
         lane_start = torch.tensor([m[0] * packed.positions for m in members]).unsqueeze(1)
-        source = torch.where(own.mask, lane_start + offsets[own.step] + row[:, own.row], 0)
+        # positions outside the mask read their own lane: what is not finite in one must not reach another
+        source = lane_start + torch.where(own.mask, offsets[own.step] + row[:, own.row], 0)
         tasks = _rows([lanes[m[0]].task[r] for m, r in zip(members, requests, strict=True)])
         tags = _pack_each(own, [c.tags for c in corpora], starts)
         groups.append(Group(tuple((m[0], m[1]) for m in members), own, source, tags, tasks, _rows(requests)))

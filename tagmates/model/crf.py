@@ -57,7 +57,7 @@ class LinearChainCRF:
         starts = torch.tensor(packed.offsets, device=tags.device)
         previous = starts[packed.step[here] - 1] + packed.row[here]
         link = self.transitions[decoder, tags[:, previous], tags[:, here]].double()
-        item = item.index_add(1, here, link) * packed.mask
+        item = item.index_add(1, here, link).masked_fill(~packed.mask, 0)
         total = item.new_zeros(decoders, rows).index_add(1, packed.row, item)
         first, last = tags[:, :rows], tags.gather(1, packed.last())
         return total + (self.start[decoder, first] + self.end[decoder, last]).double() * (packed.lengths > 0)
@@ -85,7 +85,8 @@ class LinearChainCRF:
                 continue
             before = best[:, slices[t - 1]][:, : here.stop - here.start]
             peaks = [(part.unsqueeze(2) + into).amax(-1) for part in before.split(block, 1)]
-            best[:, here] = torch.cat(peaks, 1) + self.emissions[:, here]
+            scores = torch.cat(peaks, 1) + self.emissions[:, here]
+            best[:, here] = scores - scores.amax(-1, keepdim=True)  # only differences matter; sums would lose digits
         # walk back; only the visited tags need their best predecessor
         tags = torch.zeros(decoders, packed.positions, dtype=torch.long, device=best.device)
         decoder = torch.arange(decoders, device=best.device).unsqueeze(1)

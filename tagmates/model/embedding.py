@@ -30,7 +30,7 @@ def uniform_table(rows: int, size: int, draw: torch.Generator) -> Float[Tensor, 
 
 
 def look_up(
-    tables: Sequence[Float[Tensor, "rows size"]], index: Int[Tensor, "lanes positions"]
+    tables: Sequence[Float[Tensor, "_ size"]], index: Int[Tensor, "lanes positions"]
 ) -> Float[Tensor, "lanes positions size"]:
     """Rows of each lane's own table; the tables of several lanes are one, in which each lane owns a range of rows."""
     if len(tables) == 1:
@@ -41,11 +41,11 @@ def look_up(
 
 def encode_forms(
     encoders: Sequence[CharacterEncoder],
-    tables: Sequence[Float[Tensor, "characters size"]],
+    tables: Sequence[Float[Tensor, "_ size"]],
     spelling: Packed,
     characters: Int[Tensor, "lanes positions"],
     dropout: "Dropout",
-) -> Float[Tensor, "lanes forms 2*hidden"]:
+) -> Float[Tensor, "lanes forms states"]:
     """One vector for every row of ``spelling``; ``tables`` are the character tables to use."""
     states = look_up(tables, characters)
     states = stack_layers(states, spelling, [list(encoder.layers) for encoder in encoders], dropout)
@@ -60,7 +60,7 @@ def stack_layers(
     packed: Packed,
     layers: Sequence[Sequence[nn.Module]],
     drop: "Dropout",
-) -> Float[Tensor, "lanes positions 2*hidden"]:
+) -> Float[Tensor, "lanes positions states"]:
     """Run GRU layers (``layers[lane][depth]``) one above another, dropping out only in between."""
     for depth, level in enumerate(zip(*layers, strict=True)):
         if depth > 0:
@@ -85,6 +85,9 @@ class Dropout:
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):
             mask = packed.mask[lane].cpu()
+            if rate == 0:  # alone it would draw nothing
+                keep[lane] = 1
+                continue
             drawn = torch.rand(int(mask.sum()), values.shape[-1], generator=draw) >= rate
             keep[lane, mask] = drawn.to(values.dtype) / (1 - rate)
         return values * keep.to(values.device)

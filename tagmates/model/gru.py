@@ -41,7 +41,7 @@ def stacked(parameters: Sequence[Tensor]) -> Tensor:
 
 def bidirectional_gru(
     inputs: Float[Tensor, "lanes positions inputs"], packed: Packed, layers: Sequence[GRULayer]
-) -> Float[Tensor, "lanes positions 2*hidden"]:
+) -> Float[Tensor, "lanes positions states"]:
     """States of one layer at every position, forward ++ backward; ``layers`` holds one layer per lane.
 
     Initial states are zero. Positions outside the mask hold finite values without meaning; no gradient may reach them.
@@ -76,9 +76,9 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        gates: Float[Tensor, "lanes positions 3*hidden"],
-        hidden_weight: Float[Tensor, "lanes 3*hidden hidden"],
-        hidden_bias: Float[Tensor, "lanes 3*hidden"],
+        gates: Float[Tensor, "lanes positions gates"],
+        hidden_weight: Float[Tensor, "lanes gates hidden"],
+        hidden_bias: Float[Tensor, "lanes gates"],
         slices: list[slice],
     ) -> Float[Tensor, "lanes positions hidden"]:
         lanes, positions, _ = gates.shape

@@ -83,6 +83,19 @@ class TaggerModule(nn.Module):
         """The tables as trained."""
         return Tables(self.words, self.characters.table)
 
+    def open_tables(self, num_words: int, vectors: Float[Tensor, "new word_size"]) -> Tables:
+        """The tables with rows for what training never saw, beside a vocabulary of ``num_words`` words.
+
+        Word ``num_words`` is the trained unknown word or, where there is none, the mean of all words; ``vectors``
+        follow it. The last character is the mean of all characters.
+        """
+        words, characters = self.words.detach(), self.characters.table.detach()
+        unknown = words[num_words:] if len(words) > num_words else words.mean(0, keepdim=True)
+        return Tables(
+            torch.cat([words[:num_words], unknown, vectors.to(words)]),
+            torch.cat([characters, characters.mean(0, keepdim=True)]),
+        )
+
     def transition_norm(self) -> Float[Tensor, ""]:
         """Sum of the squared CRF transitions, starts and ends: what the L2 term weighs."""
         decoders = map(self.decoder, range(len(self.decoders)))

@@ -18,7 +18,7 @@ def encode(
     batch: Batch,
     draws: Sequence[torch.Generator] | None = None,
     tables: Sequence[Tables] | None = None,
-) -> Float[Tensor, "lanes positions 2*hidden"]:
+) -> Float[Tensor, "lanes positions states"]:
     """The word encoder's states; ``draws`` (one per lane) switch dropout on, ``tables`` replace the models' own."""
     tables = tables or [model.tables() for model in models]
     settings = [model.settings for model in models]
@@ -74,7 +74,7 @@ def losses(
     models: Sequence[TaggerModule],
     batch: Batch,
     draws: Sequence[torch.Generator] | None,
-    weights: Sequence[Float[Tensor, " tasks"]],
+    weights: Sequence[Float[Tensor, " _"]],
     transition_l2: Sequence[float],
 ) -> Float[Tensor, " lanes"]:
     """Each lane's loss: weighted negative log-likelihood over sentences plus the L2 term (protocol section 3)."""

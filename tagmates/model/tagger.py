@@ -110,8 +110,7 @@ class Tagger:
             selection = Selection.own_tasks(corpus, everything)
         else:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
-            request = everything.repeat_interleave(len(wanted))
-            selection = Selection(corpus, everything, request, numbers.repeat(len(sentences)))
+            selection = Selection.by_tasks(corpus, everything, numbers)
         device = self.module.words.device
         (best,) = decode([self.module], collate([selection]).to(device), [tables])
         labels = [self.vocabulary.labels[self.vocabulary.decoder_of(task)] for task in wanted]
@@ -129,22 +128,15 @@ class Tagger:
         A word without a vector is the trained unknown word or, where there is none, the mean of all words; a
         character is the mean of all characters.
         """
-        vocabulary, own = self.vocabulary, self.module.tables()
-        token = self.module.sharing == "te_enc"
+        vocabulary, token = self.vocabulary, self.module.sharing == "te_enc"
         tokens = dict.fromkeys(t for _, sentence in pairs for t in sentence.tokens)
         new = sorted({t.lower() for t in tokens} - vocabulary.word_index.keys())
-        usable = self.vectors if self.vectors.size == own.words.shape[1] else NO_VECTORS
+        size = self.module.settings.word_size
+        usable = self.vectors if self.vectors.size == size else NO_VECTORS
         places, found = usable.rows(new)
-        unknown = own.words[-1:] if vocabulary.unknown else own.words.mean(0, keepdim=True)
+        tables = self.module.open_tables(len(vocabulary.words), torch.from_numpy(found).reshape(-1, size))
         # a word without a vector is number len(words): the unknown word
-        rows = [own.words[: len(vocabulary.words)], unknown]
-        if places:
-            rows.append(torch.from_numpy(found).to(own.words))
         numbers = {new[place]: len(vocabulary.words) + 1 + i for i, place in enumerate(places)}
-        tables = Tables(
-            torch.cat(rows).detach(),
-            torch.cat([own.characters, own.characters.mean(0, keepdim=True)]).detach(),
-        )
         forms = Forms.of([*map(task_token, self.tasks), *tokens] if token else tokens, vocabulary, numbers)
         return encode(pairs, vocabulary, forms, token=token), tables
 

@@ -89,6 +89,9 @@ class Run:
     def update(self, loss: float) -> None:
         """Apply the gradients that the batch of this step left: clip, then Adam."""
         settings = self.config.training
+        for parameter in self.module.parameters():
+            if parameter.grad is None:  # a decoder without a sentence in this batch; Adam is dense all the same
+                parameter.grad = torch.zeros_like(parameter)
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), settings.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate
@@ -131,7 +134,8 @@ class Run:
 
     def predict(self, split: str) -> list[list[str]]:
         """The best tags of every sentence of a split (of ``splits``), those of task tokens first."""
-        return predict(self.module, self.corpora[split])
+        none = torch.empty(0, self.config.model.word_size)
+        return predict(self.module, self.corpora[split], self.module.open_tables(len(self.vocabulary.words), none))
 
     def scores(self, split: str) -> dict[str, TaskScores]:
         """Scores of every task that has the split."""

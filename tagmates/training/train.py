@@ -68,7 +68,9 @@ def train_events(
         for event in train_side_by_side([run]):
             if isinstance(event, EpochEnded):
                 save_epoch(folder, run)
-                log.info("%s", event.line)
+                log.info(
+                    "epoch %(epoch)d: %(updates)d updates, loss %(loss).3f, dev F1 %(dev_mean).2f %(dev)s", event.line
+                )
             elif isinstance(event, Ended):
                 if event.error is None:
                     finish_folder(folder, run, event.reason)
