@@ -189,6 +189,7 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     write_metrics(folder, run)
     write_atomically(folder / "README.md", card(run, result).encode())
     write_json(folder / "result.json", result)
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # nothing is left to resume
     return result
 
 
