@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tagmates.errors import ConfigError
 
+MAX_SIZE = 2**14  # of a layer; what is larger is a slip of the pen
 Sharing = Literal["stl", "multi_dec", "te_dec", "te_enc"]
 
 
@@ -27,21 +29,21 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 class ModelSettings(Settings):
     """Sizes of the tagger (protocol section 1)."""
 
-    word_size: int = Field(50, ge=1)
-    character_size: int = Field(25, ge=1)
-    character_hidden_size: int = Field(25, ge=1, description="per direction")
-    character_layers: int = Field(2, ge=1)
+    word_size: int = Field(50, ge=1, le=MAX_SIZE)
+    character_size: int = Field(25, ge=1, le=MAX_SIZE)
+    character_hidden_size: int = Field(25, ge=1, le=MAX_SIZE, description="per direction")
+    character_layers: int = Field(2, ge=1, le=64)
     character_dropout: float = Field(0.25, ge=0, lt=1, description="between the layers of the character GRU")
-    hidden_size: int = Field(300, ge=1, description="of the word GRU, per direction")
-    layers: int = Field(2, ge=1, description="of the word GRU")
+    hidden_size: int = Field(300, ge=1, le=MAX_SIZE, description="of the word GRU, per direction")
+    layers: int = Field(2, ge=1, le=64, description="of the word GRU")
     dropout: float = Field(0.5, ge=0, lt=1, description="between the layers of the word GRU")
-    task_size: int = Field(25, ge=1, description="task embedding of te_dec")
+    task_size: int = Field(25, ge=1, le=MAX_SIZE, description="task embedding of te_dec")
 
 
 class TrainingSettings(Settings):
     """How a tagger is trained (protocol section 3)."""
 
-    batch_size: int = Field(32, ge=1, description="sentences")
+    batch_size: int = Field(32, ge=1, le=2**20, description="sentences")
     sampling: Literal["balanced", "proportional", "temperature"] = "balanced"
     temperature: float = Field(1.0, gt=0, description="of sampling: task probability ~ size ** (1 / temperature)")
     bucketed: bool = Field(False, description="put sentences of similar length into a batch")
@@ -113,7 +115,7 @@ def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Map
         )
     values: dict[str, Any] = json.loads(json.dumps(PRESETS[preset]))
     if file is not None:
-        _merge(values, read_toml(file))
+        _merge(values, read_settings(file))
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
@@ -123,7 +125,11 @@ def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Map
             value = {part: value}
         _merge(values, value)
     _merge(values, {key: value for key, value in given.items() if value is not None})
-    return parse(RunConfig, values, "configuration")
+    config = parse(RunConfig, values, "configuration")
+    if config.vectors in ("glove", "random"):
+        return config
+    # the same file must be found from any directory
+    return config.model_copy(update={"vectors": os.path.abspath(os.path.expanduser(config.vectors))})  # noqa: PTH100, PTH111
 
 
 def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> AnySettings:
@@ -140,7 +146,7 @@ def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> Any
     # a union reports the type it tried as a last part of the path
     if path and path[-1] in ("int", "str", "float"):
         path.pop()
-    message = first["msg"].removeprefix("Value error, ")
+    message = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
     given = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
     raise ConfigError(f"{where}: {'.'.join(path) + ': ' if path else ''}{message}{given}")
 
@@ -158,6 +164,21 @@ def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
 
 def _is_settings(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file, or in a JSON one such as a run's ``config.json``; ConfigError if it is neither."""
+    if path.suffix != ".json":
+        return read_toml(path)
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: is no JSON object; give a run's config.json or a TOML file")
+    return value
 
 
 def read_toml(path: Path) -> dict[str, Any]:

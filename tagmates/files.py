@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,9 +26,10 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise TrainingError(
-            f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and use --resume"
+            f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room, then go on"
         ) from None
 
 
@@ -36,9 +38,16 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> Any:
-    """A JSON document; ModelError where the file is missing, truncated or no JSON."""
-    return _read(path, lambda: json.loads(path.read_bytes()))
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; ModelError where the file is missing, truncated or something else."""
+
+    def read() -> dict[str, Any]:
+        value = json.loads(path.read_bytes())
+        if not isinstance(value, dict):
+            raise ValueError("it is no JSON object")
+        return value
+
+    return _read(path, read)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:

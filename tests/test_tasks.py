@@ -149,18 +149,18 @@ class TestToml:
         path = write(
             "tasks.toml",
             'format = "conllu"\ntrain = "a.conllu"\n[tasks.upos]\ntag_column = "upos"\n'
-            '[tasks.mood]\ntag_column = "feats:Mood"\n[tasks.none]\ntag_column = "upo"\n',
+            '[tasks.mood]\ntag_column = "feats:Mood"\n',
         )
         tasks = load_tasks(str(path))
         assert rows(load_split(tasks["upos"], "train")) == [[("Do", "AUX"), ("n't", "PART")]]
         assert rows(load_split(tasks["mood"], "train")) == [[("Do", "Imp"), ("n't", "Imp")]]
-        with pytest.raises(ConfigError, match="'upos'"):
-            load_split(tasks["none"], "train")
 
     def test_a_name_for_a_column_of_a_column_file(self, write: Write) -> None:
         write("a.tsv", SMALL)
         path = write("tasks.toml", '[tasks.x]\ntrain = "a.tsv"\ntag_column = "upos"\n')
-        assert "must be a number for a column file, not 'upos'" in broken(load_tasks(str(path))["x"])
+        assert "must be a number for a column file, not 'upos'" in refused(path)
+        path = write("tasks.toml", '[tasks.x]\ntrain = "a.conllu"\nformat = "conllu"\ntag_column = "upo"\n')
+        assert f"{path}: tasks.x: no CoNLL-U column is called 'upo'" in refused(path)
 
     def test_validation_is_dev(self, write: Write) -> None:
         path = write("tasks.toml", '[tasks.pos]\ntrain = "a"\nvalidation = { file = "b", sentences = "2-" }\n')
@@ -311,10 +311,10 @@ class TestChooseTasks:
     @pytest.mark.parametrize(
         ("names", "message"),
         [
-            ("upso", "--tasks: no task 'upso' (did you mean 'upos'?); the data have upos, xpos, "),
+            ("upso", "--tasks: no task 'upso' (did you mean 'upos'?); there are upos, xpos, "),
             ("upos,NER", "--tasks: no task 'NER'"),
             ("upos,chunks", "--tasks: no task 'chunks' (did you mean 'chunk'?); "),
-            ("qqqq", "--tasks: no task 'qqqq'; the data have "),
+            ("qqqq", "--tasks: no task 'qqqq'; there are "),
             ("upos xpos", "--tasks: no task 'upos xpos'"),
             ("upos,all", "--tasks: no task 'all'"),
             ("", "--tasks: is empty"),
@@ -437,10 +437,3 @@ class TestCheck:
         assert found[1][1].startswith(f"{tmp_path / 'gone'}: cannot be read")
         assert found[2][1].endswith("task one has no test split")
         assert found[3][1].endswith("task two has no dev split")
-
-    def test_layouts_that_cannot_work_are_problems_too(self, write: Write) -> None:
-        """A column that CoNLL-U lacks raises a ConfigError, which must not end the list."""
-        path = write("a.conllu", "1\tRain\train\tNOUN" + "\t_" * 6 + "\n\n")
-        part = Part(file=str(path))
-        task = Task(name="x", train=part, dev=part, test=part, format="conllu", tag_column="upo")
-        assert {problem.level for problem in check_tasks({"x": task})} == {"error"}

@@ -1,6 +1,5 @@
 """tagmates.data.tokenize: the treebank's words on pinned examples, and what holds for any text at all."""
 
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -18,7 +19,7 @@ from tagmates.data.check import check_tasks
 from tagmates.data.statistics import table1
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.data.text import read_input, write_conll, write_json_lines
-from tagmates.errors import ConfigError, TagmatesError
+from tagmates.errors import ConfigError, TagmatesError, TrainingError
 from tagmates.model.tagger import Tagger
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
@@ -29,6 +30,8 @@ app = App(
     name="tagmates",
     version=__version__,
     help="Finds out which sequence-tagging tasks learn better together, and trains the taggers that come out of it.",
+    result_action="return_value",  # ``main`` flushes, says what went wrong and exits
+    suppress_keyboard_interrupt=False,
 )
 data_app = App(name="data", help="Look at the data of tasks: statistics, mistakes.")
 app.command(data_app)
@@ -49,7 +52,9 @@ Threads = Annotated[int | None, Parameter(help="Threads of one process; default:
 def train(
     *,
     tasks: Annotated[str | None, Parameter(help="Tasks, separated by commas, or 'all'.")] = None,
-    output_dir: Annotated[Path, Parameter(help="The run folder; must be empty but for --resume and --force.")],
+    output_dir: Annotated[
+        Path | None, Parameter(help="The run folder; must be empty but for --resume and --force. [required]")
+    ] = None,
     sharing: Annotated[
         Sharing | None,
         Parameter(help="stl: one task; multi_dec: a decoder per task; te_dec, te_enc: a task embedding or token."),
@@ -60,7 +65,9 @@ def train(
     data: Data = "starter",
     seed: Annotated[int | None, Parameter(help="Every random draw is a function of it.")] = None,
     vectors: Annotated[str | None, Parameter(help="glove, random, or a GloVe text file.")] = None,
-    config: Annotated[Path | None, Parameter(help="A TOML file of settings, over the preset's.")] = None,
+    config: Annotated[
+        Path | None, Parameter(help="A file of settings (TOML, or a run's config.json), over the preset's.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         Parameter(name="--set", negative="", help="A setting, e.g. training.batch_size=16; repeatable."),
@@ -79,27 +86,31 @@ def train(
     """
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
+    if output_dir is None and not print_config:
+        raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates --help)")
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
     if tasks is not None:
         given["tasks"] = choose_tasks(tasks, load_tasks(data))
     settings = resolve(preset, config, set_ or [], given)
-    if print_config:
+    if print_config or output_dir is None:
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     _use_threads(threads)
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force)
-    last = show_training(events, talk)
+    try:
+        last = show_training(events, talk)
+    except TrainingError as error:
+        raise TrainingError(f"{error} with --resume") from None
+    except KeyboardInterrupt:
+        how = "the same command with --resume (not --force) goes on"
+        _end(130, f"tagmates: interrupted; finished epochs are saved in {output_dir}: {how}")
     if last is None:
-        talk.print(f"{output_dir}: is done; nothing to resume")
+        _say(f"{output_dir}: is done; nothing to resume")
     elif isinstance(last, Ended) and last.error is not None:
         raise last.error
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
-    talk.print(
-        f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    _say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
 
 
 @app.command
@@ -124,20 +135,23 @@ def evaluate(
     evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
     if output is not None:
         for path in predictions(evaluation, output):
-            talk.print(f"wrote {path}", highlight=False, soft_wrap=True)
+            _say(f"wrote {path}")
     trivial = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
     if json_:
         print(json.dumps(evaluation.to_json(trivial), indent=2, ensure_ascii=False))
         return
     Console().print(baseline_table(evaluation, trivial))
     for text in evaluation.signatures.values():
-        talk.print(text, highlight=False, soft_wrap=True)
+        _say(text)
 
 
 @app.command
 def tag(
     run: Annotated[Path, Parameter(help="A finished run's folder.")],
-    files: Annotated[tuple[str, ...], Parameter(help="Text files; '-' is stdin.")] = ("-",),
+    files: Annotated[
+        tuple[str, ...],
+        Parameter(help="Text files; '-' is stdin.", allow_leading_hyphen=True),  # or '-' would be an unknown option
+    ] = ("-",),
     /,
     *,
     input_: Annotated[
@@ -157,6 +171,11 @@ def tag(
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag runs/a
     """
+    for file in files:
+        if file.startswith("-") and file != "-":
+            raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
+    if output not in ("conll", "json", "table"):
+        raise ConfigError(f"--output {output}: choose conll, json or table")
     _use_threads(threads)
     tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
@@ -165,11 +184,9 @@ def tag(
         write_conll(sentences, wanted, sys.stdout)
     elif output == "json":
         write_json_lines(sentences, wanted, sys.stdout)
-    elif output == "table":
+    else:
         for sentence in sentences:
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
-    else:
-        raise ConfigError(f"--output {output}: choose conll, json or table")
 
 
 @data_app.command
@@ -177,7 +194,7 @@ def stats(
     *,
     data: Data = "starter",
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of rows.")] = False,
 ) -> None:
     """Print the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy."""
     known = load_tasks(data)
@@ -192,20 +209,19 @@ def stats(
 def check(
     data: Annotated[str, Parameter(help="As --data of train.")],
     *,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
-) -> None:
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of problems.")] = False,
+) -> int:
     """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings."""
     known = load_tasks(data)
-    found = list(check_tasks(known))
+    found = list(dict.fromkeys(check_tasks(known)))  # a file that serves several splits or tasks is as wrong in each
     errors = [problem for problem in found if problem.level == "error"]
     if json_:
         print(json.dumps([problem.to_json() for problem in found], indent=2, ensure_ascii=False))
     else:
         for problem in found:
             print(f"{problem.level}: {problem.text}")
-        talk.print(f"{len(known)} tasks, {len(errors)} errors, {len(found) - len(errors)} warnings", highlight=False)
-    if errors:
-        raise SystemExit(1)
+        _say(f"{len(known)} tasks, {len(errors)} errors, {len(found) - len(errors)} warnings")
+    return 1 if errors else 0
 
 
 def _use_threads(threads: int | None) -> None:
@@ -218,28 +234,40 @@ def _use_threads(threads: int | None) -> None:
 
 def main() -> NoReturn:
     """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 130 interrupted."""
+    if not isinstance(sys.stdout, TextIOWrapper):
+        _end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
+    sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
     try:
-        app(exit_on_error=False, print_error=False)
+        code = app(sys.argv[1:], exit_on_error=False, print_error=False) or 0
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _end(130, "interrupted; finished epochs are saved: the same command with --resume goes on")
+        _end(130, "tagmates: interrupted")
     except BrokenPipeError:
-        # whoever read us has left; nothing more can be said there, and the flush at exit must not try
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forsake_output()  # whoever read us has left; nothing more can be said there
         sys.exit(1)
     except OSError as error:
-        _end(
-            1, f"tagmates: {error.filename or 'standard output'}: {error.strerror}; make room, or choose another place"
-        )
+        if error.filename is None:
+            _forsake_output()
+        where, what = error.filename or "standard output", error.strerror or error
+        _end(1, f"tagmates: {where}: {what}; make room, or choose another place")
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except TagmatesError as error:
         _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
-    sys.exit(0)
+    sys.exit(code)
+
+
+def _forsake_output() -> None:
+    """Let what is still to be flushed to stdout go nowhere, or the flush at exit fails once more and says so."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(text: str) -> None:
+    talk.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _end(code: int, text: str) -> NoReturn:
-    talk.print(text, highlight=False, markup=False, soft_wrap=True)
+    _say(text)
     sys.exit(code)
 
 

@@ -20,7 +20,7 @@ def score_table(result: Mapping[str, Any]) -> Table:
     for split in splits:
         table.add_column(f"{split} F1", justify="right")
     for task in result["dev"]:
-        table.add_row(task, *(f"{result[s][task]['f1']:.2f}" if task in result[s] else "-" for s in splits))
+        table.add_row(escape(task), *(f"{result[s][task]['f1']:.2f}" if task in result[s] else "-" for s in splits))
     return table
 
 
@@ -35,7 +35,7 @@ def baseline_table(evaluation: Evaluation, trivial: Mapping[str, TaskScores] | N
         table.add_column("gain", justify="right")
     for task, scores in evaluation.scores.items():
         total = scores.total
-        row = [task, f"{total.precision:.2f}", f"{total.recall:.2f}", f"{total.f1:.2f}", str(total.support)]
+        row = [escape(task), f"{total.precision:.2f}", f"{total.recall:.2f}", f"{total.f1:.2f}", str(total.support)]
         if trivial is not None:
             base = trivial[task].total.f1
             row += [f"{base:.2f}", f"{total.f1 - base:+.2f}"]
@@ -48,7 +48,7 @@ def tagged_table(sentence: Tagged, tasks: Sequence[str]) -> Table:
     table = Table(box=SIMPLE, pad_edge=False)
     table.add_column("token", no_wrap=True)
     for task in tasks:
-        table.add_column(task, no_wrap=True)
+        table.add_column(escape(task), no_wrap=True)
     for i, token in enumerate(sentence.tokens):
         table.add_row(*(escape(text) for text in (token, *(sentence.tags[task][i] for task in tasks))))
     return table
@@ -62,7 +62,7 @@ def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
-            row["task"],
+            escape(row["task"]),
             f"{row['sentences_train']}/{row['sentences_all']}",
             f"{row['token_type_train']:.1f}/{row['token_type_all']:.1f}",
             str(row["labels"]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from tagmates.data.corpora import load_split, place
+from tagmates.data.corpora import load_split, place, read_split, violations
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.errors import TagmatesError
@@ -32,9 +32,13 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
                 yield Problem(level, f"{task.folder}: task {task.name} has no {split} split")
                 continue
             try:
-                splits[split] = load_split(task, split)
+                sentences = read_split(task, split)
+                wrong = list(violations(task, split, sentences))
+                if not wrong:
+                    splits[split] = load_split(task, split)
             except TagmatesError as error:
-                yield Problem("error", str(error))
+                wrong = [str(error)]
+            yield from (Problem("error", text) for text in wrong)
         if "train" in splits:
             yield from _unseen_tags(task, splits)
             yield from _shared_sentences(task, splits)
@@ -43,14 +47,11 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 def _unseen_tags(task: Task, splits: Mapping[str, list[Sentence]]) -> Iterator[Problem]:
     known = {tag for sentence in splits["train"] for tag in sentence.tags or ()}
     for split in ("dev", "test"):
-        part = task.part(split)
-        if part is None:
-            continue
         unseen: dict[str, str] = {}
         for sentence in splits.get(split, []):
             for i, tag in enumerate(sentence.tags or ()):
                 if tag not in known:
-                    unseen.setdefault(tag, place(task, task.folder / part.file, sentence, i))
+                    unseen.setdefault(tag, place(task, split, sentence, i))
         for tag, where in unseen.items():
             yield Problem("warning", f"{where}: tag {tag!r} of {split} is not in train")
 

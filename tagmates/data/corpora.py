@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tagmates.data.formats import read_columns, read_conllu
@@ -16,6 +16,23 @@ Sentences = list[Sentence]
 
 def load_split(task: Task, split: str) -> Sentences:
     """The sentences of one split; DataError where it is missing, empty or broken (a tag that breaks its scheme too)."""
+    sentences = read_split(task, split)
+    for problem in violations(task, split, sentences):
+        raise DataError(problem)
+    if task.convert_to is None or task.convert_to == task.scheme:
+        return sentences
+    converted = []
+    for sentence in sentences:
+        try:
+            tags = convert(sentence.tags or (), task.scheme, task.convert_to)
+        except DataError as error:
+            raise DataError(f"{path_of(task, split)}:{sentence.line}: {error}") from None
+        converted.append(Sentence(sentence.tokens, tags, sentence.line))
+    return converted
+
+
+def read_split(task: Task, split: str) -> Sentences:
+    """The sentences of one split as they stand in the file, their tags unchecked."""
     part = task.part(split)
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
@@ -27,21 +44,27 @@ def load_split(task: Task, split: str) -> Sentences:
             f"{path}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
             f"correct the sentences of {task.name} {split}"
         )
-    sentences = everything[start:stop]
+    return everything[start:stop]
+
+
+def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
+    """For every sentence whose tags break the task's scheme, the first one that does: where, and what to do."""
     for sentence in sentences:
-        problem = first_violation(sentence.tags or (), task.scheme)
-        if problem is not None:
-            index, what = problem
-            raise DataError(
-                f"{place(task, path, sentence, index)}: {what}; correct the tag or the scheme of {task.name}"
-            )
-    if task.convert_to is not None and task.convert_to != task.scheme:
-        return [Sentence(s.tokens, convert(s.tags or (), task.scheme, task.convert_to), s.line) for s in sentences]
-    return sentences
+        found = first_violation(sentence.tags or (), task.scheme)
+        if found is not None:
+            index, what = found
+            yield f"{place(task, split, sentence, index)}: {what}; correct the tag or the scheme of {task.name}"
 
 
-def place(task: Task, path: Path, sentence: Sentence, index: int) -> str:
+def path_of(task: Task, split: str) -> Path:
+    """The file that holds a split, the task's folder where there is none."""
+    part = task.part(split)
+    return task.folder / part.file if part else task.folder
+
+
+def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
     """Where a token is: ``file:line``; in CoNLL-U, where other lines may stand between, the sentence and the word."""
+    path = path_of(task, split)
     if task.format == "conllu":
         return f"{path}:{sentence.line}: word {index + 1}"
     return f"{path}:{sentence.line + index}"
@@ -51,14 +74,10 @@ def read_file(task: Task, path: Path) -> Sentences:
     """All sentences of a file in the task's format."""
     if task.format == "conllu":
         return read_conllu(path, column=str(task.tag_column), encoding=task.encoding)
-    if not isinstance(task.tag_column, int):
-        raise DataError(
-            f"{path}: tag_column of {task.name} must be a number for a column file, not {task.tag_column!r}"
-        )
     return read_columns(
         path,
         token_column=task.token_column,
-        tag_column=task.tag_column,
+        tag_column=int(task.tag_column),
         separator=task.separator,
         comment=task.comment,
         encoding=task.encoding,

@@ -44,7 +44,7 @@ def parse_columns(
     a token ``#`` is data. Raises ConfigError for columns or separators that cannot work, DataError for missing
     columns, empty cells and stray control characters.
     """
-    _check_layout(token_column, tag_column, separator, comment)
+    check_layout(token_column, tag_column, separator, comment)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         if comment and position == 1 and line.startswith(comment):
@@ -92,7 +92,7 @@ def read_conllu(path: Path, *, column: str = "upos", encoding: str = "utf-8") ->
     a word has none. Multiword ranges and empty nodes are skipped. Raises ConfigError for an unknown column, DataError
     for a file that is missing, empty or broken.
     """
-    index, feature = _conllu_column(column)
+    index, feature = conllu_column(column)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
@@ -119,7 +119,7 @@ def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str 
     ``parse_columns`` with the same separator reads the same cells again. Raises DataError for what it could not:
     a sentence without rows, an empty cell, a cell with a separator, line end or NUL in it, a ``-DOCSTART-`` row.
     """
-    _check_layout(1, None, separator, None)
+    check_layout(1, None, separator, None)
     for number, rows in enumerate(sentences, start=1):
         lines = [_format_row(row, separator, f"sentence {number}, row {at}") for at, row in enumerate(rows, start=1)]
         if not lines:
@@ -181,8 +181,8 @@ def _format_row(row: Sequence[str], separator: str, where: str) -> str:
     return line
 
 
-def _conllu_column(column: str) -> tuple[int, str]:
-    """Index of the column and the name of the feature in it, "" for the whole column."""
+def conllu_column(column: str) -> tuple[int, str]:
+    """Return the index of the column and the name of the feature in it, "" for the whole column; else ConfigError."""
     name, colon, feature = column.partition(":")
     names = CONLLU_COLUMNS + CONLLULEX_COLUMNS
     if name in names[2:] and (bool(feature) if name in ("feats", "misc") and colon else not colon):
@@ -197,7 +197,8 @@ def _feature(cell: str, name: str) -> str:
     return values.get(name) or "_"
 
 
-def _check_layout(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
+def check_layout(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
+    """Raise ConfigError for columns, separators or comment signs that cannot work."""
     if token_column == 0 or tag_column == 0:
         raise ConfigError("there is no column 0; columns count from 1, or from -1 for the last")
     if separator == "" or comment == "":

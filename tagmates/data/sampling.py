@@ -40,7 +40,8 @@ def epoch_counts(
         updates = max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
         return torch.tensor(quota).expand(updates, -1)
     temperature = settings.temperature if settings.sampling == "temperature" else 1.0
-    share = torch.tensor(sizes, dtype=torch.float64) ** (1 / temperature)
+    # size ** (1 / temperature), normalised, without overflow
+    share = (torch.tensor(sizes, dtype=torch.float64).log() / temperature).softmax(0)
     drawn = torch.multinomial(
         share, updates * size, replacement=True, generator=generator(seed, "tasks of sentences", epoch)
     )

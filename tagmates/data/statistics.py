@@ -44,4 +44,4 @@ def label_entropy(sentences: Iterable[Sentence]) -> float:
     """Entropy of the distribution of tags over tokens, in nats."""
     counts = Counter(tag for sentence in sentences for tag in sentence.tags or ())
     total = counts.total()
-    return -sum(n / total * math.log(n / total) for n in counts.values())
+    return sum(n / total * math.log(total / n) for n in counts.values())

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tagmates.config import Settings, nearest, parse, read_toml
+from tagmates.data.formats import check_layout, conllu_column
 from tagmates.data.schemes import Scheme
 from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
@@ -54,6 +55,19 @@ class Task(Settings):
     def _file_alone(cls, value: Any) -> Any:
         return {"file": value} if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _check_layout(self) -> "Task":
+        if self.format == "columns" and not isinstance(self.tag_column, int):
+            raise ValueError(f"tag_column must be a number for a column file, not {self.tag_column!r}")
+        try:
+            if self.format == "conllu":
+                conllu_column(str(self.tag_column))
+            else:
+                check_layout(self.token_column, int(self.tag_column), self.separator, self.comment)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
     def part(self, split: str) -> Part | None:
         """The sentences of one split, None where the task has none."""
         found: Part | None = getattr(self, split)
@@ -83,6 +97,8 @@ def load_tasks(data: str) -> dict[str, Task]:
     Such a folder holds ``TASK/train.conll``, ``dev.conll`` and ``test.conll`` (token, tab, tag) for some of the paper's
     eleven. Raises ConfigError for a bad TOML file, DataError where nothing is found.
     """
+    if not data:
+        raise ConfigError("--data: is empty; give 'starter', a TOML file of tasks, or a folder")
     path = STARTER if data == "starter" else Path(os.path.expanduser(data))  # noqa: PTH111  (Path's raises)
     if path.is_file():
         return _tasks_of_toml(path)
@@ -104,10 +120,17 @@ def choose_tasks(names: str, known: Collection[str]) -> tuple[str, ...]:
     chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
         raise ConfigError("--tasks: is empty; name tasks, or 'all'")
-    for name in chosen:
-        if name not in known:
-            raise ConfigError(f"--tasks: no task {name!r}{nearest(name, known)}; the data have {', '.join(known)}")
+    require_tasks(chosen, known)
     return tuple(chosen)
+
+
+def require_tasks(names: Sequence[str], known: Collection[str]) -> None:
+    """Raise ConfigError unless these are names of known tasks, each given once."""
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--tasks: no task {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+        if names.count(name) > 1:
+            raise ConfigError(f"--tasks: task {name!r} is named twice; name each task once")
 
 
 def _paper_task(name: str, folder: Path) -> Task:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -30,10 +31,12 @@ def read_input(files: Iterable[str], kind: str) -> Iterator[tuple[str, ...]]:
     """
     if kind not in ("text", "conll"):
         raise ConfigError(f"--input {kind}: choose text or conll")
-    names = list(files)
+    names = []
     empty = True
-    for name in names:
-        lines = _lines(name)
+    for file in files:
+        name = "standard input" if file == "-" else file
+        names.append(name)
+        lines = _decoded(_lines(file, name), name)
         for sentence in _paragraphs(lines) if kind == "text" else (s.tokens for s in _columns(lines, name)):
             empty = False
             yield sentence
@@ -43,10 +46,11 @@ def read_input(files: Iterable[str], kind: str) -> Iterator[tuple[str, ...]]:
 
 def write_conll(sentences: Iterable[TaggedSentence], tasks: Sequence[str], stream: TextIO) -> None:
     """A word a line: the token and a column per task, after a comment line that names them."""
-    stream.write("# " + "\t".join(["token", *tasks]) + "\n")
+    heading = "# " + "\t".join(["token", *tasks]) + "\n"
     rows = (zip(s.tokens, *(s.tags[task] for task in tasks), strict=True) for s in sentences)
     for text in format_columns(rows):
-        stream.write(text)
+        stream.write(heading + text)  # nothing at all where the first sentence cannot be read
+        heading = ""
 
 
 def write_json_lines(sentences: Iterable[TaggedSentence], tasks: Sequence[str], stream: TextIO) -> None:
@@ -56,19 +60,20 @@ def write_json_lines(sentences: Iterable[TaggedSentence], tasks: Sequence[str], 
         stream.write(json.dumps({"tokens": list(sentence.tokens), "tags": tags}, ensure_ascii=False) + "\n")
 
 
-def _lines(name: str) -> Iterator[str]:
+def _lines(file: str, name: str) -> Iterator[bytes]:
+    if sys.stdin is None and file == "-":
+        raise DataError(f"{name}: is closed; give a file or pipe text in")
     try:
-        if name == "-":
-            yield from _decoded(sys.stdin.buffer, "standard input")
-            return
-        with Path(name).open("rb") as file:
-            yield from _decoded(file, name)
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
+            yield from lines
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror}); give a text file, or '-' for stdin") from None
 
 
 def _decoded(raw: Iterable[bytes], name: str) -> Iterator[str]:
     for number, line in enumerate(raw, 1):
+        if b"\0" in line:
+            raise DataError(f"{name}:{number}: has a NUL character; give a text file in UTF-8")
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:

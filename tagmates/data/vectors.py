@@ -26,6 +26,13 @@ class Vectors:
         """Dimensions of a vector; 0 where there are none."""
         return int(self.matrix.shape[1])
 
+    def check_size(self, size: int) -> None:
+        """Raise DataError where there are vectors and they do not have ``size`` dimensions."""
+        if self.size not in (0, size):
+            raise DataError(
+                f"{self.source}: vectors have {self.size} dimensions, model.word_size is {size}; set one to the other"
+            )
+
     def rows(self, words: Sequence[str]) -> tuple[list[int], Matrix]:
         """The places in ``words`` of those that have a vector, and their vectors, in the same order."""
         places = [i for i, word in enumerate(words) if word in self.index]

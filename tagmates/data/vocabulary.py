@@ -63,8 +63,8 @@ class Vocabulary:
         }
 
     @classmethod
-    def from_json(cls, value: Any) -> "Vocabulary":
-        """Raises ModelError where the object is not a vocabulary."""
+    def from_json(cls, value: Any, where: str = "vocabulary.json") -> "Vocabulary":
+        """Raises ModelError, saying ``where``, if the object is not a vocabulary."""
         try:
             lists = {key: _distinct_texts(value[key]) for key in ("tasks", "words", "characters")}
             labels = {name: _distinct_texts(labels) for name, labels in value["labels"].items()}
@@ -72,9 +72,7 @@ class Vocabulary:
                 raise TypeError
             return cls(**lists, labels=labels, unknown=value["unknown"])
         except (KeyError, TypeError, AttributeError):
-            raise ModelError(
-                "vocabulary.json is not a tagmates vocabulary; take the file from the trained run"
-            ) from None
+            raise ModelError(f"{where}: is not a tagmates vocabulary; take the file from the trained run") from None
 
 
 def _distinct_texts(value: Any) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from tagmates.data.batches import Corpus, Forms, Selection, collate, encode
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import sentences_of
 from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
-from tagmates.data.vocabulary import Vocabulary, task_token
+from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary, task_token
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import read_json, read_tensors, write_json, write_tensors
 from tagmates.model.module import Tables, TaggerModule
@@ -53,23 +53,28 @@ class Tagger:
         if not path.is_dir():
             raise ModelError(f"{path}: no such folder; give the folder of a tagmates run")
         settings = read_json(path / "config.json")
-        if not isinstance(settings, dict):
-            raise ModelError(
-                f"{path / 'config.json'}: is not a tagmates configuration; give the folder of a tagmates run"
-            )
         try:
             config = parse(RunConfig, settings, str(path / "config.json"))
         except ConfigError as error:
             raise ModelError(f"{error}; give the folder of a tagmates run") from None
-        vocabulary = Vocabulary.from_json(read_json(path / "vocabulary.json"))
+        if not (path / "model.safetensors").exists() and (path / "metrics.jsonl").exists():
+            raise ModelError(
+                f"{path}: its training has not finished (no model.safetensors); go on with tagmates train ... --resume"
+            )
+        vocabulary = Vocabulary.from_json(read_json(path / "vocabulary.json"), str(path / "vocabulary.json"))
+        _check_fit(config, vocabulary, path)
         with torch.device("meta"):
             module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
         tensors, _ = read_tensors(path / "model.safetensors")
         load_parameters(module, tensors, path / "model.safetensors")
-        source = vectors or config.vectors
-        if vectors is None and source not in ("glove", "random") and not Path(source).is_file():
-            source = "random"
-        return cls(config, vocabulary, module.to(device), load_vectors(source))
+        module.to(device)
+        if vectors is not None:
+            found = load_vectors(vectors)
+            found.check_size(config.model.word_size)
+            return cls(config, vocabulary, module, found)
+        # what it was trained with may not be here; then new words do without
+        here = config.vectors in ("glove", "random") or Path(config.vectors).expanduser().is_file()
+        return cls(config, vocabulary, module, load_vectors(config.vectors) if here else NO_VECTORS)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, made if need be."""
@@ -139,6 +144,19 @@ class Tagger:
         numbers = {new[place]: len(vocabulary.words) + 1 + i for i, place in enumerate(places)}
         forms = Forms.of([*map(task_token, self.tasks), *tokens] if token else tokens, vocabulary, numbers)
         return encode(pairs, vocabulary, forms, token=token), tables
+
+
+def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
+    """Raise ModelError where the vocabulary is not that of the configuration."""
+    shared = config.sharing in ("te_dec", "te_enc")
+    fits = vocabulary.tasks == config.tasks and (SHARED in vocabulary.labels) == shared
+    if config.sharing == "te_enc":
+        fits = fits and OUTSIDE in vocabulary.labels[SHARED]
+    if not fits or vocabulary.unknown != (config.training.unknown_rate > 0):
+        raise ModelError(
+            f"{folder / 'config.json'}: its tasks, sharing or unknown_rate are not those of vocabulary.json; "
+            "restore the run's own files"
+        )
 
 
 def load_parameters(module: TaggerModule, tensors: Mapping[str, torch.Tensor], source: Path) -> None:

@@ -50,15 +50,20 @@ def claim_folder(folder: Path, *, resume: bool, force: bool) -> None:
         held = sorted(path.name for path in folder.iterdir())
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+    run_files = {"config.json", "environment.json", "train.log"}.intersection(held)
     if held and not (resume or force):
         raise ConfigError(
             f"{folder}: is not empty; go on with --resume, overwrite its run with --force, or choose another"
         )
-    if resume and held and not {"config.json", "train.log"}.intersection(held):
+    if resume and held and not run_files:
         raise ConfigError(
             f"{folder}: holds no tagmates run to resume; choose its folder, or another one without --resume"
         )
     if force:
+        if set(FILES).intersection(held) and len(run_files) < 3:
+            raise ConfigError(
+                f"{folder}: holds no tagmates run to overwrite, but files of the same names; choose another"
+            )
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
 
@@ -125,6 +130,8 @@ def resume_epoch(folder: Path, run: Run) -> None:
     names = [name for name, _ in run.module.named_parameters()]
     try:
         state = json.loads(metadata["state"])
+        if state["run_id"] != run.id:
+            raise ValueError(f"it is of run {state['run_id']}")
         parameters = {name: tensors[f"model/{name}"] for name in names}
         keys = ("step", "exp_avg", "exp_avg_sq")
         adam = {i: {key: tensors[f"adam/{name}/{key}"] for key in keys} for i, name in enumerate(names)}

@@ -59,10 +59,11 @@ def train_side_by_side(runs: Iterable[Run], lanes: int = 1) -> Iterator[Event]:
             return
         yield from _update(active)
         for run in list(active):
-            if not math.isfinite(run.loss):
+            ended = run.step == len(run.batches)
+            if not math.isfinite(run.loss) or (ended and not run.is_finite()):
                 active.remove(run)
                 yield Ended(run, "failed", _not_finite(run))
-            elif run.step == len(run.batches):
+            elif ended:
                 yield EpochEnded(run, run.end_epoch())
                 reason = run.why_stop()
                 if reason is None:
@@ -96,8 +97,9 @@ def _update(active: list[Run]) -> Iterator[Updated]:
 
 
 def _not_finite(run: Run) -> TrainingError:
+    update = min(run.step + 1, len(run.batches))
+    what = f"the loss is {run.loss}" if not math.isfinite(run.loss) else "the parameters are not finite"
     return TrainingError(
-        f"epoch {run.epoch + 1}, update {run.step + 1} of {len(run.batches)}: the loss of "
-        f"{', '.join(run.config.tasks)} is {run.loss}; the state after epoch {run.epoch} is kept; "
-        "lower training.learning_rate or training.clip_norm, or look for broken vectors"
+        f"{', '.join(run.config.tasks)}: epoch {run.epoch + 1}, update {update} of {len(run.batches)}: {what}; "
+        f"the state after epoch {run.epoch} is kept; lower training.learning_rate, or look for broken vectors"
     )

