@@ -29,7 +29,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise TrainingError(
-            f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room, then go on"
+            f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and try again"
         ) from None
 
 

@@ -1,6 +1,7 @@
 """The command line: arguments to calls to print. Data go to stdout, talk to stderr."""
 
 import json
+import logging
 import os
 import sys
 from io import TextIOWrapper
@@ -51,20 +52,22 @@ Threads = Annotated[int | None, Parameter(help="Threads of one process; default:
 @app.command
 def train(
     *,
-    tasks: Annotated[str | None, Parameter(help="Tasks, separated by commas, or 'all'.")] = None,
+    tasks: Annotated[str | None, Parameter(help="Tasks, separated by commas, or 'all'. [required]")] = None,
     output_dir: Annotated[
-        Path | None, Parameter(help="The run folder; must be empty but for --resume and --force. [required]")
+        Path | None, Parameter(help="The run folder; empty unless --resume or --force. [required]")
     ] = None,
     sharing: Annotated[
         Sharing | None,
-        Parameter(help="stl: one task; multi_dec: a decoder per task; te_dec, te_enc: a task embedding or token."),
+        Parameter(
+            help="stl: one task; multi_dec: a decoder a task; te_dec, te_enc: a task embedding, token. [default: multi_dec]"
+        ),
     ] = None,
     preset: Annotated[
         str, Parameter(help="paper: the protocol to the letter; practical: for taggers in use.")
     ] = "paper",
     data: Data = "starter",
-    seed: Annotated[int | None, Parameter(help="Every random draw is a function of it.")] = None,
-    vectors: Annotated[str | None, Parameter(help="glove, random, or a GloVe text file.")] = None,
+    seed: Annotated[int | None, Parameter(help="Every random draw is a function of it. [default: 1]")] = None,
+    vectors: Annotated[str | None, Parameter(help="glove, random, or a GloVe text file. [default: glove]")] = None,
     config: Annotated[
         Path | None, Parameter(help="A file of settings (TOML, or a run's config.json), over the preset's.")
     ] = None,
@@ -80,17 +83,20 @@ def train(
 ) -> None:
     """Train one tagger, alone or jointly, and write its run folder.
 
-    Ctrl-C (or a kill) loses at most the epoch at hand: the same command with --resume goes on, to the same numbers.
+    Ctrl-C (or a kill) loses at most the epoch at hand: the same command with --resume goes on from the last finished
+    one (on a CPU with --threads 1 to the same numbers, bit for bit). --print-config shows every setting of --set.
 
     Example: tagmates train --tasks upos,chunk,ner --sharing multi_dec --data DIR --output-dir runs/a
     """
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
     if output_dir is None and not print_config:
-        raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates --help)")
+        raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
     if tasks is not None:
         given["tasks"] = choose_tasks(tasks, load_tasks(data))
+    elif config is None and not any(text.startswith("tasks") for text in set_ or []):
+        raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
     settings = resolve(preset, config, set_ or [], given)
     if print_config or output_dir is None:
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
@@ -100,7 +106,7 @@ def train(
     try:
         last = show_training(events, talk)
     except TrainingError as error:
-        raise TrainingError(f"{error} with --resume") from None
+        raise TrainingError(f"{error}: --resume goes on from the last finished epoch") from None
     except KeyboardInterrupt:
         how = "the same command with --resume (not --force) goes on"
         _end(130, f"tagmates: interrupted; finished epochs are saved in {output_dir}: {how}")
@@ -125,7 +131,7 @@ def evaluate(
     ] = None,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
     baseline: Annotated[
-        bool, Parameter(negative="", help="Show the most frequent tag of each word, else of the corpus, beside it.")
+        bool, Parameter(negative="", help="Also score the tagger that gives each word its most frequent tag.")
     ] = False,
     device: Device = "auto",
     threads: Threads = None,
@@ -167,7 +173,7 @@ def tag(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Tag text with every task of a tagger in one pass.
+    """Tag text with every task of a tagger.
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag runs/a
     """
@@ -237,6 +243,7 @@ def main() -> NoReturn:
     if not isinstance(sys.stdout, TextIOWrapper):
         _end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
     sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
+    logging.getLogger("tagmates").addHandler(_Warnings(logging.WARNING))
     try:
         code = app(sys.argv[1:], exit_on_error=False, print_error=False) or 0
         sys.stdout.flush()
@@ -260,6 +267,14 @@ def main() -> NoReturn:
 def _forsake_output() -> None:
     """Let what is still to be flushed to stdout go nowhere, or the flush at exit fails once more and says so."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Warnings(logging.Handler):
+    """What the library warns of, on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        _say(f"tagmates: {record.getMessage()}")
 
 
 def _say(text: str) -> None:

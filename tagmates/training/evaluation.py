@@ -80,7 +80,7 @@ def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = Non
     scores = evaluate(found, pairs, tasks, token=token)
     rest = iter(tags[token:] for tags in found)
     predicted = {name: [next(rest) for _ in sentences] for name, sentences in gold.items()}
-    signatures = {name: task_signature(tagger.config, run_id, task, split) for name, task in tasks.items()}
+    signatures = {name: task_signature(tagger.config, run_id, task, split, gold[name]) for name, task in tasks.items()}
     return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures)
 
 

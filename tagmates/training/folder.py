@@ -8,7 +8,7 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from torch import Tensor
 
 from tagmates import __version__
 from tagmates.config import RunConfig
+from tagmates.data.corpora import digest
+from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
@@ -40,17 +42,13 @@ FILES = (
 )
 
 
-def claim_folder(folder: Path, *, resume: bool, force: bool) -> None:
-    """Make the folder; refuse one that holds something unless it is to be resumed or its run to be overwritten.
-
-    ``force`` removes the files that a run writes and nothing else. Raises ConfigError.
-    """
+def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
+    """Refuse a folder that holds something unless its run is to be resumed or overwritten. Raises ConfigError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = sorted(path.name for path in folder.iterdir())
+        held = {path.name for path in folder.iterdir()} if folder.exists() else set()
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
-    run_files = {"config.json", "environment.json", "train.log"}.intersection(held)
+    run_files = held & {"config.json", "environment.json", "train.log"}
     if held and not (resume or force):
         raise ConfigError(
             f"{folder}: is not empty; go on with --resume, overwrite its run with --force, or choose another"
@@ -59,13 +57,18 @@ def claim_folder(folder: Path, *, resume: bool, force: bool) -> None:
         raise ConfigError(
             f"{folder}: holds no tagmates run to resume; choose its folder, or another one without --resume"
         )
-    if force:
-        if set(FILES).intersection(held) and len(run_files) < 3:
-            raise ConfigError(
-                f"{folder}: holds no tagmates run to overwrite, but files of the same names; choose another"
-            )
-        for name in FILES:
+    if force and held.intersection(FILES) and len(run_files) < 3:
+        raise ConfigError(f"{folder}: holds no tagmates run to overwrite, but files of the same names; choose another")
+
+
+def claim_folder(folder: Path, *, force: bool) -> None:
+    """Make the folder; ``force`` removes the files that a run writes and nothing else. Raises ConfigError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES if force else ():
             (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
 
 
 def start_folder(folder: Path, run: Run, data: str) -> None:
@@ -170,6 +173,7 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     if run.config.training.weights == "best":
         run.load(run.best)
     scores = {split: run.scores(split) for split in ("dev", "test") if split in run.corpora}
+    gold = {split: run.gold(split) for split in scores}
     result: dict[str, Any] = {
         "run_id": run.id,
         "tasks": run.config.tasks,
@@ -182,7 +186,9 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         "seconds": round(run.seconds, 1),
         "parameters": sum(p.numel() for p in run.module.parameters()),
         "signature": {
-            split: {task: task_signature(run.config, run.id, run.tasks[task], split) for task in by_task}
+            split: {
+                task: task_signature(run.config, run.id, run.tasks[task], split, gold[split][task]) for task in by_task
+            }
             for split, by_task in scores.items()
         },
         **{split: {task: summary(s) for task, s in by_task.items()} for split, by_task in scores.items()},
@@ -213,8 +219,8 @@ def summary(scores: TaskScores) -> dict[str, float | int]:
     }
 
 
-def task_signature(config: RunConfig, run_id: str, task: Task, split: str) -> str:
-    """The signature of one task's score in a run."""
+def task_signature(config: RunConfig, run_id: str, task: Task, split: str, gold: Sequence[Sentence]) -> str:
+    """The signature of a run's score on the gold sentences of a task."""
     return signature(
         version=__version__,
         task=task.name,
@@ -223,6 +229,7 @@ def task_signature(config: RunConfig, run_id: str, task: Task, split: str) -> st
         decoding="viterbi",
         token="counted" if config.sharing == "te_enc" else "none",
         weights=config.training.weights,
+        data=digest({split: list(gold)})[:12],
         run=run_id,
     )
 

@@ -136,6 +136,13 @@ class Run:
             for name, parameter in self.module.named_parameters():
                 parameter.copy_(parameters[name])
 
+    def gold(self, split: str) -> dict[str, list[Sentence]]:
+        """The sentences of a split, by task."""
+        by_task: dict[str, list[Sentence]] = {task: [] for task in self.tasks}
+        for task, sentence in self.splits[split]:
+            by_task[task].append(sentence)
+        return by_task
+
     def predict(self, split: str) -> list[list[str]]:
         """The best tags of every sentence of a split (of ``splits``), those of task tokens first."""
         none = torch.empty(0, self.config.model.word_size)

