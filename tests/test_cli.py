@@ -446,7 +446,7 @@ def test_a_folder_in_use_is_refused_without_resume_or_force(here: Path, corpus: 
 @pytest.mark.parametrize(
     ("folder", "pattern"),
     [
-        ("file", r"file: cannot be used as output folder \(File exists\); choose another"),
+        ("file", r"file: cannot be used as output folder \(Not a directory\); choose another"),
         ("file/run", r"file/run: cannot be used as output folder \(Not a directory\); choose another"),
         ("/proc/run", r"/proc/run: cannot be used as output folder \(.*\); choose another"),
         ("x" * 300, r"x: cannot be used as output folder \(File name too long\); choose another"),

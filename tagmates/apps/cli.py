@@ -59,7 +59,7 @@ def train(
     sharing: Annotated[
         Sharing | None,
         Parameter(
-            help="stl: one task; multi_dec: a decoder a task; te_dec, te_enc: a task embedding, token. [default: multi_dec]"
+            help="stl: one task; multi_dec (default): a decoder per task; te_dec, te_enc: a task embedding or token."
         ),
     ] = None,
     preset: Annotated[
@@ -91,12 +91,12 @@ def train(
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
     if output_dir is None and not print_config:
-        raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
+        raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates --help)")
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
     if tasks is not None:
         given["tasks"] = choose_tasks(tasks, load_tasks(data))
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
-        raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
+        raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates --help)")
     settings = resolve(preset, config, set_ or [], given)
     if print_config or output_dir is None:
         print(json.dumps(settings.model_dump(mode="json"), indent=2))

@@ -74,7 +74,7 @@ class Task(Settings):
         return found
 
 
-# name: scheme of the files under ``../shared``-like folders (protocol section 4); all are scored by prefix
+# scheme of each task's files as the study used them; all are scored by prefix (protocol section 4)
 PAPER_SCHEMES: Mapping[str, Scheme] = {
     "upos": "plain",
     "xpos": "plain",
