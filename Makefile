@@ -24,8 +24,8 @@ demo: .venv/installed
 	$(BIN)/tagmates train --data starter --tasks all --sharing multi_dec --preset practical \
 		--config studies/demo.toml --seed 1 --output-dir runs/demo --force
 	$(BIN)/tagmates evaluate runs/demo --data starter --split test --baseline
-	printf '%s\n\n%s\n' "Maria picked up the tickets on Friday and thanked the driver." \
-		"Please call me before you leave the office." | $(BIN)/tagmates tag runs/demo --output table
+	printf '%s\n\n%s\n' "Maria picked up the keys on Friday and thanked the driver." \
+		"The French team won the match in Dublin on Sunday." | $(BIN)/tagmates tag runs/demo --output table
 
 test: .venv/installed
 	$(TEST)
