@@ -1,5 +1,6 @@
 """A trained tagger: load it, save it, tag text with every task in one pass."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tagmates.files import read_json, read_tensors, write_json, write_tensors
 from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
 
+log = logging.getLogger("tagmates")
 BATCH_TOKENS = 4000  # how many tokens are tagged side by side
 
 
@@ -74,7 +76,10 @@ class Tagger:
             return cls(config, vocabulary, module, found)
         # what it was trained with may not be here; then new words do without
         here = config.vectors in ("glove", "random") or Path(config.vectors).expanduser().is_file()
-        return cls(config, vocabulary, module, load_vectors(config.vectors) if here else NO_VECTORS)
+        found = load_vectors(config.vectors) if here else NO_VECTORS
+        if found is NO_VECTORS and config.vectors != "random":
+            log.warning("%s: its vectors (%s) are not here: new words go without", path, config.vectors)
+        return cls(config, vocabulary, module, found)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, made if need be."""
