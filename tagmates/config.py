@@ -56,6 +56,12 @@ class TrainingSettings(Settings):
     max_epochs: int = Field(100, ge=1)
     halving_patience: int = Field(2, ge=0, description="flat epochs before the one that halves the learning rate")
     stopping_patience: int = Field(10, ge=1, description="epochs without a best score before training stops")
+    epoch_updates: int | None = Field(
+        None, ge=1, description="updates of every epoch; lists that are used up are shuffled again and go on"
+    )
+    max_updates: int | None = Field(
+        None, ge=1, description="train exactly so many updates: neither stopping_patience nor max_epochs ends it"
+    )
     weights: Literal["last", "best"] = Field("last", description="which epoch's weights are tested and kept")
     unknown_rate: float = Field(
         0.0, ge=0, le=1, description="how often a word seen once in training is read as unknown; 0: no unknown vector"
@@ -109,27 +115,36 @@ def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Map
 
     Raises ConfigError for an unknown preset or key (with the nearest name), a wrong type or a wrong combination.
     """
-    if preset not in PRESETS:
-        raise ConfigError(
-            f"--preset {preset}: no such preset{nearest(preset, PRESETS)}; choose from {', '.join(PRESETS)}"
-        )
-    values: dict[str, Any] = json.loads(json.dumps(PRESETS[preset]))
-    if file is not None:
-        _merge(values, read_settings(file))
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"--set {override}: write key=value, for instance training.batch_size=16")
-        value = _parse_value(text.strip())
-        for part in reversed(key.strip().split(".")):
-            value = {part: value}
-        _merge(values, value)
+    values = merge_preset(preset, read_settings(file) if file is not None else {}, "--preset")
+    for text in overrides:
+        override(values, text)
     _merge(values, {key: value for key, value in given.items() if value is not None})
     config = parse(RunConfig, values, "configuration")
     if config.vectors in ("glove", "random"):
         return config
     # the same file must be found from any directory
     return config.model_copy(update={"vectors": os.path.abspath(os.path.expanduser(config.vectors))})  # noqa: PTH100, PTH111
+
+
+def merge_preset(preset: Any, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """``values`` over those of a preset; ConfigError for a preset that is not known."""
+    if not isinstance(preset, str) or preset not in PRESETS:
+        hint = nearest(str(preset), PRESETS)
+        raise ConfigError(f"{where} {preset}: no such preset{hint}; choose from {', '.join(PRESETS)}")
+    merged: dict[str, Any] = json.loads(json.dumps(PRESETS[preset]))
+    _merge(merged, values)
+    return merged
+
+
+def override(values: dict[str, Any], text: str) -> None:
+    """Put ``key.key=value`` over ``values``; ConfigError where it is not of that form."""
+    key, equals, right = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: write key=value, for instance training.batch_size=16")
+    value = _parse_value(right.strip())
+    for part in reversed(key.strip().split(".")):
+        value = {part: value}
+    _merge(values, value)
 
 
 def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> AnySettings:

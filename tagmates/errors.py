@@ -19,3 +19,11 @@ class ModelError(TagmatesError):
 
 class TrainingError(TagmatesError):
     """A training that cannot go on: a loss that is not finite, or a disk that is full."""
+
+
+class DiskError(TrainingError):
+    """A file that cannot be written; what was saved before is whole."""
+
+
+class BusyError(ConfigError):
+    """A run that another process is training at this moment."""

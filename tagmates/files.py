@@ -11,13 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from tagmates.errors import ModelError, TrainingError
+from tagmates.errors import DiskError, ModelError
 
 Value = TypeVar("Value")
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data``; where that fails (a full disk), it stays as it was and TrainingError says why."""
+    """Replace ``path`` by ``data``; where that fails (a full disk), it stays as it was and DiskError says why."""
     beside = path.with_name(f".{path.name}.new")
     try:
         with beside.open("wb") as file:
@@ -28,7 +28,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise TrainingError(
+        raise DiskError(
             f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and try again"
         ) from None
 

@@ -52,7 +52,7 @@ def reason_at_each_epoch(scores: list[float], training: TrainingSettings = PAPER
     found = []
     for score in scores:
         schedule.step(score, training)
-        found.append(schedule.why_stop(training))
+        found.append(schedule.why_stop(training, updates=len(found) + 1))
     return found
 
 

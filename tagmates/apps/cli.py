@@ -36,6 +36,7 @@ app = App(
 )
 data_app = App(name="data", help="Look at the data of tasks: statistics, mistakes.")
 app.command(data_app)
+app.command("tagmates.apps.study:app", name="study")  # loaded when asked for: its packages are an extra
 talk = Console(stderr=True)
 
 Data = Annotated[
@@ -239,7 +240,7 @@ def _use_threads(threads: int | None) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 130 interrupted."""
+    """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 3 failed runs, 130 interrupted."""
     if not isinstance(sys.stdout, TextIOWrapper):
         _end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
     sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
@@ -259,6 +260,8 @@ def main() -> NoReturn:
         _end(1, f"tagmates: {where}: {what}; make room, or choose another place")
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
+    except ModuleNotFoundError as error:
+        _end(2, f"tagmates: needs the package {error.name}: pip install 'tagmates[study]'")
     except TagmatesError as error:
         _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)

@@ -76,6 +76,8 @@ def _time_left(run: Run) -> str:
     reason = run.why_stop()
     if reason is not None:
         return f"ends ({reason})"
+    if settings.max_updates is not None:
+        return f"left {_duration(run.seconds / run.updates * (settings.max_updates - run.updates))}"
     each = run.seconds / run.epoch
     most = settings.max_epochs - run.epoch
     soonest = min(max(run.schedule.best_epoch + settings.stopping_patience - run.epoch, 1), most)

@@ -1,6 +1,7 @@
 """Which sentences make up the batches of an epoch (protocol section 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -26,18 +27,19 @@ def epoch_counts(
     """How many sentences of each task (of ``sizes``) each update of an epoch takes.
 
     One task: all sentences once, the last batch what is left. Balanced: the epoch ends with the task that is used up
-    first. Otherwise ceil(all / batch) updates whose sentences' tasks are drawn.
+    first. Otherwise ceil(all / batch) updates whose sentences' tasks are drawn. ``epoch_updates`` sets their number.
     """
     size = settings.batch_size
     total = sum(sizes)
-    updates = -(-total // size)
-    if len(tasks) == 1:
+    updates = settings.epoch_updates or -(-total // size)
+    if len(tasks) == 1 and settings.epoch_updates is None:
         counts = torch.full((updates, 1), size)
         counts[-1] = total - size * (updates - 1)
         return counts
     if settings.sampling == "balanced":
         quota = quotas(tasks, size)
-        updates = max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
+        if settings.epoch_updates is None:
+            updates = max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
         return torch.tensor(quota).expand(updates, -1)
     temperature = settings.temperature if settings.sampling == "temperature" else 1.0
     # size ** (1 / temperature), normalised, without overflow
@@ -59,21 +61,20 @@ def epoch_batches(
     """Sentence numbers of every update of an epoch; a function of ``seed`` and ``epoch``.
 
     ``members`` are the sentence numbers of each task, ``lengths`` the lengths of all sentences. Each task's list is
-    shuffled afresh; where an epoch needs more, it is shuffled again and goes on.
+    shuffled afresh; where an epoch needs more, it is shuffled again and goes on. With ``epoch_updates``, where epochs
+    are no longer passes over the data, an epoch goes on where the one before stopped in the list.
     """
     counts = epoch_counts(tasks, [len(m) for m in members], settings, seed, epoch)
     updates = len(counts)
     parts: list[list[Tensor]] = [[] for _ in range(updates)]
     for t, task in enumerate(tasks):
         needed = int(counts[:, t].sum())
-        rounds = -(-needed // len(members[t]))
-        order = torch.cat(
-            [torch.empty(0, dtype=torch.long)]
-            + [
-                members[t][torch.randperm(len(members[t]), generator=generator(seed, f"order {task}", epoch, r))]
-                for r in range(rounds)
-            ]
-        )[:needed]
+        purpose = f"order {task}"
+        if settings.epoch_updates is None:
+            order = _shuffled(members[t], 0, needed, partial(generator, seed, purpose, epoch))
+        else:
+            before = _taken_before(t, tasks, [len(m) for m in members], settings, seed, epoch)
+            order = _shuffled(members[t], before, needed, partial(generator, seed, purpose))
         ends = counts[:, t].cumsum(0).tolist()
         if settings.bucketed:
             cuts = [0, *ends[BUCKET_UPDATES - 1 :: BUCKET_UPDATES], needed]
@@ -84,6 +85,23 @@ def epoch_batches(
     if settings.bucketed:
         batches = [batches[i] for i in torch.randperm(updates, generator=generator(seed, "order of buckets", epoch))]
     return batches
+
+
+def _shuffled(members: Tensor, start: int, needed: int, draw: Callable[[int], torch.Generator]) -> Tensor:
+    """``needed`` sentences from place ``start`` of an endless list: the members shuffled, then shuffled again, …"""
+    size = len(members)
+    first, end = start // size, -(-(start + needed) // size)
+    rounds = [members[torch.randperm(size, generator=draw(r))] for r in range(first, end)]
+    return torch.cat([torch.empty(0, dtype=torch.long), *rounds])[start - first * size :][:needed]
+
+
+def _taken_before(
+    t: int, tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int, epoch: int
+) -> int:
+    """How many sentences of task ``t`` the epochs before this one took."""
+    if settings.sampling == "balanced" or len(tasks) == 1:  # every epoch takes as many
+        return epoch * int(epoch_counts(tasks, sizes, settings, seed, 0)[:, t].sum())
+    return sum(int(epoch_counts(tasks, sizes, settings, seed, e)[:, t].sum()) for e in range(epoch))
 
 
 def _by_length(sentences: Tensor, lengths: Tensor) -> Tensor:

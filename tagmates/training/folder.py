@@ -8,12 +8,14 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from tagmates import __version__
@@ -21,7 +23,7 @@ from tagmates.config import RunConfig
 from tagmates.data.corpora import digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.errors import ConfigError, ModelError
+from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
@@ -40,12 +42,13 @@ FILES = (
     "README.md",
     "result.json",
 )
+LOCK = ".lock"  # held while a process trains here; stays behind, for removing it would let two in
 
 
 def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
     """Refuse a folder that holds something unless its run is to be resumed or overwritten. Raises ConfigError."""
     try:
-        held = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        held = {path.name for path in folder.iterdir()} - {LOCK} if folder.exists() else set()
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
     run_files = held & {"config.json", "environment.json", "train.log"}
@@ -61,12 +64,39 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
         raise ConfigError(f"{folder}: holds no tagmates run to overwrite, but files of the same names; choose another")
 
 
-def claim_folder(folder: Path, *, force: bool) -> None:
-    """Make the folder; ``force`` removes the files that a run writes and nothing else. Raises ConfigError."""
+def make_folder(folder: Path) -> None:
+    """Make the folder where it is missing. Raises ConfigError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES if force else ():
-            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep every other process out of the folder's run; the system lets go of it when a process is killed.
+
+    Raises BusyError where another process trains there, ConfigError where no lock can be had.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BusyError(f"{folder}: another process is training there; wait for it, or choose another folder") from None
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove the files that a run writes and nothing else. Raises ConfigError."""
+    try:
+        for name in FILES:
+            if name != "train.log":  # it is being written
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
 

@@ -73,7 +73,9 @@ class Run:
         corpus = self.corpora["train"]
         members = [(corpus.task == t).nonzero().squeeze(1) for t in range(len(self.vocabulary.tasks))]
         settings, seed = self.config.training, self.config.seed
-        self.batches = epoch_batches(self.vocabulary.tasks, members, corpus.lengths, settings, seed, self.epoch)
+        batches = epoch_batches(self.vocabulary.tasks, members, corpus.lengths, settings, seed, self.epoch)
+        left = None if settings.max_updates is None else settings.max_updates - self.updates
+        self.batches = batches[:left]
         self.step, self.loss, self.started = 0, 0.0, time.monotonic()
 
     def select(self) -> tuple[Selection, torch.Generator]:
@@ -128,7 +130,7 @@ class Run:
 
     def why_stop(self) -> str | None:
         """Why training ends after this epoch, or None."""
-        return self.schedule.why_stop(self.config.training) if self.epoch else None
+        return self.schedule.why_stop(self.config.training, self.updates) if self.epoch else None
 
     def load(self, parameters: Mapping[str, Tensor]) -> None:
         """Put these tensors in the place of the parameters."""

@@ -36,8 +36,14 @@ class Schedule:
         """The best epoch, counted from 1; the later one of equals."""
         return max(range(len(self.scores)), key=lambda i: (self.scores[i], i)) + 1
 
-    def why_stop(self, settings: TrainingSettings) -> str | None:
-        """``patience`` where the best of the last epochs is strictly below the best of all, ``cap``, or None."""
+    def why_stop(self, settings: TrainingSettings, updates: int) -> str | None:
+        """Why training ends after so many updates, or None.
+
+        ``patience`` where the best of the last epochs is strictly below the best of all, ``cap`` at ``max_epochs``;
+        with ``max_updates`` only ``updates``.
+        """
+        if settings.max_updates is not None:
+            return "updates" if updates >= settings.max_updates else None
         recent = self.scores[-settings.stopping_patience :]
         if len(self.scores) > settings.stopping_patience and max(recent) < max(self.scores):
             return "patience"

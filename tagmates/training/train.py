@@ -1,7 +1,7 @@
 """Train one run in a folder: the path from a configuration to a tagger on disk."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,22 +10,24 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_corpora
-from tagmates.data.tasks import load_tasks, require_tasks
-from tagmates.data.vectors import load_vectors
+from tagmates.data.tasks import Task, load_tasks, require_tasks
+from tagmates.data.vectors import Vectors, load_vectors
 from tagmates.errors import ConfigError
 from tagmates.files import read_json
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import (
     check_folder,
-    claim_folder,
+    clear_folder,
     finish_folder,
+    lock_folder,
+    make_folder,
     resume_epoch,
     save_epoch,
     start_folder,
     write_metrics,
 )
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
-from tagmates.training.run import prepare_run
+from tagmates.training.run import Corpora, prepare_run
 
 log = logging.getLogger("tagmates")
 
@@ -61,10 +63,30 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    corpora = load_corpora(tasks, config.tasks)
-    run = prepare_run(config, tasks, corpora, load_vectors(config.vectors), target)
-    claim_folder(folder, force=force)
-    with _log_to(folder / "train.log"):
+    corpora, vectors = load_corpora(tasks, config.tasks), load_vectors(config.vectors)
+    yield from train_on(config, folder, data, tasks, corpora, vectors, device=target, force=force)
+
+
+def train_on(
+    config: RunConfig,
+    folder: Path,
+    data: str,
+    tasks: Mapping[str, Task],
+    corpora: Corpora,
+    vectors: Vectors,
+    *,
+    device: str,
+    force: bool = False,
+) -> Iterator[Event]:
+    """Train on what is loaded, and yield what happens; a checkpoint in the folder is gone on from.
+
+    ``data`` is where the corpora came from, for the record. Raises BusyError where another process trains there.
+    """
+    run = prepare_run(config, tasks, corpora, vectors, device)
+    make_folder(folder)
+    with lock_folder(folder), _log_to(folder / "train.log"):
+        if force:
+            clear_folder(folder)
         resume_epoch(folder, run)
         if (folder / "result.json").exists() and read_json(folder / "result.json").get("run_id") == run.id:
             log.info("%s: is done; nothing to resume", folder)

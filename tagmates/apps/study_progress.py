@@ -1,0 +1,109 @@
+"""A study while it runs, as a person sees it: a live panel on a terminal, elsewhere a line for each run; on stderr."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tagmates.apps.study_tables import duration
+from tagmates.study.cost import EPOCHS, Sizes, training_size
+from tagmates.study.driver import Event, Looked, Stage, Started, Stopped
+from tagmates.study.plan import Planned
+from tagmates.study.store import Store
+
+
+@dataclass(slots=True)
+class _View:
+    """What has happened so far in this call."""
+
+    store: Store
+    sizes: Sizes
+    began: float = field(default_factory=time.monotonic)
+    done: int = 0
+    failed: int = 0
+    todo: dict[str, Planned] = field(default_factory=dict)
+    running: dict[str, float] = field(default_factory=dict)  # name -> when it started
+    elsewhere: int = 0
+    tokens: float = 0.0  # trained on by runs that are done
+    epochs: list[int] = field(default_factory=list)
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=5))
+
+    def take(self, event: Event) -> str | None:
+        """Follow an event; returns the line that says what ended."""
+        if isinstance(event, Stage):
+            self.todo = {planned.name: planned for planned in event.todo}
+            self.done, self.failed = event.done, event.failed
+        elif isinstance(event, Started):
+            self.running[event.planned.name] = time.monotonic()
+        elif isinstance(event, Looked):
+            self.elsewhere = len(event.elsewhere)
+        else:
+            return self._ended(event)
+        return None
+
+    def _ended(self, event: Stopped) -> str | None:
+        name = event.planned.name
+        spent = duration(time.monotonic() - self.running.pop(name, self.began))
+        if event.record is not None:
+            self.done += 1
+            self.todo.pop(name, None)
+            self.epochs.append(event.record.epochs)
+            self.tokens += training_size(event.planned.config, self.sizes, event.record.epochs)[1]
+            scores = event.record.test or event.record.dev
+            text = " ".join(f"{task} {f1:.2f}" for task, f1 in scores.items())
+            return f"done {name}: {text} ({event.record.epochs} epochs, {event.record.stopped}, {spent})"
+        state = event.outcome.state
+        if state in ("busy", "done"):
+            return None
+        if state == "paused":
+            return f"paused {name}, to be gone on with"
+        if event.again:
+            return f"tried again {name}: {event.outcome.message}"
+        self.failed += 1
+        self.todo.pop(name, None)
+        return f"failed {name}: {event.outcome.message}"
+
+    def left(self) -> str:
+        """The time left of this stage, from the speed of the runs done in this call."""
+        if not self.tokens or not self.todo:
+            return "unknown until a run has ended" if self.todo else "-"
+        epochs = fmean(self.epochs) if self.epochs else EPOCHS
+        pending = sum(training_size(planned.config, self.sizes, epochs)[1] for planned in self.todo.values())
+        return f"about {duration(pending * (time.monotonic() - self.began) / self.tokens)}"
+
+    def headline(self) -> str:
+        """Counts and the time left."""
+        parts = [f"{self.done} done", f"{len(self.running)} running", f"{self.failed} failed"]
+        if self.elsewhere:
+            parts.append(f"{self.elsewhere} running elsewhere")
+        waiting = len(self.todo) - len(self.running) - self.elsewhere
+        return ", ".join([*parts, f"{max(waiting, 0)} to come", f"left of this stage: {self.left()}"])
+
+    def panel(self) -> Group:
+        """The live view."""
+        table = Table.grid(padding=(0, 2))
+        for name, started in self.running.items():
+            epochs = self.store.epochs(name)
+            score = f"dev F1 {epochs[-1]['dev_mean']:.2f}" if epochs else ""
+            table.add_row(f"  {name}", f"epoch {len(epochs) + 1}", score, duration(time.monotonic() - started))
+        return Group(Text(self.headline()), table, *(Text(f"  {line}", style="dim") for line in self.last))
+
+
+def show_study(events: Iterator[Event], store: Store, sizes: Sizes, console: Console) -> None:
+    """Show a study's events as they come."""
+    view = _View(store, sizes)
+    with Live(console=console, refresh_per_second=2, transient=True, auto_refresh=console.is_terminal) as live:
+        for event in events:
+            line = view.take(event)
+            if line is not None and console.is_terminal:
+                view.last.append(line)
+            elif line is not None:
+                console.print(f"{line}; {view.headline()}", highlight=False, markup=False, soft_wrap=True)
+            if console.is_terminal:
+                live.update(view.panel())

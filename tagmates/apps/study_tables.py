@@ -1,0 +1,79 @@
+"""Plans and advice as tables for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from tagmates.study.cost import Cost
+from tagmates.study.recommend import Advice, describe
+
+REGIME_NAMES = {"single": "STL", "pair": "pairs", "all": "All", "all_but_one": "All-but-one", "oracle": "Oracle"}
+
+
+def plan_table(counts: Mapping[str, Any]) -> Table:
+    """Trainings of a study by regime: planned, done, failed, pending."""
+    table = Table()
+    table.add_column("trainings")
+    for name in ("planned", "done", "failed", "pending"):
+        table.add_column(name, justify="right")
+    for regime, row in counts["regimes"].items():
+        table.add_row(REGIME_NAMES[regime], *(str(number) for number in row.values()))
+    table.add_section()
+    table.add_row("in all", *(str(number) for number in counts["total"].values()))
+    return table
+
+
+def cost_line(cost: Cost, workers: int) -> str:
+    """What is pending costs so much."""
+    speeds = ", ".join(f"{sharing} {rate:,.0f}" for sharing, rate in cost.speeds.items())
+    times = f"{duration(cost.seconds)} of one worker, {duration(cost.seconds / workers)} with {workers}"
+    return (
+        f"pending: about {cost.updates:,} updates, {times} (at {cost.epochs:.0f} epochs a training; "
+        f"tokens per second: {speeds}; from {cost.measured})"
+    )
+
+
+def advice_table(advice: Sequence[Advice]) -> Table:
+    """For every task: its score alone, whom to train it with, and what that gains."""
+    table = Table(caption="partners chosen on dev, gain measured on test")
+    table.add_column("task")
+    table.add_column("alone", justify="right")
+    table.add_column("best trained")
+    table.add_column("F1", justify="right")
+    table.add_column("gain", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("p", justify="right")
+    for each in advice:
+        cell = each.cell
+        if cell is None:
+            table.add_row(escape(each.task), "-", each.sentence.partition(": ")[2], *"----")
+            continue
+        how = describe(cell.setting, each.task, len(advice))
+        alone = cell.mean if cell.base is None else cell.base
+        row = [f"{alone:.2f}", escape(how), f"{cell.mean:.2f}"]
+        gain = "" if cell.difference is None else f"{cell.difference:+.2f}"
+        found = cell.evidence
+        known = ["", ""] if found is None else [f"{found.low:+.2f} to {found.high:+.2f}", f"{found.p:.2g}"]
+        table.add_row(escape(each.task), *row, gain, *known)
+    return table
+
+
+def ranking_table(advice: Advice, rows: int = 10) -> Table:
+    """The settings tried for a task, the best on dev first."""
+    table = Table(title=f"{advice.task}: {min(rows, len(advice.ranked))} best of {len(advice.ranked)} settings on dev")
+    table.add_column("trained")
+    table.add_column("dev F1", justify="right")
+    table.add_column("runs", justify="right")
+    for choice in advice.ranked[:rows]:
+        table.add_row(escape(str(choice.setting)), f"{choice.dev:.2f}", str(choice.n))
+    return table
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 45 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

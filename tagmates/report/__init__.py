@@ -1,0 +1,1 @@
+"""A compared study as tables, figures, findings and a page."""

@@ -1,0 +1,154 @@
+"""What a report says about one cell: its mark, its entry, its story, its verdict, its numbers."""
+
+from tagmates.report.table import EMPTY, METHOD_NAMES, Entry, Role, Value, listing, points, probability
+from tagmates.study.compare import Cell
+from tagmates.study.settings import Method, Regime
+
+FEW = 3  # runs; the paper has three of each
+MARKS = {  # arrow by the rule, what the test says
+    ("up", "confirms"): "▲",
+    ("down", "confirms"): "▼",
+    ("up", "doubts"): "△",
+    ("down", "doubts"): "▽",
+    ("up", "untested"): "↑",
+    ("down", "untested"): "↓",
+}
+
+
+def mark(cell: Cell) -> str:
+    """The symbol of how the cell stands against its base; empty where neither rule nor test sees a difference."""
+    if cell.arrow is None:
+        if cell.beyond_chance and cell.difference:
+            return "+" if cell.difference > 0 else "−"
+        return ""
+    if cell.evidence is None:
+        return MARKS[cell.arrow, "untested"]
+    return MARKS[cell.arrow, "confirms" if cell.beyond_chance else "doubts"]
+
+
+def score_entry(cell: Cell, seeds: int, *, compared: bool = True) -> Entry:
+    """Mean, standard deviation and mark; runs where they are not as many as ``seeds``. Not ``compared``: no mark."""
+    return Entry(
+        text=points(cell.mean),
+        mark=mark(cell) if compared else "",
+        below=_below(cell, seeds),
+        roles=_roles(cell, compared),
+        note=story(cell),
+    )
+
+
+def _below(cell: Cell, seeds: int) -> tuple[str, ...]:
+    parts = [
+        f"±{cell.std:.2f}" if cell.std is not None else "",
+        f"n={cell.n}" if cell.n != seeds or cell.n < FEW else "",
+        "†" if cell.capped else "",
+    ]
+    line = " ".join(part for part in parts if part)
+    return (line,) if line else ()
+
+
+def _roles(cell: Cell, compared: bool) -> tuple[Role, ...]:
+    roles: list[Role] = []
+    if len(cell.setting.tasks) == 1:
+        roles.append("own")
+    elif cell.arrow is not None and compared:
+        roles.append(cell.arrow)
+    if cell.n < FEW:
+        roles.append("few")
+    return tuple(roles)
+
+
+def story(cell: Cell) -> str:
+    """All that is known of the cell, in one paragraph."""
+    known = [_trained(cell), _score(cell), _against(cell), _test(cell), _training(cell)]
+    return ". ".join(part for part in known if part) + "."
+
+
+def _trained(cell: Cell) -> str:
+    others = [task for task in cell.setting.tasks if task != cell.task]
+    if cell.setting.sharing == "stl":
+        return f"{cell.task} alone (STL)"
+    whom = listing(others) if len(others) <= 4 else f"{len(others)} other tasks"
+    return f"{cell.task} trained with {whom}, {METHOD_NAMES[cell.setting.sharing]}"
+
+
+def _score(cell: Cell) -> str:
+    spread = "" if cell.std is None else f" ± {cell.std:.2f}"
+    dev = "" if cell.dev is None else f", dev {cell.dev:.2f}"
+    return f"Test F1 {cell.mean:.2f}{spread} over {_runs(cell.n)}{dev}"
+
+
+def _against(cell: Cell) -> str:
+    if cell.base is None:
+        return ""
+    rule = {"up": "higher by the paper's rule", "down": "lower by the paper's rule", None: "no arrow"}[cell.arrow]
+    return f"{points(cell.difference, signed=True)} against {cell.base:.2f}: {rule}"
+
+
+def _test(cell: Cell) -> str:
+    if cell.selected:
+        return "Selected on test, so no test of the difference can be believed"
+    evidence = cell.evidence
+    if evidence is None:
+        return ""
+    interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+    return f"{interval}, {_equals('p', evidence.p)}, {_equals('q', evidence.q)}, {_equals('Holm p', evidence.holm)}"
+
+
+def _equals(name: str, value: float | None) -> str:
+    text = probability(value)
+    return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
+
+
+def _training(cell: Cell) -> str:
+    capped = f"the cap of epochs ended {cell.capped} of {_runs(cell.n)}" if cell.capped else ""
+    updates = "" if cell.updates is None else f"{cell.updates:,.0f} updates on average"
+    parameters = "" if cell.parameters is None else f"{cell.parameters:,} parameters"
+    text = ", ".join(part for part in (updates, capped, parameters) if part)
+    return text[:1].upper() + text[1:]
+
+
+def _runs(n: int) -> str:
+    return f"{n} run{'' if n == 1 else 's'}"
+
+
+def verdict(cell: Cell) -> str:
+    """One or two words on whether the setting helps, by the test; the paper's rule has the arrow."""
+    if cell.selected:
+        return "selected on test"
+    if cell.evidence is None or cell.difference is None:
+        return "not tested"
+    if not cell.beyond_chance:
+        return "not shown"
+    return "helps" if cell.difference > 0 else "harms"
+
+
+def numbers(method: Method, regime: Regime, row: str, cell: Cell) -> dict[str, Value]:
+    """The cell as a line of a CSV file, in full precision; ``row`` is its partner or the task left out."""
+    return {
+        "method": method,
+        "regime": regime,
+        "row": row,
+        "task": cell.task,
+        "trained": "+".join(cell.setting.tasks),
+        "mean": cell.mean,
+        "std": cell.std,
+        "n": cell.n,
+        "dev": cell.dev,
+        "base": cell.base,
+        "difference": cell.difference,
+        "arrow": cell.arrow,
+        **{name: getattr(cell.evidence, name, None) for name in ("low", "high", "error", "df", "p", "q", "holm")},
+        "verdict": verdict(cell) if cell.base is not None else None,
+        "selected_on_test": int(cell.selected),
+        "updates": cell.updates,
+        "capped": cell.capped,
+        "parameters": cell.parameters,
+    }
+
+
+def difference_text(cell: Cell | None) -> str:
+    """Difference to the base and mark: ``+0.51 ▲``."""
+    if cell is None or cell.difference is None:
+        return EMPTY
+    return f"{points(cell.difference, signed=True)} {mark(cell)}".strip()

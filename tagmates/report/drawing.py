@@ -1,0 +1,203 @@
+"""What all figures share: colours, sizes, panels on a canvas, and the canvas as SVG and PDF."""
+
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+from tagmates.study.settings import Method
+
+GREEN, RED, BLUE, GREY = "#009E73", "#D55E00", "#0072B2", "#8C8C8C"  # Okabe and Ito's, told apart by all eyes
+INK, FAINT = "#333333", "#E3E3E3"
+TEXT, SMALL = 8.0, 7.0  # points
+PAGE = 11.4  # inches: 1,100 px of a browser
+METHOD_NAMES: dict[Method, str] = {"multi_dec": "MULTI-DEC", "te_dec": "TE⊕DEC", "te_enc": "TE⊕ENC"}
+
+FONT = "DejaVu Sans"  # comes with matplotlib, so widths are known everywhere; others are narrower
+STYLE = {
+    "font.family": [FONT],
+    "font.size": TEXT,
+    "text.color": INK,
+    "text.parse_math": False,  # a task may have a $ in its name
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.labelsize": TEXT,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": TEXT + 1,
+    "axes.titleweight": "bold",
+    "axes.unicode_minus": True,
+    "hatch.linewidth": 0.5,
+    "legend.fontsize": TEXT,
+    "legend.frameon": False,
+    "xtick.color": INK,
+    "xtick.labelsize": TEXT,
+    "xtick.major.size": 0,
+    "ytick.color": INK,
+    "ytick.labelsize": SMALL,
+    "ytick.major.size": 2,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A finished picture; ``svg`` has no XML prolog, so that it can stand in a page as it is."""
+
+    name: str  # file stem
+    title: str
+    caption: str
+    svg: str
+    pdf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Inches around the plot of a panel."""
+
+    left: float = 0.1
+    right: float = 0.1
+    top: float = 0.3
+    bottom: float = 0.1
+
+
+def columns_for(count: int, width: float, room: float = PAGE) -> int:
+    """How many of ``count`` panels of this width fit side by side, in inches; at least one."""
+    return max(1, min(count, int(room / width + 1e-9)))
+
+
+def panels(
+    titles: Sequence[str],
+    size: tuple[float, float],
+    margins: Margins,
+    *,
+    columns: int,
+    shared: bool = False,
+    key: Sequence[Artist] = (),
+    foot: float = 0.0,
+) -> tuple[Canvas, list[Axes]]:
+    """A canvas with one axes per title, row by row, a legend below them and below it ``foot`` inches left free.
+
+    ``size`` is the width and height of a plot in inches. Where panels are ``shared``, only the first of a row has the
+    left margin. A last row that is not full stands in the middle.
+    """
+    inner = margins.right if shared else margins.left
+    step = inner + size[0] + margins.right
+    content = margins.left - inner + columns * step
+    width = max(content, min(PAGE, _key_width(key) + 0.2))
+    row = margins.top + size[1] + margins.bottom
+    rows = math.ceil(len(titles) / columns)
+    below = foot + _key_height(key, width)
+    height = rows * row + below
+    canvas = Canvas(figsize=(width, height))
+    axes = []
+    for i, title in enumerate(titles):
+        in_row = min(columns, len(titles) - i // columns * columns)
+        start = (width - content) / 2 + margins.left + (0 if shared else (columns - in_row) / 2 * step)
+        x = start + i % columns * step
+        y = below + (rows - 1 - i // columns) * row + margins.bottom
+        ax = canvas.add_axes((x / width, y / height, size[0] / width, size[1] / height))
+        ax.set_title(title, pad=7)
+        axes.append(ax)
+    if key:
+        _draw_key(canvas, key, foot)
+    return canvas, axes
+
+
+def _draw_key(canvas: Canvas, key: Sequence[Artist], foot: float) -> None:
+    width, height = canvas.get_size_inches()
+    canvas.legend(
+        handles=list(key),
+        loc="lower center",
+        bbox_to_anchor=(0.5, foot / height),
+        ncols=_key_columns(key, width),
+        handlelength=2.4,
+        columnspacing=1.8,
+        borderaxespad=0.4,
+    )
+
+
+def _key_columns(key: Sequence[Artist], width: float) -> int:
+    widest = max(_entry_width(artist) for artist in key)
+    fitting = max(1, min(len(key), int((width - 0.1) / widest)))
+    return math.ceil(len(key) / math.ceil(len(key) / fitting))  # rows of nearly the same length
+
+
+def _key_width(key: Sequence[Artist]) -> float:
+    """Inches that a legend wants: one row where that is no more than 5, else two."""
+    one = max(map(_entry_width, key), default=0.0)
+    return one * (len(key) if one * len(key) <= 5 else math.ceil(len(key) / 2))
+
+
+def _key_height(key: Sequence[Artist], width: float) -> float:
+    return 0.16 + 0.17 * math.ceil(len(key) / _key_columns(key, width)) if key else 0.0
+
+
+def _entry_width(artist: Artist) -> float:
+    return text_width(str(artist.get_label()), TEXT) + 0.58  # the handle and the gap to the next
+
+
+def name_task_axis(ax: Axes, tasks: Sequence[str]) -> None:
+    """The tasks along the x axis, from 0, tilted so that long names do not meet."""
+    ax.set_xticks(range(len(tasks)), tasks, rotation=45, rotation_mode="anchor", ha="right", va="center")
+
+
+@cache
+def text_width(text: str, size: float) -> float:
+    """Inches that a text is wide."""
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(family=FONT, size=size), False)
+    return float(width) / 72
+
+
+def widest(texts: Sequence[str], size: float) -> float:
+    """Inches of the widest of the texts, 0 of none."""
+    return max((text_width(text, size) for text in texts), default=0.0)
+
+
+def pale(color: str, strength: float = 0.4) -> str:
+    """The colour mixed with white."""
+    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - strength * (255 - part)):02X}" for part in parts)
+
+
+def draw(name: str, title: str, caption: str, make: Callable[[], Canvas]) -> Figure:
+    """The figure that ``make`` draws, in our style; the same drawing gives the same bytes."""
+    with rc_context({**STYLE, "svg.hashsalt": name}):  # by name: figures in one page must not share ids
+        canvas = make()
+        svg, pdf = io.StringIO(), io.BytesIO()
+        canvas.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        canvas.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Title": title})
+    return Figure(name, title, caption, tidy_svg(svg.getvalue()), pdf.getvalue())
+
+
+FAMILY = f"'{FONT}', Verdana, Arial, Helvetica, sans-serif"
+
+
+def tidy_svg(svg: str) -> str:
+    """The same picture, smaller: no prolog, no ids of groups, and what all parts have in common said once."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]+>", lambda tag: _tidy_tag(tag[0]), svg)  # never the text between tags
+    svg = re.sub(r">\s+<", "><", svg)
+    common = f'font-family="{FAMILY}" stroke-linejoin="round" stroke-linecap="butt"'
+    return svg.replace("<svg ", f"<svg {common} ", 1) + "\n"
+
+
+def _tidy_tag(tag: str) -> str:
+    tag = re.sub(r' id="[\w.]+_\d+"', "", tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag)
+    tag = re.sub(r"(\.\d\d)\d+", r"\1", tag)  # hundredths of a point
+    return re.sub(r"\s+", " ", tag)

@@ -1,0 +1,111 @@
+"""How far the differences can be believed: every test, what rule and test say together, and how often the rule errs."""
+
+from collections.abc import Iterator
+
+from tagmates.report.cells import mark, verdict
+from tagmates.report.grids import Line, joint_lines, line_numbers, pair_lines, rest_lines
+from tagmates.report.methods import NAMES
+from tagmates.report.table import EMPTY, METHOD_NAMES, Entry, Row, Table, points, probability, words
+from tagmates.report.view import Report
+from tagmates.study.compare import Cell, Comparison
+from tagmates.study.settings import Regime
+from tagmates.study.significance import false_arrow_rate
+
+TESTED: tuple[Regime, ...] = ("pair", "all", "oracle", "all_but_one")
+TALLY = {
+    "▲▼": "both",
+    "△▽": "rule alone",
+    "+−": "test alone",
+    "↑↓": "rule, untested",
+}
+
+
+def lines_of(comparison: Comparison) -> list[Line]:
+    """All rows of all tables of a method."""
+    return [*pair_lines(comparison), *joint_lines(comparison), *rest_lines(comparison)]
+
+
+def compared(comparison: Comparison) -> Iterator[tuple[Line, Cell]]:
+    """Every cell that stands against a base."""
+    for line in lines_of(comparison):
+        for cell in line.compared:
+            yield line, cell
+
+
+def tally_table(report: Report) -> Table:
+    """For every method and regime: how many cells rule and test call higher or lower."""
+    rows = []
+    for method, comparison in report.comparisons.items():
+        for i, regime in enumerate(TESTED):
+            cells = [cell for line, cell in compared(comparison) if line.regime == regime]
+            counts = [str(sum(mark(cell) == sign for cell in cells)) for signs in TALLY for sign in signs]
+            quiet = str(sum(not mark(cell) for cell in cells))
+            entries = words(str(len(cells)), *counts, quiet) if cells else (Entry("0"), *[Entry()] * (len(counts) + 1))
+            rows.append(Row(f"{METHOD_NAMES[method]}, {NAMES[regime]}", entries, apart=i == 0))
+    return Table(
+        name="arrows",
+        section="arrows",
+        title="What the rule and the test see",
+        caption=(
+            "Cells by what the paper's rule and the test say of them. Pairs, All and Oracle stand against STL, "
+            "All-but-one against All."
+        ),
+        heads=("", "cells", *(sign for signs in TALLY for sign in signs), "no difference"),
+        groups=(("", 1), *((name, 2) for name in TALLY.values()), ("", 1)),
+        rows=tuple(rows),
+    )
+
+
+def tests_tables(report: Report) -> list[Table]:
+    """For every method a row for every comparison."""
+    found = {method: list(compared(c)) for method, c in report.comparisons.items()}
+    return [
+        Table(
+            name=f"tests-{method}",
+            section="tests",
+            title=f"{METHOD_NAMES[method]}: every comparison",
+            caption=(
+                "Difference of mean test F1 to the base, with its 95 % interval and p from the test, q (false "
+                "discovery rate) and Holm's p over the method's cells of the same regime. The verdict is helps or harms at "
+                "q ≤ 0.05; not shown is no proof of no difference. Oracle cells that were selected on test have no p."
+            ),
+            heads=("setting", "task", "n", "difference", "95 % interval", "p", "q", "Holm p", "rule", "verdict"),
+            rows=tuple(_test_row(line, cell) for line, cell in cells),
+            data=line_numbers(method, lines_of(report.comparisons[method])),
+            folded=True,
+        )
+        for method, cells in found.items()
+        if cells
+    ]
+
+
+def _test_row(line: Line, cell: Cell) -> Row:
+    evidence = cell.evidence
+    interval, ps = EMPTY, [EMPTY] * 3
+    if evidence is not None:
+        interval = f"{points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+        ps = [probability(value) for value in (evidence.p, evidence.q, evidence.holm)]
+    arrow = {"up": "↑", "down": "↓", None: ""}[cell.arrow]
+    difference = points(cell.difference, signed=True)
+    return Row(line.head, words(cell.task, str(cell.n), difference, interval, *ps, arrow, verdict(cell)))
+
+
+def false_arrow_table(report: Report) -> Table:
+    """How often the paper's rule draws an arrow where there is no difference, for every number of runs."""
+    study = report.settings
+    cells = [cell for comparison in report.comparisons.values() for line in lines_of(comparison) for cell in line.cells]
+    present = sorted({cell.n for cell in cells if cell is not None} | {len(study.seeds)})
+    rates = {n: false_arrow_rate(n, study.k, study.std) for n in present}
+    return Table(
+        name="false-arrows",
+        section="arrows",
+        title="False arrows of the rule",
+        caption=(
+            f"How often the rule (k = {study.k:g}, {study.std} standard deviation) draws an arrow between two settings "
+            "that do not differ, if the scores of seeds are normal and spread equally; and how many such arrows a "
+            "hundred cells would have."
+        ),
+        heads=("runs of each", "chance of an arrow", "in 100 cells"),
+        rows=tuple(Row(str(n), words(f"{100 * rate:.1f} %", f"{100 * rate:.0f}")) for n, rate in rates.items()),
+        data=[{"n": n, "k": study.k, "std": study.std, "rate": rate} for n, rate in rates.items()],
+    )

@@ -1,0 +1,19 @@
+"""The figures of a report (protocol section 5, and more)."""
+
+import warnings
+
+from tagmates.report.drawing import Figure
+from tagmates.report.figure2 import improvement_figure
+from tagmates.report.figure3 import graph_figure
+from tagmates.report.figure4 import embedding_figure
+from tagmates.report.view import Report
+
+__all__ = ["Figure", "figures"]
+
+
+def figures(report: Report) -> list[Figure]:
+    """Every figure that the report has data for; the same report gives the same bytes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of names in other scripts; a browser has the letters
+        made = [improvement_figure(report), graph_figure(report), embedding_figure(report, "te_dec")]
+    return [figure for figure in made if figure is not None]

@@ -1,0 +1,85 @@
+"""Names beside the points of a scatter plot, placed so that they cover neither points nor each other."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from tagmates.report.drawing import GREY, SMALL, text_width
+
+Array = npt.NDArray[np.float64]
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+RINGS = (4.5, 8.0, 13.0, 20.0, 29.0, 40.0, 55.0)  # points between a dot and its name
+ANGLES = (0, 180, 90, 270, 45, 135, 225, 315, 22, 158, 202, 338, 68, 112, 248, 292)  # the best first
+DOT = 3.0  # half the width of what a dot keeps clear
+AIR = 1.0  # kept clear around a name
+LEADER = 8.0  # a name that is farther off gets a line to its dot
+PASSES = 3  # each name is placed again when all others are known
+
+
+def label_points(ax: Axes, x: Sequence[float], y: Sequence[float], names: Sequence[str]) -> None:
+    """Write the names of the first points; the others are kept clear. The axes must have their final limits."""
+    points = np.column_stack([x, y]).astype(float)
+    canvas = ax.get_figure(root=True)
+    if not names or canvas is None:
+        return
+    unit = 72 / canvas.dpi
+    dots = ax.transData.transform(points) * unit
+    left, bottom, right, top = (value * unit for value in ax.get_window_extent().extents)
+    sizes = np.array([(72 * text_width(name, SMALL), SMALL) for name in names])
+    boxes = place(dots, sizes, (left, bottom, right, top))
+    for name, point, dot, box in zip(names, points, dots, boxes, strict=False):
+        near = np.clip(dot, box[:2], box[2:])
+        if math.dist(near, dot) > LEADER:
+            line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": DOT}
+            ax.annotate("", point, near - dot, textcoords="offset points", arrowprops=line)
+        middle = (box[:2] + box[2:]) / 2
+        ax.annotate(name, point, middle - dot, textcoords="offset points", ha="center", va="center", fontsize=SMALL)
+
+
+def place(dots: Array, sizes: Array, frame: Box) -> Array:
+    """Boxes [names, 4] of names of these sizes [names, 2] beside the first of the dots [dots, 2]; deterministic."""
+    marks = np.hstack([dots - DOT, dots + DOT])
+    candidates = [_around(dot, size) for dot, size in zip(dots, sizes, strict=False)]
+    costs = [_far() + 3 * _covered(some, marks) + 5 * _outside(some, frame) for some in candidates]
+    placed = np.full((len(sizes), 4), np.nan)
+    for _ in range(PASSES):
+        for i, (some, cost) in enumerate(zip(candidates, costs, strict=True)):
+            others = np.delete(placed, i, axis=0)
+            placed[i] = some[np.argmin(cost + 10 * _covered(some, others[~np.isnan(others[:, 0])]))]
+    return placed
+
+
+def _far() -> Array:
+    """The cost of every candidate for where it stands: its distance, and a little for the less usual sides."""
+    return np.array([ring + 0.1 * i for ring in RINGS for i, _ in enumerate(ANGLES)])
+
+
+def _around(dot: Array, size: Array) -> Array:
+    """Boxes [candidates, 4] whose nearest edge is a ring's distance from the dot."""
+    boxes = []
+    for ring in RINGS:
+        for angle in ANGLES:
+            toward = np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
+            sign = np.where(np.abs(toward) < 1e-9, 0.0, np.sign(toward))
+            middle = dot + toward * ring + sign * np.minimum(np.abs(toward) * 2, 1) * size / 2
+            boxes.append(np.concatenate([middle - size / 2, middle + size / 2]))
+    return np.array(boxes)
+
+
+def _covered(boxes: Array, others: Array) -> Array:
+    """Area of every box [boxes, 4] that the others [others, 4] cover, with some air around them."""
+    low = np.maximum(boxes[:, None, :2] - AIR, others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:] + AIR, others[None, :, 2:])
+    return np.asarray(np.clip(high - low, 0, None).prod(axis=2).sum(axis=1))
+
+
+def _outside(boxes: Array, frame: Box) -> Array:
+    """How far every box reaches out of the frame, times its length on that side, roughly."""
+    inside = np.array(frame)
+    return np.asarray(
+        np.clip(inside[:2] - boxes[:, :2], 0, None).sum(1) + np.clip(boxes[:, 2:] - inside[2:], 0, None).sum(1)
+    )

@@ -1,0 +1,89 @@
+"""All tables of a report, in the order of the page."""
+
+from tagmates.report.beside import beside_tables, paper_tables
+from tagmates.report.evidence import false_arrow_table, tally_table, tests_tables
+from tagmates.report.grids import score_tables
+from tagmates.report.methods import NAMES, methods_table, oracle_table, parameter_table
+from tagmates.report.table import Entry, Row, Table, words
+from tagmates.report.view import Report
+
+__all__ = ["Entry", "Row", "Table", "tables"]
+
+
+def tables(report: Report) -> list[Table]:
+    """Every table that has a row."""
+    made = [
+        progress_table(report),
+        failed_table(report),
+        *score_tables(report),
+        methods_table(report),
+        oracle_table(report),
+        *paper_tables(report),
+        *beside_tables(report),
+        tally_table(report),
+        false_arrow_table(report),
+        *tests_tables(report),
+        parameter_table(report),
+        data_table(report),
+    ]
+    return [table for table in made if table.rows and len(table.heads) > 1]
+
+
+def progress_table(report: Report) -> Table:
+    """Runs done and planned in every regime."""
+    counts = {NAMES[regime]: pair for regime, pair in report.progress.items()}
+    if len(counts) > 1:
+        counts["together"] = tuple(map(sum, zip(*report.progress.values(), strict=True)))
+    return Table(
+        name="progress",
+        section="progress",
+        title="What is done",
+        caption="Runs; a run that several regimes need counts for the first. Oracle runs are planned as their sets become known.",
+        heads=("", "done", "planned", "missing"),
+        rows=tuple(
+            Row(name, words(str(done), str(planned), str(planned - done)), apart=name == "together")
+            for name, (done, planned) in counts.items()
+        ),
+    )
+
+
+def failed_table(report: Report) -> Table:
+    """Runs that failed, and why."""
+    return Table(
+        name="failed",
+        section="progress",
+        title="Runs that failed",
+        caption="A failed run is left out of every mean.",
+        heads=("run", "why"),
+        rows=tuple(Row(run, words(why)) for run, why in report.failed.items()),
+        words=True,
+    )
+
+
+def data_table(report: Report) -> Table:
+    """The sizes of the data sets, as the paper's Table 1 has them."""
+    return Table(
+        name="data",
+        section="data",
+        title="The data",
+        caption=(
+            "Sentences and tokens per distinct lower-cased word, of the training part and of all parts; distinct "
+            "labels; entropy of the training labels in nats."
+        ),
+        heads=("", "sentences, train", "all", "tokens per type, train", "all", "labels", "label entropy"),
+        rows=tuple(
+            Row(
+                str(row["task"]),
+                words(
+                    f"{row['sentences_train']:,}",
+                    f"{row['sentences_all']:,}",
+                    f"{row['token_type_train']:.2f}",
+                    f"{row['token_type_all']:.2f}",
+                    f"{row['labels']:,}",
+                    f"{row['label_entropy']:.2f}",
+                ),
+            )
+            for row in report.statistics
+        ),
+        data=[dict(row) for row in report.statistics],
+    )

@@ -1,0 +1,227 @@
+"""Settings compared as the paper compares them: higher, lower, arrows, counts, averages (protocol section 5)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean, pstdev, stdev
+from typing import Literal, TypeVar
+
+from tagmates.study.plan import OracleSets, Setting, setting_of
+from tagmates.study.record import Record, by_setting
+from tagmates.study.settings import Method, StudySettings
+from tagmates.study.significance import Evidence, SeedVariance, adjust, compare_counts, pooled_variance
+
+Arrow = Literal["up", "down"]
+Split = Literal["dev", "test"]
+Runs = Mapping[Setting, Sequence[Record]]
+Key = TypeVar("Key", str, tuple[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The test F1 of one task in one setting over its seeds, and how it stands against its base.
+
+    The base of single has none; that of pairs, all and oracle is STL; that of all-but-one is All.
+    """
+
+    setting: Setting
+    task: str
+    mean: float  # percent
+    std: float | None  # between seeds, as the study divides it; None where it is not known (the paper's tables)
+    n: int
+    updates: float | None = None  # mean over runs
+    capped: int = 0  # runs that the cap of epochs ended
+    parameters: int | None = None
+    dev: float | None = None  # mean dev F1 of the weights that are tested
+    base: float | None = None  # mean of the base
+    arrow: Arrow | None = None  # against the base, by the paper's rule
+    evidence: Evidence | None = None
+    selected: bool = False  # chosen on these very test sentences: no test can be believed
+
+    @property
+    def difference(self) -> float | None:
+        """Points of F1 above the base."""
+        return None if self.base is None else self.mean - self.base
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the difference stands at q <= 0.05 within its family."""
+        return self.evidence is not None and self.evidence.q is not None and self.evidence.q <= 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All cells of one joint method; one that has no finished run is absent."""
+
+    method: Method
+    tasks: tuple[str, ...]
+    single: Mapping[str, Cell] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], Cell] = field(default_factory=dict)  # (partner, tested task)
+    all: Mapping[str, Cell] = field(default_factory=dict)
+    all_but_one: Mapping[tuple[str, str], Cell] = field(default_factory=dict)  # (task left out, tested task)
+    oracle: Mapping[str, Cell] = field(default_factory=dict)
+    oracle_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> its helpers, where known
+
+    def average(self, task: str) -> float | None:
+        """The mean of the pair scores of a task ("Average" rows), None where there are none."""
+        scores = [cell.mean for (_, tested), cell in self.pairs.items() if tested == task]
+        return fmean(scores) if scores else None
+
+
+def count(cells: Iterable[Cell], arrow: Arrow) -> int:
+    """How many of the cells have this arrow."""
+    return sum(cell.arrow == arrow for cell in cells)
+
+
+def arrow_between(ours: Sequence[float], theirs: Sequence[float], k: float, std: str) -> Arrow | None:
+    """``up`` where mean₁ - k·std₁ > mean₂ + k·std₂, ``down`` for the reverse (paper section 3.2), else None.
+
+    A sample standard deviation needs two scores; where there is one, nothing is higher or lower.
+    """
+    if not ours or not theirs or (std == "sample" and min(len(ours), len(theirs)) < 2):
+        return None
+    spread = k * (deviation(ours, std) + deviation(theirs, std))
+    difference = fmean(ours) - fmean(theirs)
+    if difference > spread:
+        return "up"
+    return "down" if difference < -spread else None
+
+
+def deviation(scores: Sequence[float], std: str) -> float:
+    """Standard deviation over n (``population``) or n - 1 (``sample``; 0 for a single score)."""
+    if std == "population":
+        return pstdev(scores)
+    return stdev(scores) if len(scores) > 1 else 0.0
+
+
+def scores_of(runs: Runs, setting: Setting, task: str, split: Split) -> list[float]:
+    """The F1 of a task in a setting, by seed; of runs that have the split."""
+    of_split = (record.dev if split == "dev" else record.test for record in runs.get(setting, ()))
+    return [scores[task] for scores in of_split if task in scores]
+
+
+def oracle_sets(study: StudySettings, tasks: Sequence[str], runs: Runs) -> OracleSets:
+    """The helpers of every task by every method: the tasks whose pair is higher than STL on it (paper section 3.4).
+
+    A task's set is known once its STL and all its pairs are done for every seed of the study.
+    """
+    split: Split = "dev" if study.oracle_sets == "dev" else "test"
+    known: dict[tuple[Method, str], tuple[str, ...]] = {}
+    for method in study.sharing:
+        for task in tasks:
+            base = scores_of(runs, setting_of(method, [task], tasks), task, split)
+            others = [other for other in tasks if other != task]
+            pairs = {o: scores_of(runs, setting_of(method, [task, o], tasks), task, split) for o in others}
+            if all(len(scores) >= len(study.seeds) for scores in (base, *pairs.values())):
+                helps = (o for o in others if arrow_between(pairs[o], base, study.k, study.std) == "up")
+                known[method, task] = tuple(helps)
+    return known
+
+
+def compare(
+    study: StudySettings, tasks: Sequence[str], records: Iterable[Record], sets: OracleSets
+) -> dict[Method, Comparison]:
+    """Every cell of every method that has a finished run, with its arrow and its evidence."""
+    runs = by_setting(records)
+    noise = {task: seed_variance(runs, task) for task in tasks}
+    return {method: _compare_method(study, tuple(tasks), method, runs, sets, noise) for method in study.sharing}
+
+
+def _compare_method(
+    study: StudySettings,
+    tasks: tuple[str, ...],
+    method: Method,
+    runs: Runs,
+    sets: OracleSets,
+    noise: Mapping[str, SeedVariance | None],
+) -> Comparison:
+    def cell(
+        task: str, trained: Sequence[str], against: Sequence[str] | None, *, selected: bool = False
+    ) -> Cell | None:
+        setting = setting_of(method, trained, tasks)
+        base = setting_of(method, against, tasks) if against is not None else setting
+        return make_cell(study, runs, setting, base, task, noise[task], selected=selected)
+
+    others = [(other, task) for task in tasks for other in tasks if other != task]
+    known = {task: sets[method, task] for task in tasks if (method, task) in sets}
+    on_test = study.oracle_sets != "dev"
+    single = {task: cell(task, [task], None) for task in tasks}
+    pairs = {(other, task): cell(task, [other, task], [task]) for other, task in others}
+    everything = {task: cell(task, tasks, [task]) for task in tasks}
+    rest = {left_out: [task for task in tasks if task != left_out] for left_out in tasks}
+    all_but_one = {(left_out, task): cell(task, rest[left_out], tasks) for left_out, task in others}
+    oracle = {
+        task: cell(task, [task, *helpers], [task], selected=on_test and bool(helpers))
+        for task, helpers in known.items()
+    }
+    return Comparison(
+        method=method,
+        tasks=tasks,
+        single=_present(single),
+        pairs=_family(_present(pairs)),
+        all=_family(_present(everything)),
+        all_but_one=_family(_present(all_but_one)),
+        oracle=_family(_present(oracle)),
+        oracle_sets=known,
+    )
+
+
+def make_cell(
+    study: StudySettings,
+    runs: Runs,
+    setting: Setting,
+    base: Setting,
+    task: str,
+    noise: SeedVariance | None,
+    *,
+    selected: bool,
+) -> Cell | None:
+    """The cell of a task in a setting, held against its base; None where no run of it is done."""
+    done = [record for record in runs.get(setting, ()) if task in record.test]
+    if not done:
+        return None
+    scores = [record.test[task] for record in done]
+    dev = [record.dev[task] for record in done if task in record.dev]
+    cell = Cell(
+        setting=setting,
+        task=task,
+        mean=fmean(scores),
+        std=deviation(scores, study.std),
+        n=len(scores),
+        updates=fmean(record.updates for record in done),
+        capped=sum(record.stopped == "cap" for record in done),
+        parameters=done[0].parameters,
+        dev=fmean(dev) if dev else None,
+    )
+    against = [record for record in runs.get(base, ()) if task in record.test]
+    if setting == base or not against:
+        return cell
+    theirs = [record.test[task] for record in against]
+    evidence = None
+    if noise is not None and not selected:
+        counts = ([record.counts[task] for record in some if task in record.counts] for some in (done, against))
+        ours_counts, their_counts = counts
+        if len(ours_counts) == len(done) and len(their_counts) == len(against):
+            evidence = compare_counts(ours_counts, their_counts, noise)
+    return replace(
+        cell,
+        base=fmean(theirs),
+        arrow=arrow_between(scores, theirs, study.k, study.std),
+        evidence=evidence,
+        selected=selected,
+    )
+
+
+def seed_variance(runs: Runs, task: str) -> SeedVariance | None:
+    """The variance of a task's test F1 between seeds, pooled over all settings that have it."""
+    return pooled_variance([scores_of(runs, setting, task, "test") for setting in runs if task in setting.tasks])
+
+
+def _present(cells: Mapping[Key, Cell | None]) -> dict[Key, Cell]:
+    return {key: cell for key, cell in cells.items() if cell is not None}
+
+
+def _family(cells: dict[Key, Cell]) -> dict[Key, Cell]:
+    """The same cells with q and Holm p over all of them that could be tested."""
+    tested = {key: cell.evidence for key, cell in cells.items() if cell.evidence is not None}
+    adjusted = dict(zip(tested, adjust(list(tested.values())), strict=True))
+    return {key: replace(cell, evidence=adjusted.get(key)) for key, cell in cells.items()}

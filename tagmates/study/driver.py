@@ -1,0 +1,200 @@
+"""Run what is pending of a study, stage by stage; stop and go on without losing or repeating anything."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from tagmates.errors import DiskError, ModelError
+from tagmates.study.compare import oracle_sets
+from tagmates.study.engine import Submit
+from tagmates.study.plan import OracleSets, Planned, make_plan
+from tagmates.study.published import published_oracle_sets
+from tagmates.study.record import Record, by_setting
+from tagmates.study.settings import StudySettings
+from tagmates.study.store import Found, Store, read_record
+from tagmates.study.worker import Job, Outcome
+
+log = logging.getLogger("tagmates")
+POLL = 0.5  # seconds between looks at what runs
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run was given to a worker."""
+
+    planned: Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A run has ended: ``record`` where it is done; else ``outcome`` says why, and ``again`` whether it is retried."""
+
+    planned: Planned
+    outcome: Outcome
+    record: Record | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Nothing ended for a while; ``elsewhere`` are runs that another driver trains."""
+
+    elsewhere: Sequence[Planned]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Runs that can be done now begin; ``done`` and ``failed`` are of all that is selected and known."""
+
+    todo: Sequence[Planned]
+    done: int
+    failed: int
+
+
+Event = Started | Stopped | Looked | Stage
+Select = Callable[[Sequence[Planned]], Sequence[Planned]]
+
+
+def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: Found) -> OracleSets:
+    """The oracle sets that can be told by now (setting ``oracle_sets``)."""
+    if study.oracle_sets == "published":
+        return published_oracle_sets()
+    return oracle_sets(study, tasks, by_setting(found.done.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a study stands: its plan as far as it can be told, and what is there of it."""
+
+    plan: Sequence[Planned]
+    found: Found
+    oracle_sets: OracleSets
+    waiting: Sequence[str]  # in words: oracle sets that cannot be told yet
+
+
+def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts: bool = False) -> Standing:
+    """Plan the study with the oracle sets that its finished runs tell."""
+    found = store.find(make_plan(study, tasks, {}), counts=counts)
+    sets = known_oracle_sets(study, tasks, found)
+    if "oracle" not in study.regimes:
+        return Standing(make_plan(study, tasks, {}), found, sets, [])
+    plan = make_plan(study, tasks, sets)
+    if any(planned.regime == "oracle" for planned in plan):
+        found = store.find(plan, counts=counts)
+    unknown = {method: [task for task in tasks if (method, task) not in sets] for method in study.sharing}
+    waiting = [
+        f"oracle sets of {', '.join(some)} ({method}): known when their single and pair runs are done for every seed"
+        for method, some in unknown.items()
+        if some
+    ]
+    return Standing(plan, found, sets, waiting)
+
+
+@dataclass(slots=True)
+class Driver:
+    """Runs the selected trainings of a study. Several drivers may share a study's folder."""
+
+    study: StudySettings
+    tasks: Sequence[str]
+    store: Store
+    select: Select
+    job: Callable[[Planned], Job]
+    engine: Callable[[], AbstractContextManager[Submit]]
+    workers: int
+    retries: int = 2
+    retry_failed: bool = False
+    deadline: float | None = None
+    tries: Counter[str] = field(default_factory=Counter)
+    pausing: bool = False  # time is nearly up: start nothing more
+
+    def run(self) -> Iterator[Event]:
+        """Train what is pending and yield what happens. Raises DiskError where nothing can be written any more."""
+        if self.retry_failed:
+            now = standing(self.study, self.tasks, self.store)
+            for planned in self.select(now.plan):
+                if planned.name in now.found.failed:
+                    self.store.forget_failure(planned.name)
+        with self.engine() as submit:
+            while not (self.pausing or self._is_late()):
+                now = standing(self.study, self.tasks, self.store)
+                chosen, found = self.select(now.plan), now.found
+                over = found.done.keys() | found.failed.keys()
+                todo = [planned for planned in chosen if planned.name not in over]
+                first = [planned for planned in todo if planned.regime != "oracle"]
+                done = sum(planned.name in found.done for planned in chosen)
+                failed = sum(planned.name in found.failed for planned in chosen)
+                yield Stage(first or todo, done, failed)
+                if not todo:
+                    return
+                for planned in first or todo:
+                    if planned.name in found.broken:
+                        self._set_aside(planned.name, found.broken[planned.name])
+                yield from self._stage(first or todo, submit)
+
+    def _stage(self, todo: Sequence[Planned], submit: Submit) -> Iterator[Event]:
+        """Train these runs until each is done or has failed, here or elsewhere, or time is up."""
+        queue = list(todo)
+        elsewhere: list[Planned] = []
+        running: dict[Future[Outcome], Planned] = {}
+        while (queue or elsewhere or running) and not self._is_late():
+            while queue and len(running) < self.workers:
+                planned = queue.pop(0)
+                running[submit(self.job(planned))] = planned
+                yield Started(planned)
+            if running:
+                ended, _ = wait(running, timeout=POLL, return_when=FIRST_COMPLETED)
+            else:
+                ended = set()
+                time.sleep(POLL)
+            for future in ended:
+                planned = running.pop(future)
+                event = self._ended(planned, future)
+                if event.outcome.state == "paused":
+                    self.pausing = True
+                    queue, elsewhere = [], []
+                elif event.outcome.state == "busy":
+                    elsewhere.append(planned)
+                elif event.again and not self.pausing:
+                    queue.insert(0, planned)
+                yield event
+            if not (ended or self.pausing):
+                free = [planned for planned in elsewhere if not self.store.is_busy(planned.name)]
+                queue += free  # done there, or given up there
+                elsewhere = [planned for planned in elsewhere if planned not in free]
+                yield Looked(elsewhere)
+
+    def _ended(self, planned: Planned, future: "Future[Outcome]") -> Stopped:
+        name = planned.name
+        self.tries[name] += 1
+        again = self.tries[name] <= self.retries
+        try:
+            outcome = future.result()
+        except Exception as error:  # each engine has its own for a worker that died
+            outcome = Outcome(name, "crash", f"its worker died ({error or type(error).__name__})")
+        if outcome.state == "done":
+            try:
+                return Stopped(planned, outcome, read_record(self.store.folder(name)))
+            except ModelError as error:
+                outcome = Outcome(name, "broken", str(error))
+        if outcome.state == "disk":
+            raise DiskError(outcome.message)
+        if outcome.state == "broken" and again:
+            self._set_aside(name, outcome.message)
+            return Stopped(planned, outcome, again=True)
+        if outcome.state == "crash" and again:
+            return Stopped(planned, outcome, again=True)
+        if outcome.state in ("error", "crash", "broken"):
+            self.store.mark_failed(name, outcome.message, outcome.traceback)
+        return Stopped(planned, outcome)
+
+    def _set_aside(self, name: str, why: str) -> None:
+        target = self.store.set_aside(name)
+        if target is not None:
+            log.warning("%s; its run is trained anew, what was there is in %s", why, target)
+
+    def _is_late(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline

@@ -1,0 +1,105 @@
+"""A cache of what finished runs say, in SQLite; it may be deleted, and is rebuilt from the run folders."""
+
+import json
+import logging
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagmates.study.plan import Setting
+from tagmates.study.record import Counts, Record
+
+log = logging.getLogger("tagmates")
+VERSION = 1  # of what a row holds
+Stamp = str  # of a run's files: equal while none of them changes
+
+
+def read_index(path: Path, *, counts: bool) -> dict[str, tuple[Stamp, Record]]:
+    """The cached records with their stamps; empty where there is no index, or a broken one."""
+    if not path.exists():
+        return {}
+    columns = "name, stamp, record" + (", counts" if counts else "")
+    try:
+        with closing(_connect(path)) as connection:
+            rows = connection.execute(f"SELECT {columns} FROM runs").fetchall()
+        return {name: (stamp, _record(text, *blob)) for name, stamp, text, *blob in rows}
+    except (sqlite3.Error, ValueError, KeyError, TypeError, zlib.error) as error:
+        log.info("%s: is unreadable (%s); the runs are read instead", path, error)
+        return {}
+
+
+def write_index(path: Path, records: Mapping[str, tuple[Stamp, Record]]) -> None:
+    """Add records; an index that is broken is begun anew, one that cannot be written is left."""
+    rows = [(name, stamp, *_row(record)) for name, (stamp, record) in records.items()]
+    for _ in range(2):
+        try:
+            with closing(_connect(path)) as connection, connection:
+                connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", rows)
+            return
+        except sqlite3.OperationalError as error:  # locked, read-only, a full disk
+            log.info("%s: cannot be written (%s)", path, error)
+            return
+        except sqlite3.DatabaseError:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
+            connection.execute("DROP TABLE IF EXISTS runs")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, stamp TEXT, record TEXT, counts BLOB)"
+        )
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _row(record: Record) -> tuple[str, bytes]:
+    """A record as JSON, and its counts as compressed bytes, in the smallest type that holds them."""
+    arrays = {
+        task: array.astype(np.min_scalar_type(int(array.max(initial=0)))) for task, array in record.counts.items()
+    }
+    values: dict[str, Any] = {
+        "name": record.name,
+        "sharing": record.setting.sharing,
+        "tasks": record.setting.tasks,
+        "seed": record.seed,
+        "dev": dict(record.dev),
+        "test": dict(record.test),
+        "updates": record.updates,
+        "epochs": record.epochs,
+        "stopped": record.stopped,
+        "seconds": record.seconds,
+        "parameters": record.parameters,
+        "embeddings": dict(record.embeddings),
+        "counts": [[task, array.dtype.str, len(array)] for task, array in arrays.items()],
+    }
+    return json.dumps(values), zlib.compress(b"".join(array.tobytes() for array in arrays.values()), 1)
+
+
+def _record(text: str, blob: bytes | None = None) -> Record:
+    values = json.loads(text)
+    layout = values.pop("counts")
+    setting = Setting(values.pop("sharing"), tuple(values.pop("tasks")))
+    record = Record(setting=setting, **values)
+    return record if blob is None else replace(record, counts=_counts(layout, zlib.decompress(blob)))
+
+
+def _counts(layout: Iterable[tuple[str, str, int]], data: bytes) -> dict[str, Counts]:
+    counts, start = {}, 0
+    for task, kind, sentences in layout:
+        array = np.frombuffer(data, dtype=kind, count=3 * sentences, offset=start)
+        counts[task] = array.reshape(-1, 3).astype(np.int32)
+        start += array.nbytes
+    return counts

@@ -1,0 +1,73 @@
+"""Find a study: by its file, by its folder, or as the last one that ran."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagmates.config import nearest
+from tagmates.data.tasks import load_tasks, require_tasks
+from tagmates.errors import ConfigError, ModelError
+from tagmates.study.published import PAPER_TASKS
+from tagmates.study.settings import StudySettings, read_study
+from tagmates.study.store import Store
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study that can be planned, run and read. ``data`` is empty where nobody has said yet where they are."""
+
+    name: str
+    settings: StudySettings
+    tasks: tuple[str, ...]
+    data: str
+    store: Store
+
+
+def open_study(
+    where: Path | None,
+    *,
+    output_dir: Path | None = None,
+    data: str | None = None,
+    overrides: Sequence[str] = (),
+    fallback: str = "",
+) -> Study:
+    """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
+
+    ``data`` wins over the study's own, that over ``fallback``. Raises ConfigError, ModelError or DataError.
+    """
+    if where is None:
+        where = _last()
+    if where.is_dir():
+        if overrides or output_dir:
+            raise ConfigError(f"{where}: is a study's folder; --set and --output-dir go with its TOML file")
+        store = Store(where)
+        settings, known = store.settings()
+        return _study(where.name, settings, data or known, store)
+    settings = read_study(where, overrides)
+    store = Store(output_dir or RUNS / where.stem)
+    return _study(where.stem, settings, data or settings.data or fallback, store)
+
+
+def _study(name: str, settings: StudySettings, data: str, store: Store) -> Study:
+    tasks = settings.tasks
+    if not tasks and data:
+        tasks = tuple(load_tasks(data))
+    if not tasks:
+        raise ConfigError(f"{name}: names no tasks and no data; say --data, or tasks and data in the study's file")
+    if data:
+        require_tasks(tasks, load_tasks(data))
+    if settings.oracle_sets == "published":
+        for task in tasks:
+            if task not in PAPER_TASKS:
+                hint = nearest(task, PAPER_TASKS)
+                raise ConfigError(f"{name}: oracle_sets: the paper has no task {task!r}{hint}; choose dev or test")
+    return Study(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store)
+
+
+def _last() -> Path:
+    begun = list(RUNS.glob("*/study.json"))
+    if not begun:
+        raise ModelError(f"{RUNS}: holds no study; name its file or folder")
+    return max(begun, key=lambda path: path.stat().st_mtime).parent

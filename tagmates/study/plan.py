@@ -1,0 +1,94 @@
+"""From a study to the trainings it needs (protocol section 5)."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tagmates.config import RunConfig, Sharing
+from tagmates.study.settings import REGIMES, Method, Regime, StudySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is trained together, in the study's order, and how it is shared; one task alone is always ``stl``."""
+
+    sharing: Sharing
+    tasks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.sharing} {'+'.join(self.tasks)}"
+
+
+OracleSets = Mapping[tuple[Method, str], tuple[str, ...]]  # method, task -> its helpers
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One training of a study, and the first regime that needs it."""
+
+    config: RunConfig
+    regime: Regime
+
+    @property
+    def setting(self) -> Setting:
+        """What is trained together and how."""
+        return Setting(self.config.sharing, self.config.tasks)
+
+    @property
+    def name(self) -> str:
+        """The run's folder in the study: to be read by people, and different for different settings."""
+        config = self.config
+        # what differs from the defaults only, so that a setting that is new one day renames no run
+        text = json.dumps(config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+        tasks = "+".join(config.tasks) if len(config.tasks) <= 3 else f"{len(config.tasks)}-tasks"
+        return f"{config.sharing}-{tasks[:40]}-{config.seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def setting_of(method: Method, tasks: Collection[str], order: Sequence[str]) -> Setting:
+    """These tasks trained together by a method; one alone is ``stl``, so that equal configurations are one."""
+    chosen = tuple(task for task in order if task in tasks)
+    return Setting("stl" if len(chosen) == 1 else method, chosen)
+
+
+def regime_settings(
+    study: StudySettings, tasks: Sequence[str], regime: Regime, oracle_sets: OracleSets
+) -> Iterator[Setting]:
+    """The settings of one regime, some perhaps twice; of ``oracle`` those whose set is known."""
+    for method in study.sharing:
+        if regime == "single":
+            yield from (setting_of(method, [task], tasks) for task in tasks)
+        elif regime == "pair":
+            yield from (setting_of(method, [a, b], tasks) for i, a in enumerate(tasks) for b in tasks[i + 1 :])
+        elif regime == "all":
+            yield setting_of(method, tasks, tasks)
+        elif regime == "all_but_one":
+            rest = ([task for task in tasks if task != left_out] for left_out in tasks)
+            yield from (setting_of(method, some, tasks) for some in rest if some)
+        else:
+            known = ((task, oracle_sets.get((method, task))) for task in tasks)
+            yield from (setting_of(method, [task, *helpers], tasks) for task, helpers in known if helpers is not None)
+
+
+def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSets) -> list[Planned]:
+    """Every training of the study, once, regime by regime and within it seed by seed. Raises ConfigError."""
+    planned: dict[tuple[Setting, int], Planned] = {}
+    for regime in [r for r in REGIMES if r in study.regimes]:
+        settings = list(dict.fromkeys(regime_settings(study, tasks, regime, oracle_sets)))
+        for seed in study.seeds:
+            for setting in settings:
+                if (setting, seed) not in planned:
+                    planned[setting, seed] = Planned(_config(study, setting, seed), regime)
+    return list(planned.values())
+
+
+def _config(study: StudySettings, setting: Setting, seed: int) -> RunConfig:
+    weights = {task: w for task, w in study.training.loss_weights.items() if task in setting.tasks}
+    return RunConfig(
+        tasks=setting.tasks,
+        sharing=setting.sharing,
+        seed=seed,
+        vectors=study.vectors,
+        model=study.model,
+        training=study.training.model_copy(update={"loss_weights": weights}),
+    )

@@ -1,0 +1,100 @@
+"""The paper's numbers: Tables 1 and 3-6 of Changpinyo, Hu and Sha (COLING 2018), from ``published.json``."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, get_args
+
+from tagmates.study.compare import Arrow, Cell, Comparison
+from tagmates.study.plan import OracleSets, setting_of
+from tagmates.study.settings import Method
+
+PAPER_TASKS = ("upos", "xpos", "chunk", "ner", "mwe", "sem", "semtr", "supsense", "com", "frame", "hyp")
+METHODS: tuple[Method, ...] = get_args(Method)
+NUM_SEEDS = 3
+ARROWS: Mapping[str, Arrow] = {"↑": "up", "↓": "down"}
+
+
+def published() -> dict[Method, Comparison]:
+    """Every cell that the paper prints, by method: means and arrows, no deviations; All-but-one of ``multi_dec`` only.
+
+    As ``compare`` has it, the oracle of a task without helpers is its STL and has no base.
+    """
+    return {method: _comparison(method) for method in METHODS}
+
+
+def published_oracle_sets() -> OracleSets:
+    """The helpers of every task by every method: the partners that have an upward arrow in Tables 3-5."""
+    grids = {method: _grid(_tables()[method]["pairs"]) for method in METHODS}
+    return {
+        (method, task): tuple(other for other in _others(task) if _arrow(grids[method][other, task]) == "up")
+        for method in METHODS
+        for task in PAPER_TASKS
+    }
+
+
+def published_statistics() -> list[dict[str, Any]]:
+    """Table 1 in rows as of ``data.statistics.table1``, of the columns that the findings use."""
+    columns = {name: _row(row) for name, row in _tables()["statistics"].items()}
+    return [{"task": task, **{name: json.loads(row[task]) for name, row in columns.items()}} for task in PAPER_TASKS]
+
+
+def _comparison(method: Method) -> Comparison:
+    def cell(text: str, task: str, trained: tuple[str, ...], base: str = "", *, selected: bool = False) -> Cell:
+        return Cell(
+            setting_of(method, trained, PAPER_TASKS),
+            task,
+            mean=_mean(text),
+            std=None,
+            n=NUM_SEEDS,
+            base=_mean(base) if base else None,
+            arrow=_arrow(text),
+            selected=selected,
+        )
+
+    table = _tables()[method]
+    stl, everything, oracle = _row(_tables()["stl"]), _row(table["all"]), _row(table["oracle"])
+    pairs, all_but_one = _grid(table["pairs"]), _grid(table.get("all_but_one", {}))
+    helpers = {task: published_oracle_sets()[method, task] for task in PAPER_TASKS}
+    return Comparison(
+        method=method,
+        tasks=PAPER_TASKS,
+        single={t: cell(stl[t], t, (t,)) for t in PAPER_TASKS},
+        pairs={(other, t): cell(text, t, (other, t), stl[t]) for (other, t), text in pairs.items()},
+        all={t: cell(everything[t], t, PAPER_TASKS, stl[t]) for t in PAPER_TASKS},
+        all_but_one={(out, t): cell(text, t, _others(out), everything[t]) for (out, t), text in all_but_one.items()},
+        oracle={
+            t: cell(oracle[t], t, (t, *helpers[t]), stl[t] if helpers[t] else "", selected=bool(helpers[t]))
+            for t in PAPER_TASKS
+        },
+        oracle_sets=helpers,
+    )
+
+
+def _others(task: str) -> tuple[str, ...]:
+    return tuple(other for other in PAPER_TASKS if other != task)
+
+
+def _mean(text: str) -> float:
+    return float(text.rstrip("".join(ARROWS)))
+
+
+def _arrow(text: str) -> Arrow | None:
+    return ARROWS.get(text[-1])
+
+
+def _row(text: str) -> dict[str, str]:
+    """The cells of a row by tested task."""
+    return dict(zip(PAPER_TASKS, text.split(), strict=True))
+
+
+def _grid(rows: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """The cells by row and tested task, column after column, without the diagonal."""
+    cells = {row: _row(text) for row, text in rows.items()}
+    return {(row, task): cells[row][task] for task in PAPER_TASKS for row in cells if row != task}
+
+
+@cache
+def _tables() -> Any:
+    return json.loads(resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8"))

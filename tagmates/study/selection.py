@@ -1,0 +1,55 @@
+"""Which trainings of a plan are meant: by sharing, regime, tasks, seeds, or one of several equal shares of them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tagmates.config import Sharing
+from tagmates.errors import ConfigError
+from tagmates.study.plan import Planned
+from tagmates.study.settings import Regime
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Empty means any. A joint method brings the single tasks that it is compared with."""
+
+    sharing: Sequence[Sharing] = ()
+    regimes: Sequence[Regime] = ()
+    tasks: Sequence[str] = ()  # all tasks of a run are among them
+    seeds: Sequence[int] = ()
+    shard: tuple[int, int] = (1, 1)  # every second, beginning with the first: (1, 2)
+
+    def __call__(self, plan: Sequence[Planned]) -> list[Planned]:
+        """The trainings that are meant, in the order of the plan."""
+        meant = [planned for planned in plan if self._means(planned)]
+        part, parts = self.shard
+        return meant[part - 1 :: parts]
+
+    def _means(self, planned: Planned) -> bool:
+        config = planned.config
+        sharing = [*self.sharing, "stl"] if self.sharing else []
+        return (
+            (not sharing or config.sharing in sharing)
+            and (not self.regimes or planned.regime in self.regimes)
+            and (not self.tasks or set(config.tasks) <= set(self.tasks))
+            and (not self.seeds or config.seed in self.seeds)
+        )
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``2/8`` as numbers; ConfigError for anything else."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= part <= parts:
+        raise ConfigError(f"--shard {text}: write PART/PARTS, for instance 2/8")
+    return part, parts
+
+
+def parse_duration(text: str) -> float:
+    """``90``, ``45s``, ``25m``, ``1h30m`` or ``2d`` as seconds; ConfigError for anything else."""
+    found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    if not found or not any(found.groups()):
+        raise ConfigError(f"--time-limit {text}: write a time such as 45s, 25m, 1h30m or 2d")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

@@ -1,0 +1,71 @@
+"""What a study is: which tasks, regimes, sharings and seeds, and how their trainings are set (a TOML file)."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tagmates.config import ModelSettings, Settings, TrainingSettings, merge_preset, override, parse, read_settings
+from tagmates.errors import ConfigError
+
+Method = Literal["multi_dec", "te_dec", "te_enc"]
+Regime = Literal["single", "pair", "all", "all_but_one", "oracle"]
+REGIMES: tuple[Regime, ...] = ("single", "pair", "all", "all_but_one", "oracle")
+
+
+class StudySettings(Settings):
+    """A study (protocol section 5). The defaults suit tasks of one's own; ``studies/paper.toml`` is the paper's."""
+
+    data: str = Field("", description="as --data of train; a path is relative to this file")
+    tasks: tuple[str, ...] = Field((), description="empty: all of the data")
+    sharing: tuple[Method, ...] = Field(("multi_dec",), min_length=1, description="the joint methods to compare")
+    regimes: tuple[Regime, ...] = Field(REGIMES, min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((1, 2, 3), min_length=1)
+    oracle_sets: Literal["dev", "test", "published"] = Field(
+        "dev",
+        description="the F1 that chooses a task's helpers: dev, test (as the paper), or published (the paper's sets)",
+    )
+    k: float = Field(1.5, ge=0, description="standard deviations that each score gives way in 'higher'")
+    std: Literal["population", "sample"] = Field("population", description="divided by n, or by n - 1")
+    vectors: str = Field("glove", description="glove, random, or a GloVe text file")
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for key in ("tasks", "sharing", "regimes", "seeds"):
+            values = getattr(self, key)
+            twice = [value for value in values if values.count(value) > 1]
+            if twice:
+                raise ValueError(f"{key} names {twice[0]!r} twice; name each once")
+        return self
+
+
+def read_study(path: Path, overrides: Sequence[str] = ()) -> StudySettings:
+    """The study of a TOML file, with ``key.key=value`` overrides over it; ``preset`` in it names where settings start.
+
+    Raises ConfigError naming the file and the key, with the nearest known one.
+    """
+    values: dict[str, Any] = read_settings(path)
+    for text in overrides:
+        override(values, text)
+    merged = merge_preset(values.pop("preset", "paper"), values, f"{path}: preset")
+    study = parse(StudySettings, merged, str(path))
+    return study.model_copy(
+        update={"data": _beside(path, study.data, ("", "starter")), "vectors": _beside(path, study.vectors, VECTORS)}
+    )
+
+
+VECTORS = ("glove", "random")
+
+
+def _beside(path: Path, value: str, names: Sequence[str]) -> str:
+    """A path of the study file, made absolute; what is a name stays one."""
+    if value in names:
+        return value
+    try:
+        return os.path.abspath(path.parent / Path(value).expanduser())  # noqa: PTH100  (links stay as written)
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: {value}: {error}") from None

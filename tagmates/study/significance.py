@@ -1,0 +1,173 @@
+"""Differences of F1 that hold up: over test sentences (paired) and over seeds; and how often the paper's rule errs.
+
+A study wants to know what would come out for other seeds *and* other sentences of the same kind, so both vary:
+
+* Sentences. To first order F1 is a sum over sentences; the two settings are scored on the same ones, so the spread of the
+  sentence-by-sentence difference gives its variance, and sentences that are hard for both do not count.
+* Seeds. Three runs alone hardly tell how far seeds spread (two degrees of freedom), so the variance between seeds is
+  pooled over all settings of the task.
+
+What a seed changes sentence by sentence is in both; it is measured within each setting and taken off once. The sum goes
+into a t test with Satterthwaite's degrees of freedom. ``bench/significance.py`` shows how often all this errs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special, stats
+
+from tagmates.study.record import Counts
+
+Floats = npt.NDArray[np.float64]
+
+ROUNDING = 1e-9  # points of F1; what is smaller comes from the order of additions
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A difference of mean F1 between two settings, in points of percent, and what is known of its error."""
+
+    difference: float
+    error: float  # standard error: seeds and test sentences together
+    df: float  # degrees of freedom (Satterthwaite)
+    low: float  # 95 % interval
+    high: float
+    p: float  # two-sided; 1 where nothing can vary
+    q: float | None = None  # Benjamini-Hochberg over the family
+    holm: float | None = None  # Holm over the family
+
+
+@dataclass(frozen=True, slots=True)
+class SeedVariance:
+    """Variance of F1 between seeds of one setting, pooled over a task's settings."""
+
+    value: float  # points squared, unbiased
+    df: int  # at least 1
+
+
+def pooled_variance(scores: Sequence[Sequence[float]]) -> SeedVariance | None:
+    """Pool the sample variances of several settings' scores, weighted by n - 1; None where no setting has two."""
+    repeated = [np.asarray(some, dtype=np.float64) for some in scores if len(some) > 1]
+    if not repeated:
+        return None
+    df = sum(len(some) - 1 for some in repeated)
+    return SeedVariance(sum(float(np.square(some - some.mean()).sum()) for some in repeated) / df, df)
+
+
+def compare_counts(ours: Sequence[Counts], theirs: Sequence[Counts], seeds: SeedVariance) -> Evidence | None:
+    """Compare two settings from the per-sentence counts of each of their runs on the same test sentences.
+
+    None where the error cannot be known: no run on a side, test sets of different length, fewer than two sentences, a
+    run with no unit (its F1 is not defined), or scores that differ although nothing was seen to vary.
+    """
+    lengths = {len(run) for run in (*ours, *theirs)}
+    if not ours or not theirs or len(lengths) > 1 or min(lengths) < 2:
+        return None
+    a, b = _linearise(ours), _linearise(theirs)
+    if a is None or b is None:
+        return None
+    variance, df = _variance(a, b, seeds)
+    return _evidence(float(a.f1.mean() - b.f1.mean()), float(np.sqrt(variance)), df)
+
+
+def adjust(family: Sequence[Evidence]) -> list[Evidence]:
+    """The same, each with its q (Benjamini-Hochberg) and Holm p over this family."""
+    if not family:
+        return []
+    p = np.array([evidence.p for evidence in family])
+    adjusted = zip(family, stats.false_discovery_control(p), _holm(p), strict=True)
+    return [replace(evidence, q=float(q), holm=float(holm)) for evidence, q, holm in adjusted]
+
+
+@cache
+def false_arrow_rate(n: int, k: float, std: str) -> float:
+    """How often the paper's rule draws an arrow between two settings of ``n`` runs each that do not differ.
+
+    A probability, for scores that are normal with one mean and one variance; ``std`` is divided by n (``population``)
+    or by n - 1 (``sample``; never drawn for a single run).
+    """
+    if n < 2:
+        return float(n == 1 and std == "population")
+    # Means and standard deviations of normal scores are independent. In units of the mean's standard error a standard
+    # deviation is chi(n - 1), times sqrt(n / (n - 1)) for a sample's; the difference of means has variance 2.
+    points, weights = _chi_quadrature(n - 1)
+    stretch = 1.0 if std == "population" else np.sqrt(n / (n - 1))
+    spread = k * stretch * (points[:, None] + points[None, :])
+    return float(weights @ (2 * special.ndtr(-spread / np.sqrt(2))) @ weights)
+
+
+@dataclass(frozen=True, slots=True)
+class _Linearised:
+    """F1 of each run [runs], percent, and what each sentence adds to it to first order [runs, sentences]."""
+
+    f1: Floats
+    influence: Floats  # every row sums to 0
+
+    def own(self, pooled):
+        n = len(self.f1)
+        return float(self.f1.var(ddof=1)) / n if n > 1 else pooled
+
+    @property
+    def seed_noise(self) -> float:
+        """Variance of the mean over runs from what seeds change sentence by sentence; 0 where one run cannot tell."""
+        n, sentences = self.influence.shape
+        if n < 2:
+            return 0.0
+        return float(self.influence.var(axis=0, ddof=1).sum()) / n * sentences / (sentences - 1)
+
+
+def _linearise(runs: Sequence[Counts]) -> _Linearised | None:
+    """None where a run has no unit at all."""
+    counts = np.stack(runs, dtype=np.float64)
+    tp, fp, fn = np.einsum("rsc->cr", counts)  # four times as fast as sum
+    total = 2 * tp + fp + fn
+    if not total.all():
+        return None
+    f1 = 2 * tp / total
+    weights = np.stack([2 - 2 * f1, -f1, -f1], axis=1) / total[:, None]
+    return _Linearised(100 * f1, 100 * (counts @ weights[:, :, None])[:, :, 0])
+
+
+def _variance(a: _Linearised, b: _Linearised, seeds: SeedVariance) -> tuple[float, float]:
+    """Variance of the difference of mean F1, points squared, and its degrees of freedom."""
+    squares = np.square(a.influence.mean(axis=0) - b.influence.mean(axis=0))
+    n = len(squares)
+    over_sentences = float(squares.sum()) * n / (n - 1)
+    over_seeds = max(seeds.value * (1 / len(a.f1) + 1 / len(b.f1)), a.own(seeds.value) + b.own(seeds.value))
+    both = a.seed_noise + b.seed_noise
+    # either is seen as it is, so the overlap cannot make the sum smaller than one of them
+    variance = max(over_sentences + over_seeds - both, over_sentences, over_seeds)
+    # a few sentences may carry all of the difference: their fourth powers tell how sure its spread is
+    fourth = float(np.square(squares - squares.mean()).sum()) * (n / (n - 1)) ** 2
+    doubt = max(fourth, 2 * over_sentences**2 / (n - 1)) + 2 * over_seeds**2 / seeds.df
+    return variance, 2 * variance**2 / doubt if doubt else float(seeds.df)
+
+
+def _evidence(difference: float, error: float, df: float) -> Evidence | None:
+    """The t test; None for a difference without error, which is a lack of knowledge and no certainty."""
+    if error < ROUNDING:
+        return Evidence(0.0, 0.0, df, 0.0, 0.0, 1.0) if abs(difference) < ROUNDING else None
+    reach = error * float(special.stdtrit(df, 0.975))
+    p = 2 * float(special.stdtr(df, -abs(difference) / error))
+    return Evidence(difference, error, df, difference - reach, difference + reach, p)
+
+
+def _holm(p: Floats) -> Floats:
+    """Holm's step-down p: the smallest times m, the next times m - 1, never falling."""
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+def _chi_quadrature(df: int) -> tuple[Floats, Floats]:
+    """Points and weights that average a smooth function over chi(df), whose spread is below 1 for every df."""
+    middle = np.sqrt(df)
+    low, high = max(0.0, middle - 10), middle + 10
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    points = low + (high - low) * (nodes + 1) / 2
+    density = weights * stats.chi.pdf(points, df)
+    return points, density / density.sum()

