@@ -26,6 +26,7 @@ from tagmates.data.text import read_input
 from tagmates.errors import DataError
 from tagmates.files import read_tensors
 from tagmates.training import train as training
+from tagmates.training.folder import lock_folder
 
 SENTENCES = """
 Otters/N/B-ANIMAL juggle/V/O small/A/O stones/N/O
@@ -890,6 +891,8 @@ SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
     "training.max_epochs": (3, {}),
     "training.halving_patience": (0, {"training.learning_rate": 1e-9, "training.max_epochs": 3}),
     "training.stopping_patience": (1, {"training.learning_rate": 0.3, "training.max_epochs": 8}),
+    "training.epoch_updates": (3, {}),
+    "training.max_updates": (3, {}),
     "training.weights": ("best", {"training.learning_rate": 0.3, "training.max_epochs": 8}),
     "training.unknown_rate": (0.5, {}),
 }
@@ -1030,6 +1033,18 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(here: Path, corpus: Path
     assert numbers(here / "run") == numbers(here / "whole")
 
 
+def test_a_folder_that_another_training_is_in_is_refused(here: Path, corpus: Path, run: Path) -> None:
+    for how in ((), ("--resume",), ("--force",)):
+        args = training_of(corpus, run, *how)
+        pattern = "run: another process is training there; wait for it" if how else "run: is not empty; go on with"
+        with lock_folder(run):
+            refused(2, pattern, *args)
+    (here / "fresh").mkdir()
+    with lock_folder(here / "fresh"):
+        refused(2, "fresh: another process is training there", *training_of(corpus, "fresh"))
+    done(*training_of(corpus, "fresh"))  # .lock alone is an empty folder
+
+
 # --- as a process of its own -----------------------------------------------------------------------------------------
 
 
@@ -1147,6 +1162,21 @@ def test_sigint_in_the_middle_of_a_training(here: Path, corpus: Path, epochs: in
     assert process.stderr.readline().split()[:2] == [b"epoch", str(len(saved) + 1).encode()]
     process.send_signal(signal.SIGINT)
     assert ended(process).code == 130
+
+
+def test_two_trainings_in_one_folder_and_a_lock_that_was_left(here: Path, corpus: Path) -> None:
+    with start(*training_of(corpus, "run", *ENDLESS)) as process:
+        read_epochs(process, 2)
+        for how in ("--resume", "--force"):
+            outcome = tagmates(*training_of(corpus, "run", *ENDLESS, how))
+            assert (outcome.code, outcome.out) == (2, "")
+            assert re.fullmatch(r"tagmates: run: another process is training there; [^\n]*\n", outcome.err)
+        read_epochs(process, 2)  # goes on
+        process.kill()
+    assert (here / "run" / ".lock").exists()
+    _, metadata = read_tensors(here / "run" / "checkpoint.safetensors")
+    assert json.loads(metadata["state"])["epoch"] >= 4  # nothing was lost
+    done(*training_of(corpus, "run", "--force"))
 
 
 @pytest.fixture(scope="module")

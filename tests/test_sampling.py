@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tagmates.config import TrainingSettings
-from tagmates.data.sampling import epoch_batches, epoch_counts, quotas
+from tagmates.data.sampling import BUCKET_UPDATES, epoch_batches, epoch_counts, quotas
+from tagmates.draws import generator
 
 PAPER = TrainingSettings()
 
@@ -302,3 +303,146 @@ class TestDrawn:
         made = batches_of([1, 300], training)
         assert len(made) == 10
         assert set(members_of([1, 300])[0].tolist()).isdisjoint(n for batch in made for n in batch)
+
+
+def batches_as_published(
+    tasks: list[str], members: list[Tensor], lengths: Tensor, training: TrainingSettings, seed: int, epoch: int
+) -> list[list[int]]:
+    """The batches as version 0.1 drew them, written out again: no later setting may move one of its sentences."""
+    counts = epoch_counts(tasks, [len(m) for m in members], training, seed, epoch).tolist()
+    batches: list[list[int]] = [[] for _ in counts]
+    for t, task in enumerate(tasks):
+        needed = sum(count[t] for count in counts)
+        order: list[int] = []
+        while len(order) < needed:
+            draw = generator(seed, f"order {task}", epoch, len(order) // len(members[t]))
+            order += members[t][torch.randperm(len(members[t]), generator=draw)].tolist()
+        order = order[:needed]
+        ends = [0]
+        for update, count in enumerate(counts, 1):
+            ends.append(ends[-1] + count[t])
+            if training.bucketed and (update % BUCKET_UPDATES == 0 or update == len(counts)):
+                first = ends[(update - 1) // BUCKET_UPDATES * BUCKET_UPDATES]
+                order[first : ends[-1]] = sorted(order[first : ends[-1]], key=lengths.tolist().__getitem__)
+        for batch, (start, end) in zip(batches, pairwise(ends), strict=True):
+            batch.extend(order[start:end])
+    if training.bucketed:
+        turn = torch.randperm(len(batches), generator=generator(seed, "order of buckets", epoch))
+        batches = [batches[i] for i in turn.tolist()]
+    return batches
+
+
+@st.composite
+def equal_updates(draw: st.DrawFn) -> tuple[list[int], TrainingSettings]:
+    """Sizes of tasks, and epochs of so many updates, from a few sentences to several passes over the data."""
+    sizes = draw(st.lists(st.integers(1, 60), min_size=1, max_size=4))
+    sampling: Any = draw(st.sampled_from(["balanced", "proportional", "temperature"]))
+    training = TrainingSettings(
+        batch_size=draw(st.integers(len(sizes), 9)),
+        sampling=sampling,
+        temperature=draw(st.sampled_from([0.7, 3.0])),
+        bucketed=draw(st.booleans()),
+        epoch_updates=draw(st.integers(1, 12) | st.integers(BUCKET_UPDATES - 1, BUCKET_UPDATES + 3)),
+    )
+    return sizes, training
+
+
+class TestEpochUpdates:
+    @settings(deadline=None)
+    @given(corpus=corpora(), sampling=st.sampled_from(["balanced", "proportional", "temperature"]))
+    def test_without_it_nothing_changes(self, corpus: dict[str, Any], sampling: Any) -> None:
+        training = TrainingSettings(
+            batch_size=corpus["batch_size"], bucketed=corpus["bucketed"], sampling=sampling, temperature=2
+        )
+        tasks = [f"task{i}" for i in range(len(corpus["sizes"]))]
+        members, lengths = members_of(corpus["sizes"]), lengths_of(sum(corpus["sizes"]))
+        old = batches_as_published(tasks, members, lengths, training, corpus["seed"], corpus["epoch"])
+        assert batches_of(corpus["sizes"], training, corpus["seed"], corpus["epoch"]) == old
+
+    def test_batches_that_once_came_out(self) -> None:
+        """Pinned as version 0.1 printed them: a seed stays worth what it was."""
+        assert batches_of([7], TrainingSettings(batch_size=3), epoch=1) == [[0, 3, 1], [6, 2, 5], [4]]
+        bucketed = TrainingSettings(batch_size=3, bucketed=True, sampling="proportional")
+        assert batches_of([3, 5], bucketed, epoch=1) == [[5, 1, 3], [0, 0, 2], [7, 4, 6]]
+
+    @settings(deadline=None)
+    @given(case=equal_updates(), seed=st.integers(0, 3))
+    def test_every_epoch_has_as_many_full_batches(self, case: tuple[list[int], TrainingSettings], seed: int) -> None:
+        sizes, training = case
+        quota, owner = quotas([f"task{i}" for i in range(len(sizes))], training.batch_size), owners_of(sizes)
+        for epoch in range(3):
+            made = batches_of(sizes, training, seed, epoch)
+            assert [len(batch) for batch in made] == [training.batch_size] * (training.epoch_updates or 0)
+            if training.sampling == "balanced" or len(sizes) == 1:
+                counts = [Counter(owner[n] for n in batch) for batch in made]
+                assert all([count[task] for task in range(len(sizes))] == quota for count in counts)
+
+    @settings(deadline=None)
+    @given(case=equal_updates(), seed=st.integers(0, 3))
+    def test_the_epochs_together_are_passes_over_each_task(
+        self, case: tuple[list[int], TrainingSettings], seed: int
+    ) -> None:
+        """Where one epoch stops in a task's list, the next goes on; only a whole list is shuffled again."""
+        sizes, training = case
+        plain = TrainingSettings(**{**training.model_dump(), "bucketed": False})
+        owner = owners_of(sizes)
+        streams: list[list[int]] = [[] for _ in sizes]
+        for epoch in range(5):
+            made = batches_of(sizes, plain, seed, epoch)
+            for n in (n for batch in made for n in batch):
+                streams[owner[n]].append(n)
+            # buckets put the same sentences into other batches of the epoch
+            bucketed = batches_of(sizes, training, seed, epoch)
+            assert Counter(n for batch in bucketed for n in batch) == Counter(n for batch in made for n in batch)
+        for numbers, stream in zip(members_of(sizes), streams, strict=True):
+            passes = [stream[i : i + len(numbers)] for i in range(0, len(stream), len(numbers))]
+            for whole in passes[:-1]:
+                assert sorted(whole) == sorted(numbers.tolist())
+            for last in passes[-1:]:
+                assert len(set(last)) == len(last)
+
+    @pytest.mark.parametrize("sampling", ["balanced", "proportional"])
+    @pytest.mark.parametrize("sizes", [[40], [40, 300]])
+    def test_every_pass_is_shuffled_afresh(self, sizes: list[int], sampling: Any) -> None:
+        training = TrainingSettings(batch_size=8, epoch_updates=7, sampling=sampling)
+        own = set(members_of(sizes)[0].tolist())
+        stream = [n for e in range(30) for batch in batches_of(sizes, training, epoch=e) for n in batch if n in own]
+        passes = [tuple(stream[i : i + 40]) for i in range(0, len(stream) - 39, 40)]
+        assert len(passes) > 2
+        assert len(set(passes)) == len(passes)
+        other = [n for e in range(30) for b in batches_of(sizes, training, seed=2, epoch=e) for n in b if n in own]
+        assert other != stream
+
+    @settings(deadline=None)
+    @given(case=equal_updates(), epochs=st.permutations(range(4)))
+    def test_an_epoch_is_a_function_of_its_number(
+        self, case: tuple[list[int], TrainingSettings], epochs: list[int]
+    ) -> None:
+        """So that a run that is resumed needs nothing but the number."""
+        sizes, training = case
+        in_order = [batches_of(sizes, training, 1, epoch) for epoch in range(4)]
+        assert {epoch: batches_of(sizes, training, 1, epoch) for epoch in epochs} == dict(enumerate(in_order))
+
+    def test_epochs_longer_than_the_data(self) -> None:
+        """The bucket of a short list holds several passes; each is whole."""
+        training = TrainingSettings(batch_size=8, epoch_updates=100, bucketed=True)
+        for sizes in ([5], [5, 700]):
+            uses = Counter(n for batch in batches_of(sizes, training) for n in batch)
+            for numbers in members_of(sizes):
+                of_task = [uses[n] for n in numbers.tolist()]
+                assert max(of_task) - min(of_task) <= 1
+                assert sum(of_task) == 100 * 8 // len(sizes)
+
+    def test_the_order_of_the_tasks_decides_nothing(self) -> None:
+        members, lengths = members_of([90, 70, 50]), lengths_of(210)
+        training = TrainingSettings(batch_size=8, epoch_updates=30)
+        straight = epoch_batches(["a", "b", "c"], members, lengths, training, 1, 3)
+        turned = epoch_batches(["c", "b", "a"], members[::-1], lengths, training, 1, 3)
+        assert [sorted(batch.tolist()) for batch in straight] == [sorted(batch.tolist()) for batch in turned]
+
+    def test_buckets_have_less_padding(self) -> None:
+        sizes = [900, 2000]
+        plain = batches_of(sizes, TrainingSettings(epoch_updates=120), epoch=2)
+        bucketed = batches_of(sizes, TrainingSettings(epoch_updates=120, bucketed=True), epoch=2)
+        lengths = lengths_of(sum(sizes))
+        assert padding(bucketed, lengths) < 0.4 * padding(plain, lengths)

@@ -128,6 +128,36 @@ class TestStopping:
                 assert reason == ("cap" if epoch >= cap else None)
 
 
+class TestUpdates:
+    @settings(deadline=None)
+    @given(
+        scores=some_scores.filter(len),
+        epoch_updates=st.integers(1, 9),
+        total=st.integers(1, 300),
+        patience=st.integers(1, 3),
+        cap=st.integers(1, 5),
+    )
+    def test_a_number_of_updates_ends_training_and_nothing_else(
+        self, scores: list[float], epoch_updates: int, total: int, patience: int, cap: int
+    ) -> None:
+        training = TrainingSettings(max_updates=total, stopping_patience=patience, max_epochs=cap)
+        schedule = Schedule(training.learning_rate)
+        for epoch, score in enumerate(scores, 1):
+            updates = min(epoch * epoch_updates, total)
+            schedule.step(score, training)
+            assert schedule.why_stop(training, updates) == ("updates" if updates == total else None)
+
+    def test_without_a_number_updates_do_not_count(self) -> None:
+        schedule = Schedule(1e-3)
+        schedule.step(50, PAPER)
+        assert schedule.why_stop(PAPER, updates=10**9) is None
+        assert schedule.why_stop(TrainingSettings(epoch_updates=5), updates=10**9) is None
+
+    def test_halving_goes_on(self) -> None:
+        training = TrainingSettings(max_updates=100, epoch_updates=10)
+        assert rates([50.0] * 7, training) == rates([50.0] * 7)
+
+
 class TestBest:
     @settings(deadline=None)
     @given(scores=some_scores.filter(len))

@@ -7,18 +7,25 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers import SMALL, make_corpora, make_run
 
 from tagmates import ConfigError, ModelError, RunConfig, Tagger, TrainingError, train
-from tagmates.config import ModelSettings, TrainingSettings
+from tagmates.config import ModelSettings, Sharing, TrainingSettings
+from tagmates.data.tasks import Task
+from tagmates.data.vectors import NO_VECTORS
+from tagmates.errors import BusyError
 from tagmates.files import read_tensors, write_atomically
 from tagmates.training.evaluation import evaluate_folder
-from tagmates.training.loop import Ended, EpochEnded, Updated
-from tagmates.training.train import train_events
+from tagmates.training.folder import check_folder, lock_folder
+from tagmates.training.loop import Ended, EpochEnded, Event, Updated, train_side_by_side
+from tagmates.training.train import train_events, train_on
 
 SIZES = ModelSettings(hidden_size=12, character_hidden_size=5, character_size=5)
 
@@ -240,8 +247,165 @@ def test_what_was_shared_is_one_set_of_parameters_after_loading(finished: Path) 
     assert before != after
 
 
-def test_task_embeddings_are_in_the_result(tmp_path: Path) -> None:
-    train(small("te_dec", max_epochs=2), tmp_path / "run")
+@pytest.mark.parametrize(("sharing", "size"), [("te_dec", 25), ("te_enc", 50)])
+def test_task_embeddings_are_in_the_result(tmp_path: Path, sharing: str, size: int) -> None:
+    tagger = train(small(sharing, max_epochs=2), tmp_path / "run")
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert np.array(result["task_embeddings"]["last"]).shape == (2, 25)
-    assert np.array(result["task_embeddings"]["best"]).shape == (2, 25)
+    assert np.array(result["task_embeddings"]["best"]).shape == (2, size)
+    own = tagger.module.tasks
+    if sharing == "te_enc":
+        own = tagger.module.words[[tagger.vocabulary.words.index(f"<<{task}>>") for task in tagger.tasks]]
+    assert own is not None and np.allclose(result["task_embeddings"]["last"], own.detach())
+
+
+# --- equal updates ---------------------------------------------------------------------------------------------------
+
+TAGS = {"few": ("A", "B"), "more": ("B-X", "I-X", "O"), "most": ("O", "C")}
+# a learning rate that moves nothing: no epoch is better than the first, and patience and cap would end it at once
+FLAT = {"learning_rate": 1e-12, "stopping_patience": 1, "max_epochs": 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "ends"),
+    [
+        ({"max_updates": 6, "epoch_updates": 3}, [3, 6]),
+        ({"max_updates": 7, "epoch_updates": 3}, [3, 6, 7]),
+        ({"max_updates": 2, "epoch_updates": 3}, [2]),
+        ({"max_updates": 14, "epoch_updates": 13}, [13, 14]),  # more than there are sentences
+        ({"max_updates": 5, "epoch_updates": 2, "sampling": "proportional"}, [2, 4, 5]),
+        ({"max_updates": 5, "epoch_updates": 2, "sampling": "temperature", "bucketed": True}, [2, 4, 5]),
+    ],
+)
+@pytest.mark.parametrize(("sharing", "tasks"), [("stl", 1), ("multi_dec", 2), ("te_dec", 3), ("te_enc", 2)])
+def test_every_training_makes_as_many_updates(
+    sharing: Sharing, tasks: int, settings: dict[str, Any], ends: list[int]
+) -> None:
+    corpora = make_corpora(1, {name: TAGS[name] for name in list(TAGS)[:tasks]}, train=9, longest=4)
+    run = make_run(corpora, sharing, training={**FLAT, **settings})
+    events = list(train_side_by_side([run]))
+    assert sum(isinstance(event, Updated) for event in events) == run.updates == settings["max_updates"]
+    assert [line["updates"] for line in run.history] == ends
+    assert isinstance(events[-1], Ended)
+    assert (events[-1].reason, events[-1].error) == ("updates", None)
+    # a short last epoch counts as what it is
+    parts = [ends[0], *(b - a for a, b in pairwise(ends))]
+    losses = [event.loss for event in events if isinstance(event, Updated)]
+    for part, line in zip(parts, run.history, strict=True):
+        assert line["loss"] == pytest.approx(sum(losses[:part]) / (4 * part))
+        del losses[:part]
+
+
+@pytest.mark.parametrize(("sharing", "natural"), [("stl", 3), ("multi_dec", 4)])
+def test_as_many_updates_in_epochs_as_they_come(sharing: Sharing, natural: int) -> None:
+    names = ["few"] if sharing == "stl" else ["few", "more"]
+    corpora = make_corpora(1, {name: TAGS[name] for name in names}, train=9, longest=4)
+    run = make_run(corpora, sharing, training={**FLAT, "max_updates": 10})
+    last = list(train_side_by_side([run]))[-1]
+    assert isinstance(last, Ended)
+    assert last.reason == "updates"
+    assert [line["updates"] for line in run.history] == [*range(natural, 10, natural), 10]
+
+
+def test_the_first_updates_do_not_depend_on_how_many_follow() -> None:
+    """A cut epoch takes the first batches of the whole one."""
+    corpora = make_corpora(1, {name: TAGS[name] for name in ("few", "more")}, train=9, longest=4)
+
+    def losses(max_updates: int) -> list[float]:
+        training = {"max_updates": max_updates, "epoch_updates": 5}
+        events = train_side_by_side([make_run(corpora, "multi_dec", training=training)])
+        return [event.loss for event in events if isinstance(event, Updated)]
+
+    assert losses(8) == losses(13)[:8]
+
+
+def equal_updates(sharing: Sharing, **training: Any) -> RunConfig:
+    return RunConfig(
+        tasks=("few",) if sharing == "stl" else ("few", "more"),
+        sharing=sharing,
+        vectors="random",
+        model=ModelSettings(**SMALL),
+        training=TrainingSettings(batch_size=4, max_updates=8, epoch_updates=3, **training),
+    )
+
+
+def train_made_up(config: RunConfig, folder: Path) -> Iterator[Event]:
+    """Train on made-up sentences, from where the folder was left."""
+    corpora = make_corpora(1, {name: TAGS[name] for name in config.tasks}, train=9, longest=4)
+    tasks = {name: Task(name=name) for name in config.tasks}
+    return train_on(config, folder, "starter", tasks, corpora, NO_VECTORS, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("sharing", "training"),
+    [
+        ("stl", {}),
+        ("multi_dec", {}),
+        ("te_dec", {"sampling": "temperature", "temperature": 3.0, "weights": "best"}),
+        ("te_enc", {"sampling": "proportional", "bucketed": True, "unknown_rate": 0.5}),
+    ],
+)
+def test_resuming_is_exact_from_the_end_of_any_epoch(
+    tmp_path: Path, sharing: Sharing, training: dict[str, Any]
+) -> None:
+    config = equal_updates(sharing, **training)
+    assert len([e for e in train_made_up(config, tmp_path / "whole") if isinstance(e, EpochEnded)]) == 3
+    result = json.loads((tmp_path / "whole" / "result.json").read_text())
+    assert (result["stopped"], result["updates"], result["epochs"]) == ("updates", 8, 3)
+    for epochs in (1, 2, 3):
+        folder = tmp_path / str(epochs)
+        stop_after(train_made_up(config, folder), epochs, 0)
+        assert not (folder / "result.json").exists()
+        list(train_made_up(config, folder))
+        assert numbers(folder) == numbers(tmp_path / "whole")
+
+
+def test_resuming_again_and_again_is_exact(tmp_path: Path) -> None:
+    config = equal_updates("multi_dec")
+    list(train_made_up(config, tmp_path / "whole"))
+    for _ in range(3):
+        stop_after(train_made_up(config, tmp_path / "run"), 1, 0)
+    list(train_made_up(config, tmp_path / "run"))
+    assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
+
+
+# --- one process a folder --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [{"resume": True}, {"force": True}])
+def test_a_folder_that_another_process_trains_in_is_refused(
+    tmp_path: Path, finished: Path, how: dict[str, bool]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with lock_folder(folder), pytest.raises(BusyError, match="run: another process is training there") as caught:
+        train(small(), folder, **how)
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert list(train_events(small(), folder, "starter", resume=True)) == []  # free again
+
+
+def test_a_training_holds_its_folder_until_it_is_left(tmp_path: Path) -> None:
+    config = equal_updates("multi_dec")
+    list(train_made_up(config, tmp_path / "whole"))
+    first = train_made_up(config, tmp_path / "run")
+    next(first)
+    with pytest.raises(BusyError):
+        next(train_made_up(config, tmp_path / "run"))
+    list(first)
+    assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
+    for path in (tmp_path / "run", tmp_path / "whole"):
+        with lock_folder(path):
+            pass
+
+
+def test_a_lock_that_was_left_behind_is_no_obstacle(tmp_path: Path) -> None:
+    config = equal_updates("multi_dec")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    check_folder(tmp_path / "run", resume=False, force=False)  # counts as empty
+    check_folder(tmp_path / "run", resume=True, force=False)
+    list(train_made_up(config, tmp_path / "run"))
+    assert (tmp_path / "run" / "result.json").exists()
+    (tmp_path / "run" / ".lock").write_text("of another time")
+    assert list(train_made_up(config, tmp_path / "run")) == []

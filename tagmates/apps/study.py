@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -20,7 +21,7 @@ from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver, Standing, standing
 from tagmates.study.engine import Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
-from tagmates.study.plan import Planned
+from tagmates.study.plan import Planned, make_plan
 from tagmates.study.selection import Selection, parse_duration, parse_shard
 from tagmates.study.settings import Regime
 from tagmates.study.worker import Job, task_digest, task_size, vectors_source
@@ -123,6 +124,7 @@ def run(
         seeds=[int(seed) for seed in _choose("--seeds", seeds, [str(seed) for seed in study.settings.seeds])],
         shard=parse_shard(shard),
     )
+    make_plan(study.settings, study.tasks, {})  # settings that do not fit are refused before anything is written
     target = choose_device(device)
     kind = engine or ("processes" if target == "cpu" else "local")
     number = 1 if kind == "local" else workers or default_workers()
@@ -151,7 +153,8 @@ def run(
     )
     sizes = {task: task_size(study.data, task) for task in study.tasks}
     try:
-        show_study(driver.run(), study.store, sizes, talk)
+        with closing(driver.run()) as events:  # so that Ctrl-C anywhere ends the workers first
+            show_study(events, study.store, sizes, talk)
     except KeyboardInterrupt:
         _say("tagmates: interrupted; finished epochs are saved, the same command goes on")
         return 130

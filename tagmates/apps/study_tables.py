@@ -48,7 +48,7 @@ def advice_table(advice: Sequence[Advice]) -> Table:
     for each in advice:
         cell = each.cell
         if cell is None:
-            table.add_row(escape(each.task), "-", each.sentence.partition(": ")[2], *"----")
+            table.add_row(escape(each.task), "-", escape(each.sentence.partition(": ")[2]), *"----")
             continue
         how = describe(cell.setting, each.task, len(advice))
         alone = cell.mean if cell.base is None else cell.base

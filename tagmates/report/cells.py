@@ -30,7 +30,7 @@ def score_entry(cell: Cell, seeds: int, *, compared: bool = True) -> Entry:
     """Mean, standard deviation and mark; runs where they are not as many as ``seeds``. Not ``compared``: no mark."""
     return Entry(
         text=points(cell.mean),
-        mark=mark(cell) if compared else "",
+        mark=(mark(cell) if compared else "") + ("†" if cell.capped else ""),
         below=_below(cell, seeds),
         roles=_roles(cell, compared),
         note=story(cell),
@@ -39,9 +39,8 @@ def score_entry(cell: Cell, seeds: int, *, compared: bool = True) -> Entry:
 
 def _below(cell: Cell, seeds: int) -> tuple[str, ...]:
     parts = [
-        f"±{cell.std:.2f}" if cell.std is not None else "",
         f"n={cell.n}" if cell.n != seeds or cell.n < FEW else "",
-        "†" if cell.capped else "",
+        f"±{cell.std:.2f}" if cell.std is not None else "",
     ]
     line = " ".join(part for part in parts if part)
     return (line,) if line else ()

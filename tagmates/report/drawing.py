@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.artist import Artist
@@ -14,16 +15,13 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from tagmates.study.settings import Method
-
 GREEN, RED, BLUE, GREY = "#009E73", "#D55E00", "#0072B2", "#8C8C8C"  # Okabe and Ito's, told apart by all eyes
 INK, FAINT = "#333333", "#E3E3E3"
 TEXT, SMALL = 8.0, 7.0  # points
 PAGE = 11.4  # inches: 1,100 px of a browser
-METHOD_NAMES: dict[Method, str] = {"multi_dec": "MULTI-DEC", "te_dec": "TE⊕DEC", "te_enc": "TE⊕ENC"}
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so widths are known everywhere; others are narrower
-STYLE = {
+STYLE: Any = {
     "font.family": [FONT],
     "font.size": TEXT,
     "text.color": INK,
@@ -34,10 +32,8 @@ STYLE = {
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": TEXT + 1,
-    "axes.titleweight": "bold",
+    "axes.titlesize": TEXT + 2,
     "axes.unicode_minus": True,
-    "hatch.linewidth": 0.5,
     "legend.fontsize": TEXT,
     "legend.frameon": False,
     "xtick.color": INK,
@@ -86,16 +82,17 @@ def panels(
     shared: bool = False,
     key: Sequence[Artist] = (),
     foot: float = 0.0,
+    least: float = 0.0,
 ) -> tuple[Canvas, list[Axes]]:
     """A canvas with one axes per title, row by row, a legend below them and below it ``foot`` inches left free.
 
-    ``size`` is the width and height of a plot in inches. Where panels are ``shared``, only the first of a row has the
-    left margin. A last row that is not full stands in the middle.
+    ``size`` is the width and height of a plot, ``least`` the least width of the canvas, in inches. Where panels are
+    ``shared``, only the first of a row has the left margin; else a last row that is not full stands in the middle.
     """
     inner = margins.right if shared else margins.left
     step = inner + size[0] + margins.right
     content = margins.left - inner + columns * step
-    width = max(content, min(PAGE, _key_width(key) + 0.2))
+    width = max(content, least, min(PAGE, _key_width(key) + 0.2))
     row = margins.top + size[1] + margins.bottom
     rows = math.ceil(len(titles) / columns)
     below = foot + _key_height(key, width)

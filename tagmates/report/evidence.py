@@ -1,17 +1,16 @@
 """How far the differences can be believed: every test, what rule and test say together, and how often the rule errs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tagmates.report.cells import mark, verdict
 from tagmates.report.grids import Line, joint_lines, line_numbers, pair_lines, rest_lines
 from tagmates.report.methods import NAMES
-from tagmates.report.table import EMPTY, METHOD_NAMES, Entry, Row, Table, points, probability, words
+from tagmates.report.table import EMPTY, METHOD_NAMES, Entry, Row, Table, points, probability, ruled, words
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.settings import Regime
+from tagmates.study.settings import Method, Regime
 from tagmates.study.significance import false_arrow_rate
 
-TESTED: tuple[Regime, ...] = ("pair", "all", "oracle", "all_but_one")
 TALLY = {
     "▲▼": "both",
     "△▽": "rule alone",
@@ -34,14 +33,14 @@ def compared(comparison: Comparison) -> Iterator[tuple[Line, Cell]]:
 
 def tally_table(report: Report) -> Table:
     """For every method and regime: how many cells rule and test call higher or lower."""
-    rows = []
+    found: dict[tuple[Method, Regime], list[str]] = {}
     for method, comparison in report.comparisons.items():
-        for i, regime in enumerate(TESTED):
-            cells = [cell for line, cell in compared(comparison) if line.regime == regime]
-            counts = [str(sum(mark(cell) == sign for cell in cells)) for signs in TALLY for sign in signs]
-            quiet = str(sum(not mark(cell) for cell in cells))
-            entries = words(str(len(cells)), *counts, quiet) if cells else (Entry("0"), *[Entry()] * (len(counts) + 1))
-            rows.append(Row(f"{METHOD_NAMES[method]}, {NAMES[regime]}", entries, apart=i == 0))
+        for line, cell in compared(comparison):
+            found.setdefault((method, line.regime), []).append(mark(cell))
+    rows = [
+        (method, Row(f"{METHOD_NAMES[method]}, {NAMES[regime]}", _tally_entries(seen)))
+        for (method, regime), seen in found.items()
+    ]
     return Table(
         name="arrows",
         section="arrows",
@@ -52,8 +51,14 @@ def tally_table(report: Report) -> Table:
         ),
         heads=("", "cells", *(sign for signs in TALLY for sign in signs), "no difference"),
         groups=(("", 1), *((name, 2) for name in TALLY.values()), ("", 1)),
-        rows=tuple(rows),
+        rows=ruled(rows),
     )
+
+
+def _tally_entries(seen: Sequence[str]) -> tuple[Entry, ...]:
+    """All cells, those of every mark, those of none."""
+    counts = [seen.count(sign) for signs in TALLY for sign in signs]
+    return words(*map(str, (len(seen), *counts, seen.count(""))))
 
 
 def tests_tables(report: Report) -> list[Table]:
@@ -66,8 +71,9 @@ def tests_tables(report: Report) -> list[Table]:
             title=f"{METHOD_NAMES[method]}: every comparison",
             caption=(
                 "Difference of mean test F1 to the base, with its 95 % interval and p from the test, q (false "
-                "discovery rate) and Holm's p over the method's cells of the same regime. The verdict is helps or harms at "
-                "q ≤ 0.05; not shown is no proof of no difference. Oracle cells that were selected on test have no p."
+                "discovery rate) and Holm's p over the method's cells of the same regime. The verdict is helps or "
+                "harms at q ≤ 0.05; not shown does not prove that there is no difference. Oracle cells selected "
+                "on test have no p."
             ),
             heads=("setting", "task", "n", "difference", "95 % interval", "p", "q", "Holm p", "rule", "verdict"),
             rows=tuple(_test_row(line, cell) for line, cell in cells),

@@ -14,7 +14,6 @@ from tagmates.report.drawing import (
     BLUE,
     FAINT,
     GREY,
-    METHOD_NAMES,
     PAGE,
     RED,
     TEXT,
@@ -27,6 +26,7 @@ from tagmates.report.drawing import (
     panels,
     widest,
 )
+from tagmates.report.table import METHOD_NAMES
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import Method
@@ -43,7 +43,7 @@ Improvements = Mapping[str, Mapping[str, Sequence[float]]]  # task -> pairs, all
 
 def improvement_figure(report: Report) -> Figure | None:
     """One panel per method; None where nothing can be compared with STL."""
-    methods = [method for method, comparison in report.comparisons.items() if improvements(comparison)]
+    methods = [method for method, made in report.comparisons.items() if improvements(made, report.tasks)]
     if not methods:
         return None
     paper = any(method in report.published for method in methods)
@@ -53,25 +53,24 @@ def improvement_figure(report: Report) -> Figure | None:
 
 def relative(cell: Cell | None) -> float | None:
     """100·(x - STL)/STL; None where STL is not known or is 0."""
-    if cell is None:
-        return None
-    if cell.setting.sharing == "stl":  # an oracle set of nobody
-        return 0.0
-    return 100 * (cell.mean - cell.base) / cell.base if cell.base else None
+    return 100 * (cell.mean - cell.base) / cell.base if cell is not None and cell.base else None
 
 
-def improvements(comparison: Comparison | None) -> Improvements:
-    """The relative improvements of every task that has one."""
+def improvements(comparison: Comparison | None, tasks: Sequence[str]) -> Improvements:
+    """The relative improvements of those of the tasks that have one, by runs of these tasks only."""
     if comparison is None:
         return {}
     found = {}
-    for task in comparison.tasks:
+    for task in tasks:
+        helpers = comparison.oracle_sets.get(task, ())
         cells = {
-            "pairs": [cell for (_, tested), cell in comparison.pairs.items() if tested == task],
-            "all": [comparison.all.get(task)],
-            "oracle": [comparison.oracle.get(task)],
+            "pairs": [comparison.pairs.get((partner, task)) for partner in tasks],
+            "all": [comparison.all.get(task)] if set(comparison.tasks) == set(tasks) else [],
+            "oracle": [comparison.oracle.get(task)] if set(helpers) <= set(tasks) else [],
         }
         values = {key: [x for x in map(relative, some) if x is not None] for key, some in cells.items()}
+        if task in comparison.oracle and not helpers:
+            values["oracle"] = [0.0]  # the task alone
         if any(values.values()):
             found[task] = values
     return found
@@ -80,10 +79,11 @@ def improvements(comparison: Comparison | None) -> Improvements:
 def _canvas(report: Report, methods: Sequence[Method], paper: bool) -> Canvas:
     count, gap = len(report.tasks), 0.12
     names = 0.75 * widest(report.tasks, TEXT)  # tilted
-    left = max(0.62, names - 0.1)
+    left = max(0.74, names - 0.1)
     columns = columns_for(len(methods), 0.26 * count + 2 * gap, PAGE - left)
     width = min(max(1.4, 0.6 * count), (PAGE - left) / columns - 2 * gap)
-    drawn = [improvements(some.get(method)) for some in (report.comparisons, report.published) for method in methods]
+    both = (report.comparisons, report.published)
+    drawn = [improvements(some.get(method), report.tasks) for some in both for method in methods]
     canvas, axes = panels(
         [METHOD_NAMES[method] for method in methods],
         (width, 2.7),

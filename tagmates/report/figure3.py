@@ -10,7 +10,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from tagmates.report.circle import Circle, arrow, named_circle, widest_circle
-from tagmates.report.drawing import GREEN, INK, METHOD_NAMES, PAGE, RED, TEXT, Figure, Margins, draw, pale, panels
+from tagmates.report.drawing import GREEN, INK, PAGE, RED, TEXT, Figure, Margins, draw, pale, panels
+from tagmates.report.table import METHOD_NAMES
 from tagmates.report.view import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import Method
@@ -120,8 +121,8 @@ def _nodes(ax: Axes, circle: Circle) -> None:
 
 def _edges(ax: Axes, circle: Circle, comparison: Comparison, drawn: Sequence[Edge]) -> None:
     """All edges, one collection for each look, firm ones on top."""
-    nodes = dict(zip(comparison.tasks, circle.nodes, strict=True))
-    heavy = 1.2 if len(nodes) <= 15 else 0.9
+    nodes = {label.text: node for label, node in zip(circle.labels, circle.nodes, strict=True)}
+    heavy = min(1.2, max(0.5, 18 / len(nodes)))  # many tasks have very many edges
     looks: dict[tuple[bool, Kind], list[Edge]] = {}
     for edge in drawn:
         looks.setdefault((is_firm(comparison, edge), edge[2]), []).append(edge)

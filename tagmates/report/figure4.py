@@ -10,8 +10,6 @@ from matplotlib.figure import Figure as Canvas
 from tagmates.report.drawing import (
     BLUE,
     FAINT,
-    METHOD_NAMES,
-    PAGE,
     SMALL,
     Figure,
     Margins,
@@ -21,14 +19,16 @@ from tagmates.report.drawing import (
     widest,
 )
 from tagmates.report.labels import label_points
+from tagmates.report.table import METHOD_NAMES
 from tagmates.report.view import Report
 from tagmates.study.settings import Method
 
 Array = npt.NDArray[np.float64]
 
 CAPTION = (
-    "Task embeddings of the {method} model of all tasks at its best epoch, one map per seed: t-SNE of rows of unit length, "
-    "with perplexity {perplexity}. The axes have no unit and are stretched to fill the frame; only nearness means something."
+    "Task embeddings of the {method} model of all tasks at its best epoch, one map per seed: t-SNE of rows of unit "
+    "length, with perplexity {perplexity}. The axes have no unit and are stretched to fill the frame; only nearness "
+    "means something."
 )
 EVERYBODY = (
     " With so few tasks all others count as neighbours, so that the maps are close to a principal component analysis."
@@ -86,7 +86,7 @@ def _perplexity(count: int) -> int:
 
 
 def _canvas(tasks: Sequence[str], maps: Mapping[int, Array]) -> Canvas:
-    side = max(3.1, min(PAGE - 0.3, 1.4 * widest(tasks, SMALL), 6.0), 0.6 * len(tasks) ** 0.5)
+    side = min(max(3.1, len(tasks) ** 0.5, 1.4 * widest(tasks, SMALL)), 5.4)  # room for the names
     canvas, axes = panels(
         [f"seed {seed}" for seed in maps],
         (side, 0.9 * side),

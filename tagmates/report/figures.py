@@ -2,10 +2,13 @@
 
 import warnings
 
+from tagmates.report.agreement import agreement_figure
 from tagmates.report.drawing import Figure
 from tagmates.report.figure2 import improvement_figure
 from tagmates.report.figure3 import graph_figure
 from tagmates.report.figure4 import embedding_figure
+from tagmates.report.heatmap import gains_figure
+from tagmates.report.traits import traits_figure
 from tagmates.report.view import Report
 
 __all__ = ["Figure", "figures"]
@@ -15,5 +18,15 @@ def figures(report: Report) -> list[Figure]:
     """Every figure that the report has data for; the same report gives the same bytes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of names in other scripts; a browser has the letters
-        made = [improvement_figure(report), graph_figure(report), embedding_figure(report, "te_dec")]
+        made = [
+            improvement_figure(report),
+            graph_figure(report),
+            embedding_figure(report, "te_dec"),
+            embedding_figure(report, "te_enc"),
+            gains_figure(report),
+            traits_figure(report),
+            agreement_figure(report, report.published, "beside-paper", "the paper"),
+        ]
+        if report.beside is not None:
+            made.append(agreement_figure(report, report.beside.comparisons, "beside", report.beside.name))
     return [figure for figure in made if figure is not None]

@@ -9,12 +9,13 @@ from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import Method, Regime, StudySettings
 
+Key = tuple[Regime, str, str]  # regime, partner or task left out, tested task
 ARROWS: tuple[Arrow, Arrow] = ("up", "down")
 COUNTS = {"up": "#↑", "down": "#↓"}
 NO_COUNTS = (Entry(""), Entry(""))
 SELECTED = {
     "dev": "its partners were selected on dev, so its gain on test is an honest one",
-    "test": "its partners were selected on test, on the very scores that are shown, so its gain flatters and is not tested",
+    "test": "its partners were selected on test, by the very scores shown here, so its gain flatters and is not tested",
     "published": "its partners are those of the paper, selected on test, so its gain flatters and is not tested",
 }
 
@@ -33,6 +34,11 @@ class Line:
         """What stands before the row."""
         heads = {"pair": f"+{self.name}", "all": "All", "oracle": "Oracle", "all_but_one": f"All − {self.name}"}
         return heads[self.regime]
+
+    def key(self, cell: Cell) -> Key:
+        """The place of one of its cells; the diagonal of pairs is the task alone."""
+        own = self.regime == "pair" and cell.task == self.name
+        return ("single", "", cell.task) if own else (self.regime, self.name, cell.task)
 
     @property
     def compared(self) -> list[Cell]:
@@ -79,8 +85,8 @@ def _scores(study: StudySettings, comparison: Comparison) -> Table:
         title=f"{name}: pairs, All and Oracle",
         caption=(
             f"Test F1 of {name}, mean and standard deviation ({study.std}) over {runs_each(study)}. Columns: the task "
-            "that is tested; rows: what it is trained with. On the diagonal, in blue: the task alone (STL), with which "
-            f"all else is compared. {oracle_words(study, comparison)}"
+            "that is tested; rows: what it is trained with. On the diagonal, in blue or bold: the task alone (STL), "
+            f"with which all else is compared. {oracle_words(study, comparison)}"
         ),
         heads=("", *comparison.tasks, *COUNTS.values()),
         rows=(
@@ -102,8 +108,8 @@ def _rest(study: StudySettings, comparison: Comparison) -> Table:
         section="rest",
         title=f"{name}: All and All-but-one",
         caption=(
-            f"Test F1 of {name}, mean and standard deviation ({study.std}) over {runs_each(study)}: all tasks together, "
-            "and all but one. Arrows compare with All: ▲ in a row says that the task is better off without the one left out."
+            f"Test F1 of {name}, mean and standard deviation ({study.std}) over {runs_each(study)}: all tasks, and "
+            "all but one. Arrows compare with All: higher says that a task is better off without the one left out."
         ),
         heads=("", *comparison.tasks, *COUNTS.values()),
         rows=(
@@ -187,10 +193,4 @@ def _average_row(comparison: Comparison) -> Row:
 
 def line_numbers(method: Method, lines: Iterable[Line]) -> list[dict[str, Value]]:
     """Every finished cell of the lines as a line of a CSV file; the diagonal as regime ``single``."""
-    found: list[dict[str, Value]] = []
-    for line in lines:
-        for cell in line.cells:
-            if cell is not None:
-                own = line.regime == "pair" and cell.task == line.name
-                found.append(numbers(method, "single" if own else line.regime, "" if own else line.name, cell))
-    return found
+    return [numbers(method, *line.key(cell)[:2], cell) for line in lines for cell in line.cells if cell is not None]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from tagmates.report.drawing import GREY, SMALL, text_width
+from tagmates.report.drawing import GREY, SMALL, widest
 
 Array = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]  # left, bottom, right, top
@@ -15,22 +15,39 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 RINGS = (4.5, 8.0, 13.0, 20.0, 29.0, 40.0, 55.0)  # points between a dot and its name
 ANGLES = (0, 180, 90, 270, 45, 135, 225, 315, 22, 158, 202, 338, 68, 112, 248, 292)  # the best first
 DOT = 3.0  # half the width of what a dot keeps clear
+LINE = 1.15  # height of a line of text, in sizes of its letters
 AIR = 1.0  # kept clear around a name
 LEADER = 8.0  # a name that is farther off gets a line to its dot
+NO_LINES = np.empty((0, 4))
 PASSES = 3  # each name is placed again when all others are known
 
+TOWARD = np.column_stack([np.cos(np.radians(ANGLES)), np.sin(np.radians(ANGLES))]).round(6)
+STEPS = np.concatenate([ring * TOWARD for ring in RINGS])  # of the candidates [rings * angles, 2]
+SIDES = np.tile(np.clip(2 * TOWARD, -1, 1), (len(RINGS), 1))  # in halves of the name: -1 is left of or below the dot
+FAR = np.array([ring + 0.1 * i for ring in RINGS for i, _ in enumerate(ANGLES)])  # the usual sides cost a little less
 
-def label_points(ax: Axes, x: Sequence[float], y: Sequence[float], names: Sequence[str]) -> None:
-    """Write the names of the first points; the others are kept clear. The axes must have their final limits."""
+
+def label_points(
+    ax: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    names: Sequence[str],
+    lines: Sequence[tuple[float, float, float]] = (),
+) -> None:
+    """Write the names of the first points; the others are kept clear, and upright lines (x, from, to) where possible.
+
+    The axes must have their final limits.
+    """
     points = np.column_stack([x, y]).astype(float)
-    canvas = ax.get_figure(root=True)
-    if not names or canvas is None:
+    if not names:
         return
-    unit = 72 / canvas.dpi
+    unit = 72 / ax.figure.dpi
     dots = ax.transData.transform(points) * unit
     left, bottom, right, top = (value * unit for value in ax.get_window_extent().extents)
-    sizes = np.array([(72 * text_width(name, SMALL), SMALL) for name in names])
-    boxes = place(dots, sizes, (left, bottom, right, top))
+    rows = [name.split("\n") for name in names]
+    sizes = np.array([(72 * widest(some, SMALL), LINE * SMALL * len(some)) for some in rows])
+    ends = ax.transData.transform([(at, end) for at, *some in lines for end in some]) * unit if lines else np.empty(0)
+    boxes = place(dots, sizes, (left + AIR, bottom + AIR, right - AIR, top - AIR), ends.reshape(-1, 4))
     for name, point, dot, box in zip(names, points, dots, boxes, strict=False):
         near = np.clip(dot, box[:2], box[2:])
         if math.dist(near, dot) > LEADER:
@@ -40,11 +57,18 @@ def label_points(ax: Axes, x: Sequence[float], y: Sequence[float], names: Sequen
         ax.annotate(name, point, middle - dot, textcoords="offset points", ha="center", va="center", fontsize=SMALL)
 
 
-def place(dots: Array, sizes: Array, frame: Box) -> Array:
-    """Boxes [names, 4] of names of these sizes [names, 2] beside the first of the dots [dots, 2]; deterministic."""
+def place(dots: Array, sizes: Array, frame: Box, lines: Array = NO_LINES) -> Array:
+    """Boxes [names, 4] of names of these sizes [names, 2] beside the first of the dots [dots, 2]; deterministic.
+
+    Worst is to leave the frame, then to cover another name, a dot, a line [lines, 4], and last to be far off.
+    """
     marks = np.hstack([dots - DOT, dots + DOT])
+    thick = lines + np.array([-0.5, 0, 0.5, 0])
     candidates = [_around(dot, size) for dot, size in zip(dots, sizes, strict=False)]
-    costs = [_far() + 3 * _covered(some, marks) + 5 * _outside(some, frame) for some in candidates]
+    costs = [
+        FAR + 3 * _covered(some, marks) + 1.5 * _covered(some, thick) + 1000 * _outside(some, frame)
+        for some in candidates
+    ]
     placed = np.full((len(sizes), 4), np.nan)
     for _ in range(PASSES):
         for i, (some, cost) in enumerate(zip(candidates, costs, strict=True)):
@@ -53,21 +77,10 @@ def place(dots: Array, sizes: Array, frame: Box) -> Array:
     return placed
 
 
-def _far() -> Array:
-    """The cost of every candidate for where it stands: its distance, and a little for the less usual sides."""
-    return np.array([ring + 0.1 * i for ring in RINGS for i, _ in enumerate(ANGLES)])
-
-
 def _around(dot: Array, size: Array) -> Array:
     """Boxes [candidates, 4] whose nearest edge is a ring's distance from the dot."""
-    boxes = []
-    for ring in RINGS:
-        for angle in ANGLES:
-            toward = np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
-            sign = np.where(np.abs(toward) < 1e-9, 0.0, np.sign(toward))
-            middle = dot + toward * ring + sign * np.minimum(np.abs(toward) * 2, 1) * size / 2
-            boxes.append(np.concatenate([middle - size / 2, middle + size / 2]))
-    return np.array(boxes)
+    middles = dot + STEPS + SIDES * size / 2
+    return np.hstack([middles - size / 2, middles + size / 2])
 
 
 def _covered(boxes: Array, others: Array) -> Array:

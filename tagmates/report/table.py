@@ -1,13 +1,16 @@
 """A table before it is text: what every format shows, what a pointer reveals, and what a spreadsheet gets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Literal
 
 from tagmates.study.settings import Method
 
 Role = Literal["up", "down", "own", "few", "differs"]
-Section = Literal["progress", "scores", "rest", "methods", "paper", "beside", "arrows", "tests", "parameters", "data"]
+Section = Literal[
+    "progress", "scores", "rest", "methods", "findings", "paper", "beside", "arrows", "tests", "parameters", "data"
+]
 Value = str | int | float | None
 
 METHOD_NAMES: dict[Method, str] = {"multi_dec": "MULTI-DEC", "te_dec": "TE⊕DEC", "te_enc": "TE⊕ENC"}
@@ -38,6 +41,11 @@ class Entry:
     roles: tuple[Role, ...] = ()
     note: str = ""  # the long story
 
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """The text and what is below it, each with the marks that end it set apart."""
+        return [(self.text, self.mark), *map(_part, self.below)]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -60,8 +68,25 @@ class Table:
     rows: tuple[Row, ...]
     groups: tuple[tuple[str, int], ...] = ()  # heads that span several columns, after the first column
     data: Sequence[Mapping[str, Value]] = field(default=(), repr=False)  # a CSV in full; empty: what is shown
+    between: str = " "  # between the lines of an entry, where they stand in one
     words: bool = False  # entries are words, not numbers
     folded: bool = False  # long: shown on demand, not printed
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no entry says anything."""
+        return all(entry.text in ("", EMPTY) for row in self.rows for entry in row.entries)
+
+    @property
+    def starts(self) -> set[int]:
+        """Indices of the entries, from 0, with which a named group begins."""
+        spans = list(accumulate((span for _, span in self.groups), initial=0))
+        return {start for start, (name, _) in zip(spans, self.groups, strict=False) if name}
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether an entry has a mark, so that all need room for one."""
+        return bool(self.key)
 
     @property
     def key(self) -> dict[str, str]:
@@ -72,18 +97,28 @@ class Table:
 def key_of(tables: Iterable[Table]) -> dict[str, str]:
     """What the marks in these tables mean, in the order of ``KEY``."""
     entries = [entry for table in tables for row in table.rows for entry in row.entries]
-    used = {mark for entry in entries for text in (entry.mark, *entry.below) for mark in marks(text)}
+    used = {mark for entry in entries for _, marks in entry.lines for mark in marks}
     return {mark: meaning for mark, meaning in KEY.items() if mark in used}
 
 
-def marks(text: str) -> set[str]:
-    """The marks in a text: words of nothing but symbols of KEY, so that the sign of a number is none."""
-    return {mark for word in text.split() if set(word) <= KEY.keys() for mark in word}
+def _part(line: str) -> tuple[str, str]:
+    """A line without the marks that end it, and those; the sign of a number is none."""
+    text, _, last = line.rpartition(" ")
+    if not set(last) <= KEY.keys():
+        return line, ""
+    before, marks = _part(text) if text else ("", "")
+    return before, marks + last
 
 
 def words(*texts: str) -> tuple[Entry, ...]:
     """Plain entries."""
     return tuple(Entry(text) for text in texts)
+
+
+def ruled(rows: Sequence[tuple[str, Row]]) -> tuple[Row, ...]:
+    """Rows with their group, as rows with a rule above each that begins another group."""
+    before = ["", *(group for group, _ in rows)]
+    return tuple(replace(row, apart=group != last) for (group, row), last in zip(rows, before, strict=False))
 
 
 def points(value: float | None, *, signed: bool = False) -> str:

@@ -1,9 +1,11 @@
 """All tables of a report, in the order of the page."""
 
-from tagmates.report.beside import beside_tables, paper_tables
+from tagmates.report.beside import beside_tables
 from tagmates.report.evidence import false_arrow_table, tally_table, tests_tables
+from tagmates.report.findings_tables import findings_tables
 from tagmates.report.grids import score_tables
 from tagmates.report.methods import NAMES, methods_table, oracle_table, parameter_table
+from tagmates.report.paper_tables import agreement_table, paper_tables
 from tagmates.report.table import Entry, Row, Table, words
 from tagmates.report.view import Report
 
@@ -11,13 +13,15 @@ __all__ = ["Entry", "Row", "Table", "tables"]
 
 
 def tables(report: Report) -> list[Table]:
-    """Every table that has a row."""
+    """Every table that has something to show."""
     made = [
         progress_table(report),
         failed_table(report),
         *score_tables(report),
         methods_table(report),
         oracle_table(report),
+        *findings_tables(report),
+        agreement_table(report),
         *paper_tables(report),
         *beside_tables(report),
         tally_table(report),
@@ -26,25 +30,33 @@ def tables(report: Report) -> list[Table]:
         parameter_table(report),
         data_table(report),
     ]
-    return [table for table in made if table.rows and len(table.heads) > 1]
+    return [table for table in made if not table.is_empty]
 
 
 def progress_table(report: Report) -> Table:
     """Runs done and planned in every regime."""
     counts = {NAMES[regime]: pair for regime, pair in report.progress.items()}
     if len(counts) > 1:
-        counts["together"] = tuple(map(sum, zip(*report.progress.values(), strict=True)))
+        counts["together"] = total(report)
     return Table(
         name="progress",
         section="progress",
         title="What is done",
-        caption="Runs; a run that several regimes need counts for the first. Oracle runs are planned as their sets become known.",
+        caption=(
+            "Runs; one that several regimes need counts for the first. Oracle runs are planned as their sets become "
+            "known."
+        ),
         heads=("", "done", "planned", "missing"),
         rows=tuple(
             Row(name, words(str(done), str(planned), str(planned - done)), apart=name == "together")
             for name, (done, planned) in counts.items()
         ),
     )
+
+
+def total(report: Report) -> tuple[int, int]:
+    """Runs done and planned in all regimes."""
+    return sum(done for done, _ in report.progress.values()), sum(planned for _, planned in report.progress.values())
 
 
 def failed_table(report: Report) -> Table:

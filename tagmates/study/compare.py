@@ -75,9 +75,9 @@ def count(cells: Iterable[Cell], arrow: Arrow) -> int:
 def arrow_between(ours: Sequence[float], theirs: Sequence[float], k: float, std: str) -> Arrow | None:
     """``up`` where mean₁ - k·std₁ > mean₂ + k·std₂, ``down`` for the reverse (paper section 3.2), else None.
 
-    A sample standard deviation needs two scores; where there is one, nothing is higher or lower.
+    A single score has no deviation to give way, so with one on either side nothing is higher or lower.
     """
-    if not ours or not theirs or (std == "sample" and min(len(ours), len(theirs)) < 2):
+    if min(len(ours), len(theirs)) < 2:
         return None
     spread = k * (deviation(ours, std) + deviation(theirs, std))
     difference = fmean(ours) - fmean(theirs)

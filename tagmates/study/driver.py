@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -111,7 +111,7 @@ class Driver:
     tries: Counter[str] = field(default_factory=Counter)
     pausing: bool = False  # time is nearly up: start nothing more
 
-    def run(self) -> Iterator[Event]:
+    def run(self) -> Generator[Event, None, None]:
         """Train what is pending and yield what happens. Raises DiskError where nothing can be written any more."""
         if self.retry_failed:
             now = standing(self.study, self.tasks, self.store)
@@ -143,6 +143,10 @@ class Driver:
         while (queue or elsewhere or running) and not self._is_late():
             while queue and len(running) < self.workers:
                 planned = queue.pop(0)
+                why = self.store.why_failed(planned.name)
+                if why is not None:  # another driver has given it up since this one looked
+                    yield Stopped(planned, Outcome(planned.name, "error", why))
+                    continue
                 running[submit(self.job(planned))] = planned
                 yield Started(planned)
             if running:
@@ -169,8 +173,6 @@ class Driver:
 
     def _ended(self, planned: Planned, future: "Future[Outcome]") -> Stopped:
         name = planned.name
-        self.tries[name] += 1
-        again = self.tries[name] <= self.retries
         try:
             outcome = future.result()
         except Exception as error:  # each engine has its own for a worker that died
@@ -182,11 +184,12 @@ class Driver:
                 outcome = Outcome(name, "broken", str(error))
         if outcome.state == "disk":
             raise DiskError(outcome.message)
-        if outcome.state == "broken" and again:
+        if outcome.state == "broken":
             self._set_aside(name, outcome.message)
-            return Stopped(planned, outcome, again=True)
-        if outcome.state == "crash" and again:
-            return Stopped(planned, outcome, again=True)
+        if outcome.state in ("crash", "broken"):
+            self.tries[name] += 1
+            if self.tries[name] <= self.retries:
+                return Stopped(planned, outcome, again=True)
         if outcome.state in ("error", "crash", "broken"):
             self.store.mark_failed(name, outcome.message, outcome.traceback)
         return Stopped(planned, outcome)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from multiprocessing.connection import wait
 from typing import Any, Literal
 
@@ -56,18 +57,40 @@ def _processes(workers: int) -> Iterator[Submit]:
     except ImportError:
         raise ConfigError("--engine processes: needs the extra 'study': pip install 'tagmates[study]'") from None
     # spawn: a fork of a process with torch's threads may hang
-    pool = ProcessPool(workers, context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    new = partial(ProcessPool, workers, context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    pool = new()
+
+    def submit(job: Job) -> "Future[Outcome]":
+        nonlocal pool
+        with _deaf():
+            if not pool.active:  # a worker that dies before its first job takes pebble's whole pool with it
+                pool.join()
+                pool = new()
+            return pool.schedule(execute, args=(job,))
+
     try:
-        yield lambda job: pool.schedule(execute, args=(job,))
+        yield submit
     finally:
         pool.stop()
         pool.join()
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """What is started in here never hears of Ctrl-C, which is the driver's to handle; this thread hears it after."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
-    """One thread; deaf to Ctrl-C, which is the driver's to handle; gone when the driver is."""
+    """One thread; gone when the driver is."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("tagmates").addHandler(logging.NullHandler())  # what it says is in the run's train.log
     parent = multiprocessing.parent_process()
     if parent is not None:

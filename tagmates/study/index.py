@@ -53,12 +53,13 @@ def write_index(path: Path, records: Mapping[str, tuple[Stamp, Record]]) -> None
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30)
     try:
-        if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
-            connection.execute("DROP TABLE IF EXISTS runs")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, stamp TEXT, record TEXT, counts BLOB)"
-        )
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:  # else nothing is written, so that a read-only index is read
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {'DROP TABLE IF EXISTS runs;' if version else ''}"
+                "CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, stamp TEXT, record TEXT, counts BLOB);"
+                f"PRAGMA user_version = {VERSION}; COMMIT"
+            )
     except sqlite3.Error:
         connection.close()
         raise

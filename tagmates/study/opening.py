@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tagmates.config import nearest
 from tagmates.data.tasks import load_tasks, require_tasks
-from tagmates.errors import ConfigError, ModelError
+from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import StudySettings, read_study
 from tagmates.study.store import Store
@@ -35,7 +35,8 @@ def open_study(
 ) -> Study:
     """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
 
-    ``data`` wins over the study's own, that over ``fallback``. Raises ConfigError, ModelError or DataError.
+    ``data`` wins over the study's own, that over ``fallback``. A study whose tasks are known is opened without its data
+    where they are not at hand, but not without ``data``. Raises ConfigError, ModelError or DataError.
     """
     if where is None:
         where = _last()
@@ -44,20 +45,28 @@ def open_study(
             raise ConfigError(f"{where}: is a study's folder; --set and --output-dir go with its TOML file")
         store = Store(where)
         settings, known = store.settings()
-        return _study(where.name, settings, data or known, store)
+        return _study(where.name, settings, data, known, store)
     settings = read_study(where, overrides)
     store = Store(output_dir or RUNS / where.stem)
-    return _study(where.stem, settings, data or settings.data or fallback, store)
+    return _study(where.stem, settings, data, settings.data or fallback, store)
 
 
-def _study(name: str, settings: StudySettings, data: str, store: Store) -> Study:
-    tasks = settings.tasks
-    if not tasks and data:
-        tasks = tuple(load_tasks(data))
+def _study(name: str, settings: StudySettings, given: str | None, known: str, store: Store) -> Study:
+    data = given or known
+    try:
+        found = load_tasks(data) if data else {}
+    except DataError:
+        if given or not settings.tasks:
+            raise
+        found = {}
+    tasks = settings.tasks or tuple(found)
     if not tasks:
         raise ConfigError(f"{name}: names no tasks and no data; say --data, or tasks and data in the study's file")
-    if data:
-        require_tasks(tasks, load_tasks(data))
+    if found:
+        require_tasks(tasks, found)
+        untested = [task for task in tasks if found[task].test is None]
+        if settings.oracle_sets == "test" and untested:
+            raise ConfigError(f"{name}: oracle_sets: {untested[0]} has no test split in {data}; choose dev")
     if settings.oracle_sets == "published":
         for task in tasks:
             if task not in PAPER_TASKS:

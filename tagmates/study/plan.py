@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tagmates.config import RunConfig, Sharing
+from tagmates.config import RunConfig, Sharing, nearest, parse
+from tagmates.errors import ConfigError
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings
 
 
@@ -25,24 +27,21 @@ OracleSets = Mapping[tuple[Method, str], tuple[str, ...]]  # method, task -> its
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One training of a study, and the first regime that needs it."""
+    """One training of a study, and the regimes that need it."""
 
+    name: str  # its folder: to be read by people, and different for different settings
     config: RunConfig
-    regime: Regime
+    regimes: tuple[Regime, ...]
+
+    @property
+    def regime(self) -> Regime:
+        """The first regime that needs it: the one that it is counted in."""
+        return self.regimes[0]
 
     @property
     def setting(self) -> Setting:
         """What is trained together and how."""
         return Setting(self.config.sharing, self.config.tasks)
-
-    @property
-    def name(self) -> str:
-        """The run's folder in the study: to be read by people, and different for different settings."""
-        config = self.config
-        # what differs from the defaults only, so that a setting that is new one day renames no run
-        text = json.dumps(config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
-        tasks = "+".join(config.tasks) if len(config.tasks) <= 3 else f"{len(config.tasks)}-tasks"
-        return f"{config.sharing}-{tasks[:40]}-{config.seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def setting_of(method: Method, tasks: Collection[str], order: Sequence[str]) -> Setting:
@@ -72,23 +71,35 @@ def regime_settings(
 
 def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSets) -> list[Planned]:
     """Every training of the study, once, regime by regime and within it seed by seed. Raises ConfigError."""
-    planned: dict[tuple[Setting, int], Planned] = {}
+    for task in study.training.loss_weights:
+        if task not in tasks:
+            raise ConfigError(f"training.loss_weights names {task!r}{nearest(task, tasks)}, no task of this study")
+    needed: dict[tuple[Setting, int], list[Regime]] = {}
     for regime in [r for r in REGIMES if r in study.regimes]:
         settings = list(dict.fromkeys(regime_settings(study, tasks, regime, oracle_sets)))
         for seed in study.seeds:
             for setting in settings:
-                if (setting, seed) not in planned:
-                    planned[setting, seed] = Planned(_config(study, setting, seed), regime)
-    return list(planned.values())
+                needed.setdefault((setting, seed), []).append(regime)
+    configs = {key: _config(study, *key) for key in needed}
+    return [Planned(_name(configs[key]), configs[key], tuple(regimes)) for key, regimes in needed.items()]
 
 
 def _config(study: StudySettings, setting: Setting, seed: int) -> RunConfig:
     weights = {task: w for task, w in study.training.loss_weights.items() if task in setting.tasks}
-    return RunConfig(
-        tasks=setting.tasks,
-        sharing=setting.sharing,
-        seed=seed,
-        vectors=study.vectors,
-        model=study.model,
-        training=study.training.model_copy(update={"loss_weights": weights}),
-    )
+    values = {
+        "tasks": setting.tasks,
+        "sharing": setting.sharing,
+        "seed": seed,
+        "vectors": study.vectors,
+        "model": study.model,
+        "training": study.training.model_copy(update={"loss_weights": weights}),
+    }
+    return parse(RunConfig, values, str(setting))
+
+
+def _name(config: RunConfig) -> str:
+    # what differs from the defaults only, so that a setting that is new one day renames no run
+    text = json.dumps(config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    tasks = "+".join(config.tasks) if len(config.tasks) <= 3 else f"{len(config.tasks)}-tasks"
+    tasks = re.sub(r"[^\w.+-]", "_", tasks[:40])
+    return f"{config.sharing}-{tasks}-{config.seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.study.compare import Cell, Runs, make_cell, scores_of, seed_variance
-from tagmates.study.plan import OracleSets, Setting, setting_of
+from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.settings import StudySettings
 
 
@@ -39,14 +39,14 @@ def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleS
 
 
 def rank(runs: Runs, task: str) -> list[Choice]:
-    """Every setting that was tried for the task, the best on dev first, of equals the one of fewer tasks.
+    """Every setting that was tried for the task, the best on dev first, of equals the one of fewer tasks, then by name.
 
     Those of fewer runs than another has are left out: a single run is no evidence beside the mean of three.
     """
     scores = {s: scores_of(runs, s, task, "dev") for s in runs if task in s.tasks}
     tried = [Choice(setting, len(dev), fmean(dev)) for setting, dev in scores.items() if dev]
     most = max((choice.n for choice in tried), default=0)
-    return sorted((c for c in tried if c.n == most), key=lambda c: (-c.dev, len(c.setting.tasks)))
+    return sorted((c for c in tried if c.n == most), key=lambda c: (-c.dev, len(c.setting.tasks), str(c.setting)))
 
 
 def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets, task: str) -> Advice:
@@ -55,24 +55,25 @@ def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Oracle
         return Advice(task, ranked, None, f"{task}: nothing is done yet.")
     best = ranked[0].setting
     alone = setting_of(study.sharing[0], [task], tasks)
-    chosen_on_test = study.oracle_sets != "dev" and any(
-        setting_of(method, [target, *helpers], tasks) == best and len(helpers) > 1
-        for (method, target), helpers in sets.items()
-    )
-    cell = make_cell(study, runs, best, alone, task, seed_variance(runs, task), selected=chosen_on_test)
+    # settings that were only tried because the test sentences chose them
+    oracle = set(regime_settings(study, tasks, "oracle", sets)) if study.oracle_sets != "dev" else set()
+    anyway = {s for regime in study.regimes for s in regime_settings(study, tasks, regime, {})}
+    cell = make_cell(study, runs, best, alone, task, seed_variance(runs, task), selected=best in oracle - anyway)
     return Advice(task, ranked, cell, f"{task}: {_sentence(task, ranked, cell, len(tasks))}")
 
 
 def _sentence(task: str, ranked: Sequence[Choice], cell: Cell | None, size: int) -> str:
     best = ranked[0]
-    runs = f"{best.n} run{'s' if best.n > 1 else ''} of each"
-    if len(ranked) == 1:
-        return f"only one setting has been tried so far, {best.setting} (dev F1 {best.dev:.2f}, {runs})."
+    number = f"{best.n} run{'s' if best.n > 1 else ''}"
+    if len(ranked) == 1:  # others may have fewer
+        return f"only {best.setting} has {number} so far (dev F1 {best.dev:.2f})."
+    runs = f"{number} of each"
     if len(best.setting.tasks) == 1:
         return f"train it alone; none of {len(ranked) - 1} other settings is better on dev ({runs})."
     how = f"train it {describe(best.setting, task, size)}"
     if cell is None or cell.difference is None:
-        return f"{how}; the best of {len(ranked)} settings on dev ({runs}); there is no test score to compare."
+        best_of = f"the best of {len(ranked)} settings on dev ({runs})"
+        return f"{how}; {best_of}; there is no test score of training it alone to compare with."
     return f"{how}; {_gain(cell)} ({runs})."
 
 

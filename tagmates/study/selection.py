@@ -31,7 +31,7 @@ class Selection:
         sharing = [*self.sharing, "stl"] if self.sharing else []
         return (
             (not sharing or config.sharing in sharing)
-            and (not self.regimes or planned.regime in self.regimes)
+            and (not self.regimes or not set(self.regimes).isdisjoint(planned.regimes))
             and (not self.tasks or set(config.tasks) <= set(self.tasks))
             and (not self.seeds or config.seed in self.seeds)
         )

@@ -2,10 +2,11 @@
 
 A study wants to know what would come out for other seeds *and* other sentences of the same kind, so both vary:
 
-* Sentences. To first order F1 is a sum over sentences; the two settings are scored on the same ones, so the spread of the
-  sentence-by-sentence difference gives its variance, and sentences that are hard for both do not count.
+* Sentences. To first order F1 is a sum over sentences; the two settings are scored on the same ones, so the spread of
+  the sentence-by-sentence difference gives its variance, and sentences that are hard for both do not count.
 * Seeds. Three runs alone hardly tell how far seeds spread (two degrees of freedom), so the variance between seeds is
-  pooled over all settings of the task.
+  pooled over all settings of the task. Where the two settings' own runs spread further, theirs counts: settings are not
+  all equally steady, and the pooled variance alone would find its differences among the unsteady ones.
 
 What a seed changes sentence by sentence is in both; it is measured within each setting and taken off once. The sum goes
 into a t test with Satterthwaite's degrees of freedom. ``bench/significance.py`` shows how often all this errs.
@@ -106,17 +107,18 @@ class _Linearised:
     f1: Floats
     influence: Floats  # every row sums to 0
 
-    def own(self, pooled):
+    def over_seeds(self, pooled: float) -> float:
+        """Variance of the mean over runs as these runs show it; as the pooled one says where there is only one."""
         n = len(self.f1)
         return float(self.f1.var(ddof=1)) / n if n > 1 else pooled
 
     @property
-    def seed_noise(self) -> float:
-        """Variance of the mean over runs from what seeds change sentence by sentence; 0 where one run cannot tell."""
+    def by_sentence(self) -> float:
+        """The part of it that is seeds changing single sentences; 0 where one run cannot tell."""
         n, sentences = self.influence.shape
         if n < 2:
             return 0.0
-        return float(self.influence.var(axis=0, ddof=1).sum()) / n * sentences / (sentences - 1)
+        return float(self.influence.var(axis=0, ddof=1).sum() / n * sentences / (sentences - 1))
 
 
 def _linearise(runs: Sequence[Counts]) -> _Linearised | None:
@@ -136,14 +138,15 @@ def _variance(a: _Linearised, b: _Linearised, seeds: SeedVariance) -> tuple[floa
     squares = np.square(a.influence.mean(axis=0) - b.influence.mean(axis=0))
     n = len(squares)
     over_sentences = float(squares.sum()) * n / (n - 1)
-    over_seeds = max(seeds.value * (1 / len(a.f1) + 1 / len(b.f1)), a.own(seeds.value) + b.own(seeds.value))
-    both = a.seed_noise + b.seed_noise
-    # either is seen as it is, so the overlap cannot make the sum smaller than one of them
-    variance = max(over_sentences + over_seeds - both, over_sentences, over_seeds)
+    pooled = seeds.value * (1 / len(a.f1) + 1 / len(b.f1))
+    over_seeds = max(pooled, a.over_seeds(seeds.value) + b.over_seeds(seeds.value))
+    # what is in both counts once; but neither is ever smaller than it was seen
+    once = over_sentences + over_seeds - a.by_sentence - b.by_sentence
+    variance = float(max(once, over_sentences, over_seeds))
     # a few sentences may carry all of the difference: their fourth powers tell how sure its spread is
     fourth = float(np.square(squares - squares.mean()).sum()) * (n / (n - 1)) ** 2
     doubt = max(fourth, 2 * over_sentences**2 / (n - 1)) + 2 * over_seeds**2 / seeds.df
-    return variance, 2 * variance**2 / doubt if doubt else float(seeds.df)
+    return variance, 2 * variance**2 / doubt if doubt else seeds.df
 
 
 def _evidence(difference: float, error: float, df: float) -> Evidence | None:
@@ -169,5 +172,5 @@ def _chi_quadrature(df: int) -> tuple[Floats, Floats]:
     low, high = max(0.0, middle - 10), middle + 10
     nodes, weights = np.polynomial.legendre.leggauss(100)
     points = low + (high - low) * (nodes + 1) / 2
-    density = weights * stats.chi.pdf(points, df)
+    density: Floats = weights * stats.chi.pdf(points, df)
     return points, density / density.sum()

@@ -8,12 +8,14 @@ import json
 import os
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from filelock import FileLock
 
 from tagmates.config import parse
 from tagmates.errors import BusyError, ConfigError, ModelError
@@ -22,7 +24,7 @@ from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting
 from tagmates.study.record import Counts, Record
 from tagmates.study.settings import StudySettings
-from tagmates.training.folder import lock_folder
+from tagmates.training.folder import LOCK, lock_folder
 
 NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
 State = Literal["done", "failed", "broken", "running", "begun", "pending"]
@@ -71,13 +73,17 @@ class Store:
         values = study.model_dump(mode="json")
         now = {"study": values, "data": data, "digests": {**known.get("digests", {}), **digests}, "vectors": vectors}
         if now != known:
-            write_json(path, now)
+            with FileLock(self.root / LOCK):  # of drivers that begin together; their files would have one name
+                write_json(path, now)
 
     def description(self) -> dict[str, Any]:
         """The content of ``study.json``; ModelError where it is missing or broken."""
         if not (self.root / "study.json").exists():
             raise ModelError(f"{self.root}: holds no study; begin it with: tagmates study run FILE.toml")
-        return read_json(self.root / "study.json")
+        try:
+            return read_json(self.root / "study.json")
+        except ModelError as error:
+            raise ModelError(f"{error}; or delete it and run the study's file: every training stays") from None
 
     def settings(self) -> tuple[StudySettings, str]:
         """The study and its data, as its last run knew them."""
@@ -104,7 +110,7 @@ class Store:
             write_index(index, fresh)
         done |= {name: record for name, (_, record) in fresh.items()}
         rest = [name for name in names if name not in stamps]
-        failed = {name: why for name in rest if (why := _why_failed(self.folder(name))) is not None}
+        failed = {name: why for name in rest if (why := self.why_failed(name)) is not None}
         return Found(done, failed, broken)
 
     def state(self, name: str, found: Found) -> State:
@@ -140,6 +146,16 @@ class Store:
         except (OSError, ValueError):
             return []
 
+    def why_failed(self, name: str) -> str | None:
+        """Why a run was given up; None where it was not."""
+        path = self.folder(name) / "failed.json"
+        if not path.exists():
+            return None
+        try:
+            return str(read_json(path).get("error"))
+        except ModelError as error:
+            return str(error)
+
     def mark_failed(self, name: str, error: str, traceback: str = "") -> None:
         """Say in the run's folder why it failed."""
         folder = self.folder(name)
@@ -151,12 +167,19 @@ class Store:
         (self.folder(name) / "failed.json").unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> Path | None:
-        """Move a broken run out of the way; returns where it went, None where another process is at it."""
-        target = self.root / "set-aside" / f"{name}-{time.time_ns()}"
+        """Move a broken run out of the way; returns where it went.
+
+        None where another process is at it, or has moved it, or has trained it anew, since it was found broken.
+        """
+        folder, target = self.folder(name), self.root / "set-aside" / f"{name}-{time.time_ns()}"
+        if not folder.exists():
+            return None
         target.parent.mkdir(exist_ok=True)
         try:
-            with lock_folder(self.folder(name)):
-                self.folder(name).rename(target)
+            with lock_folder(folder):
+                if _is_whole(folder):
+                    return None
+                folder.rename(target)
         except BusyError:
             return None
         return target
@@ -187,12 +210,20 @@ def read_record(folder: Path) -> Record:
         raise ModelError(f"{folder / 'result.json'}: is not that of a finished run ({error})") from None
 
 
+def _is_whole(folder: Path) -> bool:
+    try:
+        read_record(folder)
+    except ModelError:
+        return False
+    return True
+
+
 def _read_counts(path: Path) -> dict[str, Counts]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names = [name for name in arrays.files if name.startswith("test/")]
             return {name.removeprefix("test/"): np.asarray(arrays[name], dtype=np.int32) for name in names}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(f"{path}: is missing or truncated ({error})") from None
 
 
@@ -209,13 +240,3 @@ def _stamp(folder: Path) -> Stamp | None:
         else:
             parts.append(f"{status.st_mtime_ns}:{status.st_size}")
     return " ".join(parts)
-
-
-def _why_failed(folder: Path) -> str | None:
-    path = folder / "failed.json"
-    if not path.exists():
-        return None
-    try:
-        return str(read_json(path).get("error"))
-    except ModelError as error:
-        return str(error)

@@ -17,6 +17,7 @@ from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors, load_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
 from tagmates.study.store import Store
+from tagmates.training.folder import LOCK
 from tagmates.training.loop import Ended, EpochEnded
 from tagmates.training.run import Corpora, Run, prepare_run
 from tagmates.training.train import choose_device, train_on
@@ -61,7 +62,7 @@ def execute(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
     except BusyError as error:
         return Outcome(job.name, "busy", str(error))
     except (DiskError, OSError) as error:
-        return Outcome(job.name, "disk", str(error), traceback.format_exc())
+        return Outcome(job.name, "disk", _said_of_disk(error))
     except ModelError as error:
         return Outcome(job.name, "broken", str(error))
     except TagmatesError as error:
@@ -88,8 +89,11 @@ def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "pa
         raise DataError(f"vectors are {vectors.source} here, {job.vectors} where the study was begun")
     corpora = {task: _corpora(job.data, task)[task] for task in job.config.tasks}
     device = choose_device(job.device)
+    folder = store.folder(job.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / LOCK).touch()  # where there is no room for it, that is the disk's failure and not the run's
     began = time.time()
-    for event in train_on(job.config, store.folder(job.name), job.data, tasks, corpora, vectors, device=device):
+    for event in train_on(job.config, folder, job.data, tasks, corpora, vectors, device=device):
         if isinstance(event, Ended):
             if event.error is not None:
                 raise event.error
@@ -102,6 +106,12 @@ def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "pa
                 return "paused"
             began = now
     return "done"
+
+
+def _said_of_disk(error: DiskError | OSError) -> str:
+    if isinstance(error, DiskError):
+        return str(error)
+    return f"{error.filename}: {error.strerror or error}; what was saved before is whole; make room and try again"
 
 
 def prepare(config: RunConfig, data: str, device: str) -> Run:

@@ -23,6 +23,7 @@ from tagmates.config import RunConfig
 from tagmates.data.corpora import digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
+from tagmates.data.vocabulary import task_token
 from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
 from tagmates.training.run import Run
@@ -223,8 +224,8 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         },
         **{split: {task: summary(s) for task, s in by_task.items()} for split, by_task in scores.items()},
     }
-    if run.module.tasks is not None:
-        result["task_embeddings"] = {"last": last["tasks"].tolist(), "best": run.best["tasks"].tolist()}
+    if run.config.sharing in ("te_dec", "te_enc"):
+        result["task_embeddings"] = {"last": _task_embeddings(run, last), "best": _task_embeddings(run, run.best)}
     write_tensors(folder / "model.safetensors", dict(run.module.named_parameters()))
     if any(not torch.equal(run.best[name], p) for name, p in run.module.named_parameters()):
         write_tensors(folder / "best.safetensors", run.best)
@@ -234,6 +235,15 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     write_json(folder / "result.json", result)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # nothing is left to resume
     return result
+
+
+def _task_embeddings(run: Run, parameters: Mapping[str, Tensor]) -> list[list[float]]:
+    """A row for each task: its embedding (te_dec), or the word vector of its token (te_enc)."""
+    if run.module.tasks is not None:
+        found: list[list[float]] = parameters["tasks"].tolist()
+        return found
+    rows = [run.vocabulary.word_index[task_token(task).lower()] for task in run.vocabulary.tasks]
+    return [parameters["words"][row].tolist() for row in rows]
 
 
 def summary(scores: TaskScores) -> dict[str, float | int]:

@@ -1,0 +1,325 @@
+"""Section 4.3: what pairs foretell of All, and Oracle against All."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tagmates.report.claim import Claim, Measure, Measured, Tasks, by, missing
+from tagmates.report.claims_pairs import counts, each
+from tagmates.report.correlation import rank_correlation
+from tagmates.report.table import METHOD_NAMES, points
+from tagmates.report.tally import pairs
+from tagmates.report.view import Report
+from tagmates.study.compare import Cell, Comparison
+
+UNPREDICTED = 4  # times the smallest ratio of gains: no factor of two around the middle covers both
+
+
+def all_above(report: Report, tasks: Tasks) -> Measured:
+    """Whether All is above STL on these tasks by every method."""
+    cells = _all(report, tasks)
+    if not cells:
+        return missing(report, "all")
+    above = sum((cell.difference or 0) > 0 for cell in cells)
+    up = sum(cell.arrow == "up" for cell in cells)
+    text = f"above STL in {above} of {len(cells)} ({up}↑)"
+    return Measured(text, above == len(cells), done=len(cells), wanted=len(tasks) * len(report.comparisons))
+
+
+def harmed_by(harmers: dict[str, set[str]]) -> Measure:
+    """Which partners harm these tasks, and whether it is those named."""
+
+    def measure(report: Report, tasks: Tasks) -> Measured:
+        found = {task: Counter[str]() for task in tasks}
+        for comparison in report.comparisons.values():
+            for (giver, task), cell in comparison.pairs.items():
+                if task in found and cell.arrow == "down":
+                    found[task][giver] += 1
+        tallies = [pairs(report, received=task) for task in tasks]
+        done = sum(some.done for some in tallies)
+        if not done:
+            return missing(report, "pair")
+        parts = [
+            f"{t}: {', '.join(f'{giver} {n}↓' for giver, n in some.items()) or 'none'}" for t, some in found.items()
+        ]
+        holds = all(set(some) == harmers[task] for task, some in found.items())
+        return Measured("; ".join(parts), holds, done=done, wanted=sum(some.wanted for some in tallies))
+
+    return measure
+
+
+def all_above_every_pair(report: Report, tasks: Tasks) -> Measured:
+    """Whether All is above the best pair on these tasks."""
+    found = [_rank(comparison, task) for comparison in report.comparisons.values() for task in tasks]
+    ranks = [rank for rank in found if rank is not None]
+    if not ranks:
+        return missing(report, "pair", "all")
+    best = sum(place == scores for place, scores in ranks)
+    text = f"above every pair in {best} of {len(ranks)}"
+    return Measured(text, best == len(ranks), done=len(ranks), wanted=len(tasks) * len(report.comparisons))
+
+
+def all_among_lowest(places: int) -> Measure:
+    """Whether All has one of the lowest places among itself and the pairs, by every method."""
+
+    def measure(report: Report, tasks: Tasks) -> Measured:
+        (task,) = tasks
+        ranks = {method: rank for method, c in report.comparisons.items() if (rank := _rank(c, task)) is not None}
+        if not ranks:
+            return missing(report, "pair", "all")
+        text = ", ".join(f"{METHOD_NAMES[method]} {place} of {scores}" for method, (place, scores) in ranks.items())
+        holds = all(place <= places for place, _ in ranks.values())
+        return Measured(f"place from below: {text}", holds, done=len(ranks), wanted=len(report.comparisons))
+
+    return measure
+
+
+def pairs_and_all_below(report: Report, tasks: Tasks) -> Measured:
+    """Whether most pairs, and All by every method, are below STL."""
+    cells = _all(report, tasks)
+    received = [pairs(report, received=task) for task in tasks]
+    done = sum(some.done for some in received)
+    if not cells or not done:
+        return missing(report, "pair", "all")
+    low, all_low = sum(some.below for some in received), sum((cell.difference or 0) < 0 for cell in cells)
+    down = sum(cell.arrow == "down" for cell in cells)
+    text = f"pairs below STL in {low} of {done}, All in {all_low} of {len(cells)} ({down}↓)"
+    wanted = sum(some.wanted for some in received) + len(tasks) * len(report.comparisons)
+    return Measured(text, 2 * low > done and all_low == len(cells), done=done + len(cells), wanted=wanted)
+
+
+def average_near_single(report: Report, tasks: Tasks) -> Measured:
+    """Whether the mean pair is at most half a point below STL and not above it."""
+    (task,) = tasks
+    averages = {method: comparison.average(task) for method, comparison in report.comparisons.items()}
+    means = {
+        method: average - report.comparisons[method].single[task].mean
+        for method, average in averages.items()
+        if average is not None and task in report.comparisons[method].single
+    }
+    if not means:
+        return missing(report, "pair")
+    text = ", ".join(f"{METHOD_NAMES[method]} {points(mean, signed=True)}" for method, mean in means.items())
+    found = pairs(report, received=task)
+    return Measured(text, all(-0.5 <= mean <= 0 for mean in means.values()), done=found.done, wanted=found.wanted)
+
+
+def sign_foretold(report: Report, tasks: Tasks) -> Measured:
+    """Whether All's gain has the sign of the mean pair's but on the claim's exceptions."""
+    gains = [(task, both) for c in report.comparisons.values() for task, both in _gains(c).items()]
+    if not gains:
+        return missing(report, "single", "pair", "all")
+    wrong = Counter(task for task, (pair, joint) in gains if pair * joint <= 0)
+    text = f"same sign in {len(gains) - wrong.total()} of {len(gains)}"
+    text += f"; not on {', '.join(f'{task} ({n})' for task, n in wrong.items())}" if wrong else ""
+    wanted = len(report.tasks) * len(report.comparisons)
+    return Measured(text, set(wrong) <= {"com"}, done=len(gains), wanted=wanted)
+
+
+def size_foretold(report: Report, tasks: Tasks) -> Measured:
+    """How well the mean pair's gain orders and measures All's.
+
+    It measures it badly, as the paper has it, where the one is a varying multiple of the other.
+    """
+    gains = {method: list(_gains(comparison).values()) for method, comparison in report.comparisons.items()}
+    ratios = [joint / pair for some in gains.values() for pair, joint in some if pair * joint > 0]
+    ranks = []
+    for method, some in gains.items():
+        signed = rank_correlation([pair for pair, _ in some], [joint for _, joint in some])
+        sizes = rank_correlation([abs(pair) for pair, _ in some], [abs(joint) for _, joint in some])
+        if signed is not None and sizes is not None:
+            ranks.append(f"{METHOD_NAMES[method]} {points(signed)} ({points(sizes)})")
+    if not ranks or not ratios:
+        return Measured("", why="three tasks by one method are needed, with pairs and All")
+    text = f"rank correlation of gains (of their sizes): {', '.join(ranks)}; where the sign is right, "
+    text += f"All's gain is {min(ratios):.1f} to {max(ratios):.1f} times the mean pair's"
+    done, wanted = sum(map(len, gains.values())), len(report.tasks) * len(report.comparisons)
+    return Measured(text, max(ratios) > UNPREDICTED * min(ratios), done=done, wanted=wanted)
+
+
+def oracle_above(report: Report, tasks: Tasks) -> Measured:
+    """In how many cells with helpers Oracle is above All: of the claim's tasks, or of all."""
+    cells = [(oracle, joint) for oracle, joint in _oracle_and_all(report) if oracle.task in (tasks or report.tasks)]
+    if not cells:
+        return missing(report, "oracle", "all")
+    above = sum(oracle.mean > joint.mean for oracle, joint in cells)
+    known, wanted = _known_sets(report, tasks or report.tasks)
+    return Measured(f"{above} of {len(cells)}", 2 * above > len(cells), (above, len(cells)), done=known, wanted=wanted)
+
+
+def oracle_not_above(report: Report, tasks: Tasks) -> Measured:
+    """On which tasks Oracle, with helpers, is not above All, and whether on these only."""
+    cells = list(_oracle_and_all(report))
+    if not cells:
+        return missing(report, "oracle", "all")
+    low = Counter(oracle.task for oracle, joint in cells if oracle.mean <= joint.mean)
+    text = ", ".join(f"{task} {n}" for task, n in low.most_common()) or "none"
+    known, wanted = _known_sets(report, report.tasks)
+    return Measured(text, set(low) <= set(tasks), tuple(low[task] for task in tasks), done=known, wanted=wanted)
+
+
+def oracle_reverses(report: Report, tasks: Tasks) -> Measured:
+    """Where All harms a task that has helpers, whether Oracle helps it."""
+    cells = list(_oracle_and_all(report))
+    if not cells:
+        return missing(report, "oracle", "all")
+    harmed = [oracle for oracle, joint in cells if joint.arrow == "down"]
+    if not harmed:
+        return Measured("", why="All harms no task that has helpers")
+    turned = [cell for cell in harmed if cell.arrow == "up"]
+    names = ", ".join(f"{task} ({n})" for task, n in Counter(cell.task for cell in turned).items()) or "none"
+    known, wanted = _known_sets(report, report.tasks)
+    text = f"{len(turned)} of {len(harmed)}: {names}"
+    return Measured(text, len(turned) == len(harmed), done=known, wanted=wanted)
+
+
+def _all(report: Report, tasks: Tasks) -> list[Cell]:
+    """All's cells of these tasks that have a base."""
+    cells = (comparison.all.get(task) for comparison in report.comparisons.values() for task in tasks)
+    return [cell for cell in cells if cell is not None and cell.base is not None]
+
+
+def _gains(comparison: Comparison) -> dict[str, tuple[float, float]]:
+    """Of the tasks with STL, a pair and All: the mean pair's gain, and All's."""
+    gains = {}
+    for task, single in comparison.single.items():
+        average = comparison.average(task)
+        if average is not None and task in comparison.all:
+            gains[task] = average - single.mean, comparison.all[task].mean - single.mean
+    return gains
+
+
+def _rank(comparison: Comparison, task: str) -> tuple[int, int] | None:
+    """All's place from below among itself and the pairs, and how many they are; None without All or without a pair."""
+    scores = [cell.mean for (_, tested), cell in comparison.pairs.items() if tested == task]
+    if task not in comparison.all or not scores:
+        return None
+    return 1 + sum(score < comparison.all[task].mean for score in scores), 1 + len(scores)
+
+
+def _oracle_and_all(report: Report) -> Iterator[tuple[Cell, Cell]]:
+    """Oracle's and All's cells of the tasks that have helpers."""
+    for comparison in report.comparisons.values():
+        for task, cell in comparison.oracle.items():
+            if comparison.oracle_sets.get(task) and task in comparison.all:
+                yield cell, comparison.all[task]
+
+
+def _known_sets(report: Report, tasks: Tasks) -> tuple[int, int]:
+    """Oracle cells that are done, STL where there are no helpers among them, and that there should be."""
+    done = sum(task in comparison.oracle for comparison in report.comparisons.values() for task in tasks)
+    return done, len(tasks) * len(report.comparisons)
+
+
+CLAIMS = (
+    Claim(
+        "4.3",
+        "All is above STL on MWE, SEMTR, SUPSENSE and HYP by every method (means).",
+        "all cases",
+        all_above,
+        ("mwe", "semtr", "supsense", "hyp"),
+    ),
+    Claim(
+        "4.3",
+        "Nobody harms SEMTR in a pair but COM, nor SUPSENSE but COM and FRAME.",
+        "com; com and frame",
+        harmed_by({"semtr": {"com"}, "supsense": {"com", "frame"}}),
+        ("semtr", "supsense"),
+    ),
+    Claim(
+        "4.3",
+        "MWE and HYP are above STL with every partner (means).",
+        "all cases",
+        counts("received", ("above",), each(lambda t: t.above == t.done)),
+        ("mwe", "hyp"),
+    ),
+    Claim("4.3", "On MWE and HYP, All is above every pair.", "even better", all_above_every_pair, ("mwe", "hyp")),
+    Claim(
+        "4.3",
+        "The sign of the mean pair's gain is that of All's, but on COM.",
+        "one exception: com",
+        sign_foretold,
+        elsewhere="The sign of the mean pair's gain is that of All's.",
+    ),
+    Claim(
+        "4.3",
+        "On UPOS, XPOS and NER most pairs, and All by every method, are below STL.",
+        "mostly negative, and All too",
+        pairs_and_all_below,
+        ("upos", "xpos", "ner"),
+    ),
+    Claim(
+        "4.3",
+        "On FRAME with TE⊕DEC, most pairs and All are below STL.",
+        "mostly negative, and All too",
+        by("te_dec")(pairs_and_all_below),
+        ("frame",),
+    ),
+    Claim(
+        "4.3",
+        "On NER, All has the lowest score or the next, beside all pairs.",
+        "place 1 or 2",
+        all_among_lowest(2),
+        ("ner",),
+    ),
+    Claim(
+        "4.3",
+        "On SEM, the mean pair is as good as STL or up to half a point worse.",
+        "about the same or slightly worse",
+        average_near_single,
+        ("sem",),
+    ),
+    Claim(
+        "4.3",
+        "On SEM, All has the lowest score or the next, beside all pairs.",
+        "almost the lowest",
+        all_among_lowest(2),
+        ("sem",),
+    ),
+    Claim(
+        "4.3",
+        "No partner helps COM, and some harm it.",
+        "none helps, some hurt",
+        counts("received", ("up", "down"), each(lambda t: not t.up and t.down > 0)),
+        ("com",),
+        (0,),
+    ),
+    Claim("4.3", "All is above STL on COM by every method (means).", "outperforms", all_above, ("com",)),
+    Claim(
+        "4.3",
+        "The size of All's gain cannot be told from the mean pair's: their ratio varies by more than a factor of four.",
+        "difficult to predict",
+        size_foretold,
+    ),
+    Claim(
+        "4.3", "Of the cells that have helpers, Oracle is above All in most.", "16 of 20", oracle_above, (), (16, 20)
+    ),
+    Claim(
+        "4.3",
+        "Where All harms a task that has helpers, Oracle helps it.",
+        "sem, and with TE⊕DEC upos and xpos",
+        oracle_reverses,
+    ),
+    Claim(
+        "4.3",
+        "Where Oracle is not above All, the task is HYP or MWE.",
+        "hyp 3, mwe 1",
+        oracle_not_above,
+        ("hyp", "mwe"),
+        (3, 1),
+    ),
+    Claim(
+        "4.3",
+        "No partner harms MWE or HYP.",
+        "not harmed by any",
+        counts("received", ("down",), each(lambda t: not t.down)),
+        ("mwe", "hyp"),
+        (0, 0),
+    ),
+    Claim(
+        "4.3",
+        "On MWE, MULTI-DEC and TE⊕ENC do better without those that do not help.",
+        "Oracle above All",
+        by("multi_dec", "te_enc")(oracle_above),
+        ("mwe",),
+    ),
+)

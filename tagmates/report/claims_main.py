@@ -1,0 +1,190 @@
+"""Section 4.1: pairs, All, Oracle and STL against each other; the three methods against each other."""
+
+from collections.abc import Mapping
+
+from tagmates.report.claim import Claim, Measure, Measured, Tasks, by, missing
+from tagmates.report.method_gaps import differing_cells, method_gaps
+from tagmates.report.table import METHOD_NAMES, listing, points, probability
+from tagmates.report.tally import everything, pairs
+from tagmates.report.view import Report
+from tagmates.study.compare import Comparison
+from tagmates.study.settings import Regime
+
+ABOUT_HALF = (0.4, 0.6)
+ALMOST_ALWAYS = (0.8, 1.0)
+
+
+def below_single(report: Report, tasks: Tasks) -> Measured:
+    """Whether some pair and some All stay below STL."""
+    two, all_tasks = pairs(report), everything(report)
+    if not two.done or not all_tasks.done:
+        return missing(report, "pair", "all")
+    text = (
+        f"pairs below STL in {two.below} of {two.done} cells ({two.up}↑ {two.down}↓), "
+        f"All in {all_tasks.below} of {all_tasks.done} ({all_tasks.up}↑ {all_tasks.down}↓)"
+    )
+    holds = two.below > 0 and all_tasks.below > 0
+    return Measured(text, holds, done=two.done + all_tasks.done, wanted=two.wanted + all_tasks.wanted)
+
+
+def all_above_single(report: Report, tasks: Tasks) -> Measured:
+    """In how many cells All is above STL."""
+    found = everything(report)
+    if not found.done:
+        return missing(report, "all")
+    text = f"above STL in {found.above} of {found.done} ({found.up}↑ {found.down}↓)"
+    return Measured(text, _within(found.above, found.done, ABOUT_HALF), done=found.done, wanted=found.wanted)
+
+
+def oracle_not_below(report: Report, tasks: Tasks) -> Measured:
+    """Whether Oracle harms anywhere."""
+    cells = [cell for comparison in report.comparisons.values() for cell in comparison.oracle.values()]
+    helped = [cell for cell in cells if cell.base is not None]
+    if not helped:
+        return missing(report, "oracle")
+    up, down = (sum(cell.arrow == arrow for cell in helped) for arrow in ("up", "down"))
+    text = f"{up}↑ {down}↓ of {len(helped)} with helpers; {len(cells) - len(helped)} without are STL"
+    return Measured(text, down == 0, done=len(cells), wanted=_tasks_times_methods(report))
+
+
+def above_pairs(regime: Regime, share: tuple[float, float]) -> Measure:
+    """How often All (or Oracle) is above a pair's score on the same task, the average pair's and the best one's."""
+
+    def measure(report: Report, tasks: Tasks) -> Measured:
+        each, average, best = [], [], []
+        for comparison in report.comparisons.values():
+            for task, cell in getattr(comparison, regime).items():
+                scores = [pair.mean for (_, tested), pair in comparison.pairs.items() if tested == task]
+                each += [cell.mean > score for score in scores]
+                average += [cell.mean > comparison.average(task)] if scores else []
+                best += [cell.mean > max(scores)] if scores else []
+        if not each:
+            return missing(report, "pair", regime)
+        text = (
+            f"above {sum(each)} of {len(each)} pair scores; of {len(best)} tasks above the average pair in "
+            f"{sum(average)} and above the best in {sum(best)}"
+        )
+        wanted = _tasks_times_methods(report) * (len(report.tasks) - 1)
+        return Measured(text, _within(sum(each), len(each), share), done=len(each), wanted=wanted)
+
+    return measure
+
+
+def oracle_dominates(report: Report, tasks: Tasks) -> Measured:
+    """Whether, where both improve upon STL, Oracle is above All on every task but the claim's."""
+    gaps = {c.method: _both_improve(c) for c in report.comparisons.values()}
+    if not any(gaps.values()):
+        return _nowhere(report)
+    parts = [
+        f"{METHOD_NAMES[method]}: Oracle above on {_names(found, 1)}, All on {_names(found, -1)}"
+        for method, found in gaps.items()
+    ]
+    holds = all((gap < 0) == (task in tasks) for found in gaps.values() for task, gap in found.items())
+    return Measured("; ".join(parts), holds, done=_oracles(report), wanted=_tasks_times_methods(report))
+
+
+def oracle_comparable(report: Report, tasks: Tasks) -> Measured:
+    """Whether, where both improve upon STL, SEMTR (for Oracle) and HYP (for All) have the widest gaps."""
+    gaps = {task: gap for c in report.comparisons.values() for task, gap in _both_improve(c).items()}
+    if not gaps:
+        return _nowhere(report)
+    widest = sorted(gaps, key=lambda task: -abs(gaps[task]))[:2]
+    holds = set(widest) == {"semtr", "hyp"} and gaps["semtr"] > 0 > gaps["hyp"]
+    text = "Oracle − All: " + ", ".join(f"{task} {points(gap, signed=True)}" for task, gap in gaps.items())
+    return Measured(text, holds, done=_oracles(report), wanted=_tasks_times_methods(report))
+
+
+def all_without_oracle(report: Report, tasks: Tasks) -> Measured:
+    """Methods by which All is above STL on a task that has no helper."""
+    (task,) = tasks
+    known = [c for c in report.comparisons.values() if task in c.oracle_sets and task in c.all and task in c.single]
+    if not known:
+        return missing(report, "oracle", "all")
+    above = [c for c in known if not c.oracle_sets[task] and c.all[task].mean > c.single[task].mean]
+    gains = listing([points(c.all[task].difference, signed=True) for c in known])
+    text = f"{len(above)} of {len(known)} methods (All − STL {gains})"
+    return Measured(text, len(above) == len(known), done=len(known), wanted=len(report.comparisons))
+
+
+def methods_alike(report: Report, tasks: Tasks) -> Measured:
+    """Whether any two methods differ over the tasks (Wilcoxon's signed-rank test), and in how many cells they do."""
+    gaps = method_gaps(report)
+    if not gaps:
+        one = len(report.comparisons) < 2
+        return Measured("", why="there is one method only" if one else "no two methods have a task in common yet")
+    least = min(gaps, key=lambda gap: gap.p)
+    adjusted = min(1.0, least.p * len(gaps))  # Bonferroni
+    by_rule, beyond, cells = differing_cells(report)
+    text = (
+        f"of {len(gaps)} tests over tasks the smallest p is that of {least}, {probability(adjusted)} after Bonferroni"
+    )
+    text += f"; {by_rule} of {cells} cells differ by the rule, {beyond} beyond chance" if cells else ""
+    wanted = len(gaps) * len(report.tasks)
+    return Measured(text, adjusted > 0.05, done=sum(gap.tasks for gap in gaps), wanted=wanted)
+
+
+def _both_improve(comparison: Comparison) -> dict[str, float]:
+    """Oracle minus All on the tasks where both means are above STL."""
+    pairs = {task: (cell, comparison.all[task]) for task, cell in comparison.oracle.items() if task in comparison.all}
+    return {
+        task: oracle.mean - everything.mean
+        for task, (oracle, everything) in pairs.items()
+        if (oracle.difference or 0) > 0 and (everything.difference or 0) > 0
+    }
+
+
+def _nowhere(report: Report) -> Measured:
+    """Why Oracle and All improve upon STL on no task."""
+    both = any(task in c.oracle for c in report.comparisons.values() for task in c.all)
+    return Measured("", why="on no task are both above STL") if both else missing(report, "oracle", "all")
+
+
+def _oracles(report: Report) -> int:
+    return sum(len(comparison.oracle) for comparison in report.comparisons.values())
+
+
+def _tasks_times_methods(report: Report) -> int:
+    return len(report.tasks) * len(report.comparisons)
+
+
+def _within(part: int, whole: int, share: tuple[float, float]) -> bool:
+    return share[0] <= part / whole <= share[1]
+
+
+def _names(gaps: Mapping[str, float], sign: int) -> str:
+    return listing([task for task, gap in gaps.items() if gap * sign > 0]) or "none"
+
+
+CLAIMS = (
+    Claim("abstract", "All beats training alone in about half of the cells (means).", "about 50 %", all_above_single),
+    Claim("4.1", "Neither pairs nor All improve upon STL everywhere (means).", "not always", below_single),
+    Claim("4.1", "Oracle does not fall below STL (arrows).", "in general", oracle_not_below),
+    Claim(
+        "4.1",
+        "All is above a pair, on the task that both are tested on, in 40 to 60 % of the cases.",
+        "about half",
+        above_pairs("all", ABOUT_HALF),
+    ),
+    Claim(
+        "4.1",
+        "Oracle is above a pair, on the task that both are tested on, in at least 80 % of the cases.",
+        "almost always",
+        above_pairs("oracle", ALMOST_ALWAYS),
+    ),
+    Claim(
+        "4.1",
+        "Where both beat STL with MULTI-DEC or TE⊕ENC, Oracle is above All, but on HYP below.",
+        "all but hyp",
+        by("multi_dec", "te_enc")(oracle_dominates),
+        ("hyp",),
+    ),
+    Claim(
+        "4.1",
+        "Where both beat STL with TE⊕DEC, the gap is widest on SEMTR, for Oracle, and on HYP, for All.",
+        "alike but for semtr and hyp",
+        by("te_dec")(oracle_comparable),
+        ("semtr", "hyp"),
+    ),
+    Claim("4.1", "On COM, which has no helper, All is above STL.", "better", all_without_oracle, ("com",)),
+    Claim("4.1", "The methods do not differ significantly.", "no significant difference", methods_alike),
+)

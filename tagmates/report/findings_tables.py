@@ -1,0 +1,80 @@
+"""The paper's findings beside this study, and where its text and its own tables part."""
+
+from tagmates.report.findings import Finding, disagreements, findings
+from tagmates.report.table import EMPTY, Entry, Row, Table
+from tagmates.report.view import Report
+from tagmates.study.published import PAPER_TASKS
+
+
+def findings_tables(report: Report) -> list[Table]:
+    """The findings; for the paper's own tasks also what its tables say otherwise than its text."""
+    found = findings(report)
+    with_paper = any(finding.paper for finding in found)
+    made = [_compared(found) if with_paper else _plain(found)]
+    return [*made, _disagreements()] if set(report.tasks) == set(PAPER_TASKS) else made
+
+
+def _compared(found: list[Finding]) -> Table:
+    return Table(
+        name="findings",
+        section="findings",
+        title="Sentences of the paper",
+        caption=(
+            "What the paper's text says, in other words; what its own tables say of it; what this study says, as far "
+            "as it is done; and whether it holds in the tables and here."
+        ),
+        heads=("section", "claim", "the paper", "its tables", "holds", "this study", "holds here"),
+        rows=tuple(
+            Row(
+                finding.section,
+                (
+                    Entry(finding.claim),
+                    _said(finding.paper),
+                    _said(finding.tables),
+                    _holds(finding.tables_agree),
+                    _said(finding.here, finding.why),
+                    _holds(finding.agrees),
+                ),
+            )
+            for finding in found
+        ),
+        words=True,
+    )
+
+
+def _plain(found: list[Finding]) -> Table:
+    return Table(
+        name="findings",
+        section="findings",
+        title="What the paper asked of its tasks",
+        caption="The paper's questions that can be asked of any tasks, and what this study says, as far as it is done.",
+        heads=("section", "question", "this study"),
+        rows=tuple(Row(finding.section, (Entry(finding.claim), _said(finding.here, finding.why))) for finding in found),
+        words=True,
+    )
+
+
+def _disagreements() -> Table:
+    return Table(
+        name="disagreements",
+        section="findings",
+        title="Where the paper's text and its tables part",
+        caption="Sentences of the paper whose words or figures its own tables do not bear out, apart from any study.",
+        heads=("section", "claim", "the paper", "its tables"),
+        rows=tuple(
+            Row(finding.section, (Entry(finding.claim), _said(finding.paper), _said(finding.tables)))
+            for finding in disagreements()
+        ),
+        words=True,
+        folded=True,
+    )
+
+
+def _said(text: str, why: str = "") -> Entry:
+    return Entry(text or (f"{EMPTY} ({why})" if why else EMPTY))
+
+
+def _holds(holds: bool | None) -> Entry:
+    if holds is None:
+        return Entry(EMPTY)
+    return Entry("yes", roles=("up",)) if holds else Entry("no", roles=("down",))

@@ -1,0 +1,197 @@
+"""A table as Markdown, LaTeX and CSV."""
+
+import csv
+import io
+import re
+
+from tagmates.report.table import Entry, Role, Row, Table
+
+LONG = 30  # rows that a LaTeX page takes
+LONGEST = 60  # letters that make a column of words no wider
+COLOURS: dict[Role, str] = {"up": "007A5A", "down": "B84A00", "own": "0072B2", "few": "6B6B6B"}  # few wins
+
+
+def to_markdown(table: Table) -> str:
+    """Title, caption, a pipe table and the key of its marks."""
+    lines = [
+        f"### {_markdown(table.title)}",
+        "",
+        _markdown(table.caption),
+        "",
+        _pipes([_markdown(head) for head in full_heads(table)]),
+        _pipes(["---", *["---" if table.words else "---:"] * (len(table.heads) - 1)]),
+        *(
+            _pipes([_markdown(row.head), *(_markdown_entry(entry, table.between) for entry in row.entries)])
+            for row in table.rows
+        ),
+    ]
+    if table.key:
+        lines += ["", "; ".join(f"{_markdown(mark)} {_markdown(meaning)}" for mark, meaning in table.key.items()) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def full_heads(table: Table) -> list[str]:
+    """One head for every column; the head of its group before it."""
+    spans = [name for name, span in table.groups for _ in range(span)]
+    spans += [""] * (len(table.heads) - 1 - len(spans))
+    return [
+        table.heads[0],
+        *(f"{group}: {head}" if group else head for group, head in zip(spans, table.heads[1:], strict=True)),
+    ]
+
+
+def _pipes(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown_entry(entry: Entry, between: str) -> str:
+    text = _markdown(between.join([f"{entry.text} {entry.mark}".strip(), *entry.below]))
+    return f"**{text}**" if "own" in entry.roles else text
+
+
+def _markdown(text: str) -> str:
+    """The text as it is: no character of it is taken for markup."""
+    return re.sub(r"([\\`*_{}\[\]<>#|$~&!^]|(?<!\w)[-+](?=\s))", r"\\\1", " ".join(text.split()))
+
+
+def to_csv(table: Table) -> str:
+    """The numbers behind the table in full precision, a cell a line; or what is shown, where there are none."""
+    out = io.StringIO()
+    if table.data:
+        writer = csv.DictWriter(out, list(table.data[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table.data)
+    else:
+        plain = csv.writer(out, lineterminator="\n")
+        plain.writerow(full_heads(table))
+        plain.writerows([row.head, *(_plain(entry) for entry in row.entries)] for row in table.rows)
+    return out.getvalue()
+
+
+def _plain(entry: Entry) -> str:
+    return " ".join(part for part in (entry.text, entry.mark, *entry.below) if part)
+
+
+def to_latex(table: Table) -> str:
+    """A float to \\input; it needs booktabs, xcolor, amssymb, graphicx and, for long tables, longtable."""
+    return "\n".join(["% needs " + PACKAGES, *(_long(table) if len(table.rows) > LONG else _float(table))]) + "\n"
+
+
+PACKAGES = r"\usepackage{booktabs,longtable,xcolor,amssymb,graphicx}"
+
+
+def _float(table: Table) -> list[str]:
+    return [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_latex_caption(table)}}}",
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",  # only what is too wide
+        rf"\begin{{tabular}}{{{_columns(table)}}}",
+        r"\toprule",
+        *_heads(table),
+        r"\midrule",
+        *(_latex_row(row, table.between) for row in table.rows),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table}",
+    ]
+
+
+def _long(table: Table) -> list[str]:
+    heads = [r"\toprule", *_heads(table), r"\midrule"]
+    return [
+        r"{\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\linewidth}",
+        rf"\begin{{longtable}}{{{_columns(table)}}}",
+        rf"\caption{{{_latex_caption(table)}}}\\",
+        *heads,
+        r"\endhead",
+        *(_latex_row(row, table.between) for row in table.rows),
+        r"\bottomrule",
+        r"\end{longtable}}",
+    ]
+
+
+def _columns(table: Table) -> str:
+    """Numbers to the right; words in paragraphs, as wide as their longest text is long."""
+    if not table.words:
+        return "l" + "r" * (len(table.heads) - 1)
+    columns = zip(table.heads, *([row.head, *(entry.text for entry in row.entries)] for row in table.rows), strict=True)
+    lengths = [min(max(map(len, column)) + 2, LONGEST) for column in columns]
+    return "".join(rf"p{{{0.8 * length / sum(lengths):.3f}\linewidth}}" for length in lengths)
+
+
+def _latex_caption(table: Table) -> str:
+    key = "; ".join(f"{mark} {meaning}" for mark, meaning in table.key.items())
+    title = rf"\textbf{{{_latex(table.title)}.}}"
+    return f"{title} {_latex(table.caption)}" + (f" {_latex(key)}." if key else "")
+
+
+def _heads(table: Table) -> list[str]:
+    heads = [" & ".join(map(_latex, table.heads)) + r" \\"]
+    if not table.groups:
+        return heads
+    spans = [rf"\multicolumn{{{span}}}{{c}}{{{_latex(name)}}}" for name, span in table.groups]
+    return [" & ".join(["", *spans]) + r" \\", *heads]
+
+
+def _latex_row(row: Row, between: str) -> str:
+    cells = " & ".join([_latex(row.head), *(_latex_entry(entry, between) for entry in row.entries)])
+    return (r"\midrule " if row.apart else "") + cells + r" \\"
+
+
+def _latex_entry(entry: Entry, between: str) -> str:
+    text = _latex(f"{entry.text} {entry.mark}".strip())
+    if entry.below:
+        text += rf"{between}{{\scriptsize {_latex(between.join(entry.below))}}}"
+    colour = next((COLOURS[role] for role in reversed(entry.roles) if role in COLOURS), None)
+    return text if colour is None else rf"\textcolor[HTML]{{{colour}}}{{{text}}}"
+
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "≤": r"$\leq$",
+    "≠": r"$\neq$",
+    "⊕": r"$\oplus$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "▲": r"$\blacktriangle$",
+    "▼": r"$\blacktriangledown$",
+    "△": r"$\vartriangle$",
+    "▽": r"$\triangledown$",
+    "†": r"\dag{}",
+    "\u200b": "{}",
+    "`": r"\textasciigrave{}",
+    "[": "{[}",  # after \\ a bracket would be an option
+    "]": "{]}",
+}
+
+
+def _latex(text: str) -> str:
+    """The text as it is. A letter that pdfLaTeX has not is its code there, and itself in XeLaTeX and LuaLaTeX."""
+    apart = re.sub("-(?=-)", "-\u200b", " ".join(text.split()))  # two hyphens would be a dash
+    return "".join(map(_latex_character, apart))
+
+
+def _latex_character(character: str) -> str:
+    if character in LATEX:
+        return LATEX[character]
+    if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0:
+        return ""
+    if ord(character) < 0x100:
+        return character
+    return rf"\ifdefined\Umathchar {character}\else U+{ord(character):04X}\fi{{}}"

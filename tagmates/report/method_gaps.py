@@ -1,0 +1,100 @@
+"""How far the joint methods lie apart: over tasks, and cell by cell."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+from scipy import stats
+
+from tagmates.report.table import METHOD_NAMES, points, probability
+from tagmates.report.view import Report
+from tagmates.study.compare import Cell, Comparison, make_cell, seed_variance
+from tagmates.study.plan import setting_of
+from tagmates.study.record import by_setting
+from tagmates.study.settings import Method
+from tagmates.study.significance import adjust
+
+REGIMES = ("pairs", "all", "oracle")
+ROUNDING = 9  # decimals; what lies below comes from the order of additions and must not break ties
+
+
+@dataclass(frozen=True, slots=True)
+class MethodGap:
+    """The mean over tasks of one method's F1 minus another's; of pairs, a task counts with the mean of its pairs."""
+
+    ours: Method
+    theirs: Method
+    regime: str
+    mean: float
+    p: float  # Wilcoxon's signed-rank test over tasks, not adjusted
+    tasks: int
+
+    def __str__(self) -> str:
+        names = f"{METHOD_NAMES[self.ours]} − {METHOD_NAMES[self.theirs]}"
+        return f"{names}, {self.regime}: {points(self.mean, signed=True)} (p {probability(self.p)})"
+
+
+def method_gaps(report: Report) -> list[MethodGap]:
+    """Every two methods in pairs, All and Oracle, over the tasks that both have done."""
+    found = []
+    for regime in REGIMES:
+        for ours, theirs in combinations(report.comparisons.values(), 2):
+            gaps = [gap for task in report.tasks if (gap := _gap(ours, theirs, regime, task)) is not None]
+            if gaps:
+                found.append(MethodGap(ours.method, theirs.method, regime, fmean(gaps), signed_rank(gaps), len(gaps)))
+    return found
+
+
+def signed_rank(differences: Sequence[float]) -> float:
+    """Exact two-sided p of Wilcoxon's signed-rank test; differences of zero tell nothing and are left out.
+
+    Own code, for scipy is exact without equal sizes only, or slow.
+    """
+    rounded = np.round(np.asarray(differences, dtype=np.float64), ROUNDING)
+    different = rounded[rounded != 0]
+    doubled = (2 * stats.rankdata(np.abs(different))).astype(int)  # equals share a rank, which may be a half
+    chances = np.ones(1)  # of each sum of the positive ranks; every sign is as likely as the other
+    for rank in doubled:
+        chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
+    positive = int(doubled[different > 0].sum())
+    return min(1.0, 2 * float(min(chances[: positive + 1].sum(), chances[positive:].sum())))
+
+
+def differing_cells(report: Report) -> tuple[int, int, int]:
+    """Cells of pairs and All where two methods differ by the paper's rule, and where beyond chance; and all such cells.
+
+    Beyond chance is q <= 0.05 over them all; it can be seen only in runs that have counts.
+    """
+    cells = list(_method_cells(report))
+    evidence = adjust([cell.evidence for cell in cells if cell.evidence is not None])
+    beyond = sum(some.q is not None and some.q <= 0.05 for some in evidence)
+    return sum(cell.arrow is not None for cell in cells), beyond, len(cells)
+
+
+def _method_cells(report: Report) -> Iterator[Cell]:
+    """The cells of each method with another method's as the base."""
+    runs = by_setting(report.records)
+    trained = dict.fromkeys([*combinations(report.tasks, 2), report.tasks])
+    for task in report.tasks:
+        noise = seed_variance(runs, task)
+        for tasks in (some for some in trained if task in some and len(some) > 1):
+            for ours, theirs in combinations(report.comparisons, 2):
+                setting, base = (setting_of(method, tasks, report.tasks) for method in (ours, theirs))
+                cell = make_cell(report.settings, runs, setting, base, task, noise, selected=False)
+                if cell is not None and cell.base is not None:
+                    yield cell
+
+
+def _gap(ours: Comparison, theirs: Comparison, regime: str, task: str) -> float | None:
+    """The mean difference of the cells that test the task and that both methods have."""
+    a, b = (_cells(comparison, regime, task) for comparison in (ours, theirs))
+    gaps = [a[key].mean - b[key].mean for key in a if key in b]
+    return fmean(gaps) if gaps else None
+
+
+def _cells(comparison: Comparison, regime: str, task: str) -> Mapping[object, Cell]:
+    """The cells of a regime that test the task."""
+    cells: Mapping[object, Cell] = getattr(comparison, regime)
+    return {key: cell for key, cell in cells.items() if cell.task == task}

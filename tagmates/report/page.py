@@ -1,0 +1,142 @@
+"""The report as one page that needs nothing else, with its tables and figures as files beside it."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tagmates.files import write_atomically
+from tagmates.report.formats import to_csv, to_latex, to_markdown
+from tagmates.report.prose import fine_print, is_complete, lead, opening, shortly, standing, together
+from tagmates.report.table import KEY, Section, Table, key_of
+from tagmates.report.tables import tables
+from tagmates.report.view import Report
+
+if TYPE_CHECKING:
+    from tagmates.report.drawing import Figure
+
+FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
+CHAPTERS = {"characteristics": "findings", "paper": "paper", "beside": "beside"}  # figures that belong to tables
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chapter of the page: paragraphs, then terms and what is said of them, then tables, then figures."""
+
+    id: str
+    title: str
+    paragraphs: Sequence[str] = ()
+    terms: Sequence[tuple[str, str]] = ()
+    key: Mapping[str, str] = field(default_factory=dict)
+    tables: Sequence[Table] = ()
+    figures: "Sequence[Figure]" = ()
+    code: str = ""
+    code_title: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to say."""
+        return not (self.paragraphs or self.terms or self.tables or self.figures)
+
+
+def write_report(report: Report, folder: Path, figures: "Sequence[Figure]" = ()) -> Path:
+    """Write ``index.html``, ``tables/`` and ``figures/`` to a folder; the path of the page."""
+    made = tables(report)
+    for name in ("tables", "figures"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for table in made:
+        for suffix, render in FORMATS.items():
+            write_atomically(folder / "tables" / f"{table.name}.{suffix}", render(table).encode())
+    for figure in figures:
+        write_atomically(folder / "figures" / f"{figure.name}.svg", figure.svg.encode())
+        write_atomically(folder / "figures" / f"{figure.name}.pdf", figure.pdf)
+    page = folder / "index.html"
+    write_atomically(page, render_page(report, made, figures).encode())
+    return page
+
+
+def render_page(report: Report, made: Sequence[Table], figures: "Sequence[Figure]" = ()) -> str:
+    """The page as HTML, with these tables and figures in it."""
+    environment = Environment(
+        loader=PackageLoader("tagmates", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        title=f"{report.name}: which tasks learn better together",
+        lead=lead(report),
+        key=KEY,
+        parts=parts(report, made, [_inline(figure) for figure in figures]),
+    )
+
+
+def parts(report: Report, made: Sequence[Table], figures: "Sequence[Figure]") -> list[Part]:
+    """The chapters that have something to say."""
+
+    def of(*sections: Section) -> list[Table]:
+        return [table for section in sections for table in made if table.section == section]
+
+    scores = of("scores", "rest")
+    unfinished = [] if is_complete(report) else of("progress")
+    pictures = {
+        chapter: [figure for figure in figures if CHAPTERS.get(figure.name, "figures") == chapter]
+        for chapter in ("figures", *CHAPTERS.values())
+    }
+    chapters = [
+        Part("advice", "Whom to train with whom", opening(report), terms=_advice(report)),
+        Part("progress", "What is done", standing(report), terms=_waiting(report), tables=unfinished),
+        Part("scores", "Scores", shortly(report), key=key_of(scores), tables=scores),
+        Part("figures", "Figures", figures=pictures["figures"]),
+        Part("methods", "The methods side by side", tables=of("methods")),
+        Part("findings", "The paper's findings", tables=of("findings"), figures=pictures["findings"]),
+        Part(
+            "paper", "This study and the paper", key=key_of(of("paper")), tables=of("paper"), figures=pictures["paper"]
+        ),
+        Part(
+            "beside",
+            "Beside another study",
+            together(report),
+            key=key_of(of("beside")),
+            tables=of("beside"),
+            figures=pictures["beside"],
+        ),
+        Part("evidence", "How far to believe it", tables=of("arrows", "tests")),
+        Part("parameters", "Parameters and data", tables=of("parameters", "data")),
+        _fine_print(report),
+    ]
+    return [part for part in chapters if not part.is_empty]
+
+
+def _advice(report: Report) -> list[tuple[str, str]]:
+    """Task and sentence; the sentence without the task before it."""
+    return [(advice.task, advice.sentence.removeprefix(f"{advice.task}: ")) for advice in report.advice]
+
+
+def _waiting(report: Report) -> list[tuple[str, str]]:
+    return [("waiting", text) for text in report.waiting]
+
+
+def _fine_print(report: Report) -> Part:
+    settings = json.dumps(report.settings.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return Part("fine-print", "The fine print", terms=fine_print(report), code=settings, code_title="All settings")
+
+
+def _inline(figure: "Figure") -> "Figure":
+    """The figure with its picture ready to stand in a page."""
+    return replace(figure, svg=Markup(own_ids(figure.svg, figure.name)))
+
+
+def own_ids(svg: str, prefix: str) -> str:
+    """The same picture with ``prefix`` before all its ids, so that those of two pictures never clash."""
+    ids: Iterable[str] = set(re.findall(r'\bid="([^"]+)"', svg))
+    for name in ids:
+        old = re.escape(name)
+        svg = re.sub(rf'(\bid="|href="#|url\(#){old}(?=["\)])', rf"\g<1>{prefix}-{name}", svg)
+    return svg

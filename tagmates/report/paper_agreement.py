@@ -1,0 +1,77 @@
+"""How far a study's cells agree with those that the paper prints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from tagmates.report.correlation import rank_correlation
+from tagmates.report.tally import cells_of
+from tagmates.report.view import Report
+from tagmates.study.compare import Cell, Comparison
+from tagmates.study.settings import REGIMES, Method, Regime
+
+Both = tuple[Cell, Cell]  # here, in the paper
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The cells of one method and regime that both have. Arrows and signs are of those that have a base in both."""
+
+    method: Method
+    regime: Regime
+    cells: int
+    above: float  # mean of score here minus score in the paper, points
+    apart: float  # mean of its size
+    at_most: float  # largest size
+    correlation: float | None  # Spearman's, of differences to the base; of scores where nothing has one (single)
+    compared: int  # cells that have a base in both
+    same_sign: int  # of the difference to the base
+    same: int  # arrows, none counting as one
+    opposite: int
+    here_only: int
+    paper_only: int
+
+
+def agreement(report: Report) -> list[Agreement]:
+    """A row for every method and regime of which a cell is in both, in their usual order."""
+    return [
+        _agreement(method, regime, both)
+        for method, comparison in report.comparisons.items()
+        if method in report.published
+        for regime in REGIMES
+        if (both := _in_both(comparison, report.published[method], regime))
+    ]
+
+
+def _in_both(ours: Comparison, theirs: Comparison, regime: Regime) -> list[Both]:
+    """Cells of the same place; All is another thing where it has other tasks, Oracle the same with other helpers."""
+    here, there = (cells_of(comparison, regime) for comparison in (ours, theirs))
+    pairs = [(cell, there[key]) for key, cell in here.items() if key in there]
+    return [(a, b) for a, b in pairs if regime == "oracle" or set(a.setting.tasks) == set(b.setting.tasks)]
+
+
+def _agreement(method: Method, regime: Regime, both: Sequence[Both]) -> Agreement:
+    gaps = [ours.mean - theirs.mean for ours, theirs in both]
+    compared = [(a, b) for a, b in both if a.base is not None and b.base is not None]
+    moves = [(a.difference or 0.0, b.difference or 0.0) for a, b in compared]
+    ranked = moves or [(a.mean, b.mean) for a, b in both]
+    arrows = [(a.arrow, b.arrow) for a, b in compared]
+    return Agreement(
+        method,
+        regime,
+        cells=len(both),
+        above=fmean(gaps),
+        apart=fmean(map(abs, gaps)),
+        at_most=max(map(abs, gaps)),
+        correlation=rank_correlation([a for a, _ in ranked], [b for _, b in ranked]),
+        compared=len(compared),
+        same_sign=sum(_sign(a) == _sign(b) for a, b in moves),
+        same=sum(a == b for a, b in arrows),
+        opposite=sum({a, b} == {"up", "down"} for a, b in arrows),
+        here_only=sum(a is not None and b is None for a, b in arrows),
+        paper_only=sum(a is None and b is not None for a, b in arrows),
+    )
+
+
+def _sign(difference: float) -> int:
+    return (difference > 0) - (difference < 0)

@@ -1,0 +1,136 @@
+"""The sentences of the page."""
+
+from pathlib import Path
+
+from tagmates.report.beside import still_harmed
+from tagmates.report.grids import SELECTED
+from tagmates.report.table import METHOD_NAMES, listing
+from tagmates.report.tables import total
+from tagmates.report.view import Report
+from tagmates.study.compare import Cell, Comparison, count
+from tagmates.study.settings import StudySettings
+
+
+def lead(report: Report) -> str:
+    """What was studied, in a line."""
+    study = report.settings
+    methods = listing([METHOD_NAMES[method] for method in study.sharing])
+    done, planned = total(report)
+    return (
+        f"{plural(len(report.tasks), 'task')}, joint training by {methods}, {plural(len(study.seeds), 'seed')}; "
+        f"{done:,} of {plural(planned, 'planned run')} done."
+    )
+
+
+def opening(report: Report) -> list[str]:
+    """What comes before the advice."""
+    if not report.records:
+        return ["Nothing is done yet; this page fills as runs finish."]
+    return ["The best setting of every task by dev F1, and what it gains on test over the task alone."]
+
+
+def shortly(report: Report) -> list[str]:
+    """How many pairs help and harm, for every method that has any."""
+    return [_pairs(c) for c in report.comparisons.values() if any(cell.base is not None for cell in c.pairs.values())]
+
+
+def _pairs(comparison: Comparison) -> str:
+    cells = [cell for cell in comparison.pairs.values() if cell.base is not None]
+    name = METHOD_NAMES[comparison.method]
+    rule = f"by the paper's rule {count(cells, 'up')} are higher and {count(cells, 'down')} lower"
+    text = f"{name}: of {plural(len(cells), 'score')} with one partner, against the task alone, {rule}"
+    if not any(cell.evidence for cell in cells):
+        return f"{text}; none could be tested."
+    return f"{text}; beyond chance by the test are {_beyond(cells, 1)} and {_beyond(cells, -1)}."
+
+
+def _beyond(cells: list[Cell], sign: int) -> int:
+    return sum(cell.beyond_chance and sign * (cell.difference or 0) > 0 for cell in cells)
+
+
+def is_complete(report: Report) -> bool:
+    """Whether all runs are done, and all are planned."""
+    done, planned = total(report)
+    return done == planned and not report.failed and not report.waiting
+
+
+def standing(report: Report) -> list[str]:
+    """How far the study is."""
+    done, planned = total(report)
+    if not planned:
+        return ["Nothing is planned."]
+    if is_complete(report):
+        return [f"All {planned:,} runs are done." if planned > 1 else "The one run is done."]
+    missing = f"{planned - done:,} of {plural(planned, 'planned run')} still to be done"
+    failed = f"; {plural(len(report.failed), 'run')} failed" if report.failed else ""
+    return [
+        f"The study is not complete: {missing}{failed}. What is missing is left empty, and means rest on what is done."
+    ]
+
+
+def together(report: Report) -> list[str]:
+    """What the study beside this one says of the harm seen here."""
+    if report.beside is None:
+        return []
+    harmed, still = still_harmed(report)
+    return [
+        f"Of {plural(harmed, 'cell')} that {report.name} calls lower by the paper's rule and that both studies have, "
+        f"{still} {'is' if still == 1 else 'are'} lower in {report.beside.name}, too."
+    ]
+
+
+def fine_print(report: Report) -> list[tuple[str, str]]:
+    """Terms and what they mean in this study."""
+    study = report.settings
+    return [
+        (
+            "Score",
+            f"Test F1 in percent, span-based and without O, of the weights of the {study.training.weights} epoch.",
+        ),
+        ("Rule", _rule(study)),
+        ("Test", TEST),
+        ("Oracle", f"A task with all partners that help it in pairs by the rule; {SELECTED[study.oracle_sets]}."),
+        ("Seeds", ", ".join(map(str, study.seeds))),
+        ("Length", _length(study)),
+        ("Vectors", _vectors(study)),
+    ]
+
+
+def _rule(study: StudySettings) -> str:
+    divisor = {"population": "n", "sample": "n − 1"}[study.std]
+    return (
+        f"A score is higher than another if mean − {study.k:g}·std is above the other's mean + {study.k:g}·std, over "
+        f"seeds, std divided by {divisor}. STL is the base of pairs, All and Oracle; All is the base of All-but-one."
+    )
+
+
+TEST = (
+    "A difference of mean F1 is held against its error over test sentences (the same for both settings) and over seeds "
+    "(their variance pooled over a task's settings), in a t test. q is the false discovery rate and Holm's p the "
+    "family-wise one, over all cells of a method and regime."
+)
+
+
+def _length(study: StudySettings) -> str:
+    training = study.training
+    if training.max_updates is not None:
+        return f"Every run trains for exactly {training.max_updates:,} updates."
+    ending = (
+        f"A run stops after {plural(training.stopping_patience, 'epoch')} without a better dev score, or after "
+        f"{training.max_epochs}."
+    )
+    if training.epoch_updates is not None:
+        return f"Every epoch has {training.epoch_updates:,} updates, whatever is trained. {ending}"
+    return (
+        f"{ending} A joint epoch ends with its smallest task, so a partner with few sentences makes training shorter: "
+        "part of what looks like harm may be missing updates. Their numbers are in the CSV files."
+    )
+
+
+def _vectors(study: StudySettings) -> str:
+    return {"glove": "GloVe 6B, 50 dimensions", "random": "random"}.get(study.vectors, Path(study.vectors).name)
+
+
+def plural(n: int, noun: str) -> str:
+    """1 run, 2 runs."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,93 @@
+"""Do large data or rich labels make a good partner? The paper's three characteristics against gains."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from tagmates.report.correlation import rank_correlation
+from tagmates.report.drawing import BLUE, GREEN, GREY, PAGE, Figure, Margins, draw, pale, panels
+from tagmates.report.labels import label_points
+from tagmates.report.view import Report
+
+TRAITS = {"sentences_train": "training sentences", "labels": "labels", "label_entropy": "label entropy (nats)"}
+COUNTED = ("sentences_train", "labels")  # on a logarithmic scale
+CAPTION = (
+    "What a task brings to its partners (above) and gets from them (below), in mean points of F1 above STL, against "
+    "its training size, its number of labels and their entropy. Dots: mean of the methods; lines: from the lowest "
+    "method to the highest; ρ: Spearman's rank correlation."
+)
+
+Gains = Mapping[str, Sequence[float]]  # task -> mean difference to STL by each method
+
+
+def traits_figure(report: Report) -> Figure | None:
+    """Two rows of three panels; None without statistics or without pairs."""
+    traits = {
+        trait: {row["task"]: float(row[trait]) for row in report.statistics if row["task"] in report.tasks}
+        for trait in TRAITS
+    }
+    gains = {"gain brought": mean_gains(report, 0), "gain received": mean_gains(report, 1)}
+    if not all(set(some) & set(traits["labels"]) for some in gains.values()):
+        return None
+    return draw("characteristics", "Gains and characteristics", CAPTION, lambda: _canvas(traits, gains))
+
+
+def mean_gains(report: Report, place: int) -> Gains:
+    """The mean differences to STL of all pairs that have a task as partner (place 0) or as the tested one (1)."""
+    found: dict[str, list[float]] = {}
+    for made in report.comparisons.values():
+        for task in made.tasks:
+            gains = [c.difference for pair, c in made.pairs.items() if pair[place] == task and c.difference is not None]
+            if gains:
+                found.setdefault(task, []).append(fmean(gains))
+    return found
+
+
+def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains]) -> Canvas:
+    left, right = 0.6, 0.1
+    width = (PAGE - left) / 3 - 2 * right
+    margins = Margins(left=left, right=right, top=0.12, bottom=0.48)
+    canvas, axes = panels([""] * 6, (width, 2.7), margins, columns=3, shared=True)
+    places = iter(axes)
+    for (head, some), color in zip(gains.items(), (GREEN, BLUE), strict=True):
+        for i, (trait, values) in enumerate(traits.items()):
+            ax = next(places)
+            tasks = [task for task in values if task in some]
+            x, spread = [values[task] for task in tasks], [some[task] for task in tasks]
+            _scatter(ax, x, spread, color, trait)
+            _label(ax, x, spread, tasks)
+            if i == 0:
+                ax.set_ylabel(f"mean {head} (points)")
+            else:
+                ax.tick_params(axis="y", labelleft=False)
+    return canvas
+
+
+def _label(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], tasks: Sequence[str]) -> None:
+    lines = [(at, min(some), max(some)) for at, some in zip(x, gains, strict=True)]
+    label_points(ax, x, list(map(fmean, gains)), tasks, lines)
+
+
+def _scatter(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], color: str, trait: str) -> None:
+    y = [fmean(some) for some in gains]
+    ax.axhline(0, color=GREY, linewidth=0.8, zorder=0.5)
+    ax.vlines(x, list(map(min, gains)), list(map(max, gains)), color=pale(color, 0.5), linewidth=1)
+    ax.plot(x, y, "o", color=color, markersize=4.5, markeredgewidth=0)
+    rho = rank_correlation(x, y)
+    ax.set_xlabel(TRAITS[trait] + ("" if rho is None else f"   ρ = {rho:.2f}".replace("-", "−")))
+    low, high = min(map(min, gains)), max(map(max, gains))
+    room = max(0.12 * (high - low), 0.05)
+    ax.set_ylim(min(low, 0) - room, max(high, 0) + room)
+    ax.yaxis.set_major_locator(MaxNLocator(6))
+    if trait in COUNTED and min(x) > 0:
+        ax.set_xscale("log")
+        ax.set_xlim(min(x) / 1.6, max(x) * 1.6)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:,g}")
+        ax.xaxis.set_minor_locator(NullLocator())
+    else:
+        room = max(0.12 * (max(x) - min(x)), 0.05)
+        ax.set_xlim(min(x) - room, max(x) + room)

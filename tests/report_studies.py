@@ -1,0 +1,60 @@
+"""Reports on made-up runs, without a run folder."""
+
+import numpy as np
+
+from tagmates.report.view import Report
+from tagmates.study.compare import compare, oracle_sets
+from tagmates.study.plan import Setting, make_plan
+from tagmates.study.published import PAPER_TASKS, published
+from tagmates.study.recommend import advise
+from tagmates.study.record import Record, by_setting
+from tagmates.study.settings import REGIMES, StudySettings
+
+HOSTILE = (
+    "a&b_<i>%|$#",
+    '😀 "q" \\x{y}~^`*[z]',
+    "=very--long-name-of-a-task-that-somebody-thought-was-a-good-idea",
+    "日本語 'é'",
+)
+PAPER = StudySettings(sharing=("multi_dec", "te_dec", "te_enc"), oracle_sets="test")
+
+
+def make_report(study: StudySettings, tasks: tuple[str, ...], records: list[Record], **more: object) -> Report:
+    runs, sets = by_setting(records), oracle_sets(study, tasks, by_setting(records))
+    done = {(record.setting, record.seed) for record in records}
+    plan = make_plan(study, tasks, sets)
+    progress = {
+        regime: (
+            sum((p.setting, p.config.seed) in done for p in plan if p.regime == regime),
+            sum(p.regime == regime for p in plan),
+        )
+        for regime in study.regimes
+    }
+    return Report(
+        name="odd <b>&| study",
+        settings=study,
+        tasks=tasks,
+        comparisons=compare(study, tasks, records, sets),
+        records=records,
+        progress=progress,
+        advice=advise(study, tasks, runs, sets),
+        published=published() if set(tasks) <= set(PAPER_TASKS) else {},
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def make_records(study: StudySettings, tasks: tuple[str, ...], *, sentences: int = 0) -> list[Record]:
+    """Runs of every setting but the oracle's, of which each partner adds what its place in ``tasks`` says."""
+    plan = make_plan(study.model_copy(update={"regimes": REGIMES[:4]}), tasks, {})
+    return [make_record(p.setting, p.config.seed, tasks, sentences) for p in plan]
+
+
+def make_record(setting: Setting, seed: int, tasks: tuple[str, ...], sentences: int = 0) -> Record:
+    gain = sum(tasks.index(task) - 1 for task in setting.tasks) if len(setting.tasks) > 1 else 0
+    test = dict.fromkeys(setting.tasks, 70.0 + gain + 0.1 * seed)
+    draw = np.random.default_rng(seed)
+    right = {task: draw.binomial(10, test[task] / 100, sentences) for task in test}
+    counts = {task: np.stack([r, 10 - r, 10 - r], 1).astype(np.int32) for task, r in right.items() if sentences}
+    stopped = "cap" if seed == 2 else "patience"
+    name = f"{setting}-{seed}"
+    return Record(name, setting, seed, dict(test), test, 100 * seed, 9, stopped, 1.0, 1234 * len(test), counts)

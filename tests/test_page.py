@@ -1,0 +1,160 @@
+"""The page of a report: whole, balanced, escaped, and in need of nothing else."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from published_records import published_records
+from report_studies import HOSTILE, PAPER, make_record, make_records, make_report
+
+from tagmates.report.drawing import Figure
+from tagmates.report.page import own_ids, render_page, write_report
+from tagmates.report.tables import tables
+from tagmates.report.view import Report
+from tagmates.study.compare import count
+from tagmates.study.published import PAPER_TASKS, published_statistics
+from tagmates.study.settings import StudySettings
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><defs><path id="m1" d="M0 0"/></defs><use xlink:href="#m1"/></svg>'
+
+
+class Reader(HTMLParser):
+    """Collects the text, the attributes and the tables of a page, and fails where tags do not match."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.titles: list[str] = []
+        self.captions: list[str] = []
+        self.rows: dict[str, list[list[str]]] = {}  # caption id -> rows
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [known["id"]] if "id" in known else []
+        self.links += [known[name] for name in ("href", "src", "xlink:href") if name in known]
+        self.titles += [known["title"]] if "title" in known else []
+        if tag == "caption":
+            self.captions.append(known["id"])
+            self.rows[known["id"]] = []
+        elif tag == "tr":
+            self.rows[self.captions[-1]].append([])
+        elif tag in ("td", "th"):
+            self.rows[self.captions[-1]][-1].append("")
+        if tag == "th":
+            assert known["scope"] in ("row", "col", "colgroup")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self.open) and "small" not in self.open:
+            self.rows[self.captions[-1]][-1][-1] += data
+
+
+def page_of(report: Report) -> Reader:
+    return Reader(render_page(report, tables(report)))
+
+
+@pytest.fixture(scope="module")
+def paper() -> Report:
+    rows = [
+        {"sentences_all": 1, "token_type_train": 1.0, "token_type_all": 1.0, **row} for row in published_statistics()
+    ]
+    return make_report(PAPER, PAPER_TASKS, published_records(), statistics=rows)
+
+
+def test_files_are_written(paper: Report, tmp_path: Path) -> None:
+    figures = [Figure(name, f"Title {name}", "Caption <x>", SVG, b"%PDF") for name in ("figure2", "paper")]
+    path = write_report(paper, tmp_path / "report", figures)
+    assert path == tmp_path / "report" / "index.html"
+    page = Reader(path.read_text(encoding="utf-8"))
+    assert len(page.ids) == len(set(page.ids))
+    assert {"figure2-m1", "paper-m1"} <= set(page.ids)
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        else:
+            assert (path.parent / link).is_file(), link
+    assert "script" not in page.tags
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//|@import|url\(http", path.read_text(encoding="utf-8"))
+    assert (path.parent / "figures" / "figure2.pdf").read_bytes() == b"%PDF"
+    assert (path.parent / "tables" / "scores-multi_dec.csv").is_file()
+    assert write_report(paper, tmp_path / "report") == path
+
+
+def test_counts_in_the_page_are_those_of_the_comparison(paper: Report) -> None:
+    page = page_of(paper)
+    for method, comparison in paper.comparisons.items():
+        rows = {row[0]: row for row in page.rows[f"table-scores-{method}"]}
+        for task in PAPER_TASKS:
+            cells = [cell for (partner, _), cell in comparison.pairs.items() if partner == task]
+            assert rows[f"+{task}"][-2:] == [str(count(cells, "up")), str(count(cells, "down"))]
+            ups = sum("↑" in text for text in rows[f"+{task}"][1:-2])
+            assert ups == count(cells, "up")
+    assert "{" not in "".join(page.titles)
+
+
+def test_what_the_page_opens_with(paper: Report) -> None:
+    page = render_page(paper, tables(paper))
+    first = page.index('id="advice"')
+    assert first < page.index('id="progress"') < page.index('id="scores"') < page.index('id="fine-print"')
+    for advice in paper.advice:
+        assert advice.sentence.removeprefix(f"{advice.task}: ").split("(")[0] in page
+
+
+@pytest.mark.parametrize("done", [0, 3, 1000])
+def test_hostile_names_and_partial_studies(done: int) -> None:
+    study = StudySettings(seeds=(1, 2))
+    report = make_report(
+        study,
+        HOSTILE,
+        make_records(study, HOSTILE)[:done],
+        failed={"<run>": "</td><script>alert(1)</script>"},
+        waiting=[f"the oracle set of {HOSTILE[0]} waits"],
+    )
+    page = page_of(replace(report, beside=report))
+    assert not {"script", "i", "b", "run"} & set(page.tags)
+    if done:
+        heads = page.rows["table-scores-multi_dec"][0]
+        assert [head for head in heads if head in HOSTILE] == list(HOSTILE)
+    else:
+        assert "Nothing is done yet" in render_page(report, tables(report))
+
+
+def test_a_whole_study_says_that_it_is_whole() -> None:
+    study = StudySettings(seeds=(1,), regimes=("single", "pair"))
+    records = make_records(study, ("a", "b"))
+    report = make_report(study, ("a", "b"), [r for r in records if r.setting.sharing == "stl" or len(r.test) == 2])
+    text = render_page(report, tables(report))
+    assert "All 3 runs are done." in text
+    assert "table-progress" not in text
+    single = StudySettings(seeds=(1,), regimes=("single",))
+    only = make_report(
+        single, ("a",), [make_record(r.setting, 1, ("a",)) for r in records if r.setting.tasks == ("a",)]
+    )
+    assert "The one run is done." in render_page(only, tables(only))
+
+
+def test_ids_of_pictures_never_clash() -> None:
+    svg = '<svg><clipPath id="a"/><path id="a-b"/><g clip-path="url(#a)"/><use href="#a-b" xlink:href="#a"/>#a</svg>'
+    assert own_ids(svg, "p") == (
+        '<svg><clipPath id="p-a"/><path id="p-a-b"/><g clip-path="url(#p-a)"/>'
+        '<use href="#p-a-b" xlink:href="#p-a"/>#a</svg>'
+    )

@@ -1,0 +1,836 @@
+"""What may go wrong while a study runs, each thing really done to it: nothing that is done is lost or changes.
+
+The first half runs in this process. What kills processes, fills disks and takes minutes is marked slow.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_cli import Outcome, ended, numbers, refused, start, tagmates, tree, write_corpus
+
+from tagmates.errors import ConfigError, ModelError
+from tagmates.files import read_json, read_tensors
+from tagmates.study import store as storing
+from tagmates.study import worker
+from tagmates.study.settings import StudySettings
+from tagmates.study.store import Store, read_record
+from tagmates.training import train
+
+SHORT, LONG = 4, 60  # epochs: to be done at once, and to be killed on the way
+FOLDER = Path("runs", "s")
+LOCAL = ("--engine", "local")
+PROCESSES = ("--engine", "processes")
+PATIENCE = 300  # seconds until a test stops waiting and fails
+
+
+def write_study(epochs: int, name: str = "s", *, head: str = "", training: str = "") -> str:
+    """The file of a study of three trainings (alone and together), or more if ``head`` says so."""
+    values = {"data": '"corpus"', "vectors": '"random"', "regimes": '["single", "pair"]', "seeds": "[1]"}
+    values |= dict(line.split(" = ", 1) for line in head.splitlines())
+    lines = [f"{key} = {value}" for key, value in values.items()]
+    lines += ["[model]", "hidden_size = 8", "[training]", f"max_epochs = {epochs}", "stopping_patience = 100000"]
+    path = Path(f"{name}.toml")
+    path.write_text("\n".join([*lines, training]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a corpus of two tasks, and no settings from outside."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TAGMATES_DATA", raising=False)
+    write_corpus(tmp_path / "corpus")
+    return tmp_path
+
+
+def undisturbed(folder: Path, epochs: int, **more: str) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_corpus(folder / "corpus")
+        outcome = tagmates("study", "run", write_study(epochs, **more), *LOCAL)
+        assert outcome.code == 0, outcome.err
+        return all_numbers(FOLDER)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the trainings of the short study come to, undisturbed and with one thread."""
+    return undisturbed(tmp_path_factory.mktemp("short"), SHORT)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the trainings of the long study come to."""
+    return undisturbed(tmp_path_factory.mktemp("long"), LONG)
+
+
+def run(file: str = "s.toml", *more: object) -> Outcome:
+    """Run the study in this process, one training after the other."""
+    return tagmates("study", "run", file, *LOCAL, *more)
+
+
+def all_numbers(root: Path) -> dict[str, Any]:
+    """What every finished training came to, by name."""
+    return {path.parent.name: numbers(path.parent) for path in sorted(root.glob("runs/*/result.json"))}
+
+
+def status(file: str = "s.toml") -> dict[str, Any]:
+    outcome = tagmates("study", "status", file, "--json")
+    assert outcome.code == 0, outcome.err
+    found: dict[str, Any] = json.loads(outcome.out)
+    return found
+
+
+def totals(file: str = "s.toml") -> tuple[int, int, int]:
+    """Trainings done, failed and pending."""
+    total = status(file)["total"]
+    return total["done"], total["failed"], total["pending"]
+
+
+def folder_of(tasks: str, root: Path = FOLDER) -> Path:
+    """The run folder of these tasks (``pos``, ``ner`` or ``pos+ner``) with seed 1."""
+    (found,) = root.glob(f"runs/*-{tasks}-1-*")
+    return found
+
+
+Kept = Mapping[Path, tuple[bytes, int]]
+
+
+def finished(root: Path = FOLDER) -> Kept:
+    """The files of every training that is done, as they lie on the disk."""
+    folders = [path.parent for path in root.glob("runs/*/result.json")]
+    names = ("result.json", "model.safetensors", "counts.npz", "config.json", "metrics.jsonl")
+    paths = [folder / name for folder in folders for name in names]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def assert_kept(before: Kept, root: Path = FOLDER) -> None:
+    """Nothing that was done has been lost, changed or written again."""
+    now = finished(root)
+    assert [str(path) for path, file in before.items() if now.get(path) != file] == []
+
+
+# --- runs that fail --------------------------------------------------------------------------------------------------
+
+
+def poisoned(folder: Path, trained: Any) -> None:
+    """Save an epoch; after the first one of a run with ner its parameters are no numbers any more."""
+    save_epoch(folder, trained)
+    if trained.epoch == 1 and "ner" in trained.config.tasks:
+        with torch.no_grad():
+            trained.module.words.fill_(float("nan"))
+
+
+save_epoch = train.save_epoch
+
+
+def test_a_loss_that_is_not_finite_fails_its_run_alone(short: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    write_study(SHORT)
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "save_epoch", poisoned)
+        outcome = run()
+    assert outcome.code == 3
+    assert outcome.err.count("the loss is nan") == 2 * 2  # of two runs, as it happens and at the end
+    assert "tried again" not in outcome.err
+    assert "2 trainings failed" in outcome.err
+    assert "--retry-failed" in outcome.err
+    assert totals() == (1, 2, 0)
+    for tasks in ("ner", "pos+ner"):
+        failure = read_json(folder_of(tasks) / "failed.json")
+        assert "update 1 of" in failure["error"]
+        assert "the state after epoch 1 is kept" in failure["error"]
+        assert "TrainingError" in failure["traceback"]
+        (line,) = (folder_of(tasks) / "metrics.jsonl").read_text().splitlines()
+        _, metadata = read_tensors(folder_of(tasks) / "checkpoint.safetensors")
+        assert json.loads(metadata["state"])["history"] == [json.loads(line)]
+
+    before = tree(FOLDER / "runs")
+    assert run().code == 3
+    assert tree(FOLDER / "runs") == before
+    kept = finished()
+    assert run("s.toml", "--retry-failed").code == 0
+    assert all_numbers(FOLDER) == short  # from the last good epoch on
+    assert not list(FOLDER.rglob("failed.json"))
+    assert_kept(kept)
+
+
+def test_a_loss_that_overflows_at_once(short: dict[str, Any]) -> None:
+    write_study(SHORT, training="loss_weights = {ner = 3e38}")
+    outcome = run()
+    assert outcome.code == 3
+    assert totals() == (1, 2, 0)
+    assert "epoch 1, update 1 of" in read_json(folder_of("ner") / "failed.json")["error"]
+
+
+def test_a_run_that_crashes_is_tried_again_and_then_left(
+    short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[tuple[str, ...]] = []
+
+    def crash(config: Any, *args: Any, **more: Any) -> Any:
+        tries.append(config.tasks)
+        if "ner" in config.tasks:
+            raise ValueError("of all things")
+        return train.train_on(config, *args, **more)
+
+    write_study(SHORT)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "train_on", crash)
+        outcome = run("s.toml", "--retries", "1")
+        assert outcome.code == 3
+        assert tries.count(("ner",)) == tries.count(("pos", "ner")) == 2
+        assert tries.count(("pos",)) == 1
+        assert outcome.err.count("tried again") == 2
+        failure = read_json(folder_of("ner") / "failed.json")
+        assert failure["error"] == "ValueError: of all things"
+        assert 'raise ValueError("of all things")' in failure["traceback"]
+        assert f"failed: {folder_of('ner').name}: ValueError: of all things\n" in outcome.err
+        assert str(folder_of("ner") / "failed.json") in outcome.err
+
+        assert run().code == 3
+        assert len(tries) == 5
+        assert run("s.toml", "--retry-failed", "--retries", "0").code == 3
+        assert len(tries) == 7
+    shown = tagmates("study", "status", "s.toml")
+    assert f"failed: {folder_of('ner').name}: ValueError: of all things\n" in shown.out
+    assert run("s.toml", "--retry-failed").code == 0
+    assert all_numbers(FOLDER) == short
+
+
+# --- Ctrl-C and time -------------------------------------------------------------------------------------------------
+
+
+def interrupt(tasks: str, epoch: int) -> Outcome:
+    """Run the study; Ctrl-C after this epoch of the run of these tasks."""
+    heard = threading.Event()
+
+    def saved(folder: Path, trained: Any) -> None:
+        save_epoch(folder, trained)
+        if "+".join(trained.config.tasks) == tasks and trained.epoch == epoch:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert heard.wait(PATIENCE)
+
+    def hear(*_: object) -> None:
+        heard.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(train, "save_epoch", saved)
+            return run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_keeps_every_finished_epoch(short: dict[str, Any]) -> None:
+    write_study(SHORT)
+    outcome = interrupt("ner", 2)
+    assert outcome.code == 130
+    assert outcome.err.endswith("tagmates: interrupted; finished epochs are saved, the same command goes on\n")
+    assert outcome.err.count("\n") == 2  # and the run that was done
+    epochs = (folder_of("ner") / "metrics.jsonl").read_bytes()
+    assert epochs.count(b"\n") >= 2
+    assert totals() == (1, 0, 2)
+    kept = finished()
+    assert run().code == 0
+    assert_kept(kept)
+    assert (folder_of("ner") / "metrics.jsonl").read_bytes().startswith(epochs)
+    assert all_numbers(FOLDER) == short
+
+
+def test_no_time_is_no_training(short: dict[str, Any]) -> None:
+    write_study(SHORT)
+    outcome = run("s.toml", "--time-limit", "0s")
+    assert (outcome.code, outcome.err) == (0, "3 trainings are pending; the same command goes on\n")
+    assert totals() == (0, 0, 3)
+    assert run().code == 0
+    assert all_numbers(FOLDER) == short
+
+
+# --- files that are broken -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["result.json", "config.json", "counts.npz"])
+def test_a_truncated_file_of_a_finished_run(short: dict[str, Any], name: str) -> None:
+    write_study(SHORT)
+    assert run().code == 0
+    path = folder_of("pos") / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    kept = {file: state for file, state in finished().items() if file.parent != path.parent}
+    before = tree(FOLDER)
+    found = status()
+    assert (found["total"]["done"], found["total"]["pending"]) == (2, 1)
+    assert list(found["broken"]) == [path.parent.name]
+    assert str(path) in found["broken"][path.parent.name]
+    assert f"broken: {path}: is " in tagmates("study", "status", "s.toml").out
+    assert tree(FOLDER) == before
+
+    outcome = run()
+    assert outcome.code == 0
+    (aside,) = (FOLDER / "set-aside").iterdir()
+    assert re.search(rf"tagmates: {path}: is .*truncated.*; its run is trained anew, .* in {aside}\n", outcome.err)
+    assert {k: v for k, v in tree(aside).items()} == {
+        k.removeprefix(f"runs/{path.parent.name}/"): v for k, v in before.items() if f"{path.parent.name}/" in k
+    }
+    assert totals() == (3, 0, 0)
+    assert all_numbers(FOLDER) == short
+    assert_kept(kept)
+
+
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "config.json", "environment.json"])
+def test_a_truncated_file_of_a_run_that_had_begun(short: dict[str, Any], name: str) -> None:
+    write_study(SHORT)
+    assert interrupt("ner", 2).code == 130
+    path, kept = folder_of("ner") / name, finished()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert totals() == (1, 0, 2)
+    outcome = run()
+    assert outcome.code == 0
+    (aside,) = (FOLDER / "set-aside").iterdir()
+    assert re.search(
+        rf"tagmates: \S*{path}: is .*truncated.*; its run is trained anew, .* in \S*{aside}\n", outcome.err
+    )
+    assert (aside / "metrics.jsonl").read_text().count("\n") >= 2
+    assert all_numbers(FOLDER) == short
+    assert_kept(kept)
+
+
+def test_bytes_that_flip_in_the_counts_are_noticed_or_harmless(short: dict[str, Any]) -> None:
+    write_study(SHORT)
+    assert run().code == 0
+    path = folder_of("pos") / "counts.npz"
+    whole, good = read_record(path.parent).counts, path.read_bytes()
+    for place in range(len(good)):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
+        try:
+            counts = read_record(path.parent).counts
+        except ModelError as error:
+            assert str(path) in str(error)
+        else:
+            assert {task: array.tolist() for task, array in counts.items()} in (
+                {task: array.tolist() for task, array in whole.items()},
+                {},  # another name of the array
+            )
+
+
+def test_a_truncated_study_json_is_one_line_and_loses_nothing(short: dict[str, Any]) -> None:
+    write_study(SHORT)
+    assert run().code == 0
+    path = FOLDER / "study.json"
+    path.write_bytes(path.read_bytes()[:50])
+    for args in (("run", "s.toml", *LOCAL), ("run", FOLDER, *LOCAL), ("status", FOLDER)):
+        line = refused(1, rf"{path}: is truncated", "study", *args)
+        assert "delete it and run the study's file" in line
+    kept = finished()
+    path.unlink()
+    assert run().code == 0
+    assert_kept(kept)
+    assert json.loads(path.read_text())["digests"].keys() == {"pos", "ner"}
+
+
+# --- the index -------------------------------------------------------------------------------------------------------
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(os.urandom(path.stat().st_size))
+
+
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def of_another_version(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE runs")
+        connection.execute("CREATE TABLE runs (other TEXT)")
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def with_foreign_rows(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE runs SET record = '[]', counts = x'00'")
+    connection.close()
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, garbage, halved, of_another_version, with_foreign_rows])
+def test_an_index_that_is_spoilt_is_made_again(short: dict[str, Any], spoil: Callable[[Path], None]) -> None:
+    write_study(SHORT)
+    assert run().code == 0
+    index, expected, kept = FOLDER / "index.sqlite", status(), finished()
+    spoil(index)
+    assert status() == expected
+    with sqlite3.connect(index) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM runs")}
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    assert names == set(short)
+    spoil(index)
+    outcome = run()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert_kept(kept)
+
+
+def test_an_index_that_cannot_be_one_is_done_without(short: dict[str, Any]) -> None:
+    write_study(SHORT)
+    assert run().code == 0
+    expected = status()
+    (FOLDER / "index.sqlite").unlink()
+    (FOLDER / "index.sqlite").mkdir()
+    assert status() == expected
+
+
+# --- what cannot be run ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "rest", "pattern"),
+    [
+        ("seed = [1]", "", r"s\.toml: unknown key 'seed' \(did you mean 'seeds'\?\)"),
+        ("", "max_epoch = 2", r"s\.toml: unknown key 'training\.max_epoch' \(did you mean 'max_epochs'\?\)"),
+        ("", "[modle]", r"s\.toml: unknown key 'modle' \(did you mean 'model'\?\)"),
+        ('tasks = ["pso"]', "", r"no task 'pso' \(did you mean 'pos'\?\); there are pos, ner"),
+        ('regimes = ["pairs"]', "", r"s\.toml: regimes.*'pair'.* not 'pairs'"),
+        ('sharing = ["multidec"]', "", r"s\.toml: sharing.*'multi_dec'.* not 'multidec'"),
+        ('preset = "papr"', "", r"s\.toml: preset papr: .*did you mean 'paper'\?"),
+        ("seeds = []", "", r"s\.toml: seeds: "),
+        ("regimes = []", "", r"s\.toml: regimes: "),
+        ("seeds = [1, 2, 1]", "", r"s\.toml: seeds names 1 twice; name each once"),
+        ('tasks = ["pos", "pos"]', "", r"s\.toml: tasks names 'pos' twice; name each once"),
+        ("", "stopping_patience = ", r"s\.toml: is not valid TOML"),
+        ("", "batch_size = 1", r"batch_size 1 is smaller than the number of tasks"),
+        ("", "loss_weights = {pso = 2.0}", r"loss_weights names 'pso' \(did you mean 'pos'\?\)"),
+        ('oracle_sets = "published"', "", r"oracle_sets: the paper has no task 'pos'"),
+    ],
+)
+def test_a_study_file_that_cannot_be_is_one_line(head: str, rest: str, pattern: str) -> None:
+    write_study(SHORT, head=head, training=rest)
+    for command in ("run", "plan", "status"):
+        refused(2, pattern, "study", command, "s.toml")
+
+
+def test_a_study_file_that_is_missing_or_no_text() -> None:
+    refused(2, r"s\.toml: cannot be read \(No such file", "study", "run", "s.toml")
+    Path("s.toml").write_bytes(b"\xff\xfe\x00")
+    refused(2, r"s\.toml: is not UTF-8", "study", "run", "s.toml")
+
+
+@pytest.mark.parametrize(
+    ("args", "pattern"),
+    [
+        (("--regime", "pairs"), r"--regime: .*did you mean 'pair'\?"),
+        (("--sharing", "multidec"), r"--sharing: .*did you mean 'multi_dec'\?"),
+        (("--tasks", "pso"), r"--tasks: .*did you mean 'pos'\?"),
+        (("--seeds", "7"), r"--seeds: there is no '7'; there are 1"),
+        (("--set", "seeds=[]"), r"seeds: "),
+        (("--shard", "3/2"), r"--shard 3/2: write PART/PARTS"),
+        (("--time-limit", "soon"), r"--time-limit soon: write a time"),
+        (("--engine", "lokal"), r'--engine.*Did you mean "local"\?'),
+        (("--workers", "0"), r"--workers"),
+    ],
+)
+def test_a_wrong_option_is_one_line(args: tuple[str, ...], pattern: str) -> None:
+    refused(2, pattern, "study", "run", write_study(SHORT), *args)
+
+
+@pytest.mark.parametrize(("engine", "package", "extra"), [("ray", "ray", "ray"), ("processes", "pebble", "study")])
+def test_an_engine_that_is_not_installed_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, engine: str, package: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    outcome = tagmates("study", "run", write_study(SHORT), "--engine", engine)
+    line = f"tagmates: --engine {engine}: needs the extra '{extra}': pip install 'tagmates[{extra}]'\n"
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", line)
+
+
+def test_other_data_than_before_are_refused(here: Path) -> None:
+    write_study(SHORT)
+    assert run().code == 0
+    write_corpus(here / "other", train=(here / "corpus" / "dev.txt").read_text())
+    refused(2, "was begun with other sentences of task pos", "study", "run", "s.toml", "--data", "other", *LOCAL)
+
+
+# --- several at once -------------------------------------------------------------------------------------------------
+
+
+def test_drivers_that_begin_a_study_together(here: Path) -> None:
+    failures: list[Exception] = []
+    for number in range(5):
+        root, gate = here / str(number), threading.Barrier(6)
+
+        def begin(number: int, root: Path = root, gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            try:
+                Store(root).start(StudySettings(), "corpus", {f"task{number}": "0"}, "random")
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=begin, args=(i,)) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert Store(root).settings()[1] == "corpus"
+        assert sorted(os.listdir(root)) == [".lock", "runs", "study.json"]
+
+
+def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any]) -> None:
+    write_study(SHORT)
+    slowly = pytest.MonkeyPatch()
+    slowly.setattr(train, "save_epoch", lambda *args: (save_epoch(*args), time.sleep(0.7)))
+    with slowly.context():
+        outcome = run("s.toml", "--time-limit", "2s")
+    slowly.undo()
+    assert outcome.code == 0
+    assert outcome.err.splitlines()[-1] == "3 trainings are pending; the same command goes on"
+    assert "paused stl-pos" in outcome.err
+    epochs = (folder_of("pos") / "metrics.jsonl").read_bytes()
+    assert 1 <= epochs.count(b"\n") < SHORT
+    assert run().code == 0
+    assert (folder_of("pos") / "metrics.jsonl").read_bytes().startswith(epochs)
+    assert all_numbers(FOLDER) == short
+
+
+# --- processes that are killed (slow) --------------------------------------------------------------------------------
+
+
+def drive(*more: object, file: str = "s.toml") -> subprocess.Popen[bytes]:
+    """Start a driver of worker processes, as a shell would."""
+    return start("study", "run", file, *PROCESSES, *more, start_new_session=True)
+
+
+def wait_for(condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:
+    """Look until it is there; fail where the process has ended before, or nothing comes of it."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert process is None or process.poll() is None, ended(process).err
+        assert time.monotonic() < end, "nothing comes of it"
+        time.sleep(0.005)
+    return found
+
+
+def parents() -> dict[int, int]:
+    """Every living process's parent."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:  # it has ended meanwhile
+            continue
+        if state not in "ZX":
+            found[int(path.parent.name)] = int(parent)
+    return found
+
+
+def workers(driver: subprocess.Popen[bytes], mark: bytes = b"spawn_main") -> list[int]:
+    """The processes below a driver whose command has this mark."""
+    found = []
+    above = parents()
+    for pid in above:
+        ancestor = pid
+        while ancestor in above and ancestor != driver.pid:
+            ancestor = above[ancestor]
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if ancestor == driver.pid != pid and mark in command:
+            found.append(pid)
+    return found
+
+
+def are_gone(pids: list[int]) -> bool:
+    return not parents().keys() & set(pids)
+
+
+def epochs(tasks: str) -> bytes:
+    """The metrics of the epochs that the run of these tasks has finished; empty where it has not begun."""
+    paths = list(FOLDER.glob(f"runs/*-{tasks}-1-*/metrics.jsonl"))
+    return paths[0].read_bytes() if paths else b""
+
+
+def has(tasks: str, count: int) -> Callable[[], bool]:
+    return lambda: epochs(tasks).count(b"\n") >= count
+
+
+def begun_at(tasks: str) -> list[int]:
+    """The finished epochs from which the run of these tasks was begun or gone on with, each time."""
+    log = (folder_of(tasks) / "train.log").read_text()
+    return [int(number) for number in re.findall(r"run \w+: .*, epoch (\d+)\n", log)]
+
+
+def no_traceback(outcome: Outcome) -> None:
+    assert "Traceback" not in outcome.err
+    assert "Error" not in outcome.err
+    assert "Exception" not in outcome.err
+
+
+def hook(monkeypatch: pytest.MonkeyPatch, here: Path, patch: str) -> None:
+    """Let this code change ``tagmates.study.worker`` in every process that is started from now on."""
+    code = f"""
+import importlib.util, sys
+def patch(worker):
+    import os, signal, threading
+    from pathlib import Path
+    train_on = worker.train_on
+    def hooked(config, *args, **more):
+{patch}
+        yield from train_on(config, *args, **more)
+    worker.train_on = hooked
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "tagmates.study.worker":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: (load(module), patch(module))
+        return spec
+sys.meta_path.insert(0, Finder())
+"""
+    (here / "hooks").mkdir()
+    (here / "hooks" / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(here / "hooks"))
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced_and_its_run_resumes(long: dict[str, Any]) -> None:
+    write_study(LONG)
+    process = drive("--workers", "1")
+    wait_for(has("pos", 3), process)
+    assert list(status()["running"]) == [folder_of("pos").name]
+    (pid,) = workers(process)
+    saved = epochs("pos")
+    os.kill(pid, signal.SIGKILL)
+    outcome = ended(process)
+    assert outcome.code == 0, outcome.err
+    assert re.findall(r"tried again (\S+)-1-\w+: its worker died ", outcome.err) == ["stl-pos"]
+    first, second = begun_at("pos")
+    assert first == 0
+    assert second >= saved.count(b"\n")
+    assert epochs("pos").startswith(saved)
+    assert begun_at("ner") == begun_at("pos+ner") == [0]
+    assert all_numbers(FOLDER) == long
+    assert not list(FOLDER.rglob("*.new"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_worker_killed_before_its_first_job(short: dict[str, Any], number: int) -> None:
+    write_study(SHORT)
+    process = drive("--workers", number)
+    os.kill(wait_for(lambda: workers(process), process)[0], signal.SIGKILL)
+    outcome = ended(process)
+    assert outcome.code == 0, outcome.err
+    no_traceback(outcome)
+    assert all_numbers(FOLDER) == short
+
+
+@pytest.mark.slow
+def test_a_run_that_kills_its_worker_every_time_fails_alone(
+    here: Path, short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(SHORT)
+    with monkeypatch.context() as patch:
+        code = """
+        if config.tasks == ("ner",):
+            with Path("tries").open("a") as file:
+                file.write("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+        hook(patch, here, code)
+        outcome = ended(drive())
+        assert outcome.code == 3, outcome.err
+        no_traceback(outcome)
+        assert Path("tries").read_text() == "x" * 3
+        assert outcome.err.count("tried again stl-ner") == 2
+        assert f"failed: {folder_of('ner').name}: its worker died" in outcome.err
+        assert totals() == (2, 1, 0)
+        assert ended(drive()).code == 3
+        assert Path("tries").read_text() == "x" * 3
+    kept = finished()
+    assert ended(drive("--retry-failed")).code == 0
+    assert all_numbers(FOLDER) == short
+    assert_kept(kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_driver_takes_its_workers_with_it_and_is_gone_on_with(long: dict[str, Any], how: int) -> None:
+    write_study(LONG)
+    process = drive("--workers", "2")
+    wait_for(has("pos+ner", 3), process)  # so that one of the others is done
+    pids = workers(process)
+    assert len(pids) == 2
+    process.send_signal(how)
+    process.wait()
+    wait_for(lambda: are_gone(pids))
+    kept, saved = finished(), epochs("pos+ner")
+    assert len(kept) >= 5
+    assert not (folder_of("pos+ner") / "result.json").exists()
+    assert status()["running"] == {}
+    outcome = ended(drive("--workers", "2"))
+    assert outcome.code == 0, outcome.err
+    assert_kept(kept)
+    assert begun_at("pos+ner")[1] >= saved.count(b"\n")
+    assert epochs("pos+ner").startswith(saved)
+    assert all_numbers(FOLDER) == long
+    assert not list(FOLDER.rglob("*.new"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["group", "driver", "group at once"])
+def test_ctrl_c_ends_driver_and_workers(short: dict[str, Any], long: dict[str, Any], whom: str) -> None:
+    early = whom == "group at once"
+    write_study(SHORT if early else LONG)
+    process = drive("--workers", "2")
+    wait_for((lambda: workers(process)) if early else has("pos", 3), process)
+    pids = workers(process)
+    if whom == "driver":
+        process.send_signal(signal.SIGINT)
+    else:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    outcome = ended(process)
+    assert outcome.code == 130, outcome.err
+    assert outcome.err.splitlines()[-1] == "tagmates: interrupted; finished epochs are saved, the same command goes on"
+    no_traceback(outcome)
+    assert are_gone(pids)
+    kept, saved = finished(), epochs("pos")
+    outcome = ended(drive("--workers", "2"))
+    assert outcome.code == 0, outcome.err
+    assert_kept(kept)
+    assert epochs("pos").startswith(saved)
+    assert all_numbers(FOLDER) == (short if early else long)
+
+
+@pytest.mark.slow
+def test_a_time_limit_ends_what_hangs(here: Path, short: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    write_study(SHORT)
+    with monkeypatch.context() as patch:
+        hook(patch, here, "        threading.Event().wait()\n")
+        process = drive("--time-limit", "15s")
+        began = time.monotonic()
+        outcome = ended(process)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err == "3 trainings are pending; the same command goes on\n"
+    assert time.monotonic() - began < 15 + 60
+    assert ended(drive()).code == 0
+    assert all_numbers(FOLDER) == short
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["ray", "pebble"])
+def test_a_package_that_cannot_be_imported(here: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    (here / "hooks").mkdir()
+    (here / "hooks" / f"{package}.py").write_text(f"raise ImportError('no {package} here')")
+    monkeypatch.setenv("PYTHONPATH", str(here / "hooks"))
+    engine = "processes" if package == "pebble" else package
+    outcome = ended(start("study", "run", write_study(SHORT), "--engine", engine))
+    assert outcome.code == 2
+    assert re.fullmatch(rf"tagmates: --engine {engine}: needs the extra .*pip install 'tagmates\[\w+\]'\n", outcome.err)
+
+
+# --- several drivers (slow) ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_drivers_train_nothing_twice(here: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    more = {"head": 'seeds = [1, 2, 3]\nsharing = ["multi_dec", "te_enc"]'}
+    expected = undisturbed(tmp_path_factory.mktemp("whole"), SHORT, **more)
+    write_study(SHORT, **more)
+    outcomes = [ended(process) for process in [drive("--workers", "1"), drive("--workers", "1")]]
+    assert [outcome.code for outcome in outcomes] == [0, 0], outcomes
+    for outcome in outcomes:
+        no_traceback(outcome)
+    assert len(expected) == 12
+    assert all_numbers(FOLDER) == expected
+    for name in expected:
+        log = (FOLDER / "runs" / name / "train.log").read_text()
+        assert (log.count("ended: "), log.count("epoch 1:"), log.count(f"epoch {SHORT}:")) == (1, 1, 1)
+    with sqlite3.connect(FOLDER / "index.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert {name for (name,) in connection.execute("SELECT name FROM runs")} == set(expected)
+    connection.close()
+
+
+@pytest.mark.slow
+def test_a_driver_takes_over_what_a_killed_one_has_left(long: dict[str, Any]) -> None:
+    write_study(LONG)
+    first = drive("--workers", "1")
+    wait_for(has("pos", 2), first)
+    second = drive("--workers", "1")
+    wait_for(has("ner", 2), second)
+    pids = workers(first)
+    first.kill()
+    first.wait()
+    saved = epochs("pos")
+    outcome = ended(second)
+    assert outcome.code == 0, outcome.err
+    no_traceback(outcome)
+    assert are_gone(pids)
+    assert epochs("pos").startswith(saved)
+    assert all_numbers(FOLDER) == long
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_is_not_tried_by_every_driver(
+    here: Path, short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(SHORT, training="loss_weights = {ner = 3e38}")
+    outcomes = [ended(process) for process in [drive("--workers", "1"), drive("--workers", "1")]]
+    assert [outcome.code for outcome in outcomes] == [3, 3], outcomes
+    assert totals() == (1, 2, 0)
+    assert "TrainingError" in read_json(folder_of("ner") / "failed.json")["traceback"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_happens_nothing_done_is_lost(long: dict[str, Any], seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    write_study(LONG)
+    kept: Kept = {}
+    for _ in range(6):
+        some = [drive("--workers", "1") for _ in range(draw.integers(1, 3))]
+        wanted = len(b"".join(map(epochs, ("pos", "ner", "pos+ner"))).splitlines()) + draw.integers(1, 30)
+        wait_for(
+            lambda wanted=wanted, some=some: (
+                len(b"".join(map(epochs, ("pos", "ner", "pos+ner"))).splitlines()) >= wanted
+                or all(process.poll() is not None for process in some)
+            )
+        )
+        pids = [pid for process in some for pid in workers(process)]
+        for process in some:
+            what = draw.integers(3)
+            if what == 0:
+                process.kill()
+            elif what == 1 and process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+            elif found := workers(process):
+                os.kill(found[0], signal.SIGKILL)
+                process.terminate()
+        for process in some:
+            assert ended(process).code in (0, 130, -signal.SIGKILL, -signal.SIGTERM)
+        wait_for(lambda pids=pids: are_gone(pids))
+        assert_kept(kept)
+        kept = finished()
+    outcome = ended(drive())
+    assert outcome.code == 0, outcome.err
+    assert_kept(kept)
+    assert all_numbers(FOLDER) == long
+    assert status()["broken"] == status()["failed"] == {}
