@@ -11,6 +11,7 @@ from report_studies import HOSTILE, PAPER, make_record, make_records, make_repor
 
 from tagmates.report.drawing import Figure
 from tagmates.report.page import own_ids, render_page, write_report
+from tagmates.report.prose import settings_text
 from tagmates.report.tables import tables
 from tagmates.report.view import Report
 from tagmates.study.compare import count
@@ -158,3 +159,12 @@ def test_ids_of_pictures_never_clash() -> None:
         '<svg><clipPath id="p-a"/><path id="p-a-b"/><g clip-path="url(#p-a)"/>'
         '<use href="#p-a-b" xlink:href="#p-a"/>#a</svg>'
     )
+
+
+def test_settings_stand_in_full_but_for_places() -> None:
+    study = StudySettings.model_validate(
+        {"data": "/home/me/data", "vectors": "/home/me/v.txt", "seeds": (4,), "training": {"loss_weights": {"a": 2}}}
+    )
+    lines = settings_text(study).splitlines()
+    assert {'vectors = "v.txt"', "seeds = [4]", "model.layers = 2", "training.loss_weights.a = 2.0"} <= set(lines)
+    assert "/home/me" not in render_page(make_report(study, ("a",), []), [])

@@ -110,6 +110,7 @@ def test_few_runs_and_capped_ones_show() -> None:
     assert score_entry(replace(cell, n=3, capped=0), 3).below == ("±0.10",)
     assert score_entry(replace(cell, n=4), 3).below == ("n=4 ±0.10",)
     assert score_entry(replace(cell, n=3, std=None), 3).below == ()
+    assert score_entry(replace(cell, n=1, std=0.0), 3).below == ("n=1",)
 
 
 def test_oracle_selected_on_test_says_so(paper: Report) -> None:
@@ -213,6 +214,7 @@ def test_small_studies(tasks: tuple[str, ...], regimes: tuple[str, ...]) -> None
     for some in ([], records[:1], records):
         made = named(make_report(study, tasks, some))
         assert all(to_markdown(t) and to_latex(t) and to_csv(t) for t in made.values())
+        assert ("scores-multi_dec" in made) == bool(some)
 
 
 def test_csv_comes_back(hostile: Report) -> None:

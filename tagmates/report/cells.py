@@ -40,7 +40,7 @@ def score_entry(cell: Cell, seeds: int, *, compared: bool = True) -> Entry:
 def _below(cell: Cell, seeds: int) -> tuple[str, ...]:
     parts = [
         f"n={cell.n}" if cell.n != seeds or cell.n < FEW else "",
-        f"±{cell.std:.2f}" if cell.std is not None else "",
+        f"±{cell.std:.2f}" if cell.std is not None and cell.n > 1 else "",
     ]
     line = " ".join(part for part in parts if part)
     return (line,) if line else ()

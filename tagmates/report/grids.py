@@ -70,8 +70,9 @@ def rest_lines(comparison: Comparison) -> list[Line]:
 
 def score_tables(report: Report) -> list[Table]:
     """For every method the table of STL, pairs, All and Oracle, then for every method that of All-but-one."""
-    done = [comparison for comparison in report.comparisons.values() if comparison.single or comparison.pairs]
-    rest = [comparison for comparison in report.comparisons.values() if comparison.all_but_one]
+    found = report.comparisons.values()
+    done = [comparison for comparison in found if comparison.single or comparison.pairs or comparison.all]
+    rest = [comparison for comparison in found if comparison.all_but_one]
     return [_scores(report.settings, c) for c in done] + [_rest(report.settings, c) for c in rest]
 
 

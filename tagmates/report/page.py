@@ -1,6 +1,5 @@
 """The report as one page that needs nothing else, with its tables and figures as files beside it."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from markupsafe import Markup
 
 from tagmates.files import write_atomically
 from tagmates.report.formats import to_csv, to_latex, to_markdown
-from tagmates.report.prose import fine_print, is_complete, lead, opening, shortly, standing, together
+from tagmates.report.prose import fine_print, is_complete, lead, opening, settings_text, shortly, standing, together
 from tagmates.report.table import KEY, Section, Table, key_of
 from tagmates.report.tables import tables
 from tagmates.report.view import Report
@@ -124,8 +123,8 @@ def _waiting(report: Report) -> list[tuple[str, str]]:
 
 
 def _fine_print(report: Report) -> Part:
-    settings = json.dumps(report.settings.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    return Part("fine-print", "The fine print", terms=fine_print(report), code=settings, code_title="All settings")
+    text = settings_text(report.settings)
+    return Part("fine-print", "The fine print", terms=fine_print(report), code=text, code_title="All settings")
 
 
 def _inline(figure: "Figure") -> "Figure":

@@ -1,6 +1,9 @@
 """The sentences of the page."""
 
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tagmates.report.beside import still_harmed
 from tagmates.report.grids import SELECTED
@@ -121,6 +124,8 @@ def _length(study: StudySettings) -> str:
     )
     if training.epoch_updates is not None:
         return f"Every epoch has {training.epoch_updates:,} updates, whatever is trained. {ending}"
+    if training.sampling != "balanced":
+        return f"{ending} A joint epoch has as many updates as all its tasks' sentences fill."
     return (
         f"{ending} A joint epoch ends with its smallest task, so a partner with few sentences makes training shorter: "
         "part of what looks like harm may be missing updates. Their numbers are in the CSV files."
@@ -129,6 +134,20 @@ def _length(study: StudySettings) -> str:
 
 def _vectors(study: StudySettings) -> str:
     return {"glove": "GloVe 6B, 50 dimensions", "random": "random"}.get(study.vectors, Path(study.vectors).name)
+
+
+def settings_text(study: StudySettings) -> str:
+    """Every setting on a line of its own, as ``--set`` takes it; where the files were is left out."""
+    values = study.model_dump(mode="json", exclude={"data"}) | {"vectors": Path(study.vectors).name}
+    return "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in _flat(values))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def plural(n: int, noun: str) -> str:

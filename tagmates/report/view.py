@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tagmates.data.statistics import table1
-from tagmates.data.tasks import load_tasks
-from tagmates.errors import DataError
 from tagmates.study.compare import Comparison, compare
 from tagmates.study.driver import standing
 from tagmates.study.opening import Study
-from tagmates.study.published import PAPER_TASKS, published
+from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.record import Record, by_setting
 from tagmates.study.settings import Method, Regime, StudySettings
@@ -35,7 +32,7 @@ class Report:
 
 
 def make_report(study: Study, beside: "Report | None" = None) -> Report:
-    """Read what is there of a study and compare it. Without its data at hand, the report lacks their statistics."""
+    """Read what is there of a study and compare it; its data need not be at hand."""
     settings, tasks = study.settings, study.tasks
     now = standing(settings, tasks, study.store, counts=True)
     records = list(now.found.done.values())
@@ -43,10 +40,8 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
     for regime in settings.regimes:
         names = [planned.name for planned in now.plan if planned.regime == regime]
         progress[regime] = sum(name in now.found.done for name in names), len(names)
-    try:
-        statistics = table1(load_tasks(study.data), tasks)
-    except DataError:
-        statistics = []
+    known = study.store.description().get("statistics", {})
+    statistics = [known[task] for task in tasks if task in known]
     return Report(
         name=study.name,
         settings=settings,
@@ -57,7 +52,16 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
         failed={**now.found.failed, **now.found.broken},
         waiting=now.waiting,
         advice=advise(settings, tasks, by_setting(records), now.oracle_sets),
-        published=published() if set(tasks) <= set(PAPER_TASKS) else {},
+        published=published() if _is_papers(tasks, known) else {},
         statistics=statistics,
         beside=beside,
+    )
+
+
+def _is_papers(tasks: Sequence[str], statistics: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether these tasks are the paper's: by name, and by the size of what they train on (Table 1)."""
+    sizes = {row["task"]: row["sentences_train"] for row in published_statistics()}
+    return all(
+        task in sizes and abs(statistics.get(task, {}).get("sentences_train", 0) / sizes[task] - 1) < 0.01
+        for task in tasks
     )

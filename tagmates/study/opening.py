@@ -45,7 +45,7 @@ def open_study(
             raise ConfigError(f"{where}: is a study's folder; --set and --output-dir go with its TOML file")
         store = Store(where)
         settings, known = store.settings()
-        return _study(where.name, settings, data, known, store)
+        return _study(where.name, settings, data, known or fallback, store)
     settings = read_study(where, overrides)
     store = Store(output_dir or RUNS / where.stem)
     return _study(where.stem, settings, data, settings.data or fallback, store)

@@ -49,8 +49,18 @@ class Store:
         """The run folder of a training."""
         return self.root / "runs" / name
 
-    def start(self, study: StudySettings, data: str, digests: Mapping[str, str], vectors: str) -> None:
-        """Write ``study.json``, or bring it up to date; ConfigError where data or vectors are not those of before."""
+    def start(
+        self,
+        study: StudySettings,
+        data: str,
+        digests: Mapping[str, str],
+        vectors: str,
+        statistics: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Write ``study.json``, or bring it up to date; ConfigError where data or vectors are not those of before.
+
+        ``digests`` and ``statistics`` (rows of Table 1) are by task.
+        """
         path = self.root / "study.json"
         known = self.description() if path.exists() else {}
         for task, digest in digests.items():
@@ -71,7 +81,13 @@ class Store:
                 f"{self.root}: cannot be used as study folder ({error.strerror}); choose another"
             ) from None
         values = study.model_dump(mode="json")
-        now = {"study": values, "data": data, "digests": {**known.get("digests", {}), **digests}, "vectors": vectors}
+        now = {
+            "study": values,
+            "data": data,
+            "digests": {**known.get("digests", {}), **digests},
+            "vectors": vectors,
+            "statistics": {**known.get("statistics", {}), **(statistics or {})},
+        }
         if now != known:
             with FileLock(self.root / LOCK):  # of drivers that begin together; their files would have one name
                 write_json(path, now)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import digest, load_corpora
+from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors, load_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
@@ -124,6 +125,11 @@ def task_size(data: str, task: str) -> tuple[int, float]:
     """Training sentences of a task, and their mean length in tokens."""
     sentences = _corpora(data, task)[task]["train"]
     return len(sentences), sum(len(sentence.tokens) for sentence in sentences) / len(sentences)
+
+
+def task_statistics(data: str, task: str) -> dict[str, Any]:
+    """The task's row of the paper's Table 1."""
+    return statistics(task, _corpora(data, task)[task])
 
 
 def vectors_source(source: str) -> str:
