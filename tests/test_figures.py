@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published_records import published_records
 
-from tagmates.report.agreement import shared_pairs
-from tagmates.report.circle import named_circle, widest_circle
-from tagmates.report.figure2 import improvements
-from tagmates.report.figure3 import edges, graph_figure, is_firm
-from tagmates.report.figure4 import embedding_figure, embedding_map
 from tagmates.report.figures import Figure, figures
-from tagmates.report.labels import place
-from tagmates.report.traits import mean_gains
+from tagmates.report.figures.circle import named_circle, widest_circle
+from tagmates.report.figures.differences import shared_pairs
+from tagmates.report.figures.figure2 import improvements
+from tagmates.report.figures.figure3 import edges, graph_figure, is_firm
+from tagmates.report.figures.figure4 import embedding_figure, embedding_map
+from tagmates.report.figures.labels import place
+from tagmates.report.figures.traits import mean_gains
 from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, compare
 from tagmates.study.plan import Setting, setting_of

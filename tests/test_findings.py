@@ -10,12 +10,12 @@ import pytest
 from published_records import SEEDS, published_records
 from scipy import stats
 
-from tagmates.report.characteristics import characteristics
 from tagmates.report.correlation import rank_correlation
-from tagmates.report.embeddings import consistency, cosines, leaning, nearest, neighbours
 from tagmates.report.findings import CLAIMS, Finding, disagreements, findings, paper_report
-from tagmates.report.method_gaps import differing_cells, method_gaps, signed_rank
-from tagmates.report.paper_agreement import agreement
+from tagmates.report.findings.agreement import agreement
+from tagmates.report.findings.characteristics import characteristics
+from tagmates.report.findings.embeddings import consistency, cosines, leaning, nearest, neighbours
+from tagmates.report.findings.method_gaps import differing_cells, method_gaps, signed_rank
 from tagmates.report.view import Report
 from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, setting_of

@@ -9,7 +9,7 @@ import pytest
 from published_records import published_records
 from report_studies import HOSTILE, PAPER, make_record, make_records, make_report
 
-from tagmates.report.drawing import Figure
+from tagmates.report.figures.drawing import Figure
 from tagmates.report.page import own_ids, render_page, write_report
 from tagmates.report.prose import settings_text
 from tagmates.report.tables import tables

@@ -15,17 +15,18 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from study_folders import make_record
 
 from tagmates.config import MAX_SIZE, ModelSettings, RunConfig, TrainingSettings
 from tagmates.data.tasks import STARTER
 from tagmates.errors import ConfigError, DataError, ModelError
-from tagmates.study.cost import EPOCHS, Sizes, epoch_size, estimate, training_size
+from tagmates.study.cost import EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
 from tagmates.study.opening import open_study
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.selection import Selection, parse_duration, parse_shard
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
-from tagmates.study.store import Found
+from tagmates.study.store import Found, Store
 
 METHODS: tuple[Method, ...] = get_args(Method)
 STUDIES = Path(__file__).parents[1] / "studies"
@@ -512,6 +513,34 @@ class TestCost:
         assert cost.updates == EPOCHS * (4 + 2 + 2)
         assert (cost.epochs, cost.measured) == (EPOCHS, "somewhere")
 
+    @pytest.mark.parametrize(
+        ("training", "epochs"), [({"max_epochs": 7}, 7), ({"max_updates": 40}, (40 / 4 + 40 / 2 + 40 / 2) / 3)]
+    )
+    def test_trainings_that_last_as_their_settings_say(self, training: dict[str, Any], epochs: float) -> None:
+        plan = plan_of("ab", seeds=[1], training=TrainingSettings(**training))
+        cost = estimate(plan, SIZES, {"stl": 1.0, "multi_dec": 1.0}, Found(), "")
+        assert cost.epochs == pytest.approx(epochs)
+        assert cost.updates == (7 * (4 + 2 + 2) if "max_epochs" in training else 3 * 40)
+
+    def test_epochs_are_those_of_the_runs_that_ended(self) -> None:
+        plan = plan_of("ab", seeds=[1])
+        done = {p.name: make_record(p, {}, epochs=e) for p, e in zip(plan, (10, 20), strict=False)}
+        cost = estimate(plan[2:], SIZES, {"multi_dec": 50.0}, Found(done), "")
+        assert (cost.epochs, cost.updates, cost.seconds) == (15, 30, pytest.approx(15 * 480 / 50))
+
+    def test_speeds_are_those_of_the_epochs_so_far(self, tmp_path: Path) -> None:
+        plan, store = plan_of("ab", seeds=[1, 2]), Store(tmp_path)
+        done = {plan[0].name: make_record(plan[0], {}, epochs=10, seconds=40.0)}
+        for planned, seconds in ((plan[1], 7.0), (plan[4], 96.0)):  # stl b, multi_dec a+b
+            store.folder(planned.name).mkdir(parents=True)
+            lines = ({"epoch": epoch, "seconds": seconds * epoch / 3} for epoch in (1, 2, 3))
+            (store.folder(planned.name) / "metrics.jsonl").write_text("".join(f"{json.dumps(e)}\n" for e in lines))
+        assert recorded_speeds(plan, store, Found(done), SIZES) == {
+            "stl": pytest.approx((10 * 1000 + 3 * 200) / (40 + 7)),
+            "multi_dec": pytest.approx(3 * 480 / 96),
+        }
+        assert recorded_speeds(plan_of("c"), store, Found(), SIZES) == {}
+
 
 class TestOpening:
     def test_the_file_and_its_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,6 +555,8 @@ class TestOpening:
         again = open_study(Path("runs/mine"))
         assert (again.settings, again.tasks, again.data) == (study.settings, study.tasks, study.data)
         assert open_study(None) == again
+        monkeypatch.chdir("runs/mine")
+        assert open_study(Path()).name == "mine"
 
     def test_the_last_begun_of_several(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
@@ -544,6 +575,11 @@ class TestOpening:
         assert open_study(none).data == ""
         assert open_study(none, fallback="starter").data == "starter"
         assert open_study(own, fallback="elsewhere").data == "starter"
+        begun = open_study(none, data="starter")
+        begun.store.start(begun.settings, "/known", {}, "random")
+        assert open_study(none, fallback="elsewhere").data == "/known"
+        begun.store.start(begun.settings, "", {}, "random")  # of a folder that was made public
+        assert open_study(none, fallback="starter").data == open_study(begun.store.root, fallback="starter").data
         with pytest.raises(DataError, match="elsewhere: no such file or folder"):
             open_study(own, data="elsewhere")
 

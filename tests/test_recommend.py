@@ -285,6 +285,7 @@ def test_a_ranking_as_a_table() -> None:
     assert "a: 2 best of 4 settings on dev" in two
     assert whole.index("multi_dec a+b ") < whole.index("stl a")
     assert re.search(r"│ multi_dec a\+b +│ +65\.\d\d │ +3 │", two)
+    assert "[b]: 4 best" in shown(ranking_table(replace(advice, task="[b]")))
 
 
 def test_a_plan_as_a_table() -> None:

@@ -13,11 +13,11 @@ import pytest
 from published_records import published_records
 from report_studies import HOSTILE, PAPER, make_record, make_records, make_report
 
-from tagmates.report.beside import still_harmed
-from tagmates.report.cells import mark, score_entry, story, verdict
-from tagmates.report.formats import full_heads, to_csv, to_latex, to_markdown
-from tagmates.report.table import EMPTY, KEY, Entry, Row, Table, listing, points, probability, words
 from tagmates.report.tables import tables
+from tagmates.report.tables.beside import still_harmed
+from tagmates.report.tables.cells import mark, score_entry, story, verdict
+from tagmates.report.tables.formats import full_heads, to_csv, to_latex, to_markdown
+from tagmates.report.tables.table import EMPTY, KEY, Entry, Row, Table, listing, points, probability, words
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, count
 from tagmates.study.plan import Setting, setting_of

@@ -8,8 +8,7 @@ from rich.table import Table
 
 from tagmates.study.cost import Cost
 from tagmates.study.recommend import Advice, describe
-
-REGIME_NAMES = {"single": "STL", "pair": "pairs", "all": "All", "all_but_one": "All-but-one", "oracle": "Oracle"}
+from tagmates.study.settings import REGIME_NAMES
 
 
 def plan_table(counts: Mapping[str, Any]) -> Table:
@@ -62,7 +61,8 @@ def advice_table(advice: Sequence[Advice]) -> Table:
 
 def ranking_table(advice: Advice, rows: int = 10) -> Table:
     """The settings tried for a task, the best on dev first."""
-    table = Table(title=f"{advice.task}: {min(rows, len(advice.ranked))} best of {len(advice.ranked)} settings on dev")
+    number = len(advice.ranked)
+    table = Table(title=f"{escape(advice.task)}: {min(rows, number)} best of {number} settings on dev")
     table.add_column("trained")
     table.add_column("dev F1", justify="right")
     table.add_column("runs", justify="right")

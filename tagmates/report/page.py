@@ -10,14 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tagmates.files import write_atomically
-from tagmates.report.formats import to_csv, to_latex, to_markdown
 from tagmates.report.prose import fine_print, is_complete, lead, opening, settings_text, shortly, standing, together
-from tagmates.report.table import KEY, Section, Table, key_of
 from tagmates.report.tables import tables
+from tagmates.report.tables.formats import to_csv, to_latex, to_markdown
+from tagmates.report.tables.table import KEY, Section, Table, key_of
 from tagmates.report.view import Report
 
 if TYPE_CHECKING:
-    from tagmates.report.drawing import Figure
+    from tagmates.report.figures.drawing import Figure
 
 FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 CHAPTERS = {"characteristics": "findings", "paper": "paper", "beside": "beside"}  # figures that belong to tables

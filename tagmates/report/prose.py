@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tagmates.report.beside import still_harmed
-from tagmates.report.grids import SELECTED
-from tagmates.report.table import METHOD_NAMES, listing
 from tagmates.report.tables import total
+from tagmates.report.tables.beside import still_harmed
+from tagmates.report.tables.grids import SELECTED
+from tagmates.report.tables.table import listing
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison, count
-from tagmates.study.settings import StudySettings
+from tagmates.study.settings import METHOD_NAMES, StudySettings
 
 
 def lead(report: Report) -> str:

@@ -33,6 +33,7 @@ class Cell:
     parameters: int | None = None
     dev: float | None = None  # mean dev F1 of the weights that are tested
     base: float | None = None  # mean of the base
+    base_n: int | None = None
     arrow: Arrow | None = None  # against the base, by the paper's rule
     evidence: Evidence | None = None
     selected: bool = False  # chosen on these very test sentences: no test can be believed
@@ -41,6 +42,11 @@ class Cell:
     def difference(self) -> float | None:
         """Points of F1 above the base."""
         return None if self.base is None else self.mean - self.base
+
+    @property
+    def fewest(self) -> int:
+        """The runs of this setting or of its base, whichever are fewer."""
+        return self.n if self.base_n is None else min(self.n, self.base_n)
 
     @property
     def beyond_chance(self) -> bool:
@@ -205,6 +211,7 @@ def make_cell(
     return replace(
         cell,
         base=fmean(theirs),
+        base_n=len(theirs),
         arrow=arrow_between(scores, theirs, study.k, study.std),
         evidence=evidence,
         selected=selected,

@@ -25,7 +25,7 @@ class Cost:
 
     seconds: float
     updates: int
-    epochs: float  # that a run was taken to last
+    epochs: float  # that a run was taken to last, on average
     speeds: Mapping[Sharing, float]  # tokens per second, validation included where runs have been
     measured: str  # where the speeds come from
 
@@ -41,10 +41,15 @@ def epoch_size(config: RunConfig, sizes: Sizes) -> tuple[int, float]:
 def training_size(config: RunConfig, sizes: Sizes, epochs: float) -> tuple[int, float]:
     """Updates and tokens of a whole training that lasts so many epochs, where its settings do not say."""
     updates, tokens = epoch_size(config, sizes)
-    if config.training.max_updates is not None:
-        epochs = config.training.max_updates / updates
-    epochs = epochs if config.training.max_updates else min(epochs, config.training.max_epochs)
+    epochs = lasting(config, updates, epochs)
     return round(updates * epochs), tokens * epochs
+
+
+def lasting(config: RunConfig, updates: int, epochs: float) -> float:
+    """Epochs, of so many updates, that a training lasts: as its settings say, else ``epochs``."""
+    if config.training.max_updates is not None:
+        return config.training.max_updates / updates
+    return min(epochs, config.training.max_epochs)
 
 
 def recorded_speeds(plan: Iterable[Planned], store: Store, found: Found, sizes: Sizes) -> dict[Sharing, float]:
@@ -87,4 +92,5 @@ def estimate(
     epochs = fmean(ended) if ended else EPOCHS
     whole = [(planned.config, *training_size(planned.config, sizes, epochs)) for planned in pending]
     seconds = sum(tokens / speeds[config.sharing] for config, _, tokens in whole)
-    return Cost(seconds, sum(updates for _, updates, _ in whole), epochs, dict(speeds), source)
+    last = fmean(lasting(config, epoch_size(config, sizes)[0], epochs) for config, _, _ in whole)
+    return Cost(seconds, sum(updates for _, updates, _ in whole), last, dict(speeds), source)

@@ -35,8 +35,9 @@ def open_study(
 ) -> Study:
     """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
 
-    ``data`` wins over the study's own, that over ``fallback``. A study whose tasks are known is opened without its data
-    where they are not at hand, but not without ``data``. Raises ConfigError, ModelError or DataError.
+    ``data`` wins over the study's own, that over what it was begun with, that over ``fallback``. A study whose tasks
+    are known is opened without its data where they are not at hand, but not without ``data``. Raises ConfigError,
+    ModelError or DataError.
     """
     if where is None:
         where = _last()
@@ -45,10 +46,10 @@ def open_study(
             raise ConfigError(f"{where}: is a study's folder; --set and --output-dir go with its TOML file")
         store = Store(where)
         settings, known = store.settings()
-        return _study(where.name, settings, data, known or fallback, store)
+        return _study(where.resolve().name, settings, data, known or fallback, store)
     settings = read_study(where, overrides)
     store = Store(output_dir or RUNS / where.stem)
-    return _study(where.stem, settings, data, settings.data or fallback, store)
+    return _study(where.stem, settings, data, settings.data or _begun_with(store) or fallback, store)
 
 
 def _study(name: str, settings: StudySettings, given: str | None, known: str, store: Store) -> Study:
@@ -73,6 +74,11 @@ def _study(name: str, settings: StudySettings, given: str | None, known: str, st
                 hint = nearest(task, PAPER_TASKS)
                 raise ConfigError(f"{name}: oracle_sets: the paper has no task {task!r}{hint}; choose dev or test")
     return Study(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store)
+
+
+def _begun_with(store: Store) -> str:
+    """The data of the last run of a study; empty where it has not begun."""
+    return str(store.description().get("data", "")) if (store.root / "study.json").exists() else ""
 
 
 def _last() -> Path:

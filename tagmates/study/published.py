@@ -49,6 +49,7 @@ def _comparison(method: Method) -> Comparison:
             std=None,
             n=NUM_SEEDS,
             base=_mean(base) if base else None,
+            base_n=NUM_SEEDS if base else None,
             arrow=_arrow(text),
             selected=selected,
         )

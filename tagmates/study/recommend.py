@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import cast
 
 from tagmates.study.compare import Cell, Runs, make_cell, scores_of, seed_variance
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
-from tagmates.study.settings import StudySettings
+from tagmates.study.settings import METHOD_NAMES, Method, StudySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def describe(setting: Setting, task: str, size: int) -> str:
         if len(others) == size - 1 and size > 2
         else " and ".join([", ".join(others[:-1]), others[-1]])
     )
-    return f"with {whom.removeprefix(' and ')} ({setting.sharing})"
+    return f"with {whom.removeprefix(' and ')} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
 
 
 def _gain(cell: Cell) -> str:
@@ -96,7 +97,7 @@ def _gain(cell: Cell) -> str:
         return f"{gain}, an optimistic figure: its partners were selected on test"
     evidence = cell.evidence
     if evidence is None:
-        return f"{gain}; how sure that is takes two runs or more of each"
+        return f"{gain}; how sure that is cannot be told from so few runs"
     interval = f"95 % interval {evidence.low:+.2f} to {evidence.high:+.2f}"
     return f"{gain}, {interval}, {_sureness(evidence.p)} (p = {evidence.p:.2g})"
 

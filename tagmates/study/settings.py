@@ -13,6 +13,15 @@ from tagmates.errors import ConfigError
 Method = Literal["multi_dec", "te_dec", "te_enc"]
 Regime = Literal["single", "pair", "all", "all_but_one", "oracle"]
 REGIMES: tuple[Regime, ...] = ("single", "pair", "all", "all_but_one", "oracle")
+# as the paper writes them
+METHOD_NAMES: dict[Method, str] = {"multi_dec": "MULTI-DEC", "te_dec": "TE⊕DEC", "te_enc": "TE⊕ENC"}
+REGIME_NAMES: dict[Regime, str] = {
+    "single": "STL",
+    "pair": "Pairs",
+    "all": "All",
+    "all_but_one": "All-but-one",
+    "oracle": "Oracle",
+}
 
 
 class StudySettings(Settings):

@@ -1,7 +1,7 @@
 """The paper's findings beside this study, and where its text and its own tables part."""
 
 from tagmates.report.findings import Finding, disagreements, findings
-from tagmates.report.table import EMPTY, Entry, Row, Table
+from tagmates.report.tables.table import EMPTY, Entry, Row, Table
 from tagmates.report.view import Report
 from tagmates.study.published import PAPER_TASKS
 

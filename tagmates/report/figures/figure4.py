@@ -7,7 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from tagmates.report.drawing import (
+from tagmates.report.figures.drawing import (
     BLUE,
     FAINT,
     SMALL,
@@ -18,10 +18,9 @@ from tagmates.report.drawing import (
     panels,
     widest,
 )
-from tagmates.report.labels import label_points
-from tagmates.report.table import METHOD_NAMES
+from tagmates.report.figures.labels import label_points
 from tagmates.report.view import Report
-from tagmates.study.settings import Method
+from tagmates.study.settings import METHOD_NAMES, Method
 
 Array = npt.NDArray[np.float64]
 

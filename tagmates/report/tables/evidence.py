@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from tagmates.report.cells import mark, verdict
-from tagmates.report.grids import Line, joint_lines, line_numbers, pair_lines, rest_lines
-from tagmates.report.methods import NAMES
-from tagmates.report.table import EMPTY, METHOD_NAMES, Entry, Row, Table, points, probability, ruled, words
+from tagmates.report.tables.cells import mark, verdict
+from tagmates.report.tables.grids import Line, joint_lines, line_numbers, pair_lines, rest_lines
+from tagmates.report.tables.table import EMPTY, Entry, Row, Table, points, probability, ruled, words
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.settings import Method, Regime
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import false_arrow_rate
 
 TALLY = {
@@ -38,7 +37,7 @@ def tally_table(report: Report) -> Table:
         for line, cell in compared(comparison):
             found.setdefault((method, line.regime), []).append(mark(cell))
     rows = [
-        (method, Row(f"{METHOD_NAMES[method]}, {NAMES[regime]}", _tally_entries(seen)))
+        (method, Row(f"{METHOD_NAMES[method]}, {REGIME_NAMES[regime]}", _tally_entries(seen)))
         for (method, regime), seen in found.items()
     ]
     return Table(
@@ -100,7 +99,7 @@ def false_arrow_table(report: Report) -> Table:
     """How often the paper's rule draws an arrow where there is no difference, for every number of runs."""
     study = report.settings
     cells = [cell for comparison in report.comparisons.values() for line in lines_of(comparison) for cell in line.cells]
-    present = sorted({cell.n for cell in cells if cell is not None} | {len(study.seeds)})
+    present = sorted({cell.fewest for cell in cells if cell is not None} | {len(study.seeds)})
     rates = {n: false_arrow_rate(n, study.k, study.std) for n in present}
     return Table(
         name="false-arrows",

@@ -2,13 +2,13 @@
 
 import warnings
 
-from tagmates.report.agreement import agreement_figure
-from tagmates.report.drawing import Figure
-from tagmates.report.figure2 import improvement_figure
-from tagmates.report.figure3 import graph_figure
-from tagmates.report.figure4 import embedding_figure
-from tagmates.report.heatmap import gains_figure
-from tagmates.report.traits import traits_figure
+from tagmates.report.figures.differences import agreement_figure
+from tagmates.report.figures.drawing import Figure
+from tagmates.report.figures.figure2 import improvement_figure
+from tagmates.report.figures.figure3 import graph_figure
+from tagmates.report.figures.figure4 import embedding_figure
+from tagmates.report.figures.heatmap import gains_figure
+from tagmates.report.figures.traits import traits_figure
 from tagmates.report.view import Report
 
 __all__ = ["Figure", "figures"]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from tagmates.report.drawing import GREY, SMALL, widest
+from tagmates.report.figures.drawing import GREY, SMALL, widest
 
 Array = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]  # left, bottom, right, top

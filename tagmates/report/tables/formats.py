@@ -4,7 +4,7 @@ import csv
 import io
 import re
 
-from tagmates.report.table import Entry, Role, Row, Table
+from tagmates.report.tables.table import Entry, Role, Row, Table
 
 LONG = 30  # rows that a LaTeX page takes
 LONGEST = 60  # letters that make a column of words no wider

@@ -1,13 +1,14 @@
 """All tables of a report, in the order of the page."""
 
-from tagmates.report.beside import beside_tables
-from tagmates.report.evidence import false_arrow_table, tally_table, tests_tables
-from tagmates.report.findings_tables import findings_tables
-from tagmates.report.grids import score_tables
-from tagmates.report.methods import NAMES, methods_table, oracle_table, parameter_table
-from tagmates.report.paper_tables import agreement_table, paper_tables
-from tagmates.report.table import Entry, Row, Table, words
+from tagmates.report.tables.beside import beside_tables
+from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
+from tagmates.report.tables.findings import findings_tables
+from tagmates.report.tables.grids import score_tables
+from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
+from tagmates.report.tables.paper import agreement_table, paper_tables
+from tagmates.report.tables.table import Entry, Row, Table, words
 from tagmates.report.view import Report
+from tagmates.study.settings import REGIME_NAMES
 
 __all__ = ["Entry", "Row", "Table", "tables"]
 
@@ -35,7 +36,7 @@ def tables(report: Report) -> list[Table]:
 
 def progress_table(report: Report) -> Table:
     """Runs done and planned in every regime."""
-    counts = {NAMES[regime]: pair for regime, pair in report.progress.items()}
+    counts = {REGIME_NAMES[regime]: pair for regime, pair in report.progress.items()}
     if len(counts) > 1:
         counts["together"] = total(report)
     return Table(

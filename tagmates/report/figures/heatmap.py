@@ -11,8 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.typing import ColorType
 
-from tagmates.report.cells import mark
-from tagmates.report.drawing import (
+from tagmates.report.figures.drawing import (
     FAINT,
     GREY,
     INK,
@@ -27,9 +26,10 @@ from tagmates.report.drawing import (
     panels,
     widest,
 )
-from tagmates.report.table import METHOD_NAMES
+from tagmates.report.tables.cells import mark
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
+from tagmates.study.settings import METHOD_NAMES
 
 COLORS = "BrBG"  # brown to teal: all eyes tell them apart
 DARK = 0.6  # share of the scale at which white letters begin to be read more easily

@@ -8,12 +8,12 @@ from statistics import fmean
 import numpy as np
 from scipy import stats
 
-from tagmates.report.table import METHOD_NAMES, points, probability
+from tagmates.report.tables.table import points, probability
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison, make_cell, seed_variance
 from tagmates.study.plan import setting_of
 from tagmates.study.record import by_setting
-from tagmates.study.settings import Method
+from tagmates.study.settings import METHOD_NAMES, Method
 from tagmates.study.significance import adjust
 
 REGIMES = ("pairs", "all", "oracle")

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tagmates.report.cells import difference_text, mark, numbers, story
-from tagmates.report.grids import Key, Line, grid, joint_lines, pair_lines, rest_lines
-from tagmates.report.methods import NAMES
-from tagmates.report.table import METHOD_NAMES, Entry, Role, Row, Table, Value, points, ruled, words
+from tagmates.report.tables.cells import difference_text, mark, numbers, story
+from tagmates.report.tables.grids import Key, Line, grid, joint_lines, pair_lines, rest_lines
+from tagmates.report.tables.table import Entry, Role, Row, Table, Value, points, ruled, words
 from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison
-from tagmates.study.settings import Method, Regime
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 
 Lines = Callable[[Comparison], list[Line]]
 Move = tuple[Arrow | None, Arrow | None]  # here, there
@@ -113,7 +112,10 @@ def moves(report: Report, other: Report) -> dict[tuple[Method, Regime], list[Mov
 def _moves_table(report: Report, other: Report) -> Table:
     """How many cells that one study calls lower or higher the other does, too."""
     rows = [
-        (method, Row(f"{METHOD_NAMES[method]}, {NAMES[regime]}", words(*(str(some.count(move)) for move in MOVES))))
+        (
+            method,
+            Row(f"{METHOD_NAMES[method]}, {REGIME_NAMES[regime]}", words(*(str(some.count(move)) for move in MOVES))),
+        )
         for (method, regime), some in moves(report, other).items()
     ]
     return Table(

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
-from tagmates.report.cells import story
-from tagmates.report.table import METHOD_NAMES, Entry, Row, Table, Value, points
+from tagmates.report.tables.cells import story
+from tagmates.report.tables.table import Entry, Row, Table, Value, points
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.settings import Regime
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Regime
 
 Scores = dict[str, tuple[float, Entry]]  # task -> score and how it is shown
 
@@ -115,12 +115,12 @@ def parameter_table(report: Report) -> Table:
     counts = {
         (regime, method): sorted({cell.parameters for cell in found[regime] if cell.parameters is not None})
         for method, found in cells.items()
-        for regime in NAMES
+        for regime in REGIME_NAMES
     }
     data: list[dict[str, Value]] = [
         {"method": method, "regime": regime, "trained": tasks, "parameters": parameters}
         for method, found in cells.items()
-        for regime in NAMES
+        for regime in REGIME_NAMES
         for tasks, parameters in sorted({("+".join(c.setting.tasks), c.parameters) for c in found[regime]}, key=str)
     ]
     return Table(
@@ -130,20 +130,11 @@ def parameter_table(report: Report) -> Table:
         caption="Trainable parameters, word vectors included; from the smallest to the largest model of a regime.",
         heads=("", *(METHOD_NAMES[method] for method in report.comparisons)),
         rows=tuple(
-            Row(NAMES[regime], tuple(_range(counts[regime, method]) for method in report.comparisons))
-            for regime in NAMES
+            Row(REGIME_NAMES[regime], tuple(_range(counts[regime, method]) for method in report.comparisons))
+            for regime in REGIME_NAMES
         ),
         data=data,
     )
-
-
-NAMES: dict[Regime, str] = {
-    "single": "STL",
-    "pair": "Pairs",
-    "all": "All",
-    "all_but_one": "All-but-one",
-    "oracle": "Oracle",
-}
 
 
 def _by_regime(comparison: Comparison) -> dict[Regime, list[Cell]]:

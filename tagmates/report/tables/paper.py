@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from tagmates.report.beside import Lines, keyed, partners, top
-from tagmates.report.cells import mark, numbers, score_entry, story
-from tagmates.report.grids import grid, rest_lines
-from tagmates.report.methods import NAMES
-from tagmates.report.table import EMPTY, METHOD_NAMES, Entry, Role, Row, Table, points, ruled, words
+from tagmates.report.tables.beside import Lines, keyed, partners, top
+from tagmates.report.tables.cells import mark, numbers, score_entry, story
+from tagmates.report.tables.grids import grid, rest_lines
+from tagmates.report.tables.table import EMPTY, Entry, Role, Row, Table, points, ruled, words
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell
-from tagmates.study.settings import Method, Regime
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 
 DRAWN = {"up", "down"}
 
@@ -36,7 +35,7 @@ def agreement_table(report: Report) -> Table:
     found = [
         (method, regime, agreement(both))
         for method in report.comparisons
-        for regime in NAMES
+        for regime in REGIME_NAMES
         if (both := shared(report, method, regime))
     ]
     return Table(
@@ -51,7 +50,7 @@ def agreement_table(report: Report) -> Table:
         groups=(("", 1), ("points", 3), ("arrows", 4)),
         rows=ruled(
             [
-                (method, Row(f"{METHOD_NAMES[method]}, {NAMES[regime]}", _agreement_entries(near)))
+                (method, Row(f"{METHOD_NAMES[method]}, {REGIME_NAMES[regime]}", _agreement_entries(near)))
                 for method, regime, near in found
             ]
         ),

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tagmates.report import claims_analysis, claims_joint, claims_main, claims_pairs
-from tagmates.report.claim import Claim, Measured
-from tagmates.report.tally import pairs, shown
+from tagmates.report.findings import claims_analysis, claims_joint, claims_main, claims_pairs
+from tagmates.report.findings.claim import Claim, Measured
+from tagmates.report.findings.tally import pairs, shown
 from tagmates.report.view import Report
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
 from tagmates.study.settings import StudySettings

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from tagmates.report.claim import Claim, Measure, Measured, Tasks, by, missing
-from tagmates.report.method_gaps import differing_cells, method_gaps
-from tagmates.report.table import METHOD_NAMES, listing, points, probability
-from tagmates.report.tally import everything, pairs
+from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, missing
+from tagmates.report.findings.method_gaps import differing_cells, method_gaps
+from tagmates.report.findings.tally import everything, pairs
+from tagmates.report.tables.table import listing, points, probability
 from tagmates.report.view import Report
 from tagmates.study.compare import Comparison
-from tagmates.study.settings import Regime
+from tagmates.study.settings import METHOD_NAMES, Regime
 
 ABOUT_HALF = (0.4, 0.6)
 ALMOST_ALWAYS = (0.8, 1.0)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from tagmates.report.correlation import rank_correlation
-from tagmates.report.drawing import BLUE, GREEN, GREY, PAGE, Figure, Margins, draw, pale, panels
-from tagmates.report.labels import label_points
+from tagmates.report.figures.drawing import BLUE, GREEN, GREY, PAGE, Figure, Margins, draw, pale, panels
+from tagmates.report.figures.labels import label_points
 from tagmates.report.view import Report
 
 TRAITS = {"sentences_train": "training sentences", "labels": "labels", "label_entropy": "label entropy (nats)"}

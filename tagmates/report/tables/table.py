@@ -5,15 +5,12 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
 
-from tagmates.study.settings import Method
-
 Role = Literal["up", "down", "own", "few", "differs"]
 Section = Literal[
     "progress", "scores", "rest", "methods", "findings", "paper", "beside", "arrows", "tests", "parameters", "data"
 ]
 Value = str | int | float | None
 
-METHOD_NAMES: dict[Method, str] = {"multi_dec": "MULTI-DEC", "te_dec": "TE⊕DEC", "te_enc": "TE⊕ENC"}
 EMPTY = "–"
 
 # Marks tell apart without colour; each explains itself below the tables that have it.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.correlation import rank_correlation
-from tagmates.report.tally import cells_of
+from tagmates.report.findings.tally import cells_of
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import REGIMES, Method, Regime

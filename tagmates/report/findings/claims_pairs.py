@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from tagmates.report.claim import NO_STATISTICS, Claim, Measure, Measured, Tasks, by, missing
-from tagmates.report.table import points
-from tagmates.report.tally import Tally, pairs, shown
+from tagmates.report.findings.claim import NO_STATISTICS, Claim, Measure, Measured, Tasks, by, missing
+from tagmates.report.findings.tally import Tally, pairs, shown
+from tagmates.report.tables.table import points
 from tagmates.report.view import Report
 
 Side = Literal["given", "received"]

@@ -9,12 +9,11 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from tagmates.report.circle import Circle, arrow, named_circle, widest_circle
-from tagmates.report.drawing import GREEN, INK, PAGE, RED, TEXT, Figure, Margins, draw, pale, panels
-from tagmates.report.table import METHOD_NAMES
+from tagmates.report.figures.circle import Circle, arrow, named_circle, widest_circle
+from tagmates.report.figures.drawing import GREEN, INK, PAGE, RED, TEXT, Figure, Margins, draw, pale, panels
 from tagmates.report.view import Report
 from tagmates.study.compare import Comparison
-from tagmates.study.settings import Method
+from tagmates.study.settings import METHOD_NAMES, Method
 
 Kind = Literal["help", "harm", "mutual help", "mutual harm", "mixed help", "mixed harm"]
 Edge = tuple[str, str, Kind]

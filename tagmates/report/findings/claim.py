@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tagmates.report.table import METHOD_NAMES, listing
-from tagmates.report.tally import cells_of
+from tagmates.report.findings.tally import cells_of
+from tagmates.report.tables.table import listing
 from tagmates.report.view import Report
-from tagmates.study.settings import Method, Regime
+from tagmates.study.settings import METHOD_NAMES, Method, Regime
 
-REGIMES: dict[Regime, str] = {
+IN_WORDS: dict[Regime, str] = {
     "single": "tasks alone",
     "pair": "pairs",
     "all": "all tasks together",
@@ -70,8 +70,8 @@ def missing(report: Report, *regimes: Regime) -> Measured:
     for regime in regimes:
         if not any(cells_of(comparison, regime) for comparison in found):
             trains = regime in report.settings.regimes
-            yet = f"no run of {REGIMES[regime]} is done yet"
-            return Measured("", why=yet if trains else f"this study does not train {REGIMES[regime]}")
+            yet = f"no run of {IN_WORDS[regime]} is done yet"
+            return Measured("", why=yet if trains else f"this study does not train {IN_WORDS[regime]}")
     if "oracle" in regimes and not any(any(comparison.oracle_sets.values()) for comparison in found):
         return Measured("", why="no task has a helper")
     return Measured("", why="nothing that is done can be compared yet")

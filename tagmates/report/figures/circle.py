@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tagmates.report.drawing import TEXT, text_width
+from tagmates.report.figures.drawing import TEXT, text_width
 
 NAME_GAP = 9.0  # from a node to its name
 ARROW_GAP = 7.0  # from a node to an arrow

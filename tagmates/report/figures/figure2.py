@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tagmates.report.drawing import (
+from tagmates.report.figures.drawing import (
     BLUE,
     FAINT,
     GREY,
@@ -26,10 +26,9 @@ from tagmates.report.drawing import (
     panels,
     widest,
 )
-from tagmates.report.table import METHOD_NAMES
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.settings import Method
+from tagmates.study.settings import METHOD_NAMES, Method
 
 CAPTION = (
     "Change of test F1 against the task trained alone, in percent of that score. A bar reaches from the worst to the "

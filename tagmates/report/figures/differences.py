@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tagmates.report.drawing import (
+from tagmates.report.figures.drawing import (
     BLUE,
     FAINT,
     GREY,
@@ -23,11 +23,10 @@ from tagmates.report.drawing import (
     panels,
     text_width,
 )
-from tagmates.report.labels import label_points
-from tagmates.report.table import METHOD_NAMES
+from tagmates.report.figures.labels import label_points
 from tagmates.report.view import Report
 from tagmates.study.compare import Comparison
-from tagmates.study.settings import Method
+from tagmates.study.settings import METHOD_NAMES, Method
 
 LINE = 1.4  # inches; longer names are written in two lines
 NAMED = 8  # pairs at most that are named in a panel

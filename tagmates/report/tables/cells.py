@@ -1,8 +1,8 @@
 """What a report says about one cell: its mark, its entry, its story, its verdict, its numbers."""
 
-from tagmates.report.table import EMPTY, METHOD_NAMES, Entry, Role, Value, listing, points, probability
+from tagmates.report.tables.table import EMPTY, Entry, Role, Value, listing, points, probability
 from tagmates.study.compare import Cell
-from tagmates.study.settings import Method, Regime
+from tagmates.study.settings import METHOD_NAMES, Method, Regime
 
 FEW = 3  # runs; the paper has three of each
 MARKS = {  # arrow by the rule, what the test says
@@ -52,7 +52,7 @@ def _roles(cell: Cell, compared: bool) -> tuple[Role, ...]:
         roles.append("own")
     elif cell.arrow is not None and compared:
         roles.append(cell.arrow)
-    if cell.n < FEW:
+    if cell.fewest < FEW:
         roles.append("few")
     return tuple(roles)
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tagmates.report.cells import numbers, score_entry
-from tagmates.report.table import METHOD_NAMES, Entry, Row, Table, Value, points
+from tagmates.report.tables.cells import numbers, score_entry
+from tagmates.report.tables.table import Entry, Row, Table, Value, points
 from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, count
-from tagmates.study.settings import Method, Regime, StudySettings
+from tagmates.study.settings import METHOD_NAMES, Method, Regime, StudySettings
 
 Key = tuple[Regime, str, str]  # regime, partner or task left out, tested task
 ARROWS: tuple[Arrow, Arrow] = ("up", "down")
