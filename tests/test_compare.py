@@ -59,11 +59,11 @@ class TestArrow:
         assert arrow_between([3, 9], [2, 9], 0, "sample") == "up"
         assert arrow_between([3, 9], [9, 3], 0, "population") is None
 
-    def test_one_run(self) -> None:
-        assert arrow_between([3], [2.9], 1.5, "population") == "up"  # it has no deviation
-        assert arrow_between([3], [2.9], 1.5, "sample") is None  # its deviation is not known
-        assert arrow_between([3], [1, 1], 1.5, "sample") is None
-        assert arrow_between([3], [1, 1], 1.5, "population") == "up"
+    def test_one_run_has_no_deviation_to_give_way(self) -> None:
+        for std in ("population", "sample"):
+            for ours, theirs in (([3], [2.9]), ([3], [1, 1]), ([3, 3], [1])):
+                assert arrow_between(ours, theirs, 0, std) is arrow_between(theirs, ours, 0, std) is None
+            assert arrow_between([3, 3], [1, 1], 1.5, std) == "up"
 
     def test_no_run(self) -> None:
         for std in ("population", "sample"):
@@ -141,11 +141,13 @@ def check_cell(
     assert cell.capped == sum(r.stopped == "cap" for r in ours)
     if not theirs or set(trained) == set(base):
         assert (cell.base, cell.arrow, cell.evidence, cell.difference) == (None, None, None, None)
+        assert (cell.base_n, cell.fewest) == (None, len(ours))
         return
     others = [r.test[task] for r in theirs]
     assert cell.base == pytest.approx(np.mean(others))
     assert cell.difference == pytest.approx(np.mean(scores) - np.mean(others), abs=1e-9)
-    if study.std == "sample" and min(len(scores), len(others)) < 2:
+    assert (cell.base_n, cell.fewest) == (len(theirs), min(len(ours), len(theirs)))
+    if cell.fewest < 2:
         assert cell.arrow is None
     else:
         expected = arrow_of_the_paper(scores, others, study.k, int(study.std == "sample"))
@@ -321,7 +323,7 @@ class TestOracleSets:
                     continue
                 arrows = {
                     other: None
-                    if study.std == "sample" and len(study.seeds) < 2
+                    if len(study.seeds) < 2
                     else arrow_of_the_paper(scores(task, other), scores(task), study.k, int(study.std == "sample"))
                     for other in tasks
                     if other != task

@@ -120,7 +120,7 @@ class TestChoice:
         records = make_records(study, "abc", on_dev(Setting("te_dec", ("a", "b"))))
         advice = advice_of(records, sharing=["multi_dec", "te_dec"])["a"]
         assert advice.partners == ("b",)
-        assert "with b (te_dec)" in advice.sentence
+        assert "with b (TE⊕DEC)" in advice.sentence
         assert len(advice.ranked) == 1 + 2 * 3
 
     def test_records_in_any_order(self) -> None:
@@ -150,7 +150,7 @@ class TestWords:
 
     def test_with_all_other_tasks(self) -> None:
         sentence = advice_of(make_records(study_of(), "abc", on_dev(ALL, gain=5)))["a"].sentence
-        assert "train it with all other tasks (multi_dec); expected gain on test +" in sentence
+        assert "train it with all other tasks (MULTI-DEC); expected gain on test +" in sentence
 
     def test_how_sure(self) -> None:
         sentence = advice_of(make_records(study_of(), "abc", on_dev(B, gain=20)))["a"].sentence
@@ -164,13 +164,13 @@ class TestWords:
 
     def test_one_run_says_nothing_about_how_sure(self) -> None:
         sentence = advice_of(make_records(study_of(seeds=[1]), "abc", on_dev(B)))["a"].sentence
-        assert "how sure that is takes two runs or more of each (1 run of each)" in sentence
+        assert "; how sure that is cannot be told from so few runs (1 run of each)" in sentence
 
     def test_no_test_sentences(self) -> None:
         records = [replace(r, test={}, counts={}) for r in make_records(study_of(), "abc", on_dev(B))]
         advice = advice_of(records)["a"]
         assert (advice.partners, advice.cell) == (("b",), None)
-        assert "train it with b (multi_dec); the best of 4 settings on dev (3 runs of each)" in advice.sentence
+        assert "train it with b (MULTI-DEC); the best of 4 settings on dev (3 runs of each)" in advice.sentence
         assert "gain" not in advice.sentence
 
     def test_never_trained_alone(self) -> None:
@@ -238,10 +238,10 @@ def test_describe() -> None:
         return describe(Setting("te_dec" if others else "stl", (*others[:1], "a", *others[1:])), "a", size)
 
     assert of() == "alone"
-    assert of("b") == of("b", size=2) == "with b (te_dec)"
-    assert of("b", "c") == "with b and c (te_dec)"
-    assert of("b", "c", "d") == "with b, c and d (te_dec)"
-    assert of("b", "c", "d", size=4) == "with all other tasks (te_dec)"
+    assert of("b") == of("b", size=2) == "with b (TE⊕DEC)"
+    assert of("b", "c") == "with b and c (TE⊕DEC)"
+    assert of("b", "c", "d") == "with b, c and d (TE⊕DEC)"
+    assert of("b", "c", "d", size=4) == "with all other tasks (TE⊕DEC)"
 
 
 def test_rank_leaves_out_what_is_of_other_tasks() -> None:
@@ -264,14 +264,14 @@ def test_advice_as_a_table() -> None:
     odd = "[b]"  # which is no markup
     records = make_records(study_of(), ["a", odd], lambda s, *_: 50.0 + 9 * len(s.tasks))
     rows = shown(advice_table(advise(study_of(), ["a", odd], by_setting(records), {})))
-    assert re.search(r"│ a +│ 59\.00 │ with \[b\] \(multi_dec\) │ 68\.00 │ \+9\.00 │ \+[\d.]+ to \+[\d.]+ │", rows)
-    assert re.search(r"│ \[b\] +│ 59\.00 │ with a \(multi_dec\) ", rows)
+    assert re.search(r"│ a +│ 59\.00 │ with \[b\] \(MULTI-DEC\) │ 68\.00 │ \+9\.00 │ \+[\d.]+ to \+[\d.]+ │", rows)
+    assert re.search(r"│ \[b\] +│ 59\.00 │ with a \(MULTI-DEC\) ", rows)
     nothing = shown(advice_table(advise(study_of(), ["a", odd], {}, {})))
     assert re.search(r"│ a +│ +- │ nothing is done yet\.", nothing)
     alone = [r for r in records if r.setting.sharing == "stl"]
     assert re.search(r"│ \[b\] +│ 59\.00 │ alone +│ 59\.00 │ +│", shown(advice_table(advise_of(alone, odd))))
     blind = [replace(r, test={}, counts={}) for r in records]
-    assert "with [b] (multi_dec)" in shown(advice_table(advise_of(blind, odd)))
+    assert "with [b] (MULTI-DEC)" in shown(advice_table(advise_of(blind, odd)))
 
 
 def advise_of(records: Sequence[Record], odd: str) -> list[Advice]:

@@ -6,6 +6,7 @@ The first half runs in this process. What kills processes, fills disks and takes
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_cli import Outcome, ended, numbers, refused, start, tagmates, tree, write_corpus
+from test_cli import Outcome, ended, numbers, refused, remount, start, tagmates, tree, write_corpus
 
 from tagmates.errors import ModelError
 from tagmates.files import read_json, read_tensors
@@ -838,3 +839,136 @@ def test_whatever_happens_nothing_done_is_lost(long: dict[str, Any], seed: int) 
     assert_kept(kept)
     assert all_numbers(FOLDER) == long
     assert status()["broken"] == status()["failed"] == {}
+
+
+# --- disks (slow) ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk(here: Path) -> Iterator[Path]:
+    """A file system of its own."""
+    place = here / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a tmpfs here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def on(disk: Path, *more: object) -> tuple[object, ...]:
+    """The study, run in a folder of the disk."""
+    return ("study", "run", "s.toml", "--output-dir", disk / "s", *more)
+
+
+def assert_full(outcome: Outcome, disk: Path) -> None:
+    """It ended in one line that names the disk and what is the matter, and no run is to blame."""
+    assert outcome.code in (1, 2), outcome.err
+    assert outcome.out == ""
+    no_traceback(outcome)
+    last = outcome.err.splitlines()[-1]
+    assert re.match(rf"tagmates: {disk}\S*: .*No space left on device", last), last
+    assert not list(disk.rglob("failed.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [4, 8, 12, 20, 40, 80, 120, 160, 200, 240, 280, 320, 360, 400, 440, 480])
+def test_a_disk_of_any_size_loses_nothing(short: dict[str, Any], disk: Path, size: int) -> None:
+    write_study(SHORT)
+    remount(disk, f"size={size}k")
+    outcome = tagmates(*on(disk, *LOCAL))
+    if outcome.code:
+        assert_full(outcome, disk)
+        assert not list(disk.rglob("*.new"))
+    kept = finished(disk / "s")
+    found = tagmates("study", "status", "s.toml", "--output-dir", disk / "s", "--json")
+    assert found.code == 0, found.err
+    assert json.loads(found.out)["total"]["done"] == len(kept) / 5
+    remount(disk, "size=20m")
+    outcome = tagmates(*on(disk, *LOCAL))
+    assert outcome.code == 0, outcome.err
+    assert "set-aside" not in outcome.err
+    assert_kept(kept, disk / "s")
+    assert all_numbers(disk / "s") == short
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [60, 200, 300])
+def test_a_disk_that_workers_fill_up_together(short: dict[str, Any], disk: Path, size: int) -> None:
+    write_study(SHORT)
+    remount(disk, f"size={size}k")
+    assert_full(ended(start(*on(disk, *PROCESSES))), disk)
+    kept = finished(disk / "s")
+    remount(disk, "size=20m")
+    outcome = ended(start(*on(disk, *PROCESSES)))
+    assert outcome.code == 0, outcome.err
+    assert_kept(kept, disk / "s")
+    assert all_numbers(disk / "s") == short
+
+
+@pytest.mark.slow
+def test_a_read_only_study_is_read_and_not_run(short: dict[str, Any], disk: Path) -> None:
+    write_study(SHORT)
+    for args in (("--tasks", "pos"), ("--time-limit", "0s")):
+        assert tagmates(*on(disk, *LOCAL, *args)).code == 0
+    (disk / "s" / "index.sqlite").unlink()
+    before = ("study", "status", "s.toml", "--output-dir", disk / "s", "--json")
+    expected = tagmates(*before)
+    assert json.loads(expected.out)["total"]["done"] == 1
+    remount(disk, "ro")
+    assert tagmates(*before) == expected  # from the index
+    for engine in (LOCAL, PROCESSES):
+        refused(1, f"{disk}/s/.*Read-only file system", *on(disk, *engine))
+    refused(1, "Read-only file system", *on(disk, *LOCAL, "--set", "seeds=[2]"))
+    refused(2, "cannot be used as study folder", "study", "run", "s.toml", *LOCAL, "--output-dir", disk / "new")
+    assert tagmates(*on(disk, *LOCAL, "--tasks", "pos")) == Outcome(0, "", "")  # nothing is to be done
+    remount(disk, "rw")
+    (disk / "s" / "index.sqlite").unlink()
+    remount(disk, "ro")
+    assert tagmates(*before) == expected  # from the runs
+    remount(disk, "rw")
+    kept = finished(disk / "s")
+    assert tagmates(*on(disk, *LOCAL)).code == 0
+    assert_kept(kept, disk / "s")
+    assert all_numbers(disk / "s") == short
+
+
+def test_a_study_in_no_place_fails_no_run(here: Path) -> None:
+    write_study(SHORT)
+    assert run("s.toml", "--time-limit", "0s").code == 0
+    (FOLDER / "runs").rmdir()
+    (FOLDER / "runs").write_text("")
+    refused(2, f"{FOLDER}.*File exists", "study", "run", "s.toml", *LOCAL)
+
+
+# --- engines (slow) --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_worker_processes_come_to_the_same_numbers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    more = {"head": 'sharing = ["multi_dec", "te_dec", "te_enc"]'}
+    expected = undisturbed(tmp_path_factory.mktemp("whole"), SHORT, **more)
+    write_study(SHORT, **more)
+    assert ended(drive()).code == 0
+    assert all_numbers(FOLDER) == expected
+
+
+@pytest.mark.slow
+def test_a_killed_worker_of_ray_is_replaced_and_comes_to_the_same_numbers(long: dict[str, Any]) -> None:
+    pytest.importorskip("ray")
+    write_study(LONG)
+    STARTED.append(start("study", "run", "s.toml", "--engine", "ray", "--workers", "2", start_new_session=True))
+    process = STARTED[-1]
+    wait_for(has("pos", 3), process)
+    saved = epochs("pos")
+    found = workers(process, b"ray::_execute_in_ray")
+    assert found
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    outcome = ended(process)
+    assert outcome.code == 0, outcome.err
+    assert "its worker died" in outcome.err
+    assert begun_at("pos")[1] >= saved.count(b"\n")
+    assert epochs("pos").startswith(saved)
+    assert all_numbers(FOLDER) == long
+    wait_for(lambda: not workers(process, b"ray"))

@@ -106,18 +106,32 @@ def _ray(workers: int, device: str) -> Iterator[Submit]:
     except ImportError:
         raise ConfigError("--engine ray: needs the extra 'ray': pip install 'tagmates[ray]'") from None
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
-    try:
-        if "RAY_ADDRESS" in os.environ:
+    if "RAY_ADDRESS" not in os.environ:
+        options |= {"num_cpus": workers, "include_dashboard": False}
+
+    def begin() -> None:
+        try:
             ray.init(**options)
-        else:
-            ray.init(num_cpus=workers, include_dashboard=False, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise ConfigError(f"--engine ray: cannot be started ({error}); check RAY_ADDRESS, or use processes") from None
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            hint = "check RAY_ADDRESS, or use processes"
+            raise ConfigError(f"--engine ray: cannot be started ({error}); {hint}") from None
+
+    cluster: Callable[[], list[dict[str, Any]]] = ray.nodes
     gpus = GPU_SHARE if device == "cuda" else 0
     # a worker that dies is the driver's to count, in every engine alike
     task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_execute_in_ray)
+
+    def submit(job: Job) -> "Future[Outcome]":
+        here, nodes = ray.get_runtime_context().get_node_id(), cluster()
+        if not any(node["Alive"] for node in nodes if node["NodeID"] == here):
+            ray.shutdown()  # Ray has died here, and every run that is left would fail
+            begin()
+        future: Future[Outcome] = task.remote(job).future()
+        return future
+
     try:
-        yield lambda job: task.remote(job).future()
+        begin()
+        yield submit
     finally:
         ray.shutdown()
 

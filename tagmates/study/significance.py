@@ -88,10 +88,10 @@ def false_arrow_rate(n: int, k: float, std: str) -> float:
     """How often the paper's rule draws an arrow between two settings of ``n`` runs each that do not differ.
 
     A probability, for scores that are normal with one mean and one variance; ``std`` is divided by n (``population``)
-    or by n - 1 (``sample``; never drawn for a single run).
+    or by n - 1 (``sample``). For a single run, which has no deviation, none is ever drawn.
     """
     if n < 2:
-        return float(n == 1 and std == "population")
+        return 0.0
     # Means and standard deviations of normal scores are independent. In units of the mean's standard error a standard
     # deviation is chi(n - 1), times sqrt(n / (n - 1)) for a sample's; the difference of means has variance 2.
     points, weights = _chi_quadrature(n - 1)
