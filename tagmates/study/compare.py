@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import fmean, pstdev, stdev
+from statistics import fmean
 from typing import Literal, TypeVar
+
+import numpy as np
 
 from tagmates.study.plan import OracleSets, Setting, setting_of
 from tagmates.study.record import Record, by_setting
@@ -94,9 +96,8 @@ def arrow_between(ours: Sequence[float], theirs: Sequence[float], k: float, std:
 
 def deviation(scores: Sequence[float], std: str) -> float:
     """Standard deviation over n (``population``) or n - 1 (``sample``; 0 for a single score)."""
-    if std == "population":
-        return pstdev(scores)
-    return stdev(scores) if len(scores) > 1 else 0.0
+    spare = 0 if std == "population" else 1
+    return float(np.std(scores, ddof=spare)) if len(scores) > spare else 0.0
 
 
 def scores_of(runs: Runs, setting: Setting, task: str, split: Split) -> list[float]:

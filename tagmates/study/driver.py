@@ -78,13 +78,13 @@ class Standing:
 
 def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts: bool = False) -> Standing:
     """Plan the study with the oracle sets that its finished runs tell."""
-    found = store.find(make_plan(study, tasks, {}), counts=counts)
+    plan = make_plan(study, tasks, {})
+    found = store.find(plan, counts=counts)
     sets = known_oracle_sets(study, tasks, found)
     if "oracle" not in study.regimes:
-        return Standing(make_plan(study, tasks, {}), found, sets, [])
+        return Standing(plan, found, sets, [])
     plan = make_plan(study, tasks, sets)
-    if any(planned.regime == "oracle" for planned in plan):
-        found = store.find(plan, counts=counts)
+    found |= store.find([planned for planned in plan if planned.regime == "oracle"], counts=counts)
     unknown = {method: [task for task in tasks if (method, task) not in sets] for method in study.sharing}
     waiting = [
         f"oracle sets of {', '.join(some)} ({method}): known when their single and pair runs are done for every seed"

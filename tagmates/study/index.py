@@ -3,7 +3,6 @@
 import json
 import logging
 import sqlite3
-import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -16,20 +15,20 @@ from tagmates.study.plan import Setting
 from tagmates.study.record import Counts, Record
 
 log = logging.getLogger("tagmates")
-VERSION = 1  # of what a row holds
+VERSION = 2  # of what a row holds
 Stamp = str  # of a run's files: equal while none of them changes
 
 
-def read_index(path: Path, *, counts: bool) -> dict[str, tuple[Stamp, Record]]:
-    """The cached records with their stamps; empty where there is no index, or a broken one."""
+def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, tuple[Stamp, Record]]:
+    """The cached records of these runs with their stamps; empty where there is no index, or a broken one."""
     if not path.exists():
         return {}
-    columns = "name, stamp, record" + (", counts" if counts else "")
+    query = f"SELECT name, stamp, record{', counts' if counts else ''} FROM runs WHERE name = ?"
     try:
         with closing(_connect(path)) as connection:
-            rows = connection.execute(f"SELECT {columns} FROM runs").fetchall()
+            rows = [row for name in names for row in connection.execute(query, (name,))]
         return {name: (stamp, _record(text, *blob)) for name, stamp, text, *blob in rows}
-    except (sqlite3.Error, ValueError, KeyError, TypeError, zlib.error) as error:
+    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
         log.info("%s: is unreadable (%s); the runs are read instead", path, error)
         return {}
 
@@ -67,7 +66,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _row(record: Record) -> tuple[str, bytes]:
-    """A record as JSON, and its counts as compressed bytes, in the smallest type that holds them."""
+    """A record as JSON, and its counts as bytes, in the smallest type that holds them."""
     arrays = {
         task: array.astype(np.min_scalar_type(int(array.max(initial=0)))) for task, array in record.counts.items()
     }
@@ -86,7 +85,7 @@ def _row(record: Record) -> tuple[str, bytes]:
         "embeddings": dict(record.embeddings),
         "counts": [[task, array.dtype.str, len(array)] for task, array in arrays.items()],
     }
-    return json.dumps(values), zlib.compress(b"".join(array.tobytes() for array in arrays.values()), 1)
+    return json.dumps(values), b"".join(array.tobytes() for array in arrays.values())
 
 
 def _record(text: str, blob: bytes | None = None) -> Record:
@@ -94,7 +93,7 @@ def _record(text: str, blob: bytes | None = None) -> Record:
     layout = values.pop("counts")
     setting = Setting(values.pop("sharing"), tuple(values.pop("tasks")))
     record = Record(setting=setting, **values)
-    return record if blob is None else replace(record, counts=_counts(layout, zlib.decompress(blob)))
+    return record if blob is None else replace(record, counts=_counts(layout, blob))
 
 
 def _counts(layout: Iterable[tuple[str, str, int]], data: bytes) -> dict[str, Counts]:

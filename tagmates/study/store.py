@@ -38,6 +38,9 @@ class Found:
     failed: Mapping[str, str] = field(default_factory=dict)  # why
     broken: Mapping[str, str] = field(default_factory=dict)  # which file, and what is wrong with it
 
+    def __or__(self, other: "Found") -> "Found":
+        return Found({**self.done, **other.done}, {**self.failed, **other.failed}, {**self.broken, **other.broken})
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -113,7 +116,7 @@ class Store:
         names = [planned.name for planned in plan]
         stamps = {name: stamp for name in names if (stamp := _stamp(self.folder(name))) is not None}
         index = self.root / "index.sqlite"
-        cached = read_index(index, counts=counts)
+        cached = read_index(index, stamps, counts=counts)
         done = {name: cached[name][1] for name, stamp in stamps.items() if name in cached and cached[name][0] == stamp}
         fresh: dict[str, tuple[Stamp, Record]] = {}
         broken: dict[str, str] = {}

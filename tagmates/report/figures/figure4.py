@@ -24,6 +24,7 @@ from tagmates.study.settings import METHOD_NAMES, Method
 
 Array = npt.NDArray[np.float64]
 
+MAPS = 6  # drawn at most
 CAPTION = (
     "Task embeddings of the {method} model of all tasks at its best epoch, one map per seed: t-SNE of rows of unit "
     "length, with perplexity {perplexity}. The axes have no unit and are stretched to fill the frame; only nearness "
@@ -41,11 +42,13 @@ def embedding_figure(report: Report, method: Method) -> Figure | None:
         for record in report.records
         if record.setting.sharing == method and record.setting.tasks == report.tasks and "best" in record.embeddings
     }
-    maps = {seed: made for seed in sorted(rows) if (made := embedding_map(rows[seed])) is not None}
+    maps = {seed: made for seed in sorted(rows)[:MAPS] if (made := embedding_map(rows[seed])) is not None}
     if not maps:
         return None
     count = len(report.tasks)
     caption = CAPTION.format(method=METHOD_NAMES[method], perplexity=_perplexity(count))
+    if len(rows) > MAPS:
+        caption += f" The first {MAPS} of {len(rows)} seeds."
     if _perplexity(count) == count - 1:
         caption += EVERYBODY
     name = "figure4" if method == "te_dec" else f"figure4-{method}"
