@@ -470,7 +470,7 @@ class TestSelection:
             "1m30": 90,
         }
 
-    @pytest.mark.parametrize("text", ["soon", "", " ", "-5", "1.5h", "30m1h", "5 minutes", "1h 30m", "h"])
+    @pytest.mark.parametrize("text", ["soon", "", " ", "-5", "1.5h", "30m1h", "5 minutes", "1h 30m", "h", "9" * 400])
     def test_no_duration(self, text: str) -> None:
         with pytest.raises(ConfigError, match=r"--time-limit .*: write a time such as 45s, 25m, 1h30m or 2d"):
             parse_duration(text)

@@ -10,6 +10,7 @@ import pytest
 
 from tagmates import RunConfig
 from tagmates.data.tasks import load_tasks
+from tagmates.study.settings import read_study
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -38,12 +39,18 @@ def test_the_python_lines_run(tmp_path: Path) -> None:
 
 
 def test_the_toml_of_own_tasks_is_read(tmp_path: Path) -> None:
-    (text,) = blocks("toml")
+    _, text = blocks("toml")
     (tmp_path / "own.toml").write_text(text, encoding="utf-8")
     tasks = load_tasks(str(tmp_path / "own.toml"))
     assert list(tasks) == ["genes", "pos"]
     assert tasks["genes"].convert_to == "iobes"
     assert tasks["genes"].score == "prefix"
+
+
+def test_the_toml_of_a_study_is_read(tmp_path: Path) -> None:
+    text, _ = blocks("toml")
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    assert read_study(tmp_path / "own.toml").training.max_epochs == 50
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "tag"])

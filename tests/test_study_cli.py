@@ -238,7 +238,7 @@ def test_status_as_json_and_as_a_table(study: Path) -> None:
     shown = json.loads(outcome.out)
     assert (shown["study"], shown["folder"]) == ("tiny", "runs/tiny")
     assert (shown["running"], shown["failed"], shown["broken"]) == ({}, {}, {})
-    assert set(shown) == {"study", "folder", "regimes", "total", "running", "failed", "broken"}
+    assert set(shown) == {"study", "folder", "regimes", "total", "running", "begun", "failed", "broken"}
     assert outcome.err == ""
     assert re.search(r"│ STL +│ +2 │ +2 │ +0 │ +0 │", done("study", "status", "tiny.toml").out)
 
@@ -469,20 +469,17 @@ def test_what_is_not_there(here: Path) -> None:
     refused(1, "none: no such file or folder", "study", "plan", "tiny.toml", "--data", "none")
 
 
-@pytest.mark.xfail(strict=True, reason="reported: _choose of apps/study.py takes lists for --task")
 @pytest.mark.parametrize("task", ["pos,ner", ""])
 def test_a_recommendation_is_for_one_task(study: Path, task: str) -> None:
     refused(2, "--task", "study", "recommend", "runs/tiny", "--task", task)
 
 
-@pytest.mark.xfail(strict=True, reason="reported: _choose of apps/study.py knows methods and regimes of no study")
 @pytest.mark.parametrize(("option", "value"), [("--sharing", "te_enc"), ("--regime", "oracle")])
 def test_a_filter_of_what_is_not_in_the_study(here: Path, option: str, value: str) -> None:
     write_tiny(here, "regimes = ['single', 'pair']\n")
     refused(2, f"{option}: there is no '{value}'", "study", "run", "tiny.toml", *LOCAL, option, value)
 
 
-@pytest.mark.xfail(strict=True, reason="reported: _command of apps/study.py writes --data without a value")
 def test_the_recommended_command_where_nobody_knows_the_data(study: Path) -> None:
     """As of the folders in docs/runs, which name no place of somebody's disk."""
     description = json.loads((study / "study.json").read_text())
@@ -491,7 +488,6 @@ def test_the_recommended_command_where_nobody_knows_the_data(study: Path) -> Non
     assert "--data --output-dir" not in " ".join(found["command"].split())
 
 
-@pytest.mark.xfail(strict=True, reason="reported: _command of apps/study.py does not quote")
 def test_the_recommended_command_is_quoted(study: Path, here: Path) -> None:
     shutil.copytree(study, here / "two words")
     found = json.loads(done("study", "recommend", "two words", "--task", "ner", "--json").out)

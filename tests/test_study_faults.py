@@ -639,6 +639,7 @@ def change():
         return select(run)
     Run.select = changed
 """
+COUNT = 'os.write(os.open("tries", os.O_WRONLY | os.O_APPEND | os.O_CREAT), b"x")'
 HOLD = 'Path("held").touch(); [time.sleep(0.005) for _ in iter(Path("hold").exists, False)]'
 
 
@@ -707,7 +708,7 @@ def test_a_worker_killed_before_its_first_job(short: dict[str, Any], number: int
 @pytest.mark.slow
 def test_a_run_that_kills_its_worker_every_time_fails_alone(short: dict[str, Any], hook: Hook) -> None:
     write_study(SHORT)
-    hook.set("ner", 'Path("tries").open("a").write("x"); os.kill(os.getpid(), signal.SIGKILL)', 0, 0)
+    hook.set("ner", f"{COUNT}; os.kill(os.getpid(), signal.SIGKILL)", 0, 0)
     outcome = ended(drive())
     assert outcome.code == 3, outcome.err
     no_traceback(outcome)

@@ -2,20 +2,21 @@
 
 import json
 import os
+import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.study_progress import show_study
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
-from tagmates.config import Sharing, nearest
+from tagmates.config import nearest
 from tagmates.errors import ConfigError
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver, Standing, standing
@@ -23,8 +24,7 @@ from tagmates.study.engine import Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.selection import Selection, parse_duration, parse_shard
-from tagmates.study.settings import Regime
-from tagmates.study.worker import Job, task_digest, task_size, task_statistics, vectors_source
+from tagmates.study.worker import Job, task_digest, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
 app = App(name="study", help="Find out which tasks learn better together: plan, run and read hundreds of trainings.")
@@ -69,6 +69,8 @@ def plan(
     Console().print(plan_table(_counts(study, now)))
     for text in now.waiting:
         print(text)
+    if "oracle" in study.settings.regimes and len(study.settings.seeds) == 1:
+        print("with one seed the rule calls nothing higher, so that no task gets an oracle set; give two or more")
     if cost is not None:
         Console().print(cost_line(cost, default_workers()), highlight=False, soft_wrap=True)
     elif not study.data:
@@ -118,18 +120,22 @@ def run(
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
     selection = Selection(
-        sharing=_choose("--sharing", sharing, get_args(Sharing)),
-        regimes=_choose("--regime", regime, get_args(Regime)),
+        sharing=_choose("--sharing", sharing, ["stl", *study.settings.sharing]),
+        regimes=_choose("--regime", regime, study.settings.regimes),
         tasks=_choose("--tasks", tasks, study.tasks),
         seeds=[int(seed) for seed in _choose("--seeds", seeds, [str(seed) for seed in study.settings.seeds])],
         shard=parse_shard(shard),
     )
-    make_plan(study.settings, study.tasks, {})  # settings that do not fit are refused before anything is written
+    plan = make_plan(study.settings, study.tasks, {})  # settings that do not fit are refused before anything is written
+    if not selection(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
+        raise ConfigError(
+            "no training of this study is selected; loosen --sharing, --regime, --tasks, --seeds or --shard"
+        )
     target = choose_device(device)
     kind = engine or ("processes" if target == "cpu" else "local")
     number = 1 if kind == "local" else workers or default_workers()
     digests = {task: task_digest(study.data, task) for task in study.tasks}
-    vectors = vectors_source(study.settings.vectors)
+    vectors = vectors_found(study.settings.vectors)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
     statistics = {task: task_statistics(study.data, task) for task in study.tasks}
     study.store.start(study.settings, source, digests, vectors, statistics)
@@ -187,15 +193,20 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
     study = _open(where, output_dir, None, None)
     now, store = _standing(study), study.store
     counts, found = _counts(study, now), now.found
-    running = [p for p in now.plan if p.name not in found.done and store.is_busy(p.name)]
-    epochs = {p.name: len(store.epochs(p.name)) for p in running}
+    states = {planned.name: store.state(planned.name, found) for planned in now.plan}
+    running, begun = (
+        {name: len(store.epochs(name)) for name, state in states.items() if state == which}
+        for which in ("running", "begun")
+    )
     if json_:
-        what = {"running": epochs, "failed": dict(found.failed), "broken": dict(found.broken)}
+        what = {"running": running, "begun": begun, "failed": dict(found.failed), "broken": dict(found.broken)}
         print(json.dumps({"study": study.name, "folder": str(store.root), **counts, **what}, indent=2))
         return
     Console().print(plan_table(counts))
-    for name, epoch in epochs.items():
-        print(f"running: {name}, epoch {epoch + 1}")
+    for name, epochs in running.items():
+        print(f"running: {name}, epoch {epochs + 1}")
+    for name, epochs in begun.items():
+        print(f"begun: {name}, {epochs} epochs done; the next run goes on with it")
     for name, why in found.failed.items():
         print(f"failed: {name}: {why}")
     for why in found.broken.values():
@@ -241,15 +252,18 @@ def recommend(
     from tagmates.report.view import make_report  # noqa: PLC0415  (an extra)
 
     study = _open(where, output_dir, None, None)
-    (chosen,) = _choose("--task", task, study.tasks) or [""]
+    if task not in study.tasks:
+        raise ConfigError(
+            f"--task: there is no {task!r}{nearest(task, study.tasks)}; there are {', '.join(study.tasks)}"
+        )
     made = make_report(study)
-    advice = next(advice for advice in made.advice if advice.task == chosen)
+    advice = next(advice for advice in made.advice if advice.task == task)
     command = _command(study, advice.ranked[0].setting, made.records) if advice.ranked else ""
     if json_:
         ranking = [
             {"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked
         ]
-        print(json.dumps({"task": chosen, "advice": advice.sentence, "ranking": ranking, "command": command}, indent=2))
+        print(json.dumps({"task": task, "advice": advice.sentence, "ranking": ranking, "command": command}, indent=2))
         return
     print(advice.sentence)
     Console().print(ranking_table(advice))
@@ -260,7 +274,8 @@ def _command(study: Study, setting: Any, records: Sequence[Any]) -> str:
     name = min((r for r in records if r.setting == setting), key=lambda r: r.seed).name
     config = study.store.folder(name) / "config.json"
     folder = f"runs/{'+'.join(setting.tasks) if len(setting.tasks) < 4 else f'{len(setting.tasks)}-tasks'}"
-    return f"tagmates train --config {config} --data {study.data} --output-dir {folder}"
+    data = study.data or "DIR"
+    return shlex.join(["tagmates", "train", "--config", str(config), "--data", data, "--output-dir", folder])
 
 
 def _open(where: Path | None, output_dir: Path | None, data: str | None, set_: list[str] | None) -> Study:

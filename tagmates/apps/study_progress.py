@@ -90,7 +90,7 @@ class _View:
         table = Table.grid(padding=(0, 2))
         for name, started in self.running.items():
             epochs = self.store.epochs(name)
-            score = f"dev F1 {epochs[-1]['dev_mean']:.2f}" if epochs else ""
+            score = f"dev F1 {epochs[-1].get('dev_mean', 0):.2f}" if epochs else ""
             table.add_row(f"  {name}", f"epoch {len(epochs) + 1}", score, duration(time.monotonic() - started))
         return Group(Text(self.headline()), table, *(Text(f"  {line}", style="dim") for line in self.last))
 

@@ -62,7 +62,7 @@ def recorded_speeds(plan: Iterable[Planned], store: Store, found: Found, sizes: 
             epochs, spent = float(record.epochs), record.seconds
         else:
             lines = store.epochs(planned.name)
-            epochs, spent = (float(len(lines)), float(lines[-1]["seconds"])) if lines else (0.0, 0.0)
+            epochs, spent = (float(len(lines)), float(lines[-1].get("seconds", 0))) if lines else (0.0, 0.0)
         if epochs:
             tokens[planned.config.sharing] += epochs * epoch_size(planned.config, sizes)[1]
             seconds[planned.config.sharing] += spent

@@ -27,10 +27,14 @@ def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, t
     try:
         with closing(_connect(path)) as connection:
             rows = [row for name in names for row in connection.execute(query, (name,))]
-        return {name: (stamp, _record(text, *blob)) for name, stamp, text, *blob in rows}
-    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+    except sqlite3.Error as error:
         log.info("%s: is unreadable (%s); the runs are read instead", path, error)
         return {}
+    cached = {}
+    for name, stamp, text, *blob in rows:
+        with suppress(ValueError, KeyError, TypeError):  # a row that says nothing is made anew
+            cached[name] = stamp, _record(text, *blob)
+    return cached
 
 
 def write_index(path: Path, records: Mapping[str, tuple[Stamp, Record]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tagmates.config import RunConfig, Sharing, nearest, parse
 from tagmates.errors import ConfigError
-from tagmates.study.settings import REGIMES, Method, Regime, StudySettings
+from tagmates.study.settings import REGIMES, VECTORS, Method, Regime, StudySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,11 @@ def _config(study: StudySettings, setting: Setting, seed: int) -> RunConfig:
 
 
 def _name(config: RunConfig) -> str:
-    # what differs from the defaults only, so that a setting that is new one day renames no run
-    text = json.dumps(config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    # what differs from the defaults only, so that a setting that is new one day renames no run; and not where files are
+    values = config.model_dump(mode="json", exclude_defaults=True)
+    if config.vectors not in VECTORS:
+        values["vectors"] = "file"
+    text = json.dumps(values, sort_keys=True)
     tasks = "+".join(config.tasks) if len(config.tasks) <= 3 else f"{len(config.tasks)}-tasks"
     tasks = re.sub(r"[^\w.+-]", "_", tasks[:40])
     return f"{config.sharing}-{tasks}-{config.seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

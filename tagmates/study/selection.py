@@ -48,7 +48,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def parse_duration(text: str) -> float:
     """``90``, ``45s``, ``25m``, ``1h30m`` or ``2d`` as seconds; ConfigError for anything else."""
-    found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    found = re.fullmatch(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", text.strip())
     if not found or not any(found.groups()):
         raise ConfigError(f"--time-limit {text}: write a time such as 45s, 25m, 1h30m or 2d")
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())

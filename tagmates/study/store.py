@@ -10,6 +10,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -91,7 +92,10 @@ class Store:
             "vectors": vectors,
             "statistics": {**known.get("statistics", {}), **(statistics or {})},
         }
-        if now != known:
+        if now == known:
+            with suppress(OSError):  # a study that is done may be read-only
+                path.touch()  # the study that was last at work
+        else:
             with FileLock(self.root / LOCK):  # of drivers that begin together; their files would have one name
                 write_json(path, now)
 
@@ -120,14 +124,17 @@ class Store:
         done = {name: cached[name][1] for name, stamp in stamps.items() if name in cached and cached[name][0] == stamp}
         fresh: dict[str, tuple[Stamp, Record]] = {}
         broken: dict[str, str] = {}
-        for name in stamps.keys() - done.keys():
+        for name, stamp in stamps.items():
+            if name in done:
+                continue
             try:
-                fresh[name] = stamps[name], read_record(self.folder(name))
+                fresh[name] = stamp, read_record(self.folder(name))
             except ModelError as error:
                 broken[name] = str(error)
         if fresh:
             write_index(index, fresh)
         done |= {name: record for name, (_, record) in fresh.items()}
+        done = {name: done[name] for name in names if name in done}  # in the order of the plan
         rest = [name for name in names if name not in stamps]
         failed = {name: why for name in rest if (why := self.why_failed(name)) is not None}
         return Found(done, failed, broken)
@@ -161,7 +168,7 @@ class Store:
         """The metrics of a run's finished epochs, as far as they can be read."""
         try:
             lines = (self.folder(name) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-            return [json.loads(line) for line in lines]
+            return [epoch for line in lines if isinstance(epoch := json.loads(line), dict)]
         except (OSError, ValueError):
             return []
 

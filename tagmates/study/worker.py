@@ -1,5 +1,6 @@
 """One training of a study, in whatever process an engine chose."""
 
+import hashlib
 import logging
 import time
 import traceback
@@ -17,6 +18,7 @@ from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors, load_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
+from tagmates.study.settings import VECTORS
 from tagmates.study.store import Store
 from tagmates.training.folder import LOCK
 from tagmates.training.loop import Ended, EpochEnded
@@ -35,7 +37,7 @@ class Job:
     root: Path  # of the study
     data: str
     digests: Mapping[str, str]  # of the tasks, to notice other data on another machine
-    vectors: str  # what `load_vectors` must find
+    vectors: str  # what `vectors_found` must say
     device: str
     threads: int | None
     deadline: float | None  # seconds since the epoch
@@ -85,9 +87,9 @@ def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "pa
     for task in job.config.tasks:
         if task_digest(job.data, task) != job.digests[task]:
             raise DataError(f"{job.data}: task {task} holds other sentences here than where the study was begun")
-    vectors = _vectors(job.config.vectors)
-    if vectors.source != job.vectors:
-        raise DataError(f"vectors are {vectors.source} here, {job.vectors} where the study was begun")
+    vectors, found = _vectors(job.config.vectors), vectors_found(job.config.vectors)
+    if found != job.vectors:
+        raise DataError(f"vectors are {found} here, {job.vectors} where the study was begun")
     corpora = {task: _corpora(job.data, task)[task] for task in job.config.tasks}
     device = choose_device(job.device)
     folder = store.folder(job.name)
@@ -132,9 +134,14 @@ def task_statistics(data: str, task: str) -> dict[str, Any]:
     return statistics(task, _corpora(data, task)[task])
 
 
-def vectors_source(source: str) -> str:
-    """What ``load_vectors`` finds here."""
-    return _vectors(source).source
+@cache
+def vectors_found(source: str) -> str:
+    """What ``load_vectors`` finds here, by name, or by content where it is a file."""
+    found = _vectors(source).source
+    if found in VECTORS:
+        return found
+    with Path(found).expanduser().open("rb") as file:
+        return f"of sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 # A worker trains many runs on the same few corpora and vectors.
