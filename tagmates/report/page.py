@@ -94,7 +94,7 @@ def parts(report: Report, made: Sequence[Table], figures: "Sequence[Figure]") ->
         Part("scores", "Scores", shortly(report), key=key_of(scores), tables=scores),
         Part("figures", "Figures", figures=pictures["figures"]),
         Part("methods", "The methods side by side", tables=of("methods")),
-        Part("findings", "The paper's findings", tables=of("findings"), figures=pictures["findings"]),
+        Part("findings", "Findings", tables=of("findings"), figures=pictures["findings"]),
         Part(
             "paper", "This study and the paper", key=key_of(of("paper")), tables=of("paper"), figures=pictures["paper"]
         ),
