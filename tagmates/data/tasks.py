@@ -124,13 +124,13 @@ def choose_tasks(names: str, known: Collection[str]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def require_tasks(names: Sequence[str], known: Collection[str]) -> None:
-    """Raise ConfigError unless these are names of known tasks, each given once."""
+def require_tasks(names: Sequence[str], known: Collection[str], where: str = "--tasks") -> None:
+    """Raise ConfigError unless these are names of known tasks, each given once; ``where`` says who named them."""
     for name in names:
         if name not in known:
-            raise ConfigError(f"--tasks: no task {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"{where}: no task {name!r}{nearest(name, known)}; there are {', '.join(known)}")
         if names.count(name) > 1:
-            raise ConfigError(f"--tasks: task {name!r} is named twice; name each task once")
+            raise ConfigError(f"{where}: task {name!r} is named twice; name each task once")
 
 
 def _paper_task(name: str, folder: Path) -> Task:

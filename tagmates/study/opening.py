@@ -64,7 +64,7 @@ def _study(name: str, settings: StudySettings, given: str | None, known: str, st
     if not tasks:
         raise ConfigError(f"{name}: names no tasks and no data; say --data, or tasks and data in the study's file")
     if found:
-        require_tasks(tasks, found)
+        require_tasks(tasks, found, f"study {name}: tasks")
         untested = [task for task in tasks if found[task].test is None]
         if settings.oracle_sets == "test" and untested:
             raise ConfigError(f"{name}: oracle_sets: {untested[0]} has no test split in {data}; choose dev")

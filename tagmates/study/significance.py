@@ -18,7 +18,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from tagmates.study.record import Counts
 
@@ -78,6 +78,8 @@ def adjust(family: Sequence[Evidence]) -> list[Evidence]:
     """The same, each with its q (Benjamini-Hochberg) and Holm p over this family."""
     if not family:
         return []
+    from scipy import stats  # noqa: PLC0415  (a second to import, which plan, run and status need not wait)
+
     p = np.array([evidence.p for evidence in family])
     adjusted = zip(family, stats.false_discovery_control(p), _holm(p), strict=True)
     return [replace(evidence, q=float(q), holm=float(holm)) for evidence, q, holm in adjusted]
@@ -172,5 +174,7 @@ def _chi_quadrature(df: int) -> tuple[Floats, Floats]:
     low, high = max(0.0, middle - 10), middle + 10
     nodes, weights = np.polynomial.legendre.leggauss(100)
     points = low + (high - low) * (nodes + 1) / 2
+    from scipy import stats  # noqa: PLC0415
+
     density: Floats = weights * stats.chi.pdf(points, df)
     return points, density / density.sum()
