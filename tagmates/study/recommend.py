@@ -104,9 +104,9 @@ def _gain(cell: Cell) -> str:
 
 def _sureness(p: float) -> str:
     if p <= 0.001:
-        return "almost surely no chance"
+        return "almost surely not by chance"
     if p <= 0.01:
-        return "very probably no chance"
+        return "very probably not by chance"
     if p <= 0.05:
-        return "probably no chance"
+        return "probably not by chance"
     return "which may be chance"
