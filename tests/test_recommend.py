@@ -155,7 +155,7 @@ class TestWords:
     def test_how_sure(self) -> None:
         sentence = advice_of(make_records(study_of(), "abc", on_dev(B, gain=20)))["a"].sentence
         assert re.search(
-            r"95 % interval \+\d+\.\d\d to \+\d+\.\d\d, [a-z ]* no chance \(p = [\d.e-]+\) \(3 runs", sentence
+            r"95 % interval \+\d+\.\d\d to \+\d+\.\d\d, [a-z ]* not by chance \(p = [\d.e-]+\) \(3 runs", sentence
         )
         cell = advice_of(make_records(study_of(), "abc", on_dev(B, gain=0.1)))["a"].cell
         assert cell is not None
