@@ -22,7 +22,7 @@ from scipy import special, stats
 
 from tagmates.study.compare import arrow_between
 from tagmates.study.record import Counts
-from tagmates.study.significance import Evidence, adjust, compare_counts, pooled_variance
+from tagmates.study.significance import Evidence, adjust, compare_runs, linearise, pooled_variance
 
 Floats = npt.NDArray[np.float64]
 
@@ -148,7 +148,8 @@ def judge(column: Counts) -> Column:
     f1 = 200 * tp / (2 * tp + fp + fn)
     noise = pooled_variance(f1.tolist())
     assert noise is not None
-    evidence = [compare_counts(list(some), list(column[0]), noise) for some in column[1:]]
+    against = linearise(list(column[0]))
+    evidence = [compare_runs(linearise(list(some)), against, noise) for some in column[1:]]
     base = f1[0].tolist()
     return Column(
         evidence=[e for e in evidence if e is not None],

@@ -55,7 +55,7 @@ def write_run(folder: Path, planned: Planned, draw: np.random.Generator) -> None
         "stopped": "patience", "epochs": 30, "best_epoch": 20, "updates": 3000, "seconds": 600.0,
         "parameters": 3_000_000, "dev": test, "test": test,
     }  # fmt: skip
-    if config.sharing == "te_dec":
+    if config.sharing in ("te_dec", "te_enc"):
         embeddings = draw.normal(size=(len(config.tasks), 25)).tolist()
         result["task_embeddings"] = {"last": embeddings, "best": embeddings}
     buffer = io.BytesIO()

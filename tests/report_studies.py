@@ -7,7 +7,8 @@ from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, make_plan
 from tagmates.study.published import PAPER_TASKS, published
 from tagmates.study.recommend import advise
-from tagmates.study.record import Record, by_setting
+from tagmates.study.record import Record
+from tagmates.study.runs import Runs
 from tagmates.study.settings import REGIMES, StudySettings
 
 HOSTILE = (
@@ -20,7 +21,8 @@ PAPER = StudySettings(sharing=("multi_dec", "te_dec", "te_enc"), oracle_sets="te
 
 
 def make_report(study: StudySettings, tasks: tuple[str, ...], records: list[Record], **more: object) -> Report:
-    runs, sets = by_setting(records), oracle_sets(study, tasks, by_setting(records))
+    runs = Runs(records)
+    sets = oracle_sets(study, tasks, runs)
     done = {(record.setting, record.seed) for record in records}
     plan = make_plan(study, tasks, sets)
     progress = {
@@ -34,8 +36,8 @@ def make_report(study: StudySettings, tasks: tuple[str, ...], records: list[Reco
         name="odd <b>&| study",
         settings=study,
         tasks=tasks,
-        comparisons=compare(study, tasks, records, sets),
-        records=records,
+        comparisons=compare(study, tasks, runs, sets),
+        runs=runs,
         progress=progress,
         advice=advise(study, tasks, runs, sets),
         published=published() if set(tasks) <= set(PAPER_TASKS) else {},

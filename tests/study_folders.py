@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tagmates.files import write_json
-from tagmates.study.compare import Split
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan
 from tagmates.study.record import Counts, Record
+from tagmates.study.runs import Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store
 

@@ -11,11 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from study_folders import make_counts, make_records
 
-from tagmates.study.compare import Cell, Comparison, Split, arrow_between, compare, count, deviation, oracle_sets
+from tagmates.study.compare import Cell, Comparison, arrow_between, compare, count, deviation, oracle_sets
 from tagmates.study.plan import OracleSets, Setting
-from tagmates.study.record import Record, by_setting
+from tagmates.study.record import Record
+from tagmates.study.runs import Runs, Split
 from tagmates.study.settings import Method, StudySettings
-from tagmates.study.significance import adjust, compare_counts, pooled_variance
+from tagmates.study.significance import adjust, compare_runs, linearise, pooled_variance
 
 METHODS: tuple[Method, ...] = get_args(Method)
 
@@ -152,7 +153,7 @@ def check_cell(
     else:
         expected = arrow_of_the_paper(scores, others, study.k, int(study.std == "sample"))
         assert expected in ("tie", cell.arrow)
-    repeated = any(len(runs) > 1 and task in setting.tasks for setting, runs in by_setting(records).items())
+    repeated = any(len(runs) > 1 and task in setting.tasks for setting, runs in Runs(records).items())
     assert (cell.evidence is not None) == (repeated and not cell.selected)
 
 
@@ -161,7 +162,7 @@ class TestCells:
     @given(world=worlds())
     def test_every_cell(self, world: World) -> None:
         study, tasks, records, sets = world
-        made = compare(study, tasks, records, sets)
+        made = compare(study, tasks, Runs(records), sets)
         assert tuple(made) == study.sharing
         for method, found in made.items():
             assert (found.method, found.tasks) == (method, tasks)
@@ -186,7 +187,7 @@ class TestCells:
     @given(world=worlds())
     def test_averages_and_counts(self, world: World) -> None:
         study, tasks, records, sets = world
-        for method, found in compare(study, tasks, records, sets).items():
+        for method, found in compare(study, tasks, Runs(records), sets).items():
             for task in tasks:
                 means = [
                     np.mean([r.test[task] for r in runs])
@@ -204,7 +205,7 @@ class TestCells:
     @given(world=worlds())
     def test_sets_chosen_on_test_have_no_evidence(self, world: World) -> None:
         study, tasks, records, sets = world
-        for found in compare(study, tasks, records, sets).values():
+        for found in compare(study, tasks, Runs(records), sets).values():
             for cells in (found.single, found.pairs, found.all, found.all_but_one):
                 assert not any(cell.selected for cell in cells.values())
             for task, cell in found.oracle.items():
@@ -216,7 +217,7 @@ class TestCells:
         """All is the pair; all but one is one alone, held against the pair."""
         study, scores = study_of(seeds=[1, 2], k=0), {1: 50.0, 2: 60.0}
         records = make_records(study, "ab", lambda s, *_: scores[len(s.tasks)])
-        found = compare(study, "ab", records, {})["multi_dec"]
+        found = compare(study, "ab", Runs(records), {})["multi_dec"]
         assert found.all["a"].mean == found.pairs["b", "a"].mean == 60
         assert (found.all["a"].base, found.all["a"].arrow) == (50, "up")
         assert (found.all_but_one["b", "a"].mean, found.all_but_one["b", "a"].base) == (50, 60)
@@ -228,7 +229,7 @@ class TestCells:
             replace(r, test={task: f1 for task, f1 in r.test.items() if task != "b"})
             for r in make_records(study, "abc", lambda *_: 50.0)
         ]
-        found = compare(study, "abc", records, {})["multi_dec"]
+        found = compare(study, "abc", Runs(records), {})["multi_dec"]
         tested = [key if isinstance(key, str) else key[1] for cells in cells_of(found) for key in cells]
         assert set(tested) == {"a", "c"}
         assert ("b", "a") in found.pairs
@@ -237,7 +238,7 @@ class TestCells:
         study = study_of(seeds=[1, 2])
         records = make_records(study, "ab", lambda s, t, seed, _: 50.0 + 9 * len(s.tasks) + seed)
         some = [replace(r, counts={}) if r.setting.tasks == ("a",) and r.seed == 2 else r for r in records]
-        cells = [compare(study, "ab", made, {})["multi_dec"].pairs for made in (records, some)]
+        cells = [compare(study, "ab", Runs(made), {})["multi_dec"].pairs for made in (records, some)]
         assert cells[0]["b", "a"].evidence is not None
         assert cells[1]["b", "a"].evidence is None
         assert cells[0]["b", "a"].arrow == cells[1]["b", "a"].arrow == "up"
@@ -261,7 +262,7 @@ class TestFamilies:
     @given(world=worlds())
     def test_each_regime_of_a_method_is_one(self, world: World) -> None:
         study, tasks, records, sets = world
-        for found in compare(study, tasks, records, sets).values():
+        for found in compare(study, tasks, Runs(records), sets).values():
             for cells in cells_of(found):
                 evidence = [cell.evidence for cell in cells.values() if cell.evidence is not None]
                 p = [each.p for each in evidence]
@@ -276,7 +277,7 @@ class TestFamilies:
         records = make_records(study, "abcd", lambda s, t, seed, _: 50.0 + len(s.tasks) + seed / 3)
 
         def pairs(records: Sequence[Record]) -> dict[tuple[str, str], Cell]:
-            return dict(compare(study, "abcd", records, {})["multi_dec"].pairs)
+            return dict(compare(study, "abcd", Runs(records), {})["multi_dec"].pairs)
 
         def other_counts(record: Record) -> Record:
             """Other right answers, which change p; the scores, and so the noise between seeds, stay."""
@@ -291,8 +292,8 @@ class TestFamilies:
     def test_evidence_is_that_of_the_counts_and_of_the_noise_of_all_settings(self) -> None:
         study = study_of(seeds=[1, 2, 3])
         records = make_records(study, "abc", lambda s, t, seed, _: 50.0 + 3 * len(s.tasks) + (seed * 7 + ord(t)) % 5)
-        found = compare(study, "abc", records, {})["multi_dec"]
-        runs = by_setting(records)
+        found = compare(study, "abc", Runs(records), {})["multi_dec"]
+        runs = Runs(records)
         noise = pooled_variance([[r.test["b"] for r in some] for setting, some in runs.items() if "b" in setting.tasks])
         assert noise is not None
         family = []
@@ -300,7 +301,8 @@ class TestFamilies:
             ours, base = runs_of(records, "multi_dec", [other, task]), runs_of(records, "multi_dec", [task])
             own = pooled_variance([[r.test[task] for r in some] for s, some in runs.items() if task in s.tasks])
             assert own is not None
-            family.append(compare_counts([r.counts[task] for r in ours], [r.counts[task] for r in base], own))
+            sides = [linearise([record.counts[task] for record in some]) for some in (ours, base)]
+            family.append(compare_runs(*sides, own))
         assert [cell.evidence for cell in found.pairs.values()] == adjust([each for each in family if each])
 
 
@@ -309,7 +311,7 @@ class TestOracleSets:
     @given(world=worlds())
     def test_the_partners_whose_pair_is_higher(self, world: World) -> None:
         study, tasks, records, _ = world
-        known = oracle_sets(study, tasks, by_setting(records))
+        known = oracle_sets(study, tasks, Runs(records))
         for method in study.sharing:
             for task in tasks:
 
@@ -341,7 +343,7 @@ class TestOracleSets:
         sets = {}
         for split in ("dev", "test"):
             study = study_of(oracle_sets=split)
-            sets[split] = oracle_sets(study, "abc", by_setting(make_records(study, "abc", score)))
+            sets[split] = oracle_sets(study, "abc", Runs(make_records(study, "abc", score)))
         assert sets["dev"] == {("multi_dec", "a"): ("b",), ("multi_dec", "b"): (), ("multi_dec", "c"): ()}
         assert sets["test"]["multi_dec", "a"] == ("c",)
 
@@ -349,12 +351,10 @@ class TestOracleSets:
         study = study_of(sharing=["multi_dec", "te_enc"], seeds=[1])
         records = make_records(study, "abc", lambda *_: 50.0)
         some = [r for r in records if r.setting != Setting("te_enc", ("a", "b"))]
-        known = oracle_sets(study, "abc", by_setting(some))
+        known = oracle_sets(study, "abc", Runs(some))
         assert set(known) == {("multi_dec", "a"), ("multi_dec", "b"), ("multi_dec", "c"), ("te_enc", "c")}
 
     def test_one_task(self) -> None:
         study = study_of(seeds=[1])
-        assert oracle_sets(study, ["a"], {}) == {}
-        assert oracle_sets(study, ["a"], by_setting(make_records(study, ["a"], lambda *_: 50.0))) == {
-            ("multi_dec", "a"): ()
-        }
+        assert oracle_sets(study, ["a"], Runs()) == {}
+        assert oracle_sets(study, ["a"], Runs(make_records(study, ["a"], lambda *_: 50.0))) == {("multi_dec", "a"): ()}

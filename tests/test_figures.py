@@ -19,11 +19,13 @@ from tagmates.report.figures.figure3 import edges, graph_figure, is_firm
 from tagmates.report.figures.figure4 import embedding_figure, embedding_map
 from tagmates.report.figures.labels import place
 from tagmates.report.figures.traits import mean_gains
+from tagmates.report.findings.characteristics import pair_cells
 from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, compare
 from tagmates.study.plan import Setting, setting_of
 from tagmates.study.published import PAPER_TASKS, published, published_oracle_sets, published_statistics
 from tagmates.study.record import Record
+from tagmates.study.runs import Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.significance import Evidence
 
@@ -35,7 +37,7 @@ ODD = ("pos", "named entities (CoNLL, English)", "<b> & $x$", "词性")
 def paper() -> list[Figure]:
     """All figures of a study that found the paper's numbers."""
     study = StudySettings(sharing=METHODS)
-    records = published_records(sentences=20)
+    records = Runs(published_records(sentences=20))
     made = compare(study, PAPER_TASKS, records, published_oracle_sets())
     report = Report(
         "again",
@@ -69,7 +71,7 @@ def make_report(tasks: tuple[str, ...], made: Comparison | None, records: list[R
         {"task": t, "sentences_train": 10 * i + 5, "labels": i + 2, "label_entropy": 0.5} for i, t in enumerate(tasks)
     ]
     comparisons = {} if made is None else {made.method: made}
-    return Report("made up", StudySettings(), tasks, comparisons, records or [], {}, statistics=rows)
+    return Report("made up", StudySettings(), tasks, comparisons, Runs(records or []), {}, statistics=rows)
 
 
 def embedded(tasks: tuple[str, ...], rows: list[list[float]]) -> list[Record]:
@@ -273,8 +275,8 @@ def test_mean_gains_are_brought_by_partners_and_received_by_tested_tasks() -> No
     tasks = ("a", "b", "c")
     arrows: dict[tuple[str, str], Arrow | None] = {("a", "b"): "up", ("a", "c"): "up", ("b", "c"): "down"}
     report = make_report(tasks, make_comparison(tasks, arrows))
-    assert mean_gains(report, 0) == {"a": [1.0], "b": [-1.0]}
-    assert mean_gains(report, 1) == {"b": [1.0], "c": [0.0]}
+    assert mean_gains(pair_cells(report, 0)) == {"a": [1.0, 1.0], "b": [-1.0, -1.0]}
+    assert mean_gains(pair_cells(report, 1)) == {"b": [1.0, 1.0], "c": [0.0, 0.0]}
 
 
 def test_pairs_of_two_studies_are_set_beside_each_other_the_farthest_apart_first() -> None:

@@ -16,11 +16,13 @@ from tagmates.report.findings.agreement import agreement
 from tagmates.report.findings.characteristics import characteristics
 from tagmates.report.findings.embeddings import consistency, cosines, leaning, nearest, neighbours
 from tagmates.report.findings.method_gaps import differing_cells, method_gaps, signed_rank
+from tagmates.report.tables.characteristics import characteristics_table
 from tagmates.report.view import Report
 from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, setting_of
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
-from tagmates.study.record import Record, by_setting
+from tagmates.study.record import Record
+from tagmates.study.runs import Runs
 from tagmates.study.settings import Method, StudySettings
 
 # A piece of the claim, and what the paper's tables say of it. The text's own figures where it prints any.
@@ -70,13 +72,14 @@ def study_report(
 ) -> Report:
     """The report of these runs, beside the paper where its tasks are known."""
     settings = StudySettings(tasks=tasks, sharing=sharing, seeds=SEEDS, oracle_sets="test")
-    comparisons = compare(settings, tasks, records, oracle_sets(settings, tasks, by_setting(records)))
+    runs = Runs(records)
+    comparisons = compare(settings, tasks, runs, oracle_sets(settings, tasks, runs))
     return Report(
         name="study",
         settings=settings,
         tasks=tasks,
         comparisons=comparisons,
-        records=records,
+        runs=runs,
         progress={},
         published=published() if known else {},
         statistics=published_statistics() if known else (),
@@ -275,6 +278,13 @@ def test_characteristics_by_hand() -> None:
     assert found["gives", "gain", "labels"].why == "one side is the same for every task"
     assert found["gives", "gain", "labels"].n == 3
     assert {c.why for c in characteristics(report)} == {"0 tasks are too few"}
+
+
+def test_characteristics_are_a_table_beside_the_papers() -> None:
+    table = characteristics_table(paper_report())
+    assert [row.entries[2].text for row in table.rows if row.head.startswith("helps")] == ["+0.95"]
+    assert all(row.entries[:3] == row.entries[3:] for row in table.rows)
+    assert len(table.data) == 36
 
 
 def test_characteristics_of_the_paper() -> None:

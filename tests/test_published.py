@@ -12,7 +12,7 @@ from tagmates.config import Sharing
 from tagmates.study.compare import Arrow, Cell, Comparison, compare, count, oracle_sets
 from tagmates.study.plan import OracleSets, make_plan
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_oracle_sets, published_statistics
-from tagmates.study.record import by_setting
+from tagmates.study.runs import Runs
 from tagmates.study.settings import Method, StudySettings
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -73,7 +73,8 @@ HELPERS = {
 @pytest.fixture(scope="module")
 def recomputed() -> dict[Method, Comparison]:
     records = published_records()
-    return compare(STUDY, PAPER_TASKS, records, oracle_sets(STUDY, PAPER_TASKS, by_setting(records)))
+    runs = Runs(records)
+    return compare(STUDY, PAPER_TASKS, runs, oracle_sets(STUDY, PAPER_TASKS, runs))
 
 
 def check_edges(comparison: Comparison) -> None:
@@ -124,7 +125,7 @@ def test_cells_number_as_in_the_paper() -> None:
 
 @pytest.mark.parametrize("split", ["test", "dev"])
 def test_oracle_sets_of_the_protocol(split: str) -> None:
-    runs = by_setting(published_records())
+    runs = Runs(published_records())
     study = StudySettings(**{**STUDY.model_dump(), "oracle_sets": split})
     known = published_oracle_sets()
     assert len(known) == 33
@@ -136,7 +137,7 @@ def test_oracle_sets_of_the_protocol(split: str) -> None:
 
 def test_oracle_sets_wait_for_every_seed_of_every_pair() -> None:
     records = [r for r in published_records() if (r.setting.tasks, r.seed) != (("upos", "ner"), 3)]
-    known = oracle_sets(STUDY, PAPER_TASKS, by_setting(records))
+    known = oracle_sets(STUDY, PAPER_TASKS, Runs(records))
     assert {task for method, task in published_oracle_sets() if (method, task) not in known} == {"upos", "ner"}
 
 

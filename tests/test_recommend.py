@@ -14,11 +14,11 @@ from rich.console import Console
 from study_folders import make_records
 
 from tagmates.apps.study_tables import advice_table, cost_line, duration, plan_table, ranking_table
-from tagmates.study.compare import Split
 from tagmates.study.cost import Cost
 from tagmates.study.plan import OracleSets, Setting
 from tagmates.study.recommend import Advice, advise, describe, rank
-from tagmates.study.record import Record, by_setting
+from tagmates.study.record import Record
+from tagmates.study.runs import Runs, Split
 from tagmates.study.settings import StudySettings
 
 B, C = Setting("multi_dec", ("a", "b")), Setting("multi_dec", ("a", "c"))
@@ -45,7 +45,7 @@ def on_dev(best: Setting, gain: float = -5) -> Score:
 def advice_of(
     records: Sequence[Record], tasks: str = "abc", sets: OracleSets | None = None, **values: Any
 ) -> dict[str, Advice]:
-    made = advise(study_of(**values), tuple(tasks), by_setting(records), sets or {})
+    made = advise(study_of(**values), tuple(tasks), Runs(records), sets or {})
     assert [advice.task for advice in made] == list(tasks)
     for advice in made:
         assert advice.sentence.startswith(f"{advice.task}: ")
@@ -79,7 +79,7 @@ class TestChoice:
         records = make_records(study, tasks, lambda *_: dice.randint(0, 6) + 50.0, sentences=4)
         kept = [record for record in records if dice.random() < data.draw(st.sampled_from([0.3, 1]))]
         for task, advice in advice_of(kept, "".join(tasks), sharing=sharing).items():
-            tried = {s: [r.dev[task] for r in runs] for s, runs in by_setting(kept).items() if task in s.tasks}
+            tried = {s: [r.dev[task] for r in runs] for s, runs in Runs(kept).items() if task in s.tasks}
             most = max(map(len, tried.values()), default=0)
             means = {s: float(np.mean(dev)) for s, dev in tried.items() if len(dev) == most}
             assert {c.setting: pytest.approx(c.dev) for c in advice.ranked} == means
@@ -245,7 +245,7 @@ def test_describe() -> None:
 
 
 def test_rank_leaves_out_what_is_of_other_tasks() -> None:
-    runs = by_setting(make_records(study_of(), "abc", on_dev(B)))
+    runs = Runs(make_records(study_of(), "abc", on_dev(B)))
     assert {choice.setting for choice in rank(runs, "a")} == {STL, B, C, ALL}
     assert rank(runs, "nobody") == []
 
@@ -263,7 +263,7 @@ def shown(table: Any) -> str:
 def test_advice_as_a_table() -> None:
     odd = "[b]"  # which is no markup
     records = make_records(study_of(), ["a", odd], lambda s, *_: 50.0 + 9 * len(s.tasks))
-    rows = shown(advice_table(advise(study_of(), ["a", odd], by_setting(records), {})))
+    rows = shown(advice_table(advise(study_of(), ["a", odd], Runs(records), {})))
     assert re.search(r"│ a +│ 59\.00 │ with \[b\] \(MULTI-DEC\) │ 68\.00 │ \+9\.00 │ \+[\d.]+ to \+[\d.]+ │", rows)
     assert re.search(r"│ \[b\] +│ 59\.00 │ with a \(MULTI-DEC\) ", rows)
     nothing = shown(advice_table(advise(study_of(), ["a", odd], {}, {})))
@@ -275,7 +275,7 @@ def test_advice_as_a_table() -> None:
 
 
 def advise_of(records: Sequence[Record], odd: str) -> list[Advice]:
-    return advise(study_of(), ["a", odd], by_setting(records), {})
+    return advise(study_of(), ["a", odd], Runs(records), {})
 
 
 def test_a_ranking_as_a_table() -> None:

@@ -17,8 +17,9 @@ from tagmates.report.tables import tables
 from tagmates.report.tables.beside import still_harmed
 from tagmates.report.tables.cells import mark, score_entry, story, verdict
 from tagmates.report.tables.formats import full_heads, to_csv, to_latex, to_markdown
-from tagmates.report.tables.table import EMPTY, KEY, Entry, Row, Table, listing, points, probability, words
+from tagmates.report.tables.table import KEY, Entry, Row, Table, words
 from tagmates.report.view import Report
+from tagmates.report.wording import EMPTY, listing, points, probability
 from tagmates.study.compare import Cell, count
 from tagmates.study.plan import Setting, setting_of
 from tagmates.study.published import PAPER_TASKS
@@ -172,7 +173,7 @@ def test_methods_side_by_side(paper: Report) -> None:
 
 
 def test_beside_counts_what_stays_harmed(paper: Report) -> None:
-    without = [r for r in paper.records if "com" not in r.setting.tasks or r.setting.sharing == "stl"]
+    without = [r for r in published_records() if "com" not in r.setting.tasks or r.setting.sharing == "stl"]
     both = replace(paper, beside=replace(make_report(PAPER, PAPER_TASKS, without), name="without com"))
     made = named(both)
     moves = made["beside"]
@@ -198,7 +199,7 @@ def test_all_of_other_tasks_is_not_the_papers_all() -> None:
 def test_partial_and_empty_studies_are_tables_too(paper: Report) -> None:
     draw = np.random.default_rng(1)
     for share in (0.0, 0.01, 0.1, 0.5):
-        records = [record for record in paper.records if draw.random() < share]
+        records = [record for record in published_records() if draw.random() < share]
         made = named(make_report(PAPER, PAPER_TASKS, records))
         assert "progress" in made
         for table in made.values():

@@ -1,5 +1,6 @@
 """Tests of differences: what swapping, shuffling and repeating must not change, and how often they err."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,9 @@ from tagmates.study.significance import (
     Evidence,
     SeedVariance,
     adjust,
-    compare_counts,
+    compare_runs,
     false_arrow_rate,
+    linearise,
     pooled_variance,
 )
 
@@ -43,6 +45,10 @@ def known(evidence: Evidence | None) -> Evidence:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(5)
+
+
+def compare_counts(ours: Sequence[Counts], theirs: Sequence[Counts], seeds: SeedVariance) -> Evidence | None:
+    return compare_runs(linearise(ours), linearise(theirs), seeds)
 
 
 def test_the_difference_is_that_of_the_mean_scores(rng: np.random.Generator) -> None:

@@ -18,10 +18,10 @@ from study_folders import make_record, write_run, write_study
 
 from tagmates.errors import ConfigError, ModelError
 from tagmates.study import index
-from tagmates.study.compare import Split
 from tagmates.study.index import read_index, write_index
 from tagmates.study.plan import Planned, Setting, make_plan
-from tagmates.study.record import Record, by_setting
+from tagmates.study.record import Record
+from tagmates.study.runs import Runs, Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
 from tagmates.training.folder import lock_folder
@@ -43,8 +43,7 @@ def same(one: Record, other: Record, *, counts: bool = True) -> bool:
     if not counts:
         return True
     return list(one.counts) == list(other.counts) and all(
-        array.dtype == other.counts[task].dtype == np.int32 and np.array_equal(array, other.counts[task])
-        for task, array in one.counts.items()
+        np.array_equal(array, other.counts[task]) for task, array in one.counts.items()
     )
 
 
@@ -123,7 +122,7 @@ class TestRuns:
 
     def test_records_by_setting_are_in_the_order_of_their_seeds(self) -> None:
         records = [make_record(planned, {}) for planned in PLAN]
-        found = by_setting(reversed(records))
+        found = Runs(reversed(records))
         assert {setting: [r.seed for r in some] for setting, some in found.items()} == {
             planned.setting: [1, 2] for planned in PLAN
         }

@@ -1,5 +1,6 @@
 """The command line: arguments to calls to print. Data go to stdout, talk to stderr."""
 
+import gc
 import json
 import logging
 import os
@@ -243,6 +244,7 @@ def main() -> NoReturn:
     """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 3 failed runs, 130 interrupted."""
     if not isinstance(sys.stdout, TextIOWrapper):
         _end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
+    gc.set_threshold(100_000)  # a large study is a million objects that stay: looking for garbage takes a second of ten
     sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
     logging.getLogger("tagmates").addHandler(_Warnings(logging.WARNING))
     try:

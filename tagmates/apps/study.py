@@ -22,7 +22,8 @@ from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver, Standing, standing
 from tagmates.study.engine import Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
-from tagmates.study.plan import Planned, make_plan
+from tagmates.study.plan import Planned, Setting, make_plan
+from tagmates.study.runs import Runs
 from tagmates.study.selection import Selection, parse_duration, parse_shard
 from tagmates.study.worker import Job, task_digest, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
@@ -258,7 +259,7 @@ def recommend(
         )
     made = make_report(study)
     advice = next(advice for advice in made.advice if advice.task == task)
-    command = _command(study, advice.ranked[0].setting, made.records) if advice.ranked else ""
+    command = _command(study, advice.ranked[0].setting, made.runs) if advice.ranked else ""
     if json_:
         ranking = [
             {"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked
@@ -270,9 +271,8 @@ def recommend(
     print(command)
 
 
-def _command(study: Study, setting: Any, records: Sequence[Any]) -> str:
-    name = min((r for r in records if r.setting == setting), key=lambda r: r.seed).name
-    config = study.store.folder(name) / "config.json"
+def _command(study: Study, setting: Setting, runs: Runs) -> str:
+    config = study.store.folder(runs[setting][0].name) / "config.json"
     folder = f"runs/{'+'.join(setting.tasks) if len(setting.tasks) < 4 else f'{len(setting.tasks)}-tasks'}"
     data = study.data or "DIR"
     return shlex.join(["tagmates", "train", "--config", str(config), "--data", data, "--output-dir", folder])

@@ -8,8 +8,8 @@ from typing import Any
 from tagmates.report.tables import total
 from tagmates.report.tables.beside import still_harmed
 from tagmates.report.tables.grids import SELECTED
-from tagmates.report.tables.table import listing
 from tagmates.report.view import Report
+from tagmates.report.wording import listing
 from tagmates.study.compare import Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, StudySettings
 
@@ -27,7 +27,7 @@ def lead(report: Report) -> str:
 
 def opening(report: Report) -> list[str]:
     """What comes before the advice."""
-    if not report.records:
+    if not report.runs:
         return ["Nothing is done yet; this page fills as runs finish."]
     return ["The best setting of every task by dev F1, and what it gains on test over the task alone."]
 

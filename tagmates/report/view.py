@@ -9,7 +9,7 @@ from tagmates.study.driver import standing
 from tagmates.study.opening import Study
 from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
-from tagmates.study.record import Record, by_setting
+from tagmates.study.runs import Runs
 from tagmates.study.settings import Method, Regime, StudySettings
 
 
@@ -21,7 +21,7 @@ class Report:
     settings: StudySettings
     tasks: tuple[str, ...]  # in the study's order
     comparisons: Mapping[Method, Comparison]
-    records: Sequence[Record]
+    runs: Runs
     progress: Mapping[Regime, tuple[int, int]]  # runs done, runs planned
     failed: Mapping[str, str] = field(default_factory=dict)  # run -> why
     waiting: Sequence[str] = ()  # what cannot be planned yet, in words: oracle sets whose pairs are not done
@@ -35,7 +35,7 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
     """Read what is there of a study and compare it; its data need not be at hand."""
     settings, tasks = study.settings, study.tasks
     now = standing(settings, tasks, study.store, counts=True)
-    records = list(now.found.done.values())
+    runs = Runs(now.found.done.values())
     progress: dict[Regime, tuple[int, int]] = {}
     for regime in settings.regimes:
         names = [planned.name for planned in now.plan if planned.regime == regime]
@@ -46,12 +46,12 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
         name=study.name,
         settings=settings,
         tasks=tasks,
-        comparisons=compare(settings, tasks, records, now.oracle_sets),
-        records=records,
+        comparisons=compare(settings, tasks, runs, now.oracle_sets),
+        runs=runs,
         progress=progress,
         failed={**now.found.failed, **now.found.broken},
         waiting=now.waiting,
-        advice=advise(settings, tasks, by_setting(records), now.oracle_sets),
+        advice=advise(settings, tasks, runs, now.oracle_sets),
         published=published() if _is_papers(tasks, known) else {},
         statistics=statistics,
         beside=beside,

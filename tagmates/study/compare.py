@@ -8,13 +8,11 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from tagmates.study.plan import OracleSets, Setting, setting_of
-from tagmates.study.record import Record, by_setting
+from tagmates.study.runs import Runs, Split
 from tagmates.study.settings import Method, StudySettings
-from tagmates.study.significance import Evidence, SeedVariance, adjust, compare_counts, pooled_variance
+from tagmates.study.significance import Evidence, adjust, compare_runs
 
 Arrow = Literal["up", "down"]
-Split = Literal["dev", "test"]
-Runs = Mapping[Setting, Sequence[Record]]
 Key = TypeVar("Key", str, tuple[str, str])
 
 
@@ -100,12 +98,6 @@ def deviation(scores: Sequence[float], std: str) -> float:
     return float(np.std(scores, ddof=spare)) if len(scores) > spare else 0.0
 
 
-def scores_of(runs: Runs, setting: Setting, task: str, split: Split) -> list[float]:
-    """The F1 of a task in a setting, by seed; of runs that have the split."""
-    of_split = (record.dev if split == "dev" else record.test for record in runs.get(setting, ()))
-    return [scores[task] for scores in of_split if task in scores]
-
-
 def oracle_sets(study: StudySettings, tasks: Sequence[str], runs: Runs) -> OracleSets:
     """The helpers of every task by every method: the tasks whose pair is higher than STL on it (paper section 3.4).
 
@@ -115,22 +107,18 @@ def oracle_sets(study: StudySettings, tasks: Sequence[str], runs: Runs) -> Oracl
     known: dict[tuple[Method, str], tuple[str, ...]] = {}
     for method in study.sharing:
         for task in tasks:
-            base = scores_of(runs, setting_of(method, [task], tasks), task, split)
+            base = runs.scores(setting_of(method, [task], tasks), task, split)
             others = [other for other in tasks if other != task]
-            pairs = {o: scores_of(runs, setting_of(method, [task, o], tasks), task, split) for o in others}
+            pairs = {o: runs.scores(setting_of(method, [task, o], tasks), task, split) for o in others}
             if all(len(scores) >= len(study.seeds) for scores in (base, *pairs.values())):
                 helps = (o for o in others if arrow_between(pairs[o], base, study.k, study.std) == "up")
                 known[method, task] = tuple(helps)
     return known
 
 
-def compare(
-    study: StudySettings, tasks: Sequence[str], records: Iterable[Record], sets: OracleSets
-) -> dict[Method, Comparison]:
+def compare(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> dict[Method, Comparison]:
     """Every cell of every method that has a finished run, with its arrow and its evidence."""
-    runs = by_setting(records)
-    noise = {task: seed_variance(runs, task) for task in tasks}
-    return {method: _compare_method(study, tuple(tasks), method, runs, sets, noise) for method in study.sharing}
+    return {method: _compare_method(study, tuple(tasks), method, runs, sets) for method in study.sharing}
 
 
 def _compare_method(
@@ -139,14 +127,13 @@ def _compare_method(
     method: Method,
     runs: Runs,
     sets: OracleSets,
-    noise: Mapping[str, SeedVariance | None],
 ) -> Comparison:
     def cell(
         task: str, trained: Sequence[str], against: Sequence[str] | None, *, selected: bool = False
     ) -> Cell | None:
         setting = setting_of(method, trained, tasks)
         base = setting_of(method, against, tasks) if against is not None else setting
-        return make_cell(study, runs, setting, base, task, noise[task], selected=selected)
+        return make_cell(study, runs, setting, base, task, selected=selected)
 
     others = [(other, task) for task in tasks for other in tasks if other != task]
     known = {task: sets[method, task] for task in tasks if (method, task) in sets}
@@ -178,12 +165,11 @@ def make_cell(
     setting: Setting,
     base: Setting,
     task: str,
-    noise: SeedVariance | None,
     *,
     selected: bool,
 ) -> Cell | None:
     """The cell of a task in a setting, held against its base; None where no run of it is done."""
-    done = [record for record in runs.get(setting, ()) if task in record.test]
+    done = runs.tested(setting, task)
     if not done:
         return None
     scores = [record.test[task] for record in done]
@@ -199,16 +185,12 @@ def make_cell(
         parameters=done[0].parameters,
         dev=fmean(dev) if dev else None,
     )
-    against = [record for record in runs.get(base, ()) if task in record.test]
-    if setting == base or not against:
+    theirs = runs.scores(base, task, "test")
+    if setting == base or not theirs:
         return cell
-    theirs = [record.test[task] for record in against]
-    evidence = None
+    evidence, noise = None, runs.noise(task)
     if noise is not None and not selected:
-        counts = ([record.counts[task] for record in some if task in record.counts] for some in (done, against))
-        ours_counts, their_counts = counts
-        if len(ours_counts) == len(done) and len(their_counts) == len(against):
-            evidence = compare_counts(ours_counts, their_counts, noise)
+        evidence = compare_runs(runs.linearised(setting, task), runs.linearised(base, task), noise)
     return replace(
         cell,
         base=fmean(theirs),
@@ -217,11 +199,6 @@ def make_cell(
         evidence=evidence,
         selected=selected,
     )
-
-
-def seed_variance(runs: Runs, task: str) -> SeedVariance | None:
-    """The variance of a task's test F1 between seeds, pooled over all settings that have it."""
-    return pooled_variance([scores_of(runs, setting, task, "test") for setting in runs if task in setting.tasks])
 
 
 def _present(cells: Mapping[Key, Cell | None]) -> dict[Key, Cell]:

@@ -13,7 +13,8 @@ from tagmates.study.compare import oracle_sets
 from tagmates.study.engine import Submit
 from tagmates.study.plan import OracleSets, Planned, make_plan
 from tagmates.study.published import published_oracle_sets
-from tagmates.study.record import Record, by_setting
+from tagmates.study.record import Record
+from tagmates.study.runs import Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Found, Store, read_record
 from tagmates.study.worker import Job, Outcome
@@ -63,7 +64,7 @@ def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: Found) 
     """The oracle sets that can be told by now (setting ``oracle_sets``)."""
     if study.oracle_sets == "published":
         return published_oracle_sets()
-    return oracle_sets(study, tasks, by_setting(found.done.values()))
+    return oracle_sets(study, tasks, Runs(found.done.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,11 @@ def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, t
     """The cached records of these runs with their stamps; empty where there is no index, or a broken one."""
     if not path.exists():
         return {}
-    query = f"SELECT name, stamp, record{', counts' if counts else ''} FROM runs WHERE name = ?"
+    query = f"SELECT name, stamp, record{', counts' if counts else ''} FROM runs"
+    wanted = set(names)
     try:
         with closing(_connect(path)) as connection:
-            rows = [row for name in names for row in connection.execute(query, (name,))]
+            rows = [row for row in connection.execute(query) if row[0] in wanted]
     except sqlite3.Error as error:
         log.info("%s: is unreadable (%s); the runs are read instead", path, error)
         return {}
@@ -104,6 +105,6 @@ def _counts(layout: Iterable[tuple[str, str, int]], data: bytes) -> dict[str, Co
     counts, start = {}, 0
     for task, kind, sentences in layout:
         array = np.frombuffer(data, dtype=kind, count=3 * sentences, offset=start)
-        counts[task] = array.reshape(-1, 3).astype(np.int32)
+        counts[task] = array.reshape(-1, 3)
         start += array.nbytes
     return counts

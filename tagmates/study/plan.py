@@ -80,16 +80,19 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
         for seed in study.seeds:
             for setting in settings:
                 needed.setdefault((setting, seed), []).append(regime)
-    configs = {key: _config(study, *key) for key in needed}
-    return [Planned(_name(configs[key]), configs[key], tuple(regimes)) for key, regimes in needed.items()]
+    configs = {setting: _config(study, setting) for setting in dict.fromkeys(setting for setting, _ in needed)}
+    planned = []
+    for (setting, seed), regimes in needed.items():
+        config = configs[setting].model_copy(update={"seed": seed})  # checked with the study's settings
+        planned.append(Planned(_name(config), config, tuple(regimes)))
+    return planned
 
 
-def _config(study: StudySettings, setting: Setting, seed: int) -> RunConfig:
+def _config(study: StudySettings, setting: Setting) -> RunConfig:
     weights = {task: w for task, w in study.training.loss_weights.items() if task in setting.tasks}
     values = {
         "tasks": setting.tasks,
         "sharing": setting.sharing,
-        "seed": seed,
         "vectors": study.vectors,
         "model": study.model,
         "training": study.training.model_copy(update={"loss_weights": weights}),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import cast
 
-from tagmates.study.compare import Cell, Runs, make_cell, scores_of, seed_variance
+from tagmates.study.compare import Cell, make_cell
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
+from tagmates.study.runs import Runs
 from tagmates.study.settings import METHOD_NAMES, Method, StudySettings
 
 
@@ -44,7 +45,7 @@ def rank(runs: Runs, task: str) -> list[Choice]:
 
     Those of fewer runs than another has are left out: a single run is no evidence beside the mean of three.
     """
-    scores = {s: scores_of(runs, s, task, "dev") for s in runs if task in s.tasks}
+    scores = {s: runs.scores(s, task, "dev") for s in runs if task in s.tasks}
     tried = [Choice(setting, len(dev), fmean(dev)) for setting, dev in scores.items() if dev]
     most = max((choice.n for choice in tried), default=0)
     return sorted((c for c in tried if c.n == most), key=lambda c: (-c.dev, len(c.setting.tasks), str(c.setting)))
@@ -59,7 +60,7 @@ def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Oracle
     # settings that were only tried because the test sentences chose them
     oracle = set(regime_settings(study, tasks, "oracle", sets)) if study.oracle_sets != "dev" else set()
     anyway = {s for regime in study.regimes for s in regime_settings(study, tasks, regime, {})}
-    cell = make_cell(study, runs, best, alone, task, seed_variance(runs, task), selected=best in oracle - anyway)
+    cell = make_cell(study, runs, best, alone, task, selected=best in oracle - anyway)
     return Advice(task, ranked, cell, f"{task}: {_sentence(task, ranked, cell, len(tasks))}")
 
 

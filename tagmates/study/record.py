@@ -1,6 +1,6 @@
 """A finished run as a study reads it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from tagmates.study.plan import Setting
 
-Counts = npt.NDArray[np.int32]  # [sentences, 3]: true positives, false positives, false negatives
+Counts = npt.NDArray[np.integer]  # [sentences, 3]: true positives, false positives, false negatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,3 @@ class Record:
     parameters: int
     counts: Mapping[str, Counts] = field(default_factory=dict)  # of the test sentences, by task
     embeddings: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)  # last, best: [tasks, size]
-
-
-def by_setting(records: Iterable[Record]) -> dict[Setting, list[Record]]:
-    """The records of every setting, by seed."""
-    found: dict[Setting, list[Record]] = {}
-    for record in sorted(records, key=lambda r: r.seed):
-        found.setdefault(record.setting, []).append(record)
-    return found

@@ -58,20 +58,52 @@ def pooled_variance(scores: Sequence[Sequence[float]]) -> SeedVariance | None:
     return SeedVariance(sum(float(np.square(some - some.mean()).sum()) for some in repeated) / df, df)
 
 
-def compare_counts(ours: Sequence[Counts], theirs: Sequence[Counts], seeds: SeedVariance) -> Evidence | None:
-    """Compare two settings from the per-sentence counts of each of their runs on the same test sentences.
+@dataclass(frozen=True, slots=True)
+class Linearised:
+    """The runs of one setting, their F1 as a sum over test sentences to first order."""
 
-    None where the error cannot be known: no run on a side, test sets of different length, fewer than two sentences, a
-    run with no unit (its F1 is not defined), or scores that differ although nothing was seen to vary.
+    f1: Floats  # of each run [runs], percent
+    influence: Floats  # what each sentence adds to their mean [sentences]; sums to 0
+    by_sentence: float  # the part of the mean's variance that is seeds changing single sentences; 0 for one run
+
+    def over_seeds(self, pooled: float) -> float:
+        """Variance of the mean over runs as these runs show it; as the pooled one says where there is only one."""
+        n = len(self.f1)
+        return float(self.f1.var(ddof=1)) / n if n > 1 else pooled
+
+
+def linearise(runs: Sequence[Counts]) -> Linearised | None:
+    """Sum up the per-sentence counts of a setting's runs for a comparison.
+
+    None where nothing can be told: no run, runs on different numbers of sentences, fewer than two sentences, or a run
+    with no unit (its F1 is not defined).
     """
-    lengths = {len(run) for run in (*ours, *theirs)}
-    if not ours or not theirs or len(lengths) > 1 or min(lengths) < 2:
+    lengths = {len(run) for run in runs}
+    if len(lengths) != 1 or min(lengths) < 2:
         return None
-    a, b = _linearise(ours), _linearise(theirs)
-    if a is None or b is None:
+    counts = np.stack(runs, dtype=np.float64)
+    tp, fp, fn = np.einsum("rsc->cr", counts)  # four times as fast as sum
+    total = 2 * tp + fp + fn
+    if not total.all():
         return None
-    variance, df = _variance(a, b, seeds)
-    return _evidence(float(a.f1.mean() - b.f1.mean()), float(np.sqrt(variance)), df)
+    f1 = 2 * tp / total
+    weights = np.stack([2 - 2 * f1, -f1, -f1], axis=1) / total[:, None]
+    influence = 100 * (counts @ weights[:, :, None])[:, :, 0]
+    n, sentences = influence.shape
+    spread = influence.var(axis=0, ddof=1).sum() / n * sentences / (sentences - 1) if n > 1 else 0.0
+    return Linearised(100 * f1, influence.mean(axis=0), float(spread))
+
+
+def compare_runs(ours: Linearised | None, theirs: Linearised | None, seeds: SeedVariance) -> Evidence | None:
+    """Compare two settings on the same test sentences.
+
+    None where the error cannot be known: a side that tells nothing, test sets of different length, or scores that
+    differ although nothing was seen to vary.
+    """
+    if ours is None or theirs is None or len(ours.influence) != len(theirs.influence):
+        return None
+    variance, df = _variance(ours, theirs, seeds)
+    return _evidence(float(ours.f1.mean() - theirs.f1.mean()), float(np.sqrt(variance)), df)
 
 
 def adjust(family: Sequence[Evidence]) -> list[Evidence]:
@@ -102,42 +134,9 @@ def false_arrow_rate(n: int, k: float, std: str) -> float:
     return float(weights @ (2 * special.ndtr(-spread / np.sqrt(2))) @ weights)
 
 
-@dataclass(frozen=True, slots=True)
-class _Linearised:
-    """F1 of each run [runs], percent, and what each sentence adds to it to first order [runs, sentences]."""
-
-    f1: Floats
-    influence: Floats  # every row sums to 0
-
-    def over_seeds(self, pooled: float) -> float:
-        """Variance of the mean over runs as these runs show it; as the pooled one says where there is only one."""
-        n = len(self.f1)
-        return float(self.f1.var(ddof=1)) / n if n > 1 else pooled
-
-    @property
-    def by_sentence(self) -> float:
-        """The part of it that is seeds changing single sentences; 0 where one run cannot tell."""
-        n, sentences = self.influence.shape
-        if n < 2:
-            return 0.0
-        return float(self.influence.var(axis=0, ddof=1).sum() / n * sentences / (sentences - 1))
-
-
-def _linearise(runs: Sequence[Counts]) -> _Linearised | None:
-    """None where a run has no unit at all."""
-    counts = np.stack(runs, dtype=np.float64)
-    tp, fp, fn = np.einsum("rsc->cr", counts)  # four times as fast as sum
-    total = 2 * tp + fp + fn
-    if not total.all():
-        return None
-    f1 = 2 * tp / total
-    weights = np.stack([2 - 2 * f1, -f1, -f1], axis=1) / total[:, None]
-    return _Linearised(100 * f1, 100 * (counts @ weights[:, :, None])[:, :, 0])
-
-
-def _variance(a: _Linearised, b: _Linearised, seeds: SeedVariance) -> tuple[float, float]:
+def _variance(a: Linearised, b: Linearised, seeds: SeedVariance) -> tuple[float, float]:
     """Variance of the difference of mean F1, points squared, and its degrees of freedom."""
-    squares = np.square(a.influence.mean(axis=0) - b.influence.mean(axis=0))
+    squares = np.square(a.influence - b.influence)
     n = len(squares)
     over_sentences = float(squares.sum()) * n / (n - 1)
     pooled = seeds.value * (1 / len(a.f1) + 1 / len(b.f1))

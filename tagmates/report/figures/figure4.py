@@ -20,6 +20,7 @@ from tagmates.report.figures.drawing import (
 )
 from tagmates.report.figures.labels import label_points
 from tagmates.report.view import Report
+from tagmates.study.plan import setting_of
 from tagmates.study.settings import METHOD_NAMES, Method
 
 Array = npt.NDArray[np.float64]
@@ -39,8 +40,8 @@ def embedding_figure(report: Report, method: Method) -> Figure | None:
     """The maps of one method, a panel per seed; None where no run has embeddings of all the tasks."""
     rows = {
         record.seed: record.embeddings["best"]
-        for record in report.records
-        if record.setting.sharing == method and record.setting.tasks == report.tasks and "best" in record.embeddings
+        for record in report.runs.get(setting_of(method, report.tasks, report.tasks), ())
+        if "best" in record.embeddings
     }
     maps = {seed: made for seed in sorted(rows)[:MAPS] if (made := embedding_map(rows[seed])) is not None}
     if not maps:

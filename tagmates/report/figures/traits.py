@@ -10,17 +10,19 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from tagmates.report.correlation import rank_correlation
 from tagmates.report.figures.drawing import BLUE, GREEN, GREY, PAGE, Figure, Margins, draw, pale, panels
 from tagmates.report.figures.labels import label_points
+from tagmates.report.findings.characteristics import SIDES, TRAITS, pair_cells
 from tagmates.report.view import Report
+from tagmates.study.compare import Cell
 
-TRAITS = {"sentences_train": "training sentences", "labels": "labels", "label_entropy": "label entropy (nats)"}
 COUNTED = ("sentences_train", "labels")  # on a logarithmic scale
 CAPTION = (
     "What a task brings to its partners (above) and gets from them (below), in mean points of F1 above STL, against "
-    "its training size, its number of labels and their entropy. Dots: mean of the methods; lines: from the lowest "
+    "its training size, its number of labels and their entropy. Dots: mean of all pairs; lines: from the lowest "
     "method to the highest; ρ: Spearman's rank correlation."
 )
 
-Gains = Mapping[str, Sequence[float]]  # task -> mean difference to STL by each method
+HEADS = {"gives": ("gain brought", GREEN), "receives": ("gain received", BLUE)}
+Gains = Mapping[str, Sequence[float]]  # task -> mean difference to STL: of all its pairs, and of those of each method
 
 
 def traits_figure(report: Report) -> Figure | None:
@@ -29,21 +31,20 @@ def traits_figure(report: Report) -> Figure | None:
         trait: {row["task"]: float(row[trait]) for row in report.statistics if row["task"] in report.tasks}
         for trait in TRAITS
     }
-    gains = {"gain brought": mean_gains(report, 0), "gain received": mean_gains(report, 1)}
+    gains = {side: mean_gains(pair_cells(report, place)) for side, place in SIDES.items()}
     if not all(set(some) & set(traits["labels"]) for some in gains.values()):
         return None
     return draw("characteristics", "Gains and characteristics", CAPTION, lambda: _canvas(traits, gains))
 
 
-def mean_gains(report: Report, place: int) -> Gains:
-    """The mean differences to STL of all pairs that have a task as partner (place 0) or as the tested one (1)."""
-    found: dict[str, list[float]] = {}
-    for made in report.comparisons.values():
-        for task in made.tasks:
-            gains = [c.difference for pair, c in made.pairs.items() if pair[place] == task and c.difference is not None]
-            if gains:
-                found.setdefault(task, []).append(fmean(gains))
-    return found
+def mean_gains(cells: Mapping[str, Sequence[Cell]]) -> Gains:
+    """The mean difference to STL of every task's pairs: all of them, then those of each method."""
+    gains = {}
+    for task, some in cells.items():
+        methods = dict.fromkeys(cell.setting.sharing for cell in some)
+        each = [[cell for cell in some if cell.setting.sharing == method] for method in methods]
+        gains[task] = [fmean(cell.difference or 0.0 for cell in part) for part in (some, *each)]
+    return gains
 
 
 def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains]) -> Canvas:
@@ -52,7 +53,8 @@ def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains
     margins = Margins(left=left, right=right, top=0.12, bottom=0.48)
     canvas, axes = panels([""] * 6, (width, 2.7), margins, columns=3, shared=True)
     places = iter(axes)
-    for (head, some), color in zip(gains.items(), (GREEN, BLUE), strict=True):
+    for side, some in gains.items():
+        head, color = HEADS[side]
         for i, (trait, values) in enumerate(traits.items()):
             ax = next(places)
             tasks = [task for task in values if task in some]
@@ -68,11 +70,11 @@ def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains
 
 def _label(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], tasks: Sequence[str]) -> None:
     lines = [(at, min(some), max(some)) for at, some in zip(x, gains, strict=True)]
-    label_points(ax, x, list(map(fmean, gains)), tasks, lines)
+    label_points(ax, x, [some[0] for some in gains], tasks, lines)
 
 
 def _scatter(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], color: str, trait: str) -> None:
-    y = [fmean(some) for some in gains]
+    y = [some[0] for some in gains]
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0.5)
     ax.vlines(x, list(map(min, gains)), list(map(max, gains)), color=pale(color, 0.5), linewidth=1)
     ax.plot(x, y, "o", color=color, markersize=4.5, markeredgewidth=0)

@@ -8,6 +8,7 @@ from tagmates.report.findings.claim import Claim, Measured
 from tagmates.report.findings.tally import pairs, shown
 from tagmates.report.view import Report
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
+from tagmates.study.runs import Runs
 from tagmates.study.settings import StudySettings
 
 SECTIONS = ("abstract", "4.1", "4.2", "4.3", "4.4")
@@ -63,7 +64,7 @@ def paper_report() -> Report:
         settings=StudySettings(tasks=PAPER_TASKS, sharing=METHODS, oracle_sets="test"),
         tasks=PAPER_TASKS,
         comparisons=published(),
-        records=(),
+        runs=Runs(),
         progress={},
         published=published(),
         statistics=published_statistics(),

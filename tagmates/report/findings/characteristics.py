@@ -8,7 +8,11 @@ from tagmates.report.correlation import FEWEST, rank_correlation
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell
 
-TRAITS = ("sentences_train", "labels", "label_entropy")  # columns of data.statistics.table1
+TRAITS = {  # columns of data.statistics.table1
+    "sentences_train": "training sentences",
+    "labels": "labels",
+    "label_entropy": "label entropy (nats)",
+}
 SIDES = {"gives": 0, "receives": 1}  # which of a pair's (partner, tested task) the task is
 MEASURES = ("up", "down", "gain")  # share of cells with an arrow up, down; mean difference to STL
 
@@ -33,7 +37,7 @@ def characteristics(report: Report) -> list[Characteristic]:
     traits = {row["task"]: row for row in report.statistics}
     found = []
     for side, place in SIDES.items():
-        measured = {task: _measures(cells) for task, cells in _cells(report, place).items()}
+        measured = {task: _measures(cells) for task, cells in pair_cells(report, place).items()}
         tasks = [task for task in report.tasks if task in measured and task in traits]
         for measure in MEASURES:
             for trait in TRAITS:
@@ -44,8 +48,8 @@ def characteristics(report: Report) -> list[Characteristic]:
     return found
 
 
-def _cells(report: Report, place: int) -> dict[str, list[Cell]]:
-    """The pair cells of every task that has any with a base."""
+def pair_cells(report: Report, place: int) -> dict[str, list[Cell]]:
+    """The pair cells with a base of every task that has any, as the partner (place 0) or as the tested one (1)."""
     found: dict[str, list[Cell]] = {}
     for comparison in report.comparisons.values():
         for key, cell in comparison.pairs.items():

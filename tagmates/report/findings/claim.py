@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tagmates.report.findings.tally import cells_of
-from tagmates.report.tables.table import listing
 from tagmates.report.view import Report
+from tagmates.report.wording import listing
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
 
 IN_WORDS: dict[Regime, str] = {

@@ -8,8 +8,8 @@ import numpy as np
 from tagmates.report.findings.claim import NO_STATISTICS, Claim, Measure, Measured, Tasks, missing
 from tagmates.report.findings.embeddings import Array, consistency, leaning, nearest, neighbours, task_similarities
 from tagmates.report.findings.tally import all_but_one, shown
-from tagmates.report.tables.table import points
 from tagmates.report.view import Report
+from tagmates.report.wording import points
 from tagmates.study.settings import METHOD_NAMES, Method
 
 SYNTACTIC = ("upos", "xpos")

@@ -7,8 +7,8 @@ from tagmates.report.correlation import rank_correlation
 from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.claims_pairs import counts, each
 from tagmates.report.findings.tally import pairs
-from tagmates.report.tables.table import points
 from tagmates.report.view import Report
+from tagmates.report.wording import points
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES
 

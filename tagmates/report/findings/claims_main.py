@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.method_gaps import differing_cells, method_gaps
 from tagmates.report.findings.tally import everything, pairs
-from tagmates.report.tables.table import listing, points, probability
 from tagmates.report.view import Report
+from tagmates.report.wording import listing, points, probability
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Regime
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 from tagmates.report.findings.claim import NO_STATISTICS, Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.tally import Tally, pairs, shown
-from tagmates.report.tables.table import points
 from tagmates.report.view import Report
+from tagmates.report.wording import points
 
 Side = Literal["given", "received"]
 Tallies = Mapping[str, Tally]

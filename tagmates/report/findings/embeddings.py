@@ -18,8 +18,8 @@ Array = npt.NDArray[np.float64]
 def task_similarities(report: Report, method: Method) -> list[Array]:
     """The cosines [tasks, tasks] of the task embeddings of All at their best epoch, a matrix for every seed."""
     together = setting_of(method, report.tasks, report.tasks)
-    runs = sorted((r for r in report.records if r.setting == together and "best" in r.embeddings), key=lambda r: r.seed)
-    matrices = [cosines(run.embeddings["best"]) for run in runs]
+    runs = report.runs.get(together, ())
+    matrices = [cosines(run.embeddings["best"]) for run in runs if "best" in run.embeddings]
     return [matrix for matrix in matrices if len(matrix) == len(report.tasks) > 1 and np.isfinite(matrix).all()]
 
 

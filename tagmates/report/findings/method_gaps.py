@@ -8,11 +8,10 @@ from statistics import fmean
 import numpy as np
 from scipy import stats
 
-from tagmates.report.tables.table import points, probability
 from tagmates.report.view import Report
-from tagmates.study.compare import Cell, Comparison, make_cell, seed_variance
+from tagmates.report.wording import points, probability
+from tagmates.study.compare import Cell, Comparison, make_cell
 from tagmates.study.plan import setting_of
-from tagmates.study.record import by_setting
 from tagmates.study.settings import METHOD_NAMES, Method
 from tagmates.study.significance import adjust
 
@@ -75,14 +74,12 @@ def differing_cells(report: Report) -> tuple[int, int, int]:
 
 def _method_cells(report: Report) -> Iterator[Cell]:
     """The cells of each method with another method's as the base."""
-    runs = by_setting(report.records)
     trained = dict.fromkeys([*combinations(report.tasks, 2), report.tasks])
     for task in report.tasks:
-        noise = seed_variance(runs, task)
         for tasks in (some for some in trained if task in some and len(some) > 1):
             for ours, theirs in combinations(report.comparisons, 2):
                 setting, base = (setting_of(method, tasks, report.tasks) for method in (ours, theirs))
-                cell = make_cell(report.settings, runs, setting, base, task, noise, selected=False)
+                cell = make_cell(report.settings, report.runs, setting, base, task, selected=False)
                 if cell is not None and cell.base is not None:
                     yield cell
 

@@ -1,6 +1,7 @@
 """All tables of a report, in the order of the page."""
 
 from tagmates.report.tables.beside import beside_tables
+from tagmates.report.tables.characteristics import characteristics_table
 from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
 from tagmates.report.tables.findings import findings_tables
 from tagmates.report.tables.grids import score_tables
@@ -22,6 +23,7 @@ def tables(report: Report) -> list[Table]:
         methods_table(report),
         oracle_table(report),
         *findings_tables(report),
+        characteristics_table(report),
         agreement_table(report),
         *paper_tables(report),
         *beside_tables(report),

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tagmates.report.tables.cells import difference_text, mark, numbers, story
 from tagmates.report.tables.grids import Key, Line, grid, joint_lines, pair_lines, rest_lines
-from tagmates.report.tables.table import Entry, Role, Row, Table, Value, points, ruled, words
+from tagmates.report.tables.table import Entry, Role, Row, Table, Value, ruled, words
 from tagmates.report.view import Report
+from tagmates.report.wording import points
 from tagmates.study.compare import Arrow, Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 

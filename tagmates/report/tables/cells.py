@@ -1,6 +1,7 @@
 """What a report says about one cell: its mark, its entry, its story, its verdict, its numbers."""
 
-from tagmates.report.tables.table import EMPTY, Entry, Role, Value, listing, points, probability
+from tagmates.report.tables.table import Entry, Role, Value
+from tagmates.report.wording import EMPTY, listing, points, probability
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
 

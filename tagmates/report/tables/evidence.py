@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from tagmates.report.tables.cells import mark, verdict
 from tagmates.report.tables.grids import Line, joint_lines, line_numbers, pair_lines, rest_lines
-from tagmates.report.tables.table import EMPTY, Entry, Row, Table, points, probability, ruled, words
+from tagmates.report.tables.table import Entry, Row, Table, ruled, words
 from tagmates.report.view import Report
+from tagmates.report.wording import EMPTY, points, probability
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import false_arrow_rate

@@ -1,8 +1,9 @@
 """The paper's findings beside this study, and where its text and its own tables part."""
 
 from tagmates.report.findings import Finding, disagreements, findings
-from tagmates.report.tables.table import EMPTY, Entry, Row, Table
+from tagmates.report.tables.table import Entry, Row, Table
 from tagmates.report.view import Report
+from tagmates.report.wording import EMPTY
 from tagmates.study.published import PAPER_TASKS
 
 

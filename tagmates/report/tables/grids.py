@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tagmates.report.tables.cells import numbers, score_entry
-from tagmates.report.tables.table import Entry, Row, Table, Value, points
+from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.report.view import Report
+from tagmates.report.wording import points
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, Method, Regime, StudySettings
 

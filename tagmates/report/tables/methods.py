@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
 from tagmates.report.tables.cells import story
-from tagmates.report.tables.table import Entry, Row, Table, Value, points
+from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.report.view import Report
+from tagmates.report.wording import points
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Regime
 

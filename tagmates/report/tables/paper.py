@@ -1,93 +1,46 @@
 """This study beside the numbers that the paper prints."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from statistics import fmean
+from dataclasses import asdict
 
-from tagmates.report.tables.beside import Lines, keyed, partners, top
+from tagmates.report.findings.agreement import Agreement, agreement
+from tagmates.report.tables.beside import Lines, partners, top
 from tagmates.report.tables.cells import mark, numbers, score_entry, story
 from tagmates.report.tables.grids import grid, rest_lines
-from tagmates.report.tables.table import EMPTY, Entry, Role, Row, Table, points, ruled, words
+from tagmates.report.tables.table import Entry, Role, Row, Table, ruled, words
 from tagmates.report.view import Report
+from tagmates.report.wording import EMPTY, correlation, points
 from tagmates.study.compare import Cell
-from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
-
-DRAWN = {"up", "down"}
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How near some cells are to the paper's, in points of F1, and how their arrows agree."""
-
-    cells: int
-    above: float  # mean difference
-    apart: float  # mean size of the difference
-    at_most: float
-    compared: int  # cells with a base
-    same: int  # arrows, or no arrow in both
-    opposite: int
-    here_only: int
-    paper_only: int
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method
 
 
 def agreement_table(report: Report) -> Table:
     """How near this study is to the paper's numbers and arrows, for every method and regime."""
-    found = [
-        (method, regime, agreement(both))
-        for method in report.comparisons
-        for regime in REGIME_NAMES
-        if (both := shared(report, method, regime))
-    ]
+    found = agreement(report)
     return Table(
         name="agreement",
         section="paper",
         title="How near this study is to the paper",
         caption=(
             "Cells that both have. Points of test F1: how much this study is above the paper on average, how far from "
-            "it on average, and at most. Arrows by the rule, or none: the same in both, opposite, or drawn by one only."
+            "it on average, and at most. Differences to the base: how many have the sign "
+            "of the paper's, and Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none: the same in both, "
+            "opposite, or drawn by one only."
         ),
-        heads=("", "cells", "above", "apart", "at most", "same", "opposite", "here only", "paper only"),
-        groups=(("", 1), ("points", 3), ("arrows", 4)),
-        rows=ruled(
-            [
-                (method, Row(f"{METHOD_NAMES[method]}, {REGIME_NAMES[regime]}", _agreement_entries(near)))
-                for method, regime, near in found
-            ]
-        ),
-        data=[{"method": method, "regime": regime, **asdict(near)} for method, regime, near in found],
+        heads=("", "cells", "above", "apart", "at most", "sign", "ρ", "same", "opposite", "here only", "paper only"),
+        groups=(("", 1), ("points", 3), ("differences", 2), ("arrows", 4)),
+        rows=ruled([(near.method, _agreement_row(near)) for near in found]),
+        data=[asdict(near) for near in found],
     )
 
 
-def shared(report: Report, method: Method, regime: Regime) -> list[tuple[Cell, Cell]]:
-    """The cells of a regime that this study and the paper have, and the paper's."""
-    if method not in report.published:
-        return []
-    ours = keyed(report.comparisons[method])
-    printed = partners(report.comparisons[method], report.published[method])
-    return [(ours[key], cell) for key, cell in printed.items() if key[0] == regime]
-
-
-def agreement(both: Sequence[tuple[Cell, Cell]]) -> Agreement:
-    """Compare cells with the paper's; there is at least one."""
-    gaps = [ours.mean - printed.mean for ours, printed in both]
-    arrows = [(ours.arrow, printed.arrow) for ours, printed in both if ours.base is not None]
-    return Agreement(
-        cells=len(both),
-        above=fmean(gaps),
-        apart=fmean(map(abs, gaps)),
-        at_most=max(map(abs, gaps)),
-        compared=len(arrows),
-        same=sum(here == there for here, there in arrows),
-        opposite=sum({here, there} == DRAWN for here, there in arrows),
-        here_only=sum(here is not None and there is None for here, there in arrows),
-        paper_only=sum(here is None and there is not None for here, there in arrows),
-    )
-
-
-def _agreement_entries(near: Agreement) -> tuple[Entry, ...]:
+def _agreement_row(near: Agreement) -> Row:
     gaps = (points(near.above, signed=True), points(near.apart), points(near.at_most))
-    arrows = (near.same, near.opposite, near.here_only, near.paper_only)
-    return words(str(near.cells), *gaps, *(str(number) if near.compared else EMPTY for number in arrows))
+    sign, *arrows = (
+        str(number) if near.compared else EMPTY
+        for number in (near.same_sign, near.same, near.opposite, near.here_only, near.paper_only)
+    )
+    entries = words(str(near.cells), *gaps, sign, correlation(near.correlation), *arrows)
+    return Row(f"{METHOD_NAMES[near.method]}, {REGIME_NAMES[near.regime]}", entries)
 
 
 def paper_tables(report: Report) -> list[Table]:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
 
+from tagmates.report.wording import EMPTY
+
 Role = Literal["up", "down", "own", "few", "differs"]
 Section = Literal[
     "progress", "scores", "rest", "methods", "findings", "paper", "beside", "arrows", "tests", "parameters", "data"
 ]
 Value = str | int | float | None
-
-EMPTY = "–"
 
 # Marks tell apart without colour; each explains itself below the tables that have it.
 KEY = {
@@ -116,23 +116,3 @@ def ruled(rows: Sequence[tuple[str, Row]]) -> tuple[Row, ...]:
     """Rows with their group, as rows with a rule above each that begins another group."""
     before = ["", *(group for group, _ in rows)]
     return tuple(replace(row, apart=group != last) for (group, row), last in zip(rows, before, strict=False))
-
-
-def points(value: float | None, *, signed: bool = False) -> str:
-    """Points of F1 with two decimals and a true minus, or the sign of nothing."""
-    if value is None:
-        return EMPTY
-    text = f"{value:+.2f}" if signed else f"{value:.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", "−")
-
-
-def probability(value: float | None) -> str:
-    """A p value: three decimals, or a bound where these say nothing."""
-    if value is None:
-        return EMPTY
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def listing(names: Sequence[str]) -> str:
-    """a; a and b; a, b and c."""
-    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])

@@ -1,0 +1,30 @@
+"""Numbers and lists as a reader sees them."""
+
+from collections.abc import Sequence
+
+EMPTY = "–"
+
+
+def points(value: float | None, *, signed: bool = False) -> str:
+    """Points of F1 with two decimals and a true minus, or the sign of nothing."""
+    if value is None:
+        return EMPTY
+    text = f"{value:+.2f}" if signed else f"{value:.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", "−")
+
+
+def probability(value: float | None) -> str:
+    """A p value: three decimals, or a bound where these say nothing."""
+    if value is None:
+        return EMPTY
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def correlation(value: float | None) -> str:
+    """A correlation with two decimals, or the sign of nothing."""
+    return points(value, signed=True)
+
+
+def listing(names: Sequence[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
