@@ -22,8 +22,8 @@ def agreement_table(report: Report) -> Table:
         title="How near this study is to the paper",
         caption=(
             "Cells that both have. Points of test F1: how much this study is above the paper on average, how far from "
-            "it on average, and at most. Differences to the base: how many have the sign "
-            "of the paper's, and Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none: the same in both, "
+            "it on average, and at most. Differences to the base: how many have the sign of the paper's, and "
+            "Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none: the same in both, "
             "opposite, or drawn by one only."
         ),
         heads=("", "cells", "above", "apart", "at most", "sign", "ρ", "same", "opposite", "here only", "paper only"),
