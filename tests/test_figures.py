@@ -14,11 +14,12 @@ from published_records import published_records
 from tagmates.report.figures import Figure, figures
 from tagmates.report.figures.circle import named_circle, widest_circle
 from tagmates.report.figures.differences import shared_pairs
-from tagmates.report.figures.figure2 import improvements
+from tagmates.report.figures.figure2 import Change, improvement_figure, improvements
 from tagmates.report.figures.figure3 import edges, graph_figure, is_firm
 from tagmates.report.figures.figure4 import embedding_figure, embedding_map
+from tagmates.report.figures.heatmap import gains_figure
 from tagmates.report.figures.labels import place
-from tagmates.report.figures.traits import mean_gains
+from tagmates.report.figures.traits import log_ticks, mean_gains, traits_figure
 from tagmates.report.findings.characteristics import pair_cells
 from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, compare
@@ -153,17 +154,62 @@ def test_unfinished_studies_have_what_there_is() -> None:
 
 def test_improvements_are_relative_to_stl() -> None:
     found = improvements(published()["multi_dec"], PAPER_TASKS)["mwe"]
-    assert found["all"] == [pytest.approx(100 * (61.43 - 53.07) / 53.07)]
-    assert (min(found["pairs"]), max(found["pairs"])) == pytest.approx((0.0188, 13.3597), abs=1e-3)
-    assert improvements(published()["multi_dec"], PAPER_TASKS)["ner"]["oracle"] == [0.0]  # it has no helpers
+    assert [change.percent for change in found["all"]] == [pytest.approx(100 * (61.43 - 53.07) / 53.07)]
+    pairs = [change.percent for change in found["pair"]]
+    assert (min(pairs), max(pairs)) == pytest.approx((0.0188, 13.3597), abs=1e-3)
+    assert improvements(published()["multi_dec"], PAPER_TASKS)["ner"]["oracle"] == [Change(0.0)]  # it has no helpers
     alone = make_comparison(("a",), {})
     assert improvements(replace(alone, all=alone.single), ("a",)) == {}
 
 
 def test_improvements_are_those_of_the_studys_tasks() -> None:
     found = improvements(published()["multi_dec"], ("mwe", "upos"))["mwe"]
-    assert len(found["pairs"]) == 1
+    assert len(found["pair"]) == 1
     assert not found["all"] and not found["oracle"]
+
+
+def test_improvements_are_those_of_the_studys_regimes() -> None:
+    comparison = published()["multi_dec"]
+    found = improvements(comparison, PAPER_TASKS, ("single", "all"))["ner"]
+    assert found["all"] and not found["pair"] and not found["oracle"]
+    assert improvements(comparison, PAPER_TASKS, ("single",)) == {}
+
+
+def test_figure_2_says_what_is_drawn_and_what_of_the_paper_is_not() -> None:
+    tasks = ("mwe", "com", "hyp")
+    runs = Runs(r for r in published_records() if set(r.setting.tasks) <= set(tasks))
+    for regimes, oracle in ((("single", "pair"), False), (("single", "pair", "oracle"), True)):
+        study = StudySettings(regimes=regimes)
+        made = compare(study, tasks, runs, {})
+        report = Report("some", study, tasks, made, runs, {}, published=published())
+        figure = improvement_figure(report)
+        assert figure is not None
+        assert figure.title == "Improvement over single-task learning (the paper's Figure 2)"
+        assert ("Oracle (the paper)" in words(figure)) is oracle  # of com, which has no helpers; here there is none
+        assert ("at 0 it has none and is trained alone" in figure.caption) is oracle
+        assert ("its square only where all helpers are" in figure.caption) is oracle
+        assert "Triangle" not in figure.caption and "Hollow" not in figure.caption
+
+
+def test_what_rests_on_few_runs_looks_so_and_is_explained() -> None:
+    tasks = ("a", "b", "c")
+    made = make_comparison(tasks, some_arrows(tasks))
+    pair = next(iter(made.pairs))
+    few = replace(made, pairs={**made.pairs, pair: replace(made.pairs[pair], n=2)})
+    for comparison, said in ((made, False), (few, True)):
+        report = make_report(tasks, comparison)
+        second, gains = improvement_figure(report), gains_figure(report)
+        assert second is not None and gains is not None
+        assert ("Hollow: some score rests on fewer than three runs." in second.caption) is said
+        assert ("Paler, in italics: fewer than three runs on a side." in gains.caption) is said
+        assert ("oblique" in gains.svg or "italic" in gains.svg) is said
+    changes = improvements(few, tasks)[pair[1]]["pair"]
+    assert sorted(change.few for change in changes) == [False, True]
+
+
+def test_figures_of_the_papers_tasks_name_its_figures(paper: list[Figure]) -> None:
+    numbered = {figure.name: figure.title for figure in paper if "(the paper's Figure" in figure.title}
+    assert {name: title[-2] for name, title in numbered.items()} == {"figure2": "2", "figure3": "3", "figure4": "4"}
 
 
 @given(st.data(), st.integers(2, 6))
@@ -202,6 +248,7 @@ def test_edges_that_may_be_chance_are_pale_only_where_tests_were_made() -> None:
         assert all(is_firm(made, edge) is firm for edge in edges(made))
         figure = graph_figure(make_report(tasks, made))
         assert figure is not None and ("may be chance" in figure.caption) is said
+        assert ("pale: may be chance" in words(figure)) is (not firm)
     half = {("b", "a"): make_comparison(tasks, arrows, 0.5).pairs["b", "a"]}
     made = make_comparison(tasks, arrows, 0.01)
     assert not is_firm(replace(made, pairs={**made.pairs, **half}), ("a", "b", "mutual help"))
@@ -277,6 +324,26 @@ def test_mean_gains_are_brought_by_partners_and_received_by_tested_tasks() -> No
     report = make_report(tasks, make_comparison(tasks, arrows))
     assert mean_gains(pair_cells(report, 0)) == {"a": [1.0, 1.0], "b": [-1.0, -1.0]}
     assert mean_gains(pair_cells(report, 1)) == {"b": [1.0, 1.0], "c": [0.0, 0.0]}
+
+
+def test_ticks_of_counts_are_whole_and_few() -> None:
+    assert log_ticks(1.25, 4.8) == [2, 3, 4]
+    assert log_ticks(540, 5300) == [1000, 2000, 3000, 5000]
+    assert log_ticks(1.25, 1972) == [3, 10, 30, 100, 300, 1000]
+    for low in (0.7, 2, 33, 410):
+        for factor in (2.6, 10, 300, 10_000):
+            ticks = log_ticks(low, low * factor)
+            assert ticks == sorted(ticks) and 1 <= len(ticks) <= 7
+            assert all(low <= tick <= low * factor for tick in ticks)
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_a_correlation_wants_six_tasks(count: int) -> None:
+    tasks = tuple("abcdef"[:count])
+    figure = traits_figure(make_report(tasks, make_comparison(tasks, some_arrows(tasks))))
+    assert figure is not None
+    assert ("ρ" in words(figure)) is ("ρ" in figure.caption) is (count == 6)
+    assert "both on a logarithmic scale" in figure.caption
 
 
 def test_pairs_of_two_studies_are_set_beside_each_other_the_farthest_apart_first() -> None:

@@ -11,12 +11,13 @@ from report_studies import HOSTILE, PAPER, make_record, make_records, make_repor
 
 from tagmates.report.figures.drawing import Figure
 from tagmates.report.page import own_ids, render_page, write_report
-from tagmates.report.prose import settings_text
+from tagmates.report.prose import fine_print, opening, settings_text
 from tagmates.report.tables import tables
 from tagmates.report.view import Report
 from tagmates.study.compare import count
 from tagmates.study.published import PAPER_TASKS, published_statistics
 from tagmates.study.settings import StudySettings
+from tagmates.wording import equals, points
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><defs><path id="m1" d="M0 0"/></defs><use xlink:href="#m1"/></svg>'
@@ -117,7 +118,64 @@ def test_what_the_page_opens_with(paper: Report) -> None:
     first = page.index('id="advice"')
     assert first < page.index('id="progress"') < page.index('id="scores"') < page.index('id="fine-print"')
     for advice in paper.advice:
-        assert advice.sentence.removeprefix(f"{advice.task}: ").split("(")[0] in page
+        assert advice.sentence.split("(")[0] in page
+    assert "p is of this one comparison" not in page  # these runs have no counts, so there is no p
+
+
+def test_advice_is_written_as_the_tables_are() -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    report = make_report(study, tasks, make_records(study, tasks, sentences=30))
+    assert any("p is of this one comparison, which dev chose;" in text for text in opening(report))
+    for advice in report.advice:
+        if advice.cell is None or advice.cell.evidence is None:
+            continue
+        text, evidence = advice.sentence, advice.cell.evidence
+        interval = f"{points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+        assert interval in text and equals("p", evidence.p) in text
+        assert f"gain on test {points(advice.cell.difference, signed=True)} " in text
+        assert not re.search(r"(?<= )-\d", text)
+    assert any(advice.cell is not None and advice.cell.evidence is not None for advice in report.advice)
+
+
+def test_no_heading_stands_twice_and_keys_stand_with_their_tables(paper: Report) -> None:
+    text = render_page(paper, tables(paper))
+    for title in ("The methods side by side", "What is done"):
+        assert f"<h2>{title}</h2>" in text
+        assert f"<strong>{title}.</strong>" not in text
+    assert "<strong>Oracle sets.</strong>" in text
+    for table in tables(paper):
+        start = text.index(f'aria-labelledby="table-{table.name}"')
+        end = text.index("</div>\n", text.index("</table>", start))
+        assert ('class="key"' in text[start : end + 400].split("</table>")[1].split("<div class")[0]) == bool(table.key)
+
+
+def test_paper_shows_what_screens_fold_but_for_the_longest(paper: Report) -> None:
+    text = render_page(paper, tables(paper))
+    kinds = re.findall(r"<details( class=\"screen\")?><summary>([^<]*?)(?:: \d+ rows)?</summary>", text)
+    assert {title for screen, title in kinds if screen} == {
+        "Runs, updates and parameters of every score",
+        "All settings",
+    }
+    assert "MULTI-DEC: every comparison" in {title for screen, title in kinds if not screen}
+    assert "details.screen, summary { display: none; }" in text
+
+
+def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
+    study = StudySettings(regimes=("single", "pair"))
+    report = make_report(study, ("a", "b"), [])
+    terms = dict(fine_print(report))
+    assert "Oracle" not in terms
+    assert "Compared are pairs against STL." in terms["Rule"]
+    assert "below its best dev score (an equal one is not)" in terms["Length"]
+    assert "The numbers of updates" in terms["Length"]
+    assert 'score = "plain"' in terms["Score"] and "token accuracy" in terms["Score"]
+    assert "that of the two settings themselves where it is larger" in terms["Test"]
+    assert terms["Vectors"] == "GloVe 6B, 50 dimensions"
+    for found, said in (("glove", "GloVe 6B, 50 dimensions"), ("random", "Random: GloVe 6B, 50 dimensions, as the ")):
+        assert dict(fine_print(replace(report, vectors=found)))["Vectors"].startswith(said)
+    asked = replace(report, settings=study.model_copy(update={"vectors": "random"}), vectors="random")
+    assert dict(fine_print(asked))["Vectors"] == "random"
+    assert "All-but-one against All" in dict(fine_print(make_report(StudySettings(), ("a", "b"), [])))["Rule"]
 
 
 @pytest.mark.parametrize("done", [0, 3, 1000])

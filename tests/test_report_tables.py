@@ -16,15 +16,15 @@ from report_studies import HOSTILE, PAPER, make_record, make_records, make_repor
 from tagmates.report.tables import tables
 from tagmates.report.tables.beside import still_harmed
 from tagmates.report.tables.cells import mark, score_entry, story, verdict
-from tagmates.report.tables.formats import full_heads, to_csv, to_latex, to_markdown
+from tagmates.report.tables.formats import LATEX, full_heads, to_csv, to_latex, to_markdown
 from tagmates.report.tables.table import KEY, Entry, Row, Table, words
 from tagmates.report.view import Report
-from tagmates.report.wording import EMPTY, listing, points, probability
 from tagmates.study.compare import Cell, count
-from tagmates.study.plan import Setting, setting_of
+from tagmates.study.plan import Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import REGIMES, StudySettings
 from tagmates.study.significance import Evidence, false_arrow_rate
+from tagmates.wording import EMPTY, listing, points, probability
 
 
 def named(report: Report) -> dict[str, Table]:
@@ -157,6 +157,8 @@ def test_false_arrows_for_every_number_of_runs() -> None:
     table = named(report)["false-arrows"]
     assert [line["n"] for line in table.data] == [1, 3]
     assert [line["rate"] for line in table.data] == [false_arrow_rate(n, 1.2, "population") for n in (1, 3)]
+    assert [entry.text for entry in table.rows[0].entries] == ["none can be drawn", "0"]
+    assert table.rows[1].entries[0].text.endswith(" %")
 
 
 def test_methods_side_by_side(paper: Report) -> None:
@@ -212,10 +214,117 @@ def test_partial_and_empty_studies_are_tables_too(paper: Report) -> None:
 def test_small_studies(tasks: tuple[str, ...], regimes: tuple[str, ...]) -> None:
     study = StudySettings.model_validate({"seeds": (7,), "regimes": regimes, "std": "sample"})
     records = make_records(study, tasks)
+    meant = {planned.setting for planned in make_plan(study, tasks, {})}
     for some in ([], records[:1], records):
         made = named(make_report(study, tasks, some))
         assert all(to_markdown(t) and to_latex(t) and to_csv(t) for t in made.values())
-        assert ("scores-multi_dec" in made) == bool(some)
+        assert ("scores-multi_dec" in made) == any(record.setting in meant for record in some)
+
+
+def rows_of(table: Table) -> dict[str, list[str]]:
+    return {row.head: [entry.text for entry in row.entries] for row in table.rows}
+
+
+def test_regimes_that_are_not_trained_are_left_out() -> None:
+    study = StudySettings(regimes=("single", "pair"))
+    tasks = ("a", "b", "c")
+    made = named(make_report(study, tasks, make_records(study, tasks, sentences=30)))  # of all regimes
+    assert list(rows_of(made["scores-multi_dec"])) == ["+a", "+b", "+c", "#↑", "#↓", "Average"]
+    assert made["scores-multi_dec"].title == "MULTI-DEC: pairs"
+    assert "Oracle" not in made["scores-multi_dec"].caption
+    assert full_heads(made["methods"])[1:] == [
+        "STL",
+        "Pair average: MULTI-DEC",
+        "Best pair (selected on test): MULTI-DEC",
+    ]
+    assert list(rows_of(made["parameters"])) == ["STL", "Pairs"]
+    assert list(rows_of(made["arrows"])) == ["MULTI-DEC, Pairs"]
+    assert "pairs against STL" in made["arrows"].caption and "All" not in made["arrows"].caption
+    assert {row.head for row in made["tests-multi_dec"].rows} == {"+a", "+b", "+c"}
+    assert {line["regime"] for line in made["runs"].data} == {"single", "pair"}
+    assert not {"all-but-one-multi_dec", "oracle-sets"} & set(made)
+    assert "Oracle" not in made["progress"].caption
+
+
+def test_without_pairs_stl_is_a_row() -> None:
+    study = StudySettings(regimes=("single", "all"))
+    made = named(make_report(study, ("a", "b", "c"), make_records(study, ("a", "b", "c"))))
+    table = made["scores-multi_dec"]
+    assert list(rows_of(table)) == ["STL", "All"]
+    assert table.title == "MULTI-DEC: All"
+    assert "In the first row, in blue or bold" in table.caption
+    assert all(entry.roles == ("own",) for entry in table.rows[0].entries[:3])
+    assert [line["regime"] for line in table.data] == ["single"] * 3 + ["all"] * 3
+
+
+def test_tables_name_those_of_the_paper(paper: Report) -> None:
+    made = named(paper)
+    for method, number in (("multi_dec", 3), ("te_dec", 4), ("te_enc", 5)):
+        assert made[f"scores-{method}"].title.endswith(f": pairs, All and Oracle (the paper's Table {number})")
+        assert made[f"paper-{method}"].title.endswith(f"(the paper's Table {number})")
+    assert made["all-but-one-multi_dec"].title.endswith("(the paper's Table 6)")
+    own = make_report(PAPER, ("a", "b"), make_records(PAPER, ("a", "b")))
+    assert not any("the paper's Table" in table.title for table in tables(own))
+
+
+def test_a_task_without_helpers_is_blue_in_the_oracle_row_and_the_caption_says_so(paper: Report) -> None:
+    table = named(paper)["scores-multi_dec"]
+    oracle = next(row for row in table.rows if row.head == "Oracle")
+    assert oracle.entries[PAPER_TASKS.index("ner")].roles == ("own",)
+    assert "also in the Oracle row: no helper, so trained alone." in table.caption
+    helped = ("mwe", "upos")
+    study = StudySettings(sharing=("te_enc",), oracle_sets="test")
+    some = [r for r in published_records() if set(r.setting.tasks) <= set(helped)]
+    report = make_report(study, helped, some)
+    alone = any(len(cell.setting.tasks) == 1 for cell in report.comparisons["te_enc"].oracle.values())
+    assert ("also in the Oracle row" in named(report)["scores-te_enc"].caption) == alone
+
+
+def test_means_of_few_runs_are_grey_wherever_they_stand() -> None:
+    study, tasks = StudySettings(), ("a", "b", "c")
+    records = make_records(study, tasks)
+    few = [r for r in records if r.seed == 1 or "c" not in r.setting.tasks]  # c once, a and b three times
+    made = named(make_report(study, tasks, few))
+    entries = {row.head: row.entries for row in made["methods"].rows}
+    heads = full_heads(made["methods"])[1:]
+    stl, average, best = (heads.index(head) for head in ("STL", "Pair average: MULTI-DEC", heads[2]))
+    assert (entries["a"][stl].roles, entries["a"][stl].below) == ((), ())
+    assert (entries["c"][stl].roles, entries["c"][stl].below) == (("few",), ("n=1",))
+    assert (entries["a"][average].roles, entries["a"][average].below) == (("few",), ("n=1–3",))
+    assert (entries["a"][best].roles, entries["a"][best].below) == (("few",), ("+c", "n=1"))
+    assert entries["Mean"][stl].roles == ("few",)
+    average_row = next(row for row in made["scores-multi_dec"].rows if row.head == "Average")
+    assert average_row.entries[0] == entries["a"][average]
+    grey = "In grey: what rests on fewer than three runs."
+    assert all(grey in made[name].caption for name in ("methods", "scores-multi_dec", "all-but-one-multi_dec"))
+    whole = named(make_report(study, tasks, records))
+    assert not any(grey in table.caption for table in whole.values())
+
+
+def test_cells_that_the_rule_cannot_judge_are_counted_apart() -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    records = [r for r in make_records(study, tasks) if r.seed == 1 or "c" not in r.setting.tasks]
+    table = named(make_report(study, tasks, records))["arrows"]
+    assert table.heads[-2:] == ("neither", "too few runs")
+    texts = [entry.text for entry in table.rows[0].entries]
+    assert (texts[0], texts[-1]) == ("6", "4")  # all with c
+    assert sum(map(int, texts[1:])) == 6
+
+
+def test_runs_updates_and_parameters_of_every_score(paper: Report) -> None:
+    study, tasks = StudySettings(sharing=("multi_dec", "te_dec")), ("a", "b", "c")
+    table = named(make_report(study, tasks, make_records(study, tasks)))["runs"]
+    assert table.folded and not table.printed
+    rows = [(row.head, *(entry.text for entry in row.entries)) for row in table.rows]
+    assert rows[0] == ("STL", "STL", "alone", "a", "3", "200", "1", "1,234")
+    assert ("MULTI-DEC", "Pairs", "c", "a", "3", "200", "1", "2,468") in rows
+    assert ("TE⊕DEC", "All", "all others", "b", "3", "200", "1", "3,702") in rows
+    assert ("TE⊕DEC", "All-but-one", "all but a", "b", "3", "200", "1", "2,468") in rows
+    assert sum(row[0] == "STL" for row in rows) == 3  # once for all methods
+    assert len(rows) == len(table.data) == len(set(rows))
+    oracle = [row for row in named(paper)["runs"].rows if row.entries[0].text == "Oracle"]
+    assert {"its 7 helpers", "alone"} <= {row.entries[1].text for row in oracle}
+    assert "CSV has every setting" in named(paper)["parameters"].caption
 
 
 def test_csv_comes_back(hostile: Report) -> None:
@@ -233,6 +342,25 @@ def test_markdown_columns_hold(hostile: Report) -> None:
         bars = {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in lines}
         assert bars == {len(table.heads) + 1}, table.name
         assert not re.search(r"(?<!\\)[<`$]", "".join(lines)), table.name
+
+
+def test_latex_columns_of_words_hold_their_longest_word(paper: Report) -> None:
+    table = named(paper)["findings"]
+    text = to_latex(table)
+    widths = [float(ems) for ems in re.findall(r"p\{\\dimexpr([\d.]+)em", text)]
+    columns = list(zip(table.heads, *([row.head, *(e.text for e in row.entries)] for row in table.rows), strict=True))
+    assert len(widths) == len(columns) == 7
+    for width, column in zip(widths, columns, strict=True):
+        assert width >= 0.5 * max(len(word) for line in column for word in line.split())
+    assert r"\begin{longtable}" in text
+
+
+def test_latex_knows_every_sign_of_the_tables(paper: Report) -> None:
+    """Beyond Latin-1, which pdfLaTeX has; names of tasks apart."""
+    for table in tables(replace(paper, beside=paper)):
+        for line in to_latex(table).splitlines():
+            assert "Umathchar" not in line, line
+    assert LATEX["ρ"] == r"$\rho$"
 
 
 def test_latex_is_balanced(hostile: Report, paper: Report) -> None:

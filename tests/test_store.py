@@ -208,6 +208,14 @@ class TestChanges:
         store.forget_failure(failed.name)
         assert store.find(PLAN).failed == {}
 
+    def test_folders_of_other_names(self, store: Store, written: dict[str, Record]) -> None:
+        assert Store(store.root / "none").others(written) == []
+        assert store.others(written) == []
+        (store.root / "runs" / "notes").mkdir()  # no run
+        (store.folder(PLAN[0].name) / "result.json").write_text("no")
+        assert store.set_aside(PLAN[0].name) is not None
+        assert store.others(written.keys() - {PLAN[0].name, PLAN[1].name}) == [PLAN[1].name]
+
     def test_a_run_that_is_done_has_not_failed(self, store: Store) -> None:
         name = PLAN[0].name
         store.mark_failed(name, "no luck")

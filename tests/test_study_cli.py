@@ -5,14 +5,17 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from test_cli import Outcome, done, numbers, refused, tagmates, tree, write_corpus
 
-from tagmates.config import RunConfig
+from tagmates.config import RunConfig, Sharing
+from tagmates.study.settings import REGIMES, StudySettings
 from tagmates.training.folder import lock_folder
 
 TINY = """
@@ -30,6 +33,7 @@ batch_size = 4
 # of two tasks: All is the pair, all but one is one alone
 NAMES = ("stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1", "te_dec-pos+ner-1")
 LOCAL = ("--engine", "local")
+EQUAL = "equal trainings are one, counted in the first row that needs it"
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,12 @@ def test_a_plan_as_a_table(ran: Ran) -> None:
     assert re.search(r"(?i)│ pairs +│ +2 │ +0 │ +0 │ +2 │", ran.table.out)
     assert re.search(r"│ in all +│ +4 │ +0 │ +0 │ +4 │", ran.table.out)
     for method in ("multi_dec", "te_dec"):
-        assert f"oracle sets of pos, ner ({method}): known when their single and pair runs are done" in ran.table.out
+        line = (
+            f"oracle sets of all tasks ({method}): known when their single and pair trainings are done for every seed"
+        )
+        assert line in ran.table.out.splitlines()
+    assert EQUAL in ran.table.out.splitlines()
+    assert "among the pending" not in ran.table.out
     assert re.search(r"\npending: about 24 updates, \d+ s of one worker, .*\(at 2 epochs a training; ", ran.table.out)
     assert ran.table.err.splitlines() == [f"timing a few updates of {how}" for how in ("stl", "multi_dec", "te_dec")]
 
@@ -126,6 +135,26 @@ def test_a_plan_of_more_seeds_goes_by_the_speed_of_what_is_done(study: Path) -> 
     assert outcome.err == ""
     shown = done("study", "plan", "tiny.toml", "--set", "seeds=[1, 2]").out
     assert "from the epochs of this study so far)" in shown
+
+
+def test_a_plan_in_which_no_training_serves_twice(here: Path) -> None:
+    write_tiny(here, "regimes = ['single', 'pair']\n")
+    assert EQUAL not in done("study", "plan", "tiny.toml").out
+
+
+def test_the_settings_that_a_plan_prints_are_the_study(here: Path) -> None:
+    write_tiny(here)
+    args = ("--set", "training.batch_size=8", "--set", "preset=practical", "--data", "corpus", "--print-config")
+    outcome = done("study", "plan", "tiny.toml", *args)
+    found = json.loads(outcome.out)
+    assert found == StudySettings.model_validate(found).model_dump(mode="json")  # every key there is
+    assert (found["tasks"], found["seeds"], found["data"]) == (["pos", "ner"], [1], "corpus")
+    assert (found["training"]["batch_size"], found["training"]["weights"]) == (8, "best")
+    (here / "again.json").write_text(outcome.out)
+    again = json.loads(done("study", "plan", "again.json", "--print-config").out)
+    assert again == {**found, "data": str(here / "corpus")}
+    assert outcome.err == ""
+    assert not (here / "runs").exists()
 
 
 def test_a_plan_without_data(here: Path) -> None:
@@ -177,7 +206,6 @@ def test_what_is_done_is_not_repeated(study: Path) -> None:
         (["--tasks", " ner , pos ", "--sharing", "te_dec"], ["stl-ner-1", "stl-pos-1", "te_dec-pos+ner-1"]),
         (["--regime", "pair", "--sharing", "multi_dec"], ["multi_dec-pos+ner-1"]),
         (["--regime", "all"], ["multi_dec-pos+ner-1", "te_dec-pos+ner-1"]),
-        (["--shard", "2/4"], ["stl-ner-1"]),
     ],
 )
 def test_filters_run_a_part(here: Path, options: list[str], names: list[str]) -> None:
@@ -187,13 +215,28 @@ def test_filters_run_a_part(here: Path, options: list[str], names: list[str]) ->
 
 
 def test_parts_together_are_the_whole(here: Path) -> None:
+    """Made in folders of their own and copied into one."""
     write_tiny(here)
-    for part, number in ((1, 2), (2, 4)):
-        done("study", "run", "tiny.toml", *LOCAL, "--shard", f"{part}/2")
-        assert len(run_names()) == number
+    folders = [Path(f"runs/{part}") for part in range(1, 4)]
+    for part, folder in enumerate(folders, 1):
+        done("study", "run", "tiny.toml", *LOCAL, "--shard", f"{part}/3", "--output-dir", folder)
+        shutil.copytree(folder / "runs", "runs/tiny/runs", dirs_exist_ok=True)
+    assert sorted(name for folder in folders for name in run_names(folder)) == sorted(NAMES)
+    assert done("study", "run", "tiny.toml", *LOCAL).err == ""
     assert run_names() == sorted(NAMES)
     done("study", "run", "tiny.toml", *LOCAL, "--seeds", "2", "--set", "seeds=[1, 2]", "--tasks", "ner")
     assert run_names() == sorted([*NAMES, "stl-ner-2"])
+
+
+def test_a_share_of_nothing(here: Path) -> None:
+    """As one of many machines may get it; a part of the study that has no training at all is a mistake."""
+    write_tiny(here, "regimes = ['single', 'pair']\n")
+    single = (*LOCAL, "--regime", "single")
+    outcomes = [done("study", "run", "tiny.toml", *single, "--shard", f"{part}/4") for part in range(1, 5)]
+    assert sum(not outcome.err for outcome in outcomes) >= 2  # there are two trainings
+    assert run_names() == sorted(NAMES[:2])
+    args = ("study", "run", "tiny.toml", *LOCAL, "--regime", "pair", "--tasks", "ner")
+    refused(2, "no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds", *args)
 
 
 def test_equal_updates_of_a_whole_study(here: Path) -> None:
@@ -238,7 +281,8 @@ def test_status_as_json_and_as_a_table(study: Path) -> None:
     shown = json.loads(outcome.out)
     assert (shown["study"], shown["folder"]) == ("tiny", "runs/tiny")
     assert (shown["running"], shown["failed"], shown["broken"]) == ({}, {}, {})
-    assert set(shown) == {"study", "folder", "regimes", "total", "running", "begun", "failed", "broken"}
+    assert set(shown) == {"study", "folder", "regimes", "total", "running", "begun", "failed", "broken", "other"}
+    assert shown["other"] == 0
     assert outcome.err == ""
     assert re.search(r"│ STL +│ +2 │ +2 │ +0 │ +0 │", done("study", "status", "tiny.toml").out)
 
@@ -259,11 +303,33 @@ def test_status_of_what_runs_failed_and_broke(study: Path) -> None:
     assert f"\nrunning: {running.name}, epoch 3\n" in shown
     assert f"\nfailed: {failed.name}: no luck\n" in shown
     assert re.search(rf"\nbroken: .*{re.escape(broken.name)}/counts.npz: .*; the next run sets it aside", shown)
+    assert "\namong the pending: 1 running, 1 broken\n" in shown
+    assert "\namong the pending: 1 begun, 1 broken\n" in done("study", "plan", "runs/tiny").out
     before = tree(study)
     assert done("study", "status", "runs/tiny", "--json").err == ""
     assert {k: v for k, v in tree(study).items() if "index" not in k} == {
         k: v for k, v in before.items() if "index" not in k
     }
+
+
+def test_runs_of_other_settings_are_counted(study: Path) -> None:
+    """They are what the study was before its file was changed; what was set aside is not among them."""
+    (study / "set-aside").mkdir()
+    shutil.copytree(next(study.glob("runs/stl-pos-*")), study / "set-aside" / "stl-pos-1-00000000-5")
+    one = "--set=seeds=[2]"
+    assert "4 run folders not in the plan so far: of other settings, or of oracle sets that are" in (
+        done("study", "plan", "tiny.toml", one).out
+    )
+    text = Path("tiny.toml").read_text()
+    Path("tiny.toml").write_text("regimes = ['single', 'pair']\n" + text)
+    assert json.loads(done("study", "status", "tiny.toml", "--json").out)["other"] == 0
+    Path("tiny.toml").write_text("regimes = ['single']\n" + text.replace("batch_size = 4", "batch_size = 8"))
+    line = "4 run folders belong to other settings of this study and count nowhere"
+    outcome = done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
+    assert outcome.err.splitlines()[0] == line
+    assert line in done("study", "status", "tiny.toml").out.splitlines()
+    assert json.loads(done("study", "status", "tiny.toml", "--json").out)["other"] == 4
+    assert done("study", "report", "tiny.toml").err == f"{line}\n"
 
 
 def test_without_a_name_the_last_study_is_meant(study: Path, here: Path) -> None:
@@ -299,10 +365,15 @@ def test_a_recommendation(study: Path) -> None:
     found = json.loads(done("study", "recommend", "tiny.toml", "--task", "ner", "--json").out)
     assert shown.err == ""
     lines = shown.out.splitlines()
-    assert lines[0] == found["advice"]
-    assert lines[0].startswith("ner: train it ")
-    assert lines[-1] == found["command"]
-    assert set(found) == {"task", "advice", "ranking", "command"}
+    assert lines[0] == f"ner: {found['advice']}"
+    assert found["advice"].startswith("train it ")
+    assert lines[-4:-2] == [
+        f"already trained, with seed 1: {found['trained']}; tag with:",
+        f'echo "Prices in Berlin fell sharply ." | tagmates tag {found["trained"]}',
+    ]
+    assert lines[-2:] == ["to train it anew, with seed 1:", found["command"]]
+    assert set(found) == {"task", "advice", "ranking", "seed", "trained", "command"}
+    assert "ner" in done("tag", found["trained"], stdin=b"Otters sleep .").out
     assert [set(row) for row in found["ranking"]] == [{"sharing", "tasks", "dev", "n"}] * 3
     scores = {}
     for path in study.glob("runs/*/result.json"):
@@ -327,6 +398,7 @@ def test_the_recommended_command_trains_the_recommended_tagger(study: Path, here
         for path in study.glob("runs/*/config.json")
         if RunConfig.model_validate_json(path.read_text()) == config
     ]
+    assert theirs == here / found["trained"]
     assert numbers(folder) == numbers(theirs)
     assert "ner" in done("tag", folder, stdin=b"Otters sleep .").out
 
@@ -335,7 +407,18 @@ def test_a_recommendation_before_anything_is_done(here: Path) -> None:
     write_tiny(here)
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     found = json.loads(done("study", "recommend", "tiny.toml", "--task", "pos", "--json").out)
-    assert found == {"task": "pos", "advice": "pos: nothing is done yet.", "ranking": [], "command": ""}
+    nothing = {"ranking": [], "seed": None, "trained": "", "command": ""}
+    assert found == {"task": "pos", "advice": "nothing is done yet.", **nothing}
+    assert done("study", "recommend", "tiny.toml", "--task", "pos").out == "pos: nothing is done yet.\n"
+
+
+def test_a_recommendation_that_is_too_early_names_no_command(here: Path) -> None:
+    write_tiny(here)
+    done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
+    shown = done("study", "recommend", "tiny.toml", "--task", "pos").out
+    assert "tagmates t" not in shown
+    found = json.loads(done("study", "recommend", "tiny.toml", "--task", "pos", "--json").out)
+    assert (found["trained"], found["command"], len(found["ranking"])) == ("", "", 1)
 
 
 # --- report ----------------------------------------------------------------------------------------------------------
@@ -370,7 +453,7 @@ def test_a_report_of_a_part_says_what_is_missing(here: Path) -> None:
     said = text_of(here / "there" / "index.html")
     assert "3 of 4 planned runs still to be done" in said
     assert "ner nothing is done yet." in said
-    assert "oracle sets of pos, ner (multi_dec): known when" in said
+    assert "oracle sets of all tasks (multi_dec): known when" in said
     assert not (here / "runs" / "tiny" / "report").exists()
 
 
@@ -382,7 +465,7 @@ def test_a_report_of_nothing(here: Path) -> None:
 # --- help and mistakes -----------------------------------------------------------------------------------------------
 
 OPTIONS = {
-    "plan": "--data --output-dir --set --json",
+    "plan": "--data --output-dir --set --json --print-config",
     "run": "--engine --workers --time-limit --sharing --regime --tasks --seeds --shard --retries --retry-failed "
     "--device --threads --data --output-dir --set",
     "status": "--output-dir --json",
@@ -407,7 +490,20 @@ def test_help_names_every_command() -> None:
     shown = done("study", "--help").out
     assert all(re.search(rf"\b{command}\b", shown) for command in OPTIONS)
     assert "Find out which tasks learn better together" in shown
-    assert re.search(r"\bstudy\b", done("--help").out)
+
+
+def test_the_help_of_tagmates_says_what_a_study_is_and_loads_none() -> None:
+    code = "import sys\nfrom tagmates.apps import cli\ncli.app(['--help'])\nprint('tagmates.apps.study' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"\bstudy +Find out which tasks learn better together", shown)
+    assert shown.splitlines()[-1] == "False"
+
+
+def test_help_names_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = done("study", "run", "--help").out
+    assert ",".join(get_args(Sharing)) in shown
+    assert ",".join(REGIMES) in shown
 
 
 RUN = ("run", "tiny.toml", *LOCAL)
@@ -485,7 +581,16 @@ def test_the_recommended_command_where_nobody_knows_the_data(study: Path) -> Non
     description = json.loads((study / "study.json").read_text())
     (study / "study.json").write_text(json.dumps({**description, "data": ""}))
     found = json.loads(done("study", "recommend", "runs/tiny", "--task", "ner", "--json").out)
-    assert "--data --output-dir" not in " ".join(found["command"].split())
+    assert "--data DIR --output-dir" in found["command"]
+    for model in study.glob("runs/*/model.safetensors"):
+        model.unlink()
+    lines = done("study", "recommend", "runs/tiny", "--task", "ner").out.splitlines()
+    assert lines[-2:] == [
+        "to train it here, with seed 1; put the folder of your data for DIR:",
+        found["command"],
+    ]
+    assert not any("already trained" in line for line in lines)
+    assert json.loads(done("study", "recommend", "runs/tiny", "--task", "ner", "--json").out)["trained"] == ""
 
 
 def test_the_recommended_command_is_quoted(study: Path, here: Path) -> None:

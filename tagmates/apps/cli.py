@@ -37,7 +37,11 @@ app = App(
 )
 data_app = App(name="data", help="Look at the data of tasks: statistics, mistakes.")
 app.command(data_app)
-app.command("tagmates.apps.study:app", name="study")  # loaded when asked for: its packages are an extra
+app.command(  # loaded when asked for: its packages are an extra
+    "tagmates.apps.study:app",
+    name="study",
+    help="Find out which tasks learn better together: plan, run and read hundreds of trainings.",
+)
 talk = Console(stderr=True)
 
 Data = Annotated[

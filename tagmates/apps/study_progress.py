@@ -1,4 +1,4 @@
-"""A study while it runs, as a person sees it: a live panel on a terminal, elsewhere a line for each run; on stderr."""
+"""A study while it runs, as a person sees it: a live panel on a terminal, else a line for each training; on stderr."""
 
 import time
 from collections import deque
@@ -30,7 +30,7 @@ class _View:
     todo: dict[str, Planned] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)  # name -> when it started
     elsewhere: int = 0
-    tokens: float = 0.0  # trained on by runs that are done
+    tokens: float = 0.0  # trained on by trainings that are done
     epochs: list[int] = field(default_factory=list)
     last: deque[str] = field(default_factory=lambda: deque(maxlen=5))
 
@@ -70,9 +70,9 @@ class _View:
         return f"failed {name}: {event.outcome.message}"
 
     def left(self) -> str:
-        """The time left of this stage, from the speed of the runs done in this call."""
+        """The time left of this stage, from the speed of those done in this call."""
         if not self.tokens or not self.todo:
-            return "unknown until a run has ended" if self.todo else "-"
+            return "unknown until a training has ended" if self.todo else "-"
         epochs = fmean(self.epochs) if self.epochs else EPOCHS
         pending = sum(training_size(planned.config, self.sizes, epochs)[1] for planned in self.todo.values())
         return f"about {duration(pending * (time.monotonic() - self.began) / self.tokens)}"

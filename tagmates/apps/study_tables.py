@@ -9,6 +9,7 @@ from rich.table import Table
 from tagmates.study.cost import Cost
 from tagmates.study.recommend import Advice, describe
 from tagmates.study.settings import REGIME_NAMES
+from tagmates.wording import points, probability
 
 
 def plan_table(counts: Mapping[str, Any]) -> Table:
@@ -39,7 +40,7 @@ def advice_table(advice: Sequence[Advice]) -> Table:
     table = Table(caption="partners chosen on dev, gain measured on test")
     table.add_column("task")
     table.add_column("alone", justify="right")
-    table.add_column("best trained")
+    table.add_column("best")
     table.add_column("F1", justify="right")
     table.add_column("gain", justify="right")
     table.add_column("95 % interval", justify="right")
@@ -47,27 +48,31 @@ def advice_table(advice: Sequence[Advice]) -> Table:
     for each in advice:
         cell = each.cell
         if cell is None:
-            table.add_row(escape(each.task), "-", escape(each.sentence.partition(": ")[2]), *"----")
+            table.add_row(escape(each.task), "–", escape(each.sentence), *"––––")
             continue
         how = describe(cell.setting, each.task, len(advice))
         alone = cell.mean if cell.base is None else cell.base
         row = [f"{alone:.2f}", escape(how), f"{cell.mean:.2f}"]
-        gain = "" if cell.difference is None else f"{cell.difference:+.2f}"
+        gain = "" if cell.difference is None else points(cell.difference, signed=True)
         found = cell.evidence
-        known = ["", ""] if found is None else [f"{found.low:+.2f} to {found.high:+.2f}", f"{found.p:.2g}"]
+        known = (
+            ["", ""]
+            if found is None
+            else [f"{points(found.low, signed=True)} to {points(found.high, signed=True)}", probability(found.p)]
+        )
         table.add_row(escape(each.task), *row, gain, *known)
     return table
 
 
-def ranking_table(advice: Advice, rows: int = 10) -> Table:
-    """The settings tried for a task, the best on dev first."""
+def ranking_table(advice: Advice, size: int, rows: int = 10) -> Table:
+    """What was tried for a task, the best on dev first; ``size`` is the number of the study's tasks."""
     number = len(advice.ranked)
-    table = Table(title=f"{escape(advice.task)}: {min(rows, number)} best of {number} settings on dev")
+    table = Table(title=f"{escape(advice.task)}: {min(rows, number)} best of {number} on dev")
     table.add_column("trained")
     table.add_column("dev F1", justify="right")
     table.add_column("runs", justify="right")
     for choice in advice.ranked[:rows]:
-        table.add_row(escape(str(choice.setting)), f"{choice.dev:.2f}", str(choice.n))
+        table.add_row(escape(describe(choice.setting, advice.task, size)), f"{choice.dev:.2f}", str(choice.n))
     return table
 
 

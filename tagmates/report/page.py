@@ -1,8 +1,8 @@
 """The report as one page that needs nothing else, with its tables and figures as files beside it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tagmates.files import write_atomically
-from tagmates.report.prose import fine_print, is_complete, lead, opening, settings_text, shortly, standing, together
+from tagmates.report.prose import (
+    fine_print,
+    is_complete,
+    lead,
+    opening,
+    settings_text,
+    shortly,
+    standing,
+    together,
+)
 from tagmates.report.tables import tables
 from tagmates.report.tables.formats import to_csv, to_latex, to_markdown
-from tagmates.report.tables.table import KEY, Section, Table, key_of
+from tagmates.report.tables.table import KEY, Section, Table
 from tagmates.report.view import Report
 
 if TYPE_CHECKING:
@@ -31,7 +40,6 @@ class Part:
     title: str
     paragraphs: Sequence[str] = ()
     terms: Sequence[tuple[str, str]] = ()
-    key: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[Table] = ()
     figures: "Sequence[Figure]" = ()
     code: str = ""
@@ -82,7 +90,6 @@ def parts(report: Report, made: Sequence[Table], figures: "Sequence[Figure]") ->
     def of(*sections: Section) -> list[Table]:
         return [table for section in sections for table in made if table.section == section]
 
-    scores = of("scores", "rest")
     unfinished = [] if is_complete(report) else of("progress")
     pictures = {
         chapter: [figure for figure in figures if CHAPTERS.get(figure.name, "figures") == chapter]
@@ -91,18 +98,15 @@ def parts(report: Report, made: Sequence[Table], figures: "Sequence[Figure]") ->
     chapters = [
         Part("advice", "Whom to train with whom", opening(report), terms=_advice(report)),
         Part("progress", "What is done", standing(report), terms=_waiting(report), tables=unfinished),
-        Part("scores", "Scores", shortly(report), key=key_of(scores), tables=scores),
+        Part("scores", "Scores", shortly(report), tables=of("scores", "rest")),
         Part("figures", "Figures", figures=pictures["figures"]),
         Part("methods", "The methods side by side", tables=of("methods")),
         Part("findings", "Findings", tables=of("findings"), figures=pictures["findings"]),
-        Part(
-            "paper", "This study and the paper", key=key_of(of("paper")), tables=of("paper"), figures=pictures["paper"]
-        ),
+        Part("paper", "This study and the paper", tables=of("paper"), figures=pictures["paper"]),
         Part(
             "beside",
             "Beside another study",
             together(report),
-            key=key_of(of("beside")),
             tables=of("beside"),
             figures=pictures["beside"],
         ),
@@ -114,8 +118,7 @@ def parts(report: Report, made: Sequence[Table], figures: "Sequence[Figure]") ->
 
 
 def _advice(report: Report) -> list[tuple[str, str]]:
-    """Task and sentence; the sentence without the task before it."""
-    return [(advice.task, advice.sentence.removeprefix(f"{advice.task}: ")) for advice in report.advice]
+    return [(advice.task, advice.sentence) for advice in report.advice]
 
 
 def _waiting(report: Report) -> list[tuple[str, str]]:

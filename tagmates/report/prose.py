@@ -7,11 +7,11 @@ from typing import Any
 
 from tagmates.report.tables import total
 from tagmates.report.tables.beside import still_harmed
-from tagmates.report.tables.grids import SELECTED
+from tagmates.report.tables.grids import SELECTED, bases
 from tagmates.report.view import Report
-from tagmates.report.wording import listing
 from tagmates.study.compare import Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, StudySettings
+from tagmates.wording import listing, plural
 
 
 def lead(report: Report) -> str:
@@ -29,7 +29,15 @@ def opening(report: Report) -> list[str]:
     """What comes before the advice."""
     if not report.runs:
         return ["Nothing is done yet; this page fills as runs finish."]
-    return ["The best setting of every task by dev F1, and what it gains on test over the task alone."]
+    best = "The best setting of every task by dev F1, and what it gains on test over the task alone."
+    tested = any(advice.cell is not None and advice.cell.evidence is not None for advice in report.advice)
+    return [f"{best} {ONE_P}" if tested else best]
+
+
+ONE_P = (
+    "p is of this one comparison, which dev chose; the tables judge all pairs of a method together (q), which asks for "
+    "more."
+)
 
 
 def shortly(report: Report) -> list[str]:
@@ -86,31 +94,40 @@ def fine_print(report: Report) -> list[tuple[str, str]]:
     """Terms and what they mean in this study."""
     study = report.settings
     return [
-        (
-            "Score",
-            f"Test F1 in percent, span-based and without O, of the weights of the {study.training.weights} epoch.",
-        ),
+        ("Score", SCORE.format(epoch=study.training.weights)),
         ("Rule", _rule(study)),
         ("Test", TEST),
-        ("Oracle", f"A task with all partners that help it in pairs by the rule; {SELECTED[study.oracle_sets]}."),
+        *([("Oracle", _oracle(study))] if "oracle" in study.regimes else []),
         ("Seeds", ", ".join(map(str, study.seeds))),
         ("Length", _length(study)),
-        ("Vectors", _vectors(study)),
+        ("Vectors", _vectors(report)),
     ]
+
+
+SCORE = (
+    "Test micro F1 in percent, of the weights of the {epoch} epoch. Tags with B-, I-, E- or S- make spans, every other "
+    "tag but O is a unit of one token: so part-of-speech tags, which know no O, come to token accuracy. Of a task with "
+    'score = "plain" every tag but O is a unit of one token.'
+)
+
+
+def _oracle(study: StudySettings) -> str:
+    return f"A task with all partners that help it in pairs by the rule; {SELECTED[study.oracle_sets]}."
 
 
 def _rule(study: StudySettings) -> str:
     divisor = {"population": "n", "sample": "n − 1"}[study.std]
     return (
         f"A score is higher than another if mean − {study.k:g}·std is above the other's mean + {study.k:g}·std, over "
-        f"seeds, std divided by {divisor}. STL is the base of pairs, All and Oracle; All is the base of All-but-one."
+        f"seeds, std divided by {divisor}; with a single run on either side nothing is higher."
+        f"{f' Compared are {bases(study)}.' if bases(study) else ''}"
     )
 
 
 TEST = (
     "A difference of mean F1 is held against its error over test sentences (the same for both settings) and over seeds "
-    "(their variance pooled over a task's settings), in a t test. q is the false discovery rate and Holm's p the "
-    "family-wise one, over all cells of a method and regime."
+    "(their variance pooled over a task's settings, or that of the two settings themselves where it is larger), in a t "
+    "test. q is the false discovery rate and Holm's p the family-wise one, over all cells of a method and regime."
 )
 
 
@@ -119,8 +136,8 @@ def _length(study: StudySettings) -> str:
     if training.max_updates is not None:
         return f"Every run trains for exactly {training.max_updates:,} updates."
     ending = (
-        f"A run stops after {plural(training.stopping_patience, 'epoch')} without a better dev score, or after "
-        f"{training.max_epochs}."
+        f"A run stops when the last {plural(training.stopping_patience, 'epoch')} are all below its best dev score (an "
+        f"equal one is not), or after {plural(training.max_epochs, 'epoch')}."
     )
     if training.epoch_updates is not None:
         return f"Every epoch has {training.epoch_updates:,} updates, whatever is trained. {ending}"
@@ -128,12 +145,16 @@ def _length(study: StudySettings) -> str:
         return f"{ending} A joint epoch has as many updates as all its tasks' sentences fill."
     return (
         f"{ending} A joint epoch ends with its smallest task, so a partner with few sentences makes training shorter: "
-        "part of what looks like harm may be missing updates. Their numbers are in the CSV files."
+        "part of what looks like harm may be missing updates. The numbers of updates are in the CSV files."
     )
 
 
-def _vectors(study: StudySettings) -> str:
-    return {"glove": "GloVe 6B, 50 dimensions", "random": "random"}.get(study.vectors, Path(study.vectors).name)
+def _vectors(report: Report) -> str:
+    asked = report.settings.vectors
+    name = {"glove": "GloVe 6B, 50 dimensions", "random": "random"}.get(asked, Path(asked).name)
+    if report.vectors == "random" != asked:
+        return f"Random: {name}, as the study asks for, was not installed where the runs were made."
+    return name
 
 
 def settings_text(study: StudySettings) -> str:
@@ -148,8 +169,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def plural(n: int, noun: str) -> str:
-    """1 run, 2 runs."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -29,6 +29,7 @@ class Report:
     published: Mapping[Method, Comparison] = field(default_factory=dict)  # the paper's cells, where the tasks are its
     statistics: Sequence[Mapping[str, Any]] = ()  # a row of the paper's Table 1 for every task (data.statistics)
     beside: "Report | None" = None  # another study of the same tasks to set beside this one
+    vectors: str = ""  # what words started from where the runs were made, as study.json has it; empty: as asked
 
 
 def make_report(study: Study, beside: "Report | None" = None) -> Report:
@@ -40,7 +41,8 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
     for regime in settings.regimes:
         names = [planned.name for planned in now.plan if planned.regime == regime]
         progress[regime] = sum(name in now.found.done for name in names), len(names)
-    known = study.store.description().get("statistics", {})
+    description = study.store.description()
+    known = description.get("statistics", {})
     statistics = [known[task] for task in tasks if task in known]
     return Report(
         name=study.name,
@@ -55,6 +57,7 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
         published=published() if _is_papers(tasks, known) else {},
         statistics=statistics,
         beside=beside,
+        vectors=str(description.get("vectors", "")),
     )
 
 

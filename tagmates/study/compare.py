@@ -20,7 +20,7 @@ Key = TypeVar("Key", str, tuple[str, str])
 class Cell:
     """The test F1 of one task in one setting over its seeds, and how it stands against its base.
 
-    The base of single has none; that of pairs, all and oracle is STL; that of all-but-one is All.
+    Single has no base; that of pairs, all and oracle is STL; that of all-but-one is All.
     """
 
     setting: Setting

@@ -14,7 +14,7 @@ from tagmates.study.store import Found, Store
 from tagmates.study.worker import prepare
 from tagmates.training.loop import Updated, train_side_by_side
 
-EPOCHS = 30  # of a run that ends by patience, until runs of this study say more (protocol section 8: 22 to 33)
+EPOCHS = 30  # of a run that ends by patience, until runs of this study say more (in docs/reproduction.md: 11 to 28)
 UPDATES = 6  # timed where no run has been
 Sizes = Mapping[str, tuple[int, float]]  # task -> sentences to train on, and their mean length
 

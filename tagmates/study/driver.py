@@ -88,7 +88,8 @@ def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts
     found |= store.find([planned for planned in plan if planned.regime == "oracle"], counts=counts)
     unknown = {method: [task for task in tasks if (method, task) not in sets] for method in study.sharing}
     waiting = [
-        f"oracle sets of {', '.join(some)} ({method}): known when their single and pair runs are done for every seed"
+        f"oracle sets of {'all tasks' if len(some) == len(tasks) else ', '.join(some)} ({method}): "
+        "known when their single and pair trainings are done for every seed"
         for method, some in unknown.items()
         if some
     ]

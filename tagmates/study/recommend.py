@@ -9,6 +9,7 @@ from tagmates.study.compare import Cell, make_cell
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.runs import Runs
 from tagmates.study.settings import METHOD_NAMES, Method, StudySettings
+from tagmates.wording import equals, listing, plural, points
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The best setting of a task: chosen by dev F1, so that its gain on test is an honest estimate."""
+    """The best setting of a task by dev F1; its gain on test is an honest estimate where test did not choose it too."""
 
     task: str
-    ranked: Sequence[Choice]  # all that was tried as often as any, the best first
-    cell: Cell | None  # the best on test, against STL; None where it cannot be told
+    ranked: Sequence[Choice]  # all that can be compared, the best first
+    cell: Cell | None  # the chosen setting on test, against STL; None where it cannot be told
     sentence: str  # plain words: with whom, the expected gain, its interval, how sure
-
-    @property
-    def partners(self) -> tuple[str, ...]:
-        """The tasks to train with; none: alone."""
-        return tuple(t for t in self.ranked[0].setting.tasks if t != self.task) if self.ranked else ()
+    early: bool = False  # there is nothing to choose from yet
 
 
 def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> list[Advice]:
@@ -43,38 +40,53 @@ def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleS
 def rank(runs: Runs, task: str) -> list[Choice]:
     """Every setting that was tried for the task, the best on dev first, of equals the one of fewer tasks, then by name.
 
-    Those of fewer runs than another has are left out: a single run is no evidence beside the mean of three.
+    One of a single run is left out where another has two or more: it is no evidence beside their means.
     """
     scores = {s: runs.scores(s, task, "dev") for s in runs if task in s.tasks}
     tried = [Choice(setting, len(dev), fmean(dev)) for setting, dev in scores.items() if dev]
-    most = max((choice.n for choice in tried), default=0)
-    return sorted((c for c in tried if c.n == most), key=lambda c: (-c.dev, len(c.setting.tasks), str(c.setting)))
+    enough = min(2, max((choice.n for choice in tried), default=0))
+    return sorted((c for c in tried if c.n >= enough), key=lambda c: (-c.dev, len(c.setting.tasks), str(c.setting)))
 
 
 def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets, task: str) -> Advice:
     ranked = rank(runs, task)
     if not ranked:
-        return Advice(task, ranked, None, f"{task}: nothing is done yet.")
+        return Advice(task, ranked, None, "nothing is done yet.", early=True)
     best = ranked[0].setting
+    if len(ranked) == 1 and any(task in s.tasks for s in _settings(study, tasks) - {best}):
+        return Advice(task, ranked, None, _too_early(task, ranked[0], len(tasks)), early=True)
     alone = setting_of(study.sharing[0], [task], tasks)
     # settings that were only tried because the test sentences chose them
     oracle = set(regime_settings(study, tasks, "oracle", sets)) if study.oracle_sets != "dev" else set()
-    anyway = {s for regime in study.regimes for s in regime_settings(study, tasks, regime, {})}
-    cell = make_cell(study, runs, best, alone, task, selected=best in oracle - anyway)
-    return Advice(task, ranked, cell, f"{task}: {_sentence(task, ranked, cell, len(tasks))}")
+    cell = make_cell(study, runs, best, alone, task, selected=best in oracle - _settings(study, tasks))
+    return Advice(task, ranked, cell, _sentence(task, ranked, cell, len(tasks)))
+
+
+def _settings(study: StudySettings, tasks: Sequence[str]) -> set[Setting]:
+    """What the study trains whatever comes out."""
+    return {setting for regime in study.regimes for setting in regime_settings(study, tasks, regime, {})}
+
+
+def _too_early(task: str, only: Choice, size: int) -> str:
+    return (
+        f"too early to say: only trained {describe(only.setting, task, size)} it has "
+        f"{plural(only.n, 'run')} so far (dev F1 {only.dev:.2f})."
+    )
 
 
 def _sentence(task: str, ranked: Sequence[Choice], cell: Cell | None, size: int) -> str:
     best = ranked[0]
-    number = f"{best.n} run{'s' if best.n > 1 else ''}"
-    if len(ranked) == 1:  # others may have fewer
-        return f"only {best.setting} has {number} so far (dev F1 {best.dev:.2f})."
-    runs = f"{number} of each"
+    runs = f"{plural(best.n, 'run')}{' of each' if len({choice.n for choice in ranked}) == 1 else ' so far'}"
     if len(best.setting.tasks) == 1:
-        return f"train it alone; none of {len(ranked) - 1} other settings is better on dev ({runs})."
+        others = len(ranked) - 1
+        return (
+            f"train it alone; no other of {others} is better on dev ({runs})."
+            if others
+            else f"alone ({plural(best.n, 'run')})."
+        )
     how = f"train it {describe(best.setting, task, size)}"
     if cell is None or cell.difference is None:
-        best_of = f"the best of {len(ranked)} settings on dev ({runs})"
+        best_of = f"the best of {len(ranked)} on dev ({runs})"
         return f"{how}; {best_of}; there is no test score of training it alone to compare with."
     return f"{how}; {_gain(cell)} ({runs})."
 
@@ -84,23 +96,21 @@ def describe(setting: Setting, task: str, size: int) -> str:
     others = [other for other in setting.tasks if other != task]
     if not others:
         return "alone"
-    whom = (
-        "all other tasks"
-        if len(others) == size - 1 and size > 2
-        else " and ".join([", ".join(others[:-1]), others[-1]])
-    )
-    return f"with {whom.removeprefix(' and ')} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
+    whom = "all other tasks" if len(others) == size - 1 and size > 2 else listing(others)
+    return f"with {whom} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
 
 
 def _gain(cell: Cell) -> str:
-    gain = f"expected gain on test {cell.difference:+.2f} F1 over training it alone ({cell.base:.2f})"
+    gain = (
+        f"expected gain on test {points(cell.difference, signed=True)} F1 over training it alone ({points(cell.base)})"
+    )
     if cell.selected:
         return f"{gain}, an optimistic figure: its partners were selected on test"
     evidence = cell.evidence
     if evidence is None:
         return f"{gain}; how sure that is cannot be told from so few runs"
-    interval = f"95 % interval {evidence.low:+.2f} to {evidence.high:+.2f}"
-    return f"{gain}, {interval}, {_sureness(evidence.p)} (p = {evidence.p:.2g})"
+    interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+    return f"{gain}, {interval}, {_sureness(evidence.p)} ({equals('p', evidence.p)})"
 
 
 def _sureness(p: float) -> str:

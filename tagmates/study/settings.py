@@ -25,7 +25,10 @@ REGIME_NAMES: dict[Regime, str] = {
 
 
 class StudySettings(Settings):
-    """A study (protocol section 5). The defaults suit tasks of one's own; ``studies/paper.toml`` is the paper's."""
+    """A study (protocol section 5); ``studies/paper.toml`` is the paper's.
+
+    ``model`` and ``training`` are by default those of the preset ``paper``, all else suits tasks of one's own.
+    """
 
     data: str = Field("", description="as --data of train; a path is relative to this file")
     tasks: tuple[str, ...] = Field((), description="empty: all of the data")

@@ -9,7 +9,7 @@ import os
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +138,14 @@ class Store:
         rest = [name for name in names if name not in stamps]
         failed = {name: why for name in rest if (why := self.why_failed(name)) is not None}
         return Found(done, failed, broken)
+
+    def others(self, known: Collection[str]) -> list[str]:
+        """The run folders that have none of these names: of other settings, or of oracle sets not known yet."""
+        try:
+            names = sorted(os.listdir(self.root / "runs"))  # noqa: PTH208  (of 10,000 folders)
+        except OSError:
+            return []
+        return [name for name in names if name not in known and (self.folder(name) / "config.json").exists()]
 
     def state(self, name: str, found: Found) -> State:
         """Where one run stands."""

@@ -1,7 +1,8 @@
 """Figure 2: what joint training does to each task, as a share of its score alone."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from matplotlib.artist import Artist
@@ -26,75 +27,119 @@ from tagmates.report.figures.drawing import (
     panels,
     widest,
 )
+from tagmates.report.tables.cells import FEW
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.settings import METHOD_NAMES, Method
+from tagmates.study.published import PAPER_TASKS
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime
 
-CAPTION = (
-    "Change of test F1 against the task trained alone, in percent of that score. A bar reaches from the worst to the "
-    "best partner, with a tick for each; triangle: all tasks together; square: the task with its oracle set."
-)
-PAPER = " To the right of each, in pale colours: the same from the scores that the paper prints."
+CAPTION = "Change of test F1 against the task trained alone, in percent of that score."
+KINDS: dict[Regime, str] = {
+    "pair": "A bar reaches from the worst to the best partner, with a tick for each.",
+    "all": "Triangle: all tasks together.",
+    "oracle": "Square: the task with all its helpers; at 0 it has none and is trained alone.",
+}
+PAPER = "To the right of each, in pale colours: the same from the scores that the paper prints."
+PAPERS_ALL = "its triangle only where all of its tasks are this study's"
+PAPERS_ORACLE = "its square only where all helpers are"
+HOLLOW = "Hollow: some score rests on fewer than three runs."
 
 TICK = (-0.13, 0.13, math.nan)  # one line with gaps is a tenth of as many lines
-Improvements = Mapping[str, Mapping[str, Sequence[float]]]  # task -> pairs, all, oracle -> percent
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a setting does to a task, in percent of its score alone; ``few``: by fewer than three runs on a side."""
+
+    percent: float
+    few: bool = False
+
+
+Improvements = Mapping[str, Mapping[Regime, Sequence[Change]]]  # by task: pair, all, oracle
 
 
 def improvement_figure(report: Report) -> Figure | None:
     """One panel per method; None where nothing can be compared with STL."""
-    methods = [method for method, made in report.comparisons.items() if improvements(made, report.tasks)]
-    if not methods:
+    tasks, regimes = report.tasks, report.settings.regimes
+    ours = {method: improvements(made, tasks, regimes) for method, made in report.comparisons.items()}
+    ours = {method: found for method, found in ours.items() if found}
+    if not ours:
         return None
-    paper = any(method in report.published for method in methods)
-    caption = CAPTION + (PAPER if paper else "")
-    return draw("figure2", "Improvement over single-task learning", caption, lambda: _canvas(report, methods, paper))
+    papers = {m: improvements(report.published[m], tasks, regimes) for m in ours if m in report.published}
+    name = "Improvement over single-task learning" + (" (the paper's Figure 2)" if papers else "")
+    return draw("figure2", name, _caption(report, ours, papers), lambda: _canvas(report, ours, papers))
 
 
-def relative(cell: Cell | None) -> float | None:
+def change(cell: Cell | None) -> Change | None:
     """100·(x - STL)/STL; None where STL is not known or is 0."""
-    return 100 * (cell.mean - cell.base) / cell.base if cell is not None and cell.base else None
+    if cell is None or not cell.base:
+        return None
+    return Change(100 * (cell.mean - cell.base) / cell.base, cell.fewest < FEW)
 
 
-def improvements(comparison: Comparison | None, tasks: Sequence[str]) -> Improvements:
-    """The relative improvements of those of the tasks that have one, by runs of these tasks only."""
-    if comparison is None:
-        return {}
+def improvements(comparison: Comparison, tasks: Sequence[str], regimes: Collection[Regime] = REGIMES) -> Improvements:
+    """The relative improvements of those of the tasks that have one, by runs of these tasks and regimes only."""
     found = {}
     for task in tasks:
         helpers = comparison.oracle_sets.get(task, ())
-        cells = {
-            "pairs": [comparison.pairs.get((partner, task)) for partner in tasks],
+        alone = comparison.oracle.get(task) if not helpers else None
+        cells: dict[Regime, list[Cell | None]] = {
+            "pair": [comparison.pairs.get((partner, task)) for partner in tasks],
             "all": [comparison.all.get(task)] if set(comparison.tasks) == set(tasks) else [],
             "oracle": [comparison.oracle.get(task)] if set(helpers) <= set(tasks) else [],
         }
-        values = {key: [x for x in map(relative, some) if x is not None] for key, some in cells.items()}
-        if task in comparison.oracle and not helpers:
-            values["oracle"] = [0.0]  # the task alone
+        values = {
+            regime: [made for made in map(change, some) if made is not None] if regime in regimes else []
+            for regime, some in cells.items()
+        }
+        if alone is not None and "oracle" in regimes:
+            values["oracle"] = [Change(0.0, alone.n < FEW)]
         if any(values.values()):
             found[task] = values
     return found
 
 
-def _canvas(report: Report, methods: Sequence[Method], paper: bool) -> Canvas:
+Drawn = Mapping[Method, Improvements]
+
+
+def _caption(report: Report, ours: Drawn, papers: Drawn) -> str:
+    """What is drawn, and of the paper's what is not."""
+    kinds = _kinds([*ours.values(), *papers.values()])
+    text = [CAPTION, *(words for regime, words in KINDS.items() if regime in kinds)]
+    if papers:
+        whole = set(report.tasks) == set(PAPER_TASKS)
+        left_out = {"all": PAPERS_ALL, "oracle": PAPERS_ORACLE}
+        partly = [] if whole else [words for regime, words in left_out.items() if regime in report.settings.regimes]
+        text.append("; ".join([PAPER.rstrip("."), *partly]) + ".")
+    if any(made.few for found in ours.values() for values in found.values() for made in chain(*values.values())):
+        text.append(HOLLOW)
+    return " ".join(text)
+
+
+def _kinds(drawn: Sequence[Improvements]) -> set[Regime]:
+    return {regime for some in drawn for values in some.values() for regime in values if values[regime]}
+
+
+def _canvas(report: Report, ours: Drawn, papers: Drawn) -> Canvas:
+    methods, paper = list(ours), bool(papers)
     count, gap = len(report.tasks), 0.12
     names = 0.75 * widest(report.tasks, TEXT)  # tilted
     left = max(0.74, names - 0.1)
     columns = columns_for(len(methods), 0.26 * count + 2 * gap, PAGE - left)
     width = min(max(1.4, 0.6 * count), (PAGE - left) / columns - 2 * gap)
-    both = (report.comparisons, report.published)
-    drawn = [improvements(some.get(method), report.tasks) for some in both for method in methods]
+    drawn = [*ours.values(), *papers.values()]
     canvas, axes = panels(
         [METHOD_NAMES[method] for method in methods],
         (width, 2.7),
         Margins(left=left, right=gap, top=0.32, bottom=names + 0.2),
         columns=columns,
         shared=True,
-        key=_key(drawn, paper),
+        key=_key(list(ours.values()), list(papers.values())),
     )
-    low, high = _limits([x for some in drawn for values in some.values() for x in chain(*values.values())])
-    for i, ax in enumerate(axes):
-        _bars(ax, report.tasks, drawn[i], -0.17 if paper else 0.0, 1.0)
-        _bars(ax, report.tasks, drawn[len(methods) + i], 0.2, 0.45)
+    low, high = _limits([x.percent for some in drawn for values in some.values() for x in chain(*values.values())])
+    for i, (ax, method) in enumerate(zip(axes, methods, strict=True)):
+        _bars(ax, report.tasks, ours[method], -0.17 if paper else 0.0, 1.0)
+        _bars(ax, report.tasks, papers.get(method, {}), 0.2, PALE)
         _frame(ax, report.tasks, first=i % columns == 0)
         ax.set_ylim(low, high)
     return canvas
@@ -102,19 +147,60 @@ def _canvas(report: Report, methods: Sequence[Method], paper: bool) -> Canvas:
 
 def _bars(ax: Axes, tasks: Sequence[str], found: Improvements, shift: float, strength: float) -> None:
     place = {task: i + shift for i, task in enumerate(tasks)}
-    pairs = {task: found[task]["pairs"] for task in tasks if task in found and found[task]["pairs"]}
-    x = [place[task] for task in pairs]
+    pairs = {place[task]: made["pair"] for task, made in found.items() if made["pair"]}
     color = pale(GREY, strength)
-    ax.vlines(x, list(map(min, pairs.values())), list(map(max, pairs.values())), color, linewidth=5, alpha=0.55)
-    ticks = [(place[task] + end, value) for task, values in pairs.items() for value in values for end in TICK]
+    _ranges(ax, pairs, color, linewidth=5, alpha=0.55)
+    _ranges(ax, {x: made for x, made in pairs.items() if any(pair.few for pair in made)}, "white", linewidth=3)
+    ticks = [(x + end, pair.percent) for x, made in pairs.items() for pair in made for end in TICK]
     ax.plot(*_columns(ticks), color=color, linewidth=0.9, solid_capstyle="butt")
-    for key, color, marker, size in (("oracle", BLUE, "s", 4.5), ("all", RED, "^", 6)):
-        points = [(place[task], value) for task in tasks if task in found for value in found[task][key]]
-        ax.plot(*_columns(points), marker, color=pale(color, strength), markersize=size, markeredgewidth=0, zorder=3)
+    for regime in MARKS:
+        for few in (False, True):
+            points = [(place[task], x.percent) for task, made in found.items() for x in made[regime] if x.few is few]
+            ax.add_line(_mark(regime, strength, *_columns(points), hollow=few))
+
+
+def _ranges(
+    ax: Axes, pairs: Mapping[float, Sequence[Change]], color: str, *, linewidth: float, alpha: float = 1.0
+) -> None:
+    """Upright lines from the lowest to the highest."""
+    low = [min(pair.percent for pair in made) for made in pairs.values()]
+    high = [max(pair.percent for pair in made) for made in pairs.values()]
+    ax.vlines(list(pairs), low, high, color, linewidth=linewidth, alpha=alpha)
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
+
+
+MARKS: dict[Regime, tuple[str, str, float]] = {"oracle": ("s", BLUE, 4.5), "all": ("^", RED, 6)}  # the last on top
+PALE = 0.45  # strength of the paper's colours
+
+
+def _mark(
+    regime: Regime,
+    strength: float,
+    x: Sequence[float] = (),
+    y: Sequence[float] = (),
+    *,
+    hollow: bool = False,
+    label: str = "",
+) -> Line2D:
+    marker, color, size = MARKS[regime]
+    color = pale(color, strength)
+    face = "white" if hollow else color
+    edge = 0.9 if hollow else 0
+    return Line2D(
+        x,
+        y,
+        linestyle="",
+        marker=marker,
+        markersize=size - edge,
+        markerfacecolor=face,
+        markeredgecolor=color,
+        markeredgewidth=edge,
+        zorder=3,
+        label=label,
+    )
 
 
 def _frame(ax: Axes, tasks: Sequence[str], *, first: bool) -> None:
@@ -139,15 +225,17 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _key(drawn: Sequence[Improvements], paper: bool) -> list[Artist]:
-    def mark(marker: str, color: str, size: float, label: str) -> Line2D:
-        return Line2D([], [], linestyle="", marker=marker, color=color, markersize=size, markeredgewidth=0, label=label)
-
-    marks = {
-        "pairs": Line2D([], [], color=GREY, linewidth=5, alpha=0.55, label="worst to best partner"),
-        "all": mark("^", RED, 6, "All"),
-        "oracle": mark("s", BLUE, 4.5, "Oracle"),
-    }
-    there = {key for some in drawn for values in some.values() for key in values if values[key]}
-    key: list[Artist] = [artist for name, artist in marks.items() if name in there]
-    return [*key, mark("o", pale(GREY), 6, "pale: the paper")] if paper else key
+def _key(ours: Sequence[Improvements], papers: Sequence[Improvements]) -> list[Artist]:
+    """A sample of every kind that is drawn, pale where only the paper has it."""
+    here, there = _kinds(ours), _kinds(papers)
+    key: list[Artist] = []
+    if "pair" in here | there:
+        key.append(Line2D([], [], color=GREY, linewidth=5, alpha=0.55, label="worst to best partner"))
+    for regime in ("all", "oracle"):
+        if regime in here:
+            key.append(_mark(regime, 1.0, label=REGIME_NAMES[regime]))
+        elif regime in there:
+            key.append(_mark(regime, PALE, label=f"{REGIME_NAMES[regime]} (the paper)"))
+    if papers:
+        key.append(Line2D([], [], linestyle="", marker="o", color=pale(GREY), markersize=6, label="pale: the paper"))
+    return key

@@ -26,13 +26,17 @@ KINDS: dict[Kind, str] = {
     "mixed help": "helps, but is harmed",
     "mixed harm": "harms, but is helped",
 }
+PALE = 0.5  # strength of what may be chance
 DASHES = {"mutual": (0, (4.5, 2)), "mixed": (0, (1, 1.6))}
 CAPTION = (
     "Who helps (green, filled heads) and who harms (red, hollow heads), by the paper's rule: an arrow from s to t says "
     "that t scores higher, or lower, when trained with s than alone. Dashed: both help, or both harm, each other. "
     "Dotted: one helps and the other harms. No edge: neither."
 )
-TESTED = " Thin and pale: the difference may be chance (q > 0.05); of a dashed edge, either difference."
+TESTED = (
+    " Pale: the difference may be chance (q > 0.05), or could not be tested; a dashed edge is pale unless both "
+    "differences stand."
+)
 
 
 def graph_figure(report: Report) -> Figure | None:
@@ -43,7 +47,8 @@ def graph_figure(report: Report) -> Figure | None:
     if not methods:
         return None
     caption = CAPTION + (TESTED if any(is_tested(report.comparisons[method]) for method in methods) else "")
-    return draw("figure3", "Who helps and who harms", caption, lambda: _canvas(report, methods))
+    title = "Who helps and who harms" + (" (the paper's Figure 3)" if report.published else "")
+    return draw("figure3", title, caption, lambda: _canvas(report, methods))
 
 
 def edges(comparison: Comparison) -> list[Edge]:
@@ -77,20 +82,24 @@ def is_firm(comparison: Comparison, edge: Edge) -> bool:
 def _canvas(report: Report, methods: Sequence[Method]) -> Canvas:
     circle, columns = _layout(report.tasks, len(methods))
     left, right, bottom, top = circle.box()
-    drawn = [edges(report.comparisons[method]) for method in methods]
+    found = [report.comparisons[method] for method in methods]
+    drawn = [edges(made) for made in found]
     canvas, axes = panels(
         [METHOD_NAMES[method] for method in methods],
         ((right - left) / 72, (top - bottom) / 72),
         Margins(left=0.1, right=0.1, top=0.35, bottom=0.12),
         columns=columns,
-        key=_key({kind for some in drawn for _, _, kind in some}),
+        key=_key(
+            {kind for some in drawn for _, _, kind in some},
+            is_pale=any(not is_firm(made, edge) for made, some in zip(found, drawn, strict=True) for edge in some),
+        ),
     )
-    for ax, method, some in zip(axes, methods, drawn, strict=True):
+    for ax, made, some in zip(axes, found, drawn, strict=True):
         ax.title.set_x(-left / (right - left))  # above the circle, however long the names beside it
         ax.set(xlim=(left, right), ylim=(bottom, top))  # one unit is one point of type
         ax.axis("off")
         _nodes(ax, circle)
-        _edges(ax, circle, report.comparisons[method], some)
+        _edges(ax, circle, made, some)
     return canvas
 
 
@@ -127,8 +136,8 @@ def _edges(ax: Axes, circle: Circle, comparison: Comparison, drawn: Sequence[Edg
         looks.setdefault((is_firm(comparison, edge), edge[2]), []).append(edge)
     for (firm, kind), some in sorted(looks.items()):
         group, _, effect = kind.rpartition(" ")
-        color = _color(effect) if firm else pale(_color(effect), 0.5)
-        width = heavy if firm else heavy / 2
+        color = _color(effect) if firm else pale(_color(effect), PALE)
+        width = heavy if firm or group == "mixed" else heavy / 2  # thin dots could not be seen
         made = [
             arrow(nodes[source], nodes[target], 0.06 if group == "mixed" else 0.0, both=group == "mutual")
             for source, target, _ in some
@@ -146,7 +155,7 @@ def _color(effect: str) -> str:
     return GREEN if effect == "help" else RED
 
 
-def _key(kinds: set[Kind]) -> list[Artist]:
+def _key(kinds: set[Kind], *, is_pale: bool) -> list[Artist]:
     """The looks that occur, in their order; heads stand in the middle of the samples."""
     artists: list[Artist] = []
     for kind, label in KINDS.items():
@@ -166,4 +175,6 @@ def _key(kinds: set[Kind]) -> list[Artist]:
                     label=label,
                 )
             )
+    if is_pale:
+        artists.append(Line2D([], [], color=pale(INK, PALE), linewidth=1.2, label="pale: may be chance"))
     return artists

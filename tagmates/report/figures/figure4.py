@@ -53,7 +53,10 @@ def embedding_figure(report: Report, method: Method) -> Figure | None:
     if _perplexity(count) == count - 1:
         caption += EVERYBODY
     name = "figure4" if method == "te_dec" else f"figure4-{method}"
-    return draw(name, f"Task embeddings of {METHOD_NAMES[method]}", caption, lambda: _canvas(report.tasks, maps))
+    title = f"Task embeddings of {METHOD_NAMES[method]}"
+    if method == "te_dec" and report.published:
+        title += " (the paper's Figure 4)"
+    return draw(name, title, caption, lambda: _canvas(report.tasks, maps))
 
 
 def embedding_map(rows: Sequence[Sequence[float]]) -> Array | None:

@@ -1,12 +1,14 @@
 """The gains of all pairs as a map of colours and numbers."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.typing import ColorType
@@ -23,10 +25,11 @@ from tagmates.report.figures.drawing import (
     columns_for,
     draw,
     name_task_axis,
+    pale,
     panels,
     widest,
 )
-from tagmates.report.tables.cells import mark
+from tagmates.report.tables.cells import FEW, mark
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES
@@ -40,6 +43,7 @@ CAPTION = (
     "Points of test F1 that the task of a column gains (teal) or loses (brown) when trained with the task of a row; on "
     "the diagonal its F1 alone. A mark says that the paper's rule, a test of significance, or both see a difference."
 )
+PALE = " Paler, in italics: fewer than three runs on a side."
 
 
 def gains_figure(report: Report) -> Figure | None:
@@ -49,7 +53,9 @@ def gains_figure(report: Report) -> Figure | None:
     ]
     if not shown:
         return None
-    return draw("gains", "Gains and losses of all pairs", CAPTION, lambda: _canvas(report.tasks, shown))
+    cells = [cell for made in shown for cell in (*made.pairs.values(), *made.single.values())]
+    caption = CAPTION + (PALE if any(cell.fewest < FEW for cell in cells) else "")
+    return draw("gains", "Gains and losses of all pairs", caption, lambda: _canvas(report.tasks, shown))
 
 
 def _canvas(tasks: Sequence[str], comparisons: Sequence[Comparison]) -> Canvas:
@@ -101,17 +107,20 @@ def _panel(ax: Axes, tasks: Sequence[str], made: Comparison, limit: float, *, nu
 
 
 def _color(cell: Cell, limit: float) -> ColorType:
-    return FAINT if cell.difference is None else colormaps[COLORS](0.5 + cell.difference / limit / 2)
+    color = FAINT if cell.difference is None else to_hex(colormaps[COLORS](0.5 + cell.difference / limit / 2))
+    return color if cell.fewest >= FEW else pale(color)
 
 
 def _write(ax: Axes, x: float, y: float, cell: Cell, limit: float, *, numbers: bool) -> None:
     """Mark above number, or the mark alone; of a cell without a difference its score."""
     sign = mark(cell)
     number = _number(cell.mean if cell.difference is None else cell.difference)
-    ink = GREY if cell.difference is None else "white" if abs(cell.difference) > DARK * limit else INK
+    few = cell.fewest < FEW
+    ink = GREY if cell.difference is None else "white" if abs(cell.difference) > DARK * limit and not few else INK
+    style: Literal["italic", "normal"] = "italic" if few else "normal"
     lines = {sign: -0.2, number: 0.22} if sign and numbers else {number if numbers else sign: 0.0}
     for text, below in lines.items():
-        ax.text(x, y + below, text, ha="center", va="center_baseline", color=ink, fontsize=SMALL)
+        ax.text(x, y + below, text, ha="center", va="center_baseline", color=ink, fontsize=SMALL, fontstyle=style)
 
 
 def _number(value: float) -> str:

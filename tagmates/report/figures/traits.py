@@ -1,11 +1,12 @@
 """Do large data or rich labels make a good partner? The paper's three characteristics against gains."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from tagmates.report.correlation import rank_correlation
 from tagmates.report.figures.drawing import BLUE, GREEN, GREY, PAGE, Figure, Margins, draw, pale, panels
@@ -13,13 +14,17 @@ from tagmates.report.figures.labels import label_points
 from tagmates.report.findings.characteristics import SIDES, TRAITS, pair_cells
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell
+from tagmates.wording import correlation
 
 COUNTED = ("sentences_train", "labels")  # on a logarithmic scale
 CAPTION = (
     "What a task brings to its partners (above) and gets from them (below), in mean points of F1 above STL, against "
-    "its training size, its number of labels and their entropy. Dots: mean of all pairs; lines: from the lowest "
-    "method to the highest; ρ: Spearman's rank correlation."
+    "its training size, its number of labels (both on a logarithmic scale) and their entropy. Dots: mean of all pairs; "
+    "lines: from the lowest method to the highest"
 )
+RHO = "; ρ: Spearman's rank correlation."
+ENOUGH = 6  # tasks, for a correlation to be worth printing
+TICKS = 7  # at most, on a logarithmic scale
 
 HEADS = {"gives": ("gain brought", GREEN), "receives": ("gain received", BLUE)}
 Gains = Mapping[str, Sequence[float]]  # task -> mean difference to STL: of all its pairs, and of those of each method
@@ -34,7 +39,8 @@ def traits_figure(report: Report) -> Figure | None:
     gains = {side: mean_gains(pair_cells(report, place)) for side, place in SIDES.items()}
     if not all(set(some) & set(traits["labels"]) for some in gains.values()):
         return None
-    return draw("characteristics", "Gains and characteristics", CAPTION, lambda: _canvas(traits, gains))
+    caption = CAPTION + (RHO if max(map(len, gains.values())) >= ENOUGH else ".")
+    return draw("characteristics", "Gains and characteristics", caption, lambda: _canvas(traits, gains))
 
 
 def mean_gains(cells: Mapping[str, Sequence[Cell]]) -> Gains:
@@ -68,6 +74,16 @@ def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains
     return canvas
 
 
+def log_ticks(low: float, high: float) -> list[int]:
+    """Round numbers from low to high for a logarithmic scale, as many as have room."""
+    powers = [10**i for i in range(math.ceil(math.log10(max(high, 1))) + 1)]
+    for leads in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        ticks = [lead * power for power in powers for lead in leads if low <= lead * power <= high]
+        if len(ticks) <= TICKS:
+            break
+    return ticks
+
+
 def _label(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], tasks: Sequence[str]) -> None:
     lines = [(at, min(some), max(some)) for at, some in zip(x, gains, strict=True)]
     label_points(ax, x, [some[0] for some in gains], tasks, lines)
@@ -78,8 +94,8 @@ def _scatter(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], col
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0.5)
     ax.vlines(x, list(map(min, gains)), list(map(max, gains)), color=pale(color, 0.5), linewidth=1)
     ax.plot(x, y, "o", color=color, markersize=4.5, markeredgewidth=0)
-    rho = rank_correlation(x, y)
-    ax.set_xlabel(TRAITS[trait] + ("" if rho is None else f"   ρ = {rho:.2f}".replace("-", "−")))
+    rho = rank_correlation(x, y) if len(x) >= ENOUGH else None
+    ax.set_xlabel(TRAITS[trait] + ("" if rho is None else f"   ρ = {correlation(rho)}"))
     low, high = min(map(min, gains)), max(map(max, gains))
     room = max(0.12 * (high - low), 0.05)
     ax.set_ylim(min(low, 0) - room, max(high, 0) + room)
@@ -87,7 +103,7 @@ def _scatter(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], col
     if trait in COUNTED and min(x) > 0:
         ax.set_xscale("log")
         ax.set_xlim(min(x) / 1.6, max(x) * 1.6)
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_locator(FixedLocator(log_ticks(min(x) / 1.6, max(x) * 1.6)))
         ax.xaxis.set_major_formatter("{x:,g}")
         ax.xaxis.set_minor_locator(NullLocator())
     else:

@@ -1,12 +1,13 @@
 """Every quantitative sentence of the paper's sections 4.1-4.4, beside its own tables and beside a study."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tagmates.report.findings import claims_analysis, claims_joint, claims_main, claims_pairs
 from tagmates.report.findings.claim import Claim, Measured
-from tagmates.report.findings.tally import pairs, shown
+from tagmates.report.findings.tally import pairs
 from tagmates.report.view import Report
+from tagmates.study.compare import Comparison
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
 from tagmates.study.runs import Runs
 from tagmates.study.settings import StudySettings
@@ -32,20 +33,24 @@ class Finding:
     done: int = 0  # cells of this study that were counted (seeds, where it is about embeddings)
     wanted: int = 0
     why: str = ""  # nothing can be said here
+    never: bool = False  # nor will there be, for the study does not train it
 
 
 def findings(report: Report) -> list[Finding]:
     """What the study says of the paper's claims; of other tasks than the paper's, of those that can be made of any.
 
-    Where it has only some of the paper's tasks, its All is not the paper's, whose text then stands beside pairs only.
+    Where it has only some of the paper's tasks, its All is not the paper's, whose text then stands beside pairs only;
+    the paper's tables are read for the study's tasks and methods.
     """
     known = bool(report.published)
     whole = known and set(report.tasks) == set(PAPER_TASKS)
-    paper = paper_report()
-    found = [
-        _finding(claim, report, paper if whole or (known and claim.section == "4.2") else None) for claim in CLAIMS
-    ]
-    return [*(finding for finding in found if finding is not None), *(() if whole else _helpers_and_harmers(report))]
+    papers = paper_report(), paper_report(report)
+    found = [_finding(claim, report, papers if whole or (known and claim.of_pairs) else None) for claim in CLAIMS]
+    more = [] if whole else list(_helpers_and_harmers(report))
+    return sorted(
+        [*(finding for finding in found if finding is not None), *more],
+        key=lambda finding: SECTIONS.index(finding.section),
+    )
 
 
 def disagreements() -> list[Finding]:
@@ -57,8 +62,15 @@ def disagreements() -> list[Finding]:
     ]
 
 
-def paper_report() -> Report:
-    """The paper's printed cells and Table 1 as if they were a study without runs."""
+def paper_report(like: Report | None = None) -> Report:
+    """The paper's printed cells and Table 1 as if they were a study without runs; of the tasks and methods of another.
+
+    Of some of its tasks there are only STL and pairs.
+    """
+    if like is not None and (set(like.tasks) != set(PAPER_TASKS) or set(like.comparisons) != set(METHODS)):
+        whole = paper_report()
+        printed = {m: _of_tasks(c, like.tasks) for m, c in whole.comparisons.items() if m in like.comparisons}
+        return replace(whole, tasks=like.tasks, comparisons=printed, published=printed)
     return Report(
         name="paper",
         settings=StudySettings(tasks=PAPER_TASKS, sharing=METHODS, oracle_sets="test"),
@@ -71,36 +83,38 @@ def paper_report() -> Report:
     )
 
 
-def _finding(claim: Claim, report: Report, paper: Report | None) -> Finding | None:
-    """None where the claim names tasks that the study does not have, or that are not the paper's though so called."""
-    if claim.tasks and (paper is None or not set(claim.tasks) <= set(report.tasks)):
+def _of_tasks(printed: Comparison, tasks: Collection[str]) -> Comparison:
+    if set(tasks) == set(printed.tasks):
+        return printed
+    return Comparison(
+        method=printed.method,
+        tasks=tuple(tasks),
+        single={task: cell for task, cell in printed.single.items() if task in tasks},
+        pairs={pair: cell for pair, cell in printed.pairs.items() if set(pair) <= set(tasks)},
+    )
+
+
+def _finding(claim: Claim, report: Report, papers: tuple[Report, Report] | None) -> Finding | None:
+    """Beside the paper, whole and of this study's tasks; None for a claim about tasks that are not here as there."""
+    if claim.tasks and (papers is None or not set(claim.tasks) <= set(report.tasks)):
         return None
     here = claim.measure(report, claim.tasks)
-    if paper is None:
-        return Finding(
-            claim.section,
-            claim.elsewhere or claim.words,
-            "",
-            "",
-            _text(here),
-            None,
-            None,
-            here.done,
-            here.wanted,
-            here.why,
-        )
-    tables = claim.measure(paper, claim.tasks)
+    if papers is None:
+        words, text = claim.elsewhere or claim.words, _text(here)
+        return Finding(claim.section, words, "", "", text, None, None, here.done, here.wanted, here.why, here.never)
+    whole, tables = (claim.measure(paper, claim.tasks) for paper in papers)
     return Finding(
         section=claim.section,
         claim=claim.words,
         paper=claim.paper,
         tables=tables.text,
         here=_text(here),
-        tables_agree=_same(claim, tables),
+        tables_agree=_same(claim, whole),
         agrees=here.holds,
         done=here.done,
         wanted=here.wanted,
         why=here.why,
+        never=here.never,
     )
 
 
@@ -122,7 +136,10 @@ def _helpers_and_harmers(report: Report) -> Iterator[Finding]:
     for task in report.tasks:
         given, received = pairs(report, given=task), pairs(report, received=task)
         done, wanted = given.done + received.done, given.wanted + received.wanted
-        text = f"gives {shown({task: given}, 'up', 'down')}; receives {shown({task: received}, 'up', 'down')}"
+        text = (
+            f"helps {given.up} and harms {given.down} of {given.done}; is helped by {received.up} and harmed by "
+            f"{received.down} of {received.done}"
+        )
         here = Measured(
             text if done else "", done=done, wanted=wanted, why="" if done else "no pair can be compared yet"
         )

@@ -26,6 +26,7 @@ class Agreement:
     correlation: float | None  # Spearman's, of differences to the base; of scores where nothing has one (single)
     compared: int  # cells that have a base in both
     same_sign: int  # of the difference to the base
+    judged: int  # of those compared, the ones of two runs or more, which may have an arrow
     same: int  # arrows, none counting as one
     opposite: int
     here_only: int
@@ -55,7 +56,7 @@ def _agreement(method: Method, regime: Regime, both: Sequence[Both]) -> Agreemen
     compared = [(a, b) for a, b in both if a.base is not None and b.base is not None]
     moves = [(a.difference or 0.0, b.difference or 0.0) for a, b in compared]
     ranked = moves or [(a.mean, b.mean) for a, b in both]
-    arrows = [(a.arrow, b.arrow) for a, b in compared]
+    arrows = [(a.arrow, b.arrow) for a, b in compared if a.fewest > 1]
     return Agreement(
         method,
         regime,
@@ -66,6 +67,7 @@ def _agreement(method: Method, regime: Regime, both: Sequence[Both]) -> Agreemen
         correlation=rank_correlation([a for a, _ in ranked], [b for _, b in ranked]),
         compared=len(compared),
         same_sign=sum(_sign(a) == _sign(b) for a, b in moves),
+        judged=len(arrows),
         same=sum(a == b for a, b in arrows),
         opposite=sum({a, b} == {"up", "down"} for a, b in arrows),
         here_only=sum(a is not None and b is None for a, b in arrows),

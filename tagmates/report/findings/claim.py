@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from tagmates.report.findings.tally import cells_of
 from tagmates.report.view import Report
-from tagmates.report.wording import listing
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
+from tagmates.wording import listing
 
 IN_WORDS: dict[Regime, str] = {
     "single": "tasks alone",
@@ -27,6 +27,7 @@ class Measured:
     done: int = 0  # cells
     wanted: int = 0
     why: str = ""  # there is nothing to measure
+    never: bool = False  # nor will there be, for the study does not train it
 
 
 NO_STATISTICS = Measured("", why="the data are not at hand, so nothing is known of their size")
@@ -46,6 +47,7 @@ class Claim:
     tasks: Tasks = ()  # that it names; a claim that names none can be made of any tasks
     figures: tuple[int, ...] = ()  # that the text prints
     elsewhere: str = ""  # the words for other tasks than the paper's, where they differ
+    of_pairs: bool = False  # about pairs only, which a study of some of the paper's tasks has like the paper
 
 
 def by(*methods: Method) -> Callable[[Measure], Measure]:
@@ -56,7 +58,7 @@ def by(*methods: Method) -> Callable[[Measure], Measure]:
             chosen = {method: found for method, found in report.comparisons.items() if method in methods}
             if not chosen:
                 names = listing([METHOD_NAMES[method] for method in methods])
-                return Measured("", why=f"this study does not train with {names}")
+                return Measured("", why=f"this study does not train with {names}", never=True)
             return measure(replace(report, comparisons=chosen), tasks)
 
         return measured
@@ -71,7 +73,9 @@ def missing(report: Report, *regimes: Regime) -> Measured:
         if not any(cells_of(comparison, regime) for comparison in found):
             trains = regime in report.settings.regimes
             yet = f"no run of {IN_WORDS[regime]} is done yet"
-            return Measured("", why=yet if trains else f"this study does not train {IN_WORDS[regime]}")
+            return Measured(
+                "", why=yet if trains else f"this study does not train {IN_WORDS[regime]}", never=not trains
+            )
     if "oracle" in regimes and not any(any(comparison.oracle_sets.values()) for comparison in found):
         return Measured("", why="no task has a helper")
     return Measured("", why="nothing that is done can be compared yet")

@@ -8,9 +8,9 @@ from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, 
 from tagmates.report.findings.claims_pairs import counts, each
 from tagmates.report.findings.tally import pairs
 from tagmates.report.view import Report
-from tagmates.report.wording import points
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES
+from tagmates.wording import points
 
 UNPREDICTED = 4  # times the smallest ratio of gains: no factor of two around the middle covers both
 
@@ -225,6 +225,7 @@ CLAIMS = (
         "com; com and frame",
         harmed_by({"semtr": {"com"}, "supsense": {"com", "frame"}}),
         ("semtr", "supsense"),
+        of_pairs=True,
     ),
     Claim(
         "4.3",
@@ -232,6 +233,7 @@ CLAIMS = (
         "all cases",
         counts("received", ("above",), each(lambda t: t.above == t.done)),
         ("mwe", "hyp"),
+        of_pairs=True,
     ),
     Claim("4.3", "On MWE and HYP, All is above every pair.", "even better", all_above_every_pair, ("mwe", "hyp")),
     Claim(
@@ -268,6 +270,7 @@ CLAIMS = (
         "about the same or slightly worse",
         average_near_single,
         ("sem",),
+        of_pairs=True,
     ),
     Claim(
         "4.3",
@@ -283,6 +286,7 @@ CLAIMS = (
         counts("received", ("up", "down"), each(lambda t: not t.up and t.down > 0)),
         ("com",),
         (0,),
+        of_pairs=True,
     ),
     Claim("4.3", "All is above STL on COM by every method (means).", "outperforms", all_above, ("com",)),
     Claim(
@@ -315,6 +319,7 @@ CLAIMS = (
         counts("received", ("down",), each(lambda t: not t.down)),
         ("mwe", "hyp"),
         (0, 0),
+        of_pairs=True,
     ),
     Claim(
         "4.3",

@@ -1,4 +1,4 @@
-"""Section 4.1: pairs, All, Oracle and STL against each other; the three methods against each other."""
+"""Abstract and section 4.1: pairs, All, Oracle and STL against each other; the methods against each other."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,9 @@ from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, 
 from tagmates.report.findings.method_gaps import differing_cells, method_gaps
 from tagmates.report.findings.tally import everything, pairs
 from tagmates.report.view import Report
-from tagmates.report.wording import listing, points, probability
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Regime
+from tagmates.wording import listing, points, probability
 
 ABOUT_HALF = (0.4, 0.6)
 ALMOST_ALWAYS = (0.8, 1.0)
@@ -58,7 +58,8 @@ def above_pairs(regime: Regime, share: tuple[float, float]) -> Measure:
                 each += [cell.mean > score for score in scores]
                 average += [cell.mean > comparison.average(task)] if scores else []
                 best += [cell.mean > max(scores)] if scores else []
-        if not each:
+        helped = any(any(comparison.oracle_sets.values()) for comparison in report.comparisons.values())
+        if not each or (regime == "oracle" and not helped):
             return missing(report, "pair", regime)
         text = (
             f"above {sum(each)} of {len(each)} pair scores; of {len(best)} tasks above the average pair in "
@@ -111,14 +112,15 @@ def methods_alike(report: Report, tasks: Tasks) -> Measured:
     gaps = method_gaps(report)
     if not gaps:
         one = len(report.comparisons) < 2
-        return Measured("", why="there is one method only" if one else "no two methods have a task in common yet")
+        why = "there is one method only" if one else "no two methods have a task in common yet"
+        return Measured("", why=why, never=one)
     least = min(gaps, key=lambda gap: gap.p)
     adjusted = min(1.0, least.p * len(gaps))  # Bonferroni
     by_rule, beyond, cells = differing_cells(report)
     text = (
         f"of {len(gaps)} tests over tasks the smallest p is that of {least}, {probability(adjusted)} after Bonferroni"
     )
-    text += f"; {by_rule} of {cells} cells differ by the rule, {beyond} beyond chance" if cells else ""
+    text += f"; but {by_rule} of {cells} cells differ by the rule, {beyond} beyond chance" if cells else ""
     wanted = len(gaps) * len(report.tasks)
     return Measured(text, adjusted > 0.05, done=sum(gap.tasks for gap in gaps), wanted=wanted)
 

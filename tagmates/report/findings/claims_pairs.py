@@ -1,12 +1,13 @@
-"""Section 4.2: who helps and who harms whom in pairs."""
+"""Abstract and section 4.2: who helps and who harms whom in pairs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from tagmates.report.findings.claim import NO_STATISTICS, Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.tally import Tally, pairs, shown
 from tagmates.report.view import Report
-from tagmates.report.wording import points
+from tagmates.wording import points
 
 Side = Literal["given", "received"]
 Tallies = Mapping[str, Tally]
@@ -81,10 +82,8 @@ def relative_gains(report: Report, tasks: Tasks) -> Measured:
         return missing(report, "pair")
     order = sorted(means, key=lambda task: -means[task])
     text = ", ".join(f"{task} {points(means[task], signed=True)} %" for task in order[: len(tasks) + 1])
-    found = pairs(report)
-    return Measured(
-        f"{text} (the highest)", set(order[: len(tasks)]) == set(tasks), done=found.done, wanted=found.wanted
-    )
+    found, holds = pairs(report), set(order[: len(tasks)]) == set(tasks)
+    return Measured(f"highest: {text}", holds, done=found.done, wanted=found.wanted)
 
 
 def harm_to(tested: str) -> Measure:
@@ -150,143 +149,155 @@ def _column(report: Report, name: str) -> dict[str, float]:
     return {row["task"]: row[name] for row in report.statistics}
 
 
-CLAIMS = (
-    Claim(
-        "abstract", "Some task helps every other, by every method (arrows).", "always benefit", always("given", "up")
-    ),
-    Claim(
-        "abstract",
-        "Some task is harmed by every other, by every method (arrows).",
-        "always harmed",
-        always("received", "down"),
-    ),
-    Claim(
-        "4.2",
-        "MWE is above STL with every partner.",
-        "any of the 10",
-        counts("received", ("above", "up"), each(lambda t: t.above == t.done)),
-        ("mwe",),
-    ),
-    Claim(
-        "4.2",
-        "No arrow of a partner on MWE points down.",
-        "incoming edges green",
-        counts("received", ("down", "up"), each(lambda t: not t.down)),
-        ("mwe",),
-    ),
-    Claim(
-        "4.2",
-        "SEMTR gains from more than half of its partners.",
-        "most cases",
-        counts("received", ("up",), each(lambda t: 2 * t.up > t.done)),
-        ("semtr",),
-    ),
-    Claim(
-        "4.2",
-        "COM leaves at least 80 % of its partners below STL, and all its arrows point down.",
-        "any of the 10, almost always",
-        counts("given", ("down", "up", "below"), each(lambda t: not t.up and t.below >= 0.8 * t.done)),
-        ("com",),
-    ),
-    Claim(
-        "4.2",
-        "UPOS, XPOS and CHUNK help more than they harm: their arrows point up.",
-        "most edges green",
-        counts("given", ("up", "down"), each(lambda t: t.up > t.down)),
-        HELPERS,
-    ),
-    Claim(
-        "4.2",
-        "MWE, SUPSENSE, SEMTR and HYP are helped more often than harmed.",
-        "generally",
-        counts("received", ("up", "down"), each(lambda t: t.up > t.down)),
-        ("mwe", "supsense", "semtr", "hyp"),
-    ),
-    Claim(
-        "4.2", "The mean gain in pairs is largest for MWE and HYP.", "more significant", relative_gains, ("mwe", "hyp")
-    ),
-    Claim(
-        "4.2",
-        "UPOS, XPOS, NER and COM are harmed more often than helped.",
-        "often",
-        counts("received", ("down", "up"), each(lambda t: t.down > t.up)),
-        ("upos", "xpos", "ner", "com"),
-    ),
-    Claim(
-        "4.2",
-        "FRAME is harmed more often than helped with MULTI-DEC and TE⊕DEC.",
-        "often",
-        by("multi_dec", "te_dec")(counts("received", ("down", "up"), each(lambda t: t.down > t.up))),
-        ("frame",),
-    ),
-    Claim(
-        "4.2",
-        "CHUNK and SEM are helped by some and harmed by others.",
-        "mixed",
-        counts("received", ("up", "down"), each(lambda t: t.up > 0 and t.down > 0)),
-        ("chunk", "sem"),
-    ),
-    Claim(
-        "4.2",
-        "UPOS, XPOS and CHUNK help most often.",
-        "16, 17 and 14 cases",
-        counts("given", ("up",), most("up")),
-        HELPERS,
-        (16, 17, 14),
-    ),
-    Claim(
-        "4.2",
-        "UPOS, XPOS and CHUNK harm less often than they help.",
-        "1, 3 and 0 cases",
-        counts("given", ("down",), each(lambda t: t.down < t.up)),
-        HELPERS,
-        (1, 3, 0),
-    ),
-    Claim("4.2", "CHUNK harms nobody.", "never", counts("given", ("down",), each(lambda t: not t.down)), ("chunk",)),
-    Claim("4.2", "UPOS and XPOS each harm NER by some method.", "can be harmful", harm_to("ner"), ("upos", "xpos")),
-    Claim(
-        "4.2",
-        "COM, FRAME and HYP help nobody.",
-        "0 cases",
-        counts("given", ("up",), each(lambda t: not t.up)),
-        HARMERS,
-        (0, 0, 0),
-    ),
-    Claim(
-        "4.2",
-        "COM, FRAME and HYP harm most often.",
-        "22, 10 and 12 cases",
-        counts("given", ("down",), most("down")),
-        HARMERS,
-        (22, 10, 12),
-    ),
-    Claim(
-        "4.2",
-        "MWE and SUPSENSE have fewer training sentences than FRAME and help all the same.",
-        "smaller, yet helpful",
-        small_yet_helping,
-        ("mwe", "supsense", "frame"),
-    ),
-    Claim(
-        "4.2",
-        "NER has the most training sentences and helps less often than SUPSENSE.",
-        "largest, yet less often",
-        large_yet_not_helping,
-        ("ner", "supsense"),
-    ),
-    Claim(
-        "4.2",
-        "COM, FRAME and HYP have the fewest labels.",
-        "2 each",
-        smallest_label_sets,
-        HARMERS,
-        (2, 2, 2),
-    ),
-    Claim(
-        "4.2",
-        "NER, MWE, SEM, SEMTR and SUPSENSE help some and harm others.",
-        "depends on the partner",
-        counts("given", ("up", "down"), each(lambda t: t.up > 0 and t.down > 0)),
-        ("ner", "mwe", "sem", "semtr", "supsense"),
-    ),
+CLAIMS = tuple(
+    replace(claim, of_pairs=True)
+    for claim in (
+        Claim(
+            "abstract",
+            "Some task helps every other, by every method (arrows).",
+            "always benefit",
+            always("given", "up"),
+        ),
+        Claim(
+            "abstract",
+            "Some task is harmed by every other, by every method (arrows).",
+            "always harmed",
+            always("received", "down"),
+        ),
+        Claim(
+            "4.2",
+            "MWE is above STL with every partner.",
+            "any of the 10",
+            counts("received", ("above", "up"), each(lambda t: t.above == t.done)),
+            ("mwe",),
+        ),
+        Claim(
+            "4.2",
+            "No arrow of a partner on MWE points down.",
+            "incoming edges green",
+            counts("received", ("down", "up"), each(lambda t: not t.down)),
+            ("mwe",),
+        ),
+        Claim(
+            "4.2",
+            "SEMTR gains from more than half of its partners.",
+            "most cases",
+            counts("received", ("up",), each(lambda t: 2 * t.up > t.done)),
+            ("semtr",),
+        ),
+        Claim(
+            "4.2",
+            "COM leaves at least 80 % of its partners below STL, and all its arrows point down.",
+            "any of the 10, almost always",
+            counts("given", ("down", "up", "below"), each(lambda t: not t.up and t.below >= 0.8 * t.done)),
+            ("com",),
+        ),
+        Claim(
+            "4.2",
+            "UPOS, XPOS and CHUNK help more than they harm: their arrows point up.",
+            "most edges green",
+            counts("given", ("up", "down"), each(lambda t: t.up > t.down)),
+            HELPERS,
+        ),
+        Claim(
+            "4.2",
+            "MWE, SUPSENSE, SEMTR and HYP are helped more often than harmed.",
+            "generally",
+            counts("received", ("up", "down"), each(lambda t: t.up > t.down)),
+            ("mwe", "supsense", "semtr", "hyp"),
+        ),
+        Claim(
+            "4.2",
+            "The mean gain in pairs is largest for MWE and HYP.",
+            "more significant",
+            relative_gains,
+            ("mwe", "hyp"),
+        ),
+        Claim(
+            "4.2",
+            "UPOS, XPOS, NER and COM are harmed more often than helped.",
+            "often",
+            counts("received", ("down", "up"), each(lambda t: t.down > t.up)),
+            ("upos", "xpos", "ner", "com"),
+        ),
+        Claim(
+            "4.2",
+            "FRAME is harmed more often than helped with MULTI-DEC and TE⊕DEC.",
+            "often",
+            by("multi_dec", "te_dec")(counts("received", ("down", "up"), each(lambda t: t.down > t.up))),
+            ("frame",),
+        ),
+        Claim(
+            "4.2",
+            "CHUNK and SEM are helped by some and harmed by others.",
+            "mixed",
+            counts("received", ("up", "down"), each(lambda t: t.up > 0 and t.down > 0)),
+            ("chunk", "sem"),
+        ),
+        Claim(
+            "4.2",
+            "UPOS, XPOS and CHUNK help most often.",
+            "16, 17 and 14 cases",
+            counts("given", ("up",), most("up")),
+            HELPERS,
+            (16, 17, 14),
+        ),
+        Claim(
+            "4.2",
+            "UPOS, XPOS and CHUNK harm less often than they help.",
+            "1, 3 and 0 cases",
+            counts("given", ("down",), each(lambda t: t.down < t.up)),
+            HELPERS,
+            (1, 3, 0),
+        ),
+        Claim(
+            "4.2", "CHUNK harms nobody.", "never", counts("given", ("down",), each(lambda t: not t.down)), ("chunk",)
+        ),
+        Claim("4.2", "UPOS and XPOS each harm NER by some method.", "can be harmful", harm_to("ner"), ("upos", "xpos")),
+        Claim(
+            "4.2",
+            "COM, FRAME and HYP help nobody.",
+            "0 cases",
+            counts("given", ("up",), each(lambda t: not t.up)),
+            HARMERS,
+            (0, 0, 0),
+        ),
+        Claim(
+            "4.2",
+            "COM, FRAME and HYP harm most often.",
+            "22, 10 and 12 cases",
+            counts("given", ("down",), most("down")),
+            HARMERS,
+            (22, 10, 12),
+        ),
+        Claim(
+            "4.2",
+            "MWE and SUPSENSE have fewer training sentences than FRAME and help all the same.",
+            "smaller, yet helpful",
+            small_yet_helping,
+            ("mwe", "supsense", "frame"),
+        ),
+        Claim(
+            "4.2",
+            "NER has the most training sentences and helps less often than SUPSENSE.",
+            "largest, yet less often",
+            large_yet_not_helping,
+            ("ner", "supsense"),
+        ),
+        Claim(
+            "4.2",
+            "COM, FRAME and HYP have the fewest labels.",
+            "2 each",
+            smallest_label_sets,
+            HARMERS,
+            (2, 2, 2),
+        ),
+        Claim(
+            "4.2",
+            "NER, MWE, SEM, SEMTR and SUPSENSE help some and harm others.",
+            "depends on the partner",
+            counts("given", ("up", "down"), each(lambda t: t.up > 0 and t.down > 0)),
+            ("ner", "mwe", "sem", "semtr", "supsense"),
+        ),
+    )
 )

@@ -9,11 +9,11 @@ import numpy as np
 from scipy import stats
 
 from tagmates.report.view import Report
-from tagmates.report.wording import points, probability
 from tagmates.study.compare import Cell, Comparison, make_cell
 from tagmates.study.plan import setting_of
 from tagmates.study.settings import METHOD_NAMES, Method
 from tagmates.study.significance import adjust
+from tagmates.wording import points, probability
 
 REGIMES = ("pairs", "all", "oracle")
 ROUNDING = 9  # decimals; what lies below comes from the order of additions and must not break ties

@@ -5,6 +5,7 @@ from tagmates.report.tables.characteristics import characteristics_table
 from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
 from tagmates.report.tables.findings import findings_tables
 from tagmates.report.tables.grids import score_tables
+from tagmates.report.tables.lengths import lengths_table
 from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
 from tagmates.report.tables.paper import agreement_table, paper_tables
 from tagmates.report.tables.table import Entry, Row, Table, words
@@ -12,6 +13,10 @@ from tagmates.report.view import Report
 from tagmates.study.settings import REGIME_NAMES
 
 __all__ = ["Entry", "Row", "Table", "tables"]
+
+
+RUNS = "Runs; one that several regimes need counts for the first."
+ORACLE = " Oracle runs are planned as their sets become known."
 
 
 def tables(report: Report) -> list[Table]:
@@ -31,6 +36,7 @@ def tables(report: Report) -> list[Table]:
         false_arrow_table(report),
         *tests_tables(report),
         parameter_table(report),
+        lengths_table(report),
         data_table(report),
     ]
     return [table for table in made if not table.is_empty]
@@ -45,10 +51,7 @@ def progress_table(report: Report) -> Table:
         name="progress",
         section="progress",
         title="What is done",
-        caption=(
-            "Runs; one that several regimes need counts for the first. Oracle runs are planned as their sets become "
-            "known."
-        ),
+        caption=RUNS + (ORACLE if "oracle" in report.progress else ""),
         heads=("", "done", "planned", "missing"),
         rows=tuple(
             Row(name, words(str(done), str(planned), str(planned - done)), apart=name == "together")

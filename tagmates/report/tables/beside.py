@@ -1,24 +1,23 @@
 """A study beside a second one of the same tasks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tagmates.report.tables.cells import difference_text, mark, numbers, story
-from tagmates.report.tables.grids import Key, Line, grid, joint_lines, pair_lines, rest_lines
+from tagmates.report.tables.grids import Key, Line, grid, lines_of, rest_lines, top_lines
 from tagmates.report.tables.table import Entry, Role, Row, Table, Value, ruled, words
 from tagmates.report.view import Report
-from tagmates.report.wording import points
 from tagmates.study.compare import Arrow, Cell, Comparison
-from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime
+from tagmates.wording import points
 
-Lines = Callable[[Comparison], list[Line]]
 Move = tuple[Arrow | None, Arrow | None]  # here, there
 OUTCOMES: dict[Arrow | None, str] = {"down": "lower", None: "neither", "up": "higher"}
 MOVES: list[Move] = [(here, there) for here in OUTCOMES for there in OUTCOMES]
 
 
-def keyed(comparison: Comparison) -> dict[Key, Cell]:
-    """Every finished cell by its place."""
-    lines = [*pair_lines(comparison), *joint_lines(comparison), *rest_lines(comparison)]
+def keyed(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> dict[Key, Cell]:
+    """Every finished cell of these regimes by its place."""
+    lines = lines_of(comparison, regimes)
     return {line.key(cell): cell for line in lines for cell in line.cells if cell is not None}
 
 
@@ -32,36 +31,26 @@ def partners(ours: Comparison, theirs: Comparison) -> dict[Key, Cell]:
     }
 
 
-def top(comparison: Comparison) -> list[Line]:
-    """The rows of Tables 3-5."""
-    return [*pair_lines(comparison), *joint_lines(comparison)]
-
-
 def beside_tables(report: Report) -> list[Table]:
     """Differences to the base in both studies, for every method of both; and how many arrows the two share."""
     other = report.beside
     if other is None:
         return []
-    both = [m for m, c in report.comparisons.items() if m in other.comparisons and (c.single or c.pairs)]
-    return [
-        _moves_table(report, other),
-        *(_beside_table(report, other, m, "", top) for m in both),
-        *(
-            _beside_table(report, other, m, "all-but-one-", rest_lines)
-            for m in both
-            if report.comparisons[m].all_but_one and other.comparisons[m].all_but_one
-        ),
-    ]
+    both = [m for m in report.comparisons if m in other.comparisons]
+    rest = [m for m in both if other.comparisons[m].all_but_one]
+    made = [_beside_table(report, other, m) for m in both] + [_beside_table(report, other, m, rest=True) for m in rest]
+    return [_moves_table(report, other), *(table for table in made if table.data)]
 
 
-def _beside_table(report: Report, other: Report, method: Method, kind: str, lines: Lines) -> Table:
-    comparison = report.comparisons[method]
-    theirs, ours = partners(comparison, other.comparisons[method]), lines(comparison)
-    base = "All" if kind else "STL"
+def _beside_table(report: Report, other: Report, method: Method, *, rest: bool = False) -> Table:
+    comparison, regimes = report.comparisons[method], report.settings.regimes
+    theirs = partners(comparison, other.comparisons[method])
+    ours = (rest_lines if rest else top_lines)(comparison, regimes)
+    base = "All" if rest else "STL"
     return Table(
-        name=f"beside-{kind}{method}",
+        name=f"beside-{'all-but-one-' if rest else ''}{method}",
         section="beside",
-        title=f"{METHOD_NAMES[method]}{': All-but-one' if kind else ''}: {report.name} beside {other.name}",
+        title=f"{METHOD_NAMES[method]}{': All-but-one' if rest else ''}: {report.name} beside {other.name}",
         caption=(
             f"Points of test F1 above {base} of the same study: first {report.name}, below it {other.name}. "
             "≠: the two arrows differ."
@@ -104,7 +93,7 @@ def moves(report: Report, other: Report) -> dict[tuple[Method, Regime], list[Mov
     found: dict[tuple[Method, Regime], list[Move]] = {}
     for method, comparison in report.comparisons.items():
         theirs = partners(comparison, other.comparisons[method]) if method in other.comparisons else {}
-        for key, cell in keyed(comparison).items():
+        for key, cell in keyed(comparison, report.settings.regimes).items():
             if key in theirs and cell.base is not None and theirs[key].base is not None:
                 found.setdefault((method, key[0]), []).append((cell.arrow, theirs[key].arrow))
     return found

@@ -1,11 +1,14 @@
 """What a report says about one cell: its mark, its entry, its story, its verdict, its numbers."""
 
-from tagmates.report.tables.table import Entry, Role, Value
-from tagmates.report.wording import EMPTY, listing, points, probability
+from collections.abc import Iterable
+
+from tagmates.report.tables.table import Entry, Role, Row, Value
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
+from tagmates.wording import EMPTY, equals, listing, plural, points
 
 FEW = 3  # runs; the paper has three of each
+FEW_WORDS = " In grey: what rests on fewer than three runs."
 MARKS = {  # arrow by the rule, what the test says
     ("up", "confirms"): "▲",
     ("down", "confirms"): "▼",
@@ -58,6 +61,18 @@ def _roles(cell: Cell, compared: bool) -> tuple[Role, ...]:
     return tuple(roles)
 
 
+def runs_text(cells: Iterable[Cell]) -> str:
+    """How many runs the cells have: ``n=2``, or ``n=1–3`` where they differ."""
+    counts = [cell.n for cell in cells]
+    low, high = min(counts), max(counts)
+    return f"n={low}" if low == high else f"n={low}–{high}"
+
+
+def few_words(rows: Iterable[Row]) -> str:
+    """What a caption says of grey entries; nothing where there are none."""
+    return FEW_WORDS if any("few" in entry.roles for row in rows for entry in row.entries) else ""
+
+
 def story(cell: Cell) -> str:
     """All that is known of the cell, in one paragraph."""
     known = [_trained(cell), _score(cell), _against(cell), _test(cell), _training(cell)]
@@ -75,7 +90,7 @@ def _trained(cell: Cell) -> str:
 def _score(cell: Cell) -> str:
     spread = "" if cell.std is None else f" ± {cell.std:.2f}"
     dev = "" if cell.dev is None else f", dev {cell.dev:.2f}"
-    return f"Test F1 {cell.mean:.2f}{spread} over {_runs(cell.n)}{dev}"
+    return f"Test F1 {cell.mean:.2f}{spread} over {plural(cell.n, 'run')}{dev}"
 
 
 def _against(cell: Cell) -> str:
@@ -92,24 +107,15 @@ def _test(cell: Cell) -> str:
     if evidence is None:
         return ""
     interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
-    return f"{interval}, {_equals('p', evidence.p)}, {_equals('q', evidence.q)}, {_equals('Holm p', evidence.holm)}"
-
-
-def _equals(name: str, value: float | None) -> str:
-    text = probability(value)
-    return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
+    return f"{interval}, {equals('p', evidence.p)}, {equals('q', evidence.q)}, {equals('Holm p', evidence.holm)}"
 
 
 def _training(cell: Cell) -> str:
-    capped = f"the cap of epochs ended {cell.capped} of {_runs(cell.n)}" if cell.capped else ""
+    capped = f"the cap of epochs ended {cell.capped} of {plural(cell.n, 'run')}" if cell.capped else ""
     updates = "" if cell.updates is None else f"{cell.updates:,.0f} updates on average"
     parameters = "" if cell.parameters is None else f"{cell.parameters:,} parameters"
     text = ", ".join(part for part in (updates, capped, parameters) if part)
     return text[:1].upper() + text[1:]
-
-
-def _runs(n: int) -> str:
-    return f"{n} run{'' if n == 1 else 's'}"
 
 
 def verdict(cell: Cell) -> str:

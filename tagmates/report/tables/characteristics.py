@@ -4,7 +4,8 @@ from tagmates.report.findings import paper_report
 from tagmates.report.findings.characteristics import MEASURES, SIDES, TRAITS, Characteristic, characteristics
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.report.view import Report
-from tagmates.report.wording import correlation
+from tagmates.study.published import PAPER_TASKS
+from tagmates.wording import correlation
 
 WORDS = {
     ("gives", "up"): "helps: share of its partners' cells ↑",
@@ -24,10 +25,11 @@ def characteristics_table(report: Report) -> Table:
     """A row for every way of helping and harming; beside the paper's own, where the tasks are its."""
     found = [characteristics(report)]
     if report.published:
-        found.append(characteristics(paper_report()))
+        found.append(characteristics(paper_report(report)))
     n = max(c.n for c in found[0])
-    beyond = " Of eleven tasks one alone must reach 0.62 to be beyond chance (p < 0.05), and these are eighteen."
-    caption = CAPTION + (beyond if n == 11 else f" Of {n} tasks, so few that chance alone gives large ones.")
+    many = " Of 11 tasks a single ρ is beyond chance (p < 0.05) from 0.62; of 18 such about one reaches that by chance."
+    few = f" {n} tasks are {'few' if n > 5 else 'too few'} to judge a ρ."
+    caption = CAPTION + (many if n == len(PAPER_TASKS) else few)
     rows = []
     for side in SIDES:
         for measure in MEASURES:

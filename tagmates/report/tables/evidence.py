@@ -1,15 +1,15 @@
 """How far the differences can be believed: every test, what rule and test say together, and how often the rule errs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tagmates.report.tables.cells import mark, verdict
-from tagmates.report.tables.grids import Line, joint_lines, line_numbers, pair_lines, rest_lines
+from tagmates.report.tables.grids import Line, bases, line_numbers, lines_of
 from tagmates.report.tables.table import Entry, Row, Table, ruled, words
 from tagmates.report.view import Report
-from tagmates.report.wording import EMPTY, points, probability
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import false_arrow_rate
+from tagmates.wording import EMPTY, points, probability
 
 TALLY = {
     "▲▼": "both",
@@ -19,51 +19,50 @@ TALLY = {
 }
 
 
-def lines_of(comparison: Comparison) -> list[Line]:
-    """All rows of all tables of a method."""
-    return [*pair_lines(comparison), *joint_lines(comparison), *rest_lines(comparison)]
-
-
-def compared(comparison: Comparison) -> Iterator[tuple[Line, Cell]]:
-    """Every cell that stands against a base."""
-    for line in lines_of(comparison):
+def compared(comparison: Comparison, regimes: Collection[Regime]) -> Iterator[tuple[Line, Cell]]:
+    """Every cell of these regimes that stands against a base."""
+    for line in lines_of(comparison, regimes):
         for cell in line.compared:
             yield line, cell
 
 
 def tally_table(report: Report) -> Table:
     """For every method and regime: how many cells rule and test call higher or lower."""
-    found: dict[tuple[Method, Regime], list[str]] = {}
+    found: dict[tuple[Method, Regime], list[Cell]] = {}
     for method, comparison in report.comparisons.items():
-        for line, cell in compared(comparison):
-            found.setdefault((method, line.regime), []).append(mark(cell))
+        for line, cell in compared(comparison, report.settings.regimes):
+            found.setdefault((method, line.regime), []).append(cell)
     rows = [
-        (method, Row(f"{METHOD_NAMES[method]}, {REGIME_NAMES[regime]}", _tally_entries(seen)))
-        for (method, regime), seen in found.items()
+        (method, Row(f"{METHOD_NAMES[method]}, {REGIME_NAMES[regime]}", _tally_entries(cells)))
+        for (method, regime), cells in found.items()
     ]
     return Table(
         name="arrows",
         section="arrows",
         title="What the rule and the test see",
         caption=(
-            "Cells by what the paper's rule and the test say of them. Pairs, All and Oracle stand against STL, "
-            "All-but-one against All."
+            f"Cells by what the paper's rule and the test see in them: {bases(report.settings)}. Neither: that is no "
+            "proof that there is no difference. Too few runs: one side has a single run, to which the rule does not "
+            "apply, and the test sees nothing or cannot be made."
         ),
-        heads=("", "cells", *(sign for signs in TALLY for sign in signs), "no difference"),
-        groups=(("", 1), *((name, 2) for name in TALLY.values()), ("", 1)),
+        heads=("", "cells", *(sign for signs in TALLY for sign in signs), "neither", "too few runs"),
+        groups=(("", 1), *((name, 2) for name in TALLY.values()), ("", 2)),
         rows=ruled(rows),
     )
 
 
-def _tally_entries(seen: Sequence[str]) -> tuple[Entry, ...]:
-    """All cells, those of every mark, those of none."""
+def _tally_entries(cells: Sequence[Cell]) -> tuple[Entry, ...]:
+    """All cells, those of every mark, those of none, apart those that the rule cannot judge."""
+    seen = [mark(cell) for cell in cells]
     counts = [seen.count(sign) for signs in TALLY for sign in signs]
-    return words(*map(str, (len(seen), *counts, seen.count(""))))
+    few = sum(cell.fewest < 2 and not mark(cell) for cell in cells)
+    return words(*map(str, (len(cells), *counts, seen.count("") - few, few)))
 
 
 def tests_tables(report: Report) -> list[Table]:
     """For every method a row for every comparison."""
-    found = {method: list(compared(c)) for method, c in report.comparisons.items()}
+    regimes = report.settings.regimes
+    found = {method: list(compared(c, regimes)) for method, c in report.comparisons.items()}
     return [
         Table(
             name=f"tests-{method}",
@@ -77,7 +76,7 @@ def tests_tables(report: Report) -> list[Table]:
             ),
             heads=("setting", "task", "n", "difference", "95 % interval", "p", "q", "Holm p", "rule", "verdict"),
             rows=tuple(_test_row(line, cell) for line, cell in cells),
-            data=line_numbers(method, lines_of(report.comparisons[method])),
+            data=line_numbers(method, lines_of(report.comparisons[method], regimes)),
             folded=True,
         )
         for method, cells in found.items()
@@ -99,8 +98,8 @@ def _test_row(line: Line, cell: Cell) -> Row:
 def false_arrow_table(report: Report) -> Table:
     """How often the paper's rule draws an arrow where there is no difference, for every number of runs."""
     study = report.settings
-    cells = [cell for comparison in report.comparisons.values() for line in lines_of(comparison) for cell in line.cells]
-    present = sorted({cell.fewest for cell in cells if cell is not None} | {len(study.seeds)})
+    lines = [line for comparison in report.comparisons.values() for line in lines_of(comparison, study.regimes)]
+    present = sorted({cell.fewest for line in lines for cell in line.cells if cell} | {len(study.seeds)})
     rates = {n: false_arrow_rate(n, study.k, study.std) for n in present}
     return Table(
         name="false-arrows",
@@ -112,6 +111,9 @@ def false_arrow_table(report: Report) -> Table:
             "hundred cells would have."
         ),
         heads=("runs of each", "chance of an arrow", "in 100 cells"),
-        rows=tuple(Row(str(n), words(f"{100 * rate:.1f} %", f"{100 * rate:.0f}")) for n, rate in rates.items()),
+        rows=tuple(
+            Row(str(n), words(*((f"{100 * rate:.1f} %", f"{100 * rate:.0f}") if n > 1 else ("none can be drawn", "0"))))
+            for n, rate in rates.items()
+        ),
         data=[{"n": n, "k": study.k, "std": study.std, "rate": rate} for n, rate in rates.items()],
     )

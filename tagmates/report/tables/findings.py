@@ -3,13 +3,13 @@
 from tagmates.report.findings import Finding, disagreements, findings
 from tagmates.report.tables.table import Entry, Row, Table
 from tagmates.report.view import Report
-from tagmates.report.wording import EMPTY
 from tagmates.study.published import PAPER_TASKS
+from tagmates.wording import EMPTY
 
 
 def findings_tables(report: Report) -> list[Table]:
     """The findings; for the paper's own tasks also what its tables say otherwise than its text."""
-    found = findings(report)
+    found = [finding for finding in findings(report) if not finding.never]
     with_paper = any(finding.paper for finding in found)
     made = [_compared(found) if with_paper else _plain(found)]
     return [*made, _disagreements()] if set(report.tasks) == set(PAPER_TASKS) else made
@@ -21,10 +21,11 @@ def _compared(found: list[Finding]) -> Table:
         section="findings",
         title="Sentences of the paper",
         caption=(
-            "What the paper's text says, in other words; what its own tables say of it; what this study says, as far "
-            "as it is done; and whether it holds in the tables and here."
+            "What the paper's text says, in other words; what its own tables say of it, for this study's tasks and "
+            "methods; what this study says, as far as it is done; and whether it holds in all of the paper's tables "
+            "and here. Claims about what this study does not train are left out."
         ),
-        heads=("section", "claim", "the paper", "its tables", "holds", "this study", "holds here"),
+        heads=("section", "claim", "its words", "its tables", "holds there", "this study", "holds here"),
         rows=tuple(
             Row(
                 finding.section,
@@ -47,9 +48,9 @@ def _plain(found: list[Finding]) -> Table:
     return Table(
         name="findings",
         section="findings",
-        title="What the paper asked of its tasks",
-        caption="The paper's questions that can be asked of any tasks, and what this study says, as far as it is done.",
-        heads=("section", "question", "this study"),
+        title="What the paper found of its tasks",
+        caption="The paper's claims that can be made of any tasks, and what this study says, as far as it is done.",
+        heads=("section", "claim", "this study"),
         rows=tuple(Row(finding.section, (Entry(finding.claim), _said(finding.here, finding.why))) for finding in found),
         words=True,
     )

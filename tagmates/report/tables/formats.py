@@ -6,8 +6,9 @@ import re
 
 from tagmates.report.tables.table import Entry, Role, Row, Table
 
-LONG = 30  # rows that a LaTeX page takes
+LONG = 30  # rows of numbers that a LaTeX page takes; words take as many lines as they need
 LONGEST = 60  # letters that make a column of words no wider
+LETTER, WIDE = 0.55, 0.8  # ems of a small letter, and of a capital or a sign
 COLOURS: dict[Role, str] = {"up": "007A5A", "down": "B84A00", "own": "0072B2", "few": "6B6B6B"}  # few wins
 
 
@@ -73,11 +74,12 @@ def _plain(entry: Entry) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A float to \\input; it needs booktabs, xcolor, amssymb, graphicx and, for long tables, longtable."""
-    return "\n".join(["% needs " + PACKAGES, *(_long(table) if len(table.rows) > LONG else _float(table))]) + "\n"
+    """A float to \\input, or a longtable; ``PACKAGES`` are what it needs."""
+    long = table.words or len(table.rows) > LONG
+    return "\n".join(["% needs " + PACKAGES, *(_long(table) if long else _float(table))]) + "\n"
 
 
-PACKAGES = r"\usepackage{booktabs,longtable,xcolor,amssymb,graphicx}"
+PACKAGES = r"\usepackage{array,booktabs,longtable,xcolor,amssymb,graphicx}"
 
 
 def _float(table: Table) -> list[str]:
@@ -99,8 +101,9 @@ def _float(table: Table) -> list[str]:
 
 def _long(table: Table) -> list[str]:
     heads = [r"\toprule", *_heads(table), r"\midrule"]
+    size, gap = ("footnotesize", 3) if table.words else ("scriptsize", 2)
     return [
-        r"{\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\linewidth}",
+        rf"{{\{size}\setlength{{\tabcolsep}}{{{gap}pt}}\setlength{{\LTcapwidth}}{{\linewidth}}",
         rf"\begin{{longtable}}{{{_columns(table)}}}",
         rf"\caption{{{_latex_caption(table)}}}\\",
         *heads,
@@ -112,12 +115,26 @@ def _long(table: Table) -> list[str]:
 
 
 def _columns(table: Table) -> str:
-    """Numbers to the right; words in paragraphs, as wide as their longest text is long."""
+    """Numbers to the right; words in paragraphs, each as wide as its longest word and more where texts are longer."""
     if not table.words:
         return "l" + "r" * (len(table.heads) - 1)
-    columns = zip(table.heads, *([row.head, *(entry.text for entry in row.entries)] for row in table.rows), strict=True)
-    lengths = [min(max(map(len, column)) + 2, LONGEST) for column in columns]
-    return "".join(rf"p{{{0.8 * length / sum(lengths):.3f}\linewidth}}" for length in lengths)
+    columns = list(
+        zip(table.heads, *([row.head, *(entry.text for entry in row.entries)] for row in table.rows), strict=True)
+    )
+    least = [max(_width(word) for text in column for word in text.split() or [""]) for column in columns]
+    more = [
+        max(min(max(map(len, column)), LONGEST) * LETTER - ems, 0.1) for column, ems in zip(columns, least, strict=True)
+    ]
+    rest = rf"\dimexpr\linewidth-{sum(least):.1f}em-{2 * len(columns)}\tabcolsep\relax"
+    return "".join(
+        rf">{{\raggedright\arraybackslash}}p{{\dimexpr{ems:.1f}em+{part / sum(more):.3f}{rest}\relax}}"
+        for ems, part in zip(least, more, strict=True)
+    )
+
+
+def _width(word: str) -> float:
+    """Ems of a word, rather too many; of one longer than a line, of as much as fits."""
+    return min(sum(LETTER if letter.islower() or letter in ".,:;()'-" else WIDE for letter in word), LONGEST * LETTER)
 
 
 def _latex_caption(table: Table) -> str:
@@ -165,6 +182,9 @@ LATEX = {
     "−": "$-$",
     "±": r"$\pm$",
     "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "→": r"$\rightarrow$",
+    "ρ": r"$\rho$",
     "≠": r"$\neq$",
     "⊕": r"$\oplus$",
     "↑": r"$\uparrow$",

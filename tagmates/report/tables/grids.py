@@ -1,19 +1,21 @@
 """Tables 3-6 of the paper: settings in the rows, tested tasks in the columns, arrows counted along both."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tagmates.report.tables.cells import numbers, score_entry
+from tagmates.report.tables.cells import FEW, few_words, numbers, runs_text, score_entry
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.report.view import Report
-from tagmates.report.wording import points
 from tagmates.study.compare import Arrow, Cell, Comparison, count
-from tagmates.study.settings import METHOD_NAMES, Method, Regime, StudySettings
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime, StudySettings
+from tagmates.wording import listing, points
 
 Key = tuple[Regime, str, str]  # regime, partner or task left out, tested task
 ARROWS: tuple[Arrow, Arrow] = ("up", "down")
 COUNTS = {"up": "#↑", "down": "#↓"}
 NO_COUNTS = (Entry(""), Entry(""))
+PAPER_TABLES: dict[Method, int] = {"multi_dec": 3, "te_dec": 4, "te_enc": 5}
+AGAINST_STL: dict[Regime, str] = {"pair": "pairs", "all": "All", "oracle": "Oracle"}
 SELECTED = {
     "dev": "its partners were selected on dev, so its gain on test is an honest one",
     "test": "its partners were selected on test, by the very scores shown here, so its gain flatters and is not tested",
@@ -26,15 +28,15 @@ class Line:
     """A row of cells, one for every tested task; None where nothing is done."""
 
     regime: Regime
-    name: str  # the partner, or the task left out; empty for All and Oracle
+    name: str  # the partner, or the task left out; empty for STL, All and Oracle
     cells: tuple[Cell | None, ...]
     blank: int | None = None  # index of the one that cannot be: a task left out is not tested
 
     @property
     def head(self) -> str:
         """What stands before the row."""
-        heads = {"pair": f"+{self.name}", "all": "All", "oracle": "Oracle", "all_but_one": f"All − {self.name}"}
-        return heads[self.regime]
+        named = {"pair": f"+{self.name}", "all_but_one": f"All − {self.name}"}
+        return named.get(self.regime, REGIME_NAMES[self.regime])
 
     def key(self, cell: Cell) -> Key:
         """The place of one of its cells; the diagonal of pairs is the task alone."""
@@ -47,80 +49,137 @@ class Line:
         return [cell for cell in self.cells if cell is not None and cell.base is not None]
 
 
-def pair_lines(comparison: Comparison) -> list[Line]:
-    """``+task`` for every task, with STL on the diagonal."""
-    single, pairs, tasks = comparison.single, comparison.pairs, comparison.tasks
-    return [
-        Line("pair", row, tuple(single.get(t) if t == row else pairs.get((row, t)) for t in tasks)) for row in tasks
-    ]
+def top_lines(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> list[Line]:
+    """The rows of the paper's Tables 3-5 of these regimes: of pairs with STL on the diagonal, All, Oracle."""
+    return [*_pair_lines(comparison, regimes), *_joint_lines(comparison, regimes)]
 
 
-def joint_lines(comparison: Comparison) -> list[Line]:
-    """All and Oracle."""
-    return [
-        Line("all", "", tuple(map(comparison.all.get, comparison.tasks))),
-        Line("oracle", "", tuple(map(comparison.oracle.get, comparison.tasks))),
-    ]
-
-
-def rest_lines(comparison: Comparison) -> list[Line]:
-    """All without each task in turn."""
+def rest_lines(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> list[Line]:
+    """All without each task in turn; none where All-but-one is none of these regimes."""
     cells, tasks = comparison.all_but_one, comparison.tasks
+    if "all_but_one" not in regimes:
+        return []
     return [Line("all_but_one", row, tuple(cells.get((row, t)) for t in tasks), blank=i) for i, row in enumerate(tasks)]
+
+
+def lines_of(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> list[Line]:
+    """All rows of all tables of a method."""
+    return [*top_lines(comparison, regimes), *rest_lines(comparison, regimes)]
+
+
+def _pair_lines(comparison: Comparison, regimes: Collection[Regime]) -> list[Line]:
+    """``+task`` for every task, with STL on the diagonal; without pairs STL as a row."""
+    single, pairs, tasks = comparison.single, comparison.pairs, comparison.tasks
+    if "pair" not in regimes:
+        return _task_lines(comparison, regimes, {"single": single})
+    return [
+        Line(
+            "pair",
+            row,
+            tuple(single.get(t) if t == row else pairs.get((row, t)) for t in tasks),
+            blank=None if "single" in regimes or row in single else i,
+        )
+        for i, row in enumerate(tasks)
+    ]
+
+
+def _joint_lines(comparison: Comparison, regimes: Collection[Regime]) -> list[Line]:
+    return _task_lines(comparison, regimes, {"all": comparison.all, "oracle": comparison.oracle})
+
+
+def _task_lines(
+    comparison: Comparison, regimes: Collection[Regime], found: Mapping[Regime, Mapping[str, Cell]]
+) -> list[Line]:
+    return [
+        Line(regime, "", tuple(map(cells.get, comparison.tasks)))
+        for regime, cells in found.items()
+        if regime in regimes
+    ]
 
 
 def score_tables(report: Report) -> list[Table]:
     """For every method the table of STL, pairs, All and Oracle, then for every method that of All-but-one."""
     found = report.comparisons.values()
-    done = [comparison for comparison in found if comparison.single or comparison.pairs or comparison.all]
-    rest = [comparison for comparison in found if comparison.all_but_one]
-    return [_scores(report.settings, c) for c in done] + [_rest(report.settings, c) for c in rest]
+    made = [*(_scores(report, c) for c in found), *(_rest(report, c) for c in found)]
+    return [table for table in made if table.data]
 
 
-def _scores(study: StudySettings, comparison: Comparison) -> Table:
-    pairs = pair_lines(comparison)
-    joint = [line for line in joint_lines(comparison) if line.regime in study.regimes or any(line.cells)]
-    name = METHOD_NAMES[comparison.method]
+def _scores(report: Report, comparison: Comparison) -> Table:
+    study, name = report.settings, METHOD_NAMES[comparison.method]
+    pairs, joint = _pair_lines(comparison, study.regimes), _joint_lines(comparison, study.regimes)
+    has_pairs = "pair" in study.regimes
+    rows = (
+        *_score_rows(pairs, study),
+        *((*(_count_row(pairs, arrow) for arrow in ARROWS), _average_row(comparison)) if has_pairs else ()),
+        *_score_rows(joint, study),
+    )
     return Table(
         name=f"scores-{comparison.method}",
         section="scores",
-        title=f"{name}: pairs, All and Oracle",
+        title=f"{name}: {listing(_compared_with_stl(study)) or 'STL'}{counterpart(report, comparison.method)}",
         caption=(
             f"Test F1 of {name}, mean and standard deviation ({study.std}) over {runs_each(study)}. Columns: the task "
-            "that is tested; rows: what it is trained with. On the diagonal, in blue or bold: the task alone (STL), "
-            f"with which all else is compared. {oracle_words(study, comparison)}"
+            f"that is tested; rows: what it is trained with.{_stl_words(study, comparison)}"
+            f"{_oracle_words(study, comparison)}{few_words(rows)}"
         ),
         heads=("", *comparison.tasks, *COUNTS.values()),
-        rows=(
-            *_score_rows(pairs, study),
-            *(_count_row(pairs, arrow) for arrow in ARROWS),
-            _average_row(comparison),
-            *_score_rows(joint, study),
-        ),
+        rows=rows,
         data=line_numbers(comparison.method, [*pairs, *joint]),
     )
 
 
-def _rest(study: StudySettings, comparison: Comparison) -> Table:
-    lines, seeds = rest_lines(comparison), len(study.seeds)
-    everything = grid(joint_lines(comparison)[:1], lambda cell, _: score_entry(cell, seeds, compared=False))
-    name = METHOD_NAMES[comparison.method]
+def _rest(report: Report, comparison: Comparison) -> Table:
+    study, name = report.settings, METHOD_NAMES[comparison.method]
+    lines = rest_lines(comparison, study.regimes)
+    base = grid(
+        _task_lines(comparison, study.regimes, {"all": comparison.all}),
+        lambda cell, _: score_entry(cell, len(study.seeds), compared=False),
+    )
+    rows = (
+        *(Row(row.head, (*row.entries, *NO_COUNTS)) for row in base),
+        *_apart(_score_rows(lines, study)),
+        *(_count_row(lines, arrow) for arrow in ARROWS),
+    )
     return Table(
         name=f"all-but-one-{comparison.method}",
         section="rest",
-        title=f"{name}: All and All-but-one",
+        title=f"{name}: All and All-but-one{counterpart(report, comparison.method, rest=True)}",
         caption=(
             f"Test F1 of {name}, mean and standard deviation ({study.std}) over {runs_each(study)}: all tasks, and "
             "all but one. Arrows compare with All: higher says that a task is better off without the one left out."
+            f"{few_words(rows)}"
         ),
         heads=("", *comparison.tasks, *COUNTS.values()),
-        rows=(
-            *(Row(row.head, (*row.entries, *NO_COUNTS)) for row in everything),
-            *_apart(_score_rows(lines, study)),
-            *(_count_row(lines, arrow) for arrow in ARROWS),
-        ),
+        rows=rows,
         data=line_numbers(comparison.method, lines),
     )
+
+
+def counterpart(report: Report, method: Method, *, rest: bool = False) -> str:
+    """Which of the paper's tables has the same cells, in brackets; nothing where the tasks are not the paper's."""
+    if method not in report.published or (rest and not report.published[method].all_but_one):
+        return ""
+    return f" (the paper's Table {6 if rest else PAPER_TABLES[method]})"
+
+
+def bases(study: StudySettings) -> str:
+    """What is held against what, of the regimes that the study trains; nothing where nothing is."""
+    held = [f"{listing(_compared_with_stl(study))} against STL"] if _compared_with_stl(study) else []
+    return ", ".join([*held, "All-but-one against All"] if "all_but_one" in study.regimes else held)
+
+
+def _compared_with_stl(study: StudySettings) -> list[str]:
+    return [name for regime, name in AGAINST_STL.items() if regime in study.regimes]
+
+
+def _stl_words(study: StudySettings, comparison: Comparison) -> str:
+    """Where STL stands in a table, as far as it is trained."""
+    if "single" not in study.regimes:
+        return ""
+    where = "On the diagonal" if "pair" in study.regimes else "In the first row"
+    alone = "oracle" in study.regimes and any(len(cell.setting.tasks) == 1 for cell in comparison.oracle.values())
+    also = "; also in the Oracle row: no helper, so trained alone" if alone else ""
+    return f" {where}, in blue or bold: the task alone (STL), with which all else is compared{also}."
 
 
 def runs_each(study: StudySettings) -> str:
@@ -129,11 +188,11 @@ def runs_each(study: StudySettings) -> str:
     return "a single run each" if n == 1 else f"{n} runs each"
 
 
-def oracle_words(study: StudySettings, comparison: Comparison) -> str:
+def _oracle_words(study: StudySettings, comparison: Comparison) -> str:
     """What is to be said of a table's Oracle row; nothing where there is none."""
-    if not comparison.oracle:
+    if "oracle" not in study.regimes or not comparison.oracle:
         return ""
-    return f"Oracle: the task with all partners that help it in pairs; {SELECTED[study.oracle_sets]}."
+    return f" Oracle: the task with all partners that help it in pairs; {SELECTED[study.oracle_sets]}."
 
 
 def grid(
@@ -184,13 +243,24 @@ def _count_row(lines: Sequence[Line], arrow: Arrow) -> Row:
 
 def _average_row(comparison: Comparison) -> Row:
     """The mean of every column's pair scores."""
+    return Row("Average", (*(average_entry(comparison, task) for task in comparison.tasks), *NO_COUNTS), apart=True)
 
-    def entry(task: str) -> Entry:
-        done, planned = sum(tested == task for _, tested in comparison.pairs), len(comparison.tasks) - 1
-        missing = (f"{done} of {planned}",) if 0 < done < planned else ()
-        return Entry(points(comparison.average(task)), below=missing, note=f"mean of {done} of {planned} pairs")
 
-    return Row("Average", (*map(entry, comparison.tasks), *NO_COUNTS), apart=True)
+def average_entry(comparison: Comparison, task: str) -> Entry:
+    """The mean of the pair scores of a task; how many there are where some are missing, their runs where few."""
+    cells = [cell for (_, tested), cell in comparison.pairs.items() if tested == task]
+    planned = len(comparison.tasks) - 1
+    note = f"mean of {len(cells)} of {planned} pairs"
+    if not cells:
+        return Entry(note=note)
+    few = any(cell.n < FEW for cell in cells)
+    below = f"{len(cells)} of {planned}" if len(cells) < planned else "", runs_text(cells) if few else ""
+    return Entry(
+        points(comparison.average(task)),
+        below=tuple(filter(None, below)),
+        roles=("few",) if few else (),
+        note=f"{note}, {runs_text(cells)}",
+    )
 
 
 def line_numbers(method: Method, lines: Iterable[Line]) -> list[dict[str, Value]]:

@@ -1,37 +1,50 @@
 """The joint methods side by side: scores, oracle sets, parameters."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
-from tagmates.report.tables.cells import story
+from tagmates.report.tables.cells import FEW, few_words, runs_text, story
+from tagmates.report.tables.grids import average_entry
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.report.view import Report
-from tagmates.report.wording import points
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Regime
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Regime
+from tagmates.wording import points
 
 Scores = dict[str, tuple[float, Entry]]  # task -> score and how it is shown
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A way to train, and the scores of a method's tasks that are trained so."""
+
+    regime: Regime
+    head: str
+    scores: Callable[[Comparison], Scores]
+
+
 def methods_table(report: Report) -> Table:
     """For every task: STL, then the pair average, the best pair, All and Oracle of every method."""
-    columns = [("STL", "", _cells([cell for c in report.comparisons.values() for cell in c.single.values()]))]
-    for regime, scores in REGIMES.items():
-        columns += [(regime, METHOD_NAMES[method], scores(c)) for method, c in report.comparisons.items()]
+    regimes, number = report.settings.regimes, len(report.comparisons)
+    alone = _cells(cell for c in report.comparisons.values() for cell in c.single.values())
+    columns = [("STL", "", alone)] if "single" in regimes else []
+    trained = [column for column in COLUMNS if column.regime in regimes]
+    for column in trained:
+        columns += [(column.head, METHOD_NAMES[method], column.scores(c)) for method, c in report.comparisons.items()]
+    rows = (
+        *(Row(task, tuple(_shown(scores, task) for _, _, scores in columns)) for task in report.tasks),
+        Row("Mean", tuple(_mean(scores, report.tasks) for _, _, scores in columns), apart=True),
+    )
+    best = "The best pair is chosen by these very scores, so it flatters. " if "pair" in regimes else ""
     return Table(
         name="methods",
         section="methods",
         title="The methods side by side",
-        caption=(
-            "Test F1. The best pair is chosen by these very scores, so it flatters. The mean over tasks is left out "
-            "where a task is not done."
-        ),
+        caption=f"Test F1. {best}The mean over tasks is left out where a task is not done.{few_words(rows)}",
         heads=("", *(method or "STL" for _, method, _ in columns)),
-        groups=(("", 1), *((regime, len(report.comparisons)) for regime in REGIMES if report.comparisons)),
-        rows=(
-            *(Row(task, tuple(_shown(scores, task) for _, _, scores in columns)) for task in report.tasks),
-            Row("Mean", tuple(_mean(scores, report.tasks) for _, _, scores in columns), apart=True),
-        ),
+        groups=(*([("", 1)] if "single" in regimes else []), *((column.head, number) for column in trained if number)),
+        rows=rows,
         data=[
             {"task": task, "regime": regime, "method": method, "score": scores[task][0]}
             for regime, method, scores in columns
@@ -42,28 +55,35 @@ def methods_table(report: Report) -> Table:
 
 
 def _cells(cells: Iterable[Cell]) -> Scores:
-    return {cell.task: (cell.mean, Entry(points(cell.mean), note=story(cell))) for cell in cells}
+    return {cell.task: (cell.mean, _entry(cell)) for cell in cells}
+
+
+def _entry(cell: Cell, *below: str) -> Entry:
+    """The mean of a cell, its runs below it where they are few."""
+    if cell.n >= FEW:
+        return Entry(points(cell.mean), below=below, note=story(cell))
+    return Entry(points(cell.mean), below=(*below, runs_text([cell])), roles=("few",), note=story(cell))
 
 
 def _averages(comparison: Comparison) -> Scores:
     averages = {task: comparison.average(task) for task in comparison.tasks}
-    return {task: (score, Entry(points(score))) for task, score in averages.items() if score is not None}
+    return {task: (score, average_entry(comparison, task)) for task, score in averages.items() if score is not None}
 
 
 def _best_pairs(comparison: Comparison) -> Scores:
     best: Scores = {}
     for (partner, task), cell in comparison.pairs.items():
         if task not in best or cell.mean > best[task][0]:
-            best[task] = cell.mean, Entry(points(cell.mean), below=(f"+{partner}",), note=story(cell))
+            best[task] = cell.mean, _entry(cell, f"+{partner}")
     return best
 
 
-REGIMES: dict[str, Callable[[Comparison], Scores]] = {
-    "Pair average": _averages,
-    "Best pair (selected on test)": _best_pairs,
-    "All": lambda comparison: _cells(comparison.all.values()),
-    "Oracle": lambda comparison: _cells(comparison.oracle.values()),
-}
+COLUMNS = (
+    Column("pair", "Pair average", _averages),
+    Column("pair", "Best pair (selected on test)", _best_pairs),
+    Column("all", "All", lambda comparison: _cells(comparison.all.values())),
+    Column("oracle", "Oracle", lambda comparison: _cells(comparison.oracle.values())),
+)
 
 
 def _shown(scores: Scores, task: str) -> Entry:
@@ -71,13 +91,14 @@ def _shown(scores: Scores, task: str) -> Entry:
 
 
 def _mean(scores: Scores, tasks: Sequence[str]) -> Entry:
-    if tasks and all(task in scores for task in tasks):
-        return Entry(points(fmean(scores[task][0] for task in tasks)))
-    return Entry(note=f"{len(scores)} of {len(tasks)} tasks are done")
+    if not tasks or not all(task in scores for task in tasks):
+        return Entry(note=f"{len(scores)} of {len(tasks)} tasks are done")
+    few = any("few" in scores[task][1].roles for task in tasks)
+    return Entry(points(fmean(scores[task][0] for task in tasks)), roles=("few",) if few else ())
 
 
 def oracle_table(report: Report) -> Table:
-    """The helpers of every task by every method, and the paper's beside them where they are known."""
+    """The helpers of every task by every method, and the paper's beside them; without rows where none is trained."""
     columns: list[tuple[str, Comparison]] = []
     for method, comparison in report.comparisons.items():
         columns.append((METHOD_NAMES[method], comparison))
@@ -92,7 +113,11 @@ def oracle_table(report: Report) -> Table:
             f"({_chosen_on(report)}). Oracle trains the task with all of them."
         ),
         heads=("", *(name for name, _ in columns)),
-        rows=tuple(Row(task, tuple(_helpers(c, task) for _, c in columns)) for task in report.tasks),
+        rows=tuple(
+            Row(task, tuple(_helpers(c, task) for _, c in columns))
+            for task in report.tasks
+            if "oracle" in report.settings.regimes
+        ),
         words=True,
     )
 
@@ -112,27 +137,31 @@ def _helpers(comparison: Comparison, task: str) -> Entry:
 
 def parameter_table(report: Report) -> Table:
     """How many parameters the settings of every regime have."""
+    regimes = [regime for regime in REGIMES if regime in report.settings.regimes]
     cells = {method: _by_regime(c) for method, c in report.comparisons.items()}
     counts = {
         (regime, method): sorted({cell.parameters for cell in found[regime] if cell.parameters is not None})
         for method, found in cells.items()
-        for regime in REGIME_NAMES
+        for regime in regimes
     }
     data: list[dict[str, Value]] = [
         {"method": method, "regime": regime, "trained": tasks, "parameters": parameters}
         for method, found in cells.items()
-        for regime in REGIME_NAMES
+        for regime in regimes
         for tasks, parameters in sorted({("+".join(c.setting.tasks), c.parameters) for c in found[regime]}, key=str)
     ]
     return Table(
         name="parameters",
         section="parameters",
         title="Parameters",
-        caption="Trainable parameters, word vectors included; from the smallest to the largest model of a regime.",
+        caption=(
+            "Trainable parameters, word vectors included; from the smallest to the largest model of a regime. The CSV "
+            "has every setting, and so has the table of all scores below."
+        ),
         heads=("", *(METHOD_NAMES[method] for method in report.comparisons)),
         rows=tuple(
             Row(REGIME_NAMES[regime], tuple(_range(counts[regime, method]) for method in report.comparisons))
-            for regime in REGIME_NAMES
+            for regime in regimes
         ),
         data=data,
     )

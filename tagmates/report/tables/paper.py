@@ -3,19 +3,23 @@
 from dataclasses import asdict
 
 from tagmates.report.findings.agreement import Agreement, agreement
-from tagmates.report.tables.beside import Lines, partners, top
-from tagmates.report.tables.cells import mark, numbers, score_entry, story
-from tagmates.report.tables.grids import grid, rest_lines
+from tagmates.report.tables.beside import partners
+from tagmates.report.tables.cells import few_words, mark, numbers, score_entry, story
+from tagmates.report.tables.grids import counterpart, grid, rest_lines, top_lines
 from tagmates.report.tables.table import Entry, Role, Row, Table, ruled, words
 from tagmates.report.view import Report
-from tagmates.report.wording import EMPTY, correlation, points
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method
+from tagmates.wording import EMPTY, correlation, points
+
+POINTS = ("above", "apart", "at most")
+DIFFERENCES = ("sign", "ρ")
+ARROWS = ("judged", "same", "opposite", "here only", "paper only")
 
 
 def agreement_table(report: Report) -> Table:
     """How near this study is to the paper's numbers and arrows, for every method and regime."""
-    found = agreement(report)
+    found = [near for near in agreement(report) if near.regime in report.settings.regimes]
     return Table(
         name="agreement",
         section="paper",
@@ -23,11 +27,11 @@ def agreement_table(report: Report) -> Table:
         caption=(
             "Cells that both have. Points of test F1: how much this study is above the paper on average, how far from "
             "it on average, and at most. Differences to the base: how many have the sign of the paper's, and "
-            "Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none: the same in both, "
-            "opposite, or drawn by one only."
+            "Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none, of cells of two "
+            "runs or more (judged): the same in both, opposite, or drawn by one only."
         ),
-        heads=("", "cells", "above", "apart", "at most", "sign", "ρ", "same", "opposite", "here only", "paper only"),
-        groups=(("", 1), ("points", 3), ("differences", 2), ("arrows", 4)),
+        heads=("", "cells", *POINTS, *DIFFERENCES, *ARROWS),
+        groups=(("", 1), ("points", len(POINTS)), ("differences", len(DIFFERENCES)), ("arrows", len(ARROWS))),
         rows=ruled([(near.method, _agreement_row(near)) for near in found]),
         data=[asdict(near) for near in found],
     )
@@ -35,26 +39,26 @@ def agreement_table(report: Report) -> Table:
 
 def _agreement_row(near: Agreement) -> Row:
     gaps = (points(near.above, signed=True), points(near.apart), points(near.at_most))
-    sign, *arrows = (
-        str(number) if near.compared else EMPTY
-        for number in (near.same_sign, near.same, near.opposite, near.here_only, near.paper_only)
-    )
-    entries = words(str(near.cells), *gaps, sign, correlation(near.correlation), *arrows)
+    sign = str(near.same_sign) if near.compared else EMPTY
+    arrows = (near.same, near.opposite, near.here_only, near.paper_only)
+    counts = [str(near.judged), *map(str, arrows)] if near.judged else [EMPTY] * len(ARROWS)
+    entries = words(str(near.cells), *gaps, sign, correlation(near.correlation), *counts)
     return Row(f"{METHOD_NAMES[near.method]}, {REGIME_NAMES[near.regime]}", entries)
 
 
 def paper_tables(report: Report) -> list[Table]:
     """For every method this study, the paper and the difference in each cell; All-but-one where the paper has it."""
-    both = {m: c for m, c in report.comparisons.items() if m in report.published}
-    made = [_paper_table(report, method, "", top) for method in both]
-    made += [_paper_table(report, m, "all-but-one-", rest_lines) for m in both if report.published[m].all_but_one]
+    both = [method for method in report.comparisons if method in report.published]
+    made = [_paper_table(report, method) for method in both]
+    made += [_paper_table(report, method, rest=True) for method in both if report.published[method].all_but_one]
     return [table for table in made if table.data]
 
 
-def _paper_table(report: Report, method: Method, kind: str, lines: Lines) -> Table:
-    comparison = report.comparisons[method]
-    printed, ours = partners(comparison, report.published[method]), lines(comparison)
-    base = "All" if kind else "STL"
+def _paper_table(report: Report, method: Method, *, rest: bool = False) -> Table:
+    comparison, regimes = report.comparisons[method], report.settings.regimes
+    printed = partners(comparison, report.published[method])
+    ours = (rest_lines if rest else top_lines)(comparison, regimes)
+    base = "All" if rest else "STL"
     data = [
         numbers(method, *line.key(cell)[:2], cell)
         | {"published": theirs.mean, "published_arrow": theirs.arrow, "above_published": cell.mean - theirs.mean}
@@ -62,17 +66,20 @@ def _paper_table(report: Report, method: Method, kind: str, lines: Lines) -> Tab
         for cell in line.cells
         if cell is not None and (theirs := printed.get(line.key(cell))) is not None
     ]
+    rows = grid(ours, lambda cell, line: _paper_entry(cell, printed.get(line.key(cell))))
+    title = f"{METHOD_NAMES[method]}{': All-but-one' if rest else ''}: this study and the paper"
     return Table(
-        name=f"paper-{kind}{method}",
+        name=f"paper-{'all-but-one-' if rest else ''}{method}",
         section="paper",
-        title=f"{METHOD_NAMES[method]}{': All-but-one' if kind else ''}: this study and the paper",
+        title=f"{title}{counterpart(report, method, rest=rest)}",
         caption=(
             "In every cell: test F1 of this study with its arrow, that which the paper prints with its arrow, and by "
             f"how much this study is above it. Arrows compare with {base} of the same source. ≠: the two arrows differ."
+            f"{few_words(rows)}"
         ),
         heads=("", *report.tasks),
         between=" / ",
-        rows=grid(ours, lambda cell, line: _paper_entry(cell, printed.get(line.key(cell)))),
+        rows=rows,
         data=data,
     )
 

@@ -1,11 +1,11 @@
 """A table before it is text: what every format shows, what a pointer reveals, and what a spreadsheet gets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
 
-from tagmates.report.wording import EMPTY
+from tagmates.wording import EMPTY
 
 Role = Literal["up", "down", "own", "few", "differs"]
 Section = Literal[
@@ -67,7 +67,8 @@ class Table:
     data: Sequence[Mapping[str, Value]] = field(default=(), repr=False)  # a CSV in full; empty: what is shown
     between: str = " "  # between the lines of an entry, where they stand in one
     words: bool = False  # entries are words, not numbers
-    folded: bool = False  # long: shown on demand, not printed
+    folded: bool = False  # long: shown on demand
+    printed: bool = True  # not: longer than anybody wants it on paper
 
     @property
     def is_empty(self) -> bool:
@@ -87,15 +88,9 @@ class Table:
 
     @property
     def key(self) -> dict[str, str]:
-        """What the marks in this table mean."""
-        return key_of([self])
-
-
-def key_of(tables: Iterable[Table]) -> dict[str, str]:
-    """What the marks in these tables mean, in the order of ``KEY``."""
-    entries = [entry for table in tables for row in table.rows for entry in row.entries]
-    used = {mark for entry in entries for _, marks in entry.lines for mark in marks}
-    return {mark: meaning for mark, meaning in KEY.items() if mark in used}
+        """What the marks in this table mean, in the order of ``KEY``."""
+        used = {mark for row in self.rows for entry in row.entries for _, marks in entry.lines for mark in marks}
+        return {mark: meaning for mark, meaning in KEY.items() if mark in used}
 
 
 def _part(line: str) -> tuple[str, str]:

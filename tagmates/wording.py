@@ -20,6 +20,12 @@ def probability(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def equals(name: str, value: float | None) -> str:
+    """``p = 0.040`` or ``p < 0.001``."""
+    text = probability(value)
+    return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
+
+
 def correlation(value: float | None) -> str:
     """A correlation with two decimals, or the sign of nothing."""
     return points(value, signed=True)
@@ -28,3 +34,8 @@ def correlation(value: float | None) -> str:
 def listing(names: Sequence[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
+
+
+def plural(n: int, noun: str) -> str:
+    """1 run, 2 runs."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,77 @@
+"""How long and with how many parameters the runs behind every score were trained."""
+
+from collections.abc import Iterator
+
+from tagmates.report.tables.grids import lines_of
+from tagmates.report.tables.table import Row, Table, Value, words
+from tagmates.report.view import Report
+from tagmates.study.compare import Cell
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Regime
+from tagmates.wording import EMPTY, listing
+
+NAMED = 3  # helpers at most; the table of oracle sets has more
+
+
+def lengths_table(report: Report) -> Table:
+    """A row for every score there is; STL, which is the same for all methods, stands once."""
+    found = list(_scores(report))
+    return Table(
+        name="runs",
+        section="parameters",
+        title="Runs, updates and parameters of every score",
+        caption=(
+            "Runs that are done (n), their mean number of updates, how many of them the cap of epochs ended "
+            "(capped), and the trainable parameters of the model, word vectors included."
+        ),
+        heads=("method", "regime", "trained with", "tested task", "n", "updates", "capped", "parameters"),
+        rows=tuple(_row(method, regime, cell, left_out) for method, regime, left_out, cell in found),
+        data=[_numbers(method, regime, cell) for method, regime, _, cell in found],
+        folded=True,
+        printed=False,
+    )
+
+
+def _scores(report: Report) -> Iterator[tuple[str, Regime, str, Cell]]:
+    """Method, regime, what its row names, and the cell."""
+    alone: set[str] = set()
+    for method, comparison in report.comparisons.items():
+        for line in lines_of(comparison, report.settings.regimes):
+            for cell in line.cells:
+                if cell is None:
+                    continue
+                regime, name, task = line.key(cell)
+                if regime != "single":
+                    yield METHOD_NAMES[method], regime, name, cell
+                elif task not in alone:
+                    alone.add(task)
+                    yield REGIME_NAMES["single"], regime, name, cell
+
+
+def _row(method: str, regime: Regime, cell: Cell, name: str) -> Row:
+    updates = EMPTY if cell.updates is None else f"{cell.updates:,.0f}"
+    parameters = EMPTY if cell.parameters is None else f"{cell.parameters:,}"
+    trained = _trained_with(regime, cell, name)
+    counts = words(str(cell.n), updates, str(cell.capped), parameters)
+    return Row(method, (*words(REGIME_NAMES[regime], trained, cell.task), *counts))
+
+
+def _trained_with(regime: Regime, cell: Cell, name: str) -> str:
+    helpers = [task for task in cell.setting.tasks if task != cell.task]
+    if not helpers:
+        return "alone"
+    if regime == "oracle":
+        return listing(helpers) if len(helpers) <= NAMED else f"its {len(helpers)} helpers"
+    return {"pair": name, "all": "all others", "all_but_one": f"all but {name}"}[regime]
+
+
+def _numbers(method: str, regime: Regime, cell: Cell) -> dict[str, Value]:
+    return {
+        "method": method,
+        "regime": regime,
+        "trained": "+".join(cell.setting.tasks),
+        "task": cell.task,
+        "n": cell.n,
+        "updates": cell.updates,
+        "capped": cell.capped,
+        "parameters": cell.parameters,
+    }
