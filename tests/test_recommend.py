@@ -88,9 +88,9 @@ class TestChoice:
             enough = min(2, max(map(len, tried.values()), default=0))
             means = {s: float(np.mean(dev)) for s, dev in tried.items() if len(dev) >= enough}
             assert {c.setting: pytest.approx(c.dev) for c in advice.ranked} == means
-            assert advice.early == (len(means) < (2 if len(tasks) > 1 else 1))
+            assert (advice.chosen is None) == (len(means) < (2 if len(tasks) > 1 else 1))
             assert [c.dev for c in advice.ranked] == sorted((c.dev for c in advice.ranked), reverse=True)
-            if advice.early:
+            if advice.chosen is None:
                 assert advice.cell is None
             if not means:
                 assert (partners(advice), advice.cell) == ((), None)
@@ -145,7 +145,7 @@ class TestChoice:
 class TestWords:
     def test_nothing_is_done(self) -> None:
         advice = advice_of([])["a"]
-        assert advice == Advice("a", [], None, "nothing is done yet.", early=True)
+        assert advice == Advice("a", [], None, "nothing is done yet.")
         assert partners(advice) == ()
 
     def test_one_setting(self) -> None:
@@ -161,13 +161,13 @@ class TestWords:
         for setting in (B, C, ALL):
             records = without(records, setting, 2, 3)
         advice = advice_of(records)["a"]
-        assert advice.early
+        assert advice.chosen is None
         assert advice.sentence.startswith("too early to say: only trained alone it has 3 runs so far (dev F1 60.")
 
     def test_a_task_that_is_only_ever_trained_alone(self) -> None:
         records = [r for r in make_records(study_of(), "abc", on_dev(B)) if r.setting == STL]
         advice = advice_of(records, regimes=["single"])["a"]
-        assert (advice.early, advice.sentence) == (False, "alone (3 runs).")
+        assert (advice.chosen, advice.sentence) == (STL, "alone (3 runs).")
 
     def test_with_all_other_tasks(self) -> None:
         sentence = advice_of(make_records(study_of(), "abc", on_dev(ALL, gain=5)))["a"].sentence

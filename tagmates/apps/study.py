@@ -276,8 +276,7 @@ def recommend(
         )
     made = make_report(study)
     advice = next(advice for advice in made.advice if advice.task == task)
-    clear = bool(advice.ranked) and not advice.early
-    run = _first_with_model(study, made.runs[advice.ranked[0].setting]) if clear else None
+    run = None if advice.chosen is None else _first_with_model(study, made.runs[advice.chosen])
     command = _command(study, run) if run is not None else ""
     trained = str(study.store.folder(run.name)) if run is not None and _has_model(study, run) else ""
     if json_:

@@ -27,9 +27,9 @@ class Advice:
 
     task: str
     ranked: Sequence[Choice]  # all that can be compared, the best first
-    cell: Cell | None  # the chosen setting on test, against STL; None where it cannot be told
+    cell: Cell | None  # the best on dev on test, against STL; None where it cannot be told
     sentence: str  # plain words: with whom, the expected gain, its interval, how sure
-    early: bool = False  # there is nothing to choose from yet
+    chosen: Setting | None = None  # to be trained: the best on dev, or alone where that loses on test; None: too early
 
 
 def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> list[Advice]:
@@ -51,15 +51,16 @@ def rank(runs: Runs, task: str) -> list[Choice]:
 def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets, task: str) -> Advice:
     ranked = rank(runs, task)
     if not ranked:
-        return Advice(task, ranked, None, "nothing is done yet.", early=True)
+        return Advice(task, ranked, None, "nothing is done yet.")
     best = ranked[0].setting
     if len(ranked) == 1 and any(task in s.tasks for s in _settings(study, tasks) - {best}):
-        return Advice(task, ranked, None, _too_early(task, ranked[0], len(tasks)), early=True)
+        return Advice(task, ranked, None, _too_early(task, ranked[0], len(tasks)))
     alone = setting_of(study.sharing[0], [task], tasks)
     # settings that were only tried because the test sentences chose them
     oracle = set(regime_settings(study, tasks, "oracle", sets)) if study.oracle_sets != "dev" else set()
     cell = make_cell(study, runs, best, alone, task, selected=best in oracle - _settings(study, tasks))
-    return Advice(task, ranked, cell, _sentence(task, ranked, cell, len(tasks)))
+    chosen = alone if cell is not None and _loses(cell) else best
+    return Advice(task, ranked, cell, _sentence(task, ranked, cell, len(tasks)), chosen)
 
 
 def _settings(study: StudySettings, tasks: Sequence[str]) -> set[Setting]:
@@ -88,7 +89,16 @@ def _sentence(task: str, ranked: Sequence[Choice], cell: Cell | None, size: int)
     if cell is None or cell.difference is None:
         best_of = f"the best of {len(ranked)} on dev ({runs})"
         return f"{how}; {best_of}; there is no test score of training it alone to compare with."
+    if _loses(cell):
+        return (
+            f"train it alone; {describe(best.setting, task, size)} is best on dev, but loses: {_gain(cell)} ({runs})."
+        )
     return f"{how}; {_gain(cell)} ({runs})."
+
+
+def _loses(cell: Cell) -> bool:
+    """Whether test sentences say that the best on dev is worse than the task alone."""
+    return cell.evidence is not None and cell.evidence.high < 0
 
 
 def describe(setting: Setting, task: str, size: int) -> str:
@@ -101,9 +111,8 @@ def describe(setting: Setting, task: str, size: int) -> str:
 
 
 def _gain(cell: Cell) -> str:
-    gain = (
-        f"expected gain on test {points(cell.difference, signed=True)} F1 over training it alone ({points(cell.base)})"
-    )
+    difference = points(cell.difference, signed=True)
+    gain = f"expected gain on test {difference} F1 over training it alone ({points(cell.base)})"
     if cell.selected:
         return f"{gain}, an optimistic figure: its partners were selected on test"
     evidence = cell.evidence
