@@ -72,6 +72,8 @@ class TestChoice:
         assert advice.cell is not None
         assert advice.cell.setting == best
         assert advice.cell.difference == pytest.approx(-5, abs=0.2)
+        assert advice.chosen == STL
+        assert "is best on dev, but loses: expected gain on test −" in advice.sentence
         assert re.search(r"expected gain on test −[45]\.\d\d F1 over training it alone \(60\.\d\d\)", advice.sentence)
 
     @settings(deadline=None)
@@ -172,6 +174,10 @@ class TestWords:
     def test_with_all_other_tasks(self) -> None:
         sentence = advice_of(make_records(study_of(), "abc", on_dev(ALL, gain=5)))["a"].sentence
         assert "train it with all other tasks (MULTI-DEC); expected gain on test +" in sentence
+
+    def test_what_dev_chose_and_test_confirms_is_to_be_trained(self) -> None:
+        advice = advice_of(make_records(study_of(), "abc", on_dev(B, gain=5)))["a"]
+        assert advice.chosen == advice.ranked[0].setting == B
 
     def test_how_sure(self) -> None:
         sentence = advice_of(make_records(study_of(), "abc", on_dev(B, gain=20)))["a"].sentence
