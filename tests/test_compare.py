@@ -209,8 +209,9 @@ class TestCells:
             for cells in (found.single, found.pairs, found.all, found.all_but_one):
                 assert not any(cell.selected for cell in cells.values())
             for task, cell in found.oracle.items():
-                chosen = study.oracle_sets == "test" and bool(found.oracle_sets[task]) and cell.base is not None
-                assert cell.selected == chosen
+                helpers = found.oracle_sets[task]
+                how = "on test" if study.oracle_sets == "test" else "by these runs" if len(helpers) == 1 else ""
+                assert cell.selected == (how if helpers and cell.base is not None else "")
                 assert not (cell.selected and (cell.evidence or cell.beyond_chance))
 
     def test_two_tasks(self) -> None:

@@ -138,6 +138,16 @@ def edit(path: Path, **values: Any) -> None:
     path.write_text(json.dumps({key: value for key, value in known.items() if value is not None}))
 
 
+def copy_over(folder: Path, other: str) -> None:
+    shutil.rmtree(folder)
+    shutil.copytree(folder.parent / other, folder)
+
+
+def write_counts(folder: Path, counts: "np.typing.NDArray[np.int64]", task: str = "a") -> None:
+    with (folder / "counts.npz").open("wb") as file:
+        np.savez_compressed(file, **{f"test/{task}": counts})
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a truncated result": (lambda f: cut(f / "result.json"), "result.json: is truncated or not from tagmates"),
     "an empty result": (lambda f: (f / "result.json").write_bytes(b""), "result.json: is truncated"),
@@ -147,7 +157,15 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a result of another run": (lambda f: edit(f / "result.json", seed=9), "config.json is of another run"),
     "no configuration": (lambda f: (f / "config.json").unlink(), "config.json: is missing"),
     "a truncated configuration": (lambda f: cut(f / "config.json"), "config.json: is truncated"),
-    "a configuration of another run": (lambda f: edit(f / "config.json", tasks=["b"]), "config.json is of another run"),
+    "a configuration of another run": (lambda f: edit(f / "config.json", tasks=["b"]), "is of another run"),
+    "another run's folder": (lambda f: copy_over(f, PLAN[1].name), f"is of another run ({PLAN[1].name})"),
+    "a score that is no number": (
+        lambda f: edit(f / "result.json", test={"a": {"f1": float("nan")}}),
+        "F1 of a is nan",
+    ),
+    "counts of one dimension": (lambda f: write_counts(f, np.arange(9)), "are no counts"),
+    "counts below 0": (lambda f: write_counts(f, np.array([[1, -1, 0]])), "are no counts"),
+    "counts of another task": (lambda f: write_counts(f, np.array([[1, 1, 0]]), "x"), "counts.npz has other tasks"),
     "no counts": (lambda f: (f / "counts.npz").unlink(), "counts.npz: is missing or truncated"),
     "truncated counts": (lambda f: cut(f / "counts.npz"), "counts.npz: is missing or truncated"),
     "counts that are none": (
@@ -341,11 +359,13 @@ scores_of = st.dictionaries(st.sampled_from(["a", "b", "ä b", "'; DROP"]), st.f
 def records(draw: st.DrawFn) -> Record:
     planned: Planned = draw(st.sampled_from(PLAN))
     rows = st.lists(st.lists(st.floats(-5, 5), min_size=2, max_size=2), min_size=1, max_size=3)
+    test = draw(scores_of)
+    counts = draw(st.dictionaries(st.sampled_from(["a", "b", "ä b"]), counts_of, max_size=3))
     return make_record(
         planned,
+        test,
         draw(scores_of),
-        draw(scores_of),
-        counts=draw(st.dictionaries(st.sampled_from(["a", "b", "ä b"]), counts_of, max_size=3)),
+        counts={task: some for task, some in counts.items() if task in test},
         updates=draw(st.integers(0, 10**9)),
         epochs=draw(st.integers(0, 100)),
         stopped=draw(st.sampled_from(["patience", "cap", "updates"])),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from study_folders import write_study
 from test_cli import Outcome, done, numbers, refused, tagmates, tree, write_corpus
 
 from tagmates.config import RunConfig, Sharing
@@ -233,7 +234,8 @@ def test_a_share_of_nothing(here: Path) -> None:
     write_tiny(here, "regimes = ['single', 'pair']\n")
     single = (*LOCAL, "--regime", "single")
     outcomes = [done("study", "run", "tiny.toml", *single, "--shard", f"{part}/4") for part in range(1, 5)]
-    assert sum(not outcome.err for outcome in outcomes) >= 2  # there are two trainings
+    rest = [re.search(r"(\d) trainings of this study were not selected", outcome.err) for outcome in outcomes]
+    assert [int(found[1]) for found in rest if found][-1] == 2  # the pairs; of those who knew, the last one
     assert run_names() == sorted(NAMES[:2])
     args = ("study", "run", "tiny.toml", *LOCAL, "--regime", "pair", "--tasks", "ner")
     refused(2, "no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds", *args)
@@ -428,6 +430,19 @@ def text_of(page: Path) -> str:
     """What a page says."""
     source = re.sub(r"(?s)<(style|script).*?</\1>", "", page.read_text(encoding="utf-8"))
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", source)).split())
+
+
+def test_another_study_beside_must_have_a_task_in_common(study: Path, here: Path) -> None:
+    shutil.copytree(study, here / "runs" / "changed")
+    path = here / "runs" / "changed" / "study.json"
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps({**description, "digests": {**description["digests"], "pos": "another"}}))
+    outcome = done("study", "report", "tiny.toml", "--beside", "runs/changed")
+    assert outcome.err == "warning: changed was run on other sentences of pos\n"
+    other = StudySettings(vectors="random", regimes=("single",), seeds=(1,))
+    write_study(here / "runs" / "other", other, ["upos", "chunk"], lambda *_: 50.0)
+    message = "--beside runs/other: has none of this study's tasks \\(pos, ner\\)"
+    refused(2, message, "study", "report", "tiny.toml", "--beside", "runs/other")
 
 
 def test_a_report(study: Path, here: Path) -> None:

@@ -192,8 +192,11 @@ def _closing(study: Study, selection: Selection) -> int:
         _say(f"failed: {name}: {found.failed[name]}")
     for text in now.waiting if not pending else []:
         _say(text)
+    elsewhere = sum(p.name not in found.done and p.name not in found.failed for p in now.plan) - pending
     if pending:
         _say(f"{pending} trainings are pending; the same command goes on")
+    elif elsewhere:
+        _say(f"{elsewhere} trainings of this study were not selected; without --shard and filters they are run, too")
     if failed:
         where = study.store.folder(failed[0]) / "failed.json"
         _say(f"{len(failed)} trainings failed (tracebacks as in {where}); --retry-failed tries again")
@@ -247,14 +250,27 @@ def report(
     from tagmates.report.view import make_report  # noqa: PLC0415
 
     study = _open(where, output_dir, None, None)
-    other = None if beside is None else make_report(_open(beside, None, None, None))
-    made = make_report(study, other)
+    other = None if beside is None else _beside(study, beside)
+    made = make_report(study, None if other is None else make_report(other))
     if study.store.others({run.name for runs in made.runs.values() for run in runs}):  # seldom: a plan takes its time
         for text in _others(study, _standing(study)):
             _say(text)
     page = write_report(made, output or study.store.root / "report", figures(made))
     Console().print(advice_table(made.advice))
     print(page)
+
+
+def _beside(study: Study, folder: Path) -> Study:
+    """The study to set beside this one; ConfigError where they have no task in common."""
+    other = _open(folder, None, None, None)
+    common = [task for task in study.tasks if task in other.tasks]
+    if not common:
+        raise ConfigError(f"--beside {folder}: has none of this study's tasks ({', '.join(study.tasks)})")
+    ours, theirs = (some.store.description().get("digests", {}) for some in (study, other))
+    changed = [task for task in common if ours.get(task) != theirs.get(task)]
+    if changed:
+        _say(f"warning: {other.name} was run on other sentences of {', '.join(changed)}")
+    return other
 
 
 @app.command

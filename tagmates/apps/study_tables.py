@@ -58,7 +58,7 @@ def advice_table(advice: Sequence[Advice]) -> Table:
         known = (
             ["", ""]
             if found is None
-            else [f"{points(found.low, signed=True)} to {points(found.high, signed=True)}", probability(found.p)]
+            else [f"{points(found.low, signed=True)} to {points(found.high, signed=True)}", probability(each.p)]
         )
         table.add_row(escape(each.task), *row, gain, *known)
     return table

@@ -29,14 +29,16 @@ def opening(report: Report) -> list[str]:
     """What comes before the advice."""
     if not report.runs:
         return ["Nothing is done yet; this page fills as runs finish."]
+    if not report.is_tested:
+        return ["No task has a test split, so only dev is known: the best setting of every task on dev."]
     best = "The best setting of every task by dev F1, and what it gains on test over the task alone."
     tested = any(advice.cell is not None and advice.cell.evidence is not None for advice in report.advice)
-    return [f"{best} {ONE_P}" if tested else best]
+    return [f"{best} {CHOICE}" if tested else best]
 
 
-ONE_P = (
-    "p is of this one comparison, which dev chose; the tables judge all pairs of a method together (q), which asks for "
-    "more."
+CHOICE = (
+    "p allows for the choice among all that were tried with the task (Bonferroni); the gain and its interval do not: "
+    "dev chose the same runs that are tested, and the best of many tends to look better than it is."
 )
 
 

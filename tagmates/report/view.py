@@ -29,6 +29,12 @@ class Report:
     published: Mapping[Method, Comparison] = field(default_factory=dict)  # the paper's cells, where the tasks are its
     statistics: Sequence[Mapping[str, Any]] = ()  # a row of the paper's Table 1 for every task (data.statistics)
     beside: "Report | None" = None  # another study of the same tasks to set beside this one
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether any run has a test score."""
+        return any(record.test for runs in self.runs.values() for record in runs)
+
     vectors: str = ""  # what words started from where the runs were made, as study.json has it; empty: as asked
 
 

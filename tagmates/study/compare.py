@@ -13,6 +13,7 @@ from tagmates.study.settings import Method, StudySettings
 from tagmates.study.significance import Evidence, adjust, compare_runs
 
 Arrow = Literal["up", "down"]
+Selected = Literal["", "on test", "by these runs"]  # by the test sentences; by the dev scores of the same runs
 Key = TypeVar("Key", str, tuple[str, str])
 
 
@@ -36,7 +37,7 @@ class Cell:
     base_n: int | None = None
     arrow: Arrow | None = None  # against the base, by the paper's rule
     evidence: Evidence | None = None
-    selected: bool = False  # chosen on these very test sentences: no test can be believed
+    selected: Selected = ""  # how it was chosen by what would test it, so that no test can be believed
 
     @property
     def difference(self) -> float | None:
@@ -129,7 +130,7 @@ def _compare_method(
     sets: OracleSets,
 ) -> Comparison:
     def cell(
-        task: str, trained: Sequence[str], against: Sequence[str] | None, *, selected: bool = False
+        task: str, trained: Sequence[str], against: Sequence[str] | None, *, selected: Selected = ""
     ) -> Cell | None:
         setting = setting_of(method, trained, tasks)
         base = setting_of(method, against, tasks) if against is not None else setting
@@ -137,14 +138,13 @@ def _compare_method(
 
     others = [(other, task) for task in tasks for other in tasks if other != task]
     known = {task: sets[method, task] for task in tasks if (method, task) in sets}
-    on_test = study.oracle_sets != "dev"
     single = {task: cell(task, [task], None) for task in tasks}
     pairs = {(other, task): cell(task, [other, task], [task]) for other, task in others}
     everything = {task: cell(task, tasks, [task]) for task in tasks}
     rest = {left_out: [task for task in tasks if task != left_out] for left_out in tasks}
     all_but_one = {(left_out, task): cell(task, rest[left_out], tasks) for left_out, task in others}
     oracle = {
-        task: cell(task, [task, *helpers], [task], selected=on_test and bool(helpers))
+        task: cell(task, [task, *helpers], [task], selected=_how_selected(study, helpers))
         for task, helpers in known.items()
     }
     return Comparison(
@@ -166,7 +166,7 @@ def make_cell(
     base: Setting,
     task: str,
     *,
-    selected: bool,
+    selected: Selected,
 ) -> Cell | None:
     """The cell of a task in a setting, held against its base; None where no run of it is done."""
     done = runs.tested(setting, task)
@@ -199,6 +199,13 @@ def make_cell(
         evidence=evidence,
         selected=selected,
     )
+
+
+def _how_selected(study: StudySettings, helpers: Sequence[str]) -> Selected:
+    """How an oracle set was: on test; or, of one helper, by the dev scores of the pair's own runs."""
+    if study.oracle_sets != "dev":
+        return "on test" if helpers else ""
+    return "by these runs" if len(helpers) == 1 else ""
 
 
 def _present(cells: Mapping[Key, Cell | None]) -> dict[Key, Cell]:

@@ -15,7 +15,7 @@ from tagmates.study.plan import Setting
 from tagmates.study.record import Counts, Record
 
 log = logging.getLogger("tagmates")
-VERSION = 2  # of what a row holds
+VERSION = 3  # of what a row holds
 Stamp = str  # of a run's files: equal while none of them changes
 
 

@@ -84,7 +84,7 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
     planned = []
     for (setting, seed), regimes in needed.items():
         config = configs[setting].model_copy(update={"seed": seed})  # checked with the study's settings
-        planned.append(Planned(_name(config), config, tuple(regimes)))
+        planned.append(Planned(run_name(config), config, tuple(regimes)))
     return planned
 
 
@@ -100,7 +100,8 @@ def _config(study: StudySettings, setting: Setting) -> RunConfig:
     return parse(RunConfig, values, str(setting))
 
 
-def _name(config: RunConfig) -> str:
+def run_name(config: RunConfig) -> str:
+    """The folder of a run: to be read by people, and ending in a hash of its settings."""
     # what differs from the defaults only, so that a setting that is new one day renames no run; and not where files are
     values = config.model_dump(mode="json", exclude_defaults=True)
     if config.vectors not in VECTORS:

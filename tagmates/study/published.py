@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, get_args
 
-from tagmates.study.compare import Arrow, Cell, Comparison
+from tagmates.study.compare import Arrow, Cell, Comparison, Selected
 from tagmates.study.plan import OracleSets, setting_of
 from tagmates.study.settings import Method
 
@@ -41,7 +41,7 @@ def published_statistics() -> list[dict[str, Any]]:
 
 
 def _comparison(method: Method) -> Comparison:
-    def cell(text: str, task: str, trained: tuple[str, ...], base: str = "", *, selected: bool = False) -> Cell:
+    def cell(text: str, task: str, trained: tuple[str, ...], base: str = "", *, selected: Selected = "") -> Cell:
         return Cell(
             setting_of(method, trained, PAPER_TASKS),
             task,
@@ -66,8 +66,10 @@ def _comparison(method: Method) -> Comparison:
         all={t: cell(everything[t], t, PAPER_TASKS, stl[t]) for t in PAPER_TASKS},
         all_but_one={(out, t): cell(text, t, _others(out), everything[t]) for (out, t), text in all_but_one.items()},
         oracle={
-            t: cell(oracle[t], t, (t, *helpers[t]), stl[t] if helpers[t] else "", selected=bool(helpers[t]))
-            for t in PAPER_TASKS
+            task: cell(oracle[task], task, (task, *some), stl[task], selected="on test")
+            if some
+            else cell(oracle[task], task, (task,))
+            for task, some in helpers.items()
         },
         oracle_sets=helpers,
     )

@@ -23,12 +23,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The best setting of a task by dev F1; its gain on test is an honest estimate where test did not choose it too."""
+    """The best setting of a task by dev F1.
+
+    That its gain is measured on test takes off the luck of the dev sentences, not that of the seeds: both scores are of
+    the same runs, so the best of many tends to look better than it is. ``p`` allows for that.
+    """
 
     task: str
     ranked: Sequence[Choice]  # all that can be compared, the best first
     cell: Cell | None  # the best on dev on test, against STL; None where it cannot be told
     sentence: str  # plain words: with whom, the expected gain, its interval, how sure
+    p: float | None = None  # of the gain, times the joint settings that it is the best of (Bonferroni)
     chosen: Setting | None = None  # to be trained: the best on dev, or alone where that loses on test; None: too early
 
 
@@ -58,9 +63,14 @@ def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Oracle
     alone = setting_of(study.sharing[0], [task], tasks)
     # settings that were only tried because the test sentences chose them
     oracle = set(regime_settings(study, tasks, "oracle", sets)) if study.oracle_sets != "dev" else set()
-    cell = make_cell(study, runs, best, alone, task, selected=best in oracle - _settings(study, tasks))
+    cell = make_cell(
+        study, runs, best, alone, task, selected="on test" if best in oracle - _settings(study, tasks) else ""
+    )
     chosen = alone if cell is not None and _loses(cell) else best
-    return Advice(task, ranked, cell, _sentence(task, ranked, cell, len(tasks)), chosen)
+    p = None
+    if cell is not None and cell.evidence is not None:
+        p = min(1.0, cell.evidence.p * sum(len(choice.setting.tasks) > 1 for choice in ranked))
+    return Advice(task, ranked, cell, _sentence(task, ranked, cell, p, len(tasks)), p, chosen)
 
 
 def _settings(study: StudySettings, tasks: Sequence[str]) -> set[Setting]:
@@ -75,25 +85,20 @@ def _too_early(task: str, only: Choice, size: int) -> str:
     )
 
 
-def _sentence(task: str, ranked: Sequence[Choice], cell: Cell | None, size: int) -> str:
+def _sentence(task: str, ranked: Sequence[Choice], cell: Cell | None, p: float | None, size: int) -> str:
     best = ranked[0]
     runs = f"{plural(best.n, 'run')}{' of each' if len({choice.n for choice in ranked}) == 1 else ' so far'}"
+    if len(ranked) == 1:
+        return f"alone ({plural(best.n, 'run')})."
     if len(best.setting.tasks) == 1:
-        others = len(ranked) - 1
-        return (
-            f"train it alone; no other of {others} is better on dev ({runs})."
-            if others
-            else f"alone ({plural(best.n, 'run')})."
-        )
-    how = f"train it {describe(best.setting, task, size)}"
+        return f"train it alone; no other of {len(ranked) - 1} is better on dev ({runs})."
+    with_whom = describe(best.setting, task, size)
     if cell is None or cell.difference is None:
         best_of = f"the best of {len(ranked)} on dev ({runs})"
-        return f"{how}; {best_of}; there is no test score of training it alone to compare with."
+        return f"train it {with_whom}; {best_of}; there is no test score of training it alone to compare with."
     if _loses(cell):
-        return (
-            f"train it alone; {describe(best.setting, task, size)} is best on dev, but loses: {_gain(cell)} ({runs})."
-        )
-    return f"{how}; {_gain(cell)} ({runs})."
+        return f"train it alone; {with_whom} is best on dev, but loses: {_gain(cell, p)} ({runs})."
+    return f"train it {with_whom}; {_gain(cell, p)} ({runs})."
 
 
 def _loses(cell: Cell) -> bool:
@@ -110,16 +115,16 @@ def describe(setting: Setting, task: str, size: int) -> str:
     return f"with {whom} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
 
 
-def _gain(cell: Cell) -> str:
+def _gain(cell: Cell, p: float | None) -> str:
     difference = points(cell.difference, signed=True)
     gain = f"expected gain on test {difference} F1 over training it alone ({points(cell.base)})"
     if cell.selected:
         return f"{gain}, an optimistic figure: its partners were selected on test"
     evidence = cell.evidence
-    if evidence is None:
+    if evidence is None or p is None:
         return f"{gain}; how sure that is cannot be told from so few runs"
     interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
-    return f"{gain}, {interval}, {_sureness(evidence.p)} ({equals('p', evidence.p)})"
+    return f"{gain}, {interval}, {_sureness(p)} ({equals('p', p)})"
 
 
 def _sureness(p: float) -> str:

@@ -18,11 +18,11 @@ from typing import Any, Literal
 import numpy as np
 from filelock import FileLock
 
-from tagmates.config import parse
+from tagmates.config import RunConfig, parse
 from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.files import read_json, write_json
 from tagmates.study.index import Stamp, read_index, write_index
-from tagmates.study.plan import Planned, Setting
+from tagmates.study.plan import Planned, Setting, run_name
 from tagmates.study.record import Counts, Record
 from tagmates.study.settings import StudySettings
 from tagmates.training.folder import LOCK, lock_folder
@@ -221,27 +221,44 @@ class Store:
 
 def read_record(folder: Path) -> Record:
     """A finished run, with its counts. ModelError names the file that is missing, truncated or foreign."""
-    result, config = read_json(folder / "result.json"), read_json(folder / "config.json")
+    result, path = read_json(folder / "result.json"), folder / "config.json"
     try:
-        tasks = tuple(config["tasks"])
-        if (result["sharing"], tuple(result["tasks"]), result["seed"]) != (config["sharing"], tasks, config["seed"]):
+        config = parse(RunConfig, read_json(path), str(path))
+    except ConfigError as error:
+        raise ModelError(str(error)) from None
+    if run_name(config) != folder.name:  # a folder that was copied over another
+        raise ModelError(f"{path}: is of another run ({run_name(config)})")
+    counts = _read_counts(folder / "counts.npz")
+    try:
+        if (result["sharing"], tuple(result["tasks"]), result["seed"]) != (config.sharing, config.tasks, config.seed):
             raise ValueError("config.json is of another run")
+        test = _scores(result.get("test", {}))
+        if not counts.keys() <= test.keys():
+            raise ValueError("counts.npz has other tasks")
         return Record(
             name=folder.name,
-            setting=Setting(result["sharing"], tasks),
-            seed=int(result["seed"]),
-            dev={task: float(scores["f1"]) for task, scores in result["dev"].items()},
-            test={task: float(scores["f1"]) for task, scores in result.get("test", {}).items()},
+            setting=Setting(config.sharing, config.tasks),
+            seed=config.seed,
+            dev=_scores(result["dev"]),
+            test=test,
             updates=int(result["updates"]),
             epochs=int(result["epochs"]),
             stopped=str(result["stopped"]),
             seconds=float(result["seconds"]),
             parameters=int(result["parameters"]),
-            counts=_read_counts(folder / "counts.npz"),
+            counts=counts,
             embeddings=result.get("task_embeddings", {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder / 'result.json'}: is not that of a finished run ({error})") from None
+
+
+def _scores(values: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    scores = {task: float(some["f1"]) for task, some in values.items()}
+    for task, f1 in scores.items():
+        if not 0 <= f1 <= 100:  # nor not a number
+            raise ValueError(f"F1 of {task} is {f1}")
+    return scores
 
 
 def _is_whole(folder: Path) -> bool:
@@ -255,10 +272,14 @@ def _is_whole(folder: Path) -> bool:
 def _read_counts(path: Path) -> dict[str, Counts]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            names = [name for name in arrays.files if name.startswith("test/")]
-            return {name.removeprefix("test/"): np.asarray(arrays[name], dtype=np.int32) for name in names}
+            names = {name: name.removeprefix("test/") for name in arrays.files if name.startswith("test/")}
+            counts: dict[str, Counts] = {t: np.asarray(arrays[name], dtype=np.int32) for name, t in names.items()}
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(f"{path}: is missing or truncated ({error})") from None
+    for task, array in counts.items():
+        if array.ndim != 2 or array.shape[1] != 3 or (array < 0).any():
+            raise ModelError(f"{path}: test/{task} are no counts (sentences, 3) but {array.shape}")
+    return counts
 
 
 def _stamp(folder: Path) -> Stamp | None:

@@ -1,5 +1,6 @@
 """One training of a study, in whatever process an engine chose."""
 
+import errno
 import hashlib
 import logging
 import time
@@ -43,6 +44,10 @@ class Job:
     deadline: float | None  # seconds since the epoch
 
 
+# errors after which no other run could write either
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a job ended.
@@ -64,14 +69,22 @@ def execute(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
         return Outcome(job.name, _train(job, stopped))
     except BusyError as error:
         return Outcome(job.name, "busy", str(error))
-    except (DiskError, OSError) as error:
-        return Outcome(job.name, "disk", _said_of_disk(error))
+    except DiskError as error:
+        return Outcome(job.name, "disk", str(error))
     except ModelError as error:
         return Outcome(job.name, "broken", str(error))
     except TagmatesError as error:
         return Outcome(job.name, "error", str(error), traceback.format_exc())
     except Exception as error:
-        return Outcome(job.name, "crash", f"{type(error).__name__}: {error}", traceback.format_exc())
+        return _crash(job.name, error)
+
+
+def _crash(name: str, error: Exception) -> Outcome:
+    if isinstance(error, OSError) and error.errno in DISK:
+        where = f"{error.filename}: " if error.filename else ""
+        said = f"{where}{error.strerror or error}; what was saved before is whole; make room and try again"
+        return Outcome(name, "disk", said)
+    return Outcome(name, "crash", f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "paused"]:
@@ -109,12 +122,6 @@ def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "pa
                 return "paused"
             began = now
     return "done"
-
-
-def _said_of_disk(error: DiskError | OSError) -> str:
-    if isinstance(error, DiskError):
-        return str(error)
-    return f"{error.filename}: {error.strerror or error}; what was saved before is whole; make room and try again"
 
 
 def prepare(config: RunConfig, data: str, device: str) -> Run:

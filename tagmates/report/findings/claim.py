@@ -71,11 +71,11 @@ def missing(report: Report, *regimes: Regime) -> Measured:
     found = report.comparisons.values()
     for regime in regimes:
         if not any(cells_of(comparison, regime) for comparison in found):
-            trains = regime in report.settings.regimes
-            yet = f"no run of {IN_WORDS[regime]} is done yet"
-            return Measured(
-                "", why=yet if trains else f"this study does not train {IN_WORDS[regime]}", never=not trains
-            )
+            if regime not in report.settings.regimes:
+                return Measured("", why=f"this study does not train {IN_WORDS[regime]}", never=True)
+            if report.runs and not report.is_tested:
+                return Measured("", why="no task has a test split")
+            return Measured("", why=f"no run of {IN_WORDS[regime]} is done yet")
     if "oracle" in regimes and not any(any(comparison.oracle_sets.values()) for comparison in found):
         return Measured("", why="no task has a helper")
     return Measured("", why="nothing that is done can be compared yet")

@@ -79,7 +79,7 @@ def _method_cells(report: Report) -> Iterator[Cell]:
         for tasks in (some for some in trained if task in some and len(some) > 1):
             for ours, theirs in combinations(report.comparisons, 2):
                 setting, base = (setting_of(method, tasks, report.tasks) for method in (ours, theirs))
-                cell = make_cell(report.settings, report.runs, setting, base, task, selected=False)
+                cell = make_cell(report.settings, report.runs, setting, base, task, selected="")
                 if cell is not None and cell.base is not None:
                     yield cell
 

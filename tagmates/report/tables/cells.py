@@ -102,7 +102,7 @@ def _against(cell: Cell) -> str:
 
 def _test(cell: Cell) -> str:
     if cell.selected:
-        return "Selected on test, so no test of the difference can be believed"
+        return f"Selected {cell.selected}, so no test of the difference can be believed"
     evidence = cell.evidence
     if evidence is None:
         return ""
@@ -121,7 +121,7 @@ def _training(cell: Cell) -> str:
 def verdict(cell: Cell) -> str:
     """One or two words on whether the setting helps, by the test; the paper's rule has the arrow."""
     if cell.selected:
-        return "selected on test"
+        return f"selected {cell.selected}"
     if cell.evidence is None or cell.difference is None:
         return "not tested"
     if not cell.beyond_chance:
@@ -146,7 +146,7 @@ def numbers(method: Method, regime: Regime, row: str, cell: Cell) -> dict[str, V
         "arrow": cell.arrow,
         **{name: getattr(cell.evidence, name, None) for name in ("low", "high", "error", "df", "p", "q", "holm")},
         "verdict": verdict(cell) if cell.base is not None else None,
-        "selected_on_test": int(cell.selected),
+        "selected": cell.selected,
         "updates": cell.updates,
         "capped": cell.capped,
         "parameters": cell.parameters,

@@ -71,8 +71,8 @@ def tests_tables(report: Report) -> list[Table]:
             caption=(
                 "Difference of mean test F1 to the base, with its 95 % interval and p from the test, q (false "
                 "discovery rate) and Holm's p over the method's cells of the same regime. The verdict is helps or "
-                "harms at q ≤ 0.05; not shown does not prove that there is no difference. Oracle cells selected "
-                "on test have no p."
+                "harms at q ≤ 0.05; not shown does not prove that there is no difference. Oracle cells "
+                "selected on test, or by the dev scores of the same runs (a set of one helper is that pair), have no p."
             ),
             heads=("setting", "task", "n", "difference", "95 % interval", "p", "q", "Holm p", "rule", "verdict"),
             rows=tuple(_test_row(line, cell) for line, cell in cells),
