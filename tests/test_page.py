@@ -137,6 +137,17 @@ def test_advice_is_written_as_the_tables_are() -> None:
     assert any(advice.cell is not None and advice.cell.evidence is not None for advice in report.advice)
 
 
+def test_without_a_test_split_dev_is_shown() -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    records = [replace(record, test={}, counts={}) for record in make_records(study, tasks)]
+    report = make_report(study, tasks, records)
+    page = render_page(report, tables(report))
+    assert "No task has a test split" in page
+    assert "no run of" not in page
+    assert [table.name for table in tables(report) if table.section == "scores"] == ["dev"]
+    assert "Dev F1" in page
+
+
 def test_no_heading_stands_twice_and_keys_stand_with_their_tables(paper: Report) -> None:
     text = render_page(paper, tables(paper))
     for title in ("The methods side by side", "What is done"):

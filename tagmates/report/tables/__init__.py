@@ -2,6 +2,7 @@
 
 from tagmates.report.tables.beside import beside_tables
 from tagmates.report.tables.characteristics import characteristics_table
+from tagmates.report.tables.dev import dev_table
 from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
 from tagmates.report.tables.findings import findings_tables
 from tagmates.report.tables.grids import score_tables
@@ -25,6 +26,7 @@ def tables(report: Report) -> list[Table]:
         progress_table(report),
         failed_table(report),
         *score_tables(report),
+        dev_table(report),
         methods_table(report),
         oracle_table(report),
         *findings_tables(report),
