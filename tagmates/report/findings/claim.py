@@ -70,9 +70,9 @@ def missing(report: Report, *regimes: Regime) -> Measured:
     """Nothing to measure, for want of one of these regimes' cells."""
     found = report.comparisons.values()
     for regime in regimes:
+        if regime not in report.settings.regimes:
+            return Measured("", why=f"this study does not train {IN_WORDS[regime]}", never=True)
         if not any(cells_of(comparison, regime) for comparison in found):
-            if regime not in report.settings.regimes:
-                return Measured("", why=f"this study does not train {IN_WORDS[regime]}", never=True)
             if report.runs and not report.is_tested:
                 return Measured("", why="no task has a test split")
             return Measured("", why=f"no run of {IN_WORDS[regime]} is done yet")

@@ -129,6 +129,8 @@ def size_foretold(report: Report, tasks: Tasks) -> Measured:
         sizes = rank_correlation([abs(pair) for pair, _ in some], [abs(joint) for _, joint in some])
         if signed is not None and sizes is not None:
             ranks.append(f"{METHOD_NAMES[method]} {points(signed)} ({points(sizes)})")
+    if not any(gains.values()):
+        return missing(report, "single", "pair", "all")
     if not ranks or not ratios:
         return Measured("", why="three tasks by one method are needed, with pairs and All")
     text = f"rank correlation of gains (of their sizes): {', '.join(ranks)}; where the sign is right, "
