@@ -1002,7 +1002,9 @@ def test_a_read_only_study_is_read_and_not_run(short: dict[str, Any], disk: Path
         refused(1, f"{disk}/s/.*Read-only file system", *on(disk, *engine))
     refused(1, "Read-only file system", *on(disk, *LOCAL, "--set", "seeds=[2]"))
     refused(2, "cannot be used as study folder", "study", "run", "s.toml", *LOCAL, "--output-dir", disk / "new")
-    assert tagmates(*on(disk, *LOCAL, "--tasks", "pos")) == Outcome(0, "", "")  # nothing is to be done
+    outcome = tagmates(*on(disk, *LOCAL, "--tasks", "pos"))  # nothing is to be done
+    rest = "2 trainings of this study were not selected; without --shard and filters they are run, too\n"
+    assert outcome == Outcome(0, "", rest)
     remount(disk, "rw")
     (disk / "s" / "index.sqlite").unlink()
     remount(disk, "ro")
