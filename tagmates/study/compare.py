@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from tagmates.study.plan import OracleSets, Setting, setting_of
 from tagmates.study.runs import Runs, Split
-from tagmates.study.settings import Method, StudySettings
+from tagmates.study.settings import Method, Regime, StudySettings
 from tagmates.study.significance import Evidence, adjust, compare_runs
 
 Arrow = Literal["up", "down"]
@@ -67,6 +67,11 @@ class Comparison:
     all_but_one: Mapping[tuple[str, str], Cell] = field(default_factory=dict)  # (task left out, tested task)
     oracle: Mapping[str, Cell] = field(default_factory=dict)
     oracle_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> its helpers, where known
+
+    def cells(self, regime: Regime) -> Mapping[Any, Cell]:
+        """The cells of one regime by their place."""
+        cells: Mapping[Any, Cell] = getattr(self, "pairs" if regime == "pair" else regime)
+        return cells
 
     def average(self, task: str) -> float | None:
         """The mean of the pair scores of a task ("Average" rows), None where there are none."""

@@ -9,14 +9,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from tagmates.errors import DiskError, ModelError
-from tagmates.study.compare import oracle_sets
 from tagmates.study.engine import Submit
-from tagmates.study.plan import OracleSets, Planned, make_plan
-from tagmates.study.published import published_oracle_sets
+from tagmates.study.plan import Planned
 from tagmates.study.record import Record
-from tagmates.study.runs import Runs
 from tagmates.study.settings import StudySettings
-from tagmates.study.store import Found, Store, read_record
+from tagmates.study.standing import standing
+from tagmates.study.store import Store, read_record
 from tagmates.study.worker import Job, Outcome
 
 log = logging.getLogger("tagmates")
@@ -58,42 +56,6 @@ class Stage:
 
 Event = Started | Stopped | Looked | Stage
 Select = Callable[[Sequence[Planned]], Sequence[Planned]]
-
-
-def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: Found) -> OracleSets:
-    """The oracle sets that can be told by now (setting ``oracle_sets``)."""
-    if study.oracle_sets == "published":
-        return published_oracle_sets()
-    return oracle_sets(study, tasks, Runs(found.done.values()))
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a study stands: its plan as far as it can be told, and what is there of it."""
-
-    plan: Sequence[Planned]
-    found: Found
-    oracle_sets: OracleSets
-    waiting: Sequence[str]  # in words: oracle sets that cannot be told yet
-
-
-def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts: bool = False) -> Standing:
-    """Plan the study with the oracle sets that its finished runs tell."""
-    plan = make_plan(study, tasks, {})
-    found = store.find(plan, counts=counts)
-    sets = known_oracle_sets(study, tasks, found)
-    if "oracle" not in study.regimes:
-        return Standing(plan, found, sets, [])
-    plan = make_plan(study, tasks, sets)
-    found |= store.find([planned for planned in plan if planned.regime == "oracle"], counts=counts)
-    unknown = {method: [task for task in tasks if (method, task) not in sets] for method in study.sharing}
-    waiting = [
-        f"oracle sets of {'all tasks' if len(some) == len(tasks) else ', '.join(some)} ({method}): "
-        "known when their single and pair trainings are done for every seed"
-        for method, some in unknown.items()
-        if some
-    ]
-    return Standing(plan, found, sets, waiting)
 
 
 @dataclass(slots=True)

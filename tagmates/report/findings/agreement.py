@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.correlation import rank_correlation
-from tagmates.report.findings.tally import cells_of
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import REGIMES, Method, Regime
@@ -46,7 +45,7 @@ def agreement(report: Report) -> list[Agreement]:
 
 def _in_both(ours: Comparison, theirs: Comparison, regime: Regime) -> list[Both]:
     """Cells of the same place; All is another thing where it has other tasks, Oracle the same with other helpers."""
-    here, there = (cells_of(comparison, regime) for comparison in (ours, theirs))
+    here, there = (comparison.cells(regime) for comparison in (ours, theirs))
     pairs = [(cell, there[key]) for key, cell in here.items() if key in there]
     return [(a, b) for a, b in pairs if regime == "oracle" or set(a.setting.tasks) == set(b.setting.tasks)]
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tagmates.report.findings.tally import cells_of
 from tagmates.report.view import Report
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
 from tagmates.wording import listing
@@ -72,7 +71,7 @@ def missing(report: Report, *regimes: Regime) -> Measured:
     for regime in regimes:
         if regime not in report.settings.regimes:
             return Measured("", why=f"this study does not train {IN_WORDS[regime]}", never=True)
-        if not any(cells_of(comparison, regime) for comparison in found):
+        if not any(comparison.cells(regime) for comparison in found):
             if report.runs and not report.is_tested:
                 return Measured("", why="no task has a test split")
             return Measured("", why=f"no run of {IN_WORDS[regime]} is done yet")

@@ -1,6 +1,7 @@
 """Abstract and section 4.1: pairs, All, Oracle and STL against each other; the methods against each other."""
 
 from collections.abc import Mapping
+from statistics import fmean
 
 from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.method_gaps import differing_cells, method_gaps
@@ -53,10 +54,10 @@ def above_pairs(regime: Regime, share: tuple[float, float]) -> Measure:
     def measure(report: Report, tasks: Tasks) -> Measured:
         each, average, best = [], [], []
         for comparison in report.comparisons.values():
-            for task, cell in getattr(comparison, regime).items():
+            for task, cell in comparison.cells(regime).items():
                 scores = [pair.mean for (_, tested), pair in comparison.pairs.items() if tested == task]
                 each += [cell.mean > score for score in scores]
-                average += [cell.mean > comparison.average(task)] if scores else []
+                average += [cell.mean > fmean(scores)] if scores else []
                 best += [cell.mean > max(scores)] if scores else []
         helped = any(any(comparison.oracle_sets.values()) for comparison in report.comparisons.values())
         if not each or (regime == "oracle" and not helped):

@@ -1,6 +1,6 @@
 """How far the joint methods lie apart: over tasks, and cell by cell."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -11,11 +11,11 @@ from scipy import stats
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison, make_cell
 from tagmates.study.plan import setting_of
-from tagmates.study.settings import METHOD_NAMES, Method
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import adjust
 from tagmates.wording import points, probability
 
-REGIMES = ("pairs", "all", "oracle")
+REGIMES: tuple[Regime, ...] = ("pair", "all", "oracle")
 ROUNDING = 9  # decimals; what lies below comes from the order of additions and must not break ties
 
 
@@ -25,14 +25,14 @@ class MethodGap:
 
     ours: Method
     theirs: Method
-    regime: str
+    regime: Regime
     mean: float
     p: float  # Wilcoxon's signed-rank test over tasks, not adjusted
     tasks: int
 
     def __str__(self) -> str:
         names = f"{METHOD_NAMES[self.ours]} − {METHOD_NAMES[self.theirs]}"
-        return f"{names}, {self.regime}: {points(self.mean, signed=True)} (p {probability(self.p)})"
+        return f"{names}, {REGIME_NAMES[self.regime]}: {points(self.mean, signed=True)} (p {probability(self.p)})"
 
 
 def method_gaps(report: Report) -> list[MethodGap]:
@@ -84,14 +84,8 @@ def _method_cells(report: Report) -> Iterator[Cell]:
                     yield cell
 
 
-def _gap(ours: Comparison, theirs: Comparison, regime: str, task: str) -> float | None:
+def _gap(ours: Comparison, theirs: Comparison, regime: Regime, task: str) -> float | None:
     """The mean difference of the cells that test the task and that both methods have."""
-    a, b = (_cells(comparison, regime, task) for comparison in (ours, theirs))
-    gaps = [a[key].mean - b[key].mean for key in a if key in b]
+    a, b = (comparison.cells(regime) for comparison in (ours, theirs))
+    gaps = [cell.mean - b[key].mean for key, cell in a.items() if cell.task == task and key in b]
     return fmean(gaps) if gaps else None
-
-
-def _cells(comparison: Comparison, regime: str, task: str) -> Mapping[object, Cell]:
-    """The cells of a regime that test the task."""
-    cells: Mapping[object, Cell] = getattr(comparison, regime)
-    return {key: cell for key, cell in cells.items() if cell.task == task}

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tagmates.report.view import Report
-from tagmates.study.compare import Cell, Comparison, count
-from tagmates.study.settings import Regime
+from tagmates.study.compare import Cell, count
 from tagmates.wording import listing
 
 GLYPHS = {"up": "{}↑", "down": "{}↓", "arrows": "{} arrows", "above": "{} above STL", "below": "{} below STL"}
@@ -27,12 +25,6 @@ class Tally:
     def arrows(self) -> int:
         """Cells that differ, up or down."""
         return self.up + self.down
-
-
-def cells_of(comparison: Comparison, regime: Regime) -> Mapping[Any, Cell]:
-    """The cells of one regime by their place."""
-    cells: Mapping[Any, Cell] = getattr(comparison, "pairs" if regime == "pair" else regime)
-    return cells
 
 
 def tally(report: Report, cells: Iterable[Cell], wanted: int) -> Tally:

@@ -138,17 +138,19 @@ def _helpers(comparison: Comparison, task: str) -> Entry:
 def parameter_table(report: Report) -> Table:
     """How many parameters the settings of every regime have."""
     regimes = [regime for regime in REGIMES if regime in report.settings.regimes]
-    cells = {method: _by_regime(c) for method, c in report.comparisons.items()}
+    comparisons = report.comparisons.items()
     counts = {
-        (regime, method): sorted({cell.parameters for cell in found[regime] if cell.parameters is not None})
-        for method, found in cells.items()
+        (regime, method): sorted({c.parameters for c in found.cells(regime).values() if c.parameters is not None})
+        for method, found in comparisons
         for regime in regimes
     }
     data: list[dict[str, Value]] = [
         {"method": method, "regime": regime, "trained": tasks, "parameters": parameters}
-        for method, found in cells.items()
+        for method, found in comparisons
         for regime in regimes
-        for tasks, parameters in sorted({("+".join(c.setting.tasks), c.parameters) for c in found[regime]}, key=str)
+        for tasks, parameters in sorted(
+            {("+".join(c.setting.tasks), c.parameters) for c in found.cells(regime).values()}, key=str
+        )
     ]
     return Table(
         name="parameters",
@@ -165,16 +167,6 @@ def parameter_table(report: Report) -> Table:
         ),
         data=data,
     )
-
-
-def _by_regime(comparison: Comparison) -> dict[Regime, list[Cell]]:
-    return {
-        "single": list(comparison.single.values()),
-        "pair": list(comparison.pairs.values()),
-        "all": list(comparison.all.values()),
-        "all_but_one": list(comparison.all_but_one.values()),
-        "oracle": list(comparison.oracle.values()),
-    }
 
 
 def _range(counts: Sequence[int]) -> Entry:
