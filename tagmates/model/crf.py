@@ -4,8 +4,11 @@ Lanes here are decoders with equally many tags. The partition function runs in s
 the matrix product ``alpha @ exp(transitions)``; the backward is the forward-backward algorithm in the same scaling:
 with ``q[j] = sum_i p[i] E[i,j]`` from the forward step, the marginal of tag i is ``p[i] * sum_j E[i,j] m[j] / q[j]``,
 where m are the marginals of the next position. Where a scale underflows, the same recursion runs in logarithms.
+
+On a CPU with a C compiler the steps are those of ``kernels/crf.c``; everywhere else they are those below.
 """
 
+from ctypes import CDLL
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.data.packing import Packed
+from tagmates.model.native import Chain, call, library_for
 
 # A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
 UNDERFLOW = 1e-28
@@ -74,6 +78,8 @@ class LinearChainCRF:
     @torch.no_grad()
     def argmax(self) -> Int[Tensor, "decoders positions"]:
         """The best tag sequence of every sentence (Viterbi); 0 outside the mask."""
+        if (library := library_for(self.emissions, self.transitions)) is not None:
+            return self._compiled_argmax(library)
         packed, slices = self.packed, self.packed.slices()
         decoders, rows = packed.lengths.shape
         into = self.transitions.transpose(1, 2).unsqueeze(1)  # [decoders, 1, to, from]
@@ -100,6 +106,37 @@ class LinearChainCRF:
             tags[:, here] = following[:, :count]
         return tags * packed.mask
 
+    def _compiled_argmax(self, library: CDLL) -> Int[Tensor, "decoders positions"]:
+        tags = torch.zeros(self.emissions.shape[:2], dtype=torch.long)
+        call(
+            library.crf_viterbi,
+            Chain,
+            **_layout(self.emissions, self.packed, library),
+            emissions=self.emissions.detach().contiguous(),
+            start=self.start.detach().contiguous(),
+            end=self.end.detach().contiguous(),
+            weights=self.transitions.detach().contiguous(),
+            into=self.transitions.detach().transpose(1, 2).contiguous(),
+            source=torch.empty_like(self.emissions, memory_format=torch.contiguous_format),
+            best=tags,
+        )
+        return tags
+
+
+def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, int | Tensor]:
+    """What every kernel of ``crf.c`` reads."""
+    decoders, positions, tags = emissions.shape
+    return {
+        "decoders": decoders,
+        "positions": positions,
+        "rows": packed.lengths.shape[1],
+        "tags": tags,
+        "steps": len(packed.offsets),
+        "offsets": torch.tensor(packed.offsets),
+        "lengths": packed.lengths.contiguous(),
+        "panels": emissions.new_empty(library.crf_panels(decoders, tags)),
+    }
+
 
 def _spread(index: Int[Tensor, "decoders rows"], size: int) -> Int[Tensor, "decoders rows size"]:
     return index.unsqueeze(-1).expand(-1, -1, size)
@@ -108,8 +145,81 @@ def _spread(index: Int[Tensor, "decoders rows"], size: int) -> Int[Tensor, "deco
 def _log_partition(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, packed: Packed
 ) -> Float[Tensor, "decoders rows"]:
+    if (library := library_for(emissions, transitions)) is not None:
+        compiled: Tensor = _CompiledLogPartition.apply(emissions, transitions, start, end, packed, library)  # type: ignore[no-untyped-call]
+        if not bool(compiled.isnan().any()):
+            return compiled
     result: Tensor = _LogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
     return result
+
+
+class _CompiledLogPartition(torch.autograd.Function):
+    """``_LogPartition`` with the scaled steps in C; NaN for all sentences where one of their scales underflows."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: Float[Tensor, "decoders positions tags"],
+        transitions: Float[Tensor, "decoders tags tags"],
+        start: Float[Tensor, "decoders tags"],
+        end: Float[Tensor, "decoders tags"],
+        packed: Packed,
+        library: CDLL,
+    ) -> Float[Tensor, "decoders rows"]:
+        decoders, rows = packed.lengths.shape
+        row_max = transitions.amax(-1)  # over the tags that follow
+        weights = (transitions - row_max.unsqueeze(-1)).exp()
+        alpha = emissions.new_zeros(decoders, rows, emissions.shape[-1])  # of each row's last position
+        scale = torch.zeros(decoders, rows, dtype=torch.float64)
+        underflows = torch.zeros(decoders, rows, dtype=torch.long)
+        source, sums = torch.zeros_like(emissions), torch.empty_like(emissions)
+        call(
+            library.crf_forward,
+            Chain,
+            **_layout(emissions, packed, library),
+            emissions=emissions.contiguous(),
+            start=start.contiguous(),
+            weights=weights,
+            row_max=row_max,
+            alpha=alpha,
+            scale=scale,
+            source=source,
+            sums=sums,
+            underflows=underflows,
+            smallest=UNDERFLOW,
+        )
+        if bool(underflows.any()):
+            return scale.fill_(torch.nan)
+        final = alpha + end.unsqueeze(1)
+        ctx.save_for_backward(final, source, sums, weights)
+        ctx.packed, ctx.library = packed, library
+        return (scale + final.logsumexp(-1).double()).masked_fill(packed.lengths == 0, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        packed: Packed = ctx.packed
+        final, source, sums, weights = ctx.saved_tensors
+        ending = _ending(final, grads[0], packed)
+        marginals, ratio = torch.zeros_like(source), torch.zeros_like(source)
+        call(
+            ctx.library.crf_backward,
+            Chain,
+            **_layout(source, packed, ctx.library),
+            weights=weights.transpose(1, 2).contiguous(),
+            source=source,
+            sums=sums,
+            ending=ending,
+            marginals=marginals,
+            ratio=ratio,
+            smallest=UNDERFLOW,
+        )
+        d_transitions = weights * (source.transpose(1, 2) @ ratio)
+        return marginals, d_transitions, marginals[:, : packed.rows_at[0]].sum(1), ending.sum(1), None, None
+
+
+def _ending(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tensor, "decoders rows tags"]:
+    """The marginals of each sentence's last position, times the gradient of its log-partition."""
+    return final.softmax(-1) * (grad.to(final.dtype) * (packed.lengths > 0)).unsqueeze(-1)
 
 
 class _LogPartition(torch.autograd.Function):
@@ -147,7 +257,7 @@ class _LogPartition(torch.autograd.Function):
         packed: Packed = ctx.packed
         final, source, sums, weights = ctx.saved_tensors
         slices = packed.slices()
-        ending = final.softmax(-1) * (grads[0].to(final.dtype) * (packed.lengths > 0)).unsqueeze(-1)
+        ending = _ending(final, grads[0], packed)
         # rows that a decoder lacks add zeros at their row's first position
         marginals = torch.zeros_like(source).scatter_add_(1, _spread(packed.last(), final.shape[-1]), ending)
         ratio = torch.zeros_like(source)  # of the positions after the first step: m / q

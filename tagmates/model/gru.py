@@ -6,10 +6,12 @@ The equations are those of ``torch.nn.GRU`` (Cho et al., 2014):
     z = sigmoid(W_z x + b_z + R_z h + c_z)        h' = n + z * (h - n)
 
 All input projections are one matrix product and all weight gradients are one; a step does only the recurrent product
-and the gates. Both directions share the loop as two more lanes: the backward one reads its sequences mirrored.
+and the gates. Both directions share the loop as two more lanes: the backward one reads its sequences mirrored. On a
+CPU with a C compiler the loop is that of ``kernels/gru.c``; everywhere else it is the one below.
 """
 
 from collections.abc import Sequence
+from ctypes import CDLL
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tagmates.data.packing import Packed
+from tagmates.model.native import Layer, call, library_for
 
 
 class GRULayer(nn.Module):
@@ -53,6 +56,11 @@ def bidirectional_gru(
     hidden_bias = stacked([layer.hidden_bias for layer in layers]).flatten(0, 1)  # [2 lanes, 3h]
     # [lanes, positions, 6h]: both directions in one product
     projected = torch.baddbmm(input_bias.flatten(1).unsqueeze(1), inputs, input_weight.flatten(1, 2).transpose(1, 2))
+    library = library_for(projected, hidden_weight)
+    if library is not None:
+        kept = torch.is_grad_enabled()
+        fused: Tensor = _FusedRecurrence.apply(projected, hidden_weight, hidden_bias, packed, kept, library)  # type: ignore[no-untyped-call]
+        return fused
     # [lanes, 2, positions, 3h]
     projected = projected.view(lanes, positions, 2, -1).transpose(1, 2)
     mirror = packed.reverse()
@@ -133,3 +141,67 @@ class _Recurrence(torch.autograd.Function):
         d_gates = torch.cat([d_from_state[..., : 2 * size], d_new], -1)
         d_weight = d_from_state.transpose(1, 2) @ before
         return d_gates, d_weight, d_from_state.sum(1), None
+
+
+class _FusedRecurrence(torch.autograd.Function):
+    """The same loop in C (``kernels/gru.c``), which also turns the backward direction round."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        projected: Float[Tensor, "lanes positions both"],
+        hidden_weight: Float[Tensor, "directions gates hidden"],
+        hidden_bias: Float[Tensor, "directions gates"],
+        packed: Packed,
+        kept: bool,
+        library: CDLL,
+    ) -> Float[Tensor, "lanes positions states"]:
+        lanes, positions, _ = projected.shape
+        directions, _, size = hidden_weight.shape
+        before = projected.new_empty(directions, positions, size)
+        before[:, : packed.rows_at[0]] = 0
+        activated = projected.new_empty(directions, positions, 4, size) if kept else None
+        states = projected.new_empty(lanes, positions, 2 * size)
+        layout = {
+            "lanes": directions,
+            "positions": positions,
+            "size": size,
+            "steps": len(packed.rows_at),
+            "offsets": torch.tensor(packed.offsets),
+            "rows": torch.tensor(packed.rows_at),
+            "mirror": packed.reverse(),
+            "hidden_weight": hidden_weight.contiguous(),
+            "panels": projected.new_empty(library.gru_panels(directions, size)),
+        }
+        call(
+            library.gru_forward,
+            Layer,
+            hidden_bias=hidden_bias.contiguous(),
+            projected=projected.contiguous(),
+            before=before,
+            activated=activated,
+            states=states,
+            **layout,
+        )
+        ctx.save_for_backward(activated, before)
+        ctx.layout, ctx.library, ctx.rows = layout, library, packed.rows_at[0]
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        activated, before = ctx.saved_tensors
+        directions, positions, size = before.shape
+        d_projected = before.new_empty(directions // 2, positions, 6 * size)
+        d_from_state = before.new_empty(directions, positions, 3 * size)
+        call(
+            ctx.library.gru_backward,
+            Layer,
+            before=before,
+            activated=activated,
+            d_states=grads[0].contiguous(),
+            d_state=before.new_zeros(directions, ctx.rows, size),
+            d_projected=d_projected,
+            d_from_state=d_from_state,
+            **ctx.layout,
+        )
+        return d_projected, d_from_state.transpose(1, 2) @ before, d_from_state.sum(1), None, None, None

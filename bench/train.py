@@ -1,0 +1,149 @@
+"""Whole training, tokens per second: tagmates against the plain tagger of baseline.py, and where a step's time goes.
+
+    python bench/train.py [--data DIR] [--cases upos,supsense,multi_dec,te_dec] [--presets paper,practical]
+                          [--seconds 3] [--rounds 5] [--json]
+
+A case is a task alone, or all tasks by a sharing method (``multi_dec``, ``te_dec``). Updates are whole: batches made,
+forward, backward, clipping, Adam; the baseline's are those of preset ``paper`` (random batches), with tagmates' draws.
+One process of two threads, and two processes of one thread each; both sides take turns in the same processes.
+The profile is of tagmates in one thread, by torch's profiler, in percent of a step.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from baseline import Training
+from rounds import alternate, arguments, show, summary
+from torch.profiler import ProfilerActivity, profile, record_function
+from workers import Side, Workers
+
+from tagmates.config import RunConfig, resolve
+from tagmates.data.tasks import load_tasks
+from tagmates.model import crf, gru
+from tagmates.study.worker import prepare
+from tagmates.training import loop
+from tagmates.training.loop import Updated, train_side_by_side
+
+LAYOUTS = {"one process, two threads": (1, 2), "two processes, one thread each": (2, 1)}
+PRACTICAL = ("upos", "supsense")  # cases that preset practical is measured on
+MATRIX_PRODUCTS = ("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm")
+OPTIMIZER = ("Optimizer", "aten::_fused_adam", "aten::_foreach", "aten::linalg_vector_norm")
+
+
+def config_of(case: str, preset: str, data: str, seed: int) -> RunConfig:
+    """The run of a case."""
+    alone = case not in ("multi_dec", "te_dec", "te_enc")
+    tasks = (case,) if alone else tuple(load_tasks(data))
+    return resolve(preset, None, [], {"tasks": tasks, "sharing": "stl" if alone else case, "seed": seed})
+
+
+def sides(case: str, preset: str, data: str, seed: int, seconds: float) -> dict[str, Side]:
+    """The two trainings of a case."""
+    theirs = Training(prepare(config_of(case, "paper", data, seed), data, "cpu"))
+    ours = updates(config_of(case, preset, data, seed), data)
+    return {
+        "baseline": lambda: for_a_while(seconds, theirs.update),
+        "tagmates": lambda: for_a_while(seconds, lambda: next(ours)),
+    }
+
+
+def updates(config: RunConfig, data: str) -> Iterator[int]:
+    """Train; the tokens of every update."""
+    for event in train_side_by_side([prepare(config, data, "cpu")]):
+        if isinstance(event, Updated):
+            yield event.tokens
+
+
+def for_a_while(seconds: float, update: Callable[[], int]) -> tuple[int, float]:
+    """Tokens of as many updates as last so long, and how long they took."""
+    began, tokens = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        tokens += update()
+    return tokens, time.perf_counter() - began
+
+
+def where_time_goes(config: RunConfig, data: str, number: int = 20) -> dict[str, dict[str, float]]:
+    """Percent of an update by kind of work; ``else`` is what torch and Python do between."""
+    torch.set_num_threads(1)
+    stream = updates(config, data)
+    with named_kernels():
+        for _ in range(5):
+            next(stream)
+        with profile(activities=[ProfilerActivity.CPU]) as prof:
+            began = time.perf_counter()
+            for _ in range(number):
+                next(stream)
+            total = time.perf_counter() - began
+    spent: Counter[str] = Counter()
+    for event in prof.key_averages():
+        spent[kind_of(event.key)] += event.self_cpu_time_total / 1e6 / total
+    del spent[""]
+    spent["else"] = 1 - sum(spent.values())
+    small = {kind: share for kind, share in spent.items() if share < 0.01 and kind.startswith("torch, ")}
+    kept = Counter({kind: share for kind, share in spent.items() if kind not in small})
+    kept["torch, smaller operations"] = sum(small.values())
+    shares = {kind: {"percent": round(100 * share, 1)} for kind, share in kept.most_common()}
+    gemm = sum(spent[kind] for kind in ("matrix products", "GRU kernel", "CRF kernel"))
+    return {**shares, "outside matrix products and kernels": {"percent": round(100 * (1 - gemm), 1)}}
+
+
+@contextmanager
+def named_kernels() -> Iterator[None]:
+    """Let the profiler see calls of the C kernels and the making of batches."""
+    calls = [(gru, "call", "GRU kernel"), (crf, "call", "CRF kernel"), (loop, "collate", "making batches")]
+    plain = [getattr(module, name) for module, name, _ in calls]
+
+    def named(function: Callable[..., object], kind: str) -> Callable[..., object]:
+        def inside(*values: object, **others: object) -> object:
+            with record_function(kind):
+                return function(*values, **others)
+
+        return inside
+
+    for (module, name, kind), function in zip(calls, plain, strict=True):
+        setattr(module, name, named(function, kind))
+    try:
+        yield
+    finally:
+        for (module, name, _), function in zip(calls, plain, strict=True):
+            setattr(module, name, function)
+
+
+def kind_of(operation: str) -> str:
+    """What a profiled operation counts as."""
+    if operation in ("GRU kernel", "CRF kernel", "making batches"):
+        return operation
+    if operation in MATRIX_PRODUCTS:
+        return "matrix products"
+    if operation.startswith(OPTIMIZER):
+        return "clipping and Adam"
+    return f"torch, {operation}" if operation.startswith("aten::") else ""
+
+
+def main() -> None:
+    """Measure and print."""
+    options = arguments(
+        __doc__, data="starter", cases="upos,supsense,multi_dec,te_dec", presets="paper,practical", seconds=3
+    )
+    results = {}
+    for preset in options.presets.split(","):
+        for case in options.cases.split(","):
+            if preset == "practical" and case not in PRACTICAL:
+                continue
+            for layout, (processes, threads) in LAYOUTS.items():
+                calls = [(case, preset, options.data, seed + 1, options.seconds) for seed in range(processes)]
+                workers = Workers(threads, sides, calls)
+                both = {name: lambda n=name, w=workers: w.rate(n) for name in ("baseline", "tagmates")}
+                found = summary(alternate(both, options.rounds), "baseline")
+                workers.close()
+                results[f"{case}, {preset}, {layout}, tokens/s"] = found
+            shares = where_time_goes(config_of(case, preset, options.data, 1), options.data)
+            results[f"{case}, {preset}, where a step's time goes"] = shares
+    show(results, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+/* The steps of bidirectional GRU layers over the packed layout, forward and backward.
+
+   A lane is a (model, direction). The backward direction reads and writes position `mirror[p]` where the forward one
+   has p, so that nothing need be turned round. A panel of the recurrent weights holds the three gates of WIDTH units,
+   so that a block's sums become states where they are. Equations and names are those of gru.py. */
+
+#include "vector.h"
+
+BLOCK_OF(product, 0.0f, MULTIPLY_ADD)
+
+typedef struct {
+    int64_t lanes, positions, size, steps; /* a lane is a (model, direction) */
+    const int64_t *offsets, *rows;         /* [steps] */
+    const int64_t *mirror;                 /* [lanes / 2, positions] */
+    const float *hidden_weight;            /* [lanes, 3 size, size]: R */
+    const float *hidden_bias;              /* [lanes, 3 size]: c */
+    const float *projected;                /* [lanes / 2, positions, 2, 3 size]: W x + b */
+    float *before;                         /* [lanes, positions, size]: the state that a position starts from */
+    float *activated;                      /* [lanes, positions, 4, size]: r, z, n, R_n h + c_n; none: not kept */
+    float *states;                         /* [lanes / 2, positions, 2, size] */
+    const float *d_states;                 /* as states */
+    float *d_state;                        /* [lanes, rows of the first step, size] */
+    float *d_projected;                    /* as projected */
+    float *d_from_state;                   /* [lanes, positions, 3 size] */
+    float *panels;                         /* room for `gru_panels` floats */
+} Layer;
+
+/* Floats that the weights take in panels, of all lanes. */
+int64_t gru_panels(int64_t lanes, int64_t size) { return lanes * panel_size(3 * size, size); }
+
+/* The place in `projected` and `states` of a lane's position. */
+INLINE int64_t place(const Layer *l, int64_t lane, int64_t position)
+{
+    int64_t first = lane / 2 * l->positions;
+    return 2 * (first + (lane % 2 ? l->mirror[first + position] : position)) + lane % 2;
+}
+
+/* A row's gates in one panel of units, from its part of R h. */
+INLINE void gates(const Layer *l, int64_t lane, int64_t position, int64_t going_on, int64_t unit, const vec *h)
+{
+    int64_t size = l->size, count = size - unit, there = place(l, lane, position), here = lane * l->positions + position;
+    const float *x = l->projected + there * 3 * size + unit, *c = l->hidden_bias + lane * 3 * size + unit;
+    vec candidate = h[2] + load(c + 2 * size, count);
+    vec r = sigmoid(load(x, count) + h[0] + load(c, count));
+    vec z = sigmoid(load(x + size, count) + h[1] + load(c + size, count));
+    vec n = tangent(load(x + 2 * size, count) + r * candidate);
+    vec state = n + z * (load(l->before + here * size + unit, count) - n);
+    store(l->states + there * size + unit, state, count);
+    if (going_on)
+        store(l->before + (here + going_on) * size + unit, state, count);
+    if (l->activated) {
+        float *kept = l->activated + here * 4 * size + unit;
+        store(kept, r, count), store(kept + size, z, count), store(kept + 2 * size, n, count);
+        store(kept + 3 * size, candidate, count);
+    }
+}
+
+static void forward(const Layer *l, int64_t lane)
+{
+    int64_t size = l->size, units = (size + WIDTH - 1) / WIDTH;
+    vec *panels = (vec *)(l->panels + gru_panels(lane, size)); /* [units][k][gate] */
+    const float *weight = l->hidden_weight + lane * 3 * size * size;
+    for (int64_t p = 0; p < units; p++)
+        for (int64_t gate = 0; gate < 3; gate++)
+            for (int i = 0; i < WIDTH; i++)
+                for (int64_t k = 0; k < size; k++)
+                    panels[(p * size + k) * 3 + gate][i] =
+                        p * WIDTH + i < size ? weight[(gate * size + p * WIDTH + i) * size + k] : 0.0f;
+    for (int64_t t = 0; t < l->steps; t++) {
+        int64_t start = l->offsets[t], rows = l->rows[t], next = t + 1 < l->steps ? l->rows[t + 1] : 0;
+        const float *h = l->before + (lane * l->positions + start) * size;
+        for (int64_t p = 0; p < units; p++)
+            for (int64_t row = 0; row < rows; row += ROWS) {
+                int64_t count = rows - row < ROWS ? rows - row : ROWS;
+                Block from_state = {0};
+                if (t > 0)
+                    product(count, 3, size, h + row * size, size, panels + p * size * 3, from_state);
+                for (int64_t i = 0; i < count; i++)
+                    gates(l, lane, start + row + i, row + i < next ? rows : 0, p * WIDTH, from_state[i]);
+            }
+    }
+}
+
+/* Gradients of a row's gates; `d_state` is left as what the recurrent product must be added to. */
+INLINE void gates_backward(const Layer *l, int64_t lane, int64_t position, float *d_state)
+{
+    int64_t size = l->size, there = place(l, lane, position), here = lane * l->positions + position;
+    const float *kept = l->activated + here * 4 * size, *before = l->before + here * size;
+    float *d_x = l->d_projected + there * 3 * size, *d_h = l->d_from_state + here * 3 * size;
+    for (int64_t unit = 0; unit < size; unit += WIDTH) {
+        int64_t count = size - unit;
+        vec r = load(kept + unit, count), z = load(kept + size + unit, count), n = load(kept + 2 * size + unit, count);
+        vec grad = load(d_state + unit, count) + load(l->d_states + there * size + unit, count);
+        vec d_n = grad * (1.0f - z) * (1.0f - n * n);
+        vec d_z = grad * (load(before + unit, count) - n) * z * (1.0f - z);
+        vec d_r = d_n * load(kept + 3 * size + unit, count) * r * (1.0f - r);
+        store(d_x + unit, d_r, count), store(d_x + size + unit, d_z, count), store(d_x + 2 * size + unit, d_n, count);
+        store(d_h + unit, d_r, count), store(d_h + size + unit, d_z, count);
+        store(d_h + 2 * size + unit, d_n * r, count);
+        store(d_state + unit, grad * z, count);
+    }
+}
+
+static void backward(const Layer *l, int64_t lane)
+{
+    int64_t size = l->size, wide = VECTORS * WIDTH, depth = 3 * size;
+    float *panels = l->panels + gru_panels(lane, size);
+    const float *weight = l->hidden_weight + lane * 3 * size * size;
+    make_panels(depth, size, weight, panels);
+    for (int64_t t = l->steps - 1; t >= 0; t--) {
+        int64_t start = l->offsets[t], rows = l->rows[t];
+        float *d_state = l->d_state + lane * l->rows[0] * size;
+        for (int64_t row = 0; row < rows; row++)
+            gates_backward(l, lane, start + row, d_state + row * size);
+        if (t == 0)
+            break;
+        const float *d_h = l->d_from_state + (lane * l->positions + start) * depth;
+        for (int64_t unit = 0; unit < size; unit += wide) {
+            int64_t vectors = panel_width(size, unit);
+            for (int64_t row = 0; row < rows; row += ROWS) {
+                int64_t count = rows - row < ROWS ? rows - row : ROWS;
+                Block sums;
+                product(count, vectors, depth, d_h + row * depth, depth, (vec *)(panels + unit * depth), sums);
+                for (int64_t i = 0; i < count; i++)
+                    for (int64_t v = 0; v < vectors; v++) {
+                        int64_t first = unit + v * WIDTH;
+                        float *d = d_state + (row + i) * size + first;
+                        store(d, load(d, size - first) + sums[i][v], size - first);
+                    }
+            }
+        }
+    }
+}
+
+void gru_forward(const Layer *l)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t lane = 0; lane < l->lanes; lane++)
+        forward(l, lane);
+}
+
+void gru_backward(const Layer *l)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t lane = 0; lane < l->lanes; lane++)
+        backward(l, lane);
+}

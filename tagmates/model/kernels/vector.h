@@ -1,0 +1,193 @@
+/* Vectors of floats, their exp and log, and small matrix products with the weights laid out in panels.
+
+   Everything is written in GCC's vector types, which Clang knows too; the compiler makes of them what the machine has. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__AVX512F__) || defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+/* A block is ROWS rows by VECTORS vectors of WIDTH columns: as many sums as the machine keeps in registers. */
+#if defined(__AVX512F__)
+enum { WIDTH = 16, ROWS = 8, VECTORS = 3 };
+#else
+enum { WIDTH = 8, ROWS = 4, VECTORS = 3 };
+#endif
+typedef float vec __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t bits __attribute__((vector_size(4 * WIDTH)));
+typedef float loose __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias)); /* in memory, anywhere */
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vec all(float x) { return x - (vec){0}; }
+
+/* The first `count` floats at `x`, then zeros. */
+INLINE vec load(const float *x, int64_t count)
+{
+    if (count >= WIDTH)
+        return *(const loose *)x;
+#if defined(__AVX512F__)
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), x);
+#else
+    vec v = {0};
+    for (int64_t i = 0; i < count; i++)
+        v[i] = x[i];
+    return v;
+#endif
+}
+
+INLINE void store(float *x, vec v, int64_t count)
+{
+    if (count >= WIDTH) {
+        *(loose *)x = v;
+        return;
+    }
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(x, (__mmask16)((1u << count) - 1), (__m512)v);
+#else
+    for (int64_t i = 0; i < count; i++)
+        x[i] = v[i];
+#endif
+}
+
+INLINE vec larger(vec a, vec b)
+{
+#if defined(__AVX512F__)
+    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX__)
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return (vec)(((bits)a & (a > b)) | ((bits)b & ~(a > b)));
+#endif
+}
+
+INLINE vec where(bits condition, vec yes, vec no) { return (vec)((condition & (bits)yes) | (~condition & (bits)no)); }
+
+/* The first `count` lanes of `v`, and `rest` in the others. */
+INLINE vec first(vec v, int64_t count, float rest)
+{
+    bits lane;
+    for (int i = 0; i < WIDTH; i++)
+        lane[i] = i;
+    return count >= WIDTH ? v : where(lane < (int32_t)count, v, all(rest));
+}
+
+INLINE float largest(vec v)
+{
+    float m = v[0];
+    for (int i = 1; i < WIDTH; i++)
+        m = v[i] > m ? v[i] : m;
+    return m;
+}
+
+/* e to the x within 2 units in the last place; the polynomial is Cephes' expf */
+INLINE vec power(vec x)
+{
+    x = larger(all(-87.0f), x); /* in this order NaN stays NaN */
+    x = where(x > 88.0f, all(88.0f), x);
+    vec t = x * 1.44269504088896341f;
+    bits n = __builtin_convertvector(t + where(t < 0.0f, all(-0.5f), all(0.5f)), bits);
+    vec whole = __builtin_convertvector(n, vec);
+    x = x - whole * 0.693359375f + whole * 2.12194440e-4f;
+    vec y = all(1.9875691500e-4f);
+    y = y * x + 1.3981999507e-3f;
+    y = y * x + 8.3334519073e-3f;
+    y = y * x + 4.1665795894e-2f;
+    y = y * x + 1.6666665459e-1f;
+    y = y * x + 5.0000001201e-1f;
+    y = y * x * x + x + 1.0f;
+    return y * (vec)((n + 127) << 23);
+}
+
+/* Natural logarithm of normal positive numbers; the polynomial is Cephes' logf */
+INLINE vec logarithm(vec x)
+{
+    bits raw = (bits)x;
+    bits n = (raw >> 23) - 126;
+    vec m = (vec)((raw & 0x007fffff) | 0x3f000000); /* in [0.5, 1) */
+    bits small = m < 0.707106781186547524f;
+    n += small; /* a true comparison is -1 */
+    m = where(small, m + m, m) - 1.0f;
+    vec square = m * m, y = all(7.0376836292e-2f);
+    y = y * m - 1.1514610310e-1f;
+    y = y * m + 1.1676998740e-1f;
+    y = y * m - 1.2420140846e-1f;
+    y = y * m + 1.4249322787e-1f;
+    y = y * m - 1.6668057665e-1f;
+    y = y * m + 2.0000714765e-1f;
+    y = y * m - 2.4999993993e-1f;
+    y = y * m + 3.3333331174e-1f;
+    vec whole = __builtin_convertvector(n, vec);
+    return m + (m * square * y - 0.5f * square + whole * -2.12194440e-4f) + whole * 0.693359375f;
+}
+
+INLINE vec sigmoid(vec x) { return 1.0f / (1.0f + power(-x)); }
+
+/* tanh; near 0, where 1 - 2 / (e^2x + 1) would lose digits, Cephes' polynomial */
+INLINE vec tangent(vec x)
+{
+    vec square = x * x, far = 1.0f - 2.0f / (power(2.0f * x) + 1.0f);
+    vec y = all(-5.70498872745e-3f);
+    y = y * square + 2.06390887954e-2f;
+    y = y * square - 5.37397155531e-2f;
+    y = y * square + 1.33314422036e-1f;
+    y = y * square - 3.33332819422e-1f;
+    return where(square < 0.390625f, y * square * x + x, far);
+}
+
+typedef vec Block[ROWS][VECTORS];
+
+/* One block: rows of `x` times the columns of a panel, `panel[k][v]` being weights of input k. */
+#define BLOCK_OF(name, unit, combine)                                                                                  \
+    INLINE void name##_exactly(int rows, int vectors, int64_t depth, const float *x, int64_t stride,                   \
+                               const vec *panel, Block out)                                                            \
+    {                                                                                                                  \
+        vec sum[ROWS][VECTORS];                                                                                        \
+        _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                         \
+            _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++) sum[r][v] = all(unit);                           \
+        for (int64_t k = 0; k < depth; k++) {                                                                          \
+            _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                     \
+                _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++)                                              \
+                    sum[r][v] = combine(all(x[r * stride + k]), panel[k * vectors + v], sum[r][v]);                    \
+        }                                                                                                              \
+        _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                         \
+            _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++) out[r][v] = sum[r][v];                           \
+    }                                                                                                                  \
+    static void name(int64_t rows, int64_t vectors, int64_t depth, const float *x, int64_t stride, const vec *panel,   \
+                     Block out)                                                                                        \
+    {                                                                                                                  \
+        switch (rows * 4 + vectors) {                                                                                  \
+            ROWS_OF(name, 1) ROWS_OF(name, 2) ROWS_OF(name, 3) ROWS_OF(name, 4)                                        \
+            ROWS_OF(name, 5) ROWS_OF(name, 6) ROWS_OF(name, 7) ROWS_OF(name, 8)                                        \
+        }                                                                                                              \
+    }
+#define ROWS_OF(name, rows)                                                                                            \
+    case rows * 4 + 1: name##_exactly(rows > ROWS ? 1 : rows, 1, depth, x, stride, panel, out); break;                 \
+    case rows * 4 + 2: name##_exactly(rows > ROWS ? 1 : rows, 2, depth, x, stride, panel, out); break;                 \
+    case rows * 4 + 3: name##_exactly(rows > ROWS ? 1 : rows, 3, depth, x, stride, panel, out); break;
+
+/* Columns of a panel that begins at column `first`, in vectors. */
+INLINE int64_t panel_width(int64_t columns, int64_t first)
+{
+    int64_t vectors = (columns - first + WIDTH - 1) / WIDTH;
+    return vectors < VECTORS ? vectors : VECTORS;
+}
+
+/* Floats that a matrix of so many rows and columns takes in panels. */
+INLINE int64_t panel_size(int64_t depth, int64_t columns) { return depth * ((columns + WIDTH - 1) / WIDTH * WIDTH); }
+
+/* A matrix [depth, columns] cut into panels; the panel from column c on begins at `panels + c * depth`. */
+static inline void make_panels(int64_t depth, int64_t columns, const float *matrix, float *panels)
+{
+    for (int64_t first = 0; first < columns; first += VECTORS * WIDTH) {
+        int64_t vectors = panel_width(columns, first);
+        for (int64_t k = 0; k < depth; k++)
+            for (int64_t v = 0; v < vectors; v++, panels += WIDTH)
+                store(panels, load(matrix + k * columns + first + v * WIDTH, columns - first - v * WIDTH), WIDTH);
+    }
+}
+
+#define MULTIPLY_ADD(a, b, sum) ((a) * (b) + (sum))
+#define ADD_COMPARE(a, b, best) larger((a) + (b), best)
