@@ -227,7 +227,7 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
     for name, epochs in running.items():
         print(f"running: {name}, epoch {epochs + 1}")
     for name, epochs in begun.items():
-        print(f"begun: {name}, {plural(epochs, "epoch")} done; the next run goes on with it")
+        print(f"begun: {name}, {plural(epochs, 'epoch')} done; the next run goes on with it")
     for name, why in found.failed.items():
         print(f"failed: {name}: {why}")
     for why in found.broken.values():

@@ -110,6 +110,7 @@ class Group:
     decoders: tuple[tuple[int, int], ...]  # (lane, number of the decoder in the lane's vocabulary)
     packed: Packed
     source: Int[Tensor, "decoders positions"]  # the position's place among lanes x positions of the sentences
+    whole: bool  # whether ``source`` is all of these places in their order
     tags: Int[Tensor, "decoders positions"]
     task: Int[Tensor, "decoders rows"]
     request: Int[Tensor, "decoders rows"]  # the row's place among the lane's requests
@@ -117,7 +118,7 @@ class Group:
     def to(self, device: torch.device | str) -> "Group":
         """The same group with its tensors on ``device``."""
         source, tags, task, request = (t.to(device) for t in (self.source, self.tags, self.task, self.request))
-        return Group(self.decoders, self.packed.to(device), source, tags, task, request)
+        return Group(self.decoders, self.packed.to(device), source, self.whole, tags, task, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,8 @@ def _groups(lanes: Sequence[Selection], rows: Sequence[Tensor], packed: Packed) 
         source = lane_start + torch.where(own.mask, offsets[own.step] + row[:, own.row], 0)
         tasks = _rows([lanes[m[0]].task[r] for m, r in zip(members, requests, strict=True)])
         tags = _pack_each(own, [c.tags for c in corpora], starts)
-        groups.append(Group(tuple((m[0], m[1]) for m in members), own, source, tags, tasks, _rows(requests)))
+        whole = torch.equal(source.flatten(), torch.arange(len(lanes) * packed.positions))
+        groups.append(Group(tuple((m[0], m[1]) for m in members), own, source, whole, tags, tasks, _rows(requests)))
     return tuple(groups)
 
 

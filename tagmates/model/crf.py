@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.data.packing import Packed
-from tagmates.model.native import Chain, call, library_for
+from tagmates.model.native import Chain, Gold, call, library_for
 
 # A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
 UNDERFLOW = 1e-28
@@ -51,7 +51,11 @@ class LinearChainCRF:
         return _log_partition(self.emissions, self.transitions, self.start, self.end, self.packed)
 
     def score(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
-        """Score of these tags per sentence, summed in float64."""
+        """Score of these tags per sentence, summed in float64; IndexError where a tag is none of the decoder's."""
+        if (library := library_for(self.emissions, self.transitions)) is not None:
+            parameters = (self.transitions, self.start, self.end)
+            compiled: Tensor = _CompiledScore.apply(self.emissions, *parameters, tags, self.packed, library)  # type: ignore[no-untyped-call]
+            return compiled
         packed, decoders, rows = self.packed, self.emissions.shape[0], self.packed.lengths.shape[1]
         decoder = torch.arange(decoders, device=tags.device).unsqueeze(1)
         item = self.emissions.gather(2, tags.unsqueeze(-1)).squeeze(-1).double()
@@ -124,7 +128,12 @@ class LinearChainCRF:
 
 
 def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, int | Tensor]:
-    """What every kernel of ``crf.c`` reads."""
+    """Shapes, places and room for the kernels that multiply."""
+    panels = emissions.new_empty(library.crf_panels(emissions.shape[0], emissions.shape[2]))
+    return {**_places(emissions, packed), "panels": panels}
+
+
+def _places(emissions: Tensor, packed: Packed) -> dict[str, int | Tensor]:
     decoders, positions, tags = emissions.shape
     return {
         "decoders": decoders,
@@ -134,7 +143,6 @@ def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, int |
         "steps": len(packed.offsets),
         "offsets": torch.tensor(packed.offsets),
         "lengths": packed.lengths.contiguous(),
-        "panels": emissions.new_empty(library.crf_panels(decoders, tags)),
     }
 
 
@@ -215,6 +223,39 @@ class _CompiledLogPartition(torch.autograd.Function):
         )
         d_transitions = weights * (source.transpose(1, 2) @ ratio)
         return marginals, d_transitions, marginals[:, : packed.rows_at[0]].sum(1), ending.sum(1), None, None
+
+
+class _CompiledScore(torch.autograd.Function):
+    """Scores of given tags, and the gradients at what they touch."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: Float[Tensor, "decoders positions tags"],
+        transitions: Float[Tensor, "decoders tags tags"],
+        start: Float[Tensor, "decoders tags"],
+        end: Float[Tensor, "decoders tags"],
+        gold: Int[Tensor, "decoders positions"],
+        packed: Packed,
+        library: CDLL,
+    ) -> Float[Tensor, "decoders rows"]:
+        places = {**_places(emissions, packed), "gold": gold.contiguous()}
+        score = torch.empty(packed.lengths.shape, dtype=torch.float64)
+        scores = (emissions, transitions, start, end)
+        names = ("emissions", "transitions", "start", "end")
+        given = {name: values.contiguous() for name, values in zip(names, scores, strict=True)}
+        unknown = call(library.crf_score, Gold, **places, **given, score=score)
+        if unknown:
+            raise IndexError(f"{unknown} of the tags are not among the {emissions.shape[2]} of the decoder")
+        ctx.shapes, ctx.places, ctx.library = [values.shape for values in scores], places, library
+        return score
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        names = ("d_emissions", "d_transitions", "d_start", "d_end")
+        made = {name: torch.zeros(shape) for name, shape in zip(names, ctx.shapes, strict=True)}
+        call(ctx.library.crf_score_backward, Gold, **ctx.places, **made, score=grads[0].contiguous())
+        return *made.values(), None, None, None
 
 
 def _ending(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tensor, "decoders rows tags"]:

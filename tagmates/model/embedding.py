@@ -82,6 +82,9 @@ class Dropout:
         """Values with the drawn entries 0 and the others divided by what is kept on average."""
         if self.draws is None or not any(self.rates):
             return values
+        if len(self.rates) == 1:  # a lane alone fills every position
+            drawn = torch.rand(values.shape[1:], generator=self.draws[0]) >= self.rates[0]
+            return values * drawn.to(values.device, values.dtype).div_(1 - self.rates[0])
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):
             mask = packed.mask[lane].cpu()

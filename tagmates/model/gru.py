@@ -54,13 +54,12 @@ def bidirectional_gru(
     input_bias = stacked([layer.input_bias for layer in layers])  # [lanes, 2, 3h]
     hidden_weight = stacked([layer.hidden_weight for layer in layers]).flatten(0, 1)  # [2 lanes, 3h, h]
     hidden_bias = stacked([layer.hidden_bias for layer in layers]).flatten(0, 1)  # [2 lanes, 3h]
-    # [lanes, positions, 6h]: both directions in one product
-    projected = torch.baddbmm(input_bias.flatten(1).unsqueeze(1), inputs, input_weight.flatten(1, 2).transpose(1, 2))
-    library = library_for(projected, hidden_weight)
-    if library is not None:
+    if (library := library_for(inputs, hidden_weight)) is not None:
         kept = torch.is_grad_enabled()
-        fused: Tensor = _FusedRecurrence.apply(projected, hidden_weight, hidden_bias, packed, kept, library)  # type: ignore[no-untyped-call]
-        return fused
+        parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
+        compiled: Tensor = _CompiledLayer.apply(inputs, *parameters, packed, kept, library)  # type: ignore[no-untyped-call]
+        return compiled
+    projected = _project(inputs, input_weight, input_bias)
     # [lanes, 2, positions, 3h]
     projected = projected.view(lanes, positions, 2, -1).transpose(1, 2)
     mirror = packed.reverse()
@@ -68,6 +67,15 @@ def bidirectional_gru(
     states = _Recurrence.apply(gates, hidden_weight, hidden_bias, packed.slices())  # type: ignore[no-untyped-call]
     states = states.view(lanes, 2, positions, -1)
     return torch.cat([states[:, 0], _gather(states[:, 1], mirror)], -1)
+
+
+def _project(
+    inputs: Float[Tensor, "lanes positions inputs"],
+    weight: Float[Tensor, "lanes 2 gates inputs"],
+    bias: Float[Tensor, "lanes 2 gates"],
+) -> Float[Tensor, "lanes positions both_gates"]:
+    """What both directions read, in one product."""
+    return torch.baddbmm(bias.flatten(1).unsqueeze(1), inputs, weight.flatten(1, 2).transpose(1, 2))
 
 
 def _gather(
@@ -143,26 +151,30 @@ class _Recurrence(torch.autograd.Function):
         return d_gates, d_weight, d_from_state.sum(1), None
 
 
-class _FusedRecurrence(torch.autograd.Function):
-    """The same loop in C (``kernels/gru.c``), which also turns the backward direction round."""
+class _CompiledLayer(torch.autograd.Function):
+    """A whole layer with the loop in C (``kernels/gru.c``), which also turns the backward direction round.
+
+    One buffer holds what the gates read, then the gates, then their gradients: a graph goes backward once.
+    """
 
     @staticmethod
     def forward(
         ctx: Any,
-        projected: Float[Tensor, "lanes positions both"],
+        inputs: Float[Tensor, "lanes positions inputs"],
+        input_weight: Float[Tensor, "lanes 2 gates inputs"],
+        input_bias: Float[Tensor, "lanes 2 gates"],
         hidden_weight: Float[Tensor, "directions gates hidden"],
         hidden_bias: Float[Tensor, "directions gates"],
         packed: Packed,
         kept: bool,
         library: CDLL,
     ) -> Float[Tensor, "lanes positions states"]:
-        lanes, positions, _ = projected.shape
+        lanes, positions, _ = inputs.shape
         directions, _, size = hidden_weight.shape
-        before = projected.new_empty(directions, positions, size)
+        before = inputs.new_empty(directions, positions, size)
         before[:, : packed.rows_at[0]] = 0
-        activated = projected.new_empty(directions, positions, 4, size) if kept else None
-        states = projected.new_empty(lanes, positions, 2 * size)
-        layout = {
+        states = inputs.new_empty(lanes, positions, 2 * size)
+        arrays: dict[str, int | Tensor | None] = {
             "lanes": directions,
             "positions": positions,
             "size": size,
@@ -171,37 +183,31 @@ class _FusedRecurrence(torch.autograd.Function):
             "rows": torch.tensor(packed.rows_at),
             "mirror": packed.reverse(),
             "hidden_weight": hidden_weight.contiguous(),
-            "panels": projected.new_empty(library.gru_panels(directions, size)),
+            "gates": _project(inputs, input_weight, input_bias),
+            "candidate": torch.empty_like(before) if kept else None,
+            "before": before,
+            "panels": inputs.new_empty(library.gru_panels(directions, size)),
         }
-        call(
-            library.gru_forward,
-            Layer,
-            hidden_bias=hidden_bias.contiguous(),
-            projected=projected.contiguous(),
-            before=before,
-            activated=activated,
-            states=states,
-            **layout,
-        )
-        ctx.save_for_backward(activated, before)
-        ctx.layout, ctx.library, ctx.rows = layout, library, packed.rows_at[0]
+        call(library.gru_forward, Layer, hidden_bias=hidden_bias.contiguous(), states=states, **arrays)
+        ctx.save_for_backward(inputs, input_weight)
+        ctx.arrays, ctx.library, ctx.first_rows = arrays, library, packed.rows_at[0]
         return states
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        activated, before = ctx.saved_tensors
+        inputs, input_weight = ctx.saved_tensors
+        arrays, ctx.arrays = ctx.arrays, None
+        if arrays is None:
+            raise RuntimeError("a GRU layer went backward twice; its gates are gone")
+        before = arrays["before"]
         directions, positions, size = before.shape
-        d_projected = before.new_empty(directions // 2, positions, 6 * size)
         d_from_state = before.new_empty(directions, positions, 3 * size)
-        call(
-            ctx.library.gru_backward,
-            Layer,
-            before=before,
-            activated=activated,
-            d_states=grads[0].contiguous(),
-            d_state=before.new_zeros(directions, ctx.rows, size),
-            d_projected=d_projected,
-            d_from_state=d_from_state,
-            **ctx.layout,
-        )
-        return d_projected, d_from_state.transpose(1, 2) @ before, d_from_state.sum(1), None, None, None
+        d_state = before.new_zeros(directions, ctx.first_rows, size)
+        d_states = grads[0].contiguous()
+        call(ctx.library.gru_backward, Layer, d_states=d_states, d_state=d_state, d_from_state=d_from_state, **arrays)
+        d_gates = arrays["gates"]
+        d_inputs = d_gates @ input_weight.flatten(1, 2) if ctx.needs_input_grad[0] else None
+        d_input_weight = (d_gates.transpose(1, 2) @ inputs).view_as(input_weight)
+        d_hidden_weight = d_from_state.transpose(1, 2) @ before
+        d_input_bias = d_gates.sum(1).view(input_weight.shape[:3])
+        return d_inputs, d_input_weight, d_input_bias, d_hidden_weight, d_from_state.sum(1), None, None, None

@@ -99,8 +99,7 @@ class TaggerModule(nn.Module):
     def transition_norm(self) -> Float[Tensor, ""]:
         """Sum of the squared CRF transitions, starts and ends: what the L2 term weighs."""
         decoders = map(self.decoder, range(len(self.decoders)))
-        squares = [p.square().sum() for d in decoders for p in (d.transitions, d.start, d.end)]
-        return torch.stack(squares).sum()
+        return torch.cat([p.flatten() for d in decoders for p in (d.transitions, d.start, d.end)]).square().sum()
 
 
 def word_table(vocabulary: Vocabulary, size: int, seed: int, vectors: Vectors) -> Float[Tensor, "words size"]:

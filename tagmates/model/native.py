@@ -29,8 +29,8 @@ class Layer(ctypes.Structure):
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "offsets", "rows", "mirror", "hidden_weight", "hidden_bias", "projected", "before", "activated",
-                "states", "d_states", "d_state", "d_projected", "d_from_state", "panels",
+                "offsets", "rows", "mirror", "hidden_weight", "hidden_bias", "gates", "candidate", "before", "states",
+                "d_states", "d_state", "d_from_state", "panels",
             )
         ),
     ]  # fmt: skip
@@ -52,18 +52,34 @@ class Chain(ctypes.Structure):
     ]  # fmt: skip
 
 
+class Gold(ctypes.Structure):
+    """The arrays of scores of given tags, as ``crf.c`` declares them."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("decoders", "positions", "rows", "tags", "steps")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                "offsets", "lengths", "emissions", "transitions", "start", "end", "gold", "score", "d_emissions",
+                "d_transitions", "d_start", "d_end",
+            )
+        ),
+    ]  # fmt: skip
+
+
 def library_for(*values: Tensor) -> ctypes.CDLL | None:
     """The compiled kernels where they can take these tensors: float32 on a CPU."""
     suits = all(value.device.type == "cpu" and value.dtype == torch.float32 for value in values)
     return kernels() if suits else None
 
 
-def call(function: Any, kind: type[ctypes.Structure], **values: int | float | Tensor | None) -> None:
-    """Call a kernel with a structure of these numbers and contiguous arrays."""
+def call(function: Any, kind: type[ctypes.Structure], **values: int | float | Tensor | None) -> int | None:
+    """Call a kernel with a structure of these numbers and contiguous arrays; what it returns, if anything."""
     for name, value in values.items():
         assert not isinstance(value, Tensor) or value.is_contiguous(), name
     fields = {name: value.data_ptr() if isinstance(value, Tensor) else value for name, value in values.items()}
-    function(ctypes.byref(kind(**fields)))
+    returned: int | None = function(ctypes.byref(kind(**fields)))
+    return returned
 
 
 @cache
@@ -86,6 +102,9 @@ def kernels() -> ctypes.CDLL | None:
         for name in ("gru_panels", "crf_panels"):
             getattr(library, name).argtypes = [ctypes.c_int64, ctypes.c_int64]
             getattr(library, name).restype = ctypes.c_int64
+        library.crf_score.restype = ctypes.c_int64
+        for name in ("gru_forward", "gru_backward", "crf_forward", "crf_backward", "crf_viterbi", "crf_score_backward"):
+            getattr(library, name).restype = None
         return library
     return None
 

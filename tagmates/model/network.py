@@ -44,7 +44,7 @@ def distribution(
     width = states.shape[-1]
     emissions = torch.baddbmm(
         stacked([decoder.bias for decoder in decoders]).unsqueeze(1),
-        states.flatten(0, 1)[group.source],  # [decoders, positions, width]
+        states if group.whole else states.flatten(0, 1)[group.source],  # [decoders, positions, width]
         stacked([decoder.weight[:, :width] for decoder in decoders]).transpose(1, 2),
     )
     if any(models[lane].tasks is not None for lane, _ in group.decoders):
@@ -95,10 +95,14 @@ def decode(
     states = encode(models, batch, tables=tables)
     found: list[dict[int, list[int]]] = [{} for _ in models]
     for group in batch.groups:
-        best = distribution(models, group, states).argmax().cpu()
-        lengths, offsets = group.packed.lengths.cpu(), torch.tensor(group.packed.offsets)
-        for j, (lane, _) in enumerate(group.decoders):
-            for row, length in enumerate(lengths[j].tolist()):
+        best, packed, request = distribution(models, group, states).argmax(), group.packed, group.request.tolist()
+        by_row = (packed.row * len(packed.offsets) + packed.step).argsort()
+        tags = best[:, by_row].tolist()
+        starts = [0, *packed.row.bincount().cumsum(0).tolist()]
+        for (lane, _), mine, lengths, numbers in zip(
+            group.decoders, tags, packed.lengths.tolist(), request, strict=True
+        ):
+            for start, length, number in zip(starts, lengths, numbers, strict=False):
                 if length:
-                    found[lane][int(group.request[j, row])] = best[j, offsets[:length] + row].tolist()
+                    found[lane][number] = mine[start : start + length]
     return found

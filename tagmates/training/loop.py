@@ -7,6 +7,7 @@ from typing import Any
 
 from tagmates.data.batches import collate
 from tagmates.errors import TrainingError
+from tagmates.memory import keep_freed_memory
 from tagmates.model.network import losses
 from tagmates.training.run import Run
 
@@ -45,6 +46,7 @@ def train_side_by_side(runs: Iterable[Run], lanes: int = 1) -> Iterator[Event]:
 
     Yields what happens; the caller saves, shows or stops. A run whose loss is not finite fails alone.
     """
+    keep_freed_memory()
     waiting = iter(runs)
     active: list[Run] = []
     while True:

@@ -200,3 +200,62 @@ INLINE void each_block(const Chain *c, Work work)
 void crf_forward(const Chain *c) { each_block(c, forward); }
 void crf_backward(const Chain *c) { each_block(c, backward); }
 void crf_viterbi(const Chain *c) { each_block(c, viterbi); }
+
+typedef struct {
+    int64_t decoders, positions, rows, tags, steps;
+    const int64_t *offsets, *lengths;                      /* as in Chain */
+    const float *emissions, *transitions, *start, *end;    /* as in Chain; the transitions as they are */
+    const int64_t *gold;                                   /* [decoders, positions] */
+    double *score;                                         /* [decoders, rows], or the gradients of the scores */
+    float *d_emissions, *d_transitions, *d_start, *d_end;
+} Gold;
+
+/* The row's tag at a step. */
+INLINE int64_t gold_at(const Gold *g, int64_t decoder, int64_t row, int64_t t)
+{
+    return g->gold[decoder * g->positions + g->offsets[t] + row];
+}
+
+/* Scores of given tags; returns how many of the tags there are not. */
+int64_t crf_score(const Gold *g)
+{
+    int64_t tags = g->tags, unknown = 0;
+    for (int64_t decoder = 0; decoder < g->decoders; decoder++)
+        for (int64_t row = 0; row < g->rows; row++) {
+            int64_t length = g->lengths[decoder * g->rows + row], before = 0;
+            double score = 0;
+            for (int64_t t = 0; t < length; t++) {
+                int64_t tag = gold_at(g, decoder, row, t), here = decoder * g->positions + g->offsets[t] + row;
+                if (tag < 0 || tag >= tags) {
+                    unknown++;
+                    break;
+                }
+                score += g->emissions[here * tags + tag];
+                score += t > 0 ? g->transitions[(decoder * tags + before) * tags + tag] : g->start[decoder * tags + tag];
+                score += t == length - 1 ? g->end[decoder * tags + tag] : 0.0f;
+                before = tag;
+            }
+            g->score[decoder * g->rows + row] = score;
+        }
+    return unknown;
+}
+
+/* Adds the gradients of the scores to the zeros in d_emissions, d_transitions, d_start and d_end. */
+void crf_score_backward(const Gold *g)
+{
+    int64_t tags = g->tags;
+    for (int64_t decoder = 0; decoder < g->decoders; decoder++)
+        for (int64_t row = 0; row < g->rows; row++) {
+            int64_t length = g->lengths[decoder * g->rows + row], before = 0;
+            float grad = (float)g->score[decoder * g->rows + row];
+            for (int64_t t = 0; t < length; t++) {
+                int64_t tag = gold_at(g, decoder, row, t), here = decoder * g->positions + g->offsets[t] + row;
+                g->d_emissions[here * tags + tag] = grad;
+                *(t > 0 ? g->d_transitions + (decoder * tags + before) * tags + tag : g->d_start + decoder * tags + tag)
+                    += grad;
+                if (t == length - 1)
+                    g->d_end[decoder * tags + tag] += grad;
+                before = tag;
+            }
+        }
+}

@@ -14,21 +14,20 @@ typedef struct {
     const int64_t *mirror;                 /* [lanes / 2, positions] */
     const float *hidden_weight;            /* [lanes, 3 size, size]: R */
     const float *hidden_bias;              /* [lanes, 3 size]: c */
-    const float *projected;                /* [lanes / 2, positions, 2, 3 size]: W x + b */
+    float *gates;                          /* [lanes / 2, positions, 2, 3 size]: W x + b, then r, z, n, then gradients */
+    float *candidate;                      /* [lanes, positions, size]: R_n h + c_n; none: not kept */
     float *before;                         /* [lanes, positions, size]: the state that a position starts from */
-    float *activated;                      /* [lanes, positions, 4, size]: r, z, n, R_n h + c_n; none: not kept */
     float *states;                         /* [lanes / 2, positions, 2, size] */
     const float *d_states;                 /* as states */
     float *d_state;                        /* [lanes, rows of the first step, size] */
-    float *d_projected;                    /* as projected */
-    float *d_from_state;                   /* [lanes, positions, 3 size] */
+    float *d_from_state;                   /* [lanes, positions, 3 size]: gradients of R h + c */
     float *panels;                         /* room for `gru_panels` floats */
 } Layer;
 
 /* Floats that the weights take in panels, of all lanes. */
 int64_t gru_panels(int64_t lanes, int64_t size) { return lanes * panel_size(3 * size, size); }
 
-/* The place in `projected` and `states` of a lane's position. */
+/* The place in `gates` and `states` of a lane's position. */
 INLINE int64_t place(const Layer *l, int64_t lane, int64_t position)
 {
     int64_t first = lane / 2 * l->positions;
@@ -36,22 +35,23 @@ INLINE int64_t place(const Layer *l, int64_t lane, int64_t position)
 }
 
 /* A row's gates in one panel of units, from its part of R h. */
-INLINE void gates(const Layer *l, int64_t lane, int64_t position, int64_t going_on, int64_t unit, const vec *h)
+INLINE void gates_forward(const Layer *l, int64_t lane, int64_t position, int64_t going_on, int64_t unit, const vec *h)
 {
     int64_t size = l->size, count = size - unit, there = place(l, lane, position), here = lane * l->positions + position;
-    const float *x = l->projected + there * 3 * size + unit, *c = l->hidden_bias + lane * 3 * size + unit;
+    const float *c = l->hidden_bias + lane * 3 * size + unit;
+    float *x = l->gates + there * 3 * size + unit;
     vec candidate = h[2] + load(c + 2 * size, count);
-    vec r = sigmoid(load(x, count) + h[0] + load(c, count));
-    vec z = sigmoid(load(x + size, count) + h[1] + load(c + size, count));
+    vec r = load(x, count) + h[0] + load(c, count);
+    vec z = load(x + size, count) + h[1] + load(c + size, count);
+    sigmoids(&r, &z);
     vec n = tangent(load(x + 2 * size, count) + r * candidate);
     vec state = n + z * (load(l->before + here * size + unit, count) - n);
     store(l->states + there * size + unit, state, count);
     if (going_on)
         store(l->before + (here + going_on) * size + unit, state, count);
-    if (l->activated) {
-        float *kept = l->activated + here * 4 * size + unit;
-        store(kept, r, count), store(kept + size, z, count), store(kept + 2 * size, n, count);
-        store(kept + 3 * size, candidate, count);
+    if (l->candidate) {
+        store(x, r, count), store(x + size, z, count), store(x + 2 * size, n, count);
+        store(l->candidate + here * size + unit, candidate, count);
     }
 }
 
@@ -76,7 +76,7 @@ static void forward(const Layer *l, int64_t lane)
                 if (t > 0)
                     product(count, 3, size, h + row * size, size, panels + p * size * 3, from_state);
                 for (int64_t i = 0; i < count; i++)
-                    gates(l, lane, start + row + i, row + i < next ? rows : 0, p * WIDTH, from_state[i]);
+                    gates_forward(l, lane, start + row + i, row + i < next ? rows : 0, p * WIDTH, from_state[i]);
             }
     }
 }
@@ -85,16 +85,16 @@ static void forward(const Layer *l, int64_t lane)
 INLINE void gates_backward(const Layer *l, int64_t lane, int64_t position, float *d_state)
 {
     int64_t size = l->size, there = place(l, lane, position), here = lane * l->positions + position;
-    const float *kept = l->activated + here * 4 * size, *before = l->before + here * size;
-    float *d_x = l->d_projected + there * 3 * size, *d_h = l->d_from_state + here * 3 * size;
+    const float *before = l->before + here * size, *candidate = l->candidate + here * size;
+    float *x = l->gates + there * 3 * size, *d_h = l->d_from_state + here * 3 * size;
     for (int64_t unit = 0; unit < size; unit += WIDTH) {
         int64_t count = size - unit;
-        vec r = load(kept + unit, count), z = load(kept + size + unit, count), n = load(kept + 2 * size + unit, count);
+        vec r = load(x + unit, count), z = load(x + size + unit, count), n = load(x + 2 * size + unit, count);
         vec grad = load(d_state + unit, count) + load(l->d_states + there * size + unit, count);
         vec d_n = grad * (1.0f - z) * (1.0f - n * n);
         vec d_z = grad * (load(before + unit, count) - n) * z * (1.0f - z);
-        vec d_r = d_n * load(kept + 3 * size + unit, count) * r * (1.0f - r);
-        store(d_x + unit, d_r, count), store(d_x + size + unit, d_z, count), store(d_x + 2 * size + unit, d_n, count);
+        vec d_r = d_n * load(candidate + unit, count) * r * (1.0f - r);
+        store(x + unit, d_r, count), store(x + size + unit, d_z, count), store(x + 2 * size + unit, d_n, count);
         store(d_h + unit, d_r, count), store(d_h + size + unit, d_z, count);
         store(d_h + 2 * size + unit, d_n * r, count);
         store(d_state + unit, grad * z, count);

@@ -123,7 +123,14 @@ INLINE vec logarithm(vec x)
     return m + (m * square * y - 0.5f * square + whole * -2.12194440e-4f) + whole * 0.693359375f;
 }
 
-INLINE vec sigmoid(vec x) { return 1.0f / (1.0f + power(-x)); }
+/* Sigmoids of both, by one division; below -40 they are that of -40, which is 4e-18. */
+INLINE void sigmoids(vec *a, vec *b)
+{
+    vec x = 1.0f + power(-larger(all(-40.0f), *a)), y = 1.0f + power(-larger(all(-40.0f), *b));
+    vec inverse = 1.0f / (x * y);
+    *a = inverse * y;
+    *b = inverse * x;
+}
 
 /* tanh; near 0, where 1 - 2 / (e^2x + 1) would lose digits, Cephes' polynomial */
 INLINE vec tangent(vec x)

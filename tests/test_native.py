@@ -1,0 +1,270 @@
+"""tagmates.model.native: the compiled kernels against the plain ones, and doing without a compiler."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import torch_gru
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+from torch.testing import assert_close
+
+from tagmates.data.packing import Packed
+from tagmates.draws import generator
+from tagmates.model import native
+from tagmates.model.crf import LinearChainCRF
+from tagmates.model.gru import GRULayer, bidirectional_gru
+
+ROWS = st.lists(st.integers(1, 9), max_size=20).map(lambda lengths: sorted(lengths, reverse=True))
+LANES = st.lists(ROWS, min_size=1, max_size=3).filter(any)
+compiled_only = pytest.mark.skipif(native.kernels() is None, reason="no compiler")
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Torch does what the kernels do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "kernels", lambda: None)
+        yield
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Build anew, and leave nothing of it behind."""
+    native.kernels.cache_clear()
+    yield
+    native.kernels.cache_clear()
+
+
+def packed_of(lanes: list[list[int]]) -> Packed:
+    rows = max(map(len, lanes))
+    return Packed.of(torch.tensor([lane + [0] * (rows - len(lane)) for lane in lanes]))
+
+
+def make_layers(number: int, inputs: int, hidden: int) -> list[GRULayer]:
+    layers = [GRULayer(inputs, hidden, generator(seed, "layer")) for seed in range(number)]
+    for layer in layers:
+        for bias in (layer.input_bias, layer.hidden_bias):
+            nn.init.normal_(bias, generator=generator(1, "bias"))
+    return layers
+
+
+def states_and_gradients(layers: list[GRULayer], packed: Packed, scale: float = 1.0) -> list[Tensor]:
+    """States inside the mask, and the gradients of inputs and parameters."""
+    draw = generator(3, "values")
+    size = layers[0].input_weight.shape[2]
+    inputs = (scale * torch.randn(len(layers), packed.positions, size, generator=draw)).requires_grad_()
+    for layer in layers:
+        layer.zero_grad()
+    states = bidirectional_gru(inputs, packed, layers) * packed.mask.unsqueeze(-1)
+    (states * torch.randn(states.shape, generator=draw)).sum().backward()
+    assert inputs.grad is not None
+    parameters = [p.grad for layer in layers for p in layer.parameters() if p.grad is not None]
+    return [states.detach(), inputs.grad, *(gradient.clone() for gradient in parameters)]
+
+
+def make_crf(
+    lanes: list[list[int]], tags: int, scale: float = 1.0, dtype: torch.dtype = torch.float32
+) -> LinearChainCRF:
+    """A distribution whose scores are leaves."""
+    packed, draw = packed_of(lanes), generator(4, "crf")
+    shapes = [(len(lanes), packed.positions, tags), (len(lanes), tags, tags), (len(lanes), tags), (len(lanes), tags)]
+    parts = [(scale * torch.randn(shape, generator=draw)).to(dtype).requires_grad_() for shape in shapes]
+    return LinearChainCRF(*parts, packed)
+
+
+def likelihood_and_gradients(crf: LinearChainCRF) -> list[Tensor]:
+    """Log-probability of some tags, log-partition, and the gradients of their mixture."""
+    tags = torch.randint(crf.emissions.shape[2], crf.emissions.shape[:2], generator=generator(5, "tags"))
+    log_prob, log_partition = crf.log_prob(tags), crf.log_partition()
+    parts = (crf.emissions, crf.transitions, crf.start, crf.end)
+    total = (log_prob * torch.rand(log_prob.shape, generator=generator(6, "weights"))).sum() + 0.1 * log_partition.sum()
+    return [log_prob.detach(), log_partition.detach(), *torch.autograd.grad(total, parts)]
+
+
+def assert_equal_up_to_rounding(ours: list[Tensor], theirs: list[Tensor], tolerance: float = 1e-5) -> None:
+    for mine, other in zip(ours, theirs, strict=True):
+        bound = tolerance * float(other.abs().max().clamp_min(1)) if other.numel() else 0
+        assert_close(mine.to(other.dtype), other, rtol=10 * tolerance, atol=bound)
+
+
+@compiled_only
+@settings(deadline=None)
+@given(LANES, st.integers(1, 5), st.integers(1, 70), st.sampled_from([0.1, 1.0, 30.0]))
+def test_gru_is_the_plain_one(lanes: list[list[int]], inputs: int, hidden: int, scale: float) -> None:
+    packed, layers = packed_of(lanes), make_layers(len(lanes), inputs, hidden)
+    compiled = states_and_gradients(layers, packed, scale)
+    with plainly():
+        plain = states_and_gradients(layers, packed, scale)
+    assert_equal_up_to_rounding(compiled, plain)
+
+
+@compiled_only
+def test_gru_is_that_of_torch_at_full_size() -> None:
+    lengths = [40, 31, 31, 20, 12, 9, 9, 8, 5, 3, 3, 3, 2, 1, 1]
+    (layer,) = make_layers(1, 100, 300)
+    theirs = torch_gru([layer])
+    packed = Packed.of(torch.tensor([lengths]))
+    padded = torch.randn(40, len(lengths), 100, generator=generator(1, "padded"))
+    expected, _ = theirs(pack_padded_sequence(padded, torch.tensor(lengths)))
+    inputs = padded[packed.step, packed.row].unsqueeze(0)
+    assert_close(bidirectional_gru(inputs, packed, [layer])[0], expected.data)
+
+
+@compiled_only
+@settings(deadline=None)
+@given(LANES, st.integers(1, 60), st.sampled_from([0.1, 1.0, 5.0]))
+def test_likelihoods_are_the_plain_ones(lanes: list[list[int]], tags: int, scale: float) -> None:
+    compiled = likelihood_and_gradients(make_crf(lanes, tags, scale))
+    with plainly():
+        plain = likelihood_and_gradients(make_crf(lanes, tags, scale))
+    assert_equal_up_to_rounding(compiled, plain)
+
+
+@compiled_only
+@settings(deadline=None)
+@given(LANES, st.integers(1, 60), st.sampled_from([0.1, 1.0, 50.0, 1000.0]))
+def test_the_best_path_scores_what_the_best_path_in_float64_scores(
+    lanes: list[list[int]], tags: int, scale: float
+) -> None:
+    crf = make_crf(lanes, tags, scale)
+    wide = make_crf(lanes, tags, scale, torch.float64)
+    ours, best = crf.argmax(), wide.argmax()
+    assert_close(wide.score(ours), wide.score(best), rtol=1e-6, atol=1e-5 * scale)
+    assert not bool(ours.masked_select(~crf.packed.mask).any())
+
+
+@compiled_only
+@pytest.mark.parametrize("tags", [1, 16, 17, 48, 49, 212, 425])
+def test_likelihoods_of_many_tags_are_those_in_float64(tags: int) -> None:
+    lanes = [[12, 7, 7, 3, 1, 1, 1, 1, 1, 1], [12]]
+    wide = likelihood_and_gradients(make_crf(lanes, tags, dtype=torch.float64))
+    assert_equal_up_to_rounding(likelihood_and_gradients(make_crf(lanes, tags)), wide)
+
+
+@compiled_only
+def test_two_threads_are_as_good_as_one() -> None:
+    lanes = [[30, 20, 12, 12, 9, 4, 4, 2, 1, 1, 1], [25, 3]]
+    layers = make_layers(2, 3, 40)
+    crf = make_crf(lanes, 33)
+    alone = [*states_and_gradients(layers, packed_of(lanes)), *likelihood_and_gradients(crf), crf.argmax()]
+    with threads(2):
+        both = [*states_and_gradients(layers, packed_of(lanes)), *likelihood_and_gradients(crf), crf.argmax()]
+    assert_equal_up_to_rounding(both, alone)
+
+
+@compiled_only
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_not_hidden(bad: float) -> None:
+    (layer,) = make_layers(1, 2, 3)
+    inputs = torch.zeros(1, 4, 2)
+    inputs[0, 1, 0] = bad
+    crf = make_crf([[4, 2]], 3)
+    emissions = crf.emissions.detach().clone()
+    emissions[0, 1, 0] = bad
+
+    def results() -> list[Tensor]:
+        likelihoods = LinearChainCRF(emissions, crf.transitions, crf.start, crf.end, crf.packed)
+        return [bidirectional_gru(inputs, Packed.of(torch.tensor([[4]])), [layer]), likelihoods.log_partition()]
+
+    compiled = results()
+    with plainly():
+        plain = results()
+    for ours, theirs in zip(compiled, plain, strict=True):
+        assert_close(ours, theirs, equal_nan=True)
+    assert not bool(compiled[1][0, 1].isfinite())
+
+
+def test_extreme_gates_saturate() -> None:
+    (layer,) = make_layers(1, 1, 5)
+    for size in (1e3, 1e30):
+        states = bidirectional_gru(torch.full((1, 3, 1), size), Packed.of(torch.tensor([[3]])), [layer])
+        assert states.isfinite().all()
+        assert states.abs().max() <= 1
+
+
+@compiled_only
+def test_a_tag_that_is_none_is_refused() -> None:
+    crf = make_crf([[3]], 4)
+    for wrong in (-1, 4):
+        with pytest.raises(IndexError, match="not among the 4"):
+            crf.log_prob(torch.tensor([[0, wrong, 0]]))
+
+
+@compiled_only
+def test_going_backward_twice_is_refused() -> None:
+    states = bidirectional_gru(torch.zeros(1, 1, 2), Packed.of(torch.tensor([[1]])), make_layers(1, 2, 3))
+    states.sum().backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="went backward twice"):
+        states.sum().backward()
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
+def test_without_a_compiler_torch_does_it(
+    compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CC", compiler)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    caplog.set_level(logging.INFO, "tagmates")
+    assert native.kernels() is None
+    assert "no native kernels" in caplog.text
+    assert not list(tmp_path.rglob("*.so"))
+    layers, packed = make_layers(1, 2, 3), Packed.of(torch.tensor([[3, 1]]))
+    assert all(result.isfinite().all() for result in states_and_gradients(layers, packed))
+
+
+@pytest.mark.usefixtures("fresh")
+def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGMATES_NATIVE", "0")
+    assert native.kernels() is None
+
+
+@compiled_only
+@pytest.mark.usefixtures("fresh")
+def test_it_is_built_once_for_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert native.kernels() is not None
+    (library,) = tmp_path.rglob("*.so")
+    native.kernels.cache_clear()
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("is compiled again"))
+    assert native.kernels() is not None
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [library.name]
+
+
+@compiled_only
+@pytest.mark.usefixtures("fresh")
+def test_a_compiler_without_openmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels are built all the same, for one thread."""
+    compiler = tmp_path / "cc"
+    compiler.write_text('#!/bin/sh\ncase "$*" in *openmp*) exit 1;; esac\nexec cc "$@"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert native.kernels() is not None
+    results: Callable[[], list[Tensor]] = lambda: likelihood_and_gradients(make_crf([[5, 2]], 7))  # noqa: E731
+    compiled = results()
+    with plainly():
+        assert_equal_up_to_rounding(compiled, results())
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert native.kernels() is None
