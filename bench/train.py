@@ -14,9 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from statistics import median
 
 import torch
 from baseline import Training
+from encoder import FLOP, matrix_products
 from rounds import alternate, arguments, show, summary
 from torch.profiler import ProfilerActivity, profile, record_function
 from workers import Side, Workers
@@ -96,7 +98,12 @@ def where_time_goes(config: RunConfig, data: str, number: int = 40) -> dict[str,
     rest = sum(spent.pop(kind) for kind in small)
     spent["torch, smaller operations"] = rest
     shares = {kind: {"percent": round(100 * seconds / total, 1)} for kind, seconds in spent.most_common()}
-    return {**shares, "outside matrix products and kernels": {"percent": round(100 * (1 - gemm / total), 1)}}
+    return {
+        **shares,
+        "outside matrix products and kernels": {"percent": round(100 * (1 - gemm / total), 1)},
+        "the word encoder's products in a step": {"GFLOP/s": round(FLOP * plain_tokens / plain_seconds / 1e9, 1)},
+        "a matrix product alone": {"GFLOP/s": round(median(matrix_products() for _ in range(5)), 1)},
+    }
 
 
 @contextmanager

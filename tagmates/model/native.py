@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 from functools import cache
@@ -85,10 +86,10 @@ def call(function: Any, kind: type[ctypes.Structure], **values: int | float | Te
 @cache
 def kernels() -> ctypes.CDLL | None:
     """The compiled kernels; None where there is no compiler, or with ``TAGMATES_NATIVE=0``."""
-    compiler = os.environ.get("CC") or shutil.which("cc")
     if os.environ.get("TAGMATES_NATIVE") == "0":
         return None
-    if compiler is None:
+    compiler = shlex.split(os.environ.get("CC") or shutil.which("cc") or "")  # CC may come with arguments
+    if not compiler:
         log.info("no native kernels (no C compiler here): torch does without, more slowly")
         return None
     sources = {name: files("tagmates.model").joinpath("kernels", name).read_bytes() for name in SOURCES}
@@ -109,9 +110,9 @@ def kernels() -> ctypes.CDLL | None:
     return None
 
 
-def _built(sources: dict[str, bytes], compiler: str, flags: tuple[str, ...]) -> Path:
+def _built(sources: dict[str, bytes], compiler: list[str], flags: tuple[str, ...]) -> Path:
     """The library in the user's cache; by content, so that another machine or version makes its own."""
-    parts = [*sources.values(), " ".join(flags).encode(), compiler.encode(), _processor()]
+    parts = [*sources.values(), "\0".join([*compiler, *flags]).encode(), _processor()]
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates"
     path = root / f"kernels-{key}.so"
@@ -122,8 +123,8 @@ def _built(sources: dict[str, bytes], compiler: str, flags: tuple[str, ...]) -> 
             for source, text in sources.items():
                 (folder / source).write_bytes(text)
             units = [source for source in sources if source.endswith(".c")]
-            _run([compiler, *flags, "-c", *units], folder)
-            _run([compiler, "-shared", "-o", "kernels.so", *(f"{unit[:-2]}.o" for unit in units)], folder)
+            _run([*compiler, *flags, "-c", *units], folder)
+            _run([*compiler, "-shared", "-o", "kernels.so", *(f"{unit[:-2]}.o" for unit in units)], folder)
             (folder / "kernels.so").replace(path)  # whole or not at all, whoever else builds it
     return path
 
