@@ -25,7 +25,7 @@ from workers import Side, Workers
 
 from tagmates.config import RunConfig, resolve
 from tagmates.data.tasks import load_tasks
-from tagmates.model import crf, gru
+from tagmates.model import compiled_crf, compiled_gru
 from tagmates.study.worker import prepare
 from tagmates.training import loop
 from tagmates.training.loop import Updated, train_side_by_side
@@ -109,7 +109,11 @@ def where_time_goes(config: RunConfig, data: str, number: int = 40) -> dict[str,
 @contextmanager
 def named_kernels() -> Iterator[None]:
     """Let the profiler see calls of the C kernels and the making of batches."""
-    calls = [(gru, "call", "GRU kernel"), (crf, "call", "CRF kernel"), (loop, "collate", "making batches")]
+    calls = [
+        (compiled_gru, "call", "GRU kernel"),
+        (compiled_crf, "call", "CRF kernel"),
+        (loop, "collate", "making batches"),
+    ]
     plain = [getattr(module, name) for module, name, _ in calls]
 
     def named(function: Callable[..., object], kind: str) -> Callable[..., object]:

@@ -8,7 +8,6 @@ where m are the marginals of the next position. Where a scale underflows, the sa
 On a CPU with a C compiler the steps are those of ``kernels/crf.c``; everywhere else they are those below.
 """
 
-from ctypes import CDLL
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +16,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.data.packing import Packed
-from tagmates.model.native import Chain, Gold, call, library_for
+from tagmates.model.compiled_crf import (
+    UNDERFLOW,
+    compiled_argmax,
+    compiled_log_partition,
+    compiled_score,
+    ending_marginals,
+)
+from tagmates.model.native import library_for
 
-# A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
-UNDERFLOW = 1e-28
 # Viterbi compares (row, to, from) scores in blocks of about this many, small enough to stay in a core's cache.
 CACHED_SCORES = 2**21
 
@@ -51,11 +55,9 @@ class LinearChainCRF:
         return _log_partition(self.emissions, self.transitions, self.start, self.end, self.packed)
 
     def score(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
-        """Score of these tags per sentence, summed in float64; IndexError where a tag is none of the decoder's."""
+        """Score of these tags per sentence, summed in float64; raises where a tag is none of the decoder's."""
         if (library := library_for(self.emissions, self.transitions)) is not None:
-            parameters = (self.transitions, self.start, self.end)
-            compiled: Tensor = _CompiledScore.apply(self.emissions, *parameters, tags, self.packed, library)  # type: ignore[no-untyped-call]
-            return compiled
+            return compiled_score(self.emissions, self.transitions, self.start, self.end, tags, self.packed, library)
         packed, decoders, rows = self.packed, self.emissions.shape[0], self.packed.lengths.shape[1]
         decoder = torch.arange(decoders, device=tags.device).unsqueeze(1)
         item = self.emissions.gather(2, tags.unsqueeze(-1)).squeeze(-1).double()
@@ -83,7 +85,7 @@ class LinearChainCRF:
     def argmax(self) -> Int[Tensor, "decoders positions"]:
         """The best tag sequence of every sentence (Viterbi); 0 outside the mask."""
         if (library := library_for(self.emissions, self.transitions)) is not None:
-            return self._compiled_argmax(library)
+            return compiled_argmax(self.emissions, self.transitions, self.start, self.end, self.packed, library)
         packed, slices = self.packed, self.packed.slices()
         decoders, rows = packed.lengths.shape
         into = self.transitions.transpose(1, 2).unsqueeze(1)  # [decoders, 1, to, from]
@@ -110,41 +112,6 @@ class LinearChainCRF:
             tags[:, here] = following[:, :count]
         return tags * packed.mask
 
-    def _compiled_argmax(self, library: CDLL) -> Int[Tensor, "decoders positions"]:
-        tags = torch.zeros(self.emissions.shape[:2], dtype=torch.long)
-        call(
-            library.crf_viterbi,
-            Chain,
-            **_layout(self.emissions, self.packed, library),
-            emissions=self.emissions.detach().contiguous(),
-            start=self.start.detach().contiguous(),
-            end=self.end.detach().contiguous(),
-            weights=self.transitions.detach().contiguous(),
-            into=self.transitions.detach().transpose(1, 2).contiguous(),
-            source=torch.empty_like(self.emissions, memory_format=torch.contiguous_format),
-            best=tags,
-        )
-        return tags
-
-
-def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, int | Tensor]:
-    """Shapes, places and room for the kernels that multiply."""
-    panels = emissions.new_empty(library.crf_panels(emissions.shape[0], emissions.shape[2]))
-    return {**_places(emissions, packed), "panels": panels}
-
-
-def _places(emissions: Tensor, packed: Packed) -> dict[str, int | Tensor]:
-    decoders, positions, tags = emissions.shape
-    return {
-        "decoders": decoders,
-        "positions": positions,
-        "rows": packed.lengths.shape[1],
-        "tags": tags,
-        "steps": len(packed.offsets),
-        "offsets": torch.tensor(packed.offsets),
-        "lengths": packed.lengths.contiguous(),
-    }
-
 
 def _spread(index: Int[Tensor, "decoders rows"], size: int) -> Int[Tensor, "decoders rows size"]:
     return index.unsqueeze(-1).expand(-1, -1, size)
@@ -154,113 +121,11 @@ def _log_partition(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, packed: Packed
 ) -> Float[Tensor, "decoders rows"]:
     if (library := library_for(emissions, transitions)) is not None:
-        compiled: Tensor = _CompiledLogPartition.apply(emissions, transitions, start, end, packed, library)  # type: ignore[no-untyped-call]
+        compiled = compiled_log_partition(emissions, transitions, start, end, packed, library)
         if not bool(compiled.isnan().any()):
             return compiled
     result: Tensor = _LogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
     return result
-
-
-class _CompiledLogPartition(torch.autograd.Function):
-    """``_LogPartition`` with the scaled steps in C; NaN for all sentences where one of their scales underflows."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        emissions: Float[Tensor, "decoders positions tags"],
-        transitions: Float[Tensor, "decoders tags tags"],
-        start: Float[Tensor, "decoders tags"],
-        end: Float[Tensor, "decoders tags"],
-        packed: Packed,
-        library: CDLL,
-    ) -> Float[Tensor, "decoders rows"]:
-        decoders, rows = packed.lengths.shape
-        row_max = transitions.amax(-1)  # over the tags that follow
-        weights = (transitions - row_max.unsqueeze(-1)).exp()
-        alpha = emissions.new_zeros(decoders, rows, emissions.shape[-1])  # of each row's last position
-        scale = torch.zeros(decoders, rows, dtype=torch.float64)
-        underflows = torch.zeros(decoders, rows, dtype=torch.long)
-        source, sums = torch.zeros_like(emissions), torch.empty_like(emissions)
-        call(
-            library.crf_forward,
-            Chain,
-            **_layout(emissions, packed, library),
-            emissions=emissions.contiguous(),
-            start=start.contiguous(),
-            weights=weights,
-            row_max=row_max,
-            alpha=alpha,
-            scale=scale,
-            source=source,
-            sums=sums,
-            underflows=underflows,
-            smallest=UNDERFLOW,
-        )
-        if bool(underflows.any()):
-            return scale.fill_(torch.nan)
-        final = alpha + end.unsqueeze(1)
-        ctx.save_for_backward(final, source, sums, weights)
-        ctx.packed, ctx.library = packed, library
-        return (scale + final.logsumexp(-1).double()).masked_fill(packed.lengths == 0, 0)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        packed: Packed = ctx.packed
-        final, source, sums, weights = ctx.saved_tensors
-        ending = _ending(final, grads[0], packed)
-        marginals, ratio = torch.zeros_like(source), torch.zeros_like(source)
-        call(
-            ctx.library.crf_backward,
-            Chain,
-            **_layout(source, packed, ctx.library),
-            weights=weights.transpose(1, 2).contiguous(),
-            source=source,
-            sums=sums,
-            ending=ending,
-            marginals=marginals,
-            ratio=ratio,
-            smallest=UNDERFLOW,
-        )
-        d_transitions = weights * (source.transpose(1, 2) @ ratio)
-        return marginals, d_transitions, marginals[:, : packed.rows_at[0]].sum(1), ending.sum(1), None, None
-
-
-class _CompiledScore(torch.autograd.Function):
-    """Scores of given tags, and the gradients at what they touch."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        emissions: Float[Tensor, "decoders positions tags"],
-        transitions: Float[Tensor, "decoders tags tags"],
-        start: Float[Tensor, "decoders tags"],
-        end: Float[Tensor, "decoders tags"],
-        gold: Int[Tensor, "decoders positions"],
-        packed: Packed,
-        library: CDLL,
-    ) -> Float[Tensor, "decoders rows"]:
-        places = {**_places(emissions, packed), "gold": gold.contiguous()}
-        score = torch.empty(packed.lengths.shape, dtype=torch.float64)
-        scores = (emissions, transitions, start, end)
-        names = ("emissions", "transitions", "start", "end")
-        given = {name: values.contiguous() for name, values in zip(names, scores, strict=True)}
-        unknown = call(library.crf_score, Gold, **places, **given, score=score)
-        if unknown:
-            raise IndexError(f"{unknown} of the tags are not among the {emissions.shape[2]} of the decoder")
-        ctx.shapes, ctx.places, ctx.library = [values.shape for values in scores], places, library
-        return score
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        names = ("d_emissions", "d_transitions", "d_start", "d_end")
-        made = {name: torch.zeros(shape) for name, shape in zip(names, ctx.shapes, strict=True)}
-        call(ctx.library.crf_score_backward, Gold, **ctx.places, **made, score=grads[0].contiguous())
-        return *made.values(), None, None, None
-
-
-def _ending(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tensor, "decoders rows tags"]:
-    """The marginals of each sentence's last position, times the gradient of its log-partition."""
-    return final.softmax(-1) * (grad.to(final.dtype) * (packed.lengths > 0)).unsqueeze(-1)
 
 
 class _LogPartition(torch.autograd.Function):
@@ -298,7 +163,7 @@ class _LogPartition(torch.autograd.Function):
         packed: Packed = ctx.packed
         final, source, sums, weights = ctx.saved_tensors
         slices = packed.slices()
-        ending = _ending(final, grads[0], packed)
+        ending = ending_marginals(final, grads[0], packed)
         # rows that a decoder lacks add zeros at their row's first position
         marginals = torch.zeros_like(source).scatter_add_(1, _spread(packed.last(), final.shape[-1]), ending)
         ratio = torch.zeros_like(source)  # of the positions after the first step: m / q

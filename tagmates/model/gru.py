@@ -11,7 +11,6 @@ CPU with a C compiler the loop is that of ``kernels/gru.c``; everywhere else it 
 """
 
 from collections.abc import Sequence
-from ctypes import CDLL
 from typing import Any
 
 import torch
@@ -19,7 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tagmates.data.packing import Packed
-from tagmates.model.native import Layer, call, library_for
+from tagmates.model.compiled_gru import compiled_layer
+from tagmates.model.native import library_for
 
 
 class GRULayer(nn.Module):
@@ -55,11 +55,9 @@ def bidirectional_gru(
     hidden_weight = stacked([layer.hidden_weight for layer in layers]).flatten(0, 1)  # [2 lanes, 3h, h]
     hidden_bias = stacked([layer.hidden_bias for layer in layers]).flatten(0, 1)  # [2 lanes, 3h]
     if (library := library_for(inputs, hidden_weight)) is not None:
-        kept = torch.is_grad_enabled()
-        parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
-        compiled: Tensor = _CompiledLayer.apply(inputs, *parameters, packed, kept, library)  # type: ignore[no-untyped-call]
-        return compiled
-    projected = _project(inputs, input_weight, input_bias)
+        return compiled_layer(inputs, input_weight, input_bias, hidden_weight, hidden_bias, packed, library)
+    # [lanes, positions, 6h]: both directions in one product
+    projected = torch.baddbmm(input_bias.flatten(1).unsqueeze(1), inputs, input_weight.flatten(1, 2).transpose(1, 2))
     # [lanes, 2, positions, 3h]
     projected = projected.view(lanes, positions, 2, -1).transpose(1, 2)
     mirror = packed.reverse()
@@ -67,15 +65,6 @@ def bidirectional_gru(
     states = _Recurrence.apply(gates, hidden_weight, hidden_bias, packed.slices())  # type: ignore[no-untyped-call]
     states = states.view(lanes, 2, positions, -1)
     return torch.cat([states[:, 0], _gather(states[:, 1], mirror)], -1)
-
-
-def _project(
-    inputs: Float[Tensor, "lanes positions inputs"],
-    weight: Float[Tensor, "lanes 2 gates inputs"],
-    bias: Float[Tensor, "lanes 2 gates"],
-) -> Float[Tensor, "lanes positions both_gates"]:
-    """What both directions read, in one product."""
-    return torch.baddbmm(bias.flatten(1).unsqueeze(1), inputs, weight.flatten(1, 2).transpose(1, 2))
 
 
 def _gather(
@@ -149,65 +138,3 @@ class _Recurrence(torch.autograd.Function):
         d_gates = torch.cat([d_from_state[..., : 2 * size], d_new], -1)
         d_weight = d_from_state.transpose(1, 2) @ before
         return d_gates, d_weight, d_from_state.sum(1), None
-
-
-class _CompiledLayer(torch.autograd.Function):
-    """A whole layer with the loop in C (``kernels/gru.c``), which also turns the backward direction round.
-
-    One buffer holds what the gates read, then the gates, then their gradients: a graph goes backward once.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        inputs: Float[Tensor, "lanes positions inputs"],
-        input_weight: Float[Tensor, "lanes 2 gates inputs"],
-        input_bias: Float[Tensor, "lanes 2 gates"],
-        hidden_weight: Float[Tensor, "directions gates hidden"],
-        hidden_bias: Float[Tensor, "directions gates"],
-        packed: Packed,
-        kept: bool,
-        library: CDLL,
-    ) -> Float[Tensor, "lanes positions states"]:
-        lanes, positions, _ = inputs.shape
-        directions, _, size = hidden_weight.shape
-        before = inputs.new_empty(directions, positions, size)
-        before[:, : packed.rows_at[0]] = 0
-        states = inputs.new_empty(lanes, positions, 2 * size)
-        arrays: dict[str, int | Tensor | None] = {
-            "lanes": directions,
-            "positions": positions,
-            "size": size,
-            "steps": len(packed.rows_at),
-            "offsets": torch.tensor(packed.offsets),
-            "rows": torch.tensor(packed.rows_at),
-            "mirror": packed.reverse(),
-            "hidden_weight": hidden_weight.contiguous(),
-            "gates": _project(inputs, input_weight, input_bias),
-            "candidate": torch.empty_like(before) if kept else None,
-            "before": before,
-            "panels": inputs.new_empty(library.gru_panels(directions, size)),
-        }
-        call(library.gru_forward, Layer, hidden_bias=hidden_bias.contiguous(), states=states, **arrays)
-        ctx.save_for_backward(inputs, input_weight)
-        ctx.arrays, ctx.library, ctx.first_rows = arrays, library, packed.rows_at[0]
-        return states
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, input_weight = ctx.saved_tensors
-        arrays, ctx.arrays = ctx.arrays, None
-        if arrays is None:
-            raise RuntimeError("a GRU layer went backward twice; its gates are gone")
-        before = arrays["before"]
-        directions, positions, size = before.shape
-        d_from_state = before.new_empty(directions, positions, 3 * size)
-        d_state = before.new_zeros(directions, ctx.first_rows, size)
-        d_states = grads[0].contiguous()
-        call(ctx.library.gru_backward, Layer, d_states=d_states, d_state=d_state, d_from_state=d_from_state, **arrays)
-        d_gates = arrays["gates"]
-        d_inputs = d_gates @ input_weight.flatten(1, 2) if ctx.needs_input_grad[0] else None
-        d_input_weight = (d_gates.transpose(1, 2) @ inputs).view_as(input_weight)
-        d_hidden_weight = d_from_state.transpose(1, 2) @ before
-        d_input_bias = d_gates.sum(1).view(input_weight.shape[:3])
-        return d_inputs, d_input_weight, d_input_bias, d_hidden_weight, d_from_state.sum(1), None, None, None

@@ -1,0 +1,188 @@
+"""Linear-chain CRFs whose loops over steps are those of ``kernels/crf.c``."""
+
+from ctypes import CDLL
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tagmates.data.packing import Packed
+from tagmates.model.native import Chain, Gold, call
+
+# A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
+UNDERFLOW = 1e-28
+
+
+def compiled_log_partition(
+    emissions: Float[Tensor, "decoders positions tags"],
+    transitions: Float[Tensor, "decoders tags tags"],
+    start: Float[Tensor, "decoders tags"],
+    end: Float[Tensor, "decoders tags"],
+    packed: Packed,
+    library: CDLL,
+) -> Float[Tensor, "decoders rows"]:
+    """Log-partition per sentence in float64; all NaN where a scale of any of them underflows."""
+    result: Tensor = _LogPartition.apply(emissions, transitions, start, end, packed, library)  # type: ignore[no-untyped-call]
+    return result
+
+
+def compiled_score(
+    emissions: Float[Tensor, "decoders positions tags"],
+    transitions: Float[Tensor, "decoders tags tags"],
+    start: Float[Tensor, "decoders tags"],
+    end: Float[Tensor, "decoders tags"],
+    gold: Int[Tensor, "decoders positions"],
+    packed: Packed,
+    library: CDLL,
+) -> Float[Tensor, "decoders rows"]:
+    """Score of given tags per sentence in float64; IndexError where a tag is none of the decoder's."""
+    result: Tensor = _Score.apply(emissions, transitions, start, end, gold, packed, library)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _LogPartition(torch.autograd.Function):
+    """Scaled steps forward, and the forward-backward algorithm in the same scaling."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: Float[Tensor, "decoders positions tags"],
+        transitions: Float[Tensor, "decoders tags tags"],
+        start: Float[Tensor, "decoders tags"],
+        end: Float[Tensor, "decoders tags"],
+        packed: Packed,
+        library: CDLL,
+    ) -> Float[Tensor, "decoders rows"]:
+        decoders, rows = packed.lengths.shape
+        row_max = transitions.amax(-1)  # over the tags that follow
+        weights = (transitions - row_max.unsqueeze(-1)).exp()
+        alpha = emissions.new_zeros(decoders, rows, emissions.shape[-1])  # of each row's last position
+        scale = torch.zeros(decoders, rows, dtype=torch.float64)
+        underflows = torch.zeros(decoders, rows, dtype=torch.long)
+        source, sums = torch.zeros_like(emissions), torch.empty_like(emissions)
+        call(
+            library.crf_forward,
+            Chain,
+            **_layout(emissions, packed, library),
+            emissions=emissions.contiguous(),
+            start=start.contiguous(),
+            weights=weights,
+            row_max=row_max,
+            alpha=alpha,
+            scale=scale,
+            source=source,
+            sums=sums,
+            underflows=underflows,
+            smallest=UNDERFLOW,
+        )
+        if bool(underflows.any()):
+            return scale.fill_(torch.nan)
+        final = alpha + end.unsqueeze(1)
+        ctx.save_for_backward(final, source, sums, weights)
+        ctx.packed, ctx.library = packed, library
+        return (scale + final.logsumexp(-1).double()).masked_fill(packed.lengths == 0, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        packed: Packed = ctx.packed
+        final, source, sums, weights = ctx.saved_tensors
+        ending = ending_marginals(final, grads[0], packed)
+        marginals, ratio = torch.zeros_like(source), torch.zeros_like(source)
+        call(
+            ctx.library.crf_backward,
+            Chain,
+            **_layout(source, packed, ctx.library),
+            weights=weights.transpose(1, 2).contiguous(),
+            source=source,
+            sums=sums,
+            ending=ending,
+            marginals=marginals,
+            ratio=ratio,
+            smallest=UNDERFLOW,
+        )
+        d_transitions = weights * (source.transpose(1, 2) @ ratio)
+        return marginals, d_transitions, marginals[:, : packed.rows_at[0]].sum(1), ending.sum(1), None, None
+
+
+class _Score(torch.autograd.Function):
+    """Sums along the tags, and gradients at what they touch."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: Float[Tensor, "decoders positions tags"],
+        transitions: Float[Tensor, "decoders tags tags"],
+        start: Float[Tensor, "decoders tags"],
+        end: Float[Tensor, "decoders tags"],
+        gold: Int[Tensor, "decoders positions"],
+        packed: Packed,
+        library: CDLL,
+    ) -> Float[Tensor, "decoders rows"]:
+        places = {**_places(emissions, packed), "gold": gold.contiguous()}
+        score = torch.empty(packed.lengths.shape, dtype=torch.float64)
+        scores = (emissions, transitions, start, end)
+        names = ("emissions", "transitions", "start", "end")
+        given = {name: values.contiguous() for name, values in zip(names, scores, strict=True)}
+        unknown = call(library.crf_score, Gold, **places, **given, score=score)
+        if unknown:
+            raise IndexError(f"{unknown} of the tags are not among the {emissions.shape[2]} of the decoder")
+        ctx.shapes, ctx.places, ctx.library = [values.shape for values in scores], places, library
+        return score
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        names = ("d_emissions", "d_transitions", "d_start", "d_end")
+        made = {name: torch.zeros(shape) for name, shape in zip(names, ctx.shapes, strict=True)}
+        call(ctx.library.crf_score_backward, Gold, **ctx.places, **made, score=grads[0].contiguous())
+        return *made.values(), None, None, None
+
+
+@torch.no_grad()
+def compiled_argmax(
+    emissions: Float[Tensor, "decoders positions tags"],
+    transitions: Float[Tensor, "decoders tags tags"],
+    start: Float[Tensor, "decoders tags"],
+    end: Float[Tensor, "decoders tags"],
+    packed: Packed,
+    library: CDLL,
+) -> Int[Tensor, "decoders positions"]:
+    """The best tag sequence of every sentence; 0 outside the mask."""
+    tags = torch.zeros(emissions.shape[:2], dtype=torch.long)
+    call(
+        library.crf_viterbi,
+        Chain,
+        **_layout(emissions, packed, library),
+        emissions=emissions.contiguous(),
+        start=start.contiguous(),
+        end=end.contiguous(),
+        weights=transitions.contiguous(),
+        into=transitions.transpose(1, 2).contiguous(),
+        source=emissions.new_empty(emissions.shape),
+        best=tags,
+    )
+    return tags
+
+
+def ending_marginals(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tensor, "decoders rows tags"]:
+    """The marginals of each sentence's last position, times the gradient of its log-partition."""
+    return final.softmax(-1) * (grad.to(final.dtype) * (packed.lengths > 0)).unsqueeze(-1)
+
+
+def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, int | Tensor]:
+    """Shapes, places and room for the kernels that multiply."""
+    panels = emissions.new_empty(library.crf_panels(emissions.shape[0], emissions.shape[2]))
+    return {**_places(emissions, packed), "panels": panels}
+
+
+def _places(emissions: Tensor, packed: Packed) -> dict[str, int | Tensor]:
+    decoders, positions, tags = emissions.shape
+    return {
+        "decoders": decoders,
+        "positions": positions,
+        "rows": packed.lengths.shape[1],
+        "tags": tags,
+        "steps": len(packed.offsets),
+        "offsets": torch.tensor(packed.offsets),
+        "lengths": packed.lengths.contiguous(),
+    }
