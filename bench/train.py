@@ -110,8 +110,8 @@ def where_time_goes(config: RunConfig, data: str, number: int = 40) -> dict[str,
 def named_kernels() -> Iterator[None]:
     """Let the profiler see calls of the C kernels and the making of batches."""
     calls = [
-        (compiled_gru, "call", "GRU kernel"),
-        (compiled_crf, "call", "CRF kernel"),
+        (compiled_gru.GRU, "call", "GRU kernel"),
+        (compiled_crf.CHAIN, "call", "CRF kernel"),
         (loop, "collate", "making batches"),
     ]
     plain = [getattr(module, name) for module, name, _ in calls]

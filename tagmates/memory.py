@@ -15,5 +15,6 @@ def keep_freed_memory(limit: int = 2**30) -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return
-    mallopt(TRIM_THRESHOLD, limit)
-    mallopt(MMAP_THRESHOLD, limit)
+    # older ones allow 32 MiB at most; setting only the other would stop glibc from adapting this one
+    if mallopt(MMAP_THRESHOLD, limit) or mallopt(MMAP_THRESHOLD, 2**25):
+        mallopt(TRIM_THRESHOLD, limit)

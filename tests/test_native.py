@@ -207,11 +207,65 @@ def test_a_tag_that_is_none_is_refused() -> None:
 
 
 @compiled_only
-def test_going_backward_twice_is_refused() -> None:
-    states = bidirectional_gru(torch.zeros(1, 1, 2), Packed.of(torch.tensor([[1]])), make_layers(1, 2, 3))
-    states.sum().backward(retain_graph=True)
-    with pytest.raises(RuntimeError, match="went backward twice"):
-        states.sum().backward()
+def test_a_graph_may_go_backward_again() -> None:
+    (layer,) = make_layers(1, 2, 3)
+    states = bidirectional_gru(torch.ones(1, 1, 2), Packed.of(torch.tensor([[1]])), [layer])
+    (once,) = torch.autograd.grad(states.sum(), layer.input_weight, retain_graph=True)
+    (again,) = torch.autograd.grad(states.sum(), layer.input_weight)
+    assert_close(once, again)
+
+
+@compiled_only
+def test_second_derivatives_are_refused() -> None:
+    inputs = torch.ones(1, 1, 2, requires_grad=True)
+    states = bidirectional_gru(inputs, Packed.of(torch.tensor([[1]])), make_layers(1, 2, 3))
+    (slope,) = torch.autograd.grad(states.square().sum(), inputs, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.square().sum().backward()
+
+
+@compiled_only
+def test_tags_that_change_before_the_backward_are_refused() -> None:
+    crf, tags = make_crf([[3]], 4), torch.zeros(1, 3, dtype=torch.long)
+    log_prob = crf.log_prob(tags)
+    tags.fill_(-(10**9))
+    with pytest.raises(RuntimeError, match="inplace"):
+        log_prob.sum().backward()
+
+
+@compiled_only
+def test_layouts_and_types_make_no_difference() -> None:
+    """Transposed scores, int32 lengths and tags, one float64 among the scores."""
+    crf = make_crf([[5, 3]], 4)
+    parts = [part.detach() for part in (crf.emissions, crf.transitions, crf.start, crf.end)]
+    tags = torch.randint(4, (1, 8), generator=generator(1, "tags"))
+    expected = [crf.log_partition().detach(), crf.score(tags).detach(), crf.argmax()]
+    turned = [part.transpose(-1, -2).contiguous().transpose(-1, -2) for part in parts]
+    narrow = Packed.of(torch.tensor([[5, 3]], dtype=torch.int32))
+    wide = [*parts[:3], parts[3].double()]
+    for other, tag in ((turned, tags), (parts, tags.int()), (wide, tags)):
+        same = LinearChainCRF(*other, narrow)
+        assert_equal_up_to_rounding([same.log_partition(), same.score(tag.long()), same.argmax()], expected)
+    assert_close(LinearChainCRF(*parts, narrow).log_prob(tags.int()), crf.log_prob(tags))
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    kernel = native.Kernel("rows size", scores=(torch.float32, "rows size 2"))
+
+    def call(scores: Tensor) -> int | None:
+        return kernel.call(lambda _: 7, rows=2, size=3, scores=scores)
+
+    assert call(torch.zeros(2, 3, 2)) == 7
+    for wrong in (torch.zeros(2, 3), torch.zeros(2, 3, 2).double(), torch.zeros(3, 2, 2).transpose(0, 1)):
+        with pytest.raises(ValueError, match=r"scores: .* expected contiguous torch.float32 of 12 items \(rows x size"):
+            call(wrong)
+
+
+@compiled_only
+def test_autocast_is_left_to_torch() -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        states = bidirectional_gru(torch.ones(1, 2, 2), Packed.of(torch.tensor([[2]])), make_layers(1, 2, 3))
+    assert states.isfinite().all()
 
 
 @pytest.mark.usefixtures("fresh")
@@ -261,6 +315,32 @@ def test_a_compiler_without_openmp(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     compiled = results()
     with plainly():
         assert_equal_up_to_rounding(compiled, results())
+
+
+@compiled_only
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("content", [b"", b"junk"])
+def test_a_damaged_library_is_built_again(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert native.kernels() is not None
+    damaged = [tmp_path / "other" / "tagmates" / path.name for path in tmp_path.rglob("*.so")]
+    damaged[0].parent.mkdir(parents=True)
+    for path in damaged:
+        path.write_bytes(content)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    native.kernels.cache_clear()
+    library = native.kernels()
+    assert library is not None
+    assert Path(library._name) in damaged
+    assert Path(library._name).read_bytes() != content
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("compiler", ['gcc "', "cc-that-is-not-here --fast"])
+def test_nonsense_in_cc_is_no_obstacle(compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", compiler)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert native.kernels() is None
 
 
 @pytest.mark.usefixtures("fresh")

@@ -194,7 +194,7 @@ def _groups(lanes: Sequence[Selection], rows: Sequence[Tensor], packed: Packed) 
         source = lane_start + torch.where(own.mask, offsets[own.step] + row[:, own.row], 0)
         tasks = _rows([lanes[m[0]].task[r] for m, r in zip(members, requests, strict=True)])
         tags = _pack_each(own, [c.tags for c in corpora], starts)
-        whole = torch.equal(source.flatten(), torch.arange(len(lanes) * packed.positions))
+        whole = torch.equal(source, torch.arange(len(lanes) * packed.positions).view(len(lanes), -1))
         groups.append(Group(tuple((m[0], m[1]) for m in members), own, source, whole, tags, tasks, _rows(requests)))
     return tuple(groups)
 

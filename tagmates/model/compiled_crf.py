@@ -6,9 +6,49 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from tagmates.data.packing import Packed
-from tagmates.model.native import Chain, Gold, call
+from tagmates.model.native import DOUBLE, FLOAT, LONG, Kernel
+
+# as struct Chain of crf.c
+CHAIN = Kernel(
+    "decoders positions rows tags steps room",
+    offsets=(LONG, "steps"),
+    lengths=(LONG, "decoders rows"),
+    emissions=(FLOAT, "decoders positions tags"),
+    start=(FLOAT, "decoders tags"),
+    end=(FLOAT, "decoders tags"),
+    weights=(FLOAT, "decoders tags tags"),
+    row_max=(FLOAT, "decoders tags"),
+    into=(FLOAT, "decoders tags tags"),
+    alpha=(FLOAT, "decoders rows tags"),
+    scale=(DOUBLE, "decoders rows"),
+    source=(FLOAT, "decoders positions tags"),
+    sums=(FLOAT, "decoders positions tags"),
+    ending=(FLOAT, "decoders rows tags"),
+    marginals=(FLOAT, "decoders positions tags"),
+    ratio=(FLOAT, "decoders positions tags"),
+    best=(LONG, "decoders positions"),
+    underflows=(LONG, "decoders rows"),
+    panels=(FLOAT, "room"),
+)
+# as struct Gold of crf.c
+GOLD = Kernel(
+    "decoders positions rows tags steps",
+    offsets=(LONG, "steps"),
+    lengths=(LONG, "decoders rows"),
+    emissions=(FLOAT, "decoders positions tags"),
+    transitions=(FLOAT, "decoders tags tags"),
+    start=(FLOAT, "decoders tags"),
+    end=(FLOAT, "decoders tags"),
+    gold=(LONG, "decoders positions"),
+    score=(DOUBLE, "decoders rows"),
+    d_emissions=(FLOAT, "decoders positions tags"),
+    d_transitions=(FLOAT, "decoders tags tags"),
+    d_start=(FLOAT, "decoders tags"),
+    d_end=(FLOAT, "decoders tags"),
+)
 
 # A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
 UNDERFLOW = 1e-28
@@ -54,6 +94,7 @@ class _LogPartition(torch.autograd.Function):
         packed: Packed,
         library: CDLL,
     ) -> Float[Tensor, "decoders rows"]:
+        emissions, transitions, start = emissions.contiguous(), transitions.contiguous(), start.contiguous()
         decoders, rows = packed.lengths.shape
         row_max = transitions.amax(-1)  # over the tags that follow
         weights = (transitions - row_max.unsqueeze(-1)).exp()
@@ -61,12 +102,11 @@ class _LogPartition(torch.autograd.Function):
         scale = torch.zeros(decoders, rows, dtype=torch.float64)
         underflows = torch.zeros(decoders, rows, dtype=torch.long)
         source, sums = torch.zeros_like(emissions), torch.empty_like(emissions)
-        call(
+        CHAIN.call(
             library.crf_forward,
-            Chain,
             **_layout(emissions, packed, library),
-            emissions=emissions.contiguous(),
-            start=start.contiguous(),
+            emissions=emissions,
+            start=start,
             weights=weights,
             row_max=row_max,
             alpha=alpha,
@@ -74,7 +114,7 @@ class _LogPartition(torch.autograd.Function):
             source=source,
             sums=sums,
             underflows=underflows,
-            smallest=UNDERFLOW,
+            number=UNDERFLOW,
         )
         if bool(underflows.any()):
             return scale.fill_(torch.nan)
@@ -84,14 +124,14 @@ class _LogPartition(torch.autograd.Function):
         return (scale + final.logsumexp(-1).double()).masked_fill(packed.lengths == 0, 0)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         packed: Packed = ctx.packed
         final, source, sums, weights = ctx.saved_tensors
         ending = ending_marginals(final, grads[0], packed)
         marginals, ratio = torch.zeros_like(source), torch.zeros_like(source)
-        call(
+        CHAIN.call(
             ctx.library.crf_backward,
-            Chain,
             **_layout(source, packed, ctx.library),
             weights=weights.transpose(1, 2).contiguous(),
             source=source,
@@ -99,7 +139,7 @@ class _LogPartition(torch.autograd.Function):
             ending=ending,
             marginals=marginals,
             ratio=ratio,
-            smallest=UNDERFLOW,
+            number=UNDERFLOW,
         )
         d_transitions = weights * (source.transpose(1, 2) @ ratio)
         return marginals, d_transitions, marginals[:, : packed.rows_at[0]].sum(1), ending.sum(1), None, None
@@ -119,22 +159,28 @@ class _Score(torch.autograd.Function):
         packed: Packed,
         library: CDLL,
     ) -> Float[Tensor, "decoders rows"]:
-        places = {**_places(emissions, packed), "gold": gold.contiguous()}
+        places, gold = _places(emissions, packed), gold.long().contiguous()
         score = torch.empty(packed.lengths.shape, dtype=torch.float64)
         scores = (emissions, transitions, start, end)
         names = ("emissions", "transitions", "start", "end")
-        given = {name: values.contiguous() for name, values in zip(names, scores, strict=True)}
-        unknown = call(library.crf_score, Gold, **places, **given, score=score)
+        given: dict[str, Any] = {name: values.contiguous() for name, values in zip(names, scores, strict=True)}
+        unknown = GOLD.call(library.crf_score, **places, **given, gold=gold, score=score)
         if unknown:
-            raise IndexError(f"{unknown} of the tags are not among the {emissions.shape[2]} of the decoder")
+            raise IndexError(
+                f"{unknown} sentences have tags that are not among the {emissions.shape[2]} of the decoder"
+            )
+        ctx.save_for_backward(gold)
         ctx.shapes, ctx.places, ctx.library = [values.shape for values in scores], places, library
         return score
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         names = ("d_emissions", "d_transitions", "d_start", "d_end")
-        made = {name: torch.zeros(shape) for name, shape in zip(names, ctx.shapes, strict=True)}
-        call(ctx.library.crf_score_backward, Gold, **ctx.places, **made, score=grads[0].contiguous())
+        made: dict[str, Any] = {name: torch.zeros(shape) for name, shape in zip(names, ctx.shapes, strict=True)}
+        GOLD.call(
+            ctx.library.crf_score_backward, **ctx.places, **made, gold=ctx.saved_tensors[0], score=grads[0].contiguous()
+        )
         return *made.values(), None, None, None
 
 
@@ -149,9 +195,8 @@ def compiled_argmax(
 ) -> Int[Tensor, "decoders positions"]:
     """The best tag sequence of every sentence; 0 outside the mask."""
     tags = torch.zeros(emissions.shape[:2], dtype=torch.long)
-    call(
+    CHAIN.call(
         library.crf_viterbi,
-        Chain,
         **_layout(emissions, packed, library),
         emissions=emissions.contiguous(),
         start=start.contiguous(),
@@ -169,13 +214,13 @@ def ending_marginals(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tenso
     return final.softmax(-1) * (grad.to(final.dtype) * (packed.lengths > 0)).unsqueeze(-1)
 
 
-def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, int | Tensor]:
+def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, Any]:
     """Shapes, places and room for the kernels that multiply."""
-    panels = emissions.new_empty(library.crf_panels(emissions.shape[0], emissions.shape[2]))
-    return {**_places(emissions, packed), "panels": panels}
+    room = library.crf_panels(emissions.shape[0], emissions.shape[2])
+    return {**_places(emissions, packed), "room": room, "panels": emissions.new_empty(room)}
 
 
-def _places(emissions: Tensor, packed: Packed) -> dict[str, int | Tensor]:
+def _places(emissions: Tensor, packed: Packed) -> dict[str, Any]:
     decoders, positions, tags = emissions.shape
     return {
         "decoders": decoders,
@@ -184,5 +229,5 @@ def _places(emissions: Tensor, packed: Packed) -> dict[str, int | Tensor]:
         "tags": tags,
         "steps": len(packed.offsets),
         "offsets": torch.tensor(packed.offsets),
-        "lengths": packed.lengths.contiguous(),
+        "lengths": packed.lengths.long().contiguous(),
     }

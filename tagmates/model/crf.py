@@ -56,7 +56,7 @@ class LinearChainCRF:
 
     def score(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
         """Score of these tags per sentence, summed in float64; raises where a tag is none of the decoder's."""
-        if (library := library_for(self.emissions, self.transitions)) is not None:
+        if (library := library_for(self.emissions, self.transitions, self.start, self.end)) is not None:
             return compiled_score(self.emissions, self.transitions, self.start, self.end, tags, self.packed, library)
         packed, decoders, rows = self.packed, self.emissions.shape[0], self.packed.lengths.shape[1]
         decoder = torch.arange(decoders, device=tags.device).unsqueeze(1)
@@ -84,7 +84,7 @@ class LinearChainCRF:
     @torch.no_grad()
     def argmax(self) -> Int[Tensor, "decoders positions"]:
         """The best tag sequence of every sentence (Viterbi); 0 outside the mask."""
-        if (library := library_for(self.emissions, self.transitions)) is not None:
+        if (library := library_for(self.emissions, self.transitions, self.start, self.end)) is not None:
             return compiled_argmax(self.emissions, self.transitions, self.start, self.end, self.packed, library)
         packed, slices = self.packed, self.packed.slices()
         decoders, rows = packed.lengths.shape
@@ -120,7 +120,7 @@ def _spread(index: Int[Tensor, "decoders rows"], size: int) -> Int[Tensor, "deco
 def _log_partition(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, packed: Packed
 ) -> Float[Tensor, "decoders rows"]:
-    if (library := library_for(emissions, transitions)) is not None:
+    if (library := library_for(emissions, transitions, start, end)) is not None:
         compiled = compiled_log_partition(emissions, transitions, start, end, packed, library)
         if not bool(compiled.isnan().any()):
             return compiled

@@ -54,7 +54,7 @@ def bidirectional_gru(
     input_bias = stacked([layer.input_bias for layer in layers])  # [lanes, 2, 3h]
     hidden_weight = stacked([layer.hidden_weight for layer in layers]).flatten(0, 1)  # [2 lanes, 3h, h]
     hidden_bias = stacked([layer.hidden_bias for layer in layers]).flatten(0, 1)  # [2 lanes, 3h]
-    if (library := library_for(inputs, hidden_weight)) is not None:
+    if (library := library_for(inputs, input_weight, input_bias, hidden_weight, hidden_bias)) is not None:
         return compiled_layer(inputs, input_weight, input_bias, hidden_weight, hidden_bias, packed, library)
     # [lanes, positions, 6h]: both directions in one product
     projected = torch.baddbmm(input_bias.flatten(1).unsqueeze(1), inputs, input_weight.flatten(1, 2).transpose(1, 2))

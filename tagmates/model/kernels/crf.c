@@ -9,12 +9,13 @@ BLOCK_OF(product, 0.0f, MULTIPLY_ADD)
 BLOCK_OF(best_sum, -INFINITY, ADD_COMPARE)
 
 typedef struct {
-    int64_t decoders, positions, rows, tags, steps;
+    int64_t decoders, positions, rows, tags, steps, room; /* room: what `crf_panels` says */
     const int64_t *offsets;   /* [steps] */
     const int64_t *lengths;   /* [decoders, rows], from long to short */
     const float *emissions;   /* [decoders, positions, tags] */
     const float *start, *end; /* [decoders, tags] */
-    const float *weights;     /* [decoders, tags, tags]: what a step multiplies by, or adds (Viterbi) */
+    const float *weights;     /* [decoders, tags, tags]: exp(transitions - row_max); the same transposed (backward);
+                                 the transitions (Viterbi) */
     const float *row_max;     /* [decoders, tags] */
     const float *into;        /* [decoders, tags, tags]: the transitions, by the tag they lead to (Viterbi) */
     float *alpha;             /* [decoders, rows, tags]: log of a row's forward weights less `scale` */
@@ -26,7 +27,7 @@ typedef struct {
     float *ratio;             /* [decoders, positions, tags]: m / q of the next position */
     int64_t *best;            /* [decoders, positions]: Viterbi's tags */
     int64_t *underflows;      /* [decoders, rows]: whether a sum of a row's block was below the smallest */
-    float *panels;            /* room for `crf_panels` floats */
+    float *panels;            /* [room] */
     double smallest;
 } Chain;
 
@@ -46,10 +47,10 @@ INLINE int64_t alive(const Chain *c, int64_t decoder, int64_t row, int64_t t)
 /* A row's `values` less their largest, which is returned. */
 INLINE float normalise(float *values, int64_t tags)
 {
-    vec peak = all(-INFINITY);
+    vec peak = broadcast(-INFINITY);
     for (int64_t j = 0; j < tags; j += WIDTH)
-        peak = larger(peak, first(load(values + j, tags - j), tags - j, -INFINITY));
-    float top = largest(peak);
+        peak = vmax(peak, mask_tail(load(values + j, tags - j), tags - j, -INFINITY));
+    float top = largest_of(peak);
     for (int64_t j = 0; j < tags; j += WIDTH)
         store(values + j, load(values + j, tags - j) - top, tags - j);
     return top;
@@ -58,12 +59,12 @@ INLINE float normalise(float *values, int64_t tags)
 /* p = exp(alpha + row_max - shift); returns the shift. */
 INLINE float weigh(const float *alpha, const float *row_max, int64_t tags, float *p)
 {
-    vec peak = all(-INFINITY);
+    vec peak = broadcast(-INFINITY);
     for (int64_t j = 0; j < tags; j += WIDTH)
-        peak = larger(peak, first(load(alpha + j, tags - j) + load(row_max + j, tags - j), tags - j, -INFINITY));
-    float shift = largest(peak);
+        peak = vmax(peak, mask_tail(load(alpha + j, tags - j) + load(row_max + j, tags - j), tags - j, -INFINITY));
+    float shift = largest_of(peak);
     for (int64_t j = 0; j < tags; j += WIDTH)
-        store(p + j, power(load(alpha + j, tags - j) + load(row_max + j, tags - j) - shift), tags - j);
+        store(p + j, vexp(load(alpha + j, tags - j) + load(row_max + j, tags - j) - shift), tags - j);
     return shift;
 }
 
@@ -73,7 +74,7 @@ static void forward(const Chain *c, int64_t decoder, int64_t row, const float *p
     const float *row_max = c->row_max + decoder * tags;
     float *alpha = c->alpha + (decoder * c->rows + row) * tags;
     double *scale = c->scale + decoder * c->rows + row;
-    bits fine = (bits){0} - 1;
+    bits no_underflow = (bits){0} - 1;
     for (int64_t t = 0; t < c->steps && (count = alive(c, decoder, row, t)) > 0; t++) {
         int64_t here = base + c->offsets[t] + row, before = t > 0 ? base + c->offsets[t - 1] + row : 0;
         if (t > 0)
@@ -89,9 +90,9 @@ static void forward(const Chain *c, int64_t decoder, int64_t row, const float *p
                     int64_t j = tag + v * WIDTH, n = tags - j;
                     vec raw;
                     if (t > 0) {
-                        fine &= first(q[i][v], n, 1.0f) >= (float)c->smallest;
+                        no_underflow &= mask_tail(q[i][v], n, 1.0f) >= (float)c->smallest;
                         store(c->sums + (here + i) * tags + j, q[i][v], n);
-                        raw = logarithm(q[i][v]);
+                        raw = vlog(q[i][v]);
                     } else
                         raw = load(c->start + decoder * tags + j, n);
                     store(alpha + i * tags + j, raw + load(c->emissions + (here + i) * tags + j, n), n);
@@ -102,7 +103,7 @@ static void forward(const Chain *c, int64_t decoder, int64_t row, const float *p
     }
     int64_t under = 0;
     for (int i = 0; i < WIDTH; i++)
-        under |= !fine[i];
+        under |= !no_underflow[i];
     c->underflows[decoder * c->rows + row] = under;
 }
 
@@ -121,7 +122,7 @@ static void backward(const Chain *c, int64_t decoder, int64_t row, const float *
         int64_t before = base + c->offsets[t - 1] + row;
         for (int64_t i = 0; i < count; i++)
             for (int64_t j = 0; j < tags; j += WIDTH) {
-                vec q = larger(load(c->sums + (here + i) * tags + j, tags - j), all((float)c->smallest));
+                vec q = vmax(load(c->sums + (here + i) * tags + j, tags - j), broadcast((float)c->smallest));
                 store(c->ratio + (before + i) * tags + j, load(c->marginals + (here + i) * tags + j, tags - j) / q,
                       tags - j);
             }
@@ -208,6 +209,7 @@ typedef struct {
     const int64_t *gold;                                   /* [decoders, positions] */
     double *score;                                         /* [decoders, rows], or the gradients of the scores */
     float *d_emissions, *d_transitions, *d_start, *d_end;
+    double number; /* none */
 } Gold;
 
 /* The row's tag at a step. */
@@ -216,7 +218,7 @@ INLINE int64_t gold_at(const Gold *g, int64_t decoder, int64_t row, int64_t t)
     return g->gold[decoder * g->positions + g->offsets[t] + row];
 }
 
-/* Scores of given tags; returns how many of the tags there are not. */
+/* Scores of given tags; returns in how many sentences a tag is none of the decoder's. */
 int64_t crf_score(const Gold *g)
 {
     int64_t tags = g->tags, unknown = 0;

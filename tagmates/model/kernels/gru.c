@@ -10,18 +10,21 @@ BLOCK_OF(product, 0.0f, MULTIPLY_ADD)
 
 typedef struct {
     int64_t lanes, positions, size, steps; /* a lane is a (model, direction) */
+    int64_t models, first_rows, room;      /* lanes / 2; rows of the first step; what `gru_panels` says */
     const int64_t *offsets, *rows;         /* [steps] */
-    const int64_t *mirror;                 /* [lanes / 2, positions] */
+    const int64_t *mirror;                 /* [models, positions] */
     const float *hidden_weight;            /* [lanes, 3 size, size]: R */
     const float *hidden_bias;              /* [lanes, 3 size]: c */
-    float *gates;                          /* [lanes / 2, positions, 2, 3 size]: W x + b, then r, z, n, then gradients */
+    float *gates;                          /* [models, positions, 2, 3 size]: W x + b, then r, z, n */
     float *candidate;                      /* [lanes, positions, size]: R_n h + c_n; none: not kept */
     float *before;                         /* [lanes, positions, size]: the state that a position starts from */
-    float *states;                         /* [lanes / 2, positions, 2, size] */
+    float *states;                         /* [models, positions, 2, size] */
     const float *d_states;                 /* as states */
-    float *d_state;                        /* [lanes, rows of the first step, size] */
+    float *d_state;                        /* [lanes, first_rows, size] */
+    float *d_gates;                        /* as gates: gradients of W x + b */
     float *d_from_state;                   /* [lanes, positions, 3 size]: gradients of R h + c */
-    float *panels;                         /* room for `gru_panels` floats */
+    float *panels;                         /* [room] */
+    double number;                         /* none */
 } Layer;
 
 /* Floats that the weights take in panels, of all lanes. */
@@ -34,8 +37,8 @@ INLINE int64_t place(const Layer *l, int64_t lane, int64_t position)
     return 2 * (first + (lane % 2 ? l->mirror[first + position] : position)) + lane % 2;
 }
 
-/* A row's gates in one panel of units, from its part of R h. */
-INLINE void gates_forward(const Layer *l, int64_t lane, int64_t position, int64_t going_on, int64_t unit, const vec *h)
+/* A row's gates in one panel of units, from its part of R h. Its next position is `to_next` further on; 0: it ends. */
+INLINE void gates_forward(const Layer *l, int64_t lane, int64_t position, int64_t to_next, int64_t unit, const vec *h)
 {
     int64_t size = l->size, count = size - unit, there = place(l, lane, position), here = lane * l->positions + position;
     const float *c = l->hidden_bias + lane * 3 * size + unit;
@@ -43,12 +46,12 @@ INLINE void gates_forward(const Layer *l, int64_t lane, int64_t position, int64_
     vec candidate = h[2] + load(c + 2 * size, count);
     vec r = load(x, count) + h[0] + load(c, count);
     vec z = load(x + size, count) + h[1] + load(c + size, count);
-    sigmoids(&r, &z);
-    vec n = tangent(load(x + 2 * size, count) + r * candidate);
+    vsigmoids(&r, &z);
+    vec n = vtanh(load(x + 2 * size, count) + r * candidate);
     vec state = n + z * (load(l->before + here * size + unit, count) - n);
     store(l->states + there * size + unit, state, count);
-    if (going_on)
-        store(l->before + (here + going_on) * size + unit, state, count);
+    if (to_next)
+        store(l->before + (here + to_next) * size + unit, state, count);
     if (l->candidate) {
         store(x, r, count), store(x + size, z, count), store(x + 2 * size, n, count);
         store(l->candidate + here * size + unit, candidate, count);
@@ -86,7 +89,8 @@ INLINE void gates_backward(const Layer *l, int64_t lane, int64_t position, float
 {
     int64_t size = l->size, there = place(l, lane, position), here = lane * l->positions + position;
     const float *before = l->before + here * size, *candidate = l->candidate + here * size;
-    float *x = l->gates + there * 3 * size, *d_h = l->d_from_state + here * 3 * size;
+    const float *x = l->gates + there * 3 * size;
+    float *d_x = l->d_gates + there * 3 * size, *d_h = l->d_from_state + here * 3 * size;
     for (int64_t unit = 0; unit < size; unit += WIDTH) {
         int64_t count = size - unit;
         vec r = load(x + unit, count), z = load(x + size + unit, count), n = load(x + 2 * size + unit, count);
@@ -94,7 +98,7 @@ INLINE void gates_backward(const Layer *l, int64_t lane, int64_t position, float
         vec d_n = grad * (1.0f - z) * (1.0f - n * n);
         vec d_z = grad * (load(before + unit, count) - n) * z * (1.0f - z);
         vec d_r = d_n * load(candidate + unit, count) * r * (1.0f - r);
-        store(x + unit, d_r, count), store(x + size + unit, d_z, count), store(x + 2 * size + unit, d_n, count);
+        store(d_x + unit, d_r, count), store(d_x + size + unit, d_z, count), store(d_x + 2 * size + unit, d_n, count);
         store(d_h + unit, d_r, count), store(d_h + size + unit, d_z, count);
         store(d_h + 2 * size + unit, d_n * r, count);
         store(d_state + unit, grad * z, count);
@@ -109,7 +113,7 @@ static void backward(const Layer *l, int64_t lane)
     make_panels(depth, size, weight, panels);
     for (int64_t t = l->steps - 1; t >= 0; t--) {
         int64_t start = l->offsets[t], rows = l->rows[t];
-        float *d_state = l->d_state + lane * l->rows[0] * size;
+        float *d_state = l->d_state + lane * l->first_rows * size;
         for (int64_t row = 0; row < rows; row++)
             gates_backward(l, lane, start + row, d_state + row * size);
         if (t == 0)

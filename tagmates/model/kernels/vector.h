@@ -1,6 +1,7 @@
 /* Vectors of floats, their exp and log, and small matrix products with the weights laid out in panels.
 
-   Everything is written in GCC's vector types, which Clang knows too; the compiler makes of them what the machine has. */
+   Everything is written in GCC's vector types, which Clang knows too; the compiler makes of them what the machine has.
+   Counts are at least 1, and panels begin at multiples of 64 bytes, as torch's tensors do. */
 
 #include <math.h>
 #include <stdint.h>
@@ -21,7 +22,7 @@ typedef float loose __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE vec all(float x) { return x - (vec){0}; }
+INLINE vec broadcast(float x) { return x - (vec){0}; }
 
 /* The first `count` floats at `x`, then zeros. */
 INLINE vec load(const float *x, int64_t count)
@@ -52,7 +53,8 @@ INLINE void store(float *x, vec v, int64_t count)
 #endif
 }
 
-INLINE vec larger(vec a, vec b)
+/* The larger of each pair; b where either is NaN. */
+INLINE vec vmax(vec a, vec b)
 {
 #if defined(__AVX512F__)
     return (vec)_mm512_max_ps((__m512)a, (__m512)b);
@@ -66,15 +68,15 @@ INLINE vec larger(vec a, vec b)
 INLINE vec where(bits condition, vec yes, vec no) { return (vec)((condition & (bits)yes) | (~condition & (bits)no)); }
 
 /* The first `count` lanes of `v`, and `rest` in the others. */
-INLINE vec first(vec v, int64_t count, float rest)
+INLINE vec mask_tail(vec v, int64_t count, float rest)
 {
     bits lane;
     for (int i = 0; i < WIDTH; i++)
         lane[i] = i;
-    return count >= WIDTH ? v : where(lane < (int32_t)count, v, all(rest));
+    return count >= WIDTH ? v : where(lane < (int32_t)count, v, broadcast(rest));
 }
 
-INLINE float largest(vec v)
+INLINE float largest_of(vec v)
 {
     float m = v[0];
     for (int i = 1; i < WIDTH; i++)
@@ -82,16 +84,16 @@ INLINE float largest(vec v)
     return m;
 }
 
-/* e to the x within 2 units in the last place; the polynomial is Cephes' expf */
-INLINE vec power(vec x)
+/* e to the x within 2 units in the last place, x taken as between -87 and 88; the polynomial is Cephes' expf */
+INLINE vec vexp(vec x)
 {
-    x = larger(all(-87.0f), x); /* in this order NaN stays NaN */
-    x = where(x > 88.0f, all(88.0f), x);
+    x = vmax(broadcast(-87.0f), x); /* in this order NaN stays NaN */
+    x = where(x > 88.0f, broadcast(88.0f), x);
     vec t = x * 1.44269504088896341f;
-    bits n = __builtin_convertvector(t + where(t < 0.0f, all(-0.5f), all(0.5f)), bits);
+    bits n = __builtin_convertvector(t + where(t < 0.0f, broadcast(-0.5f), broadcast(0.5f)), bits);
     vec whole = __builtin_convertvector(n, vec);
     x = x - whole * 0.693359375f + whole * 2.12194440e-4f;
-    vec y = all(1.9875691500e-4f);
+    vec y = broadcast(1.9875691500e-4f);
     y = y * x + 1.3981999507e-3f;
     y = y * x + 8.3334519073e-3f;
     y = y * x + 4.1665795894e-2f;
@@ -102,7 +104,7 @@ INLINE vec power(vec x)
 }
 
 /* Natural logarithm of normal positive numbers; the polynomial is Cephes' logf */
-INLINE vec logarithm(vec x)
+INLINE vec vlog(vec x)
 {
     bits raw = (bits)x;
     bits n = (raw >> 23) - 126;
@@ -110,7 +112,7 @@ INLINE vec logarithm(vec x)
     bits small = m < 0.707106781186547524f;
     n += small; /* a true comparison is -1 */
     m = where(small, m + m, m) - 1.0f;
-    vec square = m * m, y = all(7.0376836292e-2f);
+    vec square = m * m, y = broadcast(7.0376836292e-2f);
     y = y * m - 1.1514610310e-1f;
     y = y * m + 1.1676998740e-1f;
     y = y * m - 1.2420140846e-1f;
@@ -124,19 +126,19 @@ INLINE vec logarithm(vec x)
 }
 
 /* Sigmoids of both, by one division; below -40 they are that of -40, which is 4e-18. */
-INLINE void sigmoids(vec *a, vec *b)
+INLINE void vsigmoids(vec *a, vec *b)
 {
-    vec x = 1.0f + power(-larger(all(-40.0f), *a)), y = 1.0f + power(-larger(all(-40.0f), *b));
+    vec x = 1.0f + vexp(-vmax(broadcast(-40.0f), *a)), y = 1.0f + vexp(-vmax(broadcast(-40.0f), *b));
     vec inverse = 1.0f / (x * y);
     *a = inverse * y;
     *b = inverse * x;
 }
 
 /* tanh; near 0, where 1 - 2 / (e^2x + 1) would lose digits, Cephes' polynomial */
-INLINE vec tangent(vec x)
+INLINE vec vtanh(vec x)
 {
-    vec square = x * x, far = 1.0f - 2.0f / (power(2.0f * x) + 1.0f);
-    vec y = all(-5.70498872745e-3f);
+    vec square = x * x, far = 1.0f - 2.0f / (vexp(2.0f * x) + 1.0f);
+    vec y = broadcast(-5.70498872745e-3f);
     y = y * square + 2.06390887954e-2f;
     y = y * square - 5.37397155531e-2f;
     y = y * square + 1.33314422036e-1f;
@@ -146,6 +148,8 @@ INLINE vec tangent(vec x)
 
 typedef vec Block[ROWS][VECTORS];
 
+_Static_assert(VECTORS < 4 && ROWS <= 8, "the cases below");
+
 /* One block: rows of `x` times the columns of a panel, `panel[k][v]` being weights of input k. */
 #define BLOCK_OF(name, unit, combine)                                                                                  \
     INLINE void name##_exactly(int rows, int vectors, int64_t depth, const float *x, int64_t stride,                   \
@@ -153,11 +157,11 @@ typedef vec Block[ROWS][VECTORS];
     {                                                                                                                  \
         vec sum[ROWS][VECTORS];                                                                                        \
         _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                         \
-            _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++) sum[r][v] = all(unit);                           \
+            _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++) sum[r][v] = broadcast(unit);                           \
         for (int64_t k = 0; k < depth; k++) {                                                                          \
             _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                     \
                 _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++)                                              \
-                    sum[r][v] = combine(all(x[r * stride + k]), panel[k * vectors + v], sum[r][v]);                    \
+                    sum[r][v] = combine(broadcast(x[r * stride + k]), panel[k * vectors + v], sum[r][v]);                    \
         }                                                                                                              \
         _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                         \
             _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++) out[r][v] = sum[r][v];                           \
@@ -170,6 +174,7 @@ typedef vec Block[ROWS][VECTORS];
             ROWS_OF(name, 5) ROWS_OF(name, 6) ROWS_OF(name, 7) ROWS_OF(name, 8)                                        \
         }                                                                                                              \
     }
+/* What has more rows than a block is never called, and not worth compiling. */
 #define ROWS_OF(name, rows)                                                                                            \
     case rows * 4 + 1: name##_exactly(rows > ROWS ? 1 : rows, 1, depth, x, stride, panel, out); break;                 \
     case rows * 4 + 2: name##_exactly(rows > ROWS ? 1 : rows, 2, depth, x, stride, panel, out); break;                 \
@@ -197,4 +202,4 @@ static inline void make_panels(int64_t depth, int64_t columns, const float *matr
 }
 
 #define MULTIPLY_ADD(a, b, sum) ((a) * (b) + (sum))
-#define ADD_COMPARE(a, b, best) larger((a) + (b), best)
+#define ADD_COMPARE(a, b, best) vmax((a) + (b), best)
