@@ -216,7 +216,7 @@ def ending_marginals(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tenso
 
 def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, Any]:
     """Shapes, places and room for the kernels that multiply."""
-    room = library.crf_panels(emissions.shape[0], emissions.shape[2])
+    room = library.crf_room(emissions.shape[0], emissions.shape[2])
     return {**_places(emissions, packed), "room": room, "panels": emissions.new_empty(room)}
 
 

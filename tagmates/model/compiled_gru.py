@@ -13,10 +13,13 @@ from tagmates.model.native import FLOAT, LONG, Kernel
 
 # as struct Layer of gru.c
 GRU = Kernel(
-    "lanes positions size steps models first_rows room",
+    "lanes positions size steps models inputs first_rows room",
     offsets=(LONG, "steps"),
     rows=(LONG, "steps"),
     mirror=(LONG, "models positions"),
+    x=(FLOAT, "models positions inputs"),
+    input_weight=(FLOAT, "models 2 3 size inputs"),
+    input_bias=(FLOAT, "models 2 3 size"),
     hidden_weight=(FLOAT, "lanes 3 size size"),
     hidden_bias=(FLOAT, "lanes 3 size"),
     gates=(FLOAT, "models positions 2 3 size"),
@@ -27,6 +30,11 @@ GRU = Kernel(
     d_state=(FLOAT, "lanes first_rows size"),
     d_gates=(FLOAT, "models positions 2 3 size"),
     d_from_state=(FLOAT, "lanes positions 3 size"),
+    d_x=(FLOAT, "models positions inputs"),
+    d_input_weight=(FLOAT, "models 2 3 size inputs"),
+    d_input_bias=(FLOAT, "models 2 3 size"),
+    d_hidden_weight=(FLOAT, "lanes 3 size size"),
+    d_hidden_bias=(FLOAT, "lanes 3 size"),
     panels=(FLOAT, "room"),
 )
 
@@ -61,23 +69,23 @@ class _Layer(torch.autograd.Function):
         kept: bool,
         library: CDLL,
     ) -> Float[Tensor, "lanes positions states"]:
-        lanes, positions, _ = inputs.shape
+        lanes, positions, width = inputs.shape
         directions, _, size = hidden_weight.shape
-        hidden_weight = hidden_weight.contiguous()
-        weight = input_weight.flatten(1, 2).transpose(1, 2)
-        gates = torch.baddbmm(input_bias.flatten(1).unsqueeze(1), inputs, weight)  # both directions in one product
-        before = inputs.new_empty(directions, positions, size)
+        x, input_weight, hidden_weight = inputs.contiguous(), input_weight.contiguous(), hidden_weight.contiguous()
+        gates = x.new_empty(lanes, positions, 6 * size)
+        before = x.new_empty(directions, positions, size)
         before[:, : packed.rows_at[0]] = 0
         candidate = torch.empty_like(before) if kept else None
-        states = inputs.new_empty(lanes, positions, 2 * size)
+        states = x.new_empty(lanes, positions, 2 * size)
         layout: dict[str, Any] = {
             "lanes": directions,
             "positions": positions,
             "size": size,
             "steps": len(packed.rows_at),
             "models": lanes,
+            "inputs": width,
             "first_rows": packed.rows_at[0],
-            "room": library.gru_panels(directions, size),
+            "room": library.gru_room(positions, width, size),
             "offsets": torch.tensor(packed.offsets),
             "rows": torch.tensor(packed.rows_at),
             "mirror": packed.reverse(),
@@ -85,40 +93,46 @@ class _Layer(torch.autograd.Function):
         GRU.call(
             library.gru_forward,
             **layout,
+            x=x,
+            input_weight=input_weight,
+            input_bias=input_bias.contiguous(),
             hidden_weight=hidden_weight,
             hidden_bias=hidden_bias.contiguous(),
             gates=gates,
             candidate=candidate,
             before=before,
             states=states,
-            panels=inputs.new_empty(layout["room"]),
+            panels=x.new_empty(layout["room"]),
         )
-        ctx.save_for_backward(inputs, input_weight, hidden_weight, gates, candidate, before)
+        ctx.save_for_backward(x, input_weight, hidden_weight, gates, candidate, before)
         ctx.layout, ctx.library = layout, library
         return states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, input_weight, hidden_weight, gates, candidate, before = ctx.saved_tensors
-        directions, positions, size = before.shape
-        d_gates = torch.empty_like(gates)
-        d_from_state = before.new_empty(directions, positions, 3 * size)
+        x, input_weight, hidden_weight, gates, candidate, before = ctx.saved_tensors
+        made = {
+            "d_x": torch.empty_like(x) if ctx.needs_input_grad[0] else None,
+            "d_input_weight": torch.empty_like(input_weight),
+            "d_input_bias": x.new_empty(input_weight.shape[:3]),
+            "d_hidden_weight": torch.empty_like(hidden_weight),
+            "d_hidden_bias": x.new_empty(hidden_weight.shape[:2]),
+        }
         GRU.call(
             ctx.library.gru_backward,
             **ctx.layout,
+            **made,
+            x=x,
+            input_weight=input_weight,
             hidden_weight=hidden_weight,
             gates=gates,
             candidate=candidate,
             before=before,
             d_states=grads[0].contiguous(),
-            d_state=before.new_zeros(directions, ctx.layout["first_rows"], size),
-            d_gates=d_gates,
-            d_from_state=d_from_state,
-            panels=before.new_empty(ctx.layout["room"]),
+            d_state=before.new_zeros(len(before), ctx.layout["first_rows"], before.shape[2]),
+            d_gates=torch.empty_like(gates),
+            d_from_state=before.new_empty(*before.shape[:2], 3 * before.shape[2]),
+            panels=x.new_empty(ctx.layout["room"]),
         )
-        d_inputs = d_gates @ input_weight.flatten(1, 2) if ctx.needs_input_grad[0] else None
-        d_input_weight = (d_gates.transpose(1, 2) @ inputs).view_as(input_weight)
-        d_hidden_weight = d_from_state.transpose(1, 2) @ before
-        d_input_bias = d_gates.sum(1).view(input_weight.shape[:3])
-        return d_inputs, d_input_weight, d_input_bias, d_hidden_weight, d_from_state.sum(1), None, None, None
+        return *made.values(), None, None, None

@@ -106,10 +106,10 @@ def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
 
 def _library(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
-    for name in ("gru_panels", "crf_panels"):
-        getattr(library, name).argtypes = [ctypes.c_int64, ctypes.c_int64]
+    library.gru_room.argtypes = [ctypes.c_int64] * 3
+    library.crf_room.argtypes = [ctypes.c_int64] * 2
+    for name in ("gru_room", "crf_room", "crf_score"):
         getattr(library, name).restype = ctypes.c_int64
-    library.crf_score.restype = ctypes.c_int64
     for name in ("gru_forward", "gru_backward", "crf_forward", "crf_backward", "crf_viterbi", "crf_score_backward"):
         getattr(library, name).restype = None
     return library

@@ -9,7 +9,7 @@ BLOCK_OF(product, 0.0f, MULTIPLY_ADD)
 BLOCK_OF(best_sum, -INFINITY, ADD_COMPARE)
 
 typedef struct {
-    int64_t decoders, positions, rows, tags, steps, room; /* room: what `crf_panels` says */
+    int64_t decoders, positions, rows, tags, steps, room; /* room: what `crf_room` says */
     const int64_t *offsets;   /* [steps] */
     const int64_t *lengths;   /* [decoders, rows], from long to short */
     const float *emissions;   /* [decoders, positions, tags] */
@@ -32,7 +32,7 @@ typedef struct {
 } Chain;
 
 /* Floats that the weights of so many decoders take in panels. */
-int64_t crf_panels(int64_t decoders, int64_t tags) { return decoders * panel_size(tags, tags); }
+int64_t crf_room(int64_t decoders, int64_t tags) { return decoders * panel_size(tags, tags); }
 
 /* How many of the block's rows are longer than t. */
 INLINE int64_t alive(const Chain *c, int64_t decoder, int64_t row, int64_t t)
@@ -84,7 +84,7 @@ static void forward(const Chain *c, int64_t decoder, int64_t row, const float *p
             int64_t vectors = panel_width(tags, tag);
             Block q;
             if (t > 0)
-                product(count, vectors, tags, c->source + before * tags, tags, (const vec *)(panels + tag * tags), q);
+                product(count, vectors, tags, c->source + before * tags, tags, 1, (const vec *)(panels + tag * tags), q);
             for (int64_t i = 0; i < count; i++)
                 for (int64_t v = 0; v < vectors; v++) {
                     int64_t j = tag + v * WIDTH, n = tags - j;
@@ -129,7 +129,7 @@ static void backward(const Chain *c, int64_t decoder, int64_t row, const float *
         for (int64_t tag = 0; tag < tags; tag += VECTORS * WIDTH) {
             int64_t vectors = panel_width(tags, tag);
             Block back;
-            product(count, vectors, tags, c->ratio + before * tags, tags, (const vec *)(panels + tag * tags), back);
+            product(count, vectors, tags, c->ratio + before * tags, tags, 1, (const vec *)(panels + tag * tags), back);
             for (int64_t i = 0; i < count; i++)
                 for (int64_t v = 0; v < vectors; v++) {
                     int64_t j = tag + v * WIDTH, at = (before + i) * tags + j;
@@ -159,7 +159,7 @@ static void viterbi(const Chain *c, int64_t decoder, int64_t row, const float *p
             int64_t vectors = panel_width(tags, tag);
             Block peak;
             if (t > 0)
-                best_sum(count, vectors, tags, c->source + before * tags, tags, (const vec *)(panels + tag * tags),
+                best_sum(count, vectors, tags, c->source + before * tags, tags, 1, (const vec *)(panels + tag * tags),
                          peak);
             for (int64_t i = 0; i < count; i++)
                 for (int64_t v = 0; v < vectors; v++) {

@@ -7,28 +7,91 @@
 #include "vector.h"
 
 BLOCK_OF(product, 0.0f, MULTIPLY_ADD)
+enum { STRIP = 1024 }; /* positions whose gradients are turned round at a time, few enough for the first cache */
 
 typedef struct {
-    int64_t lanes, positions, size, steps; /* a lane is a (model, direction) */
-    int64_t models, first_rows, room;      /* lanes / 2; rows of the first step; what `gru_panels` says */
-    const int64_t *offsets, *rows;         /* [steps] */
-    const int64_t *mirror;                 /* [models, positions] */
-    const float *hidden_weight;            /* [lanes, 3 size, size]: R */
-    const float *hidden_bias;              /* [lanes, 3 size]: c */
-    float *gates;                          /* [models, positions, 2, 3 size]: W x + b, then r, z, n */
-    float *candidate;                      /* [lanes, positions, size]: R_n h + c_n; none: not kept */
-    float *before;                         /* [lanes, positions, size]: the state that a position starts from */
-    float *states;                         /* [models, positions, 2, size] */
-    const float *d_states;                 /* as states */
-    float *d_state;                        /* [lanes, first_rows, size] */
-    float *d_gates;                        /* as gates: gradients of W x + b */
-    float *d_from_state;                   /* [lanes, positions, 3 size]: gradients of R h + c */
-    float *panels;                         /* [room] */
-    double number;                         /* none */
+    int64_t lanes, positions, size, steps;       /* a lane is a (model, direction) */
+    int64_t models, inputs, first_rows, room;    /* lanes / 2; rows of the first step; what `gru_room` says */
+    const int64_t *offsets, *rows;               /* [steps] */
+    const int64_t *mirror;                       /* [models, positions] */
+    const float *x;                              /* [models, positions, inputs] */
+    const float *input_weight, *input_bias;      /* [models, 2, 3 size, inputs], [models, 2, 3 size]: W, b */
+    const float *hidden_weight, *hidden_bias;    /* [lanes, 3 size, size], [lanes, 3 size]: R, c */
+    float *gates;                                /* [models, positions, 2, 3 size]: W x + b, then r, z, n */
+    float *candidate;                            /* [lanes, positions, size]: R_n h + c_n; none: not kept */
+    float *before;                               /* [lanes, positions, size]: the state that a position starts from */
+    float *states;                               /* [models, positions, 2, size] */
+    const float *d_states;                       /* as states */
+    float *d_state;                              /* [lanes, first_rows, size] */
+    float *d_gates;                              /* as gates: gradients of W x + b */
+    float *d_from_state;                         /* [lanes, positions, 3 size]: gradients of R h + c */
+    float *d_x;                                  /* as x; none: not wanted */
+    float *d_input_weight, *d_input_bias;        /* as what they are gradients of */
+    float *d_hidden_weight, *d_hidden_bias;
+    float *panels;                               /* [room] */
+    double number;                               /* none */
 } Layer;
 
-/* Floats that the weights take in panels, of all lanes. */
-int64_t gru_panels(int64_t lanes, int64_t size) { return lanes * panel_size(3 * size, size); }
+/* Floats of the panels that one model needs at a time. */
+int64_t gru_room(int64_t positions, int64_t inputs, int64_t size)
+{
+    int64_t forward = panel_size(inputs, 6 * size), states = 2 * panel_size(3 * size, size);
+    int64_t d_x = panel_size(6 * size, inputs), d_weights = panel_size(positions, inputs > size ? inputs : size);
+    int64_t room = forward > states ? forward : states;
+    room = room > d_x ? room : d_x;
+    return room > d_weights ? room : d_weights;
+}
+
+/* out[rows, columns] = bias + x[rows, depth] @ what is in the panels. */
+static void multiply(int64_t rows, int64_t depth, int64_t columns, const float *x, const float *panels,
+                     const float *bias, float *out)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t column = 0; column < columns; column += VECTORS * WIDTH)
+        for (int64_t row = 0; row < rows; row += ROWS) {
+            int64_t count = rows - row < ROWS ? rows - row : ROWS, vectors = panel_width(columns, column);
+            Block sums;
+            product(count, vectors, depth, x + row * depth, depth, 1, (const vec *)(panels + column * depth), sums);
+            for (int64_t i = 0; i < count; i++)
+                for (int64_t v = 0; v < vectors; v++) {
+                    int64_t j = column + v * WIDTH, n = columns - j;
+                    store(out + (row + i) * columns + j, bias ? sums[i][v] + load(bias + j, n) : sums[i][v], n);
+                }
+        }
+}
+
+/* out[rows, columns] = a[depth, rows] transposed @ what is in the panels; sums[rows] = sums of a's columns. */
+static void multiply_transposed(int64_t rows, int64_t depth, int64_t columns, const float *a, const float *panels,
+                                float *out, float *sums)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < rows; row += ROWS) {
+        int64_t count = rows - row < ROWS ? rows - row : ROWS;
+        float strip[STRIP][ROWS];
+        for (int64_t i = 0; i < count; i++)
+            sums[row + i] = 0;
+        for (int64_t k = 0; k < depth; k += STRIP) {
+            int64_t some = depth - k < STRIP ? depth - k : STRIP;
+            for (int64_t j = 0; j < some; j++)
+                for (int64_t i = 0; i < count; i++) {
+                    strip[j][i] = a[(k + j) * rows + row + i];
+                    sums[row + i] += strip[j][i];
+                }
+            for (int64_t column = 0; column < columns; column += VECTORS * WIDTH) {
+                int64_t vectors = panel_width(columns, column);
+                const vec *panel = (const vec *)(panels + column * depth) + k * vectors;
+                Block found;
+                product(count, vectors, some, strip[0], 1, ROWS, panel, found);
+                for (int64_t i = 0; i < count; i++)
+                    for (int64_t v = 0; v < vectors; v++) {
+                        int64_t j = column + v * WIDTH, n = columns - j;
+                        float *to = out + (row + i) * columns + j;
+                        store(to, k ? load(to, n) + found[i][v] : found[i][v], n);
+                    }
+            }
+        }
+    }
+}
 
 /* The place in `gates` and `states` of a lane's position. */
 INLINE int64_t place(const Layer *l, int64_t lane, int64_t position)
@@ -61,7 +124,7 @@ INLINE void gates_forward(const Layer *l, int64_t lane, int64_t position, int64_
 static void forward(const Layer *l, int64_t lane)
 {
     int64_t size = l->size, units = (size + WIDTH - 1) / WIDTH;
-    vec *panels = (vec *)(l->panels + gru_panels(lane, size)); /* [units][k][gate] */
+    vec *panels = (vec *)(l->panels + lane % 2 * panel_size(3 * size, size)); /* [units][k][gate] */
     const float *weight = l->hidden_weight + lane * 3 * size * size;
     for (int64_t p = 0; p < units; p++)
         for (int64_t gate = 0; gate < 3; gate++)
@@ -77,7 +140,7 @@ static void forward(const Layer *l, int64_t lane)
                 int64_t count = rows - row < ROWS ? rows - row : ROWS;
                 Block from_state = {0};
                 if (t > 0)
-                    product(count, 3, size, h + row * size, size, panels + p * size * 3, from_state);
+                    product(count, 3, size, h + row * size, size, 1, panels + p * size * 3, from_state);
                 for (int64_t i = 0; i < count; i++)
                     gates_forward(l, lane, start + row + i, row + i < next ? rows : 0, p * WIDTH, from_state[i]);
             }
@@ -108,7 +171,7 @@ INLINE void gates_backward(const Layer *l, int64_t lane, int64_t position, float
 static void backward(const Layer *l, int64_t lane)
 {
     int64_t size = l->size, wide = VECTORS * WIDTH, depth = 3 * size;
-    float *panels = l->panels + gru_panels(lane, size);
+    float *panels = l->panels + lane % 2 * panel_size(depth, size);
     const float *weight = l->hidden_weight + lane * 3 * size * size;
     make_panels(depth, size, weight, panels);
     for (int64_t t = l->steps - 1; t >= 0; t--) {
@@ -124,7 +187,7 @@ static void backward(const Layer *l, int64_t lane)
             for (int64_t row = 0; row < rows; row += ROWS) {
                 int64_t count = rows - row < ROWS ? rows - row : ROWS;
                 Block sums;
-                product(count, vectors, depth, d_h + row * depth, depth, (vec *)(panels + unit * depth), sums);
+                product(count, vectors, depth, d_h + row * depth, depth, 1, (vec *)(panels + unit * depth), sums);
                 for (int64_t i = 0; i < count; i++)
                     for (int64_t v = 0; v < vectors; v++) {
                         int64_t first = unit + v * WIDTH;
@@ -138,14 +201,37 @@ static void backward(const Layer *l, int64_t lane)
 
 void gru_forward(const Layer *l)
 {
+    int64_t wide = 6 * l->size;
+    for (int64_t model = 0; model < l->models; model++) {
+        const float *x = l->x + model * l->positions * l->inputs;
+        make_panels_transposed(l->inputs, wide, l->input_weight + model * wide * l->inputs, l->panels);
+        multiply(l->positions, l->inputs, wide, x, l->panels, l->input_bias + model * wide,
+                 l->gates + model * l->positions * wide);
 #pragma omp parallel for schedule(static)
-    for (int64_t lane = 0; lane < l->lanes; lane++)
-        forward(l, lane);
+        for (int64_t direction = 0; direction < 2; direction++)
+            forward(l, 2 * model + direction);
+    }
 }
 
 void gru_backward(const Layer *l)
 {
+    int64_t size = l->size, wide = 6 * size, positions = l->positions, inputs = l->inputs;
+    for (int64_t model = 0; model < l->models; model++) {
+        const float *d_gates = l->d_gates + model * positions * wide, *weight = l->input_weight + model * wide * inputs;
 #pragma omp parallel for schedule(static)
-    for (int64_t lane = 0; lane < l->lanes; lane++)
-        backward(l, lane);
+        for (int64_t direction = 0; direction < 2; direction++)
+            backward(l, 2 * model + direction);
+        for (int64_t lane = 2 * model; lane < 2 * model + 2; lane++) {
+            make_panels(positions, size, l->before + lane * positions * size, l->panels);
+            multiply_transposed(3 * size, positions, size, l->d_from_state + lane * positions * 3 * size, l->panels,
+                                l->d_hidden_weight + lane * 3 * size * size, l->d_hidden_bias + lane * 3 * size);
+        }
+        make_panels(positions, inputs, l->x + model * positions * inputs, l->panels);
+        multiply_transposed(wide, positions, inputs, d_gates, l->panels, l->d_input_weight + model * wide * inputs,
+                            l->d_input_bias + model * wide);
+        if (l->d_x) {
+            make_panels(wide, inputs, weight, l->panels);
+            multiply(positions, wide, inputs, d_gates, l->panels, 0, l->d_x + model * positions * inputs);
+        }
+    }
 }

@@ -150,9 +150,10 @@ typedef vec Block[ROWS][VECTORS];
 
 _Static_assert(VECTORS < 4 && ROWS <= 8, "the cases below");
 
-/* One block: rows of `x` times the columns of a panel, `panel[k][v]` being weights of input k. */
+/* One block: rows of `x` (`stride` apart, their items `step` apart) times the columns of a panel, `panel[k][v]` being
+   weights of item k. */
 #define BLOCK_OF(name, unit, combine)                                                                                  \
-    INLINE void name##_exactly(int rows, int vectors, int64_t depth, const float *x, int64_t stride,                   \
+    INLINE void name##_exactly(int rows, int vectors, int64_t depth, const float *x, int64_t stride, int64_t step,     \
                                const vec *panel, Block out)                                                            \
     {                                                                                                                  \
         vec sum[ROWS][VECTORS];                                                                                        \
@@ -161,13 +162,13 @@ _Static_assert(VECTORS < 4 && ROWS <= 8, "the cases below");
         for (int64_t k = 0; k < depth; k++) {                                                                          \
             _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                     \
                 _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++)                                              \
-                    sum[r][v] = combine(broadcast(x[r * stride + k]), panel[k * vectors + v], sum[r][v]);                    \
+                    sum[r][v] = combine(broadcast(x[r * stride + k * step]), panel[k * vectors + v], sum[r][v]);             \
         }                                                                                                              \
         _Pragma("GCC unroll 8") for (int r = 0; r < rows; r++)                                                         \
             _Pragma("GCC unroll 3") for (int v = 0; v < vectors; v++) out[r][v] = sum[r][v];                           \
     }                                                                                                                  \
-    static void name(int64_t rows, int64_t vectors, int64_t depth, const float *x, int64_t stride, const vec *panel,   \
-                     Block out)                                                                                        \
+    static void name(int64_t rows, int64_t vectors, int64_t depth, const float *x, int64_t stride, int64_t step,       \
+                     const vec *panel, Block out)                                                                      \
     {                                                                                                                  \
         switch (rows * 4 + vectors) {                                                                                  \
             ROWS_OF(name, 1) ROWS_OF(name, 2) ROWS_OF(name, 3) ROWS_OF(name, 4)                                        \
@@ -176,9 +177,9 @@ _Static_assert(VECTORS < 4 && ROWS <= 8, "the cases below");
     }
 /* What has more rows than a block is never called, and not worth compiling. */
 #define ROWS_OF(name, rows)                                                                                            \
-    case rows * 4 + 1: name##_exactly(rows > ROWS ? 1 : rows, 1, depth, x, stride, panel, out); break;                 \
-    case rows * 4 + 2: name##_exactly(rows > ROWS ? 1 : rows, 2, depth, x, stride, panel, out); break;                 \
-    case rows * 4 + 3: name##_exactly(rows > ROWS ? 1 : rows, 3, depth, x, stride, panel, out); break;
+    case rows * 4 + 1: name##_exactly(rows > ROWS ? 1 : rows, 1, depth, x, stride, step, panel, out); break;                 \
+    case rows * 4 + 2: name##_exactly(rows > ROWS ? 1 : rows, 2, depth, x, stride, step, panel, out); break;                 \
+    case rows * 4 + 3: name##_exactly(rows > ROWS ? 1 : rows, 3, depth, x, stride, step, panel, out); break;
 
 /* Columns of a panel that begins at column `first`, in vectors. */
 INLINE int64_t panel_width(int64_t columns, int64_t first)
@@ -198,6 +199,17 @@ static inline void make_panels(int64_t depth, int64_t columns, const float *matr
         for (int64_t k = 0; k < depth; k++)
             for (int64_t v = 0; v < vectors; v++, panels += WIDTH)
                 store(panels, load(matrix + k * columns + first + v * WIDTH, columns - first - v * WIDTH), WIDTH);
+    }
+}
+
+/* The same for a matrix [columns, depth] that is to be turned round. */
+static inline void make_panels_transposed(int64_t depth, int64_t columns, const float *matrix, float *panels)
+{
+    for (int64_t first = 0; first < columns; first += VECTORS * WIDTH) {
+        int64_t wide = panel_width(columns, first) * WIDTH;
+        for (int64_t j = 0; j < wide; j++)
+            for (int64_t k = 0; k < depth; k++)
+                panels[first * depth + k * wide + j] = first + j < columns ? matrix[(first + j) * depth + k] : 0.0f;
     }
 }
 
