@@ -177,7 +177,9 @@ class _Score(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         names = ("d_emissions", "d_transitions", "d_start", "d_end")
-        made: dict[str, Any] = {name: torch.zeros(shape) for name, shape in zip(names, ctx.shapes, strict=True)}
+        made: dict[str, Any] = {
+            name: torch.zeros(shape, dtype=FLOAT) for name, shape in zip(names, ctx.shapes, strict=True)
+        }
         GOLD.call(
             ctx.library.crf_score_backward, **ctx.places, **made, gold=ctx.saved_tensors[0], score=grads[0].contiguous()
         )

@@ -1,4 +1,4 @@
-"""A GRU layer whose loop over steps is that of ``kernels/gru.c``."""
+"""Bidirectional GRU layers by ``kernels/gru.c``: products, steps and gradients."""
 
 from ctypes import CDLL
 from typing import Any
@@ -55,7 +55,7 @@ def compiled_layer(
 
 
 class _Layer(torch.autograd.Function):
-    """A whole layer; the loop also turns the backward direction round."""
+    """A whole layer; the kernel also turns the backward direction round."""
 
     @staticmethod
     def forward(

@@ -7,7 +7,7 @@ The equations are those of ``torch.nn.GRU`` (Cho et al., 2014):
 
 All input projections are one matrix product and all weight gradients are one; a step does only the recurrent product
 and the gates. Both directions share the loop as two more lanes: the backward one reads its sequences mirrored. On a
-CPU with a C compiler the loop is that of ``kernels/gru.c``; everywhere else it is the one below.
+CPU with a C compiler all of it is done by ``kernels/gru.c``; everywhere else it is what stands below.
 """
 
 from collections.abc import Sequence

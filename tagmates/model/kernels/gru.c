@@ -1,4 +1,4 @@
-/* The steps of bidirectional GRU layers over the packed layout, forward and backward.
+/* Bidirectional GRU layers over the packed layout: products, steps and gradients.
 
    A lane is a (model, direction). The backward direction reads and writes position `mirror[p]` where the forward one
    has p, so that nothing need be turned round. A panel of the recurrent weights holds the three gates of WIDTH units,
