@@ -23,7 +23,7 @@ from tagmates.model.embedding import Dropout
 from tagmates.model.module import TaggerModule
 from tagmates.model.network import decode, losses
 from tagmates.training.loop import Ended, Updated, train_side_by_side
-from tagmates.training.run import Run
+from tagmates.training.run import Run, predict_side_by_side
 
 SHARINGS: tuple[Sharing, ...] = ("stl", "multi_dec", "te_dec", "te_enc")
 TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S"), "size": ("P", "Q", "R")}
@@ -308,11 +308,11 @@ def alone(run: Run, chosen: Selection, draw: torch.Generator) -> float:
 def test_evaluation_does_not_drop(sharing: Sharing) -> None:
     run = some_run(sharing)
     run.begin_epoch()
-    first = run.predict("dev")
+    first = predict_side_by_side([run], "dev")[0]
     run.module.train()
-    assert run.predict("dev") == first
+    assert predict_side_by_side([run], "dev")[0] == first
     no_dropout = some_run(sharing, model=NO_DROPOUT)
-    assert no_dropout.predict("dev") == first
+    assert predict_side_by_side([no_dropout], "dev")[0] == first
 
 
 # --------------------------------------------------------------------------------------------------- company
@@ -479,7 +479,7 @@ def test_dev_may_have_characters_that_train_lacks(sharing: Sharing) -> None:
     # validation reads a new word as the finished tagger does
     token = int(sharing == "te_enc")
     (tagged,) = run.tagger.tag([dev[0].tokens])
-    assert tuple(run.predict("dev")[0][token:]) == tagged.tags["t"]
+    assert tuple(predict_side_by_side([run], "dev")[0][0][token:]) == tagged.tags["t"]
 
 
 @pytest.mark.parametrize("words", [["a", ""], [""]])

@@ -21,7 +21,7 @@ from tagmates.config import nearest
 from tagmates.errors import ConfigError
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
-from tagmates.study.engine import Kind, default_workers, open_engine
+from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.record import Record
@@ -95,10 +95,20 @@ def run(
     engine: Annotated[
         Kind | None,
         Parameter(
-            help="local: one after the other; processes: one a core (default on a CPU); ray: RAY_ADDRESS, or here."
+            help="local: lanes of one process (default on a GPU); processes: one a core (default on a CPU); "
+            "ray: RAY_ADDRESS, or here."
         ),
     ] = None,
-    workers: Annotated[int | None, Parameter(help="Trainings at a time; default: one for each core.")] = None,
+    workers: Annotated[
+        int | None, Parameter(help="Trainings at a time, each in a process of its own; default: one for each core.")
+    ] = None,
+    lanes: Annotated[
+        int | None,
+        Parameter(
+            help="Trainings side by side in one process, as lanes of one program; default: as many as a GPU's memory "
+            f"holds, up to {MOST_LANES}; on a CPU, where processes are faster, none."
+        ),
+    ] = None,
     time_limit: Annotated[
         str, Parameter(help="Stop cleanly after this time, e.g. 25m; the same command goes on.")
     ] = "",
@@ -128,8 +138,8 @@ def run(
     """
     limit = parse_duration(time_limit) if time_limit else None
     deadline = None if limit is None else time.time() + limit
-    if retries < 0 or threads < 1 or (workers is not None and workers < 1):
-        raise ConfigError("--workers and --threads: must be 1 or more, --retries 0 or more")
+    if retries < 0 or min(threads, workers or 1, 1 if lanes is None else lanes) < 1 or workers == 0:
+        raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
     study = _open(where, output_dir, data, set_)
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
@@ -145,8 +155,7 @@ def run(
     if not whole(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
         raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
     target = choose_device(device)
-    kind = engine or ("processes" if target == "cpu" else "local")
-    number = 1 if kind == "local" else workers or default_workers()
+    kind, number = _engine(engine, workers, lanes, target)
     digests = {task: task_digest(study.data, task) for task in study.tasks}
     vectors = vectors_found(study.settings.vectors)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
@@ -181,6 +190,18 @@ def run(
         _say("tagmates: interrupted; finished epochs are saved, the same command goes on")
         return 130
     return _closing(study, selection)
+
+
+def _engine(engine: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
+    """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
+    kind: Kind = engine or ("local" if lanes is not None or (device == "cuda" and workers is None) else "processes")
+    if kind == "local" and workers is not None:
+        raise ConfigError("--workers: are processes of their own; with --engine local give --lanes")
+    if kind != "local" and lanes is not None:
+        raise ConfigError(f"--lanes: are side by side in one process; leave out --engine {kind}, or give --workers")
+    if kind == "local":
+        return kind, lanes or (MOST_LANES if device == "cuda" else 1)
+    return kind, workers or default_workers()
 
 
 def _closing(study: Study, selection: Selection) -> int:

@@ -75,7 +75,7 @@ def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = Non
     gold = {name: load_split(task, split) for name, task in tasks.items()}
     pairs = [(name, sentence) for name, sentences in gold.items() for sentence in sentences]
     corpus, tables = tagger.encode(pairs)
-    found = predict(tagger.module, corpus, tables)
+    (found,) = predict([tagger.module], [corpus], [tables])
     token = tagger.module.sharing == "te_enc"
     scores = evaluate(found, pairs, tasks, token=token)
     rest = iter(tags[token:] for tags in found)

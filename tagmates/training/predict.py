@@ -1,8 +1,11 @@
 """Decode the sentences of a split and score every task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from tagmates.data.batches import Corpus, Selection, collate
 from tagmates.data.sentence import Sentence
@@ -12,29 +15,38 @@ from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
 from tagmates.training.scores import TaskScores, score
 
-BATCH_TOKENS = 4000  # how many tokens are decoded side by side
+BATCH_TOKENS = 4000  # how many tokens of a lane are decoded side by side
 
 
-def predict(module: TaggerModule, corpus: Corpus, tables: Tables | None = None) -> list[list[str]]:
-    """The best tags of every sentence of a corpus by its own task, that of a task token first.
+def predict(
+    modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: Sequence[Tables]
+) -> list[list[list[str]]]:
+    """For every lane (a module, its corpus and the tables that the corpus refers to) the best tags of every sentence.
 
-    ``tables`` replace the module's own where the corpus has words that it never saw.
+    A sentence is tagged by its own task; the tag of a task token comes first.
     """
-    names = corpus.vocabulary.tasks
-    labels = [corpus.vocabulary.labels[corpus.vocabulary.decoder_of(task)] for task in names]
-    found: list[list[str]] = [[] for _ in range(len(corpus.lengths))]
+    found: list[list[list[str]]] = [[[]] * len(corpus.lengths) for corpus in corpora]
+    labels = [
+        [corpus.vocabulary.labels[corpus.vocabulary.decoder_of(task)] for task in corpus.vocabulary.tasks]
+        for corpus in corpora
+    ]
+    for together in zip_longest(*map(_parts, corpora)):
+        lanes = [(lane, chosen) for lane, chosen in enumerate(together) if chosen is not None]
+        selected = [Selection.own_tasks(corpora[lane], chosen) for lane, chosen in lanes]
+        batch = collate(selected).to(modules[0].words.device)
+        best = decode([modules[lane] for lane, _ in lanes], batch, [tables[lane] for lane, _ in lanes])
+        for (lane, chosen), tags in zip(lanes, best, strict=True):
+            for request, sentence in enumerate(chosen.tolist()):
+                own = labels[lane][corpora[lane].task[sentence]]
+                found[lane][sentence] = [own[k] for k in tags[request]]
+    return found
+
+
+def _parts(corpus: Corpus) -> Iterator[Int[Tensor, " sentences"]]:
+    """The sentences from short to long, about BATCH_TOKENS tokens at a time."""
     order = corpus.lengths.argsort(stable=True)
     cuts = (corpus.lengths[order].cumsum(0) // BATCH_TOKENS).bincount().cumsum(0)[:-1]
-    device = module.words.device
-    for chosen in order.tensor_split(cuts):
-        if not len(chosen):
-            continue
-        batch = collate([Selection.own_tasks(corpus, chosen)]).to(device)
-        (best,) = decode([module], batch, [tables] if tables else None)
-        for request, sentence in enumerate(chosen.tolist()):
-            own = labels[corpus.task[sentence]]
-            found[sentence] = [own[k] for k in best[request]]
-    return found
+    return (chosen for chosen in order.tensor_split(cuts) if len(chosen))
 
 
 def evaluate(

@@ -1,8 +1,7 @@
 """One training: its data, its parameters, its place in the schedule (protocol sections 2 and 3)."""
 
 import math
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,9 +27,9 @@ from tagmates.training.scores import TaskScores
 Corpora = Mapping[str, Mapping[str, list[Sentence]]]  # task -> split -> sentences
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
-    """Knows nothing of lanes, folders or progress; ``epoch`` counts finished epochs, ``batches`` are the next one's."""
+    """Knows nothing of lanes, folders or progress; ``epoch`` counts finished epochs."""
 
     config: RunConfig
     tasks: Mapping[str, Task]
@@ -47,9 +46,8 @@ class Run:
     updates: int = 0
     step: int = 0  # updates in this epoch
     loss: float = 0.0  # summed over this epoch's sentences
-    seconds: float = 0.0  # of training and validation, over all epochs
-    started: float = 0.0
-    batches: list[Int[Tensor, " batch"]] = field(default_factory=list)
+    seconds: float = 0.0  # of training and validation, over all epochs; of those in company, its share
+    batches: list[Int[Tensor, " batch"]] = field(default_factory=list)  # of the epoch at hand; none between two
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # parameters of the best epoch
 
@@ -76,7 +74,7 @@ class Run:
         batches = epoch_batches(self.vocabulary.tasks, members, corpus.lengths, settings, seed, self.epoch)
         left = None if settings.max_updates is None else settings.max_updates - self.updates
         self.batches = batches[:left]
-        self.step, self.loss, self.started = 0, 0.0, time.monotonic()
+        self.step, self.loss = 0, 0.0
 
     def select(self) -> tuple[Selection, torch.Generator]:
         """The next batch's sentences, and the generator of everything that is drawn for it."""
@@ -102,15 +100,14 @@ class Run:
         self.step += 1
         self.updates += 1
 
-    def end_epoch(self) -> dict[str, Any]:
-        """Validate, follow the schedule, and return the epoch's line of metrics."""
+    def end_epoch(self, predicted: Sequence[Sequence[str]]) -> dict[str, Any]:
+        """Follow the schedule with what is predicted for dev, and return the epoch's line of metrics."""
         rate = self.schedule.learning_rate
-        scores = self.scores("dev")
+        scores = self.score("dev", predicted)
         self.epoch += 1
         self.schedule.step(mean_f1(scores), self.config.training)
         if self.schedule.is_best:
             self.best = {name: p.detach().clone() for name, p in self.module.named_parameters()}
-        self.seconds += time.monotonic() - self.started
         line = {
             "epoch": self.epoch,
             "updates": self.updates,
@@ -122,6 +119,7 @@ class Run:
             "seconds": round(self.seconds, 3),
         }
         self.history.append(line)
+        self.batches = []
         return line
 
     def is_finite(self) -> bool:
@@ -145,17 +143,24 @@ class Run:
             by_task[task].append(sentence)
         return by_task
 
-    def predict(self, split: str) -> list[list[str]]:
-        """The best tags of every sentence of a split (of ``splits``), those of task tokens first."""
-        none = torch.empty(0, self.config.model.word_size)
-        return predict(self.module, self.corpora[split], self.module.open_tables(len(self.vocabulary.words), none))
-
     def scores(self, split: str) -> dict[str, TaskScores]:
         """Scores of every task that has the split."""
+        (predicted,) = predict_side_by_side([self], split)
+        return self.score(split, predicted)
+
+    def score(self, split: str, predicted: Sequence[Sequence[str]]) -> dict[str, TaskScores]:
+        """Scores of every task that has the split, from the tags predicted for its sentences (task tokens' first)."""
         gold = self.splits[split]
         present = {owner for owner, _ in gold}
         tasks = {name: task for name, task in self.tasks.items() if name in present}
-        return evaluate(self.predict(split), gold, tasks, token=self.token)
+        return evaluate(predicted, gold, tasks, token=self.token)
+
+
+def predict_side_by_side(runs: Sequence[Run], split: str) -> list[list[list[str]]]:
+    """For every run, the best tags of every sentence of a split (of ``splits``), those of task tokens first."""
+    none = torch.empty(0, runs[0].config.model.word_size)
+    tables = [run.module.open_tables(len(run.vocabulary.words), none) for run in runs]
+    return predict([run.module for run in runs], [run.corpora[split] for run in runs], tables)
 
 
 def prepare_run(
