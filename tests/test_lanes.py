@@ -17,6 +17,7 @@ from tagmates.study.plan import make_plan
 from tagmates.study.room import as_memory_allows
 from tagmates.study.worker import Job, Outcome, execute_side_by_side, task_digest
 from tagmates.training import train
+from tagmates.training.company import Company
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run
 
@@ -132,8 +133,7 @@ def test_a_time_limit_saves_every_lane_and_other_lanes_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(train, "save_epoch", saved)
         patch.setattr(time, "time", lambda: now() + past[0])
-        said = run("--lanes", "4", "--time-limit", "2500s")
-    assert "paused " in said
+        run("--lanes", "4", "--time-limit", "2500s")
     begun = list(Path("runs/s/runs").glob("*/checkpoint.safetensors"))
     assert len(begun) == 4
     run("--lanes", "2")
@@ -179,10 +179,10 @@ def test_a_run_that_ends_leaves_its_lane_to_the_next(alone: dict[str, Any]) -> N
 
 
 def test_one_that_fails_takes_nobody_along(alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    def lame(runs: Sequence[Run]) -> Iterator[Any]:
-        if any(run.config.sharing == "te_dec" and run.config.seed == 2 and run.step == 2 for run in runs):
+    def lame(company: Company) -> Iterator[Any]:
+        if any(run.config.sharing == "te_dec" and run.config.seed == 2 and run.updates == 2 for run in company.runs):
             raise RuntimeError("out of something")
-        return advance(runs)
+        return advance(company)
 
     advance = worker.advance
     monkeypatch.setattr(worker, "advance", lame)
@@ -198,11 +198,11 @@ def test_what_is_too_much_for_the_memory_goes_on_in_parts(
 ) -> None:
     most = []
 
-    def small(runs: Sequence[Run]) -> Iterator[Any]:
-        most.append(len(runs))
-        if len(runs) > 2:
+    def small(company: Company) -> Iterator[Any]:
+        most.append(len(company.runs))
+        if len(company.runs) > 2:
             raise torch.OutOfMemoryError("too many")
-        return advance(runs)
+        return advance(company)
 
     advance = worker.advance
     monkeypatch.setattr(worker, "advance", small)

@@ -10,6 +10,7 @@ import torch
 import torchcrf
 from helpers import make_corpora, make_run, torch_gru
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.testing import assert_close
 
 from tagmates.config import ModelSettings, Sharing
@@ -46,8 +47,8 @@ def first_losses(runs: Sequence[Run], *, dropout: bool = True) -> Tensor:
         [run.module for run in runs],
         collate(selections),
         draws if dropout else None,
-        [run.loss_weights() for run in runs],
-        [run.config.training.transition_l2 for run in runs],
+        pad_sequence([run.loss_weights() for run in runs], batch_first=True),
+        torch.tensor([run.config.training.transition_l2 for run in runs]),
     )
 
 
@@ -301,7 +302,7 @@ def test_steps_and_epochs_draw_different_masks(sharing: Sharing) -> None:
 
 
 def alone(run: Run, chosen: Selection, draw: torch.Generator) -> float:
-    return losses([run.module], collate([chosen]), [draw], [run.loss_weights()], [0.01]).item()
+    return losses([run.module], collate([chosen]), [draw], run.loss_weights().unsqueeze(0), torch.tensor([0.01])).item()
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
@@ -390,7 +391,9 @@ def test_an_update_is_clipping_to_the_norm_over_all_parameters_and_then_adam() -
         assert isinstance(event, Updated)
         chosen, draw = twin.select()
         adam.zero_grad()
-        losses([twin.module], collate([chosen]), [draw], [twin.loss_weights()], [0.01]).sum().backward()
+        losses(
+            [twin.module], collate([chosen]), [draw], twin.loss_weights().unsqueeze(0), torch.tensor([0.01])
+        ).sum().backward()
         gradients = [p.grad for p in twin.module.parameters() if p.grad is not None]
         norms.append(math.sqrt(sum(g.double().square().sum().item() for g in gradients)))
         for gradient in gradients:

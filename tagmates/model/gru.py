@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from tagmates.data.packing import Packed
 from tagmates.model.compiled_gru import compiled_layer
 from tagmates.model.native import library_for
+from tagmates.model.stacks import stacked
 
 
 class GRULayer(nn.Module):
@@ -35,11 +36,6 @@ class GRULayer(nn.Module):
         for direction in range(2):
             nn.init.xavier_uniform_(self.input_weight.data[direction], generator=generator)
             nn.init.xavier_uniform_(self.hidden_weight.data[direction], generator=generator)
-
-
-def stacked(parameters: Sequence[Tensor]) -> Tensor:
-    """One tensor with a leading lane axis; no copy for a single lane."""
-    return parameters[0].unsqueeze(0) if len(parameters) == 1 else torch.stack(list(parameters))
 
 
 def bidirectional_gru(

@@ -23,8 +23,9 @@ from tagmates.data.vectors import Vectors, load_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
 from tagmates.study.settings import VECTORS
 from tagmates.study.store import Store
+from tagmates.training.company import Company
 from tagmates.training.folder import LOCK
-from tagmates.training.loop import Ended, EpochEnded, Event, advance
+from tagmates.training.loop import Ended, EpochEnded, Event, advance, in_company
 from tagmates.training.run import Corpora, Run, prepare_run
 from tagmates.training.train import choose_device, run_in_folder
 
@@ -91,6 +92,7 @@ def execute_side_by_side(
     the last step. Outcomes come as runs end; over when there is nothing left to do. Never raises but for an interrupt.
     """
     lanes: list[_Lane] = []
+    parts: list[Company] = []
     stepped, width = 0, sys.maxsize  # lanes that took the last step; that may take one together
     try:
         while True:
@@ -104,7 +106,7 @@ def execute_side_by_side(
             if not lanes:
                 return
             stepped = len(lanes)
-            ended, width = _step(lanes, width)
+            ended, width = _step(lanes, parts, width)
             if stopped():
                 ended = {lane.job.name: Outcome(lane.job.name, "paused") for lane in lanes} | ended
             for lane in [lane for lane in lanes if lane.job.name in ended]:
@@ -116,27 +118,35 @@ def execute_side_by_side(
             lane.held.close()
 
 
-def _step(lanes: Sequence[_Lane], width: int) -> tuple[dict[str, Outcome], int]:
-    """An update of every lane, ``width`` at a time: outcomes of those that end with it, and the width to go on with."""
+def _step(lanes: Sequence[_Lane], parts: list[Company], width: int) -> tuple[dict[str, Outcome], int]:
+    """An update of every lane, ``width`` at a time: outcomes of those that end with it, and the width to go on with.
+
+    ``parts`` are the companies of the step before, and then of this one.
+    """
     ended: dict[str, Outcome] = {}
+    before, parts[:] = dict(enumerate(parts)), []
     for start in range(0, len(lanes), min(width, len(lanes))):
         part = lanes[start : start + width]
+        company: Company | None = None
         try:
-            ended |= _advance(part)
+            company = in_company([lane.run for lane in part], before.get(len(parts)))
+            parts.append(company)
+            ended |= _advance(part, company)
         except Exception as error:
-            if len(part) > 1:  # more than the memory holds, or among them one that fails alone too
+            if len(part) == 1 or (company is not None and company.torn):
+                ended |= {lane.job.name: _failure(lane.job.name, error) for lane in part}
+                width = sys.maxsize  # it may have been the cause of its company's failing
+            else:  # more than the memory holds, or among them one that fails alone too
                 log.warning("%d trainings side by side failed (%s); fewer at a time now", len(part), error)
                 return ended, len(part) // 2
-            ended[part[0].job.name] = _failure(part[0].job.name, error)
-            width = sys.maxsize  # it may have been the cause of its company's failing
     return ended, width
 
 
-def _advance(lanes: Sequence[_Lane]) -> dict[str, Outcome]:
+def _advance(lanes: Sequence[_Lane], company: Company) -> dict[str, Outcome]:
     """An update of every lane; outcomes of those that end with it, by name."""
     ended: dict[str, Outcome] = {}
     by_run = {id(lane.run): lane for lane in lanes}
-    for event in advance([lane.run for lane in lanes]):
+    for event in advance(company):
         lane = by_run[id(event.run)]
         name = lane.job.name
         if name in ended:

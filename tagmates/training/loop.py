@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import torch
+
 from tagmates.data.batches import collate
 from tagmates.errors import TrainingError
 from tagmates.memory import keep_freed_memory
 from tagmates.model.network import losses
+from tagmates.training.company import Company
 from tagmates.training.run import Run, predict_side_by_side
 
-COMPANY = 8  # of so many runs side by side, one is reason enough to validate
+ENOUGH = 8  # one of so many runs side by side is enough to validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +55,42 @@ def train_side_by_side(runs: Iterable[Run], lanes: int = 1) -> Iterator[Event]:
     """
     waiting = iter(runs)
     active: list[Run] = []
+    company: Company | None = None
     while True:
         active += islice(waiting, lanes - len(active))
         if not active:
             return
-        for event in advance(tuple(active)):
+        company = in_company(active, company)
+        for event in advance(company):
             if isinstance(event, Ended):
                 active.remove(event.run)
             yield event
 
 
-def advance(runs: Sequence[Run]) -> Iterator[Event]:
+def in_company(runs: Sequence[Run], before: Company | None) -> Company:
+    """The company of these runs: the one before, where nobody came or went."""
+    return before if before is not None and before.runs == tuple(runs) else Company(runs)
+
+
+def advance(company: Company) -> Iterator[Event]:
     """One update of every run, and what follows from it: epochs that end, runs that end with them.
 
     A run whose loss is not finite fails alone. Where many run side by side, those at the end of an epoch wait for
     some more, to be validated together, while the others go on.
     """
     keep_freed_memory()
+    runs = company.runs
     for run in runs:
         if not run.batches:
             reason = run.why_stop()
             if reason is not None:
                 yield Ended(run, reason)
-                continue
-            run.begin_epoch()
-    stepping = [run for run in runs if run.step < len(run.batches)]
-    if stepping:
-        yield from _update(stepping)
+            else:
+                run.begin_epoch()
+    if any(run.step < len(run.batches) for run in runs):
+        yield from _update(company)
     ended = [run for run in runs if run.batches and run.step == len(run.batches)]
-    if len(ended) * COMPANY < len(runs):
+    if len(ended) * ENOUGH < len(runs):
         return
     sound = [run for run in ended if run.is_finite()]
     for run in ended:
@@ -90,28 +100,26 @@ def advance(runs: Sequence[Run]) -> Iterator[Event]:
         yield from _validate(sound)
 
 
-def _update(runs: Sequence[Run]) -> Iterator[Updated | Ended]:
-    """One update of every run; a run whose loss is not finite keeps its parameters and ends."""
+def _update(company: Company) -> Iterator[Updated | Ended]:
+    """One update of every run in the middle of an epoch; one whose loss is not finite stays as it is, and ends."""
     began = time.monotonic()
-    selected = [run.select() for run in runs]
+    runs = company.runs
+    going = [run.step < len(run.batches) for run in runs]
+    selected = [run.select() if goes else run.select_nothing() for run, goes in zip(runs, going, strict=True)]
     device = runs[0].module.words.device
     batch = collate([selection for selection, _ in selected]).to(device)
-    for run in runs:
-        run.optimizer.zero_grad(set_to_none=True)
+    company.clear()
     loss = losses(
-        [run.module for run in runs],
-        batch,
-        [draw for _, draw in selected],
-        [run.loss_weights() for run in runs],
-        [run.config.training.transition_l2 for run in runs],
+        [run.module for run in runs], batch, [draw for _, draw in selected], company.weights, company.transition_l2
     )
-    loss.sum().backward()
+    # a run that waits has no loss but for its L2 term, and is not to be moved by that
+    (loss if all(going) else loss[torch.tensor(going, device=device)]).sum().backward()
     values = loss.tolist()
-    for run, value in zip(runs, values, strict=True):
-        if math.isfinite(value):
-            run.update(value)
-    share = (time.monotonic() - began) / len(runs)
-    for run, value, (selection, _) in zip(runs, values, selected, strict=True):
+    company.update([value if goes else None for value, goes in zip(values, going, strict=True)])
+    share = (time.monotonic() - began) / sum(going)
+    for run, goes, value, (selection, _) in zip(runs, going, values, selected, strict=True):
+        if not goes:
+            continue
         run.seconds += share
         if math.isfinite(value):
             yield Updated(run, value, int(selection.corpus.lengths[selection.sentences].sum()))

@@ -86,7 +86,11 @@ class Run:
             corpus = replace(corpus, forms=replace(corpus.forms, word=word))
         return Selection.own_tasks(corpus, self.batches[self.step]), draw
 
-    def update(self, loss: float) -> None:
+    def select_nothing(self) -> tuple[Selection, torch.Generator]:
+        """An empty batch, of which nothing is drawn."""
+        return Selection.own_tasks(self.corpora["train"], torch.empty(0, dtype=torch.long)), torch.Generator()
+
+    def step_alone(self) -> None:
         """Apply the gradients that the batch of this step left: clip, then Adam."""
         settings = self.config.training
         for parameter in self.module.parameters():
@@ -96,6 +100,9 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate
         self.optimizer.step()
+
+    def count(self, loss: float) -> None:
+        """An update has been made."""
         self.loss += loss
         self.step += 1
         self.updates += 1
