@@ -1,7 +1,6 @@
 """One training of a study, in whatever process an engine chose."""
 
 import errno
-import hashlib
 import logging
 import time
 import traceback
@@ -15,11 +14,11 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import digest, load_corpora
+from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
-from tagmates.data.vectors import Vectors, load_vectors
+from tagmates.data.vectors import Vectors, name_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
-from tagmates.study.settings import VECTORS
 from tagmates.study.store import Store
 from tagmates.training.folder import LOCK
 from tagmates.training.loop import Ended, EpochEnded
@@ -100,7 +99,7 @@ def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "pa
     for task in job.config.tasks:
         if task_digest(job.data, task) != job.digests[task]:
             raise DataError(f"{job.data}: task {task} holds other sentences here than where the study was begun")
-    vectors, found = _vectors(job.config.vectors), vectors_found(job.config.vectors)
+    vectors, found = _vectors(job.data, job.config.vectors), vectors_found(job.data, job.config.vectors)
     if found != job.vectors:
         raise DataError(f"vectors are {found} here, {job.vectors} where the study was begun")
     corpora = {task: _corpora(job.data, task)[task] for task in job.config.tasks}
@@ -127,7 +126,7 @@ def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "pa
 def prepare(config: RunConfig, data: str, device: str) -> Run:
     """A run before its first update, that no folder knows of."""
     corpora = {task: _corpora(data, task)[task] for task in config.tasks}
-    return prepare_run(config, _tasks(data), corpora, _vectors(config.vectors), device)
+    return prepare_run(config, _tasks(data), corpora, _vectors(data, config.vectors), device)
 
 
 def task_size(data: str, task: str) -> tuple[int, float]:
@@ -142,13 +141,9 @@ def task_statistics(data: str, task: str) -> dict[str, Any]:
 
 
 @cache
-def vectors_found(source: str) -> str:
-    """What ``load_vectors`` finds here, by name, or by content where it is a file."""
-    found = _vectors(source).source
-    if found in VECTORS:
-        return found
-    with Path(found).expanduser().open("rb") as file:
-        return f"of sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+def vectors_found(data: str, source: str) -> str:
+    """What ``find_vectors`` finds here, by name, or by content where it is a file."""
+    return name_vectors(_vectors(data, source).source)
 
 
 # A worker trains many runs on the same few corpora and vectors.
@@ -169,5 +164,5 @@ def task_digest(data: str, task: str) -> str:
 
 
 @cache
-def _vectors(source: str) -> Vectors:
-    return load_vectors(source)
+def _vectors(data: str, source: str) -> Vectors:
+    return find_vectors(source, data)
