@@ -124,7 +124,8 @@ def find_vectors(source: str, data: str) -> Vectors:
     held = read_header(path).vectors
     if source != held and (source == "glove" or name_vectors(source) != held):
         raise DataError(
-            f"{path}: holds vectors {held}, the configuration asks for {source}; pack again with these, or set vectors"
+            f"{path}: holds vectors {held}, the configuration asks for {source}; "
+            "set vectors to what it holds or to random, or pack again"
         )
 
     def read(arrays: NpzFile) -> Vectors:

@@ -109,7 +109,9 @@ def load_tasks(data: str) -> dict[str, Task]:
     if (path / "tasks.toml").is_file():
         return _tasks_of_toml(path / "tasks.toml")
     if not path.exists():
-        raise DataError(f"{data}: no such file or folder; --data takes 'starter', a TOML file of tasks, or a folder")
+        raise DataError(
+            f"{data}: no such file or folder; --data takes 'starter', a TOML file, a packed study or a folder"
+        )
     found = [name for name in PAPER_SCHEMES if (path / name).is_dir()]
     if not found:
         raise DataError(
