@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tagmates.config import RunConfig, parse
+from tagmates.config import VECTORS, RunConfig, parse
 from tagmates.data.batches import Corpus, Forms, Selection, collate, encode
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import sentences_of
@@ -75,7 +75,7 @@ class Tagger:
             found.check_size(config.model.word_size)
             return cls(config, vocabulary, module, found)
         # what it was trained with may not be here; then new words do without
-        here = config.vectors in ("glove", "random") or Path(config.vectors).expanduser().is_file()
+        here = config.vectors in VECTORS or Path(config.vectors).expanduser().is_file()
         found = load_vectors(config.vectors) if here else NO_VECTORS
         if found is NO_VECTORS and config.vectors != "random":
             log.warning("%s: its vectors (%s) are not here: new words go without", path, config.vectors)

@@ -1,7 +1,6 @@
 """Trainings of a study, in whatever process an engine chose: one alone, or several as lanes of one program."""
 
 import errno
-import hashlib
 import logging
 import sys
 import time
@@ -17,11 +16,11 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import digest, load_corpora
+from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
-from tagmates.data.vectors import Vectors, load_vectors
+from tagmates.data.vectors import Vectors, name_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
-from tagmates.study.settings import VECTORS
 from tagmates.study.store import Store
 from tagmates.training.company import Company
 from tagmates.training.folder import LOCK
@@ -215,7 +214,7 @@ def _prepared(job: Job) -> Run:
     for task in job.config.tasks:
         if task_digest(job.data, task) != job.digests[task]:
             raise DataError(f"{job.data}: task {task} holds other sentences here than where the study was begun")
-    found = vectors_found(job.config.vectors)
+    found = vectors_found(job.data, job.config.vectors)
     if found != job.vectors:
         raise DataError(f"vectors are {found} here, {job.vectors} where the study was begun")
     return prepare(job.config, job.data, choose_device(job.device))
@@ -224,7 +223,7 @@ def _prepared(job: Job) -> Run:
 def prepare(config: RunConfig, data: str, device: str) -> Run:
     """A run before its first update, that no folder knows of."""
     corpora = {task: _corpora(data, task)[task] for task in config.tasks}
-    return prepare_run(config, _tasks(data), corpora, _vectors(config.vectors), device)
+    return prepare_run(config, _tasks(data), corpora, _vectors(data, config.vectors), device)
 
 
 def task_size(data: str, task: str) -> tuple[int, float]:
@@ -239,13 +238,9 @@ def task_statistics(data: str, task: str) -> dict[str, Any]:
 
 
 @cache
-def vectors_found(source: str) -> str:
-    """What ``load_vectors`` finds here, by name, or by content where it is a file."""
-    found = _vectors(source).source
-    if found in VECTORS:
-        return found
-    with Path(found).expanduser().open("rb") as file:
-        return f"of sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+def vectors_found(data: str, source: str) -> str:
+    """What ``find_vectors`` finds here, by name, or by content where it is a file."""
+    return name_vectors(_vectors(data, source).source)
 
 
 # A worker trains many runs on the same few corpora and vectors.
@@ -266,5 +261,5 @@ def task_digest(data: str, task: str) -> str:
 
 
 @cache
-def _vectors(source: str) -> Vectors:
-    return load_vectors(source)
+def _vectors(data: str, source: str) -> Vectors:
+    return find_vectors(source, data)

@@ -11,8 +11,9 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_corpora
+from tagmates.data.pack import find_vectors
 from tagmates.data.tasks import Task, load_tasks, require_tasks
-from tagmates.data.vectors import Vectors, load_vectors
+from tagmates.data.vectors import Vectors
 from tagmates.errors import ConfigError
 from tagmates.files import read_json
 from tagmates.model.native import kernels
@@ -45,9 +46,9 @@ def train(
 ) -> Tagger:
     """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing is kept on disk).
 
-    ``data`` is ``starter``, a TOML file of tasks, or a folder (``tagmates.data.tasks.load_tasks``). With ``resume`` a
-    run that was interrupted goes on from its last finished epoch, and one that is done is loaded. Raises
-    TagmatesError: ConfigError, DataError, ModelError, or TrainingError where the loss stops being finite.
+    ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
+    With ``resume`` a run that was interrupted goes on from its last finished epoch, and one that is done is loaded.
+    Raises TagmatesError: ConfigError, DataError, ModelError, or TrainingError where the loss stops being finite.
     """
     with TemporaryDirectory() as passing:
         folder = Path(output_dir or passing)
@@ -65,7 +66,7 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    corpora, vectors = load_corpora(tasks, config.tasks), load_vectors(config.vectors)
+    corpora, vectors = load_corpora(tasks, config.tasks), find_vectors(config.vectors, data)
     yield from train_on(config, folder, data, tasks, corpora, vectors, device=target, force=force)
 
 
