@@ -59,7 +59,7 @@ class Company:
                     if key in state:
                         own.copy_(state[key])
                     state[key] = own
-                state.setdefault("step", torch.zeros(()))
+                state.setdefault("step", torch.zeros((), device=parameter.device))
 
     def update(self, losses: Sequence[float | None]) -> None:
         """Apply the gradients of these losses; a run stays as it is where its own is None or not finite."""
