@@ -64,8 +64,7 @@ class LinearChainCRF:
         # positions after the first step, and the positions they follow
         later = packed.step > 0
         here = later.nonzero().squeeze(1)
-        starts = torch.tensor(packed.offsets, device=tags.device)
-        previous = starts[packed.step[here] - 1] + packed.row[here]
+        previous = packed.starts[packed.step[here] - 1] + packed.row[here]
         link = self.transitions[decoder, tags[:, previous], tags[:, here]].double()
         item = item.index_add(1, here, link).masked_fill(~packed.mask, 0)
         total = item.new_zeros(decoders, rows).index_add(1, packed.row, item)

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from tagmates.config import RunConfig, parse
-from tagmates.data.batches import Corpus, Forms, Selection, collate, encode
+from tagmates.data.batches import Selection, collate
+from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import sentences_of
 from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from tagmates.data.batches import Corpus, Selection, collate
+from tagmates.data.batches import Selection, collate
+from tagmates.data.encoding import Corpus
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE

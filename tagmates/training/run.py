@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.config import RunConfig, run_id
-from tagmates.data.batches import Corpus, Forms, Selection, encode
+from tagmates.data.batches import Selection
 from tagmates.data.corpora import digest
+from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sampling import epoch_batches
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
@@ -80,11 +81,10 @@ class Run:
         """The next batch's sentences, and the generator of everything that is drawn for it."""
         corpus = self.corpora["train"]
         draw = generator(self.config.seed, "dropout", self.epoch, self.step)
+        hidden = None
         if self.vocabulary.unknown:
-            hidden = torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate
-            word = torch.where(self.once & hidden, len(self.vocabulary.words), corpus.forms.word)
-            corpus = replace(corpus, forms=replace(corpus.forms, word=word))
-        return Selection.own_tasks(corpus, self.batches[self.step]), draw
+            hidden = self.once & (torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate)
+        return Selection.own_tasks(corpus, self.batches[self.step], hidden), draw
 
     def update(self, loss: float) -> None:
         """Apply the gradients that the batch of this step left: clip, then Adam."""
