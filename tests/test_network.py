@@ -378,6 +378,27 @@ def test_a_lane_of_one_sentence_beside_a_full_one() -> None:
     check_company([some_run("stl", 1, train=1, longest=1), some_run("stl", 2, longest=30, training={"batch_size": 20})])
 
 
+def test_a_lane_that_waits_changes_no_other_s_loss() -> None:
+    runs = company("multi_dec")
+    for run in runs:
+        run.begin_epoch()
+    selections, draws = zip(*(run.select() for run in runs), strict=True)
+    waiting = Selection.none(runs[1].corpora["train"])
+    together = losses(
+        [run.module for run in runs],
+        collate([selections[0], waiting, selections[2]]),
+        draws,
+        [run.loss_weights() for run in runs],
+        [0.01] * 3,
+    )
+    for run, loss in zip(runs[::2], together[::2], strict=True):
+        chosen, draw = run.select()
+        assert_close(loss.item(), alone(run, chosen, draw), rtol=1e-5, atol=0)
+    assert_close(together[1], 0.01 * runs[1].module.transition_norm())
+    together[0].backward()
+    assert all(g is None or not g.any() for g in take_gradients(runs[1]).values())
+
+
 # -------------------------------------------------------------------------------------------------- training
 
 

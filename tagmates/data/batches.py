@@ -221,7 +221,7 @@ def _groups(
 def _group(
     decoders: tuple[tuple[int, int], ...],
     requests: Int[Tensor, "5 decoders rows"],
-    everything: Int[Tensor, "lanes rows"] | None,
+    everything: Int[Tensor, "lanes most"] | None,
     packed: Packed,
     stock: Stock,
 ) -> Group:
@@ -231,7 +231,7 @@ def _group(
     """
     own = Packed.of(requests[0], stock.device)
     whole = everything is not None and torch.equal(requests[2], everything)
-    _, starts, first, task, request = requests.to(stock.device, non_blocking=True)
+    starts, first, task, request = requests[1:].to(stock.device, non_blocking=True)
     # positions outside the mask read their own lane: what is not finite in one must not reach another
     home = first[:, :1] // packed.positions * packed.positions
     source = torch.where(own.mask, first.index_select(1, own.row) + packed.starts[own.step], home)

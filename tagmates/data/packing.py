@@ -29,17 +29,17 @@ class Packed:
     def of(cls, lengths: Int[Tensor, "lanes rows"], device: torch.device | str | None = None) -> "Packed":
         """Lay out sequences of these lengths: in every lane from long to short, 0 where a lane has fewer rows.
 
-        The tensors go to ``device`` if given, else where the lengths are; to lengths on the CPU it need not answer.
+        The tensors go to ``device`` if given, else where the lengths are. Lengths on the CPU ask nothing of a device.
         """
         longest = lengths.amax(0).cpu()  # of any lane's row: long to short too, so that they decide the rows at a step
         alive = longest > torch.arange(int(longest[0])).unsqueeze(1)  # [steps, rows]
         rows_at = alive.sum(1)
-        starts = rows_at.cumsum(0) - rows_at
+        offsets = rows_at.cumsum(0) - rows_at
         home = lengths.device if device is None else device
-        layout = (t.to(home, non_blocking=True) for t in (lengths, starts, *alive.nonzero(as_tuple=True)))
-        lengths, starts_there, step, row = layout
-        rows, offsets = tuple(rows_at.tolist()), tuple(starts.tolist())
-        return cls(lengths, rows, offsets, starts_there, step, row, step < lengths.index_select(1, row))
+        layout = (lengths, offsets, *alive.nonzero(as_tuple=True))
+        lengths, starts, step, row = (t.to(home, non_blocking=True) for t in layout)
+        mask = step < lengths.index_select(1, row)
+        return cls(lengths, tuple(rows_at.tolist()), tuple(offsets.tolist()), starts, step, row, mask)
 
     @property
     def positions(self) -> int:
