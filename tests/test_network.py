@@ -22,7 +22,7 @@ from tagmates.data.vocabulary import Vocabulary
 from tagmates.draws import generator
 from tagmates.model.embedding import Dropout
 from tagmates.model.module import TaggerModule
-from tagmates.model.network import decode, losses
+from tagmates.model.network import decode, losses, transition_norms
 from tagmates.training.loop import Ended, Updated, train_side_by_side
 from tagmates.training.run import Run, predict_side_by_side
 
@@ -377,6 +377,27 @@ def test_a_lane_without_dropout_does_not_change_its_draws_in_company() -> None:
 
 def test_a_lane_of_one_sentence_beside_a_full_one() -> None:
     check_company([some_run("stl", 1, train=1, longest=1), some_run("stl", 2, longest=30, training={"batch_size": 20})])
+
+
+def test_a_lane_that_waits_changes_no_other_s_loss() -> None:
+    runs = company("multi_dec")
+    for run in runs:
+        run.begin_epoch()
+    selections, draws = zip(*(run.select() for run in runs), strict=True)
+    waiting = Selection.none(runs[1].corpora["train"])
+    together = losses(
+        [run.module for run in runs],
+        collate([selections[0], waiting, selections[2]]),
+        draws,
+        pad_sequence([run.loss_weights() for run in runs], batch_first=True),
+        torch.full((3,), 0.01),
+    )
+    for run, loss in zip(runs[::2], together[::2], strict=True):
+        chosen, draw = run.select()
+        assert_close(loss.item(), alone(run, chosen, draw), rtol=1e-5, atol=0)
+    assert_close(together[1], 0.01 * transition_norms([runs[1].module])[0])
+    together[0].backward()
+    assert all(g is None or not g.any() for g in take_gradients(runs[1]).values())
 
 
 # -------------------------------------------------------------------------------------------------- training

@@ -61,13 +61,11 @@ class LinearChainCRF:
         packed, decoders, rows = self.packed, self.emissions.shape[0], self.packed.lengths.shape[1]
         decoder = torch.arange(decoders, device=tags.device).unsqueeze(1)
         item = self.emissions.gather(2, tags.unsqueeze(-1)).squeeze(-1).double()
-        # positions after the first step, and the positions they follow
-        later = packed.step > 0
-        here = later.nonzero().squeeze(1)
-        starts = torch.tensor(packed.offsets, device=tags.device)
-        previous = starts[packed.step[here] - 1] + packed.row[here]
-        link = self.transitions[decoder, tags[:, previous], tags[:, here]].double()
-        item = item.index_add(1, here, link).masked_fill(~packed.mask, 0)
+        # the positions that those after the first step follow
+        later = packed.rows_at[0]
+        previous = packed.starts[packed.step[later:] - 1] + packed.row[later:]
+        link = self.transitions[decoder, tags[:, previous], tags[:, later:]].double()
+        item = torch.cat([item[:, :later], item[:, later:] + link], 1).masked_fill(~packed.mask, 0)
         total = item.new_zeros(decoders, rows).index_add(1, packed.row, item)
         first, last = tags[:, :rows], tags.gather(1, packed.last())
         return total + (self.start[decoder, first] + self.end[decoder, last]).double() * (packed.lengths > 0)

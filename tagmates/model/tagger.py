@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from tagmates.config import VECTORS, RunConfig, parse
-from tagmates.data.batches import Corpus, Forms, Selection, collate, encode
+from tagmates.data.batches import Selection, collate
+from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sentence import Sentence
+from tagmates.data.stock import Stock
 from tagmates.data.tokenize import sentences_of
 from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary, task_token
@@ -121,8 +123,8 @@ class Tagger:
         else:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
             selection = Selection.by_tasks(corpus, everything, numbers)
-        device = self.module.words.device
-        (best,) = decode([self.module], collate([selection]).to(device), [tables])
+        stock = Stock.of([corpus], self.module.words.device)
+        (best,) = decode([self.module], collate([selection], stock), [tables])
         labels = [self.vocabulary.labels[self.vocabulary.decoder_of(task)] for task in wanted]
         tagged = []
         for i, tokens in enumerate(sentences):

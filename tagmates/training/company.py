@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from tagmates.data.stock import Stock
 from tagmates.model.stacks import Whole, lay_together, part_of, take_apart
 from tagmates.training.run import Run
 
@@ -37,6 +38,8 @@ class Company:
         """Lay the runs' parameters and moments together; one alone keeps, or gets back, its own."""
         self.runs = tuple(runs)
         self.torn = False  # whether an update broke off half-way
+        device = runs[0].module.words.device
+        self.stock = Stock.of([run.corpora["train"] for run in runs], device)
         self.weights = pad_sequence([run.loss_weights() for run in runs], batch_first=True)
         self.transition_l2 = self._lanes([run.config.training.transition_l2 for run in runs])
         self.moving: list[_Moving] = []

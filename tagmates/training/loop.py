@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tagmates.data.batches import collate
+from tagmates.data.batches import Selection, collate
 from tagmates.errors import TrainingError
 from tagmates.memory import keep_freed_memory
 from tagmates.model.network import losses
@@ -105,15 +105,17 @@ def _update(company: Company) -> Iterator[Updated | Ended]:
     began = time.monotonic()
     runs = company.runs
     going = [run.step < len(run.batches) for run in runs]
-    selected = [run.select() if goes else run.select_nothing() for run, goes in zip(runs, going, strict=True)]
-    device = runs[0].module.words.device
-    batch = collate([selection for selection, _ in selected]).to(device)
+    selected = [
+        run.select() if goes else (Selection.none(run.corpora["train"]), torch.Generator())
+        for run, goes in zip(runs, going, strict=True)
+    ]
+    batch = collate([selection for selection, _ in selected], company.stock)
     company.clear()
     loss = losses(
         [run.module for run in runs], batch, [draw for _, draw in selected], company.weights, company.transition_l2
     )
     # a run that waits has no loss but for its L2 term, and is not to be moved by that
-    (loss if all(going) else loss[torch.tensor(going, device=device)]).sum().backward()
+    (loss if all(going) else loss[torch.tensor(going, device=loss.device)]).sum().backward()
     values = loss.tolist()
     company.update([value if goes else None for value, goes in zip(values, going, strict=True)])
     share = (time.monotonic() - began) / sum(going)

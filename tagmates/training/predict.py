@@ -7,8 +7,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from tagmates.data.batches import Corpus, Selection, collate
+from tagmates.data.batches import Selection, collate
+from tagmates.data.encoding import Corpus
 from tagmates.data.sentence import Sentence
+from tagmates.data.stock import Stock
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
 from tagmates.model.module import Tables, TaggerModule
@@ -30,10 +32,11 @@ def predict(
         [corpus.vocabulary.labels[corpus.vocabulary.decoder_of(task)] for task in corpus.vocabulary.tasks]
         for corpus in corpora
     ]
+    stock = Stock.of(corpora, modules[0].words.device)
     for together in zip_longest(*map(_parts, corpora)):
         lanes = [(lane, chosen) for lane, chosen in enumerate(together) if chosen is not None]
         selected = [Selection.own_tasks(corpora[lane], chosen) for lane, chosen in lanes]
-        batch = collate(selected).to(modules[0].words.device)
+        batch = collate(selected, stock.take([lane for lane, _ in lanes]))
         best = decode([modules[lane] for lane, _ in lanes], batch, [tables[lane] for lane, _ in lanes])
         for (lane, chosen), tags in zip(lanes, best, strict=True):
             for request, sentence in enumerate(chosen.tolist()):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.config import RunConfig, run_id
-from tagmates.data.batches import Corpus, Forms, Selection, encode
+from tagmates.data.batches import Selection
 from tagmates.data.corpora import digest
+from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sampling import epoch_batches
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
@@ -80,15 +81,10 @@ class Run:
         """The next batch's sentences, and the generator of everything that is drawn for it."""
         corpus = self.corpora["train"]
         draw = generator(self.config.seed, "dropout", self.epoch, self.step)
+        hidden = None
         if self.vocabulary.unknown:
-            hidden = torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate
-            word = torch.where(self.once & hidden, len(self.vocabulary.words), corpus.forms.word)
-            corpus = replace(corpus, forms=replace(corpus.forms, word=word))
-        return Selection.own_tasks(corpus, self.batches[self.step]), draw
-
-    def select_nothing(self) -> tuple[Selection, torch.Generator]:
-        """An empty batch, of which nothing is drawn."""
-        return Selection.own_tasks(self.corpora["train"], torch.empty(0, dtype=torch.long)), torch.Generator()
+            hidden = self.once & (torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate)
+        return Selection.own_tasks(corpus, self.batches[self.step], hidden), draw
 
     def step_alone(self) -> None:
         """Apply the gradients that the batch of this step left: clip, then Adam."""
@@ -187,7 +183,7 @@ def prepare_run(
         for split in ("train", "dev", "test")
     }
     tokens = (t for pairs in splits.values() for _, sentence in pairs for t in sentence.tokens)
-    forms = Forms.of([*map(task_token, config.tasks), *tokens] if token else tokens, vocabulary)
+    forms = Forms.of([*map(task_token, config.tasks), *tokens] if token else tokens, vocabulary).to(device)
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
     rare = singletons(sentence for _, sentence in splits["train"]) if unknown else set()
     hashes = {
@@ -199,7 +195,7 @@ def prepare_run(
         tasks={name: tasks[name] for name in config.tasks},
         vocabulary=vocabulary,
         splits=splits,
-        corpora={s: encode(pairs, vocabulary, forms, token=token) for s, pairs in splits.items() if pairs},
+        corpora={s: encode(pairs, vocabulary, forms, token=token).to(device) for s, pairs in splits.items() if pairs},
         once=torch.tensor([form.lower() in rare for form in forms.index]),
         module=module,
         vectors=vectors,
