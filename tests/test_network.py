@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.testing import assert_close
 
 from tagmates.config import ModelSettings, Sharing
-from tagmates.data.batches import Batch, Selection, collate
+from tagmates.data.batches import Selection, collate
 from tagmates.data.packing import Packed
 from tagmates.data.sentence import Sentence
 from tagmates.data.vectors import NO_VECTORS, Vectors
@@ -22,7 +22,8 @@ from tagmates.data.vocabulary import Vocabulary
 from tagmates.draws import generator
 from tagmates.model.embedding import Dropout
 from tagmates.model.module import TaggerModule
-from tagmates.model.network import decode, losses, transition_norms
+from tagmates.model.network import losses, transition_norms
+from tagmates.training import predict
 from tagmates.training.loop import Ended, Updated, train_side_by_side
 from tagmates.training.run import Run, predict_side_by_side
 
@@ -309,11 +310,25 @@ def alone(run: Run, chosen: Selection, draw: torch.Generator) -> float:
 def test_evaluation_does_not_drop(sharing: Sharing) -> None:
     run = some_run(sharing)
     run.begin_epoch()
-    first = predict_side_by_side([run], "dev")[0]
+    (first,) = predict_side_by_side([run], "dev")
     run.module.train()
-    assert predict_side_by_side([run], "dev")[0] == first
+    np.testing.assert_array_equal(predict_side_by_side([run], "dev")[0], first)
     no_dropout = some_run(sharing, model=NO_DROPOUT)
-    assert predict_side_by_side([no_dropout], "dev")[0] == first
+    np.testing.assert_array_equal(predict_side_by_side([no_dropout], "dev")[0], first)
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_what_is_predicted_lies_where_the_corpus_has_its_tokens(
+    sharing: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "BATCH_TOKENS", 10)  # several batches, of which one run has more than the other
+    runs = [some_run(sharing, 1), some_run(sharing, 2, {"late": ("O", "X", "Y", "Z")}, longest=15)]
+    for run, found in zip(runs, predict_side_by_side(runs, "dev"), strict=True):
+        starts = (run.corpora["dev"].starts + run.token).tolist()
+        for (task, sentence), start in zip(run.splits["dev"], starts, strict=True):
+            labels = run.vocabulary.labels[run.vocabulary.decoder_of(task)]
+            (tagged,) = run.tagger.tag([sentence.tokens], [task])
+            assert tuple(labels[k] for k in found[start : start + len(sentence)]) == tagged.tags[task]
 
 
 # --------------------------------------------------------------------------------------------------- company
@@ -333,7 +348,7 @@ def check_company(runs: list[Run]) -> None:
     together = first_losses(runs)
     together.sum().backward()
     in_company = [take_gradients(run) for run in runs]
-    best = decode([run.module for run in runs], whole_dev(runs))
+    best = predict_side_by_side(runs, "dev")
     for run, loss, gradients, tags in zip(runs, together, in_company, best, strict=True):
         (expected,) = first_losses([run])
         assert_close(loss, expected, rtol=1e-5, atol=0)
@@ -343,12 +358,7 @@ def check_company(runs: list[Run]) -> None:
             assert (found is None) == (wanted is None), name
             if found is not None and wanted is not None:
                 assert relative_difference(found, wanted) < 1e-5, name
-        assert tags == decode([run.module], whole_dev([run]))[0]
-
-
-def whole_dev(runs: Sequence[Run]) -> Batch:
-    dev = [run.corpora["dev"] for run in runs]
-    return collate([Selection.own_tasks(corpus, torch.arange(len(corpus.lengths))) for corpus in dev])
+        np.testing.assert_array_equal(tags, predict_side_by_side([run], "dev")[0])
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
@@ -503,7 +513,9 @@ def test_dev_may_have_characters_that_train_lacks(sharing: Sharing) -> None:
     # validation reads a new word as the finished tagger does
     token = int(sharing == "te_enc")
     (tagged,) = run.tagger.tag([dev[0].tokens])
-    assert tuple(predict_side_by_side([run], "dev")[0][0][token:]) == tagged.tags["t"]
+    labels = run.vocabulary.labels[run.vocabulary.decoder_of("t")]
+    (best,) = predict_side_by_side([run], "dev")
+    assert tuple(labels[k] for k in best[token:]) == tagged.tags["t"]
 
 
 @pytest.mark.parametrize("words", [["a", ""], [""]])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.data.batches import Batch, Group
@@ -109,20 +109,19 @@ def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
 
 @torch.no_grad()
 def decode(
-    models: Sequence[TaggerModule], batch: Batch, tables: Sequence[Tables] | None = None
-) -> list[dict[int, list[int]]]:
-    """For every lane, from the request's number to its best label numbers."""
+    models: Sequence[TaggerModule],
+    batch: Batch,
+    starts: Int[Tensor, "lanes requests"],
+    tables: Sequence[Tables] | None = None,
+) -> tuple[Int[Tensor, " labels"], Int[Tensor, " labels"]]:
+    """The best label numbers of all requests, and their places; ``starts`` is the place of each request's first."""
     states = encode(models, batch, tables=tables)
-    found: list[dict[int, list[int]]] = [{} for _ in models]
+    places, labels = [], []
     for group in batch.groups:
-        best, packed, request = distribution(models, group, states).argmax(), group.packed, group.request.tolist()
-        by_row = (packed.row * len(packed.offsets) + packed.step).argsort()
-        tags = best[:, by_row].tolist()
-        starts = [0, *packed.row.bincount().cumsum(0).tolist()]
-        for (lane, _), mine, lengths, numbers in zip(
-            group.decoders, tags, packed.lengths.tolist(), request, strict=True
-        ):
-            for start, length, number in zip(starts, lengths, numbers, strict=False):
-                if length:
-                    found[lane][number] = mine[start : start + length]
-    return found
+        packed = group.packed
+        lane = torch.tensor([lane for lane, _ in group.decoders], device=starts.device)
+        place = starts[lane].gather(1, group.request)[:, packed.row] + packed.step
+        filled = packed.mask.nonzero(as_tuple=True)
+        places.append(place[filled])
+        labels.append(distribution(models, group, states).argmax()[filled])
+    return torch.cat(labels), torch.cat(places)

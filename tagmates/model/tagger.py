@@ -123,14 +123,19 @@ class Tagger:
         else:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
             selection = Selection.by_tasks(corpus, everything, numbers)
+        lengths = corpus.lengths[selection.sentences[selection.request]]
         stock = Stock.of([corpus], self.module.words.device)
-        (best,) = decode([self.module], collate([selection], stock), [tables])
+        starts = (lengths.cumsum(0) - lengths).to(stock.device)
+        found, places = decode([self.module], collate([selection], stock), starts.unsqueeze(0), [tables])
+        best = torch.empty_like(found).scatter_(0, places, found).tolist()
         labels = [self.vocabulary.labels[self.vocabulary.decoder_of(task)] for task in wanted]
+        first = iter(starts.tolist())  # sentence by sentence, task by task
         tagged = []
-        for i, tokens in enumerate(sentences):
-            tags = {
-                task: tuple(labels[j][k] for k in best[i * len(wanted) + j][token:]) for j, task in enumerate(wanted)
-            }
+        for tokens in sentences:
+            tags = {}
+            for task, own in zip(wanted, labels, strict=True):
+                start = next(first) + token
+                tags[task] = tuple(own[k] for k in best[start : start + len(tokens)])
             tagged.append(Tagged(tokens, tags))
         return tagged
 

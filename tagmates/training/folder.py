@@ -308,7 +308,7 @@ Made by tagmates {__version__}. The corpora it learned from keep their own licen
 def _counts(scores: Mapping[str, Mapping[str, TaskScores]]) -> bytes:
     """Per-sentence tp, fp, fn as a compressed .npz: ``split/task`` -> [sentences, 3]."""
     arrays = {
-        f"{split}/{task}": np.array([(c.tp, c.fp, c.fn) for c in s.sentences], dtype=np.int32).reshape(-1, 3)
+        f"{split}/{task}": s.sentences.astype(np.int32)
         for split, by_task in scores.items()
         for task, s in by_task.items()
     }

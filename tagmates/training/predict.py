@@ -1,11 +1,13 @@
 """Decode the sentences of a split and score every task."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
+from dataclasses import dataclass
+from itertools import accumulate, zip_longest
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from tagmates.data.batches import Selection, collate
 from tagmates.data.encoding import Corpus
@@ -15,34 +17,57 @@ from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
 from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
-from tagmates.training.scores import TaskScores, score
+from tagmates.training.scores import Numbers, Reference, TaskScores
 
 BATCH_TOKENS = 4000  # how many tokens of a lane are decoded side by side
 
 
-def predict(
-    modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: Sequence[Tables]
-) -> list[list[list[str]]]:
-    """For every lane (a module, its corpus and the tables that the corpus refers to) the best tags of every sentence.
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """The gold units of one task of a corpus, and the places of its tokens (task tokens too)."""
 
-    A sentence is tagged by its own task; the tag of a task token comes first.
+    reference: Reference
+    places: Numbers
+
+
+def gold_of(
+    corpus: Corpus, sentences: Sequence[tuple[str, Sentence]], tasks: Mapping[str, Task], *, token: bool
+) -> dict[str, Gold]:
+    """What is to be found in a corpus of (task, sentence) pairs; with ``token`` the task token counts, gold ``O``."""
+    vocabulary = corpus.vocabulary
+    owner = corpus.task.repeat_interleave(corpus.lengths).numpy()
+    head = (OUTSIDE,) if token else ()
+    found = {}
+    for name, task in tasks.items():
+        tags = [head + (sentence.tags or ()) for of, sentence in sentences if of == name]
+        reference = Reference.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], task.score)
+        found[name] = Gold(reference, (owner == vocabulary.tasks.index(name)).nonzero()[0])
+    return found
+
+
+def predict(modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: Sequence[Tables]) -> list[Numbers]:
+    """For every lane (a module, its corpus and the tables that the corpus refers to) the best label of every token.
+
+    A sentence is tagged by its own task; labels are numbered as in the corpus' ``tags``, and stand in the same places.
     """
-    found: list[list[list[str]]] = [[[]] * len(corpus.lengths) for corpus in corpora]
-    labels = [
-        [corpus.vocabulary.labels[corpus.vocabulary.decoder_of(task)] for task in corpus.vocabulary.tasks]
-        for corpus in corpora
-    ]
-    stock = Stock.of(corpora, modules[0].words.device)
+    device = modules[0].words.device
+    stock = Stock.of(corpora, device)
+    sizes = [len(corpus.form) for corpus in corpora]
+    *firsts, total = accumulate(sizes, initial=0)
+    found = torch.empty(total, dtype=torch.long, device=device)
     for together in zip_longest(*map(_parts, corpora)):
         lanes = [(lane, chosen) for lane, chosen in enumerate(together) if chosen is not None]
         selected = [Selection.own_tasks(corpora[lane], chosen) for lane, chosen in lanes]
         batch = collate(selected, stock.take([lane for lane, _ in lanes]))
-        best = decode([modules[lane] for lane, _ in lanes], batch, [tables[lane] for lane, _ in lanes])
-        for (lane, chosen), tags in zip(lanes, best, strict=True):
-            for request, sentence in enumerate(chosen.tolist()):
-                own = labels[lane][corpora[lane].task[sentence]]
-                found[lane][sentence] = [own[k] for k in tags[request]]
-    return found
+        starts = [firsts[lane] + corpora[lane].starts[chosen] for lane, chosen in lanes]
+        labels, places = decode(
+            [modules[lane] for lane, _ in lanes],
+            batch,
+            pad_sequence(starts, batch_first=True).to(device),
+            [tables[lane] for lane, _ in lanes],
+        )
+        found[places] = labels
+    return [numbers.numpy() for numbers in found.cpu().split(sizes)]
 
 
 def _parts(corpus: Corpus) -> Iterator[Int[Tensor, " sentences"]]:
@@ -52,17 +77,9 @@ def _parts(corpus: Corpus) -> Iterator[Int[Tensor, " sentences"]]:
     return (chosen for chosen in order.tensor_split(cuts) if len(chosen))
 
 
-def evaluate(
-    predicted: Sequence[Sequence[str]], gold: Sequence[tuple[str, Sentence]], tasks: Mapping[str, Task], *, token: bool
-) -> dict[str, TaskScores]:
-    """Score predictions of (task, sentence) pairs task by task; with ``token`` the task token counts, gold ``O``."""
-    scores = {}
-    head = (OUTSIDE,) if token else ()
-    for name, task in tasks.items():
-        mine = [i for i, (owner, _) in enumerate(gold) if owner == name]
-        right = [head + (gold[i][1].tags or ()) for i in mine]
-        scores[name] = score(right, [predicted[i] for i in mine], task.score)
-    return scores
+def evaluate(predicted: Numbers, gold: Mapping[str, Gold]) -> dict[str, TaskScores]:
+    """Score what is predicted for a corpus, task by task."""
+    return {name: task.reference.score(predicted[task.places]) for name, task in gold.items()}
 
 
 def mean_f1(scores: Mapping[str, TaskScores]) -> float:

@@ -21,9 +21,9 @@ from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, t
 from tagmates.draws import generator
 from tagmates.model.module import TaggerModule
 from tagmates.model.tagger import Tagger
-from tagmates.training.predict import evaluate, mean_f1, predict
+from tagmates.training.predict import Gold, evaluate, gold_of, mean_f1, predict
 from tagmates.training.schedule import Schedule
-from tagmates.training.scores import TaskScores
+from tagmates.training.scores import Numbers, TaskScores
 
 Corpora = Mapping[str, Mapping[str, list[Sentence]]]  # task -> split -> sentences
 
@@ -51,6 +51,7 @@ class Run:
     batches: list[Int[Tensor, " batch"]] = field(default_factory=list)  # of the epoch at hand; none between two
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # parameters of the best epoch
+    gold_units: dict[str, dict[str, Gold]] = field(default_factory=dict)  # split -> task, of the splits scored so far
 
     @property
     def token(self) -> bool:
@@ -103,7 +104,7 @@ class Run:
         self.step += 1
         self.updates += 1
 
-    def end_epoch(self, predicted: Sequence[Sequence[str]]) -> dict[str, Any]:
+    def end_epoch(self, predicted: Numbers) -> dict[str, Any]:
         """Follow the schedule with what is predicted for dev, and return the epoch's line of metrics."""
         rate = self.schedule.learning_rate
         scores = self.score("dev", predicted)
@@ -151,16 +152,18 @@ class Run:
         (predicted,) = predict_side_by_side([self], split)
         return self.score(split, predicted)
 
-    def score(self, split: str, predicted: Sequence[Sequence[str]]) -> dict[str, TaskScores]:
-        """Scores of every task that has the split, from the tags predicted for its sentences (task tokens' first)."""
-        gold = self.splits[split]
-        present = {owner for owner, _ in gold}
-        tasks = {name: task for name, task in self.tasks.items() if name in present}
-        return evaluate(predicted, gold, tasks, token=self.token)
+    def score(self, split: str, predicted: Numbers) -> dict[str, TaskScores]:
+        """Scores of every task that has the split, from the labels predicted for the tokens of its corpus."""
+        if split not in self.gold_units:
+            sentences = self.splits[split]
+            present = {owner for owner, _ in sentences}
+            tasks = {name: task for name, task in self.tasks.items() if name in present}
+            self.gold_units[split] = gold_of(self.corpora[split], sentences, tasks, token=self.token)
+        return evaluate(predicted, self.gold_units[split])
 
 
-def predict_side_by_side(runs: Sequence[Run], split: str) -> list[list[list[str]]]:
-    """For every run, the best tags of every sentence of a split (of ``splits``), those of task tokens first."""
+def predict_side_by_side(runs: Sequence[Run], split: str) -> list[Numbers]:
+    """For every run, the best label of every token of a split's corpus."""
     none = torch.empty(0, runs[0].config.model.word_size)
     tables = [run.module.open_tables(len(run.vocabulary.words), none) for run in runs]
     return predict([run.module for run in runs], [run.corpora[split] for run in runs], tables)
