@@ -50,7 +50,7 @@ class Baseline(nn.Module):
         mask = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
         letters = pack_padded_sequence(
             self.characters(pad_sequence(spelled, batch_first=True)),
-            torch.tensor([len(s) for s in spelled]),
+            torch.tensor([len(s) for s in spelled], device="cpu"),
             batch_first=True,
             enforce_sorted=False,
         )
@@ -59,7 +59,7 @@ class Baseline(nn.Module):
         values = torch.cat([forms, self.words(pad_sequence(numbers, batch_first=True))], -1)
         if not self.packed:
             return self.encoder(values)[0], mask
-        states, _ = self.encoder(pack_padded_sequence(values, lengths, batch_first=True, enforce_sorted=False))
+        states, _ = self.encoder(pack_padded_sequence(values, lengths.cpu(), batch_first=True, enforce_sorted=False))
         return pad_packed_sequence(states, batch_first=True)[0], mask
 
     def decoders(self, pairs: Pairs) -> Iterator[tuple[str, Tensor]]:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tagmates.errors import ConfigError
 
 MAX_SIZE = 2**14  # of a layer; what is larger is a slip of the pen
+VECTORS = ("glove", "random")
+OF_FILE = "of sha256 "  # and the digits, of vectors that came from a file
 Sharing = Literal["stl", "multi_dec", "te_dec", "te_enc"]
 
 
@@ -120,10 +122,15 @@ def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Map
         override(values, text)
     _merge(values, {key: value for key, value in given.items() if value is not None})
     config = parse(RunConfig, values, "configuration")
-    if config.vectors in ("glove", "random"):
+    if names_vectors(config.vectors):
         return config
     # the same file must be found from any directory
     return config.model_copy(update={"vectors": os.path.abspath(os.path.expanduser(config.vectors))})  # noqa: PTH100, PTH111
+
+
+def names_vectors(text: str) -> bool:
+    """Whether this is no path, but ``glove``, ``random``, or what a packed study calls a file's vectors."""
+    return text in VECTORS or text.startswith(OF_FILE)
 
 
 def merge_preset(preset: Any, values: Mapping[str, Any], where: str) -> dict[str, Any]:

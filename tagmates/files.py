@@ -25,9 +25,11 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C too: nothing half-written stays
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise DiskError(
             f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and try again"
         ) from None

@@ -1,10 +1,12 @@
 """How the C library gives memory back."""
 
 import ctypes
+from functools import cache
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of malloc.h
 
 
+@cache
 def keep_freed_memory(limit: int = 2**30) -> None:
     """Let glibc keep up to ``limit`` freed bytes for the next update instead of asking the system for new pages.
 

@@ -1,11 +1,19 @@
 """One thread for torch, and shape checks of the tensor functions' own annotations, before anything imports tagmates."""
 
+from pathlib import Path
+
 import torch
 from jaxtyping import install_import_hook
 
 # Not the records without tensors: beartype checks a random item of a tuple, and hypothesis forbids strategies to draw
-# from the random module.
-CHECKED = ("tagmates.data.packing", "tagmates.data.batches", "tagmates.model")
+# from the random module. Nor kernels in Triton, which reads their source itself.
+MODEL = Path(__file__).parents[1] / "tagmates" / "model"
+CHECKED = (
+    "tagmates.data.packing",
+    "tagmates.data.stock",
+    "tagmates.data.batches",
+    *(f"tagmates.model.{path.stem}" for path in MODEL.glob("*.py") if not path.stem.startswith("triton_")),
+)
 
 torch.set_num_threads(1)
 install_import_hook(list(CHECKED), "beartype.beartype")

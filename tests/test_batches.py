@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.config import Sharing
-from tagmates.data.batches import Batch, Corpus, Forms, Group, Selection, collate, encode
+from tagmates.data.batches import Batch, Group, Selection, collate
+from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.packing import Packed
 from tagmates.data.sentence import Sentence
 from tagmates.data.vocabulary import Vocabulary, build_vocabulary, task_token

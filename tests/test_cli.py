@@ -344,7 +344,7 @@ def test_a_wrong_file_of_tasks_is_exit_code_2(here: Path, toml: str, pattern: st
 @pytest.mark.parametrize(
     ("data", "code", "pattern"),
     [
-        ("nowhere", 1, "nowhere: no such file or folder; --data takes 'starter', a TOML file of tasks, or a folder"),
+        ("nowhere", 1, "nowhere: no such file or folder; --data takes 'starter', a TOML file, a packed study"),
         ("empty", 1, "empty: holds no tasks.toml and none of the folders upos, xpos, chunk"),
         ("words.txt", 2, "words.txt: is not valid TOML"),
     ],

@@ -10,10 +10,11 @@ import torch
 import torchcrf
 from helpers import make_corpora, make_run, torch_gru
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.testing import assert_close
 
 from tagmates.config import ModelSettings, Sharing
-from tagmates.data.batches import Batch, Selection, collate
+from tagmates.data.batches import Selection, collate
 from tagmates.data.packing import Packed
 from tagmates.data.sentence import Sentence
 from tagmates.data.vectors import NO_VECTORS, Vectors
@@ -21,9 +22,10 @@ from tagmates.data.vocabulary import Vocabulary
 from tagmates.draws import generator
 from tagmates.model.embedding import Dropout
 from tagmates.model.module import TaggerModule
-from tagmates.model.network import decode, losses
+from tagmates.model.network import losses, transition_norms
+from tagmates.training import predict
 from tagmates.training.loop import Ended, Updated, train_side_by_side
-from tagmates.training.run import Run
+from tagmates.training.run import Run, predict_side_by_side
 
 SHARINGS: tuple[Sharing, ...] = ("stl", "multi_dec", "te_dec", "te_enc")
 TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S"), "size": ("P", "Q", "R")}
@@ -46,8 +48,8 @@ def first_losses(runs: Sequence[Run], *, dropout: bool = True) -> Tensor:
         [run.module for run in runs],
         collate(selections),
         draws if dropout else None,
-        [run.loss_weights() for run in runs],
-        [run.config.training.transition_l2 for run in runs],
+        pad_sequence([run.loss_weights() for run in runs], batch_first=True),
+        torch.tensor([run.config.training.transition_l2 for run in runs]),
     )
 
 
@@ -301,18 +303,32 @@ def test_steps_and_epochs_draw_different_masks(sharing: Sharing) -> None:
 
 
 def alone(run: Run, chosen: Selection, draw: torch.Generator) -> float:
-    return losses([run.module], collate([chosen]), [draw], [run.loss_weights()], [0.01]).item()
+    return losses([run.module], collate([chosen]), [draw], run.loss_weights().unsqueeze(0), torch.tensor([0.01])).item()
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_evaluation_does_not_drop(sharing: Sharing) -> None:
     run = some_run(sharing)
     run.begin_epoch()
-    first = run.predict("dev")
+    (first,) = predict_side_by_side([run], "dev")
     run.module.train()
-    assert run.predict("dev") == first
+    np.testing.assert_array_equal(predict_side_by_side([run], "dev")[0], first)
     no_dropout = some_run(sharing, model=NO_DROPOUT)
-    assert no_dropout.predict("dev") == first
+    np.testing.assert_array_equal(predict_side_by_side([no_dropout], "dev")[0], first)
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_what_is_predicted_lies_where_the_corpus_has_its_tokens(
+    sharing: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "BATCH_TOKENS", 10)  # several batches, of which one run has more than the other
+    runs = [some_run(sharing, 1), some_run(sharing, 2, {"late": ("O", "X", "Y", "Z")}, longest=15)]
+    for run, found in zip(runs, predict_side_by_side(runs, "dev"), strict=True):
+        starts = (run.corpora["dev"].starts + run.token).tolist()
+        for (task, sentence), start in zip(run.splits["dev"], starts, strict=True):
+            labels = run.vocabulary.labels[run.vocabulary.decoder_of(task)]
+            (tagged,) = run.tagger.tag([sentence.tokens], [task])
+            assert tuple(labels[k] for k in found[start : start + len(sentence)]) == tagged.tags[task]
 
 
 # --------------------------------------------------------------------------------------------------- company
@@ -332,7 +348,7 @@ def check_company(runs: list[Run]) -> None:
     together = first_losses(runs)
     together.sum().backward()
     in_company = [take_gradients(run) for run in runs]
-    best = decode([run.module for run in runs], whole_dev(runs))
+    best = predict_side_by_side(runs, "dev")
     for run, loss, gradients, tags in zip(runs, together, in_company, best, strict=True):
         (expected,) = first_losses([run])
         assert_close(loss, expected, rtol=1e-5, atol=0)
@@ -342,12 +358,7 @@ def check_company(runs: list[Run]) -> None:
             assert (found is None) == (wanted is None), name
             if found is not None and wanted is not None:
                 assert relative_difference(found, wanted) < 1e-5, name
-        assert tags == decode([run.module], whole_dev([run]))[0]
-
-
-def whole_dev(runs: Sequence[Run]) -> Batch:
-    dev = [run.corpora["dev"] for run in runs]
-    return collate([Selection.own_tasks(corpus, torch.arange(len(corpus.lengths))) for corpus in dev])
+        np.testing.assert_array_equal(tags, predict_side_by_side([run], "dev")[0])
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
@@ -378,6 +389,27 @@ def test_a_lane_of_one_sentence_beside_a_full_one() -> None:
     check_company([some_run("stl", 1, train=1, longest=1), some_run("stl", 2, longest=30, training={"batch_size": 20})])
 
 
+def test_a_lane_that_waits_changes_no_other_s_loss() -> None:
+    runs = company("multi_dec")
+    for run in runs:
+        run.begin_epoch()
+    selections, draws = zip(*(run.select() for run in runs), strict=True)
+    waiting = Selection.none(runs[1].corpora["train"])
+    together = losses(
+        [run.module for run in runs],
+        collate([selections[0], waiting, selections[2]]),
+        draws,
+        pad_sequence([run.loss_weights() for run in runs], batch_first=True),
+        torch.full((3,), 0.01),
+    )
+    for run, loss in zip(runs[::2], together[::2], strict=True):
+        chosen, draw = run.select()
+        assert_close(loss.item(), alone(run, chosen, draw), rtol=1e-5, atol=0)
+    assert_close(together[1], 0.01 * transition_norms([runs[1].module])[0])
+    together[0].backward()
+    assert all(g is None or not g.any() for g in take_gradients(runs[1]).values())
+
+
 # -------------------------------------------------------------------------------------------------- training
 
 
@@ -390,7 +422,9 @@ def test_an_update_is_clipping_to_the_norm_over_all_parameters_and_then_adam() -
         assert isinstance(event, Updated)
         chosen, draw = twin.select()
         adam.zero_grad()
-        losses([twin.module], collate([chosen]), [draw], [twin.loss_weights()], [0.01]).sum().backward()
+        losses(
+            [twin.module], collate([chosen]), [draw], twin.loss_weights().unsqueeze(0), torch.tensor([0.01])
+        ).sum().backward()
         gradients = [p.grad for p in twin.module.parameters() if p.grad is not None]
         norms.append(math.sqrt(sum(g.double().square().sum().item() for g in gradients)))
         for gradient in gradients:
@@ -479,7 +513,9 @@ def test_dev_may_have_characters_that_train_lacks(sharing: Sharing) -> None:
     # validation reads a new word as the finished tagger does
     token = int(sharing == "te_enc")
     (tagged,) = run.tagger.tag([dev[0].tokens])
-    assert tuple(run.predict("dev")[0][token:]) == tagged.tags["t"]
+    labels = run.vocabulary.labels[run.vocabulary.decoder_of("t")]
+    (best,) = predict_side_by_side([run], "dev")
+    assert tuple(labels[k] for k in best[token:]) == tagged.tags["t"]
 
 
 @pytest.mark.parametrize("words", [["a", ""], [""]])

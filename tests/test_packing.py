@@ -79,6 +79,7 @@ def test_last_is_the_last_item_or_the_row_s_first_position(lanes: list[list[int]
 def test_two_lanes_by_hand() -> None:
     packed = Packed.of(torch.tensor([[3, 1], [2, 0]]))
     assert packed.rows_at == (2, 1, 1)
+    assert packed.starts.tolist() == list(packed.offsets) == [0, 2, 3]
     assert packed.mask.tolist() == [[True, True, True, True], [True, False, True, False]]
     assert packed.reverse().tolist() == [[3, 1, 2, 0], [2, 1, 0, 3]]
     assert packed.last().tolist() == [[3, 1], [2, 1]]

@@ -5,13 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
+from helpers import make_corpora, make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagmates.data.sentence import Span
-from tagmates.training.scores import Scores, TaskScores, score, signature, units
+from tagmates.config import Sharing
+from tagmates.data.sentence import Sentence, Span
+from tagmates.data.tasks import Task
+from tagmates.training.scores import Reading, Reference, Scores, TaskScores, score, signature, units
 
+Sentences = list[list[str]]
+ByType = dict[str, Scores]
 DATA = Path(__file__).parents[2] / "shared" / "data" / "paper"
 
 # The tag sequences of the paper's Table 2 (Changpinyo, Hu and Sha, COLING 2018, CC BY 4.0) and their numbers of units.
@@ -30,16 +36,21 @@ TABLE_2 = [
 ]
 
 some_tags = st.sampled_from(
-    [f"{prefix}-{label}" for prefix in "BIES" for label in ("X", "Y", "X-Z", "")]
-    + ["O", "O", "B", "I", "E", "S", "X", "NN", "-LRB-", "-", "O-X", "b-X", "BI-X"]
+    [f"{prefix}-{label}" for prefix in "BIES" for label in ("X", "Y", "X-Z", "O", "")]
+    + ["O", "O", "B", "I", "E", "S", "X", "NN", "-LRB-", "-", "O-X", "b-X", "BI-X", ""]
 )
 sentences_of_tags = st.lists(some_tags, max_size=12)
 
 
+readings = st.sampled_from(["prefix", "plain"])
+
+
 @st.composite
-def two_taggings(draw: st.DrawFn) -> tuple[list[list[str]], list[list[str]]]:
+def two_taggings(draw: st.DrawFn, guessed: st.SearchStrategy[str] = some_tags) -> tuple[Sentences, Sentences]:
+    """Gold, and what is predicted for it: often the same, or else most hits would be of single tokens."""
     gold = draw(st.lists(sentences_of_tags, max_size=4))
-    return gold, [draw(st.lists(some_tags, min_size=len(tags), max_size=len(tags))) for tags in gold]
+    allowed = draw(st.sets(guessed, min_size=1))
+    return gold, [[tag if tag in allowed and draw(st.booleans()) else draw(guessed) for tag in tags] for tags in gold]
 
 
 def split(*sentences: str) -> list[list[str]]:
@@ -78,6 +89,28 @@ def reference_units(tags: Sequence[str]) -> list[tuple[int, int, str]]:
         if key is not None:
             found.append((places[0], places[-1] + 1, key[1]))
     return found
+
+
+def plain_score(gold: Sentences, guess: Sentences, reading: Reading = "prefix") -> tuple[Scores, ByType, list[Scores]]:
+    """Total, types and sentences by the letter: sets of units, each with whether it has a prefix."""
+
+    def comparable(tags: Sequence[str]) -> set[tuple[Span, bool]]:
+        prefixed = [reading == "prefix" and tag[:2] in ("B-", "I-", "E-", "S-") for tag in tags]
+        return {(span, prefixed[span.start]) for span in units(tags, reading)}
+
+    by_type: ByType = {}
+    sentences = []
+    for right, guessed in zip(gold, guess, strict=True):
+        wanted, got = comparable(right), comparable(guessed)
+        sentences.append(Scores(len(wanted & got), len(got - wanted), len(wanted - got)))
+        for kind, found in enumerate((wanted & got, got - wanted, wanted - got)):
+            for span, _ in found:
+                by_type[span.label] = by_type.get(span.label, Scores()) + Scores(*(int(i == kind) for i in range(3)))
+    return sum(sentences, Scores()), dict(sorted(by_type.items())), sentences
+
+
+def in_plain_terms(scores: TaskScores) -> tuple[Scores, ByType, list[Scores]]:
+    return scores.total, scores.by_type, [Scores(*counts) for counts in scores.sentences.tolist()]
 
 
 class TestUnits:
@@ -149,7 +182,7 @@ class TestScore:
         guess = split("B-X I-X O S-X", "JJ NN")
         found = score(gold, guess)
         assert found.total == Scores(1, 3, 2)
-        assert found.sentences == (Scores(1, 1, 1), Scores(0, 2, 1))
+        assert found.sentences.tolist() == [[1, 1, 1], [0, 2, 1]]
         assert found.by_type == {
             "JJ": Scores(0, 1, 0),
             "NN": Scores(0, 1, 1),
@@ -178,14 +211,41 @@ class TestScore:
         with pytest.raises(ValueError, match="zip"):
             score(split("NN"), split("NN", "NN"))
 
+    def test_other_numbers_of_tokens_are_an_error(self) -> None:
+        with pytest.raises(ValueError, match="zip"):
+            score(split("NN O"), split("NN"))
+
+    @settings(deadline=None, max_examples=500)
+    @given(two=two_taggings(), reading=readings)
+    def test_the_plain_scorer(self, two: tuple[Sentences, Sentences], reading: Reading) -> None:
+        found = in_plain_terms(score(*two, reading))
+        assert found == plain_score(*two, reading)
+        assert list(found[1]) == sorted(found[1])
+
+    @settings(deadline=None, max_examples=500)
+    @given(data=st.data(), labels=st.lists(some_tags, min_size=1, unique=True), reading=readings)
+    def test_gold_tags_that_cannot_be_predicted(self, data: st.DataObject, labels: list[str], reading: Reading) -> None:
+        """One reference serves several predictions; its gold tags stay what they are where the labels lack them."""
+        gold = data.draw(st.lists(sentences_of_tags, max_size=4))
+        reference = Reference.of(gold, labels, reading)
+        number = st.integers(0, len(labels) - 1)
+        for _ in range(2):
+            guess = [
+                [labels.index(tag) if tag in labels and data.draw(st.booleans()) else data.draw(number) for tag in tags]
+                for tags in gold
+            ]
+            found = reference.score(np.array([k for numbers in guess for k in numbers], dtype=np.int64))
+            wanted = plain_score(gold, [[labels[k] for k in numbers] for numbers in guess], reading)
+            assert in_plain_terms(found) == wanted
+
     @settings(deadline=None)
-    @given(two=two_taggings(), reading=st.sampled_from(["prefix", "plain"]))
-    def test_sums_and_symmetry(self, two: tuple[list[list[str]], list[list[str]]], reading: str) -> None:
+    @given(two=two_taggings(), reading=readings)
+    def test_sums_and_symmetry(self, two: tuple[Sentences, Sentences], reading: Reading) -> None:
         gold, guess = two
         found, swapped = score(gold, guess, reading), score(guess, gold, reading)
         assert sum(found.by_type.values(), Scores()) == found.total
-        assert sum(found.sentences, Scores()) == found.total
-        assert len(found.sentences) == len(gold)
+        assert Scores(*found.sentences.sum(0).tolist()) == found.total
+        assert found.sentences.shape == (len(gold), 3)
         assert found.total.support == sum(len(units(tags, reading)) for tags in gold)
         assert swapped.total == Scores(found.total.tp, found.total.fn, found.total.fp)
         assert swapped.by_type.keys() == found.by_type.keys()
@@ -207,7 +267,7 @@ class TestScore:
             assert (empty.precision, empty.recall, empty.f1, empty.support) == (0, 0, 0, 0)
         assert (Scores(fp=3).precision, Scores(fp=3).recall, Scores(fp=3).f1) == (0, 0, 0)
         assert (Scores(fn=3).precision, Scores(fn=3).recall, Scores(fn=3).f1) == (0, 0, 0)
-        assert score([], []) == TaskScores(Scores(), {}, ())
+        assert score([], []).by_type == score(split("O"), split("O")).by_type == {}
 
     def test_signature_names_every_choice_on_one_line(self) -> None:
         line = signature(version="1.2", reading="prefix", split="test")
@@ -308,6 +368,39 @@ def well_formed(gold: list[list[str]]) -> list[list[str]]:
                 run = []
         changed.append(new)
     return changed
+
+
+READINGS: dict[str, Reading] = {"spans": "prefix", "words": "plain", "more": "prefix"}
+
+
+@pytest.mark.parametrize("unknown_rate", [0.0, 0.5])
+@pytest.mark.parametrize("sharing", ["multi_dec", "te_dec", "te_enc"])
+def test_the_scores_of_a_run(sharing: Sharing, unknown_rate: float) -> None:
+    """Task by task, each in its reading, with task tokens where there are any and gold tags that training never saw."""
+    tags = {
+        "spans": ["O", "B-X", "I-X", "E-X", "S-Y"],
+        "words": ["O", "X", "Y", "B-X", "I-X"],
+        "more": ["I-X", "X", "-", "O"],
+    }
+    corpora = make_corpora(1, tags, train=30)
+    corpora["spans"]["dev"][1:1] = [Sentence(("a", "b"), ("B-NEW", "I-NEW")), Sentence((), ())]  # type: ignore[index]
+    run = make_run(corpora, sharing, training={"unknown_rate": unknown_rate})
+    run.tasks = {name: Task(name=name, score=reading) for name, reading in READINGS.items()}
+    corpus = run.corpora["dev"]
+    labels = {name: run.vocabulary.labels[run.vocabulary.decoder_of(name)] for name in run.tasks}
+    head = ("O",) if sharing == "te_enc" else ()
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        sizes = [len(labels[name]) for name, sentence in run.splits["dev"] for _ in (*head, *sentence.tokens)]
+        guess = np.where(draw.random(len(sizes)) < 0.5, corpus.tags.numpy(), draw.integers(0, sizes))
+        found = run.score("dev", guess)
+        assert list(found) == list(tags)
+        for name, reading in READINGS.items():
+            mine = [i for i, (owner, _) in enumerate(run.splits["dev"]) if owner == name]
+            gold = [[*head, *(run.splits["dev"][i][1].tags or ())] for i in mine]
+            places = [range(int(corpus.starts[i]), int(corpus.starts[i] + corpus.lengths[i])) for i in mine]
+            guessed = [[labels[name][guess[place]] for place in sentence] for sentence in places]
+            assert in_plain_terms(found[name]) == plain_score(gold, guessed, reading)
 
 
 class TestRealData:

@@ -30,6 +30,7 @@ from tagmates.study import worker
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
 from tagmates.training import train
+from tagmates.training.run import Run
 
 SHORT, LONG = 4, 8  # epochs: to be done at once, and to be killed on the way
 FOLDER = Path("runs", "s")
@@ -214,15 +215,15 @@ def test_a_run_that_crashes_is_tried_again_and_then_left(
 ) -> None:
     tries: list[tuple[str, ...]] = []
 
-    def crash(config: Any, *args: Any, **more: Any) -> Any:
-        tries.append(config.tasks)
-        if "ner" in config.tasks:
+    def crash(run: Run, *args: Any, **more: Any) -> Any:
+        tries.append(run.config.tasks)
+        if "ner" in run.config.tasks:
             raise ValueError("of all things")
-        return train.train_on(config, *args, **more)
+        return train.run_in_folder(run, *args, **more)
 
     write_study(SHORT)
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "train_on", crash)
+        patch.setattr(worker, "run_in_folder", crash)
         outcome = run("s.toml", "--retries", "1")
         assert outcome.code == 3
         assert tries.count(("ner",)) == tries.count(("pos", "ner")) == 2

@@ -48,7 +48,7 @@ Data = Annotated[
     str,
     Parameter(
         env_var="TAGMATES_DATA",
-        help="'starter' (the embedded corpus), a TOML file of tasks, or a folder with TASK/{train,dev,test}.conll.",
+        help="'starter' (embedded), a TOML file of tasks, a packed study, a folder with TASK/{train,dev,test}.conll.",
     ),
 ]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]

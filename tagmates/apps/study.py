@@ -18,11 +18,13 @@ from tagmates.apps.study_progress import show_study
 from tagmates.apps.study_status import count_trainings, notes, other_folders, training_states
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
 from tagmates.config import nearest
+from tagmates.data.pack import packed_file
 from tagmates.errors import ConfigError
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
-from tagmates.study.engine import Kind, default_workers, open_engine
+from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
+from tagmates.study.packed import pack_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.record import Record
 from tagmates.study.selection import Selection, parse_duration, parse_shard
@@ -40,6 +42,9 @@ Where = Annotated[
 Data = Annotated[
     str | None, Parameter(help="As --data of train; default: what the study's file says, else $TAGMATES_DATA.")
 ]
+Packed = Annotated[
+    Path | None, Parameter(help="A packed study (see study pack): its data and, with no study named, the study too.")
+]
 Folder = Annotated[Path | None, Parameter(help="The study's folder; default: runs/NAME of the file NAME.toml.")]
 Set = Annotated[
     list[str] | None, Parameter(name="--set", negative="", help="A setting of the study, e.g. seeds=[1]; repeatable.")
@@ -53,6 +58,7 @@ def plan(
     /,
     *,
     data: Data = None,
+    packed: Packed = None,
     output_dir: Folder = None,
     set_: Set = None,
     json_: Json = False,
@@ -64,7 +70,7 @@ def plan(
 
     Example: tagmates study plan studies/paper.toml --set oracle_sets=published
     """
-    study = _open(where, output_dir, data, set_)
+    study = _open(where, output_dir, data, set_, packed)
     if print_config:
         settings = study.settings.model_copy(update={"data": study.data})
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
@@ -95,10 +101,20 @@ def run(
     engine: Annotated[
         Kind | None,
         Parameter(
-            help="local: one after the other; processes: one a core (default on a CPU); ray: RAY_ADDRESS, or here."
+            help="local: lanes of one process (default on a GPU); processes: one a core (default on a CPU); "
+            "ray: RAY_ADDRESS, or here."
         ),
     ] = None,
-    workers: Annotated[int | None, Parameter(help="Trainings at a time; default: one for each core.")] = None,
+    workers: Annotated[
+        int | None, Parameter(help="Trainings at a time, each in a process of its own; default: one for each core.")
+    ] = None,
+    lanes: Annotated[
+        int | None,
+        Parameter(
+            help="Trainings side by side in one process, as lanes of one program; default: as many as a GPU's memory "
+            f"holds, up to {MOST_LANES}; on a CPU, where processes are faster, none."
+        ),
+    ] = None,
     time_limit: Annotated[
         str, Parameter(help="Stop cleanly after this time, e.g. 25m; the same command goes on.")
     ] = "",
@@ -116,6 +132,7 @@ def run(
     device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, Parameter(help="Threads of one training.")] = 1,
     data: Data = None,
+    packed: Packed = None,
     output_dir: Folder = None,
     set_: Set = None,
 ) -> int:
@@ -128,9 +145,9 @@ def run(
     """
     limit = parse_duration(time_limit) if time_limit else None
     deadline = None if limit is None else time.time() + limit
-    if retries < 0 or threads < 1 or (workers is not None and workers < 1):
-        raise ConfigError("--workers and --threads: must be 1 or more, --retries 0 or more")
-    study = _open(where, output_dir, data, set_)
+    if retries < 0 or min(threads, workers or 1, 1 if lanes is None else lanes) < 1 or workers == 0:
+        raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
+    study = _open(where, output_dir, data, set_, packed)
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
     selection = Selection(
@@ -145,10 +162,9 @@ def run(
     if not whole(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
         raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
     target = choose_device(device)
-    kind = engine or ("processes" if target == "cpu" else "local")
-    number = 1 if kind == "local" else workers or default_workers()
+    kind, number = _engine(engine, workers, lanes, target)
     digests = {task: task_digest(study.data, task) for task in study.tasks}
-    vectors = vectors_found(study.settings.vectors)
+    vectors = vectors_found(study.data, study.settings.vectors)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
     statistics = {task: task_statistics(study.data, task) for task in study.tasks}
     study.store.start(study.settings, source, digests, vectors, statistics)
@@ -181,6 +197,49 @@ def run(
         _say("tagmates: interrupted; finished epochs are saved, the same command goes on")
         return 130
     return _closing(study, selection)
+
+
+def _engine(engine: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
+    """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
+    kind: Kind = engine or ("local" if lanes is not None or (device == "cuda" and workers is None) else "processes")
+    if kind == "local" and workers is not None:
+        raise ConfigError("--workers: are processes of their own; with --engine local give --lanes")
+    if kind != "local" and lanes is not None:
+        raise ConfigError(f"--lanes: are side by side in one process; leave out --engine {kind}, or give --workers")
+    if kind == "local":
+        return kind, lanes or (MOST_LANES if device == "cuda" else 1)
+    return kind, workers or default_workers()
+
+
+@app.command
+def pack(
+    where: Where = None,
+    /,
+    *,
+    output: Annotated[Path, Parameter(help="The file to write.")],
+    data: Data = None,
+    set_: Set = None,
+    force: Annotated[bool, Parameter(negative="", help="Overwrite the packed study that is there.")] = False,
+) -> None:
+    """Write all that a study's trainings need into one file: its settings, sentences, tags and the words' vectors.
+
+    On another machine: tagmates study run --packed FILE. The file holds the text of the corpora: their licences hold.
+
+    Example: tagmates study pack studies/paper.toml --data DIR --output paper.pack
+    """
+    if output.exists() and not force:
+        raise ConfigError(f"--output {output}: is there; overwrite it with --force, or choose another")
+    if output.exists() and packed_file(str(output)) is None:
+        raise ConfigError(f"--output {output}: is no packed study to overwrite; choose another")
+    if not output.parent.is_dir():
+        raise ConfigError(f"--output {output}: there is no folder {output.parent}; make it, or choose another")
+    study = _open(where, None, data, set_)
+    if not study.data:
+        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    header = pack_study(study, output)
+    size = f"{output.stat().st_size / 2**20:.1f} MiB"
+    _say(f"packed {plural(len(header.tasks), 'task')} of study {study.name}, vectors {header.vectors}: {size}")
+    print(output)
 
 
 def _closing(study: Study, selection: Selection) -> int:
@@ -334,9 +393,15 @@ def _command(study: Study, run: Record) -> str:
     return shlex.join(["tagmates", "train", "--config", str(config), "--data", data, "--output-dir", folder])
 
 
-def _open(where: Path | None, output_dir: Path | None, data: str | None, set_: list[str] | None) -> Study:
+def _open(
+    where: Path | None,
+    output_dir: Path | None,
+    data: str | None,
+    set_: list[str] | None,
+    packed: Path | None = None,
+) -> Study:
     fallback = os.environ.get("TAGMATES_DATA", "")
-    study = open_study(where, output_dir=output_dir, data=data, overrides=set_ or [], fallback=fallback)
+    study = open_study(where, output_dir=output_dir, data=data, packed=packed, overrides=set_ or [], fallback=fallback)
     if where is None:
         _say(f"study {study.name}, in {study.store.root}")
     return study

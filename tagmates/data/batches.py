@@ -1,98 +1,46 @@
-"""Sentences as flat integer tensors, made once; batches of them for several lanes, made by gathers."""
+"""Batches of sentences for several lanes, gathered from a stock of their corpora."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, groupby
+from operator import is_
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
+from tagmates.data.encoding import Corpus
 from tagmates.data.packing import Packed
-from tagmates.data.sentence import Sentence
-from tagmates.data.vocabulary import OUTSIDE, Vocabulary, task_token
+from tagmates.data.stock import Stock
 
-
-@dataclass(frozen=True, slots=True)
-class Forms:
-    """The distinct word forms (cased) of a run: each one's word number and its spelling in ``characters``."""
-
-    index: dict[str, int]
-    word: Int[Tensor, " forms"]
-    characters: Int[Tensor, " characters"]
-    starts: Int[Tensor, " forms"]
-    lengths: Int[Tensor, " forms"]
-
-    @classmethod
-    def of(cls, tokens: Iterable[str], vocabulary: Vocabulary, new_words: dict[str, int] | None = None) -> "Forms":
-        """Number forms in order of appearance.
-
-        A word that the vocabulary lacks gets its number from ``new_words`` or else ``len(words)``, the unknown word;
-        a character that it lacks gets ``len(characters)``, and an empty word is spelled as one such character.
-        """
-        index: dict[str, int] = {}
-        for token in tokens:
-            index.setdefault(token, len(index))
-        words, characters, more = vocabulary.word_index, vocabulary.character_index, new_words or {}
-        word = [words.get(w, more.get(w, len(words))) for w in (form.lower() for form in index)]
-        spelling = [[characters.get(c, len(characters)) for c in form] or [len(characters)] for form in index]
-        flat = torch.tensor([number for numbers in spelling for number in numbers], dtype=torch.long)
-        lengths = torch.tensor([len(numbers) for numbers in spelling], dtype=torch.long)
-        return cls(index, torch.tensor(word, dtype=torch.long), flat, lengths.cumsum(0) - lengths, lengths)
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Encoded sentences of all tasks of a run, one after another; ``task`` counts in the vocabulary's order.
-
-    ``tags`` are label numbers of the sentence's own decoder; 0 where there is no tag or it is no label.
-    """
-
-    forms: Forms
-    form: Int[Tensor, " tokens"]
-    tags: Int[Tensor, " tokens"]
-    starts: Int[Tensor, " sentences"]
-    lengths: Int[Tensor, " sentences"]
-    task: Int[Tensor, " sentences"]
-    vocabulary: Vocabulary
-
-
-def encode(sentences: Sequence[tuple[str, Sentence]], vocabulary: Vocabulary, forms: Forms, *, token: bool) -> Corpus:
-    """Number (task, sentence) pairs; with ``token`` the task token stands before each sentence, tagged ``O``."""
-    form: list[int] = []
-    tags: list[int] = []
-    lengths: list[int] = []
-    task_index = {task: i for i, task in enumerate(vocabulary.tasks)}
-    for task, sentence in sentences:
-        labels = vocabulary.label_index[vocabulary.decoder_of(task)]
-        if token:
-            form.append(forms.index[task_token(task)])
-            tags.append(labels[OUTSIDE])
-        form.extend(forms.index[t] for t in sentence.tokens)
-        tags.extend(labels.get(tag, 0) for tag in sentence.tags or [""] * len(sentence))
-        lengths.append(len(sentence) + token)
-    length = torch.tensor(lengths, dtype=torch.long)
-    owner = torch.tensor([task_index[task] for task, _ in sentences], dtype=torch.long)
-    numbers, labelled = (torch.tensor(values, dtype=torch.long) for values in (form, tags))
-    return Corpus(forms, numbers, labelled, length.cumsum(0) - length, length, owner, vocabulary)
+LONGER = 2**24  # than any sentence or word
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What one lane puts into a batch: sentences of a corpus, and for each the task that tags it.
 
-    A sentence that several tasks tag stands once in ``sentences`` and several times in ``request``.
+    A sentence that several tasks tag stands once in ``sentences`` and several times in ``request``. A lane that waits
+    while the others step selects nothing: its mask is all false, and no group has a decoder of it.
     """
 
     corpus: Corpus
     sentences: Int[Tensor, " sentences"]
     request: Int[Tensor, " requests"]  # places in ``sentences``
     task: Int[Tensor, " requests"]
+    hidden: Bool[Tensor, " forms"] | None = None  # which forms of the corpus are read as the unknown word
 
     @classmethod
-    def own_tasks(cls, corpus: Corpus, sentences: Int[Tensor, " sentences"]) -> "Selection":
+    def own_tasks(
+        cls, corpus: Corpus, sentences: Int[Tensor, " sentences"], hidden: Bool[Tensor, " forms"] | None = None
+    ) -> "Selection":
         """Each sentence tagged by the task it belongs to."""
-        return cls(corpus, sentences, torch.arange(len(sentences)), corpus.task[sentences])
+        return cls(corpus, sentences, torch.arange(len(sentences)), corpus.task[sentences], hidden)
+
+    @classmethod
+    def none(cls, corpus: Corpus) -> "Selection":
+        """No sentence."""
+        return cls.own_tasks(corpus, corpus.starts[:0])
 
     @classmethod
     def by_tasks(
@@ -139,76 +87,153 @@ class Batch:
         return Batch(self.packed.to(device), word, form, self.spelling.to(device), characters, groups)
 
 
-def collate(lanes: Sequence[Selection]) -> Batch:
-    """One batch of what the lanes selected."""
-    lengths = [lane.corpus.lengths[lane.sentences] for lane in lanes]
-    orders = [length.argsort(descending=True, stable=True) for length in lengths]
-    packed = Packed.of(_rows([length[order] for length, order in zip(lengths, orders, strict=True)]))
-    starts = _rows([lane.corpus.starts[lane.sentences[o]] for lane, o in zip(lanes, orders, strict=True)])
-    words: list[Tensor] = []
-    forms: list[Tensor] = []
-    spelled: list[Tensor] = []
-    for lane, start in zip(lanes, starts, strict=True):
-        corpus, mask = lane.corpus, packed.mask[len(words)]
-        items = corpus.form[(start[packed.row] + packed.step)[mask]]
-        distinct, inverse = items.unique(return_inverse=True)
-        order = corpus.forms.lengths[distinct].argsort(descending=True, stable=True)
-        words.append(_at(mask, corpus.forms.word[items]))
-        forms.append(_at(mask, order.argsort()[inverse]))
-        spelled.append(distinct[order])
-    spelling = Packed.of(_rows([lane.corpus.forms.lengths[s] for lane, s in zip(lanes, spelled, strict=True)]))
-    spelling_starts = _rows([lane.corpus.forms.starts[s] for lane, s in zip(lanes, spelled, strict=True)])
-    characters = _pack_each(spelling, [lane.corpus.forms.characters for lane in lanes], spelling_starts)
-    groups = _groups(lanes, [order.argsort() for order in orders], packed)
-    return Batch(packed, torch.stack(words), torch.stack(forms), spelling, characters, groups)
+def collate(lanes: Sequence[Selection], stock: Stock | None = None) -> Batch:
+    """One batch of what the lanes selected, on the device of the stock of their corpora (made here if not given).
+
+    Sentences are arranged on the CPU; a device is asked for no more than the shape of the layout of distinct forms.
+    """
+    if stock is None:
+        stock = Stock.of([lane.corpus for lane in lanes])
+    _check(lanes, stock)
+    counts = [len(lane.sentences) for lane in lanes]
+    lane, row = _owners(counts)
+    sentence = torch.cat([lane.sentences for lane in lanes]) + stock.sentences[lane]
+    length, start = stock.lengths[sentence], stock.starts[sentence]
+    order = _by_length(lane, length)
+    lengths, starts = _tables(torch.stack([length, start]).index_select(1, order), counts)
+    packed = Packed.of(lengths, stock.device)
+    item = _read(stock.form, packed, starts.to(stock.device, non_blocking=True))
+    words = _words(lanes, item, stock) * packed.mask
+    form, spelling, characters = _spelled(item, packed.mask, int(lane[0]), stock)
+    first = torch.empty_like(order)
+    first[order] = lane * packed.positions + row  # among lanes x positions
+    groups = _groups(lanes, torch.stack([length, start, first]), packed, stock)
+    return Batch(packed, words, form, spelling, characters, groups)
 
 
-def _groups(lanes: Sequence[Selection], rows: Sequence[Tensor], packed: Packed) -> tuple[Group, ...]:
-    """Group requests by their decoders' number of labels; ``rows`` are the rows of each lane's sentences."""
-    by_size: dict[int, list[tuple[int, int, Tensor]]] = {}
-    for number, lane in enumerate(lanes):
-        vocabulary = lane.corpus.vocabulary
-        decoders = list(vocabulary.decoders)
-        decoder_of = torch.tensor([decoders.index(vocabulary.decoder_of(task)) for task in vocabulary.tasks])
-        decoder = decoder_of[lane.task]
-        for j in decoder.unique().tolist():
-            size = len(vocabulary.labels[decoders[j]])
-            by_size.setdefault(size, []).append((number, j, (decoder == j).nonzero().squeeze(1)))
-    offsets = torch.tensor(packed.offsets)
+def _check(lanes: Sequence[Selection], stock: Stock) -> None:
+    """Raise ValueError unless the stock is that of the lanes, and one of them has a sentence."""
+    if len(lanes) != len(stock.corpora) or not all(map(is_, (lane.corpus for lane in lanes), stock.corpora)):
+        raise ValueError("the stock is not that of the lanes' corpora, in their order; make it with Stock.of")
+    if not any(len(lane.sentences) for lane in lanes):
+        raise ValueError("no lane selected a sentence; leave out a batch of nothing")
+
+
+def _owners(counts: Sequence[int]) -> tuple[Int[Tensor, " items"], Int[Tensor, " items"]]:
+    """For items that belong to owners, so many to each, one after another: the owner, and which of its items it is."""
+    count = torch.tensor(counts)
+    owner = torch.repeat_interleave(count)
+    return owner, torch.arange(len(owner)) - (count.cumsum(0) - count)[owner]
+
+
+def _by_length(owner: Int[Tensor, " items"], length: Int[Tensor, " items"]) -> Int[Tensor, " items"]:
+    """The order in which items stand by owner, and those of an owner from long to short."""
+    return (owner * LONGER - length).argsort(stable=True)
+
+
+def _tables(values: Int[Tensor, "kinds items"], counts: Sequence[int]) -> Int[Tensor, "kinds owners rows"]:
+    """A row of a table for each owner's items, so many as ``counts`` says, filled up with 0; a table for each kind."""
+    if len(counts) == 1:
+        return values.unsqueeze(1)
+    tables = values.new_zeros(len(values), len(counts), max(counts))
+    tables[:, *_owners(counts)] = values
+    return tables
+
+
+def _read(
+    flat: Int[Tensor, " items"], packed: Packed, starts: Int[Tensor, "lanes rows"]
+) -> Int[Tensor, "lanes positions"]:
+    """For every position its item of the sequence that starts there; outside the mask the first of all."""
+    return _at(flat, (starts.index_select(1, packed.row) + packed.step) * packed.mask)
+
+
+def _at(flat: Int[Tensor, " items"], index: Int[Tensor, "lanes _"]) -> Int[Tensor, "lanes _"]:
+    """What ``flat[index]`` is; on a CPU this is the fastest way to it."""
+    return flat.index_select(0, index.flatten()).view_as(index)
+
+
+def _words(
+    lanes: Sequence[Selection], item: Int[Tensor, "lanes positions"], stock: Stock
+) -> Int[Tensor, "lanes positions"]:
+    """The word of every position's form, or the unknown word where the lane hides it."""
+    word = _at(stock.word, item)
+    if all(lane.hidden is None for lane in lanes):
+        return word
+    hidden = torch.zeros(len(stock.word), dtype=torch.bool)
+    for lane, before in zip(lanes, stock.forms, strict=True):
+        if lane.hidden is not None:
+            hidden[before : before + len(lane.hidden)] = lane.hidden
+    unknown = torch.tensor([[len(lane.corpus.vocabulary.words)] for lane in lanes])
+    hidden, unknown = (t.to(stock.device, non_blocking=True) for t in (hidden, unknown))
+    return torch.where(hidden[item], unknown, word)
+
+
+def _spelled(
+    item: Int[Tensor, "lanes positions"], mask: Bool[Tensor, "lanes positions"], some: int, stock: Stock
+) -> tuple[Int[Tensor, "lanes positions"], Packed, Int[Tensor, "lanes spelling_positions"]]:
+    """For every position the row of its form, the layout of each lane's distinct forms, and their characters.
+
+    ``some`` is a lane that has a sentence.
+    """
+    forms = len(stock.word)
+    bounds = torch.arange(len(item) + 1, device=item.device).unsqueeze(1) * (LONGER * forms)
+    # in the order of these keys, which lie within their lane's bounds, forms stand from long to short, then by number
+    key = bounds[1:] - _at(stock.spelling_lengths, item) * forms + item
+    distinct, inverse = torch.where(mask, key, key[some, 0]).unique(return_inverse=True)
+    ends = torch.searchsorted(distinct, bounds)
+    first, counts = ends[:-1], ends.diff(dim=0)
+    row = torch.arange(int(counts.max()), device=item.device)
+    present = row < counts
+    spelled = _at(distinct % forms, torch.where(present, first + row, 0))
+    spelling = Packed.of(_at(stock.spelling_lengths, spelled) * present)
+    characters = _read(stock.characters, spelling, _at(stock.spelling_starts, spelled)) * spelling.mask
+    return (inverse - first) * mask, spelling, characters
+
+
+def _groups(
+    lanes: Sequence[Selection], sentences: Int[Tensor, "3 sentences"], packed: Packed, stock: Stock
+) -> tuple[Group, ...]:
+    """Group requests by their decoders' number of labels.
+
+    ``sentences`` are, in the order selected, their lengths, starts and first places among lanes x positions.
+    """
+    lane, number = _owners([len(lane.request) for lane in lanes])
+    before = torch.tensor([0, *accumulate(len(lane.sentences) for lane in lanes[:-1])])
+    place = torch.cat([lane.request for lane in lanes]) + before[lane]
+    task = torch.cat([lane.task for lane in lanes])
+    decoder = stock.decoder[task + stock.tasks[lane]]
+    requests = torch.cat([sentences.index_select(1, place), torch.stack([task, number])])
+    requests = requests.index_select(1, _by_length(decoder, requests[0]))
+    counts = decoder.bincount(minlength=len(stock.decoders)).tolist()
+    present = (i for i, count in enumerate(counts) if count)
+    members = [list(equal) for _, equal in groupby(present, key=lambda i: stock.sizes[i])]
+    parts = requests.split([sum(counts[i] for i in group) for group in members], 1)
+    full = int(sentences[0].sum()) == len(lanes) * packed.positions
+    everything = sentences[2].sort().values.view(len(lanes), -1) if full else None
     groups = []
-    for _, members in sorted(by_size.items()):
-        sentences, requests = [], []
-        for number, _, request in members:
-            lane = lanes[number]
-            length = lane.corpus.lengths[lane.sentences[lane.request[request]]]
-            request = request[length.argsort(descending=True, stable=True)]  # noqa: PLW2901
-            requests.append(request)
-            sentences.append(lane.request[request])
-        chosen = [lanes[m[0]].sentences[s] for m, s in zip(members, sentences, strict=True)]
-        corpora = [lanes[m[0]].corpus for m in members]
-        own = Packed.of(_rows([c.lengths[s] for c, s in zip(corpora, chosen, strict=True)]))
-        starts = _rows([c.starts[s] for c, s in zip(corpora, chosen, strict=True)])
-        row = _rows([rows[m[0]][s] for m, s in zip(members, sentences, strict=True)])
-        lane_start = torch.tensor([m[0] * packed.positions for m in members]).unsqueeze(1)
-        # positions outside the mask read their own lane: what is not finite in one must not reach another
-        source = lane_start + torch.where(own.mask, offsets[own.step] + row[:, own.row], 0)
-        tasks = _rows([lanes[m[0]].task[r] for m, r in zip(members, requests, strict=True)])
-        tags = _pack_each(own, [c.tags for c in corpora], starts)
-        whole = torch.equal(source, torch.arange(len(lanes) * packed.positions).view(len(lanes), -1))
-        groups.append(Group(tuple((m[0], m[1]) for m in members), own, source, whole, tags, tasks, _rows(requests)))
+    for group, part in zip(members, parts, strict=True):
+        decoders = tuple(stock.decoders[i] for i in group)
+        tables = _tables(part, [counts[i] for i in group])
+        groups.append(_group(decoders, tables, everything, packed, stock))
     return tuple(groups)
 
 
-def _rows(values: Sequence[Tensor]) -> Tensor:
-    """Stack rows of unequal lengths, filled up with 0."""
-    return values[0].unsqueeze(0) if len(values) == 1 else pad_sequence(list(values), batch_first=True)
+def _group(
+    decoders: tuple[tuple[int, int], ...],
+    requests: Int[Tensor, "5 decoders rows"],
+    everything: Int[Tensor, "lanes most"] | None,
+    packed: Packed,
+    stock: Stock,
+) -> Group:
+    """A group of the requests of these decoders.
 
-
-def _at(mask: Tensor, values: Tensor) -> Tensor:
-    return torch.zeros(mask.shape, dtype=values.dtype).masked_scatter_(mask, values)
-
-
-def _pack_each(packed: Packed, flats: Sequence[Tensor], starts: Tensor) -> Tensor:
-    """``Packed.pack`` where every lane has a flat tensor of its own."""
-    index = torch.where(packed.mask, starts[:, packed.row] + packed.step, 0)
-    return torch.stack([flat[i] for flat, i in zip(flats, index, strict=True)]) * packed.mask
+    ``everything`` has the first place of every row of the batch, or is None if a lane does not fill all positions.
+    """
+    own = Packed.of(requests[0], stock.device)
+    whole = everything is not None and torch.equal(requests[2], everything)
+    starts, first, task, request = requests[1:].to(stock.device, non_blocking=True)
+    # positions outside the mask read their own lane: what is not finite in one must not reach another
+    home = first[:, :1] // packed.positions * packed.positions
+    source = torch.where(own.mask, first.index_select(1, own.row) + packed.starts[own.step], home)
+    tags = _read(stock.tags, own, starts) * own.mask
+    return Group(decoders, own, source, whole, tags, task, request)

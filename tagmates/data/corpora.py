@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tagmates.data.formats import read_columns, read_conllu
+from tagmates.data.pack import read_packed
 from tagmates.data.schemes import convert, first_violation
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
@@ -37,6 +38,8 @@ def read_split(task: Task, split: str) -> Sentences:
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
     path = task.folder / part.file
+    if task.format == "packed":
+        return read_packed(path, task.name, split)
     everything = read_file(task, path)
     start, stop = part.bounds(len(everything))
     if not start < stop <= len(everything):
@@ -63,8 +66,13 @@ def path_of(task: Task, split: str) -> Path:
 
 
 def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
-    """Where a token is: ``file:line``; in CoNLL-U, where other lines may stand between, the sentence and the word."""
+    """Where a token is: ``file:line``; in CoNLL-U, where other lines may stand between, the sentence and the word.
+
+    In a packed study, which has no lines, the split, the number of the sentence and the word.
+    """
     path = path_of(task, split)
+    if task.format == "packed":
+        return f"{path}: {task.name} {split}, sentence {sentence.line}: word {index + 1}"
     if task.format == "conllu":
         return f"{path}:{sentence.line}: word {index + 1}"
     return f"{path}:{sentence.line + index}"

@@ -20,21 +20,26 @@ class Packed:
     lengths: Int[Tensor, "lanes rows"]
     rows_at: tuple[int, ...]
     offsets: tuple[int, ...]
+    starts: Int[Tensor, " steps"]  # the offsets again, where the other tensors are
     step: Int[Tensor, " positions"]
     row: Int[Tensor, " positions"]
     mask: Bool[Tensor, "lanes positions"]
 
     @classmethod
-    def of(cls, lengths: Int[Tensor, "lanes rows"]) -> "Packed":
-        """Lay out sequences of these lengths: in every lane from long to short, 0 where a lane has fewer rows."""
-        steps = int(lengths.max())
-        # alive[t]: the most sequences longer than t in any lane
-        alive = (lengths.unsqueeze(-1) > torch.arange(steps, device=lengths.device)).sum(1).amax(0)
-        rows_at = tuple(alive.tolist())
-        step = torch.repeat_interleave(torch.arange(steps, device=lengths.device), alive)
-        starts = alive.cumsum(0) - alive
-        row = torch.arange(len(step), device=lengths.device) - starts[step]
-        return cls(lengths, rows_at, tuple(starts.tolist()), step, row, step < lengths[:, row])
+    def of(cls, lengths: Int[Tensor, "lanes rows"], device: torch.device | str | None = None) -> "Packed":
+        """Lay out sequences of these lengths: in every lane from long to short, 0 where a lane has fewer rows.
+
+        The tensors go to ``device`` if given, else where the lengths are. Lengths on the CPU ask nothing of a device.
+        """
+        longest = lengths.amax(0).cpu()  # of any lane's row: long to short too, so that they decide the rows at a step
+        alive = longest > torch.arange(int(longest[0])).unsqueeze(1)  # [steps, rows]
+        rows_at = alive.sum(1)
+        offsets = rows_at.cumsum(0) - rows_at
+        home = lengths.device if device is None else device
+        layout = (lengths, offsets, *alive.nonzero(as_tuple=True))
+        lengths, starts, step, row = (t.to(home, non_blocking=True) for t in layout)
+        mask = step < lengths.index_select(1, row)
+        return cls(lengths, tuple(rows_at.tolist()), tuple(offsets.tolist()), starts, step, row, mask)
 
     @property
     def positions(self) -> int:
@@ -47,17 +52,17 @@ class Packed:
 
     def last(self) -> Int[Tensor, "lanes rows"]:
         """The position of each sequence's last item (of its row's first position where the sequence is empty)."""
-        starts = torch.tensor(self.offsets, device=self.lengths.device)
-        return starts[(self.lengths - 1).clamp_min(0)] + torch.arange(self.lengths.shape[1], device=self.lengths.device)
+        rows = torch.arange(self.lengths.shape[1], device=self.lengths.device)
+        return self.starts[(self.lengths - 1).clamp_min(0)] + rows
 
     def reverse(self) -> Int[Tensor, "lanes positions"]:
         """For every position the one that mirrors it in its sequence; positions outside the mask keep their own."""
-        starts = torch.tensor(self.offsets, device=self.lengths.device)
         mirrored = (self.lengths[:, self.row] - 1 - self.step).clamp_min(0)
         own = torch.arange(self.positions, device=self.lengths.device)
-        return torch.where(self.mask, starts[mirrored] + self.row, own)
+        return torch.where(self.mask, self.starts[mirrored] + self.row, own)
 
     def to(self, device: torch.device | str) -> "Packed":
         """The same layout with its tensors on ``device``."""
-        moved: dict[str, Any] = {name: getattr(self, name).to(device) for name in ("lengths", "step", "row", "mask")}
+        names = ("lengths", "starts", "step", "row", "mask")
+        moved: dict[str, Any] = {name: getattr(self, name).to(device) for name in names}
         return Packed(rows_at=self.rows_at, offsets=self.offsets, **moved)

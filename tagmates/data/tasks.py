@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tagmates.config import Settings, nearest, parse, read_toml
 from tagmates.data.formats import check_layout, conllu_column
+from tagmates.data.pack import packed_file, read_header
 from tagmates.data.schemes import Scheme
 from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
@@ -37,7 +38,7 @@ class Task(Settings):
     train: Part | None = None
     dev: Part | None = None
     test: Part | None = None
-    format: Literal["columns", "conllu"] = "columns"
+    format: Literal["columns", "conllu", "packed"] = "columns"  # packed: a split of the packed file ``folder``
     token_column: int = 1
     tag_column: int | str = Field(2, description="a number; of CoNLL-U a name: upos, xpos, feats:Number, misc:NAME")
     separator: str | None = Field("\t", description="between columns; null in Python, 'whitespace' in TOML: any run")
@@ -92,20 +93,25 @@ STARTER = Path(__file__).parent / "starter" / "tasks.toml"
 
 
 def load_tasks(data: str) -> dict[str, Task]:
-    """The tasks of ``data``: ``starter``, a TOML file, a folder with ``tasks.toml``, or a folder of the paper's tasks.
+    """The tasks of ``data``: ``starter``, a TOML file, a packed study, or a folder.
 
-    Such a folder holds ``TASK/train.conll``, ``dev.conll`` and ``test.conll`` (token, tab, tag) for some of the paper's
-    eleven. Raises ConfigError for a bad TOML file, DataError where nothing is found.
+    A folder has a ``tasks.toml``, or holds ``TASK/train.conll``, ``dev.conll`` and ``test.conll`` (token, tab, tag) for
+    some of the paper's eleven. Raises ConfigError for a bad TOML file, DataError where nothing is found.
     """
     if not data:
         raise ConfigError("--data: is empty; give 'starter', a TOML file of tasks, or a folder")
     path = STARTER if data == "starter" else Path(os.path.expanduser(data))  # noqa: PTH111  (Path's raises)
+    packed = packed_file(data)
+    if packed is not None:
+        return _tasks_of_pack(packed)
     if path.is_file():
         return _tasks_of_toml(path)
     if (path / "tasks.toml").is_file():
         return _tasks_of_toml(path / "tasks.toml")
     if not path.exists():
-        raise DataError(f"{data}: no such file or folder; --data takes 'starter', a TOML file of tasks, or a folder")
+        raise DataError(
+            f"{data}: no such file or folder; --data takes 'starter', a TOML file, a packed study or a folder"
+        )
     found = [name for name in PAPER_SCHEMES if (path / name).is_dir()]
     if not found:
         raise DataError(
@@ -141,6 +147,23 @@ def _paper_task(name: str, folder: Path) -> Task:
     return Task(**values, folder=folder / name)
 
 
+def _tasks_of_pack(path: Path) -> dict[str, Task]:
+    tasks = {}
+    for packed in read_header(path).tasks:
+        _check_name(packed.name, f"{path}: tasks.{packed.name}")
+        values: dict[str, Any] = {split: Part(file="") for split in packed.splits}
+        values |= {"name": packed.name, "scheme": packed.scheme, "score": packed.score}
+        tasks[packed.name] = Task(**values, format="packed", folder=path)
+    return tasks
+
+
+def _check_name(name: str, where: str) -> None:
+    if not re.fullmatch(r"[^\s,/\\]+", name) or name in ("all", SHARED):
+        raise ConfigError(
+            f"{where}: a task's name has no white space, comma or slash, and is not 'all' or '{SHARED}'; rename it"
+        )
+
+
 def _tasks_of_toml(path: Path) -> dict[str, Task]:
     table = read_toml(path)
     defaults = _normalised({key: value for key, value in table.items() if key != "tasks"}, str(path))
@@ -152,10 +175,7 @@ def _tasks_of_toml(path: Path) -> dict[str, Task]:
     tasks = {}
     for name, entry in entries.items():
         where = f"{path}: tasks.{name}"
-        if not re.fullmatch(r"[^\s,/\\]+", name) or name in ("all", SHARED):
-            raise ConfigError(
-                f"{where}: a task's name has no white space, comma or slash, and is not 'all' or '{SHARED}'; rename it"
-            )
+        _check_name(name, where)
         if not isinstance(entry, dict):
             raise ConfigError(f"{where}: must be a table with train, dev and test")
         values = {**defaults, **_normalised(entry, where)}
@@ -174,6 +194,8 @@ def _normalised(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     values = dict(table)
     if "name" in values:
         raise ConfigError(f"{where}: unknown key 'name'; a task's name is that of its table")
+    if values.get("format") == "packed":
+        raise ConfigError(f"{where}: format: a packed study is not described in TOML; give the file itself as --data")
     if "validation" in values:
         if "dev" in values:
             raise ConfigError(f"{where}: has both dev and validation; they are the same split, keep one")

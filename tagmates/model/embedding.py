@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from tagmates.data.packing import Packed
 from tagmates.model.gru import GRULayer, bidirectional_gru
+from tagmates.model.stacks import joined
 
 
 class CharacterEncoder(nn.Module):
@@ -34,9 +35,9 @@ def look_up(
 ) -> Float[Tensor, "lanes positions size"]:
     """Rows of each lane's own table; the tables of several lanes are one, in which each lane owns a range of rows."""
     if len(tables) == 1:
-        return functional.embedding(index, tables[0])
+        return functional.embedding(index, joined(tables))
     rows = torch.tensor([0, *(len(table) for table in tables[:-1])], device=index.device).cumsum(0)
-    return functional.embedding(index + rows.unsqueeze(1), torch.cat(list(tables)))
+    return functional.embedding(index + rows.unsqueeze(1), joined(tables))
 
 
 def encode_forms(
@@ -74,7 +75,7 @@ class Dropout:
 
     def __init__(self, rates: Sequence[float], draws: Sequence[torch.Generator] | None) -> None:
         """Without ``draws`` nothing is dropped."""
-        self.rates, self.draws = rates, draws
+        self.rates, self.draws, self.calls = rates, draws, 0
 
     def __call__(
         self, values: Float[Tensor, "lanes positions size"], packed: Packed
@@ -85,6 +86,11 @@ class Dropout:
         if len(self.rates) == 1:  # a lane alone fills every position
             drawn = torch.rand(values.shape[1:], generator=self.draws[0]) >= self.rates[0]
             return values * drawn.to(values.device, values.dtype).div_(1 - self.rates[0])
+        if values.device.type != "cpu":  # the masks of all lanes at once, as the first lane's generator says
+            draw = torch.Generator(values.device).manual_seed(self.draws[0].initial_seed() + self.calls)
+            self.calls += 1
+            rates = torch.tensor(self.rates, device=values.device).view(-1, 1, 1)
+            return values * (torch.rand(values.shape, device=values.device, generator=draw) >= rates) / (1 - rates)
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):
             mask = packed.mask[lane].cpu()

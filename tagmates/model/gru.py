@@ -7,7 +7,8 @@ The equations are those of ``torch.nn.GRU`` (Cho et al., 2014):
 
 All input projections are one matrix product and all weight gradients are one; a step does only the recurrent product
 and the gates. Both directions share the loop as two more lanes: the backward one reads its sequences mirrored. On a
-CPU with a C compiler all of it is done by ``kernels/gru.c``; everywhere else it is what stands below.
+CPU with a C compiler all of it is done by ``kernels/gru.c``, on a GPU the steps by ``triton_gru``; everywhere else it
+is what stands below.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 
 from tagmates.data.packing import Packed
 from tagmates.model.compiled_gru import compiled_layer
-from tagmates.model.native import library_for
+from tagmates.model.native import library_for, triton_for
+from tagmates.model.stacks import stacked
 
 
 class GRULayer(nn.Module):
@@ -37,11 +39,6 @@ class GRULayer(nn.Module):
             nn.init.xavier_uniform_(self.hidden_weight.data[direction], generator=generator)
 
 
-def stacked(parameters: Sequence[Tensor]) -> Tensor:
-    """One tensor with a leading lane axis; no copy for a single lane."""
-    return parameters[0].unsqueeze(0) if len(parameters) == 1 else torch.stack(list(parameters))
-
-
 def bidirectional_gru(
     inputs: Float[Tensor, "lanes positions inputs"], packed: Packed, layers: Sequence[GRULayer]
 ) -> Float[Tensor, "lanes positions states"]:
@@ -49,13 +46,30 @@ def bidirectional_gru(
 
     Initial states are zero. Positions outside the mask hold finite values without meaning; no gradient may reach them.
     """
-    lanes, positions, _ = inputs.shape
     input_weight = stacked([layer.input_weight for layer in layers])  # [lanes, 2, 3h, inputs]
     input_bias = stacked([layer.input_bias for layer in layers])  # [lanes, 2, 3h]
     hidden_weight = stacked([layer.hidden_weight for layer in layers]).flatten(0, 1)  # [2 lanes, 3h, h]
     hidden_bias = stacked([layer.hidden_bias for layer in layers]).flatten(0, 1)  # [2 lanes, 3h]
-    if (library := library_for(inputs, input_weight, input_bias, hidden_weight, hidden_bias)) is not None:
-        return compiled_layer(inputs, input_weight, input_bias, hidden_weight, hidden_bias, packed, library)
+    parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
+    if (library := library_for(inputs, *parameters)) is not None:
+        return compiled_layer(inputs, *parameters, packed, library)
+    if triton_for(inputs, *parameters):
+        from tagmates.model.triton_gru import triton_layer  # noqa: PLC0415
+
+        return triton_layer(inputs, *parameters, packed)
+    return plain_layer(inputs, *parameters, packed)
+
+
+def plain_layer(
+    inputs: Float[Tensor, "lanes positions inputs"],
+    input_weight: Float[Tensor, "lanes 2 gates inputs"],
+    input_bias: Float[Tensor, "lanes 2 gates"],
+    hidden_weight: Float[Tensor, "directions gates hidden"],
+    hidden_bias: Float[Tensor, "directions gates"],
+    packed: Packed,
+) -> Float[Tensor, "lanes positions states"]:
+    """``bidirectional_gru`` of parameters that are stacked; a direction is one of a lane's two."""
+    lanes, positions, _ = inputs.shape
     # [lanes, positions, 6h]: both directions in one product
     projected = torch.baddbmm(input_bias.flatten(1).unsqueeze(1), inputs, input_weight.flatten(1, 2).transpose(1, 2))
     # [lanes, 2, positions, 3h]

@@ -79,6 +79,10 @@ class TaggerModule(nn.Module):
         assert isinstance(decoder, Decoder)
         return decoder
 
+    def all_decoders(self) -> list[Decoder]:
+        """The decoders in the vocabulary's order."""
+        return [self.decoder(number) for number in range(len(self.decoders))]
+
     def tables(self) -> Tables:
         """The tables as trained."""
         return Tables(self.words, self.characters.table)
@@ -95,11 +99,6 @@ class TaggerModule(nn.Module):
             torch.cat([words[:num_words], unknown, vectors.to(words)]),
             torch.cat([characters, characters.mean(0, keepdim=True)]),
         )
-
-    def transition_norm(self) -> Float[Tensor, ""]:
-        """Sum of the squared CRF transitions, starts and ends: what the L2 term weighs."""
-        decoders = map(self.decoder, range(len(self.decoders)))
-        return torch.cat([p.flatten() for d in decoders for p in (d.transitions, d.start, d.end)]).square().sum()
 
 
 def word_table(vocabulary: Vocabulary, size: int, seed: int, vectors: Vectors) -> Float[Tensor, "words size"]:

@@ -1,4 +1,4 @@
-"""The kernels in C (``kernels/``), compiled on first use; where there is no compiler, torch does what they do."""
+"""Which kernels there are: in C (``kernels/``, compiled on first use), in Triton (``triton_*``); else torch does it."""
 
 import ctypes
 import hashlib
@@ -24,6 +24,7 @@ SOURCES = ("gru.c", "crf.c", "vector.h")
 # the kernels' own exp needs neither errno nor traps; NaN and infinity stay what they are
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
 BUILD_SECONDS = 60
+TRITON_TOLERANCE = 1e-4  # of what torch computes, relative to the largest
 LONG, FLOAT, DOUBLE = torch.int64, torch.float32, torch.float64
 
 
@@ -62,6 +63,37 @@ def library_for(*values: Tensor) -> ctypes.CDLL | None:
     """The compiled kernels where they can take these tensors: float32 on a CPU, and no autocast."""
     suits = all(value.device.type == "cpu" and value.dtype == torch.float32 for value in values)
     return kernels() if suits and not torch.is_autocast_enabled("cpu") else None
+
+
+def triton_for(*values: Tensor) -> bool:
+    """Whether the kernels in Triton can take these tensors: float32 on a GPU where they work, and no autocast."""
+    suits = all(value.is_cuda and value.dtype == torch.float32 for value in values)
+    return suits and not torch.is_autocast_enabled("cuda") and triton_works(values[0].device)
+
+
+def kernels_on(device: torch.device) -> str:
+    """``compiled``, ``triton`` or ``torch``: whose kernels a training on this device uses."""
+    if device.type == "cpu":
+        return "torch" if kernels() is None else "compiled"
+    return "triton" if device.type == "cuda" and triton_works(device) else "torch"
+
+
+@cache
+def triton_works(device: torch.device) -> bool:
+    """Whether the kernels in Triton compile and compute right on this device; never with ``TAGMATES_NATIVE=0``."""
+    if os.environ.get("TAGMATES_NATIVE") == "0":
+        return False
+    try:
+        from tagmates.model.triton_trial import differences  # noqa: PLC0415
+
+        found = differences(device)
+        wrong = [f"{name} is off by {off:.1e}" for name, off in found.items() if not off < TRITON_TOLERANCE]
+        if wrong:
+            raise ArithmeticError(", ".join(wrong))
+    except Exception as error:  # whatever is wrong with a driver or a compiler, torch does without
+        log.warning("training runs without the kernels in Triton, several times slower: %s", error)
+        return False
+    return True
 
 
 @cache

@@ -9,8 +9,8 @@ from torch import Tensor
 from tagmates.data.batches import Batch, Group
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.embedding import Dropout, encode_forms, look_up, stack_layers
-from tagmates.model.gru import stacked
-from tagmates.model.module import Tables, TaggerModule
+from tagmates.model.module import Decoder, Tables, TaggerModule
+from tagmates.model.stacks import own, stacked
 
 
 def encode(
@@ -42,17 +42,27 @@ def distribution(
     """The CRF of one group of decoders over the encoder's states."""
     decoders = [models[lane].decoder(number) for lane, number in group.decoders]
     width = states.shape[-1]
+    weights = [decoder.weight for decoder in decoders]
+    if len({weight.shape for weight in weights}) == 1:
+        weight = stacked(weights)[..., :width]
+    else:  # those of te_dec are wider
+        weight = torch.stack([own(weight)[:, :width] for weight in weights])
     emissions = torch.baddbmm(
         stacked([decoder.bias for decoder in decoders]).unsqueeze(1),
         states if group.whole else states.flatten(0, 1)[group.source],  # [decoders, positions, width]
-        stacked([decoder.weight[:, :width] for decoder in decoders]).transpose(1, 2),
+        weight.transpose(1, 2),
     )
-    if any(models[lane].tasks is not None for lane, _ in group.decoders):
+    embedded = [i for i, (lane, _) in enumerate(group.decoders) if models[lane].tasks is not None]
+    if embedded:
         # what te_dec concatenates to the states is one vector per sentence: its product is added, not repeated
-        scores = [
-            _task_scores(models[lane], n, task) for (lane, n), task in zip(group.decoders, group.task, strict=True)
-        ]
-        emissions = emissions + torch.stack(scores)[:, group.packed.row]
+        tables = [table for i in embedded if (table := models[group.decoders[i][0]].tasks) is not None]
+        tasks = look_up(tables, group.task[embedded])
+        scores = torch.bmm(tasks, stacked([weights[i] for i in embedded])[..., width:].transpose(1, 2))
+        scores = scores[:, group.packed.row]
+        if len(embedded) == len(decoders):
+            emissions = emissions + scores
+        else:
+            emissions = emissions.index_add(0, torch.tensor(embedded, device=scores.device), scores)
     return LinearChainCRF(
         emissions,
         stacked([decoder.transitions for decoder in decoders]),
@@ -62,47 +72,56 @@ def distribution(
     )
 
 
-def _task_scores(model: TaggerModule, decoder: int, task: Int[Tensor, " rows"]) -> Float[Tensor, "rows labels"]:
-    """What the task embedding adds to the label scores of a sentence; 0 for models without one."""
-    weight = model.decoder(decoder).weight
-    if model.tasks is None:
-        return weight.new_zeros(len(task), len(weight))
-    return model.tasks[task] @ weight[:, -model.tasks.shape[1] :].t()
-
-
 def losses(
     models: Sequence[TaggerModule],
     batch: Batch,
     draws: Sequence[torch.Generator] | None,
-    weights: Sequence[Float[Tensor, " _"]],
-    transition_l2: Sequence[float],
+    weights: Float[Tensor, "lanes tasks"],
+    transition_l2: Float[Tensor, " lanes"],
 ) -> Float[Tensor, " lanes"]:
     """Each lane's loss: weighted negative log-likelihood over sentences plus the L2 term (protocol section 3)."""
     states = encode(models, batch, draws)
-    total = [rate * model.transition_norm() for model, rate in zip(models, transition_l2, strict=True)]
+    total = transition_l2 * transition_norms(models)
     for group in batch.groups:
         log_prob = distribution(models, group, states).log_prob(group.tags)
-        for (lane, _), task, row in zip(group.decoders, group.task, log_prob, strict=True):
-            total[lane] = total[lane] - (weights[lane][task] * row).sum()
-    return torch.stack(total)
+        lane = torch.tensor([lane for lane, _ in group.decoders], device=log_prob.device)
+        total = total.index_add(0, lane, -(weights[lane].gather(1, group.task) * log_prob).sum(1))
+    return total
+
+
+def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
+    """Of each lane the sum of the squared CRF transitions, starts and ends: what the L2 term weighs."""
+    if len(models) == 1:
+        parameters = [own(p).flatten() for d in models[0].all_decoders() for p in (d.transitions, d.start, d.end)]
+        return torch.cat(parameters).square().sum().unsqueeze(0)
+    by_size: dict[int, list[tuple[int, Decoder]]] = {}
+    for lane, model in enumerate(models):
+        for decoder in model.all_decoders():
+            by_size.setdefault(len(decoder.start), []).append((lane, decoder))
+    total = models[0].words.new_zeros(len(models))
+    for members in by_size.values():
+        lanes = torch.tensor([lane for lane, _ in members], device=total.device)
+        for part in ("transitions", "start", "end"):
+            squares = stacked([getattr(decoder, part) for _, decoder in members]).square()
+            total = total.index_add(0, lanes, squares.flatten(1).sum(1))
+    return total
 
 
 @torch.no_grad()
 def decode(
-    models: Sequence[TaggerModule], batch: Batch, tables: Sequence[Tables] | None = None
-) -> list[dict[int, list[int]]]:
-    """For every lane, from the request's number to its best label numbers."""
+    models: Sequence[TaggerModule],
+    batch: Batch,
+    starts: Int[Tensor, "lanes requests"],
+    tables: Sequence[Tables] | None = None,
+) -> tuple[Int[Tensor, " labels"], Int[Tensor, " labels"]]:
+    """The best label numbers of all requests, and their places; ``starts`` is the place of each request's first."""
     states = encode(models, batch, tables=tables)
-    found: list[dict[int, list[int]]] = [{} for _ in models]
+    places, labels = [], []
     for group in batch.groups:
-        best, packed, request = distribution(models, group, states).argmax(), group.packed, group.request.tolist()
-        by_row = (packed.row * len(packed.offsets) + packed.step).argsort()
-        tags = best[:, by_row].tolist()
-        starts = [0, *packed.row.bincount().cumsum(0).tolist()]
-        for (lane, _), mine, lengths, numbers in zip(
-            group.decoders, tags, packed.lengths.tolist(), request, strict=True
-        ):
-            for start, length, number in zip(starts, lengths, numbers, strict=False):
-                if length:
-                    found[lane][number] = mine[start : start + length]
-    return found
+        packed = group.packed
+        lane = torch.tensor([lane for lane, _ in group.decoders], device=starts.device)
+        place = starts[lane].gather(1, group.request)[:, packed.row] + packed.step
+        filled = packed.mask.nonzero(as_tuple=True)
+        places.append(place[filled])
+        labels.append(distribution(models, group, states).argmax()[filled])
+    return torch.cat(labels), torch.cat(places)

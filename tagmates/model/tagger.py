@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 
-from tagmates.config import RunConfig, parse
-from tagmates.data.batches import Corpus, Forms, Selection, collate, encode
+from tagmates.config import VECTORS, RunConfig, parse
+from tagmates.data.batches import Selection, collate
+from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sentence import Sentence
+from tagmates.data.stock import Stock
 from tagmates.data.tokenize import sentences_of
 from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary, task_token
@@ -75,7 +77,7 @@ class Tagger:
             found.check_size(config.model.word_size)
             return cls(config, vocabulary, module, found)
         # what it was trained with may not be here; then new words do without
-        here = config.vectors in ("glove", "random") or Path(config.vectors).expanduser().is_file()
+        here = config.vectors in VECTORS or Path(config.vectors).expanduser().is_file()
         found = load_vectors(config.vectors) if here else NO_VECTORS
         if found is NO_VECTORS and config.vectors != "random":
             log.warning("%s: its vectors (%s) are not here: new words go without", path, config.vectors)
@@ -121,14 +123,19 @@ class Tagger:
         else:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
             selection = Selection.by_tasks(corpus, everything, numbers)
-        device = self.module.words.device
-        (best,) = decode([self.module], collate([selection]).to(device), [tables])
+        lengths = corpus.lengths[selection.sentences[selection.request]]
+        stock = Stock.of([corpus], self.module.words.device)
+        starts = (lengths.cumsum(0) - lengths).to(stock.device)
+        found, places = decode([self.module], collate([selection], stock), starts.unsqueeze(0), [tables])
+        best = torch.empty_like(found).scatter_(0, places, found).tolist()
         labels = [self.vocabulary.labels[self.vocabulary.decoder_of(task)] for task in wanted]
+        first = iter(starts.tolist())  # sentence by sentence, task by task
         tagged = []
-        for i, tokens in enumerate(sentences):
-            tags = {
-                task: tuple(labels[j][k] for k in best[i * len(wanted) + j][token:]) for j, task in enumerate(wanted)
-            }
+        for tokens in sentences:
+            tags = {}
+            for task, own in zip(wanted, labels, strict=True):
+                start = next(first) + token
+                tags[task] = tuple(own[k] for k in best[start : start + len(tokens)])
             tagged.append(Tagged(tokens, tags))
         return tagged
 

@@ -1,4 +1,4 @@
-"""Where trainings run: in this process, in worker processes, or in Ray; each is a ``submit`` that gives a future."""
+"""Where trainings run: lanes of this process, worker processes, Ray; each is a ``submit`` that gives a future."""
 
 import logging
 import multiprocessing
@@ -6,18 +6,21 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from multiprocessing.connection import wait
+from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 import torch
 
 from tagmates.errors import ConfigError
-from tagmates.study.worker import Job, Outcome, execute
+from tagmates.study.room import as_memory_allows
+from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
 
 Kind = Literal["local", "processes", "ray"]
+MOST_LANES = 128
 GPU_SHARE = 0.25  # of a GPU for one training: one fills but little of it
 
 
@@ -27,10 +30,11 @@ Submit = Callable[[Job], "Future[Outcome]"]  # the future raises where the job's
 def open_engine(kind: Kind, workers: int, device: str) -> AbstractContextManager[Submit]:
     """The engine of this kind; leaving it stops what still runs (every finished epoch is on disk).
 
-    Raises ConfigError where its packages are not installed.
+    ``workers`` is how many trainings it is given at a time: processes or, in this process, lanes. Raises ConfigError
+    where its packages are not installed.
     """
     if kind == "local":
-        return _local()
+        return _local(workers, device)
     return _processes(workers) if kind == "processes" else _ray(workers, device)
 
 
@@ -40,14 +44,52 @@ def default_workers() -> int:
 
 
 @contextmanager
-def _local() -> Iterator[Submit]:
-    """One after the other, in a thread of this process, so that this process stays free to show and to stop."""
+def _local(lanes: int, device: str) -> Iterator[Submit]:
+    """Side by side in a thread of this process, so that this process stays free to show and to stop."""
     stop = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            yield lambda job: pool.submit(execute, job, stop.is_set)
-        finally:
-            stop.set()
+    queue: SimpleQueue[tuple[Job, Future[Outcome]] | None] = SimpleQueue()
+    futures: dict[str, Future[Outcome]] = {}
+    allowed = as_memory_allows(lanes) if device == "cuda" else lambda _: lanes
+
+    def taken(item: "tuple[Job, Future[Outcome]] | None") -> Job | None:
+        if item is None:
+            return None
+        job, futures[job.name] = item
+        return job
+
+    def jobs(first: Job) -> Iterator[Job | None]:
+        yield first
+        while True:
+            try:
+                yield taken(queue.get_nowait())
+            except Empty:
+                yield None
+
+    def work() -> None:
+        while not stop.is_set():
+            first = taken(queue.get())
+            if first is None:
+                return
+            try:
+                for outcome in execute_side_by_side(jobs(first), allowed, stop.is_set):
+                    futures.pop(outcome.name).set_result(outcome)
+            except BaseException as error:  # nobody may wait for ever
+                while futures:
+                    futures.popitem()[1].set_exception(error)
+
+    def submit(job: Job) -> "Future[Outcome]":
+        future: Future[Outcome] = Future()
+        queue.put((job, future))
+        return future
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield submit
+    finally:
+        stop.set()
+        queue.put(None)
+        thread.join()
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagmates.config import nearest
+from tagmates.data.pack import read_header
 from tagmates.data.tasks import load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.study.published import PAPER_TASKS
-from tagmates.study.settings import StudySettings, read_study
+from tagmates.study.settings import StudySettings, parse_study, read_study
 from tagmates.study.store import Store
 
 RUNS = Path("runs")
@@ -30,15 +31,25 @@ def open_study(
     *,
     output_dir: Path | None = None,
     data: str | None = None,
+    packed: Path | None = None,
     overrides: Sequence[str] = (),
     fallback: str = "",
 ) -> Study:
     """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
 
     ``data`` wins over the study's own, that over what it was begun with, that over ``fallback``. A study whose tasks
-    are known is opened without its data where they are not at hand, but not without ``data``. Raises ConfigError,
-    ModelError or DataError.
+    are known is opened without its data where they are not at hand, but not without ``data``. The packed study
+    ``packed`` is its data, and where None is given the study too. Raises ConfigError, ModelError or DataError.
     """
+    if packed is not None:
+        if data is not None:
+            raise ConfigError("--packed and --data: choose one; a packed study is the data")
+        header, data = read_header(packed), str(packed)
+        if where is None:
+            if header.study in ("", "..") or Path(header.study).name != header.study:  # it becomes a folder's
+                raise ConfigError(f"{packed}: holds no study with a name; name the study's TOML file or folder too")
+            settings = parse_study(header.settings, packed, overrides)
+            return _study(header.study, settings, data, "", Store(output_dir or RUNS / header.study))
     if where is None:
         where = _last()
     if where.is_dir():

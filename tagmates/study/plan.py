@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tagmates.config import RunConfig, Sharing, nearest, parse
+from tagmates.config import VECTORS, RunConfig, Sharing, nearest, parse
 from tagmates.errors import ConfigError
-from tagmates.study.settings import REGIMES, VECTORS, Method, Regime, StudySettings
+from tagmates.study.settings import REGIMES, Method, Regime, StudySettings
 
 
 @dataclass(frozen=True, slots=True)

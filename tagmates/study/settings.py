@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tagmates.config import ModelSettings, Settings, TrainingSettings, merge_preset, override, parse, read_settings
+from tagmates.config import (
+    ModelSettings,
+    Settings,
+    TrainingSettings,
+    merge_preset,
+    names_vectors,
+    override,
+    parse,
+    read_settings,
+)
 from tagmates.errors import ConfigError
 
 Method = Literal["multi_dec", "te_dec", "te_enc"]
@@ -60,23 +69,22 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> StudySettings:
 
     Raises ConfigError naming the file and the key, with the nearest known one.
     """
-    values: dict[str, Any] = read_settings(path)
+    return parse_study(read_settings(path), path, overrides)
+
+
+def parse_study(values: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudySettings:
+    """As ``read_study``, of what stands in the file ``path``."""
     for text in overrides:
         override(values, text)
     merged = merge_preset(values.pop("preset", "paper"), values, f"{path}: preset")
     study = parse(StudySettings, merged, str(path))
-    return study.model_copy(
-        update={"data": _beside(path, study.data, ("", "starter")), "vectors": _beside(path, study.vectors, VECTORS)}
-    )
+    data = study.data if study.data in ("", "starter") else _beside(path, study.data)
+    vectors = study.vectors if names_vectors(study.vectors) else _beside(path, study.vectors)
+    return study.model_copy(update={"data": data, "vectors": vectors})
 
 
-VECTORS = ("glove", "random")
-
-
-def _beside(path: Path, value: str, names: Sequence[str]) -> str:
-    """A path of the study file, made absolute; what is a name stays one."""
-    if value in names:
-        return value
+def _beside(path: Path, value: str) -> str:
+    """A path of the study file, made absolute."""
     try:
         return os.path.abspath(path.parent / Path(value).expanduser())  # noqa: PTH100  (links stay as written)
     except RuntimeError as error:

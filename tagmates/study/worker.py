@@ -1,11 +1,12 @@
-"""One training of a study, in whatever process an engine chose."""
+"""Trainings of a study, in whatever process an engine chose: one alone, or several as lanes of one program."""
 
 import errno
-import hashlib
 import logging
+import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,16 +16,17 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import digest, load_corpora
+from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
-from tagmates.data.vectors import Vectors, load_vectors
+from tagmates.data.vectors import Vectors, name_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
-from tagmates.study.settings import VECTORS
 from tagmates.study.store import Store
+from tagmates.training.company import Company
 from tagmates.training.folder import LOCK
-from tagmates.training.loop import Ended, EpochEnded
+from tagmates.training.loop import Ended, EpochEnded, Event, advance, in_company
 from tagmates.training.run import Corpora, Run, prepare_run
-from tagmates.training.train import choose_device, train_on
+from tagmates.training.train import choose_device, run_in_folder
 
 log = logging.getLogger("tagmates")
 
@@ -63,71 +65,165 @@ class Outcome:
     traceback: str = ""
 
 
+@dataclass(slots=True)
+class _Lane:
+    """A job that is being trained."""
+
+    job: Job
+    run: Run
+    record: Callable[[Event], None]
+    held: ExitStack  # its folder
+    began: float  # when the epoch at hand did
+
+
 def execute(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
     """Train one run in its folder, from where it was left; never raises but for an interrupt."""
+    (outcome,) = execute_side_by_side(iter([job]), lambda lanes: 1, stopped)
+    return outcome
+
+
+def execute_side_by_side(
+    jobs: Iterator[Job | None], allowed: Callable[[int], int], stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Outcome]:
+    """Train runs as lanes of one program, each in its folder; a run that ends leaves its lane to the next job.
+
+    ``jobs`` gives None where there is none at present; ``allowed`` how many lanes there may be, given how many took
+    the last step. Outcomes come as runs end; over when there is nothing left to do. Never raises but for an interrupt.
+    """
+    lanes: list[_Lane] = []
+    parts: list[Company] = []
+    stepped, width = 0, sys.maxsize  # lanes that took the last step; that may take one together
     try:
-        return Outcome(job.name, _train(job, stopped))
-    except BusyError as error:
-        return Outcome(job.name, "busy", str(error))
-    except DiskError as error:
-        return Outcome(job.name, "disk", str(error))
-    except ModelError as error:
-        return Outcome(job.name, "broken", str(error))
-    except TagmatesError as error:
-        return Outcome(job.name, "error", str(error), traceback.format_exc())
-    except Exception as error:
-        return _crash(job.name, error)
+        while True:
+            room = allowed(stepped)
+            while len(lanes) < room and (job := next(jobs, None)) is not None:
+                opened = _open(job)
+                if isinstance(opened, Outcome):
+                    yield opened
+                else:
+                    lanes.append(opened)
+            if not lanes:
+                return
+            stepped = len(lanes)
+            ended, width = _step(lanes, parts, width)
+            if stopped():
+                ended = {lane.job.name: Outcome(lane.job.name, "paused") for lane in lanes} | ended
+            for lane in [lane for lane in lanes if lane.job.name in ended]:
+                lanes.remove(lane)
+                lane.held.close()
+            yield from ended.values()
+    finally:
+        for lane in lanes:
+            lane.held.close()
 
 
-def _crash(name: str, error: Exception) -> Outcome:
+def _step(lanes: Sequence[_Lane], parts: list[Company], width: int) -> tuple[dict[str, Outcome], int]:
+    """An update of every lane, ``width`` at a time: outcomes of those that end with it, and the width to go on with.
+
+    ``parts`` are the companies of the step before, and then of this one.
+    """
+    ended: dict[str, Outcome] = {}
+    before, parts[:] = dict(enumerate(parts)), []
+    for start in range(0, len(lanes), min(width, len(lanes))):
+        part = lanes[start : start + width]
+        company: Company | None = None
+        try:
+            company = in_company([lane.run for lane in part], before.get(len(parts)))
+            parts.append(company)
+            ended |= _advance(part, company)
+        except Exception as error:
+            if len(part) == 1 or (company is not None and company.torn):
+                ended |= {lane.job.name: _failure(lane.job.name, error) for lane in part}
+                width = sys.maxsize  # it may have been the cause of its company's failing
+            else:  # more than the memory holds, or among them one that fails alone too
+                log.warning("%d trainings side by side failed (%s); fewer at a time now", len(part), error)
+                return ended, len(part) // 2
+    return ended, width
+
+
+def _advance(lanes: Sequence[_Lane], company: Company) -> dict[str, Outcome]:
+    """An update of every lane; outcomes of those that end with it, by name."""
+    ended: dict[str, Outcome] = {}
+    by_run = {id(lane.run): lane for lane in lanes}
+    for event in advance(company):
+        lane = by_run[id(event.run)]
+        name = lane.job.name
+        if name in ended:
+            continue
+        try:
+            lane.record(event)
+        except Exception as error:
+            ended[name] = _failure(name, error)
+        if isinstance(event, Ended) and name not in ended:
+            ended[name] = Outcome(name, "done") if event.error is None else _failure(name, event.error)
+        elif isinstance(event, EpochEnded) and event.run.why_stop() is None:
+            now = time.time()
+            deadline = lane.job.deadline
+            if deadline is not None and now + (now - lane.began) > deadline:  # not another such epoch
+                ended[name] = Outcome(name, "paused")
+            lane.began = now
+    return ended
+
+
+def _failure(name: str, error: Exception) -> Outcome:
+    """What an error means for the run that it ended."""
+    said, trace = str(error), "".join(traceback.format_exception(error))
+    if isinstance(error, BusyError):
+        return Outcome(name, "busy", said)
+    if isinstance(error, DiskError):
+        return Outcome(name, "disk", said)
+    if isinstance(error, ModelError):
+        return Outcome(name, "broken", said)
+    if isinstance(error, TagmatesError):
+        return Outcome(name, "error", said, trace)
     if isinstance(error, OSError) and error.errno in DISK:
         where = f"{error.filename}: " if error.filename else ""
         said = f"{where}{error.strerror or error}; what was saved before is whole; make room and try again"
         return Outcome(name, "disk", said)
-    return Outcome(name, "crash", f"{type(error).__name__}: {error}", traceback.format_exc())
+    return Outcome(name, "crash", f"{type(error).__name__}: {error}", trace)
 
 
-def _train(job: Job, stopped: Callable[[], bool]) -> Literal["done", "busy", "paused"]:
+def _open(job: Job) -> _Lane | Outcome:
+    """The job's run where it was left, its folder held; or why it cannot be trained."""
     store = Store(job.root)
-    if (store.folder(job.name) / "result.json").exists():  # by another driver, since this one looked
-        return "done"
-    if store.is_busy(job.name):
-        return "busy"
-    if job.threads is not None:
-        torch.set_num_threads(job.threads)
+    folder = store.folder(job.name)
+    held = ExitStack()
+    try:
+        if (folder / "result.json").exists():  # by another driver, since this one looked
+            return Outcome(job.name, "done")
+        if store.is_busy(job.name):
+            return Outcome(job.name, "busy")
+        if job.threads is not None:
+            torch.set_num_threads(job.threads)
+        run = _prepared(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK).touch()  # where there is no room for it, that is the disk's failure and not the run's
+        record = held.enter_context(run_in_folder(run, folder, job.data))
+    except Exception as error:
+        return _failure(job.name, error)
+    if record is None:
+        held.close()
+        return Outcome(job.name, "done")
+    return _Lane(job, run, record, held, time.time())
+
+
+def _prepared(job: Job) -> Run:
+    """The job's run before its first update. Raises DataError where data or vectors are others than the study's."""
     tasks = _tasks(job.data)
     require_tasks(job.config.tasks, tasks)
     for task in job.config.tasks:
         if task_digest(job.data, task) != job.digests[task]:
             raise DataError(f"{job.data}: task {task} holds other sentences here than where the study was begun")
-    vectors, found = _vectors(job.config.vectors), vectors_found(job.config.vectors)
+    found = vectors_found(job.data, job.config.vectors)
     if found != job.vectors:
         raise DataError(f"vectors are {found} here, {job.vectors} where the study was begun")
-    corpora = {task: _corpora(job.data, task)[task] for task in job.config.tasks}
-    device = choose_device(job.device)
-    folder = store.folder(job.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LOCK).touch()  # where there is no room for it, that is the disk's failure and not the run's
-    began = time.time()
-    for event in train_on(job.config, folder, job.data, tasks, corpora, vectors, device=device):
-        if isinstance(event, Ended):
-            if event.error is not None:
-                raise event.error
-            return "done"
-        if stopped():
-            return "paused"
-        if isinstance(event, EpochEnded) and event.run.why_stop() is None:
-            now = time.time()
-            if job.deadline is not None and now + (now - began) > job.deadline:  # not another such epoch
-                return "paused"
-            began = now
-    return "done"
+    return prepare(job.config, job.data, choose_device(job.device))
 
 
 def prepare(config: RunConfig, data: str, device: str) -> Run:
     """A run before its first update, that no folder knows of."""
     corpora = {task: _corpora(data, task)[task] for task in config.tasks}
-    return prepare_run(config, _tasks(data), corpora, _vectors(config.vectors), device)
+    return prepare_run(config, _tasks(data), corpora, _vectors(data, config.vectors), device)
 
 
 def task_size(data: str, task: str) -> tuple[int, float]:
@@ -142,13 +238,9 @@ def task_statistics(data: str, task: str) -> dict[str, Any]:
 
 
 @cache
-def vectors_found(source: str) -> str:
-    """What ``load_vectors`` finds here, by name, or by content where it is a file."""
-    found = _vectors(source).source
-    if found in VECTORS:
-        return found
-    with Path(found).expanduser().open("rb") as file:
-        return f"of sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+def vectors_found(data: str, source: str) -> str:
+    """What ``find_vectors`` finds here, by name, or by content where it is a file."""
+    return name_vectors(_vectors(data, source).source)
 
 
 # A worker trains many runs on the same few corpora and vectors.
@@ -169,5 +261,5 @@ def task_digest(data: str, task: str) -> str:
 
 
 @cache
-def _vectors(source: str) -> Vectors:
-    return load_vectors(source)
+def _vectors(data: str, source: str) -> Vectors:
+    return find_vectors(source, data)

@@ -13,7 +13,7 @@ from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_atomically
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import summary, task_signature
-from tagmates.training.predict import evaluate, predict
+from tagmates.training.predict import evaluate, gold_of, predict
 from tagmates.training.scores import Scores, TaskScores
 
 
@@ -75,11 +75,13 @@ def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = Non
     gold = {name: load_split(task, split) for name, task in tasks.items()}
     pairs = [(name, sentence) for name, sentences in gold.items() for sentence in sentences]
     corpus, tables = tagger.encode(pairs)
-    found = predict(tagger.module, corpus, tables)
+    (found,) = predict([tagger.module], [corpus], [tables])
     token = tagger.module.sharing == "te_enc"
-    scores = evaluate(found, pairs, tasks, token=token)
-    rest = iter(tags[token:] for tags in found)
-    predicted = {name: [next(rest) for _ in sentences] for name, sentences in gold.items()}
+    scores = evaluate(found, gold_of(corpus, pairs, tasks, token=token))
+    labels = {name: tagger.vocabulary.labels[tagger.vocabulary.decoder_of(name)] for name in tasks}
+    predicted: dict[str, list[list[str]]] = {name: [] for name in tasks}
+    for (name, sentence), start in zip(pairs, (corpus.starts + token).tolist(), strict=True):
+        predicted[name].append([labels[name][k] for k in found[start : start + len(sentence)]])
     signatures = {name: task_signature(tagger.config, run_id, task, split, gold[name]) for name, task in tasks.items()}
     return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures)
 

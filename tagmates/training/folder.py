@@ -26,7 +26,7 @@ from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import task_token
 from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
-from tagmates.model.native import kernels
+from tagmates.model.native import kernels_on
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
 from tagmates.training.scores import TaskScores, signature
@@ -117,7 +117,7 @@ def start_folder(folder: Path, run: Run, data: str) -> None:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "kernels": "torch" if kernels() is None else "compiled",
+        "kernels": kernels_on(run.module.words.device),
         "tagmates": __version__,
     }
     write_json(folder / "environment.json", environment)
@@ -308,7 +308,7 @@ Made by tagmates {__version__}. The corpora it learned from keep their own licen
 def _counts(scores: Mapping[str, Mapping[str, TaskScores]]) -> bytes:
     """Per-sentence tp, fp, fn as a compressed .npz: ``split/task`` -> [sentences, 3]."""
     arrays = {
-        f"{split}/{task}": np.array([(c.tp, c.fp, c.fn) for c in s.sentences], dtype=np.int32).reshape(-1, 3)
+        f"{split}/{task}": s.sentences.astype(np.int32)
         for split, by_task in scores.items()
         for task, s in by_task.items()
     }

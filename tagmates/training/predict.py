@@ -1,53 +1,85 @@
 """Decode the sentences of a split and score every task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, zip_longest
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from tagmates.data.batches import Corpus, Selection, collate
+from tagmates.data.batches import Selection, collate
+from tagmates.data.encoding import Corpus
 from tagmates.data.sentence import Sentence
+from tagmates.data.stock import Stock
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
 from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
-from tagmates.training.scores import TaskScores, score
+from tagmates.training.scores import Numbers, Reference, TaskScores
 
-BATCH_TOKENS = 4000  # how many tokens are decoded side by side
+BATCH_TOKENS = 4000  # how many tokens of a lane are decoded side by side
 
 
-def predict(module: TaggerModule, corpus: Corpus, tables: Tables | None = None) -> list[list[str]]:
-    """The best tags of every sentence of a corpus by its own task, that of a task token first.
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """The gold units of one task of a corpus, and the places of its tokens (task tokens too)."""
 
-    ``tables`` replace the module's own where the corpus has words that it never saw.
-    """
-    names = corpus.vocabulary.tasks
-    labels = [corpus.vocabulary.labels[corpus.vocabulary.decoder_of(task)] for task in names]
-    found: list[list[str]] = [[] for _ in range(len(corpus.lengths))]
-    order = corpus.lengths.argsort(stable=True)
-    cuts = (corpus.lengths[order].cumsum(0) // BATCH_TOKENS).bincount().cumsum(0)[:-1]
-    device = module.words.device
-    for chosen in order.tensor_split(cuts):
-        if not len(chosen):
-            continue
-        batch = collate([Selection.own_tasks(corpus, chosen)]).to(device)
-        (best,) = decode([module], batch, [tables] if tables else None)
-        for request, sentence in enumerate(chosen.tolist()):
-            own = labels[corpus.task[sentence]]
-            found[sentence] = [own[k] for k in best[request]]
+    reference: Reference
+    places: Numbers
+
+
+def gold_of(
+    corpus: Corpus, sentences: Sequence[tuple[str, Sentence]], tasks: Mapping[str, Task], *, token: bool
+) -> dict[str, Gold]:
+    """What is to be found in a corpus of (task, sentence) pairs; with ``token`` the task token counts, gold ``O``."""
+    vocabulary = corpus.vocabulary
+    owner = corpus.task.repeat_interleave(corpus.lengths).numpy()
+    head = (OUTSIDE,) if token else ()
+    found = {}
+    for name, task in tasks.items():
+        tags = [head + (sentence.tags or ()) for of, sentence in sentences if of == name]
+        reference = Reference.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], task.score)
+        found[name] = Gold(reference, (owner == vocabulary.tasks.index(name)).nonzero()[0])
     return found
 
 
-def evaluate(
-    predicted: Sequence[Sequence[str]], gold: Sequence[tuple[str, Sentence]], tasks: Mapping[str, Task], *, token: bool
-) -> dict[str, TaskScores]:
-    """Score predictions of (task, sentence) pairs task by task; with ``token`` the task token counts, gold ``O``."""
-    scores = {}
-    head = (OUTSIDE,) if token else ()
-    for name, task in tasks.items():
-        mine = [i for i, (owner, _) in enumerate(gold) if owner == name]
-        right = [head + (gold[i][1].tags or ()) for i in mine]
-        scores[name] = score(right, [predicted[i] for i in mine], task.score)
-    return scores
+def predict(modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: Sequence[Tables]) -> list[Numbers]:
+    """For every lane (a module, its corpus and the tables that the corpus refers to) the best label of every token.
+
+    A sentence is tagged by its own task; labels are numbered as in the corpus' ``tags``, and stand in the same places.
+    """
+    device = modules[0].words.device
+    stock = Stock.of(corpora, device)
+    sizes = [len(corpus.form) for corpus in corpora]
+    *firsts, total = accumulate(sizes, initial=0)
+    found = torch.empty(total, dtype=torch.long, device=device)
+    for together in zip_longest(*map(_parts, corpora)):
+        lanes = [(lane, chosen) for lane, chosen in enumerate(together) if chosen is not None]
+        selected = [Selection.own_tasks(corpora[lane], chosen) for lane, chosen in lanes]
+        batch = collate(selected, stock.take([lane for lane, _ in lanes]))
+        starts = [firsts[lane] + corpora[lane].starts[chosen] for lane, chosen in lanes]
+        labels, places = decode(
+            [modules[lane] for lane, _ in lanes],
+            batch,
+            pad_sequence(starts, batch_first=True).to(device),
+            [tables[lane] for lane, _ in lanes],
+        )
+        found[places] = labels
+    return [numbers.numpy() for numbers in found.cpu().split(sizes)]
+
+
+def _parts(corpus: Corpus) -> Iterator[Int[Tensor, " sentences"]]:
+    """The sentences from short to long, about BATCH_TOKENS tokens at a time."""
+    order = corpus.lengths.argsort(stable=True)
+    cuts = (corpus.lengths[order].cumsum(0) // BATCH_TOKENS).bincount().cumsum(0)[:-1]
+    return (chosen for chosen in order.tensor_split(cuts) if len(chosen))
+
+
+def evaluate(predicted: Numbers, gold: Mapping[str, Gold]) -> dict[str, TaskScores]:
+    """Score what is predicted for a corpus, task by task."""
+    return {name: task.reference.score(predicted[task.places]) for name, task in gold.items()}
 
 
 def mean_f1(scores: Mapping[str, TaskScores]) -> float:

@@ -1,9 +1,8 @@
 """One training: its data, its parameters, its place in the schedule (protocol sections 2 and 3)."""
 
 import math
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.config import RunConfig, run_id
-from tagmates.data.batches import Corpus, Forms, Selection, encode
+from tagmates.data.batches import Selection
 from tagmates.data.corpora import digest
+from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sampling import epoch_batches
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
@@ -21,16 +21,16 @@ from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, t
 from tagmates.draws import generator
 from tagmates.model.module import TaggerModule
 from tagmates.model.tagger import Tagger
-from tagmates.training.predict import evaluate, mean_f1, predict
+from tagmates.training.predict import Gold, evaluate, gold_of, mean_f1, predict
 from tagmates.training.schedule import Schedule
-from tagmates.training.scores import TaskScores
+from tagmates.training.scores import Numbers, TaskScores
 
 Corpora = Mapping[str, Mapping[str, list[Sentence]]]  # task -> split -> sentences
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
-    """Knows nothing of lanes, folders or progress; ``epoch`` counts finished epochs, ``batches`` are the next one's."""
+    """Knows nothing of lanes, folders or progress; ``epoch`` counts finished epochs."""
 
     config: RunConfig
     tasks: Mapping[str, Task]
@@ -47,11 +47,11 @@ class Run:
     updates: int = 0
     step: int = 0  # updates in this epoch
     loss: float = 0.0  # summed over this epoch's sentences
-    seconds: float = 0.0  # of training and validation, over all epochs
-    started: float = 0.0
-    batches: list[Int[Tensor, " batch"]] = field(default_factory=list)
+    seconds: float = 0.0  # of training and validation, over all epochs; of those in company, its share
+    batches: list[Int[Tensor, " batch"]] = field(default_factory=list)  # of the epoch at hand; none between two
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # parameters of the best epoch
+    gold_units: dict[str, dict[str, Gold]] = field(default_factory=dict)  # split -> task, of the splits scored so far
 
     @property
     def token(self) -> bool:
@@ -76,19 +76,18 @@ class Run:
         batches = epoch_batches(self.vocabulary.tasks, members, corpus.lengths, settings, seed, self.epoch)
         left = None if settings.max_updates is None else settings.max_updates - self.updates
         self.batches = batches[:left]
-        self.step, self.loss, self.started = 0, 0.0, time.monotonic()
+        self.step, self.loss = 0, 0.0
 
     def select(self) -> tuple[Selection, torch.Generator]:
         """The next batch's sentences, and the generator of everything that is drawn for it."""
         corpus = self.corpora["train"]
         draw = generator(self.config.seed, "dropout", self.epoch, self.step)
+        hidden = None
         if self.vocabulary.unknown:
-            hidden = torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate
-            word = torch.where(self.once & hidden, len(self.vocabulary.words), corpus.forms.word)
-            corpus = replace(corpus, forms=replace(corpus.forms, word=word))
-        return Selection.own_tasks(corpus, self.batches[self.step]), draw
+            hidden = self.once & (torch.rand(len(self.once), generator=draw) < self.config.training.unknown_rate)
+        return Selection.own_tasks(corpus, self.batches[self.step], hidden), draw
 
-    def update(self, loss: float) -> None:
+    def step_alone(self) -> None:
         """Apply the gradients that the batch of this step left: clip, then Adam."""
         settings = self.config.training
         for parameter in self.module.parameters():
@@ -98,19 +97,21 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate
         self.optimizer.step()
+
+    def count(self, loss: float) -> None:
+        """An update has been made."""
         self.loss += loss
         self.step += 1
         self.updates += 1
 
-    def end_epoch(self) -> dict[str, Any]:
-        """Validate, follow the schedule, and return the epoch's line of metrics."""
+    def end_epoch(self, predicted: Numbers) -> dict[str, Any]:
+        """Follow the schedule with what is predicted for dev, and return the epoch's line of metrics."""
         rate = self.schedule.learning_rate
-        scores = self.scores("dev")
+        scores = self.score("dev", predicted)
         self.epoch += 1
         self.schedule.step(mean_f1(scores), self.config.training)
         if self.schedule.is_best:
             self.best = {name: p.detach().clone() for name, p in self.module.named_parameters()}
-        self.seconds += time.monotonic() - self.started
         line = {
             "epoch": self.epoch,
             "updates": self.updates,
@@ -122,6 +123,7 @@ class Run:
             "seconds": round(self.seconds, 3),
         }
         self.history.append(line)
+        self.batches = []
         return line
 
     def is_finite(self) -> bool:
@@ -145,17 +147,26 @@ class Run:
             by_task[task].append(sentence)
         return by_task
 
-    def predict(self, split: str) -> list[list[str]]:
-        """The best tags of every sentence of a split (of ``splits``), those of task tokens first."""
-        none = torch.empty(0, self.config.model.word_size)
-        return predict(self.module, self.corpora[split], self.module.open_tables(len(self.vocabulary.words), none))
-
     def scores(self, split: str) -> dict[str, TaskScores]:
         """Scores of every task that has the split."""
-        gold = self.splits[split]
-        present = {owner for owner, _ in gold}
-        tasks = {name: task for name, task in self.tasks.items() if name in present}
-        return evaluate(self.predict(split), gold, tasks, token=self.token)
+        (predicted,) = predict_side_by_side([self], split)
+        return self.score(split, predicted)
+
+    def score(self, split: str, predicted: Numbers) -> dict[str, TaskScores]:
+        """Scores of every task that has the split, from the labels predicted for the tokens of its corpus."""
+        if split not in self.gold_units:
+            sentences = self.splits[split]
+            present = {owner for owner, _ in sentences}
+            tasks = {name: task for name, task in self.tasks.items() if name in present}
+            self.gold_units[split] = gold_of(self.corpora[split], sentences, tasks, token=self.token)
+        return evaluate(predicted, self.gold_units[split])
+
+
+def predict_side_by_side(runs: Sequence[Run], split: str) -> list[Numbers]:
+    """For every run, the best label of every token of a split's corpus."""
+    none = torch.empty(0, runs[0].config.model.word_size)
+    tables = [run.module.open_tables(len(run.vocabulary.words), none) for run in runs]
+    return predict([run.module for run in runs], [run.corpora[split] for run in runs], tables)
 
 
 def prepare_run(
@@ -175,7 +186,7 @@ def prepare_run(
         for split in ("train", "dev", "test")
     }
     tokens = (t for pairs in splits.values() for _, sentence in pairs for t in sentence.tokens)
-    forms = Forms.of([*map(task_token, config.tasks), *tokens] if token else tokens, vocabulary)
+    forms = Forms.of([*map(task_token, config.tasks), *tokens] if token else tokens, vocabulary).to(device)
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
     rare = singletons(sentence for _, sentence in splits["train"]) if unknown else set()
     hashes = {
@@ -187,7 +198,7 @@ def prepare_run(
         tasks={name: tasks[name] for name in config.tasks},
         vocabulary=vocabulary,
         splits=splits,
-        corpora={s: encode(pairs, vocabulary, forms, token=token) for s, pairs in splits.items() if pairs},
+        corpora={s: encode(pairs, vocabulary, forms, token=token).to(device) for s, pairs in splits.items() if pairs},
         once=torch.tensor([form.lower() in rare for form in forms.index]),
         module=module,
         vectors=vectors,

@@ -1,13 +1,18 @@
 """Span-based micro F1 as the paper's code computes it (protocol section 4), and a signature of its choices."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from tagmates.data.sentence import Span
+from tagmates.data.vocabulary import OUTSIDE
 
 Reading = Literal["prefix", "plain"]
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,28 @@ class Scores:
         return self.tp + self.fn
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TaskScores:
-    """The pooled scores of a task, those of every type, and the counts of every sentence in order."""
+    """How well a task is tagged: counts (tp, fp, fn) of every sentence in order, and of every type."""
 
-    total: Scores
-    by_type: dict[str, Scores] = field(default_factory=dict)
-    sentences: tuple[Scores, ...] = ()
+    sentences: Numbers  # [sentences, 3]
+    types: Numbers  # [labels, 3]
+    labels: tuple[str, ...]  # sorted; those that occur nowhere have counts of 0
+
+    @property
+    def total(self) -> Scores:
+        """The pooled scores."""
+        return Scores(*self.types.sum(0).tolist())
+
+    @property
+    def by_type(self) -> dict[str, Scores]:
+        """The scores of every type that gold or prediction has."""
+        rows = zip(self.labels, self.types.tolist(), strict=True)
+        return {label: Scores(*counts) for label, counts in rows if any(counts)}
 
 
 def units(tags: Sequence[str], reading: Reading = "prefix") -> list[Span]:
-    """The units that are scored.
+    """The units that are scored: the definition, of which ``Reference`` is the fast form.
 
     ``prefix``: a tag is split at its first ``-``; if the first piece is B, I, E or S, it is a prefix (S counts as B, E
     as I) and makes spans, an I after O or after another type starting one; ``O`` is outside; any other tag is a
@@ -70,35 +86,101 @@ def units(tags: Sequence[str], reading: Reading = "prefix") -> list[Span]:
             open_type = label
             continue
         open_type = None
-        if tag != "O":
+        if tag != OUTSIDE:
             found.append(Span(i, i + 1, tag))
     return found
 
 
 def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], reading: Reading = "prefix") -> TaskScores:
-    """Compare tag sequences sentence by sentence; a unit counts if its start, end and type are all right."""
-    hits: Counter[str] = Counter()
-    spurious: Counter[str] = Counter()
-    missed: Counter[str] = Counter()
-    sentences = []
-    for right, guess in zip(gold, predicted, strict=True):
-        wanted, got = _comparable(right, reading), _comparable(guess, reading)
-        sentences.append(Scores(len(wanted & got), len(got - wanted), len(wanted - got)))
-        hits.update(span.label for span, _ in wanted & got)
-        spurious.update(span.label for span, _ in got - wanted)
-        missed.update(span.label for span, _ in wanted - got)
-    types = sorted(hits.keys() | spurious.keys() | missed.keys())
-    by_type = {label: Scores(hits[label], spurious[label], missed[label]) for label in types}
-    return TaskScores(sum(sentences, Scores()), by_type, tuple(sentences))
+    """Compare tag sequences sentence by sentence; a unit counts if its start, end and type are all right.
+
+    Raises ValueError where sentences or tokens are not equally many.
+    """
+    pairs = list(zip(gold, predicted, strict=True))
+    guesses = [tag for right, guess in pairs for _, tag in zip(right, guess, strict=True)]
+    labels = sorted(set(guesses))
+    return Reference.of([right for right, _ in pairs], labels, reading).score(_numbered(guesses, labels))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tags:
+    """What makes units of the tags of a set, by their numbers."""
+
+    labels: tuple[str, ...]  # the units' types, sorted
+    kind: Numbers  # [tags] 2 x (place of the type + 1), and 1 more where it has a prefix; 0 for ``O``
+    inner: npt.NDArray[np.bool_]  # [tags] whether it may go on with a unit
+
+    @classmethod
+    def of(cls, tags: Sequence[str], reading: Reading) -> "Tags":
+        """The tags that have these numbers."""
+        prefixed = [_is_prefixed(tag, reading) for tag in tags]
+        types = [tag[2:] if prefix else tag for tag, prefix in zip(tags, prefixed, strict=True)]
+        labels = sorted({label for tag, label in zip(tags, types, strict=True) if tag != OUTSIDE})
+        place = {label: i for i, label in enumerate(labels, start=1)}
+        kind = [
+            2 * place[label] + prefix if tag != OUTSIDE else 0
+            for tag, label, prefix in zip(tags, types, prefixed, strict=True)
+        ]
+        inner = [prefix and tag[0] in "IE" for tag, prefix in zip(tags, prefixed, strict=True)]
+        return cls(tuple(labels), np.array(kind, dtype=np.int64), np.array(inner, dtype=np.bool_))
+
+    def units(self, tags: Numbers, sentence: Numbers) -> tuple[Numbers, Numbers]:
+        """For each token the kind of the unit that starts there (0: none does), and where that unit ends.
+
+        ``sentence`` numbers the sentences that the tokens are of. A unit with a prefix and one without are never of
+        one kind: in one label space ``S-INTJ`` (a chunk) is not ``INTJ`` (a POS tag).
+        """
+        kind = self.kind[tags]
+        starts = np.ones(len(tags), dtype=np.bool_)  # of units, or of nothing where the tag is O
+        starts[1:] = ~self.inner[tags[1:]] | (kind[1:] != kind[:-1]) | (sentence[1:] != sentence[:-1])
+        ends = np.append(starts.nonzero()[0], len(tags))[starts.cumsum()]
+        return kind * starts, ends
+
+    def count(self, kind: Numbers, sentence: Numbers, sentences: int) -> tuple[Numbers, Numbers]:
+        """How many units of these kinds (0: none) there are in every sentence, and of every type."""
+        by_kind = np.bincount(kind, minlength=2 * len(self.labels) + 2)
+        return np.bincount(sentence[kind > 0], minlength=sentences), by_kind.reshape(-1, 2).sum(1)[1:]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """The units of a task's gold tags, made once to score any number of predictions."""
+
+    tags: Tags
+    sentence: Numbers  # [tokens] the number of its sentence
+    kind: Numbers  # [tokens] of the unit that starts there
+    ends: Numbers  # [tokens]
+    wanted: tuple[Numbers, Numbers]  # units of every sentence, and of every type
+
+    @classmethod
+    def of(cls, gold: Sequence[Sequence[str]], labels: Sequence[str], reading: Reading = "prefix") -> "Reference":
+        """``labels`` are the tags that predictions number; gold tags may be others."""
+        others = set().union(*gold).difference(labels)
+        known = [*labels, *sorted(others)]
+        tags = Tags.of(known, reading)
+        lengths = np.array([len(right) for right in gold], dtype=np.int64)
+        sentence = np.repeat(np.arange(len(gold)), lengths)
+        kind, ends = tags.units(_numbered(chain.from_iterable(gold), known), sentence)
+        return cls(tags, sentence, kind, ends, tags.count(kind, sentence, len(gold)))
+
+    def score(self, predicted: Numbers) -> TaskScores:
+        """Compare with the labels predicted for all tokens, sentence after sentence."""
+        kind, ends = self.tags.units(predicted, self.sentence)
+        right = kind * ((kind == self.kind) & (ends == self.ends))
+        hits, found = (self.tags.count(units, self.sentence, len(self.wanted[0])) for units in (right, kind))
+        sentences, types = (
+            np.stack([tp, got - tp, gold - tp], axis=1) for tp, got, gold in zip(hits, found, self.wanted, strict=True)
+        )
+        return TaskScores(sentences, types, self.tags.labels)
+
+
+def _numbered(tags: Iterable[str], labels: Sequence[str]) -> Numbers:
+    number = {label: i for i, label in enumerate(labels)}
+    return np.fromiter((number[tag] for tag in tags), dtype=np.int64)
 
 
 def _is_prefixed(tag: str, reading: Reading) -> bool:
     return reading == "prefix" and tag[:2] in ("B-", "I-", "E-", "S-")
-
-
-def _comparable(tags: Sequence[str], reading: Reading) -> set[tuple[Span, bool]]:
-    """Units, each with whether it has a prefix: in one label space ``S-INTJ`` (a chunk) is not ``INTJ`` (a POS tag)."""
-    return {(span, _is_prefixed(tags[span.start], reading)) for span in units(tags, reading)}
 
 
 def signature(*, version: str, **choices: object) -> str:

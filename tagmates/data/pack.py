@@ -1,0 +1,197 @@
+"""One file that holds all that training needs: sentences of tasks, vectors of their words, what to train on them.
+
+It is a compressed .npz. ``header`` says what is there; ``tokens`` and ``tags`` are the distinct ones;
+``N/SPLIT/tokens``, ``tags`` (their places in these) and ``lengths`` are the sentences of the header's task N;
+``words`` are those that have ``vectors``, a row each.
+"""
+
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
+from pydantic import Field, ValidationError
+
+from tagmates.config import Settings
+from tagmates.data.schemes import Scheme
+from tagmates.data.sentence import Sentence
+from tagmates.data.vectors import Vectors, load_vectors, name_vectors
+from tagmates.data.vocabulary import task_token
+from tagmates.errors import DataError
+from tagmates.files import write_atomically
+
+FORMAT = 1
+MAGIC = b"PK\x03\x04"  # of a zip
+PACK = "tagmates study pack"
+
+Value = TypeVar("Value")
+Text = TypeVar("Text", str, str | None)
+Splits = Mapping[str, Sequence[Sentence]]
+
+
+class PackedTask(Settings):
+    """A task as it is trained: in the scheme that its tags were converted to."""
+
+    name: str
+    scheme: Scheme
+    score: Literal["prefix", "plain"]
+    splits: tuple[Literal["train", "dev", "test"], ...]
+
+
+class Header(Settings):
+    """What a packed file holds; ``settings`` are those of the study ``study``, both empty where there is none."""
+
+    format: int = FORMAT
+    study: str = ""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    tasks: tuple[PackedTask, ...]
+    vectors: str  # as ``name_vectors`` says
+
+
+def packed_file(data: str) -> Path | None:
+    """The packed file that ``data`` (as ``load_tasks`` takes it) names; None where it names something else."""
+    path = Path(os.path.expanduser(data))  # noqa: PTH111  (Path's raises)
+    return path if data != "starter" and _is_zip(path) else None
+
+
+def write_pack(path: Path, header: Header, corpora: Mapping[str, Splits], vectors: Vectors) -> None:
+    """Write these corpora (task -> split -> sentences) of the header's tasks, and the vectors that their words have.
+
+    The same content makes the same bytes. Raises DiskError where there is no room.
+    """
+    sentences = [(f"{i}/{s}", corpora[t.name][s]) for i, t in enumerate(header.tasks) for s in t.splits]
+    # the most frequent first: small numbers take less room
+    tokens = _by_frequency(token for _, some in sentences for sentence in some for token in sentence.tokens)
+    tags = _by_frequency(tag for _, some in sentences for sentence in some for tag in _tags(sentence))
+    words = sorted({*(token.lower() for token in tokens), *(task_token(task.name).lower() for task in header.tasks)})
+    places, rows = vectors.rows(words)
+    arrays = {
+        "header": _bytes(header.model_dump(mode="json")),
+        "tokens": _bytes(list(tokens)),
+        "tags": _bytes(list(tags)),
+        "words": _bytes([words[place] for place in places]),
+        "vectors": rows,
+    }
+    for where, some in sentences:
+        arrays[f"{where}/lengths"] = _numbers(len(sentence) for sentence in some)
+        arrays[f"{where}/tokens"] = _numbers(tokens[token] for sentence in some for token in sentence.tokens)
+        arrays[f"{where}/tags"] = _numbers(tags[tag] for sentence in some for tag in _tags(sentence))
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
+    write_atomically(path, file.getvalue())
+
+
+def read_header(path: Path) -> Header:
+    """What a packed file holds. Raises DataError where it is missing, damaged, foreign or of a later format."""
+    return _read(path, lambda arrays: _header(path, arrays))
+
+
+def read_packed(path: Path, task: str, split: str) -> list[Sentence]:
+    """The sentences of one split; the ``line`` of each is its number in the split. Raises DataError."""
+
+    def read(arrays: NpzFile) -> list[Sentence]:
+        number = [known.name for known in _header(path, arrays).tasks].index(task)
+        distinct, labels = _value(arrays["tokens"]), _value(arrays["tags"])
+        lengths, tokens, tags = (arrays[f"{number}/{split}/{what}"].tolist() for what in ("lengths", "tokens", "tags"))
+        if not sum(lengths) == len(tokens) == len(tags):
+            raise ValueError(f"{task} {split}: its arrays do not fit")
+        sentences, start = [], 0
+        for line, length in enumerate(lengths, 1):
+            stop = start + length
+            own = tuple(labels[tag] for tag in tags[start:stop])
+            words = tuple(distinct[token] for token in tokens[start:stop])
+            sentences.append(Sentence(words, None if None in own else own, line))
+            start = stop
+        return sentences
+
+    return _read(path, read)
+
+
+def find_vectors(source: str, data: str) -> Vectors:
+    """The vectors that a configuration asks for: those of the packed file where ``data`` is one, else ``load_vectors``.
+
+    Raises DataError where the packed file holds others.
+    """
+    path = packed_file(data)
+    if path is None or source == "random":
+        return load_vectors(source)
+    held = read_header(path).vectors
+    if source != held and (source == "glove" or name_vectors(source) != held):
+        raise DataError(
+            f"{path}: holds vectors {held}, the configuration asks for {source}; "
+            "set vectors to what it holds or to random, or pack again"
+        )
+
+    def read(arrays: NpzFile) -> Vectors:
+        words, matrix = _value(arrays["words"]), arrays["vectors"]
+        if matrix.dtype != np.float32 or matrix.ndim != 2 or len(matrix) != len(words):
+            raise ValueError("its words and vectors do not fit")
+        return Vectors(held, {word: i for i, word in enumerate(words)}, matrix)
+
+    return _read(path, read)
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return False
+
+
+def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
+    if path.exists() and not _is_zip(path):
+        raise DataError(f"{path}: is no packed study; give a file that `{PACK}` has made")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return read(arrays)
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    except Exception as error:  # zipfile, zlib, numpy, json and pydantic have one each for a damaged file
+        raise DataError(
+            f"{path}: is damaged or no packed study ({error}); copy it again, or make it anew with `{PACK}`"
+        ) from None
+
+
+def _header(path: Path, arrays: NpzFile) -> Header:
+    values = _value(arrays["header"])
+    if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT:
+        raise DataError(
+            f"{path}: was packed by a later tagmates (format {values['format']}, this one reads {FORMAT}); "
+            "install that one here, or pack with this one"
+        )
+    try:
+        return Header.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"header: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _by_frequency(texts: Iterable[Text]) -> dict[Text, int]:
+    return {text: i for i, (text, _) in enumerate(Counter(texts).most_common())}
+
+
+def _tags(sentence: Sentence) -> Sequence[str | None]:
+    return [None] * len(sentence) if sentence.tags is None else sentence.tags
+
+
+def _numbers(values: Iterable[int]) -> npt.NDArray[Any]:
+    array = np.array(list(values), dtype=np.int64)
+    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+
+
+def _bytes(value: Any) -> npt.NDArray[np.uint8]:
+    # not escaped: two lone surrogates would come back as one character
+    return np.frombuffer(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), dtype=np.uint8)
+
+
+def _value(array: npt.NDArray[np.uint8]) -> Any:
+    return json.loads(array.tobytes().decode("utf-8", "surrogatepass"))

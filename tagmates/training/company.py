@@ -1,0 +1,129 @@
+"""Runs that take their updates together: what lies in one tensor for all of them, and one step of Adam over it.
+
+The numbers are those of each run alone (clipping by its own gradient norm, its own learning rate); only the work is
+shared. A run in company still has parameters and moments of its own to save and to read: they are views.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from tagmates.data.stock import Stock
+from tagmates.model.native import triton_for
+from tagmates.model.stacks import Whole, lay_together, part_of, take_apart
+from tagmates.training.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """Parameters of all runs, with Adam's mean and mean square of their gradients."""
+
+    whole: Whole
+    mean: Tensor
+    square: Tensor
+
+    def each(self, values: Float[Tensor, " lanes"]) -> Tensor:
+        """A value of each lane for each item of axis 0."""
+        return values[self.whole.lane].view(-1, *[1] * (self.whole.values.ndim - 1))
+
+
+class Company:
+    """Runs, one a lane; made anew when one comes or goes."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        """Lay the runs' parameters and moments together; one alone keeps, or gets back, its own."""
+        self.runs = tuple(runs)
+        self.torn = False  # whether an update broke off half-way
+        device = runs[0].module.words.device
+        self.stock = Stock.of([run.corpora["train"] for run in runs], device)
+        self.weights = pad_sequence([run.loss_weights() for run in runs], batch_first=True)
+        self.transition_l2 = self._lanes([run.config.training.transition_l2 for run in runs])
+        self.moving: list[_Moving] = []
+        if len(runs) == 1:
+            take_apart(runs[0].module)
+            for parameter, state in runs[0].optimizer.state.items():
+                state.update({key: state[key].clone() for key in ("exp_avg", "exp_avg_sq")})
+                state["step"].fill_(runs[0].updates)
+                parameter.grad = None
+            return
+        for whole in lay_together([run.module for run in runs]):
+            self.moving.append(_Moving(whole, torch.zeros_like(whole.values), torch.zeros_like(whole.values)))
+        moving = {id(each.whole.values): each for each in self.moving}
+        for run in runs:
+            for parameter in run.module.parameters():
+                mine = moving[id(parameter.place.whole)]  # type: ignore[attr-defined]
+                state = run.optimizer.state[parameter]
+                for key, values in (("exp_avg", mine.mean), ("exp_avg_sq", mine.square)):
+                    own = part_of(values, parameter)
+                    if key in state:
+                        own.copy_(state[key])
+                    state[key] = own
+                state.setdefault("step", torch.zeros((), device=parameter.device))
+
+    def update(self, losses: Sequence[float | None]) -> None:
+        """Apply the gradients of these losses; a run stays as it is where its own is None or not finite."""
+        goes = [loss is not None and math.isfinite(loss) for loss in losses]
+        self.torn = True
+        if self.moving:
+            self._step(goes)
+        for run, loss, moves in zip(self.runs, losses, goes, strict=True):
+            if moves and loss is not None:
+                if not self.moving:
+                    run.step_alone()
+                run.count(loss)
+                if self.moving and run.step == len(run.batches):  # what is saved counts too
+                    for state in run.optimizer.state.values():
+                        state["step"].fill_(run.updates)
+        self.torn = False
+
+    @torch.no_grad()
+    def _step(self, goes: Sequence[bool]) -> None:
+        """Clip each run's gradient by its norm, then Adam (Kingma and Ba, 2015) with each run's learning rate."""
+        defaults = self.runs[0].optimizer.defaults
+        (first, second), epsilon = defaults["betas"], defaults["eps"]
+        count = [run.updates + 1 for run in self.runs]
+        rate = self._lanes(
+            [
+                run.schedule.learning_rate / (1 - first**n) * go
+                for run, n, go in zip(self.runs, count, goes, strict=True)
+            ]
+        )
+        root = self._lanes([math.sqrt(1 - second**n) for n in count])
+        on = self._lanes([float(go) for go in goes])
+        # decoders without a sentence in this batch have none; Adam is dense all the same
+        found = [(each.whole.values, each.whole.values.grad) for each in self.moving]
+        gradients = [torch.zeros_like(values) if gradient is None else gradient for values, gradient in found]
+        norm = torch.zeros_like(on)
+        for each, gradient in zip(self.moving, gradients, strict=True):
+            if not all(goes):  # what is not finite in one run must not get into its parameters
+                gradient.masked_fill_(each.each(on) == 0, 0)
+            norm.index_add_(0, each.whole.lane, torch.linalg.vector_norm(gradient.flatten(1), dim=1).square())
+        most = self._lanes([run.config.training.clip_norm for run in self.runs])
+        shrink = (most / (norm.sqrt() + 1e-6)).clamp_max(1)
+        lanes = torch.stack([shrink, on * (1 - first), on * (1 - second), rate, root])
+        for each, gradient in zip(self.moving, gradients, strict=True):
+            if triton_for(each.whole.values):
+                from tagmates.training.triton_adam import triton_adam  # noqa: PLC0415
+
+                triton_adam(each.whole.values, gradient, each.mean, each.square, each.whole.lane, lanes, epsilon)
+                continue
+            gradient.mul_(each.each(shrink))
+            each.mean.lerp_(gradient, each.each(on * (1 - first)))
+            each.square.lerp_(gradient.square_(), each.each(on * (1 - second)))
+            size = each.square.sqrt().div_(each.each(root)).add_(epsilon)
+            each.whole.values.sub_(each.each(rate) * each.mean / size)
+
+    def clear(self) -> None:
+        """Forget the gradients of the last update."""
+        for each in self.moving:
+            each.whole.values.grad = None
+        if not self.moving:
+            self.runs[0].optimizer.zero_grad(set_to_none=True)
+
+    def _lanes(self, values: Sequence[float]) -> Float[Tensor, " lanes"]:
+        return torch.tensor(values, device=self.runs[0].module.words.device)

@@ -1,0 +1,219 @@
+"""The kernels in Triton, run by its interpreter on a CPU, against torch; and whether they compile for a GPU."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from helpers import make_corpora, make_run
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from torch.testing import assert_close
+
+from tagmates.config import Sharing
+from tagmates.data.packing import Packed
+from tagmates.draws import generator
+from tagmates.model import crf as crf_module
+from tagmates.model import gru as gru_module
+from tagmates.model import native
+from tagmates.model.crf import LinearChainCRF, plain_log_partition
+from tagmates.model.gru import plain_layer
+from tagmates.training import company as company_module
+from tagmates.training.loop import Updated, train_side_by_side
+
+os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are defined
+pytest.importorskip("triton")
+
+from tagmates.model import triton_trial
+from tagmates.model.triton_crf import triton_argmax, triton_log_partition
+from tagmates.model.triton_gru import triton_layer
+from tagmates.training.triton_adam import triton_adam
+
+LENGTHS = [
+    [[1]],
+    [[4, 2, 1]],
+    [[3, 3], [9, 1], [0, 0]],
+    [[2] * 40, [5] * 17],  # more rows than a program takes
+]
+
+
+def packed_of(lanes: Sequence[Sequence[int]]) -> Packed:
+    return Packed.of(pad_sequence([torch.tensor(lengths) for lengths in lanes], batch_first=True))
+
+
+def random(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
+    return (scale * torch.randn(shape, generator=generator(seed, "values", *shape))).requires_grad_()
+
+
+def outcome(function: Callable[..., Tensor], given: Sequence[Tensor], packed: Packed) -> list[Tensor]:
+    """What a function makes of these, and the gradients of a weighted sum of it."""
+    result = function(*given, packed)
+    if result.shape[:2] == packed.mask.shape:
+        result = result * packed.mask.unsqueeze(-1)
+    weight = torch.randn(result.shape, generator=generator(0, "weights"))
+    return [result, *torch.autograd.grad((result * weight).sum(), given)]
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize(("inputs", "size"), [(3, 1), (5, 16), (4, 70)])
+def test_gru(lengths: list[list[int]], inputs: int, size: int) -> None:
+    packed = packed_of(lengths)
+    lanes, positions = packed.mask.shape
+    given = (
+        random(lanes, positions, inputs),
+        random(lanes, 2, 3 * size, inputs),
+        random(lanes, 2, 3 * size),
+        random(2 * lanes, 3 * size, size, scale=size**-0.5),
+        random(2 * lanes, 3 * size),
+    )
+    assert_close(outcome(triton_layer, given, packed), outcome(plain_layer, given, packed), rtol=1e-4, atol=1e-5)
+
+
+def chain(packed: Packed, tags: int, scale: float = 1.0) -> tuple[Tensor, ...]:
+    decoders, positions = packed.mask.shape
+    shapes = (decoders, positions, tags), (decoders, tags, tags), (decoders, tags), (decoders, tags)
+    return tuple(random(*shape, seed=i, scale=scale) for i, shape in enumerate(shapes))
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("tags", [1, 2, 17, 70])
+def test_crf(lengths: list[list[int]], tags: int) -> None:
+    packed = packed_of(lengths)
+    given = chain(packed, tags)
+    ours, plain = outcome(triton_log_partition, given, packed), outcome(plain_log_partition, given, packed)
+    assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        assert_close(triton_argmax(*given, packed), LinearChainCRF(*given, packed).plain_argmax())
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")  # the logarithm of what underflowed
+def test_what_underflows_is_left_to_the_exact_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = packed_of([[4, 2]])
+    given = chain(packed, 3, scale=200.0)
+    assert triton_log_partition(*given, packed).isnan().all()
+    monkeypatch.setattr(crf_module, "library_for", lambda *_: None)
+    monkeypatch.setattr(crf_module, "triton_for", lambda *_: True)
+    assert_close(LinearChainCRF(*given, packed).log_partition().double(), plain_log_partition(*given, packed))
+
+
+def test_adam_is_that_of_torch_with_a_learning_rate_for_each_lane() -> None:
+    rates = (1e-2, 1e-3)
+    alone = [nn.Parameter(random(2, 5, seed=lane).detach().clone()) for lane in range(2)]
+    optimizers = [torch.optim.Adam([p], lr=rate) for p, rate in zip(alone, rates, strict=True)]
+    values = torch.cat([p.detach() for p in alone])
+    mean, square, lane = torch.zeros_like(values), torch.zeros_like(values), torch.tensor([0, 0, 1, 1])
+    for step in range(1, 6):
+        gradients = [random(2, 5, seed=10 * step + i).detach() for i in range(2)]
+        goes = (True, step != 3)
+        for p, gradient, optimizer, go in zip(alone, gradients, optimizers, goes, strict=True):
+            if go:
+                p.grad = gradient * 0.5
+                optimizer.step()
+        taken = [step, step - (step > 3)]
+        lanes = torch.tensor(
+            [
+                [0.5 * go, 0.1 * go, 0.001 * go, rate / (1 - 0.9**n) * go, (1 - 0.999**n) ** 0.5]
+                for go, rate, n in zip(goes, rates, taken, strict=True)
+            ]
+        ).T
+        triton_adam(values, torch.cat(gradients), mean, square, lane, lanes, 1e-8)
+        assert_close(values, torch.cat([p.detach() for p in alone]), rtol=1e-5, atol=1e-6)
+
+
+def test_lanes_learn_the_same_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = {"x": ("A", "B", "C"), "y": ("O", "B-Y")}
+    sharings: list[tuple[Sharing, str]] = [("multi_dec", "xy"), ("te_dec", "yx"), ("stl", "y")]
+
+    def losses() -> list[float]:
+        runs = []
+        for seed, (sharing, tasks) in enumerate(sharings):
+            corpora = make_corpora(seed, {task: tags[task] for task in tasks}, train=4, longest=3)
+            runs.append(make_run(corpora, sharing, training={"max_epochs": 1}))
+        return [event.loss for event in train_side_by_side(runs, 3) if isinstance(event, Updated)]
+
+    wanted = losses()
+    for module in (gru_module, crf_module, company_module):
+        monkeypatch.setattr(module, "triton_for", lambda *_: True)
+        if hasattr(module, "library_for"):
+            monkeypatch.setattr(module, "library_for", lambda *_: None)
+    assert_close(losses(), wanted, rtol=1e-5, atol=0)
+
+
+class TestTrial:
+    """A device on which the kernels do not compile, or compute something else, trains without them."""
+
+    def test_they_agree_with_torch(self) -> None:
+        assert all(off < native.TRITON_TOLERANCE for off in triton_trial.differences("cpu").values())
+        native.triton_works.cache_clear()
+        assert native.triton_works(torch.device("cpu"))
+
+    @pytest.mark.parametrize("kernel", ["triton_layer", "triton_log_partition", "triton_argmax"])
+    def test_what_computes_something_else_is_not_used(
+        self, kernel: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        right = getattr(triton_trial, kernel)
+        monkeypatch.setattr(triton_trial, kernel, lambda *given: right(*given) + 1)
+        native.triton_works.cache_clear()
+        with caplog.at_level(logging.WARNING):
+            assert not native.triton_works(torch.device("cpu"))
+        assert "off by" in caplog.text
+
+    def test_nor_what_fails(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+        def fail(*_: object) -> Tensor:
+            raise RuntimeError("out of resource: shared memory")
+
+        monkeypatch.setattr(triton_trial, "triton_layer", fail)
+        native.triton_works.cache_clear()
+        with caplog.at_level(logging.WARNING):
+            assert not native.triton_works(torch.device("cpu"))
+        assert "shared memory" in caplog.text
+
+
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from tagmates.model import triton_crf, triton_gru
+from tagmates.training import triton_adam
+
+TYPES = {
+    "positions": "i32", "rows": "i32", "number": "i32", "size": "i32", "epsilon": "fp32", "lane": "*i64",
+    "starts": "*i64", "lengths": "*i64", "mirror": "*i64", "paths": "*i64", "underflows": "*i32", "scale": "*fp64",
+}
+
+def shared(kernel, warps=8, **constants):
+    signature = {n: "constexpr" if n in constants else TYPES.get(n, "*fp32") for n in kernel.arg_names}
+    source = ASTSource(kernel, signature, {(kernel.arg_names.index(n),): value for n, value in constants.items()})
+    made = triton.compile(source, target=GPUTarget("cuda", CAPABILITY, 32), options={"num_warps": warps})
+    return made.metadata.shared
+
+print(shared(triton_adam._adam, warps=4, BLOCK=1024))
+for size in (50, 300):
+    for kernel in (triton_gru._forward, triton_gru._backward):
+        print(shared(kernel, size=size, ROWS=32, UNITS=64, INNER=32))
+for tags, padded in (17, 32), (425, 512):
+    for kernel in (triton_crf._forward, triton_crf._backward):
+        print(shared(kernel, tags=tags, ROWS=16, TAGS=padded, BLOCK=min(64, padded), UNDERFLOW=1e-28))
+    print(shared(triton_crf._viterbi, tags=tags, ROWS=4, TAGS=padded, BLOCK=min(64, padded)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("capability", "most"), [(80, 163 * 1024), (90, 227 * 1024)])
+def test_they_compile_for_a_gpu(capability: int, most: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE.replace("CAPABILITY", str(capability))],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    needs = [int(line) for line in done.stdout.split()]
+    assert len(needs) == 11
+    assert all(need <= most for need in needs)  # bytes of shared memory a program
