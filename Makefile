@@ -4,15 +4,16 @@ BIN = .venv/bin
 # one thread per test process: thread pools that overlap on the cores cost a factor of ten
 TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: help demo test test-slow lint format clean
+.PHONY: help demo reproduction test test-slow lint format clean
 
 help:
-	@echo "make demo       set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
-	@echo "make test       set up .venv, run the tests (under 5 minutes)"
-	@echo "make test-slow  the tests that kill processes and fill disks"
-	@echo "make lint       ruff, mypy --strict, the layers of the house"
-	@echo "make format     ruff format"
-	@echo "make clean      remove .venv and the demo's study"
+	@echo "make demo         set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
+	@echo "make reproduction from the finished trainings in docs/runs/paper the paper's tables beside ours, into docs/reproduction"
+	@echo "make test         set up .venv, run the tests (under 5 minutes)"
+	@echo "make test-slow    the tests that kill processes and fill disks"
+	@echo "make lint         ruff, mypy --strict, the layers of the house"
+	@echo "make format       ruff format"
+	@echo "make clean        remove .venv and the demo's study"
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,6 +27,10 @@ demo: .venv/installed
 	printf '%s\n\n%s\n' "Maria picked up the keys on Friday and thanked the driver." \
 		"The French team won the match in Dublin on Sunday." | \
 		$(BIN)/tagmates tag runs/starter/runs/multi_dec-4-tasks-1-* --output table
+
+reproduction: .venv/installed
+	rm -rf docs/reproduction
+	$(BIN)/tagmates study report docs/runs/paper --output docs/reproduction
 
 test: .venv/installed
 	$(TEST)

@@ -14,6 +14,7 @@ from tagmates.report.correlation import rank_correlation
 from tagmates.report.findings import CLAIMS, Finding, disagreements, findings, paper_report
 from tagmates.report.findings.agreement import agreement
 from tagmates.report.findings.characteristics import characteristics
+from tagmates.report.findings.departures import allowed, departures
 from tagmates.report.findings.embeddings import consistency, cosines, leaning, nearest, neighbours
 from tagmates.report.findings.method_gaps import differing_cells, method_gaps, signed_rank
 from tagmates.report.tables.characteristics import characteristics_table
@@ -24,6 +25,7 @@ from tagmates.study.published import METHODS, PAPER_TASKS, published, published_
 from tagmates.study.record import Record
 from tagmates.study.runs import Runs
 from tagmates.study.settings import Method, StudySettings
+from tagmates.study.significance import Evidence
 
 # A piece of the claim, and what the paper's tables say of it. The text's own figures where it prints any.
 FIGURES = {
@@ -260,6 +262,38 @@ def test_agreement_by_hand() -> None:
     assert row.same_sign == 1
     assert row.correlation == pytest.approx(-0.866, abs=1e-3)
     assert [row.regime for row in found] == ["single", "pair", "all", "all_but_one", "oracle"]
+
+
+def test_cells_that_need_a_reason_by_hand() -> None:
+    report = paper_report()
+    paper = report.comparisons["multi_dec"]
+    single = dict(paper.single)
+    for task, gap in (("upos", 0.6), ("chunk", -0.4), ("ner", 1.6), ("mwe", 1.4)):
+        single[task] = replace(single[task], mean=single[task].mean + gap)
+    shown = Evidence(-1.0, 0.2, 9, -1.4, -0.6, 0.01, 0.01, 0.01)
+    helps = ("supsense", "mwe")
+    assert (paper.pairs[helps].difference or 0) > 0
+    pairs = {helps: replace(paper.pairs[helps], mean=(paper.pairs[helps].base or 0) - 1, evidence=shown)}
+    changed = {"multi_dec": replace(paper, single=single, pairs=pairs, all={}, all_but_one={}, oracle={})}
+    found = departures(replace(report, comparisons=changed, runs=Runs([])))
+    assert [(d.ours.task, d.too_far, d.opposite) for d in found] == [
+        ("upos", True, False),
+        ("ner", True, False),
+        ("mwe", True, True),
+    ]
+    assert [d.limit for d in found] == [0.5, 1.5, 1.5]
+
+
+def test_three_standard_errors_allow_more_where_seeds_vary() -> None:
+    seeds = {1: 50.0, 2: 52.0, 3: 54.0}  # everywhere, so that a variance is 4
+    records = [replace(r, test=dict.fromkeys(r.test, seeds[r.seed])) for r in published_records()]
+    report = study_report(records)
+    cells = report.comparisons["te_dec"].pairs.values()
+    assert {round(allowed(report, cell), 6) for cell in cells} == {round(3 * (4 * 2 / 3) ** 0.5, 6)}
+    near = {d.ours.task for d in departures(report) if d.theirs.mean < 56}
+    assert near == {"hyp"}  # 46 to 48 in the paper
+    report = study_report([r for r in records if r.seed == 2])  # no seed to vary
+    assert {allowed(report, cell) for cell in cells} == {1.5, 0.5}
 
 
 def test_rank_correlation_by_hand() -> None:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.correlation import rank_correlation
+from tagmates.report.findings.departures import Both, in_both, is_too_far
 from tagmates.report.view import Report
-from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import REGIMES, Method, Regime
-
-Both = tuple[Cell, Cell]  # here, in the paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +20,7 @@ class Agreement:
     above: float  # mean of score here minus score in the paper, points
     apart: float  # mean of its size
     at_most: float  # largest size
+    too_far: int  # cells that need a reason: ``departures``
     correlation: float | None  # Spearman's, of differences to the base; of scores where nothing has one (single)
     compared: int  # cells that have a base in both
     same_sign: int  # of the difference to the base
@@ -35,22 +34,15 @@ class Agreement:
 def agreement(report: Report) -> list[Agreement]:
     """A row for every method and regime of which a cell is in both, in their usual order."""
     return [
-        _agreement(method, regime, both)
+        _agreement(report, method, regime, both)
         for method, comparison in report.comparisons.items()
         if method in report.published
         for regime in REGIMES
-        if (both := _in_both(comparison, report.published[method], regime))
+        if (both := in_both(comparison, report.published[method], regime))
     ]
 
 
-def _in_both(ours: Comparison, theirs: Comparison, regime: Regime) -> list[Both]:
-    """Cells of the same place; All is another thing where it has other tasks, Oracle the same with other helpers."""
-    here, there = (comparison.cells(regime) for comparison in (ours, theirs))
-    pairs = [(cell, there[key]) for key, cell in here.items() if key in there]
-    return [(a, b) for a, b in pairs if regime == "oracle" or set(a.setting.tasks) == set(b.setting.tasks)]
-
-
-def _agreement(method: Method, regime: Regime, both: Sequence[Both]) -> Agreement:
+def _agreement(report: Report, method: Method, regime: Regime, both: Sequence[Both]) -> Agreement:
     gaps = [ours.mean - theirs.mean for ours, theirs in both]
     compared = [(a, b) for a, b in both if a.base is not None and b.base is not None]
     moves = [(a.difference or 0.0, b.difference or 0.0) for a, b in compared]
@@ -63,6 +55,7 @@ def _agreement(method: Method, regime: Regime, both: Sequence[Both]) -> Agreemen
         above=fmean(gaps),
         apart=fmean(map(abs, gaps)),
         at_most=max(map(abs, gaps)),
+        too_far=sum(is_too_far(report, ours, theirs) for ours, theirs in both),
         correlation=rank_correlation([a for a, _ in ranked], [b for _, b in ranked]),
         compared=len(compared),
         same_sign=sum(_sign(a) == _sign(b) for a, b in moves),

@@ -8,7 +8,7 @@ from tagmates.report.tables.findings import findings_tables
 from tagmates.report.tables.grids import score_tables
 from tagmates.report.tables.lengths import lengths_table
 from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
-from tagmates.report.tables.paper import agreement_table, paper_tables
+from tagmates.report.tables.paper import agreement_table, departures_table, paper_tables
 from tagmates.report.tables.table import Entry, Row, Table, words
 from tagmates.report.view import Report
 from tagmates.study.settings import REGIME_NAMES
@@ -32,6 +32,7 @@ def tables(report: Report) -> list[Table]:
         *findings_tables(report),
         characteristics_table(report),
         agreement_table(report),
+        departures_table(report),
         *paper_tables(report),
         *beside_tables(report),
         tally_table(report),

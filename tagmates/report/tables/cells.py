@@ -75,11 +75,12 @@ def few_words(rows: Iterable[Row]) -> str:
 
 def story(cell: Cell) -> str:
     """All that is known of the cell, in one paragraph."""
-    known = [_trained(cell), _score(cell), _against(cell), _test(cell), _training(cell)]
+    known = [trained(cell), _score(cell), _against(cell), _test(cell), _training(cell)]
     return ". ".join(part for part in known if part) + "."
 
 
-def _trained(cell: Cell) -> str:
+def trained(cell: Cell) -> str:
+    """The task, and what it was trained with."""
     others = [task for task in cell.setting.tasks if task != cell.task]
     if cell.setting.sharing == "stl":
         return f"{cell.task} alone (STL)"

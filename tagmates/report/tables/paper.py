@@ -3,8 +3,10 @@
 from dataclasses import asdict
 
 from tagmates.report.findings.agreement import Agreement, agreement
+from tagmates.report.findings.departures import ERRORS, FEWER_POINTS, departures
+from tagmates.report.findings.departures import POINTS as MOST_POINTS
 from tagmates.report.tables.beside import partners
-from tagmates.report.tables.cells import few_words, mark, numbers, score_entry, story
+from tagmates.report.tables.cells import few_words, mark, numbers, score_entry, story, trained
 from tagmates.report.tables.grids import counterpart, grid, rest_lines, top_lines
 from tagmates.report.tables.table import Entry, Role, Row, Table, ruled, words
 from tagmates.report.view import Report
@@ -12,7 +14,7 @@ from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method
 from tagmates.wording import EMPTY, correlation, points
 
-POINTS = ("above", "apart", "at most")
+POINTS = ("above", "apart", "at most", "too far")
 DIFFERENCES = ("sign", "ρ")
 ARROWS = ("judged", "same", "opposite", "here only", "paper only")
 
@@ -26,9 +28,10 @@ def agreement_table(report: Report) -> Table:
         title="How near this study is to the paper",
         caption=(
             "Cells that both have. Points of test F1: how much this study is above the paper on average, how far from "
-            "it on average, and at most. Differences to the base: how many have the sign of the paper's, and "
-            "Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none, of cells of two "
-            "runs or more (judged): the same in both, opposite, or drawn by one only."
+            f"it on average, and at most, and in how many cells by more than {MOST_POINTS} ({FEWER_POINTS} for upos, "
+            f"xpos and chunk) and {ERRORS} standard errors. Differences to the base: how many have the sign of the "
+            "paper's, and Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none, of "
+            "cells of two runs or more (judged): the same in both, opposite, or drawn by one only."
         ),
         heads=("", "cells", *POINTS, *DIFFERENCES, *ARROWS),
         groups=(("", 1), ("points", len(POINTS)), ("differences", len(DIFFERENCES)), ("arrows", len(ARROWS))),
@@ -38,12 +41,42 @@ def agreement_table(report: Report) -> Table:
 
 
 def _agreement_row(near: Agreement) -> Row:
-    gaps = (points(near.above, signed=True), points(near.apart), points(near.at_most))
+    gaps = (points(near.above, signed=True), points(near.apart), points(near.at_most), str(near.too_far))
     sign = str(near.same_sign) if near.compared else EMPTY
     arrows = (near.same, near.opposite, near.here_only, near.paper_only)
     counts = [str(near.judged), *map(str, arrows)] if near.judged else [EMPTY] * len(ARROWS)
     entries = words(str(near.cells), *gaps, sign, correlation(near.correlation), *counts)
     return Row(f"{METHOD_NAMES[near.method]}, {REGIME_NAMES[near.regime]}", entries)
+
+
+def departures_table(report: Report) -> Table:
+    """The cells that are too far from the paper's to pass for chance, or opposite to it."""
+    found = departures(report)
+    return Table(
+        name="departures",
+        section="paper",
+        title="Cells that need a reason",
+        caption=(
+            f"Means that are farther from the paper's than {MOST_POINTS} points ({FEWER_POINTS} for upos, xpos and "
+            f"chunk) and than {ERRORS} standard errors of the difference, if the paper's seeds vary as these do; and "
+            "differences to the base that stand beyond chance (q ≤ 0.05) where the paper's has the other sign. A task "
+            "alone counts once for all methods."
+        ),
+        heads=("", "here", "the paper", "above", "allowed", "why"),
+        rows=tuple(
+            Row(
+                trained(cell.ours),
+                words(
+                    points(cell.ours.mean),
+                    points(cell.theirs.mean),
+                    points(cell.ours.mean - cell.theirs.mean, signed=True),
+                    points(cell.limit),
+                    " and ".join(why for why, so in (("far", cell.too_far), ("opposite", cell.opposite)) if so),
+                ),
+            )
+            for cell in found
+        ),
+    )
 
 
 def paper_tables(report: Report) -> list[Table]:
