@@ -17,9 +17,11 @@ from tagmates.config import Sharing
 from tagmates.data.packing import Packed
 from tagmates.draws import generator
 from tagmates.model import crf as crf_module
+from tagmates.model import embedding as embedding_module
 from tagmates.model import gru as gru_module
 from tagmates.model import native
 from tagmates.model.crf import LinearChainCRF, plain_log_partition
+from tagmates.model.embedding import Dropout
 from tagmates.model.gru import plain_layer
 from tagmates.training import company as company_module
 from tagmates.training.loop import Updated, train_side_by_side
@@ -29,6 +31,7 @@ pytest.importorskip("triton")
 
 from tagmates.model import triton_trial
 from tagmates.model.triton_crf import triton_argmax, triton_log_partition
+from tagmates.model.triton_dropout import triton_dropout
 from tagmates.model.triton_gru import triton_layer
 from tagmates.training.triton_adam import triton_adam
 
@@ -97,6 +100,42 @@ def test_what_underflows_is_left_to_the_exact_steps(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(crf_module, "library_for", lambda *_: None)
     monkeypatch.setattr(crf_module, "triton_for", lambda *_: True)
     assert_close(LinearChainCRF(*given, packed).log_partition().double(), plain_log_partition(*given, packed))
+
+
+def test_masks_of_dropout_are_those_of_each_lane_alone() -> None:
+    lengths, rates, seeds = [[4, 2, 2], [5, 1, 0]], [0.5, 0.2], [11, 2**62]
+    packed = packed_of(lengths)
+    values = torch.ones(2, packed.positions, 300, requires_grad=True)
+    dropped = triton_dropout(values, packed, torch.tensor(rates), torch.tensor(seeds))
+    (gradient,) = torch.autograd.grad(dropped.sum(), values)
+    assert_close(gradient, dropped, rtol=0, atol=0)
+    assert (dropped[~packed.mask] == 0).all()
+    for lane, (own, rate, seed) in enumerate(zip(lengths, rates, seeds, strict=True)):
+        alone = packed_of([[length for length in own if length]])
+        mine = triton_dropout(torch.ones(1, alone.positions, 300), alone, torch.tensor([rate]), torch.tensor([seed]))
+        assert_close(dropped[lane, packed.mask[lane]], mine[0], rtol=0, atol=0)
+        assert mine.unique().tolist() == [0, pytest.approx(1 / (1 - rate))]
+        assert float((mine == 0).float().mean()) == pytest.approx(rate, abs=0.04)
+        other = triton_dropout(
+            torch.ones(1, alone.positions, 300), alone, torch.tensor([rate]), torch.tensor([seed + 1])
+        )
+        assert float((mine != other).float().mean()) == pytest.approx(2 * rate * (1 - rate), abs=0.05)
+
+
+def test_a_lane_draws_the_same_masks_in_any_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding_module, "triton_for", lambda *_: True)
+
+    def dropped(seeds: list[int], rates: list[float]) -> Tensor:
+        drop = Dropout(rates, [generator(seed, "dropout") for seed in seeds])
+        packed = packed_of([[3, 2]] * len(seeds))
+        first, second = (drop(torch.ones(len(seeds), packed.positions, 40), packed) for _ in range(2))
+        assert not first.equal(second)
+        return torch.stack([first[-1], second[-1]])
+
+    alone = dropped([7], [0.5])
+    assert alone.equal(dropped([1, 7], [0.2, 0.5]))
+    assert alone.equal(dropped([1, 2, 7], [0.0, 0.5, 0.5]))
+    assert not alone.equal(dropped([8], [0.5]))
 
 
 def test_adam_is_that_of_torch_with_a_learning_rate_for_each_lane() -> None:
@@ -176,12 +215,13 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from tagmates.model import triton_crf, triton_gru
+from tagmates.model import triton_crf, triton_dropout, triton_gru
 from tagmates.training import triton_adam
 
 TYPES = {
     "positions": "i32", "rows": "i32", "number": "i32", "size": "i32", "epsilon": "fp32", "lane": "*i64",
-    "starts": "*i64", "lengths": "*i64", "mirror": "*i64", "paths": "*i64", "underflows": "*i32", "scale": "*fp64",
+    "starts": "*i64", "lengths": "*i64", "mirror": "*i64", "paths": "*i64", "place": "*i64",
+    "mask": "*i1", "seeds": "*i64", "underflows": "*i32", "scale": "*fp64",
 }
 
 def shared(kernel, warps=8, **constants):
@@ -191,6 +231,7 @@ def shared(kernel, warps=8, **constants):
     return made.metadata.shared
 
 print(shared(triton_adam._adam, warps=4, BLOCK=1024))
+print(shared(triton_dropout._drop, warps=4, size=600, BLOCK=1024))
 for size in (50, 300):
     for kernel in (triton_gru._forward, triton_gru._backward):
         print(shared(kernel, size=size, ROWS=32, UNITS=64, INNER=32))
@@ -215,5 +256,5 @@ def test_they_compile_for_a_gpu(capability: int, most: int) -> None:
     )
     assert done.returncode == 0, done.stderr
     needs = [int(line) for line in done.stdout.split()]
-    assert len(needs) == 11
+    assert len(needs) == 12
     assert all(need <= most for need in needs)  # bytes of shared memory a program

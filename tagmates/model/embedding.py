@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from tagmates.data.packing import Packed
 from tagmates.model.gru import GRULayer, bidirectional_gru
+from tagmates.model.native import triton_for
 from tagmates.model.stacks import joined
 
 
@@ -75,7 +76,7 @@ class Dropout:
 
     def __init__(self, rates: Sequence[float], draws: Sequence[torch.Generator] | None) -> None:
         """Without ``draws`` nothing is dropped."""
-        self.rates, self.draws, self.calls = rates, draws, 0
+        self.rates, self.draws = rates, draws
 
     def __call__(
         self, values: Float[Tensor, "lanes positions size"], packed: Packed
@@ -83,14 +84,20 @@ class Dropout:
         """Values with the drawn entries 0 and the others divided by what is kept on average."""
         if self.draws is None or not any(self.rates):
             return values
+        if triton_for(values):
+            from tagmates.model.triton_dropout import triton_dropout  # noqa: PLC0415
+
+            # a lane that drops nothing draws nothing, as alone
+            seeds = [_seed(draw) if rate else 0 for rate, draw in zip(self.rates, self.draws, strict=True)]
+            rates, device = torch.tensor(self.rates), values.device
+            return triton_dropout(values, packed, rates.to(device), torch.tensor(seeds).to(device))
         if len(self.rates) == 1:  # a lane alone fills every position
             drawn = torch.rand(values.shape[1:], generator=self.draws[0]) >= self.rates[0]
             return values * drawn.to(values.device, values.dtype).div_(1 - self.rates[0])
         if values.device.type != "cpu":  # the masks of all lanes at once, as the first lane's generator says
-            draw = torch.Generator(values.device).manual_seed(self.draws[0].initial_seed() + self.calls)
-            self.calls += 1
-            rates = torch.tensor(self.rates, device=values.device).view(-1, 1, 1)
-            return values * (torch.rand(values.shape, device=values.device, generator=draw) >= rates) / (1 - rates)
+            draw = torch.Generator(values.device).manual_seed(_seed(self.draws[0]))
+            several = torch.tensor(self.rates, device=values.device).view(-1, 1, 1)
+            return values * (torch.rand(values.shape, device=values.device, generator=draw) >= several) / (1 - several)
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):
             mask = packed.mask[lane].cpu()
@@ -100,3 +107,7 @@ class Dropout:
             drawn = torch.rand(int(mask.sum()), values.shape[-1], generator=draw) >= rate
             keep[lane, mask] = drawn.to(values.dtype) / (1 - rate)
         return values * keep.to(values.device)
+
+
+def _seed(draw: torch.Generator) -> int:
+    return int(torch.randint(2**62, (), generator=draw))
