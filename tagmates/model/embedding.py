@@ -1,13 +1,14 @@
 """Words and characters of a batch as vectors: the input of the word encoder (protocol section 1)."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tagmates.data.packing import Packed
+from tagmates.data.packing import Packed, on_device
 from tagmates.model.gru import GRULayer, bidirectional_gru
 from tagmates.model.stacks import joined
 
@@ -36,7 +37,7 @@ def look_up(
     """Rows of each lane's own table; the tables of several lanes are one, in which each lane owns a range of rows."""
     if len(tables) == 1:
         return functional.embedding(index, joined(tables))
-    rows = torch.tensor([0, *(len(table) for table in tables[:-1])], device=index.device).cumsum(0)
+    rows = on_device([0, *accumulate(len(table) for table in tables[:-1])], index.device)
     return functional.embedding(index + rows.unsqueeze(1), joined(tables))
 
 
@@ -89,7 +90,7 @@ class Dropout:
         if values.device.type != "cpu":  # the masks of all lanes at once, as the first lane's generator says
             draw = torch.Generator(values.device).manual_seed(self.draws[0].initial_seed() + self.calls)
             self.calls += 1
-            rates = torch.tensor(self.rates, device=values.device).view(-1, 1, 1)
+            rates = on_device(self.rates, values.device).view(-1, 1, 1)
             return values * (torch.rand(values.shape, device=values.device, generator=draw) >= rates) / (1 - rates)
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from tagmates.data.packing import on_device
 from tagmates.data.stock import Stock
 from tagmates.model.stacks import Whole, lay_together, part_of, take_apart
 from tagmates.training.run import Run
@@ -119,4 +120,4 @@ class Company:
             self.runs[0].optimizer.zero_grad(set_to_none=True)
 
     def _lanes(self, values: Sequence[float]) -> Float[Tensor, " lanes"]:
-        return torch.tensor(values, device=self.runs[0].module.words.device)
+        return on_device(values, self.runs[0].module.words.device)
