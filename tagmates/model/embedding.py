@@ -76,7 +76,7 @@ class Dropout:
 
     def __init__(self, rates: Sequence[float], draws: Sequence[torch.Generator] | None) -> None:
         """Without ``draws`` nothing is dropped."""
-        self.rates, self.draws, self.calls = rates, draws, 0
+        self.rates, self.draws = rates, draws
 
     def __call__(
         self, values: Float[Tensor, "lanes positions size"], packed: Packed
@@ -84,20 +84,20 @@ class Dropout:
         """Values with the drawn entries 0 and the others divided by what is kept on average."""
         if self.draws is None or not any(self.rates):
             return values
-        if len(self.rates) == 1:  # a lane alone fills every position
-            drawn = torch.rand(values.shape[1:], generator=self.draws[0]) >= self.rates[0]
-            return values * drawn.to(values.device, values.dtype).div_(1 - self.rates[0])
-        if values.device.type != "cpu":  # the masks of all lanes at once, as the first lane's generator says
-            draw = torch.Generator(values.device).manual_seed(self.draws[0].initial_seed() + self.calls)
-            self.calls += 1
+        if values.device.type != "cpu":  # the masks of all lanes at once, as all their generators say
+            number = sum(int(torch.randint(2**62, (), generator=draw)) for draw in self.draws) % 2**63
+            draw = torch.Generator(values.device).manual_seed(number)
             rates = on_device(self.rates, values.device).view(-1, 1, 1)
             return values * (torch.rand(values.shape, device=values.device, generator=draw) >= rates) / (1 - rates)
+        if len(self.rates) == 1:  # a lane alone fills every position
+            drawn = torch.rand(values.shape[1:], generator=self.draws[0]) >= self.rates[0]
+            return values * drawn.to(values.dtype).div_(1 - self.rates[0])
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):
-            mask = packed.mask[lane].cpu()
+            mask = packed.mask[lane]
             if rate == 0:  # alone it would draw nothing
                 keep[lane] = 1
                 continue
             drawn = torch.rand(int(mask.sum()), values.shape[-1], generator=draw) >= rate
             keep[lane, mask] = drawn.to(values.dtype) / (1 - rate)
-        return values * keep.to(values.device)
+        return values * keep
