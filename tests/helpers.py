@@ -43,6 +43,7 @@ def make_run(
     model: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     vectors: Vectors = NO_VECTORS,
+    device: str = "cpu",
 ) -> Run:
     """A small run (sizes ``SMALL``, four sentences a batch) over all tasks of the corpora."""
     config = RunConfig(
@@ -53,7 +54,7 @@ def make_run(
         model=ModelSettings(**{**SMALL, **(model or {})}),
         training=TrainingSettings(**{"batch_size": 4, **(training or {})}),
     )
-    return prepare_run(config, {name: Task(name=name) for name in corpora}, corpora, vectors)
+    return prepare_run(config, {name: Task(name=name) for name in corpora}, corpora, vectors, device)
 
 
 def torch_gru(layers: Sequence[GRULayer]) -> nn.GRU:

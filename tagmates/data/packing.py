@@ -1,11 +1,17 @@
 """The packed, time-major layout in which lanes of sequences of unequal lengths share every step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
+
+
+def on_device(values: Sequence[int | float], device: torch.device) -> Shaped[Tensor, " values"]:
+    """A tensor of these numbers; with ``device=`` the program would wait until a GPU has done all that it was told."""
+    return torch.tensor(values).to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)

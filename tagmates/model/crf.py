@@ -10,6 +10,7 @@ they are those below.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -61,16 +62,17 @@ class LinearChainCRF:
         if (library := library_for(self.emissions, self.transitions, self.start, self.end)) is not None:
             return compiled_score(self.emissions, self.transitions, self.start, self.end, tags, self.packed, library)
         packed, decoders, rows = self.packed, self.emissions.shape[0], self.packed.lengths.shape[1]
-        decoder = torch.arange(decoders, device=tags.device).unsqueeze(1)
         item = self.emissions.gather(2, tags.unsqueeze(-1)).squeeze(-1).double()
         # the positions that those after the first step follow
         later = packed.rows_at[0]
         previous = packed.starts[packed.step[later:] - 1] + packed.row[later:]
-        link = self.transitions[decoder, tags[:, previous], tags[:, later:]].double()
+        # gathered, because the gradient of an index has to sort on a GPU
+        pair = tags.index_select(1, previous) * self.start.shape[1] + tags[:, later:]
+        link = self.transitions.flatten(1).gather(1, pair).double()
         item = torch.cat([item[:, :later], item[:, later:] + link], 1).masked_fill(~packed.mask, 0)
         total = item.new_zeros(decoders, rows).index_add(1, packed.row, item)
         first, last = tags[:, :rows], tags.gather(1, packed.last())
-        return total + (self.start[decoder, first] + self.end[decoder, last]).double() * (packed.lengths > 0)
+        return total + (self.start.gather(1, first) + self.end.gather(1, last)).double() * (packed.lengths > 0)
 
     def marginals(self) -> Float[Tensor, "decoders positions tags"]:
         """Probability of every tag at every position; 0 outside the mask."""
@@ -163,15 +165,15 @@ class _LogPartition(torch.autograd.Function):
     ) -> Float[Tensor, "decoders rows"]:
         row_max = transitions.amax(-1)  # over the tags that follow
         weights = (transitions - row_max.unsqueeze(-1)).exp()
-        scaled = _forward(emissions, start, packed, lambda alpha: _scaled_step(alpha, row_max, weights))
+        scaled = _forward(emissions, start, packed, partial(_scaled_step, row_max, weights))
         smallest = scaled.sums.masked_fill(~packed.mask.unsqueeze(-1), 1).min()
         ctx.exact = not bool(smallest >= UNDERFLOW)
         if ctx.exact:
             wide = transitions.double()
-            scaled = _forward(emissions.double(), start.double(), packed, lambda alpha: _exact_step(alpha, wide))
+            scaled = _forward(emissions.double(), start.double(), packed, partial(_exact_step, wide))
         last = packed.last()
         final = scaled.alpha.gather(1, _spread(last, emissions.shape[-1])) + end.unsqueeze(1)
-        log_partition = scaled.scale.gather(1, last) + final.logsumexp(-1).double()
+        log_partition = scaled.scale + final.logsumexp(-1).double()
         ctx.packed = packed
         if ctx.exact:
             ctx.save_for_backward(final, scaled.alpha, scaled.sums, transitions)
@@ -188,6 +190,7 @@ class _LogPartition(torch.autograd.Function):
         # rows that a decoder lacks add zeros at their row's first position
         marginals = torch.zeros_like(source).scatter_add_(1, _spread(packed.last(), final.shape[-1]), ending)
         ratio = torch.zeros_like(source)  # of the positions after the first step: m / q
+        divisor = sums if ctx.exact else sums.clamp_min(UNDERFLOW)
         d_transitions = torch.zeros_like(weights, dtype=source.dtype)
         for t in range(len(slices) - 1, 0, -1):
             here, rows = slices[t], slices[t].stop - slices[t].start
@@ -196,11 +199,11 @@ class _LogPartition(torch.autograd.Function):
                 # probability of each previous tag given the next one: softmax over the first tag axis
                 link = (source[:, before].unsqueeze(-1) + weights.unsqueeze(1) - sums[:, here].unsqueeze(2)).exp()
                 joint = link.mul_(marginals[:, here].unsqueeze(2))
-                marginals[:, before] += joint.sum(-1)
+                marginals[:, before].add_(joint.sum(-1))
                 d_transitions += joint.sum(1)
                 continue
-            ratio[:, before] = marginals[:, here] / sums[:, here].clamp_min(UNDERFLOW)
-            marginals[:, before] += source[:, before] * (ratio[:, before] @ weights.transpose(1, 2))
+            step = torch.div(marginals[:, here], divisor[:, here], out=ratio[:, before])
+            marginals[:, before].addcmul_(source[:, before], step @ weights.transpose(1, 2))
         if not ctx.exact:
             d_transitions = weights * (source.transpose(1, 2) @ ratio)
         first = marginals[:, slices[0]].sum(1)
@@ -210,8 +213,8 @@ class _LogPartition(torch.autograd.Function):
 
 @dataclass(slots=True)
 class _Forward:
-    alpha: Tensor  # log of the forward weights less ``scale``
-    scale: Tensor  # float64, accumulated from the first step on
+    alpha: Tensor  # log of the forward weights less what was taken off on the way
+    scale: Tensor  # float64, of each row: the sum of that
     source: Tensor  # p: what the next step multiplies (scaled steps only)
     sums: Tensor  # q: what the step before summed to, 1 (or 0 in logarithms) at the first step
 
@@ -220,31 +223,28 @@ def _forward(emissions: Tensor, start: Tensor, packed: Packed, step: Any) -> _Fo
     slices = packed.slices()
     alpha, source = torch.empty_like(emissions), torch.zeros_like(emissions)
     sums = torch.ones_like(emissions)
-    scale = torch.zeros(emissions.shape[:2], dtype=torch.float64, device=emissions.device)
+    shift, peak = emissions.new_zeros(emissions.shape[:2]), emissions.new_empty(emissions.shape[:2])
+    raw = start.unsqueeze(1) + emissions[:, slices[0]]
     for t, here in enumerate(slices):
-        if t == 0:
-            raw = start.unsqueeze(1) + emissions[:, here]
-        else:
-            rows = here.stop - here.start
-            before = slice(slices[t - 1].start, slices[t - 1].start + rows)
-            p, q, log_q, shift = step(alpha[:, before])
-            source[:, before], sums[:, here] = p, q
-            raw = log_q + emissions[:, here]
-            scale[:, here] = scale[:, before] + shift.double()
-        peak = raw.amax(-1)
-        alpha[:, here] = raw - peak.unsqueeze(-1)
-        scale[:, here] += peak.double()
+        if t > 0:
+            before = slice(slices[t - 1].start, slices[t - 1].start + here.stop - here.start)
+            raw = step(alpha[:, before], source[:, before], sums[:, here], shift[:, here]) + emissions[:, here]
+        torch.amax(raw, -1, out=peak[:, here])
+        torch.sub(raw, peak[:, here].unsqueeze(-1), out=alpha[:, here])
+    taken = (shift.double() + peak.double()).masked_fill_(~packed.mask, 0)
+    scale = taken.new_zeros(packed.lengths.shape).index_add_(1, packed.row, taken)
     return _Forward(alpha, scale, source, sums)
 
 
-def _scaled_step(alpha: Tensor, row_max: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+# The steps write p, q and what they take off into the last three, and return log(q).
+
+
+def _scaled_step(row_max: Tensor, weights: Tensor, alpha: Tensor, p: Tensor, q: Tensor, shift: Tensor) -> Tensor:
     out = alpha + row_max.unsqueeze(1)
-    shift = out.amax(-1)
-    p = (out - shift.unsqueeze(-1)).exp()
-    q = p @ weights
-    return p, q, q.log(), shift
+    torch.amax(out, -1, out=shift)
+    torch.exp(out.sub_(shift.unsqueeze(-1)), out=p)
+    return torch.bmm(p, weights, out=q).log()
 
 
-def _exact_step(alpha: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    log_q = (alpha.unsqueeze(-1) + transitions.unsqueeze(1)).logsumexp(-2)
-    return alpha, log_q, log_q, torch.zeros_like(alpha[..., 0])
+def _exact_step(transitions: Tensor, alpha: Tensor, _p: Tensor, q: Tensor, _shift: Tensor) -> Tensor:
+    return torch.logsumexp(alpha.unsqueeze(-1) + transitions.unsqueeze(1), -2, out=q)

@@ -1,13 +1,14 @@
 """Words and characters of a batch as vectors: the input of the word encoder (protocol section 1)."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tagmates.data.packing import Packed
+from tagmates.data.packing import Packed, on_device
 from tagmates.model.gru import GRULayer, bidirectional_gru
 from tagmates.model.native import triton_for
 from tagmates.model.stacks import joined
@@ -37,7 +38,7 @@ def look_up(
     """Rows of each lane's own table; the tables of several lanes are one, in which each lane owns a range of rows."""
     if len(tables) == 1:
         return functional.embedding(index, joined(tables))
-    rows = torch.tensor([0, *(len(table) for table in tables[:-1])], device=index.device).cumsum(0)
+    rows = on_device([0, *accumulate(len(table) for table in tables[:-1])], index.device)
     return functional.embedding(index + rows.unsqueeze(1), joined(tables))
 
 
@@ -89,24 +90,25 @@ class Dropout:
 
             # a lane that drops nothing draws nothing, as alone
             seeds = [_seed(draw) if rate else 0 for rate, draw in zip(self.rates, self.draws, strict=True)]
-            rates, device = torch.tensor(self.rates), values.device
-            return triton_dropout(values, packed, rates.to(device), torch.tensor(seeds).to(device))
+            rates, numbers = (on_device(some, values.device) for some in (self.rates, seeds))
+            return triton_dropout(values, packed, rates, numbers)
+        if values.device.type != "cpu":  # the masks of all lanes at once, as all their generators say
+            number = sum(map(_seed, self.draws)) % 2**63
+            draw = torch.Generator(values.device).manual_seed(number)
+            rates = on_device(self.rates, values.device).view(-1, 1, 1)
+            return values * (torch.rand(values.shape, device=values.device, generator=draw) >= rates) / (1 - rates)
         if len(self.rates) == 1:  # a lane alone fills every position
             drawn = torch.rand(values.shape[1:], generator=self.draws[0]) >= self.rates[0]
-            return values * drawn.to(values.device, values.dtype).div_(1 - self.rates[0])
-        if values.device.type != "cpu":  # the masks of all lanes at once, as the first lane's generator says
-            draw = torch.Generator(values.device).manual_seed(_seed(self.draws[0]))
-            several = torch.tensor(self.rates, device=values.device).view(-1, 1, 1)
-            return values * (torch.rand(values.shape, device=values.device, generator=draw) >= several) / (1 - several)
+            return values * drawn.to(values.dtype).div_(1 - self.rates[0])
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):
-            mask = packed.mask[lane].cpu()
+            mask = packed.mask[lane]
             if rate == 0:  # alone it would draw nothing
                 keep[lane] = 1
                 continue
             drawn = torch.rand(int(mask.sum()), values.shape[-1], generator=draw) >= rate
             keep[lane, mask] = drawn.to(values.dtype) / (1 - rate)
-        return values * keep.to(values.device)
+        return values * keep
 
 
 def _seed(draw: torch.Generator) -> int:

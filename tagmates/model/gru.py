@@ -106,22 +106,20 @@ class _Recurrence(torch.autograd.Function):
         bias = hidden_bias.unsqueeze(1)
         activated = torch.empty_like(gates)  # r, z, n
         candidate = gates.new_empty(lanes, positions, size)  # R_n h + c_n
-        before = gates.new_empty(lanes, positions, size)  # the state that each position started from
+        before = torch.empty_like(candidate)  # the state that each position started from
         states = gates.new_empty(lanes, positions, size)
         state = gates.new_zeros(lanes, slices[0].stop - slices[0].start, size)
         for here in slices:
             state = state[:, : here.stop - here.start]
             from_state = torch.baddbmm(bias, state, recurrent)
             gate = gates[:, here]
-            reset_update = torch.sigmoid(gate[..., : 2 * size] + from_state[..., : 2 * size])
-            reset, update = reset_update.split(size, -1)
-            new = torch.addcmul(gate[..., 2 * size :], reset, from_state[..., 2 * size :]).tanh_()
+            reset, update, new = activated[:, here].split(size, -1)
+            reset_update = activated[:, here, : 2 * size]
+            torch.add(gate[..., : 2 * size], from_state[..., : 2 * size], out=reset_update).sigmoid_()
+            torch.addcmul(gate[..., 2 * size :], reset, from_state[..., 2 * size :], out=new).tanh_()
             before[:, here] = state
             candidate[:, here] = from_state[..., 2 * size :]
-            activated[:, here, : 2 * size] = reset_update
-            activated[:, here, 2 * size :] = new
-            state = torch.lerp(new, state, update)
-            states[:, here] = state
+            state = torch.lerp(new, state, update, out=states[:, here])
         ctx.save_for_backward(activated, candidate, before, hidden_weight)
         ctx.slices = slices
         return states

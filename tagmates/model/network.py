@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.data.batches import Batch, Group
+from tagmates.data.packing import on_device
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.embedding import Dropout, encode_forms, look_up, stack_layers
 from tagmates.model.module import Decoder, Tables, TaggerModule
@@ -49,20 +50,18 @@ def distribution(
         weight = torch.stack([own(weight)[:, :width] for weight in weights])
     emissions = torch.baddbmm(
         stacked([decoder.bias for decoder in decoders]).unsqueeze(1),
-        states if group.whole else states.flatten(0, 1)[group.source],  # [decoders, positions, width]
+        states if group.whole else _chosen(states, group.source),
         weight.transpose(1, 2),
     )
     embedded = [i for i, (lane, _) in enumerate(group.decoders) if models[lane].tasks is not None]
     if embedded:
         # what te_dec concatenates to the states is one vector per sentence: its product is added, not repeated
         tables = [table for i in embedded if (table := models[group.decoders[i][0]].tasks) is not None]
-        tasks = look_up(tables, group.task[embedded])
+        chosen = None if len(embedded) == len(decoders) else on_device(embedded, states.device)
+        tasks = look_up(tables, group.task if chosen is None else group.task[chosen])
         scores = torch.bmm(tasks, stacked([weights[i] for i in embedded])[..., width:].transpose(1, 2))
-        scores = scores[:, group.packed.row]
-        if len(embedded) == len(decoders):
-            emissions = emissions + scores
-        else:
-            emissions = emissions.index_add(0, torch.tensor(embedded, device=scores.device), scores)
+        scores = scores.index_select(1, group.packed.row)
+        emissions = emissions + scores if chosen is None else emissions.index_add(0, chosen, scores)
     return LinearChainCRF(
         emissions,
         stacked([decoder.transitions for decoder in decoders]),
@@ -70,6 +69,13 @@ def distribution(
         stacked([decoder.end for decoder in decoders]),
         group.packed,
     )
+
+
+def _chosen(
+    states: Float[Tensor, "lanes positions size"], source: Int[Tensor, "decoders places"]
+) -> Float[Tensor, "decoders places size"]:
+    """The states at these places of lanes x positions; unlike an index's, this gradient needs no sorting on a GPU."""
+    return states.flatten(0, 1).index_select(0, source.flatten()).view(*source.shape, -1)
 
 
 def losses(
@@ -84,7 +90,7 @@ def losses(
     total = transition_l2 * transition_norms(models)
     for group in batch.groups:
         log_prob = distribution(models, group, states).log_prob(group.tags)
-        lane = torch.tensor([lane for lane, _ in group.decoders], device=log_prob.device)
+        lane = on_device([lane for lane, _ in group.decoders], log_prob.device)
         total = total.index_add(0, lane, -(weights[lane].gather(1, group.task) * log_prob).sum(1))
     return total
 
@@ -100,7 +106,7 @@ def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
             by_size.setdefault(len(decoder.start), []).append((lane, decoder))
     total = models[0].words.new_zeros(len(models))
     for members in by_size.values():
-        lanes = torch.tensor([lane for lane, _ in members], device=total.device)
+        lanes = on_device([lane for lane, _ in members], total.device)
         for part in ("transitions", "start", "end"):
             squares = stacked([getattr(decoder, part) for _, decoder in members]).square()
             total = total.index_add(0, lanes, squares.flatten(1).sum(1))
@@ -119,7 +125,7 @@ def decode(
     places, labels = [], []
     for group in batch.groups:
         packed = group.packed
-        lane = torch.tensor([lane for lane, _ in group.decoders], device=starts.device)
+        lane = on_device([lane for lane, _ in group.decoders], starts.device)
         place = starts[lane].gather(1, group.request)[:, packed.row] + packed.step
         filled = packed.mask.nonzero(as_tuple=True)
         places.append(place[filled])

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from tagmates.data.packing import on_device
 from tagmates.data.stock import Stock
 from tagmates.model.native import triton_for
 from tagmates.model.stacks import Whole, lay_together, part_of, take_apart
@@ -26,10 +27,6 @@ class _Moving:
     whole: Whole
     mean: Tensor
     square: Tensor
-
-    def each(self, values: Float[Tensor, " lanes"]) -> Tensor:
-        """A value of each lane for each item of axis 0."""
-        return values[self.whole.lane].view(-1, *[1] * (self.whole.values.ndim - 1))
 
 
 class Company:
@@ -53,6 +50,7 @@ class Company:
             return
         for whole in lay_together([run.module for run in runs]):
             self.moving.append(_Moving(whole, torch.zeros_like(whole.values), torch.zeros_like(whole.values)))
+        self.lane = torch.cat([each.whole.lane for each in self.moving])
         moving = {id(each.whole.values): each for each in self.moving}
         for run in runs:
             for parameter in run.module.parameters():
@@ -98,25 +96,37 @@ class Company:
         # decoders without a sentence in this batch have none; Adam is dense all the same
         found = [(each.whole.values, each.whole.values.grad) for each in self.moving]
         gradients = [torch.zeros_like(values) if gradient is None else gradient for values, gradient in found]
-        norm = torch.zeros_like(on)
-        for each, gradient in zip(self.moving, gradients, strict=True):
-            if not all(goes):  # what is not finite in one run must not get into its parameters
-                gradient.masked_fill_(each.each(on) == 0, 0)
-            norm.index_add_(0, each.whole.lane, torch.linalg.vector_norm(gradient.flatten(1), dim=1).square())
+        if not all(goes):  # what is not finite in one run must not get into its parameters
+            for gradient, (off,) in zip(gradients, self._items([on == 0]), strict=True):
+                gradient.masked_fill_(off, 0)
+        norms = torch.cat([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+        norm = torch.zeros_like(on).index_add_(0, self.lane, norms.square())
         most = self._lanes([run.config.training.clip_norm for run in self.runs])
         shrink = (most / (norm.sqrt() + 1e-6)).clamp_max(1)
-        lanes = torch.stack([shrink, on * (1 - first), on * (1 - second), rate, root])
-        for each, gradient in zip(self.moving, gradients, strict=True):
-            if triton_for(each.whole.values):
-                from tagmates.training.triton_adam import triton_adam  # noqa: PLC0415
+        factors = [shrink, on * (1 - first), on * (1 - second), rate, root]
+        if triton_for(*gradients):
+            from tagmates.training.triton_adam import triton_adam  # noqa: PLC0415
 
+            lanes = torch.stack(factors)
+            for each, gradient in zip(self.moving, gradients, strict=True):
                 triton_adam(each.whole.values, gradient, each.mean, each.square, each.whole.lane, lanes, epsilon)
-                continue
-            gradient.mul_(each.each(shrink))
-            each.mean.lerp_(gradient, each.each(on * (1 - first)))
-            each.square.lerp_(gradient.square_(), each.each(on * (1 - second)))
-            size = each.square.sqrt().div_(each.each(root)).add_(epsilon)
-            each.whole.values.sub_(each.each(rate) * each.mean / size)
+            return
+        for each, gradient, (shrunk, to_mean, to_square, paced, rooted) in zip(
+            self.moving, gradients, self._items(factors), strict=True
+        ):
+            gradient.mul_(shrunk)
+            each.mean.lerp_(gradient, to_mean)
+            each.square.lerp_(gradient.square_(), to_square)
+            size = each.square.sqrt().div_(rooted).add_(epsilon)
+            each.whole.values.sub_(paced * each.mean / size)
+
+    def _items(self, values: Sequence[Shaped[Tensor, " lanes"]]) -> list[Tensor]:
+        """For all that moves, these values of each lane for each item of axis 0: one look-up for everything."""
+        parts = torch.stack(list(values))[:, self.lane].split([len(each.whole.lane) for each in self.moving], 1)
+        return [
+            part.view(*part.shape, *[1] * (each.whole.values.ndim - 1))
+            for part, each in zip(parts, self.moving, strict=True)
+        ]
 
     def clear(self) -> None:
         """Forget the gradients of the last update."""
@@ -126,4 +136,4 @@ class Company:
             self.runs[0].optimizer.zero_grad(set_to_none=True)
 
     def _lanes(self, values: Sequence[float]) -> Float[Tensor, " lanes"]:
-        return torch.tensor(values, device=self.runs[0].module.words.device)
+        return on_device(values, self.runs[0].module.words.device)

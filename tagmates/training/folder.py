@@ -174,7 +174,8 @@ def resume_epoch(folder: Path, run: Run) -> None:
         run.epoch, run.updates, run.seconds = state["epoch"], state["updates"], state["seconds"]
         run.history = state["history"]
         run.schedule = Schedule(state["learning_rate"], state["scores"], state["plateau_best"], state["flat_epochs"])
-        run.best = {name: tensors.get(f"best/{name}", parameters[name]) for name in names}
+        home = run.module.words.device
+        run.best = {name: tensors.get(f"best/{name}", parameters[name]).to(home) for name in names}
         run.load(parameters)
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: is not a checkpoint of this run ({error}); start anew with --force") from None

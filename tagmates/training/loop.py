@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from tagmates.data.batches import Selection, collate
+from tagmates.data.packing import on_device
 from tagmates.errors import TrainingError
 from tagmates.memory import keep_freed_memory
 from tagmates.model.network import losses
@@ -115,7 +116,8 @@ def _update(company: Company) -> Iterator[Updated | Ended]:
         [run.module for run in runs], batch, [draw for _, draw in selected], company.weights, company.transition_l2
     )
     # a run that waits has no loss but for its L2 term, and is not to be moved by that
-    (loss if all(going) else loss[torch.tensor(going, device=loss.device)]).sum().backward()
+    moving = None if all(going) else on_device([lane for lane, goes in enumerate(going) if goes], loss.device)
+    (loss if moving is None else loss[moving]).sum().backward()
     values = loss.tolist()
     company.update([value if goes else None for value, goes in zip(values, going, strict=True)])
     share = (time.monotonic() - began) / sum(going)

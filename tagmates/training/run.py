@@ -128,7 +128,8 @@ class Run:
 
     def is_finite(self) -> bool:
         """Whether this epoch's loss and the parameters are numbers still."""
-        return math.isfinite(self.loss) and all(bool(p.isfinite().all()) for p in self.module.parameters())
+        finite = torch.stack([p.isfinite().all() for p in self.module.parameters()])
+        return math.isfinite(self.loss) and bool(finite.all())
 
     def why_stop(self) -> str | None:
         """Why training ends after this epoch, or None."""
