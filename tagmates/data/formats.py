@@ -5,6 +5,7 @@ Everything wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import chain
@@ -138,7 +139,7 @@ def _sentences(lines: Iterable[str], name: str, read_row: _RowReader) -> Iterato
             row = read_row(line, where, len(rows) + 1)
             if row:
                 first = first if rows else number
-                rows.append(row)
+                rows.append(tuple(map(sys.intern, row)))  # one object per text: less memory, quicker look-ups
         elif rows:
             tokens, *tags = zip(*rows, strict=True)
             yield Sentence(tokens, tags[0] if tags else None, first)

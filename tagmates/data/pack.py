@@ -8,6 +8,7 @@ It is a compressed .npz. ``header`` says what is there; ``tokens`` and ``tags`` 
 import io
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ def read_packed(path: Path, task: str, split: str) -> list[Sentence]:
 
     def read(arrays: NpzFile) -> list[Sentence]:
         number = [known.name for known in _header(path, arrays).tasks].index(task)
-        distinct, labels = _value(arrays["tokens"]), _value(arrays["tags"])
+        distinct, labels = [sys.intern(token) for token in _value(arrays["tokens"])], _value(arrays["tags"])
         lengths, tokens, tags = (arrays[f"{number}/{split}/{what}"].tolist() for what in ("lengths", "tokens", "tags"))
         if not sum(lengths) == len(tokens) == len(tags):
             raise ValueError(f"{task} {split}: its arrays do not fit")
