@@ -109,7 +109,7 @@ class Training:
     """A baseline and the updates of its training, on the batches of a tagmates run."""
 
     def __init__(self, run: Run, *, packed: bool = True) -> None:
-        self.run, self.step = run, 0
+        self.sentences, self.step = run.pairs("train"), 0
         self.model = Baseline(run.vocabulary, run.config.sharing, packed=packed)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
         run.begin_epoch()
@@ -117,7 +117,7 @@ class Training:
 
     def update(self) -> int:
         """Train on the next batch; returns its tokens."""
-        pairs = [self.run.splits["train"][i] for i in self.batches[self.step % len(self.batches)].tolist()]
+        pairs = [self.sentences[i] for i in self.batches[self.step % len(self.batches)].tolist()]
         self.optimizer.zero_grad()
         self.model.loss(pairs).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)

@@ -19,6 +19,7 @@ import torch
 from rounds import arguments, show
 
 from tagmates.config import RunConfig, TrainingSettings
+from tagmates.data.coding import CodedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.data.vectors import NO_VECTORS
@@ -60,12 +61,12 @@ def prepare(shape: Shape) -> Run:
         for ids, labels in zip(words, tags, strict=True):
             yield Sentence(tuple(f"w{i}" for i in ids), tuple(f"T{i}" for i in labels))
 
-    corpora = {name: {"train": list(sentences(number)), "dev": list(sentences(1))} for name in names}
+    coded = {name: CodedTask.of({"train": list(sentences(number)), "dev": list(sentences(1))}) for name in names}
     settings = TrainingSettings(batch_size=shape.batch)
     config = RunConfig(
         tasks=tuple(names), sharing="multi_dec" if shape.tasks > 1 else "stl", vectors="random", training=settings
     )
-    return prepare_run(config, {name: Task(name=name) for name in names}, corpora, NO_VECTORS)
+    return prepare_run(config, {name: Task(name=name) for name in names}, coded, NO_VECTORS)
 
 
 def measure(shape: Shape, seconds: float, pipe: "multiprocessing.connection.Connection") -> None:
@@ -81,7 +82,7 @@ def measure(shape: Shape, seconds: float, pipe: "multiprocessing.connection.Conn
         while time.perf_counter() - began < seconds / 5:
             tokens += next(stream)
         rates.append(tokens / (time.perf_counter() - began))
-    words = [sentence.tokens for _, sentence in run.splits["train"][: 10_000 // shape.length]]
+    words = [sentence.tokens for _, sentence in run.pairs("train")[: 10_000 // shape.length]]
     tagger = run.tagger
     tagger.tag(words[:100])
     began = time.perf_counter()

@@ -34,7 +34,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     tasks = tuple(load_tasks(options.data))
     run = prepare(RunConfig(tasks=tasks, sharing="multi_dec"), options.data, "cpu")
-    dev = [sentence for _, sentence in run.splits["dev"]]
+    dev = [sentence for _, sentence in run.pairs("dev")]
     chosen = torch.randperm(len(dev), generator=torch.Generator().manual_seed(1))[: options.sentences].tolist()
     sentences = [dev[i] for i in chosen]
     words = [sentence.tokens for sentence in sentences]

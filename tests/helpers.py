@@ -9,11 +9,13 @@ import torch
 from torch import nn
 
 from tagmates.config import ModelSettings, RunConfig, Sharing, TrainingSettings
+from tagmates.data.coding import CodedTask
+from tagmates.data.corpora import Corpora
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.data.vectors import NO_VECTORS, Vectors
 from tagmates.model.gru import GRULayer
-from tagmates.training.run import Corpora, Run, prepare_run
+from tagmates.training.run import Run, prepare_run
 
 SMALL = {"word_size": 6, "character_size": 5, "character_hidden_size": 4, "hidden_size": 8, "task_size": 3}
 
@@ -54,7 +56,8 @@ def make_run(
         model=ModelSettings(**{**SMALL, **(model or {})}),
         training=TrainingSettings(**{"batch_size": 4, **(training or {})}),
     )
-    return prepare_run(config, {name: Task(name=name) for name in corpora}, corpora, vectors, device)
+    coded = {name: CodedTask.of(splits) for name, splits in corpora.items()}
+    return prepare_run(config, {name: Task(name=name) for name in corpora}, coded, vectors, device)
 
 
 def torch_gru(layers: Sequence[GRULayer]) -> nn.GRU:

@@ -1,6 +1,7 @@
 """tagmates.data.batches: whatever goes into a batch can be read out of it again, in the right place."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tagmates.config import Sharing
 from tagmates.data.batches import Batch, Group, Selection, collate
+from tagmates.data.coding import CodedSplit
 from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.packing import Packed
 from tagmates.data.sentence import Sentence
@@ -30,7 +32,7 @@ class Made:
     def encode(self) -> Corpus:
         tasks = list(dict.fromkeys(task for task, _ in self.pairs))
         splits = {task: {"train": [s for owner, s in self.pairs if owner == task]} for task in tasks}
-        vocabulary = build_vocabulary(splits, self.sharing, unknown=False)
+        vocabulary = vocabulary_of(splits, self.sharing)
         return encode_all(self.pairs, vocabulary, token=self.sharing == "te_enc")
 
     def head(self, task: str) -> tuple[str, ...]:
@@ -52,7 +54,15 @@ def corpora(draw: st.DrawFn) -> Made:
 def encode_all(pairs: list[Pair], vocabulary: Vocabulary, *, token: bool = False) -> Corpus:
     forms = [task_token(task) for task in vocabulary.tasks] if token else []
     forms += [t for _, sentence in pairs for t in sentence.tokens]
-    return encode(pairs, vocabulary, Forms.of(forms, vocabulary), token=token)
+    parts = [(task, CodedSplit.of([sentence])) for task, sentence in pairs]
+    return encode(parts, vocabulary, Forms.of(forms, vocabulary), token=token)
+
+
+def vocabulary_of(
+    splits: Mapping[str, Mapping[str, Sequence[Sentence]]], sharing: Sharing, *, unknown: bool = False
+) -> Vocabulary:
+    coded = {task: {split: CodedSplit.of(some) for split, some in parts.items()} for task, parts in splits.items()}
+    return build_vocabulary(coded, sharing, unknown=unknown)
 
 
 def places(packed: Packed, lane: int, row: int) -> list[int]:
@@ -162,7 +172,7 @@ SPLITS = {"x": {"train": [PAIRS[1][1]]}, "y": {"train": [PAIRS[0][1]]}}
 
 
 def test_a_small_batch_by_hand() -> None:
-    vocabulary = build_vocabulary(SPLITS, "multi_dec", unknown=False)
+    vocabulary = vocabulary_of(SPLITS, "multi_dec")
     assert vocabulary.words == ("a", "ab", "ba")
     assert vocabulary.characters == ("A", "B", "a", "b")
     corpus = encode_all(PAIRS, vocabulary)
@@ -177,7 +187,7 @@ def test_a_small_batch_by_hand() -> None:
 
 
 def test_te_enc_puts_the_task_before_every_sentence() -> None:
-    vocabulary = build_vocabulary(SPLITS, "te_enc", unknown=False)
+    vocabulary = vocabulary_of(SPLITS, "te_enc")
     assert vocabulary.labels == {"*": ("B", "I", "N", "O")}
     assert {"<<x>>", "<<y>>"} <= set(vocabulary.words)
     assert set("<>xy") <= set(vocabulary.characters)
@@ -191,12 +201,12 @@ def test_te_enc_puts_the_task_before_every_sentence() -> None:
 
 def test_te_enc_has_outside_though_no_task_has_it() -> None:
     splits = {"z": {"train": [Sentence(("a",), ("P",))]}}
-    assert build_vocabulary(splits, "te_enc", unknown=False).labels == {"*": ("O", "P")}
-    assert build_vocabulary(splits, "te_dec", unknown=False).labels == {"*": ("P",)}
+    assert vocabulary_of(splits, "te_enc").labels == {"*": ("O", "P")}
+    assert vocabulary_of(splits, "te_dec").labels == {"*": ("P",)}
 
 
 def test_unknown_words_and_characters_have_the_numbers_after_the_known() -> None:
-    vocabulary = build_vocabulary(SPLITS, "stl", unknown=True)
+    vocabulary = vocabulary_of(SPLITS, "stl", unknown=True)
     forms = Forms.of(["a", "Zé", "new", "BA"], vocabulary, {"new": 7})
     words, characters = len(vocabulary.words), len(vocabulary.characters)
     assert forms.index == {"a": 0, "Zé": 1, "new": 2, "BA": 3}
@@ -208,13 +218,13 @@ def test_unknown_words_and_characters_have_the_numbers_after_the_known() -> None
 
 @pytest.mark.parametrize("tags", [None, ("never seen", "never seen")])
 def test_without_a_tag_or_a_label_for_it_the_number_is_zero(tags: tuple[str, ...] | None) -> None:
-    vocabulary = build_vocabulary(SPLITS, "multi_dec", unknown=False)
+    vocabulary = vocabulary_of(SPLITS, "multi_dec")
     corpus = encode_all([("x", Sentence(("a", "ba"), tags))], vocabulary)
     assert corpus.tags.tolist() == [0, 0]
 
 
 def test_a_batch_of_nothing_but_untagged_requests_for_all_tasks() -> None:
-    vocabulary = build_vocabulary(SPLITS, "multi_dec", unknown=False)
+    vocabulary = vocabulary_of(SPLITS, "multi_dec")
     pairs = [("x", Sentence(("a", "ba"))), ("x", Sentence(("AB", "a", "a")))]
     selection = by_every_task(encode_all(pairs, vocabulary), torch.tensor([0, 1]))
     assert selection.request.tolist() == [0, 0, 1, 1]

@@ -109,7 +109,7 @@ def test_the_loss_is_that_of_an_independent_recomputation(sharing: Sharing) -> N
     run = some_run(sharing, model=NO_DROPOUT, training={"batch_size": 7, **weights})
     run.module.double()
     (loss,) = first_losses([run])
-    expected = reference_loss(run, [run.splits["train"][i] for i in run.batches[0].tolist()])
+    expected = reference_loss(run, [run.pairs("train")[i] for i in run.batches[0].tolist()])
     assert_close(loss, expected)
     reached = {n: p for n, p in run.module.named_parameters() if "layers" not in n and "encoder" not in n}
     found = torch.autograd.grad(loss, list(reached.values()))
@@ -142,7 +142,7 @@ def test_the_number_of_parameters_follows_the_protocol(sharing: Sharing) -> None
 
 
 def train_to_test(run: Run, task: str) -> list[Sentence]:
-    return [sentence for pairs in run.splits.values() for owner, sentence in pairs if owner == task]
+    return [sentence for by_task in run.gold.values() for sentence in by_task.get(task, ())]
 
 
 # ------------------------------------------------------------------------------------------- initial parameters
@@ -325,7 +325,7 @@ def test_what_is_predicted_lies_where_the_corpus_has_its_tokens(
     runs = [some_run(sharing, 1), some_run(sharing, 2, {"late": ("O", "X", "Y", "Z")}, longest=15)]
     for run, found in zip(runs, predict_side_by_side(runs, "dev"), strict=True):
         starts = (run.corpora["dev"].starts + run.token).tolist()
-        for (task, sentence), start in zip(run.splits["dev"], starts, strict=True):
+        for (task, sentence), start in zip(run.pairs("dev"), starts, strict=True):
             labels = run.vocabulary.labels[run.vocabulary.decoder_of(task)]
             (tagged,) = run.tagger.tag([sentence.tokens], [task])
             assert tuple(labels[k] for k in found[start : start + len(sentence)]) == tagged.tags[task]

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,12 +19,13 @@ from test_cli import TASKS, TINY, done, numbers, refused, tagmates, tree, write_
 from tagmates import files
 from tagmates.config import RunConfig, Sharing, TrainingSettings
 from tagmates.data import vectors as source_of_vectors
-from tagmates.data.corpora import digest, load_corpora, load_split
+from tagmates.data.coding import CodedTask, digest
+from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.pack import FORMAT, Header, PackedTask, find_vectors, packed_file, read_header, write_pack
 from tagmates.data.sentence import Sentence
 from tagmates.data.statistics import table1
 from tagmates.data.tasks import SPLITS as SPLIT_NAMES
-from tagmates.data.tasks import load_tasks
+from tagmates.data.tasks import Task, load_tasks
 from tagmates.data.vectors import NO_VECTORS, Vectors, name_vectors
 from tagmates.errors import ConfigError, DataError
 from tagmates.study.opening import open_study
@@ -162,6 +163,10 @@ def test_the_starter_corpus(here: Path) -> None:
         assert digest(load_corpora(ours, [task])[task]) == digest(load_corpora(theirs, [task])[task])
 
 
+def coded(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, CodedTask]:
+    return {name: CodedTask.of(splits) for name, splits in load_corpora(tasks, names).items()}
+
+
 @pytest.mark.parametrize("sharing", get_args(Sharing))
 @pytest.mark.parametrize("unknown_rate", [0, 0.5])
 def test_runs_have_the_same_id_and_begin_with_the_same_words(
@@ -170,7 +175,7 @@ def test_runs_have_the_same_id_and_begin_with_the_same_words(
     names = ("ner",) if sharing == "stl" else ("ner", "pos")
     config = RunConfig(tasks=names, sharing=sharing, training=TrainingSettings(unknown_rate=unknown_rate))
     ours, theirs = (
-        prepare_run(config, tasks := load_tasks(data), load_corpora(tasks, names), find_vectors("glove", data))
+        prepare_run(config, tasks := load_tasks(data), coded(tasks, names), find_vectors("glove", data))
         for data in (str(packed), str(here / "corpus"))
     )
     assert ours.id == theirs.id

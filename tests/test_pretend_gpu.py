@@ -82,7 +82,7 @@ def test_train_validate_and_tag(gpu: Gpu, tmp_path: Path, lanes: int) -> None:
     for run in runs:
         assert all(on_gpu(parameter) for parameter in run.module.parameters())
         tagger = Tagger.from_pretrained(tmp_path / run.id, device="cuda")
-        sentences = [("neither", "was", "there"), run.splits["dev"][0][1].tokens]
+        sentences = [("neither", "was", "there"), run.pairs("dev")[0][1].tokens]
         assert tagger.tag(sentences) == Tagger.from_pretrained(tmp_path / run.id).tag(sentences)
 
 

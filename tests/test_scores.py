@@ -391,13 +391,13 @@ def test_the_scores_of_a_run(sharing: Sharing, unknown_rate: float) -> None:
     head = ("O",) if sharing == "te_enc" else ()
     for seed in range(20):
         draw = np.random.default_rng(seed)
-        sizes = [len(labels[name]) for name, sentence in run.splits["dev"] for _ in (*head, *sentence.tokens)]
+        sizes = [len(labels[name]) for name, sentence in run.pairs("dev") for _ in (*head, *sentence.tokens)]
         guess = np.where(draw.random(len(sizes)) < 0.5, corpus.tags.numpy(), draw.integers(0, sizes))
         found = run.score("dev", guess)
         assert list(found) == list(tags)
         for name, reading in READINGS.items():
-            mine = [i for i, (owner, _) in enumerate(run.splits["dev"]) if owner == name]
-            gold = [[*head, *(run.splits["dev"][i][1].tags or ())] for i in mine]
+            mine = [i for i, (owner, _) in enumerate(run.pairs("dev")) if owner == name]
+            gold = [[*head, *(sentence.tags or ())] for sentence in run.gold["dev"][name]]
             places = [range(int(corpus.starts[i]), int(corpus.starts[i] + corpus.lengths[i])) for i in mine]
             guessed = [[labels[name][guess[place]] for place in sentence] for sentence in places]
             assert in_plain_terms(found[name]) == plain_score(gold, guessed, reading)

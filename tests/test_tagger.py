@@ -9,6 +9,7 @@ import torch
 from helpers import make_corpora, make_run
 
 from tagmates import ConfigError, Tagger
+from tagmates.data.coding import CodedSplit
 from tagmates.data.sentence import Sentence
 from tagmates.data.vectors import Vectors
 from tagmates.model.module import Tables
@@ -74,7 +75,7 @@ def test_saving_and_loading_keep_every_tag(tagger: Tagger, tmp_path: Path) -> No
 
 
 def tables_for(tagger: Tagger, word: str) -> tuple[torch.Tensor, Tables]:
-    corpus, tables = tagger.encode([(tagger.tasks[0], Sentence((word,)))])
+    corpus, tables = tagger.encode([(tagger.tasks[0], CodedSplit.of([Sentence((word,))]))])
     form = corpus.form[-1]
     return tables.words[corpus.forms.word[form]], tables
 

@@ -8,7 +8,8 @@ import pytest
 
 from tagmates.config import read_toml
 from tagmates.data.check import check_tasks
-from tagmates.data.corpora import digest, load_corpora, load_split
+from tagmates.data.coding import digest
+from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import PAPER_SCHEMES, STARTER, Part, Task, choose_tasks, load_tasks
 from tagmates.errors import ConfigError, DataError, TagmatesError

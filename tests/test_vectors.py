@@ -113,15 +113,15 @@ VECTORS = Vectors("here", {"rain": 0, "sun": 1, "sea": 2}, np.arange(6, dtype=np
 class TestRows:
     def test_places_and_vectors_in_the_order_of_the_words(self) -> None:
         places, found = VECTORS.rows(["sea", "moon", "rain", "Sun"])
-        assert places == [0, 2]
+        assert places.tolist() == [0, 2]
         np.testing.assert_array_equal(found, [[4, 5], [0, 1]])
         assert found.dtype == np.float32
 
     def test_none_found(self) -> None:
         places, found = VECTORS.rows(["moon"])
-        assert (places, found.shape) == ([], (0, 2))
+        assert (places.tolist(), found.shape) == ([], (0, 2))
         places, found = VECTORS.rows([])
-        assert (places, found.shape) == ([], (0, 2))
+        assert (places.tolist(), found.shape) == ([], (0, 2))
 
     def test_rows_are_a_copy(self) -> None:
         _, found = VECTORS.rows(["rain"])
@@ -130,7 +130,7 @@ class TestRows:
 
     def test_no_vectors(self) -> None:
         assert load_vectors("random") is NO_VECTORS
-        assert (NO_VECTORS.source, NO_VECTORS.size, NO_VECTORS.rows(["rain"])[0]) == ("random", 0, [])
+        assert (NO_VECTORS.source, NO_VECTORS.size, len(NO_VECTORS.rows(["rain"])[0])) == ("random", 0, 0)
 
 
 class TestDigest:
@@ -161,7 +161,7 @@ class TestPackage:
         assert glove.matrix.shape == (400_000, 50)
         assert (glove.index["the"], glove.index[","]) == (0, 1)  # by frequency
         places, found = glove.rows(["the", "<<upos>>", "king", "queen", "toothbrush"])
-        assert places == [0, 2, 3, 4]
+        assert places.tolist() == [0, 2, 3, 4]
         assert found.dtype == np.float32
         unit = found / np.linalg.norm(found, axis=1, keepdims=True)
         assert unit[1] @ unit[2] > 0.7

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.config import Sharing
+from tagmates.data.coding import CodedSplit
 from tagmates.data.sentence import Sentence
 from tagmates.data.vocabulary import SHARED, Vocabulary, build_vocabulary, singletons, task_token
 from tagmates.errors import ModelError
@@ -41,7 +42,8 @@ SMALL: Splits = {
 
 
 def build(splits: Splits = SMALL, sharing: Sharing = "multi_dec", **more: Any) -> Vocabulary:
-    return build_vocabulary(splits, sharing, **{"unknown": False, **more})
+    coded = {task: {split: CodedSplit.of(some) for split, some in parts.items()} for task, parts in splits.items()}
+    return build_vocabulary(coded, sharing, **{"unknown": False, **more})
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +140,9 @@ class TestUnknown:
         assert "<<pos>>" in vocabulary.words
 
     def test_singletons_are_counted_in_lower_case(self) -> None:
-        assert singletons(SMALL["pos"]["train"]) == {"flies"}
-        assert singletons([]) == set()
+        assert singletons([CodedSplit.of(SMALL["pos"]["train"])]) == {"flies"}
+        assert singletons([CodedSplit.of(SMALL["pos"][split]) for split in ("train", "dev")]) == {"éva"}
+        assert singletons([CodedSplit.of([])]) == singletons([]) == set()
 
 
 tokens = st.text("aAbéİß0# \u00a0\u2028", min_size=1, max_size=3)

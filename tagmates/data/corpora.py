@@ -1,8 +1,6 @@
 """Load the sentences of tasks from their files, and say what is wrong with them."""
 
-import hashlib
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tagmates.data.formats import read_columns, read_conllu
@@ -13,6 +11,7 @@ from tagmates.data.tasks import SPLITS, Task
 from tagmates.errors import DataError
 
 Sentences = list[Sentence]
+Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sentences
 
 
 def load_split(task: Task, split: str) -> Sentences:
@@ -100,14 +99,3 @@ def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, d
         needed = [split for split in SPLITS if split != "test" or task.test is not None]
         corpora[name] = {split: load_split(task, split) for split in needed}
     return corpora
-
-
-def digest(splits: Mapping[str, Sentences]) -> str:
-    """sha256 over the tokens and tags of a task's splits."""
-    sha = hashlib.sha256()
-    for split, sentences in sorted(splits.items()):
-        sha.update(f"{split}\n".encode())
-        for sentence in sentences:
-            rows = zip(sentence.tokens, sentence.tags or itertools.repeat(""), strict=False)
-            sha.update("\n".join(f"{token}\t{tag}" for token, tag in rows).encode("utf-8", "surrogatepass") + b"\n\n")
-    return sha.hexdigest()

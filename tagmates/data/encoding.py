@@ -1,13 +1,15 @@
 """Sentences as flat integer tensors, made once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count, repeat
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from tagmates.data.sentence import Sentence
+from tagmates.data.coding import CodedSplit
 from tagmates.data.vocabulary import OUTSIDE, Vocabulary, task_token
 
 
@@ -28,15 +30,13 @@ class Forms:
         A word that the vocabulary lacks gets its number from ``new_words`` or else ``len(words)``, the unknown word;
         a character that it lacks gets ``len(characters)``, and an empty word is spelled as one such character.
         """
-        index: dict[str, int] = {}
-        for token in tokens:
-            index.setdefault(token, len(index))
-        words, characters, more = vocabulary.word_index, vocabulary.character_index, new_words or {}
-        word = [words.get(w, more.get(w, len(words))) for w in (form.lower() for form in index)]
-        spelling = [[characters.get(c, len(characters)) for c in form] or [len(characters)] for form in index]
-        flat = torch.tensor([number for numbers in spelling for number in numbers], dtype=torch.long)
-        lengths = torch.tensor([len(numbers) for numbers in spelling], dtype=torch.long)
-        return cls(index, torch.tensor(word, dtype=torch.long), flat, lengths.cumsum(0) - lengths, lengths)
+        index = dict(zip(dict.fromkeys(tokens), count()))
+        words, characters = (new_words or {}) | vocabulary.word_index, vocabulary.character_index
+        spelled = chain.from_iterable(form or ("",) for form in index)
+        word = _numbers(map(str.lower, index), words, len(vocabulary.words))
+        flat = _numbers(spelled, characters, len(characters))
+        lengths = torch.from_numpy(np.fromiter(map(len, index), dtype=np.int64)).clamp(min=1)
+        return cls(index, word, flat, lengths.cumsum(0) - lengths, lengths)
 
     def to(self, device: torch.device | str) -> "Forms":
         """The same forms with their tensors on ``device``."""
@@ -63,21 +63,24 @@ class Corpus:
         return replace(self, forms=self.forms.to(device), form=self.form.to(device), tags=self.tags.to(device))
 
 
-def encode(sentences: Sequence[tuple[str, Sentence]], vocabulary: Vocabulary, forms: Forms, *, token: bool) -> Corpus:
-    """Number (task, sentence) pairs; with ``token`` the task token stands before each sentence, tagged ``O``."""
-    form: list[int] = []
-    tags: list[int] = []
-    lengths: list[int] = []
-    task_index = {task: i for i, task in enumerate(vocabulary.tasks)}
-    for task, sentence in sentences:
+def encode(parts: Sequence[tuple[str, CodedSplit]], vocabulary: Vocabulary, forms: Forms, *, token: bool) -> Corpus:
+    """Lay (task, sentences) end to end; with ``token`` the task token stands before each sentence, tagged ``O``."""
+    form, tags, lengths, owner = [], [], [], []
+    for task, coded in parts:
         labels = vocabulary.label_index[vocabulary.decoder_of(task)]
+        own_form = np.fromiter(map(forms.index.__getitem__, coded.forms), dtype=np.int64)[coded.form]
+        own_tags = np.array([labels.get(tag or "", 0) for tag in coded.tags], dtype=np.int64)[coded.tag]
         if token:
-            form.append(forms.index[task_token(task)])
-            tags.append(labels[OUTSIDE])
-        form.extend(forms.index[t] for t in sentence.tokens)
-        tags.extend(labels.get(tag, 0) for tag in sentence.tags or [""] * len(sentence))
-        lengths.append(len(sentence) + token)
-    length = torch.tensor(lengths, dtype=torch.long)
-    owner = torch.tensor([task_index[task] for task, _ in sentences], dtype=torch.long)
-    numbers, labelled = (torch.tensor(values, dtype=torch.long) for values in (form, tags))
-    return Corpus(forms, numbers, labelled, length.cumsum(0) - length, length, owner, vocabulary)
+            starts = coded.lengths.cumsum() - coded.lengths
+            own_form = np.insert(own_form, starts, forms.index[task_token(task)])
+            own_tags = np.insert(own_tags, starts, labels[OUTSIDE])
+        form.append(own_form)
+        tags.append(own_tags)
+        lengths.append(coded.lengths + token)
+        owner.append(np.full(len(coded), vocabulary.tasks.index(task)))
+    numbers, labelled, length, task_of = (torch.from_numpy(np.concatenate(n)) for n in (form, tags, lengths, owner))
+    return Corpus(forms, numbers, labelled, length.cumsum(0) - length, length, task_of, vocabulary)
+
+
+def _numbers(texts: Iterable[str], index: Mapping[str, int], unknown: int) -> Int[Tensor, " texts"]:
+    return torch.from_numpy(np.fromiter(map(index.get, texts, repeat(unknown)), dtype=np.int64))

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from tagmates.config import OF_FILE, names_vectors
 from tagmates.errors import DataError
 
 Matrix = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,16 @@ class Vectors:
                 f"{self.source}: vectors have {self.size} dimensions, model.word_size is {size}; set one to the other"
             )
 
-    def rows(self, words: Sequence[str]) -> tuple[list[int], Matrix]:
+    def rows(self, words: Sequence[str]) -> tuple[Places, Matrix]:
         """The places in ``words`` of those that have a vector, and their vectors, in the same order."""
-        places = [i for i, word in enumerate(words) if word in self.index]
-        return places, np.array(self.matrix[[self.index[words[i]] for i in places]], dtype=np.float32)
+        numbers = np.fromiter(map(self.index.get, words, repeat(-1)), dtype=np.int64)
+        (places,) = (numbers >= 0).nonzero()
+        return places, np.asarray(self.matrix[numbers[places]], dtype=np.float32)
 
     def digest(self, words: Sequence[str]) -> str:
         """sha256 of the vectors of these words: what a run's numbers depend on."""
         places, found = self.rows(words)
-        return hashlib.sha256(np.array(places, dtype=np.int64).tobytes() + found.tobytes()).hexdigest()
+        return hashlib.sha256(places.tobytes() + found.tobytes()).hexdigest()
 
 
 NO_VECTORS = Vectors("random", {}, np.zeros((0, 0), dtype=np.float32))

@@ -1,13 +1,12 @@
 """The words, characters and labels of a run, with their numbers (protocol section 2)."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from tagmates.config import Sharing
-from tagmates.data.sentence import Sentence
+from tagmates.data.coding import CodedSplit
 from tagmates.errors import ModelError
 
 OUTSIDE = "O"
@@ -89,11 +88,11 @@ def task_token(task: str) -> str:
 
 
 def build_vocabulary(
-    splits: Mapping[str, Mapping[str, Sequence[Sentence]]],
+    splits: Mapping[str, Mapping[str, CodedSplit]],
     sharing: Sharing,
     *,
     unknown: bool,
-    has_vector: Iterable[str] = (),
+    has_vector: Container[str] = (),
 ) -> Vocabulary:
     """The vocabulary of train, dev and test of the tasks of a run (task -> split -> sentences).
 
@@ -105,14 +104,13 @@ def build_vocabulary(
     characters: set[str] = set()
     tags: dict[str, set[str]] = {task: set() for task in splits}
     for task, by_split in splits.items():
-        for split, sentences in by_split.items():
+        for split, coded in by_split.items():
             known = split == "train" or not unknown
-            for sentence in sentences:
-                (words if known else held_out).update(token.lower() for token in sentence.tokens)
-                if known:
-                    characters.update(*sentence.tokens)
-                    tags[task].update(sentence.tags or ())
-    words |= held_out.intersection(has_vector) if held_out else set()
+            (words if known else held_out).update(coded.words)
+            if known:
+                characters.update(coded.characters)
+                tags[task].update(tag for tag in coded.tags if tag is not None)
+    words.update(word for word in held_out - words if word in has_vector)
     if sharing == "te_enc":
         for task in splits:
             words.add(task_token(task).lower())
@@ -125,7 +123,11 @@ def build_vocabulary(
     return Vocabulary(tuple(splits), tuple(sorted(words)), tuple(sorted(characters)), labels, unknown)
 
 
-def singletons(sentences: Iterable[Sentence]) -> set[str]:
-    """The lower-cased words that occur exactly once."""
-    counts = Counter(token.lower() for sentence in sentences for token in sentence.tokens)
-    return {word for word, count in counts.items() if count == 1}
+def singletons(splits: Iterable[CodedSplit]) -> set[str]:
+    """The lower-cased words that occur exactly once in all of them together."""
+    once: set[str] = set()
+    seen: set[str] = set()
+    for coded in splits:
+        once = (once - coded.words) | (coded.singletons - seen)
+        seen |= coded.words
+    return once

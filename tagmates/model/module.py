@@ -109,9 +109,9 @@ def word_table(vocabulary: Vocabulary, size: int, seed: int, vectors: Vectors) -
     rows = len(vocabulary.words) + vocabulary.unknown
     places, found = vectors.rows(vocabulary.words)
     draw = generator(seed, "words")
-    if not places:
+    if not len(places):
         return uniform_table(rows, size, draw)
     entries = torch.from_numpy(found)
     table = torch.empty(rows, size).normal_(float(entries.mean()), float(entries.std(correction=0)), generator=draw)
-    table[places] = entries
+    table[torch.from_numpy(places)] = entries
     return table

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from tagmates.config import VECTORS, RunConfig, parse
 from tagmates.data.batches import Selection, collate
+from tagmates.data.coding import CodedSplit
 from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sentence import Sentence
 from tagmates.data.stock import Stock
@@ -115,11 +117,11 @@ class Tagger:
             return []
         token = self.module.sharing == "te_enc"
         # te_enc reads the task with the sentence; the others encode a sentence once for all tasks
-        pairs = [(task, Sentence(s)) for s in sentences for task in (wanted if token else self.tasks[:1])]
-        corpus, tables = self.encode(pairs)
-        everything = torch.arange(len(pairs))
+        coded = CodedSplit.of([Sentence(s) for s in sentences])
+        corpus, tables = self.encode([(task, coded) for task in (wanted if token else self.tasks[:1])])
+        everything = torch.arange(len(corpus.lengths))
         if token:
-            selection = Selection.own_tasks(corpus, everything)
+            selection = Selection.own_tasks(corpus, everything.reshape(len(wanted), -1).T.flatten())
         else:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
             selection = Selection.by_tasks(corpus, everything, numbers)
@@ -139,23 +141,24 @@ class Tagger:
             tagged.append(Tagged(tokens, tags))
         return tagged
 
-    def encode(self, pairs: Sequence[tuple[str, Sentence]]) -> tuple[Corpus, Tables]:
-        """Number (task, sentence) pairs; words and characters that training never saw get new rows in the tables.
+    def encode(self, parts: Sequence[tuple[str, CodedSplit]]) -> tuple[Corpus, Tables]:
+        """Number the sentences of tasks; words and characters that training never saw get new rows in the tables.
 
         A word without a vector is the trained unknown word or, where there is none, the mean of all words; a
         character is the mean of all characters.
         """
         vocabulary, token = self.vocabulary, self.module.sharing == "te_enc"
-        tokens = dict.fromkeys(t for _, sentence in pairs for t in sentence.tokens)
-        new = sorted({t.lower() for t in tokens} - vocabulary.word_index.keys())
+        tokens = chain.from_iterable(coded.forms for _, coded in parts)
+        words = set().union(*(coded.words for _, coded in parts))
+        new = sorted(words - vocabulary.word_index.keys())
         size = self.module.settings.word_size
         usable = self.vectors if self.vectors.size == size else NO_VECTORS
         places, found = usable.rows(new)
         tables = self.module.open_tables(len(vocabulary.words), torch.from_numpy(found).reshape(-1, size))
         # a word without a vector is number len(words): the unknown word
-        numbers = {new[place]: len(vocabulary.words) + 1 + i for i, place in enumerate(places)}
-        forms = Forms.of([*map(task_token, self.tasks), *tokens] if token else tokens, vocabulary, numbers)
-        return encode(pairs, vocabulary, forms, token=token), tables
+        numbers = {new[place]: len(vocabulary.words) + 1 + i for i, place in enumerate(places.tolist())}
+        forms = Forms.of(chain(map(task_token, self.tasks), tokens) if token else tokens, vocabulary, numbers)
+        return encode(parts, vocabulary, forms, token=token), tables
 
 
 def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import torch
 
 from tagmates.config import RunConfig
-from tagmates.data.corpora import digest, load_corpora
+from tagmates.data.coding import CodedTask
+from tagmates.data.corpora import Sentences, load_corpora
 from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
@@ -25,7 +26,7 @@ from tagmates.study.store import Store
 from tagmates.training.company import Company
 from tagmates.training.folder import LOCK
 from tagmates.training.loop import Ended, EpochEnded, Event, advance, in_company
-from tagmates.training.run import Corpora, Run, prepare_run
+from tagmates.training.run import Run, prepare_run
 from tagmates.training.train import choose_device, run_in_folder
 
 log = logging.getLogger("tagmates")
@@ -222,19 +223,24 @@ def _prepared(job: Job) -> Run:
 
 def prepare(config: RunConfig, data: str, device: str) -> Run:
     """A run before its first update, that no folder knows of."""
-    corpora = {task: _corpora(data, task)[task] for task in config.tasks}
-    return prepare_run(config, _tasks(data), corpora, _vectors(data, config.vectors), device)
+    coded = {task: _coded(data, task) for task in config.tasks}
+    return prepare_run(config, _tasks(data), coded, _vectors(data, config.vectors), device)
 
 
 def task_size(data: str, task: str) -> tuple[int, float]:
     """Training sentences of a task, and their mean length in tokens."""
-    sentences = _corpora(data, task)[task]["train"]
+    sentences = _splits(data, task)["train"]
     return len(sentences), sum(len(sentence.tokens) for sentence in sentences) / len(sentences)
+
+
+def task_digest(data: str, task: str) -> str:
+    """sha256 of a task's sentences."""
+    return _coded(data, task).digest
 
 
 def task_statistics(data: str, task: str) -> dict[str, Any]:
     """The task's row of the paper's Table 1."""
-    return statistics(task, _corpora(data, task)[task])
+    return statistics(task, _splits(data, task))
 
 
 @cache
@@ -250,14 +256,13 @@ def _tasks(data: str) -> dict[str, Task]:
 
 
 @cache
-def _corpora(data: str, task: str) -> Corpora:
-    return load_corpora(_tasks(data), [task])
+def _splits(data: str, task: str) -> dict[str, Sentences]:
+    return load_corpora(_tasks(data), [task])[task]
 
 
 @cache
-def task_digest(data: str, task: str) -> str:
-    """sha256 of a task's sentences."""
-    return digest(_corpora(data, task)[task])
+def _coded(data: str, task: str) -> CodedTask:
+    return CodedTask.of(_splits(data, task))
 
 
 @cache

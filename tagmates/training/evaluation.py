@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tagmates.data.coding import CodedSplit
 from tagmates.data.corpora import load_split
 from tagmates.data.formats import format_columns
 from tagmates.data.sentence import Sentence
@@ -73,13 +74,13 @@ def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = Non
             f"{source}: has no {split} split for any of {', '.join(tagger.tasks)}; give another --split or --data"
         )
     gold = {name: load_split(task, split) for name, task in tasks.items()}
-    pairs = [(name, sentence) for name, sentences in gold.items() for sentence in sentences]
-    corpus, tables = tagger.encode(pairs)
+    corpus, tables = tagger.encode([(name, CodedSplit.of(sentences)) for name, sentences in gold.items()])
     (found,) = predict([tagger.module], [corpus], [tables])
     token = tagger.module.sharing == "te_enc"
-    scores = evaluate(found, gold_of(corpus, pairs, tasks, token=token))
+    scores = evaluate(found, gold_of(corpus, gold, tasks, token=token))
     labels = {name: tagger.vocabulary.labels[tagger.vocabulary.decoder_of(name)] for name in tasks}
     predicted: dict[str, list[list[str]]] = {name: [] for name in tasks}
+    pairs = ((name, sentence) for name, sentences in gold.items() for sentence in sentences)
     for (name, sentence), start in zip(pairs, (corpus.starts + token).tolist(), strict=True):
         predicted[name].append([labels[name][k] for k in found[start : start + len(sentence)]])
     signatures = {name: task_signature(tagger.config, run_id, task, split, gold[name]) for name, task in tasks.items()}

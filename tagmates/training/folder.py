@@ -20,7 +20,7 @@ from torch import Tensor
 
 from tagmates import __version__
 from tagmates.config import RunConfig
-from tagmates.data.corpora import digest
+from tagmates.data.coding import digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import task_token
@@ -207,7 +207,6 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     if run.config.training.weights == "best":
         run.load(run.best)
     scores = {split: run.scores(split) for split in ("dev", "test") if split in run.corpora}
-    gold = {split: run.gold(split) for split in scores}
     result: dict[str, Any] = {
         "run_id": run.id,
         "tasks": run.config.tasks,
@@ -221,7 +220,8 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in run.module.parameters()),
         "signature": {
             split: {
-                task: task_signature(run.config, run.id, run.tasks[task], split, gold[split][task]) for task in by_task
+                task: task_signature(run.config, run.id, run.tasks[task], split, run.gold[split][task])
+                for task in by_task
             }
             for split, by_task in scores.items()
         },

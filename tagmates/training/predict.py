@@ -31,16 +31,16 @@ class Gold:
 
 
 def gold_of(
-    corpus: Corpus, sentences: Sequence[tuple[str, Sentence]], tasks: Mapping[str, Task], *, token: bool
+    corpus: Corpus, sentences: Mapping[str, Sequence[Sentence]], tasks: Mapping[str, Task], *, token: bool
 ) -> dict[str, Gold]:
-    """What is to be found in a corpus of (task, sentence) pairs; with ``token`` the task token counts, gold ``O``."""
+    """What is to be found in a corpus of these tasks' sentences; with ``token`` the task token counts, gold ``O``."""
     vocabulary = corpus.vocabulary
     owner = corpus.task.repeat_interleave(corpus.lengths).numpy()
     head = (OUTSIDE,) if token else ()
     found = {}
-    for name, task in tasks.items():
-        tags = [head + (sentence.tags or ()) for of, sentence in sentences if of == name]
-        reference = Reference.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], task.score)
+    for name, own in sentences.items():
+        tags = [head + (sentence.tags or ()) for sentence in own]
+        reference = Reference.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], tasks[name].score)
         found[name] = Gold(reference, (owner == vocabulary.tasks.index(name)).nonzero()[0])
     return found
 

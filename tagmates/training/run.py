@@ -3,19 +3,21 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.config import RunConfig, run_id
 from tagmates.data.batches import Selection
-from tagmates.data.corpora import digest
+from tagmates.data.coding import CodedTask
 from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sampling import epoch_batches
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.tasks import SPLITS, Task
 from tagmates.data.vectors import Vectors
 from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, task_token
 from tagmates.draws import generator
@@ -25,8 +27,6 @@ from tagmates.training.predict import Gold, evaluate, gold_of, mean_f1, predict
 from tagmates.training.schedule import Schedule
 from tagmates.training.scores import Numbers, TaskScores
 
-Corpora = Mapping[str, Mapping[str, list[Sentence]]]  # task -> split -> sentences
-
 
 @dataclass(slots=True, eq=False)
 class Run:
@@ -35,7 +35,7 @@ class Run:
     config: RunConfig
     tasks: Mapping[str, Task]
     vocabulary: Vocabulary
-    splits: Mapping[str, list[tuple[str, Sentence]]]  # split -> (task, sentence)
+    gold: Mapping[str, Mapping[str, Sequence[Sentence]]]  # split -> task -> sentences
     corpora: Mapping[str, Corpus]  # split -> the same, encoded
     once: Tensor  # per form, whether training may read it as unknown
     module: TaggerModule
@@ -62,6 +62,10 @@ class Run:
     def tagger(self) -> Tagger:
         """The run's parameters as a tagger."""
         return Tagger(self.config, self.vocabulary, self.module, self.vectors)
+
+    def pairs(self, split: str) -> list[tuple[str, Sentence]]:
+        """The sentences of a split, each with its task, as they stand in its corpus."""
+        return [(task, sentence) for task, sentences in self.gold[split].items() for sentence in sentences]
 
     def loss_weights(self) -> Float[Tensor, " tasks"]:
         """The weight of each task's loss."""
@@ -141,13 +145,6 @@ class Run:
             for name, parameter in self.module.named_parameters():
                 parameter.copy_(parameters[name])
 
-    def gold(self, split: str) -> dict[str, list[Sentence]]:
-        """The sentences of a split, by task."""
-        by_task: dict[str, list[Sentence]] = {task: [] for task in self.tasks}
-        for task, sentence in self.splits[split]:
-            by_task[task].append(sentence)
-        return by_task
-
     def scores(self, split: str) -> dict[str, TaskScores]:
         """Scores of every task that has the split."""
         (predicted,) = predict_side_by_side([self], split)
@@ -156,10 +153,7 @@ class Run:
     def score(self, split: str, predicted: Numbers) -> dict[str, TaskScores]:
         """Scores of every task that has the split, from the labels predicted for the tokens of its corpus."""
         if split not in self.gold_units:
-            sentences = self.splits[split]
-            present = {owner for owner, _ in sentences}
-            tasks = {name: task for name, task in self.tasks.items() if name in present}
-            self.gold_units[split] = gold_of(self.corpora[split], sentences, tasks, token=self.token)
+            self.gold_units[split] = gold_of(self.corpora[split], self.gold[split], self.tasks, token=self.token)
         return evaluate(predicted, self.gold_units[split])
 
 
@@ -171,36 +165,39 @@ def predict_side_by_side(runs: Sequence[Run], split: str) -> list[Numbers]:
 
 
 def prepare_run(
-    config: RunConfig, tasks: Mapping[str, Task], corpora: Corpora, vectors: Vectors, device: str = "cpu"
+    config: RunConfig, tasks: Mapping[str, Task], coded: Mapping[str, CodedTask], vectors: Vectors, device: str = "cpu"
 ) -> Run:
     """A run before its first update: vocabulary, encoded sentences, initial parameters.
+
+    What depends on a task alone was made when it was ``coded``.
 
     Raises DataError where vectors have another size than the model asks for.
     """
     vectors.check_size(config.model.word_size)
-    own = {name: corpora[name] for name in config.tasks}
+    own = {name: coded[name].splits for name in config.tasks}
     unknown = config.training.unknown_rate > 0
     vocabulary = build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index)
     token = config.sharing == "te_enc"
-    splits = {
-        split: [(name, sentence) for name in config.tasks for sentence in own[name].get(split, [])]
-        for split in ("train", "dev", "test")
+    parts = {
+        split: some
+        for split in SPLITS
+        if (some := [(name, own[name][split]) for name in config.tasks if own[name].get(split)])
     }
-    tokens = (t for pairs in splits.values() for _, sentence in pairs for t in sentence.tokens)
-    forms = Forms.of([*map(task_token, config.tasks), *tokens] if token else tokens, vocabulary).to(device)
+    tokens = chain.from_iterable(part.forms for some in parts.values() for _, part in some)
+    forms = Forms.of(chain(map(task_token, config.tasks), tokens) if token else tokens, vocabulary).to(device)
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
-    rare = singletons(sentence for _, sentence in splits["train"]) if unknown else set()
+    rare = singletons(part for _, part in parts["train"]) if unknown else set()
     hashes = {
-        "data": {name: [digest(own[name]), tasks[name].score] for name in config.tasks},
+        "data": {name: [coded[name].digest, tasks[name].score] for name in config.tasks},
         "vectors": vectors.digest(vocabulary.words),
     }
     return Run(
         config=config,
         tasks={name: tasks[name] for name in config.tasks},
         vocabulary=vocabulary,
-        splits=splits,
-        corpora={s: encode(pairs, vocabulary, forms, token=token).to(device) for s, pairs in splits.items() if pairs},
-        once=torch.tensor([form.lower() in rare for form in forms.index]),
+        gold={split: {name: part.sentences for name, part in some} for split, some in parts.items()},
+        corpora={s: encode(some, vocabulary, forms, token=token).to(device) for s, some in parts.items()},
+        once=torch.from_numpy(np.fromiter((form.lower() in rare for form in forms.index), dtype=np.bool_)),
         module=module,
         vectors=vectors,
         # fused: one pass over each table instead of a dozen

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import torch
 
 from tagmates.config import RunConfig
-from tagmates.data.corpora import load_corpora
+from tagmates.data.coding import CodedTask
+from tagmates.data.corpora import Corpora, load_corpora
 from tagmates.data.pack import find_vectors
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors
@@ -30,7 +31,7 @@ from tagmates.training.folder import (
     write_metrics,
 )
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
-from tagmates.training.run import Corpora, Run, prepare_run
+from tagmates.training.run import Run, prepare_run
 
 log = logging.getLogger("tagmates")
 
@@ -85,7 +86,8 @@ def train_on(
 
     ``data`` is where the corpora came from, for the record. Raises BusyError where another process trains there.
     """
-    run = prepare_run(config, tasks, corpora, vectors, device)
+    coded = {name: CodedTask.of(corpora[name]) for name in config.tasks}
+    run = prepare_run(config, tasks, coded, vectors, device)
     with run_in_folder(run, folder, data, force=force) as record:
         if record is None:
             return

@@ -1,0 +1,91 @@
+"""What is made once of a task's sentences, for all runs on them: numbers instead of texts, and a digest."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, count, repeat
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tagmates.data.sentence import Sentence
+
+Numbers = npt.NDArray[np.integer[Any]]
+Text = TypeVar("Text", str, str | None)
+
+
+@dataclass(frozen=True)
+class CodedSplit:
+    """Sentences, with their distinct tokens and tags in order of appearance and the places of all tokens in these.
+
+    A token without a tag has the tag None.
+    """
+
+    sentences: Sequence[Sentence]
+    forms: tuple[str, ...]
+    tags: tuple[str | None, ...]
+    form: Numbers  # of every token, its place in ``forms``
+    tag: Numbers  # likewise in ``tags``
+    lengths: Numbers  # of every sentence
+
+    @classmethod
+    def of(cls, sentences: Sequence[Sentence]) -> "CodedSplit":
+        """Number the tokens and tags of these sentences."""
+        forms, form = _numbered(chain.from_iterable(s.tokens for s in sentences))
+        tags, tag = _numbered(chain.from_iterable(s.tags or repeat(None, len(s)) for s in sentences))
+        return cls(sentences, forms, tags, form, tag, np.array([len(s) for s in sentences], dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The lower-cased tokens."""
+        return frozenset(map(str.lower, self.forms))
+
+    @cached_property
+    def singletons(self) -> frozenset[str]:
+        """The lower-cased tokens that occur exactly once."""
+        counts: Counter[str] = Counter()
+        for form, number in zip(self.forms, np.bincount(self.form).tolist(), strict=True):
+            counts[form.lower()] += number
+        return frozenset(word for word, number in counts.items() if number == 1)
+
+    @cached_property
+    def characters(self) -> frozenset[str]:
+        """The characters of the tokens, cased."""
+        return frozenset("".join(self.forms))
+
+
+@dataclass(frozen=True, slots=True)
+class CodedTask:
+    """The splits of a task, and the digest of them."""
+
+    splits: Mapping[str, CodedSplit]
+    digest: str
+
+    @classmethod
+    def of(cls, splits: Mapping[str, Sequence[Sentence]]) -> "CodedTask":
+        """Number the splits one by one."""
+        return cls({split: CodedSplit.of(sentences) for split, sentences in splits.items()}, digest(splits))
+
+
+def digest(splits: Mapping[str, Sequence[Sentence]]) -> str:
+    """sha256 over the tokens and tags of a task's splits."""
+    sha = hashlib.sha256()
+    for split, sentences in sorted(splits.items()):
+        sha.update(f"{split}\n".encode())
+        for sentence in sentences:
+            rows = zip(sentence.tokens, sentence.tags or repeat(""), strict=False)
+            sha.update("\n".join(map("\t".join, rows)).encode("utf-8", "surrogatepass") + b"\n\n")
+    return sha.hexdigest()
+
+
+def _numbered(texts: Iterable[Text]) -> tuple[tuple[Text, ...], Numbers]:
+    """The distinct texts in order of appearance, and the place of every text among them."""
+    places: defaultdict[Text, int] = defaultdict(count().__next__)
+    numbers = np.fromiter(map(places.__getitem__, texts), dtype=np.int32)
+    return tuple(places), numbers

@@ -1,0 +1,49 @@
+"""tagmates.data.coding: numbers say what the sentences say, and what is merged is what all sentences together give."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tagmates.data.coding import CodedSplit, CodedTask, digest
+from tagmates.data.sentence import Sentence
+from tagmates.data.vocabulary import singletons
+
+tokens = st.text("aAbİß0\ud800", max_size=2)
+rows = st.lists(st.tuples(tokens, st.sampled_from(["O", "B-x", "I-x"])), max_size=5)
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> Sentence:
+    drawn = draw(rows)
+    return Sentence(tuple(t for t, _ in drawn), tuple(t for _, t in drawn) if draw(st.booleans()) else None)
+
+
+splits = st.lists(sentences(), max_size=5)
+
+
+@given(splits)
+def test_numbers_say_what_the_sentences_say(some: list[Sentence]) -> None:
+    coded = CodedSplit.of(some)
+    texts = [token for sentence in some for token in sentence.tokens]
+    tags = [tag for sentence in some for tag in sentence.tags or [None] * len(sentence)]
+    assert [coded.forms[number] for number in coded.form] == texts
+    assert [coded.tags[number] for number in coded.tag] == tags
+    assert (coded.forms, coded.tags) == (tuple(dict.fromkeys(texts)), tuple(dict.fromkeys(tags)))
+    assert coded.lengths.tolist() == [len(sentence) for sentence in some]
+    assert coded.words == {text.lower() for text in texts}
+    assert coded.characters == set().union(*texts)
+    assert len(coded) == len(some)
+
+
+@given(st.lists(splits, max_size=4))
+def test_what_occurs_once_in_several_splits(some: list[list[Sentence]]) -> None:
+    counts = Counter(token.lower() for split in some for sentence in split for token in sentence.tokens)
+    assert singletons(map(CodedSplit.of, some)) == {word for word, number in counts.items() if number == 1}
+
+
+@given(st.dictionaries(st.sampled_from(["train", "dev", "test"]), splits))
+def test_a_task_is_its_splits_and_their_digest(some: dict[str, list[Sentence]]) -> None:
+    coded = CodedTask.of(some)
+    assert {split: part.sentences for split, part in coded.splits.items()} == some
+    assert coded.digest == digest(some)
