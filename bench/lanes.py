@@ -220,7 +220,7 @@ def main() -> None:
     device = choose_device(options.device)
     torch.set_num_threads(1)
     results = {}
-    for case in options.cases.split(","):
+    for case in filter(None, options.cases.split(",")):
         rows = {"plain, one at a time": plain(case, options.data, device, options.seconds)}
         for lanes in map(int, (options.lanes or (GPU_LANES if device == "cuda" else CPU_LANES)).split(",")):
             rows[f"{lanes} lanes"] = found = side_by_side(case, lanes, options.data, device, options.seconds)
