@@ -219,7 +219,7 @@ from tagmates.model import triton_crf, triton_dropout, triton_gru
 from tagmates.training import triton_adam
 
 TYPES = {
-    "positions": "i32", "rows": "i32", "number": "i32", "size": "i32", "epsilon": "fp32", "lane": "*i64",
+    "positions": "i32", "rows": "i32", "tags": "i32", "number": "i32", "size": "i32", "epsilon": "fp32", "lane": "*i64",
     "starts": "*i64", "lengths": "*i64", "mirror": "*i64", "paths": "*i64", "place": "*i64",
     "mask": "*i1", "seeds": "*i64", "underflows": "*i32", "scale": "*fp64",
 }
@@ -235,10 +235,10 @@ print(shared(triton_dropout._drop, warps=4, size=600, BLOCK=1024))
 for size in (50, 300):
     for kernel in (triton_gru._forward, triton_gru._backward):
         print(shared(kernel, size=size, ROWS=32, UNITS=64, INNER=32))
-for tags, padded in (17, 32), (425, 512):
+for padded in (32, 512):
     for kernel in (triton_crf._forward, triton_crf._backward):
-        print(shared(kernel, tags=tags, ROWS=16, TAGS=padded, BLOCK=min(64, padded), UNDERFLOW=1e-28))
-    print(shared(triton_crf._viterbi, tags=tags, ROWS=4, TAGS=padded, BLOCK=min(64, padded)))
+        print(shared(kernel, ROWS=16, TAGS=padded, BLOCK=min(64, padded), UNDERFLOW=1e-28))
+    print(shared(triton_crf._viterbi, ROWS=4, TAGS=padded, BLOCK=min(64, padded)))
 """
 
 

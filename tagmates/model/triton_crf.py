@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 from tagmates.data.packing import Packed
 from tagmates.model.compiled_crf import UNDERFLOW, ending_marginals
 
+VARYING = ["positions", "rows", "tags"]  # by batch and task: a kernel compiled for each would take longer than it saves
 ROWS, PATHS, BLOCK = 16, 4, 64  # sentences a program, when tracing best paths, and tags in a block of a product
 
 
@@ -119,7 +120,7 @@ def _product(left, right, at, stride_from, stride_to, alive, tags, TAGS: tl.cons
         tl.store(out[:, None] + to[None, :], total, mask=alive[:, None] & (to < tags)[None, :])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=VARYING)
 def _forward(
     emissions,
     weights,
@@ -134,7 +135,7 @@ def _forward(
     lengths,
     positions,
     rows,
-    tags: tl.constexpr,
+    tags,
     ROWS: tl.constexpr,
     TAGS: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -184,7 +185,7 @@ def _forward(
     tl.store(underflows + each, tl.where(low >= UNDERFLOW, 0, 1), mask=row < rows)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=VARYING)
 def _backward(
     weights,
     source,
@@ -196,7 +197,7 @@ def _backward(
     lengths,
     positions,
     rows,
-    tags: tl.constexpr,
+    tags,
     ROWS: tl.constexpr,
     TAGS: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -232,7 +233,7 @@ def _backward(
         step -= 1
 
 
-@triton.jit
+@triton.jit(do_not_specialize=VARYING)
 def _viterbi(
     emissions,
     transitions,
@@ -244,7 +245,7 @@ def _viterbi(
     lengths,
     positions,
     rows,
-    tags: tl.constexpr,
+    tags,
     ROWS: tl.constexpr,
     TAGS: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -269,10 +270,12 @@ def _viterbi(
         inside = alive[:, None] & known
         here = (decoder * positions + tl.load(starts + step) + row) * tags
         scores = tl.full((ROWS, TAGS), float("-inf"), tl.float32)
-        for before in range(tags):
+        before = 0
+        while before < tags:
             score = tl.load(best + at + before, mask=alive, other=0.0)
             into = tl.load(transitions + before * tags + tag, mask=tag < tags, other=0.0)
             scores = tl.maximum(scores, score[:, None] + into[None, :])
+            before += 1
         scores += tl.load(emissions + here[:, None] + tag[None, :], mask=inside, other=0.0)
         scores = tl.where(known, scores, float("-inf"))
         scores -= tl.max(scores, 1)[:, None]  # only differences matter; sums would lose digits

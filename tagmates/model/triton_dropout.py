@@ -56,7 +56,7 @@ def _masked(values: Tensor, place: Tensor, mask: Tensor, rates: Tensor, seeds: T
     return result
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["positions", "number"])
 def _drop(values, result, place, mask, rates, seeds, positions, number, size: tl.constexpr, BLOCK: tl.constexpr):
     lane = tl.program_id(0).to(tl.int64)
     at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)

@@ -100,7 +100,7 @@ def _layout(packed: Packed, lanes: int, size: int) -> dict[str, Any]:
     }
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["positions", "rows"])
 def _forward(
     gates,
     weight,
@@ -169,7 +169,7 @@ def _forward(
         step += 1
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["positions", "rows"])
 def _backward(
     gates,
     weight,

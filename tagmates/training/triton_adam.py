@@ -38,7 +38,7 @@ def triton_adam(
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["number", "size"])
 def _adam(values, gradient, mean, square, lane, lanes, number, size, epsilon, BLOCK: tl.constexpr):
     item = tl.program_id(0).to(tl.int64)
     lanes += tl.load(lane + item)
