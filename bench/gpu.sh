@@ -3,8 +3,8 @@
 #
 #     bash bench/gpu.sh PACK OUT [MINUTES]
 #
-# PACK is made elsewhere: tagmates study pack studies/paper.toml --data DIR --output PACK. OUT gets losses.txt, lanes.json,
-# lanes-torch.json and rows.tar.gz: of every finished training its configuration, scores, metrics and per-sentence counts; no text of
+# PACK is made elsewhere: tagmates study pack studies/paper.toml --data DIR --output PACK. OUT gets losses.txt, lanes.jsonl,
+# lanes-torch.jsonl and rows.tar.gz: of every finished training its configuration, scores, metrics and per-sentence counts; no text of
 # corpora, no models. `tar xzf OUT/rows.tar.gz -C docs/runs/paper` puts the rows where the report is made from.
 # PYTHON names the interpreter (default python3), TABLE_SECONDS the seconds of a cell of the table (default 2).
 set -uo pipefail
@@ -23,12 +23,12 @@ right=${PIPESTATUS[0]}
 
 echo "== side by side"
 timeout $((minutes * 20)) "$python" "$here/lanes.py" --device "$device" --data "$pack" --layouts "" \
-    --seconds "${TABLE_SECONDS:-2}" --lanes "${LANES:-1,4,16,64,128}" --json >"$out/lanes.json"
-cat "$out/lanes.json"
+    --seconds "${TABLE_SECONDS:-2}" --lanes "${LANES:-1,4,16,64,128}" --cases "${CASES:-pairs,te_pairs,all}" --json >"$out/lanes.jsonl"
+cat "$out/lanes.jsonl"
 echo "== the same by torch alone"
 TAGMATES_NATIVE=0 timeout $((minutes * 6)) "$python" "$here/lanes.py" --device "$device" --data "$pack" --layouts "" \
-    --seconds "${TABLE_SECONDS:-2}" --lanes "${PLAIN_LANES:-64}" --cases pairs --json >"$out/lanes-torch.json"
-cat "$out/lanes-torch.json"
+    --seconds "${TABLE_SECONDS:-2}" --lanes "${PLAIN_LANES:-64}" --cases pairs --json >"$out/lanes-torch.jsonl"
+cat "$out/lanes-torch.jsonl"
 
 if [ "$right" != 0 ]; then
     echo "the losses are not those of a CPU: no study is trained" >&2

@@ -11,7 +11,7 @@ time than its arithmetic at that rate (or, on a GPU, than reading the recurrent 
 direction, forward and backward), and reading and writing once what Adam must.
 
 On a CPU follow the layouts, processes x threads x lanes, with random and with bucketed batches, in GFLOP/s beside a
-matrix product in as many processes and threads.
+matrix product in as many processes and threads. Everything is printed as it is measured; with ``--json`` a line each.
 """
 
 import resource
@@ -212,28 +212,36 @@ def layout(shape: str, data: str, seconds: float, rounds: int) -> dict[str, dict
     return found
 
 
+def table(
+    cases: Sequence[str], lanes: Sequence[int], data: str, device: str, seconds: float
+) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """The rows of every case as they are measured; one that does not fit into the memory says nothing."""
+    for case in cases:
+        alone = plain(case, data, device, seconds)
+        yield f"{case}, {device}", "plain, one at a time", alone
+        for number in lanes:
+            try:
+                row = side_by_side(case, number, data, device, seconds)
+            except torch.OutOfMemoryError:
+                yield f"{case}, {device}", f"{number} lanes: out of memory", {}
+                continue
+            yield f"{case}, {device}", f"{number} lanes", row | {"times plain": row["tokens/s"] / alone["tokens/s"]}
+
+
 def main() -> None:
     """Measure and print."""
     options = arguments(
-        __doc__, data="starter", device="auto", cases="pairs,te_pairs,all", lanes="", seconds=5, layouts=LAYOUTS
+        __doc__, data="starter", device="auto", cases="pairs,te_pairs,all", lanes="", seconds=5.0, layouts=LAYOUTS
     )
     device = choose_device(options.device)
     torch.set_num_threads(1)
-    results = {}
-    for case in filter(None, options.cases.split(",")):
-        rows = {"plain, one at a time": plain(case, options.data, device, options.seconds)}
-        for lanes in map(int, (options.lanes or (GPU_LANES if device == "cuda" else CPU_LANES)).split(",")):
-            rows[f"{lanes} lanes"] = found = side_by_side(case, lanes, options.data, device, options.seconds)
-            found["times plain"] = found["tokens/s"] / rows["plain, one at a time"]["tokens/s"]
-        results[f"{case}, {device}"] = {
-            name: {key: round(value, 3) for key, value in row.items()} for name, row in rows.items()
-        }
-    if device == "cpu":
-        for shape in filter(None, options.layouts.split(",")):
-            results[f"{shape} (processes x threads x lanes), GFLOP/s"] = layout(
-                shape, options.data, options.seconds, options.rounds
-            )
-    show(results, as_json=options.json)
+    lanes = [int(n) for n in (options.lanes or (GPU_LANES if device == "cuda" else CPU_LANES)).split(",")]
+    cases, layouts = ([name for name in names.split(",") if name] for names in (options.cases, options.layouts))
+    for case, name, row in table(cases, lanes, options.data, device, options.seconds):
+        show({case: {name: {key: round(value, 3) for key, value in row.items()}}}, as_json=options.json)
+    for shape in layouts if device == "cpu" else ():
+        found = layout(shape, options.data, options.seconds, options.rounds)
+        show({f"{shape} (processes x threads x lanes), GFLOP/s": found}, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -30,21 +30,21 @@ def summary(rates: Rates, against: str | None = None) -> dict[str, dict[str, flo
     return result
 
 
-def arguments(description: str | None, **defaults: int | str) -> argparse.Namespace:
+def arguments(description: str | None, **defaults: float | str) -> argparse.Namespace:
     """The options of a bench: ``--rounds``, ``--json`` and these with their defaults."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in {"rounds": 5, **defaults}.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 
 
 def show(results: Mapping[str, Mapping[str, Mapping[str, float]]], *, as_json: bool) -> None:
     """Print what was measured, a block for every case."""
     if as_json:
-        print(json.dumps(results))
+        print(json.dumps(results), flush=True)
         return
     for case, sides in results.items():
-        print(case)
+        print(case, flush=True)
         for name, numbers in sides.items():
             print(f"  {name:40s}" + "  ".join(f"{key} {value:,.2f}" for key, value in numbers.items()))
