@@ -112,7 +112,8 @@ class Training:
         self.sentences, self.step = run.pairs("train"), 0
         self.model = Baseline(run.vocabulary, run.config.sharing, packed=packed)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
-        run.begin_epoch()
+        with torch.device("cpu"):  # where runs draw their batches, wherever this trains
+            run.begin_epoch()
         self.batches = run.batches
 
     def update(self) -> int:

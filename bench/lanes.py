@@ -5,10 +5,10 @@
 
 Cases: ``pairs`` are pairs of tasks with MULTI-DEC, all different; ``te_pairs`` the same with TE⊕DEC; ``all`` is All
 with MULTI-DEC, by seeds. ``plain`` is one training at a time of the plain tagger (baseline.py) on the same device. Of
-each case it says how much of the layout is filled by tokens, the memory, the arithmetic of the word encoder in GFLOP/s
-and as a share of a matrix product's rate in the same run, and the share of the floor: no step of all lanes takes less
-time than its arithmetic at that rate (or, on a GPU, than reading the recurrent weights once per time step and
-direction, forward and backward), and reading and writing once what Adam must.
+each case it says how much of the layout is filled by tokens, the memory (with the runs of the widest row), the
+arithmetic of the word encoder in GFLOP/s and as a share of a matrix product's rate in the same run, and the share of
+the floor: no step of all lanes takes less time than its arithmetic at that rate (or, on a GPU, than reading the
+recurrent weights once per time step and direction, forward and backward), and reading and writing once what Adam must.
 
 On a CPU follow the layouts, processes x threads x lanes, with random and with bucketed batches, in GFLOP/s beside a
 matrix product in as many processes and threads. Everything is printed as it is measured; with ``--json`` a line each.
@@ -109,9 +109,9 @@ def settle(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def side_by_side(case: str, lanes: int, data: str, device: str, seconds: float) -> dict[str, float]:
-    """What so many lanes do."""
-    runs = runs_of(case, lanes, data, device)
+def side_by_side(runs: Sequence[Run], device: str, seconds: float) -> dict[str, float]:
+    """What these runs do as lanes."""
+    lanes = len(runs)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     stream = updates(runs)
@@ -217,15 +217,16 @@ def table(
 ) -> Iterator[tuple[str, str, dict[str, float]]]:
     """The rows of every case as they are measured; one that does not fit into the memory says nothing."""
     for case in cases:
-        alone = plain(case, data, device, seconds)
-        yield f"{case}, {device}", "plain, one at a time", alone
+        title, alone = f"{case}, {device}", plain(case, data, device, seconds)
+        yield title, "plain, one at a time", alone
+        runs = runs_of(case, max(lanes), data, device)
         for number in lanes:
             try:
-                row = side_by_side(case, number, data, device, seconds)
+                row = side_by_side(runs[:number], device, seconds)
             except torch.OutOfMemoryError:
-                yield f"{case}, {device}", f"{number} lanes: out of memory", {}
+                yield title, f"{number} lanes: out of memory", {}
                 continue
-            yield f"{case}, {device}", f"{number} lanes", row | {"times plain": row["tokens/s"] / alone["tokens/s"]}
+            yield title, f"{number} lanes", row | {"times plain": row["tokens/s"] / alone["tokens/s"]}
 
 
 def main() -> None:

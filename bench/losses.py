@@ -3,7 +3,7 @@
     python bench/losses.py --save bench/losses.json
     python bench/losses.py --check bench/losses.json --device cuda [--lanes 5] [--tolerance 0.001]
 
-The starter corpus, random vectors, no dropout (on a GPU many lanes draw their masks at once), so that nothing is needed
+The starter corpus, random vectors, no dropout (a GPU draws other masks than a CPU), so that nothing is needed
 beside this repository. Saved losses are of each training alone; compared are those of all side by side. Exit code 1
 where one differs by more than the tolerance, relatively.
 """

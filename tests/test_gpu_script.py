@@ -42,7 +42,17 @@ def test_losses_table_and_rows(tmp_path: Path) -> None:
     assert [next(iter(row)) for row in measured] == ["plain, one at a time", "1 lanes", "2 lanes"]
     assert measured[-1]["2 lanes"]["updates/s"] > 0
     with tarfile.open(out / "rows.tar.gz") as rows:
-        names = rows.getnames()
+        names = [member.name for member in rows.getmembers() if member.isfile()]
+        (environment, _) = (name for name in names if name.endswith("environment.json"))
+        assert json.load(rows.extractfile(environment))["data"] == ""  # type: ignore[arg-type]
     assert sorted(name.rpartition("/")[2] for name in names) == 2 * ["config.json"] + 2 * ["counts.npz"] + 2 * [
         "environment.json"
     ] + 2 * ["metrics.jsonl"] + 2 * ["result.json"]
+
+
+@pytest.mark.parametrize("given", [[], ["nowhere.pack", "out"], [__file__, "out", "1.5"], [__file__, "out", "2"]])
+def test_wrong_arguments(tmp_path: Path, given: list[str]) -> None:
+    done = subprocess.run(["bash", str(BENCH / "gpu.sh"), *given], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:")
+    assert not (tmp_path / "out").exists()

@@ -83,4 +83,4 @@ def test_two_lanes_by_hand() -> None:
     assert packed.mask.tolist() == [[True, True, True, True], [True, False, True, False]]
     assert packed.reverse().tolist() == [[3, 1, 2, 0], [2, 1, 0, 3]]
     assert packed.last().tolist() == [[3, 1], [2, 1]]
-    assert packed.to("cpu").slices() == [slice(0, 2), slice(2, 3), slice(3, 4)]
+    assert packed.slices() == [slice(0, 2), slice(2, 3), slice(3, 4)]

@@ -30,10 +30,10 @@ os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are defined
 pytest.importorskip("triton")
 
 from tagmates.model import triton_trial
+from tagmates.model.triton_adam import triton_adam
 from tagmates.model.triton_crf import triton_argmax, triton_log_partition
 from tagmates.model.triton_dropout import triton_dropout
 from tagmates.model.triton_gru import triton_layer
-from tagmates.training.triton_adam import triton_adam
 
 LENGTHS = [
     [[1]],
@@ -184,18 +184,24 @@ def test_lanes_learn_the_same_with_them(monkeypatch: pytest.MonkeyPatch) -> None
 class TestTrial:
     """A device on which the kernels do not compile, or compute something else, trains without them."""
 
-    def test_they_agree_with_torch(self) -> None:
-        assert all(off < native.TRITON_TOLERANCE for off in triton_trial.differences("cpu").values())
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(triton_trial, "UNITS", 20)
+        monkeypatch.setattr(triton_trial, "TAGS", 20)
         native.triton_works.cache_clear()
+
+    def test_they_agree_with_torch(self) -> None:
+        found = triton_trial.differences("cpu")
+        assert found.keys() == {"a GRU layer", "a CRF", "Viterbi", "dropout", "Adam"}
+        assert all(off < native.TRITON_TOLERANCE for off in found.values())
         assert native.triton_works(torch.device("cpu"))
 
-    @pytest.mark.parametrize("kernel", ["triton_layer", "triton_log_partition", "triton_argmax"])
+    @pytest.mark.parametrize("kernel", ["triton_layer", "triton_log_partition", "triton_argmax", "triton_dropout"])
     def test_what_computes_something_else_is_not_used(
         self, kernel: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         right = getattr(triton_trial, kernel)
         monkeypatch.setattr(triton_trial, kernel, lambda *given: right(*given) + 1)
-        native.triton_works.cache_clear()
         with caplog.at_level(logging.WARNING):
             assert not native.triton_works(torch.device("cpu"))
         assert "off by" in caplog.text
@@ -205,7 +211,6 @@ class TestTrial:
             raise RuntimeError("out of resource: shared memory")
 
         monkeypatch.setattr(triton_trial, "triton_layer", fail)
-        native.triton_works.cache_clear()
         with caplog.at_level(logging.WARNING):
             assert not native.triton_works(torch.device("cpu"))
         assert "shared memory" in caplog.text
@@ -216,7 +221,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from tagmates.model import triton_crf, triton_dropout, triton_gru
-from tagmates.training import triton_adam
+from tagmates.model import triton_adam
 
 TYPES = {
     "positions": "i32", "rows": "i32", "tags": "i32", "number": "i32", "size": "i32", "epsilon": "fp32", "lane": "*i64",

@@ -63,11 +63,6 @@ class Group:
     task: Int[Tensor, "decoders rows"]
     request: Int[Tensor, "decoders rows"]  # the row's place among the lane's requests
 
-    def to(self, device: torch.device | str) -> "Group":
-        """The same group with its tensors on ``device``."""
-        source, tags, task, request = (t.to(device) for t in (self.source, self.tags, self.task, self.request))
-        return Group(self.decoders, self.packed.to(device), source, self.whole, tags, task, request)
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -79,12 +74,6 @@ class Batch:
     spelling: Packed
     characters: Int[Tensor, "lanes spelling_positions"]
     groups: tuple[Group, ...]
-
-    def to(self, device: torch.device | str) -> "Batch":
-        """The same batch with its tensors on ``device``."""
-        word, form, characters = (t.to(device) for t in (self.word, self.form, self.characters))
-        groups = tuple(group.to(device) for group in self.groups)
-        return Batch(self.packed.to(device), word, form, self.spelling.to(device), characters, groups)
 
 
 def collate(lanes: Sequence[Selection], stock: Stock | None = None) -> Batch:

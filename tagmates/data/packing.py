@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Int, Shaped
@@ -66,9 +65,3 @@ class Packed:
         mirrored = (self.lengths[:, self.row] - 1 - self.step).clamp_min(0)
         own = torch.arange(self.positions, device=self.lengths.device)
         return torch.where(self.mask, self.starts[mirrored] + self.row, own)
-
-    def to(self, device: torch.device | str) -> "Packed":
-        """The same layout with its tensors on ``device``."""
-        names = ("lengths", "starts", "step", "row", "mask")
-        moved: dict[str, Any] = {name: getattr(self, name).to(device) for name in names}
-        return Packed(rows_at=self.rows_at, offsets=self.offsets, **moved)

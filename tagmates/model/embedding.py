@@ -92,23 +92,18 @@ class Dropout:
             seeds = [_seed(draw) if rate else 0 for rate, draw in zip(self.rates, self.draws, strict=True)]
             rates, numbers = (on_device(some, values.device) for some in (self.rates, seeds))
             return triton_dropout(values, packed, rates, numbers)
-        if values.device.type != "cpu":  # the masks of all lanes at once, as all their generators say
-            number = sum(map(_seed, self.draws)) % 2**63
-            draw = torch.Generator(values.device).manual_seed(number)
-            rates = on_device(self.rates, values.device).view(-1, 1, 1)
-            return values * (torch.rand(values.shape, device=values.device, generator=draw) >= rates) / (1 - rates)
         if len(self.rates) == 1:  # a lane alone fills every position
             drawn = torch.rand(values.shape[1:], generator=self.draws[0]) >= self.rates[0]
-            return values * drawn.to(values.dtype).div_(1 - self.rates[0])
+            return values * drawn.to(values.device, values.dtype).div_(1 - self.rates[0])
         keep = torch.zeros(values.shape, dtype=values.dtype)
         for lane, (rate, draw) in enumerate(zip(self.rates, self.draws, strict=True)):
-            mask = packed.mask[lane]
+            mask = packed.mask[lane].cpu()
             if rate == 0:  # alone it would draw nothing
                 keep[lane] = 1
                 continue
             drawn = torch.rand(int(mask.sum()), values.shape[-1], generator=draw) >= rate
             keep[lane, mask] = drawn.to(values.dtype) / (1 - rate)
-        return values * keep
+        return values * keep.to(values.device)
 
 
 def _seed(draw: torch.Generator) -> int:

@@ -91,7 +91,7 @@ def triton_works(device: torch.device) -> bool:
         if wrong:
             raise ArithmeticError(", ".join(wrong))
     except Exception as error:  # whatever is wrong with a driver or a compiler, torch does without
-        log.warning("training runs without the kernels in Triton, several times slower: %s", error)
+        log.warning("the kernels in Triton fail on %s, torch does their work, more slowly: %s", device, error)
         return False
     return True
 

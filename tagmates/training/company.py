@@ -105,7 +105,7 @@ class Company:
         shrink = (most / (norm.sqrt() + 1e-6)).clamp_max(1)
         factors = [shrink, on * (1 - first), on * (1 - second), rate, root]
         if triton_for(*gradients):
-            from tagmates.training.triton_adam import triton_adam  # noqa: PLC0415
+            from tagmates.model.triton_adam import triton_adam  # noqa: PLC0415
 
             lanes = torch.stack(factors)
             for each, gradient in zip(self.moving, gradients, strict=True):

