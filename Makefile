@@ -29,8 +29,9 @@ demo: .venv/installed
 		$(BIN)/tagmates tag runs/starter/runs/multi_dec-4-tasks-1-* --output table
 
 reproduction: .venv/installed
+	$(BIN)/tagmates study report docs/runs/paper --output build/reproduction
 	rm -rf docs/reproduction
-	$(BIN)/tagmates study report docs/runs/paper --output docs/reproduction
+	mv build/reproduction docs/reproduction
 
 test: .venv/installed
 	$(TEST)
