@@ -99,8 +99,8 @@ def sentences(draw: st.DrawFn) -> Sentence:
 
 
 SPLITS = st.fixed_dictionaries(
-    {"train": st.lists(sentences(), max_size=4), "dev": st.lists(sentences(), max_size=4)},
-    optional={"test": st.lists(sentences(), max_size=4)},
+    {"train": st.lists(sentences(), min_size=1, max_size=4), "dev": st.lists(sentences(), min_size=1, max_size=4)},
+    optional={"test": st.lists(sentences(), min_size=1, max_size=4)},
 )
 
 
@@ -296,6 +296,32 @@ def test_foreign_archives(here: Path, header: Any, message: str) -> None:
     npz(here / "odd.pack", **({"x": np.zeros(2)} if header is None else {"header": as_header(header)}))
     for option in ("--data", "--packed"):
         refused(1, rf"odd\.pack: {message}", "study", "plan", *["mine.toml"][: option == "--data"], option, "odd.pack")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"tokens": as_header([1, 2, 3])}, "tokens: is no list of texts"),
+        ({"tokens": as_header([["the"], "Fog", "in"])}, "tokens: is no list of texts"),
+        ({"tokens": as_header(["the", "the", "in"])}, "tokens: are not distinct"),
+        ({"tags": as_header("DNP")}, "tags: is no list of texts"),
+        ({"tags": as_header([1, 2, 3])}, "tags: is no list of texts"),
+        ({"0/train/tokens": np.array([-1, -2])}, "x train: its arrays are no lengths and places"),
+        ({"0/train/lengths": np.array([3, -1])}, "x train: its arrays are no lengths and places"),
+        ({"0/train/lengths": np.array([0, 2], np.uint8)}, "x train: its arrays are no lengths and places"),
+        ({f"0/dev/{what}": np.array([], np.uint8) for what in ("lengths", "tokens", "tags")}, "x dev: its arrays do"),
+        ({"words": as_header([["fog"], "in", "the"])}, "words: is no list of texts"),
+        ({"vectors": np.full((3, 50), np.nan, np.float32)}, "its words and vectors do not fit"),
+    ],
+)
+def test_what_an_archive_holds_must_be_what_it_says(here: Path, changed: dict[str, Any], message: str) -> None:
+    path = here / "odd.pack"
+    write(path, {"x": {"train": [Sentence(("the", "Fog"), ("D", "N"))], "dev": [Sentence(("in",), ("P",))]}}, GLOVE)
+    with np.load(path) as arrays:
+        npz(path, **{**arrays, **changed})
+    with pytest.raises(DataError, match=rf"odd\.pack: is damaged or no packed study \({message}"):
+        load_corpora(load_tasks(str(path)), ["x"])
+        find_vectors("glove", str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"[tasks.x]\n", b"\x93NUMPY", bytes(range(256))])

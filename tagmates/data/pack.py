@@ -97,9 +97,12 @@ def read_packed(path: Path, task: str, split: str) -> list[Sentence]:
 
     def read(arrays: NpzFile) -> list[Sentence]:
         number = [known.name for known in _header(path, arrays).tasks].index(task)
-        distinct, labels = _value(arrays["tokens"]), _value(arrays["tags"])
-        lengths, tokens, tags = (arrays[f"{number}/{split}/{what}"].tolist() for what in ("lengths", "tokens", "tags"))
-        if not sum(lengths) == len(tokens) == len(tags):
+        distinct, labels = _texts(arrays, "tokens", str), _texts(arrays, "tags", str | None)
+        held = [arrays[f"{number}/{split}/{what}"] for what in ("lengths", "tokens", "tags")]
+        lengths, tokens, tags = (array.tolist() for array in held)
+        if not all(array.dtype.kind == "u" and array.ndim == 1 for array in held) or 0 in lengths:
+            raise ValueError(f"{task} {split}: its arrays are no lengths and places")
+        if not sum(lengths) == len(tokens) == len(tags) > 0:
             raise ValueError(f"{task} {split}: its arrays do not fit")
         sentences, start = [], 0
         for line, length in enumerate(lengths, 1):
@@ -129,8 +132,8 @@ def find_vectors(source: str, data: str) -> Vectors:
         )
 
     def read(arrays: NpzFile) -> Vectors:
-        words, matrix = _value(arrays["words"]), arrays["vectors"]
-        if matrix.dtype != np.float32 or matrix.ndim != 2 or len(matrix) != len(words):
+        words, matrix = _texts(arrays, "words", str), arrays["vectors"]
+        if matrix.dtype != np.float32 or matrix.ndim != 2 or len(matrix) != len(words) or not np.isfinite(matrix).all():
             raise ValueError("its words and vectors do not fit")
         return Vectors(held, {word: i for i, word in enumerate(words)}, matrix)
 
@@ -173,6 +176,16 @@ def _header(path: Path, arrays: NpzFile) -> Header:
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"header: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _texts(arrays: NpzFile, name: str, kind: Any) -> list[Any]:
+    """The distinct texts of an array, all of them of this kind."""
+    texts = _value(arrays[name])
+    if not isinstance(texts, list) or not all(isinstance(text, kind) for text in texts):
+        raise ValueError(f"{name}: is no list of texts")
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"{name}: are not distinct")
+    return texts
 
 
 def _by_frequency(texts: Iterable[Text]) -> dict[Text, int]:
