@@ -295,5 +295,6 @@ def _viterbi(
         link = tl.load(transitions + tag[None, :] * tags + following[:, None], mask=inside, other=0.0)
         scores += tl.where((length == step + 1)[:, None], final[None, :], link)
         following = tl.argmax(tl.where(known, scores, float("-inf")), 1).to(tl.int64)
+        following = tl.minimum(following, tags - 1)  # where scores are not numbers it may be none of them
         tl.store(paths + here, following, mask=alive)
         step -= 1

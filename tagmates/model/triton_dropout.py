@@ -49,17 +49,16 @@ class _Dropout(torch.autograd.Function):
 def _masked(values: Tensor, place: Tensor, mask: Tensor, rates: Tensor, seeds: Tensor) -> Tensor:
     lanes, positions, size = values.shape
     values, result = values.contiguous(), torch.empty_like(values, memory_format=torch.contiguous_format)
-    number = positions * size
-    _drop[lanes, triton.cdiv(number, BLOCK)](
-        values, result, place, mask.contiguous(), rates, seeds, positions, number, size=size, BLOCK=BLOCK
-    )
+    blocks = triton.cdiv(positions * size, BLOCK)  # first: the other axes of a grid end at 65,535
+    _drop[blocks, lanes](values, result, place, mask.contiguous(), rates, seeds, positions, size=size, BLOCK=BLOCK)
     return result
 
 
-@triton.jit(do_not_specialize=["positions", "number"])
-def _drop(values, result, place, mask, rates, seeds, positions, number, size: tl.constexpr, BLOCK: tl.constexpr):
-    lane = tl.program_id(0).to(tl.int64)
-    at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+@triton.jit(do_not_specialize=["positions"])
+def _drop(values, result, place, mask, rates, seeds, positions, size: tl.constexpr, BLOCK: tl.constexpr):
+    lane = tl.program_id(1).to(tl.int64)
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    number = positions * size
     inside = at < number
     position = lane * positions + at // size
     entry = tl.load(place + position, mask=inside, other=0).to(tl.int32) * size + at % size

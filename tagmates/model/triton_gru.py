@@ -118,6 +118,8 @@ def _forward(
     UNITS: tl.constexpr,
     INNER: tl.constexpr,
 ):
+    # gates are [lanes, positions, 2, 3, size] (r, z, n) and states [lanes, positions, 2, size], where the text has them;
+    # what a direction keeps for itself, [directions, positions, size], stands in the order in which it reads
     lane = tl.program_id(0).to(tl.int64)  # a (lane, direction)
     model, direction = lane // 2, lane % 2
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
@@ -227,7 +229,7 @@ def _backward(
             tl.store(into + size, d_update, mask=inside)
             tl.store(into + 2 * size, d_new * reset, mask=inside)
             tl.store(carried[:, None] + unit[None, :], grad * update, mask=inside)
-        tl.debug_barrier()
+        tl.debug_barrier()  # the product reads all gates of a row
         for first in range(0, size, UNITS):
             unit = first + tl.arange(0, UNITS)
             total = tl.zeros((ROWS, UNITS), tl.float32)
@@ -240,5 +242,5 @@ def _backward(
             inside = alive[:, None] & (unit < size)[None, :]
             total += tl.load(carried[:, None] + unit[None, :], mask=inside, other=0.0)
             tl.store(carried[:, None] + unit[None, :], total, mask=inside)
-        tl.debug_barrier()
+        tl.debug_barrier()  # and the step before it what is carried
         step -= 1
