@@ -118,7 +118,7 @@ def _forward(
     UNITS: tl.constexpr,
     INNER: tl.constexpr,
 ):
-    # gates are [lanes, positions, 2, 3, size] (r, z, n) and states [lanes, positions, 2, size], where the text has them;
+    # gates are [lanes, positions, 2, 3, size] (r, z, n), states [lanes, positions, 2, size], where the text has them;
     # what a direction keeps for itself, [directions, positions, size], stands in the order in which it reads
     lane = tl.program_id(0).to(tl.int64)  # a (lane, direction)
     model, direction = lane // 2, lane % 2
