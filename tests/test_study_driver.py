@@ -5,8 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from tagmates.errors import DiskError
 from tagmates.files import write_json
 from tagmates.study import driver as driving
 from tagmates.study.driver import Driver, Event, Looked, Stage, Stopped
-from tagmates.study.engine import Submit
+from tagmates.study.engine import Submit, open_engine
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.settings import StudySettings
 from tagmates.study.standing import standing
@@ -332,3 +334,36 @@ def test_a_run_is_not_set_aside_while_it_is_trained(store: Store) -> None:
     with lock_folder(store.folder(NAME)):
         assert store.set_aside(NAME) is None
     assert store.folder(NAME).exists()
+
+
+class BreakingPool:
+    """A pool of pebble's that breaks while a job is on its way, and forgets it."""
+
+    made: ClassVar[list[object]] = []
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.active = True
+        self.made.append(self)
+
+    def schedule(self, function: object, args: object) -> "Future[Any]":
+        self.active = False
+        return Future()
+
+    def stop(self) -> None:
+        self.active = False
+
+    def join(self) -> None:
+        pass
+
+
+def test_no_job_waits_for_ever_when_the_pool_of_processes_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pebble.ProcessPool", BreakingPool)
+    BreakingPool.made.clear()
+    with open_engine("processes", 2, "cpu") as submit:
+        with pytest.raises(BrokenProcessPool):
+            submit(None).result(timeout=60)  # type: ignore[arg-type]
+        first = submit(None)  # type: ignore[arg-type]
+        submit(None)  # type: ignore[arg-type]
+        with pytest.raises(BrokenProcessPool):
+            first.result(timeout=60)
+    assert len(BreakingPool.made) == 3

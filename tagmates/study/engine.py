@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import wait
 from queue import Empty, SimpleQueue
@@ -21,6 +22,7 @@ from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
 
 Kind = Literal["local", "processes", "ray"]
 MOST_LANES = 128
+POLL = 0.5  # seconds between looks at whether the pool of processes still stands
 GPU_SHARE = 0.25  # of a GPU for one training: one fills but little of it
 
 
@@ -101,20 +103,43 @@ def _processes(workers: int) -> Iterator[Submit]:
     # spawn: a fork of a process with torch's threads may hang
     new = partial(ProcessPool, workers, context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
     pool = new()
+    lock, closing, promised = threading.Lock(), threading.Event(), set[Future[Outcome]]()
 
     def submit(job: Job) -> "Future[Outcome]":
         nonlocal pool
-        with _deaf():
+        with _deaf(), lock:
             if not pool.active:  # a worker that dies before its first job takes pebble's whole pool with it
+                _give_up(promised)
                 pool.join()
                 pool = new()
-            return pool.schedule(execute, args=(job,))
+            future: Future[Outcome] = pool.schedule(execute, args=(job,))
+            promised.add(future)
+            future.add_done_callback(promised.discard)
+            return future
 
+    def watch() -> None:
+        while not closing.wait(POLL):
+            with lock:
+                if not pool.active:
+                    _give_up(promised)
+
+    watcher = threading.Thread(target=watch)
+    with _deaf():
+        watcher.start()
     try:
         yield submit
     finally:
+        closing.set()
+        watcher.join()
         pool.stop()
         pool.join()
+
+
+def _give_up(promised: "set[Future[Outcome]]") -> None:
+    """What pebble forgets: jobs that reached its pool while it broke."""
+    for future in list(promised):
+        with suppress(InvalidStateError):
+            future.set_exception(BrokenProcessPool("the pool of workers broke"))
 
 
 @contextmanager
