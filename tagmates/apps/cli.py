@@ -14,11 +14,11 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from tagmates import __version__
+from tagmates.apps.data import Data
+from tagmates.apps.data import app as data_app
 from tagmates.apps.progress import show_training
-from tagmates.apps.tables import baseline_table, score_table, statistics_table, tagged_table
+from tagmates.apps.tables import baseline_table, score_table, tagged_table
 from tagmates.config import Sharing, resolve
-from tagmates.data.check import check_tasks
-from tagmates.data.statistics import table1
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.data.text import read_input, write_conll, write_json_lines
 from tagmates.errors import ConfigError, TagmatesError, TrainingError
@@ -35,7 +35,6 @@ app = App(
     result_action="return_value",  # ``main`` flushes, says what went wrong and exits
     suppress_keyboard_interrupt=False,
 )
-data_app = App(name="data", help="Look at the data of tasks: statistics, mistakes.")
 app.command(data_app)
 app.command(  # loaded when asked for: its packages are an extra
     "tagmates.apps.study:app",
@@ -44,13 +43,6 @@ app.command(  # loaded when asked for: its packages are an extra
 )
 talk = Console(stderr=True)
 
-Data = Annotated[
-    str,
-    Parameter(
-        env_var="TAGMATES_DATA",
-        help="'starter' (embedded), a TOML file of tasks, a packed study, a folder with TASK/{train,dev,test}.conll.",
-    ),
-]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
 
@@ -199,41 +191,6 @@ def tag(
     else:
         for sentence in sentences:
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
-
-
-@data_app.command
-def stats(
-    *,
-    data: Data = "starter",
-    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of rows.")] = False,
-) -> None:
-    """Print the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy."""
-    known = load_tasks(data)
-    rows = table1(known, choose_tasks(tasks, known))
-    if json_:
-        print(json.dumps(rows, indent=2))
-    else:
-        Console().print(statistics_table(rows))
-
-
-@data_app.command
-def check(
-    data: Annotated[str, Parameter(help="As --data of train.")],
-    *,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of problems.")] = False,
-) -> int:
-    """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings."""
-    known = load_tasks(data)
-    found = list(dict.fromkeys(check_tasks(known)))  # a file that serves several splits or tasks is as wrong in each
-    errors = [problem for problem in found if problem.level == "error"]
-    if json_:
-        print(json.dumps([problem.to_json() for problem in found], indent=2, ensure_ascii=False))
-    else:
-        for problem in found:
-            print(f"{problem.level}: {problem.text}")
-        _say(f"{len(known)} tasks, {len(errors)} errors, {len(found) - len(errors)} warnings")
-    return 1 if errors else 0
 
 
 def _use_threads(threads: int | None) -> None:
