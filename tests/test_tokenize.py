@@ -77,6 +77,12 @@ def test_sentences(sentences: list[str], space: str) -> None:
     assert [text[start:end] for start, end in split_sentences(text)] == sentences
 
 
+def test_other_scripts_end_sentences_too() -> None:
+    """With an Arabic question mark, an Urdu full stop, a danda."""
+    for end in "؟۔।॥":
+        assert [[token.text for token in sentence] for sentence in sentences_of(f"ب{end} ب")] == [["ب", end], ["ب"]]
+
+
 def test_a_blank_line_ends_a_sentence_and_a_single_newline_does_not() -> None:
     text = "\n A title\nin two lines\n\t\r\n and a text\n"
     assert [text[start:end] for start, end in split_sentences(text)] == ["A title\nin two lines", "and a text"]

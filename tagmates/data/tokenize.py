@@ -71,10 +71,11 @@ def tokenize(text: str) -> list[Token]:
 
 
 _CLOSING = "\"'”’»)]}"
+_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥")
 _OPENING = "\"'`“‘„«([{<¿¡*-—–"
 _APOSTROPHE = "['’]"
 _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-_SPLIT = r".,:;!?…&@#%()\[\]{}<>\"'`“”„‟‘’‚«»‹›—―•¿¡、。，！？；：（）「」『』،؛؟।॥$¢£¤¥\u20a0-\u20cf"
+_SPLIT = r".,:;!?…&@#%()\[\]{}<>\"'`“”„‟‘’‚«»‹›—―•¿¡、。，！？；：（）「」『』،؛؟۔।॥$¢£¤¥\u20a0-\u20cf"
 _INNER = rf"(?:[^\s{_SPLIT}{_EMOJI}-]|-(?!-))"  # a character of a word: any that no other rule takes
 _CLITIC = rf"{_APOSTROPHE}(?:s|m|d|ll|re|ve|t|em|til|tis|twas|cause|bout|n{_APOSTROPHE}?|\d\ds?)(?!{_INNER})"
 
@@ -199,7 +200,7 @@ def _is_closing(chunk: str, quoted: bool) -> bool:
 def _ends_sentence(core: str, following: str, alone: bool) -> bool:
     """Whether a sentence ends between ``core``, a chunk without closing marks, and the chunk that follows it."""
     following = following.lstrip(_OPENING)
-    if not core.endswith((".", "!", "?", "…", "。", "！", "？")) or following[:1].islower():
+    if not core.endswith(_ENDS) or following[:1].islower():
         return False
     word = core[:-1].lstrip(_OPENING)
     if core[-1] != "." or word[-1:] in ("", "."):
