@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, synced, renamed over it. And where the cache is."""
+"""Files that are whole or not there: written beside their place, synced, then renamed over it. Where caches are."""
 
 import json
 import os
@@ -11,23 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from tagmates.errors import ConfigError, DiskError, ModelError
+from tagmates.errors import DiskError, ModelError
 
 Value = TypeVar("Value")
-
-
-def cache_folder() -> Path:
-    """Where things are kept that can be had again: ``TAGMATES_CACHE``, else ``tagmates`` in the user's cache folder.
-
-    That is ``XDG_CACHE_HOME``, or ``~/.cache``. Raises ConfigError for a user without a home.
-    """
-    own = os.environ.get("TAGMATES_CACHE")
-    if own:
-        return Path(own)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates"
-    except RuntimeError:
-        raise ConfigError("TAGMATES_CACHE: is not set, and you have no home folder; set it to a folder") from None
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -47,6 +33,12 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise DiskError(
             f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and try again"
         ) from None
+
+
+def cache_folder() -> Path:
+    """Where to keep what can be made again: ``$TAGMATES_CACHE``, else ``tagmates`` in the user's folder of caches."""
+    chosen = os.environ.get("TAGMATES_CACHE")
+    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates"
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,6 +1,5 @@
 """One thread for torch, and shape checks of the tensor functions' own annotations, before anything imports tagmates."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -16,6 +15,5 @@ CHECKED = (
     *(f"tagmates.model.{path.stem}" for path in MODEL.glob("*.py") if not path.stem.startswith("triton_")),
 )
 
-os.environ.pop("TAGMATES_CACHE", None)  # tests have caches of their own, by XDG_CACHE_HOME
 torch.set_num_threads(1)
 install_import_hook(list(CHECKED), "beartype.beartype")

@@ -116,8 +116,11 @@ def fetch(
 
 
 def cached_file(source: Source, name: str, cache: Path | None = None) -> Path:
-    """Where a file of this name is, once it has been downloaded."""
-    return (cache_folder() if cache is None else cache) / "upstream" / source.name / name
+    """Where a file of this name is, once it has been downloaded. Raises ConfigError for a user without a home."""
+    try:
+        return (cache_folder() if cache is None else cache) / "upstream" / source.name / name
+    except RuntimeError:
+        raise ConfigError("TAGMATES_CACHE: is not set, and you have no home folder; set it to a folder") from None
 
 
 def _find(source: Source, places: _Places, found: dict[tuple[str, str], Found]) -> Iterator[Downloading | Found]:
