@@ -2,7 +2,7 @@
 
 import re
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
-from typing import IO
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
@@ -83,10 +83,15 @@ def read_some(response: HTTPResponse, most: int) -> bytes:
 
 
 class _Redirects(HTTPRedirectHandler):
+    def http_error_302(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage) -> Any:
+        fp.close()  # or urllib reads what comes with a redirect to its end, which may be none
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        fp.close()  # or urllib reads what comes with a redirect to its end, which may be none
         new = urlsplit(newurl).scheme
         if new not in SCHEMES or (new == "http" and urlsplit(req.full_url).scheme == "https"):
             raise ValueError(f"it sends on to {newurl}")
