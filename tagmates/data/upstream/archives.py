@@ -18,7 +18,7 @@ from tagmates.files import write_atomically
 BLOW_UP = 100  # times its own size that an archive may unpack to, beside the member: text packs to a tenth or so
 CHUNK = 1 << 16  # bytes
 MAX_HEADER = 1 << 14  # bytes of one extended header of a tar, which holds a name
-MAX_HEADERS = 1 << 24  # bytes of all headers of a tar
+MAX_HEADERS = 1 << 23  # bytes of all headers of a tar
 MAX_GLOBAL = 1000  # settings in a tar for all its members
 DIGITS = re.compile(rb"\d{100}")  # before Python 3.11.10, tarfile takes minutes over many of them (CVE-2024-6232)
 
