@@ -1,5 +1,6 @@
 """A server of one file on this machine, which can misbehave."""
 
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -58,14 +59,22 @@ class Server(ThreadingHTTPServer):
         self.answers: list[Callable[[Handler], object]] = []
         self.requests: list[dict[str, str]] = []
         self.released = threading.Event()  # of those that stall
+        self.context: ssl.SSLContext | None = None  # where it speaks TLS
         self.url = f"http://127.0.0.1:{self.server_port}/corpus.txt"
 
     def asked(self, name: str) -> list[str | None]:
         """What every request said under this header."""
         return [request.get(name) for request in self.requests]
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.context is None:
+            super().finish_request(request, client_address)
+        else:
+            with self.context.wrap_socket(request, server_side=True) as secured:
+                super().finish_request(secured, client_address)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # the client may leave
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):  # the client may leave
             super().handle_error(request, client_address)
 
 

@@ -112,6 +112,12 @@ def test_a_name_may_be_written_in_several_ways(tmp_path: Path) -> None:
         assert extract(tmp_path, archive) == TEXT
 
 
+@pytest.mark.parametrize("name", ["PK/train", "BZh9/train", "ustar", "07070"])
+def test_a_name_that_looks_like_a_packing(tmp_path: Path, name: str) -> None:
+    for archive in every((name, TEXT)):
+        assert extract(tmp_path, archive, name) == TEXT
+
+
 def test_an_empty_member_is_an_empty_file(tmp_path: Path) -> None:
     for archive in every((MEMBER, b"")):
         assert extract(tmp_path, archive) == b""
@@ -256,7 +262,7 @@ def test_one_wrong_byte_is_found_or_does_not_matter(tmp_path: Path, kind: int, p
     assert found == TEXT[:100] or (kind == 0 and len(found) == 100)
 
 
-MAGIC = st.sampled_from([b"", b"PK\3\4", b"PK\5\6" + bytes(18), b"\x1f\x8b\x08\0", b"BZh9", b"\xfd7zXZ\0"])
+MAGIC = st.sampled_from([b"", b"PK\3\4", b"PK\5\6" + bytes(18), b"\x1f\x8b\x08\0", b"BZh91AY&SY", b"\xfd7zXZ\0"])
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

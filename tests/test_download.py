@@ -5,8 +5,10 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -329,12 +331,22 @@ def test_no_server_at_all(path: Path, server: Server) -> None:
     assert f"cannot be reached ({os.strerror(errno.ECONNREFUSED)}); try again" in fails(url, path)
 
 
-def test_a_name_that_is_not_known(path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (TimeoutError("timed out"), "timed out"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable"),
+    ],
+)
+def test_servers_that_cannot_be_reached(
+    path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
 
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert "cannot be reached (Name or service not known)" in fails("http://corpora.invalid/x", path)
+    monkeypatch.setattr(socket, "create_connection", fail)
+    assert f"cannot be reached ({words}); try again" in fails("http://corpora.invalid/x", path)
 
 
 def test_tls_with_somebody_who_does_not_speak_it(server: Server, path: Path) -> None:
@@ -381,13 +393,35 @@ def test_redirects_go_nowhere_else(server: Server, path: Path, location: str) ->
     assert left(path) == set()
 
 
-def test_a_redirect_never_leaves_tls() -> None:
-    from urllib.request import Request
+@pytest.fixture
+def secured(server: Server, tmp_path: Path) -> Path:
+    """The server speaks TLS from here on; the file of its certificate, which nobody trusts."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl, which makes a certificate, is not here")
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    options = f"req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2 -subj /CN=t"
+    command = [openssl, *options.split(), "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.context = context
+    server.url = server.url.replace("http:", "https:")
+    return certificate
 
-    from tagmates.data.upstream.server import _Redirects
 
-    with Path(os.devnull).open("rb") as body, pytest.raises(ValueError, match="sends on to http://b/"):
-        _Redirects().redirect_request(Request("https://a/"), body, 302, "", None, "http://b/")  # type: ignore[arg-type]
+def test_a_certificate_that_nobody_trusts(server: Server, path: Path, secured: Path) -> None:
+    assert "cannot be reached ([SSL: CERTIFICATE_VERIFY_FAILED]" in fails(server.url, path)
+    assert (server.requests, left(path)) == ([], set())
+
+
+def test_tls_is_never_left(server: Server, path: Path, secured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(secured))
+    server.answers = [cut(MORE)]
+    list(download(server.url, path))
+    assert path.read_bytes() == CONTENT
+    server.answers = [answers(302, Location=server.url.replace("https:", "http:"))]
+    assert "it sends on to http://127.0.0.1" in fails(server.url, path)
 
 
 def test_redirects_without_end(server: Server, path: Path) -> None:

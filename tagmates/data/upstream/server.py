@@ -2,6 +2,7 @@
 
 import re
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
+from importlib.metadata import version
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -9,7 +10,6 @@ from urllib.parse import urlsplit
 # The standard library, for pooch begins a transfer that broke off anew, and what resumes is no longer maintained.
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from tagmates import __version__
 from tagmates.errors import DataError
 
 SCHEMES = ("http", "https")
@@ -31,7 +31,7 @@ def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
 
     Raises DataError where it is of no use to ask again, BrokenOffError where it may be.
     """
-    headers = {"User-Agent": f"tagmates/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"tagmates/{version('tagmates')}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
         if validator:
@@ -53,8 +53,8 @@ def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
         raise DataError(f"{url}: is or leads to no address to download from ({_wording(error)}); {INSTEAD}") from None
     except (OSError, HTTPException) as error:
         raise BrokenOffError(_wording(error)) from None
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding != "identity" and not urlsplit(url).path.endswith(PACKED):
+    encoding = response.headers.get("Content-Encoding", "")
+    if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED):
         response.close()
         raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {INSTEAD}")
     if response.status not in (200, 206):
