@@ -18,8 +18,9 @@ from tagmates.files import write_atomically
 BLOW_UP = 100  # times its own size that an archive may unpack to, beside the member: text packs to a tenth or so
 CHUNK = 1 << 16  # bytes
 MAX_HEADER = 1 << 14  # bytes of one extended header of a tar, which holds a name
-MAX_HEADERS = 1 << 24  # bytes of all headers of a tar
+MAX_HEADERS = 1 << 23  # bytes of all headers of a tar
 MAX_GLOBAL = 1000  # settings in a tar for all its members
+BZ2 = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")  # a tar may begin with a name in BZh
 DIGITS = re.compile(rb"\d{100}")  # before Python 3.11.10, tarfile takes minutes over many of them (CVE-2024-6232)
 
 
@@ -32,16 +33,16 @@ def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> Non
     """
     try:
         with archive.open("rb") as file:
-            head = file.read(6)
+            head = file.read(10)
             file.seek(0)
-            if head.startswith(b"PK"):
+            if head.startswith((b"PK\3\4", b"PK\5\6")):
                 content = _from_zip(file, member, limit)
             else:
                 content = _from_tar(file, _decompressed(file, head), member, limit)
     except _RefusedError as error:
         raise DataError(f"{archive}: {error}; take another copy, or unpack it yourself and give the folder") from None
     except Exception as error:  # whatever the standard library's parsers meet in bytes that are no archive
-        what = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        what = getattr(error, "strerror", None) or str(error)[:200] or type(error).__name__
         raise DataError(f"{archive}: is damaged, or no tar or zip ({what}); take another copy") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ class _Unpacked(io.RawIOBase):
 def _decompressed(file: io.BufferedReader, head: bytes) -> io.BufferedIOBase:
     if head.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)
-    if head.startswith(b"BZh"):
+    if BZ2.match(head):
         return bz2.BZ2File(file)
     if head.startswith(b"\xfd7zXZ\0"):
         return lzma.LZMAFile(file)

@@ -2,14 +2,14 @@
 
 import re
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
-from typing import IO
+from importlib.metadata import version
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 # The standard library, for pooch begins a transfer that broke off anew, and what resumes is no longer maintained.
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from tagmates import __version__
 from tagmates.errors import DataError
 
 SCHEMES = ("http", "https")
@@ -31,7 +31,7 @@ def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
 
     Raises DataError where it is of no use to ask again, BrokenOffError where it may be.
     """
-    headers = {"User-Agent": f"tagmates/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"tagmates/{version('tagmates')}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
         if validator:
@@ -53,8 +53,8 @@ def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
         raise DataError(f"{url}: is or leads to no address to download from ({_wording(error)}); {INSTEAD}") from None
     except (OSError, HTTPException) as error:
         raise BrokenOffError(_wording(error)) from None
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding != "identity" and not urlsplit(url).path.endswith(PACKED):
+    encoding = response.headers.get("Content-Encoding", "")
+    if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED):
         response.close()
         raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {INSTEAD}")
     if response.status not in (200, 206):
@@ -83,10 +83,15 @@ def read_some(response: HTTPResponse, most: int) -> bytes:
 
 
 class _Redirects(HTTPRedirectHandler):
+    def http_error_302(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage) -> Any:
+        fp.close()  # or urllib reads what comes with a redirect to its end, which may be none
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        fp.close()  # or urllib reads what comes with a redirect to its end, which may be none
         new = urlsplit(newurl).scheme
         if new not in SCHEMES or (new == "http" and urlsplit(req.full_url).scheme == "https"):
             raise ValueError(f"it sends on to {newurl}")
