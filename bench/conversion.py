@@ -2,8 +2,8 @@
 
     python bench/conversion.py FROM PAPER [--mode authors|clean]
 
-FROM is a folder as of ``tagmates data fetch --from``; PAPER has the authors' files as TASK/{train,dev,test}.conll. Prints
-identical/made for each split, and the seconds that reading, converting, writing and comparing take.
+FROM is a folder as of ``tagmates data fetch --from``; PAPER has the authors' files as TASK/{train,dev,test}.conll.
+Prints identical/made for each split, and the seconds that reading, converting, writing and comparing take.
 """
 
 import argparse
