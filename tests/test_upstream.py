@@ -1,6 +1,8 @@
 """The paper's tasks from what was published: conversion in both modes, fetching, Table 1."""
 
+import errno
 import json
+import os
 import re
 import shutil
 import threading
@@ -23,7 +25,7 @@ from tagmates.data.upstream.fetch import Downloading, Event, Found, Missing, Pre
 from tagmates.data.upstream.listing import list_tasks
 from tagmates.data.upstream.sources import MODES, File, Mode, Source, known_sources, sources_of
 from tagmates.data.upstream.table1 import compare, printed
-from tagmates.errors import BusyError, ConfigError, DataError
+from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.files import cache_folder
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -442,6 +444,25 @@ def test_a_killed_fetch_leaves_no_half(
             load_tasks(str(tmp_path))
     *_, last = fetch(["frame"], tmp_path, copies=copies, sources=sources)
     assert isinstance(last, Prepared)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "frame"]
+
+
+def test_a_full_disk_leaves_what_was_there(
+    copies: Path, sources: tuple[Source, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(fetch(["frame"], tmp_path, copies=copies, sources=sources))
+    before = {path: path.read_bytes() for path in (tmp_path / "frame").iterdir()}
+    rename = Path.rename
+
+    def full(path: Path, target: Path) -> Path:
+        if path.name == ".frame.new":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(DiskError, match="frame: cannot be written"):
+        list(fetch(["frame"], tmp_path, copies=copies, sources=sources))
+    assert {path: path.read_bytes() for path in (tmp_path / "frame").iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "frame"]
 
 

@@ -82,8 +82,7 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
     new, old = (folder.with_name(f".{folder.name}.{what}") for what in ("new", "old"))
     written = {}
     try:
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        _settle(folder, new, old)
         new.mkdir(parents=True)
         for split, sentences in splits.items():
             path = new / f"{split}.conll"
@@ -101,6 +100,13 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
     except OSError as error:
         raise DiskError(f"{folder}: cannot be written ({error.strerror}); make room, or choose another place") from None
     finally:
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        _settle(folder, new, old)
     return made
+
+
+def _settle(folder: Path, new: Path, old: Path) -> None:
+    """After a write, or one that was cut short: what was there before is there again unless its successor is."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
