@@ -44,8 +44,9 @@ def threads(number: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def fresh() -> Iterator[None]:
-    """Build anew, and leave nothing of it behind."""
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Build anew, into the cache that a test names, and leave nothing of it behind."""
+    monkeypatch.delenv("TAGMATES_CACHE", raising=False)
     native.kernels.cache_clear()
     yield
     native.kernels.cache_clear()

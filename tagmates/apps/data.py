@@ -1,4 +1,4 @@
-"""The commands on the data of tasks: statistics, mistakes."""
+"""The commands on the data of tasks: get the paper's, statistics, mistakes."""
 
 import json
 from typing import Annotated
@@ -6,12 +6,15 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from tagmates.apps.fetch import fetch, list_
 from tagmates.apps.tables import statistics_table
 from tagmates.data.check import check_tasks
 from tagmates.data.statistics import table1
 from tagmates.data.tasks import choose_tasks, load_tasks
 
-app = App(name="data", help="Look at the data of tasks: statistics, mistakes.")
+app = App(name="data", help="Get the paper's data; look at the data of tasks: statistics, mistakes.")
+app.command(fetch)
+app.command(list_, name="list")
 talk = Console(stderr=True)
 
 Data = Annotated[

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tagmates.files import cache_folder
+
 log = logging.getLogger("tagmates")
 SOURCES = ("gru.c", "crf.c", "vector.h")
 # the kernels' own exp needs neither errno nor traps; NaN and infinity stay what they are
@@ -126,7 +128,7 @@ def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
     # by content, so that another machine, compiler or version makes its own
     parts = [*sources.values(), "\0".join([*found, *flags]).encode(), _processor()]
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates" / f"kernels-{key}.so"
+    path = cache_folder() / f"kernels-{key}.so"
     if path.exists():
         try:
             return _library(path)

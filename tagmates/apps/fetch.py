@@ -1,0 +1,191 @@
+"""The commands that get the paper's data: fetch, list."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from tagmates.data.tasks import PAPER_SCHEMES, choose_tasks
+from tagmates.data.upstream.fetch import Downloading, Event, Found, Missing, Prepared
+from tagmates.data.upstream.fetch import fetch as fetch_tasks
+from tagmates.data.upstream.listing import Listed, list_tasks
+from tagmates.data.upstream.sources import Mode
+from tagmates.data.upstream.table1 import LABELS, SIZES
+from tagmates.errors import ConfigError
+from tagmates.wording import listing
+
+talk = Console(stderr=True)
+HEADINGS = {"sentences": SIZES[:2], "token/type": SIZES[2:], "labels": LABELS[:1], "label\nentropy": LABELS[1:]}
+
+AMode = Annotated[
+    Mode, Parameter(help="authors: the paper's files to the last tag; clean: what they meant (docs/data.md).")
+]
+Output = Annotated[
+    Path | None, Parameter(help="Where TASK/{train,dev,test}.conll and TASK/SOURCE.json are. [default: data/MODE]")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+def fetch(
+    tasks: Annotated[tuple[str, ...], Parameter(help="Names of the paper's tasks, or 'all'.")],
+    /,
+    *,
+    from_: Annotated[
+        Path | None,
+        Parameter(name="--from", help="A folder with your copy of published files, in it or in DATA_SET/."),
+    ] = None,
+    mode: AMode = "authors",
+    output_dir: Output = None,
+    unverified: Annotated[
+        bool, Parameter(negative="", help="Take a copy that has another checksum than what was published.")
+    ] = False,
+    json_: Json = False,
+) -> int:
+    """Get the corpora of the paper's tasks, convert them, and compare what comes out with the paper's Table 1.
+
+    What may be downloaded is, once, into TAGMATES_CACHE; a transfer that breaks off is taken up again. Of CoNLL-2000,
+    CoNLL-2003, Broadcast News and FrameNet, whose texts belong to others, you need a copy: without one it is said where
+    and under which terms to get it. Every file is verified by its checksum. Exit code 1 if a task could not be had, or
+    is not as in the paper.
+
+    Example: tagmates data fetch upos xpos mwe supsense hyp sem semtr --output-dir data
+
+    Example: tagmates data fetch chunk ner --from ~/corpora --output-dir data
+
+    Then: tagmates train --data data --tasks upos,mwe --output-dir runs/a
+    """
+    if not tasks:
+        raise ConfigError(f"name tasks, or 'all': {', '.join(PAPER_SCHEMES)}")
+    chosen = choose_tasks(",".join(tasks), PAPER_SCHEMES)
+    output = output_dir or Path("data") / mode
+    events = list(_shown(fetch_tasks(chosen, output, mode=mode, copies=from_, unverified=unverified)))
+    prepared = [event for event in events if isinstance(event, Prepared)]
+    missing = [event for event in events if isinstance(event, Missing)]
+    if json_:
+        found = {"tasks": [_prepared_json(one) for one in prepared], "missing": [_missing_json(one) for one in missing]}
+        print(json.dumps({"mode": mode, "output": str(output), **found}, indent=2, ensure_ascii=False))
+    elif prepared:
+        Console().print(_table(prepared))
+    different = [one.provenance.task for one in prepared if not all(cell.equal for cell in one.cells)]
+    if different and mode == "clean":
+        _say(f"{listing(different)}: docs/data.md says why a clean conversion is not as in Table 1")
+    elif different:
+        _say(f"{listing(different)}: not what the paper used; is your copy the one that docs/data.md names?")
+    if prepared:
+        _say(f"in {output}: give it to other commands as --data {output}")
+    return 1 if missing or (different and mode == "authors") else 0
+
+
+def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = False) -> None:
+    """List the paper's tasks: what each is made from, under which licence, and whether it is here.
+
+    here: fetched into --output-dir; downloaded: its files are in the cache; needs your copy: fetch it with --from.
+    """
+    rows = list_tasks(mode, output_dir or Path("data") / mode)
+    if json_:
+        print(json.dumps([_listed_json(row) for row in rows], indent=2, ensure_ascii=False))
+        return
+    table = Table("task", "data set", "licence", "state")
+    table.add_column("size", justify="right")
+    for row in rows:
+        size = decimal(row.size) if row.size_known else f"> {decimal(row.size)}"
+        table.add_row(row.task, escape(row.source.title), escape(row.source.licence), row.state, size)
+    Console().print(table)
+    _say("tagmates data fetch TASK ... gets them; --json has terms and addresses")
+
+
+def _shown(events: Iterator[Event]) -> Iterator[Event]:
+    """Say what happens; pass on the events that are results."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bars:
+        bar, name = None, ""
+        for event in events:
+            if isinstance(event, Downloading):
+                progress = event.progress
+                if bar is None or progress.name != name:
+                    name = progress.name
+                    bar = bars.add_task(f"{event.source.name}/{name}")
+                    if not talk.is_terminal:
+                        _say(f"{event.source.name}/{name}: downloading")
+                bars.update(bar, completed=progress.done, total=progress.total)
+                continue
+            if bar is not None:
+                bars.remove_task(bar)
+                bar = None
+            if isinstance(event, Found):
+                _say(f"{event.source.name}/{event.path.name}: {_verified(event)}")
+                continue
+            if isinstance(event, Missing):
+                _say(_how_to_get(event))
+            if isinstance(event, Prepared):
+                _say(f"{event.provenance.task}: written to {event.folder}")
+            yield event
+
+
+def _verified(found: Found) -> str:
+    if found.verified != "unverified":
+        return f"verified by its {found.verified}"
+    return "unverified; Table 1 says whether it is what the paper used"
+
+
+def _how_to_get(missing: Missing) -> str:
+    source = missing.source
+    return (
+        f"{missing.task}: needs your copy of {listing(missing.files)}: {source.title}\n"
+        f"    where: {source.homepage}: {source.obtain}\n"
+        f"    licence: {source.licence}; {source.terms}\n"
+        f"    then: tagmates data fetch {missing.task} --from FOLDER"
+    )
+
+
+def _table(prepared: list[Prepared]) -> Table:
+    table = Table(caption="train / train+dev+test; where the paper prints another number, that is below")
+    table.add_column("task", no_wrap=True)
+    for heading in (*HEADINGS, "Table 1", "verified"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in prepared:
+        equal, files = sum(cell.equal for cell in one.cells), one.provenance.files
+        known = sum(file.verified != "unverified" for file in files)
+        numbers = [_numbers(one, columns) for columns in HEADINGS.values()]
+        table.add_row(one.provenance.task, *numbers, f"{equal}/{len(one.cells)}", f"{known}/{len(files)}")
+    return table
+
+
+def _numbers(one: Prepared, columns: tuple[str, ...]) -> str:
+    """What was measured, and below it what the paper prints if that is something else."""
+    form = ".1f" if columns[0].startswith(("token", "label_")) else "d"
+    printed = [cell for cell in one.cells if cell.column in columns]
+    texts = ["/".join(format(one.row[column], form) for column in columns)]
+    if not all(cell.equal for cell in printed):
+        texts.append("≠" + "/".join(format(cell.printed, form) for cell in printed))
+    return "\n".join(texts)
+
+
+def _prepared_json(one: Prepared) -> dict[str, Any]:
+    cells = [
+        {"column": cell.column, "printed": cell.printed, "measured": cell.measured, "equal": cell.equal}
+        for cell in one.cells
+    ]
+    return {"folder": str(one.folder), **one.provenance.model_dump(mode="json"), "table1": cells}
+
+
+def _missing_json(missing: Missing) -> dict[str, Any]:
+    about = missing.source.model_dump(include={"title", "homepage", "licence", "terms", "obtain"})
+    return {"task": missing.task, "source": missing.source.name, "files": missing.files, **about}
+
+
+def _listed_json(row: Listed) -> dict[str, Any]:
+    about = row.source.model_dump(include={"title", "homepage", "licence", "terms", "obtain"})
+    size = {"size": row.size, "size_known": row.size_known}
+    return {"task": row.task, "source": row.source.name, **about, "state": row.state, **size}
+
+
+def _say(text: str) -> None:
+    talk.print(text, highlight=False, markup=False, soft_wrap=True)

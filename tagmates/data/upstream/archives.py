@@ -1,0 +1,171 @@
+"""One file out of an archive, taken as if whoever made the archive meant harm."""
+
+import bz2
+import gzip
+import io
+import lzma
+import re
+import stat
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from filelock import FileLock
+
+from tagmates.errors import DataError
+from tagmates.files import write_atomically
+
+BLOW_UP = 100  # times its own size that an archive may unpack to, beside the member: text packs to a tenth or so
+CHUNK = 1 << 16  # bytes
+MAX_HEADER = 1 << 14  # bytes of one extended header of a tar, which holds a name
+MAX_HEADERS = 1 << 23  # bytes of all headers of a tar
+MAX_GLOBAL = 1000  # settings in a tar for all its members
+BZ2 = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")  # a tar may begin with a name in BZh
+DIGITS = re.compile(rb"\d{100}")  # before Python 3.11.10, tarfile takes minutes over many of them (CVE-2024-6232)
+
+
+def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> None:
+    """Write one member of a tar (plain, gz, bz2 or xz) or a zip to ``path``, whole or not at all.
+
+    Raises DataError where the archive is damaged, holds the member never, twice or behind a link, holds any name that
+    leads out of a folder, or where the member has more than ``limit`` bytes (which are held in memory) or the whole
+    unpacks to far more than its own size; DiskError where ``path`` cannot be written.
+    """
+    try:
+        with archive.open("rb") as file:
+            head = file.read(10)
+            file.seek(0)
+            if head.startswith((b"PK\3\4", b"PK\5\6")):
+                content = _from_zip(file, member, limit)
+            else:
+                content = _from_tar(file, _decompressed(file, head), member, limit)
+    except _RefusedError as error:
+        raise DataError(f"{archive}: {error}; take another copy, or unpack it yourself and give the folder") from None
+    except Exception as error:  # whatever the standard library's parsers meet in bytes that are no archive
+        what = getattr(error, "strerror", None) or str(error)[:200] or type(error).__name__
+        raise DataError(f"{archive}: is damaged, or no tar or zip ({what}); take another copy") from None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            write_atomically(path, content)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from None
+
+
+class _RefusedError(Exception):
+    """What is wrong with an archive."""
+
+
+class _Unpacked(io.RawIOBase):
+    """What an archive unpacks to, read from first to last; _RefusedError after ``most`` bytes.
+
+    tarfile reads headers by ``read`` and passes over the rest by ``seek``, so that both can be bounded: it would
+    believe any length that a header claims.
+    """
+
+    def __init__(self, file: io.BufferedIOBase, most: int) -> None:
+        self.file = file
+        self.most = most
+        self.position = 0
+        self.headers = 0
+
+    def tell(self) -> int:
+        return self.position
+
+    def read(self, size: int = -1) -> bytes:
+        """Bytes of a header."""
+        self.headers += size
+        if not 0 <= size <= MAX_HEADER or self.headers > MAX_HEADERS:
+            raise _RefusedError("its headers are larger than those of an honest archive")
+        data = self.take(size)
+        if DIGITS.search(data):
+            raise _RefusedError("one of its headers is a number of more than a hundred digits")
+        return data
+
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        """Pass over what lies before ``position``."""
+        if whence != io.SEEK_SET or position < self.position:
+            raise _RefusedError("one of its members claims to have less than no bytes")
+        while self.position < position and self.take(min(CHUNK, position - self.position)):
+            pass
+        return self.position
+
+    def take(self, size: int) -> bytes:
+        """The next bytes, fewer where the archive ends."""
+        data = self.file.read(size)
+        self.position += len(data)
+        if self.position > self.most:
+            raise _RefusedError(f"it unpacks to more than {self.most:,} bytes")
+        return data
+
+
+def _decompressed(file: io.BufferedReader, head: bytes) -> io.BufferedIOBase:
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)
+    if BZ2.match(head):
+        return bz2.BZ2File(file)
+    if head.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMAFile(file)
+    return file
+
+
+def _from_tar(packed: io.BufferedReader, content: io.BufferedIOBase, member: str, limit: int) -> bytes:
+    size = packed.seek(0, io.SEEK_END)
+    packed.seek(0)
+    unpacked = _Unpacked(content, limit + BLOW_UP * size)
+    found: bytes | None = None
+    with tarfile.open(fileobj=unpacked, mode="r:", encoding="utf-8") as tar:
+        while (info := tar.next()) is not None:
+            if info.size < 0 or len(tar.pax_headers) > MAX_GLOBAL:
+                raise _RefusedError("its headers are not those of an honest archive")
+            if _is_wanted(info.name, member, is_link=info.issym() or info.islnk()):
+                _check(member, info.size, limit, found, is_file=info.isfile() and not info.issparse())
+                found = unpacked.take(info.size)
+                if len(found) < info.size:
+                    raise _RefusedError(f"it ends in the middle of {member!r}")
+    while unpacked.take(CHUNK):  # to the end, where gz and xz have their checksums
+        pass
+    return _there(found, member)
+
+
+def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
+    found: bytes | None = None
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            mode = stat.S_IFMT(info.external_attr >> 16)  # 0 where it was not made on Unix
+            if _is_wanted(info.filename, member, is_link=mode == stat.S_IFLNK):
+                is_file = not info.is_dir() and mode in (0, stat.S_IFREG)
+                _check(member, info.file_size, limit, found, is_file=is_file)
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are unbounded
+                    raise _RefusedError(f"{member!r} is packed in an unusual way")
+                with archive.open(info) as unpacked:
+                    found = unpacked.read(limit + 1)
+                if len(found) != info.file_size:
+                    raise _RefusedError(f"{member!r} has not the size in it that it claims")
+    return _there(found, member)
+
+
+def _is_wanted(name: str, member: str, *, is_link: bool) -> bool:
+    """Whether a name is the member's. Raises _RefusedError where it leads out of a folder or a link leads to it."""
+    windows = PureWindowsPath(name)  # which knows both kinds of slashes
+    if windows.anchor or ".." in windows.parts:
+        raise _RefusedError(f"it holds the name {name[:200]!r}, which leads out of its folder")
+    path, wanted = PurePosixPath(name), PurePosixPath(member)
+    if is_link and path in (wanted, *wanted.parents):
+        raise _RefusedError(f"it holds a link on the way to {member!r}")
+    return path == wanted
+
+
+def _check(member: str, size: int, limit: int, found: bytes | None, *, is_file: bool) -> None:
+    if found is not None:
+        raise _RefusedError(f"it holds {member!r} twice")
+    if not is_file:
+        raise _RefusedError(f"{member!r} is no ordinary file in it")
+    if size > limit:
+        raise _RefusedError(f"{member!r} has {size:,} bytes in it, more than {limit:,}")
+
+
+def _there(found: bytes | None, member: str) -> bytes:
+    if found is None:
+        raise _RefusedError(f"it does not hold {member!r}")
+    return found

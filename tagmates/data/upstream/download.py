@@ -1,0 +1,163 @@
+"""Download a file over HTTP: resumed where a transfer broke off, verified before it is in its place."""
+
+import hashlib
+import io
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tagmates.data.upstream.partial import Origin, Partial
+from tagmates.data.upstream.server import INSTEAD, BrokenOffError, OtherPartError, ask, extent, read_some
+from tagmates.errors import DataError
+
+CHUNK = 1 << 16  # bytes
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Bytes that are there, and how many there will be, None where the server does not say."""
+
+    name: str
+    done: int
+    total: int | None
+
+
+def download(
+    url: str,
+    path: Path,
+    *,
+    limit: int = 1 << 30,
+    timeout: float = 30.0,
+    sha256: str = "",
+    git_blob: str = "",
+    pause: float = 1.0,
+) -> Iterator[Progress]:
+    """Download to ``path``, and say after every piece how many bytes are there.
+
+    What has come is kept beside it as ``NAME.part`` until it is whole; a transfer that breaks off is taken up again a
+    few times, at first at once, then after ``pause``, twice that … seconds, and by the next call. A file that is there
+    with the given checksum is not downloaded; without one it is, and replaced. ``limit`` is the most bytes that it may
+    have; ``timeout`` the seconds to wait for an answer or the next piece. Raises DataError; a file of a wrong checksum
+    is not kept.
+    """
+    partial = Partial(path)
+    verified = bool(sha256 or git_blob)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path):
+            if verified and path.is_file() and _difference(path, sha256, git_blob) is None:
+                yield Progress(path.name, path.stat().st_size, path.stat().st_size)
+                return
+            yield from _transfer(url, partial, limit=limit, timeout=timeout, verified=verified, pause=pause)
+            difference = _difference(partial.file, sha256, git_blob)
+            if difference is not None:
+                partial.discard()
+                raise DataError(f"{url}: {difference}; nothing of it is kept; try again later, or {INSTEAD}")
+            partial.finish()
+    except OSError as error:  # those of the network have become DataErrors
+        what = error.strerror or error
+        raise DataError(
+            f"{path}: cannot be written ({what}); make room, or choose another place; what has come is kept"
+        ) from None
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, in hexadecimal. Raises DataError where it cannot be read."""
+    with _reading(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git_blob_of(path: Path) -> str:
+    """The hash by which git knows the file's content, in hexadecimal. Raises DataError where it cannot be read."""
+    with _reading(path) as file:
+        head = hashlib.sha1(b"blob %d\0" % os.fstat(file.fileno()).st_size, usedforsecurity=False)
+        return hashlib.file_digest(file, lambda: head).hexdigest()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[io.BufferedReader]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); give a file") from None
+
+
+def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
+    """What is wrong with the file's checksum; None where nothing is, or where none is known."""
+    for kind, known, compute in (("sha256", sha256, sha256_of), ("git blob hash", git_blob, git_blob_of)):
+        if known and (found := compute(path)) != known.lower():
+            return f"has the {kind} {found}, not {known.lower()}, so it is another file or a damaged one"
+    return None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from downloading to the same place; the system lets go of it when one is killed."""
+    # a generator may end in another thread than it began in
+    lock = FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise DataError(f"{path}: another process is downloading it; wait until it is done, then try again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _transfer(
+    url: str, partial: Partial, *, limit: int, timeout: float, verified: bool, pause: float
+) -> Iterator[Progress]:
+    reason = ""
+    for attempt in range(ATTEMPTS):
+        if attempt > 1:
+            time.sleep(pause * 2 ** (attempt - 2))
+        try:
+            yield from _attempt(url, partial, limit=limit, timeout=timeout, verified=verified)
+            return
+        except OtherPartError as error:
+            partial.discard()
+            reason = str(error)
+        except BrokenOffError as error:
+            reason = str(error)
+    raise DataError(
+        f"{url}: the transfer broke off {ATTEMPTS} times ({reason}); {partial.size:,} bytes have come and are kept: "
+        f"the same command goes on, or {INSTEAD}"
+    )
+
+
+def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified: bool) -> Iterator[Progress]:
+    """Go on from what is there to the end of the file. Raises BrokenOffError where it is not reached."""
+    before = partial.origin(url, verified=verified)
+    done = partial.size
+    if before is not None and done == before.total:
+        return  # all had come when it was interrupted
+    with ask(url, done, before.validator if before else "", timeout) as response:
+        start, end, total = extent(response)
+        origin = Origin.of(url, response.headers, total)
+        if start == 0:
+            partial.begin(origin)
+        elif before is None or start != done or not before.is_continued_by(origin):
+            raise OtherPartError("the server sent another part than was asked for")
+        done, known = start, max(end or 0, total or 0)
+        yield Progress(partial.path.name, done, total)
+        with partial.file.open("ab") as file:
+            while max(done, known) <= limit and (
+                chunk := read_some(response, CHUNK if end is None else min(CHUNK, end - done))
+            ):
+                file.write(chunk)
+                file.flush()
+                done += len(chunk)
+                yield Progress(partial.path.name, done, total)
+    if max(done, known) > limit:
+        partial.discard()
+        raise DataError(f"{url}: is larger than the {limit:,} bytes that it may have; nothing of it is kept; {INSTEAD}")
+    if done < known:
+        raise BrokenOffError(f"the connection was closed {known - done:,} bytes before the end")

@@ -1,0 +1,220 @@
+"""From a user's copy, the cache or the network to prepared tasks that ``--data`` takes, checked against Table 1."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tagmates.data.statistics import statistics
+from tagmates.data.upstream.archives import extract_member
+from tagmates.data.upstream.conversion import convert_task
+from tagmates.data.upstream.download import Progress, download, git_blob_of, sha256_of
+from tagmates.data.upstream.prepared import Provenance, UsedFile, Verified, check_replaceable, write_task
+from tagmates.data.upstream.sources import File, Mode, Source, known_sources, sources_of
+from tagmates.data.upstream.table1 import Cell, compare
+from tagmates.errors import BusyError, ConfigError, DataError, DiskError
+from tagmates.files import cache_folder
+
+MAX_BYTES = 1 << 30  # of what is downloaded or unpacked and has no known size
+
+
+@dataclass(frozen=True, slots=True)
+class Downloading:
+    """Some more of a file has come."""
+
+    source: Source
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file is here, and known to be the published one by this."""
+
+    source: Source
+    file: File
+    path: Path
+    sha256: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A task cannot be made: these files of its data set are nowhere, and may not be downloaded."""
+
+    task: str
+    source: Source
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task is in its folder; ``row`` as in ``data.statistics``."""
+
+    folder: Path
+    provenance: Provenance
+    row: Mapping[str, Any]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that Table 1 prints for the task."""
+        return compare(self.row)
+
+
+Event = Downloading | Found | Missing | Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where files are looked for."""
+
+    copies: Path | None
+    cache: Path | None
+    unverified: bool
+
+    def copy(self, source: Source, name: str) -> Path | None:
+        """A file of this name in the user's folder."""
+        places = [] if self.copies is None else [self.copies / source.name / name, self.copies / name]
+        return next((path for path in places if path.is_file()), None)
+
+
+def fetch(
+    tasks: Iterable[str],
+    output: Path,
+    *,
+    mode: Mode = "authors",
+    copies: Path | None = None,
+    cache: Path | None = None,
+    unverified: bool = False,
+    sources: Sequence[Source] | None = None,
+) -> Iterator[Event]:
+    """Get what the paper's ``tasks`` are made from, convert it and write ``OUTPUT/TASK``; says what happens.
+
+    A file is taken from the folder ``copies`` (there, or in its subfolder of the data set's name), else from ``cache``
+    (default: the user's), else downloaded into it. A copy that has another checksum than the published file is refused,
+    unless ``unverified``: then Table 1 alone judges. A task of which a file is nowhere to be had is passed over
+    (Missing). Raises ConfigError for a folder that it would harm, DataError, DiskError.
+    """
+    chosen = tuple(tasks)
+    if copies is not None and not copies.is_dir():
+        raise ConfigError(f"--from {copies}: is no folder; name the one with your copy of the files")
+    for task in chosen:
+        check_replaceable(output / task, mode)
+    places = _Places(copies, cache, unverified)
+    found: dict[tuple[str, str], Found] = {}  # by data set and file
+    with _alone(output):
+        for task in chosen:
+            needed = sources_of(task, mode, known_sources() if sources is None else sources)
+            for source in needed:
+                yield from _find(source, places, found)
+            missing = [event for source in needed if (event := _missing(task, source, found))]
+            yield from missing
+            if not missing:
+                yield _prepare(task, mode, needed, found, output / task)
+
+
+def cached_file(source: Source, name: str, cache: Path | None = None) -> Path:
+    """Where a file of this name is, once it has been downloaded. Raises ConfigError for a user without a home."""
+    try:
+        return (cache_folder() if cache is None else cache) / "upstream" / source.name / name
+    except RuntimeError:
+        raise ConfigError("TAGMATES_CACHE: is not set, and you have no home folder; set it to a folder") from None
+
+
+def _find(source: Source, places: _Places, found: dict[tuple[str, str], Found]) -> Iterator[Downloading | Found]:
+    """Add to ``found`` what can be had of a data set."""
+    for file in source.file:
+        if (source.name, file.name) not in found:
+            one = yield from _obtain(source, file, places)
+            if one is not None:
+                found[source.name, file.name] = one
+                yield one
+
+
+def _missing(task: str, source: Source, found: dict[tuple[str, str], Found]) -> Missing | None:
+    names = tuple(file.name for file in source.file if (source.name, file.name) not in found)
+    return Missing(task, source, names) if names else None
+
+
+def _prepare(
+    task: str, mode: Mode, needed: Sequence[Source], found: dict[tuple[str, str], Found], folder: Path
+) -> Prepared:
+    used = [found[source.name, file.name] for source in needed for file in source.file]
+    splits = convert_task(task, {one.file.name: one.path for one in used}, mode)
+    about = ("name", "title", "homepage", "licence", "terms")
+    record = {
+        "task": task,
+        "mode": mode,
+        "sources": [source.model_dump(include=set(about)) for source in needed],
+        "files": [
+            UsedFile(source=one.source.name, name=one.path.name, sha256=one.sha256, verified=one.verified)
+            for one in used
+        ],
+    }
+    return Prepared(folder, write_task(folder, splits, record), statistics(task, splits))
+
+
+def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloading, None, Found | None]:
+    """A file, verified; None where no copy is here and none may be downloaded."""
+    for candidate in (file, file.substitute):
+        path = places.copy(source, candidate.name) if candidate else None
+        if candidate and path:
+            return _verified(source, file, path, candidate, unverified=places.unverified)
+    if not file.url:
+        return None
+    path = cached_file(source, file.name, places.cache)
+    if path.is_file():
+        try:
+            return _verified(source, file, path, file)
+        except DataError:  # damaged, or of another version of tagmates: it is had again
+            path.unlink(missing_ok=True)
+    limit = file.size or MAX_BYTES
+    if not file.member:
+        progresses = download(file.url, path, limit=limit, sha256=file.sha256, git_blob=file.git_blob)
+        yield from (Downloading(source, progress) for progress in progresses)
+        return _verified(source, file, path, file)
+    copy = places.copy(source, file.archive)
+    archive = copy or path.with_name(file.archive)
+    if copy is None:
+        yield from (Downloading(source, progress) for progress in download(file.url, archive))
+    extract_member(archive, file.member, path, limit=limit)
+    if copy is None:
+        archive.unlink(missing_ok=True)
+    return _verified(source, file, path, file)
+
+
+def _verified(source: Source, file: File, path: Path, known: File, *, unverified: bool = False) -> Found:
+    """The file at ``path``, which is to have the hashes of ``known``; DataError where it has others."""
+    sha256 = sha256_of(path)
+    verified: Verified = "unverified"
+    if known.sha256 == sha256:
+        verified = "sha256"
+    elif not known.sha256 and known.git_blob and known.git_blob == git_blob_of(path):
+        verified = "git blob"
+    elif (known.sha256 or known.git_blob) and not unverified:
+        expected = f"sha256 {known.sha256}" if known.sha256 else f"git blob {known.git_blob}"
+        size = f"{known.size:,} bytes, " if known.size else ""
+        raise DataError(
+            f"{path}: is not the published file, which has {size}{expected[:25]}…; it has "
+            f"{path.stat().st_size:,} bytes, sha256 {sha256[:16]}…; get it again, or take it as it is with --unverified"
+        )
+    return Found(source, file, path, sha256, verified)
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Hold the output folder; BusyError where another process does."""
+    lock = FileLock(output / ".lock", thread_local=False)  # a generator may end in another thread than it began in
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir") from None
+    except OSError as error:
+        raise DiskError(f"{output}: cannot be written ({error.strerror}); choose another --output-dir") from None
+    try:
+        yield
+    finally:
+        lock.release()

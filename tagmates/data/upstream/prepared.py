@@ -1,0 +1,112 @@
+"""A prepared task's folder: three files of token, tab, tag, and where they came from; whole or not there.
+
+The files are written into a folder beside it, which then takes its name: a fetch that is killed leaves the task as it
+was or without a folder, never with the training set of one mode and the test set of the other.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from tagmates.config import Settings
+from tagmates.data.formats import format_columns
+from tagmates.data.sentence import Sentence
+from tagmates.data.upstream.download import sha256_of
+from tagmates.data.upstream.sources import Mode
+from tagmates.errors import ConfigError, DataError, DiskError
+from tagmates.files import write_atomically, write_json
+
+RECORD = "SOURCE.json"
+Verified = Literal["sha256", "git blob", "unverified"]
+
+
+class UsedFile(Settings):
+    """A published file that a task was made from, and by what it was known to be that file."""
+
+    source: str
+    name: str
+    sha256: str
+    verified: Verified
+
+
+class WrittenSplit(Settings):
+    """What was written."""
+
+    sentences: int
+    sha256: str
+
+
+class Provenance(Settings):
+    """``SOURCE.json``: what a task was made from, under which terms, and what came out."""
+
+    task: str
+    mode: Mode
+    sources: tuple[dict[str, str], ...]  # name, title, homepage, licence, terms
+    files: tuple[UsedFile, ...]
+    splits: dict[str, WrittenSplit]
+
+
+def provenance_of(folder: Path) -> Provenance | None:
+    """What a task's folder says of itself; None where it is missing or says nothing that can be understood."""
+    try:
+        return Provenance.model_validate_json((folder / RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def check_replaceable(folder: Path, mode: Mode) -> None:
+    """Raise ConfigError unless all that is in the folder is an earlier fetch's, in this mode and unchanged."""
+    if not os.path.lexists(folder):
+        return
+    advice = "choose another --output-dir, or move the folder away"
+    made = provenance_of(folder)
+    if made is None:
+        raise ConfigError(f"{folder}: was not made by tagmates data fetch; {advice}")
+    if made.mode != mode:
+        raise ConfigError(f"{folder}: holds the task in mode {made.mode}, not {mode}; {advice}")
+    for path in sorted(folder.iterdir()):
+        written = made.splits.get(path.stem) if path.suffix == ".conll" else None
+        if path.name != RECORD and (written is None or sha256_of(path) != written.sha256):
+            raise ConfigError(f"{path}: is not as tagmates data fetch wrote it; {advice}")
+
+
+def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: Mapping[str, Any]) -> Provenance:
+    """Write a task's splits and ``SOURCE.json``, in the place of what is there; ``record`` is all but the splits.
+
+    Raises DataError for sentences that a column file cannot hold, DiskError where there is no room.
+    """
+    new, old = (folder.with_name(f".{folder.name}.{what}") for what in ("new", "old"))
+    written = {}
+    try:
+        _settle(folder, new, old)
+        new.mkdir(parents=True)
+        for split, sentences in splits.items():
+            path = new / f"{split}.conll"
+            rows = (zip(s.tokens, s.tags or (), strict=True) for s in sentences)
+            try:
+                write_atomically(path, "".join(format_columns(rows)).encode())
+            except DataError as error:
+                raise DataError(f"{folder.name} {split}: {error}") from None
+            written[split] = WrittenSplit(sentences=len(sentences), sha256=sha256_of(path))
+        made = Provenance(**record, splits=written)
+        write_json(new / RECORD, made.model_dump(mode="json"))
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    except OSError as error:
+        raise DiskError(f"{folder}: cannot be written ({error.strerror}); make room, or choose another place") from None
+    finally:
+        _settle(folder, new, old)
+    return made
+
+
+def _settle(folder: Path, new: Path, old: Path) -> None:
+    """After a write, or one that was cut short: what was there before is there again unless its successor is."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)

@@ -1,0 +1,61 @@
+"""SemCor's supersenses (``sem``) and semantic traits (``semtr``): the same text, published twice with other splits.
+
+The paper takes the splits of the traits' files for both, so that no test sentence of one is a training sentence of the
+other. A supersense sentence is found by its words; word sequences that occur with different tags are left out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+from tagmates.data.formats import read_columns
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import SPLITS
+
+_Tags = tuple[str, ...]
+
+
+def semcor_splits(task: str, files: Mapping[str, Path], *, authors: bool) -> dict[str, list[Sentence]]:
+    """Train, dev and test of ``sem`` or ``semtr``.
+
+    As the authors have it, ``sem`` lacks the last sentence of SemCor's test file, and in three training sentences tags
+    with an underscore (``noun.social_relation``) fall apart, which moves all later ones to the right.
+    """
+    paths = {split: files[f"semcor_semantictraits_{split}.conll"] for split in SPLITS}
+    traits = {split: read_columns(path, separator="\t") for split, path in paths.items()}
+    pool = _supersenses(files, authors=authors) if task == "sem" else chain.from_iterable(traits.values())
+    tags_of = _unambiguous(pool)
+    if task == "sem" and authors:
+        tags_of = {tokens: _shifted(tags) for tokens, tags in tags_of.items()}
+    return {
+        split: [Sentence(s.tokens, tags_of[s.tokens], s.line) for s in sentences if s.tokens in tags_of]
+        for split, sentences in traits.items()
+    }
+
+
+def _supersenses(files: Mapping[str, Path], *, authors: bool) -> Iterator[Sentence]:
+    """All sentences of SemCor; a multiword, one token joined by ``_``, made words that all carry its tag."""
+    for split in SPLITS:
+        sentences = read_columns(files[f"english_semcor_{split}.conll"], tag_column=-1, separator="\t")
+        if split == "test" and authors:
+            sentences.pop()  # their copy ends before it
+        for sentence in sentences:
+            parts = [token.split("_") for token in sentence.tokens]
+            tags = chain.from_iterable([tag] * len(p) for tag, p in zip(sentence.tags or (), parts, strict=True))
+            yield Sentence(tuple(chain.from_iterable(parts)), tuple(tags), sentence.line)
+
+
+def _unambiguous(sentences: Iterable[Sentence]) -> dict[_Tags, _Tags]:
+    """The tags of every word sequence that never occurs with others."""
+    tags_of: dict[_Tags, _Tags] = {}
+    ambiguous = set()
+    for sentence in sentences:
+        tags = sentence.tags or ()
+        if tags_of.setdefault(sentence.tokens, tags) != tags:
+            ambiguous.add(sentence.tokens)
+    return {tokens: tags for tokens, tags in tags_of.items() if tokens not in ambiguous}
+
+
+def _shifted(tags: _Tags) -> _Tags:
+    """The authors kept tags as one string joined by ``_`` and split it again; the surplus is cut off."""
+    return tuple("_".join(tags).split("_")[: len(tags)])

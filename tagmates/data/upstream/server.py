@@ -1,0 +1,110 @@
+"""What a server answers when it is asked for a file, read as if it meant harm, or an error of one line."""
+
+import re
+from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
+from importlib.metadata import version
+from typing import IO, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+
+# The standard library, for pooch begins a transfer that broke off anew, and what resumes is no longer maintained.
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from tagmates.errors import DataError
+
+SCHEMES = ("http", "https")
+CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
+PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zip")  # some servers call the packing of such a file its encoding
+INSTEAD = "get the file yourself and name its folder with --from DIR"
+
+
+class BrokenOffError(Exception):
+    """A transfer that did not come to its end; another attempt may."""
+
+
+class OtherPartError(BrokenOffError):
+    """The server does not have or send the part that was asked for; another attempt is to ask for the whole."""
+
+
+def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
+    """The answer to a request for the file from byte ``start`` on, or for all of it if its version is another.
+
+    Raises DataError where it is of no use to ask again, BrokenOffError where it may be.
+    """
+    headers = {"User-Agent": f"tagmates/{version('tagmates')}", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        if validator:
+            headers["If-Range"] = validator
+    try:
+        if urlsplit(url).scheme not in SCHEMES:
+            raise ValueError("it is not http or https")
+        response: HTTPResponse = build_opener(_Redirects).open(Request(url, headers=headers), timeout=timeout)
+    except HTTPError as error:
+        error.close()
+        if error.code == 416 and start:
+            raise OtherPartError("the server has no such part") from None
+        raise _refused(url, error.code) from None
+    except URLError as error:
+        raise DataError(
+            f"{url}: cannot be reached ({_wording(error.reason)}); try again when it can, or {INSTEAD}"
+        ) from None
+    except (InvalidURL, ValueError) as error:
+        raise DataError(f"{url}: is or leads to no address to download from ({_wording(error)}); {INSTEAD}") from None
+    except (OSError, HTTPException) as error:
+        raise BrokenOffError(_wording(error)) from None
+    encoding = response.headers.get("Content-Encoding", "")
+    if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED):
+        response.close()
+        raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {INSTEAD}")
+    if response.status not in (200, 206):
+        response.close()
+        raise _refused(url, response.status)
+    return response
+
+
+def extent(response: HTTPResponse) -> tuple[int, int | None, int | None]:
+    """The first byte that an answer brings, the one after its last, and the bytes of the whole file, where said."""
+    if response.status == 200:
+        return 0, response.length, response.length
+    found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if found is None:
+        raise OtherPartError("the server does not say which part it sends")
+    first, last, total = found.groups()
+    return int(first), int(last) + 1, None if total == "*" else int(total)
+
+
+def read_some(response: HTTPResponse, most: int) -> bytes:
+    """The next bytes of the file, as soon as there are any; none at its end. Raises BrokenOffError."""
+    try:
+        return response.read1(most)  # ``read`` would wait, and believe whatever length a chunk claims to have
+    except (OSError, HTTPException, ValueError) as error:
+        raise BrokenOffError(_wording(error)) from None
+
+
+class _Redirects(HTTPRedirectHandler):
+    def http_error_302(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage) -> Any:
+        fp.close()  # or urllib reads what comes with a redirect to its end, which may be none
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        new = urlsplit(newurl).scheme
+        if new not in SCHEMES or (new == "http" and urlsplit(req.full_url).scheme == "https"):
+            raise ValueError(f"it sends on to {newurl}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _refused(url: str, code: int) -> DataError:
+    answer = f"{code} {responses.get(code, '')}".strip()
+    advice = f"try again later, or {INSTEAD}" if code == 429 or code >= 500 else INSTEAD
+    return DataError(f"{url}: the server answers {answer}; {advice}")
+
+
+def _wording(error: BaseException | str) -> str:
+    """What an error says, on one line: it may quote the server."""
+    text = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return "".join(character if character.isprintable() else " " for character in text[:200])

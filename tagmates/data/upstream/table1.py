@@ -1,0 +1,50 @@
+"""The paper's Table 1 as printed, and a task's statistics beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tagmates.config import read_toml
+
+SIZES = ("sentences_train", "sentences_all", "token_type_train", "token_type_all")
+LABELS = ("labels", "label_entropy")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number that the paper prints, and what the data at hand have there; ``column`` as in ``data.statistics``."""
+
+    column: str
+    printed: float
+    measured: float
+
+    @property
+    def equal(self) -> bool:
+        """Whether they agree in the one decimal that is printed."""
+        return round(self.measured, 1) == self.printed
+
+
+@cache
+def printed() -> dict[str, dict[str, float]]:
+    """Task -> column -> number; the second task of a data set has the sizes of the first."""
+    return {
+        task: {
+            **dict(zip(SIZES, [*sizes["sentences"], *sizes["token_type"]], strict=True)),
+            **{column: row[column] for column in LABELS},
+        }
+        for task, row in _table().items()
+        for sizes in [_table()[row.get("sizes_of", task)]]
+    }
+
+
+def compare(row: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """The cells that the paper prints for the task of this row: six, or only two for the second of a data set."""
+    columns = LABELS if "sizes_of" in _table()[row["task"]] else (*SIZES, *LABELS)
+    return tuple(Cell(column, printed()[row["task"]][column], row[column]) for column in columns)
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return read_toml(Path(__file__).parent / "table1.toml")
