@@ -348,7 +348,13 @@ def test_headers_that_lie(tmp_path: Path, lie: str) -> None:
 @pytest.mark.parametrize("kind", [ord("x"), ord("g"), ord("L"), ord("0")])
 def test_headers_without_end(tmp_path: Path, kind: int) -> None:
     chain = header(kind, b"%011o\0" % 0, "a") * 20_000
-    refused(tmp_path, gzip.compress(chain + tar((MEMBER, TEXT))), "take another copy")
+    for pack in (bytes, gzip.compress):
+        refused(tmp_path, pack(chain + tar((MEMBER, TEXT))), "take another copy")
+
+
+def test_a_member_of_less_than_nothing_is_not_all_that_follows(tmp_path: Path) -> None:
+    archive = header(ord("0"), number(-512)) + BIG
+    assert traced(lambda: refused(tmp_path, archive, "not those of an honest archive")) < MEMORY
 
 
 def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
