@@ -118,6 +118,13 @@ def test_a_name_that_looks_like_a_packing(tmp_path: Path, name: str) -> None:
         assert extract(tmp_path, archive, name) == TEXT
 
 
+def test_a_bare_name_may_stand_in_any_folder_but_only_in_one(tmp_path: Path) -> None:
+    for archive in every(("other", b"no"), ("a/b/text", TEXT)):
+        assert extract(tmp_path, archive, "text") == TEXT
+    with pytest.raises(DataError, match="holds 'text' twice"):
+        extract(tmp_path, tar(("a/text", TEXT), ("b/text", TEXT)), "text")
+
+
 def test_an_empty_member_is_an_empty_file(tmp_path: Path) -> None:
     for archive in every((MEMBER, b"")):
         assert extract(tmp_path, archive) == b""

@@ -27,6 +27,7 @@ DIGITS = re.compile(rb"\d{100}")  # before Python 3.11.10, tarfile takes minutes
 def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> None:
     """Write one member of a tar (plain, gz, bz2 or xz) or a zip to ``path``, whole or not at all.
 
+    ``member`` is its path in the archive; a bare name may stand in any folder of it.
     Raises DataError where the archive is damaged, holds the member never, twice or behind a link, holds any name that
     leads out of a folder, or where the member has more than ``limit`` bytes (which are held in memory) or the whole
     unpacks to far more than its own size; DiskError where ``path`` cannot be written.
@@ -153,7 +154,7 @@ def _is_wanted(name: str, member: str, *, is_link: bool) -> bool:
     path, wanted = PurePosixPath(name), PurePosixPath(member)
     if is_link and path in (wanted, *wanted.parents):
         raise _RefusedError(f"it holds a link on the way to {member!r}")
-    return path == wanted
+    return path == wanted or path.name == member
 
 
 def _check(member: str, size: int, limit: int, found: bytes | None, *, is_file: bool) -> None:
