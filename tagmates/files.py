@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, synced, then renamed over it."""
+"""Files that are whole or not there: written beside their place, synced, then renamed over it. Where caches are."""
 
 import json
 import os
@@ -33,6 +33,12 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise DiskError(
             f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and try again"
         ) from None
+
+
+def cache_folder() -> Path:
+    """Where to keep what can be made again: ``$TAGMATES_CACHE``, else ``tagmates`` in the user's folder of caches."""
+    chosen = os.environ.get("TAGMATES_CACHE")
+    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates"
 
 
 def write_json(path: Path, value: Any) -> None:
