@@ -1,4 +1,4 @@
-"""Every reader on every input: a TagmatesError or what a plain reading of the input gives; nothing else, and not much memory."""
+"""Every reader on every input: a TagmatesError, or what a plain reading gives; nothing else, and not much memory."""
 
 import json
 import re
@@ -13,16 +13,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tagmates.data import formats
-from tagmates.data.corpora import read_split
+from tagmates.data.corpora import load_split
 from tagmates.data.formats import read_columns, read_conllu
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, load_tasks
 from tagmates.errors import ConfigError, DataError, TagmatesError
 
 Read = Callable[[Path], list[Sentence]]
-Rows = Iterable[
-    tuple[str, ...]
-]  # lines: a token and its tag, or () between sentences; nothing for a line to be skipped
+Rows = Iterable[tuple[str, ...]]  # a token and its tag, () between sentences
 
 
 def plain_columns(text: str, separator: str | None = "\t", tag: int = 1, comment: str | None = None) -> Rows:
@@ -64,16 +62,14 @@ def word(number: str, form: str, tag: str) -> str:
 
 
 COLUMNS = "Ravens\tNOUN\nsing\tVERB\n\nÆsir\tPROPN\n🎵\tSYM\n#\tSYM\n\nNo\tINTJ\n"
+SPANS = "Ravens\tB-x\nsing\tI-x\n\nÆsir\tO\n"
 COMMENTED = "# 1\n" + COLUMNS.replace("\n\n", "\n\n# 2\n#\n").replace("\n#\tSYM", "")
 CONLLU = "\n".join(
     [
-        "# s = 1",
-        word("1", "Ravens", "NOUN"),
-        word("2-3", "can't", "_"),
-        word("2", "ca", "AUX"),
-        word("3", "n't", "PART"),
+        *("# s = 1", word("1", "Ravens", "NOUN"), word("2-3", "can't", "_"), word("2", "ca", "AUX")),
+        *(word("3", "n't", "PART"), word("3.1", "so", "ADV"), ""),
+        *("# s = 2", "# t", word("1", "Æsir", "PROPN"), word("2", "#", "SYM"), "", ""),
     ]
-    + [word("3.1", "so", "ADV"), "", "# s = 2", "# t", word("1", "Æsir", "PROPN"), word("2", "#", "SYM"), "", ""]
 )
 
 # a reader, a file that is as it should be, and how to read that plainly: add one line for every further reader
@@ -97,7 +93,8 @@ every_reader = pytest.mark.parametrize("name", READERS)
 
 ODD = [
     *("\r", "\r\n", "\r\r\n", "\n", "\n\n\n", " \n", "\t\n", "\t", "\t\t\t", " ", "\x0b", "\x0c", "\x1c", "\0", "#"),
-    *("\ufeff", "\u0085", "\u00a0", "\u2028", "\u3000", "-DOCSTART-", "\n-DOCSTART- x\n", "-DOCSTART-\u00a0x\n", "\n# c\n"),
+    *("\ufeff", "\u0085", "\u00a0", "\u2028", "\u3000", "-DOCSTART-", "\n-DOCSTART- x\n", "-DOCSTART-\u00a0x\n"),
+    "\n# c\n",
     *("1", "-", ".", "²", "٣", "\n1-2", "🎵", "e\u0301", "\u202e", "\ud800", "a\tb\tc\td\n", "x" * 9999, "\t" * 999),
 ]  # fmt: skip
 odd_bytes = st.sampled_from([odd.encode("utf-8", "surrogatepass") for odd in ODD] + [b"\xff\xfe", b"\xc3", b"\xbd"])
@@ -206,13 +203,14 @@ def test_what_is_as_it_should_be_is_read_at_once(tmp_path: Path, monkeypatch: py
 
 TOML = """comment = "#"
 [tasks.pos]
-train = "f"
-dev = {file = "f", sentences = "2-"}
-test = {file = "f", sentences = "-1"}
+train = "fuzz"
+dev = {file = "fuzz", sentences = "2-"}
+test = {file = "fuzz", sentences = "-1"}
 separator = "\\t"
-scheme = "plain"
+scheme = "iob2"
+convert_to = "iobes"
 [tasks.more]
-train = "f"
+train = "fuzz"
 format = "conllu"
 tag_column = "xpos"
 encoding = "utf-8"
@@ -220,7 +218,7 @@ encoding = "utf-8"
 
 
 @settings(deadline=None, max_examples=100)
-@given(content=near_misses(COLUMNS.encode()) | near_misses(CONLLU.encode()) | st.binary(max_size=60))
+@given(content=near_misses(SPANS.encode()) | near_misses(CONLLU.encode()) | st.binary(max_size=60))
 def test_accidents_in_the_files_of_tasks(content: bytes, tmp_path_factory: Any) -> None:
     path = written(content, tmp_path_factory)
     toml = path.with_name("fuzz.toml")
@@ -238,7 +236,7 @@ def check_tasks_of(toml: Path) -> None:
     for task in tasks.values():
         for split in SPLITS:
             try:
-                assert read_split(task, split)
+                assert load_split(task, split)
             except TagmatesError as error:
                 assert ": " in str(error)
 
@@ -246,9 +244,9 @@ def check_tasks_of(toml: Path) -> None:
 @settings(deadline=None, max_examples=150)
 @given(content=near_misses(TOML.encode()))
 def test_accidents_in_toml(content: bytes, tmp_path_factory: Any) -> None:
-    path = written(COLUMNS.encode(), tmp_path_factory)
+    path = written(SPANS.encode(), tmp_path_factory)
     toml = path.with_name("fuzz.toml")
-    toml.write_bytes(content.replace(b'"f"', b'"fuzz"'))
+    toml.write_bytes(content)
     check_tasks_of(toml)
 
 
@@ -258,37 +256,11 @@ KEYS = [
 ]
 values = st.sampled_from(
     [
-        "fuzz",
-        "",
-        ".",
-        "/",
-        "\0",
-        "\n",
-        "~",
-        "none",
-        "columns",
-        "conllu",
-        "packed",
-        "iobes",
-        "upos",
-        "misc:",
-        "whitespace",
+        *("fuzz", "", ".", "/", "\0", "\n", "~", "none", "columns", "conllu", "packed", "iobes", "plain", "prefix"),
+        *("upos", "misc:", "whitespace", "utf-16", "utf-7", "rot13", "idna", "punycode", "undefined", "\t", "a\u2028"),
+        *(0, 1, 2, -1, -2, 10**30, True, 1.5, [], [1], {}, {"file": "fuzz"}),
+        *({"file": "fuzz", "sentences": some} for some in ("0", "1-", "-2", "2-1", "9" * 5000 + "-")),
     ]
-    + [
-        "utf-16",
-        "utf-7",
-        "rot13",
-        "idna",
-        "punycode",
-        "unicode_escape",
-        "undefined",
-        "plain",
-        "prefix",
-        "\t",
-        "a\u2028",
-    ]
-    + [0, 1, 2, -1, -2, 10**30, True, 1.5, [], [1], {}, {"file": "fuzz", "sentences": "2-1"}]
-    + [{"file": "fuzz", "sentences": sentences} for sentences in ("0", "1-", "-2", "9" * 5000 + "-")]
 )
 
 
@@ -297,7 +269,7 @@ values = st.sampled_from(
 @example(table={"encoding": "idna"})
 @example(table={"train": {"file": "fuzz", "sentences": "9" * 5000 + "-"}})
 def test_any_toml(table: dict[str, Any], tmp_path_factory: Any) -> None:
-    path = written(COLUMNS.encode(), tmp_path_factory)
+    path = written(SPANS.encode(), tmp_path_factory)
     lines = [f"{key} = {toml_of(value)}" for key, value in ({"train": "fuzz"} | table).items()]
     toml = path.with_name("fuzz.toml")
     toml.write_text("\n".join(["[tasks.x]", *lines, ""]))

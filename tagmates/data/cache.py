@@ -41,7 +41,7 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
     if task.format == "packed" or os.environ.get(SWITCH) == "0":
         return None
     try:
-        paths = [task.folder / part.file for split in splits if (part := task.part(split))]
+        paths = dict.fromkeys(task.folder / part.file for split in splits if (part := task.part(split)))
         found = [(os.path.abspath(path), path.stat()) for path in paths]  # noqa: PTH100  (no links: they may change)
         folder = cache_folder() / "corpora"
     except (OSError, ValueError, RuntimeError):  # a file is missing: reading it says so; or there is no home

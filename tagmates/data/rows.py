@@ -22,18 +22,27 @@ _NEWLINE = ord("\n")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of a text that are not blank: their cells, one row after the other, and where they stand."""
+    """The rows of a text that are not blank, all of the same number of cells, and where they stand."""
 
-    cells: list[str]
+    text: npt.NDArray[np.uint8]  # in UTF-8, an end of line before and after
+    marks: npt.NDArray[np.int64]  # places of separators and ends of lines in it
+    before: npt.NDArray[np.int64]  # of every row, which of the marks ends the line before
+    separator: str
     width: int  # cells of a row
     line: npt.NDArray[np.int64]  # of every row, from 1
     block: npt.NDArray[np.int64]  # of every row; blank lines stand between blocks
 
     def column(self, index: int) -> list[str]:
         """The cells of a column, counted from 0; equal ones are one object, which saves memory and later time."""
-        column = self.cells[index :: self.width]
+        edges = np.zeros(len(self.text), np.int8)
+        edges[self.marks[self.before + index] + 1] = 1
+        edges[self.marks[self.before + index + 1]] -= 1  # where the cell is empty, they cancel out
+        edges = np.cumsum(edges, dtype=np.int8)
+        edges[self.marks[self.before + index + 1]] = 1  # what ends the cell, to tell it from the next
+        column = self.text[edges.view(np.bool_)].tobytes().replace(b"\n", self.separator.encode())
+        cells = column[:-1].decode("utf-8", "surrogatepass").split(self.separator)
         seen: dict[str, str] = {}
-        return list(map(seen.setdefault, column, column))
+        return list(map(seen.setdefault, cells, cells))
 
     def sentences(self, tokens: list[str], tags: list[str] | None) -> list[Sentence]:
         """A sentence of every block, given the token and the tag of every row."""
@@ -73,10 +82,8 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
     width = np.diff(ends)[line]
     if not len(line) or (width != width[0]).any():
         return None
-    while "\n\n" in text:
-        text = text.replace("\n\n", "\n")
-    cells = text[1:-1].replace("\n", separator).split(separator)
-    return Rows(cells, int(width[0]), line, np.cumsum(np.diff(line, prepend=-1) > 1))
+    block = np.cumsum(np.diff(line, prepend=-1) > 1)
+    return Rows(data, marks, ends[line], separator, int(width[0]), line, block)
 
 
 def _single_spaces(text: str) -> str:
