@@ -1,6 +1,9 @@
-"""How the C library gives memory back."""
+"""How the C library and Python give memory back."""
 
 import ctypes
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of malloc.h
@@ -20,3 +23,18 @@ def keep_freed_memory(limit: int = 2**30) -> None:
     # older ones allow 32 MiB at most; setting only the other would stop glibc from adapting this one
     if mallopt(MMAP_THRESHOLD, limit) or mallopt(MMAP_THRESHOLD, 2**25):
         mallopt(TRIM_THRESHOLD, limit)
+
+
+@contextmanager
+def no_cycles() -> Iterator[None]:
+    """Nothing made in this block refers to itself, so do not look for cycles.
+
+    Python would look through all sentences of a corpus again and again while they are read.
+    """
+    looks = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looks:
+            gc.enable()

@@ -1,5 +1,6 @@
-"""One thread for torch, and shape checks of the tensor functions' own annotations, before anything imports tagmates."""
+"""One thread for torch, no cache of corpora, shape checks of tensor functions, before anything imports tagmates."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -16,4 +17,5 @@ CHECKED = (
 )
 
 torch.set_num_threads(1)
+os.environ["TAGMATES_CACHE_CORPORA"] = "0"
 install_import_hook(list(CHECKED), "beartype.beartype")

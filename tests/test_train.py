@@ -18,6 +18,7 @@ from helpers import SMALL, make_corpora, make_run
 
 from tagmates import ConfigError, ModelError, RunConfig, Tagger, TrainingError, train
 from tagmates.config import ModelSettings, Sharing, TrainingSettings
+from tagmates.data.coding import CodedTask
 from tagmates.data.tasks import Task
 from tagmates.data.vectors import NO_VECTORS
 from tagmates.errors import BusyError
@@ -332,7 +333,8 @@ def train_made_up(config: RunConfig, folder: Path) -> Iterator[Event]:
     """Train on made-up sentences, from where the folder was left."""
     corpora = make_corpora(1, {name: TAGS[name] for name in config.tasks}, train=9, longest=4)
     tasks = {name: Task(name=name) for name in config.tasks}
-    return train_on(config, folder, "starter", tasks, corpora, NO_VECTORS, device="cpu")
+    coded = {name: CodedTask.of(splits) for name, splits in corpora.items()}
+    return train_on(config, folder, "starter", tasks, coded, NO_VECTORS, device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is made once of a task's sentences, for all runs on them: numbers instead of texts, and a digest."""
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,27 @@ class CodedTask:
         return cls({split: CodedSplit.of(sentences) for split, sentences in splits.items()}, digest(splits))
 
 
+def decode(
+    forms: Sequence[str], tags: Sequence[str | None], form: Numbers, tag: Numbers, lengths: Numbers, lines: Numbers
+) -> list[Sentence]:
+    """The sentences that these numbers say, as in ``CodedSplit``; a sentence with a token without a tag has none.
+
+    Raises IndexError or ValueError where the numbers do not fit each other.
+    """
+    tokens = np.array(forms, dtype=object)[form].tolist()
+    labels = np.array(tags, dtype=object)[tag].tolist()
+    stops = lengths.cumsum().tolist()
+    if not len(tokens) == len(labels) == (stops[-1] if stops else 0):
+        raise ValueError("the lengths do not fit the tokens and tags")
+    rows = [
+        (tuple(tokens[start:stop]), tuple(labels[start:stop]), line)
+        for start, stop, line in zip([0, *stops], stops, lines.tolist(), strict=False)
+    ]
+    if None in tags:
+        return [Sentence(own, None if None in others else others, line) for own, others, line in rows]
+    return [Sentence(*row) for row in rows]
+
+
 def digest(splits: Mapping[str, Sequence[Sentence]]) -> str:
     """sha256 over the tokens and tags of a task's splits."""
     sha = hashlib.sha256()
@@ -82,6 +104,17 @@ def digest(splits: Mapping[str, Sequence[Sentence]]) -> str:
             rows = zip(sentence.tokens, sentence.tags or repeat(""), strict=False)
             sha.update("\n".join(map("\t".join, rows)).encode("utf-8", "surrogatepass") + b"\n\n")
     return sha.hexdigest()
+
+
+def json_array(value: Any) -> npt.NDArray[np.uint8]:
+    """A JSON value as an array of bytes, to be kept beside arrays."""
+    # not escaped: two lone surrogates would come back as one character
+    return np.frombuffer(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), dtype=np.uint8)
+
+
+def json_value(array: npt.NDArray[np.uint8]) -> Any:
+    """The value that ``json_array`` made an array of; ValueError where none did."""
+    return json.loads(array.tobytes().decode("utf-8", "surrogatepass"))
 
 
 def _numbered(texts: Iterable[Text]) -> tuple[tuple[Text, ...], Numbers]:

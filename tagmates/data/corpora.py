@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tagmates.data.cache import entry_of, read_entry, write_entry
+from tagmates.data.coding import CodedTask
 from tagmates.data.formats import read_columns, read_conllu
 from tagmates.data.pack import read_packed
 from tagmates.data.schemes import convert, first_violation
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.errors import DataError
+from tagmates.memory import no_cycles
 
 Sentences = list[Sentence]
 Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sentences
@@ -91,11 +94,26 @@ def read_file(task: Task, path: Path) -> Sentences:
     )
 
 
-def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, dict[str, Sentences]]:
+def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:
     """Task -> split -> sentences, for tasks that are to be trained: train and dev must be there, test may be."""
-    corpora: dict[str, dict[str, Sentences]] = {}
-    for name in names:
-        task = tasks[name]
-        needed = [split for split in SPLITS if split != "test" or task.test is not None]
-        corpora[name] = {split: load_split(task, split) for split in needed}
-    return corpora
+    return {
+        name: {split: part.sentences for split, part in coded.splits.items()}
+        for name, coded in load_coded(tasks, names).items()
+    }
+
+
+def load_coded(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, CodedTask]:
+    """Likewise, with what is made of their sentences: from the cache, where it has them, else from their files."""
+    with no_cycles():
+        return {name: _load_coded(tasks[name]) for name in names}
+
+
+def _load_coded(task: Task) -> CodedTask:
+    needed = [split for split in SPLITS if split != "test" or task.test is not None]
+    entry = entry_of(task, needed)
+    if entry is not None and (held := read_entry(entry)) is not None:
+        return held
+    coded = CodedTask.of({split: load_split(task, split) for split in needed})
+    if entry is not None and entry == entry_of(task, needed):  # no file has changed meanwhile
+        write_entry(entry, coded)
+    return coded

@@ -6,15 +6,14 @@ Everything wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
+from tagmates.data.rows import DOCSTART, split_rows
 from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
-
-DOCSTART = "-DOCSTART-"
-"""First word of the lines that separate documents in the CoNLL-2003 files; never a token."""
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
@@ -53,7 +52,7 @@ def parse_columns(
         token = _cell(cells, token_column, "token", where)
         if tag_column is None:
             return (token,)
-        if token_column != tag_column and _index(token_column, cells) == _index(tag_column, cells):
+        if token_column != tag_column and _index(token_column, len(cells)) == _index(tag_column, len(cells)):
             raise DataError(f"{where}: has {_count(cells)}, so column {tag_column} is the token, not a tag; {_ADVICE}")
         return token, _cell(cells, tag_column, "tag", where)
 
@@ -73,8 +72,10 @@ def read_columns(
 
     Raises DataError also for a file that cannot be read or decoded, or that holds no sentence.
     """
-    sentences = parse_columns(
-        _read_lines(path, encoding),
+    check_layout(token_column, tag_column, separator, comment)
+    text = _read_text(path, encoding)
+    sentences = _columns_at_once(text, token_column, tag_column, separator, comment) or parse_columns(
+        text.split("\n"),
         str(path),
         token_column=token_column,
         tag_column=tag_column,
@@ -82,6 +83,23 @@ def read_columns(
         comment=comment,
     )
     return _some(sentences, path)
+
+
+def _columns_at_once(
+    text: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
+) -> list[Sentence] | None:
+    """What ``parse_columns`` gives; None where it is to be asked."""
+    rows = split_rows(text, separator, comment)
+    if rows is None:
+        return None
+    columns = [token_column] if tag_column is None else [token_column, tag_column]
+    places = [_index(column, rows.width) for column in columns]
+    if not all(0 <= place < rows.width for place in places) or len(set(places)) < len(set(columns)):
+        return None
+    tokens, *tags = (rows.column(place) for place in places)
+    if not all(token.strip() for token in set(tokens)) or (tags and "" in set(tags[0])):
+        return None
+    return rows.sentences(tokens, tags[0] if tags else None)
 
 
 def read_conllu(path: Path, *, column: str = "upos", encoding: str = "utf-8") -> list[Sentence]:
@@ -93,6 +111,7 @@ def read_conllu(path: Path, *, column: str = "upos", encoding: str = "utf-8") ->
     for a file that is missing, empty or broken.
     """
     index, feature = conllu_column(column)
+    text = _read_text(path, encoding)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
@@ -110,7 +129,28 @@ def read_conllu(path: Path, *, column: str = "upos", encoding: str = "utf-8") ->
         cell = _cell(cells, index + 1, column, where)
         return _cell(cells, 2, "form", where), _feature(cell, feature) if feature else cell
 
-    return _some(_sentences(_read_lines(path, encoding), str(path), read_row), path)
+    sentences = _conllu_at_once(text, index, feature) or _sentences(text.split("\n"), str(path), read_row)
+    return _some(sentences, path)
+
+
+def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | None:
+    """What ``read_row`` gives, row by row; None where it is to be asked."""
+    rows = split_rows(text, "\t", "#")
+    if rows is None or rows.width < max(len(CONLLU_COLUMNS), index + 1):
+        return None
+    ids, tokens, tags = (rows.column(place) for place in (0, 1, index))
+    if skipped := {number for number in set(ids) if _NOT_A_WORD.fullmatch(number)}:
+        kept = [at for at, number in enumerate(ids) if number not in skipped]
+        ids, tokens, tags = ([column[at] for at in kept] for column in (ids, tokens, tags))
+        rows = replace(rows, line=rows.line[kept], block=rows.block[kept])
+    if not ids or "" in tokens or "" in tags:
+        return None
+    if feature:
+        values = {cell: _feature(cell, feature) for cell in set(tags)}
+        tags = [values[cell] for cell in tags]
+    sentences = rows.sentences(tokens, tags)
+    numbers = [str(number) for number in range(1, max(map(len, sentences), default=0) + 1)]
+    return sentences if ids == [n for s in sentences for n in numbers[: len(s)]] else None
 
 
 def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str = "\t") -> Iterator[str]:
@@ -155,7 +195,7 @@ _ADVICE = "write one token a line with all its columns, or name other columns or
 
 
 def _cell(cells: Sequence[str], column: int, what: str, where: str) -> str:
-    index = _index(column, cells)
+    index = _index(column, len(cells))
     if not 0 <= index < len(cells):
         raise DataError(f"{where}: has {_count(cells)}, but the {what} is in column {column}; {_ADVICE}")
     if not cells[index]:
@@ -163,8 +203,8 @@ def _cell(cells: Sequence[str], column: int, what: str, where: str) -> str:
     return cells[index]
 
 
-def _index(column: int, cells: Sequence[str]) -> int:
-    return column - 1 if column > 0 else len(cells) + column
+def _index(column: int, width: int) -> int:
+    return column - 1 if column > 0 else width + column
 
 
 def _count(cells: Sequence[str]) -> str:
@@ -212,20 +252,27 @@ def _check_characters(line: str, where: str) -> None:
         raise DataError(f"{where}: has a line end inside a line; end lines with \\n or \\r\\n only")
 
 
-def _read_lines(path: Path, encoding: str) -> list[str]:
+def _read_text(path: Path, encoding: str) -> str:
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
     try:
-        return data.decode(encoding).removeprefix("\ufeff").split("\n")
+        return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].decode(encoding, "ignore").count("\n") + 1
+        line = _lines(error.object[: error.start], encoding) + 1
         bad = f"byte 0x{error.object[error.start]:02x}"
         raise DataError(f"{path}:{line}: {bad} is not {encoding}; name the file's encoding, or repair it") from error
     except (LookupError, ValueError) as error:
         raise DataError(f"{path}: {encoding!r} is no text encoding; name one such as 'utf-8' or 'latin-1'") from error
+
+
+def _lines(data: bytes, encoding: str) -> int:
+    try:
+        return data.decode(encoding, "ignore").count("\n")
+    except UnicodeError:  # idna and punycode ignore nothing
+        return data.count(b"\n")
 
 
 def _some(sentences: Iterable[Sentence], path: Path) -> list[Sentence]:

@@ -6,7 +6,6 @@ It is a compressed .npz. ``header`` says what is there; ``tokens`` and ``tags`` 
 """
 
 import io
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from numpy.lib.npyio import NpzFile
 from pydantic import Field, ValidationError
 
 from tagmates.config import Settings
+from tagmates.data.coding import decode, json_array, json_value
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.vectors import Vectors, load_vectors, name_vectors
@@ -72,10 +72,10 @@ def write_pack(path: Path, header: Header, corpora: Mapping[str, Splits], vector
     words = sorted({*(token.lower() for token in tokens), *(task_token(task.name).lower() for task in header.tasks)})
     places, rows = vectors.rows(words)
     arrays = {
-        "header": _bytes(header.model_dump(mode="json")),
-        "tokens": _bytes(list(tokens)),
-        "tags": _bytes(list(tags)),
-        "words": _bytes([words[place] for place in places]),
+        "header": json_array(header.model_dump(mode="json")),
+        "tokens": json_array(list(tokens)),
+        "tags": json_array(list(tags)),
+        "words": json_array([words[place] for place in places]),
         "vectors": rows,
     }
     for where, some in sentences:
@@ -99,19 +99,12 @@ def read_packed(path: Path, task: str, split: str) -> list[Sentence]:
         number = [known.name for known in _header(path, arrays).tasks].index(task)
         distinct, labels = _texts(arrays, "tokens", str), _texts(arrays, "tags", str | None)
         held = [arrays[f"{number}/{split}/{what}"] for what in ("lengths", "tokens", "tags")]
-        lengths, tokens, tags = (array.tolist() for array in held)
-        if not all(array.dtype.kind == "u" and array.ndim == 1 for array in held) or 0 in lengths:
+        lengths, tokens, tags = held
+        if not all(array.dtype.kind == "u" and array.ndim == 1 for array in held) or not lengths.all():
             raise ValueError(f"{task} {split}: its arrays are no lengths and places")
-        if not sum(lengths) == len(tokens) == len(tags) > 0:
+        if not lengths.sum() == len(tokens) == len(tags) > 0:
             raise ValueError(f"{task} {split}: its arrays do not fit")
-        sentences, start = [], 0
-        for line, length in enumerate(lengths, 1):
-            stop = start + length
-            own = tuple(labels[tag] for tag in tags[start:stop])
-            words = tuple(distinct[token] for token in tokens[start:stop])
-            sentences.append(Sentence(words, None if None in own else own, line))
-            start = stop
-        return sentences
+        return decode(distinct, labels, tokens, tags, lengths, np.arange(1, len(lengths) + 1))
 
     return _read(path, read)
 
@@ -165,7 +158,7 @@ def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
 
 
 def _header(path: Path, arrays: NpzFile) -> Header:
-    values = _value(arrays["header"])
+    values = json_value(arrays["header"])
     if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT:
         raise DataError(
             f"{path}: was packed by a later tagmates (format {values['format']}, this one reads {FORMAT}); "
@@ -180,7 +173,7 @@ def _header(path: Path, arrays: NpzFile) -> Header:
 
 def _texts(arrays: NpzFile, name: str, kind: Any) -> list[Any]:
     """The distinct texts of an array, all of them of this kind."""
-    texts = _value(arrays[name])
+    texts = json_value(arrays[name])
     if not isinstance(texts, list) or not all(isinstance(text, kind) for text in texts):
         raise ValueError(f"{name}: is no list of texts")
     if len(set(texts)) < len(texts):
@@ -199,12 +192,3 @@ def _tags(sentence: Sentence) -> Sequence[str | None]:
 def _numbers(values: Iterable[int]) -> npt.NDArray[Any]:
     array = np.array(list(values), dtype=np.int64)
     return array.astype(np.min_scalar_type(int(array.max(initial=0))))
-
-
-def _bytes(value: Any) -> npt.NDArray[np.uint8]:
-    # not escaped: two lone surrogates would come back as one character
-    return np.frombuffer(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), dtype=np.uint8)
-
-
-def _value(array: npt.NDArray[np.uint8]) -> Any:
-    return json.loads(array.tobytes().decode("utf-8", "surrogatepass"))

@@ -12,6 +12,7 @@ A label follows its prefix after a hyphen and may hold hyphens itself; a bare ``
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, get_args
 
 from tagmates.data.sentence import Span
@@ -81,6 +82,8 @@ def convert(tags: Sequence[str], source: Scheme, target: Scheme, repair: Repair 
 
 def first_violation(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | None:
     """Return the index of the first tag that breaks the scheme and what is wrong with it, or None."""
+    if scheme == "plain":  # no tag breaks it
+        return None
     previous = _OUTSIDE
     for index, tag in enumerate([*tags, "O"]):
         try:
@@ -99,6 +102,7 @@ def first_violation(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | No
     return None
 
 
+@lru_cache(maxsize=4096)  # a corpus has few distinct tags
 def _parse(tag: str, scheme: Scheme) -> _Parsed:
     """Split a tag; a plain one is an ``S`` of its own."""
     _check_choice("scheme", scheme, get_args(Scheme))

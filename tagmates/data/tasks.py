@@ -23,7 +23,7 @@ class Part(Settings):
     """Some sentences of a file: all of them, or those numbered ``first-last`` from 1, as in ``"1002-"``."""
 
     file: str
-    sentences: str = Field("", pattern=r"^(([1-9]\d*)?-([1-9]\d*)?)?$")
+    sentences: str = Field("", pattern=r"^(([1-9][0-9]{0,17})?-([1-9][0-9]{0,17})?)?$")
 
     def bounds(self, total: int) -> tuple[int, int]:
         """The half-open range of sentences, counted from 0, of a file of ``total``; it may end beyond the file."""

@@ -16,7 +16,7 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.coding import CodedTask
-from tagmates.data.corpora import Sentences, load_corpora
+from tagmates.data.corpora import load_coded
 from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
@@ -229,8 +229,8 @@ def prepare(config: RunConfig, data: str, device: str) -> Run:
 
 def task_size(data: str, task: str) -> tuple[int, float]:
     """Training sentences of a task, and their mean length in tokens."""
-    sentences = _splits(data, task)["train"]
-    return len(sentences), sum(len(sentence.tokens) for sentence in sentences) / len(sentences)
+    lengths = _coded(data, task).splits["train"].lengths
+    return len(lengths), float(lengths.mean())
 
 
 def task_digest(data: str, task: str) -> str:
@@ -240,7 +240,7 @@ def task_digest(data: str, task: str) -> str:
 
 def task_statistics(data: str, task: str) -> dict[str, Any]:
     """The task's row of the paper's Table 1."""
-    return statistics(task, _splits(data, task))
+    return statistics(task, {name: split.sentences for name, split in _coded(data, task).splits.items()})
 
 
 @cache
@@ -256,13 +256,8 @@ def _tasks(data: str) -> dict[str, Task]:
 
 
 @cache
-def _splits(data: str, task: str) -> dict[str, Sentences]:
-    return load_corpora(_tasks(data), [task])[task]
-
-
-@cache
 def _coded(data: str, task: str) -> CodedTask:
-    return CodedTask.of(_splits(data, task))
+    return load_coded(_tasks(data), [task])[task]
 
 
 @cache

@@ -11,7 +11,7 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.coding import CodedTask
-from tagmates.data.corpora import Corpora, load_corpora
+from tagmates.data.corpora import load_coded
 from tagmates.data.pack import find_vectors
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors
@@ -67,8 +67,8 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    corpora, vectors = load_corpora(tasks, config.tasks), find_vectors(config.vectors, data)
-    yield from train_on(config, folder, data, tasks, corpora, vectors, device=target, force=force)
+    coded, vectors = load_coded(tasks, config.tasks), find_vectors(config.vectors, data)
+    yield from train_on(config, folder, data, tasks, coded, vectors, device=target, force=force)
 
 
 def train_on(
@@ -76,7 +76,7 @@ def train_on(
     folder: Path,
     data: str,
     tasks: Mapping[str, Task],
-    corpora: Corpora,
+    coded: Mapping[str, CodedTask],
     vectors: Vectors,
     *,
     device: str,
@@ -84,9 +84,8 @@ def train_on(
 ) -> Iterator[Event]:
     """Train on what is loaded, and yield what happens; a checkpoint in the folder is gone on from.
 
-    ``data`` is where the corpora came from, for the record. Raises BusyError where another process trains there.
+    ``data`` is where the tasks came from, for the record. Raises BusyError where another process trains there.
     """
-    coded = {name: CodedTask.of(corpora[name]) for name in config.tasks}
     run = prepare_run(config, tasks, coded, vectors, device)
     with run_in_folder(run, folder, data, force=force) as record:
         if record is None:

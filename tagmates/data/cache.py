@@ -1,0 +1,122 @@
+"""A cache of tasks as they are loaded, so that their files are read once however many trainings there are.
+
+An entry is an uncompressed .npz in ``corpora`` of the cache folder, named after all that decides what is in it: the
+task, its files as the system describes them, and tagmates' code. It holds what ``CodedTask`` holds. No entry is ever
+needed: what is missing, damaged or cannot be written costs time and nothing else.
+"""
+
+import hashlib
+import io
+import json
+import os
+import stat
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+
+from tagmates.data.coding import CodedSplit, CodedTask, Numbers, decode, json_array, json_value
+from tagmates.data.tasks import Task
+from tagmates.files import cache_folder
+
+SWITCH = "TAGMATES_CACHE_CORPORA"
+"""Environment variable that switches the cache off where it is 0."""
+LIMIT = 2**30  # bytes of all entries; the paper's eleven tasks are 24 MB
+SMALL = 2**18  # bytes of a task's files that are read as fast as an entry
+YOUNG = 2.0  # seconds; the coarsest file systems count times by two
+
+
+def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
+    """Where the cache has, or would have, these splits; None where they are not to be cached.
+
+    That is so for small files, for folders, for a packed study, and for files of the last seconds: they may change
+    once more without a change of their time.
+    """
+    if task.format == "packed" or os.environ.get(SWITCH) == "0":
+        return None
+    try:
+        paths = dict.fromkeys(task.folder / part.file for split in splits if (part := task.part(split)))
+        found = [(os.path.abspath(path), path.stat()) for path in paths]  # noqa: PTH100  (no links: they may change)
+        folder = cache_folder() / "corpora"
+    except (OSError, ValueError, RuntimeError):  # a file is missing: reading it says so; or there is no home
+        return None
+    newest = max(max(status.st_mtime, status.st_ctime) for _, status in found)
+    total = sum(status.st_size for _, status in found)
+    if not all(stat.S_ISREG(status.st_mode) for _, status in found) or total < SMALL or time.time() - newest < YOUNG:
+        return None
+    # the time of the last change of anything too: copies can bring an old time of change of content with them
+    described = [[path, status.st_size, status.st_mtime_ns, status.st_ctime_ns] for path, status in found]
+    key = json.dumps(
+        [_code(), list(splits), task.model_dump(mode="json", exclude={"name", "folder", "score"}), described]
+    )
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+
+def read_entry(entry: Path) -> CodedTask | None:
+    """What the entry holds; None where there is none that can be read."""
+    try:
+        with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            names, digest = json_value(arrays["task"])
+            splits = {name: _split(*(arrays[f"{name}/{part}"] for part in PARTS)) for name in names}
+    except Exception:  # zipfile, zlib, numpy and json have one each for a damaged file
+        return None
+    with suppress(OSError):
+        os.utime(entry)  # what was used last goes last
+    return CodedTask(splits, digest)
+
+
+def write_entry(entry: Path, coded: CodedTask) -> None:
+    """Write an entry, and remove those that were not used for longest where all together are too many."""
+    arrays: dict[str, Numbers] = {"task": json_array([list(coded.splits), coded.digest])}
+    for name, split in coded.splits.items():
+        line = np.array([sentence.line for sentence in split.sentences], dtype=np.int64)
+        values = (json_array(split.forms), json_array(split.tags), split.form, split.tag, split.lengths, line)
+        arrays |= {f"{name}/{part}": value for part, value in zip(PARTS, values, strict=True)}
+    data = io.BytesIO()
+    np.savez(data, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
+    with suppress(OSError):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=entry.parent, suffix=".npz", delete=False) as file:  # others may write it too
+            made = Path(file.name)
+            try:
+                file.write(data.getbuffer())
+                file.close()
+                made.replace(entry)
+            except BaseException:
+                made.unlink(missing_ok=True)
+                raise
+        _remove_oldest(entry.parent)
+
+
+PARTS = ("forms", "tags", "form", "tag", "lengths", "line")
+"""Of a split in an entry: the fields of ``CodedSplit``, and the sentences' lines."""
+
+
+def _split(forms: Any, tags: Any, form: Any, tag: Any, lengths: Any, line: Any) -> CodedSplit:
+    texts, labels = tuple(json_value(forms)), tuple(json_value(tags))
+    return CodedSplit(decode(texts, labels, form, tag, lengths, line), texts, labels, form, tag, lengths)
+
+
+def _remove_oldest(folder: Path) -> None:
+    entries = sorted(((path.stat(), path) for path in folder.glob("*.npz")), key=lambda found: -found[0].st_mtime)
+    total = 0
+    for status, path in entries:
+        total += status.st_size
+        if total > LIMIT:
+            path.unlink(missing_ok=True)
+
+
+@cache
+def _code() -> str:
+    """A digest of the code that reads, so that an entry of another version is never taken."""
+    sha = hashlib.sha256()
+    for file in sorted(files("tagmates.data").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".py"):
+            sha.update(file.read_bytes())
+    return sha.hexdigest()

@@ -1,0 +1,94 @@
+"""The fast way into files of one token a line: the whole text is split at once.
+
+It is for tables, where all rows have equally many cells. What is anything else, and what might be wrong, is left to the
+way line by line in ``formats``, so that errors come from one place.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from tagmates.data.sentence import Sentence
+
+DOCSTART = "-DOCSTART-"
+"""First word of the lines that separate documents in the CoNLL-2003 files; never a token."""
+
+_DOCSTART_LINE = re.compile(rf"\n[^\S\n]*{DOCSTART}(?!\S).*")
+_NEWLINE = ord("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a text that are not blank, all of the same number of cells, and where they stand."""
+
+    text: npt.NDArray[np.uint8]  # in UTF-8, an end of line before and after
+    marks: npt.NDArray[np.int64]  # places of separators and ends of lines in it
+    before: npt.NDArray[np.int64]  # of every row, which of the marks ends the line before
+    separator: str
+    width: int  # cells of a row
+    line: npt.NDArray[np.int64]  # of every row, from 1
+    block: npt.NDArray[np.int64]  # of every row; blank lines stand between blocks
+
+    def column(self, index: int) -> list[str]:
+        """The cells of a column, counted from 0; equal ones are one object, which saves memory and later time."""
+        edges = np.zeros(len(self.text), np.int8)
+        edges[self.marks[self.before + index] + 1] = 1
+        edges[self.marks[self.before + index + 1]] -= 1  # where the cell is empty, they cancel out
+        edges = np.cumsum(edges, dtype=np.int8)
+        edges[self.marks[self.before + index + 1]] = 1  # what ends the cell, to tell it from the next
+        column = self.text[edges.view(np.bool_)].tobytes().replace(b"\n", self.separator.encode())
+        cells = column[:-1].decode("utf-8", "surrogatepass").split(self.separator)
+        seen: dict[str, str] = {}
+        return list(map(seen.setdefault, cells, cells))
+
+    def sentences(self, tokens: list[str], tags: list[str] | None) -> list[Sentence]:
+        """A sentence of every block, given the token and the tag of every row."""
+        starts = np.flatnonzero(np.diff(self.block, prepend=-1))
+        bounds = zip(pairwise([*starts.tolist(), len(tokens)]), self.line[starts].tolist(), strict=True)
+        if tags is None:
+            return [Sentence(tuple(tokens[start:stop]), None, line) for (start, stop), line in bounds]
+        return [Sentence(tuple(tokens[start:stop]), tuple(tags[start:stop]), line) for (start, stop), line in bounds]
+
+
+def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | None:
+    r"""The rows of a text without its byte order mark; None where not all have equally many cells, or to be careful.
+
+    ``separator`` None is any run of ASCII white space. Lines that start with ``comment`` before a block's first row
+    count as blank, ``-DOCSTART-`` lines everywhere. A row of white space alone is a blank line too, and left to the
+    caller to notice.
+    """
+    text = f"\n\n{text}\n".replace("\r\n", "\n")
+    if "\r" in text or "\0" in text or "\n" in (comment or ""):
+        return None
+    if DOCSTART in text:
+        text = _DOCSTART_LINE.sub("\n", text)
+    if comment is not None:
+        sign = re.escape(comment)
+        text = re.sub(rf"\n\n{sign}.*\n(?:{sign}.*\n|\n)*+", lambda found: "\n" * found[0].count("\n"), text)
+        if f"\n{comment}" in text:  # in the midst of a sentence, or after a line of white space
+            return None
+    if separator is None:
+        text, separator = _single_spaces(text), " "
+    if len(separator) != 1 or not separator.isascii() or separator == "\n":
+        return None
+
+    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    marks = np.flatnonzero((data == _NEWLINE) | (data == ord(separator)))
+    ends = np.flatnonzero(data[marks] == _NEWLINE)
+    line = np.flatnonzero(np.diff(marks[ends]) > 1)  # after the two line ends that were put before, they count from 1
+    width = np.diff(ends)[line]
+    if not len(line) or (width != width[0]).any():
+        return None
+    block = np.cumsum(np.diff(line, prepend=-1) > 1)
+    return Rows(data, marks, ends[line], separator, int(width[0]), line, block)
+
+
+def _single_spaces(text: str) -> str:
+    for other in "\t\v\f":
+        text = text.replace(other, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text.replace(" \n", "\n").replace("\n ", "\n")
