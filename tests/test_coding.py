@@ -10,7 +10,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.vocabulary import singletons
 
 tokens = st.text("aAbİß0\ud800", max_size=2)
-rows = st.lists(st.tuples(tokens, st.sampled_from(["O", "B-x", "I-x"])), max_size=5)
+rows = st.lists(st.tuples(tokens, st.sampled_from(["O", "B-x", "I-x", None])), max_size=5)
 
 
 @st.composite
