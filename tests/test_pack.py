@@ -137,6 +137,13 @@ def test_whatever_the_corpora_hold_comes_back(
     assert path.read_bytes() == first
 
 
+def test_what_was_packed_before_sentences_could_be_partly_annotated(tmp_path: Path) -> None:
+    sentences = [Sentence(("a", "b"), ("O", "B"), 1), Sentence(("a",), None, 2)]
+    write(tmp_path / "old", {"x": {"train": sentences, "dev": sentences}}, format=1)
+    assert read_header(tmp_path / "old").format == 1
+    assert load_split(load_tasks(str(tmp_path / "old"))["x"], "train") == sentences
+
+
 def test_more_tokens_than_sixteen_bits_count(tmp_path: Path) -> None:
     tokens = tuple(str(number) for number in range(70_000))
     splits = {"train": [Sentence(tokens, ("O",) * len(tokens))], "dev": []}
