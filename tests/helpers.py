@@ -20,15 +20,22 @@ from tagmates.training.run import Run, prepare_run
 SMALL = {"word_size": 6, "character_size": 5, "character_hidden_size": 4, "hidden_size": 8, "task_size": 3}
 
 
-def make_corpora(seed: int, tags: Mapping[str, Sequence[str]], *, train: int = 20, longest: int = 9) -> Corpora:
-    """Train, dev and test of every task of ``tags`` (task -> its tags), of words that nobody ever wrote."""
+def make_corpora(
+    seed: int, tags: Mapping[str, Sequence[str]], *, train: int = 20, longest: int = 9, unlabelled: float = 0
+) -> Corpora:
+    """Train, dev and test of every task of ``tags`` (task -> its tags), of words that nobody ever wrote.
+
+    A share of ``unlabelled`` tokens has no label.
+    """
     draw = random.Random(seed)
     letters = draw.sample(string.ascii_letters + "äÖß", 8)
     words = ["".join(draw.choices(letters, k=draw.randint(1, 7))) for _ in range(40)]
 
     def sentence(choices: Sequence[str]) -> Sentence:
         length = draw.randint(1, longest)
-        return Sentence(tuple(draw.choices(words, k=length)), tuple(draw.choices(choices, k=length)))
+        tokens, labels = draw.choices(words, k=length), draw.choices(choices, k=length)
+        missing = [unlabelled > 0 and draw.random() < unlabelled for _ in labels]
+        return Sentence(tuple(tokens), tuple(None if no else tag for tag, no in zip(labels, missing, strict=True)))
 
     sizes = {"train": train, "dev": 5, "test": 3}
     return {

@@ -45,7 +45,9 @@ def corpora(draw: st.DrawFn) -> Made:
     sharing: Sharing = draw(st.sampled_from(["multi_dec", "te_dec", "te_enc"]))
     pairs = []
     for task in draw(st.lists(st.sampled_from(sorted(TAGS)), min_size=1, max_size=6)):
-        words = draw(st.lists(st.tuples(TOKENS, st.sampled_from(TAGS[task])), min_size=1, max_size=5))
+        labels = st.sampled_from(TAGS[task])
+        others = labels | st.none() if draw(st.booleans(), label="partial") else labels
+        words = [draw(st.tuples(TOKENS, labels)), *draw(st.lists(st.tuples(TOKENS, others), max_size=4))]
         tokens, tags = zip(*words, strict=True)
         pairs.append((task, Sentence(tokens, tags)))
     return Made(pairs, sharing)
@@ -109,8 +111,10 @@ def check(batch: Batch, lanes: list[Selection], made: list[Made]) -> None:
             assert batch.packed.step[source].tolist() == list(range(len(tokens)))
             assert len(set(batch.packed.row[source].tolist())) == 1
             if task == owner:
-                tags = tuple(vocabulary.labels[decoder][k] for k in group.tags[j, here].tolist())
-                assert tags == ("O",) * len(head) + (sentence.tags or ())
+                labels = (*vocabulary.labels[decoder], None)  # number -1
+                tags = tuple(labels[k] for k in group.tags[j, here].tolist())
+                assert tags == ("O",) * len(head) + sentence.labels
+                assert group.partial or None not in tags
     assert seen == {(lane, request): 1 for lane, s in enumerate(lanes) for request in range(len(s.request))}
 
 
@@ -216,11 +220,13 @@ def test_unknown_words_and_characters_have_the_numbers_after_the_known() -> None
     assert forms.characters.tolist() == [2, *[characters] * 5, 1, 0]
 
 
-@pytest.mark.parametrize("tags", [None, ("never seen", "never seen")])
-def test_without_a_tag_or_a_label_for_it_the_number_is_zero(tags: tuple[str, ...] | None) -> None:
+@pytest.mark.parametrize("tags", [None, (None, None), ("never seen", "never seen")])
+def test_without_a_tag_or_a_label_for_it_the_number_is_minus_one(tags: tuple[str, ...] | None) -> None:
     vocabulary = vocabulary_of(SPLITS, "multi_dec")
-    corpus = encode_all([("x", Sentence(("a", "ba"), tags))], vocabulary)
-    assert corpus.tags.tolist() == [0, 0]
+    pairs = [("x", Sentence(("a", "ba"), tags)), ("x", Sentence((), ())), ("x", Sentence(("a",), ("B",)))]
+    corpus = encode_all(pairs, vocabulary)
+    assert corpus.tags.tolist() == [-1, -1, 0]
+    assert corpus.partial.tolist() == [True, False, False]
 
 
 def test_a_batch_of_nothing_but_untagged_requests_for_all_tasks() -> None:

@@ -1,8 +1,9 @@
 """tagmates.data.coding: numbers say what the sentences say, and what is merged is what all sentences together give."""
 
+import hashlib
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tagmates.data.coding import CodedSplit, CodedTask, digest
@@ -10,7 +11,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.vocabulary import singletons
 
 tokens = st.text("aAbİß0\ud800", max_size=2)
-rows = st.lists(st.tuples(tokens, st.sampled_from(["O", "B-x", "I-x"])), max_size=5)
+rows = st.lists(st.tuples(tokens, st.sampled_from(["O", "B-x", "I-x", None])), max_size=5)
 
 
 @st.composite
@@ -47,3 +48,19 @@ def test_a_task_is_its_splits_and_their_digest(some: dict[str, list[Sentence]]) 
     coded = CodedTask.of(some)
     assert {split: part.sentences for split, part in coded.splits.items()} == some
     assert coded.digest == digest(some)
+
+
+@given(splits, splits)
+@example([Sentence(("a", "b"), ("O", None))], [Sentence(("a", "b"), ("O", ""))])
+@example([Sentence(("a", "b"), ("O", None))], [Sentence(("a", "b"), (None, "O"))])
+@example([Sentence(("a",)), Sentence(("a",), ("O",))], [Sentence(("a",), ("O",)), Sentence(("a",))])
+def test_what_has_other_labels_has_another_digest(one: list[Sentence], other: list[Sentence]) -> None:
+    same = [(s.tokens, s.labels) for s in one] == [(s.tokens, s.labels) for s in other]
+    assert (digest({"train": one}) == digest({"train": other})) == same
+
+
+def test_the_digest_of_what_is_fully_labelled_stays_what_it_was() -> None:
+    """It is in the name of every run."""
+    text = "dev\na\tO\nb\tB-x\n\ntrain\nb\tI-x\n\n\n\n"
+    dev, train = [Sentence(("a", "b"), ("O", "B-x"))], [Sentence(("b",), ("I-x",)), Sentence((), ())]
+    assert digest({"train": train, "dev": dev}) == hashlib.sha256(text.encode()).hexdigest()

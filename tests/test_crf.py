@@ -112,6 +112,84 @@ def test_everything_is_what_enumeration_says(decoders: list[list[int]], num_tags
     assert not best[~mask].any()
 
 
+def partly(crf: LinearChainCRF, tags: Tensor, share: float, seed: int) -> Tensor:
+    """The tags, -1 in so many of the places that sentences have."""
+    missing = torch.rand(tags.shape, generator=generator(seed, "missing")) < share
+    return tags.masked_fill(missing & crf.packed.mask, -1)
+
+
+def agreeing_log_prob(crf: LinearChainCRF, tags: Tensor, decoder: int, row: int) -> Tensor:
+    """By enumeration: of all tag sequences that have the tags that are there."""
+    given = tags[decoder, places(crf, decoder, row)]
+    paths, scores = scores_of_all_paths(crf, decoder, row)
+    agree = ((paths == given) | (given < 0)).all(1)
+    return scores[agree].logsumexp(0) - scores.logsumexp(0)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    decoders=DECODERS,
+    num_tags=st.integers(1, 3),
+    seed=st.integers(0, 99),
+    share=st.sampled_from([0.0, 0.3, 0.7, 1.0]),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    path=st.sampled_from(["compiled", "plain", "fallback"]),
+)
+@example([[5, 5, 1], [4], []], 3, 0, 0.5, torch.float32, "compiled")
+def test_tags_that_are_not_there_are_summed_over(
+    decoders: list[list[int]], num_tags: int, seed: int, share: float, dtype: torch.dtype, path: str
+) -> None:
+    """Values and gradients are those of enumeration; a sentence whose tags are all there is as without the others."""
+    crf = make_crf(decoders, num_tags, seed, dtype)
+    crf = LinearChainCRF(*(part.requires_grad_() for part in parts(crf)), crf.packed)
+    tags = partly(crf, make_tags(crf, seed), share, seed)
+    weight = torch.randn(crf.packed.lengths.shape, dtype=torch.float64, generator=generator(seed, "weight"))
+    with pytest.MonkeyPatch.context() as patch:
+        if path != "compiled":
+            patch.setattr(crf_module, "library_for", lambda *_: None)
+        if path == "fallback":
+            patch.setattr(crf_module, "UNDERFLOW", float("inf"))
+        log_prob, whole = crf.log_prob(tags, partial=True), crf.log_prob(tags.clamp_min(0))
+        found = gradients(crf, (log_prob * weight).sum())
+        alone = gradients(crf, (whole * weight).sum())
+    assert log_prob.dtype == dtype
+    exact = in_float64(crf)
+    expected = torch.zeros((), dtype=torch.float64)
+    tolerance = {"rtol": 1e-5, "atol": 2e-5} if dtype == torch.float32 else {"rtol": 1e-7, "atol": 1e-7}
+    for d, r in sentences(crf):
+        there = tags[d, places(crf, d, r)] >= 0
+        value = agreeing_log_prob(exact, tags, d, r)
+        expected = expected + value * weight[d, r]
+        assert_close(log_prob[d, r].double(), value, **tolerance)
+        assert not there.all() or torch.equal(log_prob[d, r], whole[d, r])
+        assert there.any() or log_prob[d, r].item() == pytest.approx(0, abs=1e-6)
+    for ours, theirs in zip(found, gradients(exact, expected), strict=True):
+        assert_close(ours.double(), theirs, **tolerance)
+    if not (tags < 0).any():
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(found, alone, strict=True))
+
+
+@pytest.mark.parametrize("lengths", [[1], [500, 20, 1]])
+@pytest.mark.parametrize("emission", [1.0, 1e3])
+@pytest.mark.parametrize("transition", [1.0, 1e4])
+def test_at_extremes_too(transition: float, emission: float, lengths: list[int]) -> None:
+    """Against a chain in float64 whose other tags have lost all chance."""
+    crf = make_extreme(lengths, 5, transition, emission)
+    crf = LinearChainCRF(*(part.requires_grad_() for part in parts(crf)), crf.packed)
+    tags = partly(crf, make_tags(crf), 0.5, 0)
+    log_prob, exact = crf.log_prob(tags, partial=True), in_float64(crf)
+    assert all(gradient.isfinite().all() for gradient in gradients(crf, log_prob.sum()))
+    out = (tags.unsqueeze(-1) != torch.arange(5)) & (tags >= 0).unsqueeze(-1)
+    agreeing = LinearChainCRF(
+        exact.emissions.masked_fill(out, -torch.inf), exact.transitions, exact.start, exact.end, crf.packed
+    )
+    with torch.no_grad():
+        for d, r in sentences(crf):
+            wanted, whole = plain_log_partition(agreeing, d, r), plain_log_partition(exact, d, r)
+            size = max(abs(float(wanted)), abs(float(whole)), 1)
+            assert_close(log_prob[d, r].double(), wanted - whole, rtol=1e-6, atol=2e-6 * size)
+
+
 @pytest.mark.parametrize("fallback", [False, True])
 @pytest.mark.parametrize("decoders", [[[1]], [[4, 2]], [[3, 1], [2], []]])
 def test_gradients_are_those_of_finite_differences(

@@ -89,10 +89,12 @@ def make_crf(
     return LinearChainCRF(*parts, packed)
 
 
-def likelihood_and_gradients(crf: LinearChainCRF) -> list[Tensor]:
-    """Log-probability of some tags, log-partition, and the gradients of their mixture."""
+def likelihood_and_gradients(crf: LinearChainCRF, *, partial: bool = False) -> list[Tensor]:
+    """Log-probability of some tags (``partial``: a third not there), log-partition, and gradients of their mixture."""
     tags = torch.randint(crf.emissions.shape[2], crf.emissions.shape[:2], generator=generator(5, "tags"))
-    log_prob, log_partition = crf.log_prob(tags), crf.log_partition()
+    if partial:
+        tags = tags.masked_fill(torch.rand(tags.shape, generator=generator(7, "missing")) < 1 / 3, -1)
+    log_prob, log_partition = crf.log_prob(tags, partial=partial), crf.log_partition()
     parts = (crf.emissions, crf.transitions, crf.start, crf.end)
     total = (log_prob * torch.rand(log_prob.shape, generator=generator(6, "weights"))).sum() + 0.1 * log_partition.sum()
     return [log_prob.detach(), log_partition.detach(), *torch.autograd.grad(total, parts)]
@@ -129,11 +131,11 @@ def test_gru_is_that_of_torch_at_full_size() -> None:
 
 @compiled_only
 @settings(deadline=None)
-@given(LANES, st.integers(1, 60), st.sampled_from([0.1, 1.0, 5.0]))
-def test_likelihoods_are_the_plain_ones(lanes: list[list[int]], tags: int, scale: float) -> None:
-    compiled = likelihood_and_gradients(make_crf(lanes, tags, scale))
+@given(LANES, st.integers(1, 60), st.sampled_from([0.1, 1.0, 5.0]), st.booleans())
+def test_likelihoods_are_the_plain_ones(lanes: list[list[int]], tags: int, scale: float, partial: bool) -> None:
+    compiled = likelihood_and_gradients(make_crf(lanes, tags, scale), partial=partial)
     with plainly():
-        plain = likelihood_and_gradients(make_crf(lanes, tags, scale))
+        plain = likelihood_and_gradients(make_crf(lanes, tags, scale), partial=partial)
     assert_equal_up_to_rounding(compiled, plain)
 
 
@@ -152,10 +154,11 @@ def test_the_best_path_scores_what_the_best_path_in_float64_scores(
 
 @compiled_only
 @pytest.mark.parametrize("tags", [1, 16, 17, 48, 49, 212, 425])
-def test_likelihoods_of_many_tags_are_those_in_float64(tags: int) -> None:
+@pytest.mark.parametrize("partial", [False, True])
+def test_likelihoods_of_many_tags_are_those_in_float64(tags: int, partial: bool) -> None:
     lanes = [[12, 7, 7, 3, 1, 1, 1, 1, 1, 1], [12]]
-    wide = likelihood_and_gradients(make_crf(lanes, tags, dtype=torch.float64))
-    assert_equal_up_to_rounding(likelihood_and_gradients(make_crf(lanes, tags)), wide)
+    wide = likelihood_and_gradients(make_crf(lanes, tags, dtype=torch.float64), partial=partial)
+    assert_equal_up_to_rounding(likelihood_and_gradients(make_crf(lanes, tags), partial=partial), wide)
 
 
 @compiled_only

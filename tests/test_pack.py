@@ -20,7 +20,7 @@ from tagmates import files
 from tagmates.config import RunConfig, Sharing, TrainingSettings
 from tagmates.data import vectors as source_of_vectors
 from tagmates.data.coding import CodedTask, digest
-from tagmates.data.corpora import load_corpora, load_split
+from tagmates.data.corpora import load_corpora, load_split, read_split
 from tagmates.data.pack import FORMAT, Header, PackedTask, find_vectors, packed_file, read_header, write_pack
 from tagmates.data.sentence import Sentence
 from tagmates.data.statistics import table1
@@ -95,7 +95,8 @@ TEXT = st.text(st.characters(exclude_categories=()), max_size=6) | st.sampled_fr
 @st.composite
 def sentences(draw: st.DrawFn) -> Sentence:
     tokens = draw(st.lists(TEXT, min_size=1, max_size=5))
-    return Sentence(tuple(tokens), draw(st.none() | st.tuples(*[TEXT] * len(tokens))))
+    tags = draw(st.none() | st.tuples(*[TEXT | st.none()] * len(tokens)))
+    return Sentence(tuple(tokens), tags if any(tag is not None for tag in tags or ()) else None)
 
 
 SPLITS = st.fixed_dictionaries(
@@ -122,8 +123,9 @@ def test_whatever_the_corpora_hold_comes_back(
     corpora = {name: {s: splits[s] for s in SPLIT_NAMES if s in splits} for name, splits in corpora.items()}
     header = write(path, corpora, study="ö", settings={"k": 1.5})
     assert read_header(path) == header
-    found = load_corpora(load_tasks(str(path)), corpora)
-    assert list(found) == list(corpora)
+    tasks = load_tasks(str(path))
+    found = {name: {s: read_split(tasks[name], s) for s in splits} for name, splits in corpora.items()}
+    assert list(tasks) == list(corpora)
     for task, splits in corpora.items():
         assert list(found[task]) == list(splits)
         for split, expected in splits.items():
@@ -133,6 +135,13 @@ def test_whatever_the_corpora_hold_comes_back(
     first = path.read_bytes()
     write(path, found, study="ö", settings={"k": 1.5})
     assert path.read_bytes() == first
+
+
+def test_what_was_packed_before_sentences_could_be_partly_annotated(tmp_path: Path) -> None:
+    sentences = [Sentence(("a", "b"), ("O", "B"), 1), Sentence(("a",), None, 2)]
+    write(tmp_path / "old", {"x": {"train": sentences, "dev": sentences}}, format=1)
+    assert read_header(tmp_path / "old").format == 1
+    assert load_split(load_tasks(str(tmp_path / "old"))["x"], "train") == sentences
 
 
 def test_more_tokens_than_sixteen_bits_count(tmp_path: Path) -> None:

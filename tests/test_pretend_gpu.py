@@ -34,11 +34,13 @@ def gpu() -> Iterator[Gpu]:
         yield made
 
 
-def make(device: str, model: Mapping[str, Any] | None = None, **training: Any) -> list[Run]:
+def make(device: str, model: Mapping[str, Any] | None = None, *, unlabelled: float = 0, **training: Any) -> list[Run]:
     """A run of every sharing method; their epochs have one to four updates, their trainings one epoch or two."""
     made = []
     for i, (sharing, tasks) in enumerate(KINDS):
-        corpora = make_corpora(i, {task: TAGS[task] for task in tasks}, train=2 + 2 * i, longest=3)
+        corpora = make_corpora(
+            i, {task: TAGS[task] for task in tasks}, train=2 + 2 * i, longest=3, unlabelled=unlabelled
+        )
         given = {"max_epochs": 1 + i % 2, "unknown_rate": 0.5 * (i % 2), **training}
         made.append(make_run(corpora, sharing, seed=i, model=model, training=given, device=device))
     return made
@@ -84,6 +86,10 @@ def test_train_validate_and_tag(gpu: Gpu, tmp_path: Path, lanes: int) -> None:
         tagger = Tagger.from_pretrained(tmp_path / run.id, device="cuda")
         sentences = [("neither", "was", "there"), run.pairs("dev")[0][1].tokens]
         assert tagger.tag(sentences) == Tagger.from_pretrained(tmp_path / run.id).tag(sentences)
+
+
+def test_tokens_without_a_label(gpu: Gpu, tmp_path: Path) -> None:
+    train(make("cuda", unlabelled=0.3)[1:3], 2, tmp_path, epochs=1)
 
 
 @pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda")])

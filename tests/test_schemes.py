@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.data.formats import read_columns
-from tagmates.data.schemes import Scheme, convert, first_violation, spans_of, tags_of
+from tagmates.data.schemes import Scheme, convert, first_violation, spans_of, tags_of, without_cut_spans
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
 
@@ -156,6 +156,57 @@ def test_a_tag_that_the_scheme_lacks(scheme: Scheme, tag: str) -> None:
     for repair in ("begin", "error"):
         with pytest.raises(DataError, match=f"{tag!r} is no {scheme} tag"):
             spans_of(["O", tag], scheme, repair)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "tags", "converted", "spans"),
+    [
+        # a span ends where its labels end
+        ("iob2", "iobes", "_ B-x I-x _ B-x _", "_ B-x E-x _ S-x _", [(1, 3), (4, 5)]),
+        ("iob1", "iobes", "_ I-x B-x _ I-x", "_ S-x S-x _ S-x", [(1, 2), (2, 3), (4, 5)]),
+        ("iobes", "iob2", "S-x _ S-x _ B-x E-x", "B-x _ B-x _ B-x I-x", [(0, 1), (2, 3), (4, 6)]),
+        ("plain", "iobes", "x _ x O", "S-x _ S-x O", [(0, 1), (2, 3)]),
+        # unless its tags say that it goes on
+        ("iobes", "iob2", "B-x _ E-x S-y", "_ _ _ B-y", [(0, 1), (2, 3), (3, 4)]),
+        ("iobes", "iob1", "_ I-x E-x _ B-y E-y", "_ _ _ _ I-y I-y", [(1, 3), (4, 6)]),
+        ("iob2", "iobes", "B-y _ I-x B-x O", "S-y _ _ S-x O", [(0, 1), (2, 3), (3, 4)]),
+        ("iobes", "iobes", "_ _", "_ _", []),
+    ],
+)
+def test_tokens_without_a_label(
+    source: Scheme, target: Scheme, tags: str, converted: str, spans: list[tuple[int, int]]
+) -> None:
+    given = [None if tag == "_" else tag for tag in tags.split()]
+    found = convert(given, source, target)
+    assert " ".join(tag or "_" for tag in found) == converted
+    assert [(span.start, span.end) for span in spans_of(given, source)] == spans
+    assert convert(given, source, source) == without_cut_spans(given, source)
+
+
+@pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes"])
+@settings(deadline=None)
+@given(layer=layers(), data=st.data())
+def test_leaving_labels_out_breaks_no_scheme(
+    scheme: Scheme, layer: tuple[list[Span], int], data: st.DataObject
+) -> None:
+    spans, length = layer
+    tags = tags_of(spans, length, scheme)
+    given = [data.draw(st.sampled_from([tag, None])) for tag in tags]
+    assert first_violation(given, scheme) is None
+    for span in set(spans_of(without_cut_spans(given, scheme), scheme)) if scheme == "iobes" else ():
+        assert span in spans
+    for target in ("iob1", "iob2", "iobes"):
+        assert first_violation(convert(given, scheme, target, "error"), target) is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags", "index"),
+    [("iobes", "_ B-x O", 1), ("iob2", "_ O I-x", 2), ("iob1", "I-y _ I-x B-y", 3), ("iob2", "_ NN", 1)],
+)
+def test_a_token_without_a_label_excuses_only_its_neighbours(scheme: Scheme, tags: str, index: int) -> None:
+    violation = first_violation([None if tag == "_" else tag for tag in tags.split()], scheme)
+    assert violation is not None
+    assert violation[0] == index
 
 
 @pytest.mark.parametrize("span", [Span(1, 1, "x"), Span(2, 1, "x"), Span(-1, 1, "x"), Span(2, 4, "x")])

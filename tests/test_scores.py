@@ -4,19 +4,23 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers import make_corpora, make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_schemes import layers
 
 from tagmates.config import Sharing
+from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.tasks import Task
-from tagmates.training.scores import Reading, Reference, Scores, TaskScores, score, signature, units
+from tagmates.training.scores import Reading, Reference, Scores, TaskScores, gold_tags, score, signature, units
 
 Sentences = list[list[str]]
+Gold = list[list[str | None]]  # None: a token without a label
 ByType = dict[str, Scores]
 DATA = Path(__file__).parents[2] / "shared" / "data" / "paper"
 
@@ -40,15 +44,16 @@ some_tags = st.sampled_from(
     + ["O", "O", "B", "I", "E", "S", "X", "NN", "-LRB-", "-", "O-X", "b-X", "BI-X", ""]
 )
 sentences_of_tags = st.lists(some_tags, max_size=12)
+some_gold = st.lists(st.lists(some_tags | st.none(), max_size=12), max_size=4)
 
 
 readings = st.sampled_from(["prefix", "plain"])
 
 
 @st.composite
-def two_taggings(draw: st.DrawFn, guessed: st.SearchStrategy[str] = some_tags) -> tuple[Sentences, Sentences]:
+def two_taggings(draw: st.DrawFn, golden: st.SearchStrategy[Gold], guessed: st.SearchStrategy[str] = some_tags) -> Any:
     """Gold, and what is predicted for it: often the same, or else most hits would be of single tokens."""
-    gold = draw(st.lists(sentences_of_tags, max_size=4))
+    gold = draw(golden)
     allowed = draw(st.sets(guessed, min_size=1))
     return gold, [[tag if tag in allowed and draw(st.booleans()) else draw(guessed) for tag in tags] for tags in gold]
 
@@ -91,17 +96,18 @@ def reference_units(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     return found
 
 
-def plain_score(gold: Sentences, guess: Sentences, reading: Reading = "prefix") -> tuple[Scores, ByType, list[Scores]]:
+def plain_score(gold: Gold, guess: Sentences, reading: Reading = "prefix") -> tuple[Scores, ByType, list[Scores]]:
     """Total, types and sentences by the letter: sets of units, each with whether it has a prefix."""
 
-    def comparable(tags: Sequence[str]) -> set[tuple[Span, bool]]:
-        prefixed = [reading == "prefix" and tag[:2] in ("B-", "I-", "E-", "S-") for tag in tags]
+    def comparable(tags: Sequence[str | None]) -> set[tuple[Span, bool]]:
+        prefixed = [reading == "prefix" and (tag or "")[:2] in ("B-", "I-", "E-", "S-") for tag in tags]
         return {(span, prefixed[span.start]) for span in units(tags, reading)}
 
     by_type: ByType = {}
     sentences = []
     for right, guessed in zip(gold, guess, strict=True):
-        wanted, got = comparable(right), comparable(guessed)
+        wanted = comparable(right)
+        got = {unit for unit in comparable(guessed) if None not in right[unit[0].start : unit[0].end]}
         sentences.append(Scores(len(wanted & got), len(got - wanted), len(wanted - got)))
         for kind, found in enumerate((wanted & got, got - wanted, wanted - got)):
             for span, _ in found:
@@ -216,8 +222,8 @@ class TestScore:
             score(split("NN O"), split("NN"))
 
     @settings(deadline=None, max_examples=500)
-    @given(two=two_taggings(), reading=readings)
-    def test_the_plain_scorer(self, two: tuple[Sentences, Sentences], reading: Reading) -> None:
+    @given(two=two_taggings(some_gold), reading=readings)
+    def test_the_plain_scorer(self, two: tuple[Gold, Sentences], reading: Reading) -> None:
         found = in_plain_terms(score(*two, reading))
         assert found == plain_score(*two, reading)
         assert list(found[1]) == sorted(found[1])
@@ -226,7 +232,7 @@ class TestScore:
     @given(data=st.data(), labels=st.lists(some_tags, min_size=1, unique=True), reading=readings)
     def test_gold_tags_that_cannot_be_predicted(self, data: st.DataObject, labels: list[str], reading: Reading) -> None:
         """One reference serves several predictions; its gold tags stay what they are where the labels lack them."""
-        gold = data.draw(st.lists(sentences_of_tags, max_size=4))
+        gold = data.draw(some_gold)
         reference = Reference.of(gold, labels, reading)
         number = st.integers(0, len(labels) - 1)
         for _ in range(2):
@@ -239,7 +245,7 @@ class TestScore:
             assert in_plain_terms(found) == wanted
 
     @settings(deadline=None)
-    @given(two=two_taggings(), reading=readings)
+    @given(two=two_taggings(st.lists(sentences_of_tags, max_size=4)), reading=readings)
     def test_sums_and_symmetry(self, two: tuple[Sentences, Sentences], reading: Reading) -> None:
         gold, guess = two
         found, swapped = score(gold, guess, reading), score(guess, gold, reading)
@@ -254,6 +260,33 @@ class TestScore:
         assert swapped.total.f1 == pytest.approx(found.total.f1)
         p, r = found.total.precision, found.total.recall
         assert found.total.f1 == pytest.approx(2 * p * r / (p + r) if p + r else 0)
+
+    def test_a_predicted_unit_that_touches_a_token_without_a_label_does_not_count(self) -> None:
+        gold = [["B-X", "I-X", None, "B-Y", "O", None, "NN"]]
+        assert score(gold, split("B-X I-X I-X B-Y B-Z I-Z NN")).total == Scores(2, 0, 1)  # X and Z go on in a None
+        assert score(gold, split("B-X I-X O B-Y B-Z O NN")).total == Scores(3, 1, 0)
+        assert score(gold, split("O O B-X I-X I-X X X")).total == Scores(0, 1, 3)
+        assert score([[None, None], []], [["B-X", "NN"], []]).total == Scores()
+        assert units(["B-X", None, "I-X"]) == [Span(0, 1, "X"), Span(2, 3, "X")]
+
+    @settings(deadline=None)
+    @given(scheme=st.sampled_from(["iob1", "iob2", "iobes"]), layer=layers(labels=("x", "y", "x-y")), data=st.data())
+    def test_a_right_prediction_errs_nowhere_whatever_lacks_a_label(
+        self, scheme: Scheme, layer: tuple[list[Span], int], data: st.DataObject
+    ) -> None:
+        """In IOBES, whose tags tell where a span ends, whatever is left out; in the others where it is whole spans."""
+        spans, length = layer
+        tags = list(tags_of(spans, length, scheme))
+        missing = data.draw(st.sets(st.integers(0, max(length - 1, 0))))
+        if scheme != "iobes":
+            for span in spans:
+                inside = set(range(span.start, span.end))
+                missing = missing | inside if span.start in missing else missing - inside
+        partly = Sentence(("w",) * length, tuple(None if i in missing else tag for i, tag in enumerate(tags)))
+        gold = gold_tags([partly], Task(name="x", scheme=scheme))
+        total = score(gold, [tags]).total
+        assert (total.fp, total.fn) == (0, 0)
+        assert total.tp == sum(not missing & set(range(span.start, span.end)) for span in spans)
 
     @settings(deadline=None)
     @given(gold=st.lists(sentences_of_tags, max_size=4))
@@ -382,8 +415,10 @@ def test_the_scores_of_a_run(sharing: Sharing, unknown_rate: float) -> None:
         "words": ["O", "X", "Y", "B-X", "I-X"],
         "more": ["I-X", "X", "-", "O"],
     }
-    corpora = make_corpora(1, tags, train=30)
-    corpora["spans"]["dev"][1:1] = [Sentence(("a", "b"), ("B-NEW", "I-NEW")), Sentence((), ())]  # type: ignore[index]
+    corpora = make_corpora(1, tags, train=30, unlabelled=0.2)
+    corpora["spans"]["dev"][1:1] = [  # type: ignore[index]
+        Sentence(("a", "b"), ("B-NEW", "I-NEW")), Sentence((), ()), Sentence(("c", "d")),
+    ]  # fmt: skip
     run = make_run(corpora, sharing, training={"unknown_rate": unknown_rate})
     run.tasks = {name: Task(name=name, score=reading) for name, reading in READINGS.items()}
     corpus = run.corpora["dev"]
@@ -392,12 +427,12 @@ def test_the_scores_of_a_run(sharing: Sharing, unknown_rate: float) -> None:
     for seed in range(20):
         draw = np.random.default_rng(seed)
         sizes = [len(labels[name]) for name, sentence in run.pairs("dev") for _ in (*head, *sentence.tokens)]
-        guess = np.where(draw.random(len(sizes)) < 0.5, corpus.tags.numpy(), draw.integers(0, sizes))
+        guess = np.where(draw.random(len(sizes)) < 0.5, corpus.tags.clamp_min(0).numpy(), draw.integers(0, sizes))
         found = run.score("dev", guess)
         assert list(found) == list(tags)
         for name, reading in READINGS.items():
             mine = [i for i, (owner, _) in enumerate(run.pairs("dev")) if owner == name]
-            gold = [[*head, *(sentence.tags or ())] for sentence in run.gold["dev"][name]]
+            gold = [[*head, *sentence.labels] for sentence in run.gold["dev"][name]]
             places = [range(int(corpus.starts[i]), int(corpus.starts[i] + corpus.lengths[i])) for i in mine]
             guessed = [[labels[name][guess[place]] for place in sentence] for sentence in places]
             assert in_plain_terms(found[name]) == plain_score(gold, guessed, reading)

@@ -95,7 +95,8 @@ def plain_groups(lanes: Sequence[Selection], orders: Sequence[Sequence[int]], pa
         homes = torch.tensor([[number * packed.positions] for number, _ in decoders])
         source = filled(own, sources) + homes
         whole = source.flatten().tolist() == list(range(packed.mask.numel())) and source.shape == packed.mask.shape
-        groups.append(Group(decoders, own, source, whole, filled(own, tags), padded(tasks), padded(requests)))
+        partial = any(tag < 0 for of_decoder in tags for row in of_decoder for tag in row)
+        groups.append(Group(decoders, own, source, whole, filled(own, tags), partial, padded(tasks), padded(requests)))
     return tuple(groups)
 
 

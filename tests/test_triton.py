@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -100,6 +101,20 @@ def test_what_underflows_is_left_to_the_exact_steps(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(crf_module, "library_for", lambda *_: None)
     monkeypatch.setattr(crf_module, "triton_for", lambda *_: True)
     assert_close(LinearChainCRF(*given, packed).log_partition().double(), plain_log_partition(*given, packed))
+
+
+def test_tags_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = packed_of([[7, 3, 3], [2, 1, 0]])
+    given = chain(packed, 17)
+    tags = torch.randint(-1, 17, packed.mask.shape, generator=generator(0, "tags")) * packed.mask
+
+    def log_prob(*given: Any) -> Tensor:
+        return LinearChainCRF(*given).log_prob(tags, partial=True)
+
+    monkeypatch.setattr(crf_module, "library_for", lambda *_: None)
+    plain = outcome(log_prob, given, packed)
+    monkeypatch.setattr(crf_module, "triton_for", lambda *_: True)
+    assert_close(outcome(log_prob, given, packed), plain, rtol=1e-4, atol=1e-5)
 
 
 def test_masks_of_dropout_are_those_of_each_lane_alone() -> None:

@@ -59,7 +59,8 @@ class Group:
     packed: Packed
     source: Int[Tensor, "decoders positions"]  # the position's place among lanes x positions of the sentences
     whole: bool  # whether ``source`` is all of these places in their order
-    tags: Int[Tensor, "decoders positions"]
+    tags: Int[Tensor, "decoders positions"]  # -1 for a token without a label
+    partial: bool  # whether there is a -1 among them
     task: Int[Tensor, "decoders rows"]
     request: Int[Tensor, "decoders rows"]  # the row's place among the lane's requests
 
@@ -96,7 +97,7 @@ def collate(lanes: Sequence[Selection], stock: Stock | None = None) -> Batch:
     form, spelling, characters = _spelled(item, packed.mask, int(lane[0]), stock)
     first = torch.empty_like(order)
     first[order] = lane * packed.positions + row  # among lanes x positions
-    groups = _groups(lanes, torch.stack([length, start, first]), packed, stock)
+    groups = _groups(lanes, torch.stack([length, start, first, stock.partial[sentence]]), packed, stock)
     return Batch(packed, words, form, spelling, characters, groups)
 
 
@@ -180,11 +181,12 @@ def _spelled(
 
 
 def _groups(
-    lanes: Sequence[Selection], sentences: Int[Tensor, "3 sentences"], packed: Packed, stock: Stock
+    lanes: Sequence[Selection], sentences: Int[Tensor, "4 sentences"], packed: Packed, stock: Stock
 ) -> tuple[Group, ...]:
     """Group requests by their decoders' number of labels.
 
-    ``sentences`` are, in the order selected, their lengths, starts and first places among lanes x positions.
+    ``sentences`` are, in the order selected, their lengths, starts, first places among lanes x positions, and whether
+    they are partly labelled.
     """
     lane, number = _owners([len(lane.request) for lane in lanes])
     before = torch.tensor([0, *accumulate(len(lane.sentences) for lane in lanes[:-1])])
@@ -209,7 +211,7 @@ def _groups(
 
 def _group(
     decoders: tuple[tuple[int, int], ...],
-    requests: Int[Tensor, "5 decoders rows"],
+    requests: Int[Tensor, "6 decoders rows"],
     everything: Int[Tensor, "lanes most"] | None,
     packed: Packed,
     stock: Stock,
@@ -220,9 +222,10 @@ def _group(
     """
     own = Packed.of(requests[0], stock.device)
     whole = everything is not None and torch.equal(requests[2], everything)
-    starts, first, task, request = requests[1:].to(stock.device, non_blocking=True)
+    partial = bool(requests[3].any())
+    starts, first, _, task, request = requests[1:].to(stock.device, non_blocking=True)
     # positions outside the mask read their own lane: what is not finite in one must not reach another
     home = first[:, :1] // packed.positions * packed.positions
     source = torch.where(own.mask, first.index_select(1, own.row) + packed.starts[own.step], home)
     tags = _read(stock.tags, own, starts) * own.mask
-    return Group(decoders, own, source, whole, tags, task, request)
+    return Group(decoders, own, source, whole, tags, partial, task, request)

@@ -45,12 +45,12 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 
 
 def _unseen_tags(task: Task, splits: Mapping[str, list[Sentence]]) -> Iterator[Problem]:
-    known = {tag for sentence in splits["train"] for tag in sentence.tags or ()}
+    known = {tag for sentence in splits["train"] for tag in sentence.labels}
     for split in ("dev", "test"):
         unseen: dict[str, str] = {}
         for sentence in splits.get(split, []):
-            for i, tag in enumerate(sentence.tags or ()):
-                if tag not in known:
+            for i, tag in enumerate(sentence.labels):
+                if tag is not None and tag not in known:
                     unseen.setdefault(tag, place(task, split, sentence, i))
         for tag, where in unseen.items():
             yield Problem("warning", f"{where}: tag {tag!r} of {split} is not in train")

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count, repeat
+from itertools import chain, count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +22,7 @@ Text = TypeVar("Text", str, str | None)
 class CodedSplit:
     """Sentences, with their distinct tokens and tags in order of appearance and the places of all tokens in these.
 
-    A token without a tag has the tag None.
+    A token without a label has the tag None.
     """
 
     sentences: Sequence[Sentence]
@@ -36,7 +36,7 @@ class CodedSplit:
     def of(cls, sentences: Sequence[Sentence]) -> "CodedSplit":
         """Number the tokens and tags of these sentences."""
         forms, form = _numbered(chain.from_iterable(s.tokens for s in sentences))
-        tags, tag = _numbered(chain.from_iterable(s.tags or repeat(None, len(s)) for s in sentences))
+        tags, tag = _numbered(chain.from_iterable(s.labels for s in sentences))
         return cls(sentences, forms, tags, form, tag, np.array([len(s) for s in sentences], dtype=np.int64))
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class CodedTask:
 def decode(
     forms: Sequence[str], tags: Sequence[str | None], form: Numbers, tag: Numbers, lengths: Numbers, lines: Numbers
 ) -> list[Sentence]:
-    """The sentences that these numbers say, as in ``CodedSplit``; a sentence with a token without a tag has none.
+    """The sentences that these numbers say, as in ``CodedSplit``; one without any label has no tags.
 
     Raises IndexError or ValueError where the numbers do not fit each other.
     """
@@ -91,18 +91,25 @@ def decode(
         for start, stop, line in zip([0, *stops], stops, lines.tolist(), strict=False)
     ]
     if None in tags:
-        return [Sentence(own, None if None in others else others, line) for own, others, line in rows]
+        return [Sentence(own, None if others.count(None) == len(others) else others, line) for own, others, line in rows]
     return [Sentence(*row) for row in rows]
 
 
 def digest(splits: Mapping[str, Sequence[Sentence]]) -> str:
-    """sha256 over the tokens and tags of a task's splits."""
+    """sha256 over the tokens and tags of a task's splits, and over the places of tokens without a label."""
     sha = hashlib.sha256()
+    missing: list[str] = []
     for split, sentences in sorted(splits.items()):
         sha.update(f"{split}\n".encode())
-        for sentence in sentences:
-            rows = zip(sentence.tokens, sentence.tags or repeat(""), strict=False)
+        for number, sentence in enumerate(sentences):
+            tags: Sequence[Any] = sentence.labels
+            if None in tags:
+                missing += (f"{split} {number} {place}" for place, tag in enumerate(tags) if tag is None)
+                tags = [tag or "" for tag in tags]
+            rows = zip(sentence.tokens, tags, strict=True)
             sha.update("\n".join(map("\t".join, rows)).encode("utf-8", "surrogatepass") + b"\n\n")
+    # what is fully labelled ends in a line end, so no such text can be mistaken for these places
+    sha.update(", ".join(missing).encode())
     return sha.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """Load the sentences of tasks from their files, and say what is wrong with them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tagmates.data.cache import entry_of, read_entry, write_entry
@@ -18,8 +19,14 @@ Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sen
 
 
 def load_split(task: Task, split: str) -> Sentences:
-    """The sentences of one split; DataError where it is missing, empty or broken (a tag that breaks its scheme too)."""
+    """The sentences of one split; DataError where it is missing, empty or broken (a tag that breaks its scheme too).
+
+    Train and dev need a label at least; without any in test there is nothing to score.
+    """
     sentences = read_split(task, split)
+    if split != "test" and all(tag is None for sentence in sentences for tag in sentence.labels):
+        other = f", or set unlabelled to another tag than {task.no_label!r}" if task.no_label else ""
+        raise DataError(f"{path_of(task, split)}: no token of {task.name} {split} has a label; label some{other}")
     for problem in violations(task, split, sentences):
         raise DataError(problem)
     if task.convert_to is None or task.convert_to == task.scheme:
@@ -27,7 +34,7 @@ def load_split(task: Task, split: str) -> Sentences:
     converted = []
     for sentence in sentences:
         try:
-            tags = convert(sentence.tags or (), task.scheme, task.convert_to)
+            tags = convert(sentence.labels, task.scheme, task.convert_to)
         except DataError as error:
             raise DataError(f"{path_of(task, split)}:{sentence.line}: {error}") from None
         converted.append(Sentence(sentence.tokens, tags, sentence.line))
@@ -35,7 +42,7 @@ def load_split(task: Task, split: str) -> Sentences:
 
 
 def read_split(task: Task, split: str) -> Sentences:
-    """The sentences of one split as they stand in the file, their tags unchecked."""
+    """The sentences of one split as they stand in the file, their tags unchecked, None where ``task`` has no label."""
     part = task.part(split)
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
@@ -49,13 +56,21 @@ def read_split(task: Task, split: str) -> Sentences:
             f"{path}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
             f"correct the sentences of {task.name} {split}"
         )
-    return everything[start:stop]
+    no_label = task.no_label
+    return [_with_labels(sentence, no_label) for sentence in everything[start:stop]]
+
+
+def _with_labels(sentence: Sentence, no_label: str | None) -> Sentence:
+    """The sentence, None in the place of tags that stand for no label."""
+    if sentence.tags is None or no_label is None or no_label not in sentence.tags:
+        return sentence
+    return replace(sentence, tags=tuple(None if tag == no_label else tag for tag in sentence.tags))
 
 
 def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
     """For every sentence whose tags break the task's scheme, the first one that does: where, and what to do."""
     for sentence in sentences:
-        found = first_violation(sentence.tags or (), task.scheme)
+        found = first_violation(sentence.labels, task.scheme)
         if found is not None:
             index, what = found
             yield f"{place(task, split, sentence, index)}: {what}; correct the tag or the scheme of {task.name}"

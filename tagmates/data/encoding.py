@@ -6,7 +6,7 @@ from itertools import chain, count, repeat
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from tagmates.data.coding import CodedSplit
@@ -47,7 +47,7 @@ class Forms:
 class Corpus:
     """Encoded sentences of all tasks of a run, one after another; ``task`` counts in the vocabulary's order.
 
-    ``tags`` are label numbers of the sentence's own decoder; 0 where there is no tag or it is no label.
+    ``tags`` are label numbers of the sentence's own decoder; -1 where there is no label or it is none of the decoder's.
     """
 
     forms: Forms
@@ -56,6 +56,7 @@ class Corpus:
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
     task: Int[Tensor, " sentences"]
+    partial: Bool[Tensor, " sentences"]  # whether there is a -1 among the tags
     vocabulary: Vocabulary
 
     def to(self, device: torch.device | str) -> "Corpus":
@@ -69,7 +70,7 @@ def encode(parts: Sequence[tuple[str, CodedSplit]], vocabulary: Vocabulary, form
     for task, coded in parts:
         labels = vocabulary.label_index[vocabulary.decoder_of(task)]
         own_form = np.fromiter(map(forms.index.__getitem__, coded.forms), dtype=np.int64)[coded.form]
-        own_tags = np.array([labels.get(tag or "", 0) for tag in coded.tags], dtype=np.int64)[coded.tag]
+        own_tags = np.array([-1 if t is None else labels.get(t, -1) for t in coded.tags], dtype=np.int64)[coded.tag]
         if token:
             starts = coded.lengths.cumsum() - coded.lengths
             own_form = np.insert(own_form, starts, forms.index[task_token(task)])
@@ -79,7 +80,10 @@ def encode(parts: Sequence[tuple[str, CodedSplit]], vocabulary: Vocabulary, form
         lengths.append(coded.lengths + token)
         owner.append(np.full(len(coded), vocabulary.tasks.index(task)))
     numbers, labelled, length, task_of = (torch.from_numpy(np.concatenate(n)) for n in (form, tags, lengths, owner))
-    return Corpus(forms, numbers, labelled, length.cumsum(0) - length, length, task_of, vocabulary)
+    ends = length.cumsum(0)
+    missing = torch.cat([ends.new_zeros(1), (labelled < 0).cumsum(0)])  # before each token, and at the end
+    partial = missing[ends] > missing[ends - length]
+    return Corpus(forms, numbers, labelled, ends - length, length, task_of, partial, vocabulary)
 
 
 def _numbers(texts: Iterable[str], index: Mapping[str, int], unknown: int) -> Int[Tensor, " texts"]:

@@ -26,7 +26,7 @@ from tagmates.data.vocabulary import task_token
 from tagmates.errors import DataError
 from tagmates.files import write_atomically
 
-FORMAT = 1
+FORMAT = 2  # 1, which is read too, had sentences with all their tags or none
 MAGIC = b"PK\x03\x04"  # of a zip
 PACK = "tagmates study pack"
 
@@ -68,7 +68,7 @@ def write_pack(path: Path, header: Header, corpora: Mapping[str, Splits], vector
     sentences = [(f"{i}/{s}", corpora[t.name][s]) for i, t in enumerate(header.tasks) for s in t.splits]
     # the most frequent first: small numbers take less room
     tokens = _by_frequency(token for _, some in sentences for sentence in some for token in sentence.tokens)
-    tags = _by_frequency(tag for _, some in sentences for sentence in some for tag in _tags(sentence))
+    tags = _by_frequency(tag for _, some in sentences for sentence in some for tag in sentence.labels)
     words = sorted({*(token.lower() for token in tokens), *(task_token(task.name).lower() for task in header.tasks)})
     places, rows = vectors.rows(words)
     arrays = {
@@ -81,7 +81,7 @@ def write_pack(path: Path, header: Header, corpora: Mapping[str, Splits], vector
     for where, some in sentences:
         arrays[f"{where}/lengths"] = _numbers(len(sentence) for sentence in some)
         arrays[f"{where}/tokens"] = _numbers(tokens[token] for sentence in some for token in sentence.tokens)
-        arrays[f"{where}/tags"] = _numbers(tags[tag] for sentence in some for tag in _tags(sentence))
+        arrays[f"{where}/tags"] = _numbers(tags[tag] for sentence in some for tag in sentence.labels)
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
     write_atomically(path, file.getvalue())
@@ -183,10 +183,6 @@ def _texts(arrays: NpzFile, name: str, kind: Any) -> list[Any]:
 
 def _by_frequency(texts: Iterable[Text]) -> dict[Text, int]:
     return {text: i for i, (text, _) in enumerate(Counter(texts).most_common())}
-
-
-def _tags(sentence: Sentence) -> Sequence[str | None]:
-    return [None] * len(sentence) if sentence.tags is None else sentence.tags
 
 
 def _numbers(values: Iterable[int]) -> npt.NDArray[Any]:

@@ -8,6 +8,10 @@ plain     every tag other than ``O`` is a span of one token; neighbours never me
 ========  ==============================================================================
 
 A label follows its prefix after a hyphen and may hold hyphens itself; a bare ``B`` or ``I`` has the label "".
+
+The tag of a token without a label is None. It breaks no scheme, for it may begin, continue or end whatever stands
+beside it. A span ends before it as before ``O``; where its tags say that it goes on there it is cut, see
+``without_cut_spans``.
 """
 
 import re
@@ -31,9 +35,10 @@ _TAGS = {
 _Parsed = tuple[str, str]
 """The prefix and the label of a tag."""
 _OUTSIDE: _Parsed = ("O", "")
+_UNKNOWN: _Parsed = ("?", "")
 
 
-def spans_of(tags: Sequence[str], scheme: Scheme, repair: Repair = "begin") -> list[Span]:
+def spans_of(tags: Sequence[str | None], scheme: Scheme, repair: Repair = "begin") -> list[Span]:
     """Return the spans of one sentence's tags, in order.
 
     ``repair`` says what becomes of ill-formed tags: with "begin" a continuation that continues nothing (``I`` or ``E``
@@ -75,26 +80,53 @@ def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> tuple[str, ..
     return tuple(tags)
 
 
-def convert(tags: Sequence[str], source: Scheme, target: Scheme, repair: Repair = "begin") -> tuple[str, ...]:
-    """Return the tags of one scheme in another; raises what ``spans_of`` and ``tags_of`` raise."""
-    return tags_of(spans_of(tags, source, repair), len(tags), target)
+def convert(
+    tags: Sequence[str | None], source: Scheme, target: Scheme, repair: Repair = "begin"
+) -> tuple[str | None, ...]:
+    """Return the tags of one scheme in another, None where there is no label and in spans that are cut.
+
+    Raises what ``spans_of`` and ``tags_of`` raise.
+    """
+    written = tags_of(spans_of(tags, source, repair), len(tags), target)
+    known = without_cut_spans(tags, source)
+    return tuple(None if tag is None else new for tag, new in zip(known, written, strict=True))
 
 
-def first_violation(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | None:
+def without_cut_spans(tags: Sequence[str | None], scheme: Scheme) -> tuple[str | None, ...]:
+    """Return the tags, but None in every span that is cut: that goes on, as its tags say, in a token without a label.
+
+    So do ``I`` and ``E`` right after such a token (in iob2 and iobes), ``B`` and ``I`` right before one (in iobes).
+    """
+    known = list(tags)
+    if None in known and scheme in ("iob2", "iobes"):
+        for span in spans_of(tags, scheme):
+            first, last = _parse(tags[span.start], scheme)[0], _parse(tags[span.end - 1], scheme)[0]
+            before = span.start > 0 and tags[span.start - 1] is None and first in ("I", "E")
+            after = span.end < len(tags) and tags[span.end] is None and last in ("B", "I") and scheme == "iobes"
+            if before or after:
+                known[span.start : span.end] = [None] * (span.end - span.start)
+    return tuple(known)
+
+
+def first_violation(tags: Sequence[str | None], scheme: Scheme) -> tuple[int, str] | None:
     """Return the index of the first tag that breaks the scheme and what is wrong with it, or None."""
     if scheme == "plain":  # no tag breaks it
         return None
     previous = _OUTSIDE
     for index, tag in enumerate([*tags, "O"]):
+        if tag is None:
+            previous = _UNKNOWN
+            continue
         try:
             current = _parse(tag, scheme)
         except DataError as error:
             return index, str(error)
-        continues = _continues(previous, current)
+        continues = previous == _UNKNOWN or _continues(previous, current)
         if scheme == "iobes" and _is_open(previous) and not continues:
             return index - 1, f"no E tag closes the span of {tags[index - 1]!r}"
         if scheme == "iob1":
-            if current[0] == "B" and not (_is_open(previous) and previous[1] == current[1]):
+            touches = previous == _UNKNOWN or (_is_open(previous) and previous[1] == current[1])
+            if current[0] == "B" and not touches:
                 return index, f"{tag!r} touches no earlier span of its label, and only then does IOB1 write B"
         elif current[0] in ("I", "E") and not continues:
             return index, f"{tag!r} continues no span"
@@ -103,10 +135,10 @@ def first_violation(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | No
 
 
 @lru_cache(maxsize=4096)  # a corpus has few distinct tags
-def _parse(tag: str, scheme: Scheme) -> _Parsed:
+def _parse(tag: str | None, scheme: Scheme) -> _Parsed:
     """Split a tag; a plain one is an ``S`` of its own."""
     _check_choice("scheme", scheme, get_args(Scheme))
-    if tag == "O":
+    if tag is None or tag == "O":
         return _OUTSIDE
     match = _TAGS[scheme].fullmatch(tag)
     if match is None:

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Tokens with one tag each (``tags`` is None for text that nobody has tagged).
+    """Tokens with one tag each: None for a token without a label.
 
-    ``line`` is the number of its first token's line in the file it came from, 0 if it came from none.
+    ``tags`` is None for text that nobody has tagged, as if every one of them were. ``line`` is the number of its first
+    token's line in the file it came from, 0 if it came from none.
     """
 
     tokens: tuple[str, ...]
-    tags: tuple[str, ...] | None = None
+    tags: tuple[str | None, ...] | None = None
     line: int = 0
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """The tag of every token, None where it has no label."""
+        return (None,) * len(self.tokens) if self.tags is None else self.tags
 
 
 @dataclass(frozen=True, slots=True, order=True)

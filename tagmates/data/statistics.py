@@ -29,7 +29,7 @@ def statistics(name: str, splits: Mapping[str, Sequence[Sentence]]) -> dict[str,
         "sentences_all": len(everything),
         "token_type_train": token_type_ratio(train),
         "token_type_all": token_type_ratio(everything),
-        "labels": len({tag for sentence in everything for tag in sentence.tags or ()}),
+        "labels": len({tag for sentence in everything for tag in sentence.labels} - {None}),
         "label_entropy": label_entropy(train),
     }
 
@@ -41,7 +41,7 @@ def token_type_ratio(sentences: Iterable[Sentence]) -> float:
 
 
 def label_entropy(sentences: Iterable[Sentence]) -> float:
-    """Entropy of the distribution of tags over tokens, in nats."""
-    counts = Counter(tag for sentence in sentences for tag in sentence.tags or ())
+    """Entropy of the distribution of labels over the tokens that have one, in nats."""
+    counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
     total = counts.total()
     return sum(n / total * math.log(total / n) for n in counts.values())

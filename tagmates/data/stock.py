@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from tagmates.data.encoding import Corpus
@@ -26,6 +26,7 @@ class Stock:
     forms: tuple[int, ...]  # likewise
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
+    partial: Bool[Tensor, " sentences"]
     decoder: Int[Tensor, " tasks"]  # the place in ``decoders`` of the one that tags the task
     decoders: tuple[tuple[int, int], ...]  # (lane, number in the lane's vocabulary), those of few labels first
     sizes: tuple[int, ...]  # how many labels each of them has
@@ -58,6 +59,7 @@ class Stock:
             forms=tuple(_before([f.word for f in forms])),
             starts=_laid([c.starts for c in corpora], tokens),
             lengths=_laid([c.lengths for c in corpora]),
+            partial=_laid([c.partial for c in corpora]),
             decoder=torch.tensor(decoder),
             decoders=tuple((lane, number) for _, lane, number in names),
             sizes=tuple(size for size, _, _ in names),

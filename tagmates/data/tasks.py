@@ -45,6 +45,9 @@ class Task(Settings):
     comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
     encoding: str = "utf-8"
     scheme: Scheme = "plain"
+    unlabelled: str | None = Field(
+        None, description="the tag of a token without a label; where absent _ (not in feats, misc), where empty none"
+    )
     convert_to: Scheme | None = Field(None, description="the scheme to train in; as the file's where absent")
     score: Literal["prefix", "plain"] = Field(
         "plain", description="prefix: B- I- E- S- make spans (protocol section 4); plain: every tag but O is one"
@@ -68,6 +71,23 @@ class Task(Settings):
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return self
+
+    @property
+    def no_label(self) -> str | None:
+        """The tag that stands for "no label" in the task's files, None where every tag is a label.
+
+        Unless ``unlabelled`` says otherwise it is ``_``, but for a feature of CoNLL-U, where ``_`` says that the word
+        has no such feature, and for a packed study, which knows what has no label.
+        """
+        if self.unlabelled is not None:
+            return self.unlabelled or None
+        feature = self.format == "conllu" and ":" in str(self.tag_column)
+        return None if feature or self.format == "packed" else "_"
+
+    @property
+    def trained_scheme(self) -> Scheme:
+        """The scheme of the tags that training and scores see."""
+        return self.convert_to or self.scheme
 
     def part(self, split: str) -> Part | None:
         """The sentences of one split, None where the task has none."""

@@ -29,6 +29,7 @@ from tagmates.model.native import library_for, triton_for
 
 # Viterbi compares (row, to, from) scores in blocks of about this many, small enough to stay in a core's cache.
 CACHED_SCORES = 2**21
+IMPOSSIBLE = -1e30  # the emission of a tag that a label rules out; not infinite: what follows stays a number
 MOST_TAGS = 1024  # that the kernels in Triton take: a program holds a score of every tag for each of its sentences
 
 
@@ -46,9 +47,16 @@ class LinearChainCRF:
     end: Float[Tensor, "decoders tags"]
     packed: Packed
 
-    def log_prob(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
-        """Natural-log probability of these tags, per sentence."""
-        return (self.score(tags) - self._log_partition()).to(self.emissions.dtype)
+    def log_prob(
+        self, tags: Int[Tensor, "decoders positions"], *, partial: bool = False
+    ) -> Float[Tensor, "decoders rows"]:
+        """Natural-log probability of these tags, per sentence.
+
+        Where ``partial`` says so, tags may be -1, any tag: the probability is then that of all the tag sequences that
+        agree with the others, 1 where there are no others.
+        """
+        score = self._log_agreeing(tags) if partial else self.score(tags)
+        return (score - self._log_partition()).to(self.emissions.dtype)
 
     def log_partition(self) -> Float[Tensor, "decoders rows"]:
         """Log of the summed exponentiated scores of all tag sequences, per sentence."""
@@ -56,6 +64,18 @@ class LinearChainCRF:
 
     def _log_partition(self) -> Float[Tensor, "decoders rows"]:
         return _log_partition(self.emissions, self.transitions, self.start, self.end, self.packed)
+
+    def _log_agreeing(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
+        """Log of the summed exponentiated scores of all tag sequences that agree with these, -1 with any."""
+        free = (tags < 0) & self.packed.mask
+        known = tags.clamp_min(0)
+        tag = torch.arange(self.start.shape[1], device=tags.device)
+        others = (tag != known.unsqueeze(-1)) & ~free.unsqueeze(-1)
+        emissions = self.emissions.masked_fill(others, IMPOSSIBLE)
+        agreeing = _log_partition(emissions, self.transitions, self.start, self.end, self.packed)
+        some = free.new_zeros(self.packed.lengths.shape, dtype=torch.int).index_add(1, self.packed.row, free.int()) > 0
+        # with all labels there, one sequence: its score, to the last bit what it is without sentences that lack some
+        return torch.where(some, agreeing, self.score(known))
 
     def score(self, tags: Int[Tensor, "decoders positions"]) -> Float[Tensor, "decoders rows"]:
         """Score of these tags per sentence, summed in float64; raises where a tag is none of the decoder's."""

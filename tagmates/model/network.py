@@ -89,7 +89,7 @@ def losses(
     states = encode(models, batch, draws)
     total = transition_l2 * transition_norms(models)
     for group in batch.groups:
-        log_prob = distribution(models, group, states).log_prob(group.tags)
+        log_prob = distribution(models, group, states).log_prob(group.tags, partial=group.partial)
         lane = on_device([lane for lane, _ in group.decoders], log_prob.device)
         total = total.index_add(0, lane, -(weights[lane].gather(1, group.task) * log_prob).sum(1))
     return total

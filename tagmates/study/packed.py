@@ -28,7 +28,7 @@ def pack_study(study: Study, path: Path) -> Header:
         tasks=tuple(
             PackedTask(
                 name=task,
-                scheme=tasks[task].convert_to or tasks[task].scheme,
+                scheme=tasks[task].trained_scheme,
                 score=tasks[task].score,
                 splits=tuple(corpora[task]),
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tagmates.data.corpora import load_split
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.training.scores import TaskScores, score
+from tagmates.training.scores import TaskScores, gold_tags, score
 
 
 def baseline_scores(tasks: Mapping[str, Task], names: Iterable[str], split: str) -> dict[str, TaskScores]:
@@ -15,7 +15,7 @@ def baseline_scores(tasks: Mapping[str, Task], names: Iterable[str], split: str)
     for name in names:
         gold = load_split(tasks[name], split)
         guesses = most_frequent(load_split(tasks[name], "train"), gold)
-        scores[name] = score([s.tags or () for s in gold], guesses, tasks[name].score)
+        scores[name] = score(gold_tags(gold, tasks[name]), guesses, tasks[name].score)
     return scores
 
 
@@ -24,9 +24,10 @@ def most_frequent(train: Sequence[Sentence], sentences: Sequence[Sentence]) -> l
     by_word: dict[str, Counter[str]] = defaultdict(Counter)
     overall: Counter[str] = Counter()
     for sentence in train:
-        overall.update(sentence.tags or ())
-        for token, tag in zip(sentence.tokens, sentence.tags or (), strict=True):
-            by_word[token.lower()][tag] += 1
+        for token, tag in zip(sentence.tokens, sentence.labels, strict=True):
+            if tag is not None:
+                by_word[token.lower()][tag] += 1
+                overall[tag] += 1
     of_word = {word: _top(counts) for word, counts in by_word.items()}
     other = _top(overall)
     return [[of_word.get(token.lower(), other) for token in sentence.tokens] for sentence in sentences]

@@ -91,8 +91,9 @@ def predictions(evaluation: Evaluation, folder: Path) -> Iterator[Path]:
     """Write ``TASK.conll`` (token, gold, predicted) for every task into ``folder``; yields each file written."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, sentences in evaluation.gold.items():
-        guesses = evaluation.predicted[name]
-        rows = (zip(s.tokens, s.tags or (), g, strict=True) for s, g in zip(sentences, guesses, strict=True))
+        guesses, none = evaluation.predicted[name], evaluation.tasks[name].no_label or "_"
+        gold = [[none if tag is None else tag for tag in sentence.labels] for sentence in sentences]
+        rows = (zip(s.tokens, *tags, strict=True) for s, *tags in zip(sentences, gold, guesses, strict=True))
         path = folder / f"{name}.conll"
         write_atomically(path, "".join(format_columns(rows)).encode())
         yield path

@@ -17,7 +17,7 @@ from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
 from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
-from tagmates.training.scores import Numbers, Reference, TaskScores
+from tagmates.training.scores import Numbers, Reference, TaskScores, gold_tags
 
 BATCH_TOKENS = 4000  # how many tokens of a lane are decoded side by side
 
@@ -39,7 +39,7 @@ def gold_of(
     head = (OUTSIDE,) if token else ()
     found = {}
     for name, own in sentences.items():
-        tags = [head + (sentence.tags or ()) for sentence in own]
+        tags = [head + own_tags for own_tags in gold_tags(own, tasks[name])]
         reference = Reference.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], tasks[name].score)
         found[name] = Gold(reference, (owner == vocabulary.tasks.index(name)).nonzero()[0])
     return found

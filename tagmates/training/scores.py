@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tagmates.data.sentence import Span
+from tagmates.data.schemes import without_cut_spans
+from tagmates.data.sentence import Sentence, Span
+from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
 
 Reading = Literal["prefix", "plain"]
@@ -67,16 +69,22 @@ class TaskScores:
         return {label: Scores(*counts) for label, counts in rows if any(counts)}
 
 
-def units(tags: Sequence[str], reading: Reading = "prefix") -> list[Span]:
+def gold_tags(sentences: Iterable[Sentence], task: Task) -> list[tuple[str | None, ...]]:
+    """The tags that a task's sentences are scored against: None where there is no label and in spans that are cut."""
+    return [without_cut_spans(sentence.labels, task.trained_scheme) for sentence in sentences]
+
+
+def units(tags: Sequence[str | None], reading: Reading = "prefix") -> list[Span]:
     """The units that are scored: the definition, of which ``Reference`` is the fast form.
 
     ``prefix``: a tag is split at its first ``-``; if the first piece is B, I, E or S, it is a prefix (S counts as B, E
     as I) and makes spans, an I after O or after another type starting one; ``O`` is outside; any other tag is a
     one-token span of its own type, and equal neighbours never merge. ``plain``: every tag but ``O`` is such a one.
+    A token without a label (None) is in no unit, and ends one as ``O`` does.
     """
     found: list[Span] = []
     open_type: str | None = None  # of the span that the next I may continue
-    for i, tag in enumerate(tags):
+    for i, tag in enumerate(OUTSIDE if tag is None else tag for tag in tags):
         if _is_prefixed(tag, reading):
             prefix, _, label = tag.partition("-")
             if prefix in ("I", "E") and label == open_type:
@@ -91,8 +99,12 @@ def units(tags: Sequence[str], reading: Reading = "prefix") -> list[Span]:
     return found
 
 
-def score(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]], reading: Reading = "prefix") -> TaskScores:
+def score(
+    gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str]], reading: Reading = "prefix"
+) -> TaskScores:
     """Compare tag sequences sentence by sentence; a unit counts if its start, end and type are all right.
+
+    A predicted unit with a token in it that has no gold label (None) does not count at all.
 
     Raises ValueError where sentences or tokens are not equally many.
     """
@@ -150,22 +162,29 @@ class Reference:
     sentence: Numbers  # [tokens] the number of its sentence
     kind: Numbers  # [tokens] of the unit that starts there
     ends: Numbers  # [tokens]
+    missing: Numbers  # [tokens + 1] how many tokens before it have no label
     wanted: tuple[Numbers, Numbers]  # units of every sentence, and of every type
 
     @classmethod
-    def of(cls, gold: Sequence[Sequence[str]], labels: Sequence[str], reading: Reading = "prefix") -> "Reference":
-        """``labels`` are the tags that predictions number; gold tags may be others."""
-        others = set().union(*gold).difference(labels)
+    def of(
+        cls, gold: Sequence[Sequence[str | None]], labels: Sequence[str], reading: Reading = "prefix"
+    ) -> "Reference":
+        """``labels`` are the tags that predictions number; gold tags may be others, or None for no label."""
+        found = list(chain.from_iterable(gold))
+        missing = np.cumsum([0, *(tag is None for tag in found)])
+        own = [OUTSIDE if tag is None else tag for tag in found]  # in no unit, and ends one
+        others = set(own).difference(labels)
         known = [*labels, *sorted(others)]
         tags = Tags.of(known, reading)
         lengths = np.array([len(right) for right in gold], dtype=np.int64)
         sentence = np.repeat(np.arange(len(gold)), lengths)
-        kind, ends = tags.units(_numbered(chain.from_iterable(gold), known), sentence)
-        return cls(tags, sentence, kind, ends, tags.count(kind, sentence, len(gold)))
+        kind, ends = tags.units(_numbered(own, known), sentence)
+        return cls(tags, sentence, kind, ends, missing, tags.count(kind, sentence, len(gold)))
 
     def score(self, predicted: Numbers) -> TaskScores:
         """Compare with the labels predicted for all tokens, sentence after sentence."""
         kind, ends = self.tags.units(predicted, self.sentence)
+        kind = kind * (self.missing[ends] == self.missing[:-1])  # those with a token that has no label do not count
         right = kind * ((kind == self.kind) & (ends == self.ends))
         hits, found = (self.tags.count(units, self.sentence, len(self.wanted[0])) for units in (right, kind))
         sentences, types = (

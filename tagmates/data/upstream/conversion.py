@@ -93,7 +93,7 @@ def _supersense(lextag: str) -> str:
 
 def _retagged(splits: Splits, tag_of: Callable[[str], str]) -> Splits:
     return {
-        split: [Sentence(s.tokens, tuple(map(tag_of, s.tags or ())), s.line) for s in sentences]
+        split: [Sentence(s.tokens, tuple(tag_of(tag) for tag in s.labels if tag), s.line) for s in sentences]
         for split, sentences in splits.items()
     }
 

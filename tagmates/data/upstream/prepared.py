@@ -86,7 +86,7 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
         new.mkdir(parents=True)
         for split, sentences in splits.items():
             path = new / f"{split}.conll"
-            rows = (zip(s.tokens, s.tags or (), strict=True) for s in sentences)
+            rows = (zip(s.tokens, (tag or "_" for tag in s.labels), strict=True) for s in sentences)
             try:
                 write_atomically(path, "".join(format_columns(rows)).encode())
             except DataError as error:

@@ -7,12 +7,13 @@ other. A supersense sentence is found by its words; word sequences that occur wi
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 from tagmates.data.formats import read_columns
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS
 
-_Tags = tuple[str, ...]
+_Texts = tuple[str, ...]
 
 
 def semcor_splits(task: str, files: Mapping[str, Path], *, authors: bool) -> dict[str, list[Sentence]]:
@@ -45,17 +46,17 @@ def _supersenses(files: Mapping[str, Path], *, authors: bool) -> Iterator[Senten
             yield Sentence(tuple(chain.from_iterable(parts)), tuple(tags), sentence.line)
 
 
-def _unambiguous(sentences: Iterable[Sentence]) -> dict[_Tags, _Tags]:
+def _unambiguous(sentences: Iterable[Sentence]) -> dict[_Texts, _Texts]:
     """The tags of every word sequence that never occurs with others."""
-    tags_of: dict[_Tags, _Tags] = {}
+    tags_of: dict[_Texts, _Texts] = {}
     ambiguous = set()
     for sentence in sentences:
-        tags = sentence.tags or ()
+        tags = cast(_Texts, sentence.tags)  # these files label every token
         if tags_of.setdefault(sentence.tokens, tags) != tags:
             ambiguous.add(sentence.tokens)
     return {tokens: tags for tokens, tags in tags_of.items() if tokens not in ambiguous}
 
 
-def _shifted(tags: _Tags) -> _Tags:
+def _shifted(tags: _Texts) -> _Texts:
     """The authors kept tags as one string joined by ``_`` and split it again; the surplus is cut off."""
     return tuple("_".join(tags).split("_")[: len(tags)])
