@@ -8,8 +8,10 @@ from rich.console import Console
 
 from tagmates.apps.tables import statistics_table
 from tagmates.data.check import check_tasks
+from tagmates.data.problems import once, problem_lines
 from tagmates.data.statistics import table1
 from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.wording import plural
 
 app = App(name="data", help="Look at the data of tasks: statistics, mistakes.")
 talk = Console(stderr=True)
@@ -43,17 +45,24 @@ def stats(
 def check(
     data: Annotated[str, Parameter(help="As --data of train.")],
     *,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of problems.")] = False,
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", help="A line for every problem, however many are of a kind.")
+    ] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of all problems.")] = False,
 ) -> int:
-    """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings."""
+    """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings.
+
+    The kind of each problem stands in brackets; docs/data-check.md says what to do about it.
+    """
     known = load_tasks(data)
-    found = list(dict.fromkeys(check_tasks(known)))  # a file that serves several splits or tasks is as wrong in each
-    errors = [problem for problem in found if problem.level == "error"]
+    found = once(check_tasks(known))
+    errors = sum(problem.level == "error" for problem in found)
     if json_:
         print(json.dumps([problem.to_json() for problem in found], indent=2, ensure_ascii=False))
     else:
-        for problem in found:
-            print(f"{problem.level}: {problem.text}")
-        counted = f"{len(known)} tasks, {len(errors)} errors, {len(found) - len(errors)} warnings"
+        for line in problem_lines(found, each=all_):
+            print(line)
+        counts = {"task": len(known), "error": errors, "warning": len(found) - errors}
+        counted = ", ".join(plural(count, noun) for noun, count in counts.items())
         talk.print(counted, highlight=False, markup=False, soft_wrap=True)
     return 1 if errors else 0

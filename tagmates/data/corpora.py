@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tagmates.data.formats import read_columns, read_conllu
 from tagmates.data.pack import read_packed
 from tagmates.data.schemes import convert, first_violation
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, Task
+from tagmates.data.tasks import SPLITS, Part, Task
 from tagmates.errors import DataError
 
 Sentences = list[Sentence]
 Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sentences
+Item = TypeVar("Item")
 
 
 def load_split(task: Task, split: str) -> Sentences:
@@ -39,11 +41,16 @@ def read_split(task: Task, split: str) -> Sentences:
     path = task.folder / part.file
     if task.format == "packed":
         return read_packed(path, task.name, split)
-    everything = read_file(task, path)
+    return cut(task, split, read_file(task, path))
+
+
+def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
+    """Those of a file's sentences that make the split; DataError where the file has not so many."""
+    part = task.part(split) or Part(file="")
     start, stop = part.bounds(len(everything))
     if not start < stop <= len(everything):
         raise DataError(
-            f"{path}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
+            f"{path_of(task, split)}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
             f"correct the sentences of {task.name} {split}"
         )
     return everything[start:stop]
