@@ -954,6 +954,32 @@ def test_statistics_as_a_table_and_as_json(corpus: Path) -> None:
     refused(2, r"--tasks: no task 'nr' \(did you mean 'ner'\?\)", "data", "stats", "--data", corpus, "--tasks", "nr")
 
 
+def test_statistics_with_figures(here: Path, corpus: Path) -> None:
+    plain = done("data", "stats", "--data", corpus)
+    shown = done("data", "stats", "--data", corpus, "--plot", "figures")
+    assert shown.out.startswith(plain.out)
+    assert "words of a task's test, %" in shown.out
+    assert shown.err.splitlines() == [f"wrote figures/{name}.svg" for name in ("lengths", "tags", "overlap")]
+    page = done("data", "stats", "--data", corpus, "--tasks", "ner", "--plot", "page.png", "--json")
+    value = json.loads(page.out)
+    assert [row["task"] for row in value["statistics"]] == ["ner"]
+    assert value["overlap"][0]["types"] == 1
+    assert value["unknown_words"][0]["own"] == value["unknown_words"][0]["all_tasks"]
+    assert page.err == "wrote page.png\n"
+
+
+def test_figures_that_cannot_be_drawn(here: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "taken").write_text("a file")
+    stats = ("data", "stats", "--data", corpus, "--plot")
+    refused(2, r"a\.pdf: is neither a folder nor a file that ends in \.svg or \.png", *stats, "a.pdf")
+    refused(1, r"nowhere/a\.svg: cannot be written", *stats, "nowhere/a.svg")
+    refused(1, "taken: File exists; make room, or choose another place", *stats, "taken")
+    for name in [name for name in sys.modules if name.startswith("tagmates.report.figures")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    refused(2, r"needs the package matplotlib: pip install 'tagmates\[study\]'", *stats, "figures")
+
+
 def test_check_of_good_data_says_nothing_on_stdout(here: Path) -> None:
     numbers = {"train": range(60), "dev": range(60, 80), "test": range(80, 100)}
     parts = {
