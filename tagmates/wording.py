@@ -31,6 +31,18 @@ def correlation(value: float | None) -> str:
     return points(value, signed=True)
 
 
+def percent(value: float | None) -> str:
+    """A share as per cent in at most four characters: a little is never said to be nothing, nor most of it all."""
+    if value is None:
+        return EMPTY
+    if value in (0, 1):
+        return f"{100 * value:.0f}"
+    number = 100 * value
+    if number < 0.05:
+        return "<0.1"
+    return f"{number:.1f}" if number < 9.95 else f"{min(number, 99):.0f}"
+
+
 def listing(names: Sequence[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])

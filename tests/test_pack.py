@@ -365,7 +365,9 @@ def test_a_tag_that_breaks_its_scheme_has_a_place(here: Path) -> None:
     outcome = tagmates("data", "check", path)
     assert outcome.code == 1
     assert re.search(rf"^error: {re.escape(str(path))}: x train, sentence 2: word 2: ", outcome.out, re.MULTILINE)
-    assert re.search(rf"^warning: {re.escape(str(path))}: task x has no test split$", outcome.out, re.MULTILINE)
+    assert re.search(
+        rf"^warning: {re.escape(str(path))}: task x has no test split \[missing\]$", outcome.out, re.MULTILINE
+    )
 
 
 # --- commands --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tagmates.config import read_toml
-from tagmates.data.check import check_tasks
 from tagmates.data.coding import digest
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.sentence import Sentence
@@ -417,24 +416,3 @@ class TestDigest:
             {"train": base["train"]},
         ]
         assert len({first, *map(digest, others)}) == len(others) + 1
-
-
-class TestCheck:
-    def test_good_files_have_no_problem(self, write: Write) -> None:
-        path = write("a.tsv", SMALL)
-        parts = [Part(file=str(path), sentences=f"{i}-{i}") for i in (3, 2, 2)]
-        task = Task(name="x", **dict(zip(("train", "dev", "test"), parts, strict=True)))
-        assert [problem.level for problem in check_tasks({"x": task})] == ["warning", "warning"]  # tag ADJ
-        task = Task(name="x", train=parts[0], dev=parts[0], test=parts[0])
-        assert list(check_tasks({"x": task})) == []
-
-    def test_everything_is_said_at_once(self, write: Write, tmp_path: Path) -> None:
-        write("a.tsv", "a\tI-x\n")
-        one = Task(name="one", train=Part(file="a.tsv"), dev=Part(file="gone"), folder=tmp_path, scheme="iob2")
-        two = Task(name="two", train=Part(file="a.tsv"), folder=tmp_path)
-        found = [(problem.level, problem.text) for problem in check_tasks({"one": one, "two": two})]
-        assert [level for level, _ in found] == ["error", "error", "warning", "error", "warning"]
-        assert found[0][1].startswith(f"{tmp_path / 'a.tsv'}:1: ")
-        assert found[1][1].startswith(f"{tmp_path / 'gone'}: cannot be read")
-        assert found[2][1].endswith("task one has no test split")
-        assert found[3][1].endswith("task two has no dev split")

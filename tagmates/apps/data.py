@@ -1,16 +1,21 @@
 """The commands on the data of tasks: get the paper's, statistics, mistakes."""
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.fetch import fetch, list_
-from tagmates.apps.tables import statistics_table
+from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.check import check_tasks
-from tagmates.data.statistics import table1
-from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.data.overlap import overlap_json, overlaps, unknown_words
+from tagmates.data.problems import once, problem_lines
+from tagmates.data.statistics import load_splits, statistics, table1
+from tagmates.data.tasks import Task, choose_tasks, load_tasks
+from tagmates.wording import plural
 
 app = App(name="data", help="Get the paper's data; look at the data of tasks: statistics, mistakes.")
 app.command(fetch)
@@ -31,32 +36,73 @@ def stats(
     *,
     data: Data = "starter",
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of rows.")] = False,
+    plot: Annotated[
+        Path | None,
+        Parameter(
+            help="Draw lengths, tags and overlap: a folder (an SVG each), or a file (.svg, .png) with all of them."
+        ),
+    ] = None,
+    json_: Annotated[
+        bool, Parameter(name="--json", negative="", help="Print a JSON list of rows; with --plot an object.")
+    ] = False,
 ) -> None:
-    """Print the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy."""
+    """Print the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy.
+
+    With --plot also what the tasks have in common: words, sentences, and test sentences that are in train.
+    """
     known = load_tasks(data)
-    rows = table1(known, choose_tasks(tasks, known))
+    names = choose_tasks(tasks, known)
+    if plot is not None:
+        _plot({name: known[name] for name in names}, plot, json_)
+        return
+    rows = table1(known, names)
     if json_:
         print(json.dumps(rows, indent=2))
     else:
         Console().print(statistics_table(rows))
 
 
+def _plot(tasks: Mapping[str, Task], place: Path, json_: bool) -> None:
+    from tagmates.report.figures.data import check_place, write_figures  # noqa: PLC0415  (matplotlib is an extra)
+
+    check_place(place)
+    corpora = {name: load_splits(task) for name, task in tasks.items()}
+    rows = [statistics(name, splits) for name, splits in corpora.items()]
+    shared, unknown = overlaps(corpora), unknown_words(corpora)
+    paths = write_figures(corpora, shared, place)
+    if json_:
+        print(json.dumps({"statistics": rows, **overlap_json(shared, unknown)}, indent=2))
+    else:
+        wide = Console(width=max(talk.width, 24 * (1 + len(tasks))))  # a map of many tasks is scrolled, not cut
+        wide.print(statistics_table(rows))
+        for title, table in overlap_tables(shared, unknown):
+            wide.print(title, table, sep="\n", highlight=False)
+    for path in paths:
+        talk.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+
+
 @app.command
 def check(
     data: Annotated[str, Parameter(help="As --data of train.")],
     *,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of problems.")] = False,
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", help="A line for every problem, however many are of a kind.")
+    ] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of all problems.")] = False,
 ) -> int:
-    """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings."""
+    """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings.
+
+    The kind of each problem stands in brackets; docs/data-check.md says what to do about it.
+    """
     known = load_tasks(data)
-    found = list(dict.fromkeys(check_tasks(known)))  # a file that serves several splits or tasks is as wrong in each
-    errors = [problem for problem in found if problem.level == "error"]
+    found = once(check_tasks(known))
+    errors = sum(problem.level == "error" for problem in found)
     if json_:
         print(json.dumps([problem.to_json() for problem in found], indent=2, ensure_ascii=False))
     else:
-        for problem in found:
-            print(f"{problem.level}: {problem.text}")
-        counted = f"{len(known)} tasks, {len(errors)} errors, {len(found) - len(errors)} warnings"
+        for line in problem_lines(found, each=all_):
+            print(line)
+        counts = {"task": len(known), "error": errors, "warning": len(found) - errors}
+        counted = ", ".join(plural(count, noun) for noun, count in counts.items())
         talk.print(counted, highlight=False, markup=False, soft_wrap=True)
     return 1 if errors else 0

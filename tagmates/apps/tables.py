@@ -1,15 +1,17 @@
 """Results as tables for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from tagmates.data.overlap import Overlap, Unknown
 from tagmates.model.tagger import Tagged
 from tagmates.training.evaluation import Evaluation
 from tagmates.training.scores import TaskScores
+from tagmates.wording import percent
 
 
 def score_table(result: Mapping[str, Any]) -> Table:
@@ -69,3 +71,32 @@ def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             f"{row['label_entropy']:.1f}",
         )
     return table
+
+
+def overlap_tables(overlaps: Sequence[Overlap], unknown: Sequence[Unknown]) -> Iterator[tuple[str, Table]]:
+    """Words that are new in test, and what the tasks have in common: titles (which may be wider) and tables."""
+    table = Table()
+    table.add_column("task")
+    table.add_column("own train", justify="right")
+    table.add_column("train of all", justify="right")
+    for row in unknown:
+        table.add_row(escape(row.task), percent(row.own), percent(row.all_tasks))
+    yield "words of test that train lacks, %", table
+    tasks = [row.task for row in unknown]
+    for what, title in OVERLAPS.items() if len(tasks) > 1 else ():
+        shares = {(row.task, row.other): getattr(row, what) for row in overlaps}
+        table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("in train of", no_wrap=True)
+        for task in tasks:
+            table.add_column(escape(task), justify="right", no_wrap=True)
+        for other in tasks:
+            table.add_row(escape(other), *(percent(shares[task, other]) for task in tasks))
+        yield f"{title}, %", table
+
+
+OVERLAPS = {
+    "types": "distinct words of a task's train",
+    "test_tokens": "words of a task's test",
+    "train_sentences": "sentences of a task's train",
+    "test_sentences": "sentences of a task's test (leaks)",
+}

@@ -1,65 +1,104 @@
 """Say what is wrong with the files of tasks before a training finds out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Literal
+from pathlib import Path
 
-from tagmates.data.corpora import load_split, place, read_split, violations
+from tagmates.data.check_splits import check_leaks, check_splits
+from tagmates.data.check_tokens import check_tokens
+from tagmates.data.corpora import cut, path_of, read_file, read_split, require_labels, violations, with_labels
+from tagmates.data.problems import Problem
+from tagmates.data.scan import Fault, scan
+from tagmates.data.schemes import convert
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.errors import TagmatesError
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An error stops a training; a warning is worth a look."""
-
-    level: Literal["error", "warning"]
-    text: str
-
-    def to_json(self) -> dict[str, str]:
-        """A JSON object."""
-        return asdict(self)
+Splits = dict[str, list[Sentence]]
+_Read = tuple[list[Sentence | None], list[Fault]]
 
 
 def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    """Everything that is wrong with the tasks' files, task by task."""
+    """Everything that is wrong with the tasks' files, task by task, and what training them jointly would mix up.
+
+    A file that cannot be read to its end is looked at line by line; its sentences without a bad line are checked on.
+    """
+    everything: dict[str, Splits] = {}
     for task in tasks.values():
-        splits: dict[str, list[Sentence]] = {}
-        for split in SPLITS:
-            if task.part(split) is None:
-                level: Literal["error", "warning"] = "warning" if split == "test" else "error"
-                yield Problem(level, f"{task.folder}: task {task.name} has no {split} split")
-                continue
+        everything[task.name] = {}
+        yield from _check_files(task, everything[task.name])
+        yield from check_tokens(task, everything[task.name])
+        yield from check_splits(task, everything[task.name])
+    yield from check_leaks(tasks, everything)
+
+
+def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
+    """What stops a training; fills ``splits`` with the sentences that could be read."""
+    files: dict[Path, _Read] = {}
+    for split in SPLITS:
+        if task.part(split) is None:
+            text = f"{task.folder}: task {task.name} has no {split} split"
+            yield Problem.of("warning" if split == "test" else "error", "missing", task, split, text)
+            continue
+        try:
+            sentences, faults = _read(task, split, files)
+        except TagmatesError as error:
+            yield Problem.of("error", "unreadable", task, split, str(error))
+            continue
+        for fault in faults:
+            text = f"{path_of(task, split)}:{fault.line}: {fault.message}"
+            yield Problem.of("error", fault.kind, task, split, text)
+        splits[split] = [sentence for sentence in sentences if sentence is not None]
+        yield from _check_tags(task, split, splits[split])
+    yield from _check_ranges(task, {path: len(sentences) for path, (sentences, _) in files.items()})
+
+
+def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
+    """The sentences of a split, and the bad lines of its file, which is read once for all splits of the task."""
+    if task.format == "packed":
+        return list(read_split(task, split)), []
+    path = path_of(task, split)
+    if path not in files:
+        try:
+            files[path] = list(read_file(task, path)), []
+        except TagmatesError:
+            scanned, faults = scan(task, path) if task.format in ("columns", "conllu") else ([], [])
+            files[path] = [s and with_labels(task, s) for s in scanned], faults
+            if not files[path][1]:
+                del files[path]
+                raise
+    sentences, faults = files[path]
+    return cut(task, split, sentences), faults
+
+
+def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[Problem]:
+    """Labels that are missing; of every sentence the first that breaks its scheme or cannot be said in another."""
+    try:
+        require_labels(task, split, sentences)
+    except TagmatesError as error:
+        yield Problem.of("error", "no-label", task, split, str(error))
+    if task.scheme == "plain" and task.convert_to in (None, "plain"):
+        return  # every tag is one
+    wrong = list(violations(task, split, sentences))
+    if not wrong and task.convert_to:
+        for sentence in sentences:
             try:
-                sentences = read_split(task, split)
-                wrong = list(violations(task, split, sentences))
-                if not wrong:
-                    splits[split] = load_split(task, split)
+                convert(sentence.labels, task.scheme, task.convert_to)
             except TagmatesError as error:
-                wrong = [str(error)]
-            yield from (Problem("error", text) for text in wrong)
-        if "train" in splits:
-            yield from _unseen_tags(task, splits)
-            yield from _shared_sentences(task, splits)
+                wrong.append(f"{path_of(task, split)}:{sentence.line}: {error}")
+    yield from (Problem.of("error", "scheme", task, split, text) for text in wrong)
 
 
-def _unseen_tags(task: Task, splits: Mapping[str, list[Sentence]]) -> Iterator[Problem]:
-    known = {tag for sentence in splits["train"] for tag in sentence.labels}
-    for split in ("dev", "test"):
-        unseen: dict[str, str] = {}
-        for sentence in splits.get(split, []):
-            for i, tag in enumerate(sentence.labels):
-                if tag is not None and tag not in known:
-                    unseen.setdefault(tag, place(task, split, sentence, i))
-        for tag, where in unseen.items():
-            yield Problem("warning", f"{where}: tag {tag!r} of {split} is not in train")
-
-
-def _shared_sentences(task: Task, splits: Mapping[str, list[Sentence]]) -> Iterator[Problem]:
-    seen = {sentence.tokens for sentence in splits["train"]}
-    for split in ("dev", "test"):
-        shared = sum(len(s) >= 3 and s.tokens in seen for s in splits.get(split, []))
-        if shared:
-            text = f"{task.folder}: {shared} {split} sentences of {task.name} (three words or more) are also in train"
-            yield Problem("warning", text)
+def _check_ranges(task: Task, sizes: Mapping[Path, int]) -> Iterator[Problem]:
+    """Two splits that have sentences of one file in common."""
+    ranges = {
+        split: (path_of(task, split), *part.bounds(sizes[path_of(task, split)]))
+        for split in SPLITS
+        if (part := task.part(split)) and path_of(task, split) in sizes
+    }
+    for first, second in (("train", "dev"), ("train", "test"), ("dev", "test")):
+        if first in ranges and second in ranges:
+            (path, start, stop), (other, other_start, other_stop) = ranges[first], ranges[second]
+            low, high = max(start, other_start), min(stop, other_stop)
+            if path == other and low < high:
+                text = f"{path}: {first} and {second} share the sentences {low + 1}-{high}; give each its own"
+                yield Problem.of("error" if first == "train" else "warning", "overlap", task, second, text)

@@ -91,7 +91,9 @@ def decode(
         for start, stop, line in zip([0, *stops], stops, lines.tolist(), strict=False)
     ]
     if None in tags:
-        return [Sentence(own, None if others.count(None) == len(others) else others, line) for own, others, line in rows]
+        return [
+            Sentence(own, None if others.count(None) == len(others) else others, line) for own, others, line in rows
+        ]
     return [Sentence(*row) for row in rows]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from tagmates.data.cache import entry_of, read_entry, write_entry
 from tagmates.data.coding import CodedTask
@@ -10,12 +11,13 @@ from tagmates.data.formats import read_columns, read_conllu
 from tagmates.data.pack import read_packed
 from tagmates.data.schemes import convert, first_violation
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, Task
+from tagmates.data.tasks import SPLITS, Part, Task
 from tagmates.errors import DataError
 from tagmates.memory import no_cycles
 
 Sentences = list[Sentence]
 Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sentences
+Item = TypeVar("Item")
 
 
 def load_split(task: Task, split: str) -> Sentences:
@@ -24,9 +26,7 @@ def load_split(task: Task, split: str) -> Sentences:
     Train and dev need a label at least; without any in test there is nothing to score.
     """
     sentences = read_split(task, split)
-    if split != "test" and all(tag is None for sentence in sentences for tag in sentence.labels):
-        other = f", or set unlabelled to another tag than {task.no_label!r}" if task.no_label else ""
-        raise DataError(f"{path_of(task, split)}: no token of {task.name} {split} has a label; label some{other}")
+    require_labels(task, split, sentences)
     for problem in violations(task, split, sentences):
         raise DataError(problem)
     if task.convert_to is None or task.convert_to == task.scheme:
@@ -42,29 +42,40 @@ def load_split(task: Task, split: str) -> Sentences:
 
 
 def read_split(task: Task, split: str) -> Sentences:
-    """The sentences of one split as they stand in the file, their tags unchecked, None where ``task`` has no label."""
+    """The sentences of one split as they stand in the file, their tags unchecked, None where there is no label."""
     part = task.part(split)
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
     path = task.folder / part.file
     if task.format == "packed":
         return read_packed(path, task.name, split)
-    everything = read_file(task, path)
+    return cut(task, split, read_file(task, path))
+
+
+def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
+    """Those of a file's sentences that make the split; DataError where the file has not so many."""
+    part = task.part(split) or Part(file="")
     start, stop = part.bounds(len(everything))
     if not start < stop <= len(everything):
         raise DataError(
-            f"{path}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
+            f"{path_of(task, split)}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
             f"correct the sentences of {task.name} {split}"
         )
-    no_label = task.no_label
-    return [_with_labels(sentence, no_label) for sentence in everything[start:stop]]
+    return everything[start:stop]
 
 
-def _with_labels(sentence: Sentence, no_label: str | None) -> Sentence:
-    """The sentence, None in the place of tags that stand for no label."""
-    if sentence.tags is None or no_label is None or no_label not in sentence.tags:
+def with_labels(task: Task, sentence: Sentence) -> Sentence:
+    """The sentence, None in the place of tags that ``task`` takes for no label."""
+    if sentence.tags is None or task.no_label is None or task.no_label not in sentence.tags:
         return sentence
-    return replace(sentence, tags=tuple(None if tag == no_label else tag for tag in sentence.tags))
+    return replace(sentence, tags=tuple(None if tag == task.no_label else tag for tag in sentence.tags))
+
+
+def require_labels(task: Task, split: str, sentences: Iterable[Sentence]) -> None:
+    """Raise DataError where there is no label to train or validate on."""
+    if split != "test" and all(tag is None for sentence in sentences for tag in sentence.labels):
+        other = f", or set unlabelled to another tag than {task.no_label!r}" if task.no_label else ""
+        raise DataError(f"{path_of(task, split)}: no token of {task.name} {split} has a label; label some{other}")
 
 
 def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
@@ -96,7 +107,11 @@ def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
 
 
 def read_file(task: Task, path: Path) -> Sentences:
-    """All sentences of a file in the task's format."""
+    """All sentences of a file in the task's format, None where ``task`` takes a tag for no label."""
+    return [with_labels(task, sentence) for sentence in _read_file(task, path)]
+
+
+def _read_file(task: Task, path: Path) -> Sentences:
     if task.format == "conllu":
         return read_conllu(path, column=str(task.tag_column), encoding=task.encoding)
     return read_columns(

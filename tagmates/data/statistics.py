@@ -16,7 +16,12 @@ def table1(tasks: Mapping[str, Task], names: Iterable[str]) -> list[dict[str, An
     Types are lower-cased; labels are the distinct full tags of all splits, O included; the entropy is that of train,
     in nats. The paper prints one decimal, and for two tasks of one data set the sentences of the first.
     """
-    return [statistics(name, {s: load_split(tasks[name], s) for s in SPLITS if tasks[name].part(s)}) for name in names]
+    return [statistics(name, load_splits(tasks[name])) for name in names]
+
+
+def load_splits(task: Task) -> dict[str, list[Sentence]]:
+    """The sentences of all splits that the task has."""
+    return {split: load_split(task, split) for split in SPLITS if task.part(split)}
 
 
 def statistics(name: str, splits: Mapping[str, Sequence[Sentence]]) -> dict[str, Any]:
@@ -42,6 +47,10 @@ def token_type_ratio(sentences: Iterable[Sentence]) -> float:
 
 def label_entropy(sentences: Iterable[Sentence]) -> float:
     """Entropy of the distribution of labels over the tokens that have one, in nats."""
-    counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
+    return entropy(Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None))
+
+
+def entropy(counts: Counter[str]) -> float:
+    """Entropy of the distribution that these counts are of, in nats."""
     total = counts.total()
     return sum(n / total * math.log(total / n) for n in counts.values())

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -19,6 +22,7 @@ GREEN, RED, BLUE, GREY = "#009E73", "#D55E00", "#0072B2", "#8C8C8C"  # Okabe and
 INK, FAINT = "#333333", "#E3E3E3"
 TEXT, SMALL = 8.0, 7.0  # points
 PAGE = 11.4  # inches: 1,100 px of a browser
+DPI = 200  # pixels an inch, where a figure becomes pixels
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so widths are known everywhere; others are narrower
 STYLE: Any = {
@@ -83,28 +87,29 @@ def panels(
     key: Sequence[Artist] = (),
     foot: float = 0.0,
     least: float = 0.0,
+    heights: Sequence[float] = (),
 ) -> tuple[Canvas, list[Axes]]:
     """A canvas with one axes per title, row by row, a legend below them and below it ``foot`` inches left free.
 
-    ``size`` is the width and height of a plot, ``least`` the least width of the canvas, in inches. Where panels are
-    ``shared``, only the first of a row has the left margin; else a last row that is not full stands in the middle.
+    ``size`` is the width and height of a plot, ``least`` the least width of the canvas, in inches; ``heights`` are
+    those of the rows where they differ. Where panels are ``shared``, only the first of a row has the left margin; else
+    a last row that is not full stands in the middle.
     """
     inner = margins.right if shared else margins.left
     step = inner + size[0] + margins.right
     content = margins.left - inner + columns * step
     width = max(content, least, min(PAGE, _key_width(key) + 0.2))
-    row = margins.top + size[1] + margins.bottom
-    rows = math.ceil(len(titles) / columns)
-    below = foot + _key_height(key, width)
-    height = rows * row + below
+    heights = heights or [size[1]] * math.ceil(len(titles) / columns)
+    height = sum(margins.top + own + margins.bottom for own in heights) + foot + _key_height(key, width)
     canvas = Canvas(figsize=(width, height))
     axes = []
     for i, title in enumerate(titles):
         in_row = min(columns, len(titles) - i // columns * columns)
         start = (width - content) / 2 + margins.left + (0 if shared else (columns - in_row) / 2 * step)
         x = start + i % columns * step
-        y = below + (rows - 1 - i // columns) * row + margins.bottom
-        ax = canvas.add_axes((x / width, y / height, size[0] / width, size[1] / height))
+        own, above = heights[i // columns], heights[: i // columns]
+        y = height - sum(margins.top + other + margins.bottom for other in above) - margins.top - own
+        ax = canvas.add_axes((x / width, y / height, size[0] / width, own / height))
         ax.set_title(title, pad=7)
         axes.append(ax)
     if key:
@@ -176,6 +181,15 @@ def draw(name: str, title: str, caption: str, make: Callable[[], Canvas]) -> Fig
         canvas.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
         canvas.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Title": title})
     return Figure(name, title, caption, tidy_svg(svg.getvalue()), pdf.getvalue())
+
+
+def draw_pixels(make: Callable[[], Canvas]) -> npt.NDArray[np.uint8]:
+    """What ``make`` draws, in our style, as pixels [height, width, 4], 200 an inch."""
+    with rc_context(STYLE):
+        surface = FigureCanvasAgg(make())
+        surface.figure.set_dpi(DPI)
+        surface.draw()  # type: ignore[no-untyped-call]
+        return np.array(surface.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
 FAMILY = f"'{FONT}', Verdana, Arial, Helvetica, sans-serif"

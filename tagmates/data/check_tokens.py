@@ -1,0 +1,92 @@
+"""Check the words and tags themselves: their length, and characters in them that nobody sees."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from tagmates.data.corpora import place
+from tagmates.data.problems import Kind, Problem
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import Task
+
+LONG_SENTENCE = 100  # words
+LONG_TOKEN = 100  # characters
+SHOWN = 40  # characters of a token in a message
+
+_JOINERS = re.compile(  # of emoji, of Persian and Indic letters; the one that joins may end a word
+    "(?<=[^\\x00-\\x7f])(?:\u200d|\u200c(?=[^\\x00-\\x7f]))"
+)
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+")  # of England, Scotland and Wales
+_VISIBLE = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2")  # signs above Arabic and Syriac numbers
+_UNSEEN = frozenset(("Cc", "Cf", "Cs"))  # control, format, half of a character
+
+_Fault = tuple[Kind, str]
+
+
+def check_tokens(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
+    """Long sentences; long tokens; tokens and tags with white space, invisible or lost characters; NFC beside NFD."""
+    words = {token for sentences in splits.values() for sentence in sentences for token in sentence.tokens}
+    tags = {tag for sentences in splits.values() for sentence in sentences for tag in sentence.labels if tag}
+    bad_words = _faults(words, partial(_fault, "token")) | _unnormalised(words)
+    bad_tags = _faults(tags, partial(_fault, "tag"))
+    for split, sentences in splits.items():
+        for sentence in sentences:
+            yield from _check_sentence(task, split, sentence, bad_words, bad_tags)
+
+
+def _check_sentence(
+    task: Task, split: str, sentence: Sentence, words: Mapping[str, _Fault], tags: Mapping[str, _Fault]
+) -> Iterator[Problem]:
+    if len(sentence) > LONG_SENTENCE:
+        text = f"the sentence has {len(sentence)} words; are sentence ends missing?"
+        yield Problem.of("warning", "long-sentence", task, split, f"{place(task, split, sentence, 0)}: {text}")
+    if words.keys().isdisjoint(sentence.tokens) and (not tags or tags.keys().isdisjoint(sentence.labels)):
+        return
+    pairs: tuple[tuple[Sequence[str | None], Mapping[str, _Fault]], ...] = (
+        (sentence.tokens, words),
+        (sentence.labels, tags),
+    )
+    for texts, bad in pairs:
+        for index, text in enumerate(texts):
+            if text is not None and text in bad:
+                kind, message = bad[text]
+                where = place(task, split, sentence, index)
+                yield Problem.of("warning", kind, task, split, f"{where}: {message}")
+
+
+def _faults(texts: set[str], fault: Callable[[str], _Fault | None]) -> dict[str, _Fault]:
+    # letters and digits have no fault but their number
+    return {text: found for text in texts if (len(text) > LONG_TOKEN or not text.isalnum()) and (found := fault(text))}
+
+
+def _fault(what: str, text: str) -> _Fault | None:
+    for character in text:
+        if character.isspace():
+            return "white-space", f"the {what} {_shown(text)} has white space in it ({_name(character)})"
+    for character in _FLAG.sub("", _JOINERS.sub("", text)):
+        if unicodedata.category(character) in _UNSEEN and character not in _VISIBLE:
+            return "invisible", f"the {what} {_shown(text)} has an invisible character in it ({_name(character)})"
+    if "\ufffd" in text:
+        return "lost-character", f"the {what} {_shown(text)} has a sign for a character that an earlier step lost"
+    if len(text) > LONG_TOKEN:
+        return "long-token", f"the {what} has {len(text)} characters: {_shown(text)}"
+    return None
+
+
+def _unnormalised(words: set[str]) -> dict[str, _Fault]:
+    """The words that another word only looks like: the forms that are not composed (NFC)."""
+    return {
+        word: ("normalization", f"the token {_shown(word)} is written otherwise elsewhere; bring all text to NFC")
+        for word in words
+        if not word.isascii() and (composed := unicodedata.normalize("NFC", word)) != word and composed in words
+    }
+
+
+def _shown(text: str) -> str:
+    """The text with what cannot be seen escaped, cut to a readable length."""
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
+
+
+def _name(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, '')}".strip()

@@ -1,0 +1,103 @@
+"""What may be wrong with the data of tasks: a record for each place, and its lines on a terminal."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tagmates.data.corpora import path_of
+from tagmates.data.tasks import Task
+
+Level = Literal["error", "warning"]
+Kind = Literal[
+    "missing",
+    "unreadable",
+    "encoding",
+    "line",
+    "empty",
+    "scheme",
+    "no-label",
+    "overlap",
+    "unseen-tag",
+    "conflict",
+    "in-train",
+    "in-dev",
+    "leak",
+    "duplicate",
+    "small-split",
+    "large-split",
+    "one-tag",
+    "tag-shift",
+    "long-sentence",
+    "long-token",
+    "white-space",
+    "invisible",
+    "lost-character",
+    "normalization",
+]
+"""Stable names to filter by; docs/data-check.md says what each means."""
+
+EACH = 3  # problems of a group that have a line of their own
+PLACES = 5  # of a larger group, the lines that are named
+_LINE = re.compile(r":(\d+): ")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error stops a training or makes its scores worthless; a warning is worth a look. ``line`` counts from 1."""
+
+    level: Level
+    kind: Kind
+    file: str
+    line: int | None
+    task: str
+    split: str
+    message: str
+
+    @classmethod
+    def of(cls, level: Level, kind: Kind, task: Task, split: str, text: str) -> "Problem":
+        """From ``FILE:LINE: message`` or ``FILE: message``, FILE being that of the split."""
+        file = str(path_of(task, split))
+        rest = text.removeprefix(file)
+        found = _LINE.match(rest)
+        line, message = (int(found[1]), rest[found.end() :]) if found else (None, rest.removeprefix(": "))
+        return cls(level, kind, file, line, task.name, split, message)
+
+    @property
+    def text(self) -> str:
+        """``FILE:LINE: message``."""
+        return f"{self.file}: {self.message}" if self.line is None else f"{self.file}:{self.line}: {self.message}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return asdict(self)
+
+
+def once(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once, the errors first: a file that serves several tasks or splits is as wrong in each."""
+    different: dict[tuple[object, ...], Problem] = {}
+    for problem in problems:
+        different.setdefault((problem.level, problem.kind, problem.file, problem.line, problem.message), problem)
+    return sorted(different.values(), key=lambda problem: problem.level)  # "error" < "warning"
+
+
+def problem_lines(problems: Iterable[Problem], *, each: bool = False) -> Iterator[str]:
+    """A line for each problem, in the order of the first of their kind, file, task and split.
+
+    Unless ``each``, of a kind that occurs more than a few times in a split only the first, with their number.
+    """
+    groups: dict[tuple[str, ...], list[Problem]] = {}
+    for problem in problems:
+        key = (problem.level, problem.kind, problem.file, problem.task, problem.split)
+        groups.setdefault(key, []).append(problem)
+    for group in groups.values():
+        alone = group if each or len(group) <= EACH else ()
+        yield from (f"{problem.level}: {problem.text} [{problem.kind}]" for problem in alone)
+        if not alone:
+            yield f"{group[0].level}: {group[0].text} ({_others(group)}) [{group[0].kind}]"
+
+
+def _others(group: Sequence[Problem]) -> str:
+    lines = [str(line) for line in dict.fromkeys(problem.line for problem in group) if line is not None]
+    named = f"; lines {', '.join(lines[:PLACES])}{', …' if len(lines) > PLACES else ''}" if len(lines) > 1 else ""
+    return f"{len(group):,} of this kind{named}"

@@ -1,0 +1,121 @@
+"""Every bad line of a column or CoNLL-U file, where a reader stops at the first.
+
+A slow second reading for ``data check``: it says of each line what the reader would say, had it come that far.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tagmates.data.formats import CONLLU_COLUMNS, conllu_column, parse_columns
+from tagmates.data.sentence import Sentence
+from tagmates.data.tasks import Task
+from tagmates.errors import DataError
+
+LIMIT = 1000  # bad lines of a file, after which the rest is not looked at
+_NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)
+_EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a line, counted from 1: bytes that are no text, an empty cell, or anything else."""
+
+    line: int
+    kind: Literal["encoding", "empty", "line"]
+    message: str
+
+
+def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
+    """All sentences of a file, None for each with a bad line; and the bad lines, in order.
+
+    Nothing where the file has no lines to be looked at one by one: it is not there, or is UTF-16.
+    """
+    sentences: list[Sentence | None] = []
+    faults: list[Fault] = []
+    rows: list[tuple[str, ...]] = []  # of the sentence at hand; a bad one has no cells
+    first, position = 0, 1
+    for number, raw in enumerate([*_raw_lines(path, task.encoding), b""], start=1):  # b"" ends a last sentence
+        if len(faults) == LIMIT:
+            faults.append(Fault(number, "line", f"follows {LIMIT:,} bad lines; the rest of the file is not looked at"))
+            break
+        row: tuple[str, ...] | None = ()
+        line = ""
+        try:
+            line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "").removesuffix("\r")
+            if task.format == "conllu" and _is_no_word(line):
+                continue
+            row = _read_conllu(task, line, position) if task.format == "conllu" else _read_columns(task, line, position)
+        except UnicodeDecodeError as error:
+            what = f"byte 0x{raw[error.start]:02x} is not {task.encoding}; name the file's encoding, or repair it"
+            faults.append(Fault(number, "encoding", what))
+        except DataError as error:
+            message = str(error).removeprefix(":1: ")
+            faults.append(Fault(number, "empty" if _EMPTY.match(message) else "line", message))
+        if row is not None:
+            first = first if rows else number
+            rows.append(row)
+            given = line.partition("\t")[0]
+            position = int(given) + 1 if task.format == "conllu" and re.fullmatch(r"\d{1,9}", given) else position + 1
+        elif rows:
+            sentences.append(_sentence(rows, first))
+            rows, position = [], 1
+    return sentences, faults
+
+
+def _raw_lines(path: Path, encoding: str) -> list[bytes]:
+    try:
+        return path.read_bytes().split(b"\n") if "a\nb".encode(encoding) == b"a\nb" else []
+    except (OSError, ValueError, LookupError):
+        return []
+
+
+def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | None:
+    """Token and tag; None where a line has no token."""
+    sentences = parse_columns(
+        [line],
+        "",
+        token_column=task.token_column,
+        tag_column=int(task.tag_column),
+        separator=task.separator,
+        comment=task.comment if position == 1 else None,
+    )
+    return next((_pair(sentence) for sentence in sentences), None)
+
+
+def _is_no_word(line: str) -> bool:
+    """Whether a line of CoNLL-U is a comment, a multiword range or an empty node."""
+    has_text = any(parse_columns([line], "", tag_column=None))  # raises for NUL and CR, in comments too
+    return has_text and (line.startswith("#") or _NOT_A_WORD.fullmatch(line.partition("\t")[0]) is not None)
+
+
+def _read_conllu(task: Task, line: str, position: int) -> tuple[str, ...] | None:
+    if not any(parse_columns([line], "", tag_column=None)):
+        return None
+    given, *others = line.split("\t")
+    if len(others) < len(CONLLU_COLUMNS) - 1:
+        columns = "1 column" if not others else f"{len(others) + 1} columns"
+        raise DataError(f"has {columns}, but CoNLL-U has 10, separated by tabs; is it a column file?")
+    if given != str(position):
+        raise DataError(
+            f"the ID is {given!r}, but {position} comes next; number the words of a sentence from 1 "
+            "and put an empty line between sentences"
+        )
+    index, feature = conllu_column(str(task.tag_column))
+    (sentence,) = parse_columns([line], "", token_column=2, tag_column=index + 1, separator="\t")
+    form, cell = _pair(sentence)
+    if not feature:
+        return form, cell
+    return form, dict(part.partition("=")[::2] for part in cell.split("|")).get(feature) or "_"
+
+
+def _pair(sentence: Sentence) -> tuple[str, str]:
+    return sentence.tokens[0], sentence.labels[0] or ""
+
+
+def _sentence(rows: list[tuple[str, ...]], first: int) -> Sentence | None:
+    if not all(rows):
+        return None
+    tokens, tags = zip(*rows, strict=True)
+    return Sentence(tokens, tags, first)
