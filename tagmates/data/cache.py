@@ -76,7 +76,8 @@ def write_entry(entry: Path, coded: CodedTask) -> None:
     arrays: dict[str, Numbers] = {"task": json_array([list(coded.splits), coded.digest])}
     for name, split in coded.splits.items():
         line = np.array([sentence.line for sentence in split.sentences], dtype=np.int64)
-        values = (json_array(split.forms), json_array(split.tags), split.form, split.tag, split.lengths, line)
+        forms, tags = json_array(split.forms), json_array(split.tags)
+        values: tuple[Numbers, ...] = (forms, tags, split.form, split.tag, split.lengths, line)
         arrays |= {f"{name}/{part}": value for part, value in zip(PARTS, values, strict=True)}
     data = io.BytesIO()
     np.savez(data, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle

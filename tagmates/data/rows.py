@@ -82,7 +82,7 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
     width = np.diff(ends)[line]
     if not len(line) or (width != width[0]).any():
         return None
-    block = np.cumsum(np.diff(line, prepend=-1) > 1)
+    block = np.cumsum(np.diff(line, prepend=-1) > 1, dtype=np.int64)
     return Rows(data, marks, ends[line], separator, int(width[0]), line, block)
 
 
