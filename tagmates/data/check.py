@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from tagmates.data.corpora import load_split, place, read_split, violations
+from tagmates.data.corpora import load_split, place, read_split, remarks, violations
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.errors import TagmatesError
@@ -36,6 +36,7 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
                 wrong = list(violations(task, split, sentences))
                 if not wrong:
                     splits[split] = load_split(task, split)
+                    yield from (Problem("warning", text) for text in remarks(task, split))
             except TagmatesError as error:
                 wrong = [str(error)]
             yield from (Problem("error", text) for text in wrong)
