@@ -47,8 +47,9 @@ def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Ma
     for file in _data_files(path):
         table = _read_table(file)
         features = _features(table, file)
-        wanted = [name for name in table.column_names if name in columns or not columns]
-        for batch in table.select(wanted or table.column_names).to_batches(max_chunksize=1000):
+        if columns and columns <= set(table.column_names):  # else all, for the message to name them
+            table = table.select(sorted(columns))
+        for batch in table.to_batches(max_chunksize=1000):
             yield from ((record, features) for record in batch.to_pylist())
 
 

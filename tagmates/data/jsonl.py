@@ -67,25 +67,25 @@ def sentence_of(
     return None if tokens in ((), (DOCSTART,)) else Sentence(tokens, tags, line)
 
 
-def keys_of(record: Record) -> list[str]:
-    """The keys of a record, with dots into its objects."""
-    return [
-        name
-        for key, value in record.items()
-        for name in ([f"{key}.{inner}" for inner in keys_of(value)] if isinstance(value, Mapping) else [key])
-    ]
+def leaves_of(record: Record) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a record, with dots into its objects, and what is under them."""
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{key}.{inner}", leaf) for inner, leaf in leaves_of(value))
+        else:
+            yield key, value
 
 
 def _look_up(record: Record, key: str, setting: str, where: str) -> Any:
     found: Any = record
     for part in key.split("."):
         if not isinstance(found, Mapping) or part not in found:
-            known = keys_of(record)
+            known = [name for name, _ in leaves_of(record)]
             there = ", ".join(known) or "its keys"
             raise DataError(f"{where}: has no {key!r}{nearest(key, known)}; set {setting} to one of {there}")
         found = found[part]
     if isinstance(found, Mapping) and found:
-        inner = [f"{key}.{name}" for name in keys_of(found)]
+        inner = [f"{key}.{name}" for name, _ in leaves_of(found)]
         raise DataError(f"{where}: {key!r} is an object; set {setting} to one of {', '.join(inner)}")
     return found
 
