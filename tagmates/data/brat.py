@@ -17,6 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tagmates.config import nearest
@@ -72,7 +73,7 @@ def read_brat(
         tags = tags_of(spans, len(document.words), scheme)
         inside = {number for annotation in kept for number in range(annotation.first + 1, annotation.last)}
         starts = [start for start in document.starts if start not in inside]
-        for start, end in zip(starts, [*starts[1:], len(document.words)], strict=True):
+        for start, end in pairwise([*starts, len(document.words)]):
             tokens = tuple(word.text for word in document.words[start:end])
             sentences.append(Sentence(tokens, tags[start:end], len(sentences) + 1))
     if not sentences:
@@ -88,10 +89,7 @@ def brat_remarks(path: Path, *, types: Collection[str] = (), encoding: str = "ut
         for annotation in kept:
             name, words = annotation.name, document.words[annotation.first : annotation.last]
             start, end = annotation.fragments[0][0], annotation.fragments[-1][1]
-            gaps = [
-                document.text[a:b]
-                for (_, a), (b, _) in zip(annotation.fragments, annotation.fragments[1:], strict=False)
-            ]
+            gaps = [document.text[a:b] for (_, a), (b, _) in pairwise(annotation.fragments)]
             if any(gap.strip() for gap in gaps):
                 yield f"{annotation.where}: {name} has gaps; it is marked from its first word to its last"
             if words[0].start < start or end < words[-1].end:
@@ -137,7 +135,7 @@ def _annotations(lines: Sequence[str], name: str, text: str, words: Sequence[Tok
         order = [offset for fragment in fragments for offset in fragment]
         if order != sorted(order) or any(start == end for start, end in fragments) or order[-1] > len(text):
             raise DataError(
-                f"{where}: the offsets {_shown(match[3])} do not ascend, or leave the text of {len(text)} characters; "
+                f"{where}: the offsets {match[3][:40]} do not ascend, or leave the text of {len(text)} characters; "
                 "correct them"
             )
         covered = " ".join(text[start:end] for start, end in fragments)
