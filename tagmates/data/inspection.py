@@ -194,9 +194,14 @@ def _columns(lines: Sequence[str]) -> Layout | None:
         sign = ("# " if all(line.startswith("# ") for line in comments) else "#") if comments else ""
         heads = (tuple(line.removeprefix(sign).split("\t")) for line in comments)
         heading = next((names for names in heads if len(names) == width and all(names)), ())
-        notes = (f"{other} of the first {len(found)} lines have not {width} columns",) if other else ()
+        notes = [f"{other} of the first {len(found)} lines have not {width} columns"] if other else []
+        skipped = sum(bool(sign) and sentence[0][0].startswith(sign) for sentence in sentences)
+        if skipped:
+            notes.append(
+                f"{skipped} sentences begin with {sign!r} too, and lose their first line as if it were a comment"
+            )
         sample = [sentence for sentence in fitting if sentence]
-        return Layout("columns", separator, width, sign, heading, notes=notes, sample=sample)
+        return Layout("columns", separator, width, sign, heading, notes=tuple(notes), sample=sample)
     return None
 
 
