@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tagmates.apps.data import app, init
 from tagmates.data.check import check_tasks
 from tagmates.data.corpora import load_split
 from tagmates.data.guesses import layer_name, scheme_of, tokens_and_tags
@@ -18,7 +19,7 @@ from tagmates.data.proposal import propose
 from tagmates.data.schemes import tags_of
 from tagmates.data.sentence import Span
 from tagmates.data.tasks import Task, load_tasks
-from tagmates.errors import DataError
+from tagmates.errors import ConfigError, DataError
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "upstream"
 WORDS = [
@@ -332,3 +333,50 @@ def test_sources_of_published_corpora() -> None:
         assert len(sources) == 1
         assert left_out == []
         assert set(sources[0].files) >= {"train", "test"}
+
+
+class TestCommand:
+    def test_it_writes_beside_the_data_and_never_over_a_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("corpus").mkdir()
+        Path("corpus/all.tsv").write_text(columns(corpus(1), "\t"), encoding="utf-8")
+        init(Path("corpus"))
+        written = Path("corpus/tasks.toml").read_text(encoding="utf-8")
+        assert "folder" not in written
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "wrote corpus/tasks.toml: 2 tasks (upos, column3)" in said.err
+        assert "tagmates data check corpus/tasks.toml" in said.err
+        Path("corpus/tasks.toml").write_text("mine")
+        with pytest.raises(
+            ConfigError, match=r"corpus/tasks\.toml: is there already; name another --output, or --force"
+        ):
+            init(Path("corpus"))
+        init(Path("corpus"), force=True)
+        assert Path("corpus/tasks.toml").read_text(encoding="utf-8") == written
+
+    def test_elsewhere_and_to_the_screen(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("corpus").mkdir()
+        Path("corpus/all.tsv").write_text(columns(corpus(1), "\t"), encoding="utf-8")
+        init(Path("corpus"), output="own.toml")
+        assert [str(task.folder) for task in load_tasks("own.toml").values()] == [str(tmp_path / "corpus")] * 2
+        capsys.readouterr()
+        app(["init", "corpus", "--output", "-"], exit_on_error=False, result_action="return_value")
+        assert capsys.readouterr().out == Path("own.toml").read_text(encoding="utf-8")
+
+    def test_names_that_toml_cannot_hold(self, tmp_path: Path) -> None:
+        odd = tmp_path / "a\udcff.tsv"
+        odd.write_text(columns(corpus(1), "\t"), encoding="utf-8")
+        with pytest.raises(ConfigError, match="not UTF-8; rename it"):
+            propose(odd, "")
+        with pytest.raises(DataError):
+            propose(tmp_path, "")
+        line = tmp_path / "a\nb.tsv"
+        line.write_text(columns(corpus(1), "\t"), encoding="utf-8")
+        (tmp_path / "tasks.toml").write_text(propose(line, "").text, encoding="utf-8")
+        assert load_split(load_tasks(str(tmp_path))["upos"], "train")

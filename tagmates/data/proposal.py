@@ -13,7 +13,7 @@ from tagmates.data.inspection import Source, find_sources
 from tagmates.data.layers import layers_of, shown
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.errors import DataError
+from tagmates.errors import ConfigError, DataError
 from tagmates.wording import plural
 
 _HEADING = (
@@ -51,7 +51,12 @@ def propose(path: Path, folder: str) -> Proposal:
             repeated = [] if len(sources) == 1 else [line for line in shared if line and not line.startswith("#")]
             lines += ["", f"[tasks.{_key(name)}]", *repeated, *table]
         lines.append("")
-    return Proposal("\n".join(lines), tuple(names), tuple(left_out))
+    text = "\n".join(lines)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{str(path)!r}: TOML cannot hold a path that is not UTF-8; rename it") from None
+    return Proposal(text, tuple(names), tuple(left_out))
 
 
 def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
@@ -78,8 +83,8 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
         table += [f"scheme = {_toml(scheme)}  # {why}"]
         tables.append((name, table))
     sizes = zip(source.files.values(), counts, strict=False)
-    shared = [f"# {file}: {plural(count, 'sentence')}" for file, count in sizes if count]
-    shared += [f"# {note}" for note in (*source.layout.notes, *seen)]
+    shared = [f"# {shown(file, 200)}: {plural(count, 'sentence')}" for file, count in sizes if count]
+    shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
     shared += [f"{key} = {_toml(value)}" for key, value in keys.items()]
     return [*shared, *_parts(source, counts)], tables
 

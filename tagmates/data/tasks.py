@@ -32,7 +32,7 @@ class Part(Settings):
 
 
 # where a format's defaults are not those of column files
-FORMAT_DEFAULTS: Mapping[Any, Mapping[str, Any]] = {
+FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "conllu": {"tag_column": "upos"},
     "jsonl": {"token_column": "tokens", "tag_column": "tags"},
     "huggingface": {"token_column": "tokens", "tag_column": "tags"},
@@ -69,7 +69,7 @@ class Task(Settings):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: Any) -> Any:
-        return {**FORMAT_DEFAULTS.get(values.get("format"), {}), **values} if isinstance(values, dict) else values
+        return {**FORMAT_DEFAULTS.get(str(values.get("format")), {}), **values} if isinstance(values, dict) else values
 
     @field_validator("train", "dev", "test", mode="before")
     @classmethod
@@ -140,7 +140,7 @@ def load_tasks(data: str) -> dict[str, Task]:
     if not found:
         raise DataError(
             f"{data}: holds no tasks.toml and none of the folders {', '.join(PAPER_SCHEMES)}; "
-            "describe your own files in a tasks.toml (README, 'Your own tasks')"
+            "describe your own files in a tasks.toml: `tagmates data init` writes a first one"
         )
     return {name: _paper_task(name, path) for name in found}
 
@@ -203,7 +203,7 @@ def _tasks_of_toml(path: Path) -> dict[str, Task]:
         if not isinstance(entry, dict):
             raise ConfigError(f"{where}: must be a table with train, dev and test")
         values = {**defaults, **_normalised(entry, where)}
-        scheme = values.get("scheme", FORMAT_DEFAULTS.get(values.get("format"), {}).get("scheme", "plain"))
+        scheme = values.get("scheme", FORMAT_DEFAULTS.get(str(values.get("format")), {}).get("scheme", "plain"))
         if "score" not in values and scheme != "plain":
             values["score"] = "prefix"
         folder = path.parent / str(values.pop("folder", ""))
