@@ -1,4 +1,4 @@
-"""The commands on the data of tasks: get the paper's, statistics, mistakes."""
+"""The commands on the data of tasks: get the paper's, describe your own, look for mistakes."""
 
 import json
 from collections.abc import Mapping
@@ -13,11 +13,14 @@ from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.check import check_tasks
 from tagmates.data.overlap import overlap_json, overlaps, unknown_words
 from tagmates.data.problems import once, problem_lines
+from tagmates.data.proposal import propose
 from tagmates.data.statistics import load_splits, statistics, table1
 from tagmates.data.tasks import Task, choose_tasks, load_tasks
+from tagmates.errors import ConfigError
+from tagmates.files import write_atomically
 from tagmates.wording import plural
 
-app = App(name="data", help="Get the paper's data; look at the data of tasks: statistics, mistakes.")
+app = App(name="data", help="Get the paper's data, describe your own, look at statistics and for mistakes.")
 app.command(fetch)
 app.command(list_, name="list")
 talk = Console(stderr=True)
@@ -106,3 +109,46 @@ def check(
         counted = ", ".join(plural(count, noun) for noun, count in counts.items())
         talk.print(counted, highlight=False, markup=False, soft_wrap=True)
     return 1 if errors else 0
+
+
+@app.command
+def init(
+    path: Annotated[Path, Parameter(help="A folder of data files, or one file.")],
+    /,
+    *,
+    output: Annotated[
+        str | None,
+        Parameter(
+            help="The TOML file to write, '-' for stdout. [default: tasks.toml beside the data]",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
+    force: Annotated[bool, Parameter(negative="", help="Overwrite the TOML file.")] = False,
+) -> None:
+    """Look at the files of a folder and describe them in a TOML file, for you to check.
+
+    It knows column files, CoNLL-U, JSON lines, folder copies of Hugging Face data sets and BRAT stand-off, by what they
+    hold; train, dev and test by their names. What it guessed, why, and what it saw stand in the file as comments.
+
+    Example: tagmates data init corpus/
+    """
+    beside = path if path.is_dir() else path.parent
+    target = None if output == "-" else Path(output or beside / "tasks.toml")
+    if target is not None and target.exists() and not force:
+        raise ConfigError(f"{target}: is there already; name another --output, or --force to overwrite it")
+    here = target is not None and target.parent.resolve() == beside.resolve()
+    proposal = propose(path, "" if here else str(beside.resolve()))
+    if target is None:
+        print(proposal.text, end="")
+    else:
+        write_atomically(target, proposal.text.encode())
+        _say(f"wrote {target}: {plural(len(proposal.tasks), 'task')} ({', '.join(proposal.tasks)})")
+    for text in proposal.left_out:
+        _say(f"left out: {text}")
+    if target is not None:
+        _say("read it, correct what is guessed wrong, then:")
+        _say(f"  tagmates data check {target}\n  tagmates data stats --data {target}")
+
+
+def _say(text: str) -> None:
+    talk.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -35,10 +35,10 @@ YOUNG = 2.0  # seconds; the coarsest file systems count times by two
 def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
     """Where the cache has, or would have, these splits; None where they are not to be cached.
 
-    That is so for small files, for folders, for a packed study, and for files of the last seconds: they may change
-    once more without a change of their time.
+    That is so for small files, for a packed study, for formats of several files (of which the task names one), and for
+    files of the last seconds: they may change once more without a change of their time.
     """
-    if task.format == "packed" or os.environ.get(SWITCH) == "0":
+    if task.format not in ("columns", "conllu", "jsonl") or os.environ.get(SWITCH) == "0":
         return None
     try:
         paths = dict.fromkeys(task.folder / part.file for split in splits if (part := task.part(split)))

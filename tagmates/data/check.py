@@ -5,7 +5,17 @@ from pathlib import Path
 
 from tagmates.data.check_splits import check_leaks, check_splits
 from tagmates.data.check_tokens import check_tokens
-from tagmates.data.corpora import cut, path_of, read_file, read_split, require_labels, violations, with_labels
+from tagmates.data.corpora import (
+    cut,
+    path_of,
+    place,
+    read_file,
+    read_split,
+    remarks,
+    require_labels,
+    violations,
+    with_labels,
+)
 from tagmates.data.problems import Problem
 from tagmates.data.scan import Fault, scan
 from tagmates.data.schemes import convert
@@ -49,6 +59,7 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
             yield Problem.of("error", fault.kind, task, split, text)
         splits[split] = [sentence for sentence in sentences if sentence is not None]
         yield from _check_tags(task, split, splits[split])
+        yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
     yield from _check_ranges(task, {path: len(sentences) for path, (sentences, _) in files.items()})
 
 
@@ -84,7 +95,7 @@ def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[P
             try:
                 convert(sentence.labels, task.scheme, task.convert_to)
             except TagmatesError as error:
-                wrong.append(f"{path_of(task, split)}:{sentence.line}: {error}")
+                wrong.append(f"{place(task, split, sentence, 0)}: {error}")
     yield from (Problem.of("error", "scheme", task, split, text) for text in wrong)
 
 

@@ -48,9 +48,9 @@ def _check_sentence(
         (sentence.labels, tags),
     )
     for texts, bad in pairs:
-        for index, text in enumerate(texts):
-            if text is not None and text in bad:
-                kind, message = bad[text]
+        for index, word in enumerate(texts):
+            if word is not None and word in bad:
+                kind, message = bad[word]
                 where = place(task, split, sentence, index)
                 yield Problem.of("warning", kind, task, split, f"{where}: {message}")
 

@@ -5,9 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from tagmates.data.brat import brat_remarks, read_brat
 from tagmates.data.cache import entry_of, read_entry, write_entry
 from tagmates.data.coding import CodedTask
 from tagmates.data.formats import read_columns, read_conllu
+from tagmates.data.huggingface import read_huggingface
+from tagmates.data.jsonl import read_jsonl
 from tagmates.data.pack import read_packed
 from tagmates.data.schemes import convert, first_violation
 from tagmates.data.sentence import Sentence
@@ -36,7 +39,7 @@ def load_split(task: Task, split: str) -> Sentences:
         try:
             tags = convert(sentence.labels, task.scheme, task.convert_to)
         except DataError as error:
-            raise DataError(f"{path_of(task, split)}:{sentence.line}: {error}") from None
+            raise DataError(f"{place(task, split, sentence, 0)}: {error}") from None
         converted.append(Sentence(sentence.tokens, tags, sentence.line))
     return converted
 
@@ -87,6 +90,12 @@ def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterato
             yield f"{place(task, split, sentence, index)}: {what}; correct the tag or the scheme of {task.name}"
 
 
+def remarks(task: Task, split: str) -> Iterator[str]:
+    """What was done to the annotations of a split so that a tag for each word can say them, and where."""
+    if task.format == "brat":
+        yield from brat_remarks(path_of(task, split), types=task.types, encoding=task.encoding)
+
+
 def path_of(task: Task, split: str) -> Path:
     """The file that holds a split, the task's folder where there is none."""
     part = task.part(split)
@@ -94,14 +103,16 @@ def path_of(task: Task, split: str) -> Path:
 
 
 def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
-    """Where a token is: ``file:line``; in CoNLL-U, where other lines may stand between, the sentence and the word.
+    """Where a token is: ``file:line``; in CoNLL-U and JSON lines ``file:line`` of the sentence, and the word.
 
-    In a packed study, which has no lines, the split, the number of the sentence and the word.
+    Where there are no lines, the number of the sentence and the word, in a packed study the split too.
     """
     path = path_of(task, split)
     if task.format == "packed":
         return f"{path}: {task.name} {split}, sentence {sentence.line}: word {index + 1}"
-    if task.format == "conllu":
+    if task.format in ("brat", "huggingface"):
+        return f"{path}: sentence {sentence.line}: word {index + 1}"
+    if task.format in ("conllu", "jsonl"):
         return f"{path}:{sentence.line}: word {index + 1}"
     return f"{path}:{sentence.line + index}"
 
@@ -114,9 +125,16 @@ def read_file(task: Task, path: Path) -> Sentences:
 def _read_file(task: Task, path: Path) -> Sentences:
     if task.format == "conllu":
         return read_conllu(path, column=str(task.tag_column), encoding=task.encoding)
+    if task.format == "brat":
+        return read_brat(path, scheme=task.scheme, types=task.types, encoding=task.encoding)
+    if task.format in ("jsonl", "huggingface"):
+        keys = {"token_key": str(task.token_column), "tag_key": str(task.tag_column)}
+        if task.format == "huggingface":
+            return read_huggingface(path, **keys, labels=task.labels)
+        return read_jsonl(path, **keys, labels=task.labels, encoding=task.encoding)
     return read_columns(
         path,
-        token_column=task.token_column,
+        token_column=int(task.token_column),
         tag_column=int(task.tag_column),
         separator=task.separator,
         comment=task.comment,

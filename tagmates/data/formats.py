@@ -253,13 +253,18 @@ def _check_characters(line: str, where: str) -> None:
 
 
 def _read_text(path: Path, encoding: str) -> str:
+    return read_text(path, encoding).removeprefix("\ufeff")
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """Return the characters of a file as they stand there; DataError for one that cannot be read or decoded."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
     try:
-        return data.decode(encoding).removeprefix("\ufeff")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = _lines(error.object[: error.start], encoding) + 1
         bad = f"byte 0x{error.object[error.start]:02x}"

@@ -17,6 +17,7 @@ Kind = Literal[
     "empty",
     "scheme",
     "no-label",
+    "stand-off",
     "overlap",
     "unseen-tag",
     "conflict",
@@ -39,7 +40,7 @@ Kind = Literal[
 
 EACH = 3  # problems of a group that have a line of their own
 PLACES = 5  # of a larger group, the lines that are named
-_LINE = re.compile(r":(\d+): ")
+_LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path, where the split is a folder, and the line
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,13 @@ class Problem:
 
     @classmethod
     def of(cls, level: Level, kind: Kind, task: Task, split: str, text: str) -> "Problem":
-        """From ``FILE:LINE: message`` or ``FILE: message``, FILE being that of the split."""
+        """From ``FILE:LINE: message`` or ``FILE: message``, FILE being that of the split or in it."""
         file = str(path_of(task, split))
         rest = text.removeprefix(file)
         found = _LINE.match(rest)
-        line, message = (int(found[1]), rest[found.end() :]) if found else (None, rest.removeprefix(": "))
-        return cls(level, kind, file, line, task.name, split, message)
+        if found:
+            return cls(level, kind, file + found[1], int(found[2]), task.name, split, rest[found.end() :])
+        return cls(level, kind, file, None, task.name, split, rest.removeprefix(": "))
 
     @property
     def text(self) -> str:

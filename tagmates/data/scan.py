@@ -76,7 +76,7 @@ def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | Non
     sentences = parse_columns(
         [line],
         "",
-        token_column=task.token_column,
+        token_column=int(task.token_column),
         tag_column=int(task.tag_column),
         separator=task.separator,
         comment=task.comment if position == 1 else None,

@@ -31,6 +31,15 @@ class Part(Settings):
         return int(first or 1) - 1, int(last or total)
 
 
+# where a format's defaults are not those of column files
+FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "conllu": {"tag_column": "upos"},
+    "jsonl": {"token_column": "tokens", "tag_column": "tags"},
+    "huggingface": {"token_column": "tokens", "tag_column": "tags"},
+    "brat": {"scheme": "iob2"},
+}
+
+
 class Task(Settings):
     """One tagging task. Columns count from 1, or from the end as -1; paths are relative to ``folder``."""
 
@@ -38,9 +47,15 @@ class Task(Settings):
     train: Part | None = None
     dev: Part | None = None
     test: Part | None = None
-    format: Literal["columns", "conllu", "packed"] = "columns"  # packed: a split of the packed file ``folder``
-    token_column: int = 1
-    tag_column: int | str = Field(2, description="a number; of CoNLL-U a name: upos, xpos, feats:Number, misc:NAME")
+    format: Literal["columns", "conllu", "jsonl", "huggingface", "brat", "packed"] = Field(
+        "columns", description="packed: a split of the packed file ``folder``"
+    )
+    token_column: int | str = Field(1, description="a number; of records (jsonl, huggingface) a key, as tokens")
+    tag_column: int | str = Field(
+        2, description="a number; of CoNLL-U a name: upos, xpos, feats:Number, misc:NAME; of records a key: tags.upos"
+    )
+    labels: tuple[str, ...] = Field((), description="what integers as tags of records stand for, from 0")
+    types: tuple[str, ...] = Field((), description="of BRAT annotations, those that are read; all where empty")
     separator: str | None = Field("\t", description="between columns; null in Python, 'whitespace' in TOML: any run")
     comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
     encoding: str = "utf-8"
@@ -54,6 +69,11 @@ class Task(Settings):
     )
     folder: Path = Path()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: Any) -> Any:
+        return {**FORMAT_DEFAULTS.get(str(values.get("format")), {}), **values} if isinstance(values, dict) else values
+
     @field_validator("train", "dev", "test", mode="before")
     @classmethod
     def _file_alone(cls, value: Any) -> Any:
@@ -61,13 +81,17 @@ class Task(Settings):
 
     @model_validator(mode="after")
     def _check_layout(self) -> "Task":
-        if self.format == "columns" and not isinstance(self.tag_column, int):
-            raise ValueError(f"tag_column must be a number for a column file, not {self.tag_column!r}")
+        for key in ("token_column", "tag_column"):
+            value = getattr(self, key)
+            if self.format == "columns" and not isinstance(value, int):
+                raise ValueError(f"{key}: must be a number for a column file, not {value!r}")
+            if self.format in ("jsonl", "huggingface") and not isinstance(value, str):
+                raise ValueError(f"{key}: must be the name of a key for {self.format}, not {value!r}")
         try:
             if self.format == "conllu":
                 conllu_column(str(self.tag_column))
-            else:
-                check_layout(self.token_column, int(self.tag_column), self.separator, self.comment)
+            elif self.format == "columns":
+                check_layout(int(self.token_column), int(self.tag_column), self.separator, self.comment)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return self
@@ -136,7 +160,7 @@ def load_tasks(data: str) -> dict[str, Task]:
     if not found:
         raise DataError(
             f"{data}: holds no tasks.toml and none of the folders {', '.join(PAPER_SCHEMES)}; "
-            "describe your own files in a tasks.toml (README, 'Your own tasks')"
+            "describe your own files in a tasks.toml: `tagmates data init` writes a first one"
         )
     return {name: _paper_task(name, path) for name in found}
 
@@ -199,7 +223,8 @@ def _tasks_of_toml(path: Path) -> dict[str, Task]:
         if not isinstance(entry, dict):
             raise ConfigError(f"{where}: must be a table with train, dev and test")
         values = {**defaults, **_normalised(entry, where)}
-        if "score" not in values and values.get("scheme", "plain") != "plain":
+        scheme = values.get("scheme", FORMAT_DEFAULTS.get(str(values.get("format")), {}).get("scheme", "plain"))
+        if "score" not in values and scheme != "plain":
             values["score"] = "prefix"
         folder = path.parent / str(values.pop("folder", ""))
         task = parse(Task, {**values, "folder": folder, "name": name}, where)

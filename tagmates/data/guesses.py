@@ -1,0 +1,96 @@
+"""Guesses from values alone: which column holds the tokens and which hold tags, what a layer is called, its scheme."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
+
+from tagmates.data.schemes import Scheme, first_violation
+
+Key = TypeVar("Key", int, str)
+Column = Sequence[Sequence[str | None]]  # sentences of values; None is a missing label
+
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,:/]\d+)*|_|-")
+_PREFIXED = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
+_TOKEN_KEYS = ("tokens", "words", "token", "word", "forms", "form")
+
+_KNOWN: Mapping[str, Collection[str]] = {
+    name: tags.split()
+    for name, tags in {
+        "upos": "ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X",
+        "xpos": """CC CD DT EX FW IN JJ JJR JJS LS MD NN NNS NNP NNPS PDT POS PRP PRP$ RB RBR RBS RP SYM TO UH VB VBD
+            VBG VBN VBP VBZ WDT WP WP$ WRB . , : ; ( ) -LRB- -RRB- `` '' " # $ HYPH NFP ADD AFX GW XX""",
+        "chunk": "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP",
+        "ner": """PER PERS PERSON LOC LOCATION ORG ORGANIZATION MISC GPE NORP FAC DATE TIME MONEY PERCENT EVENT PRODUCT
+            LAW LANGUAGE WORK_OF_ART QUANTITY ORDINAL CARDINAL""",
+    }.items()
+}
+
+
+def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
+    """The column that looks like tokens, and those that look like tags; of the latter at least one if there are two.
+
+    Tokens are the first of the columns with many different values that are not numbers; tags have few different
+    values, or the prefixes of spans. What is the same throughout each sentence (a document's name) is neither.
+    """
+    kinds = {key: len(_counted(column)) for key, column in columns.items()}
+    words = {key: n for key, n in kinds.items() if not _is_numeric(columns[key]) and _varies(columns[key])} or kinds
+    named = [key for key in words if str(key).rpartition(".")[2].lower() in _TOKEN_KEYS]
+    token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
+    others = [key for key in columns if key != token]
+    few = max(20, kinds[token] // 3)
+    tags = [key for key in others if key in words and (kinds[key] <= few or _is_prefixed(_counted(columns[key])))]
+    tags = tags or [key for key in others if 1 < kinds[key] <= few]  # numbers then: 0 and 1
+    return token, tags or others[-1:]
+
+
+def layer_name(tags: Mapping[str, int]) -> str | None:
+    """upos, xpos, chunk or ner where nine in ten of the tags (how often each is used) are such; else None."""
+    bare: Counter[str] = Counter()
+    prefixed = _is_prefixed(tags)
+    for tag, count in tags.items():
+        if tag not in ("O", "_"):
+            bare[tag[2:].upper() if prefixed else tag] += count
+    spans = ("chunk", "ner")
+    for name, known in _KNOWN.items():
+        if (name in spans) == prefixed and bare and sum(bare[tag] for tag in known) >= 0.9 * bare.total():
+            return name
+    return None
+
+
+def scheme_of(column: Column) -> tuple[Scheme, str]:
+    """The scheme that the tags of these sentences follow, and why it is thought so."""
+    tags = _counted(column)
+    if not _is_prefixed(tags):
+        return "plain", "the tags have no B- and I-"
+    candidates: list[Scheme] = ["iobes"] if any(tag[0] in "ES" for tag in tags) else ["iob2", "iob1"]
+    broken = {
+        scheme: sum(first_violation(sentence, scheme) is not None for sentence in column) for scheme in candidates
+    }
+    best = min(candidates, key=lambda scheme: broken[scheme])
+    if broken[best] * 10 > len(column):
+        return "plain", f"{broken[best]} of {len(column)} sentences break even {best}"
+    if broken[best]:
+        return best, f"but {broken[best]} of {len(column)} sentences break it: see `tagmates data check`"
+    others = [f"{scheme} breaks in {count}" for scheme, count in broken.items() if count]
+    return best, "; ".join([f"all {len(column)} sentences follow it", *others])
+
+
+def _counted(column: Column) -> Counter[str]:
+    return Counter(value for sentence in column for value in sentence if value is not None)
+
+
+def _is_numeric(column: Column) -> bool:
+    return all(_NUMBER.fullmatch(value) for value in _counted(column))
+
+
+def _varies(column: Column) -> bool:
+    longer = [sentence for sentence in column if len(sentence) > 1]
+    return not longer or any(len(set(sentence)) > 1 for sentence in longer)
+
+
+def _is_prefixed(tags: Collection[str]) -> bool:
+    """Whether these are the tags of spans: a hyphen behind a prefix somewhere, or both B and I alone."""
+    if not all(_PREFIXED.fullmatch(tag) for tag in tags):
+        return False
+    return any("-" in tag for tag in tags) or {"B", "I"} <= set(tags)

@@ -1,0 +1,149 @@
+"""A folder copy of a Hugging Face data set → ``Sentence``: what ``save_to_disk`` writes, or a snapshot from the Hub.
+
+``save_to_disk`` makes a folder of Arrow files for each split; the Hub keeps ``SPLIT-00000-of-00001.parquet`` or
+``data/SPLIT-…`` or ``CONFIG/SPLIT-…``. A split is named by its path in the folder, as ``train`` or ``en/train``. The
+features that are kept with the data name the integers of class labels.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tagmates.data.jsonl import Record, sentence_of
+from tagmates.data.sentence import Sentence
+from tagmates.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+_SHARD = re.compile(r"(?P<split>.*?)(?:-\d+-of-(?P<shards>\d+)(?:-[0-9a-f]+)?|\d+)?\.(?:arrow|parquet)")
+
+
+def read_huggingface(
+    path: Path, *, token_key: str = "tokens", tag_key: str = "tags", labels: Sequence[str] = ()
+) -> list[Sentence]:
+    """Read the split at ``path``; keys are as in JSON lines, a sentence's ``line`` is its row, from 1.
+
+    ``labels`` names integers where the features do not. Raises ConfigError where pyarrow is missing, DataError for
+    files that are missing, incomplete or broken, and for rows that ``sentence_of`` refuses.
+    """
+    sentences = []
+    names = labels
+    for number, (record, features) in enumerate(read_rows(path, (token_key, tag_key)), start=1):
+        names = names or class_names(features, tag_key)
+        sentence = sentence_of(record, token_key, tag_key, names, f"{path}: sentence {number}", number)
+        if sentence is not None:
+            sentences.append(sentence)
+    if not sentences:
+        raise DataError(f"{path}: holds no sentence; name another split")
+    return sentences
+
+
+def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Mapping[str, Any]]]:
+    """Yield every row of a split, of its columns only those that ``keys`` go into, with the features of its file."""
+    columns = {key.partition(".")[0] for key in keys}
+    for file in _data_files(path):
+        table = _read_table(file)
+        features = _features(table, file)
+        if columns and columns <= set(table.column_names):  # else all, for the message to name them
+            table = table.select(sorted(columns))
+        for batch in table.to_batches(max_chunksize=1000):
+            yield from ((record, features) for record in batch.to_pylist())
+
+
+def splits_in(folder: Path) -> list[str]:
+    """The splits of a folder copy, as a task names them; "." for a folder that holds one split; none if it is none."""
+    if (folder / "state.json").is_file():
+        return ["."]
+    saved = [path.parent.name for path in folder.glob("*/state.json")]
+    shards = [path for pattern in ("*.parquet", "*/*.parquet", "*/*/*.parquet") for path in folder.glob(pattern)]
+    return sorted({*saved, *(_split_of(path.relative_to(folder)) for path in shards)})
+
+
+def class_names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """What the integers of a column stand for, from 0; empty where the features do not say."""
+    found: Any = features
+    for part in key.split("."):
+        found = _inner(found)
+        found = found.get(part) if isinstance(found, Mapping) else None
+    found = _inner(found)
+    names = found.get("names") if isinstance(found, Mapping) else None
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _inner(feature: Any) -> Any:
+    """The feature of a list's items; any other feature as it is."""
+    while (isinstance(feature, Mapping) and "_type" in feature and "feature" in feature) or (
+        isinstance(feature, list) and len(feature) == 1
+    ):
+        feature = feature[0] if isinstance(feature, list) else feature["feature"]
+    return feature
+
+
+def _split_of(path: Path) -> str:
+    match = _SHARD.fullmatch(path.name)
+    split = match["split"] if match else path.stem
+    parts = [part for part in (*path.parent.parts, split) if part]
+    return "/".join(part for part in parts if part != "data") or "."
+
+
+def _data_files(path: Path) -> list[Path]:
+    """The files of a split in the order of their rows; DataError where there are none, or not all."""
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(path.glob("*.arrow")) or sorted(path.glob("*.parquet"))
+    else:
+        shards = sorted([*path.parent.glob("*.parquet"), *path.parent.glob("data/*.parquet")])
+        found = [file for file in shards if (match := _SHARD.fullmatch(file.name)) and match["split"] == path.name]
+    if not found:
+        there = splits_in(path if path.is_dir() else path.parent)
+        hint = f"there are {', '.join(there)}" if there else "give a folder of save_to_disk, or of parquet files"
+        raise DataError(f"{path}: is no split of a Hugging Face data set; {hint}")
+    matches = [match for file in found if (match := _SHARD.fullmatch(file.name))]
+    if len({match["split"] for match in matches}) > 1:
+        raise DataError(f"{path}: holds several splits; name one of {', '.join(splits_in(path))}")
+    shards_said = {int(match["shards"]) for match in matches if match["shards"]}
+    if shards_said and shards_said != {len(found)}:
+        raise DataError(f"{found[0]}: is one of {max(shards_said)} files, and {len(found)} are there; copy all of them")
+    return found
+
+
+def _read_table(file: Path) -> "Table":
+    try:
+        import pyarrow as pa  # noqa: PLC0415  (an extra)
+        from pyarrow import ipc, parquet  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("format = \"huggingface\" needs the package pyarrow: pip install 'tagmates[hf]'") from None
+    try:
+        if file.suffix == ".parquet":
+            with parquet.ParquetFile(file) as source:
+                table = source.read()
+        else:
+            with pa.memory_map(str(file)) as memory:
+                table = ipc.open_stream(memory).read_all()
+        table.validate(full=True)  # pyarrow trusts the offsets in a file, and would crash on wrong ones
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{file}: cannot be read as Arrow or parquet ({reason}); copy it again") from None
+    return table
+
+
+def _features(table: "Table", file: Path) -> Mapping[str, Any]:
+    """The features as the file's schema has them, or ``dataset_info.json`` beside it."""
+    texts = [(table.schema.metadata or {}).get(b"huggingface", b"")]
+    info = file.with_name("dataset_info.json")
+    if info.is_file():
+        texts.append(info.read_bytes())
+    for text in texts:
+        try:
+            found = json.loads(text or b"{}")
+        except (ValueError, RecursionError):
+            continue  # the integers then need labels, and the reader says so
+        found = found.get("info", found) if isinstance(found, dict) else {}
+        features = found.get("features") if isinstance(found, dict) else None
+        if isinstance(features, dict) and features:
+            return features
+    return {}
