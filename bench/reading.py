@@ -18,10 +18,12 @@ from tempfile import TemporaryDirectory
 import conllu
 from rounds import alternate, arguments, show, summary
 
-from tagmates.data import formats
 from tagmates.data.cache import SWITCH
 from tagmates.data.corpora import load_coded
-from tagmates.data.formats import format_columns, read_columns, read_conllu
+from tagmates.data.formats import columns as column_files
+from tagmates.data.formats import conllu as conllu_files
+from tagmates.data.formats.columns import format_columns, read_columns
+from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task, load_tasks
 
@@ -37,12 +39,15 @@ def seconds(work: Work) -> float:
 
 def line_by_line(work: Work) -> None:
     """Read as if no file were a plain table."""
-    at_once = formats.split_rows
-    formats.split_rows = lambda *_: None
+    modules = (column_files, conllu_files)
+    at_once = column_files.split_rows
+    for module in modules:
+        module.split_rows = lambda *_: None
     try:
         work()
     finally:
-        formats.split_rows = at_once
+        for module in modules:
+            module.split_rows = at_once
 
 
 def some(sentences: Sequence[Sentence], tokens: int) -> Iterator[Sentence]:

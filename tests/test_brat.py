@@ -1,4 +1,4 @@
-"""tagmates.data.brat: annotations of characters → tags of words, and what is said where the two differ."""
+"""tagmates.data.formats.brat: annotations of characters → tags of words, and what is said where the two differ."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagmates.data.brat import brat_remarks, read_brat
-from tagmates.data.check import check_tasks
+from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
+from tagmates.data.formats.brat import brat_remarks, read_brat
 from tagmates.data.tasks import load_tasks
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import DataError

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagmates.data.check import check_tasks
-from tagmates.data.check_splits import chance, check_splits, distance
-from tagmates.data.check_tokens import check_tokens
-from tagmates.data.corpora import read_file
-from tagmates.data.problems import EACH, PLACES, Kind, Problem, once, problem_lines
-from tagmates.data.scan import LIMIT, scan
+from tagmates.data.checking.check import check_tasks
+from tagmates.data.checking.problems import EACH, PLACES, Kind, Problem, once, problem_lines
+from tagmates.data.checking.scan import LIMIT, scan
+from tagmates.data.checking.splits import chance, check_splits, distance
+from tagmates.data.checking.tokens import check_tokens
+from tagmates.data.corpora import read_file, with_labels
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Part, Task, load_tasks
 from tagmates.errors import DataError
@@ -63,7 +63,7 @@ class TestScan:
         path.write_bytes("\n".join(lines).encode() + end)
         sentences, faults = scan(task, path)
         try:
-            assert sentences == read_file(task, path)
+            assert [s and with_labels(task, s) for s in sentences] == read_file(task, path)
             assert faults == []
         except DataError as error:
             if not faults:
@@ -162,20 +162,20 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("dev", "test", "expected"),
         [
-            ("1-10", "41-50", [("error", "dev", "1-10")]),
-            ("31-40", "", [("error", "test", "1-30"), ("warning", "test", "31-40")]),
-            ("31-40", "36-", [("warning", "test", "36-40")]),
+            ("1-10", "41-50", [("error", "dev", 10)]),
+            ("31-40", "", [("error", "test", 30), ("warning", "test", 10)]),
+            ("31-40", "36-", [("warning", "test", 5)]),
             ("31-40", "41-", []),
         ],
     )
     def test_overlapping_ranges_of_one_file(
-        self, tmp_path: Path, dev: str, test: str, expected: list[tuple[str, str, str]]
+        self, tmp_path: Path, dev: str, test: str, expected: list[tuple[str, str, int]]
     ) -> None:
         (tmp_path / "f").write_text("".join(f"w{i}\tX\nv\tY\n\n" for i in range(60)))
         parts = {"train": "1-30", "dev": dev, "test": test}
         task = Task(name="t", **{s: Part(file="f", sentences=r) for s, r in parts.items()}, folder=tmp_path)
         found = [problem for problem in problems(task) if problem.kind == "overlap"]
-        assert [(p.level, p.split, re.findall(r"\d+-\d+", p.message)[0]) for p in found] == expected
+        assert [(p.level, p.split, int(re.findall(r"share (\d+) sentence", p.message)[0])) for p in found] == expected
 
     def test_what_is_wrong_for_every_task_of_a_file_is_said_once(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_bytes(b"a\tX\tY\n\xff\n\nword\n")
@@ -355,7 +355,7 @@ def test_the_docs_explain_every_kind() -> None:
     rows = re.findall(
         r"^\| `([a-z-]+)` \|", (ROOT / "docs" / "data-check.md").read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert sorted(rows) == sorted(get_args(Kind))
+    assert sorted(rows) == sorted([*get_args(Kind), "no-label"])  # an error, or a warning
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")

@@ -21,7 +21,7 @@ import pytest
 
 from tagmates.apps import cli
 from tagmates.config import ModelSettings, RunConfig, TrainingSettings
-from tagmates.data.formats import read_columns
+from tagmates.data.formats.columns import read_columns
 from tagmates.data.text import read_input
 from tagmates.errors import DataError
 from tagmates.files import read_tensors

@@ -1,4 +1,4 @@
-"""tagmates.data.formats: what the readers accept, what they refuse and with which words."""
+"""tagmates.data.formats.columns: what the readers accept, what they refuse and with which words."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagmates.data.formats import format_columns, parse_columns, read_columns, read_conllu
+from tagmates.data.formats.columns import format_columns, parse_columns, read_columns
+from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tagmates.data import formats
 from tagmates.data.corpora import load_split
-from tagmates.data.formats import read_columns, read_conllu
+from tagmates.data.formats import columns, conllu
+from tagmates.data.formats.columns import read_columns
+from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, load_tasks
 from tagmates.errors import ConfigError, DataError, TagmatesError
@@ -129,7 +130,8 @@ def written(content: bytes, folder: Any) -> Path:
 
 def line_by_line(read: Read, path: Path) -> list[Sentence] | str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(formats, "split_rows", lambda *_: None)
+        for module in (columns, conllu):
+            patch.setattr(module, "split_rows", lambda *_: None)
         return outcome(read, path)
 
 
@@ -194,7 +196,8 @@ def test_tables_at_once_and_line_by_line(
 
 def test_what_is_as_it_should_be_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fast way is taken: line by line nothing is read."""
-    monkeypatch.setattr(formats, "_sentences", lambda *_: pytest.fail("line by line"))
+    for module in (columns, conllu):
+        monkeypatch.setattr(module, "sentences_in", lambda *_: pytest.fail("line by line"))
     for number, (read, sample, _) in enumerate(READERS.values()):
         path = tmp_path / str(number)
         path.write_bytes(sample)

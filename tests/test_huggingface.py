@@ -1,4 +1,4 @@
-"""tagmates.data.huggingface: folders made by hand as the real library makes them, and by the library where it is."""
+"""tagmates.data.formats.huggingface: folders made by hand as the real library does, and by the library where it is."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from tagmates.data.corpora import load_split
-from tagmates.data.huggingface import read_huggingface, splits_in
+from tagmates.data.formats.huggingface import read_huggingface, splits_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.apps.data import app, init
-from tagmates.data.check import check_tasks
+from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
-from tagmates.data.guesses import layer_name, scheme_of, tokens_and_tags
-from tagmates.data.inspection import find_sources, split_of
-from tagmates.data.proposal import propose
+from tagmates.data.describing.guesses import layer_name, scheme_of, tokens_and_tags
+from tagmates.data.describing.inspection import find_sources, split_of
+from tagmates.data.describing.proposal import propose
 from tagmates.data.schemes import tags_of
 from tagmates.data.sentence import Span
 from tagmates.data.tasks import Task, load_tasks

@@ -1,4 +1,4 @@
-"""tagmates.data.jsonl: objects that are sentences, and with which words others are refused."""
+"""tagmates.data.formats.jsonl: objects that are sentences, and with which words others are refused."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.data.corpora import load_split
-from tagmates.data.jsonl import read_jsonl
+from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
 from tagmates.data.text import write_json_lines
@@ -53,6 +53,10 @@ class TestRead:
         path = write(tmp_path / "f", {"tokens": ["Ada", "Ek", "."], "ner_tags": [1, 2, 0]})
         assert read_jsonl(path, tag_key="ner_tags", labels=["O", "B-PER", "I-PER"])[0].tags == ("B-PER", "I-PER", "O")
 
+    def test_null_is_no_label(self, tmp_path: Path) -> None:
+        (tmp_path / "a.jsonl").write_text('{"tokens": ["a", "b"], "tags": [null, "X"]}\n')
+        assert [sentence.tags for sentence in read_jsonl(tmp_path / "a.jsonl")] == [(None, "X")]
+
     def test_what_holds_no_word_is_skipped(self, tmp_path: Path) -> None:
         path = write(
             tmp_path / "f",
@@ -80,7 +84,7 @@ class TestRead:
             ('{"tokens": ["a"], "tags": {"x": ["O"]}}', ":2: 'tags' is an object; set tag_column to one of tags.x"),
             ('{"tokens": ["a", "b"], "tags": ["O"]}', ":2: 2 in 'tokens', but 1 in 'tags'; "),
             ('{"tokens": ["a", ""], "tags": ["O", "O"]}', ":2: number 2 in 'tokens' is empty; "),
-            ('{"tokens": ["a"], "tags": [null]}', ":2: number 1 in 'tags' is null, not a string; "),
+            ('{"tokens": [null], "tags": ["O"]}', ":2: number 1 in 'tokens' is null, not a string; "),
             ('{"tokens": ["a"], "tags": [true]}', ":2: number 1 in 'tags' is true, not a string; "),
             ('{"tokens": [3], "tags": ["O"]}', ":2: number 1 in 'tokens' is 3, not a string; "),
             ('{"tokens": ["a\\n"], "tags": ["O"]}', ":2: number 1 in 'tokens', 'a\\n', has a line end"),

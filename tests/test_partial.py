@@ -12,7 +12,7 @@ from test_cli import TINY, done, refused
 from torch.testing import assert_close
 
 from tagmates.config import Sharing
-from tagmates.data.check import check_tasks
+from tagmates.data.checking.check import check_tasks
 from tagmates.data.coding import digest
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.sentence import Sentence
@@ -90,9 +90,11 @@ def test_a_task_without_any_label() -> None:
     write(train="Mara\t_\tO\nsails\t_\tO\n")
     said = r"a.tsv: no token of pos train has a label; label some, or set unlabelled to another tag than '_'"
     refused(1, said, "train", "--data", "tasks.toml", "--tasks", "pos,ner", *TINY, "--output-dir", "run")
-    problems = [problem.text for problem in check_tasks(load_tasks("tasks.toml")) if problem.level == "error"]
-    assert len(problems) == 2
-    assert "no token of pos dev has a label" in problems[1]
+    problems = [problem for problem in check_tasks(load_tasks("tasks.toml")) if problem.kind == "no-label"]
+    assert [(problem.task, problem.split) for problem in problems if problem.level == "error"] == [
+        ("pos", "train"),
+        ("pos", "dev"),
+    ]
 
 
 def test_statistics_count_labels() -> None:
@@ -107,7 +109,9 @@ def test_statistics_count_labels() -> None:
 
 
 def test_from_the_file_to_the_predictions() -> None:
-    assert {problem.level for problem in check_tasks(load_tasks("tasks.toml"))} <= {"warning"}
+    problems = list(check_tasks(load_tasks("tasks.toml")))
+    assert {problem.kind for problem in problems if problem.level == "error"} == {"overlap"}  # one file is all splits
+    assert ("pos", "test") in {(problem.task, problem.split) for problem in problems if problem.kind == "no-label"}
     done("train", "--data", "tasks.toml", "--tasks", "pos,ner", *TINY, "--output-dir", "run")
     found = json.loads(done("evaluate", "run", "--json", "--baseline", "--output", "out").out)["tasks"]
     assert [found[task]["support"] for task in ("pos", "ner")] == [1, 0]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagmates.data.formats import read_columns
+from tagmates.data.formats.columns import read_columns
 from tagmates.data.schemes import Scheme, convert, first_violation, spans_of, tags_of, without_cut_spans
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError

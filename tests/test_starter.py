@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tagmates.data.corpora import load_corpora
-from tagmates.data.formats import read_columns
+from tagmates.data.formats.columns import read_columns
 from tagmates.data.schemes import first_violation, spans_of
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import PAPER_SCHEMES, SPLITS, STARTER, load_tasks

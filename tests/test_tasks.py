@@ -1,4 +1,4 @@
-"""tagmates.data.tasks, tagmates.data.corpora, tagmates.data.check: tasks of one's own, from TOML to sentences."""
+"""tagmates.data.tasks, corpora and checking: tasks of one's own, from TOML to sentences."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from tagmates.apps.fetch import fetch, list_
 from tagmates.apps.tables import overlap_tables, statistics_table
-from tagmates.data.check import check_tasks
+from tagmates.data.checking.check import check_tasks
+from tagmates.data.checking.problems import once, problem_lines
+from tagmates.data.describing.proposal import propose
 from tagmates.data.overlap import overlap_json, overlaps, unknown_words
-from tagmates.data.problems import once, problem_lines
-from tagmates.data.proposal import propose
 from tagmates.data.statistics import load_splits, statistics, table1
 from tagmates.data.tasks import Task, choose_tasks, load_tasks
 from tagmates.errors import ConfigError

@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -117,7 +116,6 @@ def _remove_oldest(folder: Path) -> None:
 def _code() -> str:
     """A digest of the code that reads, so that an entry of another version is never taken."""
     sha = hashlib.sha256()
-    for file in sorted(files("tagmates.data").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            sha.update(file.read_bytes())
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        sha.update(file.read_bytes())
     return sha.hexdigest()

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
-from tagmates.data.brat import brat_remarks, read_brat
 from tagmates.data.cache import entry_of, read_entry, write_entry
 from tagmates.data.coding import CodedTask
-from tagmates.data.formats import read_columns, read_conllu
-from tagmates.data.huggingface import read_huggingface
-from tagmates.data.jsonl import read_jsonl
+from tagmates.data.formats.brat import brat_remarks, read_brat
+from tagmates.data.formats.columns import read_columns
+from tagmates.data.formats.conllu import read_conllu, sentence_ids
+from tagmates.data.formats.huggingface import read_huggingface
+from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.pack import read_packed
 from tagmates.data.schemes import convert, first_violation
 from tagmates.data.sentence import Sentence
@@ -20,7 +22,7 @@ from tagmates.memory import no_cycles
 
 Sentences = list[Sentence]
 Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sentences
-Item = TypeVar("Item")
+Item = TypeVar("Item", Sentence, Sentence | None)
 
 
 def load_split(task: Task, split: str) -> Sentences:
@@ -56,7 +58,10 @@ def read_split(task: Task, split: str) -> Sentences:
 
 
 def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
-    """Those of a file's sentences that make the split; DataError where the file has not so many."""
+    """Those of a file's sentences that make the split; DataError where the file has not so many, or none so called.
+
+    In the place of a sentence that could not be read stands None.
+    """
     part = task.part(split) or Part(file="")
     start, stop = part.bounds(len(everything))
     if not start < stop <= len(everything):
@@ -64,7 +69,17 @@ def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
             f"{path_of(task, split)}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
             f"correct the sentences of {task.name} {split}"
         )
-    return everything[start:stop]
+    chosen = everything[start:stop]
+    if not part.sent_id:
+        return chosen
+    there = [sentence for sentence in chosen if sentence is not None]
+    ids = sentence_ids(path_of(task, split), there, task.encoding)
+    fitting: list[Item] = [
+        sentence for sentence, name in zip(there, ids, strict=True) if fnmatchcase(name, part.sent_id)
+    ]
+    if not fitting:
+        raise DataError(f"{path_of(task, split)}: no sentence has a sent_id like {part.sent_id!r}; correct the pattern")
+    return fitting
 
 
 def with_labels(task: Task, sentence: Sentence) -> Sentence:

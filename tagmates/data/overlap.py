@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
 
-from tagmates.data.check_splits import WORDS
+from tagmates.data.checking.splits import WORDS
 from tagmates.data.corpora import Corpora
 from tagmates.data.sentence import Sentence
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from tagmates.config import Settings, nearest, parse, read_toml
-from tagmates.data.formats import check_layout, conllu_column
+from tagmates.data.formats.columns import check_layout
+from tagmates.data.formats.conllu import conllu_column
 from tagmates.data.pack import packed_file, read_header
 from tagmates.data.schemes import Scheme
 from tagmates.data.vocabulary import SHARED
@@ -20,10 +21,11 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 class Part(Settings):
-    """Some sentences of a file: all of them, or those numbered ``first-last`` from 1, as in ``"1002-"``."""
+    """Some sentences of a file: all of them, those numbered ``first-last`` from 1, or those of some names."""
 
     file: str
-    sentences: str = Field("", pattern=r"^(([1-9][0-9]{0,17})?-([1-9][0-9]{0,17})?)?$")
+    sentences: str = Field("", pattern=r"^(([1-9][0-9]{0,17})?-([1-9][0-9]{0,17})?)?$", description='as "1002-"')
+    sent_id: str = Field("", description='of CoNLL-U, a pattern that the sentences\' names fit, as "weblog-*"')
 
     def bounds(self, total: int) -> tuple[int, int]:
         """The half-open range of sentences, counted from 0, of a file of ``total``; it may end beyond the file."""
@@ -90,6 +92,8 @@ class Task(Settings):
         try:
             if self.format == "conllu":
                 conllu_column(str(self.tag_column))
+            elif any(part.sent_id for part in (self.train, self.dev, self.test) if part):
+                raise ValueError("sent_id: only the sentences of CoNLL-U have names; leave it out")
             elif self.format == "columns":
                 check_layout(int(self.token_column), int(self.tag_column), self.separator, self.comment)
         except ConfigError as error:

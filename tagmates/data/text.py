@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from tagmates.data.formats import format_columns, parse_columns
+from tagmates.data.formats.columns import format_columns, parse_columns
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import ConfigError, DataError

@@ -7,7 +7,7 @@ from typing import Any
 
 from tagmates.data.coding import CodedSplit
 from tagmates.data.corpora import load_split
-from tagmates.data.formats import format_columns
+from tagmates.data.formats.columns import format_columns
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task, load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from tagmates.data.formats import read_columns, read_conllu
+from tagmates.data.formats.columns import read_columns
+from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.schemes import Scheme, convert
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS

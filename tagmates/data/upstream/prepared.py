@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from tagmates.config import Settings
-from tagmates.data.formats import format_columns
+from tagmates.data.formats.columns import format_columns
 from tagmates.data.sentence import Sentence
 from tagmates.data.upstream.download import sha256_of
 from tagmates.data.upstream.sources import Mode

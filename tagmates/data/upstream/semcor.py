@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import cast
 
-from tagmates.data.formats import read_columns
+from tagmates.data.formats.columns import read_columns
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS
 

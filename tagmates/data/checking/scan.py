@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tagmates.data.formats import CONLLU_COLUMNS, conllu_column, parse_columns
+from tagmates.data.formats.columns import parse_columns
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.brat import read_documents
-from tagmates.data.guesses import tokens_and_tags
-from tagmates.data.huggingface import class_names, read_rows
-from tagmates.data.inspection import Source
-from tagmates.data.jsonl import leaves_of, read_records
+from tagmates.data.describing.guesses import tokens_and_tags
+from tagmates.data.describing.inspection import Source
+from tagmates.data.formats.brat import read_documents
+from tagmates.data.formats.huggingface import class_names, read_rows
+from tagmates.data.formats.jsonl import leaves_of, read_records
 from tagmates.errors import DataError
 from tagmates.wording import listing
 

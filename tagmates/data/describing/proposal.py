@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagmates.data.corpora import read_file
-from tagmates.data.guesses import layer_name, scheme_of
-from tagmates.data.inspection import Source, find_sources
-from tagmates.data.layers import layers_of, shown
+from tagmates.data.describing.guesses import layer_name, scheme_of
+from tagmates.data.describing.inspection import Source, find_sources
+from tagmates.data.describing.layers import layers_of, shown
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import ConfigError, DataError

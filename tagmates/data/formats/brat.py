@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tagmates.config import nearest
-from tagmates.data.formats import read_text
+from tagmates.data.formats.lines import read_text
 from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.tokenize import Token, sentences_of

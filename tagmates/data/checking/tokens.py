@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import place
-from tagmates.data.problems import Kind, Problem
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 

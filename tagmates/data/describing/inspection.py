@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from tagmates.data.formats import CONLLU_COLUMNS, CONLLULEX_COLUMNS
-from tagmates.data.huggingface import splits_in
-from tagmates.data.jsonl import leaves_of
-from tagmates.data.rows import DOCSTART
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS
+from tagmates.data.formats.huggingface import splits_in
+from tagmates.data.formats.jsonl import leaves_of
+from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.tasks import SPLITS, Split
 from tagmates.errors import ConfigError, DataError
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagmates.data.jsonl import Record, sentence_of
+from tagmates.data.formats.jsonl import Record, sentence_of
 from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 

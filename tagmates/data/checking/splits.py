@@ -4,8 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of, place
-from tagmates.data.problems import Kind, Problem
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.wording import listing

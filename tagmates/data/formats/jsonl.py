@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.config import nearest
-from tagmates.data.formats import read_text
-from tagmates.data.rows import DOCSTART
+from tagmates.data.formats.lines import read_text
+from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 

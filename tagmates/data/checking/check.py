@@ -1,10 +1,13 @@
 """Say what is wrong with the files of tasks before a training finds out."""
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 
-from tagmates.data.check_splits import check_leaks, check_splits
-from tagmates.data.check_tokens import check_tokens
+from tagmates.data.checking.problems import Problem
+from tagmates.data.checking.scan import Fault, scan
+from tagmates.data.checking.splits import check_leaks, check_splits
+from tagmates.data.checking.tokens import check_tokens
 from tagmates.data.corpora import (
     cut,
     path_of,
@@ -16,12 +19,11 @@ from tagmates.data.corpora import (
     violations,
     with_labels,
 )
-from tagmates.data.problems import Problem
-from tagmates.data.scan import Fault, scan
 from tagmates.data.schemes import convert
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.errors import TagmatesError
+from tagmates.wording import plural
 
 Splits = dict[str, list[Sentence]]
 _Read = tuple[list[Sentence | None], list[Fault]]
@@ -60,7 +62,7 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
         splits[split] = [sentence for sentence in sentences if sentence is not None]
         yield from _check_tags(task, split, splits[split])
         yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
-    yield from _check_ranges(task, {path: len(sentences) for path, (sentences, _) in files.items()})
+    yield from _check_overlap(task, splits)
 
 
 def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
@@ -99,17 +101,14 @@ def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[P
     yield from (Problem.of("error", "scheme", task, split, text) for text in wrong)
 
 
-def _check_ranges(task: Task, sizes: Mapping[Path, int]) -> Iterator[Problem]:
+def _check_overlap(task: Task, splits: Splits) -> Iterator[Problem]:
     """Two splits that have sentences of one file in common."""
-    ranges = {
-        split: (path_of(task, split), *part.bounds(sizes[path_of(task, split)]))
-        for split in SPLITS
-        if (part := task.part(split)) and path_of(task, split) in sizes
-    }
-    for first, second in (("train", "dev"), ("train", "test"), ("dev", "test")):
-        if first in ranges and second in ranges:
-            (path, start, stop), (other, other_start, other_stop) = ranges[first], ranges[second]
-            low, high = max(start, other_start), min(stop, other_stop)
-            if path == other and low < high:
-                text = f"{path}: {first} and {second} share the sentences {low + 1}-{high}; give each its own"
-                yield Problem.of("error" if first == "train" else "warning", "overlap", task, second, text)
+    if task.format == "packed":  # whose lines count anew in each split
+        return
+    lines = {split: {sentence.line for sentence in sentences} for split, sentences in splits.items()}
+    for first, second in combinations(lines, 2):
+        path = path_of(task, first)
+        shared = len(lines[first] & lines[second]) if path == path_of(task, second) else 0
+        if shared:
+            text = f"{path}: {first} and {second} share {plural(shared, 'sentence')}; give each its own"
+            yield Problem.of("error" if first == "train" else "warning", "overlap", task, second, text)

@@ -1,0 +1,1 @@
+"""From files that nobody has described to the TOML of their tasks, for ``data init``."""

@@ -1,0 +1,1 @@
+"""Readers of files, format by format → ``Sentence``; and column files back."""

@@ -1,0 +1,131 @@
+"""Column files → ``Sentence``, and back: one token a line, an empty line after each sentence."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tagmates.data.formats.lines import (
+    ADVICE,
+    cell_in,
+    check_characters,
+    count_of,
+    index_of,
+    is_data,
+    read_text,
+    sentences_in,
+    some,
+)
+from tagmates.data.formats.rows import split_rows
+from tagmates.data.sentence import Sentence
+from tagmates.errors import ConfigError, DataError
+
+# Not `str.split()`: a no-break space inside a token ("10 000") would silently move the tag to another column.
+_CELL = re.compile(r"[^ \t\v\f]+")
+
+
+def parse_columns(
+    lines: Iterable[str],
+    name: str,
+    *,
+    token_column: int = 1,
+    tag_column: int | None = 2,
+    separator: str | None = None,
+    comment: str | None = None,
+) -> Iterator[Sentence]:
+    """Yield the sentences of a column file's ``lines``, with or without their line ends; ``name`` is for messages.
+
+    Columns count from 1, or from -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None
+    is any run of ASCII white space; with a separator, cells may hold other white space. Blank lines and ``-DOCSTART-``
+    lines end a sentence. Lines that start with ``comment`` are skipped before a sentence's first token only, so that
+    a token ``#`` is data. Raises ConfigError for columns or separators that cannot work, DataError for missing
+    columns, empty cells and stray control characters.
+    """
+    check_layout(token_column, tag_column, separator, comment)
+
+    def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
+        if comment and position == 1 and line.startswith(comment):
+            return ()
+        cells = _CELL.findall(line) if separator is None else line.split(separator)
+        token = cell_in(cells, token_column, "token", where)
+        if tag_column is None:
+            return (token,)
+        if token_column != tag_column and index_of(token_column, len(cells)) == index_of(tag_column, len(cells)):
+            raise DataError(f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {ADVICE}")
+        return token, cell_in(cells, tag_column, "tag", where)
+
+    return sentences_in(lines, name, read_row)
+
+
+def read_columns(
+    path: Path,
+    *,
+    encoding: str = "utf-8",
+    token_column: int = 1,
+    tag_column: int | None = 2,
+    separator: str | None = None,
+    comment: str | None = None,
+) -> list[Sentence]:
+    """Read a whole column file; see ``parse_columns``. A byte order mark and a missing last line end are accepted.
+
+    Raises DataError also for a file that cannot be read or decoded, or that holds no sentence.
+    """
+    check_layout(token_column, tag_column, separator, comment)
+    text = read_text(path, encoding).removeprefix("\ufeff")
+    sentences = _columns_at_once(text, token_column, tag_column, separator, comment) or parse_columns(
+        text.split("\n"),
+        str(path),
+        token_column=token_column,
+        tag_column=tag_column,
+        separator=separator,
+        comment=comment,
+    )
+    return some(sentences, path)
+
+
+def _columns_at_once(
+    text: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
+) -> list[Sentence] | None:
+    """What ``parse_columns`` gives; None where it is to be asked."""
+    rows = split_rows(text, separator, comment)
+    if rows is None:
+        return None
+    columns = [token_column] if tag_column is None else [token_column, tag_column]
+    places = [index_of(column, rows.width) for column in columns]
+    if not all(0 <= place < rows.width for place in places) or len(set(places)) < len(set(columns)):
+        return None
+    tokens, *tags = (rows.column(place) for place in places)
+    if not all(token.strip() for token in set(tokens)) or (tags and "" in set(tags[0])):
+        return None
+    return rows.sentences(tokens, tags[0] if tags else None)
+
+
+def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str = "\t") -> Iterator[str]:
+    """Yield the text of each sentence, given as rows of cells: a line for a row, then an empty line.
+
+    ``parse_columns`` with the same separator reads the same cells again. Raises DataError for what it could not:
+    a sentence without rows, an empty cell, a cell with a separator, line end or NUL in it, a ``-DOCSTART-`` row.
+    """
+    check_layout(1, None, separator, None)
+    for number, rows in enumerate(sentences, start=1):
+        lines = [_format_row(row, separator, f"sentence {number}, row {at}") for at, row in enumerate(rows, start=1)]
+        if not lines:
+            raise DataError(f"sentence {number}: has no tokens, and a column file cannot say so; leave it out")
+        yield "\n".join([*lines, "", ""])
+
+
+def check_layout(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
+    """Raise ConfigError for columns, separators or comment signs that cannot work."""
+    if token_column == 0 or tag_column == 0:
+        raise ConfigError("there is no column 0; columns count from 1, or from -1 for the last")
+    if separator == "" or comment == "":
+        raise ConfigError("an empty separator or comment sign cannot work; give None for white space or no comments")
+
+
+def _format_row(row: Sequence[str], separator: str, where: str) -> str:
+    line = separator.join(row)
+    check_characters(line, where)
+    if not all(row) or line.split(separator) != list(row) or not is_data(line):
+        raise DataError(
+            f"{where}: the cells {list(row)} could not be read back; choose another separator or other cells"
+        )
+    return line

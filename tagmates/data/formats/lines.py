@@ -1,0 +1,103 @@
+r"""What all files of one token a line have in common: their text, their blank lines, their cells.
+
+A line ends in ``\n`` or ``\r\n`` and in nothing else: ``str.splitlines`` would also break tokens at U+0085 or U+2028.
+Everything wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.sentence import Sentence
+from tagmates.errors import DataError
+
+RowReader = Callable[[str, str, int], tuple[str, ...]]
+"""(line, "FILE:LINE", position in the sentence from 1) → (token,) or (token, tag), or () for a line to be skipped."""
+
+ADVICE = "write one token a line with all its columns, or name other columns or another separator"
+
+
+def sentences_in(lines: Iterable[str], name: str, read_row: RowReader) -> Iterator[Sentence]:
+    """Yield a sentence for every run of rows between blank lines, each row as ``read_row`` reads it."""
+    rows: list[tuple[str, ...]] = []
+    first = 0
+    for number, raw in enumerate(chain(lines, [""]), start=1):  # the "" ends a last sentence that nothing else ends
+        line = raw.removesuffix("\n").removesuffix("\r")
+        if is_data(line):
+            where = f"{name}:{number}"
+            check_characters(line, where)
+            row = read_row(line, where, len(rows) + 1)
+            if row:
+                first = first if rows else number
+                rows.append(row)
+        elif rows:
+            tokens, *tags = zip(*rows, strict=True)
+            yield Sentence(tokens, tags[0] if tags else None, first)
+            rows = []
+
+
+def is_data(line: str) -> bool:
+    """Whether a line belongs to a sentence: it is neither blank nor a separator of documents."""
+    words = line.split(maxsplit=1)
+    return bool(words) and words[0] != DOCSTART
+
+
+def cell_in(cells: Sequence[str], column: int, what: str, where: str) -> str:
+    """Return the cell of a column, counted from 1 or from -1 for the last; DataError where it is missing or empty."""
+    index = index_of(column, len(cells))
+    if not 0 <= index < len(cells):
+        raise DataError(f"{where}: has {count_of(cells)}, but the {what} is in column {column}; {ADVICE}")
+    if not cells[index]:
+        raise DataError(f"{where}: the {what} in column {column} is empty; fill it in, or name another separator")
+    return cells[index]
+
+
+def index_of(column: int, width: int) -> int:
+    """Return where a column is among so many, from 0; it may lie outside."""
+    return column - 1 if column > 0 else width + column
+
+
+def count_of(cells: Sequence[str]) -> str:
+    """Return how many columns a row has, in words."""
+    return "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+
+
+def check_characters(line: str, where: str) -> None:
+    """Raise DataError for a NUL or a stray line end."""
+    if "\0" in line:
+        raise DataError(f"{where}: has a NUL character; give a text file, or name its encoding (is it UTF-16?)")
+    if "\r" in line or "\n" in line:  # an old Macintosh file would else be read as one sentence of wrong columns
+        raise DataError(f"{where}: has a line end inside a line; end lines with \\n or \\r\\n only")
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """Return the characters of a file as they stand there; DataError for one that cannot be read or decoded."""
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = _line_ends(error.object[: error.start], encoding) + 1
+        bad = f"byte 0x{error.object[error.start]:02x}"
+        raise DataError(f"{path}:{line}: {bad} is not {encoding}; name the file's encoding, or repair it") from error
+    except (LookupError, ValueError) as error:
+        raise DataError(f"{path}: {encoding!r} is no text encoding; name one such as 'utf-8' or 'latin-1'") from error
+
+
+def _line_ends(data: bytes, encoding: str) -> int:
+    try:
+        return data.decode(encoding, "ignore").count("\n")
+    except UnicodeError:  # idna and punycode ignore nothing
+        return data.count(b"\n")
+
+
+def some(sentences: Iterable[Sentence], path: Path) -> list[Sentence]:
+    """Return the sentences; DataError where there is none."""
+    found = list(sentences)
+    if not found:
+        raise DataError(f"{path}: holds no sentence; give a file with one token a line")
+    return found
