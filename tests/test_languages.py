@@ -46,9 +46,10 @@ def words_of(sentences: list[str]) -> list[tuple[str, ...]]:
 @pytest.fixture
 def languages(tmp_path: Path) -> Path:
     """The example study of languages beside treebanks of the sentences above."""
-    for name in ("languages.toml", "languages-tasks.toml"):
+    (tmp_path / "tasks").mkdir()
+    for name in ("languages.toml", "tasks/languages.toml"):
         (tmp_path / name).write_bytes((STUDIES / name).read_bytes())
-    for task in load_tasks(str(tmp_path / "languages-tasks.toml")).values():
+    for task in load_tasks(str(tmp_path / "tasks" / "languages.toml")).values():
         task.folder.mkdir(parents=True)
         for split in ("train", "dev", "test"):
             part = task.part(split)
@@ -60,7 +61,8 @@ def languages(tmp_path: Path) -> Path:
 @pytest.fixture
 def genres(tmp_path: Path) -> Path:
     """The tasks of the example study of genres beside a treebank in which genres take turns."""
-    (tmp_path / "genres-tasks.toml").write_bytes((STUDIES / "genres-tasks.toml").read_bytes())
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "genres.toml").write_bytes((STUDIES / "tasks" / "genres.toml").read_bytes())
     folder = tmp_path / "ud" / "UD_English-EWT"
     folder.mkdir(parents=True)
     for split in ("train", "dev", "test"):
@@ -72,7 +74,7 @@ def genres(tmp_path: Path) -> Path:
 
 
 def test_a_genre_takes_the_sentences_whose_names_begin_with_it(genres: Path) -> None:
-    tasks = load_tasks(str(genres / "genres-tasks.toml"))
+    tasks = load_tasks(str(genres / "tasks" / "genres.toml"))
     corpora = load_corpora(tasks, tasks)
     assert list(corpora) == GENRES
     for genre in GENRES:
@@ -81,7 +83,7 @@ def test_a_genre_takes_the_sentences_whose_names_begin_with_it(genres: Path) -> 
 
 
 def test_a_pattern_that_fits_no_sentence_is_an_error(genres: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = genres / "genres-tasks.toml"
+    path = genres / "tasks" / "genres.toml"
     path.write_text(path.read_text().replace('"weblog-*"', '"blog-*"', 1))
     assert app(["data", "check", str(path)]) == 1
     assert "no sentence has a sent_id like 'blog-*'" in capsys.readouterr().out
@@ -103,7 +105,7 @@ def test_scripts_survive_from_file_to_pack_to_training_to_tagging(
     for language, sentences in SENTENCES.items():
         assert [sentence.tokens for sentence in read_packed(pack, language, "test")] == words_of(sentences)
     run = languages / "run"
-    data = ["--data", str(languages / "languages-tasks.toml")]
+    data = ["--data", str(languages / "tasks" / "languages.toml")]
     app(
         [
             "train",
@@ -133,7 +135,7 @@ def test_tagging_does_not_depend_on_the_locale(languages: Path) -> None:
     run = languages / "run"
     data = [
         "--data",
-        str(languages / "languages-tasks.toml"),
+        str(languages / "tasks" / "languages.toml"),
         "--tasks",
         "ar",
         "--vectors",
