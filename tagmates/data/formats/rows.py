@@ -1,7 +1,7 @@
 """The fast way into files of one token a line: the whole text is split at once.
 
 It is for tables, where all rows have equally many cells. What is anything else, and what might be wrong, is left to the
-way line by line in ``formats``, so that errors come from one place.
+way line by line in ``columns`` and ``conllu``, so that errors come from one place.
 """
 
 import re
