@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tagmates import RunConfig
+from tagmates.apps.cli import app
+from tagmates.data.describing.proposal import propose
 from tagmates.data.tasks import load_tasks
 from tagmates.study.settings import read_study
 
@@ -38,13 +40,17 @@ def test_the_python_lines_run(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 3
 
 
-def test_the_toml_of_own_tasks_is_read(tmp_path: Path) -> None:
-    _, text = blocks("toml")
-    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
-    tasks = load_tasks(str(tmp_path / "own.toml"))
-    assert list(tasks) == ["genes", "pos"]
-    assert tasks["genes"].convert_to == "iobes"
-    assert tasks["genes"].score == "prefix"
+def test_the_toml_of_own_tasks_is_what_init_writes_for_these_sentences(tmp_path: Path) -> None:
+    """But for the names of the tasks."""
+    lines = blocks("text")[1]
+    for name in ("train.txt", "dev.txt", "test.txt"):
+        (tmp_path / name).write_text(lines, encoding="utf-8")
+    (tmp_path / "guessed.toml").write_text(propose(tmp_path, "").text, encoding="utf-8")
+    (tmp_path / "tasks.toml").write_text(blocks("toml")[1], encoding="utf-8")
+    tasks, guessed = load_tasks(str(tmp_path)), load_tasks(str(tmp_path / "guessed.toml"))
+    assert list(tasks) == ["pos", "food"]
+    for ours, theirs in zip(tasks.values(), guessed.values(), strict=True):
+        assert ours.model_dump(exclude={"name"}) == theirs.model_dump(exclude={"name"})
 
 
 def test_the_toml_of_a_study_is_read(tmp_path: Path) -> None:
@@ -53,13 +59,12 @@ def test_the_toml_of_a_study_is_read(tmp_path: Path) -> None:
     assert read_study(tmp_path / "own.toml").training.max_epochs == 50
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "tag"])
-def test_the_commands_have_only_options_that_exist(command: str) -> None:
+@pytest.mark.parametrize("command", ["train", "evaluate", "tag", "data check", "data stats", "data fetch"])
+def test_the_commands_have_only_options_that_exist(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     lines = re.findall(rf"tagmates {command} [^\n`]*", README)
     assert lines
-    shown = subprocess.run(
-        [sys.executable, "-m", "tagmates.apps.cli", command, "--help"], capture_output=True, text=True
-    ).stdout
+    app([*command.split(), "--help"])
+    shown = capsys.readouterr().out
     for option in re.findall(r"--[a-z-]+", " ".join(lines)):
         assert option in shown
 

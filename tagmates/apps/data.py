@@ -29,15 +29,16 @@ Data = Annotated[
     str,
     Parameter(
         env_var="TAGMATES_DATA",
-        help="'starter' (embedded), a TOML file of tasks, a packed study, a folder with TASK/{train,dev,test}.conll.",
+        help="'starter' (embedded), a TOML file of tasks, a folder with tasks.toml or TASK/{train,dev,test}.conll, a "
+        "packed study.",
     ),
 ]
 
 
 @app.command
 def stats(
-    *,
     data: Data = "starter",
+    *,
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     plot: Annotated[
         Path | None,
@@ -51,7 +52,9 @@ def stats(
 ) -> None:
     """Print the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy.
 
-    With --plot also what the tasks have in common: words, sentences, and test sentences that are in train.
+    With --plot also what the tasks have in common: words, sentences, and test sentences that are in train of another.
+
+    Example: tagmates data stats tasks.toml --plot figures
     """
     known = load_tasks(data)
     names = choose_tasks(tasks, known)
@@ -86,7 +89,7 @@ def _plot(tasks: Mapping[str, Task], place: Path, json_: bool) -> None:
 
 @app.command
 def check(
-    data: Annotated[str, Parameter(help="As --data of train.")],
+    data: Data,
     *,
     all_: Annotated[
         bool, Parameter(name="--all", negative="", help="A line for every problem, however many are of a kind.")
@@ -95,7 +98,7 @@ def check(
 ) -> int:
     """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings.
 
-    The kind of each problem stands in brackets; docs/data-check.md says what to do about it.
+    The kind of each problem stands in brackets at the end of its line; docs/data.md says what to do about it.
     """
     known = load_tasks(data)
     found = once(check_tasks(known))
@@ -147,7 +150,7 @@ def init(
         _say(f"left out: {text}")
     if target is not None:
         _say("read it, correct what is guessed wrong, then:")
-        _say(f"  tagmates data check {target}\n  tagmates data stats --data {target}")
+        _say(f"  tagmates data check {target}\n  tagmates data stats {target}")
 
 
 def _say(text: str) -> None:

@@ -34,12 +34,15 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")
 
 
 def fetch(
-    tasks: Annotated[tuple[str, ...], Parameter(help="Names of the paper's tasks, or 'all'.")],
+    tasks: Annotated[tuple[str, ...], Parameter(help="Names of the paper's tasks, or 'all'.", show_default=False)] = (),
     /,
     *,
     from_: Annotated[
         Path | None,
-        Parameter(name="--from", help="A folder with your copy of published files, in it or in DATA_SET/."),
+        Parameter(
+            name="--from",
+            help="A folder with your copies of published files, or with a folder for each data set (docs/data.md).",
+        ),
     ] = None,
     mode: AMode = "authors",
     output_dir: Output = None,
@@ -50,20 +53,20 @@ def fetch(
 ) -> int:
     """Get the corpora of the paper's tasks, convert them, and compare what comes out with the paper's Table 1.
 
-    What may be downloaded is, once, into TAGMATES_CACHE; a transfer that breaks off is taken up again. Of CoNLL-2000,
-    CoNLL-2003, Broadcast News and FrameNet, whose texts belong to others, you need a copy: without one it is said where
-    and under which terms to get it. Every file is verified by its checksum. Exit code 1 if a task could not be had, or
-    is not as in the paper.
+    Open data are downloaded once, into the cache; a transfer that breaks off is taken up again. Of CoNLL-2000,
+    CoNLL-2003, Broadcast News and FrameNet (chunk, ner, com, frame), whose texts belong to others, you need a copy of
+    your own: without one this command says where and under which terms to get it. Every file is verified by its
+    checksum, where one is known. Exit code 1 if a task could not be had, or is not as in the paper.
 
-    Example: tagmates data fetch upos xpos mwe supsense hyp sem semtr --output-dir data
+    Example: tagmates data fetch upos xpos mwe supsense hyp sem semtr
 
-    Example: tagmates data fetch chunk ner --from ~/corpora --output-dir data
+    Example: tagmates data fetch chunk ner com frame --from ~/corpora
 
-    Then: tagmates train --data data --tasks upos,mwe --output-dir runs/a
+    Then: tagmates train --data data/authors --tasks upos,mwe --output-dir runs/a
     """
     if not tasks:
-        raise ConfigError(f"name tasks, or 'all': {', '.join(PAPER_SCHEMES)}")
-    chosen = choose_tasks(",".join(tasks), PAPER_SCHEMES)
+        raise ConfigError(f"TASKS: name some of {', '.join(PAPER_SCHEMES)}, or 'all'")
+    chosen = choose_tasks(",".join(tasks), PAPER_SCHEMES, "TASKS")
     output = output_dir or Path("data") / mode
     events = list(_shown(fetch_tasks(chosen, output, mode=mode, copies=from_, unverified=unverified)))
     prepared = [event for event in events if isinstance(event, Prepared)]
@@ -86,7 +89,8 @@ def fetch(
 def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = False) -> None:
     """List the paper's tasks: what each is made from, under which licence, and whether it is here.
 
-    here: fetched into --output-dir; downloaded: its files are in the cache; needs your copy: fetch it with --from.
+    here: fetched into --output-dir; downloaded: its files are in the cache; needs your copy: fetch it with --from. The
+    size is that of the published files.
     """
     rows = list_tasks(mode, output_dir or Path("data") / mode)
     if json_:

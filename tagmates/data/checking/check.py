@@ -85,6 +85,8 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
 
 def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[Problem]:
     """Labels that are missing; of every sentence the first that breaks its scheme or cannot be said in another."""
+    if not sentences:  # each has a bad line, which has been named
+        return
     try:
         require_labels(task, split, sentences)
     except TagmatesError as error:

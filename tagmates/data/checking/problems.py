@@ -36,7 +36,7 @@ Kind = Literal[
     "lost-character",
     "normalization",
 ]
-"""Stable names to filter by; docs/data-check.md says what each means."""
+"""Stable names to filter by; docs/data.md says what each means."""
 
 EACH = 3  # problems of a group that have a line of their own
 PLACES = 5  # of a larger group, the lines that are named

@@ -8,7 +8,7 @@ from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of, place
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.wording import listing
+from tagmates.wording import listing, plural
 
 WORDS = 3  # of a sentence that is the same by more than chance
 FEW = 20  # sentences of dev or test, below which a score says little
@@ -112,7 +112,7 @@ def _sizes(task: Task, splits: Splits) -> Iterator[Problem]:
     for split in ("dev", "test"):
         size, train = len(splits.get(split, ())), len(splits.get("train", ()))
         if 0 < size < FEW:
-            text = f"{split} has only {size} sentences, too few for a score to say much"
+            text = f"{split} has only {plural(size, 'sentence')}, too few for a score to say much"
             yield Problem.of("warning", "small-split", task, split, f"{path_of(task, split)}: {text}")
         if size > train > 0:
             text = f"{split} has {size:,} sentences, more than train with {train:,}; are they swapped?"
