@@ -204,6 +204,13 @@ class TestOthers:
         ]
         assert read(tasks["x"], "dev") == expected(corpus(8), 2)
 
+    def test_json_lines_with_labels_missing(self, tmp_path: Path) -> None:
+        texts = ['{"tokens": ["Ada", "sails"], "tags": {"pos": ["N", null], "ner": ["B-PER", "O"], "x": [null, null]}}']
+        texts += ['{"tokens": ["Bo"], "tags": {"pos": [null], "ner": ["O"], "x": [null]}}']
+        for split in ("train", "dev"):
+            (tmp_path / f"{split}.jsonl").write_text("\n".join(texts) + "\n")
+        assert propose(tmp_path, "").tasks == ("pos", "ner")
+
     def test_integers_without_names(self, tmp_path: Path) -> None:
         lines = [
             json.dumps({"tokens": [r[0] for r in rows], "ner_tags": [int(r[2] != "O") for r in rows]})

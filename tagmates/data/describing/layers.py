@@ -90,6 +90,7 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
         key: [[_said(item, names[key]) for item in record[key]] for record in records]
         for key in names
         if all(_is_layer(record.get(key)) for record in records)
+        and any(item is not None for record in records for item in record[key])
     }
     lengths = {key: [len(values) for values in column] for key, column in columns.items()}
     alike = {key: column for key, column in columns.items() if list(lengths.values()).count(lengths[key]) > 1}
@@ -108,16 +109,19 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
         layers.append(Layer(named, name or None, tuple(notes)))
-    seen = [f"keys with lists: {shown(', '.join(alike), 100)}", f"  {shown(' '.join(alike[token][0]), 100)}"]
+    seen = [f"keys with lists: {shown(', '.join(alike), 100)}", f"  {shown(' '.join(map(str, alike[token][0])), 100)}"]
     return {**keys, "token_column": token}, seen, layers
 
 
-def _said(item: str | int, names: Sequence[str]) -> str:
-    return names[item] if isinstance(item, int) and 0 <= item < len(names) else str(item)
+def _said(item: str | int | None, names: Sequence[str]) -> str | None:
+    if isinstance(item, int) and 0 <= item < len(names):
+        return names[item]
+    return item if item is None else str(item)
 
 
 def _is_layer(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str | int) and not isinstance(item, bool) for item in value)
+    """Whether it is a list of strings, integers and nulls, which are tokens without a label."""
+    return isinstance(value, list) and {type(item) for item in value} <= {str, int, type(None)}
 
 
 def _types(source: Source, root: Path) -> tuple[str, ...]:
