@@ -169,12 +169,12 @@ def load_tasks(data: str) -> dict[str, Task]:
     return {name: _paper_task(name, path) for name in found}
 
 
-def choose_tasks(names: str, known: Collection[str]) -> tuple[str, ...]:
-    """The names of a comma-separated list, in its order, or of ``all``; ConfigError for an unknown one."""
+def choose_tasks(names: str, known: Collection[str], where: str = "--tasks") -> tuple[str, ...]:
+    """The names of a comma-separated list, in its order, or of ``all``; ConfigError, saying ``where``, for others."""
     chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
-        raise ConfigError("--tasks: is empty; name tasks, or 'all'")
-    require_tasks(chosen, known)
+        raise ConfigError(f"{where}: is empty; name tasks, or 'all'")
+    require_tasks(chosen, known, where)
     return tuple(chosen)
 
 
