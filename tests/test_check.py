@@ -96,12 +96,39 @@ class TestScan:
         assert [fault.line for fault in faults] == [3]
         assert sentences == [None]
 
+    def test_every_bad_line_of_json_lines(self, tmp_path: Path) -> None:
+        path = tmp_path / "f"
+        good = b'{"tokens": ["a"], "tags": ["X"]}\n'
+        bad = [
+            b'{"tokens": ["a", "b"], "tags": ["X"]}\n',
+            b"{\n",
+            b"[1]\n",
+            b'{"tokens": ["a", ""], "tags": ["X", "X"]}\n',
+        ]
+        path.write_bytes(b"\n" + good + good.join(bad) + b"\xff\n" + good)
+        task = Task(name="t", format="jsonl")
+        sentences, faults = scan(task, path)
+        assert [(fault.line, fault.kind) for fault in faults] == [
+            (3, "line"),
+            (5, "line"),
+            (7, "line"),
+            (9, "empty"),
+            (10, "encoding"),
+        ]
+        assert [sentence.line if sentence else None for sentence in sentences] == [
+            2, None, 4, None, 6, None, 8, None, None, 11
+        ]  # fmt: skip
+        path.write_bytes(path.read_bytes().replace(b"\xff", b""))
+        with pytest.raises(DataError, match=re.escape(f"{path}:3: {faults[0].message}")):
+            read_file(task, path)
+
     def test_a_file_that_is_wrong_throughout_is_not_looked_at_to_its_end(self, tmp_path: Path) -> None:
         path = tmp_path / "f"
         path.write_text("word\n" * 3 * LIMIT)
-        _, faults = scan(Task(name="t"), path)
-        assert len(faults) == LIMIT + 1
-        assert faults[-1].message == "follows 1,000 bad lines; the rest of the file is not looked at"
+        for task in (Task(name="t"), Task(name="t", format="jsonl")):
+            _, faults = scan(task, path)
+            assert len(faults) == LIMIT + 1
+            assert faults[-1].message == "follows 1,000 bad lines; the rest of the file is not looked at"
 
     @pytest.mark.parametrize("encoding", ["utf-16", "rot13", "nonsense"])
     def test_other_encodings_are_left_to_the_reader(self, tmp_path: Path, encoding: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from tagmates.data.tasks import PAPER_SCHEMES, choose_tasks
-from tagmates.data.upstream.fetch import Downloading, Event, Found, Missing, Prepared
+from tagmates.data.upstream.conversion import DIFFERING
+from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared
 from tagmates.data.upstream.fetch import fetch as fetch_tasks
 from tagmates.data.upstream.listing import Listed, list_tasks
 from tagmates.data.upstream.sources import Mode
@@ -71,19 +73,26 @@ def fetch(
     events = list(_shown(fetch_tasks(chosen, output, mode=mode, copies=from_, unverified=unverified)))
     prepared = [event for event in events if isinstance(event, Prepared)]
     missing = [event for event in events if isinstance(event, Missing)]
+    failed = [event for event in events if isinstance(event, Failed)]
     if json_:
-        found = {"tasks": [_prepared_json(one) for one in prepared], "missing": [_missing_json(one) for one in missing]}
+        found = {
+            "tasks": [_prepared_json(one) for one in prepared],
+            "missing": [_missing_json(one) for one in missing],
+            "failed": [asdict(one) for one in failed],
+        }
         print(json.dumps({"mode": mode, "output": str(output), **found}, indent=2, ensure_ascii=False))
     elif prepared:
         Console().print(_table(prepared))
     different = [one.provenance.task for one in prepared if not all(cell.equal for cell in one.cells)]
-    if different and mode == "clean":
-        _say(f"{listing(different)}: docs/data.md says why a clean conversion is not as in Table 1")
-    elif different:
-        _say(f"{listing(different)}: not what the paper used; is your copy the one that docs/data.md names?")
+    cleaned = [task for task in different if mode == "clean" and task in DIFFERING]
+    unlike = [task for task in different if task not in cleaned]
+    if cleaned:
+        _say(f"{listing(cleaned)}: docs/data.md says why a clean conversion is not as in Table 1")
+    if unlike:
+        _say(f"{listing(unlike)}: not what the paper used; is your copy the one that docs/data.md names?")
     if prepared:
         _say(f"in {output}: give it to other commands as --data {output}")
-    return 1 if missing or (different and mode == "authors") else 0
+    return 1 if missing or failed or unlike else 0
 
 
 def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = False) -> None:
@@ -128,6 +137,8 @@ def _shown(events: Iterator[Event]) -> Iterator[Event]:
                 continue
             if isinstance(event, Missing):
                 _say(_how_to_get(event))
+            if isinstance(event, Failed):
+                _say(f"tagmates: {event.task}: {event.reason}")
             if isinstance(event, Prepared):
                 _say(f"{event.provenance.task}: written to {event.folder}")
             yield event

@@ -170,7 +170,7 @@ def load_tasks(data: str) -> dict[str, Task]:
 
 
 def choose_tasks(names: str, known: Collection[str], where: str = "--tasks") -> tuple[str, ...]:
-    """The names of a comma-separated list, in its order, or of ``all``; ConfigError for an unknown one."""
+    """The names of a comma-separated list, in its order, or of ``all``; ConfigError, saying ``where``, for others."""
     chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
         raise ConfigError(f"{where}: is empty; name tasks, or 'all'")

@@ -74,7 +74,7 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
         try:
             files[path] = list(read_file(task, path)), []
         except TagmatesError:
-            scanned, faults = scan(task, path) if task.format in ("columns", "conllu") else ([], [])
+            scanned, faults = scan(task, path) if task.format in ("columns", "conllu", "jsonl") else ([], [])
             files[path] = [s and with_labels(task, s) for s in scanned], faults
             if not files[path][1]:
                 del files[path]

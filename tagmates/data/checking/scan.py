@@ -1,4 +1,4 @@
-"""Every bad line of a column or CoNLL-U file, where a reader stops at the first.
+"""Every bad line of a column file, CoNLL-U or JSON lines, where a reader stops at the first.
 
 A slow second reading for ``data check``: it says of each line what the reader would say, had it come that far.
 """
@@ -10,13 +10,14 @@ from typing import Literal
 
 from tagmates.data.formats.columns import parse_columns
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
+from tagmates.data.formats.jsonl import record_of, sentence_of
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
 
 LIMIT = 1000  # bad lines of a file, after which the rest is not looked at
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)
-_EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;")
+_EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;|number \d+ in '.*' is empty;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,17 @@ def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
 
     Nothing where the file has no lines to be looked at one by one: it is not there, or is UTF-16.
     """
+    return _scan_records(task, path) if task.format == "jsonl" else _scan_rows(task, path)
+
+
+def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
     sentences: list[Sentence | None] = []
     faults: list[Fault] = []
     rows: list[tuple[str, ...]] = []  # of the sentence at hand; a bad one has no cells
     first, position = 0, 1
     for number, raw in enumerate([*_raw_lines(path, task.encoding), b""], start=1):  # b"" ends a last sentence
         if len(faults) == LIMIT:
-            faults.append(Fault(number, "line", f"follows {LIMIT:,} bad lines; the rest of the file is not looked at"))
+            faults.append(_given_up(number))
             break
         row: tuple[str, ...] | None = ()
         line = ""
@@ -48,12 +53,8 @@ def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
             if task.format == "conllu" and _is_no_word(line):
                 continue
             row = _read_conllu(task, line, position) if task.format == "conllu" else _read_columns(task, line, position)
-        except UnicodeDecodeError as error:
-            what = f"byte 0x{raw[error.start]:02x} is not {task.encoding}; name the file's encoding, or repair it"
-            faults.append(Fault(number, "encoding", what))
-        except DataError as error:
-            message = str(error).removeprefix(":1: ")
-            faults.append(Fault(number, "empty" if _EMPTY.match(message) else "line", message))
+        except (UnicodeDecodeError, DataError) as error:
+            faults.append(_fault(number, error, task.encoding))
         if row is not None:
             first = first if rows else number
             rows.append(row)
@@ -63,6 +64,37 @@ def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
             sentences.append(_sentence(rows, first))
             rows, position = [], 1
     return sentences, faults
+
+
+def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
+    sentences: list[Sentence | None] = []
+    faults: list[Fault] = []
+    for number, raw in enumerate(_raw_lines(path, task.encoding), start=1):
+        if len(faults) == LIMIT:
+            faults.append(_given_up(number))
+            break
+        try:
+            line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "")
+            if line.strip():
+                keys = str(task.token_column), str(task.tag_column)
+                sentence = sentence_of(record_of(line, ""), *keys, task.labels, "", number)
+                sentences += [sentence] if sentence else []
+        except (UnicodeDecodeError, DataError) as error:
+            faults.append(_fault(number, error, task.encoding))
+            sentences.append(None)
+    return sentences, faults
+
+
+def _fault(number: int, error: UnicodeDecodeError | DataError, encoding: str) -> Fault:
+    if isinstance(error, UnicodeDecodeError):
+        bad = f"byte 0x{error.object[error.start]:02x}"
+        return Fault(number, "encoding", f"{bad} is not {encoding}; name the file's encoding, or repair it")
+    message = re.sub("^:1?:? ?", "", str(error))
+    return Fault(number, "empty" if _EMPTY.match(message) else "line", message)
+
+
+def _given_up(number: int) -> Fault:
+    return Fault(number, "line", f"follows {LIMIT:,} bad lines; the rest of the file is not looked at")
 
 
 def _raw_lines(path: Path, encoding: str) -> list[bytes]:

@@ -43,16 +43,20 @@ def read_jsonl(
 def read_records(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, Record]]:
     """Yield the number of every line that is not blank, and its object."""
     for number, line in enumerate(read_text(path, encoding).removeprefix("\ufeff").split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = "nested too deeply" if isinstance(error, RecursionError) else error
-            raise DataError(f"{path}:{number}: is not JSON ({reason}); write one object a line") from None
-        if not isinstance(record, dict):
-            raise DataError(f"{path}:{number}: is no JSON object; write one object a line, without a list around them")
-        yield number, record
+        if line.strip():
+            yield number, record_of(line, f"{path}:{number}")
+
+
+def record_of(line: str, where: str) -> Record:
+    """The object of a line; DataError, beginning with ``where``, where it holds something else."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise DataError(f"{where}: is not JSON ({reason}); write one object a line") from None
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: is no JSON object; write one object a line, without a list around them")
+    return record
 
 
 def sentence_of(

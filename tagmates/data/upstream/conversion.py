@@ -21,6 +21,8 @@ Splits = dict[str, list[Sentence]]
 Files = Mapping[str, Path]
 """Where each file is, by the name under which it was published."""
 
+DIFFERING = ("upos", "supsense", "sem")
+"""The tasks of which the modes make different things."""
 CHUNK_DEV = 1001  # sentences of CoNLL-2000's test file that are dev; the others are test
 HYP_SIZES = {"train": 2000, "dev": 974, "test": 1000}  # lines of the one file, in its order
 

@@ -50,6 +50,14 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A task cannot be made: a file could not be got, is not the published one, or cannot be read."""
+
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A task is in its folder; ``row`` as in ``data.statistics``."""
 
@@ -63,7 +71,7 @@ class Prepared:
         return compare(self.row)
 
 
-Event = Downloading | Found | Missing | Prepared
+Event = Downloading | Found | Missing | Failed | Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,10 @@ class _Places:
     def copy(self, source: Source, name: str) -> Path | None:
         """A file of this name in the user's folder."""
         places = [] if self.copies is None else [self.copies / source.name / name, self.copies / name]
-        return next((path for path in places if path.is_file()), None)
+        try:
+            return next((path for path in places if path.is_file()), None)
+        except OSError as error:  # its folder may not be entered
+            raise DataError(f"{error.filename}: cannot be read ({error.strerror}); see to its permissions") from None
 
 
 def fetch(
@@ -95,7 +106,8 @@ def fetch(
     A file is taken from the folder ``copies`` (there, or in its subfolder of the data set's name), else from ``cache``
     (default: the user's), else downloaded into it. A copy that has another checksum than the published file is refused,
     unless ``unverified``: then Table 1 alone judges. A task of which a file is nowhere to be had is passed over
-    (Missing). Raises ConfigError for a folder that it would harm, DataError, DiskError.
+    (Missing), and so is one of which a file is broken or cannot be downloaded (Failed). Raises ConfigError for a folder
+    that it would harm, DiskError.
     """
     chosen = tuple(tasks)
     if copies is not None and not copies.is_dir():
@@ -104,15 +116,19 @@ def fetch(
         check_replaceable(output / task, mode)
     places = _Places(copies, cache, unverified)
     found: dict[tuple[str, str], Found] = {}  # by data set and file
+    failed: dict[str, DataError] = {}  # by data set, so that none is tried again for its next task
     with _alone(output):
         for task in chosen:
             needed = sources_of(task, mode, known_sources() if sources is None else sources)
-            for source in needed:
-                yield from _find(source, places, found)
-            missing = [event for source in needed if (event := _missing(task, source, found))]
-            yield from missing
-            if not missing:
-                yield _prepare(task, mode, needed, found, output / task)
+            try:
+                for source in needed:
+                    yield from _find(source, places, found, failed)
+                missing = [event for source in needed if (event := _missing(task, source, found))]
+                yield from missing
+                if not missing:
+                    yield _prepare(task, mode, needed, found, output / task)
+            except DataError as error:
+                yield Failed(task, str(error))
 
 
 def cached_file(source: Source, name: str, cache: Path | None = None) -> Path:
@@ -123,11 +139,19 @@ def cached_file(source: Source, name: str, cache: Path | None = None) -> Path:
         raise ConfigError("TAGMATES_CACHE: is not set, and you have no home folder; set it to a folder") from None
 
 
-def _find(source: Source, places: _Places, found: dict[tuple[str, str], Found]) -> Iterator[Downloading | Found]:
-    """Add to ``found`` what can be had of a data set."""
+def _find(
+    source: Source, places: _Places, found: dict[tuple[str, str], Found], failed: dict[str, DataError]
+) -> Iterator[Downloading | Found]:
+    """Add to ``found`` what can be had of a data set. Raises DataError, which it adds to ``failed``."""
+    if source.name in failed:
+        raise failed[source.name]
     for file in source.file:
         if (source.name, file.name) not in found:
-            one = yield from _obtain(source, file, places)
+            try:
+                one = yield from _obtain(source, file, places)
+            except DataError as error:
+                failed[source.name] = error
+                raise
             if one is not None:
                 found[source.name, file.name] = one
                 yield one
@@ -142,7 +166,13 @@ def _prepare(
     task: str, mode: Mode, needed: Sequence[Source], found: dict[tuple[str, str], Found], folder: Path
 ) -> Prepared:
     used = [found[source.name, file.name] for source in needed for file in source.file]
-    splits = convert_task(task, {one.file.name: one.path for one in used}, mode)
+    try:
+        splits = convert_task(task, {one.file.name: one.path for one in used}, mode)
+    except DataError as error:
+        doubtful = [str(one.path) for one in used if one.verified == "unverified" and one.file.url]
+        if any(str(error).startswith(path) for path in doubtful):  # say, a page that asks one to log in
+            raise DataError(f"{error}; nothing verifies this file: delete it, and it is downloaded again") from None
+        raise
     about = ("name", "title", "homepage", "licence", "terms")
     record = {
         "task": task,

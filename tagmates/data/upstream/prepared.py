@@ -63,6 +63,8 @@ def check_replaceable(folder: Path, mode: Mode) -> None:
     if not os.path.lexists(folder):
         return
     advice = "choose another --output-dir, or move the folder away"
+    if folder.is_symlink() or not os.access(folder, os.W_OK):  # what would be left of it could not be removed
+        raise ConfigError(f"{folder}: is a link or write-protected; {advice}")
     made = provenance_of(folder)
     if made is None:
         raise ConfigError(f"{folder}: was not made by tagmates data fetch; {advice}")
