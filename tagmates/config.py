@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import json
 import os
+import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -164,13 +165,24 @@ def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> Any
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        raise ConfigError(f"{where}: unknown key {'.'.join(path)!r}{nearest(path[-1], _known_keys(kind, path[:-1]))}")
+        raise ConfigError(
+            f"{where}: unknown key {_shown('.'.join(path))}{nearest(path[-1], _known_keys(kind, path[:-1]))}"
+        )
     # a union reports the type it tried as a last part of the path
     if path and path[-1] in ("int", "str", "float"):
         path.pop()
     message = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
-    given = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
+    given = "" if first["type"] in ("missing", "value_error") else f", not {_shown(first['input'])}"
     raise ConfigError(f"{where}: {'.'.join(path) + ': ' if path else ''}{message}{given}")
+
+
+def _shown(value: Any) -> str:
+    """What was given, cut to what a message can hold."""
+    try:
+        text = repr(value) if isinstance(value, str) and len(value) < 80 else reprlib.repr(value)
+    except ValueError:  # Python writes no integers of more than 4,300 digits
+        text = "a number of thousands of digits"
+    return text
 
 
 def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
@@ -196,7 +208,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: is no JSON object; give a run's config.json or a TOML file")
@@ -207,11 +219,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; ConfigError says what is wrong and where."""
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except RecursionError:
+        raise ConfigError(f"{path}: is not valid TOML: it is nested too deeply") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
 
 
@@ -234,5 +248,5 @@ def _parse_value(text: str) -> Any:
     """A TOML value, or the text itself where it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # ValueError: TOMLDecodeError, or a number of thousands of digits
         return text

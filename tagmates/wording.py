@@ -1,6 +1,7 @@
-"""Numbers and lists as a reader sees them."""
+"""Numbers, texts and lists as a reader sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 EMPTY = "–"
 
@@ -51,3 +52,14 @@ def listing(names: Sequence[str]) -> str:
 def plural(n: int, noun: str) -> str:
     """1 run, 2 runs."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def shown(text: str) -> str:
+    """The text in quotes, what cannot be seen escaped, cut to what a message can hold."""
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
+def first_of(names: Collection[str]) -> str:
+    """a, b, c; of many or long ones what a message can hold."""
+    named = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in islice(names, 20))
+    return named if len(names) <= 20 else f"{named}, … ({len(names):,})"

@@ -18,6 +18,7 @@ from numpy.lib.npyio import NpzFile
 from pydantic import Field, ValidationError
 
 from tagmates.config import Settings
+from tagmates.data.blow_up import check_claim
 from tagmates.data.coding import decode, json_array, json_value
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
@@ -146,6 +147,7 @@ def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
         raise DataError(f"{path}: is no packed study; give a file that `{PACK}` has made")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            check_claim(path, sum(member.file_size for member in arrays.zip.infolist()), "bytes")
             return read(arrays)
     except DataError:
         raise
@@ -153,7 +155,7 @@ def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
     except Exception as error:  # zipfile, zlib, numpy, json and pydantic have one each for a damaged file
         raise DataError(
-            f"{path}: is damaged or no packed study ({error}); copy it again, or make it anew with `{PACK}`"
+            f"{path}: is damaged or no packed study ({str(error)[:200]}); copy it again, or make it anew with `{PACK}`"
         ) from None
 
 

@@ -21,6 +21,7 @@ from typing import Literal, get_args
 
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
+from tagmates.wording import shown
 
 Scheme = Literal["iob1", "iob2", "iobes", "plain"]
 Repair = Literal["begin", "error"]
@@ -123,13 +124,13 @@ def first_violation(tags: Sequence[str | None], scheme: Scheme) -> tuple[int, st
             return index, str(error)
         continues = previous == _UNKNOWN or _continues(previous, current)
         if scheme == "iobes" and _is_open(previous) and not continues:
-            return index - 1, f"no E tag closes the span of {tags[index - 1]!r}"
+            return index - 1, f"no E tag closes the span of {shown(tags[index - 1] or '')}"
         if scheme == "iob1":
             touches = previous == _UNKNOWN or (_is_open(previous) and previous[1] == current[1])
             if current[0] == "B" and not touches:
-                return index, f"{tag!r} touches no earlier span of its label, and only then does IOB1 write B"
+                return index, f"{shown(tag)} touches no earlier span of its label, and only then does IOB1 write B"
         elif current[0] in ("I", "E") and not continues:
-            return index, f"{tag!r} continues no span"
+            return index, f"{shown(tag)} continues no span"
         previous = current
     return None
 
@@ -142,7 +143,7 @@ def _parse(tag: str | None, scheme: Scheme) -> _Parsed:
         return _OUTSIDE
     match = _TAGS[scheme].fullmatch(tag)
     if match is None:
-        raise DataError(f"{tag!r} is no {scheme} tag")
+        raise DataError(f"{shown(tag)} is no {scheme} tag")
     return match[1] or "S", match[2] or ""
 
 

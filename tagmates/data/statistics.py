@@ -3,9 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from tagmates.data.corpora import load_split
+from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
 
@@ -19,8 +20,10 @@ def table1(tasks: Mapping[str, Task], names: Iterable[str]) -> list[dict[str, An
     return [statistics(name, load_splits(tasks[name])) for name in names]
 
 
-def load_splits(task: Task) -> dict[str, list[Sentence]]:
-    """The sentences of all splits that the task has."""
+def load_splits(task: Task) -> Mapping[str, Sequence[Sentence]]:
+    """The sentences of all splits that the task has, from the cache where it has them."""
+    if task.dev is not None:
+        return load_corpora({task.name: task}, [task.name])[task.name]
     return {split: load_split(task, split) for split in SPLITS if task.part(split)}
 
 
@@ -34,20 +37,21 @@ def statistics(name: str, splits: Mapping[str, Sequence[Sentence]]) -> dict[str,
         "sentences_all": len(everything),
         "token_type_train": token_type_ratio(train),
         "token_type_all": token_type_ratio(everything),
-        "labels": len({tag for sentence in everything for tag in sentence.labels} - {None}),
+        "labels": len({*chain.from_iterable(sentence.labels for sentence in everything)} - {None}),
         "label_entropy": label_entropy(train),
     }
 
 
 def token_type_ratio(sentences: Iterable[Sentence]) -> float:
     """Number of tokens over number of distinct lower-cased tokens."""
-    counts = Counter(token.lower() for sentence in sentences for token in sentence.tokens)
-    return counts.total() / len(counts)
+    counts = Counter(chain.from_iterable(sentence.tokens for sentence in sentences))
+    return counts.total() / len(set(map(str.lower, counts)))
 
 
 def label_entropy(sentences: Iterable[Sentence]) -> float:
     """Entropy of the distribution of labels over the tokens that have one, in nats."""
-    return entropy(Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None))
+    counts = Counter(chain.from_iterable(sentence.labels for sentence in sentences))
+    return entropy(Counter({tag: count for tag, count in counts.items() if tag is not None}))
 
 
 def entropy(counts: Counter[str]) -> float:

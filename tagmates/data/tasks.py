@@ -206,9 +206,10 @@ def _tasks_of_pack(path: Path) -> dict[str, Task]:
 
 
 def _check_name(name: str, where: str) -> None:
-    if not re.fullmatch(r"[^\s,/\\]+", name) or name in ("all", SHARED):
+    if not re.fullmatch(r"[^\s,/\\]{1,100}", name) or name in ("all", SHARED):
         raise ConfigError(
-            f"{where}: a task's name has no white space, comma or slash, and is not 'all' or '{SHARED}'; rename it"
+            f"{where[:300]}: a task's name has no white space, comma or slash, at most 100 characters, and is not "
+            f"'all' or '{SHARED}'; rename it"
         )
 
 

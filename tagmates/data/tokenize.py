@@ -25,7 +25,7 @@ class Token:
 def sentences_of(text: str) -> list[list[Token]]:
     """Return the words of each sentence; the offsets are those of the whole text."""
     return [
-        [Token(token.text, token.start + start, token.end + start) for token in tokenize(text[start:end])]
+        [Token(token.text, token.start + start, token.end + start) for token in _tokens(text[start:end])]
         for start, end in split_sentences(text)
     ]
 
@@ -49,7 +49,11 @@ def tokenize(text: str) -> list[Token]:
 
     A period stands once in the words as in the text: a sentence that ends in ``the U.S.`` ends in the word ``U.S.``.
     """
-    tokens: list[Token] = []
+    return list(_tokens(text))
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    before = Token("", 0, 0)
     last = len(text.rstrip(_CLOSING + whitespace))  # a period at this end is the sentence's
     quoted = False  # whether a straight double quote is open
     end = 0
@@ -59,15 +63,16 @@ def tokenize(text: str) -> list[Token]:
         start, end = match.span()
         if match.lastgroup == "word":
             end += _owns_period(text, start, end, last)
-            tokens += _split_contraction(text, start, end)
+            for before in _split_contraction(text, start, end):
+                yield before
         elif match.lastgroup == "mark":
-            before = tokens[-1].text if tokens and tokens[-1].end == start else ""
-            mark = _quotation_mark(text, start, before, quoted)
+            mark = _quotation_mark(text, start, before.text if before.end == start else "", quoted)
             quoted = mark == "``" if match[0] == '"' else quoted
-            tokens.append(Token(mark, start, end))
+            before = Token(mark, start, end)
+            yield before
         else:
-            tokens.append(Token(match[0], start, end))
-    return tokens
+            before = Token(match[0], start, end)
+            yield before
 
 
 _CLOSING = "\"'”’»)]}"
@@ -89,8 +94,8 @@ _WORD = re.compile(
                  | [{_EMOJI}] [{_EMOJI}\u200d\ufe0f\u20e3\U000e0020-\U000e007f]*
                  | \.{{2,}} | -{{2,}} | [—―]+ | [!?]+ | `` | '' )
     | (?P<word>    {_CLITIC}
-                 | (?: (?<!\S) \. )? {_INNER}+
-                   (?: (?: [.&] | {_APOSTROPHE} | %(?=-) | (?<=\d) [,:] (?=\d) ) {_INNER}+ )* )
+                 | (?: (?<!\S) \. )? {_INNER}++
+                   (?: (?: [.&] | {_APOSTROPHE} | %(?=-) | (?<=\d) [,:] (?=\d) ) {_INNER}++ )*+ )
     | (?P<mark>    ["'“”„‟‘’‚] )
     | \S
     """,

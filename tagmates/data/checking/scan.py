@@ -14,6 +14,7 @@ from tagmates.data.formats.jsonl import record_of, sentence_of
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
+from tagmates.wording import shown
 
 LIMIT = 1000  # bad lines of a file, after which the rest is not looked at
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)
@@ -132,7 +133,7 @@ def _read_conllu(task: Task, line: str, position: int) -> tuple[str, ...] | None
         raise DataError(f"has {columns}, but CoNLL-U has 10, separated by tabs; is it a column file?")
     if given != str(position):
         raise DataError(
-            f"the ID is {given!r}, but {position} comes next; number the words of a sentence from 1 "
+            f"the ID is {shown(given)}, but {position} comes next; number the words of a sentence from 1 "
             "and put an empty line between sentences"
         )
     index, feature = conllu_column(str(task.tag_column))

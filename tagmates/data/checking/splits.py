@@ -8,7 +8,7 @@ from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of, place
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.wording import listing, plural
+from tagmates.wording import listing, plural, shown
 
 WORDS = 3  # of a sentence that is the same by more than chance
 FEW = 20  # sentences of dev or test, below which a score says little
@@ -47,14 +47,14 @@ def check_leaks(tasks: Mapping[str, Task], splits: Mapping[str, Splits]) -> Iter
 
 
 def _unseen_tags(task: Task, splits: Splits) -> Iterator[Problem]:
-    known = {None, *(tag for sentence in splits["train"] for tag in sentence.labels)}
+    known = {tag for sentence in splits["train"] for tag in sentence.labels}
     for split in ("dev", "test"):
-        said: set[str | None] = set()
+        said: set[str] = set()
         for sentence in splits.get(split, ()):
             for index, tag in enumerate(sentence.labels):
-                if tag not in known and tag not in said:
+                if tag is not None and tag not in known and tag not in said:
                     said.add(tag)
-                    text = f"tag {tag!r} of {task.name} {split} is not in train, so it cannot be learnt"
+                    text = f"tag {shown(tag)} of {task.name} {split} is not in train, so it cannot be learnt"
                     yield _problem(task, split, sentence, "unseen-tag", text, index)
 
 
@@ -77,9 +77,9 @@ def _first_contradiction(tags: _Labels, others: _Labels) -> int | None:
 
 
 def _conflict(task: Task, split: str, sentence: Sentence, before: _Place, index: int) -> Problem:
-    tags, others = sentence.labels, before[1].labels
+    token, tag, other = (shown(str(texts[index])) for texts in (sentence.tokens, sentence.labels, before[1].labels))
     text = (
-        f"{sentence.tokens[index]!r} is {tags[index]!r} of {task.name}, but {others[index]!r} in the same sentence at "
+        f"{token} is {tag} of {task.name}, but {other} in the same sentence at "
         f"{_other(task, *before, index)}; decide which is right"
     )
     return _problem(task, split, sentence, "conflict", text, index)
@@ -136,7 +136,7 @@ def _distributions(task: Task, splits: Splits) -> Iterator[Problem]:
     counts = {split: Counter(tag for s in sentences for tag in s.labels if tag) for split, sentences in splits.items()}
     for split, tags in counts.items():
         if len(tags) == 1:
-            text = f"all {tags.total():,} tags of {task.name} {split} are {next(iter(tags))!r}"
+            text = f"all {tags.total():,} tags of {task.name} {split} are {shown(next(iter(tags)))}"
             yield Problem.of("warning", "one-tag", task, split, f"{path_of(task, split)}: {text}")
         elif split != "train" and tags and counts.get("train"):
             shares, train = _shares(tags), _shares(counts["train"])
@@ -144,7 +144,7 @@ def _distributions(task: Task, splits: Splits) -> Iterator[Problem]:
                 most = max(sorted(shares | train), key=lambda tag: abs(shares.get(tag, 0) - train.get(tag, 0)))
                 text = (
                     f"{task.name} {split} has other tags than train: {distance(shares, train):.0%} of its tokens would "
-                    f"need another; {most!r} has {shares.get(most, 0):.0%}, in train {train.get(most, 0):.0%}"
+                    f"need another; {shown(most)} has {shares.get(most, 0):.0%}, in train {train.get(most, 0):.0%}"
                 )
                 yield Problem.of("warning", "tag-shift", task, split, f"{path_of(task, split)}: {text}")
 

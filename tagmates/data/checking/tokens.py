@@ -9,10 +9,10 @@ from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import place
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
+from tagmates.wording import shown
 
 LONG_SENTENCE = 100  # words
 LONG_TOKEN = 100  # characters
-SHOWN = 40  # characters of a token in a message
 
 _JOINERS = re.compile(  # of emoji, of Persian and Indic letters; the one that joins may end a word
     "(?<=[^\\x00-\\x7f])(?:\u200d|\u200c(?=[^\\x00-\\x7f]))"
@@ -63,29 +63,24 @@ def _faults(texts: set[str], fault: Callable[[str], _Fault | None]) -> dict[str,
 def _fault(what: str, text: str) -> _Fault | None:
     for character in text:
         if character.isspace():
-            return "white-space", f"the {what} {_shown(text)} has white space in it ({_name(character)})"
+            return "white-space", f"the {what} {shown(text)} has white space in it ({_name(character)})"
     for character in _FLAG.sub("", _JOINERS.sub("", text)):
         if unicodedata.category(character) in _UNSEEN and character not in _VISIBLE:
-            return "invisible", f"the {what} {_shown(text)} has an invisible character in it ({_name(character)})"
+            return "invisible", f"the {what} {shown(text)} has an invisible character in it ({_name(character)})"
     if "\ufffd" in text:
-        return "lost-character", f"the {what} {_shown(text)} has a sign for a character that an earlier step lost"
+        return "lost-character", f"the {what} {shown(text)} has a sign for a character that an earlier step lost"
     if len(text) > LONG_TOKEN:
-        return "long-token", f"the {what} has {len(text)} characters: {_shown(text)}"
+        return "long-token", f"the {what} has {len(text)} characters: {shown(text)}"
     return None
 
 
 def _unnormalised(words: set[str]) -> dict[str, _Fault]:
     """The words that another word only looks like: the forms that are not composed (NFC)."""
     return {
-        word: ("normalization", f"the token {_shown(word)} is written otherwise elsewhere; bring all text to NFC")
+        word: ("normalization", f"the token {shown(word)} is written otherwise elsewhere; bring all text to NFC")
         for word in words
         if not word.isascii() and (composed := unicodedata.normalize("NFC", word)) != word and composed in words
     }
-
-
-def _shown(text: str) -> str:
-    """The text with what cannot be seen escaped, cut to a readable length."""
-    return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
 
 
 def _name(character: str) -> str:

@@ -13,11 +13,12 @@ notes (R, E, A, M, N, * and #) are skipped.
 """
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, compress, pairwise
 from pathlib import Path
 
 from tagmates.config import nearest
@@ -26,6 +27,7 @@ from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.tokenize import Token, sentences_of
 from tagmates.errors import DataError
+from tagmates.wording import first_of, shown
 
 _ANNOTATION = re.compile(r"(T\S*)\t(\S+) (\d{1,12} \d{1,12}(?:;\d{1,12} \d{1,12})*)\t(.*)", re.ASCII | re.DOTALL)
 
@@ -64,7 +66,7 @@ def read_brat(
     used = Counter(annotation.label for document in documents for annotation in document.annotations)
     for name in types:
         if name not in used:
-            there = f"there are {', '.join(used)}" if used else "there are none at all"
+            there = f"there are {first_of(used)}" if used else "there are none at all"
             raise DataError(f"{path}: no annotation is of type {name!r}{nearest(name, used)}; {there}")
     sentences: list[Sentence] = []
     for document in documents:
@@ -94,7 +96,8 @@ def brat_remarks(path: Path, *, types: Collection[str] = (), encoding: str = "ut
                 yield f"{annotation.where}: {name} has gaps; it is marked from its first word to its last"
             if words[0].start < start or end < words[-1].end:
                 yield f"{annotation.where}: {name} begins or ends inside a word; the whole word is marked"
-            if any(annotation.first < number < annotation.last for number in document.starts):
+            following = bisect_right(document.starts, annotation.first)  # the next sentence
+            if following < len(document.starts) and document.starts[following] < annotation.last:
                 yield f"{annotation.where}: {name} reaches into another sentence; the sentences are joined"
 
 
@@ -121,6 +124,10 @@ def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
 
 def _annotations(lines: Sequence[str], name: str, text: str, words: Sequence[Token]) -> Iterator[Annotation]:
     starts, ends = [word.start for word in words], [word.end for word in words]
+    # runs of white space are cut to one character: else many short annotations that cover a long one would take hours
+    kept = bytes(not (before.isspace() and character.isspace()) for before, character in pairwise(f" {text}"))
+    short = "".join(compress(text, kept))
+    place = array("L", accumulate(kept, initial=0))  # of every character of the text in the short one
     for number, raw in enumerate(lines, start=1):
         line = raw.removesuffix("\r")
         where = f"{name}:{number}"
@@ -138,10 +145,10 @@ def _annotations(lines: Sequence[str], name: str, text: str, words: Sequence[Tok
                 f"{where}: the offsets {match[3][:40]} do not ascend, or leave the text of {len(text)} characters; "
                 "correct them"
             )
-        covered = " ".join(text[start:end] for start, end in fragments)
+        covered = " ".join(short[place[start] : place[end]] for start, end in fragments)
         if covered.split() != match[4].split():
             raise DataError(
-                f"{where}: the text is {_shown(match[4])}, but {_shown(covered)} stands at {match[3]}; correct the "
+                f"{where}: the text is {shown(match[4])}, but {shown(covered)} stands at {match[3][:40]}; correct the "
                 "offsets (they count characters, also both of \\r\\n), or restore the text that was annotated"
             )
         first, last = bisect_right(ends, order[0]), bisect_left(starts, order[-1])
@@ -168,7 +175,3 @@ def _one_layer(document: Document, types: Collection[str]) -> tuple[list[Annotat
                 f"{annotation.where}: {annotation.name} shares a word with {longer.name}, which is kept alone"
             )
     return [each for each in wanted if owner[each.first] is each], remarks
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")

@@ -11,12 +11,13 @@ from tagmates.data.formats.lines import cell_in, count_of, read_text, sentences_
 from tagmates.data.formats.rows import split_rows
 from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
+from tagmates.wording import shown
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
 
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
-_SENT_ID = re.compile(r"#\s*sent_id\s*=\s*(.*?)\s*$")
+_SENT_ID = re.compile(r"#\s*sent_id\s*=(.*)")
 
 
 def read_conllu(path: Path, *, column: str = "upos", encoding: str = "utf-8") -> list[Sentence]:
@@ -40,8 +41,8 @@ def read_conllu(path: Path, *, column: str = "upos", encoding: str = "utf-8") ->
             )
         if cells[0] != str(position):
             raise DataError(
-                f"{where}: the ID is {cells[0]!r}, but {position} comes next; number the words of a sentence from 1 "
-                "and put an empty line between sentences"
+                f"{where}: the ID is {shown(cells[0])}, but {position} comes next; number the words of a sentence "
+                "from 1 and put an empty line between sentences"
             )
         cell = cell_in(cells, index + 1, column, where)
         return cell_in(cells, 2, "form", where), _feature(cell, feature) if feature else cell
@@ -89,7 +90,7 @@ def _feature(cell: str, name: str) -> str:
 def sentence_ids(path: Path, sentences: Sequence[Sentence], encoding: str = "utf-8") -> list[str]:
     """Return the ``sent_id`` of each of a file's sentences, in its order, "" for one without."""
     lines = read_text(path, encoding).split("\n")
-    found = [(number, match[1]) for number, line in enumerate(lines, start=1) if (match := _SENT_ID.match(line))]
+    found = [(number, match[1].strip()) for number, match in enumerate(map(_SENT_ID.match, lines), start=1) if match]
     numbers = [number for number, _ in found]
     ids = []
     before = 0  # the line of the first word of the sentence before

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tagmates.data.formats.arrow import read_table, values_of
 from tagmates.data.formats.jsonl import Record, sentence_of
 from tagmates.data.sentence import Sentence
-from tagmates.errors import ConfigError, DataError
+from tagmates.errors import DataError
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -45,12 +46,11 @@ def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Ma
     """Yield every row of a split, of its columns only those that ``keys`` go into, with the features of its file."""
     columns = {key.partition(".")[0] for key in keys}
     for file in _data_files(path):
-        table = _read_table(file)
+        table = read_table(file, columns)
         features = _features(table, file)
-        if columns and columns <= set(table.column_names):  # else all, for the message to name them
-            table = table.select(sorted(columns))
-        for batch in table.to_batches(max_chunksize=1000):
-            yield from ((record, features) for record in batch.to_pylist())
+        for batch in table.to_batches(max_chunksize=10_000):
+            rows = zip(*map(values_of, batch.columns), strict=True)
+            yield from ((dict(zip(table.column_names, row, strict=True)), features) for row in rows)
 
 
 def splits_in(folder: Path) -> list[str]:
@@ -109,26 +109,6 @@ def _data_files(path: Path) -> list[Path]:
     if shards_said and shards_said != {len(found)}:
         raise DataError(f"{found[0]}: is one of {max(shards_said)} files, and {len(found)} are there; copy all of them")
     return found
-
-
-def _read_table(file: Path) -> "Table":
-    try:
-        import pyarrow as pa  # noqa: PLC0415  (an extra)
-        from pyarrow import ipc, parquet  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError("format = \"huggingface\" needs the package pyarrow: pip install 'tagmates[hf]'") from None
-    try:
-        if file.suffix == ".parquet":
-            with parquet.ParquetFile(file) as source:
-                table = source.read()
-        else:
-            with pa.memory_map(str(file)) as memory:
-                table = ipc.open_stream(memory).read_all()
-        table.validate(full=True)  # pyarrow trusts the offsets in a file, and would crash on wrong ones
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{file}: cannot be read as Arrow or parquet ({reason}); copy it again") from None
-    return table
 
 
 def _features(table: "Table", file: Path) -> Mapping[str, Any]:

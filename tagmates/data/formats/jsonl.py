@@ -16,9 +16,11 @@ from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
+from tagmates.wording import first_of, shown
 
 Record = Mapping[str, Any]
 
+DEPTH = 8  # objects in objects that are looked into for keys; nobody nests layers of tags deeper
 _UNWRITABLE = re.compile(r"[\x00\r\n\ud800-\udfff]")  # what no column file, or no file at all, could hold
 
 
@@ -74,11 +76,11 @@ def sentence_of(
     return None if tokens in ((), (DOCSTART,)) else Sentence(tokens, tags, line)
 
 
-def leaves_of(record: Record) -> Iterator[tuple[str, Any]]:
+def leaves_of(record: Record, depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
     """Yield the keys of a record, with dots into its objects, and what is under them."""
     for key, value in record.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{key}.{inner}", leaf) for inner, leaf in leaves_of(value))
+        if isinstance(value, Mapping) and depth:
+            yield from ((f"{key}.{inner}", leaf) for inner, leaf in leaves_of(value, depth - 1))
         else:
             yield key, value
 
@@ -88,12 +90,12 @@ def _look_up(record: Record, key: str, setting: str, where: str) -> Any:
     for part in key.split("."):
         if not isinstance(found, Mapping) or part not in found:
             known = [name for name, _ in leaves_of(record)]
-            there = ", ".join(known) or "its keys"
+            there = first_of(known) or "its keys"
             raise DataError(f"{where}: has no {key!r}{nearest(key, known)}; set {setting} to one of {there}")
         found = found[part]
     if isinstance(found, Mapping) and found:
         inner = [f"{key}.{name}" for name, _ in leaves_of(found)]
-        raise DataError(f"{where}: {key!r} is an object; set {setting} to one of {', '.join(inner)}")
+        raise DataError(f"{where}: {key!r} is an object; set {setting} to one of {first_of(inner)}")
     return found
 
 
@@ -109,11 +111,12 @@ def _strings(value: Any, key: str, where: str, *, null: bool = False) -> tuple[A
         if null and text is None:
             continue
         if not isinstance(text, str) or not text:
-            what = "is empty" if text == "" else f"is {_shown(text)}, not a string"
+            what = "is empty" if text == "" else f"is {_json(text)}, not a string"
             raise DataError(f"{where}: number {number} in {key!r} {what}; correct it, or name another key")
         if _UNWRITABLE.search(text):
             raise DataError(
-                f"{where}: number {number} in {key!r}, {text!r}, has a line end, a NUL or half a character; correct it"
+                f"{where}: number {number} in {key!r}, {shown(text)}, has a line end, a NUL or half a character; "
+                "correct it"
             )
     return tuple(value)
 
@@ -126,12 +129,14 @@ def _named(value: Any, labels: Sequence[str], where: str) -> Any:
         raise DataError(f'{where} has integers; say what they stand for, from 0: labels = ["O", …]')
     if not 0 <= value < len(labels):
         raise DataError(
-            f"{where} has {_shown(value)}, but there are {len(labels)} labels, from 0; correct it or the labels"
+            f"{where} has {_json(value)}, but there are {len(labels)} labels, from 0; correct it or the labels"
         )
     return labels[value]
 
 
-def _shown(value: Any) -> str:
+def _json(value: Any) -> str:
     """A value as JSON, cut to what a message can hold."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:39]}…"

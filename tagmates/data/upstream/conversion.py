@@ -67,8 +67,14 @@ def _chunk(files: Files) -> Splits:
 
 def _columns(path: Path, tag_column: int, scheme: Scheme) -> list[Sentence]:
     """Column files of a shared task, their tags made IOBES."""
-    sentences = read_columns(path, tag_column=tag_column, separator=" ")
-    return [Sentence(s.tokens, convert(s.tags or (), scheme, "iobes"), s.line) for s in sentences]
+    converted = []
+    for sentence in read_columns(path, tag_column=tag_column, separator=" "):
+        try:
+            tags = convert(sentence.labels, scheme, "iobes")
+        except DataError as error:
+            raise DataError(f"{path}:{sentence.line}: {error} in this sentence; is the file as published?") from None
+        converted.append(Sentence(sentence.tokens, tags, sentence.line))
+    return converted
 
 
 def _streusle(files: Files, tag_of: Callable[[str], str]) -> Splits:

@@ -1,0 +1,108 @@
+"""Arrow and parquet files → lists, as if whoever made the files meant harm."""
+
+from collections.abc import Iterable, Set
+from itertools import pairwise, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tagmates.data.blow_up import check_claim
+from tagmates.data.formats.footer import TEXT, chunks_in
+from tagmates.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pyarrow import Array, Field, Table
+
+
+def read_table(file: Path, columns: Set[str]) -> "Table":
+    """The table in a file; of its columns only these, where all of them are there.
+
+    Raises ConfigError where pyarrow is missing, DataError for a file that is damaged or claims more than it can hold.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415  (an extra)
+        from pyarrow import ipc  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("format = \"huggingface\" needs the package pyarrow: pip install 'tagmates[hf]'") from None
+    try:
+        if file.suffix == ".parquet":
+            table = _read_parquet(file, columns)
+        else:
+            with pa.memory_map(str(file)) as memory:
+                table = ipc.open_stream(memory).read_all()
+        if columns and columns <= set(table.column_names):
+            table = table.select(sorted(columns))
+        table.validate(full=True)  # pyarrow trusts the offsets in a file, and would crash on wrong ones
+        _check_names(table.schema)
+        check_claim(file, sum(_count(chunk) for column in table.columns for chunk in column.chunks), "values")
+    except DataError:
+        raise
+    except Exception as error:  # ArrowException, and what else pyarrow meets in a damaged file
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise DataError(f"{file}: cannot be read as Arrow or parquet ({reason}); copy it again") from None
+    return table
+
+
+def _read_parquet(file: Path, columns: Set[str]) -> "Table":
+    """Likewise; texts that the file holds once are made once."""
+    from pyarrow import parquet  # noqa: PLC0415
+
+    chunks = chunks_in(file)
+    wanted = sorted(columns) if columns <= {chunk.path[0] for chunk in chunks} else []
+    chunks = [chunk for chunk in chunks if not wanted or chunk.path[0] in wanted]
+    check_claim(file, sum(abs(chunk.values) for chunk in chunks), "values")
+    check_claim(file, sum(abs(chunk.bytes) for chunk in chunks), "bytes")
+    texts = {".".join(chunk.path) for chunk in chunks if chunk.type == TEXT}
+    with parquet.ParquetFile(file, read_dictionary=sorted(texts)) as source:
+        return source.read(columns=wanted or None)
+
+
+def _check_names(fields: "Iterable[Field]") -> None:
+    """Raise UnicodeDecodeError for a name that is no text."""
+    for field in fields:
+        _ = field.name
+        _check_names(field.type.field(number) for number in range(field.type.num_fields))
+
+
+def _count(array: "Array") -> int:
+    """How many values and characters Python would make of an array, which may hold them once or nowhere."""
+    from pyarrow import compute, types  # noqa: PLC0415
+
+    if types.is_dictionary(array.type) and types.is_string(array.type.value_type):
+        lengths = compute.binary_length(array.dictionary).take(array.indices)
+        return len(array) + (compute.sum(lengths).as_py() or 0)
+    inner: list[Array] = []
+    if types.is_list(array.type) or types.is_large_list(array.type):
+        inner = [array.values]
+    elif types.is_struct(array.type):
+        inner = array.flatten()
+    return len(array) + sum(map(_count, inner))
+
+
+def values_of(array: "Array") -> list[Any]:
+    """The array as Python has it, equal texts as one object; in place of what no layer of tags is made of, its type."""
+    from pyarrow import types  # noqa: PLC0415
+
+    kind = array.type
+    if types.is_list(kind) or types.is_large_list(kind):
+        offsets, present = array.offsets.to_pylist(), array.is_valid().to_pylist()
+        values = values_of(array.values[offsets[0] : offsets[-1]])
+        bounds = [offset - offsets[0] for offset in offsets]
+        return [values[a:b] if there else None for (a, b), there in zip(pairwise(bounds), present, strict=True)]
+    if types.is_struct(kind):
+        fields = [values_of(field) for field in array.flatten()]
+        names = [field.name for field in kind]
+        rows = zip(*fields, strict=True) if fields else repeat((), len(array))
+        present = array.is_valid().to_pylist()
+        return [dict(zip(names, row, strict=True)) if there else None for row, there in zip(rows, present, strict=True)]
+    if types.is_dictionary(kind):
+        return _chosen(values_of(array.dictionary), array.indices)
+    if types.is_string(kind) or types.is_large_string(kind):
+        coded = array.dictionary_encode()
+        return _chosen(coded.dictionary.to_pylist(), coded.indices)
+    if types.is_null(kind) or types.is_integer(kind) or types.is_boolean(kind):
+        return list(array.to_pylist())
+    return [kind] * len(array)
+
+
+def _chosen(values: list[Any], indices: "Array") -> list[Any]:
+    return [None if index is None else values[index] for index in indices.to_pylist()]
