@@ -88,7 +88,7 @@ def _feature(cell: str, name: str) -> str:
 
 def sentence_ids(path: Path, sentences: Sequence[Sentence], encoding: str = "utf-8") -> list[str]:
     """Return the ``sent_id`` of each of a file's sentences, in its order, "" for one without."""
-    lines = read_text(path, encoding).split("\n")
+    lines = read_text(path, encoding).removeprefix("\ufeff").split("\n")
     found = [(number, match[1]) for number, line in enumerate(lines, start=1) if (match := _SENT_ID.match(line))]
     numbers = [number for number, _ in found]
     ids = []
