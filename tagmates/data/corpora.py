@@ -74,7 +74,7 @@ def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
     there = [sentence for sentence in everything if sentence is not None]
     names = iter(sentence_ids(path_of(task, split), there, task.encoding))
     named = [(sentence, "" if sentence is None else next(names)) for sentence in everything]
-    fitting = [
+    fitting: list[Item] = [
         sentence for sentence, name in named[start:stop] if sentence is not None and fnmatchcase(name, part.sent_id)
     ]
     if not fitting:
