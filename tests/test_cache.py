@@ -73,6 +73,27 @@ def test_the_second_time_nothing_is_read(entries: Path, task: Task, monkeypatch:
     assert load_corpora({"x": task}, ["x"])["x"] == {s: p.sentences for s, p in first.splits.items()}
 
 
+def test_a_link_to_another_file_of_the_same_moment(entries: Path, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two files that were unpacked together, only their numbers on the disk tell which one is meant."""
+    train = task.folder / "a.tsv"
+    train.rename(task.folder / "one.tsv")
+    (task.folder / "two.tsv").write_text(FIRST.replace("Fog", "Hot"))
+    real = Path.stat
+
+    def at_one_moment(path: Path, **given: Any) -> os.stat_result:
+        found = real(path, **given)
+        times = {"st_atime_ns": 0, "st_mtime_ns": 0, "st_ctime_ns": 0}
+        return os.stat_result([*found[:7], 0, 0, 0], times)
+
+    for name, word in (("one.tsv", "Fog"), ("two.tsv", "Hot")):
+        train.unlink(missing_ok=True)
+        train.symlink_to(name)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", at_one_moment)
+            assert load(task).splits["train"].forms[0] == word
+    assert len(list(entries.iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     "change",
     [

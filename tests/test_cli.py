@@ -968,6 +968,15 @@ def test_statistics_with_figures(here: Path, corpus: Path) -> None:
     assert page.err == "wrote page.png\n"
 
 
+def test_a_place_that_may_not_be_entered(here: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def protected(path: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", protected)
+    said = "figures: Permission denied; see to its permissions, or choose another place"
+    refused(1, said, "data", "stats", "--data", corpus, "--plot", "figures")
+
+
 def test_figures_that_cannot_be_drawn(here: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "taken").write_text("a file")
     stats = ("data", "stats", "--data", corpus, "--plot")

@@ -387,3 +387,21 @@ class TestCommand:
         line.write_text(columns(corpus(1), "\t"), encoding="utf-8")
         (tmp_path / "tasks.toml").write_text(propose(line, "").text, encoding="utf-8")
         assert load_split(load_tasks(str(tmp_path))["upos"], "train")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or its split would be cut from train without a word."""
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.tsv").write_text(columns(corpus(1), "\t"))
+    read = Path.read_bytes
+
+    def protected(path: Path) -> bytes:
+        if path.name == "dev.tsv":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", protected)
+    reason = f"{tmp_path / 'dev.tsv'}: cannot be read (Permission denied)"
+    assert propose(tmp_path, "").left_out == (reason,)
+    with pytest.raises(DataError, match=r"looks like tagged sentences: .*dev\.tsv: cannot be read"):
+        propose(tmp_path / "dev.tsv", "")

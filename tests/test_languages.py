@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tagmates.apps.cli import app
-from tagmates.data.corpora import load_corpora
+from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.pack import read_packed
-from tagmates.data.tasks import load_tasks
+from tagmates.data.tasks import Part, Task, load_tasks
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import read_study
 
@@ -80,6 +80,23 @@ def test_a_genre_takes_the_sentences_whose_names_begin_with_it(genres: Path) -> 
     for genre in GENRES:
         for sentences in corpora[genre].values():
             assert [sentence.tokens for sentence in sentences] == [("Here", "speaks", genre, ".")] * 2
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_name_is_that_of_its_own_sentence(mark: str, tmp_path: Path) -> None:
+    """Not that of the one before, where a part of the file begins behind it; nor lost to a byte order mark."""
+    named = {"Fog": "# sent_id = web-1\n", "Rain": "", "Snow": "# sent_id = news-1\n", "Hail": "# sent_id = web-2\n"}
+    blocks = [f"{name}1\t{word}\t_\tNOUN" + "\t_" * 6 + "\n\n" for word, name in named.items()]
+    (tmp_path / "a.conllu").write_text(mark + "".join(blocks))
+
+    def words(pattern: str, sentences: str) -> list[str]:
+        part = Part(file="a.conllu", sent_id=pattern, sentences=sentences)
+        task = Task(name="x", format="conllu", train=part, folder=tmp_path)
+        return [sentence.tokens[0] for sentence in load_split(task, "train")]
+
+    assert words("web-*", "") == ["Fog", "Hail"]
+    assert words("web-*", "2-") == ["Hail"]
+    assert words("news-*", "1-3") == ["Snow"]
 
 
 def test_a_pattern_that_fits_no_sentence_is_an_error(genres: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -220,7 +220,8 @@ def main() -> NoReturn:
         if error.filename is None:
             _forsake_output()
         where, what = error.filename or "standard output", error.strerror or error
-        _end(1, f"tagmates: {where}: {what}; make room, or choose another place")
+        advice = "see to its permissions" if isinstance(error, PermissionError) else "make room"
+        _end(1, f"tagmates: {where}: {what}; {advice}, or choose another place")
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ModuleNotFoundError as error:

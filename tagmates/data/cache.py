@@ -49,8 +49,9 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
     total = sum(status.st_size for _, status in found)
     if not all(stat.S_ISREG(status.st_mode) for _, status in found) or total < SMALL or time.time() - newest < YOUNG:
         return None
-    # the time of the last change of anything too: copies can bring an old time of change of content with them
-    described = [[path, status.st_size, status.st_mtime_ns, status.st_ctime_ns] for path, status in found]
+    # the time of the last change of anything too: copies can bring an old time of change of content with them;
+    # and which file it is: a link may lead to another one now that was written in the same tick of the clock
+    described = [[path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for path, s in found]
     key = json.dumps(
         [_code(), list(splits), task.model_dump(mode="json", exclude={"name", "folder", "score"}), described]
     )

@@ -69,13 +69,13 @@ def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
             f"{path_of(task, split)}: has {len(everything)} sentences, so none or not all of {part.sentences!r}; "
             f"correct the sentences of {task.name} {split}"
         )
-    chosen = everything[start:stop]
     if not part.sent_id:
-        return chosen
-    there = [sentence for sentence in chosen if sentence is not None]
-    ids = sentence_ids(path_of(task, split), there, task.encoding)
+        return everything[start:stop]
+    there = [sentence for sentence in everything if sentence is not None]
+    names = iter(sentence_ids(path_of(task, split), there, task.encoding))
+    named = [(sentence, "" if sentence is None else next(names)) for sentence in everything]
     fitting: list[Item] = [
-        sentence for sentence, name in zip(there, ids, strict=True) if fnmatchcase(name, part.sent_id)
+        sentence for sentence, name in named[start:stop] if sentence is not None and fnmatchcase(name, part.sent_id)
     ]
     if not fitting:
         raise DataError(f"{path_of(task, split)}: no sentence has a sent_id like {part.sent_id!r}; correct the pattern")

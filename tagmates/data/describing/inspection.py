@@ -60,14 +60,16 @@ def find_sources(path: Path) -> tuple[list[Source], list[str]]:
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; name a folder of data files")
+    unread: list[str] = []
     if path.is_file():
-        found = {path.name: _sniff(path)}
+        found = {path.name: _looked_at(path, unread)}
     else:
         found = {name: Layout("huggingface") for name in splits_in(path)}
-        found = found or {file.relative_to(path).as_posix(): _sniff(file) for file in _files(path)}
+        found = found or {file.relative_to(path).as_posix(): _looked_at(file, unread) for file in _files(path)}
         annotated = {Path(name).parent.as_posix() for name in found if name.endswith(".ann")}
         found |= {name: Layout("brat") for name in annotated}
-    sources, left_out = _together({name: layout for name, layout in found.items() if layout}, path.stem)
+    sources, unclear = _together({name: layout for name, layout in found.items() if layout}, path.stem)
+    left_out = unread + unclear
     if not sources:
         reason = f": {'; '.join(left_out)}" if left_out else ""
         raise DataError(f"{path}: no file of it looks like tagged sentences{reason}; describe yours in a tasks.toml")
@@ -126,14 +128,20 @@ def _together(found: Mapping[str, Layout], default: str) -> tuple[list[Source], 
     return sources, left_out
 
 
+def _looked_at(path: Path, unread: list[str]) -> Layout | None:
+    """How a file is written; None for what holds no tagged sentences, and for what is added to ``unread``."""
+    try:
+        return _sniff(path)
+    except OSError as error:
+        unread.append(f"{path}: cannot be read ({error.strerror})")
+        return None
+
+
 def _sniff(path: Path) -> Layout | None:
-    """How a file is written; None for what holds no tagged sentences."""
+    """Likewise; raises OSError."""
     if path.suffix.lower() in _NEVER or path.with_suffix(".ann").is_file():
         return None
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
+    data = path.read_bytes()
     encoding, notes = _encoding(data)
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     lines = [line.removesuffix("\r") for line in text[:_HEAD].split("\n")]

@@ -89,7 +89,7 @@ def _feature(cell: str, name: str) -> str:
 
 def sentence_ids(path: Path, sentences: Sequence[Sentence], encoding: str = "utf-8") -> list[str]:
     """Return the ``sent_id`` of each of a file's sentences, in its order, "" for one without."""
-    lines = read_text(path, encoding).split("\n")
+    lines = read_text(path, encoding).removeprefix("\ufeff").split("\n")
     found = [(number, match[1].strip()) for number, match in enumerate(map(_SENT_ID.match, lines), start=1) if match]
     numbers = [number for number, _ in found]
     ids = []
