@@ -3,11 +3,13 @@
     python bench/reading.py [--data DIR] [--tokens 200000] [--rounds 5] [--json]
 
 The readers read one file each that is made here, of the sentences of the data, in a folder that is removed again.
-``line by line`` is what tagmates does with files that are no plain table. All tasks are loaded as for a training,
-numbered and with their digests: in seconds, from files, and from a cache of this bench's own, which keeps no
-task of less than 256 KiB (none of the starter corpus). Everything is measured in seconds of one core.
+``line by line`` is what tagmates does with files that are no plain table. BRAT is one document, with an annotation of
+every token. All tasks are loaded as for a training, numbered and with their digests: in seconds, from files, and from
+a cache of this bench's own, which keeps no task of less than 256 KiB (none of the starter corpus). Everything is
+measured in seconds of one core.
 """
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,16 +18,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import conllu
+import pyarrow as pa
+from pyarrow import ipc, parquet
 from rounds import alternate, arguments, show, summary
 
 from tagmates.data.cache import SWITCH
 from tagmates.data.corpora import load_coded
 from tagmates.data.formats import columns as column_files
 from tagmates.data.formats import conllu as conllu_files
+from tagmates.data.formats.brat import read_brat
 from tagmates.data.formats.columns import format_columns, read_columns
-from tagmates.data.formats.conllu import read_conllu
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, read_conllu
+from tagmates.data.formats.huggingface import read_huggingface
+from tagmates.data.formats.jsonl import read_jsonl
+from tagmates.data.pack import Header, PackedTask, read_packed, write_pack
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.vectors import NO_VECTORS
 
 Work = Callable[[], object]
 
@@ -60,16 +69,119 @@ def some(sentences: Sequence[Sentence], tokens: int) -> Iterator[Sentence]:
             return
 
 
-def written(path: Path, rows: Iterator[list[tuple[str, ...]]]) -> Path:
-    """A file of these rows, a sentence each item."""
-    path.write_text("".join(format_columns(rows)), encoding="utf-8")
-    return path
+def pairs(sentence: Sentence) -> Iterator[tuple[str, str]]:
+    """Tokens and tags; ``_`` where there is no label."""
+    return zip(sentence.tokens, (tag or "_" for tag in sentence.labels), strict=True)
 
 
-def conllu_rows(sentence: Sentence) -> list[tuple[str, ...]]:
-    """The ten columns of every word."""
-    pairs = enumerate(zip(sentence.tokens, sentence.tags or (), strict=True), 1)
-    return [(str(i), form, form.lower(), tag, "_", "A=b|C=d", "0", "root", "_", "_") for i, (form, tag) in pairs]
+def conllu_rows(sentence: Sentence, lex: bool = False) -> list[tuple[str, ...]]:
+    """The ten columns of every word, or the nineteen, of which the last is the tag."""
+    more = [("_",) * 8 + (tag,) if lex else () for _, tag in pairs(sentence)]
+    words = enumerate(zip(pairs(sentence), more, strict=True), 1)
+    return [
+        (str(i), form, form.lower(), tag, "_", "A=b|C=d", "0", "root", "_", "_", *rest)
+        for i, ((form, tag), rest) in words
+    ]
+
+
+def write_brat(path: Path, sentences: Sequence[Sentence]) -> None:
+    """DOC.txt, words with spaces between them, and DOC.ann."""
+    tokens = [pair for sentence in sentences for pair in [*pairs(sentence), ("\n", "")]]
+    lines, at = [], 0
+    for token, tag in tokens:
+        if tag:
+            lines.append(f"T{len(lines)}\tT-{tag.replace(' ', '_')} {at} {at + len(token)}\t{token}\n")
+        at += len(token) + 1
+    path.with_suffix(".txt").write_text(" ".join(token for token, _ in tokens), encoding="utf-8")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def write_files(folder: Path, sentences: Sequence[Sentence]) -> dict[str, Path]:
+    """A file of these sentences in every format, by its name."""
+    names = ("columns", "conllu", "conllulex", "jsonl", "a.parquet", "a.arrow", "a.ann", "packed")
+    files = {name: folder / name for name in names}
+    tables = {
+        "columns": ([*pairs(s)] for s in sentences),
+        "conllu": map(conllu_rows, sentences),
+        "conllulex": (conllu_rows(s, lex=True) for s in sentences),
+    }
+    for name, rows in tables.items():
+        files[name].write_text("".join(format_columns(rows)), encoding="utf-8")
+    records = [{"tokens": s.tokens, "tags": [tag for _, tag in pairs(s)]} for s in sentences]
+    files["jsonl"].write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    table = pa.Table.from_pylist(records)
+    parquet.write_table(table, files["a.parquet"])
+    with ipc.new_stream(files["a.arrow"], table.schema) as stream:
+        stream.write_table(table, max_chunksize=1000)
+    write_brat(files["a.ann"], sentences)
+    packed = PackedTask(name="x", scheme="plain", score="plain", splits=("train",))
+    write_pack(files["packed"], Header(tasks=(packed,), vectors="random"), {"x": {"train": sentences}}, NO_VECTORS)
+    return files
+
+
+def arrow_lists(path: Path) -> object:
+    """What pyarrow itself makes of an Arrow file."""
+    with pa.memory_map(str(path)) as memory:
+        return ipc.open_stream(memory).read_all().to_pylist()
+
+
+def readers_of(files: dict[str, Path]) -> dict[str, dict[str, Work]]:
+    """Format -> who reads -> how; a format that is not text is read as bytes."""
+
+    def text(name: str) -> str:
+        return files[name].read_text("utf-8")
+
+    def columns() -> object:
+        return read_columns(files["columns"], separator="\t")
+
+    def words() -> object:
+        return read_conllu(files["conllu"])
+
+    def lex() -> object:
+        return read_conllu(files["conllulex"], column="lextag")
+
+    return {
+        "columns": {
+            "bytes, decoded": lambda: text("columns"),
+            "tagmates": columns,
+            "tagmates, line by line": lambda: line_by_line(columns),
+        },
+        "CoNLL-U": {
+            "bytes, decoded": lambda: text("conllu"),
+            "conllu.parse": lambda: conllu.parse(text("conllu")),
+            "tagmates": words,
+            "tagmates, line by line": lambda: line_by_line(words),
+        },
+        "CoNLL-U-Lex": {
+            "bytes, decoded": lambda: text("conllulex"),
+            "conllu.parse": lambda: conllu.parse(text("conllulex"), fields=CONLLU_COLUMNS + CONLLULEX_COLUMNS),
+            "tagmates": lex,
+            "tagmates, line by line": lambda: line_by_line(lex),
+        },
+        "JSON lines": {
+            "bytes, decoded": lambda: text("jsonl"),
+            "json.loads": lambda: [*map(json.loads, text("jsonl").splitlines())],
+            "tagmates": lambda: read_jsonl(files["jsonl"]),
+        },
+        "Hugging Face, parquet": {
+            "bytes": files["a.parquet"].read_bytes,
+            "pyarrow, to_pylist": lambda: parquet.read_table(files["a.parquet"]).to_pylist(),
+            "tagmates": lambda: read_huggingface(files["a.parquet"]),
+        },
+        "Hugging Face, Arrow": {
+            "bytes": files["a.arrow"].read_bytes,
+            "pyarrow, to_pylist": lambda: arrow_lists(files["a.arrow"]),
+            "tagmates": lambda: read_huggingface(files["a.arrow"]),
+        },
+        "BRAT": {
+            "bytes, decoded": lambda: text("a.ann") + files["a.ann"].with_suffix(".txt").read_text("utf-8"),
+            "tagmates": lambda: read_brat(files["a.ann"]),
+        },
+        "packed study": {
+            "bytes": files["packed"].read_bytes,
+            "tagmates": lambda: read_packed(files["packed"], "x", "train"),
+        },
+    }
 
 
 def load(tasks: dict[str, Task], switch: str) -> None:
@@ -83,32 +195,16 @@ def main() -> None:
     options = arguments(__doc__, data="starter", tokens=200_000)
     tasks = load_tasks(options.data)
     with TemporaryDirectory() as name:
-        folder = Path(name)
         os.environ["TAGMATES_CACHE"] = name
         coded = load_coded(tasks, tasks)
         held = list(chain.from_iterable(split.sentences for task in coded.values() for split in task.splits.values()))
         chosen = list(some(held, options.tokens))
         tokens = sum(map(len, chosen))
-        columns = written(folder / "c", ([*zip(s.tokens, s.tags or (), strict=True)] for s in chosen))
-        words = written(folder / "u", map(conllu_rows, chosen))
-        # file -> reader: a further format is one line here and a file above
-        readers: dict[str, dict[str, Work]] = {
-            "columns": {
-                "bytes, decoded": lambda: columns.read_text("utf-8"),
-                "tagmates": lambda: read_columns(columns, separator="\t"),
-                "tagmates, line by line": lambda: line_by_line(lambda: read_columns(columns, separator="\t")),
-            },
-            "CoNLL-U": {
-                "bytes, decoded": lambda: words.read_text("utf-8"),
-                "conllu.parse": lambda: conllu.parse(words.read_text("utf-8")),
-                "tagmates": lambda: read_conllu(words),
-                "tagmates, line by line": lambda: line_by_line(lambda: read_conllu(words)),
-            },
-        }
-        for format_, sides in readers.items():
+        for format_, sides in readers_of(write_files(Path(name), chosen)).items():
             rated = {side: lambda work=work: tokens / seconds(work) for side, work in sides.items()}
             rates = alternate(rated, options.rounds)
-            against = "conllu.parse" if "conllu.parse" in sides else "tagmates, line by line"
+            others = [side for side in sides if side != "tagmates" and "bytes" not in side]
+            against = others[0] if others else None
             show({f"{format_}, {tokens} tokens, tokens/s": summary(rates, against)}, as_json=options.json)
         total = sum(map(len, held))
         times = alternate(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from tagmates.data.corpora import load_split
+from tagmates.data.formats.footer import chunks_in
 from tagmates.data.formats.huggingface import read_huggingface, splits_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
@@ -153,6 +154,16 @@ class TestBroken:
         monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
         with pytest.raises(ConfigError, match=r"needs the package pyarrow: pip install 'tagmates\[hf\]'"):
             read(tmp_path / "train")
+
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_a_footer_says_what_pyarrow_says(size: int, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "f", pa.concat_tables([table()] * size).append_column("n", pa.array([1.5, None] * size)))
+    said = parquet.read_metadata(tmp_path / "f")
+    columns = [said.row_group(i).column(j) for i in range(said.num_row_groups) for j in range(said.num_columns)]
+    assert [(".".join(c.path), c.values, c.bytes) for c in chunks_in(tmp_path / "f")] == [
+        (c.path_in_schema, c.num_values, c.total_uncompressed_size) for c in columns
+    ]
 
 
 def test_a_task_names_its_splits(tmp_path: Path) -> None:

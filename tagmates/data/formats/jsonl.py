@@ -71,8 +71,9 @@ def sentence_of(
         raise DataError(
             f"{where}: {len(tokens)} in {token_key!r}, but {len(values)} in {tag_key!r}; give each token one tag"
         )
-    named = [_named(value, labels, f"{where}: {tag_key!r}") for value in values]
-    tags = _strings(named, tag_key, where, null=True)
+    if not _plain(values):
+        values = [_named(value, labels, f"{where}: {tag_key!r}") for value in values]
+    tags = _strings(values, tag_key, where, null=True)
     return None if tokens in ((), (DOCSTART,)) else Sentence(tokens, tags, line)
 
 
@@ -105,8 +106,18 @@ def _list(value: Any, key: str, where: str) -> Sequence[Any]:
     return value
 
 
+def _plain(values: Sequence[Any]) -> bool:
+    """Whether these are strings that any file could hold: the fast way to know it of all at once."""
+    try:
+        return not _UNWRITABLE.search("".join(values)) and "" not in values
+    except TypeError:
+        return False
+
+
 def _strings(value: Any, key: str, where: str, *, null: bool = False) -> tuple[Any, ...]:
     """The list as a tuple of strings, and of None for null where that may be."""
+    if isinstance(value, list) and _plain(value):
+        return tuple(value)
     for number, text in enumerate(_list(value, key, where), start=1):
         if null and text is None:
             continue
