@@ -43,7 +43,13 @@ app.command(  # loaded when asked for: its packages are an extra
     name="study",
     help="Find out which tasks learn better together: plan, run and read hundreds of trainings.",
 )
+app.command(
+    "tagmates.apps.serve:app",
+    name="serve",
+    help="Serve a page and a JSON API that tag text with one or several models.",
+)
 talk = Console(stderr=True)
+SERVE = ("fastapi", "uvicorn", "starlette", "prometheus_client")  # the packages of that extra
 
 Model = Annotated[Path, Parameter(help="A model that comes with tagmates (en), or a run's folder.")]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
@@ -227,8 +233,13 @@ def main() -> NoReturn:
         _end(1, f"tagmates: {where}: {what}; {advice}, or choose another place")
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
-    except ModuleNotFoundError as error:
-        _end(2, f"tagmates: needs the package {error.name}: pip install 'tagmates[study]'")
+    except ImportError as error:
+        cause = (
+            error.__cause__ if isinstance(error.__cause__, ImportError) else error
+        )  # of a command loaded when asked for
+        missing = str(cause.name).partition(".")[0]
+        extra = "serve" if missing in SERVE else "study"
+        _end(2, f"tagmates: needs the package {missing}: pip install 'tagmates[{extra}]'")
     except TagmatesError as error:
         _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)
