@@ -8,8 +8,8 @@ import { answersTo } from "./question.js";
 import { count, nextDifference, show, take } from "./results.js";
 
 const EXAMPLE =
-  "Maria picked up the keys in Dublin on Friday and thanked the driver. " +
-  "By the way, the small team from Oslo won the match, so nobody at the harbour went home before midnight.";
+  "Maria picked up the keys in Dublin on Friday. " +
+  "By the way, the small team from Oslo won the match, so nobody went home before midnight.";
 const PAUSE = 300; // milliseconds without a key before the text is tagged
 
 const at = (id) => document.getElementById(id);

@@ -15,7 +15,7 @@ let shown = { sentences: [], rows: [] };
 export function showSentences(sentences, rows) {
   shown = { sentences, rows };
   list.style.setProperty("--rows", rows.length);
-  list.style.setProperty("--names", `${Math.max(0, ...rows.map((row) => row.name.length))}ch`);
+  list.style.setProperty("--names", Math.max(0, ...rows.map((row) => row.name.length)));
   while (list.children.length > sentences.length) drop(list.lastElementChild);
   for (let at = list.children.length; at < sentences.length; at++) add(at);
   for (const item of list.children) {

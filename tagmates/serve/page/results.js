@@ -20,6 +20,7 @@ export function show(result, layers) {
   const { models, sentences, rows, differing } = shown;
   hide();
   at("results").hidden = sentences.length === 0;
+  at("sentences").classList.toggle("compared", models.length > 1);
   showSentences(sentences, rows);
   at("summary").textContent = summary();
   at("key").textContent = rows.length ? `Rows: ${rows.map((row) => row.name).join(" · ")}` : "No layer is chosen.";

@@ -46,10 +46,11 @@ function drawCell(row, cell) {
   box.tabIndex = -1;
   box.dir = "ltr"; // or a tag would have a say in the direction of a sentence that begins with a number
   const unsure = cell.probability !== null && cell.probability < UNSURE;
-  const marks = { begins: cell.begins, ends: cell.ends, unsure, differs: cell.differs, repeats: cell.repeats };
+  const { begins, ends, differs, repeats } = cell;
+  const marks = { begins, ends, unsure, differs, repeats, second: row.side === 1 };
   for (const [mark, holds] of Object.entries(marks)) box.classList.toggle(mark, Boolean(holds));
   box.style.setProperty("--hue", hueOf(cell.label));
-  if (cell.kind === "chip" || cell.begins || unsure || cell.differs) {
+  if (cell.kind === "chip" || cell.begins || unsure) {
     box.append(make("span", "label", cell.begins || cell.kind === "chip" ? cell.label : ""));
   }
   return box;
