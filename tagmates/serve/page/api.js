@@ -44,11 +44,19 @@ async function* linesOf(response) {
     const lines = (rest + value).split("\n");
     rest = lines.pop();
     for (const line of lines) {
-      const item = JSON.parse(line);
+      const item = parse(line);
       if (item.error) throw new ServiceError(item.error);
       if (item.done) return;
       yield item;
     }
+  }
+}
+
+function parse(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new ServiceError(BROKEN);
   }
 }
 

@@ -36,7 +36,14 @@ export function save(name, text) {
 
 /** Put text on the clipboard; also over plain HTTP, where browsers hide `navigator.clipboard`. */
 export async function copy(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copyAsBefore(text);
+  }
+}
+
+function copyAsBefore(text) {
   const give = (event) => {
     event.preventDefault();
     event.clipboardData.setData("text/plain", text);

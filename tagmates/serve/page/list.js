@@ -11,8 +11,9 @@ const near = new Set();
 const observer = new IntersectionObserver(moved, { rootMargin: "1000px 0px" });
 let shown = { sentences: [], rows: [] };
 
-/** Show `sentences` (each a list of one or two models' answers) with these rows. */
+/** Show `sentences` (each a list of one or two models' answers) with these rows; the focus stays at its word. */
 export function showSentences(sentences, rows) {
+  const focus = focused();
   shown = { sentences, rows };
   list.style.setProperty("--rows", rows.length);
   list.style.setProperty("--names", Math.max(0, ...rows.map((row) => row.name.length)));
@@ -22,6 +23,7 @@ export function showSentences(sentences, rows) {
     if (near.has(item) || placeOf(item) < FIRST) draw(item);
     else rest(item);
   }
+  if (focus) refocus(focus);
 }
 
 /** The place in the list of the sentence that holds `element`; -1 if none does. */
@@ -47,6 +49,19 @@ export function dataOf(element) {
   const cells = cellsOf(answers, shown.rows).map((row) => row[at]);
   const which = [...word.children].indexOf(element.closest(".cell")) - 1;
   return { token: answers[0].tokens[at], rows: shown.rows, cells, which: Math.max(which, -1) };
+}
+
+function focused() {
+  const part = list.contains(document.activeElement) && document.activeElement.closest(".word > *");
+  if (!part) return null;
+  const word = part.parentElement;
+  const [at, row] = [word, part].map((element) => [...element.parentElement.children].indexOf(element));
+  return { place: placeOf(part), at, row };
+}
+
+function refocus({ place, at, row }) {
+  const word = list.children[place] && reach(place).querySelectorAll(".word")[at];
+  (word?.children[row] ?? word?.lastElementChild)?.focus({ preventScroll: true });
 }
 
 function add(place) {

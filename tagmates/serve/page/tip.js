@@ -5,16 +5,23 @@ import { make, percent } from "./sentence.js";
 
 const tip = document.getElementById("tip");
 const list = document.getElementById("sentences");
+let under = null; // the element under the pointer
 
-list.addEventListener("pointerover", (event) => show(event.target));
-list.addEventListener("pointerleave", () => show(document.activeElement));
+list.addEventListener("pointermove", ({ target }) => {
+  if (target !== under) show((under = target)); // moves only: what scrolls under a pointer at rest is not asked for
+});
+list.addEventListener("pointerleave", () => {
+  under = null;
+  show(document.activeElement);
+});
 list.addEventListener("focusin", (event) => show(event.target));
 list.addEventListener("focusout", hide);
-addEventListener("scroll", hide, { passive: true });
+addEventListener("scroll", () => show(document.activeElement), { passive: true });
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") hide();
 });
 
+/** Hide the note until it is asked for again. */
 export function hide() {
   tip.hidden = true;
 }
