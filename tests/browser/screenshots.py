@@ -24,13 +24,13 @@ def take(address: str, folder: Path) -> None:
         browser = launch(playwright)
         page = _open(browser, address, viewport=SIZE)
         page.locator(".token", has_text="Dublin").hover()
-        page.screenshot(path=folder / "serve.png")
+        page.screenshot(path=folder / "serve.png", full_page=True)
         names = page.locator("#model option").all_text_contents()
         page = _open(browser, address, viewport=SIZE, color_scheme="dark")
-        page.screenshot(path=folder / "serve-dark.png")
-        phone = {"width": 360, "height": 740}
+        page.screenshot(path=folder / "serve-dark.png", full_page=True)
+        phone = {"width": 360, "height": 900}
         page = _open(browser, address, viewport=phone, device_scale_factor=2, has_touch=True)
-        page.locator(".token", has_text="picked").tap()
+        page.locator(".word", has_text="picked").locator(".cell").first.tap()
         page.screenshot(path=folder / "serve-phone.png")
         if len(names) > 1:
             page = _open(browser, f"{address}#{urlencode({'with': names[1]})}", viewport=SIZE)

@@ -78,28 +78,35 @@ function drop(item) {
 }
 
 function moved(entries) {
-  for (const { target, isIntersecting } of entries) {
+  for (const { target, isIntersecting, boundingClientRect } of entries) {
     if (!target.isConnected) continue;
     if (isIntersecting) {
       near.add(target);
       if (!isDrawn(target)) draw(target);
     } else {
       near.delete(target);
-      if (!target.contains(document.activeElement)) rest(target);
+      if (isDrawn(target) && !target.contains(document.activeElement)) {
+        rest(target);
+        target.style.setProperty("--height", `${boundingClientRect.height}px`); // so that nothing jumps
+      }
     }
   }
 }
 
 function isDrawn(item) {
-  return item.querySelector(".words") !== null;
+  return item.classList.contains("drawn");
 }
 
 function draw(item) {
   const answers = shown.sentences[placeOf(item)];
   const cells = cellsOf(answers, shown.rows);
   item.replaceChildren(...drawSentence(answers[0].tokens, shown.rows, cells, item.value));
+  item.classList.add("drawn");
 }
 
 function rest(item) {
-  item.textContent = shown.sentences[placeOf(item)][0].tokens.join(" ");
+  const text = shown.sentences[placeOf(item)][0].tokens.join(" ");
+  if (isDrawn(item) || item.textContent !== text) item.textContent = text; // the same again would cost a layout
+  item.classList.remove("drawn");
+  item.style.removeProperty("--height");
 }
