@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from math import ceil
 
 import uvicorn
@@ -45,7 +46,8 @@ def _connections(limits: Limits) -> type[H11Protocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             transport.set_write_buffer_limits(high=0)  # so that any unread byte pauses writing, and is noticed
-            self._head = self._unread = self._cut_after(limits.header_seconds)
+            self._head = self.loop.call_later(limits.header_seconds, transport.abort)
+            self._unread = self._head
             if len(self.connections) > limits.connections:
                 transport.write(_answer(503, f"{limits.connections:,} connections are open; try again later"))
                 transport.close()
@@ -62,12 +64,12 @@ def _connections(limits: Limits) -> type[H11Protocol]:
 
         def on_response_complete(self) -> None:
             self._head.cancel()
-            self._head = self._cut_after(limits.header_seconds)
+            self._head = self.loop.call_later(limits.header_seconds, self.transport.abort)
             super().on_response_complete()
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._unread = self._cut_after(limits.write_seconds)
+            self._unread = self.loop.call_later(limits.write_seconds, self._reset)
 
         def resume_writing(self) -> None:
             self._unread.cancel()
@@ -77,8 +79,11 @@ def _connections(limits: Limits) -> type[H11Protocol]:
             self.transport.write(_answer(400, msg))
             self.transport.close()
 
-        def _cut_after(self, seconds: float) -> asyncio.TimerHandle:
-            return self.loop.call_later(seconds, self.transport.abort)
+        def _reset(self) -> None:
+            """Drop what the client has not read, in the system's buffers too."""
+            own = self.transport.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
 
     return Connection
 
