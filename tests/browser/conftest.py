@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from helpers import make_corpora, make_run
 from playwright.sync_api import Browser, sync_playwright
-from visitor import HOSTILE, OTHER, SCRIPT, TAGS, Visitor, launch
+from visitor import EN, HOSTILE, OTHER, SCRIPT, TAGS, Visitor, launch
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of ``tagmates serve one two '<img …>'``."""
+    """The address of ``tagmates serve one two '<img …>'``, and of ``en`` where it is in the package."""
     folder = tmp_path_factory.mktemp("models")
     for seed, (name, tags) in enumerate({"one": TAGS, "two": OTHER, SCRIPT: HOSTILE}.items(), 1):
         make_run(make_corpora(seed, tags), "multi_dec", seed=seed).tagger.save_pretrained(folder / name)
-    command = [sys.executable, "-m", "tagmates.apps.cli", "serve", "one", "two", SCRIPT, "--port", "0"]
+    command = [sys.executable, "-m", "tagmates.apps.cli", "serve", "one", "two", SCRIPT, *EN, "--port", "0"]
     root = str(Path(__file__).parents[2])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:

@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from visitor import TEXT, Visitor, api_sentences
+from visitor import EN, TEXT, Visitor, api_sentences
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +21,12 @@ def test_there_is_an_example_to_begin_with(visitor: Visitor) -> None:
     expect(page.get_by_label("Your text")).to_have_value("")
     page.get_by_role("button", name="Example").click()
     expect(page.locator(".token").first).to_have_text("Maria")
+
+
+@pytest.mark.skipif(not EN, reason="the model en is not in the package")
+def test_the_model_in_the_box_reads_the_example(visitor: Visitor) -> None:
+    page = visitor.visit("Maria picked up the keys.", model="en", layers="upos")
+    expect(page.locator(".label")).to_have_text(["PROPN", "VERB", "ADP", "DET", "NOUN", "PUNCT"])
 
 
 def test_what_is_typed_is_tagged_without_a_button(visitor: Visitor) -> None:

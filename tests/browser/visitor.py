@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -18,6 +19,8 @@ TAGS = {
 }
 OTHER = {"pos": TAGS["pos"], "names": TAGS["names"], "sense": ["O", "n.PERSON", "v.motion"]}
 HOSTILE = {"pos": [SCRIPT, "<script>alert(2)</script>", "'\"&amp;"], "names": ["O", f"B-{SCRIPT}", f"I-{SCRIPT}"]}
+
+EN = ["en"] if (Path(__file__).parents[2] / "tagmates" / "models" / "en" / "model.safetensors").exists() else []
 
 
 def launch(playwright: Playwright) -> Browser:
