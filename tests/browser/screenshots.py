@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from visitor import launch
 
 TEXT = (
-    "Maria picked up the keys in Dublin on Friday. By the way, the small team from Oslo won the match, so nobody went "
-    "home before midnight."
+    "Maria picked up the keys in Dublin on Friday. By the way, our small team won its last match in Oslo, so nobody "
+    "went home before midnight."
 )
 SIZE = {"width": 1180, "height": 800}
 

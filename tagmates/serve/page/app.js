@@ -9,7 +9,7 @@ import { count, nextDifference, show, take } from "./results.js";
 
 const EXAMPLE =
   "Maria picked up the keys in Dublin on Friday. " +
-  "By the way, the small team from Oslo won the match, so nobody went home before midnight.";
+  "By the way, our small team won its last match in Oslo, so nobody went home before midnight.";
 const PAUSE = 300; // milliseconds without a key before the text is tagged
 
 const at = (id) => document.getElementById(id);
