@@ -234,7 +234,9 @@ def main() -> NoReturn:
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ImportError as error:
-        cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error  # of a command loaded when asked for
+        cause = (
+            error.__cause__ if isinstance(error.__cause__, ImportError) else error
+        )  # of a command loaded when asked for
         missing = str(cause.name).partition(".")[0]
         extra = "serve" if missing in SERVE else "study"
         _end(2, f"tagmates: needs the package {missing}: pip install 'tagmates[{extra}]'")

@@ -13,6 +13,7 @@ from tagmates.serve.guards import STRICT
 from tagmates.serve.settings import Limits
 
 HEAD_BYTES = 2**14  # of a request's head, more than any browser sends
+SEND_BYTES = 2**17  # that were sent and not read yet
 
 
 def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
@@ -36,7 +37,10 @@ def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; OSError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+    listener = socket.create_server((host, port), family=family, backlog=1024)
+    # connections inherit it; the system would hold megabytes for each client that does not read
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    return listener
 
 
 def _connections(limits: Limits) -> type[H11Protocol]:
