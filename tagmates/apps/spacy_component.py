@@ -122,27 +122,27 @@ class TagmatesComponent(Pipe):
                 yield from docs
 
     def _fill(self, docs: Sequence[Doc]) -> None:
-        sentences = [words_of(doc) for doc in docs]
-        words = ([doc[i].text for i in places] for doc, own in zip(docs, sentences, strict=True) for places in own)
+        sentences = [sentences_in(doc) for doc in docs]
+        words = ([token.text for token in tokens] for own in sentences for tokens in own)
         tagged = self.tagger.stream(words, self.layers)
         for doc, own in zip(docs, sentences, strict=True):
-            self._annotate(doc, [(places, next(tagged)) for places in own])
+            self._annotate(doc, [(tokens, next(tagged)) for tokens in own])
 
-    def _annotate(self, doc: Doc, sentences: Iterable[tuple[list[int], Tagged]]) -> None:
+    def _annotate(self, doc: Doc, sentences: Iterable[tuple[list[Token], Tagged]]) -> None:
         spans: dict[str, list[Span]] = {layer: [] for layer in self.layers}
         pos, tag = self.targets.get("pos"), self.targets.get("tag")
-        for places, sentence in sentences:
-            for place, *tags in zip(places, *(sentence.tags[layer] for layer in self.layers), strict=True):
+        for tokens, sentence in sentences:
+            for token, *tags in zip(tokens, *(sentence.tags[layer] for layer in self.layers), strict=True):
                 own = dict(zip(self.layers, tags, strict=True))
-                doc[place]._.tagmates = own
+                token._.tagmates = own
                 if pos and own[pos] in UNIVERSAL:
-                    doc[place].pos_ = own[pos]
+                    token.pos_ = own[pos]
                 if tag:
-                    doc[place].tag_ = own[tag]
+                    token.tag_ = own[tag]
             for layer, found in spans.items():
                 for span in self.tagger.spans(sentence, layer):
                     # spaCy takes an entity without a label for none
-                    found.append(Span(doc, places[span.start], places[span.end - 1] + 1, span.label or layer))
+                    found.append(Span(doc, tokens[span.start].i, tokens[span.end - 1].i + 1, span.label or layer))
         for layer, found in spans.items():
             doc.spans[layer] = found
         if "ents" in self.targets:
@@ -179,17 +179,17 @@ class TagmatesComponent(Pipe):
         return self
 
 
-def words_of(doc: Doc) -> list[list[int]]:
-    """The numbers of each sentence's tokens, those of white space left out; sentences are set where the doc has none.
+def sentences_in(doc: Doc) -> list[list[Token]]:
+    """The tokens of each sentence, those of white space left out; sentences are set where the doc has none.
 
     They are then those of ``Tagger.tag`` on the same text, for it is sentences that a tagger learns from.
     """
     if not doc.has_annotation("SENT_START"):
         starts = [start for start, _ in split_sentences(doc.text)]
-        previous = 1
+        previous = 0
         for token in doc:
             number = max(bisect(starts, token.idx), 1)  # white space before the first belongs to it
-            token.is_sent_start = token.i == 0 or number > previous
+            token.is_sent_start = number > previous
             previous = number
-    sentences = ([token.i for token in sentence if not token.is_space] for sentence in doc.sents)
-    return [places for places in sentences if places]
+    sentences = ([token for token in sentence if not token.is_space] for sentence in doc.sents)
+    return [tokens for tokens in sentences if tokens]
