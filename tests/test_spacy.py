@@ -106,6 +106,15 @@ def test_any_text_gives_a_valid_doc(nlp: Language, tagger: Tagger, text: str) ->
     check(doc, tagger)
 
 
+def test_the_model_in_the_box_serves_by_default() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tagmates")
+    doc = nlp("Prices in Berlin fell sharply.")
+    assert [token.pos_ for token in doc] == ["NOUN", "ADP", "PROPN", "VERB", "ADV", "PUNCT"]
+    assert [token.tag_ for token in doc] == ["NNS", "IN", "NNP", "VBD", "RB", "."]
+    assert list(doc.spans) == ["upos", "xpos", "mwe", "supsense"]
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\u3000", "😀", "a", " a"])
 def test_hardly_any_text(nlp: Language, tagger: Tagger, text: str) -> None:
     check(nlp(text), tagger)

@@ -21,7 +21,7 @@ from tagmates.files import cache_folder, write_atomically
 log = logging.getLogger("tagmates")
 
 NEEDED = ("config.json", "vocabulary.json", "model.safetensors")
-FILES = (*NEEDED, "vectors.safetensors", "README.md", "result.json")
+FILES = (*NEEDED, "vectors.safetensors", "README.md", "LICENSE", "result.json")
 MOST_BYTES = 2**31  # of all of them together
 TIMEOUT = 30.0  # seconds to wait for an answer
 _PART = r"\w(?:[\w.-]*\w)?"
