@@ -71,6 +71,8 @@ def tag(
         raise ConfigError(f"--output {output}: choose conll, json or table")
     if output == "table" and (output_file or workers > 1 or probabilities):
         raise ConfigError("--output table: is for people to look at; for more choose conll or json")
+    if resume and force:
+        raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
     _check_workers(workers, threads)
     if output_file is not None:
         _check_apart(output_file, files)

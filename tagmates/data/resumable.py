@@ -162,11 +162,11 @@ def _disk(path: Path) -> Iterator[None]:
 def _locked(path: Path) -> Iterator[None]:
     """Keep other processes out; the system lets go of the lock when this one is killed."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        with _disk(path):
+    with _disk(path):
+        try:
             lock.acquire(blocking=False)
-    except Timeout:
-        raise BusyError(f"{path}: another process is writing it; wait for it, or choose another") from None
+        except Timeout:
+            raise BusyError(f"{path}: another process is writing it; wait for it, or choose another") from None
     try:
         yield
     finally:
