@@ -15,8 +15,9 @@ from rich.console import Console
 from tagmates import __version__
 from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
+from tagmates.apps.export import export
 from tagmates.apps.progress import show_training
-from tagmates.apps.shared import Device, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
@@ -35,6 +36,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(data_app)
+app.command(export)
 app.command(tag)
 app.command(  # loaded when asked for: its packages are an extra
     "tagmates.apps.study:app",
@@ -115,7 +117,7 @@ def train(
 
 @app.command
 def evaluate(
-    run: Annotated[Path, Parameter(help="A finished run's folder.")],
+    run: Model,
     /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",

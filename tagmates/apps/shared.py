@@ -1,6 +1,7 @@
 """What commands have in common: options, and talk on stderr."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import torch
@@ -11,6 +12,7 @@ from tagmates.errors import ConfigError
 
 talk = Console(stderr=True)
 
+Model = Annotated[Path, Parameter(help="A model that comes with tagmates (en), or a run's folder.")]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
 

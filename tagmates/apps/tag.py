@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates import __version__
-from tagmates.apps.shared import Device, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.pieces import Piece, read_pieces, size_of
@@ -25,7 +25,7 @@ from tagmates.wording import plural
 
 
 def tag(
-    run: Annotated[str, Parameter(help="A finished run's folder.")],
+    run: Model,
     files: Annotated[
         tuple[str, ...],
         Parameter(help="Text files; '-' is stdin.", allow_leading_hyphen=True),  # or '-' would be an unknown option
@@ -62,18 +62,12 @@ def tag(
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag runs/a
     Example: tagmates tag runs/a big.txt --workers 2 --output-file big.conll
     """
-    for file in files:
-        if file.startswith("-") and file != "-":
-            raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
-    if input_ not in ("text", "conll"):
-        raise ConfigError(f"--input {input_}: choose text or conll")
-    if output not in ("conll", "json", "table"):
-        raise ConfigError(f"--output {output}: choose conll, json or table")
+    _check_formats(files, input_, output)
     if output == "table" and (output_file or workers > 1 or probabilities):
         raise ConfigError("--output table: is for people to look at; for more choose conll or json")
+    _check_workers(workers, threads)
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
-    _check_workers(workers, threads)
     if output_file is not None:
         _check_apart(output_file, files)
         if not check_output(output_file, resume=resume, force=force):
@@ -89,11 +83,21 @@ def tag(
         for sentence in tagger.stream(read_input(files, input_), wanted):
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
         return
-    job = Job(run, device, vectors, wanted, input_, output, probabilities)
+    job = Job(str(run), device, vectors, wanted, input_, output, probabilities)
     if output_file is None:
         _to_stdout(files, tagger, job, workers)
     else:
         _to_file(files, tagger, job, workers, output_file, resume=resume, force=force)
+
+
+def _check_formats(files: Sequence[str], kind: str, output: str) -> None:
+    for file in files:
+        if file.startswith("-") and file != "-":
+            raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
+    if kind not in ("text", "conll"):
+        raise ConfigError(f"--input {kind}: choose text or conll")
+    if output not in ("conll", "json", "table"):
+        raise ConfigError(f"--output {output}: choose conll, json or table")
 
 
 def _check_workers(workers: int, threads: int | None) -> None:
