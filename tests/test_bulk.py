@@ -188,6 +188,15 @@ def test_what_stands_before_an_error_is_kept_and_gone_on_with_once_it_is_repaire
     assert_whole(whole)
 
 
+def test_a_word_that_columns_cannot_hold_is_found_again(model: Path) -> None:
+    Path("odd.txt").write_text(TEXT + "Gulls sleep.\n\n-DOCSTART- Gulls\n")
+    outcome = tag(model, file="odd.txt")
+    assert outcome.code == 1
+    assert re.search(r"odd\.txt:\d\d: from here on, sentence \d+, row 1: .*could not be read back", outcome.err)
+    assert outcome.out.endswith("Gulls\tV\tI-X\nsleep\tN\tI-X\n.\tN\tB-X\n\n")
+    assert tag(model, "--output", "json", file="odd.txt").code == 0
+
+
 def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     results = [TaggedPiece(Piece("x", data=b"x" * 10_000), "", 1, 50) for _ in range(3)]
     said = StringIO()

@@ -21,7 +21,13 @@ def show_tagging(
     ``total`` is the length of the input in bytes, if it is known; ``skipped`` bytes were done before. What is over
     after one piece shows nothing.
     """
-    columns = (BarColumn(24), DownloadColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn(compact=True))
+    columns = (
+        BarColumn(24),
+        DownloadColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    )
     bar = Progress(*columns, console=console, transient=True)
     tagging = bar.add_task("", total=total, completed=skipped, speed="")
     began = said = time.monotonic()

@@ -70,7 +70,7 @@ def tag_piece(tagger: Tagger, job: Job, piece: Piece) -> TaggedPiece:
     try:
         write(tagger.stream(words, job.tasks, probabilities=job.probabilities), job.tasks, text)
     except DataError as wrong:
-        error = DataError(f"{piece.name}:{piece.line}: from here on, {wrong}")
+        error = DataError(f"{piece.name}:{piece.line}: from here on, {wrong}, or write JSON lines")
     return TaggedPiece(piece, text.getvalue(), len(words), sum(map(len, words)), error)
 
 
