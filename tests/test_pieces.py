@@ -75,7 +75,7 @@ def test_what_is_left_makes_the_same_pieces(content: bytes, size: int, tmp_path_
         assert [piece.data for piece in again] == [piece.data for piece in pieces[i:]]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     paragraphs=PARAGRAPHS, size=st.integers(LONG, 3 * LONG), blank=st.sampled_from(["\n\n", "\r\n\r\n", "\n \t\n\n"])
 )
@@ -91,6 +91,7 @@ def test_ordinary_text_has_the_sentences_that_it_has_in_one_piece(
 WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- O"]), min_size=1, max_size=12)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     sentences=st.lists(WORDS.map("\n".join), max_size=8), size=st.integers(16, 60), end=st.sampled_from(["\n", "\r\n"])
 )
