@@ -47,6 +47,7 @@ def sentences_of(pieces: list[Piece], kind: str) -> list[tuple[str, ...]]:
     return [sentence for piece in pieces for sentence in read_piece(piece, kind)]
 
 
+@settings(deadline=None)
 @given(content=NASTY, size=st.integers(4, 40))
 def test_pieces_are_the_input_and_know_where_they_stand(content: bytes, size: int, tmp_path_factory: Any) -> None:
     pieces = pieces_of(tmp_path_factory, content, "text", size)
@@ -60,12 +61,14 @@ def test_pieces_are_the_input_and_know_where_they_stand(content: bytes, size: in
         assert not (before.endswith(b"\r") and piece.data.startswith(b"\n"))
 
 
+@settings(deadline=None)
 @given(content=st.text(st.sampled_from("aß日🙂 \n"), max_size=120), size=st.integers(4, 40))
 def test_characters_stay_whole(content: str, size: int, tmp_path_factory: Any) -> None:
     pieces = pieces_of(tmp_path_factory, content.encode(), "text", size)
     assert "".join(piece.data.decode() for piece in pieces) == content
 
 
+@settings(deadline=None)
 @given(content=NASTY, size=st.integers(4, 40))
 def test_what_is_left_makes_the_same_pieces(content: bytes, size: int, tmp_path_factory: Any) -> None:
     pieces = pieces_of(tmp_path_factory, content, "text", size)
