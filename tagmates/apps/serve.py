@@ -13,7 +13,9 @@ from rich.console import Console
 
 from tagmates.config import override, parse
 from tagmates.errors import ConfigError
+from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
+from tagmates.serve.answers import licence_of
 from tagmates.serve.connections import configuration, listen
 from tagmates.serve.guards import LOOPBACK
 from tagmates.serve.service import create_service
@@ -70,7 +72,8 @@ def serve(
         raise ConfigError(f"--host {host} --port {port}: {error.strerror}; choose another (--port 0: any)") from None
     with listener:
         taggers = _load(models, choose_device(device), vectors)
-        service = create_service(taggers, limits, bound=host, hosts=allow_host)
+        licences = {name: licence_of(find_model(model)) for name, model in zip(taggers, models, strict=True)}
+        service = create_service(taggers, limits, licences=licences, bound=host, hosts=allow_host)
         address, number = listener.getsockname()[:2]
         name = f"[{address}]" if ":" in address else address
         near = "" if host in LOOPBACK else " to every machine that reaches it"
