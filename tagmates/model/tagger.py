@@ -65,7 +65,7 @@ class Tagger:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
-        """Load a model in the box (``en``), or that in a folder.
+        """Load a model in the box (``en``), one of the hub (``hf://user/name``), or that in a folder.
 
         ``vectors`` (``glove``, ``random`` or a GloVe text file) serve words that training never saw; by default those
         in the model's folder do, else GloVe where the model was trained with it and it is installed. Raises ModelError
