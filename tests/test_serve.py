@@ -673,6 +673,8 @@ def test_usage(
 def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     code, said = command("nowhere", "--port", "0", capsys=capsys, monkeypatch=monkeypatch)
     assert code == 1 and "nowhere: no such folder" in said
+    code, said = command("en", "./en", "--port", "0", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 2 and "./en: another model is called en too" in said
     for name in ("tagmates.apps.cli", "tagmates.apps.serve"):  # read anew
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)

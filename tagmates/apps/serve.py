@@ -71,8 +71,9 @@ def serve(
     except OSError as error:
         raise ConfigError(f"--host {host} --port {port}: {error.strerror}; choose another (--port 0: any)") from None
     with listener:
-        taggers = _load(models, choose_device(device), vectors)
-        licences = {name: licence_of(find_model(model)) for name, model in zip(taggers, models, strict=True)}
+        folders = _folders(models)
+        taggers = {name: _load(folder, choose_device(device), vectors) for name, folder in folders.items()}
+        licences = {name: licence_of(folder) for name, folder in folders.items()}
         service = create_service(taggers, limits, licences=licences, bound=host, hosts=allow_host)
         address, number = listener.getsockname()[:2]
         name = f"[{address}]" if ":" in address else address
@@ -106,14 +107,17 @@ def _limits(settings: tuple[str, ...], queue: int | None, timeout: float | None)
     return parse(Limits, values | {key: value for key, value in given.items() if value is not None}, "limits")
 
 
-def _load(models: tuple[str, ...], device: str, vectors: str | None) -> dict[str, Tagger]:
-    taggers: dict[str, Tagger] = {}
+def _folders(models: tuple[str, ...]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
     for model in models:
         name = Path(model).resolve().name
-        if name in taggers:
+        if name in folders:
             raise ConfigError(f"{model}: another model is called {name} too; rename its folder")
-        taggers[name] = Tagger.from_pretrained(model, device=device, vectors=vectors)
-        taggers[name].tag(
-            [["Ready", "."]], probabilities=True
-        )  # so that nobody waits for what is compiled on first use
-    return taggers
+        folders[name] = find_model(model)
+    return folders
+
+
+def _load(folder: Path, device: str, vectors: str | None) -> Tagger:
+    tagger = Tagger.from_pretrained(folder, device=device, vectors=vectors)
+    tagger.tag([["Ready", "."]], probabilities=True)  # so that nobody waits for what is compiled on first use
+    return tagger
