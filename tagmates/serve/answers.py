@@ -1,7 +1,9 @@
 """What the service answers with, as JSON."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import TypedDict
@@ -13,6 +15,7 @@ from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.questions import Piece
 from tagmates.serve.settings import Limits
 
+CARD = 10_000  # characters in which a model's card says its licence
 DIGITS = 7  # of a probability; it is a number of 32 bits
 
 
@@ -92,7 +95,17 @@ class Health(TypedDict):
     status: str
 
 
-def models_out(taggers: Mapping[str, Tagger], limits: Limits) -> ModelsOut:
+def licence_of(folder: Path) -> str | None:
+    """What the head of a model's card says, if there is one."""
+    card = folder / "README.md"
+    if not card.is_file() or card.is_symlink():
+        return None
+    with card.open(encoding="utf-8", errors="replace") as file:
+        found = re.match(r"---\n(?:.*\n)*?license: *([\w .+-]{1,60})\n(?:.*\n)*?---\n", file.read(CARD))
+    return found[1].strip() if found else None
+
+
+def models_out(taggers: Mapping[str, Tagger], licences: Mapping[str, str | None], limits: Limits) -> ModelsOut:
     """What /api/models says."""
     models: list[ModelOut] = []
     for name, tagger in taggers.items():
@@ -101,7 +114,7 @@ def models_out(taggers: Mapping[str, Tagger], limits: Limits) -> ModelsOut:
             {"name": task, "scheme": tagger.schemes[task], "labels": tagger.vocabulary.labels[decoder]}
             for task, decoder in decoders.items()
         ]
-        models.append({"name": name, "tasks": tasks, "licence": None})
+        models.append({"name": name, "tasks": tasks, "licence": licences.get(name)})
     return {"models": models, "limits": limits}
 
 
