@@ -8,9 +8,6 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from tagmates.data.schemes import Scheme, spans_of
-from tagmates.data.sentence import Span
-from tagmates.errors import DataError
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.questions import Piece
 from tagmates.serve.settings import Limits
@@ -127,27 +124,11 @@ def sentence_out(tagger: Tagger, piece: Piece, tagged: Tagged) -> SentenceOut:
         "tags": tagged.tags,
         "probabilities": chances and {task: [round(p, DIGITS) for p in own] for task, own in chances.items()},
         "spans": {
-            task: [{"start": span.start, "end": span.end, "label": span.label} for span in _spans(tagger, tagged, task)]
+            task: [{"start": span.start, "end": span.end, "label": span.label} for span in tagger.spans(tagged, task)]
             for task in tagged.tags
             if tagger.schemes[task] != "plain"
         },
     }
-
-
-def _spans(tagger: Tagger, tagged: Tagged, task: str) -> list[Span]:
-    scheme = tagger.schemes[task]
-    try:
-        return tagger.spans(tagged, task)
-    except DataError:  # a decoder that tasks share may give tags of another one: these mark nothing
-        return spans_of([tag if _fits(tag, scheme) else "O" for tag in tagged.tags[task]], scheme)
-
-
-def _fits(tag: str, scheme: Scheme) -> bool:
-    try:
-        spans_of([tag], scheme)
-    except DataError:
-        return False
-    return True
 
 
 def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> list[DocumentOut]:
