@@ -48,14 +48,12 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object; ModelError where the file is missing, truncated or something else."""
+    return _read(path, lambda: _object(path.read_bytes()))
 
-    def read() -> dict[str, Any]:
-        value = json.loads(path.read_bytes())
-        if not isinstance(value, dict):
-            raise ValueError("it is no JSON object")
-        return value
 
-    return _read(path, read)
+def json_object(path: Path, content: bytes) -> dict[str, Any]:
+    """The JSON object that ``content``, which was read at ``path``, is; ModelError where it is none."""
+    return _read(path, lambda: _object(content))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -74,12 +72,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return _read(path, read)
 
 
+def _object(content: bytes) -> dict[str, Any]:
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        raise ValueError("it is no JSON object")
+    return value
+
+
 def _read(path: Path, read: Callable[[], Value]) -> Value:
     try:
         return read()
     except FileNotFoundError:
         raise ModelError(f"{path}: is missing; give the folder of a tagmates run") from None
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path}: is truncated or not from tagmates ({error}); train again or restore the file"
         ) from None

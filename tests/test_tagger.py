@@ -25,7 +25,7 @@ def tagger(request: pytest.FixtureRequest) -> Tagger:
 
 def test_every_token_gets_a_tag_of_every_task_in_order(tagger: Tagger) -> None:
     sentences = [["Anna", "sleeps"], [], ["a"] * 30, ["ß", "?"]]
-    tagged = list(tagger.tag_sentences(sentences))
+    tagged = list(tagger.stream(sentences))
     assert [list(t.tokens) for t in tagged] == sentences
     for sentence in tagged:
         assert set(sentence.tags) == set(tagger.tasks)
@@ -42,23 +42,23 @@ def test_raw_text_and_words_give_the_same_tags(tagger: Tagger) -> None:
 
 def test_company_does_not_change_a_sentence_s_tags(tagger: Tagger) -> None:
     sentences = [["w" * (i % 7 + 1), "Anna", "."][: i % 3 + 1] for i in range(50)]
-    together = list(tagger.tag_sentences(sentences))
-    assert together == [next(iter(tagger.tag_sentences([s]))) for s in sentences]
+    together = list(tagger.stream(sentences))
+    assert together == [next(iter(tagger.stream([s]))) for s in sentences]
 
 
 def test_some_tasks_alone_are_tagged_as_among_all(tagger: Tagger) -> None:
     task = tagger.tasks[-1]
     sentences = [["Anna", "sleeps"], ["x"]]
-    alone = list(tagger.tag_sentences(sentences, [task]))
-    assert [t.tags for t in alone] == [{task: t.tags[task]} for t in tagger.tag_sentences(sentences)]
+    alone = list(tagger.stream(sentences, [task]))
+    assert [t.tags for t in alone] == [{task: t.tags[task]} for t in tagger.stream(sentences)]
     with pytest.raises(ConfigError, match="no task 'zero'"):
-        list(tagger.tag_sentences(sentences, ["zero"]))
+        list(tagger.stream(sentences, ["zero"]))
 
 
 def test_long_sentences_and_tokens_simply_work(tagger: Tagger) -> None:
-    (tagged,) = tagger.tag_sentences([["word"] * 500])
+    (tagged,) = tagger.stream([["word"] * 500])
     assert len(tagged.tokens) == 500
-    (tagged,) = tagger.tag_sentences([["x" * 5000, "y"]])
+    (tagged,) = tagger.stream([["x" * 5000, "y"]])
     assert len(tagged.tags[tagger.tasks[0]]) == 2
 
 
@@ -66,7 +66,7 @@ def test_saving_and_loading_keep_every_tag(tagger: Tagger, tmp_path: Path) -> No
     tagger.save_pretrained(tmp_path)
     loaded = Tagger.from_pretrained(tmp_path)
     sentences = [["Anna", "sleeps"], ["x", "Ünlü", "?"]]
-    assert list(loaded.tag_sentences(sentences)) == list(tagger.tag_sentences(sentences))
+    assert list(loaded.stream(sentences)) == list(tagger.stream(sentences))
     for (name, mine), (other, theirs) in zip(
         tagger.module.named_parameters(), loaded.module.named_parameters(), strict=True
     ):
@@ -107,7 +107,7 @@ def test_sentences_are_tagged_lazily() -> None:
             taken += 1
             yield ["a", "b", "c"]
 
-    stream = tagger.tag_sentences(endless())  # type: ignore[arg-type]
+    stream = tagger.stream(endless())  # type: ignore[arg-type]
     for _ in range(5):
         next(stream)
     assert taken < 5000

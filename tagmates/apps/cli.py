@@ -183,7 +183,7 @@ def tag(
     _use_threads(threads)
     tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
-    sentences = tagger.tag_sentences(read_input(files, input_), wanted)
+    sentences = tagger.stream(read_input(files, input_), wanted)
     if output == "conll":
         write_conll(sentences, wanted, sys.stdout)
     elif output == "json":

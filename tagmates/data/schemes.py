@@ -15,7 +15,7 @@ beside it. A span ends before it as before ``O``; where its tags say that it goe
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -33,10 +33,26 @@ _TAGS = {
     "plain": re.compile(r"()(.*)", re.DOTALL),
 }
 
+_SPAN_TAG = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
+
 _Parsed = tuple[str, str]
 """The prefix and the label of a tag."""
 _OUTSIDE: _Parsed = ("O", "")
 _UNKNOWN: _Parsed = ("?", "")
+
+
+def are_span_tags(tags: Collection[str]) -> bool:
+    """Whether these distinct tags are those of spans: a hyphen behind a prefix somewhere, or both B and I alone."""
+    if not all(_SPAN_TAG.fullmatch(tag) for tag in tags):
+        return False
+    return any("-" in tag for tag in tags) or {"B", "I"} <= set(tags)
+
+
+def scheme_of_labels(labels: Collection[str]) -> Scheme:
+    """The scheme in which a layer of these labels is to be read: iobes, iob2 (which reads iob1 as well) or plain."""
+    if not are_span_tags(labels):
+        return "plain"
+    return "iobes" if any(label[0] in "ES" for label in labels) else "iob2"
 
 
 def spans_of(tags: Sequence[str | None], scheme: Scheme, repair: Repair = "begin") -> list[Span]:

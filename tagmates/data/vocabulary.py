@@ -1,12 +1,13 @@
 """The words, characters and labels of a run, with their numbers (protocol section 2)."""
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from tagmates.config import Sharing
 from tagmates.data.coding import CodedSplit
+from tagmates.data.schemes import Scheme, scheme_of_labels
 from tagmates.errors import ModelError
 
 OUTSIDE = "O"
@@ -18,7 +19,8 @@ class Vocabulary:
     """Sorted words (lower-cased), characters (cased) and, per decoder, labels; a number is a place in its list.
 
     ``labels`` has one entry per task, or the single entry ``*`` where tasks share a decoder. Where ``unknown`` is set,
-    the last row of the word table, after all ``words``, is a trained vector for words that have none.
+    the last row of the word table, after all ``words``, is a trained vector for words that have none. ``own_schemes``
+    says how the tags of tasks that share a decoder are read; those of the others show it.
     """
 
     tasks: tuple[str, ...]
@@ -26,6 +28,7 @@ class Vocabulary:
     characters: tuple[str, ...]
     labels: Mapping[str, tuple[str, ...]]
     unknown: bool
+    own_schemes: Mapping[str, Scheme] = field(default_factory=dict)
 
     @cached_property
     def word_index(self) -> dict[str, int]:
@@ -51,6 +54,14 @@ class Vocabulary:
         """The name of the label space that tags this task."""
         return SHARED if SHARED in self.labels else task
 
+    @cached_property
+    def schemes(self) -> dict[str, Scheme]:
+        """How the tags of each task are read as spans; plain where it is not known."""
+        return {
+            task: self.own_schemes.get(task, "plain") if SHARED in self.labels else scheme_of_labels(self.labels[task])
+            for task in self.tasks
+        }
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which ``from_json`` makes an equal vocabulary."""
         return {
@@ -59,6 +70,7 @@ class Vocabulary:
             "characters": self.characters,
             "labels": self.labels,
             "unknown": self.unknown,
+            **({"schemes": self.own_schemes} if self.own_schemes else {}),
         }
 
     @classmethod
@@ -69,8 +81,11 @@ class Vocabulary:
             labels = {name: _distinct_texts(labels) for name, labels in value["labels"].items()}
             if labels.keys() not in ({SHARED}, set(lists["tasks"])) or not isinstance(value["unknown"], bool):
                 raise TypeError
-            return cls(**lists, labels=labels, unknown=value["unknown"])
-        except (KeyError, TypeError, AttributeError):
+            schemes = dict(value.get("schemes", {}))
+            if not set(lists["tasks"]).issuperset(schemes) or not set(get_args(Scheme)).issuperset(schemes.values()):
+                raise TypeError
+            return cls(**lists, labels=labels, unknown=value["unknown"], own_schemes=schemes)
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise ModelError(f"{where}: is not a tagmates vocabulary; take the file from the trained run") from None
 
 
@@ -118,9 +133,10 @@ def build_vocabulary(
     if sharing in ("te_dec", "te_enc"):
         union = set().union(*tags.values()) | ({OUTSIDE} if sharing == "te_enc" else set())
         labels = {SHARED: tuple(sorted(union))}
+        schemes = {task: scheme_of_labels(tags[task]) for task in splits}
     else:
-        labels = {task: tuple(sorted(tags[task])) for task in splits}
-    return Vocabulary(tuple(splits), tuple(sorted(words)), tuple(sorted(characters)), labels, unknown)
+        labels, schemes = {task: tuple(sorted(tags[task])) for task in splits}, {}
+    return Vocabulary(tuple(splits), tuple(sorted(words)), tuple(sorted(characters)), labels, unknown, schemes)
 
 
 def singletons(splits: Iterable[CodedSplit]) -> set[str]:

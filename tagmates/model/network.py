@@ -1,6 +1,7 @@
 """The tagger's tensor functions over lanes: encode a batch, its losses, its best tags (protocol section 1)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -113,21 +114,36 @@ def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What is best for every token of all requests, in any order, and the tokens' places."""
+
+    labels: Int[Tensor, " labels"]
+    places: Int[Tensor, " labels"]
+    probabilities: Float[Tensor, " labels"] | None  # marginals of the labels, where they were asked for
+
+
 @torch.no_grad()
 def decode(
     models: Sequence[TaggerModule],
     batch: Batch,
     starts: Int[Tensor, "lanes requests"],
     tables: Sequence[Tables] | None = None,
-) -> tuple[Int[Tensor, " labels"], Int[Tensor, " labels"]]:
-    """The best label numbers of all requests, and their places; ``starts`` is the place of each request's first."""
+    *,
+    probabilities: bool = False,
+) -> Decoded:
+    """The best label numbers of all requests; ``starts`` is the place of each request's first token."""
     states = encode(models, batch, tables=tables)
-    places, labels = [], []
+    places, labels, chances = [], [], []
     for group in batch.groups:
         packed = group.packed
         lane = on_device([lane for lane, _ in group.decoders], starts.device)
         place = starts[lane].gather(1, group.request)[:, packed.row] + packed.step
         filled = packed.mask.nonzero(as_tuple=True)
+        crf = distribution(models, group, states)
+        best = crf.argmax()
         places.append(place[filled])
-        labels.append(distribution(models, group, states).argmax()[filled])
-    return torch.cat(labels), torch.cat(places)
+        labels.append(best[filled])
+        if probabilities:
+            chances.append(crf.marginals().gather(2, best.unsqueeze(-1)).squeeze(-1)[filled].clamp(0, 1))
+    return Decoded(torch.cat(labels), torch.cat(places), torch.cat(chances) if probabilities else None)

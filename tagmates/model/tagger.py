@@ -2,36 +2,46 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, cycle
 from pathlib import Path
 
 import torch
 
-from tagmates.config import VECTORS, RunConfig, parse
+from tagmates.config import VECTORS, RunConfig
 from tagmates.data.batches import Selection, collate
 from tagmates.data.coding import CodedSplit
 from tagmates.data.encoding import Corpus, Forms, encode
-from tagmates.data.sentence import Sentence
+from tagmates.data.schemes import Scheme, spans_of
+from tagmates.data.sentence import Sentence, Span
 from tagmates.data.stock import Stock
 from tagmates.data.tokenize import sentences_of
 from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
-from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary, task_token
-from tagmates.errors import ConfigError, ModelError
-from tagmates.files import read_json, read_tensors, write_json, write_tensors
+from tagmates.data.vocabulary import Vocabulary, task_token
+from tagmates.errors import ConfigError
 from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
+from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, write_model
 
 log = logging.getLogger("tagmates")
 BATCH_TOKENS = 4000  # how many tokens are tagged side by side
 
 
+Offsets = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A sentence's tokens and, per task, a tag for each."""
+    """A sentence's tokens and, per task, a tag for each.
+
+    ``probabilities`` are those of each tag at its place, whatever the others are (marginals), where they were asked
+    for. ``offsets`` are start and end (exclusive) of each token in the text that was given, None where words were.
+    """
 
     tokens: tuple[str, ...]
     tags: Mapping[str, tuple[str, ...]]
+    probabilities: Mapping[str, tuple[float, ...]] | None = None
+    offsets: Offsets | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -48,73 +58,95 @@ class Tagger:
         """The tasks that the tagger knows, in its own order."""
         return self.vocabulary.tasks
 
-    @classmethod
-    def from_pretrained(cls, folder: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
-        """Load the tagger in a run folder.
+    @property
+    def schemes(self) -> Mapping[str, Scheme]:
+        """How the tags of each task are read as spans: iobes, iob2 or plain."""
+        return self.vocabulary.schemes
 
-        ``vectors`` (default: those it was trained with, if they are here) serve words that training never saw.
-        Raises ModelError for a folder that is missing, truncated or foreign.
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
+        """Load a model in the box (``en``), or that in a folder.
+
+        ``vectors`` (``glove``, ``random`` or a GloVe text file) serve words that training never saw; by default those
+        in the model's folder do, else GloVe where the model was trained with it and it is installed. Raises ModelError
+        for a folder that is missing, truncated or foreign.
         """
-        path = Path(folder)
-        if not path.is_dir():
-            raise ModelError(f"{path}: no such folder; give the folder of a tagmates run")
-        settings = read_json(path / "config.json")
-        try:
-            config = parse(RunConfig, settings, str(path / "config.json"))
-        except ConfigError as error:
-            raise ModelError(f"{error}; give the folder of a tagmates run") from None
-        if not (path / "model.safetensors").exists() and (path / "metrics.jsonl").exists():
-            raise ModelError(
-                f"{path}: its training has not finished (no model.safetensors); go on with tagmates train ... --resume"
-            )
-        vocabulary = Vocabulary.from_json(read_json(path / "vocabulary.json"), str(path / "vocabulary.json"))
-        _check_fit(config, vocabulary, path)
-        with torch.device("meta"):
-            module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
-        tensors, _ = read_tensors(path / "model.safetensors")
-        load_parameters(module, tensors, path / "model.safetensors")
-        module.to(device)
+        path = find_model(name)
+        model = read_model(path)
+        model.module.to(device)
+        tagger = cls(model.config, model.vocabulary, model.module)
         if vectors is not None:
             found = load_vectors(vectors)
-            found.check_size(config.model.word_size)
-            return cls(config, vocabulary, module, found)
-        # what it was trained with may not be here; then new words do without
-        here = config.vectors in VECTORS or Path(config.vectors).expanduser().is_file()
-        found = load_vectors(config.vectors) if here else NO_VECTORS
-        if found is NO_VECTORS and config.vectors != "random":
-            log.warning("%s: its vectors (%s) are not here: new words go without", path, config.vectors)
-        return cls(config, vocabulary, module, found)
+            found.check_size(model.config.model.word_size)
+            return replace(tagger, vectors=found)
+        if model.vectors is not None:
+            return replace(tagger, vectors=model.vectors)
+        named = model.config.vectors
+        # a model of somebody else must not decide what is read here, so no path is followed
+        found = load_vectors(named) if named in VECTORS else NO_VECTORS
+        if found is NO_VECTORS and named != "random":
+            advice = "install tagmates[glove]" if named == "glove" else "give --vectors (in Python vectors=)"
+            log.warning("%s: new words go without vectors: %s was trained with %s; %s", path, name, named, advice)
+        return replace(tagger, vectors=found)
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, made if need be."""
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(path / "config.json", self.config.model_dump(mode="json"))
-        write_json(path / "vocabulary.json", self.vocabulary.to_json())
-        write_tensors(path / "model.safetensors", dict(self.module.named_parameters()))
+    def save_pretrained(self, folder: str | Path, *, half: bool = False, vectors: int = 0) -> None:
+        """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, made if need be.
 
-    def tag(self, texts: Iterable[str | Sequence[str]], tasks: Sequence[str] | None = None) -> list[Tagged]:
-        """Tag raw text (split into sentences and words) or sentences that are already lists of words.
-
-        Returns one ``Tagged`` per sentence found, with all tasks or only the named ones.
+        ``half`` writes numbers of 16 bits instead of 32. ``vectors`` says how many of the tagger's vectors go along
+        in ``vectors.safetensors``, those that stand first (of GloVe: of the most frequent words) among the words that
+        training never saw.
         """
-        return list(self.tag_sentences(_split(texts), tasks))
+        more = vectors_without(self.vectors, self.vocabulary.word_index, vectors) if vectors else None
+        model = Pretrained(self.config, self.vocabulary, self.module, more)
+        write_model(Path(folder), model, torch.float16 if half else torch.float32)
 
-    def tag_sentences(self, sentences: Iterable[Sequence[str]], tasks: Sequence[str] | None = None) -> Iterator[Tagged]:
-        """Tag lists of words, lazily and in order, in bounded memory."""
-        wanted = tuple(tasks or self.tasks)
+    def tag(
+        self,
+        texts: str | Iterable[str | Sequence[str]],
+        tasks: Sequence[str] | None = None,
+        *,
+        probabilities: bool = False,
+    ) -> list[Tagged]:
+        """Tag a text, texts, or sentences that are already lists of words: ``list(stream(...))``."""
+        return list(self.stream([texts] if isinstance(texts, str) else texts, tasks, probabilities=probabilities))
+
+    def stream(
+        self,
+        texts: Iterable[str | Sequence[str]],
+        tasks: Sequence[str] | None = None,
+        *,
+        probabilities: bool = False,
+    ) -> Iterator[Tagged]:
+        """Tag lazily and in order, in bounded memory, with all tasks or only the named ones.
+
+        A string is raw text and gives as many sentences as are found in it; everything else is the words of one
+        sentence. With ``probabilities`` every tag comes with its marginal probability. Raises ConfigError for a task
+        that the tagger lacks.
+        """
+        wanted = tuple(self.tasks if tasks is None else tasks)
         for task in wanted:
             if task not in self.tasks:
                 raise ConfigError(f"the tagger has no task {task!r}; it has {', '.join(self.tasks)}")
-        for chunk in _chunks(sentences):
-            full = [tokens for tokens in chunk if tokens]
-            found = iter(self._tag_chunk(full, wanted))
-            for tokens in chunk:
-                yield next(found) if tokens else Tagged((), dict.fromkeys(wanted, ()))
+        return self._stream(texts, wanted, probabilities)
 
-    def _tag_chunk(self, sentences: list[tuple[str, ...]], wanted: tuple[str, ...]) -> list[Tagged]:
-        if not sentences:
-            return []
+    def _stream(
+        self, texts: Iterable[str | Sequence[str]], wanted: tuple[str, ...], probabilities: bool
+    ) -> Iterator[Tagged]:
+        for chunk in _chunks(_split(texts)):
+            full = [tokens for tokens, _ in chunk if tokens]
+            found = iter(self._tag_chunk(full, wanted, probabilities))
+            for tokens, offsets in chunk:
+                yield replace(next(found), offsets=offsets) if tokens else _empty(wanted, offsets, probabilities)
+
+    def spans(self, sentence: Tagged, task: str) -> list[Span]:
+        """The spans that a task's tags mark; of a plain layer one for every token whose tag is not ``O``."""
+        return spans_of(sentence.tags[task], self.schemes[task])
+
+    def _tag_chunk(
+        self, sentences: list[tuple[str, ...]], wanted: tuple[str, ...], probabilities: bool
+    ) -> Iterator[Tagged]:
+        if not sentences or not wanted:
+            return (Tagged(tokens, {}, {} if probabilities else None) for tokens in sentences)
         token = self.module.sharing == "te_enc"
         # te_enc reads the task with the sentence; the others encode a sentence once for all tasks
         coded = CodedSplit.of([Sentence(s) for s in sentences])
@@ -128,18 +160,25 @@ class Tagger:
         lengths = corpus.lengths[selection.sentences[selection.request]]
         stock = Stock.of([corpus], self.module.words.device)
         starts = (lengths.cumsum(0) - lengths).to(stock.device)
-        found, places = decode([self.module], collate([selection], stock), starts.unsqueeze(0), [tables])
-        best = torch.empty_like(found).scatter_(0, places, found).tolist()
+        batch = collate([selection], stock)
+        found = decode([self.module], batch, starts.unsqueeze(0), [tables], probabilities=probabilities)
+        # sentence by sentence, task by task
+        first = [start + token for start in starts.tolist()]
+        size = [length - token for length in lengths.tolist()]
+        best = torch.empty_like(found.labels).scatter_(0, found.places, found.labels).tolist()
         labels = [self.vocabulary.labels[self.vocabulary.decoder_of(task)] for task in wanted]
-        first = iter(starts.tolist())  # sentence by sentence, task by task
-        tagged = []
-        for tokens in sentences:
-            tags = {}
-            for task, own in zip(wanted, labels, strict=True):
-                start = next(first) + token
-                tags[task] = tuple(own[k] for k in best[start : start + len(tokens)])
-            tagged.append(Tagged(tokens, tags))
-        return tagged
+        tags = (
+            tuple(map(own.__getitem__, best[start : start + n]))
+            for start, n, own in zip(first, size, cycle(labels), strict=False)
+        )
+        if found.probabilities is None:
+            return (Tagged(tokens, dict(zip(wanted, tags, strict=False))) for tokens in sentences)
+        sure = torch.empty_like(found.probabilities).scatter_(0, found.places, found.probabilities).tolist()
+        chances = (tuple(sure[start : start + n]) for start, n in zip(first, size, strict=True))
+        return (
+            Tagged(tokens, dict(zip(wanted, tags, strict=False)), dict(zip(wanted, chances, strict=False)))
+            for tokens in sentences
+        )
 
     def encode(self, parts: Sequence[tuple[str, CodedSplit]]) -> tuple[Corpus, Tables]:
         """Number the sentences of tasks; words and characters that training never saw get new rows in the tables.
@@ -161,50 +200,29 @@ class Tagger:
         return encode(parts, vocabulary, forms, token=token), tables
 
 
-def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
-    """Raise ModelError where the vocabulary is not that of the configuration."""
-    shared = config.sharing in ("te_dec", "te_enc")
-    fits = vocabulary.tasks == config.tasks and (SHARED in vocabulary.labels) == shared
-    if config.sharing == "te_enc":
-        fits = fits and OUTSIDE in vocabulary.labels[SHARED]
-    if not fits or vocabulary.unknown != (config.training.unknown_rate > 0):
-        raise ModelError(
-            f"{folder / 'config.json'}: its tasks, sharing or unknown_rate are not those of vocabulary.json; "
-            "restore the run's own files"
-        )
-
-
-def load_parameters(module: TaggerModule, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
-    """Give the module these tensors as its parameters; ModelError unless names and shapes are exactly its own."""
-    expected = {name: tuple(p.shape) for name, p in module.named_parameters()}
-    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
-    if wrong:
-        name = wrong[0]
-        raise ModelError(
-            f"{source}: parameter {name} has shape {given.get(name, 'none')} where the configuration and vocabulary "
-            f"ask for {expected.get(name, 'none')}; restore the run folder's own files"
-        )
-    module.load_state_dict({name: t.to(torch.float32) for name, t in tensors.items()}, assign=True)
-    for parameter in module.parameters():
-        parameter.requires_grad_(True)
-
-
-def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[str, ...]]:
+def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ...], Offsets | None]]:
+    """The words of every sentence, and where they stand in the text, if it is text."""
     for text in texts:
         if isinstance(text, str):
-            yield from (tuple(token.text for token in sentence) for sentence in sentences_of(text))
+            for sentence in sentences_of(text):
+                yield tuple(token.text for token in sentence), tuple((token.start, token.end) for token in sentence)
         else:
-            yield tuple(text)
+            yield tuple(text), None
 
 
-def _chunks(sentences: Iterable[Sequence[str]]) -> Iterator[list[tuple[str, ...]]]:
+def _empty(wanted: tuple[str, ...], offsets: Offsets | None, probabilities: bool) -> Tagged:
+    return Tagged((), dict.fromkeys(wanted, ()), dict.fromkeys(wanted, ()) if probabilities else None, offsets)
+
+
+def _chunks(
+    sentences: Iterable[tuple[tuple[str, ...], Offsets | None]],
+) -> Iterator[list[tuple[tuple[str, ...], Offsets | None]]]:
     """Consecutive sentences of about BATCH_TOKENS tokens together."""
-    chunk: list[tuple[str, ...]] = []
+    chunk = []
     tokens = 0
     for sentence in sentences:
-        chunk.append(tuple(sentence))
-        tokens += len(chunk[-1])
+        chunk.append(sentence)
+        tokens += len(sentence[0]) + 1  # sentences without words must not pile up either
         if tokens >= BATCH_TOKENS:
             yield chunk
             chunk, tokens = [], 0

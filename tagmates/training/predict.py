@@ -60,13 +60,13 @@ def predict(modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: 
         selected = [Selection.own_tasks(corpora[lane], chosen) for lane, chosen in lanes]
         batch = collate(selected, stock.take([lane for lane, _ in lanes]))
         starts = [firsts[lane] + corpora[lane].starts[chosen] for lane, chosen in lanes]
-        labels, places = decode(
+        decoded = decode(
             [modules[lane] for lane, _ in lanes],
             batch,
             pad_sequence(starts, batch_first=True).to(device),
             [tables[lane] for lane, _ in lanes],
         )
-        found[places] = labels
+        found[decoded.places] = decoded.labels
     return [numbers.numpy() for numbers in found.cpu().split(sizes)]
 
 

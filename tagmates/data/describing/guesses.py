@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
-from tagmates.data.schemes import Scheme, first_violation
+from tagmates.data.schemes import Scheme, are_span_tags, first_violation
 
 Key = TypeVar("Key", int, str)
 Column = Sequence[Sequence[str | None]]  # sentences of values; None is a missing label
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,:/]\d+)*|_|-")
-_PREFIXED = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
 _TOKEN_KEYS = ("tokens", "words", "token", "word", "forms", "form")
 
 _KNOWN: Mapping[str, Collection[str]] = {
@@ -39,7 +38,7 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
     token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
     others = [key for key in columns if key != token]
     few = max(20, kinds[token] // 3)
-    tags = [key for key in others if key in words and (kinds[key] <= few or _is_prefixed(_counted(columns[key])))]
+    tags = [key for key in others if key in words and (kinds[key] <= few or are_span_tags(_counted(columns[key])))]
     tags = tags or [key for key in others if 1 < kinds[key] <= few]  # numbers then: 0 and 1
     return token, tags or others[-1:]
 
@@ -47,7 +46,7 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
 def layer_name(tags: Mapping[str, int]) -> str | None:
     """upos, xpos, chunk or ner where nine in ten of the tags (how often each is used) are such; else None."""
     bare: Counter[str] = Counter()
-    prefixed = _is_prefixed(tags)
+    prefixed = are_span_tags(tags)
     for tag, count in tags.items():
         if tag not in ("O", "_"):
             bare[tag[2:].upper() if prefixed else tag] += count
@@ -61,7 +60,7 @@ def layer_name(tags: Mapping[str, int]) -> str | None:
 def scheme_of(column: Column) -> tuple[Scheme, str]:
     """The scheme that the tags of these sentences follow, and why it is thought so."""
     tags = _counted(column)
-    if not _is_prefixed(tags):
+    if not are_span_tags(tags):
         return "plain", "the tags have no B- and I-"
     candidates: list[Scheme] = ["iobes"] if any(tag[0] in "ES" for tag in tags) else ["iob2", "iob1"]
     broken = {
@@ -87,10 +86,3 @@ def _is_numeric(column: Column) -> bool:
 def _varies(column: Column) -> bool:
     longer = [sentence for sentence in column if len(sentence) > 1]
     return not longer or any(len(set(sentence)) > 1 for sentence in longer)
-
-
-def _is_prefixed(tags: Collection[str]) -> bool:
-    """Whether these are the tags of spans: a hyphen behind a prefix somewhere, or both B and I alone."""
-    if not all(_PREFIXED.fullmatch(tag) for tag in tags):
-        return False
-    return any("-" in tag for tag in tags) or {"B", "I"} <= set(tags)

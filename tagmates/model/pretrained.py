@@ -1,0 +1,204 @@
+"""Model folders: found by name, read with distrust, written. Nothing in one is code, and nothing outside it is read."""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from tagmates.config import RunConfig, parse
+from tagmates.data.vectors import NO_VECTORS, Vectors
+from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary
+from tagmates.errors import ConfigError, ModelError
+from tagmates.files import json_object, write_json, write_tensors
+from tagmates.model.module import TaggerModule
+
+IN_THE_BOX = Path(__file__).parents[1] / "models"
+MOST_BYTES = {"config.json": 2**20, "vocabulary.json": 2**28, "model.safetensors": 2**34, "vectors.safetensors": 2**32}
+MOST_HEADER_BYTES = 2**24  # of a file of tensors; a parameter takes about a hundred
+_BREAKS = {*map(chr, (*range(32), *range(127, 160))), "\u2028", "\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """What a model folder holds."""
+
+    config: RunConfig
+    vocabulary: Vocabulary
+    module: TaggerModule
+    vectors: Vectors | None  # of words that training never saw; None where the folder has none of its own
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a model: one in the box (``en``), or that of a run.
+
+    Raises ModelError where there is none.
+    """
+    text = str(name)
+    if text in models_in_the_box():
+        return IN_THE_BOX / text
+    path = Path(name)
+    if not path.is_dir():
+        known = ", ".join(models_in_the_box())
+        raise ModelError(
+            f"{path}: no such folder; give the folder of a tagmates run, or the name of a model in the box: {known}"
+        )
+    return path
+
+
+def models_in_the_box() -> list[str]:
+    """The names of the models that come with tagmates."""
+    return sorted(path.parent.name for path in IN_THE_BOX.glob("*/config.json"))
+
+
+def read_model(folder: Path) -> Pretrained:
+    """Read a model folder.
+
+    Raises ModelError, in one line, for one that is truncated or foreign, and for whatever a stranger may have put into
+    it: links, other shapes than the settings ask for, numbers that are not finite, files of absurd sizes.
+    """
+    where = folder / "config.json"
+    try:
+        config = parse(RunConfig, json_object(where, _content(where)), str(where))
+    except ConfigError as error:
+        raise ModelError(f"{error}; give the folder of a tagmates run") from None
+    if not (folder / "model.safetensors").exists() and (folder / "metrics.jsonl").exists():
+        raise ModelError(
+            f"{folder}: its training has not finished (no model.safetensors); go on with tagmates train ... --resume"
+        )
+    where = folder / "vocabulary.json"
+    vocabulary = Vocabulary.from_json(json_object(where, _content(where)), str(where))
+    _check_fit(config, vocabulary, folder)
+    with torch.device("meta"):
+        module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
+    where = folder / "model.safetensors"
+    load_parameters(module, _tensors(where), where)
+    where = folder / "vectors.safetensors"
+    vectors = None
+    if where.is_symlink() or where.exists():
+        vectors = _vectors(where)
+        vectors.check_size(config.model.word_size)
+    return Pretrained(config, vocabulary, module, vectors)
+
+
+def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
+    """Write a model's files into ``folder``, made if need be; parameters as numbers of this type."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", model.config.model_dump(mode="json"))
+    write_json(folder / "vocabulary.json", model.vocabulary.to_json())
+    parameters = {name: parameter.detach().to(dtype) for name, parameter in model.module.named_parameters()}
+    write_tensors(folder / "model.safetensors", parameters)
+    if model.vectors is not None:
+        words = np.frombuffer("\n".join(model.vectors.index).encode(), dtype=np.uint8)
+        tensors = {"vectors": torch.from_numpy(model.vectors.matrix).to(dtype), "words": torch.from_numpy(words.copy())}
+        write_tensors(folder / "vectors.safetensors", tensors)
+
+
+def load_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Give the module these tensors as its parameters.
+
+    Raises ModelError unless names and shapes are exactly its own, and all numbers finite.
+    """
+    expected = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
+    if wrong:
+        name = wrong[0]
+        raise ModelError(
+            f"{source}: parameter {_named(name)} has shape {given.get(name, 'none')} where the configuration and "
+            f"vocabulary ask for {expected.get(name, 'none')}; restore the run folder's own files"
+        )
+    parameters = {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
+    for name, parameter in parameters.items():
+        if not tensors[name].is_floating_point() or not bool(parameter.isfinite().all()):
+            raise ModelError(f"{source}: parameter {name} holds what is no finite number; restore the run's own files")
+    module.load_state_dict(parameters, assign=True)
+    for parameter in module.parameters():
+        parameter.requires_grad_(True)
+
+
+def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
+    """Raise ModelError where the vocabulary is not that of the configuration, or a name would break lines."""
+    shared = config.sharing in ("te_dec", "te_enc")
+    fits = vocabulary.tasks == config.tasks and (SHARED in vocabulary.labels) == shared
+    if config.sharing == "te_enc":
+        fits = fits and OUTSIDE in vocabulary.labels[SHARED]
+    if not fits or vocabulary.unknown != (config.training.unknown_rate > 0):
+        raise ModelError(
+            f"{folder / 'config.json'}: its tasks, sharing or unknown_rate are not those of vocabulary.json; "
+            "restore the run's own files"
+        )
+    for text in (*vocabulary.tasks, *(label for labels in vocabulary.labels.values() for label in labels)):
+        if not text or not _BREAKS.isdisjoint(text):
+            raise ModelError(
+                f"{folder / 'vocabulary.json'}: {_named(text)} is no name of a task or label: it is empty or has a "
+                "control character; restore the run's own file"
+            )
+    if not all(vocabulary.labels.values()):
+        raise ModelError(f"{folder / 'vocabulary.json'}: a task has no labels; restore the run's own file")
+
+
+def _content(path: Path) -> bytes:
+    """What a regular file holds; ModelError where it is something else, missing, or larger than it can be."""
+    try:
+        # a link could lead anywhere, a pipe never end
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(file, "rb") as content:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelError(f"{path}: is no regular file; give the folder of a tagmates run")
+            if status.st_size > MOST_BYTES[path.name]:
+                raise ModelError(f"{path}: has {status.st_size} bytes, more than any; restore the run's own file")
+            return content.read()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: is missing; give the folder of a tagmates run") from None
+    except OSError as error:
+        if path.is_symlink():
+            raise ModelError(f"{path}: is a symbolic link; put the file itself there") from None
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from None
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    content = _content(path)
+    if int.from_bytes(content[:8], "little") > min(MOST_HEADER_BYTES, len(content)):
+        raise ModelError(f"{path}: is truncated or no file of tensors; train again or restore the file")
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{path}: is truncated or not from tagmates ({_named(str(error))}); train again or restore the file"
+        ) from None
+
+
+def _vectors(path: Path) -> Vectors:
+    """Vectors with their words, which stand there as UTF-8, a line each."""
+    tensors = _tensors(path)
+    try:
+        matrix, words = tensors["vectors"], bytes(tensors["words"].numpy()).decode().split("\n")
+        index = {word: i for i, word in enumerate(words)}
+        if tensors.keys() != {"vectors", "words"} or matrix.ndim != 2 or not len(matrix) == len(words) == len(index):
+            raise ValueError
+        if not matrix.is_floating_point() or not bool(matrix.isfinite().all()):
+            raise ValueError
+    except (KeyError, ValueError, TypeError):
+        raise ModelError(f"{path}: holds no vectors of tagmates; restore the file, or remove it") from None
+    # half the room, where they were written so
+    return Vectors(str(path), index, matrix.numpy() if matrix.dtype == torch.float16 else matrix.float().numpy())
+
+
+def _named(text: str) -> str:
+    return ascii(text if len(text) < 60 else f"{text[:60]}...")
+
+
+def vectors_without(vectors: Vectors, known: Mapping[str, Any], most: int) -> Vectors:
+    """The first ``most`` vectors (of GloVe the most frequent words) of words that are not ``known``."""
+    words = [word for word in vectors.index if word not in known and "\n" not in word][:most]
+    _, matrix = vectors.rows(words)
+    return Vectors(vectors.source, {word: i for i, word in enumerate(words)}, matrix)
