@@ -41,6 +41,11 @@ app.command(  # loaded when asked for: its packages are an extra
     name="study",
     help="Find out which tasks learn better together: plan, run and read hundreds of trainings.",
 )
+app.command(
+    "tagmates.apps.serve:app",
+    name="serve",
+    help="Serve a page and a JSON API that tag text with one or several models.",
+)
 talk = Console(stderr=True)
 
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
