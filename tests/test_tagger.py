@@ -1,6 +1,9 @@
 """Tagging text: what comes back, for words that training saw and for words that it never saw."""
 
 import dataclasses
+import json
+import math
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +11,14 @@ import pytest
 import torch
 from helpers import make_corpora, make_run
 
-from tagmates import ConfigError, Tagger
+from tagmates import ConfigError, Tagged, Tagger
+from tagmates.data.batches import Selection, collate
 from tagmates.data.coding import CodedSplit
-from tagmates.data.sentence import Sentence
+from tagmates.data.sentence import Sentence, Span
 from tagmates.data.vectors import Vectors
+from tagmates.data.vocabulary import Vocabulary
 from tagmates.model.module import Tables
+from tagmates.model.network import distribution, encode
 
 TAGS = {"one": ["A", "B", "O"], "two": ["x", "y"], "three": ["O", "B-q"]}
 
@@ -111,3 +117,69 @@ def test_sentences_are_tagged_lazily() -> None:
     for _ in range(5):
         next(stream)
     assert taken < 5000
+
+
+@torch.no_grad()
+def test_probabilities_are_the_marginals_of_the_tags(tagger: Tagger) -> None:
+    sentences = [["Anna", "sleeps", "."], ["a"], ["Ünlü", "?"]]
+    sure = list(tagger.stream(sentences, probabilities=True))
+    assert [Tagged(s.tokens, s.tags) for s in sure] == list(tagger.stream(sentences))
+    token = tagger.module.sharing == "te_enc"
+    for tagged in sure:
+        assert tagged.probabilities is not None
+        for number, task in enumerate(tagger.tasks):
+            corpus, tables = tagger.encode([(task, CodedSplit.of([Sentence(tagged.tokens)]))])
+            batch = collate([Selection.by_tasks(corpus, torch.tensor([0]), torch.tensor([number]))])
+            crf = distribution([tagger.module], batch.groups[0], encode([tagger.module], batch, tables=[tables]))
+            emissions, links = crf.emissions[0].double(), crf.transitions[0].double()
+            labels = tagger.vocabulary.labels[tagger.vocabulary.decoder_of(task)]
+            chance = dict.fromkeys(product(range(len(labels)), repeat=len(emissions)), 0.0)
+            for path in chance:
+                score = crf.start[0, path[0]] + crf.end[0, path[-1]] + sum(links[i, j] for i, j in pairwise(path))
+                chance[path] = math.exp(score + sum(emissions[t, k] for t, k in enumerate(path)))
+            for place, tag in enumerate(tagged.tags[task]):
+                own = sum(c for path, c in chance.items() if labels[path[place + token]] == tag)
+                assert own / sum(chance.values()) == pytest.approx(tagged.probabilities[task][place], abs=1e-5)
+
+
+def test_company_hardly_changes_probabilities(tagger: Tagger) -> None:
+    sentences = [["w" * (i % 7 + 1), "Anna", "."][: i % 3 + 1] for i in range(20)]
+    for together in tagger.stream(sentences, probabilities=True):
+        (alone,) = tagger.tag([together.tokens], probabilities=True)
+        assert together.tags == alone.tags
+        assert together.probabilities is not None and alone.probabilities is not None
+        for task in tagger.tasks:
+            assert together.probabilities[task] == pytest.approx(alone.probabilities[task], abs=1e-6)
+
+
+def test_a_text_alone_and_offsets_into_it(tagger: Tagger) -> None:
+    text = 'Anna said: "I can\'t."  \n\n She sleeps 😀 now.'
+    sentences = tagger.tag(text)
+    assert sentences == tagger.tag([text]) == tagger.tag(iter([text]))
+    assert len(sentences) == 2
+    for sentence in sentences:
+        assert sentence.offsets is not None
+        for token, (start, end) in zip(sentence.tokens, sentence.offsets, strict=True):
+            assert text[start:end] == (token if token not in ("``", "''") else '"')
+    assert tagger.tag("") == tagger.tag(" \n ") == []
+    assert [s.offsets for s in tagger.tag([["a", "b"]])] == [None]
+
+
+def test_no_tasks_and_no_words(tagger: Tagger) -> None:
+    assert tagger.tag([["a", "b"], []], []) == [Tagged(("a", "b"), {}), Tagged((), {})]
+    (empty,) = tagger.tag([[]], probabilities=True)
+    assert empty.probabilities == dict.fromkeys(tagger.tasks, ())
+
+
+def test_spans_of_every_scheme() -> None:
+    tags = {"names": ["O", "B-x", "I-x"], "chunks": ["O", "B-c", "I-c", "E-c", "S-c"], "units": ["B", "I", "O"]}
+    for sharing in ("multi_dec", "te_dec", "te_enc"):
+        tagger = make_run(make_corpora(1, tags, train=60), sharing).tagger
+        assert tagger.schemes == {"names": "iob2", "chunks": "iobes", "units": "iob2"}
+        read = Vocabulary.from_json(json.loads(json.dumps(tagger.vocabulary.to_json())))
+        assert read.schemes == tagger.schemes
+        tagged = Tagged(("a", "b", "c"), {"names": ("B-x", "I-x", "O"), "units": ("O", "B", "B")})
+        assert tagger.spans(tagged, "names") == [Span(0, 2, "x")]
+        assert tagger.spans(tagged, "units") == [Span(1, 2, ""), Span(2, 3, "")]
+    plain = make_run(make_corpora(1, {"one": ["A", "O"]}), "stl").tagger
+    assert plain.spans(Tagged(("a", "b", "c"), {"one": ("A", "A", "O")}), "one") == [Span(0, 1, "A"), Span(1, 2, "A")]

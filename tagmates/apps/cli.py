@@ -16,6 +16,7 @@ from rich.console import Console
 from tagmates import __version__
 from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
+from tagmates.apps.export import export
 from tagmates.apps.progress import show_training
 from tagmates.apps.tables import baseline_table, score_table, tagged_table
 from tagmates.config import Sharing, resolve
@@ -36,6 +37,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(data_app)
+app.command(export)
 app.command(  # loaded when asked for: its packages are an extra
     "tagmates.apps.study:app",
     name="study",
@@ -48,6 +50,7 @@ app.command(
 )
 talk = Console(stderr=True)
 
+Model = Annotated[Path, Parameter(help="A model that comes with tagmates (en), or a run's folder.")]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
 
@@ -124,7 +127,7 @@ def train(
 
 @app.command
 def evaluate(
-    run: Annotated[Path, Parameter(help="A finished run's folder.")],
+    run: Model,
     /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
@@ -156,7 +159,7 @@ def evaluate(
 
 @app.command
 def tag(
-    run: Annotated[Path, Parameter(help="A finished run's folder.")],
+    run: Model,
     files: Annotated[
         tuple[str, ...],
         Parameter(help="Text files; '-' is stdin.", allow_leading_hyphen=True),  # or '-' would be an unknown option

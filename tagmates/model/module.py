@@ -30,9 +30,15 @@ class Decoder(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(num_labels, input_size), generator=draw))
         self.bias = nn.Parameter(torch.zeros(num_labels))
-        self.transitions = nn.Parameter(nn.init.xavier_normal_(torch.empty(num_labels, num_labels), generator=draw))
-        self.start = nn.Parameter(torch.empty(num_labels).normal_(generator=draw))
-        self.end = nn.Parameter(torch.empty(num_labels).normal_(generator=draw))
+        self.transitions = nn.Parameter(torch.empty(num_labels, num_labels))
+        self.start = nn.Parameter(torch.empty(num_labels))
+        self.end = nn.Parameter(torch.empty(num_labels))
+        if self.weight.is_meta:  # has nothing to draw, and would import torch's compiler for it: two seconds
+            return
+        with torch.no_grad():
+            nn.init.xavier_normal_(self.transitions, generator=draw)
+            self.start.normal_(generator=draw)
+            self.end.normal_(generator=draw)
 
 
 class TaggerModule(nn.Module):

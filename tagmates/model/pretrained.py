@@ -83,8 +83,7 @@ def read_model(folder: Path) -> Pretrained:
     where = folder / "vectors.safetensors"
     vectors = None
     if where.is_symlink() or where.exists():
-        vectors = _vectors(where)
-        vectors.check_size(config.model.word_size)
+        vectors = _vectors(where, config.model.word_size)
     return Pretrained(config, vocabulary, module, vectors)
 
 
@@ -177,13 +176,13 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def _vectors(path: Path) -> Vectors:
-    """Vectors with their words, which stand there as UTF-8, a line each."""
+def _vectors(path: Path, size: int) -> Vectors:
+    """Vectors of this size with their words, which stand there as UTF-8, a line each."""
     tensors = _tensors(path)
     try:
         matrix, words = tensors["vectors"], bytes(tensors["words"].numpy()).decode().split("\n")
         index = {word: i for i, word in enumerate(words)}
-        if tensors.keys() != {"vectors", "words"} or matrix.ndim != 2 or not len(matrix) == len(words) == len(index):
+        if tensors.keys() != {"vectors", "words"} or len(index) < len(words) or matrix.shape != (len(words), size):
             raise ValueError
         if not matrix.is_floating_point() or not bool(matrix.isfinite().all()):
             raise ValueError

@@ -12,6 +12,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task, load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_atomically
+from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import summary, task_signature
 from tagmates.training.predict import evaluate, gold_of, predict
@@ -56,14 +57,9 @@ def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = Non
         split = "dev"
     if split not in SPLITS:
         raise ConfigError(f"--split {split}: choose train, dev or test")
+    folder = find_model(folder)
     tagger = Tagger.from_pretrained(folder, device=device)
-    environment = read_json(folder / "environment.json")
-    try:
-        run_id, source = str(environment["run_id"]), data or str(environment["data"])
-    except (KeyError, TypeError):
-        raise ModelError(
-            f"{folder / 'environment.json'}: is not from tagmates; give the folder of a tagmates run"
-        ) from None
+    run_id, source = _origin(folder, data)
     known = load_tasks(source)
     missing = [name for name in tagger.tasks if name not in known]
     if missing and data is None:
@@ -85,6 +81,19 @@ def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = Non
         predicted[name].append([labels[name][k] for k in found[start : start + len(sentence)]])
     signatures = {name: task_signature(tagger.config, run_id, task, split, gold[name]) for name, task in tasks.items()}
     return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures)
+
+
+def _origin(folder: Path, data: str | None) -> tuple[str, str]:
+    """The id of the folder's run, and the data to score it on."""
+    # a model that was given away has no environment, but the result of its run
+    record = folder / ("environment.json" if (folder / "environment.json").exists() else "result.json")
+    values = read_json(record)
+    if data is None and record.name == "result.json":
+        raise ConfigError(f"{folder}: does not say where the data of its run are; give --data")
+    try:
+        return str(values["run_id"]), data or str(values["data"])
+    except (KeyError, TypeError):
+        raise ModelError(f"{record}: is not from tagmates; give the folder of a tagmates run") from None
 
 
 def predictions(evaluation: Evaluation, folder: Path) -> Iterator[Path]:

@@ -1,0 +1,71 @@
+"""A run becomes a model to give away, and is used under its new name."""
+
+import io
+from pathlib import Path
+
+import pytest
+from helpers import make_corpora, make_run
+
+from tagmates import ConfigError, RunConfig, Tagger, train
+from tagmates.apps.cli import app
+from tagmates.config import ModelSettings, TrainingSettings
+from tagmates.training.evaluation import evaluate_folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "a"
+    config = RunConfig(
+        tasks=("upos", "chunk"),
+        model=ModelSettings(hidden_size=8),
+        training=TrainingSettings(max_epochs=1, unknown_rate=0.5),
+    )
+    train(config, folder)
+    return folder
+
+
+def run_app(*arguments: str) -> int:
+    return app(arguments, exit_on_error=False, print_error=False) or 0
+
+
+def test_it_tags_and_scores_as_the_run_does(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = tmp_path / "card.md"
+    card.write_text("# Mine\n")
+    run_app("export", str(run), str(tmp_path / "model"), "--vectors", "100", "--card", str(card))
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert names == {
+        "config.json", "vocabulary.json", "model.safetensors", "vectors.safetensors", "result.json", "README.md",
+    }  # fmt: skip
+    text = (tmp_path / "model" / "README.md").read_text()
+    assert text.startswith("# Mine\n\n# A tagmates tagger") and "tokens" not in text
+    given, own = Tagger.from_pretrained(tmp_path / "model"), Tagger.from_pretrained(run)
+    assert len(given.vectors.index) == 100
+    sentences = [own.vocabulary.words[50:60], ["xyzzy"]]
+    assert given.tag(sentences) == own.tag(sentences)
+    scored = evaluate_folder(tmp_path / "model", data="starter"), evaluate_folder(run)
+    assert scored[0].to_json()["tasks"] == scored[1].to_json()["tasks"]
+    with pytest.raises(ConfigError, match="give --data"):
+        evaluate_folder(tmp_path / "model")
+    assert "tagmates tag" in capsys.readouterr().err
+
+
+def test_what_is_there_stays_unless_forced(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="is not empty"):
+        run_app("export", str(run), str(tmp_path))
+    run_app("export", str(run), str(tmp_path), "--vectors", "0", "--force")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert not (tmp_path / "vectors.safetensors").exists()
+    with pytest.raises(ConfigError, match="--vectors many"):
+        run_app("export", str(run), str(tmp_path / "more"), "--vectors", "many")
+
+
+def test_tag_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(make_corpora(1, {"one": ["A", "O"]}), "stl").tagger.save_pretrained(tmp_path / "m")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Anna sleeps .")))
+    run_app("tag", str(tmp_path / "m"))
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "# token", "Anna", "sleeps", ".", "",
+    ]  # fmt: skip
