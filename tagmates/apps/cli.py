@@ -49,6 +49,7 @@ app.command(
     help="Serve a page and a JSON API that tag text with one or several models.",
 )
 talk = Console(stderr=True)
+SERVE = ("fastapi", "uvicorn", "starlette", "prometheus_client")  # the packages of that extra
 
 Model = Annotated[Path, Parameter(help="A model that comes with tagmates (en), or a run's folder.")]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
@@ -233,7 +234,8 @@ def main() -> NoReturn:
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ModuleNotFoundError as error:
-        _end(2, f"tagmates: needs the package {error.name}: pip install 'tagmates[study]'")
+        extra = "serve" if error.name in SERVE else "study"
+        _end(2, f"tagmates: needs the package {error.name}: pip install 'tagmates[{extra}]'")
     except TagmatesError as error:
         _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)

@@ -1,39 +1,115 @@
 """``tagmates serve``: the page and the API over some models."""
 
+import os
+import socket
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Any
 
 import torch
 import uvicorn
 from cyclopts import App, Parameter
+from rich.console import Console
 
+from tagmates.config import override, parse
 from tagmates.errors import ConfigError
 from tagmates.model.tagger import Tagger
+from tagmates.serve.connections import configuration, listen
+from tagmates.serve.guards import LOOPBACK
 from tagmates.serve.service import create_service
 from tagmates.serve.settings import Limits
+from tagmates.training.train import choose_device
 
-app = App(name="serve")
+app = App(name="serve")  # its help stands where it is registered
+talk = Console(stderr=True)
 
 
 @app.default
 def serve(
-    models: Annotated[tuple[str, ...], Parameter(help="Run folders.")],
+    models: Annotated[tuple[str, ...], Parameter(help="'en', or folders of finished runs; the first is the default.")],
     /,
     *,
-    host: Annotated[str, Parameter(help="The address to bind to.")] = "127.0.0.1",
+    host: Annotated[str, Parameter(help="The address to bind to; 0.0.0.0: all, so that other machines may ask.")] = (
+        "127.0.0.1"
+    ),
     port: Annotated[int, Parameter(help="0: any that is free.")] = 8000,
+    allow_host: Annotated[
+        tuple[str, ...],
+        Parameter(negative="", help="A further name by which browsers may reach the service; repeatable."),
+    ] = (),
     threads: Annotated[int | None, Parameter(help="Threads that tag; default: torch's own choice.")] = None,
+    queue: Annotated[int | None, Parameter(help="How many tokens may wait before requests are refused (429).")] = None,
+    timeout: Annotated[float | None, Parameter(help="Seconds after which a request is given up (503).")] = None,
+    set_: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--set", negative="", help="Another limit, e.g. body_bytes=100000; repeatable; see /api/models."
+        ),
+    ] = (),
+    vectors: Annotated[
+        str | None, Parameter(help="Vectors for words never seen in training: glove, random, or a GloVe text file.")
+    ] = None,
+    device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "cpu",
 ) -> None:
-    """Serve a page and a JSON API that tag text.
+    """Serve a page and a JSON API that tag text with one or several models.
 
-    Example: tagmates serve en
+    Ctrl-C or SIGTERM answers what is in hand, then ends; a second one ends at once.
+
+    Example: tagmates serve en runs/a --port 8000
     """
+    limits = _limits(set_, queue, timeout)
     if threads is not None:
+        if threads < 1:
+            raise ConfigError(f"--threads {threads}: must be 1 or more")
         torch.set_num_threads(threads)
+    if not 0 <= port < 2**16:
+        raise ConfigError(f"--port {port}: must be from 0 to 65535")
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        raise ConfigError(f"--host {host} --port {port}: {error.strerror}; choose another (--port 0: any)") from None
+    taggers = _load(models, choose_device(device), vectors)
+    service = create_service(taggers, limits, bound=host, hosts=allow_host)
+    address, number = listener.getsockname()[:2]
+    name = f"[{address}]" if ":" in address else address
+    near = "" if host in LOOPBACK else " to every machine that reaches it"
+    text = f"tagmates: serving {', '.join(taggers)} on http://{name}:{number}{near} (Ctrl-C ends it)"
+    _Server(configuration(service, limits), text).run([listener])
+
+
+class _Server(uvicorn.Server):
+    """Says where it serves; a signal lets it finish what is in hand and end with exit code 0, a second one ends it."""
+
+    def __init__(self, config: uvicorn.Config, text: str) -> None:
+        super().__init__(config)
+        self._text = text
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        talk.print(self._text, highlight=False, markup=False, soft_wrap=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            os._exit(128 + sig)
+        self.should_exit = True  # uvicorn's own would raise the signal once more in the end, and lose the exit code
+
+
+def _limits(settings: tuple[str, ...], queue: int | None, timeout: float | None) -> Limits:
+    values: dict[str, Any] = {}
+    for text in settings:
+        override(values, text)
+    given = {"queue_tokens": queue, "seconds": timeout}
+    return parse(Limits, values | {key: value for key, value in given.items() if value is not None}, "limits")
+
+
+def _load(models: tuple[str, ...], device: str, vectors: str | None) -> dict[str, Tagger]:
     taggers: dict[str, Tagger] = {}
     for model in models:
-        name = Path(model).name
+        name = Path(model).resolve().name
         if name in taggers:
             raise ConfigError(f"{model}: another model is called {name} too; rename its folder")
-        taggers[name] = Tagger.from_pretrained(model)
-    uvicorn.run(create_service(taggers, Limits()), host=host, port=port, log_level="warning")
+        taggers[name] = Tagger.from_pretrained(model, device=device, vectors=vectors)
+        taggers[name].tag(
+            [["Ready", "."]], probabilities=True
+        )  # so that nobody waits for what is compiled on first use
+    return taggers

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,11 +13,6 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.serve.settings import Limits
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_EXAMPLES = [
-    {"text": "Prices in Berlin fell sharply. Nobody knows why.", "probabilities": True},
-    {"texts": ["A first text.", "A second one."]},
-    {"words": [["Words", "that", "are", "apart", "already", "."]]},
-]
 
 
 class TooLargeError(DataError):
@@ -27,31 +22,27 @@ class TooLargeError(DataError):
 class Question(BaseModel):
     """What to tag: one of ``text``, ``texts`` and ``words``."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "examples": _EXAMPLES,
-            "oneOf": [
-                {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
-                for key in ("text", "texts", "words")
-            ],
-        },
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     text: str | None = Field(None, description="Raw text: one document.")
     texts: list[str] | None = Field(None, description="Raw texts: a document each.")
     words: list[list[str]] | None = Field(None, description="Sentences as lists of words: one document.")
     model: str | None = Field(None, description="Default: the first of /api/models.")
-    tasks: list[str] | None = Field(None, min_length=1, description="Default: all of the model's.")
+    tasks: list[str] | None = Field(None, description="Default: all of the model's.")
     probabilities: bool = Field(False, description="Also the marginal probability of each tag.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if sum(part is not None for part in (self.text, self.texts, self.words)) != 1:
             raise ValueError("give exactly one of text, texts and words")
+        if self.tasks is not None and len(set(self.tasks)) < len(self.tasks):
+            raise ValueError("tasks: names one twice; name each once")
         return self
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return len(self.texts) if self.texts is not None else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +91,18 @@ def pieces_of(question: Question, limits: Limits) -> Iterator[Piece]:
         yield Piece(0, tuple(given), None)
 
 
-def _check_size(words: "tuple[str, ...] | list[str]", where: str, limits: Limits) -> None:
+def portion(pieces: Iterator[Piece], tokens: int) -> list[Piece]:
+    """The next pieces, until they hold so many tokens or there are no more."""
+    taken = []
+    for piece in pieces:
+        taken.append(piece)
+        tokens -= len(piece.words)
+        if tokens <= 0:
+            break
+    return taken
+
+
+def _check_size(words: Sequence[str], where: str, limits: Limits) -> None:
     if len(words) > limits.sentence_tokens:
         raise TooLargeError(
             f"{where}: has {len(words):,} words; at most {limits.sentence_tokens:,}: break it with an empty line"

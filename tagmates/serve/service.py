@@ -1,133 +1,197 @@
 """The routes: the page, the models, tags."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from mimetypes import guess_type
 from pathlib import Path
-from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from tagmates.data.schemes import Scheme, spans_of
-from tagmates.errors import ConfigError, DataError
+from tagmates import __version__
+from tagmates.errors import ConfigError, TagmatesError
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.serve.questions import Piece, Question, TooLargeError, pieces_of, read_question
+from tagmates.serve.answers import (
+    AnswerOut,
+    Health,
+    ModelsOut,
+    documents_out,
+    dumps,
+    models_out,
+    sentence_out,
+)
+from tagmates.serve.description import LINES, SUMMARY, body_of, content, refusals
+from tagmates.serve.guards import OwnHosts, StrictHeaders, WholeBodies, refusal
+from tagmates.serve.metrics import Measured, Metrics
+from tagmates.serve.questions import Piece, Question, TooLargeError, pieces_of, portion, read_question
+from tagmates.serve.queue import Ask, LateError, Queue, QueueFullError, TaggingError, Words
 from tagmates.serve.settings import Limits
 
+log = logging.getLogger("tagmates")
 PAGE = Path(__file__).parent / "page"
+PORTION = 1_000  # tokens of a stream that are in the queue at a time
+STATUS = {TooLargeError: 413, ConfigError: 422, QueueFullError: 429, TaggingError: 500, LateError: 503}
 
 
-def create_service(taggers: Mapping[str, Tagger], limits: Limits) -> FastAPI:
-    """The ASGI application over these taggers; the first one is the default."""
-    app = FastAPI(title="tagmates", docs_url=None, redoc_url=None)
-    files = {path.name: (path.read_bytes(), guess_type(path.name)[0]) for path in PAGE.iterdir()}
+def create_service(
+    taggers: Mapping[str, Tagger], limits: Limits, *, bound: str = "127.0.0.1", hosts: Collection[str] = ()
+) -> FastAPI:
+    """The ASGI application over these taggers, the first one the default; ``hosts`` are further names it goes by."""
+    metrics = Metrics()
 
-    @app.get("/")
-    def page() -> Response:
-        return Response(*_content(files["index.html"]))
+    def tag_words(ask: Ask, sentences: list[Words]) -> list[Tagged]:
+        metrics.tokens.labels(ask.model).inc(sum(map(len, sentences)))
+        return taggers[ask.model].tag(sentences, ask.tasks, probabilities=ask.probabilities)
 
-    @app.get("/static/{name}")
-    def static(name: str) -> Response:
-        if name not in files:
-            raise HTTPException(404, f"no file {name}")
-        return Response(*_content(files[name]))
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.tagging = asyncio.create_task(queue.run())
+        yield
+        app.state.tagging.cancel()
 
-    @app.get("/healthz")
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
+    queue = Queue(tag_words, limits.queue_tokens, metrics)
+    app = FastAPI(
+        title="tagmates",
+        version=__version__,
+        description=SUMMARY,
+        docs_url=None,  # it loads scripts of others
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        responses=refusals(403, 500),
+    )
+    app.add_exception_handler(TagmatesError, _refuse)
+    app.add_middleware(WholeBodies, limits)
+    app.add_middleware(OwnHosts, bound, hosts)
+    app.add_middleware(Measured, metrics)
+    app.add_middleware(StrictHeaders)
+    _add_page(app)
+    _add_state(app, metrics)
 
-    @app.get("/api/models")
-    def models() -> dict[str, Any]:
-        return {
-            "models": [
-                {
-                    "name": name,
-                    "tasks": [
-                        {"name": task, "scheme": _scheme(tagger, task), "labels": _labels(tagger, task)}
-                        for task in tagger.tasks
-                    ],
-                    "licence": None,
-                }
-                for name, tagger in taggers.items()
-            ],
-            "limits": limits.model_dump(),
-        }
+    @app.get("/api/models", summary="The models, their tasks, the limits")
+    def models() -> ModelsOut:
+        return models_out(taggers, limits)
 
-    @app.post("/api/tag")
+    refused = refusals(400, 408, 413, 415, 422, 429, 503)
+    asked = {"requestBody": body_of(taggers, limits)}
+
+    @app.post("/api/tag", summary="Tag texts", responses={200: {"model": AnswerOut}, **refused}, openapi_extra=asked)
     async def tag(request: Request) -> Response:
-        question, name, tasks, pieces = await _ask(request)
-        found = taggers[name].tag([piece.words for piece in pieces], tasks)
-        number = len(question.texts) if question.texts is not None else 1
-        documents: list[list[Any]] = [[] for _ in range(number)]
-        for piece, tagged in zip(pieces, found, strict=True):
-            documents[piece.document].append(_sentence(taggers[name], piece, tagged))
-        return JSONResponse(
-            {"model": name, "tasks": list(tasks), "documents": [{"sentences": document} for document in documents]}
-        )
+        job = await asyncio.to_thread(_job, await request.body(), taggers, limits)
+        pieces = await asyncio.to_thread(_all, job.pieces, limits)
+        tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds)
+        return Response(await asyncio.to_thread(_answer, job, pieces, tagged), media_type="application/json")
 
-    @app.post("/api/tag/stream")
+    @app.post(
+        "/api/tag/stream",
+        summary="Tag a long text, sentence by sentence",
+        response_class=StreamingResponse,
+        responses={**content("application/x-ndjson", LINES), **refused},
+        openapi_extra=asked,
+    )
     async def stream(request: Request) -> Response:
-        _, name, tasks, pieces = await _ask(request)
-
-        async def lines() -> AsyncIterator[bytes]:
-            for piece in pieces:
-                (tagged,) = taggers[name].tag([piece.words], tasks)
-                line = {"document": piece.document, **_sentence(taggers[name], piece, tagged)}
-                yield json.dumps(line).encode() + b"\n"
-                await asyncio.sleep(0)
-            yield b'{"done": true}\n'
-
-        return StreamingResponse(lines(), media_type="application/x-ndjson")
-
-    async def _ask(request: Request) -> tuple[Question, str, tuple[str, ...], list[Piece]]:
-        try:
-            question = read_question(await request.body())
-            pieces = list(pieces_of(question, limits))
-        except TooLargeError as error:
-            raise HTTPException(413, str(error)) from None
-        except DataError as error:
-            raise HTTPException(400, str(error)) from None
-        except ConfigError as error:
-            raise HTTPException(422, str(error)) from None
-        name = question.model or next(iter(taggers))
-        if name not in taggers:
-            raise HTTPException(422, f"model: no model {name!r} here; there are {', '.join(taggers)}")
-        tasks = tuple(question.tasks or taggers[name].tasks)
-        for task in tasks:
-            if task not in taggers[name].tasks:
-                raise HTTPException(422, f"tasks: {name} has no task {task!r}; it has {', '.join(taggers[name].tasks)}")
-        return question, name, tasks, pieces
+        job = await asyncio.to_thread(_job, await request.body(), taggers, limits)
+        lines = _lines(job, queue, limits)
+        first = await anext(lines)  # what is wrong from the start has a status of its own
+        return StreamingResponse(_to_the_end(first, lines), media_type="application/x-ndjson")
 
     return app
 
 
-def _content(file: tuple[bytes, str | None]) -> tuple[bytes, int, None, str | None]:
-    return file[0], 200, None, file[1]
+@dataclass(frozen=True, slots=True)
+class _Job:
+    question: Question
+    tagger: Tagger
+    ask: Ask
+    pieces: Iterator[Piece]
 
 
-def _sentence(tagger: Tagger, piece: Piece, tagged: Tagged) -> dict[str, Any]:
-    spans = {}
-    for task, tags in tagged.tags.items():
-        scheme = _scheme(tagger, task)
-        if scheme != "plain":
-            spans[task] = [{"start": s.start, "end": s.end, "label": s.label} for s in spans_of(tags, scheme)]
-    return {
-        "tokens": piece.words,
-        "offsets": piece.offsets,
-        "tags": tagged.tags,
-        "probabilities": None,
-        "spans": spans,
-    }
+def _job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> _Job:
+    question = read_question(body)
+    name = question.model if question.model is not None else next(iter(taggers))
+    if name not in taggers:
+        raise ConfigError(f"model: none here is called {name[:80]!r}; there are {', '.join(taggers)}")
+    known = taggers[name].tasks
+    tasks = known if question.tasks is None else tuple(question.tasks)
+    for task in tasks:
+        if task not in known:
+            raise ConfigError(f"tasks: {name} has no task {task[:80]!r}; it has {', '.join(known)}")
+    return _Job(question, taggers[name], Ask(name, tasks, question.probabilities), pieces_of(question, limits))
 
 
-def _labels(tagger: Tagger, task: str) -> list[str]:
-    return list(tagger.vocabulary.labels[tagger.vocabulary.decoder_of(task)])
+def _all(pieces: Iterator[Piece], limits: Limits) -> list[Piece]:
+    found = portion(pieces, limits.tokens + 1)
+    if sum(len(piece.words) for piece in found) > limits.tokens:
+        raise TooLargeError(f"more than {limits.tokens:,} words; send it in parts, or to /api/tag/stream")
+    return found
 
 
-def _scheme(tagger: Tagger, task: str) -> Scheme:
-    prefixes = {label[:2] for label in _labels(tagger, task) if label[1:2] == "-"}
-    if prefixes & {"S-", "E-"}:
-        return "iobes"
-    return "iob2" if "B-" in prefixes else "plain"
+def _answer(job: _Job, pieces: list[Piece], tagged: list[Tagged]) -> bytes:
+    sentences = ((p.document, sentence_out(job.tagger, p, t)) for p, t in zip(pieces, tagged, strict=True))
+    documents = documents_out(job.question.documents, sentences)
+    answer: AnswerOut = {"model": job.ask.model, "tasks": job.ask.tasks, "documents": documents}
+    return dumps(answer)
+
+
+async def _lines(job: _Job, queue: Queue, limits: Limits) -> AsyncIterator[bytes]:
+    """A portion after the other: while the client does not read, nothing of its text waits in the queue."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + limits.stream_seconds
+    admitted = False
+    while pieces := await asyncio.to_thread(portion, job.pieces, PORTION):
+        tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds, admitted=admitted)
+        admitted = True
+        for piece, sentence in zip(pieces, tagged, strict=True):
+            yield dumps({"document": piece.document, **sentence_out(job.tagger, piece, sentence)}) + b"\n"
+        if clock() > end:
+            raise LateError(f"the stream did not end within {limits.stream_seconds:g} s; send the rest anew")
+    yield b'{"done":true}\n'
+
+
+async def _to_the_end(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    try:
+        async for line in rest:
+            yield line
+    except TagmatesError as error:
+        yield dumps({"error": str(error)}) + b"\n"
+
+
+def _refuse(request: Request, error: Exception) -> Response:
+    status = STATUS.get(type(error), 400)
+    if status == 500:
+        log.warning("%s: %s", request.url.path, error)
+    after = {"retry-after": str(error.seconds)} if isinstance(error, QueueFullError) else None
+    return refusal(status, str(error), after)
+
+
+def _add_page(app: FastAPI) -> None:
+    """A route per file of the page, so that no path of a request ever names one."""
+    for path in sorted(PAGE.iterdir()):
+        kind = guess_type(path.name)[0] or "application/octet-stream"
+        file = Response(path.read_bytes(), media_type=kind)
+        route = "/" if path.name == "index.html" else f"/static/{path.name}"
+        described = content(kind, f"{path.name} of the page.")
+        app.get(route, summary=f"The page: {path.name}", response_class=Response, responses=described)(_always(file))
+
+
+def _always(answer: Response) -> Callable[[], Response]:
+    return lambda: answer
+
+
+def _add_state(app: FastAPI, metrics: Metrics) -> None:
+    @app.get("/healthz", summary="Whether the service tags", responses=refusals(503))
+    async def health() -> Health:
+        if app.state.tagging.done():
+            raise LateError("tagging has stopped; start the service again")
+        return {"status": "ok"}
+
+    text = content("text/plain", "As Prometheus reads it.")
+
+    @app.get("/metrics", summary="Counters for Prometheus", response_class=Response, responses=text)
+    def measured() -> Response:
+        return Response(metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})

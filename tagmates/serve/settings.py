@@ -11,7 +11,7 @@ class Limits(Settings):
     """Limits of the service; a request past one of them is refused with one line that names it."""
 
     body_bytes: int = Field(2 * 2**20, ge=1, description="of the body of a request")
-    bodies_bytes: int = Field(64 * 2**20, ge=1, description="of all bodies in hand")
+    bodies_bytes: int = Field(32 * 2**20, ge=1, description="of all bodies in hand")
     texts: int = Field(1_000, ge=1, description="texts, or sentences given as words, of a request")
     tokens: int = Field(20_000, ge=1, description="of a request to /api/tag; /api/tag/stream takes any number")
     sentence_tokens: int = Field(1_000, ge=1, description="of a sentence")
