@@ -233,9 +233,13 @@ def main() -> NoReturn:
         _end(1, f"tagmates: {where}: {what}; {advice}, or choose another place")
     except CycloptsError as error:
         _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
-    except ModuleNotFoundError as error:
-        extra = "serve" if error.name in SERVE else "study"
-        _end(2, f"tagmates: needs the package {error.name}: pip install 'tagmates[{extra}]'")
+    except ImportError as error:
+        cause = (
+            error.__cause__ if isinstance(error.__cause__, ImportError) else error
+        )  # of a command loaded when asked for
+        missing = str(cause.name).partition(".")[0]
+        extra = "serve" if missing in SERVE else "study"
+        _end(2, f"tagmates: needs the package {missing}: pip install 'tagmates[{extra}]'")
     except TagmatesError as error:
         _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)

@@ -68,13 +68,14 @@ def serve(
         listener = listen(host, port)
     except OSError as error:
         raise ConfigError(f"--host {host} --port {port}: {error.strerror}; choose another (--port 0: any)") from None
-    taggers = _load(models, choose_device(device), vectors)
-    service = create_service(taggers, limits, bound=host, hosts=allow_host)
-    address, number = listener.getsockname()[:2]
-    name = f"[{address}]" if ":" in address else address
-    near = "" if host in LOOPBACK else " to every machine that reaches it"
-    text = f"tagmates: serving {', '.join(taggers)} on http://{name}:{number}{near} (Ctrl-C ends it)"
-    _Server(configuration(service, limits), text).run([listener])
+    with listener:
+        taggers = _load(models, choose_device(device), vectors)
+        service = create_service(taggers, limits, bound=host, hosts=allow_host)
+        address, number = listener.getsockname()[:2]
+        name = f"[{address}]" if ":" in address else address
+        near = "" if host in LOOPBACK else " to every machine that reaches it"
+        text = f"tagmates: serving {', '.join(taggers)} on http://{name}:{number}{near} (Ctrl-C ends it)"
+        _Server(configuration(service, limits), text).run([listener])
 
 
 class _Server(uvicorn.Server):

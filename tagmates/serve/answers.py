@@ -6,6 +6,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from tagmates.data.schemes import Scheme, spans_of
 from tagmates.data.sentence import Span
 from tagmates.errors import DataError
 from tagmates.model.tagger import Tagged, Tagger
@@ -121,10 +122,19 @@ def sentence_out(tagger: Tagger, piece: Piece, tagged: Tagged) -> SentenceOut:
 
 
 def _spans(tagger: Tagger, tagged: Tagged, task: str) -> list[Span]:
+    scheme = tagger.schemes[task]
     try:
         return tagger.spans(tagged, task)
-    except DataError:  # a decoder that tasks share may give a tag of another one
-        return []
+    except DataError:  # a decoder that tasks share may give tags of another one: these mark nothing
+        return spans_of([tag if _fits(tag, scheme) else "O" for tag in tagged.tags[task]], scheme)
+
+
+def _fits(tag: str, scheme: Scheme) -> bool:
+    try:
+        spans_of([tag], scheme)
+    except DataError:
+        return False
+    return True
 
 
 def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> list[DocumentOut]:

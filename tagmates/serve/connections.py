@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from math import ceil
 
 import uvicorn
@@ -12,6 +13,7 @@ from tagmates.serve.guards import STRICT
 from tagmates.serve.settings import Limits
 
 HEAD_BYTES = 2**14  # of a request's head, more than any browser sends
+SEND_BYTES = 2**17  # that were sent and not read yet
 
 
 def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
@@ -35,7 +37,10 @@ def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; OSError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+    listener = socket.create_server((host, port), family=family, backlog=1024)
+    # connections inherit it; the system would hold megabytes for each client that does not read
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    return listener
 
 
 def _connections(limits: Limits) -> type[H11Protocol]:
@@ -45,7 +50,8 @@ def _connections(limits: Limits) -> type[H11Protocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             transport.set_write_buffer_limits(high=0)  # so that any unread byte pauses writing, and is noticed
-            self._head = self._unread = self._cut_after(limits.header_seconds)
+            self._head = self.loop.call_later(limits.header_seconds, transport.abort)
+            self._unread = self._head
             if len(self.connections) > limits.connections:
                 transport.write(_answer(503, f"{limits.connections:,} connections are open; try again later"))
                 transport.close()
@@ -62,12 +68,12 @@ def _connections(limits: Limits) -> type[H11Protocol]:
 
         def on_response_complete(self) -> None:
             self._head.cancel()
-            self._head = self._cut_after(limits.header_seconds)
+            self._head = self.loop.call_later(limits.header_seconds, self.transport.abort)
             super().on_response_complete()
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._unread = self._cut_after(limits.write_seconds)
+            self._unread = self.loop.call_later(limits.write_seconds, self._reset)
 
         def resume_writing(self) -> None:
             self._unread.cancel()
@@ -77,8 +83,11 @@ def _connections(limits: Limits) -> type[H11Protocol]:
             self.transport.write(_answer(400, msg))
             self.transport.close()
 
-        def _cut_after(self, seconds: float) -> asyncio.TimerHandle:
-            return self.loop.call_later(seconds, self.transport.abort)
+        def _reset(self) -> None:
+            """Drop what the client has not read, in the system's buffers too."""
+            own = self.transport.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
 
     return Connection
 

@@ -54,7 +54,7 @@ class StrictHeaders:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            log.warning("%s: %s: %s", scope["path"], type(error).__name__, error)
+            log.warning("%s: %s", scope["path"], " ".join(f"{type(error).__name__}: {error}".split()))
             await refusal(500, f"something went wrong here ({type(error).__name__}); please report it")(
                 scope, receive, strict
             )
@@ -87,16 +87,17 @@ class OwnHosts:
 
 
 class WholeBodies:
-    """Reads the body of a POST within the limits, then answers it until the client leaves."""
+    """Reads the body of a POST to ``paths`` within the limits, then answers it until the client leaves."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, paths: Collection[str]) -> None:
         self._app = app
+        self._paths = paths
         self._limits = limits
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, once the body is here and allowed."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._paths:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":

@@ -122,6 +122,9 @@ class Queue:
     async def run(self) -> NoReturn:
         """Tag what waits, until cancelled."""
         loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()  # of this loop: a service may be started again in another
+        if self._turns:
+            self._arrived.set()
         with ThreadPoolExecutor(1, "tagging") as thread:
             while True:
                 await self._arrived.wait()
@@ -183,8 +186,8 @@ class Queue:
             if request.answer.done():  # cancelled, late, or failed in another share of this batch
                 continue
             if isinstance(result, Exception):
-                error = TaggingError(f"tagging failed ({type(result).__name__}: {str(result)[:200]})")
-                request.answer.set_exception(error)
+                reason = " ".join(f"{type(result).__name__}: {result}".split())[:200]
+                request.answer.set_exception(TaggingError(f"tagging failed ({reason}); please report it"))
                 continue
             request.found += result
             request.load -= share.load

@@ -64,8 +64,9 @@ def create_service(
         lifespan=lifespan,
         responses=refusals(403, 500),
     )
+    app.state.queue, app.state.metrics = queue, metrics
     app.add_exception_handler(TagmatesError, _refuse)
-    app.add_middleware(WholeBodies, limits)
+    app.add_middleware(WholeBodies, limits, ("/api/tag", "/api/tag/stream"))
     app.add_middleware(OwnHosts, bound, hosts)
     app.add_middleware(Measured, metrics)
     app.add_middleware(StrictHeaders)
