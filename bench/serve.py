@@ -1,14 +1,14 @@
 """The service on loopback: the latency of one sentence, and what many clients at once get from it.
 
     python bench/serve.py [--model en] [--data starter] [--clients 200] [--seconds 60] [--requests 1000] [--threads 1]
-                          [--json]
+                          [--queue TOKENS] [--json]
 
-Starts ``tagmates serve MODEL`` with so many threads. First one client asks for one sentence at a time, in blocks that
-take turns with ``Tagger.tag`` of the same sentences in this process. Then all clients ask at once, each as soon as it
-has its answer: one text, several texts, or words, of a pool whose answers ``Tagger.tag`` gave before. Every answer is
-compared with that. A client that gets 429 waits as long as Retry-After says and asks again. Latencies are of answers
-with tags, without the waiting before. Memory is that of the service and its children. Ends with 1 where an answer
-was wrong or missing.
+Starts ``tagmates serve MODEL`` with so many threads (and a queue of so many tokens: a small one refuses requests).
+First one client asks for one sentence at a time, in blocks that take turns with ``Tagger.tag`` of the same sentences in
+this process. Then all clients ask at once, each as soon as it has its answer: one text, several texts, or words, of a
+pool whose answers ``Tagger.tag`` gave before. Every answer is compared with that. A client that gets 429 waits as long
+as Retry-After says. Latencies are of requests that were answered with tags. Memory is what is resident of the service.
+Ends with 1 where an answer was wrong or missing.
 """
 
 import asyncio
@@ -39,12 +39,11 @@ SAMPLE_SECONDS = 0.25
 
 
 @contextmanager
-def service(model: str, threads: int) -> Iterator[tuple[int, int]]:
-    """Run the service; gives its port and process. Ended by SIGTERM, which it must obey."""
+def service(model: str, *options: str) -> Iterator[tuple[int, int]]:
+    """Run the service; gives its port and process. It is ended by SIGTERM, and must then say that all went well."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    options = ["--port", str(port), "--threads", str(threads)]
-    command = [sys.executable, "-m", "tagmates.apps.cli", "serve", model, *options]
+    command = [sys.executable, "-m", "tagmates.apps.cli", "serve", model, "--port", str(port), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         while True:
@@ -58,7 +57,8 @@ def service(model: str, threads: int) -> Iterator[tuple[int, int]]:
         yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        if (code := process.wait(60)) != 0:
+            sys.exit(f"{' '.join(command)}: ended with {code}")
 
 
 async def latencies(port: int, tagger: Tagger, pool: Sequence[Request], number: int) -> dict[str, dict[str, float]]:
@@ -174,11 +174,14 @@ async def press(
 
 def main() -> None:
     """Measure and print."""
-    options = arguments(__doc__, model="en", data="starter", clients=200, seconds=60.0, requests=1000, threads=1)
+    options = arguments(
+        __doc__, model="en", data="starter", clients=200, seconds=60.0, requests=1000, threads=1, queue=""
+    )
     torch.set_num_threads(options.threads)
     tagger = Tagger.from_pretrained(options.model)
     pool = make_pool(tagger, options.data)
-    with service(options.model, options.threads) as (port, process):
+    queue = ["--queue", options.queue] if options.queue else []
+    with service(options.model, "--threads", str(options.threads), *queue) as (port, process):
         alone = asyncio.run(latencies(port, tagger, pool, options.requests))
         load, samples = asyncio.run(press(port, process, pool, options.clients, options.seconds))
     crowd = f"{options.clients} clients, {options.seconds:g} seconds"

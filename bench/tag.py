@@ -5,7 +5,8 @@
 Weights are as initialised: speed does not depend on them. All sides tag the same words into lists of tags, taking
 turns in the same processes: one of two threads, then two of one thread each.
 
-* tagmates: ``Tagger.tag``, all layers at once, one layer alone, and eleven taggers of one task, one after the other.
+* tagmates: ``Tagger.tag``, all layers at once, without and with probabilities; one layer alone; and a tagger of one
+  task for each layer, one after the other.
 * baseline: the plain encoder and pytorch-crf decoders of baseline.py, all layers from one pass, batches of 32.
 * spaCy and Stanza, where they are installed: see tag_others.py (spaCy has one thread in any case).
 
@@ -43,6 +44,7 @@ def sides(data: str, number: int, others: Sequence[str]) -> dict[str, Side]:
     batches = [sentences[i : i + BATCH] for i in range(0, len(sentences), BATCH)]
     work: dict[str, Work] = {
         OURS: lambda: tagger.tag(words),
+        f"{OURS}, probabilities": lambda: tagger.tag(words, probabilities=True),
         "tagmates, one layer": lambda: tagger.tag(words, tasks[:1]),
         "tagmates, a tagger for each layer": lambda: [one.tag(words) for one in alone],
         "baseline, all layers": lambda: [plain.tag(batch, tasks) for batch in batches],
