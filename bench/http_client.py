@@ -14,7 +14,7 @@ class Answer:
 
 
 class Client:
-    """One connection that is kept open, and opened again where the service has closed it after an answer."""
+    """One connection that is kept open, and opened again where the service has closed it between two requests."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -22,6 +22,8 @@ class Client:
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send JSON and wait for the answer. Raises OSError, ValueError or IncompleteReadError for a broken one."""
+        if self.streams is not None and (self.streams[0].at_eof() or self.streams[1].is_closing()):
+            self.close()
         if self.streams is None:
             self.streams = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self.streams

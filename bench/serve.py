@@ -3,7 +3,7 @@
     python bench/serve.py [--model en] [--data starter] [--clients 200] [--seconds 60] [--requests 1000] [--threads 1]
                           [--queue TOKENS] [--json]
 
-Starts ``tagmates serve MODEL`` with so many threads (and a queue of so many tokens: a small one refuses requests).
+Starts ``tagmates serve MODEL`` with so many threads (and a queue of so many tokens: few refuse requests).
 First one client asks for one sentence at a time, in blocks that take turns with ``Tagger.tag`` of the same sentences in
 this process. Then all clients ask at once, each as soon as it has its answer: one text, several texts, or words, of a
 pool whose answers ``Tagger.tag`` gave before. Every answer is compared with that. A client that gets 429 waits as long
@@ -180,7 +180,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     tagger = Tagger.from_pretrained(options.model)
     pool = make_pool(tagger, options.data)
-    queue = ["--queue", options.queue] if options.queue else []
+    queue = ["--queue", options.queue, "--set", f"tokens={options.queue}"] if options.queue else []
     with service(options.model, "--threads", str(options.threads), *queue) as (port, process):
         alone = asyncio.run(latencies(port, tagger, pool, options.requests))
         load, samples = asyncio.run(press(port, process, pool, options.clients, options.seconds))
