@@ -4,13 +4,14 @@ BIN = .venv/bin
 # one thread per test process: thread pools that overlap on the cores cost a factor of ten
 TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: help demo reproduction test test-slow lint format clean
+.PHONY: help demo reproduction test test-slow test-browser lint format clean
 
 help:
 	@echo "make demo         set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
 	@echo "make reproduction from the finished trainings in docs/runs/paper the paper's tables beside ours, into docs/reproduction"
 	@echo "make test         set up .venv, run the tests (under 5 minutes)"
 	@echo "make test-slow    the tests that kill processes and fill disks"
+	@echo "make test-browser the page of tagmates serve in Debian's Chromium, installed where it is missing and may be"
 	@echo "make lint         ruff, mypy --strict, the layers of the house"
 	@echo "make format       ruff format"
 	@echo "make clean        remove .venv and the demo's study"
@@ -38,6 +39,10 @@ test: .venv/installed
 
 test-slow: .venv/installed
 	$(TEST) -m slow
+
+test-browser: .venv/installed
+	bash tests/browser/install.sh
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser
 
 lint: .venv/installed
 	$(BIN)/ruff check .

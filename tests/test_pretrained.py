@@ -47,6 +47,9 @@ def test_a_model_goes_along_with_the_first_of_its_vectors(tmp_path: Path, sharin
     more = Vectors("", {known: 0, "okapi": 1}, np.ones((2, 6), dtype=np.float32))
     Tagger(tagger.config, tagger.vocabulary, tagger.module, more).save_pretrained(tmp_path, vectors=9)
     assert list(Tagger.from_pretrained(tmp_path).vectors.index) == ["okapi"]
+    none = Vectors("", {known: 0}, np.ones((1, 6), dtype=np.float32))
+    Tagger(tagger.config, tagger.vocabulary, tagger.module, none).save_pretrained(tmp_path / "none", vectors=9)
+    assert not Tagger.from_pretrained(tmp_path / "none").vectors.index
 
 
 def test_half_the_digits_halve_the_files(tmp_path: Path) -> None:

@@ -361,6 +361,12 @@ def test_every_answer_has_strict_headers_and_none_lets_other_sites_in() -> None:
         assert not [name for name in response.headers if name.startswith("access-control")]
 
 
+@settings(deadline=None, max_examples=30)
+@given(body=st.binary() | st.text('[]{}",:\\u0d8textswords19-.e \n').map(str.encode))
+def test_no_body_is_too_much(body: bytes) -> None:
+    assert ask("POST", "/api/tag", content=body, headers=JSON).status_code in (200, 400, 422)
+
+
 # ---- failures, and clients that leave
 
 
@@ -589,12 +595,24 @@ load_all_checks()
 ALONE = create_service(
     {"a": TAGGER}, Limits(), hosts=["testserver"]
 )  # which tasks may be asked for depends on the model, in words only
-schema = schemathesis.openapi.from_asgi("/openapi.json", ALONE)
+rejections = {"negative_data_rejection": {"expected-statuses": [400, 405, 413, 415, 422]}}
+described = schemathesis.Config.from_dict({"checks": rejections})
+schema = schemathesis.openapi.from_asgi("/openapi.json", ALONE, config=described)
 
 
-@schema.parametrize()
-@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+def examined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    few = settings(deadline=None, max_examples=examples, suppress_health_check=list(HealthCheck))
+    return lambda test: schema.parametrize()(few(test))
+
+
+@examined(15)
 def test_answers_are_as_described(case: schemathesis.Case) -> None:
+    case.call_and_validate()
+
+
+@pytest.mark.slow
+@examined(500)
+def test_many_answers_are_as_described(case: schemathesis.Case) -> None:
     case.call_and_validate()
 
 

@@ -103,6 +103,24 @@ def test_a_new_word_gets_its_vector_or_the_unknown_or_mean_vector(unknown_rate: 
     assert torch.equal(tables_for(tagger, known)[0], words[3])
 
 
+@pytest.mark.parametrize("unknown_rate", [0.0, 0.5])
+def test_a_table_of_some_words_has_their_rows_of_the_whole(unknown_rate: float) -> None:
+    run = make_run(make_corpora(1, TAGS), "multi_dec", training={"unknown_rate": unknown_rate})
+    num_words, vectors = len(run.vocabulary.words), torch.rand(3, 6)
+    whole = torch.cat([run.module.open_tables(num_words).words, vectors])
+    for words in ([num_words + 2, 0, num_words, num_words - 1, num_words + 1, 0], [1], [num_words], []):
+        numbers = torch.tensor(words, dtype=torch.long)
+        tables = run.module.tables_of(numbers, num_words, vectors)
+        assert torch.equal(tables.words, whole[numbers])
+        assert torch.equal(tables.characters, run.module.open_tables(num_words).characters)
+
+
+def test_what_a_sentence_costs_does_not_grow_with_the_vocabulary(tagger: Tagger) -> None:
+    sentences = [Sentence(("Anna", "anna", "§§§")), Sentence(("Anna",))]
+    corpus, tables = tagger.encode([(tagger.tasks[0], CodedSplit.of(sentences))])
+    assert len(tables.words) == len(corpus.forms.index) <= 3 + len(tagger.tasks)
+
+
 def test_sentences_are_tagged_lazily() -> None:
     tagger = make_run(make_corpora(1, TAGS), "multi_dec").tagger
     taken = 0

@@ -180,6 +180,22 @@ UNITS = [
 @pytest.mark.parametrize("ending", ["", "!x"])
 def test_long_texts_that_are_hard_to_match_are_covered_whole(unit: str, ending: str) -> None:
     """A matcher that backtracks would take minutes for one of them."""
-    text = unit * (50_000 // len(unit)) + ending
+    is_covered_whole(unit * (50_000 // len(unit)) + ending)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [*UNITS, '"', "((", " \n", "http://", "'’", "a%-", "<3", "😀\u200d", "&", "İ", "1. "])
+def test_a_megabyte_that_is_hard_to_match_is_covered_whole(unit: str) -> None:
+    is_covered_whole(unit * (2**20 // len(unit)) + "!x")
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=300)
+@given(unit=st.lists(pieces, min_size=1, max_size=5).map("".join), ending=texts)
+def test_whatever_is_repeated_is_covered_whole(unit: str, ending: str) -> None:
+    is_covered_whole(unit * (20_000 // len(unit)) + ending)
+
+
+def is_covered_whole(text: str) -> None:
     for tokens in (tokenize(text), [token for sentence in sentences_of(text) for token in sentence]):
         assert "".join(text[token.start : token.end] for token in tokens) == "".join(text.split())

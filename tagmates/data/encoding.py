@@ -31,9 +31,10 @@ class Forms:
         a character that it lacks gets ``len(characters)``, and an empty word is spelled as one such character.
         """
         index = dict(zip(dict.fromkeys(tokens), count()))
-        words, characters = (new_words or {}) | vocabulary.word_index, vocabulary.character_index
+        words, characters = list(map(str.lower, index)), vocabulary.character_index
         spelled = chain.from_iterable(form or ("",) for form in index)
-        word = _numbers(map(str.lower, index), words, len(vocabulary.words))
+        rest = map((new_words or {}).get, words, repeat(len(vocabulary.words)))
+        word = torch.from_numpy(np.fromiter(map(vocabulary.word_index.get, words, rest), dtype=np.int64))
         flat = _numbers(spelled, characters, len(characters))
         lengths = torch.from_numpy(np.fromiter(map(len, index), dtype=np.int64)).clamp(min=1)
         return cls(index, word, flat, lengths.cumsum(0) - lengths, lengths)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tagmates.config import ModelSettings, Sharing
@@ -93,18 +93,36 @@ class TaggerModule(nn.Module):
         """The tables as trained."""
         return Tables(self.words, self.characters.table)
 
-    def open_tables(self, num_words: int, vectors: Float[Tensor, "new word_size"]) -> Tables:
-        """The tables with rows for what training never saw, beside a vocabulary of ``num_words`` words.
+    def open_tables(self, num_words: int) -> Tables:
+        """The tables with a row more for what training never saw, beside a vocabulary of ``num_words`` words.
 
-        Word ``num_words`` is the trained unknown word or, where there is none, the mean of all words; ``vectors``
-        follow it. The last character is the mean of all characters.
+        Word ``num_words`` is the trained unknown word or, where there is none, the mean of all words. The last
+        character is the mean of all characters.
         """
-        words, characters = self.words.detach(), self.characters.table.detach()
-        unknown = words[num_words:] if len(words) > num_words else words.mean(0, keepdim=True)
-        return Tables(
-            torch.cat([words[:num_words], unknown, vectors.to(words)]),
-            torch.cat([characters, characters.mean(0, keepdim=True)]),
-        )
+        words = self.words.detach()
+        if len(words) == num_words:
+            words = torch.cat([words, words.mean(0, keepdim=True)])
+        return Tables(words, self._open_characters())
+
+    def tables_of(
+        self, words: Int[Tensor, " forms"], num_words: int, vectors: Float[Tensor, "new word_size"]
+    ) -> Tables:
+        """Those of ``open_tables`` with only the rows of these words, in their order: a sentence needs few of them.
+
+        Words beyond ``num_words``, the unknown one, are those of ``vectors``.
+        """
+        table = self.words.detach()
+        words = words.to(table.device)
+        rows = table.index_select(0, words.clamp(max=len(table) - 1))
+        if len(table) == num_words and bool((unknown := words == num_words).any()):
+            rows[unknown] = table.mean(0)
+        new = words > num_words
+        rows[new] = vectors.to(rows)[words[new] - num_words - 1]
+        return Tables(rows, self._open_characters())
+
+    def _open_characters(self) -> Float[Tensor, "characters character_size"]:
+        characters = self.characters.table.detach()
+        return torch.cat([characters, characters.mean(0, keepdim=True)])
 
 
 def word_table(vocabulary: Vocabulary, size: int, seed: int, vectors: Vectors) -> Float[Tensor, "words size"]:

@@ -18,6 +18,7 @@ from tagmates.data.vectors import NO_VECTORS, Vectors
 from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors
+from tagmates.model.hub import fetch
 from tagmates.model.module import TaggerModule
 
 IN_THE_BOX = Path(__file__).parents[1] / "models"
@@ -37,18 +38,20 @@ class Pretrained:
 
 
 def find_model(name: str | Path) -> Path:
-    """The folder of a model: one in the box (``en``), or that of a run.
+    """The folder of a model: one in the box (``en``), one of the hub (``hf://user/name``), or that of a run.
 
     Raises ModelError where there is none.
     """
     text = str(name)
+    if text.startswith("hf://"):
+        return fetch(text)
     if text in models_in_the_box():
         return IN_THE_BOX / text
     path = Path(name)
     if not path.is_dir():
         known = ", ".join(models_in_the_box())
         raise ModelError(
-            f"{path}: no such folder; give the folder of a tagmates run, or the name of a model in the box: {known}"
+            f"{path}: no such folder; give that of a tagmates run, a model in the box ({known}), or hf://user/name"
         )
     return path
 
@@ -94,7 +97,7 @@ def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
     write_json(folder / "vocabulary.json", model.vocabulary.to_json())
     parameters = {name: parameter.detach().to(dtype) for name, parameter in model.module.named_parameters()}
     write_tensors(folder / "model.safetensors", parameters)
-    if model.vectors is not None:
+    if model.vectors is not None and model.vectors.index:
         words = np.frombuffer("\n".join(model.vectors.index).encode(), dtype=np.uint8)
         tensors = {"vectors": torch.from_numpy(model.vectors.matrix).to(dtype), "words": torch.from_numpy(words.copy())}
         write_tensors(folder / "vectors.safetensors", tensors)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, cycle
+from itertools import chain, cycle, filterfalse
 from pathlib import Path
 
 import torch
@@ -65,7 +65,7 @@ class Tagger:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
-        """Load a model in the box (``en``), or that in a folder.
+        """Load a model in the box (``en``), one of the hub (``hf://user/name``), or that in a folder.
 
         ``vectors`` (``glove``, ``random`` or a GloVe text file) serve words that training never saw; by default those
         in the model's folder do, else GloVe where the model was trained with it and it is installed. Raises ModelError
@@ -181,22 +181,24 @@ class Tagger:
         )
 
     def encode(self, parts: Sequence[tuple[str, CodedSplit]]) -> tuple[Corpus, Tables]:
-        """Number the sentences of tasks; words and characters that training never saw get new rows in the tables.
+        """Number the sentences of tasks, with a word table of only their forms, a row each.
 
-        A word without a vector is the trained unknown word or, where there is none, the mean of all words; a
-        character is the mean of all characters.
+        A word that training never saw has its vector, else the trained unknown word or, where there is none, the mean
+        of all words; such a character is the mean of all characters.
         """
         vocabulary, token = self.vocabulary, self.module.sharing == "te_enc"
         tokens = chain.from_iterable(coded.forms for _, coded in parts)
         words = set().union(*(coded.words for _, coded in parts))
-        new = sorted(words - vocabulary.word_index.keys())
+        new = sorted(filterfalse(vocabulary.word_index.__contains__, words))
         size = self.module.settings.word_size
         usable = self.vectors if self.vectors.size == size else NO_VECTORS
         places, found = usable.rows(new)
-        tables = self.module.open_tables(len(vocabulary.words), torch.from_numpy(found).reshape(-1, size))
         # a word without a vector is number len(words): the unknown word
         numbers = {new[place]: len(vocabulary.words) + 1 + i for i, place in enumerate(places.tolist())}
         forms = Forms.of(chain(map(task_token, self.tasks), tokens) if token else tokens, vocabulary, numbers)
+        vectors = torch.from_numpy(found).reshape(-1, size)
+        tables = self.module.tables_of(forms.word, len(vocabulary.words), vectors)
+        forms = replace(forms, word=torch.arange(len(forms.word)))
         return encode(parts, vocabulary, forms, token=token), tables
 
 

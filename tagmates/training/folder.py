@@ -298,6 +298,7 @@ Best epoch {result["best_epoch"]}; the weights kept are those of the {run.config
 
 ```python
 import tagmates
+
 tagger = tagmates.Tagger.from_pretrained("this folder")
 tagger.tag(["A sentence ."])
 ```

@@ -159,8 +159,7 @@ class Run:
 
 def predict_side_by_side(runs: Sequence[Run], split: str) -> list[Numbers]:
     """For every run, the best label of every token of a split's corpus."""
-    none = torch.empty(0, runs[0].config.model.word_size)
-    tables = [run.module.open_tables(len(run.vocabulary.words), none) for run in runs]
+    tables = [run.module.open_tables(len(run.vocabulary.words)) for run in runs]
     return predict([run.module for run in runs], [run.corpora[split] for run in runs], tables)
 
 

@@ -1,0 +1,133 @@
+"""Models on the Hugging Face Hub: ``hf://user/name``, or ``hf://user/name@revision``.
+
+They are kept under their commit in ``hub`` of tagmates' cache, as plain files. What a branch or tag stood for when it
+was last asked for is kept beside them, for when there is no network.
+"""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tagmates.errors import ConfigError, DiskError, ModelError
+from tagmates.files import cache_folder, write_atomically
+
+log = logging.getLogger("tagmates")
+
+NEEDED = ("config.json", "vocabulary.json", "model.safetensors")
+FILES = (*NEEDED, "vectors.safetensors", "README.md", "LICENSE", "result.json")
+MOST_BYTES = 2**31  # of all of them together
+TIMEOUT = 30.0  # seconds to wait for an answer
+_PART = r"\w(?:[\w.-]*\w)?"
+_NAME = re.compile(rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+_COMMIT = re.compile("[0-9a-f]{40}")
+
+
+class _UnreachableError(ModelError):
+    """The hub does not answer, or not now."""
+
+
+def fetch(name: str, *, most_bytes: int = MOST_BYTES) -> Path:
+    """The folder, in tagmates' cache, of the model that ``hf://user/name[@revision]`` names.
+
+    Downloads what is not there yet: the files of a model and no others. A commit that is there is not asked for again;
+    where the hub cannot be reached (or with ``HF_HUB_OFFLINE=1``) a branch or tag is what it last was. Raises
+    ConfigError for a name that cannot be, ModelError where the model is not to be had, is none of tagmates' or larger
+    than ``most_bytes``, DiskError where it cannot be kept.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None or "--" in match["repo"] or ".." in match["repo"]:
+        raise ConfigError(f"{name}: names no model on the hub; write hf://user/name or hf://user/name@revision")
+    repo, revision = match["repo"], match["revision"] or "main"
+    home = cache_folder() / "hub" / repo
+    if _COMMIT.fullmatch(revision) and (home / revision).is_dir():
+        return home / revision
+    last = home / f"{quote(revision, safe='')}.commit"
+    try:
+        with _one_line(name, revision):
+            commit, sizes = _ask(name, repo, revision, most_bytes)
+            if not (home / commit).is_dir():
+                _download(name, repo, home / commit, sizes)
+    except _UnreachableError as error:
+        commit = last.read_text("ascii") if last.is_file() else ""
+        if not _COMMIT.fullmatch(commit) or not (home / commit).is_dir():
+            raise ModelError(f"{error}, and it is not in the cache; try again when it can") from None
+        log.warning("%s; taken from the cache, as of commit %s", error, commit[:8])
+        return home / commit
+    write_atomically(last, commit.encode())
+    return home / commit
+
+
+def _ask(name: str, repo: str, revision: str, most_bytes: int) -> tuple[str, dict[str, int]]:
+    """The commit that a revision is, and the sizes of its files, if they can be those of a model."""
+    from huggingface_hub import HfApi  # noqa: PLC0415  (an extra)
+
+    info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT)
+    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.rfilename in FILES}
+    for file in NEEDED:
+        if file not in sizes:
+            raise ModelError(f"{name}: is no tagmates model (it has no {file}); choose another")
+    if sum(sizes.values()) > most_bytes:
+        raise ModelError(f"{name}: has {sum(sizes.values()):,} bytes, more than {most_bytes:,}; choose another model")
+    if not _COMMIT.fullmatch(info.sha or ""):
+        raise ValueError("no commit")
+    return str(info.sha), sizes
+
+
+def _download(name: str, repo: str, folder: Path, sizes: Mapping[str, int]) -> None:
+    """Download these files, and put the folder in its place when all are there."""
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+    from huggingface_hub.utils.tqdm import tqdm  # noqa: PLC0415
+
+    silent: Any = partial(tqdm, disable=True)
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        for file, size in sizes.items():
+            path = Path(
+                hf_hub_download(
+                    repo, file, revision=folder.name, local_dir=beside, etag_timeout=TIMEOUT, tqdm_class=silent
+                )
+            )
+            if path.is_symlink() or path.stat().st_size != size:
+                raise ModelError(f"{name}: {file} came otherwise than the hub had said; try again")
+        shutil.rmtree(beside / ".cache", ignore_errors=True)  # huggingface_hub's notes
+        try:
+            beside.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster
+                raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def _one_line(name: str, revision: str) -> Iterator[None]:
+    """Errors of huggingface_hub as tagmates' own."""
+    try:
+        from httpx2 import HTTPError  # noqa: PLC0415
+        from huggingface_hub import errors  # noqa: PLC0415
+    except ImportError:
+        raise ModelError(f"{name}: needs the package huggingface_hub: pip install 'tagmates[hub]'") from None
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise ModelError(f"{name}: its owners want to be asked first; do so on its page, then: hf auth login") from None
+    except errors.RepositoryNotFoundError:
+        raise ModelError(f"{name}: is not on the hub; see to its name or, if it is private: hf auth login") from None
+    except errors.RevisionNotFoundError:
+        raise ModelError(f"{name}: has no revision {revision!r}; name a branch, tag or commit of it") from None
+    except (HTTPError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, errors.FileMetadataError) as error:
+        text = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise _UnreachableError(f"{name}: the hub cannot be reached ({text})") from None
+    except OSError as error:
+        if error.errno is None:  # huggingface_hub's own, of a transfer that went wrong
+            raise _UnreachableError(f"{name}: the hub cannot be reached ({error})") from None
+        raise DiskError(f"{error.filename or cache_folder()}: {error.strerror}; make room, then try again") from None
+    except (ValueError, TypeError, KeyError):
+        raise _UnreachableError(f"{name}: the hub cannot be reached (something else answers in its place)") from None

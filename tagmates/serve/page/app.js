@@ -1,0 +1,141 @@
+// The page from top to bottom: what the user does, what is asked of the service, what is shown.
+
+import { ServiceError, getModels } from "./api.js";
+import { chosenLayers, chosenModels, readLayers, showChoices, toggleLayer } from "./choices.js";
+import { listen } from "./keys.js";
+import { readLink, writeLink } from "./link.js";
+import { answersTo } from "./question.js";
+import { count, nextDifference, show, take } from "./results.js";
+
+const EXAMPLE =
+  "Maria picked up the keys in Dublin on Friday. " +
+  "By the way, our small team won its last match in Oslo, so nobody went home before midnight.";
+const PAUSE = 300; // milliseconds without a key before the text is tagged
+
+const at = (id) => document.getElementById(id);
+const view = { text: readLink().text ?? EXAMPLE, model: null, other: null, layers: null };
+let models = []; // all that are served
+let result = null; // the last good one
+let asking = new AbortController();
+let timer = 0;
+
+/** Tag now. An answer to an older question is dropped; the last good result stays until there is a new one. */
+async function ask() {
+  clearTimeout(timer);
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  at("results").setAttribute("aria-busy", "true");
+  try {
+    if (!models.length) await meet(signal);
+    if (view.text.trim()) await follow(answersTo(view.text, chosenModels(view, models), signal), signal);
+    else clear();
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof ServiceError)) throw error;
+    asking.abort(); // of two models, the other one's answer
+    if (error.retryAfter === null) say("", error.message);
+    else again(error.retryAfter);
+  } finally {
+    if (asking.signal === signal) at("results").removeAttribute("aria-busy");
+  }
+}
+
+async function meet(signal) {
+  models = await getModels(signal);
+  readView();
+}
+
+async function follow(answers, signal) {
+  for await (const answer of answers) {
+    if (signal.aborted) return;
+    if (!answer.done && !answer.sentences.length) {
+      say("Tagging …");
+      continue;
+    }
+    result = answer;
+    show(result, chosenLayers(view, result.models));
+    say(answer.done ? "" : `Tagging … ${count(answer.sentences.length, "sentence")} so far.`);
+  }
+}
+
+function again(seconds) {
+  say(`The service is busy; asking again in ${seconds} s.`);
+  timer = setTimeout(ask, 1000 * seconds);
+}
+
+function clear() {
+  result = null;
+  show(null);
+  say("");
+}
+
+function say(text, wrong = "") {
+  at("status").textContent = text;
+  at("error").textContent = wrong;
+}
+
+/** Take the view from the address; what it does not say stays as it is or is the service's first. */
+function readView() {
+  const link = readLink();
+  const has = (name) => models.some((model) => model.name === name);
+  view.text = link.text ?? view.text;
+  view.model = has(link.model) ? link.model : models[0].name;
+  view.other = has(link.other) && link.other !== view.model ? link.other : null;
+  view.layers = link.layers;
+  if (at("text").value !== view.text) at("text").value = view.text;
+  showChoices(view, models);
+}
+
+function textChanged() {
+  view.text = at("text").value;
+  writeLink(view);
+  clearTimeout(timer);
+  timer = setTimeout(ask, PAUSE);
+}
+
+function setText(text) {
+  at("text").value = text;
+  at("text").focus();
+  textChanged();
+  ask();
+}
+
+function modelsChanged() {
+  view.model = at("model").value;
+  view.other = at("other").value === view.model ? null : at("other").value || null;
+  showChoices(view, models);
+  writeLink(view);
+  ask();
+}
+
+function layersChanged() {
+  view.layers = readLayers();
+  writeLink(view);
+  if (result) show(result, chosenLayers(view, result.models));
+}
+
+at("text").value = view.text;
+at("text").addEventListener("input", textChanged);
+at("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+at("example").addEventListener("click", () => setText(EXAMPLE));
+at("clear").addEventListener("click", () => setText(""));
+at("model").addEventListener("change", modelsChanged);
+at("other").addEventListener("change", modelsChanged);
+at("chips").addEventListener("change", layersChanged);
+at("next").addEventListener("click", nextDifference);
+for (const button of at("take").querySelectorAll("button")) {
+  const [how, format] = button.id.split("-");
+  button.addEventListener("click", () =>
+    take(how, format).then(say, () => say("", "The browser does not let this page copy; download the file instead.")),
+  );
+}
+addEventListener("hashchange", () => {
+  if (models.length) readView();
+  ask();
+});
+listen({ tag: ask, toggle: toggleLayer, next: nextDifference });
+ask();

@@ -1,0 +1,55 @@
+// What stands under the words: rows (a layer of one model) and their cells. No drawing.
+
+export const UNSURE = 0.7; // a tag less probable than this is marked
+
+/** The layers of these models, each once, in their order. */
+export function layersOf(models) {
+  return [...new Set(models.flatMap((model) => model.tasks.map((task) => task.name)))];
+}
+
+/** A row for each of the `layers` and each model that has it; the two of a shared layer stand together. */
+export function rowsOf(models, layers) {
+  return layers.flatMap((layer) => {
+    const found = models.flatMap((model, side) => {
+      const task = model.tasks.find((each) => each.name === layer);
+      return task ? [{ layer, side, model: model.name, plain: task.scheme === "plain" }] : [];
+    });
+    const bySpan = found.every((row) => !row.plain);
+    const name = (row) => (models.length > 1 ? `${layer} ${"AB"[row.side]}` : layer);
+    return found.map((row) => ({ ...row, name: name(row), shared: found.length > 1, bySpan }));
+  });
+}
+
+/** For each row of a sentence (its answers, one a model), a cell for each token. */
+export function cellsOf(answers, rows) {
+  const cells = rows.map((row) => rowCells(answers[row.side], row));
+  for (let i = 0; i + 1 < rows.length; i++) {
+    if (rows[i].shared && rows[i].side === 0) compareCells(cells[i], cells[i + 1], rows[i].bySpan);
+  }
+  return cells;
+}
+
+function rowCells(answer, row) {
+  const probabilities = answer.probabilities?.[row.layer];
+  const cells = answer.tags[row.layer].map((tag, at) => {
+    const chip = row.plain && tag !== "O";
+    const probability = probabilities ? probabilities[at] : null;
+    return { tag, probability, kind: chip ? "chip" : "none", label: chip ? tag : "", span: "O" };
+  });
+  for (const { start, end, label } of row.plain ? [] : answer.spans[row.layer]) {
+    for (let at = start; at < end; at++) {
+      const place = { begins: at === start, ends: at === end - 1, span: `${start} ${end} ${label}` };
+      Object.assign(cells[at], { kind: "span", label, ...place });
+    }
+  }
+  return cells;
+}
+
+/** Two schemes may write one span in different tags, so spans are compared where both have them. */
+function compareCells(ours, theirs, bySpan) {
+  ours.forEach((cell, at) => {
+    const other = theirs[at];
+    cell.differs = other.differs = bySpan ? cell.span !== other.span : cell.tag !== other.tag;
+    other.repeats = !other.differs;
+  });
+}
