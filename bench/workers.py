@@ -20,6 +20,7 @@ class Workers:
         for arguments in calls:
             here, there = context.Pipe()
             context.Process(target=_serve, args=(threads, prepare, arguments, there), daemon=True).start()
+            there.close()  # so that one that fails ends the wait for it
             self.pipes.append(here)
         self.sides: list[str] = [pipe.recv() for pipe in self.pipes][-1]
 
