@@ -1,4 +1,4 @@
-"""Processes that train when told to, so that one of two threads can be set beside two of one thread."""
+"""Processes that work when told to, so that one of two threads can be set beside two of one thread."""
 
 import multiprocessing
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ class Workers:
     """Processes with the same sides to measure, all of which work at the same time."""
 
     def __init__(self, threads: int, prepare: Prepare, calls: Sequence[tuple[object, ...]]) -> None:
-        """One process for each call of ``prepare``; waits until all are ready."""
+        """One process for each call of ``prepare``; waits until all are ready. ``sides`` are those of the last."""
         context = multiprocessing.get_context("spawn")
         self.pipes = []
         for arguments in calls:
             here, there = context.Pipe()
             context.Process(target=_serve, args=(threads, prepare, arguments, there), daemon=True).start()
+            there.close()  # so that one that fails ends the wait for it
             self.pipes.append(here)
-        for pipe in self.pipes:
-            pipe.recv()
+        self.sides: list[str] = [pipe.recv() for pipe in self.pipes][-1]
 
     def rate(self, side: str) -> float:
         """Tokens per second of all processes together."""
@@ -39,6 +39,6 @@ class Workers:
 def _serve(threads: int, prepare: Prepare, arguments: tuple[object, ...], pipe: Connection) -> None:
     torch.set_num_threads(threads)
     sides = prepare(*arguments)
-    pipe.send("ready")
+    pipe.send(list(sides))
     while name := pipe.recv():
         pipe.send(sides[name]())
