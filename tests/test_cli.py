@@ -564,7 +564,7 @@ def test_a_folder_without_a_whole_tagger_is_refused(run: Path, name: str, damage
 
 def test_a_folder_that_is_no_run_is_refused(here: Path, corpus: Path) -> None:
     for command in ("evaluate", "tag"):
-        refused(1, "nowhere: no such folder; give the folder of a tagmates run", command, "nowhere", stdin=b"a")
+        refused(1, "nowhere: no such folder; give that of a tagmates run", command, "nowhere", stdin=b"a")
         refused(1, r"config\.json: is missing; give the folder of a tagmates run", command, corpus, stdin=b"a")
 
 
