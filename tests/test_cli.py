@@ -564,7 +564,7 @@ def test_a_folder_without_a_whole_tagger_is_refused(run: Path, name: str, damage
 
 def test_a_folder_that_is_no_run_is_refused(here: Path, corpus: Path) -> None:
     for command in ("evaluate", "tag"):
-        refused(1, "nowhere: no such folder; give the folder of a tagmates run", command, "nowhere", stdin=b"a")
+        refused(1, "nowhere: no such folder; give that of a tagmates run", command, "nowhere", stdin=b"a")
         refused(1, r"config\.json: is missing; give the folder of a tagmates run", command, corpus, stdin=b"a")
 
 
@@ -762,7 +762,7 @@ def test_some_tasks_can_be_asked_for_in_any_order(trained: Path) -> None:
         (1, ["empty.txt", "-"], b"\n", "empty.txt, standard input: holds no word to tag"),
         (1, [], b"Gulls\nVard\xf8\n", "standard input:2: is not UTF-8 (byte 5); convert it first"),
         (1, ["--input", "conll"], b"Gulls\nVard\xf8\n", "standard input:2: is not UTF-8 (byte 5)"),
-        (1, [], b"Gulls\n\na\0b\n", "standard input:3: has a NUL character; give a text file"),
+        (1, [], b"Gulls\na\0b\n", "standard input:2: has a NUL character; give a text file"),
         (1, ["--input", "conll"], b"Gulls\rsleep\r", "standard input:1: has a line end inside a line"),
         (2, ["--input", "xml"], b"Gulls", "--input xml: choose text or conll"),
         (2, ["--tasks", "pso"], b"Gulls", "--tasks: no task 'pso' (did you mean 'pos'?)"),

@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -21,7 +22,9 @@ from schemathesis.checks import load_all_checks
 
 from tagmates.data.schemes import Scheme, spans_of
 from tagmates.data.tokenize import sentences_of
+from tagmates.model.pretrained import IN_THE_BOX
 from tagmates.model.tagger import Tagged, Tagger
+from tagmates.serve.answers import licence_of
 from tagmates.serve.guards import STRICT
 from tagmates.serve.service import PAGE, PORTION, create_service
 from tagmates.serve.settings import Limits
@@ -126,6 +129,25 @@ def test_models_say_what_they_know() -> None:
         ("three", "iobes", sorted(TAGS["three"])),
     ]
     assert value["limits"] == Limits().model_dump()
+
+
+def test_licences_are_those_of_the_cards(tmp_path: Path) -> None:
+    assert licence_of(IN_THE_BOX / "en") == "cc-by-sa-4.0"
+    card = tmp_path / "README.md"
+    for text, licence in (
+        ("---\nlanguage: en\nlicense: mit\n---\n# A", "mit"),
+        ("---\nlicense: <script>\n---\n", None),
+        ("---\n" + "a\n" * 100_000, None),
+        ("# license: mit\n", None),
+        ("", None),
+    ):
+        card.write_text(text, encoding="utf-8")
+        assert licence_of(tmp_path) == licence
+    card.rename(tmp_path / "other")
+    card.symlink_to(tmp_path / "other")
+    assert licence_of(tmp_path) is None
+    service = create_service(TAGGERS, Limits(), licences={"a": "mit"})
+    assert [model["licence"] for model in ask("GET", "/api/models", service).json()["models"]] == ["mit", None]
 
 
 TEXTS = ["Anna sleeps. Bob doesn't!\n\nÜnlü", "", " \n", "x" * 300, "a b " * 300]
@@ -651,6 +673,8 @@ def test_usage(
 def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     code, said = command("nowhere", "--port", "0", capsys=capsys, monkeypatch=monkeypatch)
     assert code == 1 and "nowhere: no such folder" in said
+    code, said = command("en", "./en", "--port", "0", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 2 and "./en: another model is called en too" in said
     for name in ("tagmates.apps.cli", "tagmates.apps.serve"):  # read anew
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)

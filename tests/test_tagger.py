@@ -199,5 +199,7 @@ def test_spans_of_every_scheme() -> None:
         tagged = Tagged(("a", "b", "c"), {"names": ("B-x", "I-x", "O"), "units": ("O", "B", "B")})
         assert tagger.spans(tagged, "names") == [Span(0, 2, "x")]
         assert tagger.spans(tagged, "units") == [Span(1, 2, ""), Span(2, 3, "")]
+        strange = Tagged(("a", "b", "c"), {"names": ("I-x", "NOUN", "S-c")})  # as a shared decoder may say
+        assert tagger.spans(strange, "names") == [Span(0, 1, "x")]
     plain = make_run(make_corpora(1, {"one": ["A", "O"]}), "stl").tagger
     assert plain.spans(Tagged(("a", "b", "c"), {"one": ("A", "A", "O")}), "one") == [Span(0, 1, "A"), Span(1, 2, "A")]

@@ -9,7 +9,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import torch
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
@@ -18,12 +17,12 @@ from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.progress import show_training
-from tagmates.apps.tables import baseline_table, score_table, tagged_table
+from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
+from tagmates.apps.tables import baseline_table, score_table
+from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
 from tagmates.data.tasks import choose_tasks, load_tasks
-from tagmates.data.text import read_input, write_conll, write_json_lines
 from tagmates.errors import ConfigError, TagmatesError, TrainingError
-from tagmates.model.tagger import Tagger
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
 from tagmates.training.loop import Ended
@@ -38,6 +37,7 @@ app = App(
 )
 app.command(data_app)
 app.command(export)
+app.command(tag)
 app.command(  # loaded when asked for: its packages are an extra
     "tagmates.apps.study:app",
     name="study",
@@ -48,12 +48,7 @@ app.command(
     name="serve",
     help="Serve a page and a JSON API that tag text with one or several models.",
 )
-talk = Console(stderr=True)
 SERVE = ("fastapi", "uvicorn", "starlette", "prometheus_client")  # the packages of that extra
-
-Model = Annotated[Path, Parameter(help="A model that comes with tagmates (en), or a run's folder.")]
-Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
-Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
 
 
 @app.command
@@ -108,7 +103,7 @@ def train(
     if print_config or output_dir is None:
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
-    _use_threads(threads)
+    use_threads(threads)
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force)
     try:
         last = show_training(events, talk)
@@ -116,14 +111,14 @@ def train(
         raise TrainingError(f"{error}: --resume goes on from the last finished epoch") from None
     except KeyboardInterrupt:
         how = "the same command with --resume (not --force) goes on"
-        _end(130, f"tagmates: interrupted; finished epochs are saved in {output_dir}: {how}")
+        end(130, f"tagmates: interrupted; finished epochs are saved in {output_dir}: {how}")
     if last is None:
-        _say(f"{output_dir}: is done; nothing to resume")
+        say(f"{output_dir}: is done; nothing to resume")
     elif isinstance(last, Ended) and last.error is not None:
         raise last.error
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
-    _say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
+    say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
 
 
 @app.command
@@ -144,76 +139,24 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a trained tagger: precision, recall and F1 of every task, each with a signature that says how."""
-    _use_threads(threads)
+    use_threads(threads)
     evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
     if output is not None:
         for path in predictions(evaluation, output):
-            _say(f"wrote {path}")
+            say(f"wrote {path}")
     trivial = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
     if json_:
         print(json.dumps(evaluation.to_json(trivial), indent=2, ensure_ascii=False))
         return
     Console().print(baseline_table(evaluation, trivial))
     for text in evaluation.signatures.values():
-        _say(text)
-
-
-@app.command
-def tag(
-    run: Model,
-    files: Annotated[
-        tuple[str, ...],
-        Parameter(help="Text files; '-' is stdin.", allow_leading_hyphen=True),  # or '-' would be an unknown option
-    ] = ("-",),
-    /,
-    *,
-    input_: Annotated[
-        str, Parameter(name="--input", help="text: raw text; conll: a word a line (first column), blank lines between.")
-    ] = "text",
-    output: Annotated[
-        str, Parameter(help="conll: a word a line, a column per task; json: a sentence a line; table: for people.")
-    ] = "conll",
-    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all' of the tagger's.")] = "all",
-    vectors: Annotated[
-        str | None, Parameter(help="Vectors for words never seen in training: glove, random, or a GloVe text file.")
-    ] = None,
-    device: Device = "auto",
-    threads: Threads = None,
-) -> None:
-    """Tag text with every task of a tagger.
-
-    Example: echo "Prices in Berlin fell sharply ." | tagmates tag runs/a
-    """
-    for file in files:
-        if file.startswith("-") and file != "-":
-            raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
-    if output not in ("conll", "json", "table"):
-        raise ConfigError(f"--output {output}: choose conll, json or table")
-    _use_threads(threads)
-    tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
-    wanted = choose_tasks(tasks, tagger.tasks)
-    sentences = tagger.stream(read_input(files, input_), wanted)
-    if output == "conll":
-        write_conll(sentences, wanted, sys.stdout)
-    elif output == "json":
-        write_json_lines(sentences, wanted, sys.stdout)
-    else:
-        for sentence in sentences:
-            Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
-
-
-def _use_threads(threads: int | None) -> None:
-    if threads is None:
-        return
-    if threads < 1:
-        raise ConfigError(f"--threads {threads}: must be 1 or more")
-    torch.set_num_threads(threads)
+        say(text)
 
 
 def main() -> NoReturn:
     """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 3 failed runs, 130 interrupted."""
     if not isinstance(sys.stdout, TextIOWrapper):
-        _end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
+        end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
     gc.set_threshold(100_000)  # a large study is a million objects that stay: looking for garbage takes a second of ten
     sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
     logging.getLogger("tagmates").addHandler(_Warnings(logging.WARNING))
@@ -221,7 +164,7 @@ def main() -> NoReturn:
         code = app(sys.argv[1:], exit_on_error=False, print_error=False) or 0
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _end(130, "tagmates: interrupted")
+        end(130, "tagmates: interrupted")
     except BrokenPipeError:
         _forsake_output()  # whoever read us has left; nothing more can be said there
         sys.exit(1)
@@ -230,18 +173,17 @@ def main() -> NoReturn:
             _forsake_output()
         where, what = error.filename or "standard output", error.strerror or error
         advice = "see to its permissions" if isinstance(error, PermissionError) else "make room"
-        _end(1, f"tagmates: {where}: {what}; {advice}, or choose another place")
+        end(1, f"tagmates: {where}: {what}; {advice}, or choose another place")
     except CycloptsError as error:
-        _end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
+        end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ImportError as error:
-        cause = (
-            error.__cause__ if isinstance(error.__cause__, ImportError) else error
-        )  # of a command loaded when asked for
+        # of a command that is loaded when asked for
+        cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
         missing = str(cause.name).partition(".")[0]
         extra = "serve" if missing in SERVE else "study"
-        _end(2, f"tagmates: needs the package {missing}: pip install 'tagmates[{extra}]'")
+        end(2, f"tagmates: needs the package {missing}: pip install 'tagmates[{extra}]'")
     except TagmatesError as error:
-        _end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
+        end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)
 
 
@@ -255,16 +197,7 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
-        _say(f"tagmates: {record.getMessage()}")
-
-
-def _say(text: str) -> None:
-    talk.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _end(code: int, text: str) -> NoReturn:
-    _say(text)
-    sys.exit(code)
+        say(f"tagmates: {record.getMessage()}")
 
 
 if __name__ == "__main__":

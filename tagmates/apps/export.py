@@ -4,20 +4,19 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.filesize import decimal
 
+from tagmates.apps.shared import Model, say
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_atomically
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
 
-talk = Console(stderr=True)
 GOES_ALONG = ("result.json", "README.md")
 
 
 def export(
-    run: Annotated[Path, Parameter(help="A finished run's folder.")],
+    run: Model,
     folder: Annotated[Path, Parameter(help="The folder to make; empty, or --force.")],
     /,
     *,
@@ -41,9 +40,9 @@ def export(
         raise ConfigError(f"{folder}: is not empty; overwrite it with --force, or choose another")
     if vectors != "all" and not vectors.isdecimal():
         raise ConfigError(f"--vectors {vectors}: give a number, or 'all'")
-    run = find_model(run)
-    tagger = Tagger.from_pretrained(run)
-    texts = {name: (run / name).read_bytes() for name in GOES_ALONG if (run / name).exists()}
+    origin = find_model(run)
+    tagger = Tagger.from_pretrained(origin)
+    texts = {name: (origin / name).read_bytes() for name in GOES_ALONG if (origin / name).exists()}
     if card is not None:
         try:
             texts["README.md"] = card.read_bytes() + b"\n" + texts.get("README.md", b"")
@@ -53,4 +52,4 @@ def export(
     for name, text in texts.items():
         write_atomically(folder / name, text)
     size = sum(path.stat().st_size for path in folder.iterdir())
-    talk.print(f"{folder}: {decimal(size)}; use it as in: tagmates tag {folder}", highlight=False, soft_wrap=True)
+    say(f"{folder}: {decimal(size)}; use it as in: tagmates tag {folder}")

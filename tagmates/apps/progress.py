@@ -77,14 +77,15 @@ def _time_left(run: Run) -> str:
     if reason is not None:
         return f"ends ({reason})"
     if settings.max_updates is not None:
-        return f"left {_duration(run.seconds / run.updates * (settings.max_updates - run.updates))}"
+        return f"left {duration(run.seconds / run.updates * (settings.max_updates - run.updates))}"
     each = run.seconds / run.epoch
     most = settings.max_epochs - run.epoch
     soonest = min(max(run.schedule.best_epoch + settings.stopping_patience - run.epoch, 1), most)
-    return f"left {_duration(each * soonest)} to {_duration(each * most)}"
+    return f"left {duration(each * soonest)} to {duration(each * most)}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

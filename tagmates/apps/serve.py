@@ -13,7 +13,9 @@ from rich.console import Console
 
 from tagmates.config import override, parse
 from tagmates.errors import ConfigError
+from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
+from tagmates.serve.answers import licence_of
 from tagmates.serve.connections import configuration, listen
 from tagmates.serve.guards import LOOPBACK
 from tagmates.serve.service import create_service
@@ -69,8 +71,10 @@ def serve(
     except OSError as error:
         raise ConfigError(f"--host {host} --port {port}: {error.strerror}; choose another (--port 0: any)") from None
     with listener:
-        taggers = _load(models, choose_device(device), vectors)
-        service = create_service(taggers, limits, bound=host, hosts=allow_host)
+        folders = _folders(models)
+        taggers = {name: _load(folder, choose_device(device), vectors) for name, folder in folders.items()}
+        licences = {name: licence_of(folder) for name, folder in folders.items()}
+        service = create_service(taggers, limits, licences=licences, bound=host, hosts=allow_host)
         address, number = listener.getsockname()[:2]
         name = f"[{address}]" if ":" in address else address
         near = "" if host in LOOPBACK else " to every machine that reaches it"
@@ -103,14 +107,17 @@ def _limits(settings: tuple[str, ...], queue: int | None, timeout: float | None)
     return parse(Limits, values | {key: value for key, value in given.items() if value is not None}, "limits")
 
 
-def _load(models: tuple[str, ...], device: str, vectors: str | None) -> dict[str, Tagger]:
-    taggers: dict[str, Tagger] = {}
+def _folders(models: tuple[str, ...]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
     for model in models:
         name = Path(model).resolve().name
-        if name in taggers:
+        if name in folders:
             raise ConfigError(f"{model}: another model is called {name} too; rename its folder")
-        taggers[name] = Tagger.from_pretrained(model, device=device, vectors=vectors)
-        taggers[name].tag(
-            [["Ready", "."]], probabilities=True
-        )  # so that nobody waits for what is compiled on first use
-    return taggers
+        folders[name] = find_model(model)
+    return folders
+
+
+def _load(folder: Path, device: str, vectors: str | None) -> Tagger:
+    tagger = Tagger.from_pretrained(folder, device=device, vectors=vectors)
+    tagger.tag([["Ready", "."]], probabilities=True)  # so that nobody waits for what is compiled on first use
+    return tagger

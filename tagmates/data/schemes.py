@@ -55,6 +55,11 @@ def scheme_of_labels(labels: Collection[str]) -> Scheme:
     return "iobes" if any(label[0] in "ES" for label in labels) else "iob2"
 
 
+def is_tag_of(tag: str, scheme: Scheme) -> bool:
+    """Whether the scheme has such a tag."""
+    return tag == "O" or _TAGS[scheme].fullmatch(tag) is not None
+
+
 def spans_of(tags: Sequence[str | None], scheme: Scheme, repair: Repair = "begin") -> list[Span]:
     """Return the spans of one sentence's tags, in order.
 

@@ -12,7 +12,7 @@ from tagmates.config import VECTORS, RunConfig
 from tagmates.data.batches import Selection, collate
 from tagmates.data.coding import CodedSplit
 from tagmates.data.encoding import Corpus, Forms, encode
-from tagmates.data.schemes import Scheme, spans_of
+from tagmates.data.schemes import Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.stock import Stock
 from tagmates.data.tokenize import sentences_of
@@ -140,7 +140,9 @@ class Tagger:
 
     def spans(self, sentence: Tagged, task: str) -> list[Span]:
         """The spans that a task's tags mark; of a plain layer one for every token whose tag is not ``O``."""
-        return spans_of(sentence.tags[task], self.schemes[task])
+        scheme = self.schemes[task]
+        # tasks that share a decoder may get each other's tags
+        return spans_of([tag if is_tag_of(tag, scheme) else "O" for tag in sentence.tags[task]], scheme)
 
     def _tag_chunk(
         self, sentences: list[tuple[str, ...]], wanted: tuple[str, ...], probabilities: bool

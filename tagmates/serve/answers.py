@@ -1,18 +1,18 @@
 """What the service answers with, as JSON."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from tagmates.data.schemes import Scheme, spans_of
-from tagmates.data.sentence import Span
-from tagmates.errors import DataError
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.questions import Piece
 from tagmates.serve.settings import Limits
 
+CARD = 10_000  # characters in which a model's card says its licence
 DIGITS = 7  # of a probability; it is a number of 32 bits
 
 
@@ -92,7 +92,17 @@ class Health(TypedDict):
     status: str
 
 
-def models_out(taggers: Mapping[str, Tagger], limits: Limits) -> ModelsOut:
+def licence_of(folder: Path) -> str | None:
+    """What the head of a model's card says, if there is one."""
+    card = folder / "README.md"
+    if not card.is_file() or card.is_symlink():
+        return None
+    with card.open(encoding="utf-8", errors="replace") as file:
+        found = re.match(r"---\n(?:.*\n)*?license: *([\w .+-]{1,60})\n(?:.*\n)*?---\n", file.read(CARD))
+    return found[1].strip() if found else None
+
+
+def models_out(taggers: Mapping[str, Tagger], licences: Mapping[str, str | None], limits: Limits) -> ModelsOut:
     """What /api/models says."""
     models: list[ModelOut] = []
     for name, tagger in taggers.items():
@@ -101,7 +111,7 @@ def models_out(taggers: Mapping[str, Tagger], limits: Limits) -> ModelsOut:
             {"name": task, "scheme": tagger.schemes[task], "labels": tagger.vocabulary.labels[decoder]}
             for task, decoder in decoders.items()
         ]
-        models.append({"name": name, "tasks": tasks, "licence": None})
+        models.append({"name": name, "tasks": tasks, "licence": licences.get(name)})
     return {"models": models, "limits": limits}
 
 
@@ -114,27 +124,11 @@ def sentence_out(tagger: Tagger, piece: Piece, tagged: Tagged) -> SentenceOut:
         "tags": tagged.tags,
         "probabilities": chances and {task: [round(p, DIGITS) for p in own] for task, own in chances.items()},
         "spans": {
-            task: [{"start": span.start, "end": span.end, "label": span.label} for span in _spans(tagger, tagged, task)]
+            task: [{"start": span.start, "end": span.end, "label": span.label} for span in tagger.spans(tagged, task)]
             for task in tagged.tags
             if tagger.schemes[task] != "plain"
         },
     }
-
-
-def _spans(tagger: Tagger, tagged: Tagged, task: str) -> list[Span]:
-    scheme = tagger.schemes[task]
-    try:
-        return tagger.spans(tagged, task)
-    except DataError:  # a decoder that tasks share may give tags of another one: these mark nothing
-        return spans_of([tag if _fits(tag, scheme) else "O" for tag in tagged.tags[task]], scheme)
-
-
-def _fits(tag: str, scheme: Scheme) -> bool:
-    try:
-        spans_of([tag], scheme)
-    except DataError:
-        return False
-    return True
 
 
 def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> list[DocumentOut]:

@@ -38,7 +38,12 @@ STATUS = {TooLargeError: 413, ConfigError: 422, QueueFullError: 429, TaggingErro
 
 
 def create_service(
-    taggers: Mapping[str, Tagger], limits: Limits, *, bound: str = "127.0.0.1", hosts: Collection[str] = ()
+    taggers: Mapping[str, Tagger],
+    limits: Limits,
+    *,
+    licences: Mapping[str, str | None] = {},
+    bound: str = "127.0.0.1",
+    hosts: Collection[str] = (),
 ) -> FastAPI:
     """The ASGI application over these taggers, the first one the default; ``hosts`` are further names it goes by."""
     metrics = Metrics()
@@ -75,15 +80,14 @@ def create_service(
 
     @app.get("/api/models", summary="The models, their tasks, the limits")
     def models() -> ModelsOut:
-        return models_out(taggers, limits)
+        return models_out(taggers, licences, limits)
 
     refused = refusals(400, 408, 413, 415, 422, 429, 503)
     asked = {"requestBody": body_of(taggers, limits)}
 
     @app.post("/api/tag", summary="Tag texts", responses={200: {"model": AnswerOut}, **refused}, openapi_extra=asked)
     async def tag(request: Request) -> Response:
-        job = await asyncio.to_thread(_job, await request.body(), taggers, limits)
-        pieces = await asyncio.to_thread(_all, job.pieces, limits)
+        job, pieces = await asyncio.to_thread(_whole_job, await request.body(), taggers, limits)
         tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds)
         return Response(await asyncio.to_thread(_answer, job, pieces, tagged), media_type="application/json")
 
@@ -124,11 +128,12 @@ def _job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> _Job:
     return _Job(question, taggers[name], Ask(name, tasks, question.probabilities), pieces_of(question, limits))
 
 
-def _all(pieces: Iterator[Piece], limits: Limits) -> list[Piece]:
-    found = portion(pieces, limits.tokens + 1)
-    if sum(len(piece.words) for piece in found) > limits.tokens:
+def _whole_job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> tuple[_Job, list[Piece]]:
+    job = _job(body, taggers, limits)
+    pieces = portion(job.pieces, limits.tokens + 1)
+    if sum(len(piece.words) for piece in pieces) > limits.tokens:
         raise TooLargeError(f"more than {limits.tokens:,} words; send it in parts, or to /api/tag/stream")
-    return found
+    return job, pieces
 
 
 def _answer(job: _Job, pieces: list[Piece], tagged: list[Tagged]) -> bytes:

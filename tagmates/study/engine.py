@@ -3,20 +3,19 @@
 import logging
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from multiprocessing.connection import wait
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 import torch
 
 from tagmates.errors import ConfigError
+from tagmates.processes import deaf, end_with
 from tagmates.study.room import as_memory_allows
 from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
 
@@ -107,7 +106,7 @@ def _processes(workers: int) -> Iterator[Submit]:
 
     def submit(job: Job) -> "Future[Outcome]":
         nonlocal pool
-        with _deaf(), lock:
+        with deaf(), lock:
             if not pool.active:  # a worker that dies before its first job takes pebble's whole pool with it
                 _give_up(promised)
                 pool.join()
@@ -124,7 +123,7 @@ def _processes(workers: int) -> Iterator[Submit]:
                     _give_up(promised)
 
     watcher = threading.Thread(target=watch)
-    with _deaf():
+    with deaf():
         watcher.start()
     try:
         yield submit
@@ -142,27 +141,13 @@ def _give_up(promised: "set[Future[Outcome]]") -> None:
             future.set_exception(BrokenProcessPool("the pool of workers broke"))
 
 
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """What is started in here never hears of Ctrl-C, which is the driver's to handle; this thread hears it after."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _begin_worker() -> None:
     """One thread; gone when the driver is."""
     torch.set_num_threads(1)
     logging.getLogger("tagmates").addHandler(logging.NullHandler())  # what it says is in the run's train.log
     parent = multiprocessing.parent_process()
     if parent is not None:
-        sentinel = parent.sentinel
-        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()
+        end_with(parent.sentinel)
 
 
 @contextmanager

@@ -47,7 +47,9 @@ class Evaluation:
         return {"run": str(self.folder), "split": self.split, "tasks": result}
 
 
-def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = None, device: str = "cpu") -> Evaluation:
+def evaluate_folder(
+    model: str | Path, *, split: str = "test", data: str | None = None, device: str = "cpu"
+) -> Evaluation:
     """Score the tagger of a run folder on one split of the data it was trained on, or of ``data``.
 
     Tasks without that split are left out. Raises ModelError for a folder without a finished tagger, ConfigError for
@@ -57,7 +59,7 @@ def evaluate_folder(folder: Path, *, split: str = "test", data: str | None = Non
         split = "dev"
     if split not in SPLITS:
         raise ConfigError(f"--split {split}: choose train, dev or test")
-    folder = find_model(folder)
+    folder = find_model(model)
     tagger = Tagger.from_pretrained(folder, device=device)
     run_id, source = _origin(folder, data)
     known = load_tasks(source)

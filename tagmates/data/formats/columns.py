@@ -31,14 +31,16 @@ def parse_columns(
     tag_column: int | None = 2,
     separator: str | None = None,
     comment: str | None = None,
+    first_line: int = 1,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of a column file's ``lines``, with or without their line ends; ``name`` is for messages.
+    """Yield the sentences of a column file's ``lines``, with or without their line ends.
 
-    Columns count from 1, or from -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None
-    is any run of ASCII white space; with a separator, cells may hold other white space. Blank lines and ``-DOCSTART-``
-    lines end a sentence. Lines that start with ``comment`` are skipped before a sentence's first token only, so that
-    a token ``#`` is data. Raises ConfigError for columns or separators that cannot work, DataError for missing
-    columns, empty cells and stray control characters.
+    ``name`` and ``first_line``, the number of the first of these lines, are for messages. Columns count from 1, or from
+    -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None is any run of ASCII white
+    space; with a separator, cells may hold other white space. Blank lines and ``-DOCSTART-`` lines end a sentence.
+    Lines that start with ``comment`` are skipped before a sentence's first token only, so that a token ``#`` is data.
+    Raises ConfigError for columns or separators that cannot work, DataError for missing columns, empty cells and stray
+    control characters.
     """
     check_layout(token_column, tag_column, separator, comment)
 
@@ -53,7 +55,7 @@ def parse_columns(
             raise DataError(f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {ADVICE}")
         return token, cell_in(cells, tag_column, "tag", where)
 
-    return sentences_in(lines, name, read_row)
+    return sentences_in(lines, name, read_row, first_line=first_line)
 
 
 def read_columns(

@@ -18,11 +18,11 @@ RowReader = Callable[[str, str, int], tuple[str, ...]]
 ADVICE = "write one token a line with all its columns, or name other columns or another separator"
 
 
-def sentences_in(lines: Iterable[str], name: str, read_row: RowReader) -> Iterator[Sentence]:
+def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_line: int = 1) -> Iterator[Sentence]:
     """Yield a sentence for every run of rows between blank lines, each row as ``read_row`` reads it."""
     rows: list[tuple[str, ...]] = []
     first = 0
-    for number, raw in enumerate(chain(lines, [""]), start=1):  # the "" ends a last sentence that nothing else ends
+    for number, raw in enumerate(chain(lines, [""]), start=first_line):  # the "" ends a last sentence
         line = raw.removesuffix("\n").removesuffix("\r")
         if is_data(line):
             where = f"{name}:{number}"

@@ -1,0 +1,37 @@
+"""What commands have in common: options, and talk on stderr."""
+
+import sys
+from typing import Annotated, NoReturn
+
+import torch
+from cyclopts import Parameter
+from rich.console import Console
+
+from tagmates.errors import ConfigError
+
+talk = Console(stderr=True)
+
+# no Path: that would make one slash of the two in hf://
+Model = Annotated[str, Parameter(help="A model in the box (en), hf://user/name, or a finished run's folder.")]
+Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
+Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use so many threads in this process. Raises ConfigError for none."""
+    if threads is None:
+        return
+    if threads < 1:
+        raise ConfigError(f"--threads {threads}: must be 1 or more")
+    torch.set_num_threads(threads)
+
+
+def say(text: str) -> None:
+    """Print a line to stderr as it is."""
+    talk.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def end(code: int, text: str) -> NoReturn:
+    """Say why and exit."""
+    say(text)
+    sys.exit(code)

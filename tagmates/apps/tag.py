@@ -1,0 +1,167 @@
+"""``tagmates tag``: from a sentence on stdin to files that take hours."""
+
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from tagmates import __version__
+from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
+from tagmates.apps.tables import tagged_table
+from tagmates.apps.tag_progress import show_tagging
+from tagmates.data.pieces import Piece, read_pieces, size_of
+from tagmates.data.resumable import Settings, check_output, open_output
+from tagmates.data.tasks import choose_tasks
+from tagmates.data.text import no_words, read_input
+from tagmates.errors import ConfigError, TagmatesError
+from tagmates.model.bulk import Job, TaggedPiece, identity, tag_in_workers, tag_piece
+from tagmates.model.tagger import Tagger
+from tagmates.training.train import choose_device
+from tagmates.wording import plural
+
+
+def tag(
+    run: Model,
+    files: Annotated[
+        tuple[str, ...],
+        Parameter(help="Text files; '-' is stdin.", allow_leading_hyphen=True),  # or '-' would be an unknown option
+    ] = ("-",),
+    /,
+    *,
+    input_: Annotated[
+        str, Parameter(name="--input", help="text: raw text; conll: a word a line (first column), blank lines between.")
+    ] = "text",
+    output: Annotated[
+        str, Parameter(help="conll: a word a line, a column per task; json: a sentence a line; table: for people.")
+    ] = "conll",
+    probabilities: Annotated[
+        bool, Parameter(negative="", help="Also write how probable each tag is; in conll a column per task.")
+    ] = False,
+    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all' of the tagger's.")] = "all",
+    vectors: Annotated[
+        str | None, Parameter(help="Vectors for words never seen in training: glove, random, or a GloVe text file.")
+    ] = None,
+    output_file: Annotated[
+        Path | None, Parameter(help="Write to this file instead of stdout; one that --resume can go on with.")
+    ] = None,
+    resume: Annotated[bool, Parameter(negative="", help="Go on with an output file after a kill or an error.")] = False,
+    force: Annotated[bool, Parameter(negative="", help="Overwrite the output file.")] = False,
+    workers: Annotated[int, Parameter(help="Processes that tag side by side, each with one thread.")] = 1,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Tag text with every task of a tagger.
+
+    Memory does not grow with the input. After Ctrl-C, a kill or a full disk the same command with --resume goes on with
+    its --output-file; nothing is lost or doubled.
+
+    Example: echo "Prices in Berlin fell sharply ." | tagmates tag runs/a
+    Example: tagmates tag runs/a big.txt --workers 2 --output-file big.conll
+    """
+    _check_formats(files, input_, output)
+    if output == "table" and (output_file or workers > 1 or probabilities):
+        raise ConfigError("--output table: is for people to look at; for more choose conll or json")
+    _check_workers(workers, threads)
+    if resume and force:
+        raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
+    if output_file is not None:
+        _check_apart(output_file, files)
+        if not check_output(output_file, resume=resume, force=force):
+            say(f"{output_file}: is whole; nothing to resume")
+            return
+    elif resume or force:
+        raise ConfigError(f"{'--resume' if resume else '--force'}: needs --output-file")
+    use_threads(threads)
+    device = choose_device(device)
+    tagger = Tagger.from_pretrained(run, device=device, vectors=vectors)
+    wanted = choose_tasks(tasks, tagger.tasks)
+    if output == "table":
+        for sentence in tagger.stream(read_input(files, input_), wanted):
+            Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
+        return
+    job = Job(str(run), device, vectors, wanted, input_, output, probabilities)
+    if output_file is None:
+        _to_stdout(files, tagger, job, workers)
+    else:
+        _to_file(files, tagger, job, workers, output_file, resume=resume, force=force)
+
+
+def _check_formats(files: Sequence[str], kind: str, output: str) -> None:
+    for file in files:
+        if file.startswith("-") and file != "-":
+            raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
+    if kind not in ("text", "conll"):
+        raise ConfigError(f"--input {kind}: choose text or conll")
+    if output not in ("conll", "json", "table"):
+        raise ConfigError(f"--output {output}: choose conll, json or table")
+
+
+def _check_workers(workers: int, threads: int | None) -> None:
+    if workers < 1:
+        raise ConfigError(f"--workers {workers}: must be 1 or more")
+    if workers > 1 and threads not in (None, 1):
+        raise ConfigError(f"--threads {threads}: each of several --workers has one thread; leave it out")
+
+
+def _check_apart(output: Path, files: Sequence[str]) -> None:
+    for file in files:
+        if file != "-" and output.exists() and Path(file).exists() and output.samefile(file):
+            raise ConfigError(f"--output-file {output}: is input too; choose another")
+
+
+def _to_stdout(files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
+    heading, empty = job.heading, True
+    with closing(_tagged(read_pieces(files, job.input), tagger, job, workers)) as results:
+        for result in results if sys.stdout.isatty() else show_tagging(results, talk, size_of(files)):
+            if result.sentences:
+                sys.stdout.write(heading + result.text)  # nothing at all where there is no sentence
+                heading, empty = "", False
+            if result.error:
+                raise result.error
+    if empty:
+        raise no_words(files)
+
+
+def _to_file(
+    files: Sequence[str], tagger: Tagger, job: Job, workers: int, path: Path, *, resume: bool, force: bool
+) -> None:
+    settings: Settings = {
+        "version of tagmates": __version__,
+        "model": identity(tagger),
+        "--tasks": list(job.tasks),
+        "--input": job.input,
+        "--output": job.output,
+        "--probabilities": job.probabilities,
+    }
+    try:
+        with open_output(path, settings, resume=resume, force=force) as output:
+            pieces = read_pieces(files, job.input)
+            skipped = output.skip(pieces)
+            with closing(_tagged(pieces, tagger, job, workers)) as results:
+                for result in show_tagging(results, talk, size_of(files), skipped):
+                    if result.sentences:
+                        output.write(result.text if output.record.length else job.heading + result.text)
+                    if result.error:
+                        raise result.error
+                    output.done(result.piece, sentences=result.sentences, tokens=result.tokens)
+    except KeyboardInterrupt:
+        end(130, f"tagmates: interrupted; the same command with --resume (not --force) goes on with {path}")
+    except ConfigError:
+        raise
+    except TagmatesError as error:
+        raise type(error)(f"{error}; then --resume goes on with {path}") from None
+    record = output.record
+    if not record.sentences:
+        path.unlink()
+        raise no_words(files)
+    say(f"wrote {path}: {plural(record.sentences, 'sentence')}, {plural(record.tokens, 'token')}")
+
+
+def _tagged(pieces: Iterator[Piece], tagger: Tagger, job: Job, workers: int) -> Generator[TaggedPiece, None, None]:
+    if workers == 1:
+        return (tag_piece(tagger, job, piece) for piece in pieces)
+    return tag_in_workers(job, pieces, workers)

@@ -1,0 +1,150 @@
+"""Tag pieces of large input, in order: in this process, or in worker processes of one thread each."""
+
+import hashlib
+import json
+import logging
+import multiprocessing
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from io import StringIO
+from itertools import islice
+from multiprocessing.connection import Connection
+
+import torch
+
+from tagmates.data.pieces import Piece
+from tagmates.data.text import conll_heading, read_piece, write_conll, write_json_lines
+from tagmates.data.vectors import name_vectors
+from tagmates.errors import DataError, TagmatesError
+from tagmates.model.tagger import Tagger
+from tagmates.processes import deaf, end_with
+
+log = logging.getLogger("tagmates")
+TRIES = 3  # how often workers may die before anything more is done
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How pieces are tagged: what a worker has to know."""
+
+    model: str
+    device: str
+    vectors: str | None
+    tasks: tuple[str, ...]
+    input: str  # text or conll
+    output: str  # conll or json
+    probabilities: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What the output begins with."""
+        return conll_heading(self.tasks, probabilities=self.probabilities) if self.output == "conll" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedPiece:
+    """What is to be written for a piece; with an ``error`` it is what comes before it."""
+
+    piece: Piece
+    text: str
+    sentences: int
+    tokens: int
+    error: DataError | None = None
+
+
+def tag_piece(tagger: Tagger, job: Job, piece: Piece) -> TaggedPiece:
+    """Tag a piece on its own, so that its company never matters."""
+    words: list[tuple[str, ...]] = []
+    error = None
+    try:
+        words.extend(read_piece(piece, job.input))
+    except DataError as wrong:
+        error = wrong
+    text = StringIO()
+    write = write_conll if job.output == "conll" else write_json_lines
+    try:
+        write(tagger.stream(words, job.tasks, probabilities=job.probabilities), job.tasks, text)
+    except DataError as wrong:
+        error = DataError(f"{piece.name}:{piece.line}: from here on, {wrong}, or write JSON lines")
+    return TaggedPiece(piece, text.getvalue(), len(words), sum(map(len, words)), error)
+
+
+def tag_in_workers(job: Job, pieces: Iterator[Piece], workers: int) -> Generator[TaggedPiece, None, None]:
+    """Tag pieces in so many processes; what comes out is in order, and at most two pieces a worker are under way.
+
+    A worker that dies is replaced, and what was under way is done again. Raises TagmatesError where they die again and
+    again.
+    """
+    under_way: deque[Piece] = deque()
+    deaths = 0  # since a piece was last done
+    while deaths < TRIES:
+        if deaths:
+            log.warning("a worker died; what was under way is tagged again")
+        try:
+            with _pool(workers) as pool:
+                results = deque(_submit(pool, job, piece) for piece in under_way)
+                while True:
+                    for piece in islice(pieces, 2 * workers - len(under_way)):
+                        under_way.append(piece)
+                        results.append(_submit(pool, job, piece))
+                    if not results:
+                        return
+                    tagged = results.popleft().result()
+                    deaths = 0
+                    under_way.popleft()
+                    yield tagged
+        except BrokenProcessPool:
+            deaths += 1
+    where = f"{under_way[0].name}:{under_way[0].line}"
+    raise TagmatesError(f"{where}: workers died {TRIES} times from here on (was memory short?); take fewer --workers")
+
+
+def identity(tagger: Tagger) -> str:
+    """sha256 of all that decides a tagger's tags, wherever its files lie."""
+    known = {"vocabulary": tagger.vocabulary.to_json(), "sharing": tagger.config.sharing}
+    found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
+    for name, parameter in sorted(tagger.module.named_parameters()):
+        found.update(name.encode() + parameter.detach().cpu().numpy().tobytes())
+    return hashlib.sha256(found.digest() + name_vectors(tagger.vectors.source).encode()).hexdigest()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    # spawn: a fork of a process with torch's threads may hang
+    context = multiprocessing.get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (theirs,))
+    try:
+        yield pool
+    except BaseException:
+        ours.close()  # nobody waits for what they are doing
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        ours.close()
+        theirs.close()
+
+
+def _submit(pool: ProcessPoolExecutor, job: Job, piece: Piece) -> "Future[TaggedPiece]":
+    with deaf():  # workers are started here
+        return pool.submit(_tag_in_worker, job, piece)
+
+
+def _begin_worker(starter: Connection) -> None:
+    end_with(starter)
+    torch.set_num_threads(1)
+    log.addHandler(logging.NullHandler())  # the starter has said it
+
+
+def _tag_in_worker(job: Job, piece: Piece) -> TaggedPiece:
+    return tag_piece(_tagger(job.model, job.device, job.vectors), job, piece)
+
+
+@cache
+def _tagger(model: str, device: str, vectors: str | None) -> Tagger:
+    return Tagger.from_pretrained(model, device=device, vectors=vectors)
