@@ -18,4 +18,5 @@ CHECKED = (
 
 torch.set_num_threads(1)
 os.environ["TAGMATES_CACHE_CORPORA"] = "0"
+os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton, as torch's optimizers do
 install_import_hook(list(CHECKED), "beartype.beartype")

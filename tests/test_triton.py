@@ -27,7 +27,6 @@ from tagmates.model.gru import plain_layer
 from tagmates.training import company as company_module
 from tagmates.training.loop import Updated, train_side_by_side
 
-os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are defined
 pytest.importorskip("triton")
 
 from tagmates.model import triton_trial
