@@ -136,7 +136,7 @@ def test_probabilities_are_a_column_or_a_key(model: Path) -> None:
         (["--output", "table", "--workers", "2"], "--output table: is for people"),
         (["--workers", "0"], "--workers 0: must be 1 or more"),
         (["--workers", "2", "--threads", "2"], "--threads 2: each of several --workers has one thread"),
-        (["--output-file", "big.txt", "--force"], "--output-file big.txt: is input too"),
+        (["--output-file", "big.txt", "--force"], "--output-file big.txt: would overwrite big.txt, which is input"),
         (["--output-file", "."], "is no regular file"),
         (["--output-file", "nowhere/out"], "nowhere/out: its folder is missing"),
         (["--output-file", "old"], "old: exists; go on with --resume, overwrite it with --force, or choose another"),
@@ -159,6 +159,19 @@ def test_an_old_file_is_overwritten_or_left_alone(model: Path, whole: str) -> No
     assert Path("out").read_text() == "mine"
     assert to_file(model, "--force").code == 0
     assert_whole(whole)
+
+
+def test_an_old_file_stays_until_there_is_a_new_one(model: Path, whole: str) -> None:
+    Path("out").write_text("mine")
+    Path("blank").write_bytes(b"\n \n" * 100)
+    for missing in ("nowhere", "blank"):
+        assert to_file(model, "--force", file=missing).code == 1
+        assert Path("out").read_text() == "mine"
+        assert not Path("out.progress").exists()
+    Path("out.progress").write_text("Mika left .")  # a text of the user's
+    outcome = to_file(model, "--force", file="out.progress")
+    assert outcome.code == 2 and "would overwrite out.progress, which is input" in outcome.err
+    assert Path("out.progress").read_text() == "Mika left ."
 
 
 @pytest.mark.parametrize("content", [b"", b"\n" * 1000])

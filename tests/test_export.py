@@ -1,12 +1,13 @@
 """A run becomes a model to give away, and is used under its new name."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 from helpers import make_corpora, make_run
 
-from tagmates import ConfigError, RunConfig, Tagger, train
+from tagmates import ConfigError, ModelError, RunConfig, Tagger, train
 from tagmates.apps.cli import app
 from tagmates.config import ModelSettings, TrainingSettings
 from tagmates.training.evaluation import evaluate_folder
@@ -69,3 +70,27 @@ def test_tag_takes_its_name(
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == [
         "# token", "Anna", "sleeps", ".", "",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["README.md", "result.json"])
+def test_nothing_outside_a_stranger_s_folder_goes_along(tmp_path: Path, name: str) -> None:
+    folder, secret = tmp_path / "m", tmp_path / "secret"
+    make_run(make_corpora(1, {"one": ["A", "O"]}), "stl").tagger.save_pretrained(folder)
+    secret.write_text("secret")
+    (folder / name).symlink_to(secret)
+    with pytest.raises(ModelError, match="symbolic link"):
+        run_app("export", str(folder), str(tmp_path / "out"))
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(ModelError, match="no regular file"):
+        run_app("export", str(folder), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_of_an_older_model_stays(run: Path, tmp_path: Path) -> None:
+    run_app("export", str(run), str(tmp_path / "m"), "--vectors", "9")
+    make_run(make_corpora(1, {"one": ["A", "O"]}), "stl").tagger.save_pretrained(tmp_path / "other")
+    run_app("export", str(tmp_path / "other"), str(tmp_path / "m"), "--force")
+    assert {path.name for path in (tmp_path / "m").iterdir()} == {
+        "config.json", "vocabulary.json", "model.safetensors",
+    }  # fmt: skip

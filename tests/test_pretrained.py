@@ -50,6 +50,9 @@ def test_a_model_goes_along_with_the_first_of_its_vectors(tmp_path: Path, sharin
     none = Vectors("", {known: 0}, np.ones((1, 6), dtype=np.float32))
     Tagger(tagger.config, tagger.vocabulary, tagger.module, none).save_pretrained(tmp_path / "none", vectors=9)
     assert not Tagger.from_pretrained(tmp_path / "none").vectors.index
+    # nor do those of a model that was there before stay
+    tagger.save_pretrained(tmp_path)
+    assert not Tagger.from_pretrained(tmp_path).vectors.index
 
 
 def test_half_the_digits_halve_the_files(tmp_path: Path) -> None:
@@ -68,8 +71,9 @@ def test_half_the_digits_halve_the_files(tmp_path: Path) -> None:
 
 def test_where_models_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_model(tmp_path) == tmp_path
-    with pytest.raises(ModelError, match="no such folder"):
-        find_model("nowhere")
+    for name in ("nowhere", "a" * 5000, "en/../no", "hf:/user/name"):
+        with pytest.raises(ModelError, match="no such folder"):
+            find_model(name)
     monkeypatch.chdir(tmp_path)
     for name in models_in_the_box():
         (tmp_path / name).mkdir()  # the name means the model in the box, whatever lies about here
@@ -174,6 +178,9 @@ STRANGE = {
     "vectors of other words": with_tensors(lambda t: t.update(words=t["words"][:3]), "vectors"),
     "vectors of another size": with_tensors(lambda t: t.update(vectors=t["vectors"][:, :5].contiguous()), "vectors"),
     "vectors that are NaN": with_tensors(lambda t: t["vectors"].fill_(torch.nan), "vectors"),
+    "vectors too large for 32 bits": with_tensors(
+        lambda t: t.update(vectors=torch.full_like(t["vectors"], 1e300, dtype=torch.float64)), "vectors"
+    ),
     "words that are no UTF-8": with_tensors(lambda t: t["words"].fill_(255), "vectors"),
     "words that are no bytes": with_tensors(lambda t: t.update(words=t["words"].float()), "vectors"),
     "no vectors at all": with_tensors(lambda t: t.pop("vectors"), "vectors"),

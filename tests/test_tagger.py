@@ -5,13 +5,14 @@ import json
 import math
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from helpers import make_corpora, make_run
 
-from tagmates import ConfigError, Tagged, Tagger
+from tagmates import ConfigError, DataError, ModelError, Tagged, Tagger
 from tagmates.data.batches import Selection, collate
 from tagmates.data.coding import CodedSplit
 from tagmates.data.sentence import Sentence, Span
@@ -203,3 +204,28 @@ def test_spans_of_every_scheme() -> None:
         assert tagger.spans(strange, "names") == [Span(0, 1, "x")]
     plain = make_run(make_corpora(1, {"one": ["A", "O"]}), "stl").tagger
     assert plain.spans(Tagged(("a", "b", "c"), {"one": ("A", "A", "O")}), "one") == [Span(0, 1, "A"), Span(1, 2, "A")]
+
+
+def test_stream_takes_many_texts_and_says_so(tagger: Tagger) -> None:
+    with pytest.raises(ConfigError, match="put one into a list"):
+        tagger.stream("a text")
+    with pytest.raises(ConfigError, match="put one into a list"):
+        tagger.tag(["a text"], tagger.tasks[0])
+
+
+@pytest.mark.parametrize("text", [None, 3, [1, "a"], [None], b"a", [b"a"]])
+def test_what_is_neither_text_nor_words_is_refused(tagger: Tagger, text: Any) -> None:
+    with pytest.raises(DataError, match="is neither text nor a list of words"):
+        tagger.tag(each for each in ["a text", text])
+
+
+def test_numbers_that_overflow_are_no_probabilities(tagger: Tagger) -> None:
+    with torch.no_grad():
+        for decoder in tagger.module.all_decoders():
+            decoder.weight.fill_(3e38)
+        for layer in tagger.module.encoder:  # every state about 1
+            _, update, new = layer.input_bias.chunk(3, 1)
+            update.fill_(-9)
+            new.fill_(9)
+    with pytest.raises(ModelError, match="overflow"):
+        tagger.tag("Anna sleeps .", probabilities=True)

@@ -1,5 +1,6 @@
 """The command that makes a run into a model to give away: export."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,11 @@ from rich.filesize import decimal
 from tagmates.apps.shared import Model, say
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_atomically
-from tagmates.model.pretrained import find_model
+from tagmates.model.pretrained import content_of, find_model
 from tagmates.model.tagger import Tagger
 
-GOES_ALONG = ("result.json", "README.md")
+MOST_BYTES = 2**24  # of a card, or of a result
+GOES_ALONG = ("result.json", "README.md", "LICENSE")
 
 
 def export(
@@ -42,13 +44,15 @@ def export(
         raise ConfigError(f"--vectors {vectors}: give a number, or 'all'")
     origin = find_model(run)
     tagger = Tagger.from_pretrained(origin)
-    texts = {name: (origin / name).read_bytes() for name in GOES_ALONG if (origin / name).exists()}
+    texts = {name: content_of(origin / name, MOST_BYTES) for name in GOES_ALONG if os.path.lexists(origin / name)}
     if card is not None:
         try:
             texts["README.md"] = card.read_bytes() + b"\n" + texts.get("README.md", b"")
         except OSError as error:
             raise DataError(f"{card}: cannot be read ({error.strerror}); give a text file") from None
     tagger.save_pretrained(folder, half=half, vectors=len(tagger.vectors.index) if vectors == "all" else int(vectors))
+    for name in GOES_ALONG:  # those of another model that was there
+        (folder / name).unlink(missing_ok=True)
     for name, text in texts.items():
         write_atomically(folder / name, text)
     size = sum(path.stat().st_size for path in folder.iterdir())

@@ -134,7 +134,7 @@ class TagmatesComponent(Pipe):
         for tokens, sentence in sentences:
             for token, *tags in zip(tokens, *(sentence.tags[layer] for layer in self.layers), strict=True):
                 own = dict(zip(self.layers, tags, strict=True))
-                token._.tagmates = own
+                token._.tagmates = {**token._.tagmates, **own}  # another tagger may have been here
                 if pos and own[pos] in UNIVERSAL:
                     token.pos_ = own[pos]
                 if tag:

@@ -14,7 +14,7 @@ from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_thr
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.pieces import Piece, read_pieces, size_of
-from tagmates.data.resumable import Settings, check_output, open_output
+from tagmates.data.resumable import Output, Settings, beside, check_output, open_output
 from tagmates.data.tasks import choose_tasks
 from tagmates.data.text import no_words, read_input
 from tagmates.errors import ConfigError, TagmatesError
@@ -109,8 +109,9 @@ def _check_workers(workers: int, threads: int | None) -> None:
 
 def _check_apart(output: Path, files: Sequence[str]) -> None:
     for file in files:
-        if file != "-" and output.exists() and Path(file).exists() and output.samefile(file):
-            raise ConfigError(f"--output-file {output}: is input too; choose another")
+        for path in (output, beside(output)):
+            if file != "-" and path.exists() and Path(file).exists() and path.samefile(file):
+                raise ConfigError(f"--output-file {output}: would overwrite {path}, which is input; choose another")
 
 
 def _to_stdout(files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
@@ -137,28 +138,31 @@ def _to_file(
         "--output": job.output,
         "--probabilities": job.probabilities,
     }
-    try:
-        with open_output(path, settings, resume=resume, force=force) as output:
-            pieces = read_pieces(files, job.input)
-            skipped = output.skip(pieces)
-            with closing(_tagged(pieces, tagger, job, workers)) as results:
-                for result in show_tagging(results, talk, size_of(files), skipped):
-                    if result.sentences:
-                        output.write(result.text if output.record.length else job.heading + result.text)
-                    if result.error:
-                        raise result.error
-                    output.done(result.piece, sentences=result.sentences, tokens=result.tokens)
-    except KeyboardInterrupt:
-        end(130, f"tagmates: interrupted; the same command with --resume (not --force) goes on with {path}")
-    except ConfigError:
-        raise
-    except TagmatesError as error:
-        raise type(error)(f"{error}; then --resume goes on with {path}") from None
+    with open_output(path, settings, resume=resume, force=force) as output:
+        try:
+            _tag_into(output, files, tagger, job, workers)
+        except KeyboardInterrupt:
+            end(130, f"tagmates: interrupted; the same command with --resume (not --force) goes on with {path}")
+        except TagmatesError as error:
+            if isinstance(error, ConfigError) or not output.begun:
+                raise
+            raise type(error)(f"{error}; then --resume goes on with {path}") from None
     record = output.record
-    if not record.sentences:
-        path.unlink()
-        raise no_words(files)
     say(f"wrote {path}: {plural(record.sentences, 'sentence')}, {plural(record.tokens, 'token')}")
+
+
+def _tag_into(output: Output, files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
+    pieces = read_pieces(files, job.input)
+    skipped = output.skip(pieces)
+    with closing(_tagged(pieces, tagger, job, workers)) as results:
+        for result in show_tagging(results, talk, size_of(files), skipped):
+            if result.sentences:
+                output.write(result.text if output.record.length else job.heading + result.text)
+            if result.error:
+                raise result.error
+            output.done(result.piece, sentences=result.sentences, tokens=result.tokens)
+    if not output.record.sentences:
+        raise no_words(files)
 
 
 def _tagged(pieces: Iterator[Piece], tagger: Tagger, job: Job, workers: int) -> Generator[TaggedPiece, None, None]:

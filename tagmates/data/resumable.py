@@ -8,10 +8,11 @@ piece. When all is written, the record goes: a file without one is whole.
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -48,16 +49,43 @@ def check_output(path: Path, *, resume: bool, force: bool) -> bool:
         raise ConfigError(f"{path}: is no regular file; choose another, or leave out --output-file to write to stdout")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: its folder is missing; make it, or choose another")
-    if (path.exists() or _beside(path).exists()) and not (resume or force):
+    if (path.exists() or beside(path).exists()) and not (resume or force):
         raise ConfigError(f"{path}: exists; go on with --resume, overwrite it with --force, or choose another")
-    return not (resume and path.exists() and not _beside(path).exists())
+    return not (resume and path.exists() and not beside(path).exists())
 
 
 class Output:
-    """An output file that is open at the place where its record says that it is to be gone on with."""
+    """An output file that grows from where its record says that it is to be gone on with.
 
-    def __init__(self, path: Path, file: FileIO, record: Record) -> None:
-        self.path, self.record, self._file = path, record, file
+    A new one takes the place of what stood there when something is first written.
+    """
+
+    def __init__(self, path: Path, record: Record) -> None:
+        self.path, self.record = path, record
+        self._file = self._open("r+b") if record.length else None
+
+    def _open(self, mode: Literal["r+b", "wb"]) -> FileIO:
+        with _disk(self.path):
+            # unbuffered: closing would try once more to write what a full disk has refused
+            file = self.path.open(mode, buffering=0)
+            file.truncate(self.record.length)
+            file.seek(self.record.length)
+            return file
+
+    @property
+    def begun(self) -> bool:
+        """Whether the file holds anything that could be gone on with."""
+        return self._file is not None and self._file.tell() > 0
+
+    @property
+    def opened(self) -> bool:
+        """Whether what stood there is gone."""
+        return self._file is not None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
 
     def skip(self, pieces: Iterator[Piece]) -> int:
         """Take those that are done already from ``pieces`` and say how many bytes they are.
@@ -76,15 +104,18 @@ class Output:
     def write(self, text: str) -> None:
         """Write what cannot be relied on before it is recorded. Raises DiskError."""
         rest = memoryview(text.encode())
+        self._file = self._file or self._open("wb")
         with _disk(self.path):
             while rest:
                 rest = rest[self._file.write(rest) :]
 
     def done(self, piece: Piece, *, sentences: int, tokens: int) -> None:
         """Record that all is written which belongs to a piece. Raises DiskError."""
-        with _disk(self.path):
-            os.fsync(self._file.fileno())
-            length = self._file.tell()
+        length = 0
+        if self._file is not None:
+            with _disk(self.path):
+                os.fsync(self._file.fileno())
+                length = self._file.tell()
         before = self.record
         self.record = Record(
             settings=before.settings,
@@ -94,12 +125,12 @@ class Output:
             sentences=before.sentences + sentences,
             tokens=before.tokens + tokens,
         )
-        write_json(_beside(self.path), self.record.model_dump())
+        write_json(beside(self.path), self.record.model_dump())
 
 
 @contextmanager
 def open_output(path: Path, settings: Settings, *, resume: bool, force: bool) -> Iterator[Output]:
-    """Open a new file (what stood there goes) or, to ``resume``, the one that was begun, if any was.
+    """Make a new file or, to ``resume``, go on with the one that was begun, if any was.
 
     Leaving this without an error means that the file is whole. Raises ConfigError where the file was begun with other
     settings, BusyError where another process writes it, and DiskError.
@@ -107,32 +138,28 @@ def open_output(path: Path, settings: Settings, *, resume: bool, force: bool) ->
     with _locked(path):
         if not check_output(path, resume=resume, force=force):
             raise BusyError(f"{path}: another process has just written it")
-        begun = resume and _beside(path).exists()
+        begun = resume and beside(path).exists()
         record = _read(path, settings) if begun else Record(settings=settings)
         if not begun:  # the record first: a file without one would be whole
-            write_json(_beside(path), record.model_dump())
-        with _disk(path):
-            # unbuffered: closing would try once more to write what a full disk has refused
-            file = path.open("r+b" if record.length else "wb", buffering=0)
-        with file:
-            file.truncate(record.length)
-            file.seek(record.length)
+            write_json(beside(path), record.model_dump())
+        output = Output(path, record)
+        with closing(output):
             try:
-                yield Output(path, file, record)
+                yield output
             except BaseException:
-                if not file.tell():  # nothing is there that could be gone on with
-                    path.unlink()
-                    _beside(path).unlink()
+                if not output.begun:
+                    if output.opened:
+                        path.unlink()
+                    beside(path).unlink()
                 raise
-        _beside(path).unlink()
+        beside(path).unlink()
 
 
 def _read(path: Path, settings: Settings) -> Record:
-    beside = _beside(path)
     try:
-        record = Record.model_validate_json(beside.read_bytes())
+        record = Record.model_validate_json(beside(path).read_bytes())
     except (OSError, ValidationError):
-        raise ConfigError(f"{beside}: is no record of tagmates tag; start anew with --force") from None
+        raise ConfigError(f"{beside(path)}: is no record of tagmates tag; start anew with --force") from None
     for key in settings.keys() | record.settings.keys():
         if settings.get(key) != record.settings.get(key):
             raise ConfigError(f"{path}: was begun with another {key}; take the same, or start anew with --force")
@@ -141,8 +168,9 @@ def _read(path: Path, settings: Settings) -> Record:
     return record
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.progress")
+def beside(path: Path) -> Path:
+    """Where the record of an output file is."""
+    return Path(f"{path}.progress")
 
 
 def _chained(digest: str, piece: Piece) -> str:

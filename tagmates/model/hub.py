@@ -24,8 +24,8 @@ NEEDED = ("config.json", "vocabulary.json", "model.safetensors")
 FILES = (*NEEDED, "vectors.safetensors", "README.md", "LICENSE", "result.json")
 MOST_BYTES = 2**31  # of all of them together
 TIMEOUT = 30.0  # seconds to wait for an answer
-_PART = r"\w(?:[\w.-]*\w)?"
-_NAME = re.compile(rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+_PART = r"\w(?:[\w.-]{0,94}\w)?"
+_NAME = re.compile(rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[\w./-]{{1,200}}))?", re.ASCII)
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 

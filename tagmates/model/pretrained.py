@@ -22,7 +22,8 @@ from tagmates.model.hub import fetch
 from tagmates.model.module import TaggerModule
 
 IN_THE_BOX = Path(__file__).parents[1] / "models"
-MOST_BYTES = {"config.json": 2**20, "vocabulary.json": 2**28, "model.safetensors": 2**34, "vectors.safetensors": 2**32}
+VECTORS = "vectors.safetensors"
+MOST_BYTES = {"config.json": 2**20, "vocabulary.json": 2**28, "model.safetensors": 2**34, VECTORS: 2**32}
 MOST_HEADER_BYTES = 2**24  # of a file of tensors; a parameter takes about a hundred
 _BREAKS = {*map(chr, (*range(32), *range(127, 160))), "\u2028", "\u2029"}
 
@@ -48,7 +49,11 @@ def find_model(name: str | Path) -> Path:
     if text in models_in_the_box():
         return IN_THE_BOX / text
     path = Path(name)
-    if not path.is_dir():
+    try:
+        there = path.is_dir()
+    except OSError:  # a name that is too long for one
+        there = False
+    if not there:
         known = ", ".join(models_in_the_box())
         raise ModelError(
             f"{path}: no such folder; give that of a tagmates run, a model in the box ({known}), or hf://user/name"
@@ -83,7 +88,7 @@ def read_model(folder: Path) -> Pretrained:
         module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
     where = folder / "model.safetensors"
     load_parameters(module, _tensors(where), where)
-    where = folder / "vectors.safetensors"
+    where = folder / VECTORS
     vectors = None
     if where.is_symlink() or where.exists():
         vectors = _vectors(where, config.model.word_size)
@@ -100,7 +105,9 @@ def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
     if model.vectors is not None and model.vectors.index:
         words = np.frombuffer("\n".join(model.vectors.index).encode(), dtype=np.uint8)
         tensors = {"vectors": torch.from_numpy(model.vectors.matrix).to(dtype), "words": torch.from_numpy(words.copy())}
-        write_tensors(folder / "vectors.safetensors", tensors)
+        write_tensors(folder / VECTORS, tensors)
+    else:  # those of another model that was there
+        (folder / VECTORS).unlink(missing_ok=True)
 
 
 def load_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source: Path) -> None:
@@ -147,8 +154,8 @@ def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
         raise ModelError(f"{folder / 'vocabulary.json'}: a task has no labels; restore the run's own file")
 
 
-def _content(path: Path) -> bytes:
-    """What a regular file holds; ModelError where it is something else, missing, or larger than it can be."""
+def content_of(path: Path, most: int) -> bytes:
+    """What a file holds; ModelError where it is missing, no regular file, a link, or larger than ``most`` bytes."""
     try:
         # a link could lead anywhere, a pipe never end
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -156,7 +163,7 @@ def _content(path: Path) -> bytes:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError(f"{path}: is no regular file; give the folder of a tagmates run")
-            if status.st_size > MOST_BYTES[path.name]:
+            if status.st_size > most:
                 raise ModelError(f"{path}: has {status.st_size} bytes, more than any; restore the run's own file")
             return content.read()
     except FileNotFoundError:
@@ -165,6 +172,10 @@ def _content(path: Path) -> bytes:
         if path.is_symlink():
             raise ModelError(f"{path}: is a symbolic link; put the file itself there") from None
         raise ModelError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from None
+
+
+def _content(path: Path) -> bytes:
+    return content_of(path, MOST_BYTES[path.name])
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
@@ -184,15 +195,18 @@ def _vectors(path: Path, size: int) -> Vectors:
     tensors = _tensors(path)
     try:
         matrix, words = tensors["vectors"], bytes(tensors["words"].numpy()).decode().split("\n")
+        if not matrix.is_floating_point():
+            raise ValueError
+        if matrix.dtype != torch.float16:  # half the room, where they were written so
+            matrix = matrix.float()
         index = {word: i for i, word in enumerate(words)}
         if tensors.keys() != {"vectors", "words"} or len(index) < len(words) or matrix.shape != (len(words), size):
             raise ValueError
-        if not matrix.is_floating_point() or not bool(matrix.isfinite().all()):
+        if not bool(matrix.isfinite().all()):
             raise ValueError
     except (KeyError, ValueError, TypeError):
         raise ModelError(f"{path}: holds no vectors of tagmates; restore the file, or remove it") from None
-    # half the room, where they were written so
-    return Vectors(str(path), index, matrix.numpy() if matrix.dtype == torch.float16 else matrix.float().numpy())
+    return Vectors(str(path), index, matrix.numpy())
 
 
 def _named(text: str) -> str:

@@ -18,10 +18,11 @@ from tagmates.data.stock import Stock
 from tagmates.data.tokenize import sentences_of
 from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.data.vocabulary import Vocabulary, task_token
-from tagmates.errors import ConfigError
+from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
 from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, write_model
+from tagmates.wording import shown
 
 log = logging.getLogger("tagmates")
 BATCH_TOKENS = 4000  # how many tokens are tagged side by side
@@ -121,8 +122,12 @@ class Tagger:
 
         A string is raw text and gives as many sentences as are found in it; everything else is the words of one
         sentence. With ``probabilities`` every tag comes with its marginal probability. Raises ConfigError for a task
-        that the tagger lacks.
+        that the tagger lacks, DataError for what is neither text nor words.
         """
+        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or isinstance(tasks, str):
+            raise ConfigError(
+                "texts are an iterable of str or of lists of words, tasks one of names: put one into a list"
+            )
         wanted = tuple(self.tasks if tasks is None else tasks)
         for task in wanted:
             if task not in self.tasks:
@@ -175,6 +180,8 @@ class Tagger:
         )
         if found.probabilities is None:
             return (Tagged(tokens, dict(zip(wanted, tags, strict=False))) for tokens in sentences)
+        if not bool(found.probabilities.isfinite().all()):
+            raise ModelError("the model's numbers are so large that sums of them overflow; take another model")
         sure = torch.empty_like(found.probabilities).scatter_(0, found.places, found.probabilities).tolist()
         chances = (tuple(sure[start : start + n]) for start, n in zip(first, size, strict=True))
         return (
@@ -211,7 +218,10 @@ def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ..
             for sentence in sentences_of(text):
                 yield tuple(token.text for token in sentence), tuple((token.start, token.end) for token in sentence)
         else:
-            yield tuple(text), None
+            words = tuple(text) if isinstance(text, Iterable) else None
+            if words is None or not all(isinstance(word, str) for word in words):
+                raise DataError(f"{shown(repr(text))}: is neither text nor a list of words; give a str, or strs")
+            yield words, None
 
 
 def _empty(wanted: tuple[str, ...], offsets: Offsets | None, probabilities: bool) -> Tagged:
