@@ -29,7 +29,7 @@ from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.answers import licence_of
 from tagmates.serve.aside import SMALL
 from tagmates.serve.guards import STRICT
-from tagmates.serve.questions import Question, read_question, sentences_in
+from tagmates.serve.questions import Piece, Question, read_question, sentences_in
 from tagmates.serve.service import PAGE, PORTION, create_service
 from tagmates.serve.settings import Limits
 
@@ -121,7 +121,12 @@ def test_the_page_and_its_files() -> None:
     ],
 )
 def test_no_other_file_is_reached(path: str) -> None:
-    refused(ask("GET", path), 404, "Not Found")
+    refused(ask("GET", path), 404, ": nothing is here; see /openapi.json")
+
+
+def test_other_methods_are_refused() -> None:
+    refused(ask("GET", "/api/tag"), 405, "/api/tag: GET is not answered here; see /openapi.json")
+    assert ask("GET", "/api/tag").headers["allow"] == "POST"
 
 
 def test_models_say_what_they_know() -> None:
@@ -653,6 +658,18 @@ def test_a_stream_that_goes_wrong_on_its_way_says_so_in_its_last_line() -> None:
     service = create_service(TAGGERS, Limits(stream_seconds=1e-9))
     *found, last = lines(post({"text": "A b c. " * PORTION}, service, "/api/tag/stream"))
     assert found and "did not end within" in last["error"]
+
+
+def test_no_number_that_is_none_of_json_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(tagger: Tagger, piece: Piece, tagged: Tagged) -> dict[str, Any]:
+        return {"tokens": piece.words, "probabilities": {"one": [float("nan") if "bad" in piece.words else 1.0]}}
+
+    monkeypatch.setattr("tagmates.serve.service.sentence_out", broken)
+    refused(post({"text": "bad"}), 500, "something went wrong here (ValueError)")
+    refused(post({"text": "bad"}, path="/api/tag/stream"), 500, "something went wrong here (ValueError)")
+    first, last = lines(post({"text": "A b.\n\nbad"}, path="/api/tag/stream"))
+    assert first["tokens"] == ["A", "b", "."]
+    assert last == {"error": "something went wrong here (ValueError); please report it"}
 
 
 def test_a_reader_that_stops_reading_stops_the_tagging_and_holds_no_place() -> None:

@@ -140,5 +140,5 @@ def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> 
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON in UTF-8; ValueError where a number is none of JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 
 from tagmates import __version__
 from tagmates.errors import ConfigError, TagmatesError
@@ -26,7 +27,7 @@ from tagmates.serve.answers import (
 )
 from tagmates.serve.aside import Aside
 from tagmates.serve.description import LINES, SUMMARY, body_of, content, refusals
-from tagmates.serve.guards import OwnHosts, StrictHeaders, WholeBodies, refusal
+from tagmates.serve.guards import OwnHosts, StrictHeaders, WholeBodies, refusal, went_wrong
 from tagmates.serve.metrics import Measured, Metrics
 from tagmates.serve.questions import Piece, Question, TooLargeError, pieces_of, portion, read_question
 from tagmates.serve.queue import Ask, LateError, Queue, QueueFullError, TaggingError, Words, within
@@ -74,6 +75,7 @@ def create_service(
     )
     app.state.queue, app.state.metrics = queue, metrics
     app.add_exception_handler(TagmatesError, _refuse)
+    app.add_exception_handler(HTTPException, _not_here)
     app.add_middleware(WholeBodies, limits, ("/api/tag", "/api/tag/stream"))
     app.add_middleware(OwnHosts, bound, hosts)
     app.add_middleware(Measured, metrics)
@@ -179,6 +181,9 @@ async def _to_the_end(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
             yield line
     except TagmatesError as error:
         yield dumps({"error": str(error)}) + b"\n"
+    except Exception as error:
+        log.warning("/api/tag/stream: %s", " ".join(f"{type(error).__name__}: {error}".split()))
+        yield dumps({"error": went_wrong(error)}) + b"\n"
 
 
 def _refuse(request: Request, error: Exception) -> Response:
@@ -187,6 +192,12 @@ def _refuse(request: Request, error: Exception) -> Response:
         log.warning("%s: %s", request.url.path, error)
     after = {"retry-after": str(error.seconds)} if isinstance(error, QueueFullError) else None
     return refusal(status, str(error), after)
+
+
+def _not_here(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = "nothing is here" if error.status_code == 404 else f"{request.method} is not answered here"
+    return refusal(error.status_code, f"{request.url.path[:80]}: {what}; see /openapi.json", dict(error.headers or {}))
 
 
 def _add_page(app: FastAPI) -> None:
