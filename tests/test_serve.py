@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import io
 import json
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from schemathesis.checks import load_all_checks
 
 from tagmates.data.schemes import Scheme, spans_of
 from tagmates.data.tokenize import Token, sentences_of, split_sentences, tokenize
-from tagmates.errors import TagmatesError
+from tagmates.errors import ModelError, TagmatesError
 from tagmates.model.pretrained import IN_THE_BOX
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.answers import licence_of
@@ -153,8 +154,14 @@ def test_licences_are_those_of_the_cards(tmp_path: Path) -> None:
         card.write_text(text, encoding="utf-8")
         assert licence_of(tmp_path) == licence
     card.rename(tmp_path / "other")
-    card.symlink_to(tmp_path / "other")
     assert licence_of(tmp_path) is None
+    card.symlink_to(tmp_path / "other")
+    with pytest.raises(ModelError, match="is a symbolic link"):
+        licence_of(tmp_path)
+    card.unlink()
+    os.mkfifo(card)
+    with pytest.raises(ModelError, match="is no regular file"):
+        licence_of(tmp_path)
     service = create_service(TAGGERS, Limits(), licences={"a": "mit"})
     assert [model["licence"] for model in ask("GET", "/api/models", service).json()["models"]] == ["mit", None]
 
