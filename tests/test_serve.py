@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import io
 import json
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -18,14 +19,18 @@ from fastapi import FastAPI
 from helpers import make_corpora, make_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from schemathesis.checks import load_all_checks
 
 from tagmates.data.schemes import Scheme, spans_of
-from tagmates.data.tokenize import sentences_of
+from tagmates.data.tokenize import Token, sentences_of, split_sentences, tokenize
+from tagmates.errors import ModelError, TagmatesError
 from tagmates.model.pretrained import IN_THE_BOX
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.answers import licence_of
+from tagmates.serve.aside import SMALL
 from tagmates.serve.guards import STRICT
+from tagmates.serve.questions import Piece, Question, read_question, sentences_in
 from tagmates.serve.service import PAGE, PORTION, create_service
 from tagmates.serve.settings import Limits
 
@@ -117,7 +122,12 @@ def test_the_page_and_its_files() -> None:
     ],
 )
 def test_no_other_file_is_reached(path: str) -> None:
-    refused(ask("GET", path), 404, "Not Found")
+    refused(ask("GET", path), 404, ": nothing is here; see /openapi.json")
+
+
+def test_other_methods_are_refused() -> None:
+    refused(ask("GET", "/api/tag"), 405, "/api/tag: GET is not answered here; see /openapi.json")
+    assert ask("GET", "/api/tag").headers["allow"] == "POST"
 
 
 def test_models_say_what_they_know() -> None:
@@ -144,8 +154,14 @@ def test_licences_are_those_of_the_cards(tmp_path: Path) -> None:
         card.write_text(text, encoding="utf-8")
         assert licence_of(tmp_path) == licence
     card.rename(tmp_path / "other")
-    card.symlink_to(tmp_path / "other")
     assert licence_of(tmp_path) is None
+    card.symlink_to(tmp_path / "other")
+    with pytest.raises(ModelError, match="is a symbolic link"):
+        licence_of(tmp_path)
+    card.unlink()
+    os.mkfifo(card)
+    with pytest.raises(ModelError, match="is no regular file"):
+        licence_of(tmp_path)
     service = create_service(TAGGERS, Limits(), licences={"a": "mit"})
     assert [model["licence"] for model in ask("GET", "/api/models", service).json()["models"]] == ["mit", None]
 
@@ -236,7 +252,7 @@ def test_any_characters_are_tagged(text: str) -> None:
         (b"", 400, "not JSON"),
         (b"\xff", 400, "not UTF-8 at byte 0"),
         (b'{"text": NaN}', 400, "NaN is no number"),
-        (b'{"text": ' + b"9" * 5000 + b"}", 400, "not JSON"),
+        (b'{"text": ' + b"9" * 5000 + b"}", 400, "a number is too long"),
         (b"[" * 100_000, 400, "nested too deeply"),
         (b'{"text":' * 100_000, 400, "nested too deeply"),
         (b"[]", 422, "body: Input should be"),
@@ -248,11 +264,11 @@ def test_any_characters_are_tagged(text: str) -> None:
         (b'{"words": [["a", 1]]}', 422, "body.words.0.1: "),
         (b'{"words": [[["a"]]]}', 422, "body.words.0.0: "),
         (b'{"text": "a", "probabilities": "yes"}', 422, "body.probabilities: "),
-        (b'{"text": "a", "more": 1}', 422, "body.more: Extra inputs"),
+        (b'{"text": "a", "more": 1}', 422, "body.more: is not asked for"),
         (b'{"text": "a", "model": "../b"}', 422, "model: none here is called '../b'; there are a, joint"),
         (b'{"text": "a", "tasks": ["one", "zero"]}', 422, "tasks: a has no task 'zero'; it has one, two, three"),
         (b'{"text": "a", "tasks": ["one", "one"]}', 422, "name each once"),
-        (b'{"text": "a", "\\ud800\\n": 1}', 422, "Extra inputs"),
+        (b'{"text": "a", "\\ud800\\n": 1}', 422, "is not asked for"),
     ],
 )
 @pytest.mark.parametrize("path", ["/api/tag", "/api/tag/stream"])
@@ -270,15 +286,73 @@ def test_what_is_no_question(path: str, body: bytes, status: int, text: str) -> 
         ({"sentence_tokens": 3}, {"text": "A b.\n\na b c d"}, "text 1, the sentence at character 6: has 4 words"),
         ({"sentence_tokens": 3}, {"words": [[], ["a"] * 4]}, "sentence 2: has 4 words"),
         ({"token_characters": 3}, {"texts": ["a", "b abcd"]}, "text 2, the sentence at character 0: a word of 4 char"),
-        ({"sentence_characters": 3}, {"words": [["ab", "cd"]]}, "sentence 1: has 4 characters; at most 3"),
+        ({"sentence_characters": 4}, {"words": [["ab", "cde"]]}, "sentence 1: has more than 4 characters"),
+        ({"sentence_characters": 4}, {"text": "A.\n\nab cd"}, "text 1, the sentence at character 4: has more than 4"),
+        ({"characters": 5}, {"texts": ["abc", "def"]}, "more than 5 characters; send it in parts"),
+        ({"characters": 5}, {"words": [["abc", "def"]]}, "more than 5 characters; send it in parts"),
     ],
 )
 def test_past_a_limit(limits: Mapping[str, int], question: object, text: str) -> None:
     service = create_service(TAGGERS, Limits(**limits))
     refused(post(question, service), 413, text)
     assert post({"text": "a b."}, service).status_code == 200
-    if "tokens" not in limits:
+    if not limits.keys() & {"tokens", "characters"}:
         refused(post(question, service, "/api/tag/stream"), 413, text)
+
+
+@pytest.mark.parametrize("path", ["/api/tag", "/api/tag/stream"])
+@pytest.mark.parametrize("text", ["a " * 10**6, "a" * 10**6, "a. " + "b " * 10**6])
+def test_long_sentences_are_refused_before_their_words_are_looked_for(
+    path: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+
+    def counted(sentence: str) -> list[Token]:
+        nonlocal looked
+        looked += len(sentence)
+        return tokenize(sentence)
+
+    monkeypatch.setattr("tagmates.serve.questions.tokenize", counted)
+    refused(post({"text": text}, path=path), 413, "more than 20")
+    assert looked <= 2
+
+
+@settings(deadline=None)
+@given(
+    sentences=st.lists(
+        st.text(st.sampled_from("aB. ,'\u201d)\n\u3000"), min_size=1, max_size=19).map(lambda text: f"A{text}!\n X"),
+        max_size=40,
+    )
+)
+def test_long_paragraphs_are_split_bit_by_bit_as_they_are_whole(sentences: list[str]) -> None:
+    text = "".join(sentences)
+    whole = split_sentences(text)
+    longest = max((end - start for start, end in whole), default=0)
+    assert list(sentences_in(text, longest)) == whole
+    if longest > 1:
+        cut = list(sentences_in(text, longest - 1))
+        assert max(end - start for start, end in cut) >= longest
+
+
+@pytest.mark.parametrize("key", ["texts", "words", "tasks"])
+def test_a_million_problems_are_one(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered = []
+    monkeypatch.setattr(
+        "tagmates.serve.questions.Question.model_validate",
+        lambda value: gathered.append(errors_in(value)) or Question(text="a"),
+    )
+    limits = Limits(texts=10**6)
+    for value in ([1] * 10**5, [[1] * 10**5] * 2):
+        read_question(json.dumps({"text": "a", key: value}).encode(), limits)
+    assert max(gathered) <= 2
+    with pytest.raises(TagmatesError, match="k0: is not asked for"):
+        read_question(json.dumps({f"k{number}": 1 for number in range(10**5)}).encode(), limits)
+
+
+def errors_in(value: object) -> int:
+    with pytest.raises(ValidationError) as found:
+        Question.__pydantic_validator__.validate_python(value)
+    return found.value.error_count()
 
 
 def test_a_body_is_refused_before_it_is_all_here() -> None:
@@ -441,7 +515,7 @@ def test_a_tagger_that_fails_is_an_error_and_not_the_end(caplog: pytest.LogCaptu
 def test_what_nobody_thought_of_is_an_error_of_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError("never\nmind")
 
     monkeypatch.setattr("tagmates.serve.service.read_question", fail)
@@ -481,6 +555,46 @@ def test_past_the_queue_and_past_the_time(gated: Gated) -> None:
 
     together(service, scenario)
     gated.gate.clear()
+    together(late, too_late)
+
+
+def test_large_bodies_wait_apart_from_small_ones_and_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    begun = []
+
+    def slow(body: bytes, limits: Limits) -> Question:
+        begun.append(len(body))
+        if len(body) > SMALL:
+            assert gate.wait(60)
+        return read_question(body, limits)
+
+    monkeypatch.setattr("tagmates.serve.service.read_question", slow)
+    large = {"text": "A b c.\n\n" * 1000}
+    service, late = create_service(TAGGERS, Limits()), create_service(TAGGERS, Limits(seconds=0.01))
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        first, *others = (asyncio.create_task(client.post("/api/tag", json=large)) for _ in range(20))
+        while not begun:
+            await asyncio.sleep(0.001)
+        for path in ("/api/tag", "/api/tag/stream"):
+            assert (await client.post(path, json={"text": "a b."})).status_code == 200
+        for other in others:
+            other.cancel()
+        await asyncio.wait(others)
+        gate.set()
+        assert (await first).status_code == 200
+        assert (await client.post("/api/tag/stream", json=large)).status_code == 200
+        assert sum(size > SMALL for size in begun) == 2
+
+    async def too_late(client: httpx.AsyncClient) -> None:
+        for path in ("/api/tag", "/api/tag/stream"):
+            refused(await client.post(path, json=large), 503, "not answered within 0.01 s")
+        assert len(begun) == 1
+        gate.set()
+
+    together(service, scenario)
+    gate.clear()
+    begun.clear()
     together(late, too_late)
 
 
@@ -551,6 +665,18 @@ def test_a_stream_that_goes_wrong_on_its_way_says_so_in_its_last_line() -> None:
     service = create_service(TAGGERS, Limits(stream_seconds=1e-9))
     *found, last = lines(post({"text": "A b c. " * PORTION}, service, "/api/tag/stream"))
     assert found and "did not end within" in last["error"]
+
+
+def test_no_number_that_is_none_of_json_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(tagger: Tagger, piece: Piece, tagged: Tagged) -> dict[str, Any]:
+        return {"tokens": piece.words, "probabilities": {"one": [float("nan") if "bad" in piece.words else 1.0]}}
+
+    monkeypatch.setattr("tagmates.serve.service.sentence_out", broken)
+    refused(post({"text": "bad"}), 500, "something went wrong here (ValueError)")
+    refused(post({"text": "bad"}, path="/api/tag/stream"), 500, "something went wrong here (ValueError)")
+    first, last = lines(post({"text": "A b.\n\nbad"}, path="/api/tag/stream"))
+    assert first["tokens"] == ["A", "b", "."]
+    assert last == {"error": "something went wrong here (ValueError); please report it"}
 
 
 def test_a_reader_that_stops_reading_stops_the_tagging_and_holds_no_place() -> None:

@@ -1,6 +1,7 @@
 """What the service answers with, as JSON."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from tagmates.model.pretrained import content_of
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.questions import Piece
 from tagmates.serve.settings import Limits
 
 CARD = 10_000  # characters in which a model's card says its licence
+CARD_BYTES = 2**20  # more than any card has
 DIGITS = 7  # of a probability; it is a number of 32 bits
 
 
@@ -93,12 +96,12 @@ class Health(TypedDict):
 
 
 def licence_of(folder: Path) -> str | None:
-    """What the head of a model's card says, if there is one."""
+    """What the head of a model's card says, if there is one; ModelError where the card is no file of its size."""
     card = folder / "README.md"
-    if not card.is_file() or card.is_symlink():
+    if not os.path.lexists(card):
         return None
-    with card.open(encoding="utf-8", errors="replace") as file:
-        found = re.match(r"---\n(?:.*\n)*?license: *([\w .+-]{1,60})\n(?:.*\n)*?---\n", file.read(CARD))
+    text = content_of(card, CARD_BYTES).decode(errors="replace").replace("\r\n", "\n")
+    found = re.match(r"---\n(?:.*\n)*?license: *([\w .+-]{1,60})\n(?:.*\n)*?---\n", text[:CARD])
     return found[1].strip() if found else None
 
 
@@ -140,5 +143,5 @@ def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> 
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON in UTF-8; ValueError where a number is none of JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

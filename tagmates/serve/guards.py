@@ -32,6 +32,11 @@ def refusal(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     return JSONResponse({"detail": " ".join(detail.split())}, status, headers)
 
 
+def went_wrong(error: Exception) -> str:
+    """What to say of what nobody thought of."""
+    return f"something went wrong here ({type(error).__name__}); please report it"
+
+
 class StrictHeaders:
     """Puts ``STRICT`` on every response; whatever goes wrong behind it is a 500 of one line."""
 
@@ -55,9 +60,7 @@ class StrictHeaders:
             if scope["type"] != "http" or started:
                 raise
             log.warning("%s: %s", scope["path"], " ".join(f"{type(error).__name__}: {error}".split()))
-            await refusal(500, f"something went wrong here ({type(error).__name__}); please report it")(
-                scope, receive, strict
-            )
+            await refusal(500, went_wrong(error))(scope, receive, strict)
 
 
 class OwnHosts:

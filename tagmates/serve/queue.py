@@ -6,9 +6,9 @@ on the cores cost a factor of ten.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil
 from time import perf_counter
@@ -106,10 +106,8 @@ class Queue:
         self._turns.append(request)
         self._arrived.set()
         try:
-            async with asyncio.timeout(seconds):
+            async with within(seconds):
                 return await answer
-        except TimeoutError:
-            raise LateError(f"not answered within {seconds:g} s; try again later, or send less at once") from None
         finally:
             self.load -= request.load
             with suppress(ValueError):
@@ -194,6 +192,16 @@ class Queue:
             self.load -= share.load
             if len(request.found) == request.total:
                 request.answer.set_result(request.found)
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """LateError where what is inside takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise LateError(f"not answered within {seconds:g} s; try again later, or send less at once") from None
 
 
 def load_of(words: Words) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 
 from tagmates import __version__
 from tagmates.errors import ConfigError, TagmatesError
@@ -24,11 +25,12 @@ from tagmates.serve.answers import (
     models_out,
     sentence_out,
 )
+from tagmates.serve.aside import Aside
 from tagmates.serve.description import LINES, SUMMARY, body_of, content, refusals
-from tagmates.serve.guards import OwnHosts, StrictHeaders, WholeBodies, refusal
+from tagmates.serve.guards import OwnHosts, StrictHeaders, WholeBodies, refusal, went_wrong
 from tagmates.serve.metrics import Measured, Metrics
 from tagmates.serve.questions import Piece, Question, TooLargeError, pieces_of, portion, read_question
-from tagmates.serve.queue import Ask, LateError, Queue, QueueFullError, TaggingError, Words
+from tagmates.serve.queue import Ask, LateError, Queue, QueueFullError, TaggingError, Words, within
 from tagmates.serve.settings import Limits
 
 log = logging.getLogger("tagmates")
@@ -55,9 +57,11 @@ def create_service(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.tagging = asyncio.create_task(queue.run())
-        yield
+        with aside:
+            yield
         app.state.tagging.cancel()
 
+    aside = Aside()
     queue = Queue(tag_words, limits.queue_tokens, metrics)
     app = FastAPI(
         title="tagmates",
@@ -71,6 +75,7 @@ def create_service(
     )
     app.state.queue, app.state.metrics = queue, metrics
     app.add_exception_handler(TagmatesError, _refuse)
+    app.add_exception_handler(HTTPException, _not_here)
     app.add_middleware(WholeBodies, limits, ("/api/tag", "/api/tag/stream"))
     app.add_middleware(OwnHosts, bound, hosts)
     app.add_middleware(Measured, metrics)
@@ -87,9 +92,12 @@ def create_service(
 
     @app.post("/api/tag", summary="Tag texts", responses={200: {"model": AnswerOut}, **refused}, openapi_extra=asked)
     async def tag(request: Request) -> Response:
-        job, pieces = await asyncio.to_thread(_whole_job, await request.body(), taggers, limits)
-        tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds)
-        return Response(await asyncio.to_thread(_answer, job, pieces, tagged), media_type="application/json")
+        body = await request.body()
+        async with within(limits.seconds):
+            job, pieces = await aside.run(len(body), _whole_job, body, taggers, limits)
+            tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds)
+            answer = await aside.run(len(body), _answer, job, pieces, tagged)
+        return Response(answer, media_type="application/json")
 
     @app.post(
         "/api/tag/stream",
@@ -99,8 +107,10 @@ def create_service(
         openapi_extra=asked,
     )
     async def stream(request: Request) -> Response:
-        job = await asyncio.to_thread(_job, await request.body(), taggers, limits)
-        lines = _lines(job, queue, limits)
+        body = await request.body()
+        async with within(limits.seconds):
+            job = await aside.run(len(body), _job, body, taggers, limits)
+        lines = _lines(job, queue, aside, len(body), limits)
         first = await anext(lines)  # what is wrong from the start has a status of its own
         return StreamingResponse(_to_the_end(first, lines), media_type="application/x-ndjson")
 
@@ -116,7 +126,7 @@ class _Job:
 
 
 def _job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> _Job:
-    question = read_question(body)
+    question = read_question(body, limits)
     name = question.model if question.model is not None else next(iter(taggers))
     if name not in taggers:
         raise ConfigError(f"model: none here is called {name[:80]!r}; there are {', '.join(taggers)}")
@@ -130,6 +140,8 @@ def _job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> _Job:
 
 def _whole_job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> tuple[_Job, list[Piece]]:
     job = _job(body, taggers, limits)
+    if job.question.characters > limits.characters:
+        raise TooLargeError(f"more than {limits.characters:,} characters; send it in parts, or to /api/tag/stream")
     pieces = portion(job.pieces, limits.tokens + 1)
     if sum(len(piece.words) for piece in pieces) > limits.tokens:
         raise TooLargeError(f"more than {limits.tokens:,} words; send it in parts, or to /api/tag/stream")
@@ -143,13 +155,17 @@ def _answer(job: _Job, pieces: list[Piece], tagged: list[Tagged]) -> bytes:
     return dumps(answer)
 
 
-async def _lines(job: _Job, queue: Queue, limits: Limits) -> AsyncIterator[bytes]:
+async def _lines(job: _Job, queue: Queue, aside: Aside, size: int, limits: Limits) -> AsyncIterator[bytes]:
     """A portion after the other: while the client does not read, nothing of its text waits in the queue."""
     clock = asyncio.get_running_loop().time
     end = clock() + limits.stream_seconds
     admitted = False
-    while pieces := await asyncio.to_thread(portion, job.pieces, PORTION):
-        tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds, admitted=admitted)
+    while True:
+        async with within(limits.seconds):
+            pieces = await aside.run(size, portion, job.pieces, PORTION)
+            tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds, admitted=admitted)
+        if not pieces:
+            break
         admitted = True
         for piece, sentence in zip(pieces, tagged, strict=True):
             yield dumps({"document": piece.document, **sentence_out(job.tagger, piece, sentence)}) + b"\n"
@@ -165,6 +181,9 @@ async def _to_the_end(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
             yield line
     except TagmatesError as error:
         yield dumps({"error": str(error)}) + b"\n"
+    except Exception as error:
+        log.warning("/api/tag/stream: %s", " ".join(f"{type(error).__name__}: {error}".split()))
+        yield dumps({"error": went_wrong(error)}) + b"\n"
 
 
 def _refuse(request: Request, error: Exception) -> Response:
@@ -173,6 +192,12 @@ def _refuse(request: Request, error: Exception) -> Response:
         log.warning("%s: %s", request.url.path, error)
     after = {"retry-after": str(error.seconds)} if isinstance(error, QueueFullError) else None
     return refusal(status, str(error), after)
+
+
+def _not_here(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = "nothing is here" if error.status_code == 404 else f"{request.method} is not answered here"
+    return refusal(error.status_code, f"{request.url.path[:80]}: {what}; see /openapi.json", dict(error.headers or {}))
 
 
 def _add_page(app: FastAPI) -> None:
