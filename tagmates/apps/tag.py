@@ -138,15 +138,16 @@ def _to_file(
         "--output": job.output,
         "--probabilities": job.probabilities,
     }
-    with open_output(path, settings, resume=resume, force=force) as output:
-        try:
-            _tag_into(output, files, tagger, job, workers)
-        except KeyboardInterrupt:
-            end(130, f"tagmates: interrupted; the same command with --resume (not --force) goes on with {path}")
-        except TagmatesError as error:
-            if isinstance(error, ConfigError) or not output.begun:
-                raise
-            raise type(error)(f"{error}; then --resume goes on with {path}") from None
+    try:
+        with open_output(path, settings, resume=resume, force=force) as output:
+            try:
+                _tag_into(output, files, tagger, job, workers)
+            except TagmatesError as error:
+                if isinstance(error, ConfigError) or not output.begun:
+                    raise
+                raise type(error)(f"{error}; then --resume goes on with {path}") from None
+    except KeyboardInterrupt:
+        end(130, f"tagmates: interrupted; the same command with --resume (not --force) goes on with {path}")
     record = output.record
     say(f"wrote {path}: {plural(record.sentences, 'sentence')}, {plural(record.tokens, 'token')}")
 
