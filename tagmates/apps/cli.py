@@ -46,7 +46,11 @@ app.command(  # loaded when asked for: its packages are an extra
 app.command(
     "tagmates.apps.serve:app",
     name="serve",
-    help="Serve a page and a JSON API that tag text with one or several models.",
+    help="""Serve a page and a JSON API that tag text with one or several models.
+
+    Ctrl-C or SIGTERM answers what is in hand, then ends; a second one ends at once. docs/serving.md has the API.
+
+    Example: tagmates serve en runs/a --port 8000""",
 )
 SERVE = ("fastapi", "uvicorn", "starlette", "prometheus_client")  # the packages of that extra
 

@@ -28,7 +28,7 @@ talk = Console(stderr=True)
 
 @app.default
 def serve(
-    models: Annotated[tuple[str, ...], Parameter(help="'en', or folders of finished runs; the first is the default.")],
+    models: Annotated[tuple[str, ...], Parameter(help="As RUN of tag; the first is the default.")],
     /,
     *,
     host: Annotated[str, Parameter(help="The address to bind to; 0.0.0.0: all, so that other machines may ask.")] = (
@@ -53,12 +53,7 @@ def serve(
     ] = None,
     device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "cpu",
 ) -> None:
-    """Serve a page and a JSON API that tag text with one or several models.
-
-    Ctrl-C or SIGTERM answers what is in hand, then ends; a second one ends at once.
-
-    Example: tagmates serve en runs/a --port 8000
-    """
+    """Load the models, bind, and serve until a signal comes."""
     limits = _limits(set_, queue, timeout)
     if threads is not None:
         if threads < 1:

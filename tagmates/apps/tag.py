@@ -59,8 +59,9 @@ def tag(
     Memory does not grow with the input. After Ctrl-C, a kill or a full disk the same command with --resume goes on with
     its --output-file; nothing is lost or doubled.
 
-    Example: echo "Prices in Berlin fell sharply ." | tagmates tag runs/a
-    Example: tagmates tag runs/a big.txt --workers 2 --output-file big.conll
+    Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
+
+    Example: tagmates tag en big.txt --workers 2 --output-file big.conll
     """
     _check_formats(files, input_, output)
     if output == "table" and (output_file or workers > 1 or probabilities):
