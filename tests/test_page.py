@@ -13,6 +13,7 @@ from tagmates.report.figures.drawing import Figure
 from tagmates.report.page import own_ids, render_page, write_report
 from tagmates.report.prose import fine_print, opening, settings_text
 from tagmates.report.tables import tables
+from tagmates.report.training_length import length_notes
 from tagmates.report.view import Report
 from tagmates.study.compare import count
 from tagmates.study.published import PAPER_TASKS, published_statistics
@@ -125,13 +126,13 @@ def test_what_the_page_opens_with(paper: Report) -> None:
 def test_advice_is_written_as_the_tables_are() -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
     report = make_report(study, tasks, make_records(study, tasks, sentences=30))
-    assert any("p allows for the choice among all" in text for text in opening(report))
+    assert any("interval and p allow for" in text for text in opening(report))
     for advice in report.advice:
-        if advice.cell is None or advice.cell.evidence is None:
+        if advice.evidence is None:
             continue
-        text, evidence = advice.sentence, advice.cell.evidence
+        text, evidence = advice.sentence, advice.evidence
         interval = f"{points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
-        assert interval in text and equals("p", advice.p) in text
+        assert interval in text and equals("p", evidence.p) in text
         assert f"gain on test {points(advice.cell.difference, signed=True)} " in text
         assert not re.search(r"(?<= )-\d", text)
     assert any(advice.cell is not None and advice.cell.evidence is not None for advice in report.advice)
@@ -237,3 +238,25 @@ def test_settings_stand_in_full_but_for_places() -> None:
     lines = settings_text(study).splitlines()
     assert {'vectors = "v.txt"', "seeds = [4]", "model.layers = 2", "training.loss_weights.a = 2.0"} <= set(lines)
     assert "/home/me" not in render_page(make_report(study, ("a",), []), [])
+
+
+@pytest.mark.parametrize(("alone", "together"), [(100, 300), (300, 100)])
+def test_the_page_warns_of_unequal_training_lengths(alone: int, together: int) -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    records = [
+        replace(record, updates=alone if len(record.setting.tasks) == 1 else together, stopped="patience")
+        for record in make_records(study, tasks)
+        if len(record.setting.tasks) < 3
+    ]
+    (text,) = length_notes(make_report(study, tasks, records))
+    assert text.startswith("In 6 of 6 comparisons, among them ")
+    assert "--equal-updates 300" in text
+    equal = [replace(record, updates=200) for record in records]
+    assert length_notes(make_report(study, tasks, equal)) == []
+
+
+def test_the_page_warns_of_runs_that_the_cap_ended() -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    records = [replace(record, updates=100) for record in make_records(study, tasks) if len(record.setting.tasks) < 3]
+    (text,) = length_notes(make_report(study, tasks, records))  # of seed 2 every run is capped
+    assert text.startswith("In 6 of 6 comparisons the cap of epochs ended runs")

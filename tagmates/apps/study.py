@@ -26,6 +26,7 @@ from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
 from tagmates.study.opening import Study, open_study
 from tagmates.study.packed import pack_study
 from tagmates.study.plan import Planned, make_plan
+from tagmates.study.recommend import Advice, describe
 from tagmates.study.record import Record
 from tagmates.study.selection import Selection, parse_duration, parse_shard
 from tagmates.study.standing import Standing, standing
@@ -353,27 +354,50 @@ def recommend(
     made = make_report(study)
     advice = next(advice for advice in made.advice if advice.task == task)
     run = None if advice.chosen is None else _first_with_model(study, made.runs[advice.chosen])
-    command = _command(study, run) if run is not None else ""
-    trained = str(study.store.folder(run.name)) if run is not None and _has_model(study, run) else ""
     if json_:
-        ranking = [
-            {"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked
-        ]
-        seed = None if run is None else run.seed
-        what = {"ranking": ranking, "seed": seed, "trained": trained, "command": command}
-        print(json.dumps({"task": task, "advice": advice.sentence, **what}, indent=2))
+        print(json.dumps(_advice_json(study, advice, run), indent=2))
         return
     print(f"{task}: {advice.sentence}")
+    for warning in advice.warnings:
+        print(f"warning: {warning}.")
     if advice.ranked:
         Console().print(ranking_table(advice, len(study.tasks)))
-    if run is None:
-        return
-    if trained:
-        print(f"already trained, with seed {run.seed}: {trained}; tag with:")
-        print(f'echo "Prices in Berlin fell sharply ." | {shlex.join(["tagmates", "tag", trained])}')
+    if run is not None:
+        _show_command(study, run, describe(run.setting, task, len(study.tasks)))
+    if run is not None and advice.verdict == "not shown":
+        best = _first_with_model(study, made.runs[advice.ranked[0].setting])
+        _show_command(study, best, f"all the same {describe(best.setting, task, len(study.tasks))}")
+
+
+def _show_command(study: Study, run: Record, how: str) -> None:
+    """Say where the tagger of this run is, if it is there, and how to train it."""
+    trained = study.store.folder(run.name)
+    if _has_model(study, run):
+        print(f"already trained {how}, with seed {run.seed}: {trained}; tag with:")
+        print(f'echo "Prices in Berlin fell sharply ." | {shlex.join(["tagmates", "tag", str(trained)])}')
     where_data = "" if study.data else "; put the folder of your data for DIR"
-    print(f"to train it {'anew' if trained else 'here'}, with seed {run.seed}{where_data}:")
-    print(command)
+    again = "again " if _has_model(study, run) else ""
+    print(f"to train it {again}{how}, with seed {run.seed}{where_data}:")
+    print(_command(study, run))
+
+
+def _advice_json(study: Study, advice: Advice, run: Record | None) -> dict[str, Any]:
+    ranking = [{"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked]
+    evidence = advice.evidence
+    return {
+        "task": advice.task,
+        "verdict": advice.verdict,
+        "advice": advice.sentence,
+        "warnings": list(advice.warnings),
+        "gain": None if advice.cell is None else advice.cell.difference,
+        "interval": None if evidence is None else [evidence.low, evidence.high],
+        "p": None if evidence is None else evidence.p,
+        "ranking": ranking,
+        "chosen": None if run is None else {"sharing": run.setting.sharing, "tasks": run.setting.tasks},
+        "seed": None if run is None else run.seed,
+        "trained": str(study.store.folder(run.name)) if run is not None and _has_model(study, run) else "",
+        "command": "" if run is None else _command(study, run),
+    }
 
 
 def _first_with_model(study: Study, runs: Sequence[Record]) -> Record:

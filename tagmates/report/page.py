@@ -118,7 +118,7 @@ def parts(report: Report, made: Sequence[Table], figures: "Sequence[Figure]") ->
 
 
 def _advice(report: Report) -> list[tuple[str, str]]:
-    return [(advice.task, advice.sentence) for advice in report.advice]
+    return [(each.task, " ".join([each.sentence, *(f"{text}." for text in each.warnings)])) for each in report.advice]
 
 
 def _waiting(report: Report) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from tagmates.report.tables import total
 from tagmates.report.tables.beside import still_harmed
 from tagmates.report.tables.grids import SELECTED, bases
+from tagmates.report.training_length import length_notes
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, StudySettings
@@ -31,14 +32,14 @@ def opening(report: Report) -> list[str]:
         return ["Nothing is done yet; this page fills as runs finish."]
     if not report.is_tested:
         return ["No task has a test split, so only dev is known: the best setting of every task on dev."]
-    best = "The best setting of every task by dev F1, and what it gains on test over the task alone."
-    tested = any(advice.cell is not None and advice.cell.evidence is not None for advice in report.advice)
-    return [f"{best} {CHOICE}" if tested else best]
+    best = "The best setting of every task by dev F1, and what it gains on test over training the task alone."
+    tested = any(advice.evidence is not None for advice in report.advice)
+    return [f"{best} {CHOICE}" if tested else best, *length_notes(report)]
 
 
 CHOICE = (
-    "p allows for the choice among all that were tried with the task (Bonferroni); the gain and its interval do not: "
-    "dev chose the same runs that are tested, and the best of many tends to look better than it is."
+    "Dev chose among all settings that were tried with the task, by the same runs that are tested, and the best of "
+    "many tends to look better than it is. The interval and p allow for that (Bonferroni); the observed gain does not."
 )
 
 

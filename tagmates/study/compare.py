@@ -35,6 +35,8 @@ class Cell:
     dev: float | None = None  # mean dev F1 of the weights that are tested
     base: float | None = None  # mean of the base
     base_n: int | None = None
+    base_updates: float | None = None  # mean over the runs of the base
+    base_capped: int = 0  # runs of the base that the cap of epochs ended
     arrow: Arrow | None = None  # against the base, by the paper's rule
     evidence: Evidence | None = None
     selected: Selected = ""  # how it was chosen by what would test it, so that no test can be believed
@@ -190,17 +192,20 @@ def make_cell(
         parameters=done[0].parameters,
         dev=fmean(dev) if dev else None,
     )
-    theirs = runs.scores(base, task, "test")
+    theirs = runs.tested(base, task)
     if setting == base or not theirs:
         return cell
+    their_scores = [record.test[task] for record in theirs]
     evidence, noise = None, runs.noise(task)
     if noise is not None and not selected:
         evidence = compare_runs(runs.linearised(setting, task), runs.linearised(base, task), noise)
     return replace(
         cell,
-        base=fmean(theirs),
+        base=fmean(their_scores),
         base_n=len(theirs),
-        arrow=arrow_between(scores, theirs, study.k, study.std),
+        base_updates=fmean(record.updates for record in theirs),
+        base_capped=sum(record.stopped == "cap" for record in theirs),
+        arrow=arrow_between(scores, their_scores, study.k, study.std),
         evidence=evidence,
         selected=selected,
     )

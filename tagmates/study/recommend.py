@@ -1,15 +1,20 @@
 """Whom to train a task with, by the evidence so far."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import cast
+from typing import Literal, cast
 
 from tagmates.study.compare import Cell, make_cell
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.runs import Runs
 from tagmates.study.settings import METHOD_NAMES, Method, StudySettings
+from tagmates.study.significance import Evidence, allow_for_choice
+from tagmates.study.training_length import UNEQUAL, length_warnings
 from tagmates.wording import equals, listing, plural, points
+
+NAMED = 3  # settings of which a sentence names the missing runs
+Verdict = Literal["too early", "alone", "better", "not shown", "untested"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +28,24 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The best setting of a task by dev F1.
+    """What the runs of a study say about the best setting of a task.
 
-    That its gain is measured on test takes off the luck of the dev sentences, not that of the seeds: both scores are of
-    the same runs, so the best of many tends to look better than it is. ``p`` allows for that.
+    The setting is chosen by dev F1, and its gain is measured on test. This takes off the luck of the dev sentences, but
+    not that of the seeds, because both scores come from the same runs. So the ``evidence`` allows for the choice.
+
+    The verdict is one of: ``too early`` (a side of the comparison lacks runs); ``alone`` (nothing is better than alone
+    on dev); ``better`` (the best on dev is shown to be better than alone on test); ``not shown`` (it is not);
+    ``untested`` (there is no test score of the task alone to compare with).
     """
 
     task: str
-    ranked: Sequence[Choice]  # all that can be compared, the best first
-    cell: Cell | None  # the best on dev on test, against STL; None where it cannot be told
-    sentence: str  # plain words: with whom, the expected gain, its interval, how sure
-    p: float | None = None  # of the gain, times the joint settings that it is the best of (Bonferroni)
-    chosen: Setting | None = None  # to be trained: the best on dev, or alone where that loses on test; None: too early
+    verdict: Verdict
+    sentence: str  # the verdict in plain words
+    ranked: Sequence[Choice] = ()  # all settings that can be compared, the best on dev first
+    cell: Cell | None = None  # the best on dev, compared on test with the task alone; None where it cannot be
+    evidence: Evidence | None = None  # of the cell, allowing for the choice among the joint settings that were tried
+    chosen: Setting | None = None  # the setting to train: the best on dev, or alone unless that is shown to be better
+    warnings: Sequence[str] = ()  # what the length of training may have to do with the difference, in sentences
 
 
 def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> list[Advice]:
@@ -47,63 +58,111 @@ def rank(runs: Runs, task: str) -> list[Choice]:
 
     One of a single run is left out where another has two or more: it is no evidence beside their means.
     """
-    scores = {s: runs.scores(s, task, "dev") for s in runs if task in s.tasks}
-    tried = [Choice(setting, len(dev), fmean(dev)) for setting, dev in scores.items() if dev]
+    tried = _tried(runs, task)
     enough = min(2, max((choice.n for choice in tried), default=0))
     return sorted((c for c in tried if c.n >= enough), key=lambda c: (-c.dev, len(c.setting.tasks), str(c.setting)))
+
+
+def _tried(runs: Runs, task: str) -> list[Choice]:
+    """Every setting that has a dev score of the task."""
+    scores = {s: runs.scores(s, task, "dev") for s in runs if task in s.tasks}
+    return [Choice(setting, len(dev), fmean(dev)) for setting, dev in scores.items() if dev]
 
 
 def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets, task: str) -> Advice:
     ranked = rank(runs, task)
     if not ranked:
-        return Advice(task, ranked, None, "nothing is done yet.")
-    best = ranked[0].setting
-    if len(ranked) == 1 and any(task in s.tasks for s in _settings(study, tasks) - {best}):
-        return Advice(task, ranked, None, _too_early(task, ranked[0], len(tasks)))
+        return Advice(task, "too early", "nothing is done yet.")
+    planned = [setting for setting in _settings(study, tasks) if task in setting.tasks]
+    if _lacks_a_side(planned, ranked):
+        return Advice(
+            task, "too early", f"too early to say: {_missing(study, runs, task, planned, len(tasks))}.", ranked
+        )
+    best, size = ranked[0].setting, len(tasks)
+    if len(best.tasks) == 1:
+        return Advice(task, "alone", _alone(ranked), ranked, chosen=best, warnings=_shorter(runs, ranked))
     alone = setting_of(study.sharing[0], [task], tasks)
     # settings that were only tried because the test sentences chose them
     oracle = set(regime_settings(study, tasks, "oracle", sets)) if study.oracle_sets != "dev" else set()
-    cell = make_cell(
-        study, runs, best, alone, task, selected="on test" if best in oracle - _settings(study, tasks) else ""
-    )
-    chosen = alone if cell is not None and _loses(cell) else best
-    p = None
-    if cell is not None and cell.evidence is not None:
-        p = min(1.0, cell.evidence.p * sum(len(choice.setting.tasks) > 1 for choice in ranked))
-    return Advice(task, ranked, cell, _sentence(task, ranked, cell, p, len(tasks)), p, chosen)
-
-
-def _settings(study: StudySettings, tasks: Sequence[str]) -> set[Setting]:
-    """What the study trains whatever comes out."""
-    return {setting for regime in study.regimes for setting in regime_settings(study, tasks, regime, {})}
-
-
-def _too_early(task: str, only: Choice, size: int) -> str:
-    return (
-        f"too early to say: only trained {describe(only.setting, task, size)} it has "
-        f"{plural(only.n, 'run')} so far (dev F1 {only.dev:.2f})."
-    )
-
-
-def _sentence(task: str, ranked: Sequence[Choice], cell: Cell | None, p: float | None, size: int) -> str:
-    best = ranked[0]
-    runs = f"{plural(best.n, 'run')}{' of each' if len({choice.n for choice in ranked}) == 1 else ' so far'}"
-    if len(ranked) == 1:
-        return f"alone ({plural(best.n, 'run')})."
-    if len(best.setting.tasks) == 1:
-        return f"train it alone; no other of {len(ranked) - 1} is better on dev ({runs})."
-    with_whom = describe(best.setting, task, size)
+    selected = best in oracle and best not in planned
+    cell = make_cell(study, runs, best, alone, task, selected="on test" if selected else "")
     if cell is None or cell.difference is None:
-        best_of = f"the best of {len(ranked)} on dev ({runs})"
-        return f"train it {with_whom}; {best_of}; there is no test score of training it alone to compare with."
-    if _loses(cell):
-        return f"train it alone; {with_whom} is best on dev, but loses: {_gain(cell, p)} ({runs})."
-    return f"train it {with_whom}; {_gain(cell, p)} ({runs})."
+        sentence = (
+            f"train it {describe(best, task, size)}, the best of {plural(len(ranked), 'setting')} on dev "
+            f"({_runs(ranked)}). There is no test score of training it alone to compare with."
+        )
+        return Advice(task, "untested", sentence, ranked, cell, chosen=best)
+    number = sum(len(choice.setting.tasks) > 1 for choice in ranked)
+    evidence = None if cell.evidence is None else allow_for_choice(cell.evidence, number)
+    is_better = evidence is not None and evidence.p <= 0.05 and evidence.low > 0
+    gain = f"{_gain(cell, evidence, number)} ({_runs(ranked)})."
+    with_whom = describe(best, task, size)
+    sentence = (
+        f"train it {with_whom}: {gain}"
+        if is_better
+        else f"no setting is shown to beat training it alone. Best on dev: {with_whom}, {gain}"
+    )
+    verdict: Verdict = "better" if is_better else "not shown"
+    chosen = best if is_better else alone
+    return Advice(task, verdict, sentence, ranked, cell, evidence, chosen, length_warnings(cell))
 
 
-def _loses(cell: Cell) -> bool:
-    """Whether test sentences say that the best on dev is worse than the task alone."""
-    return cell.evidence is not None and cell.evidence.high < 0
+def _settings(study: StudySettings, tasks: Sequence[str]) -> list[Setting]:
+    """What the study trains whatever comes out, in the order of its plan."""
+    found = (setting for regime in study.regimes for setting in regime_settings(study, tasks, regime, {}))
+    return list(dict.fromkeys(found))
+
+
+def _lacks_a_side(planned: Iterable[Setting], ranked: Sequence[Choice]) -> bool:
+    """Whether training alone, or training with others, is planned but has too few runs to be compared."""
+    ready = {len(choice.setting.tasks) > 1 for choice in ranked}
+    return not {len(setting.tasks) > 1 for setting in planned} <= ready
+
+
+def _missing(study: StudySettings, runs: Runs, task: str, planned: Sequence[Setting], size: int) -> str:
+    """Which runs of the task alone and of the task with others are missing, in words."""
+    seeds = {s: {record.seed for record in runs.get(s, ()) if task in record.dev} for s in planned}
+
+    def state(setting: Setting) -> str:
+        missing = [str(seed) for seed in study.seeds if seed not in seeds[setting]]
+        lacking = f" (missing: seed{'s' if missing[1:] else ''} {listing(missing)})" if missing else ""
+        number = f"{len(seeds[setting])} of {plural(len(study.seeds), 'run')}"
+        return f"{describe(setting, task, size)} {number}{lacking}"
+
+    alone, joint = ([s for s in planned if (len(s.tasks) > 1) == is_joint] for is_joint in (False, True))
+    begun = [setting for setting in joint if seeds[setting]]
+    named = joint if len(joint) <= NAMED else begun if len(begun) <= NAMED else []
+    words = [state(setting) for setting in (*alone, *named)]
+    if len(named) < len(joint):
+        settings = plural(len(joint) - len(named), "other setting" if named else "setting")
+        trained = len(begun) if not named else 0
+        words.append(f"of {settings} with other tasks {trained or 'none'} {'have' if trained > 1 else 'has'} a run")
+    return f"what is done so far: {'; '.join(words)}"
+
+
+def _alone(ranked: Sequence[Choice]) -> str:
+    others = len(ranked) - 1
+    if not others:
+        return f"it is only trained alone ({_runs(ranked)})."
+    which = "the other setting is not" if others == 1 else f"none of the {others} other settings is"
+    return f"train it alone: {which} better on dev ({_runs(ranked)})."
+
+
+def _shorter(runs: Runs, ranked: Sequence[Choice]) -> list[str]:
+    """A warning where settings that are not better than alone, the first, were trained for much shorter."""
+    alone, *others = (fmean(record.updates for record in runs[choice.setting]) for choice in ranked)
+    shorter = sum(UNEQUAL * updates <= alone for updates in others)
+    if not shorter:
+        return []
+    return [
+        f"Training alone made at least {UNEQUAL:g} times as many updates as {shorter} of the "
+        f"{plural(len(others), 'other setting')}, so the length of training may be a part of the difference"
+    ]
+
+
+def _runs(ranked: Sequence[Choice]) -> str:
+    """How many runs the best setting has, and whether all others have as many."""
+    return f"{plural(ranked[0].n, 'run')}{' of each' if len({choice.n for choice in ranked}) == 1 else ' so far'}"
 
 
 def describe(setting: Setting, task: str, size: int) -> str:
@@ -115,23 +174,15 @@ def describe(setting: Setting, task: str, size: int) -> str:
     return f"with {whom} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
 
 
-def _gain(cell: Cell, p: float | None) -> str:
-    difference = points(cell.difference, signed=True)
-    gain = f"expected gain on test {difference} F1 over training it alone ({points(cell.base)})"
+def _gain(cell: Cell, evidence: Evidence | None, number: int) -> str:
+    """The observed gain, and how sure it is; ``number`` joint settings were tried."""
+    gain = (
+        f"observed gain on test {points(cell.difference, signed=True)} F1 over training it alone ({points(cell.base)})"
+    )
     if cell.selected:
-        return f"{gain}, an optimistic figure: its partners were selected on test"
-    evidence = cell.evidence
-    if evidence is None or p is None:
-        return f"{gain}; how sure that is cannot be told from so few runs"
+        return f"{gain}; that gain is too favourable and is not tested, because its partners were selected on test"
+    if evidence is None:
+        return f"{gain}; these runs cannot tell how sure that is"
     interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
-    return f"{gain}, {interval}, {_sureness(p)} ({equals('p', p)})"
-
-
-def _sureness(p: float) -> str:
-    if p <= 0.001:
-        return "almost surely not by chance"
-    if p <= 0.01:
-        return "very probably not by chance"
-    if p <= 0.05:
-        return "probably not by chance"
-    return "which may be chance"
+    allowing = f", both allowing for the choice among {number} settings" if number > 1 else ""
+    return f"{gain}, {interval}, {equals('p', evidence.p)}{allowing}"

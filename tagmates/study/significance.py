@@ -117,6 +117,16 @@ def adjust(family: Sequence[Evidence]) -> list[Evidence]:
     return [replace(evidence, q=float(q), holm=float(holm)) for evidence, q, holm in adjusted]
 
 
+def allow_for_choice(evidence: Evidence, number: int) -> Evidence:
+    """The evidence for a setting that is the best of ``number`` settings: a wider 95 % interval and a larger p.
+
+    Both allow for the choice by Bonferroni's bound, so that p is at most 0.05 exactly where the interval excludes 0.
+    """
+    reach = evidence.error * float(special.stdtrit(evidence.df, 1 - 0.025 / number))
+    low, high = evidence.difference - reach, evidence.difference + reach
+    return replace(evidence, low=low, high=high, p=min(1.0, number * evidence.p), q=None, holm=None)
+
+
 @cache
 def false_arrow_rate(n: int, k: float, std: str) -> float:
     """How often the paper's rule draws an arrow between two settings of ``n`` runs each that do not differ.

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from tagmates.report.figures.circle import Circle, arrow, named_circle, widest_circle
 from tagmates.report.figures.drawing import GREEN, INK, PAGE, RED, TEXT, Figure, Margins, draw, pale, panels
+from tagmates.report.tables.grids import two_splits
 from tagmates.report.view import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
@@ -47,6 +48,7 @@ def graph_figure(report: Report) -> Figure | None:
     if not methods:
         return None
     caption = CAPTION + (TESTED if any(is_tested(report.comparisons[method]) for method in methods) else "")
+    caption += two_splits(report.settings)
     title = "Who helps and who harms" + (" (the paper's Figure 3)" if report.published else "")
     return draw("figure3", title, caption, lambda: _canvas(report, methods))
 

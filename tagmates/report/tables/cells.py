@@ -114,6 +114,8 @@ def _test(cell: Cell) -> str:
 def _training(cell: Cell) -> str:
     capped = f"the cap of epochs ended {cell.capped} of {plural(cell.n, 'run')}" if cell.capped else ""
     updates = "" if cell.updates is None else f"{cell.updates:,.0f} updates on average"
+    if updates and cell.base_updates is not None:
+        updates += f" against {cell.base_updates:,.0f}"
     parameters = "" if cell.parameters is None else f"{cell.parameters:,} parameters"
     text = ", ".join(part for part in (updates, capped, parameters) if part)
     return text[:1].upper() + text[1:]
@@ -149,7 +151,9 @@ def numbers(method: Method, regime: Regime, row: str, cell: Cell) -> dict[str, V
         "verdict": verdict(cell) if cell.base is not None else None,
         "selected": cell.selected,
         "updates": cell.updates,
+        "base_updates": cell.base_updates,
         "capped": cell.capped,
+        "base_capped": cell.base_capped,
         "parameters": cell.parameters,
     }
 

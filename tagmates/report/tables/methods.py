@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.tables.cells import FEW, few_words, runs_text, story
-from tagmates.report.tables.grids import average_entry
+from tagmates.report.tables.grids import average_entry, two_splits
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
@@ -110,7 +110,7 @@ def oracle_table(report: Report) -> Table:
         title="Oracle sets",
         caption=(
             "The partners that help a task in pairs by the paper's rule "
-            f"({_chosen_on(report)}). Oracle trains the task with all of them."
+            f"({_chosen_on(report)}). Oracle trains the task with all of them.{two_splits(report.settings)}"
         ),
         heads=("", *(name for name, _ in columns)),
         rows=tuple(
