@@ -505,6 +505,8 @@ class TestCost:
             ("a", {"epoch_updates": 5, "max_updates": 20}, 2, (20, 4 * 160 * 10)),
             ("ab", {"max_updates": 9, "max_epochs": 1}, 2, (9, 9 * 16 * 15)),
             ("ab", {"epoch_updates": 5, "max_updates": 7}, 30, (7, 7 * 16 * 15)),
+            ("ab", {"batch_per_task": True}, 3, (3, 3 * 32 * 15)),
+            ("ab", {"epoch_updates": 5, "max_updates": 7, "batch_per_task": True}, 30, (7, 7 * 32 * 15)),
         ],
     )
     def test_a_training(self, tasks: str, training: dict[str, Any], epochs: float, expected: tuple[int, float]) -> None:
