@@ -47,13 +47,21 @@ class TrainingSettings(Settings):
     """How a tagger is trained (protocol section 3)."""
 
     batch_size: int = Field(32, ge=1, le=2**20, description="sentences")
+    batch_per_task: bool = Field(
+        False, description="batch_size counts the sentences of each task of a batch, not of all its tasks together"
+    )
     sampling: Literal["balanced", "proportional", "temperature"] = "balanced"
     temperature: float = Field(1.0, gt=0, description="of sampling: task probability ~ size ** (1 / temperature)")
     bucketed: bool = Field(False, description="put sentences of similar length into a batch")
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="per task; 1 where absent"
     )
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, description="of the first update")
+    schedule: Literal["halving", "constant", "linear"] = Field(
+        "halving",
+        description="halving: the learning rate halves where the dev score is flat; constant: it stays; "
+        "linear: it falls in equal steps, update by update, to 0 after max_updates",
+    )
     transition_l2: float = Field(0.01, ge=0, description="weight of the squared CRF transitions, starts and ends")
     clip_norm: float = Field(5.0, gt=0, description="of the gradient of the summed loss, over all parameters")
     max_epochs: int = Field(100, ge=1)
@@ -69,6 +77,17 @@ class TrainingSettings(Settings):
     unknown_rate: float = Field(
         0.0, ge=0, le=1, description="how often a word seen once in training is read as unknown; 0: no unknown vector"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.schedule == "linear" and self.max_updates is None:
+            raise ValueError("schedule 'linear' needs max_updates, the number of updates over which it falls to 0")
+        if self.batch_per_task and self.sampling != "balanced":
+            raise ValueError(
+                f"batch_per_task fixes how many sentences of each task a batch has, but sampling {self.sampling!r} "
+                "draws that number; choose sampling 'balanced', or leave batch_per_task out"
+            )
+        return self
 
 
 class RunConfig(Settings):
@@ -88,7 +107,7 @@ class RunConfig(Settings):
             raise ValueError(f"task {twice[0]!r} is named twice; name each task once")
         if self.sharing == "stl" and len(self.tasks) > 1:
             raise ValueError("sharing 'stl' trains one task; choose one, or multi_dec, te_dec or te_enc")
-        if self.training.batch_size < len(self.tasks):
+        if self.training.batch_size < len(self.tasks) and not self.training.batch_per_task:
             raise ValueError(
                 f"training.batch_size {self.training.batch_size} is smaller than the number of tasks, "
                 f"{len(self.tasks)}; a batch needs a sentence of each"
@@ -231,7 +250,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def run_id(config: RunConfig, data_hashes: Mapping[str, Any]) -> str:
     """Twelve hexadecimal digits: equal for equal settings, data and vectors, wherever and however the run runs."""
-    settings = config.model_dump(mode="json", exclude={"vectors"})  # what they hold counts, not where they are
+    default = TrainingSettings()
+    # settings that are newer than the first runs are left out at their defaults, so that those runs keep their ids
+    new = {key for key in ("schedule", "batch_per_task") if getattr(config.training, key) == getattr(default, key)}
+    # what the vectors hold counts, not where they are
+    settings = config.model_dump(mode="json", exclude={"vectors": True, "training": new})
     text = json.dumps([settings, data_hashes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -234,6 +234,23 @@ class TestRefused:
         message = refused("training.batch_size=2", tasks=["a", "b", "c"])
         assert "training.batch_size 2 is smaller than the number of tasks, 3" in message
         assert resolved("training.batch_size=3", tasks=["a", "b", "c"]).training.batch_size == 3
+        each = resolved("training.batch_size=1", "training.batch_per_task=true", tasks=["a", "b", "c"])
+        assert each.training.batch_size == 1
+
+    @pytest.mark.parametrize("sampling", ["proportional", "temperature"])
+    def test_a_batch_per_task_and_drawn_tasks_do_not_go_together(self, sampling: str) -> None:
+        message = refused(f"training.sampling={sampling}", "training.batch_per_task=true")
+        assert (
+            f"training: batch_per_task fixes how many sentences of each task a batch has, but sampling {sampling!r}"
+            in (message)
+        )
+        assert "choose sampling 'balanced', or leave batch_per_task out" in message
+        assert resolved(f"training.sampling={sampling}").training.sampling == sampling
+
+    def test_a_linear_schedule_needs_its_end(self) -> None:
+        assert "training: schedule 'linear' needs max_updates" in refused("training.schedule=linear")
+        assert resolved("training.schedule=linear", "training.max_updates=9").training.schedule == "linear"
+        assert "training.schedule: Input should be 'halving'" in refused("training.schedule=cosine")
         message = refused("training.loss_weights.nr=2")
         assert "training.loss_weights names 'nr' (did you mean 'ner'?)" in message
 
@@ -321,10 +338,20 @@ class TestRunId:
             "training.stopping_patience=9",
             "training.bucketed=true",
             "training.loss_weights.ner=2",
+            "training.schedule=constant",
+            "training.batch_per_task=true",
         ],
     )
     def test_every_setting_matters(self, override: str) -> None:
         assert run_id(resolved(override), HASHES) != run_id(resolved(), HASHES)
+
+    def test_the_runs_of_before_keep_their_ids(self) -> None:
+        """Pinned as the version without ``schedule`` and ``batch_per_task`` gave them."""
+        assert run_id(resolved(), HASHES) == "c99a22f96b6d"
+        assert (
+            run_id(resolved("training.max_updates=5", "training.weights=best", preset="practical"), HASHES)
+            == "2a931572c0fb"
+        )
 
     def test_tasks_and_data_matter(self) -> None:
         first = run_id(resolved(), HASHES)

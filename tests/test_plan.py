@@ -20,6 +20,7 @@ from study_folders import make_record
 from tagmates.config import MAX_SIZE, ModelSettings, RunConfig, TrainingSettings
 from tagmates.data.tasks import STARTER
 from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.study.control import Control, Kind
 from tagmates.study.cost import EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
 from tagmates.study.opening import open_study
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan, setting_of
@@ -313,12 +314,10 @@ class TestReading:
         assert (study.model, study.training, study.vectors) == (ModelSettings(), TrainingSettings(), "glove")
         assert make_plan(study, study.tasks, {})[0].config == RunConfig(tasks=("upos",), sharing="stl")
 
-    def test_equal_updates_differ_in_the_updates_alone(self) -> None:
-        control, paper = read_study(STUDIES / "equal-updates.toml"), read_study(STUDIES / "paper.toml")
-        assert control.training.max_updates
-        assert control.training.epoch_updates
-        same = {"epoch_updates": None, "max_updates": None}
-        assert control.model_copy(update={"training": control.training.model_copy(update=same)}) == paper
+    @pytest.mark.parametrize("kind", ["equal-updates", "equal-exposure"])
+    def test_the_files_of_the_controls_are_what_one_step_makes_of_the_study(self, kind: Kind) -> None:
+        control, paper = read_study(STUDIES / f"{kind}.toml"), read_study(STUDIES / "paper.toml")
+        assert Control(kind, 15_000).settings(paper) == control
 
     def test_defaults_suit_ones_own_tasks(self, tmp_path: Path) -> None:
         assert read_study(study_file(tmp_path, "")) == StudySettings()
@@ -505,6 +504,8 @@ class TestCost:
             ("a", {"epoch_updates": 5, "max_updates": 20}, 2, (20, 4 * 160 * 10)),
             ("ab", {"max_updates": 9, "max_epochs": 1}, 2, (9, 9 * 16 * 15)),
             ("ab", {"epoch_updates": 5, "max_updates": 7}, 30, (7, 7 * 16 * 15)),
+            ("ab", {"batch_per_task": True}, 3, (3, 3 * 32 * 15)),
+            ("ab", {"epoch_updates": 5, "max_updates": 7, "batch_per_task": True}, 30, (7, 7 * 32 * 15)),
         ],
     )
     def test_a_training(self, tasks: str, training: dict[str, Any], epochs: float, expected: tuple[int, float]) -> None:

@@ -14,7 +14,7 @@ from published_records import published_records
 from report_studies import HOSTILE, PAPER, make_record, make_records, make_report
 
 from tagmates.report.tables import tables
-from tagmates.report.tables.beside import still_harmed
+from tagmates.report.tables.beside import confirmed
 from tagmates.report.tables.cells import mark, score_entry, story, verdict
 from tagmates.report.tables.formats import LATEX, full_heads, to_csv, to_latex, to_markdown
 from tagmates.report.tables.table import KEY, Entry, Row, Table, words
@@ -182,8 +182,10 @@ def test_beside_counts_what_stays_harmed(paper: Report) -> None:
     assert full_heads(moves)[1] == "lower here: lower there"
     assert [row.head for row in moves.rows] == ["MULTI-DEC, Pairs", "TE⊕DEC, Pairs", "TE⊕ENC, Pairs"]
     assert [sum(int(entry.text) for entry in row.entries) for row in moves.rows] == [90, 90, 90]
-    harmed, still = still_harmed(both)
-    assert harmed == still > 0
+    for arrow in ("up", "down"):
+        here, there = confirmed(both, arrow)
+        assert here == there > 0
+    assert confirmed(paper, "down") == (0, 0)
     entry = made["beside-multi_dec"].rows[PAPER_TASKS.index("com")].entries[0]
     assert (entry.text, entry.below) == ("−2.36", (EMPTY,))
 

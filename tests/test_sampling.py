@@ -446,3 +446,57 @@ class TestEpochUpdates:
         bucketed = batches_of(sizes, TrainingSettings(epoch_updates=120, bucketed=True), epoch=2)
         lengths = lengths_of(sum(sizes))
         assert padding(bucketed, lengths) < 0.4 * padding(plain, lengths)
+
+
+class TestBatchPerTask:
+    """Equal exposure: a joint training sees as many sentences of a task in every update as the task alone."""
+
+    @settings(deadline=None)
+    @given(case=equal_updates(), seed=st.integers(0, 3))
+    def test_each_update_has_batch_size_sentences_of_each_task(
+        self, case: tuple[list[int], TrainingSettings], seed: int
+    ) -> None:
+        sizes, owner = case[0], owners_of(case[0])
+        training = TrainingSettings(**case[1].model_dump() | {"batch_per_task": True, "sampling": "balanced"})
+        for epoch in range(3):
+            made = batches_of(sizes, training, seed, epoch)
+            assert len(made) == training.epoch_updates
+            for batch in made:
+                assert Counter(owner[n] for n in batch) == dict.fromkeys(range(len(sizes)), training.batch_size)
+
+    @settings(deadline=None)
+    @given(case=equal_updates(), seed=st.integers(0, 3))
+    def test_each_update_has_the_very_sentences_of_the_task_alone(
+        self, case: tuple[list[int], TrainingSettings], seed: int
+    ) -> None:
+        """With ``epoch_updates``, where alone and joint epochs are equally long."""
+        sizes, lengths, members = case[0], lengths_of(sum(case[0])), members_of(case[0])
+        training = TrainingSettings(**case[1].model_dump() | {"batch_per_task": True, "sampling": "balanced"})
+        tasks = [f"task{i}" for i in range(len(sizes))]
+        for epoch in range(3):
+            joint = epoch_batches(tasks, members, lengths, training, seed, epoch)
+            alone = [
+                epoch_batches([task], [own], lengths, training, seed, epoch)
+                for task, own in zip(tasks, members, strict=True)
+            ]
+            for update, batch in enumerate(joint):
+                assert batch.tolist() == torch.cat([batches[update] for batches in alone]).tolist()
+
+    @pytest.mark.parametrize("epoch_updates", [None, 7])
+    def test_a_task_alone_is_trained_as_ever(self, epoch_updates: int | None) -> None:
+        plain = TrainingSettings(batch_size=8, epoch_updates=epoch_updates)
+        each = TrainingSettings(batch_size=8, epoch_updates=epoch_updates, batch_per_task=True)
+        for epoch in range(3):
+            assert batches_of([50], plain, epoch=epoch) == batches_of([50], each, epoch=epoch)
+
+    def test_epochs_as_they_come_end_with_the_task_that_is_used_up_first(self) -> None:
+        training = TrainingSettings(batch_size=8, batch_per_task=True)
+        made, owner = batches_of([50, 21], training), owners_of([50, 21])
+        assert [Counter(owner[n] for n in batch) for batch in made] == [{0: 8, 1: 8}] * 2
+        assert max(Counter(n for batch in made for n in batch).values()) == 1
+
+    def test_a_task_smaller_than_its_batch_is_passed_over_again(self) -> None:
+        made = batches_of([50, 3], TrainingSettings(batch_size=8, batch_per_task=True))
+        uses = Counter(n for batch in made for n in batch)
+        assert [len(batch) for batch in made] == [16]
+        assert sorted(uses[n] for n in members_of([50, 3])[1].tolist()) == [2, 3, 3]

@@ -1,5 +1,7 @@
 """tagmates.training.schedule: halving against torch's scheduler, stopping against protocol section 3."""
 
+from typing import Any, Literal
+
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -93,6 +95,53 @@ class TestHalving:
 
     def test_zero_scores_are_flat(self) -> None:
         assert rates([0, 0, 0, 0])[-1] == 5e-4
+
+
+class TestFixed:
+    """What takes training length away must not follow the dev score."""
+
+    @settings(deadline=None)
+    @given(scores=some_scores)
+    def test_no_score_changes_a_constant_rate(self, scores: list[float]) -> None:
+        training = TrainingSettings(schedule="constant", halving_patience=0)
+        assert rates(scores, training) == [training.learning_rate] * len(scores)
+
+    @settings(deadline=None)
+    @given(scores=some_scores.filter(len), total=st.integers(1, 500), others=some_scores)
+    def test_a_linear_rate_is_that_of_torch_whatever_the_scores(
+        self, scores: list[float], total: int, others: list[float]
+    ) -> None:
+        training = TrainingSettings(schedule="linear", max_updates=total, halving_patience=0)
+        optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=training.learning_rate)
+        scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, total)
+        schedule, after = Schedule(training.learning_rate), Schedule(training.learning_rate)
+        for score in others:
+            after.step(score, training)
+        for updates in range(total):
+            if updates < len(scores):
+                schedule.step(scores[updates], training)
+            assert schedule.rate(training, updates) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+            assert schedule.rate(training, updates) == after.rate(training, updates)
+            optimizer.step()
+            scheduler.step()
+        assert schedule.rate(training, 0) == training.learning_rate
+        assert schedule.rate(training, total) == 0
+
+    @pytest.mark.parametrize("schedule", ["halving", "constant"])
+    def test_the_other_two_do_not_look_at_updates(self, schedule: Literal["halving", "constant"]) -> None:
+        training = TrainingSettings(schedule=schedule, max_updates=10)
+        assert {Schedule(1e-3).rate(training, updates) for updates in range(10)} == {1e-3}
+
+    @settings(deadline=None)
+    @given(scores=some_scores.filter(len), fixed=st.sampled_from(["constant", "linear"]))
+    def test_best_epoch_and_stopping_are_the_same(self, scores: list[float], fixed: Any) -> None:
+        training = TrainingSettings(schedule=fixed, max_updates=len(scores))
+        halving, other = Schedule(1e-3), Schedule(1e-3)
+        for updates, score in enumerate(scores, 1):
+            halving.step(score, TrainingSettings(max_updates=len(scores)))
+            other.step(score, training)
+            assert (halving.best_epoch, halving.is_best) == (other.best_epoch, other.is_best)
+            assert other.why_stop(training, updates) == ("updates" if updates == len(scores) else None)
 
 
 class TestStopping:

@@ -485,9 +485,9 @@ def test_a_report_of_nothing(here: Path) -> None:
 # --- help and mistakes -----------------------------------------------------------------------------------------------
 
 OPTIONS = {
-    "plan": "--data --output-dir --set --json --print-config",
+    "plan": "--data --output-dir --set --equal-updates --equal-exposure --json --print-config",
     "run": "--engine --workers --time-limit --sharing --regime --tasks --seeds --shard --retries --retry-failed "
-    "--device --threads --data --output-dir --set",
+    "--device --threads --data --output-dir --set --equal-updates --equal-exposure",
     "status": "--output-dir --json",
     "report": "--beside --output-dir --output",
     "recommend": "--task --output-dir --json",

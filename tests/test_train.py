@@ -344,6 +344,8 @@ def train_made_up(config: RunConfig, folder: Path) -> Iterator[Event]:
         ("multi_dec", {}),
         ("te_dec", {"sampling": "temperature", "temperature": 3.0, "weights": "best"}),
         ("te_enc", {"sampling": "proportional", "bucketed": True, "unknown_rate": 0.5}),
+        ("multi_dec", {"schedule": "linear", "weights": "best", "batch_per_task": True}),
+        ("stl", {"schedule": "constant", "halving_patience": 0, "learning_rate": 1e-9}),
     ],
 )
 def test_resuming_is_exact_from_the_end_of_any_epoch(
@@ -359,6 +361,40 @@ def test_resuming_is_exact_from_the_end_of_any_epoch(
         assert not (folder / "result.json").exists()
         list(train_made_up(config, folder))
         assert numbers(folder) == numbers(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear"])
+@pytest.mark.parametrize("epoch_updates", [2, 5])
+def test_updates_are_made_with_the_rate_of_the_schedule(
+    monkeypatch: pytest.MonkeyPatch, schedule: str, epoch_updates: int
+) -> None:
+    """However long the epochs are; the dev scores are flat, so that halving would have set in."""
+    corpora = make_corpora(1, {name: TAGS[name] for name in ("few", "more")}, train=9, longest=4)
+    settings = {"max_updates": 8, "schedule": schedule, "halving_patience": 0, "learning_rate": 1e-9}
+    run = make_run(corpora, "multi_dec", training={**settings, "epoch_updates": epoch_updates})
+    used, step = [], run.optimizer.step
+    monkeypatch.setattr(run.optimizer, "step", lambda: (used.append(run.optimizer.param_groups[0]["lr"]), step()))
+    list(train_side_by_side([run]))
+    expected = [1e-9] * 8 if schedule == "constant" else [1e-9 * (1 - i / 8) for i in range(8)]
+    assert used == pytest.approx(expected, rel=1e-12)
+    lasts = [expected[line["updates"] - 1] for line in run.history]
+    assert [line["learning_rate"] for line in run.history] == pytest.approx(lasts, rel=1e-12)
+
+
+def test_a_run_that_began_before_there_was_a_setting_goes_on(tmp_path: Path) -> None:
+    config = equal_updates("multi_dec")
+    list(train_made_up(config, tmp_path / "whole"))
+    stop_after(train_made_up(config, tmp_path / "run"), 1, 0)
+    path = tmp_path / "run" / "config.json"
+    began = json.loads(path.read_text())
+    del began["training"]["schedule"], began["training"]["batch_per_task"]
+    path.write_text(json.dumps(began))
+    list(train_made_up(config, tmp_path / "run"))
+    assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
+    for changed in ({"schedule": "linear"}, {"batch_per_task": True}):
+        key, value = next(iter(changed.items()))
+        with pytest.raises(ConfigError, match=rf"training\.{key} = .*, not {value}; repeat its settings"):
+            list(train_made_up(equal_updates("multi_dec", **changed), tmp_path / "run"))
 
 
 def test_resuming_again_and_again_is_exact(tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ from tagmates.apps.study_tables import advice_table, cost_line, plan_table, rank
 from tagmates.config import nearest
 from tagmates.data.pack import packed_file
 from tagmates.errors import ConfigError
+from tagmates.study.control import Control
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
 from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
-from tagmates.study.opening import Study, open_study
+from tagmates.study.opening import Study, find_control, open_control, open_study
 from tagmates.study.packed import pack_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, describe
@@ -50,6 +51,17 @@ Folder = Annotated[Path | None, Parameter(help="The study's folder; default: run
 Set = Annotated[
     list[str] | None, Parameter(name="--set", negative="", help="A setting of the study, e.g. seeds=[1]; repeatable.")
 ]
+EqualUpdates = Annotated[
+    int | None,
+    Parameter(
+        help="The study's control, in a folder of its own beside the study's: the same trainings, each of exactly so "
+        "many updates, with a learning rate that falls linearly, and the weights of the best epoch on dev."
+    ),
+]
+EqualExposure = Annotated[
+    int | None,
+    Parameter(help="The same with --batch_size sentences of each task in every update, as many as the task has alone."),
+]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
 
 
@@ -62,6 +74,8 @@ def plan(
     packed: Packed = None,
     output_dir: Folder = None,
     set_: Set = None,
+    equal_updates: EqualUpdates = None,
+    equal_exposure: EqualExposure = None,
     json_: Json = False,
     print_config: Annotated[bool, Parameter(negative="", help="Print the study's settings as JSON and stop.")] = False,
 ) -> None:
@@ -72,6 +86,7 @@ def plan(
     Example: tagmates study plan studies/paper.toml --set oracle_sets=published
     """
     study = _open(where, output_dir, data, set_, packed)
+    study = _controlled(study, equal_updates, equal_exposure, set_ or [])
     if print_config:
         settings = study.settings.model_copy(update={"data": study.data})
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
@@ -136,6 +151,8 @@ def run(
     packed: Packed = None,
     output_dir: Folder = None,
     set_: Set = None,
+    equal_updates: EqualUpdates = None,
+    equal_exposure: EqualExposure = None,
 ) -> int:
     """Train what is pending, stage by stage. Ctrl-C, a kill or a time limit loses at most the epoch at hand.
 
@@ -149,6 +166,7 @@ def run(
     if retries < 0 or min(threads, workers or 1, 1 if lanes is None else lanes) < 1 or workers == 0:
         raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
     study = _open(where, output_dir, data, set_, packed)
+    study = _controlled(study, equal_updates, equal_exposure, set_ or [])
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
     selection = Selection(
@@ -300,7 +318,11 @@ def report(
     /,
     *,
     beside: Annotated[
-        Path | None, Parameter(help="The folder of another study of the same tasks to compare with.")
+        Path | None,
+        Parameter(
+            help="The folder of another study of the same tasks to compare with; default: the study's control (study "
+            "run --equal-updates), where it has finished runs."
+        ),
     ] = None,
     output_dir: Folder = None,
     output: Annotated[Path | None, Parameter(help="Where to write the report; default: report in its folder.")] = None,
@@ -311,7 +333,7 @@ def report(
     from tagmates.report.view import make_report  # noqa: PLC0415
 
     study = _open(where, output_dir, None, None)
-    other = None if beside is None else _beside(study, beside)
+    other = _own_control(study) if beside is None else _beside(study, beside)
     made = make_report(study, None if other is None else make_report(other))
     if study.store.others({run.name for runs in made.runs.values() for run in runs}):  # seldom: a plan takes its time
         for text in other_folders(study, _standing(study)):
@@ -319,6 +341,16 @@ def report(
     page = write_report(made, output or study.store.root / "report", figures(made))
     Console().print(advice_table(made.advice))
     print(page)
+
+
+def _own_control(study: Study) -> Study | None:
+    """The control of this study to set beside it, if there is one with finished runs."""
+    control, lines = find_control(study)
+    if control is not None:
+        _say(f"beside the study: its control, {control.store.root}")
+    for line in lines:
+        _say(line)
+    return control
 
 
 def _beside(study: Study, folder: Path) -> Study:
@@ -429,6 +461,26 @@ def _open(
     if where is None:
         _say(f"study {study.name}, in {study.store.root}")
     return study
+
+
+def _controlled(study: Study, updates: int | None, exposure: int | None, overrides: Sequence[str]) -> Study:
+    """The control that --equal-updates or --equal-exposure asks for, else the study itself; says what a control is."""
+    if updates is None and exposure is None:
+        return study
+    if updates is not None and exposure is not None:
+        raise ConfigError("--equal-updates and --equal-exposure: are two controls; give one of them")
+    control = Control("equal-updates", updates) if updates is not None else Control("equal-exposure", exposure or 0)
+    if control.updates < 1:
+        raise ConfigError(f"--{control.kind}: must be 1 or more updates, not {control.updates}")
+    made = open_control(study, control, overrides)
+    training = made.settings.training
+    each = f", each with {training.batch_size} sentences of every task" if training.batch_per_task else ""
+    _say(
+        f"this is the control of {study.name}, in {made.store.root}: every training makes "
+        f"{plural(control.updates, 'update')}{each}; the learning rate falls linearly to 0; dev is scored every "
+        f"{plural(training.epoch_updates or 1, 'update')}, and the weights that are best on dev are tested"
+    )
+    return made
 
 
 def _standing(study: Study) -> Standing:

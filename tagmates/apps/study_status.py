@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from tagmates.study.control import control_folders
 from tagmates.study.opening import Study
 from tagmates.study.standing import Standing
 from tagmates.study.store import State
@@ -25,6 +26,7 @@ def notes(study: Study, now: Standing, states: Mapping[str, State]) -> list[str]
         *(["equal trainings are one, counted in the first row that needs it"] if shared else []),
         *now.waiting,
         *other_folders(study, now),
+        *(f"control: {folder}" for folder, _ in control_folders(study.store.root)),
     ]
 
 

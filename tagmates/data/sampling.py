@@ -14,8 +14,13 @@ from tagmates.draws import generator
 BUCKET_UPDATES = 50  # bucketed batches sort by length within what this many updates use
 
 
-def quotas(tasks: Sequence[str], batch_size: int) -> list[int]:
-    """Sentences of each task in a balanced batch; what is left over goes to the first tasks in alphabetical order."""
+def quotas(tasks: Sequence[str], batch_size: int, *, per_task: bool = False) -> list[int]:
+    """Sentences of each task in a balanced batch; what is left over goes to the first tasks in alphabetical order.
+
+    ``per_task`` (``batch_per_task``): ``batch_size`` of each task.
+    """
+    if per_task:
+        return [batch_size] * len(tasks)
     each, left = divmod(batch_size, len(tasks))
     lucky = set(sorted(tasks)[:left])
     return [each + (task in lucky) for task in tasks]
@@ -37,7 +42,7 @@ def epoch_counts(
         counts[-1] = total - size * (updates - 1)
         return counts
     if settings.sampling == "balanced":
-        quota = quotas(tasks, size)
+        quota = quotas(tasks, size, per_task=settings.batch_per_task)
         if settings.epoch_updates is None:
             updates = max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
         return torch.tensor(quota).expand(updates, -1)

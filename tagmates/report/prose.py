@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.report.tables import total
-from tagmates.report.tables.beside import still_harmed
+from tagmates.report.tables.beside import confirmed
 from tagmates.report.tables.grids import SELECTED, bases
 from tagmates.report.training_length import length_notes
 from tagmates.report.view import Report
-from tagmates.study.compare import Cell, Comparison, count
+from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, StudySettings
 from tagmates.wording import listing, plural
 
@@ -83,14 +83,58 @@ def standing(report: Report) -> list[str]:
 
 
 def together(report: Report) -> list[str]:
-    """What the study beside this one says of the harm seen here."""
-    if report.beside is None:
+    """What stands in the tables of two studies, how the runs of each were trained, and what the second one says."""
+    other = report.beside
+    if other is None:
         return []
-    harmed, still = still_harmed(report)
+    control = _is_control(other.settings)
     return [
-        f"Of {plural(harmed, 'cell')} that {report.name} calls lower by the paper's rule and that both studies have, "
-        f"{still} {'is' if still == 1 else 'are'} lower in {report.beside.name}, too."
+        f"Every cell has two numbers: the upper one is of {report.name}, the lower one of {other.name}"
+        f"{', a control of equally long trainings' if control else ''}. Each is the difference to the base in the same "
+        "study.",
+        _training(report),
+        _training(other),
+        *([_controlled(report, other)] if control else []),
+        *(text for text in (_confirmed(report, other, "up"), _confirmed(report, other, "down")) if text),
     ]
+
+
+def _training(report: Report) -> str:
+    """How the runs of a study were trained, and how long that was."""
+    made = [record.updates for runs in report.runs.values() for record in runs]
+    spread = f" The runs so far made {min(made):,} to {max(made):,} updates." if made and min(made) < max(made) else ""
+    tested = f"The weights of the {report.settings.training.weights} epoch are tested."
+    return f"{report.name}: {_length(report.settings)} {tested}{spread}"
+
+
+def _is_control(study: StudySettings) -> bool:
+    """Whether no dev score decides how long its runs train, or with which learning rate."""
+    return study.training.max_updates is not None and study.training.schedule != "halving"
+
+
+def _controlled(report: Report, other: Report) -> str:
+    batches = (
+        "It has as many sentences of each task in a joint batch as in a batch of the task alone, so its joint batches "
+        "are larger."
+        if other.settings.training.batch_per_task
+        else "A joint batch of it still has fewer sentences of each task than a batch of the task alone."
+    )
+    return (
+        f"In {other.name} no dev score decides how long a run trains, or with which learning rate. A gain or a harm "
+        f"that only {report.name} shows may come from that, not from the tasks. {batches}"
+    )
+
+
+def _confirmed(report: Report, other: Report, arrow: Arrow) -> str:
+    """How many arrows of this study the other one has too; empty where there is none."""
+    here, both = confirmed(report, arrow)
+    word = {"up": "higher", "down": "lower"}[arrow]
+    if not here:
+        return ""
+    return (
+        f"Of {plural(here, 'cell')} that {report.name} calls {word} by the paper's rule and that both studies have, "
+        f"{both} {'is' if both == 1 else 'are'} {word} in {other.name}, too."
+    )
 
 
 def fine_print(report: Report) -> list[tuple[str, str]]:
@@ -134,10 +178,18 @@ TEST = (
 )
 
 
+RATES = {
+    "halving": " Its learning rate still follows the dev score, which halves it where it is flat.",
+    "constant": " Its learning rate stays the same, whatever the dev score.",
+    "linear": " Its learning rate falls linearly to 0, whatever the dev score.",
+}
+
+
 def _length(study: StudySettings) -> str:
     training = study.training
     if training.max_updates is not None:
-        return f"Every run trains for exactly {training.max_updates:,} updates."
+        each = f" A batch has {training.batch_size} sentences of each task." if training.batch_per_task else ""
+        return f"Every run trains for exactly {training.max_updates:,} updates.{RATES[training.schedule]}{each}"
     ending = (
         f"A run stops when the last {plural(training.stopping_patience, 'epoch')} are all below its best dev score (an "
         f"equal one is not), or after {plural(training.max_epochs, 'epoch')}."

@@ -1,15 +1,17 @@
-"""Find a study: by its file, by its folder, or as the last one that ran."""
+"""Find a study: by its file, by its folder, or as the last one that ran; and its control."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tagmates.config import nearest
 from tagmates.data.pack import read_header
 from tagmates.data.tasks import load_tasks, require_tasks
-from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
+from tagmates.study.control import Control, control_at, control_folders, named
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import StudySettings, parse_study, read_study
+from tagmates.study.standing import standing
 from tagmates.study.store import Store
 
 RUNS = Path("runs")
@@ -93,7 +95,59 @@ def _begun_with(store: Store) -> str:
 
 
 def _last() -> Path:
+    """The study that last began; a control only where there is nothing else, since it is looked at with its study."""
     begun = list(RUNS.glob("*/study.json"))
     if not begun:
         raise ModelError(f"{RUNS}: holds no study; name its file or folder")
-    return max(begun, key=lambda path: path.stat().st_mtime).parent
+    return max(begun, key=lambda path: (control_at(path.parent) is None, path.stat().st_mtime)).parent
+
+
+def open_control(study: Study, control: Control, overrides: Sequence[str] = ()) -> Study:
+    """The control of a study, as a study in a folder of its own beside it. Raises ConfigError."""
+    root = named(study.store.root)
+    if control_at(root) is not None:
+        raise ConfigError(f"--{control.kind}: {root} is a control's folder itself; name the study's file or folder")
+    return replace(
+        study,
+        name=control.name(study.name),
+        settings=control.settings(study.settings, overrides),
+        store=Store(root.with_name(control.name(root.name))),
+    )
+
+
+def find_control(study: Study) -> tuple[Study | None, list[str]]:
+    """The control of a study that has the most finished runs, and a line on every other one that has some.
+
+    Controls of other settings or other sentences than the study has now are passed by, with a line that says so.
+    """
+    fitting: list[tuple[int, Study]] = []
+    lines = []
+    for folder, control in control_folders(study.store.root):
+        try:
+            found = open_study(folder)
+            done = len(standing(found.settings, found.tasks, found.store).found.done)
+            why = _why_unlike(study, found, control) if done else ""
+        except TagmatesError as error:
+            lines.append(f"{error}; this control is not set beside the study")
+            continue
+        if why:
+            lines.append(f"{folder}: this control {why}; --beside sets it beside the study all the same")
+        elif done:
+            fitting.append((done, found))
+    if not fitting:
+        return None, lines
+    _, chosen = max(fitting, key=lambda each: each[0])
+    others = [found.store.root for _, found in fitting if found is not chosen]
+    return chosen, [*lines, *(f"{folder}: is a control too; --beside sets it beside the study" for folder in others)]
+
+
+def _why_unlike(study: Study, found: Study, control: Control) -> str:
+    """How a control differs from that of the study as it is now; empty where it does not."""
+    now = control.settings(study.settings)
+    often = {"epoch_updates": found.settings.training.epoch_updates}  # how often dev is scored may be chosen
+    ours = (now.model, now.training.model_copy(update=often), now.vectors)
+    if ours != (found.settings.model, found.settings.training, found.settings.vectors):
+        return "was made with other settings of the study"
+    here, there = (some.store.description().get("digests", {}) for some in (study, found))
+    changed = [task for task in found.tasks if task in here and here[task] != there.get(task)]
+    return f"was trained on other sentences of {', '.join(changed)}" if changed else ""

@@ -86,10 +86,7 @@ class Company:
         (first, second), epsilon = defaults["betas"], defaults["eps"]
         count = [run.updates + 1 for run in self.runs]
         rate = self._lanes(
-            [
-                run.schedule.learning_rate / (1 - first**n) * go
-                for run, n, go in zip(self.runs, count, goes, strict=True)
-            ]
+            [run.learning_rate / (1 - first**n) * go for run, n, go in zip(self.runs, count, goes, strict=True)]
         )
         root = self._lanes([math.sqrt(1 - second**n) for n in count])
         on = self._lanes([float(go) for go in goes])

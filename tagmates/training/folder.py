@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from tagmates import __version__
-from tagmates.config import RunConfig
+from tagmates.config import RunConfig, parse
 from tagmates.data.coding import digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
@@ -188,7 +188,8 @@ def check_same_run(folder: Path, run: Run) -> None:
     path = folder / "config.json"
     if not path.exists():
         return
-    there, here = read_json(path), run.config.model_dump(mode="json")
+    # a run that began before there was a setting has its default
+    there, here = (c.model_dump(mode="json") for c in (parse(RunConfig, read_json(path), str(path)), run.config))
     for key, old, new in _differences(there, here):
         raise ConfigError(
             f"{path}: was started with {key} = {old}, not {new}; repeat its settings, or start anew with --force"

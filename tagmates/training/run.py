@@ -67,6 +67,11 @@ class Run:
         """The sentences of a split, each with its task, as they stand in its corpus."""
         return [(task, sentence) for task, sentences in self.gold[split].items() for sentence in sentences]
 
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next update."""
+        return self.schedule.rate(self.config.training, self.updates)
+
     def loss_weights(self) -> Float[Tensor, " tasks"]:
         """The weight of each task's loss."""
         weights = [self.config.training.loss_weights.get(task, 1.0) for task in self.vocabulary.tasks]
@@ -99,7 +104,7 @@ class Run:
                 parameter.grad = torch.zeros_like(parameter)
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), settings.clip_norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.learning_rate
+            group["lr"] = self.learning_rate
         self.optimizer.step()
 
     def count(self, loss: float) -> None:
@@ -110,7 +115,7 @@ class Run:
 
     def end_epoch(self, predicted: Numbers) -> dict[str, Any]:
         """Follow the schedule with what is predicted for dev, and return the epoch's line of metrics."""
-        rate = self.schedule.learning_rate
+        rate = self.schedule.rate(self.config.training, self.updates - 1)
         scores = self.score("dev", predicted)
         self.epoch += 1
         self.schedule.step(mean_f1(scores), self.config.training)
@@ -120,7 +125,7 @@ class Run:
             "epoch": self.epoch,
             "updates": self.updates,
             "loss": self.loss / sum(map(len, self.batches)),
-            "learning_rate": rate,
+            "learning_rate": rate,  # of the epoch's last update
             "dev": {task: s.total.f1 for task, s in scores.items()},
             "dev_mean": self.schedule.scores[-1],
             "best_epoch": self.schedule.best_epoch,

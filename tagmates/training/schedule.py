@@ -1,4 +1,4 @@
-"""When the learning rate is halved and when training stops (protocol section 3)."""
+"""What the learning rate is at each update, and when training stops (protocol section 3)."""
 
 from dataclasses import dataclass, field
 
@@ -11,20 +11,32 @@ THRESHOLD = 1e-4  # a score must beat the best by this share of it to count agai
 class Schedule:
     """Follows the dev scores of one run, epoch by epoch."""
 
-    learning_rate: float
+    learning_rate: float  # of all updates until the next halving; linear: of the first update
     scores: list[float] = field(default_factory=list)
     plateau_best: float = float("-inf")  # best score that beat its predecessor by the threshold
     flat_epochs: int = 0
 
     def step(self, score: float, settings: TrainingSettings) -> None:
-        """Take in the dev score of an epoch that ended; halve after ``halving_patience`` + 1 flat epochs."""
+        """Take in the dev score of an epoch that ended.
+
+        With ``schedule`` halving, ``halving_patience`` + 1 flat epochs halve the learning rate; with the other two, no
+        score ever changes it.
+        """
         self.scores.append(score)
+        if settings.schedule != "halving":
+            return
         if score > self.plateau_best * (1 + THRESHOLD):
             self.plateau_best, self.flat_epochs = score, 0
             return
         self.flat_epochs += 1
         if self.flat_epochs > settings.halving_patience:
             self.learning_rate, self.flat_epochs = self.learning_rate / 2, 0
+
+    def rate(self, settings: TrainingSettings, updates: int) -> float:
+        """The learning rate of the update that comes after so many updates."""
+        if settings.schedule == "linear" and settings.max_updates is not None:
+            return self.learning_rate * (1 - updates / settings.max_updates)
+        return self.learning_rate
 
     @property
     def is_best(self) -> bool:

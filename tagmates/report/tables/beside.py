@@ -52,7 +52,7 @@ def _beside_table(report: Report, other: Report, method: Method, *, rest: bool =
         section="beside",
         title=f"{METHOD_NAMES[method]}{': All-but-one' if rest else ''}: {report.name} beside {other.name}",
         caption=(
-            f"Points of test F1 above {base} of the same study: first {report.name}, below it {other.name}. "
+            f"Points of test F1 above {base} of the same study: first of {report.name}, then of {other.name}. "
             "≠: the two arrows differ."
         ),
         heads=("", *report.tasks),
@@ -122,9 +122,9 @@ def _moves_table(report: Report, other: Report) -> Table:
     )
 
 
-def still_harmed(report: Report) -> tuple[int, int]:
-    """How many cells this study calls lower, and how many of them the study beside it does, too."""
+def confirmed(report: Report, arrow: Arrow) -> tuple[int, int]:
+    """How many cells have this arrow here, of those that both studies have; and how many of them there, too."""
     if report.beside is None:
         return 0, 0
-    there = [arrow for some in moves(report, report.beside).values() for here, arrow in some if here == "down"]
-    return len(there), there.count("down")
+    there = [other for some in moves(report, report.beside).values() for here, other in some if here == arrow]
+    return len(there), there.count(arrow)
