@@ -60,7 +60,9 @@ EqualUpdates = Annotated[
 ]
 EqualExposure = Annotated[
     int | None,
-    Parameter(help="The same with --batch_size sentences of each task in every update, as many as the task has alone."),
+    Parameter(
+        help="As --equal-updates, and every update has training.batch_size sentences of each task, as many as alone."
+    ),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
 

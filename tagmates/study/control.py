@@ -11,9 +11,8 @@ from tagmates.errors import ConfigError
 from tagmates.study.settings import StudySettings
 
 Kind = Literal["equal-updates", "equal-exposure"]
-# dev is scored after so many updates, since the smallest tasks are at their best within two hundred (docs/runs/paper);
-EPOCH_UPDATES = 100
-EPOCHS = 10  # but at least so often
+EPOCH_UPDATES = 100  # until dev is scored again; COM alone is at its best within two hundred (docs/runs/paper)
+EPOCHS = 10  # at least, where there are few updates
 FIXED = ("schedule", "max_updates", "weights", "batch_per_task")  # what a control sets, whatever the study says
 FOLDER = re.compile(r"(.+)-(equal-updates|equal-exposure)-([1-9][0-9]*)")
 
@@ -60,7 +59,7 @@ class Control:
 
 def control_at(folder: Path) -> tuple[str, Control] | None:
     """The study's name and the control, if a folder is called as a control's folder is."""
-    found = FOLDER.fullmatch(folder.resolve().name)
+    found = FOLDER.fullmatch(named(folder).name)
     return None if found is None else (found[1], Control(cast(Kind, found[2]), int(found[3])))
 
 
