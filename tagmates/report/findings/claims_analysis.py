@@ -38,6 +38,7 @@ def contributes(report: Report, tasks: Tasks) -> Measured:
         return missing(report, "all_but_one")
     missed = [task for task in report.tasks if all_but_one(report, given=task).down]
     text = f"{len(missed)} of {len(report.tasks)} tasks are missed by another ({found.down}↓ of {found.done})"
+    text = text if missed else "none"
     return Measured(text, found.down > 0, done=found.done, wanted=found.wanted)
 
 

@@ -169,9 +169,9 @@ def oracle_reverses(report: Report, tasks: Tasks) -> Measured:
     if not harmed:
         return Measured("", why="All harms no task that has helpers")
     turned = [cell for cell in harmed if cell.arrow == "up"]
-    names = ", ".join(f"{task} ({n})" for task, n in Counter(cell.task for cell in turned).items()) or "none"
+    names = ", ".join(f"{task} ({n})" for task, n in Counter(cell.task for cell in turned).items())
     known, wanted = _known_sets(report, report.tasks)
-    text = f"{len(turned)} of {len(harmed)}: {names}"
+    text = f"{len(turned)} of {len(harmed)}: {names}" if turned else f"none of {len(harmed)}"
     return Measured(text, len(turned) == len(harmed), done=known, wanted=wanted)
 
 

@@ -44,7 +44,8 @@ def oracle_not_below(report: Report, tasks: Tasks) -> Measured:
     if not helped:
         return missing(report, "oracle")
     up, down = (sum(cell.arrow == arrow for cell in helped) for arrow in ("up", "down"))
-    text = f"{up}↑ {down}↓ of {len(helped)} with helpers; {len(cells) - len(helped)} without are STL"
+    text = f"{up}↑ {down}↓ of {len(helped)} with helpers"
+    text += f"; {len(cells) - len(helped)} without are STL" if len(cells) > len(helped) else ""
     return Measured(text, down == 0, done=len(cells), wanted=_tasks_times_methods(report))
 
 
@@ -121,7 +122,9 @@ def methods_alike(report: Report, tasks: Tasks) -> Measured:
     text = (
         f"of {len(gaps)} tests over tasks the smallest p is that of {least}, {probability(adjusted)} after Bonferroni"
     )
-    text += f"; but {by_rule} of {cells} cells differ by the rule, {beyond} beyond chance" if cells else ""
+    text += (
+        f"; of {cells} cells {by_rule or 'none'} differ by the rule, {beyond or 'none'} beyond chance" if cells else ""
+    )
     wanted = len(gaps) * len(report.tasks)
     return Measured(text, adjusted > 0.05, done=sum(gap.tasks for gap in gaps), wanted=wanted)
 

@@ -65,7 +65,8 @@ def always(side: Side, name: str) -> Measure:
             return missing(report, "pair")
         top = max(shares, key=shares.__getitem__)
         done, wanted = sum(some.done for some in found.values()), sum(some.wanted for some in found.values())
-        return Measured(f"at most {shown({top: found[top]}, name)}", shares[top] == 1, done=done, wanted=wanted)
+        text = f"most often {shown({top: found[top]}, name)}" if shares[top] else "none"
+        return Measured(text, shares[top] == 1, done=done, wanted=wanted)
 
     return measure
 
