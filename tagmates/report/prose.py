@@ -66,17 +66,22 @@ def _papers_rule(study: StudySettings) -> str:
 
 def _pairs(comparison: Comparison) -> str:
     cells = [cell for cell in comparison.pairs.values() if cell.base is not None]
-    text = f"{METHOD_NAMES[comparison.method]}: {plural(len(cells), 'score')} with one partner, against the task alone"
+    scores = plural(len(cells), "score")
     rule = f"by the rule {_moved(count(cells, 'up'), count(cells, 'down'))}"
+    text = f"{METHOD_NAMES[comparison.method]}: of {scores} with one partner, compared with the task alone, {rule}"
     if not any(cell.evidence for cell in cells):
-        return f"{text}: {rule}; none could be tested."
-    return f"{text}: {rule}; beyond chance, by the test, {_moved(_beyond(cells, 1), _beyond(cells, -1))}."
+        return f"{text}; none could be tested."
+    return f"{text}; beyond chance, by the test, {_moved(_beyond(cells, 1), _beyond(cells, -1))}."
 
 
 def _moved(up: int, down: int) -> str:
     if not up and not down:
         return "none is higher or lower"
-    return f"{up or 'none'} {'are' if up > 1 else 'is'} higher and {down or 'none'} lower"
+    return f"{_are(up)} higher and {_are(down)} lower"
+
+
+def _are(n: int) -> str:
+    return f"{n or 'none'} {'are' if n > 1 else 'is'}"
 
 
 def _not_begun(report: Report) -> list[str]:
@@ -85,10 +90,10 @@ def _not_begun(report: Report) -> list[str]:
     missing = [c for c in report.comparisons.values() if not is_begun(c)]
     if not trained or not missing or not any(c.single for c in missing):
         return []
+    if len(missing) == len(report.comparisons):
+        return ["No joint run is done yet, so only the tasks alone are shown."]
     names = listing([METHOD_NAMES[c.method] for c in missing])
-    return [
-        f"No joint run of {names} is done yet; of {'it' if len(missing) == 1 else 'them'} there is nothing to show."
-    ]
+    return [f"No joint run of {names} is done yet, so {'it is' if len(missing) == 1 else 'they are'} not shown."]
 
 
 def _beyond(cells: list[Cell], sign: int) -> int:
@@ -108,6 +113,11 @@ def standing(report: Report) -> list[str]:
         return ["Nothing is planned."]
     if is_complete(report):
         return [f"All {planned:,} runs are done." if planned > 1 else "The one run is done."]
+    if not done and not report.failed:
+        none = (
+            "The one planned run is not done yet." if planned == 1 else f"None of {planned:,} planned runs is done yet."
+        )
+        return [none, *report.waiting]
     left = planned - done
     missing = f"{left:,} of {plural(planned, 'planned run')} {'is' if left == 1 else 'are'} still to be done"
     failed = f"; {plural(len(report.failed), 'run')} failed" if report.failed else ""
@@ -123,8 +133,8 @@ def together(report: Report) -> list[str]:
     if not harmed:
         return [f"Of the scores that both studies have, none is lower in {report.name} by the rule."]
     return [
-        f"Of the scores that both studies have, {harmed} {'is' if harmed == 1 else 'are'} lower in {report.name} by "
-        f"the rule; of these {still or 'none'} {'are' if still > 1 else 'is'} lower in {report.beside.name}, too."
+        f"Of the scores that both studies have, {_are(harmed)} lower in {report.name} by "
+        f"the rule; of these {_are(still)} lower in {report.beside.name}, too."
     ]
 
 

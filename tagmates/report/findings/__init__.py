@@ -135,8 +135,8 @@ GIVES, RECEIVES = "helps {up} and harms {down}", "is helped by {up} and harmed b
 
 
 def _helpers_and_harmers(report: Report) -> Iterator[Finding]:
-    """What every task gives to its partners and receives from them."""
-    for task in report.tasks:
+    """What every task gives to its partners and receives from them; with a single seed the rule sees nothing."""
+    for task in report.tasks if len(report.settings.seeds) > 1 else ():
         given, received = pairs(report, given=task), pairs(report, received=task)
         done, wanted = given.done + received.done, given.wanted + received.wanted
         text = "; ".join(

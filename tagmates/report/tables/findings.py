@@ -47,13 +47,18 @@ def _compared(found: list[Finding]) -> Table:
 
 
 def _plain(found: list[Finding]) -> Table:
+    """Only what something can be said of: for tasks of one's own there is nothing else to stand beside it."""
+    known = [finding for finding in found if finding.here]
     return Table(
         name="findings",
         section="findings",
-        title="What is said of joint training, and what this study says",
-        caption=f"Statements about joint training, and what this study says of each, as far as it is done. {ARROWS}",
+        title="Statements about joint training",
+        caption=(
+            "What this study says, as far as it is done, of statements that can be made of any tasks. STL: each task "
+            f"alone; All: all tasks together; Oracle: a task with its helpers. {ARROWS}"
+        ),
         heads=("statement", "this study"),
-        rows=tuple(Row(finding.claim, (_said(finding.here, finding.why),)) for finding in found),
+        rows=tuple(Row(finding.claim, (_said(finding.here),)) for finding in known),
         words=True,
     )
 

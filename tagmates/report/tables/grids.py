@@ -138,7 +138,7 @@ def _scores(report: Report, comparison: Comparison) -> Table:
         section="scores",
         title=f"{name}: {listing(_compared_with_stl(study)) or 'STL'}{counterpart(report, comparison.method)}",
         caption=(
-            f"Test F1 of {name}, mean and standard deviation ({study.std}) over {runs_each(study)}. Columns: the task "
+            f"Test F1 of {name}, {runs_each(study)}. Columns: the task "
             f"that is tested; rows: what it is trained with.{_stl_words(study, comparison)}"
             f"{_oracle_words(study, comparison)}{few_words(rows)}"
         ),
@@ -165,7 +165,7 @@ def _rest(report: Report, comparison: Comparison) -> Table:
         section="rest",
         title=f"{name}: All and All-but-one{counterpart(report, comparison.method, rest=True)}",
         caption=(
-            f"Test F1 of {name}, mean and standard deviation ({study.std}) over {runs_each(study)}: all tasks, and "
+            f"Test F1 of {name}, {runs_each(study)}: all tasks, and "
             "all but one. Arrows compare with All: higher says that a task is better off without the one left out."
             f"{few_words(rows)}"
         ),
@@ -203,9 +203,9 @@ def _stl_words(study: StudySettings, comparison: Comparison) -> str:
 
 
 def runs_each(study: StudySettings) -> str:
-    """How many runs a cell is meant to have."""
+    """Of how many runs a cell is meant to be, and how they are shown."""
     n = len(study.seeds)
-    return "a single run each" if n == 1 else f"{n} runs each"
+    return "a single run each" if n == 1 else f"mean and standard deviation ({study.std}) over {n} runs each"
 
 
 def _oracle_words(study: StudySettings, comparison: Comparison) -> str:

@@ -13,7 +13,7 @@ Section = Literal[
 ]
 Value = str | int | float | None
 
-LONG, WIDE = 24, 17  # rows that fill half a page in portrait; columns that fill its width
+LONG, FEW_WORDS, WIDE = 36, 6, 17  # lines of numbers and of words, and columns, that stand together on a page
 
 # Marks tell apart without colour; each explains itself below the tables that have it.
 KEY = {
@@ -80,7 +80,8 @@ class Table:
     @property
     def is_long(self) -> bool:
         """Whether paper may break it between rows; a shorter one stands on one page."""
-        return len(self.rows) > LONG
+        lines = sum(max((len(entry.lines) for entry in row.entries), default=1) for row in self.rows)
+        return lines > (FEW_WORDS if self.words else LONG)
 
     @property
     def is_wide(self) -> bool:
