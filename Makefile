@@ -11,7 +11,7 @@ help:
 	@echo "make reproduction from the finished trainings in docs/runs/paper the paper's tables beside ours, into docs/reproduction"
 	@echo "make test         set up .venv, run the tests (under 5 minutes)"
 	@echo "make test-slow    the tests that kill processes and fill disks"
-	@echo "make test-browser the page of tagmates serve in Debian's Chromium, installed where it is missing and may be"
+	@echo "make test-browser the pages of tagmates serve and of reports in Debian's Chromium, installed where it is missing and may be"
 	@echo "make lint         ruff, mypy --strict, the layers of the house"
 	@echo "make format       ruff format"
 	@echo "make clean        remove .venv and the demo's study"

@@ -1,8 +1,9 @@
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import matplotlib
 import numpy as np
@@ -14,6 +15,7 @@ from published_records import published_records
 from tagmates.report.figures import Figure, figures
 from tagmates.report.figures.circle import named_circle, widest_circle
 from tagmates.report.figures.differences import shared_pairs
+from tagmates.report.figures.drawing import TEXT, text_width
 from tagmates.report.figures.figure2 import Change, improvement_figure, improvements
 from tagmates.report.figures.figure3 import edges, graph_figure, is_firm
 from tagmates.report.figures.figure4 import embedding_figure, embedding_map
@@ -112,7 +114,8 @@ def test_letters_are_large_enough_and_the_picture_fits_a_page(paper: list[Figure
         sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", figure.svg)]
         assert min(sizes) >= 7
         width = float(ET.fromstring(figure.svg).attrib["width"].removesuffix("pt"))
-        assert width / 72 * 96 <= 1100
+        printed = 186 / 25.4 * 72  # points that margins of 12 mm leave of A4 in portrait
+        assert min(sizes) * min(1, printed / width) >= 5.9
 
 
 def test_the_same_report_gives_the_same_bytes_and_leaves_no_settings_behind() -> None:
@@ -327,14 +330,18 @@ def test_mean_gains_are_brought_by_partners_and_received_by_tested_tasks() -> No
 
 
 def test_ticks_of_counts_are_whole_and_few() -> None:
-    assert log_ticks(1.25, 4.8) == [2, 3, 4]
-    assert log_ticks(540, 5300) == [1000, 2000, 3000, 5000]
-    assert log_ticks(1.25, 1972) == [3, 10, 30, 100, 300, 1000]
+    assert log_ticks(1.25, 4.8, 2.5) == [2, 3, 4]
+    assert log_ticks(540, 5300, 3.4) == [1000, 2000, 3000, 5000]
+    assert log_ticks(540, 5300, 2.0) == [1000, 2000, 5000]
+    assert log_ticks(1.25, 1972, 2.5) == [3, 10, 30, 100, 300, 1000]
     for low in (0.7, 2, 33, 410):
         for factor in (2.6, 10, 300, 10_000):
-            ticks = log_ticks(low, low * factor)
+            ticks = log_ticks(low, low * factor, 2.5)
             assert ticks == sorted(ticks) and 1 <= len(ticks) <= 7
             assert all(low <= tick <= low * factor for tick in ticks)
+            middles = [2.5 * math.log(tick / low) / math.log(factor) for tick in ticks]
+            for (a, at), (b, then) in pairwise(zip(ticks, middles, strict=True)):
+                assert then - at > (text_width(f"{a:,}", TEXT) + text_width(f"{b:,}", TEXT)) / 2
 
 
 @pytest.mark.parametrize("count", [5, 6])

@@ -54,8 +54,8 @@ FIGURES = {
     "Leaving COM out": "com 5↑ and 0↓ of 10; any other task at most 1↑",
 }
 DISAGREE = {
-    "Some task helps every other, by every method (arrows).": "at most xpos 17↑ of 30",
-    "Some task is harmed by every other, by every method (arrows).": "at most upos 16↓ of 30",
+    "Some task helps every other, by every method (arrows).": "most often xpos 17↑ of 30",
+    "Some task is harmed by every other, by every method (arrows).": "most often upos 16↓ of 30",
     "MWE is above STL with every partner.": "mwe 25 above STL and 20↑ of 30",
     "COM, FRAME and HYP help nobody.": "com 0↑, frame 1↑, hyp 0↑ of 30 each",
     "MWE and HYP are above STL with every partner (means).": "mwe 25 above STL, hyp 24 above STL of 30 each",
@@ -237,10 +237,10 @@ def test_some_of_the_papers_tasks(records: list[Record]) -> None:
     )
     assert not any("All" in finding.claim and finding.paper for finding in found)
     helped = one(found, "Some task helps every other")
-    assert helped.tables == helped.here == "at most upos 6↑ of 12"
+    assert helped.tables == helped.here == "most often upos 6↑ of 12"
     assert helped.tables_agree is False
     assert one(found, "CHUNK harms nobody").here == "chunk 0↓ of 12"
-    assert one(found, "Whom com helps").here == "helps 0 and harms 9 of 12; is helped by 0 and harmed by 3 of 12"
+    assert one(found, "Whom com helps").here == "helps none and harms 9 of 12; is helped by none and harmed by 3 of 12"
     assert not any("SEMTR" in finding.claim or "XPOS" in finding.claim for finding in found)
     assert {row.regime for row in agreement(report)} == {"single", "pair", "oracle"}
 

@@ -11,13 +11,15 @@ from report_studies import HOSTILE, PAPER, make_record, make_records, make_repor
 
 from tagmates.report.figures.drawing import Figure
 from tagmates.report.page import own_ids, render_page, write_report
-from tagmates.report.prose import fine_print, opening, settings_text
+from tagmates.report.prose import _moved, fine_print, opening, settings_text, shortly, together
 from tagmates.report.tables import tables
 from tagmates.report.training_length import length_notes
 from tagmates.report.view import Report
-from tagmates.study.compare import count
+from tagmates.study.compare import count, oracle_sets
 from tagmates.study.published import PAPER_TASKS, published_statistics
+from tagmates.study.runs import Runs
 from tagmates.study.settings import StudySettings
+from tagmates.study.standing import waiting_words
 from tagmates.wording import equals, points
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -221,6 +223,65 @@ def test_a_whole_study_says_that_it_is_whole() -> None:
         single, ("a",), [make_record(r.setting, 1, ("a",)) for r in records if r.setting.tasks == ("a",)]
     )
     assert "The one run is done." in render_page(only, tables(only))
+
+
+def test_tasks_of_ones_own_name_the_paper_once_where_its_rule_is_explained() -> None:
+    study, tasks = StudySettings(), ("a", "b", "c")
+    report = replace(make_report(study, tasks, make_records(study, tasks, sentences=30)), published={})
+    text = re.sub(r"<style>.*?</style>", "", render_page(report, tables(report)), flags=re.DOTALL)
+    assert re.findall(r"[^.]*\bpaper\b[^.]*", text) == [
+        " It comes from the paper of Changpinyo, Hu and Sha (2018)",
+    ]
+    assert "its mean less 1.5 standard deviations" in text
+    assert "with a single seed" not in text.lower()
+    one = make_report(StudySettings(seeds=(1,)), tasks, make_records(StudySettings(seeds=(1,)), tasks))
+    assert "With a single seed nothing is ever higher or lower by it." in " ".join(shortly(one))
+    assert "harms none" not in render_page(replace(one, published={}), tables(replace(one, published={})))
+
+
+def test_what_is_not_there_yet_is_said_once_or_not_at_all() -> None:
+    study, tasks = StudySettings(sharing=("multi_dec", "te_dec", "te_enc")), ("a", "b", "c")
+    records = make_records(study, tasks, sentences=30)
+    alone = [r for r in records if r.setting.sharing == "stl"]
+    begun = [r for r in records if r.setting.sharing in ("stl", "multi_dec")]
+    waits = waiting_words(study, tasks, oracle_sets(study, tasks, Runs(alone)))
+    assert len(waits) == 1 and "of all tasks (MULTI-DEC, TE⊕DEC and TE⊕ENC)" in waits[0]
+    (waits_less,) = waiting_words(study, tasks, {("multi_dec", task): () for task in tasks} | {("te_dec", "a"): ()})
+    assert "of b and c (TE⊕DEC), of all tasks (TE⊕ENC)" in waits_less
+    assert waiting_words(study, tasks, {(m, task): () for m in study.sharing for task in tasks}) == []
+    for some, said in (
+        ([], "planned runs is done yet."),
+        (alone, "No joint run is done yet, so only the tasks alone are shown."),
+        (begun, "No joint run of TE⊕DEC and TE⊕ENC is done yet, so they are not shown."),
+    ):
+        report = replace(make_report(study, tasks, some, waiting=waits), published={})
+        page = render_page(report, tables(report))
+        assert said in page
+        assert page.count("Oracle sets are not known yet") == 1
+        text = re.sub(r"<[^>]*>", " ", page)
+        assert not re.search(r"\b0 (?:are|is|of [a-z])|\bof 0\b|\b1 (?:runs|tasks|scores|seeds)\b|no run of", text)
+        assert "scores-te_dec" not in page
+    assert together(replace(report, beside=report))[0].startswith("Of the scores that both studies have, ")
+
+
+def test_pairs_that_move_are_counted_in_words() -> None:
+    assert [_moved(*n) for n in ((0, 0), (1, 0), (0, 2), (3, 1))] == [
+        "none is higher or lower",
+        "1 is higher and none is lower",
+        "none is higher and 2 are lower",
+        "3 are higher and 1 is lower",
+    ]
+
+
+def test_nothing_is_drawn_wider_than_a_phone_without_a_frame_that_scrolls(paper: Report) -> None:
+    text = render_page(
+        paper, tables(paper), [Figure("figure2", "T", "c", SVG.replace("<svg ", '<svg width="612pt" '), b"")]
+    )
+    assert '<svg style="--width: 612pt"' in text
+    assert re.search(r"\.scroll, \.canvas \{\s*overflow-x: auto", text)
+    assert not re.search(r"svg \{[^}]*min-width", text)
+    assert "overflow-wrap: anywhere" not in "".join(re.findall(r"\n *[^\n]*t[dh]\b[^\n]*\{[^}]*\}", text))
+    assert "size: A4" not in text
 
 
 def test_ids_of_pictures_never_clash() -> None:

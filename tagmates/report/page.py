@@ -97,7 +97,7 @@ def parts(report: Report, made: Sequence[Table], figures: "Sequence[Figure]") ->
     }
     chapters = [
         Part("advice", "Whom to train with whom", opening(report), terms=_advice(report)),
-        Part("progress", "What is done", standing(report), terms=_waiting(report), tables=unfinished),
+        Part("progress", "What is done", standing(report), tables=unfinished),
         Part("scores", "Scores", shortly(report), tables=of("scores", "rest")),
         Part("figures", "Figures", figures=pictures["figures"]),
         Part("methods", "The methods side by side", tables=of("methods")),
@@ -121,18 +121,15 @@ def _advice(report: Report) -> list[tuple[str, str]]:
     return [(each.task, " ".join([each.sentence, *(f"{text}." for text in each.warnings)])) for each in report.advice]
 
 
-def _waiting(report: Report) -> list[tuple[str, str]]:
-    return [("waiting", text) for text in report.waiting]
-
-
 def _fine_print(report: Report) -> Part:
     text = settings_text(report.settings)
     return Part("fine-print", "The fine print", terms=fine_print(report), code=text, code_title="All settings")
 
 
 def _inline(figure: "Figure") -> "Figure":
-    """The figure with its picture ready to stand in a page."""
-    return replace(figure, svg=Markup(own_ids(figure.svg, figure.name)))
+    """The figure with its picture ready to stand in a page, whose style can ask how wide it was drawn."""
+    svg = re.sub(r'<svg ([^>]*?)\bwidth="([\d.]+pt)"', r'<svg style="--width: \2" \1width="\2"', figure.svg, count=1)
+    return replace(figure, svg=Markup(own_ids(svg, figure.name)))
 
 
 def own_ids(svg: str, prefix: str) -> str:

@@ -7,21 +7,24 @@ from typing import Any
 
 from tagmates.report.tables import total
 from tagmates.report.tables.beside import confirmed
-from tagmates.report.tables.grids import SELECTED, bases
+from tagmates.report.tables.grids import SELECTED, bases, is_begun, lines_of
 from tagmates.report.training_length import length_notes
 from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, StudySettings
 from tagmates.wording import listing, plural
 
+PAPERS_K = 1.5  # standard deviations of the rule in the paper's section 3.2
+
 
 def lead(report: Report) -> str:
     """What was studied, in a line."""
     study = report.settings
-    methods = listing([METHOD_NAMES[method] for method in study.sharing])
+    joint = f"joint training by {listing([METHOD_NAMES[method] for method in study.sharing])}"
+    what = [joint] if set(study.regimes) - {"single"} else []
     done, planned = total(report)
     return (
-        f"{plural(len(report.tasks), 'task')}, joint training by {methods}, {plural(len(study.seeds), 'seed')}; "
+        f"{', '.join([plural(len(report.tasks), 'task'), *what, plural(len(study.seeds), 'seed')])}; "
         f"{done:,} of {plural(planned, 'planned run')} done."
     )
 
@@ -44,18 +47,54 @@ CHOICE = (
 
 
 def shortly(report: Report) -> list[str]:
-    """How many pairs help and harm, for every method that has any."""
-    return [_pairs(c) for c in report.comparisons.values() if any(cell.base is not None for cell in c.pairs.values())]
+    """The rule, how many pairs help and harm by every method that has any, and which methods have none yet."""
+    found = report.comparisons.values()
+    pairs = [_pairs(c) for c in found if any(cell.base is not None for cell in c.pairs.values())]
+    compared = any(line.compared for c in found for line in lines_of(c, report.settings.regimes))
+    return [*([_papers_rule(report.settings)] if compared else []), *pairs, *_not_begun(report)]
+
+
+def _papers_rule(study: StudySettings) -> str:
+    """What an arrow means, and where that comes from."""
+    there = "" if study.k == PAPERS_K else f" (which has {PAPERS_K:g})"
+    never = " With a single seed nothing is ever higher or lower by it." if len(study.seeds) == 1 else ""
+    return (
+        f"The rule: a score is higher than another if its mean less {study.k:g} standard deviations over the seeds is "
+        f"above the other's mean plus {study.k:g} of its own, and lower the other way round. It comes from the paper "
+        f"of Changpinyo, Hu and Sha (2018){there}.{never}"
+    )
 
 
 def _pairs(comparison: Comparison) -> str:
     cells = [cell for cell in comparison.pairs.values() if cell.base is not None]
-    name = METHOD_NAMES[comparison.method]
-    rule = f"by the paper's rule {count(cells, 'up')} are higher and {count(cells, 'down')} lower"
-    text = f"{name}: of {plural(len(cells), 'score')} with one partner, against the task alone, {rule}"
+    scores = plural(len(cells), "score")
+    rule = f"by the rule {_moved(count(cells, 'up'), count(cells, 'down'))}"
+    text = f"{METHOD_NAMES[comparison.method]}: of {scores} with one partner, compared with the task alone, {rule}"
     if not any(cell.evidence for cell in cells):
         return f"{text}; none could be tested."
-    return f"{text}; beyond chance by the test are {_beyond(cells, 1)} and {_beyond(cells, -1)}."
+    return f"{text}; beyond chance, by the test, {_moved(_beyond(cells, 1), _beyond(cells, -1))}."
+
+
+def _moved(up: int, down: int) -> str:
+    if not up and not down:
+        return "none is higher or lower"
+    return f"{_are(up)} higher and {_are(down)} lower"
+
+
+def _are(n: int) -> str:
+    return f"{n or 'none'} {'are' if n > 1 else 'is'}"
+
+
+def _not_begun(report: Report) -> list[str]:
+    """Which methods have no tables for want of joint runs; nothing where there is no run at all."""
+    trained = set(report.settings.regimes) - {"single"}
+    missing = [c for c in report.comparisons.values() if not is_begun(c)]
+    if not trained or not missing or not any(c.single for c in missing):
+        return []
+    if len(missing) == len(report.comparisons):
+        return ["No joint run is done yet, so only the tasks alone are shown."]
+    names = listing([METHOD_NAMES[c.method] for c in missing])
+    return [f"No joint run of {names} is done yet, so {'it is' if len(missing) == 1 else 'they are'} not shown."]
 
 
 def _beyond(cells: list[Cell], sign: int) -> int:
@@ -75,11 +114,16 @@ def standing(report: Report) -> list[str]:
         return ["Nothing is planned."]
     if is_complete(report):
         return [f"All {planned:,} runs are done." if planned > 1 else "The one run is done."]
-    missing = f"{planned - done:,} of {plural(planned, 'planned run')} still to be done"
+    if not done and not report.failed:
+        none = (
+            "The one planned run is not done yet." if planned == 1 else f"None of {planned:,} planned runs is done yet."
+        )
+        return [none, *report.waiting]
+    left = planned - done
+    missing = f"{left:,} of {plural(planned, 'planned run')} {'is' if left == 1 else 'are'} still to be done"
     failed = f"; {plural(len(report.failed), 'run')} failed" if report.failed else ""
-    return [
-        f"The study is not complete: {missing}{failed}. What is missing is left empty, and means rest on what is done."
-    ]
+    empty = " What is missing is left empty, and means rest on what is done." if done else ""
+    return [f"The study is not complete: {missing}{failed}.{empty}", *report.waiting]
 
 
 def together(report: Report) -> list[str]:
@@ -132,7 +176,7 @@ def _confirmed(report: Report, other: Report, arrow: Arrow) -> str:
     if not here:
         return ""
     return (
-        f"Of {plural(here, 'cell')} that {report.name} calls {word} by the paper's rule and that both studies have, "
+        f"Of {plural(here, 'cell')} that {report.name} calls {word} by the rule and that both studies have, "
         f"{both} {'is' if both == 1 else 'are'} {word} in {other.name}, too."
     )
 
@@ -165,8 +209,9 @@ def _oracle(study: StudySettings) -> str:
 def _rule(study: StudySettings) -> str:
     divisor = {"population": "n", "sample": "n − 1"}[study.std]
     return (
-        f"A score is higher than another if mean − {study.k:g}·std is above the other's mean + {study.k:g}·std, over "
-        f"seeds, std divided by {divisor}; with a single run on either side nothing is higher."
+        f"A score is higher than another if its mean − {study.k:g}·std is above the other's mean + {study.k:g}·std, "
+        f"where std is the standard deviation over seeds, divided by {divisor}; with a single run on either side "
+        "nothing is higher or lower."
         f"{f' Compared are {bases(study)}.' if bases(study) else ''}"
     )
 

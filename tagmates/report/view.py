@@ -24,7 +24,9 @@ class Report:
     runs: Runs
     progress: Mapping[Regime, tuple[int, int]]  # runs done, runs planned
     failed: Mapping[str, str] = field(default_factory=dict)  # run -> why
-    waiting: Sequence[str] = ()  # what cannot be planned yet, in words: oracle sets whose pairs are not done
+    waiting: Sequence[
+        str
+    ] = ()  # what cannot be planned yet, in words: oracle sets whose pairs are not done; at most one
     advice: Sequence[Advice] = ()  # one for every task
     published: Mapping[Method, Comparison] = field(default_factory=dict)  # the paper's cells, where the tasks are its
     statistics: Sequence[Mapping[str, Any]] = ()  # a row of the paper's Table 1 for every task (data.statistics)

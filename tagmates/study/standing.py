@@ -7,8 +7,9 @@ from tagmates.study.compare import oracle_sets
 from tagmates.study.plan import OracleSets, Planned, make_plan
 from tagmates.study.published import published_oracle_sets
 from tagmates.study.runs import Runs
-from tagmates.study.settings import Regime, StudySettings
+from tagmates.study.settings import METHOD_NAMES, Regime, StudySettings
 from tagmates.study.store import Found, Store
+from tagmates.wording import listing
 
 
 def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: Found) -> OracleSets:
@@ -34,7 +35,7 @@ class Standing:
     plan: Sequence[Planned]
     found: Found
     oracle_sets: OracleSets
-    waiting: Sequence[str]  # in words: oracle sets that cannot be told yet
+    waiting: Sequence[str]  # in words: oracle sets that cannot be told yet; at most one sentence
 
     def of(self, regime: Regime) -> Counts:
         """The trainings of one regime; one that several need is counted in the first."""
@@ -53,11 +54,23 @@ def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts
         return Standing(plan, found, sets, [])
     plan = make_plan(study, tasks, sets)
     found |= store.find([planned for planned in plan if planned.regime == "oracle"], counts=counts)
-    unknown = {method: [task for task in tasks if (method, task) not in sets] for method in study.sharing}
-    waiting = [
-        f"oracle sets of {'all tasks' if len(some) == len(tasks) else ', '.join(some)} ({method}): "
-        "known when their single and pair trainings are done for every seed"
-        for method, some in unknown.items()
-        if some
+    return Standing(plan, found, sets, waiting_words(study, tasks, sets))
+
+
+def waiting_words(study: StudySettings, tasks: Sequence[str], sets: OracleSets) -> list[str]:
+    """A sentence on the oracle sets that cannot be told yet, methods that lack the same together; none: no sentence."""
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for method in study.sharing:
+        unknown = tuple(task for task in tasks if (method, task) not in sets)
+        if unknown:
+            lacking.setdefault(unknown, []).append(METHOD_NAMES[method])
+    if not lacking:
+        return []
+    parts = [
+        f"of {'all tasks' if len(some) == len(tasks) else listing(some)} ({listing(methods)})"
+        for some, methods in lacking.items()
     ]
-    return Standing(plan, found, sets, waiting)
+    return [
+        f"Oracle sets are not known yet {', '.join(parts)}: a task's set is known when the task has been trained alone "
+        "and in every pair, with every seed."
+    ]

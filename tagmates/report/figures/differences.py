@@ -14,6 +14,7 @@ from tagmates.report.figures.drawing import (
     BLUE,
     FAINT,
     GREY,
+    PAGE,
     RED,
     SMALL,
     Figure,
@@ -87,7 +88,8 @@ def _name(partner: str, task: str) -> str:
 
 
 def _canvas(found: Mapping[Method, Sequence[Both]], theirs: str) -> Canvas:
-    side, margins = 3.3, Margins(left=0.42, right=0.06, top=0.32, bottom=0.48)
+    margins = Margins(left=0.42, right=0.06, top=0.32, bottom=0.48)
+    side = min(3.3, PAGE / len(found) - margins.left - margins.right)
     canvas, axes = panels(
         [METHOD_NAMES[method] for method in found],
         (side, side),

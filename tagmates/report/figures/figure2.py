@@ -125,7 +125,7 @@ def _canvas(report: Report, ours: Drawn, papers: Drawn) -> Canvas:
     count, gap = len(report.tasks), 0.12
     names = 0.75 * widest(report.tasks, TEXT)  # tilted
     left = max(0.74, names - 0.1)
-    columns = columns_for(len(methods), 0.26 * count + 2 * gap, PAGE - left)
+    columns = columns_for(len(methods), 0.21 * count + 2 * gap, PAGE - left)
     width = min(max(1.4, 0.6 * count), (PAGE - left) / columns - 2 * gap)
     drawn = [*ours.values(), *papers.values()]
     canvas, axes = panels(

@@ -30,7 +30,7 @@ KINDS: dict[Kind, str] = {
 PALE = 0.5  # strength of what may be chance
 DASHES = {"mutual": (0, (4.5, 2)), "mixed": (0, (1, 1.6))}
 CAPTION = (
-    "Who helps (green, filled heads) and who harms (red, hollow heads), by the paper's rule: an arrow from s to t says "
+    "Who helps (green, filled heads) and who harms (red, hollow heads), by the rule: an arrow from s to t says "
     "that t scores higher, or lower, when trained with s than alone. Dashed: both help, or both harm, each other. "
     "Dotted: one helps and the other harms. No edge: neither."
 )

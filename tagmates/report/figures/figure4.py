@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from tagmates.report.figures.drawing import (
     BLUE,
     FAINT,
+    PAGE,
     SMALL,
     Figure,
     Margins,
@@ -92,7 +93,8 @@ def _perplexity(count: int) -> int:
 
 
 def _canvas(tasks: Sequence[str], maps: Mapping[int, Array]) -> Canvas:
-    side = min(max(3.1, len(tasks) ** 0.5, 1.4 * widest(tasks, SMALL)), 5.4)  # room for the names
+    three = PAGE / 3 - 0.24
+    side = min(max(three, 0.78 * len(tasks) ** 0.5, 1.4 * widest(tasks, SMALL)), 5.4)  # room for the names
     canvas, axes = panels(
         [f"seed {seed}" for seed in maps],
         (side, 0.9 * side),

@@ -41,7 +41,7 @@ ROW, FOOT, SCALE = 0.33, 0.55, 2.4  # inches
 MARKS = {"▲▼": "rule and test", "△▽": "rule alone", "+−": "test alone", "↑↓": "rule, not tested"}
 CAPTION = (
     "Points of test F1 that the task of a column gains (teal) or loses (brown) when trained with the task of a row; on "
-    "the diagonal its F1 alone. A mark says that the paper's rule, a test of significance, or both see a difference."
+    "the diagonal its F1 alone. A mark says that the rule, a test of significance, or both see a difference."
 )
 PALE = " Paler, in italics: fewer than three runs on a side."
 

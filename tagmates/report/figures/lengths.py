@@ -40,7 +40,7 @@ def lengths_canvas(lengths: Lengths) -> Canvas:
     longest = max(max(words) for some in lengths.values() for words in some.values())
     ax.set_xscale("log")
     ax.set(xlim=(0.9, 1.15 * max(longest, 10)), ylim=(len(tasks) - 0.5, -0.5))
-    ax.xaxis.set_major_locator(FixedLocator(log_ticks(1, 1.15 * longest)))
+    ax.xaxis.set_major_locator(FixedLocator(log_ticks(1, 1.15 * longest, WIDTH)))
     ax.xaxis.set_major_formatter("{x:,g}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.grid(axis="x", color=FAINT, linewidth=0.5)

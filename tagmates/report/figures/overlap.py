@@ -14,7 +14,6 @@ from tagmates.report.figures.drawing import (
     FAINT,
     GREY,
     INK,
-    PAGE,
     RED,
     SMALL,
     TEXT,
@@ -36,6 +35,7 @@ ITSELF = ("types", "train_sentences")  # of which a task has all of its own
 DARK = 0.78  # depth of a colour from which white letters are read more easily
 LEAST, LOWEST = 0.01, 0.8  # where the scale of leaks ends at least, and that of words begins at most
 CELL, ROW, TITLE, FOOT = 0.36, 0.27, 1.95, 0.3  # inches
+ROOM = 11.4  # inches: a file of its own may be wider than a figure of the report
 NOTE = "Per cent. Words are lower-cased; sentences are those of three words or more, word for word."
 
 Shares = Mapping[tuple[str, str], float | None]  # (the task, the one whose train is looked at)
@@ -46,7 +46,7 @@ def overlap_canvas(tasks: Sequence[str], overlaps: Sequence[Overlap]) -> Canvas:
     names = widest(tasks, TEXT)
     left = names + 0.42
     width = max(CELL * len(tasks), TITLE)
-    columns = min(columns_for(len(MAPS), width + 0.35, PAGE - left), 2 if len(tasks) > 4 else 4)
+    columns = min(columns_for(len(MAPS), width + 0.35, ROOM - left), 2 if len(tasks) > 4 else 4)
     columns = 2 if columns == 3 else columns
     canvas, axes = panels(
         list(MAPS.values()),

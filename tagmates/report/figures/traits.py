@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import fmean
 
 from matplotlib.axes import Axes
@@ -9,7 +10,19 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from tagmates.report.correlation import rank_correlation
-from tagmates.report.figures.drawing import BLUE, GREEN, GREY, PAGE, Figure, Margins, draw, pale, panels
+from tagmates.report.figures.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    PAGE,
+    TEXT,
+    Figure,
+    Margins,
+    draw,
+    pale,
+    panels,
+    text_width,
+)
 from tagmates.report.figures.labels import label_points
 from tagmates.report.findings.characteristics import SIDES, TRAITS, pair_cells
 from tagmates.report.view import Report
@@ -25,6 +38,7 @@ CAPTION = (
 RHO = "; ρ: Spearman's rank correlation."
 ENOUGH = 6  # tasks, for a correlation to be worth printing
 TICKS = 7  # at most, on a logarithmic scale
+GAP = 0.06  # inches between their numbers, at least
 
 HEADS = {"gives": ("gain brought", GREEN), "receives": ("gain received", BLUE)}
 Gains = Mapping[str, Sequence[float]]  # task -> mean difference to STL: of all its pairs, and of those of each method
@@ -65,7 +79,7 @@ def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains
             ax = next(places)
             tasks = [task for task in values if task in some]
             x, spread = [values[task] for task in tasks], [some[task] for task in tasks]
-            _scatter(ax, x, spread, color, trait)
+            _scatter(ax, x, spread, color, trait, width)
             _label(ax, x, spread, tasks)
             if i == 0:
                 ax.set_ylabel(f"mean {head} (points)")
@@ -74,14 +88,20 @@ def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains
     return canvas
 
 
-def log_ticks(low: float, high: float) -> list[int]:
-    """Round numbers from low to high for a logarithmic scale, as many as have room."""
+def log_ticks(low: float, high: float, width: float) -> list[int]:
+    """Round numbers from low to high for a logarithmic scale of so many inches, as many as have room beside another."""
     powers = [10**i for i in range(math.ceil(math.log10(max(high, 1))) + 1)]
     for leads in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [lead * power for power in powers for lead in leads if low <= lead * power <= high]
-        if len(ticks) <= TICKS:
+        if len(ticks) <= TICKS and all(_are_apart(*two, width / math.log(high / low)) for two in pairwise(ticks)):
             break
     return ticks
+
+
+def _are_apart(a: int, b: int, scale: float) -> bool:
+    """Whether two ticks, ``scale`` inches a factor of e, leave a gap between their numbers."""
+    halves = (text_width(f"{a:,}", TEXT) + text_width(f"{b:,}", TEXT)) / 2
+    return scale * math.log(b / a) >= halves + GAP
 
 
 def _label(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], tasks: Sequence[str]) -> None:
@@ -89,7 +109,9 @@ def _label(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], tasks
     label_points(ax, x, [some[0] for some in gains], tasks, lines)
 
 
-def _scatter(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], color: str, trait: str) -> None:
+def _scatter(
+    ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], color: str, trait: str, width: float
+) -> None:
     y = [some[0] for some in gains]
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0.5)
     ax.vlines(x, list(map(min, gains)), list(map(max, gains)), color=pale(color, 0.5), linewidth=1)
@@ -103,7 +125,7 @@ def _scatter(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], col
     if trait in COUNTED and min(x) > 0:
         ax.set_xscale("log")
         ax.set_xlim(min(x) / 1.6, max(x) * 1.6)
-        ax.xaxis.set_major_locator(FixedLocator(log_ticks(min(x) / 1.6, max(x) * 1.6)))
+        ax.xaxis.set_major_locator(FixedLocator(log_ticks(min(x) / 1.6, max(x) * 1.6, width)))
         ax.xaxis.set_major_formatter("{x:,g}")
         ax.xaxis.set_minor_locator(NullLocator())
     else:

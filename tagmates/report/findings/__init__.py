@@ -131,14 +131,18 @@ def _text(measured: Measured) -> str:
     return measured.text
 
 
+GIVES, RECEIVES = "helps {up} and harms {down}", "is helped by {up} and harmed by {down}"
+
+
 def _helpers_and_harmers(report: Report) -> Iterator[Finding]:
-    """What every task gives to its partners and receives from them."""
-    for task in report.tasks:
+    """What every task gives to its partners and receives from them; with a single seed the rule sees nothing."""
+    for task in report.tasks if len(report.settings.seeds) > 1 else ():
         given, received = pairs(report, given=task), pairs(report, received=task)
         done, wanted = given.done + received.done, given.wanted + received.wanted
-        text = (
-            f"helps {given.up} and harms {given.down} of {given.done}; is helped by {received.up} and harmed by "
-            f"{received.down} of {received.done}"
+        text = "; ".join(
+            f"{words.format(up=some.up or 'none', down=some.down or 'none')} of {some.done}"
+            for words, some in ((GIVES, given), (RECEIVES, received))
+            if some.done
         )
         here = Measured(
             text if done else "", done=done, wanted=wanted, why="" if done else "no pair can be compared yet"

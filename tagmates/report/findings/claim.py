@@ -29,6 +29,7 @@ class Measured:
     never: bool = False  # nor will there be, for the study does not train it
 
 
+ONE_SEED = Measured("", why="with a single seed the rule calls nothing higher or lower", never=True)
 NO_STATISTICS = Measured("", why="the data are not at hand, so nothing is known of their size")
 
 Tasks = tuple[str, ...]

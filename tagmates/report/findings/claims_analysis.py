@@ -5,7 +5,7 @@ from statistics import fmean
 
 import numpy as np
 
-from tagmates.report.findings.claim import NO_STATISTICS, Claim, Measure, Measured, Tasks, missing
+from tagmates.report.findings.claim import NO_STATISTICS, ONE_SEED, Claim, Measure, Measured, Tasks, missing
 from tagmates.report.findings.embeddings import Array, consistency, leaning, nearest, neighbours, task_similarities
 from tagmates.report.findings.tally import all_but_one, shown
 from tagmates.report.view import Report
@@ -34,10 +34,13 @@ def sensitive(report: Report, tasks: Tasks) -> Measured:
 def contributes(report: Report, tasks: Tasks) -> Measured:
     """Whether leaving some task out lowers All on another."""
     found = all_but_one(report)
+    if len(report.settings.seeds) < 2:
+        return ONE_SEED
     if not found.done:
         return missing(report, "all_but_one")
     missed = [task for task in report.tasks if all_but_one(report, given=task).down]
     text = f"{len(missed)} of {len(report.tasks)} tasks are missed by another ({found.down}↓ of {found.done})"
+    text = text if missed else "none"
     return Measured(text, found.down > 0, done=found.done, wanted=found.wanted)
 
 

@@ -110,7 +110,7 @@ def sign_foretold(report: Report, tasks: Tasks) -> Measured:
     if not gains:
         return missing(report, "single", "pair", "all")
     wrong = Counter(task for task, (pair, joint) in gains if pair * joint <= 0)
-    text = f"same sign in {len(gains) - wrong.total()} of {len(gains)}"
+    text = f"same sign in {len(gains) - wrong.total() or 'none'} of {len(gains)}"
     text += f"; not on {', '.join(f'{task} ({n})' for task, n in wrong.items())}" if wrong else ""
     wanted = len(report.tasks) * len(report.comparisons)
     return Measured(text, set(wrong) <= {"com"}, done=len(gains), wanted=wanted)
@@ -146,7 +146,9 @@ def oracle_above(report: Report, tasks: Tasks) -> Measured:
         return missing(report, "oracle", "all")
     above = sum(oracle.mean > joint.mean for oracle, joint in cells)
     known, wanted = _known_sets(report, tasks or report.tasks)
-    return Measured(f"{above} of {len(cells)}", 2 * above > len(cells), (above, len(cells)), done=known, wanted=wanted)
+    return Measured(
+        f"{above or 'none'} of {len(cells)}", 2 * above > len(cells), (above, len(cells)), done=known, wanted=wanted
+    )
 
 
 def oracle_not_above(report: Report, tasks: Tasks) -> Measured:
@@ -169,9 +171,9 @@ def oracle_reverses(report: Report, tasks: Tasks) -> Measured:
     if not harmed:
         return Measured("", why="All harms no task that has helpers")
     turned = [cell for cell in harmed if cell.arrow == "up"]
-    names = ", ".join(f"{task} ({n})" for task, n in Counter(cell.task for cell in turned).items()) or "none"
+    names = ", ".join(f"{task} ({n})" for task, n in Counter(cell.task for cell in turned).items())
     known, wanted = _known_sets(report, report.tasks)
-    text = f"{len(turned)} of {len(harmed)}: {names}"
+    text = f"{len(turned)} of {len(harmed)}: {names}" if turned else f"none of {len(harmed)}"
     return Measured(text, len(turned) == len(harmed), done=known, wanted=wanted)
 
 
@@ -243,7 +245,7 @@ CLAIMS = (
         "The sign of the mean pair's gain is that of All's, but on COM.",
         "one exception: com",
         sign_foretold,
-        elsewhere="The sign of the mean pair's gain is that of All's.",
+        elsewhere="All gains where the mean pair gains, and loses where it loses.",
     ),
     Claim(
         "4.3",

@@ -21,8 +21,8 @@ def below_single(report: Report, tasks: Tasks) -> Measured:
     if not two.done or not all_tasks.done:
         return missing(report, "pair", "all")
     text = (
-        f"pairs below STL in {two.below} of {two.done} cells ({two.up}↑ {two.down}↓), "
-        f"All in {all_tasks.below} of {all_tasks.done} ({all_tasks.up}↑ {all_tasks.down}↓)"
+        f"pairs below STL in {two.below or 'none'} of {two.done} cells ({two.up}↑ {two.down}↓), "
+        f"All in {all_tasks.below or 'none'} of {all_tasks.done} ({all_tasks.up}↑ {all_tasks.down}↓)"
     )
     holds = two.below > 0 and all_tasks.below > 0
     return Measured(text, holds, done=two.done + all_tasks.done, wanted=two.wanted + all_tasks.wanted)
@@ -33,7 +33,7 @@ def all_above_single(report: Report, tasks: Tasks) -> Measured:
     found = everything(report)
     if not found.done:
         return missing(report, "all")
-    text = f"above STL in {found.above} of {found.done} ({found.up}↑ {found.down}↓)"
+    text = f"above STL in {found.above or 'none'} of {found.done} ({found.up}↑ {found.down}↓)"
     return Measured(text, _within(found.above, found.done, ABOUT_HALF), done=found.done, wanted=found.wanted)
 
 
@@ -44,7 +44,8 @@ def oracle_not_below(report: Report, tasks: Tasks) -> Measured:
     if not helped:
         return missing(report, "oracle")
     up, down = (sum(cell.arrow == arrow for cell in helped) for arrow in ("up", "down"))
-    text = f"{up}↑ {down}↓ of {len(helped)} with helpers; {len(cells) - len(helped)} without are STL"
+    text = f"{up}↑ {down}↓ of {len(helped)} with helpers"
+    text += f"; {len(cells) - len(helped)} without are STL" if len(cells) > len(helped) else ""
     return Measured(text, down == 0, done=len(cells), wanted=_tasks_times_methods(report))
 
 
@@ -63,8 +64,8 @@ def above_pairs(regime: Regime, share: tuple[float, float]) -> Measure:
         if not each or (regime == "oracle" and not helped):
             return missing(report, "pair", regime)
         text = (
-            f"above {sum(each)} of {len(each)} pair scores; of {len(best)} tasks above the average pair in "
-            f"{sum(average)} and above the best in {sum(best)}"
+            f"above {sum(each) or 'none'} of {len(each)} pair scores; of {len(best)} tasks above the average pair in "
+            f"{sum(average) or 'none'} and above the best in {sum(best) or 'none'}"
         )
         wanted = _tasks_times_methods(report) * (len(report.tasks) - 1)
         return Measured(text, _within(sum(each), len(each), share), done=len(each), wanted=wanted)
@@ -121,7 +122,9 @@ def methods_alike(report: Report, tasks: Tasks) -> Measured:
     text = (
         f"of {len(gaps)} tests over tasks the smallest p is that of {least}, {probability(adjusted)} after Bonferroni"
     )
-    text += f"; but {by_rule} of {cells} cells differ by the rule, {beyond} beyond chance" if cells else ""
+    text += (
+        f"; of {cells} cells {by_rule or 'none'} differ by the rule, {beyond or 'none'} beyond chance" if cells else ""
+    )
     wanted = len(gaps) * len(report.tasks)
     return Measured(text, adjusted > 0.05, done=sum(gap.tasks for gap in gaps), wanted=wanted)
 

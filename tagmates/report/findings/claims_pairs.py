@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from tagmates.report.findings.claim import NO_STATISTICS, Claim, Measure, Measured, Tasks, by, missing
+from tagmates.report.findings.claim import NO_STATISTICS, ONE_SEED, Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.tally import Tally, pairs, shown
 from tagmates.report.view import Report
 from tagmates.wording import points
@@ -59,13 +59,16 @@ def always(side: Side, name: str) -> Measure:
     """Whether some task goes up (or down) in every pair, by every method; and which does so most often."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
+        if len(report.settings.seeds) < 2:
+            return ONE_SEED
         found = {task: _tally(report, side, task) for task in report.tasks}
         shares = {task: getattr(some, name) / some.done for task, some in found.items() if some.done}
         if not shares:
             return missing(report, "pair")
         top = max(shares, key=shares.__getitem__)
         done, wanted = sum(some.done for some in found.values()), sum(some.wanted for some in found.values())
-        return Measured(f"at most {shown({top: found[top]}, name)}", shares[top] == 1, done=done, wanted=wanted)
+        text = f"most often {shown({top: found[top]}, name)}" if shares[top] else "none"
+        return Measured(text, shares[top] == 1, done=done, wanted=wanted)
 
     return measure
 

@@ -16,8 +16,8 @@ from tagmates.study.settings import REGIME_NAMES
 __all__ = ["Entry", "Row", "Table", "tables"]
 
 
-RUNS = "Runs; one that several regimes need counts for the first."
-ORACLE = " Oracle runs are planned as their sets become known."
+RUNS = "Numbers of runs. One that several regimes need is counted in the first of them."
+ORACLE = " Oracle runs are planned when the oracle sets are known."
 
 
 def tables(report: Report) -> list[Table]:
@@ -88,8 +88,8 @@ def data_table(report: Report) -> Table:
         section="data",
         title="The data",
         caption=(
-            "Sentences and tokens per distinct lower-cased word, of the training part and of all parts; distinct "
-            "labels; entropy of the training labels in nats."
+            "Numbers of sentences, and of tokens per type (distinct lower-cased word), of the training part and of all "
+            "parts; number of distinct labels; entropy of the training labels in nats."
         ),
         heads=("", "sentences, train", "all", "tokens per type, train", "all", "labels", "label entropy"),
         rows=tuple(

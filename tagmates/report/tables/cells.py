@@ -97,7 +97,7 @@ def _score(cell: Cell) -> str:
 def _against(cell: Cell) -> str:
     if cell.base is None:
         return ""
-    rule = {"up": "higher by the paper's rule", "down": "lower by the paper's rule", None: "no arrow"}[cell.arrow]
+    rule = {"up": "higher by the rule", "down": "lower by the rule", None: "no arrow"}[cell.arrow]
     return f"{points(cell.difference, signed=True)} against {cell.base:.2f}: {rule}"
 
 
@@ -122,7 +122,7 @@ def _training(cell: Cell) -> str:
 
 
 def verdict(cell: Cell) -> str:
-    """One or two words on whether the setting helps, by the test; the paper's rule has the arrow."""
+    """One or two words on whether the setting helps, by the test; the rule has the arrow."""
     if cell.selected:
         return f"selected {cell.selected}"
     if cell.evidence is None or cell.difference is None:

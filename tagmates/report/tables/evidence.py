@@ -41,7 +41,7 @@ def tally_table(report: Report) -> Table:
         section="arrows",
         title="What the rule and the test see",
         caption=(
-            f"Cells by what the paper's rule and the test see in them: {bases(report.settings)}. Neither: that is no "
+            f"Cells by what the rule and the test see in them: {bases(report.settings)}. Neither: that is no "
             "proof that there is no difference. Too few runs: one side has a single run, to which the rule does not "
             "apply, and the test sees nothing or cannot be made."
         ),

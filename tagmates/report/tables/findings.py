@@ -6,6 +6,8 @@ from tagmates.report.view import Report
 from tagmates.study.published import PAPER_TASKS
 from tagmates.wording import EMPTY
 
+ARROWS = "3↑ and 1↓ mean that 3 scores are higher by the rule than those they are compared with, and 1 is lower."
+
 
 def findings_tables(report: Report) -> list[Table]:
     """The findings; for the paper's own tasks also what its tables say otherwise than its text."""
@@ -23,7 +25,7 @@ def _compared(found: list[Finding]) -> Table:
         caption=(
             "What the paper's text says, in other words; what its own tables say of it, for this study's tasks and "
             "methods; what this study says, as far as it is done; and whether it holds in all of the paper's tables "
-            "and here. Claims about what this study does not train are left out."
+            f"and here. Claims about what this study does not train are left out. {ARROWS}"
         ),
         heads=("section", "claim", "its words", "its tables", "holds there", "this study", "holds here"),
         rows=tuple(
@@ -45,13 +47,18 @@ def _compared(found: list[Finding]) -> Table:
 
 
 def _plain(found: list[Finding]) -> Table:
+    """Only what something can be said of: for tasks of one's own there is nothing else to stand beside it."""
+    known = [finding for finding in found if finding.here]
     return Table(
         name="findings",
         section="findings",
-        title="What the paper found of its tasks",
-        caption="The paper's claims that can be made of any tasks, and what this study says, as far as it is done.",
-        heads=("section", "claim", "this study"),
-        rows=tuple(Row(finding.section, (Entry(finding.claim), _said(finding.here, finding.why))) for finding in found),
+        title="Statements about joint training",
+        caption=(
+            "What this study says, as far as it is done, of statements that can be made of any tasks. STL: each task "
+            f"alone; All: all tasks together; Oracle: a task with its helpers. {ARROWS}"
+        ),
+        heads=("statement", "this study"),
+        rows=tuple(Row(finding.claim, (_said(finding.here),)) for finding in known),
         words=True,
     )
 
@@ -73,7 +80,7 @@ def _disagreements() -> Table:
 
 
 def _said(text: str, why: str = "") -> Entry:
-    return Entry(text or (f"{EMPTY} ({why})" if why else EMPTY))
+    return Entry(text or why or EMPTY)
 
 
 def _holds(holds: bool | None) -> Entry:

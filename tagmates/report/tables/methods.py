@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.tables.cells import FEW, few_words, runs_text, story
-from tagmates.report.tables.grids import average_entry, two_splits
+from tagmates.report.tables.grids import average_entry, begun, two_splits
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
@@ -26,24 +26,27 @@ class Column:
 
 def methods_table(report: Report) -> Table:
     """For every task: STL, then the pair average, the best pair, All and Oracle of every method."""
-    regimes, number = report.settings.regimes, len(report.comparisons)
+    regimes, found = report.settings.regimes, begun(report)
     alone = _cells(cell for c in report.comparisons.values() for cell in c.single.values())
     columns = [("STL", "", alone)] if "single" in regimes else []
     trained = [column for column in COLUMNS if column.regime in regimes]
     for column in trained:
-        columns += [(column.head, METHOD_NAMES[method], column.scores(c)) for method, c in report.comparisons.items()]
+        columns += [(column.head, METHOD_NAMES[c.method], column.scores(c)) for c in found]
     rows = (
         *(Row(task, tuple(_shown(scores, task) for _, _, scores in columns)) for task in report.tasks),
         Row("Mean", tuple(_mean(scores, report.tasks) for _, _, scores in columns), apart=True),
     )
-    best = "The best pair is chosen by these very scores, so it flatters. " if "pair" in regimes else ""
+    best = "The best pair is chosen by these very scores, so it looks better than it is. " if "pair" in regimes else ""
     return Table(
         name="methods",
         section="methods",
         title="The methods side by side",
         caption=f"Test F1. {best}The mean over tasks is left out where a task is not done.{few_words(rows)}",
         heads=("", *(method or "STL" for _, method, _ in columns)),
-        groups=(*([("", 1)] if "single" in regimes else []), *((column.head, number) for column in trained if number)),
+        groups=(
+            *([("", 1)] if "single" in regimes else []),
+            *((column.head, len(found)) for column in trained if found),
+        ),
         rows=rows,
         data=[
             {"task": task, "regime": regime, "method": method, "score": scores[task][0]}
@@ -109,7 +112,7 @@ def oracle_table(report: Report) -> Table:
         section="methods",
         title="Oracle sets",
         caption=(
-            "The partners that help a task in pairs by the paper's rule "
+            "The partners that help a task in pairs by the rule "
             f"({_chosen_on(report)}). Oracle trains the task with all of them.{two_splits(report.settings)}"
         ),
         heads=("", *(name for name, _ in columns)),
@@ -138,7 +141,7 @@ def _helpers(comparison: Comparison, task: str) -> Entry:
 def parameter_table(report: Report) -> Table:
     """How many parameters the settings of every regime have."""
     regimes = [regime for regime in REGIMES if regime in report.settings.regimes]
-    comparisons = report.comparisons.items()
+    comparisons = [(c.method, c) for c in begun(report)]
     counts = {
         (regime, method): sorted({c.parameters for c in found.cells(regime).values() if c.parameters is not None})
         for method, found in comparisons
@@ -146,7 +149,7 @@ def parameter_table(report: Report) -> Table:
     }
     data: list[dict[str, Value]] = [
         {"method": method, "regime": regime, "trained": tasks, "parameters": parameters}
-        for method, found in comparisons
+        for method, found in report.comparisons.items()
         for regime in regimes
         for tasks, parameters in sorted(
             {("+".join(c.setting.tasks), c.parameters) for c in found.cells(regime).values()}, key=str
@@ -160,9 +163,9 @@ def parameter_table(report: Report) -> Table:
             "Trainable parameters, word vectors included; from the smallest to the largest model of a regime. The CSV "
             "has every setting, and so has the table of all scores below."
         ),
-        heads=("", *(METHOD_NAMES[method] for method in report.comparisons)),
+        heads=("", *(METHOD_NAMES[method] for method, _ in comparisons)),
         rows=tuple(
-            Row(REGIME_NAMES[regime], tuple(_range(counts[regime, method]) for method in report.comparisons))
+            Row(REGIME_NAMES[regime], tuple(_range(counts[regime, method]) for method, _ in comparisons))
             for regime in regimes
         ),
         data=data,

@@ -7,7 +7,7 @@ from tagmates.report.findings.departures import ERRORS, FEWER_POINTS, departures
 from tagmates.report.findings.departures import POINTS as MOST_POINTS
 from tagmates.report.tables.beside import partners
 from tagmates.report.tables.cells import few_words, mark, numbers, score_entry, story, trained
-from tagmates.report.tables.grids import counterpart, grid, rest_lines, top_lines
+from tagmates.report.tables.grids import begun, counterpart, grid, rest_lines, top_lines
 from tagmates.report.tables.table import Entry, Role, Row, Table, ruled, words
 from tagmates.report.view import Report
 from tagmates.study.compare import Cell
@@ -81,7 +81,7 @@ def departures_table(report: Report) -> Table:
 
 def paper_tables(report: Report) -> list[Table]:
     """For every method this study, the paper and the difference in each cell; All-but-one where the paper has it."""
-    both = [method for method in report.comparisons if method in report.published]
+    both = [comparison.method for comparison in begun(report) if comparison.method in report.published]
     made = [_paper_table(report, method) for method in both]
     made += [_paper_table(report, method, rest=True) for method in both if report.published[method].all_but_one]
     return [table for table in made if table.data]

@@ -13,14 +13,16 @@ Section = Literal[
 ]
 Value = str | int | float | None
 
+LONG, FEW_WORDS, WIDE = 36, 6, 17  # lines of numbers and of words, and columns, that stand together on a page
+
 # Marks tell apart without colour; each explains itself below the tables that have it.
 KEY = {
-    "▲": "higher by the paper's rule, and beyond chance by the test (q ≤ 0.05)",
-    "▼": "lower by the paper's rule, and beyond chance by the test (q ≤ 0.05)",
-    "△": "higher by the paper's rule, but the test does not confirm it",
-    "▽": "lower by the paper's rule, but the test does not confirm it",
-    "↑": "higher by the paper's rule; not tested",
-    "↓": "lower by the paper's rule; not tested",
+    "▲": "higher by the rule, and beyond chance by the test (q ≤ 0.05)",
+    "▼": "lower by the rule, and beyond chance by the test (q ≤ 0.05)",
+    "△": "higher by the rule, but the test does not confirm it",
+    "▽": "lower by the rule, but the test does not confirm it",
+    "↑": "higher by the rule; not tested",
+    "↓": "lower by the rule; not tested",
     "+": "higher beyond chance by the test, though the rule draws no arrow",
     "−": "lower beyond chance by the test, though the rule draws no arrow",
     "≠": "arrows differ",
@@ -74,6 +76,17 @@ class Table:
     def is_empty(self) -> bool:
         """Whether no entry says anything."""
         return all(entry.text in ("", EMPTY) for row in self.rows for entry in row.entries)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether paper may break it between rows; a shorter one stands on one page."""
+        lines = sum(max((len(entry.lines) for entry in row.entries), default=1) for row in self.rows)
+        return lines > (FEW_WORDS if self.words else LONG)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether paper must be turned for its columns to be read."""
+        return not self.words and len(self.heads) > WIDE
 
     @property
     def starts(self) -> set[int]:
