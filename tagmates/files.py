@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from tagmates.errors import DiskError, ModelError
+from tagmates.failures import GONE, IN_ITS_PLACE, PASSING, is_out_of_memory, what_to_do
 
 Value = TypeVar("Value")
 
@@ -28,11 +29,19 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException as error:  # Ctrl-C too: nothing half-written stays
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
+        if not isinstance(error, OSError) or is_out_of_memory(error):
             raise
-        raise DiskError(
-            f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and try again"
-        ) from None
+        raise write_error(path, error) from None
+
+
+def write_error(path: object, error: OSError) -> DiskError | ModelError:
+    """The error to raise where ``path`` cannot be written: what is wrong and what to do.
+
+    A ModelError where something else is in the file's place, which is the trouble of its folder alone.
+    """
+    whole = "" if error.errno in GONE else "what was saved before is whole; "
+    text = f"{path}: cannot be written ({error.strerror or error}); {whole}{what_to_do(error)} and try again"
+    return ModelError(text) if error.errno in IN_ITS_PLACE else DiskError(text)
 
 
 def cache_folder() -> Path:
@@ -85,6 +94,10 @@ def _read(path: Path, read: Callable[[], Value]) -> Value:
     except FileNotFoundError:
         raise ModelError(f"{path}: is missing; give the folder of a tagmates run") from None
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise  # the file may be whole
+        if "os error 12" in str(error):  # ENOMEM, as safetensors tells it
+            raise MemoryError(f"{path}: {error}") from None
         raise ModelError(
             f"{path}: is truncated or not from tagmates ({error}); train again or restore the file"
         ) from None

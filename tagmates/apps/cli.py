@@ -17,7 +17,7 @@ from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.progress import show_training
-from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Model, NoLock, Threads, end, say, talk, use_threads
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
@@ -85,6 +85,7 @@ def train(
     threads: Threads = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on from the last finished epoch.")] = False,
     force: Annotated[bool, Parameter(negative="", help="Overwrite the run that is in the folder.")] = False,
+    no_lock: NoLock = False,
     print_config: Annotated[bool, Parameter(negative="", help="Print the resolved settings and stop.")] = False,
 ) -> None:
     """Train one tagger, alone or jointly, and write its run folder.
@@ -108,7 +109,7 @@ def train(
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     use_threads(threads)
-    events = train_events(settings, output_dir, data, device=device, resume=resume, force=force)
+    events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     try:
         last = show_training(events, talk)
     except TrainingError as error:

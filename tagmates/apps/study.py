@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from tagmates.apps.shared import NoLock
 from tagmates.apps.study_progress import show_study
 from tagmates.apps.study_status import count_trainings, notes, other_folders, training_states
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
@@ -131,6 +132,7 @@ def run(
     retry_failed: Annotated[bool, Parameter(negative="", help="Try again what failed in earlier calls.")] = False,
     device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, Parameter(help="Threads of one training.")] = 1,
+    no_lock: NoLock = False,
     data: Data = None,
     packed: Packed = None,
     output_dir: Folder = None,
@@ -148,6 +150,7 @@ def run(
     if retries < 0 or min(threads, workers or 1, 1 if lanes is None else lanes) < 1 or workers == 0:
         raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
     study = _open(where, output_dir, data, set_, packed)
+    study = replace(study, store=replace(study.store, lock=not no_lock))
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
     selection = Selection(
@@ -175,7 +178,7 @@ def run(
 
     def job(planned: Planned) -> Job:
         root = study.store.root.resolve()
-        return Job(planned.name, planned.config, root, source, digests, vectors, target, threads, deadline)
+        return Job(planned.name, planned.config, root, source, digests, vectors, target, threads, deadline, not no_lock)
 
     driver = Driver(
         study=study.settings,

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tagmates.errors import ConfigError, DiskError, ModelError
+from tagmates.failures import what_to_do
 from tagmates.files import cache_folder, write_atomically
 
 log = logging.getLogger("tagmates")
@@ -128,6 +129,7 @@ def _one_line(name: str, revision: str) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # huggingface_hub's own, of a transfer that went wrong
             raise _UnreachableError(f"{name}: the hub cannot be reached ({error})") from None
-        raise DiskError(f"{error.filename or cache_folder()}: {error.strerror}; make room, then try again") from None
+        where = error.filename or cache_folder()
+        raise DiskError(f"{where}: {error.strerror}; {what_to_do(error)}, then try again") from None
     except (ValueError, TypeError, KeyError):
         raise _UnreachableError(f"{name}: the hub cannot be reached (something else answers in its place)") from None

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock
 
 from tagmates.config import RunConfig, parse
-from tagmates.errors import BusyError, ConfigError, ModelError
+from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
 from tagmates.files import read_json, write_json
+from tagmates.locks import take_lock
 from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting, run_name
 from tagmates.study.record import Counts, Record
 from tagmates.study.settings import StudySettings
-from tagmates.training.folder import LOCK, lock_folder
+from tagmates.training.folder import LOCK, WITHOUT_LOCKS, lock_folder
 
 NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
 State = Literal["done", "failed", "broken", "running", "begun", "pending"]
@@ -45,9 +45,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder of one study."""
+    """The folder of one study; without ``lock`` nothing keeps other processes out of its runs."""
 
     root: Path
+    lock: bool = True
 
     def folder(self, name: str) -> Path:
         """The run folder of a training."""
@@ -96,8 +97,18 @@ class Store:
             with suppress(OSError):  # a study that is done may be read-only
                 path.touch()  # the study that was last at work
         else:
-            with FileLock(self.root / LOCK):  # of drivers that begin together; their files would have one name
-                write_json(path, now)
+            self._write(path, now)
+
+    def _write(self, path: Path, value: Mapping[str, Any]) -> None:
+        """Write ``study.json``; of drivers that begin together one after the other, for their files have one name."""
+        if not self.lock:
+            write_json(path, value)
+            return
+        held = take_lock(self.root / LOCK, wait=True, alone=WITHOUT_LOCKS)
+        try:
+            write_json(path, value)
+        finally:
+            held.release()
 
     def description(self) -> dict[str, Any]:
         """The content of ``study.json``; ModelError where it is missing or broken."""
@@ -162,14 +173,14 @@ class Store:
     def is_busy(self, name: str) -> bool:
         """Whether some process is training this run at this moment."""
         folder = self.folder(name)
-        if not (folder / ".lock").exists():
+        if not self.lock or not (folder / LOCK).exists():
             return False
         try:
             with lock_folder(folder):
                 return False
         except BusyError:
             return True
-        except ConfigError:  # a folder of somebody else's: it can be read, not locked
+        except (ConfigError, NoLocksError):  # a folder of somebody else's: it can be read, not locked
             return False
 
     def epochs(self, name: str) -> list[dict[str, Any]]:
@@ -210,7 +221,7 @@ class Store:
             return None
         target.parent.mkdir(exist_ok=True)
         try:
-            with lock_folder(folder):
+            with lock_folder(folder, lock=self.lock):
                 if _is_whole(folder):
                     return None
                 folder.rename(target)

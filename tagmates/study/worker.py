@@ -21,7 +21,7 @@ from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors, name_vectors
-from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
+from tagmates.errors import BusyError, DataError, DiskError, ModelError, NoLocksError, TagmatesError
 from tagmates.study.store import Store
 from tagmates.training.company import Company
 from tagmates.training.folder import LOCK
@@ -45,6 +45,7 @@ class Job:
     device: str
     threads: int | None
     deadline: float | None  # seconds since the epoch
+    lock: bool = True  # whether the run folder is locked
 
 
 # errors after which no other run could write either
@@ -171,7 +172,7 @@ def _failure(name: str, error: Exception) -> Outcome:
     said, trace = str(error), "".join(traceback.format_exception(error))
     if isinstance(error, BusyError):
         return Outcome(name, "busy", said)
-    if isinstance(error, DiskError):
+    if isinstance(error, (DiskError, NoLocksError)):  # as for all other runs
         return Outcome(name, "disk", said)
     if isinstance(error, ModelError):
         return Outcome(name, "broken", said)
@@ -186,7 +187,7 @@ def _failure(name: str, error: Exception) -> Outcome:
 
 def _open(job: Job) -> _Lane | Outcome:
     """The job's run where it was left, its folder held; or why it cannot be trained."""
-    store = Store(job.root)
+    store = Store(job.root, job.lock)
     folder = store.folder(job.name)
     held = ExitStack()
     try:
@@ -198,8 +199,9 @@ def _open(job: Job) -> _Lane | Outcome:
             torch.set_num_threads(job.threads)
         run = _prepared(job)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOCK).touch()  # where there is no room for it, that is the disk's failure and not the run's
-        record = held.enter_context(run_in_folder(run, folder, job.data))
+        if job.lock:
+            (folder / LOCK).touch()  # where there is no room for it, that is the disk's failure and not the run's
+        record = held.enter_context(run_in_folder(run, folder, job.data, lock=job.lock))
     except Exception as error:
         return _failure(job.name, error)
     if record is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from torch import Tensor
 
 from tagmates import __version__
@@ -26,6 +26,7 @@ from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import task_token
 from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
+from tagmates.locks import take_lock
 from tagmates.model.native import kernels_on
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
@@ -44,6 +45,7 @@ FILES = (
     "README.md",
     "result.json",
 )
+WITHOUT_LOCKS = "give --no-lock if no other process works there, or choose a folder on another disk"
 LOCK = ".lock"  # held while a process trains here; stays behind, for removing it would let two in
 
 
@@ -75,14 +77,17 @@ def make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
     """Keep every other process out of the folder's run; the system lets go of it when a process is killed.
 
-    Raises BusyError where another process trains there, ConfigError where no lock can be had.
+    Raises BusyError where another process trains there, NoLocksError where the file system has no locks, ConfigError
+    where the folder cannot be used. Without ``lock`` nothing is done.
     """
-    lock = FileLock(folder / LOCK)
+    if not lock:
+        yield
+        return
     try:
-        lock.acquire(blocking=False)
+        held = take_lock(folder / LOCK, alone=WITHOUT_LOCKS)
     except Timeout:
         raise BusyError(f"{folder}: another process is training there; wait for it, or choose another folder") from None
     except OSError as error:
@@ -90,7 +95,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        held.release()
 
 
 def clear_folder(folder: Path) -> None:

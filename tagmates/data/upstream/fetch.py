@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tagmates.data.statistics import statistics
 from tagmates.data.upstream.archives import extract_member
@@ -16,7 +16,9 @@ from tagmates.data.upstream.prepared import Provenance, UsedFile, Verified, chec
 from tagmates.data.upstream.sources import File, Mode, Source, known_sources, sources_of
 from tagmates.data.upstream.table1 import Cell, compare
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
+from tagmates.failures import what_to_do
 from tagmates.files import cache_folder
+from tagmates.locks import take_lock
 
 MAX_BYTES = 1 << 30  # of what is downloaded or unpacked and has no known size
 
@@ -236,14 +238,14 @@ def _verified(source: Source, file: File, path: Path, known: File, *, unverified
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
     """Hold the output folder; BusyError where another process does."""
-    lock = FileLock(output / ".lock", thread_local=False)  # a generator may end in another thread than it began in
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
+        lock = take_lock(output / ".lock")
     except Timeout:
         raise BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir") from None
     except OSError as error:
-        raise DiskError(f"{output}: cannot be written ({error.strerror}); choose another --output-dir") from None
+        advice = f"{what_to_do(error)}, or choose another --output-dir"
+        raise DiskError(f"{output}: cannot be written ({error.strerror}); {advice}") from None
     try:
         yield
     finally:
