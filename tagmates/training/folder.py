@@ -25,6 +25,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import task_token
 from tagmates.errors import BusyError, ConfigError, ModelError
+from tagmates.failures import what_to_do
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
 from tagmates.locks import take_lock
 from tagmates.model.native import kernels_on
@@ -47,6 +48,7 @@ FILES = (
 )
 WITHOUT_LOCKS = "give --no-lock if no other process works there, or choose a folder on another disk"
 LOCK = ".lock"  # held while a process trains here; stays behind, for removing it would let two in
+WRITTEN = {LOCK, "failed.json", *FILES, *(f".{name}.new" for name in ("failed.json", *FILES))}
 
 
 def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
@@ -66,6 +68,32 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
         )
     if force and held.intersection(FILES) and len(run_files) < 3:
         raise ConfigError(f"{folder}: holds no tagmates run to overwrite, but files of the same names; choose another")
+
+
+def check_files(folder: Path) -> None:
+    """Raise ModelError where something else is in the place of a file that a run writes, or one cannot be read.
+
+    A folder, a pipe, a link to nothing: reading a pipe would never end, and nothing can be written over a folder.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            wrong = [entry.name for entry in entries if entry.name in WRITTEN and not _is_readable(entry)]
+    except FileNotFoundError:
+        if folder.is_symlink():
+            raise ModelError(f"{folder}: is a link to nothing; remove it") from None
+        return
+    except NotADirectoryError:
+        raise ModelError(f"{folder}: is no folder; remove it") from None
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error.strerror}); {what_to_do(error)}") from None
+    for name in wrong:
+        raise ModelError(f"{folder / name}: is no file that can be read; remove it, or see to its permissions")
+
+
+def _is_readable(entry: os.DirEntry[str]) -> bool:
+    needed = os.R_OK | os.W_OK if entry.name in (LOCK, "train.log") else os.R_OK  # others are replaced
+    # what is being written at this moment may be gone by now
+    return entry.is_file() and (os.access(entry, needed) or not os.path.lexists(entry))
 
 
 def make_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from tagmates.files import read_json
 from tagmates.model.native import kernels_on
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import (
+    check_files,
     check_folder,
     clear_folder,
     finish_folder,
@@ -116,6 +117,7 @@ def run_in_folder(
     BusyError where another process trains there.
     """
     make_folder(folder)
+    check_files(folder)
     with lock_folder(folder, lock=lock), _log_to(folder / "train.log") as told:
         if force:
             clear_folder(folder)

@@ -1,7 +1,7 @@
 """From a user's copy, the cache or the network to prepared tasks that ``--data`` takes, checked against Table 1."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tagmates.data.upstream.sources import File, Mode, Source, known_sources, so
 from tagmates.data.upstream.table1 import Cell, compare
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.failures import what_to_do
-from tagmates.files import cache_folder
+from tagmates.files import cache_folder, is_private, keep_private
 from tagmates.locks import take_lock
 
 MAX_BYTES = 1 << 30  # of what is downloaded or unpacked and has no known size
@@ -197,7 +197,7 @@ def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloadin
     if not file.url:
         return None
     path = cached_file(source, file.name, places.cache)
-    if path.is_file():
+    if path.is_file() and is_private(path):
         try:
             return _verified(source, file, path, file)
         except DataError:  # damaged, or of another version of tagmates: it is had again
@@ -206,14 +206,16 @@ def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloadin
     if not file.member:
         progresses = download(file.url, path, limit=limit, sha256=file.sha256, git_blob=file.git_blob)
         yield from (Downloading(source, progress) for progress in progresses)
-        return _verified(source, file, path, file)
-    copy = places.copy(source, file.archive)
-    archive = copy or path.with_name(file.archive)
-    if copy is None:
-        yield from (Downloading(source, progress) for progress in download(file.url, archive))
-    extract_member(archive, file.member, path, limit=limit)
-    if copy is None:
-        archive.unlink(missing_ok=True)
+    else:
+        copy = places.copy(source, file.archive)
+        archive = copy or path.with_name(file.archive)
+        if copy is None:
+            yield from (Downloading(source, progress) for progress in download(file.url, archive))
+        extract_member(archive, file.member, path, limit=limit)
+        if copy is None:
+            archive.unlink(missing_ok=True)
+    with suppress(OSError):  # it may be another user's, and the published one all the same
+        keep_private(path)
     return _verified(source, file, path, file)
 
 
