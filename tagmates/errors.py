@@ -25,5 +25,13 @@ class DiskError(TrainingError):
     """A file that cannot be written; what was saved before is whole."""
 
 
+class OutOfMemoryError(TrainingError):
+    """There is less memory or address space than is needed."""
+
+
+class NoLocksError(TagmatesError):
+    """A folder whose file system has no file locks, so that nothing keeps other processes out of it."""
+
+
 class BusyError(ConfigError):
     """A run that another process is training at this moment."""

@@ -1,10 +1,16 @@
 """Files that are whole or not there: written beside their place, synced, then renamed over it. Where caches are."""
 
+import atexit
 import json
+import logging
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
@@ -12,7 +18,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from tagmates.errors import DiskError, ModelError
+from tagmates.failures import GONE, IN_ITS_PLACE, PASSING, is_out_of_memory, what_to_do
 
+log = logging.getLogger("tagmates")
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_ENTER = stat.S_IXGRP | stat.S_IXOTH
 Value = TypeVar("Value")
 
 
@@ -28,17 +38,90 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException as error:  # Ctrl-C too: nothing half-written stays
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
+        if not isinstance(error, OSError) or is_out_of_memory(error):
             raise
-        raise DiskError(
-            f"{path}: cannot be written ({error.strerror}); what was saved before is whole; make room and try again"
-        ) from None
+        raise write_error(path, error) from None
+
+
+def write_error(path: object, error: OSError) -> DiskError | ModelError:
+    """The error to raise where ``path`` cannot be written: what is wrong and what to do.
+
+    A ModelError where something else is in the file's place, which is the trouble of its folder alone.
+    """
+    whole = "" if error.errno in GONE else "what was saved before is whole; "
+    text = f"{path}: cannot be written ({error.strerror or error}); {whole}{what_to_do(error)} and try again"
+    return ModelError(text) if error.errno in IN_ITS_PLACE else DiskError(text)
 
 
 def cache_folder() -> Path:
-    """Where to keep what can be made again: ``$TAGMATES_CACHE``, else ``tagmates`` in the user's folder of caches."""
+    """Where to keep what can be made again: ``$TAGMATES_CACHE``, else ``tagmates`` in the user's folder of caches.
+
+    Where another user could change what is kept there, a private folder takes its place until this process ends, and a
+    warning says so. The processes that this one starts find it in ``TAGMATES_CACHE``.
+    """
     chosen = os.environ.get("TAGMATES_CACHE")
-    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates"
+    named = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagmates"
+    folder = named.resolve()  # once, so that a link that changes later leads nowhere else
+    if is_private(folder):
+        return folder
+    private = _private_folder()
+    os.environ["TAGMATES_CACHE"] = str(private)
+    log.warning(
+        "%s: other users can change this cache, so it is not used; what is needed is made anew in %s, which is "
+        "removed at the end; set TAGMATES_CACHE to a folder that only you can write (chmod go-w)",
+        named,
+        private,
+    )
+    return private
+
+
+@cache
+def _private_folder() -> Path:
+    """A folder for this process and those that it starts; removed when this one ends."""
+    folder, owner = Path(mkdtemp(prefix="tagmates-")).resolve(), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # and not one that was forked
+            rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
+
+
+def is_private(path: Path) -> bool:
+    """Whether nobody but this user and root can change or replace what is at ``path``, or put something there.
+
+    What is there belongs to one of them and may be written by nobody else. So do the folders above; those may let
+    others write if they are sticky, as ``/tmp`` is, for then nobody can rename what is not his own. Below a folder of
+    this user's that nobody else may enter the modes of further folders do not matter.
+    """
+    if not hasattr(os, "geteuid"):  # Windows, where a user's folders are his own
+        return True
+    real = Path(os.path.realpath(path))
+    try:
+        for parent in reversed(real.parents):
+            status = parent.stat()
+            shared = status.st_mode & OTHERS_WRITE and not status.st_mode & stat.S_ISVTX
+            if status.st_uid not in (0, os.geteuid()) or shared:
+                return False
+            if not status.st_mode & OTHERS_ENTER:
+                break
+        status = real.lstat()
+    except OSError:  # missing: the folders that are there say who can make it; and what cannot be reached is not used
+        return True
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & OTHERS_WRITE
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder where it is missing, and those above it, for this user alone. Raises OSError."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
+def keep_private(path: Path) -> None:
+    """Take the right to write a file of this user's from everybody else. Raises OSError."""
+    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS_WRITE)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -48,7 +131,15 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object; ModelError where the file is missing, truncated or something else."""
-    return _read(path, lambda: _object(path.read_bytes()))
+    return _read(path, lambda: _object(read_file(path)))
+
+
+def read_file(path: Path) -> bytes:
+    """What a file holds. Raises OSError, ValueError where it is no file: a pipe would never end."""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no file")
+        return file.read()
 
 
 def json_object(path: Path, content: bytes) -> dict[str, Any]:
@@ -66,6 +157,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the metadata of a safetensors file; ModelError where it is missing, truncated or foreign."""
 
     def read() -> tuple[dict[str, Tensor], dict[str, str]]:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
@@ -85,6 +178,10 @@ def _read(path: Path, read: Callable[[], Value]) -> Value:
     except FileNotFoundError:
         raise ModelError(f"{path}: is missing; give the folder of a tagmates run") from None
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise  # the file may be whole
+        if "os error 12" in str(error):  # ENOMEM, as safetensors tells it
+            raise MemoryError(f"{path}: {error}") from None
         raise ModelError(
             f"{path}: is truncated or not from tagmates ({error}); train again or restore the file"
         ) from None

@@ -984,7 +984,12 @@ def test_figures_that_cannot_be_drawn(here: Path, corpus: Path, monkeypatch: pyt
     stats = ("data", "stats", "--data", corpus, "--plot")
     refused(2, r"a\.pdf: is neither a folder nor a file that ends in \.svg or \.png", *stats, "a.pdf")
     refused(1, r"nowhere/a\.svg: cannot be written", *stats, "nowhere/a.svg")
-    refused(1, "taken: File exists; make room, or choose another place", *stats, "taken")
+    refused(
+        1,
+        "taken: File exists; something else is in its place: move that away, or choose another place",
+        *stats,
+        "taken",
+    )
     for name in [name for name in sys.modules if name.startswith("tagmates.report.figures")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -1113,6 +1118,52 @@ def test_a_folder_that_another_training_is_in_is_refused(here: Path, corpus: Pat
 
 
 # --- as a process of its own -----------------------------------------------------------------------------------------
+
+
+LITTLE = """
+import resource, sys
+from tagmates.apps import cli
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + int(sys.argv.pop(1)), -1))
+cli.main()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="a limit on memory is of Linux")
+@pytest.mark.parametrize("more", [2**20, 2**25])
+def test_too_little_memory_is_one_line(here: Path, corpus: Path, run: Path, more: int) -> None:
+    """A real limit on address space, so near that torch's first arrays do not fit."""
+    large = ("--set", "model.hidden_size=2000", "--vectors", "random", "--threads", "1")
+    for args in (
+        ("train", "--tasks", "pos", "--data", corpus, "--output-dir", "out", *large),
+        *([("tag", run), ("evaluate", run)] if more == 2**20 else []),
+    ):
+        command = [sys.executable, "-c", LITTLE, str(more), *map(str, args)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        outcome = ended(
+            subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=-1, stderr=-1), b"One two .\n"
+        )
+        if outcome.code == 0:  # a model of 8 units may find room in what Python has left
+            assert args[0] != "train"
+            continue
+        assert outcome.code == 1, outcome.err
+        assert re.fullmatch(r"tagmates: there is not enough memory \(.*\); .*\n", outcome.err), outcome.err
+
+
+def test_memory_that_runs_out_keeps_the_checkpoint(here: Path, corpus: Path) -> None:
+    def ask() -> None:
+        np.zeros(2**60)
+
+    done(*training_of(corpus, "whole", *LONGER))
+    with pytest.MonkeyPatch.context() as patch:
+        after_epoch(patch, 2, ask)
+        outcome = tagmates(*training_of(corpus, "run", *LONGER))
+    assert outcome.code == 1
+    last = outcome.err.splitlines()[-1]
+    assert re.match(r"tagmates: there is not enough memory \(Unable to allocate .*\); .*--resume goes on", last)
+    assert "Traceback" not in outcome.err
+    done(*training_of(corpus, "run", *LONGER), "--resume")
+    assert numbers(here / "run") == numbers(here / "whole")
 
 
 def start(*args: object, **streams: Any) -> subprocess.Popen[bytes]:

@@ -542,8 +542,8 @@ def test_a_full_disk_keeps_what_has_come(server: Server, path: Path, limited: No
         list(download(server.url, path))
     text = str(caught.value)
     assert text == (
-        f"{path}: cannot be written ({os.strerror(errno.EFBIG)}); make room, or choose another place; "
-        "what has come is kept"
+        f"{path}: cannot be written ({os.strerror(errno.EFBIG)}); raise the limit on the size of files (ulimit -f), "
+        "or choose another place; what has come is kept"
     )
     assert kept(path) == CONTENT[:MORE]
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

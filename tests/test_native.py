@@ -1,6 +1,8 @@
 """tagmates.model.native: the compiled kernels against the plain ones, and doing without a compiler."""
 
 import logging
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from torch.testing import assert_close
 
 from tagmates.data.packing import Packed
 from tagmates.draws import generator
+from tagmates.files import is_private
 from tagmates.model import native
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.gru import GRULayer, bidirectional_gru
@@ -352,3 +355,109 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert native.kernels() is None
+
+
+def planted(folder: Path, name: str, proof: Path) -> Path:
+    """A library that leaves ``proof`` behind where it is loaded."""
+    source = folder / "planted.c"
+    source.write_text(
+        f'#include <stdio.h>\n__attribute__((constructor)) void f(void) {{ fclose(fopen("{proof}", "w")); }}\n'
+    )
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(folder / name), str(source)], check=True)
+    source.unlink()
+    return folder / name
+
+
+def change_nothing(folder: Path, library: Path) -> None:
+    pass
+
+
+def open_to_all(folder: Path, library: Path) -> None:
+    folder.chmod(0o1777)
+
+
+def open_to_the_group(folder: Path, library: Path) -> None:
+    folder.chmod(0o775)
+
+
+def library_of_the_group(folder: Path, library: Path) -> None:
+    library.chmod(0o775)
+
+
+def folder_of_another(folder: Path, library: Path) -> None:
+    os.chown(folder, 12345, -1)
+
+
+def library_of_another(folder: Path, library: Path) -> None:
+    os.chown(library, 12345, -1)
+
+
+def linked_to_another(folder: Path, library: Path) -> None:
+    hidden = library.rename(library.with_suffix(".theirs"))
+    os.chown(hidden, 12345, -1)
+    library.symlink_to(hidden)
+
+
+@compiled_only
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_nothing, open_to_all, open_to_the_group, library_of_the_group, folder_of_another, library_of_another,
+        linked_to_another,
+    ],
+)  # fmt: skip
+def test_a_library_that_others_can_change_is_not_loaded(
+    change: Callable[[Path, Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nor one that they have put there; what is loaded instead is built anew and computes right."""
+    if "another" in change.__name__ and os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    folder, proof = tmp_path / "cache", tmp_path / "proof"
+    monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "another"))  # a library of a path is not loaded twice
+    assert native.kernels() is not None
+    (name,) = [path.name for path in (tmp_path / "another").iterdir()]
+    monkeypatch.setenv("TAGMATES_CACHE", str(folder))
+    folder.mkdir(mode=0o755)
+    change(folder, planted(folder, name, proof))
+    native.kernels.cache_clear()
+    library = native.kernels()
+    assert library is not None
+    assert proof.exists() == (change is change_nothing)  # where it is private it is loaded, found wanting, built anew
+    states = states_and_gradients(make_layers(1, 2, 3), packed_of([[3, 1]]))
+    with plainly():
+        assert_equal_up_to_rounding(states, states_and_gradients(make_layers(1, 2, 3), packed_of([[3, 1]])))
+
+    whole_folder = change in (open_to_all, open_to_the_group, folder_of_another)
+    assert (Path(library._name).parent == folder) != whole_folder
+    assert len(caplog.messages) == whole_folder
+    assert not whole_folder or str(folder) in caplog.messages[0]
+    assert is_private(Path(library._name))
+    caplog.clear()
+    native.kernels.cache_clear()  # as the processes do that this one starts
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("is compiled again"))
+    assert native.kernels() is not None
+    assert caplog.messages == []
+
+
+@compiled_only
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+def test_what_is_built_is_private_whatever_the_umask(
+    umask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "a" / "cache"))
+    before = os.umask(umask)
+    try:
+        library = native.kernels()
+        native.kernels.cache_clear()
+        monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("is compiled again"))
+        assert native.kernels() is not None
+    finally:
+        os.umask(before)
+    assert library is not None
+    assert Path(library._name).parent == tmp_path / "a" / "cache"
+    assert caplog.messages == []

@@ -3,6 +3,8 @@
 The first half runs in this process. What kills processes, fills disks and takes minutes is marked slow.
 """
 
+import errno
+import fcntl
 import json
 import os
 import re
@@ -30,6 +32,7 @@ from tagmates.study import worker
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
 from tagmates.training import train
+from tagmates.training.folder import LOCK, WRITTEN
 from tagmates.training.run import Run
 
 SHORT, LONG = 4, 8  # epochs: to be done at once, and to be killed on the way
@@ -396,6 +399,183 @@ def test_a_truncated_study_json_is_one_line_and_loses_nothing() -> None:
     assert json.loads(path.read_text())["digests"].keys() == {"pos", "ner"}
 
 
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.symlink_to("nothing")
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_link_to_a_folder(path: Path) -> None:
+    path.symlink_to("/")
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("spoil", [a_folder, a_link_to_nothing, a_pipe, a_link_to_a_folder])
+def test_what_is_in_the_place_of_any_file_of_a_run_is_set_aside(
+    short: dict[str, Any], spoil: Callable[[Path], None]
+) -> None:
+    """A run that is not done, each time with another of its files spoiled; the others go on and lose nothing."""
+    kept = {file: state for file, state in finished().items() if file.parent != folder_of("pos")}
+    path = folder_of("pos")
+    for name in sorted({*WRITTEN, "checkpoint.safetensors"}):
+        if spoil is not a_folder and name not in {LOCK, "config.json", "result.json", "train.log", "failed.json"}:
+            continue  # these are opened in all the ways that there are
+        if name != "result.json":
+            (path / "result.json").unlink()
+        (path / name).unlink(missing_ok=True)
+        spoil(path / name)
+        assert list(status()["broken"]) == [path.name], name
+        before = set(FOLDER.glob("set-aside/*"))
+        outcome = run()
+        assert outcome.code == 0, (name, outcome.err)
+        (aside,) = set(FOLDER.glob("set-aside/*")) - before
+        assert re.search(rf"tagmates: {path / name}: is .*; its run is trained anew, .* in {aside}\n", outcome.err)
+        assert os.path.lexists(aside / name)
+        assert all_numbers(FOLDER) == short, name
+    assert_kept(kept)
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_is_in_the_place_of_a_run_folder_is_set_aside(short: dict[str, Any]) -> None:
+    for spoil in (Path.touch, a_link_to_nothing):
+        path = folder_of("pos")
+        shutil.rmtree(path)
+        spoil(path)
+        assert list(status()["broken"]) == [path.name]
+        assert run().code == 0
+        assert all_numbers(FOLDER) == short
+
+
+def test_a_folder_in_the_place_of_a_file_while_a_run_trains(
+    short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(SHORT)
+    spoiled: list[Path] = []
+
+    def saved(folder: Path, trained: Any) -> None:
+        if not spoiled and trained.config.tasks == ("ner",):
+            spoiled.append(folder)
+            (folder / "metrics.jsonl").unlink()
+            (folder / "metrics.jsonl").mkdir()
+        save_epoch(folder, trained)
+
+    monkeypatch.setattr(train, "save_epoch", saved)
+    outcome = run()
+    assert outcome.code == 0, outcome.err
+    assert f"{spoiled[0] / 'metrics.jsonl'}: cannot be written (Is a directory)" in outcome.err
+    assert (FOLDER / "set-aside").is_dir()
+    assert all_numbers(FOLDER) == short
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_finished_run_that_has_lost_its_tagger_is_named() -> None:
+    found = status()
+    assert (found["without_tagger"], found["without_epochs"]) == ({}, [])
+    assert "no tagger" not in tagmates("study", "status", "s.toml").out
+    model, metrics = folder_of("pos") / "model.safetensors", folder_of("ner") / "metrics.jsonl"
+    whole = model.read_bytes()
+    metrics.write_bytes(metrics.read_bytes()[:-1])
+    for content in (None, b"", whole[:7], whole[:100], whole[:-1], whole + b"x"):
+        model.unlink(missing_ok=True)
+        if content is not None:
+            model.write_bytes(content)
+        found = status()
+        assert found["total"]["done"] == 3
+        why = f"model.safetensors is {'missing' if content is None else 'truncated'}"
+        assert found["without_tagger"] == {folder_of("pos").name: why}
+        assert found["without_epochs"] == [folder_of("ner").name]
+        out = tagmates("study", "status", "s.toml").out
+        assert f"no tagger in {folder_of('pos').name} ({why}): the scores count" in out
+        assert f"no whole metrics.jsonl in {folder_of('ner').name}: " in out
+    model.write_bytes(whole)
+    vocabulary = folder_of("pos") / "vocabulary.json"
+    vocabulary.write_bytes(vocabulary.read_bytes()[:-1])
+    assert status()["without_tagger"] == {folder_of("pos").name: "vocabulary.json is truncated"}
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_copy_of_the_scores_alone_is_one_line() -> None:
+    for model in FOLDER.rglob("model.safetensors"):
+        model.unlink()
+    out = tagmates("study", "status", "s.toml").out
+    assert out.count("no tagger") == 1
+    assert "no tagger in any of 3 finished trainings: their scores count" in out
+    assert folder_of("pos").name not in out
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_truncated_tagger_is_not_offered() -> None:
+    for model in FOLDER.rglob("model.safetensors"):
+        assert tagmates("study", "recommend", "s.toml", "--task", "pos", "--json").code == 0
+        os.truncate(model, model.stat().st_size - 1)
+    outcome = tagmates("study", "recommend", "s.toml", "--task", "pos", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["trained"] == ""
+
+
+# --- disks without locks, too little memory --------------------------------------------------------------------------
+
+NO_FLOCK = """
+#include <errno.h>
+int flock(int file, int operation) { errno = %d; return -1; }
+"""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_disk_without_locks_ends_at_once_and_no_lock_does_without(
+    number: int, short: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no flock, in the driver and in its workers."""
+    (here / "flock.c").write_text(NO_FLOCK % number)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "flock.so", "flock.c"], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(here / "flock.so"))
+    write_study(SHORT)
+    for begun in (False, True):  # the second time only a worker asks for a lock
+        outcome = ended(drive())
+        assert outcome.code == 1, outcome.err
+        place = re.escape(str(FOLDER / "runs")) + r"/\S+" if begun else re.escape(str(FOLDER))
+        said = rf"tagmates: \S*{place}: its file system has no file locks \(.*\); give --no-lock if .* another disk\n"
+        assert re.fullmatch(said, outcome.err), outcome.err
+        assert not list(FOLDER.rglob("failed.json"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fcntl, "flock", lambda *_: None)
+            assert run("s.toml", "--time-limit", "0s").code == 0
+    outcome = ended(drive("--no-lock"))
+    assert outcome.code == 0, outcome.err
+    assert all_numbers(FOLDER) == short
+    assert not list(FOLDER.rglob(LOCK))
+
+
+def test_too_little_memory_stops_a_study_and_loses_nothing(
+    short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(SHORT)
+
+    def saved(folder: Path, trained: Any) -> None:
+        save_epoch(folder, trained)
+        if trained.config.tasks == ("ner",) and trained.epoch == 2:
+            torch.empty(2**60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "save_epoch", saved)
+        outcome = run()
+    assert outcome.code == 1
+    (line,) = [line for line in outcome.err.splitlines() if line.startswith("tagmates: ")]
+    assert f"{folder_of('ner').name}: there is not enough memory" in line
+    assert "fewer --workers; finished epochs are saved" in line
+    assert totals() == (1, 0, 2)
+    epochs_before = epochs("ner")
+    assert run().code == 0
+    assert epochs("ner").startswith(epochs_before)
+    assert all_numbers(FOLDER) == short
+
+
 # --- the index -------------------------------------------------------------------------------------------------------
 
 
@@ -437,6 +617,24 @@ def test_an_index_that_is_spoilt_is_made_again(short: dict[str, Any], spoil: Cal
     outcome = run()
     assert (outcome.code, outcome.err) == (0, "")
     assert_kept(kept)
+
+
+@pytest.mark.usefixtures("trained")
+def test_an_index_that_another_process_holds_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, waits = status(), []
+    connect = sqlite3.connect
+
+    def counted(path: Path, timeout: float) -> sqlite3.Connection:
+        waits.append(timeout)
+        return connect(path, timeout=timeout)
+
+    with closing(sqlite3.connect(FOLDER / "index.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(sqlite3, "connect", counted)
+        assert status() == expected
+        assert 0 < sum(waits) < 5  # seconds
+        assert tagmates("study", "report", "s.toml").code == 0
+        assert run().code == 0
 
 
 @pytest.mark.usefixtures("trained")

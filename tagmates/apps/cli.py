@@ -17,12 +17,13 @@ from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.progress import show_training
-from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Model, NoLock, Threads, end, say, talk, use_threads
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError, TagmatesError, TrainingError
+from tagmates.failures import memory_errors, what_to_do
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
 from tagmates.training.loop import Ended
@@ -85,6 +86,7 @@ def train(
     threads: Threads = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on from the last finished epoch.")] = False,
     force: Annotated[bool, Parameter(negative="", help="Overwrite the run that is in the folder.")] = False,
+    no_lock: NoLock = False,
     print_config: Annotated[bool, Parameter(negative="", help="Print the resolved settings and stop.")] = False,
 ) -> None:
     """Train one tagger, alone or jointly, and write its run folder.
@@ -108,9 +110,10 @@ def train(
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     use_threads(threads)
-    events = train_events(settings, output_dir, data, device=device, resume=resume, force=force)
+    events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     try:
-        last = show_training(events, talk)
+        with memory_errors():
+            last = show_training(events, talk)
     except TrainingError as error:
         raise TrainingError(f"{error}: --resume goes on from the last finished epoch") from None
     except KeyboardInterrupt:
@@ -165,7 +168,8 @@ def main() -> NoReturn:
     sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
     logging.getLogger("tagmates").addHandler(_Warnings(logging.WARNING))
     try:
-        code = app(sys.argv[1:], exit_on_error=False, print_error=False) or 0
+        with memory_errors():
+            code = app(sys.argv[1:], exit_on_error=False, print_error=False) or 0
         sys.stdout.flush()
     except KeyboardInterrupt:
         end(130, "tagmates: interrupted")
@@ -176,8 +180,7 @@ def main() -> NoReturn:
         if error.filename is None:
             _forsake_output()
         where, what = error.filename or "standard output", error.strerror or error
-        advice = "see to its permissions" if isinstance(error, PermissionError) else "make room"
-        end(1, f"tagmates: {where}: {what}; {advice}, or choose another place")
+        end(1, f"tagmates: {where}: {what}; {what_to_do(error)}, or choose another place")
     except CycloptsError as error:
         end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ImportError as error:

@@ -15,6 +15,13 @@ talk = Console(stderr=True)
 Model = Annotated[str, Parameter(help="A model in the box (en), hf://user/name, or a finished run's folder.")]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
+NoLock = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Lock no folder, for disks that have no file locks; then no other process may work in the same folder.",
+    ),
+]
 
 
 def use_threads(threads: int | None) -> None:

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from tagmates.apps.shared import NoLock
 from tagmates.apps.study_progress import show_study
-from tagmates.apps.study_status import count_trainings, notes, other_folders, training_states
+from tagmates.apps.study_status import count_trainings, lost_lines, notes, other_folders, training_states, what_is_lost
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
 from tagmates.config import nearest
 from tagmates.data.pack import packed_file
@@ -24,6 +25,7 @@ from tagmates.study.control import Control
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
 from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
+from tagmates.study.leftovers import why_no_tagger
 from tagmates.study.opening import Study, find_control, open_control, open_study
 from tagmates.study.packed import pack_study
 from tagmates.study.plan import Planned, make_plan
@@ -149,6 +151,7 @@ def run(
     retry_failed: Annotated[bool, Parameter(negative="", help="Try again what failed in earlier calls.")] = False,
     device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, Parameter(help="Threads of one training.")] = 1,
+    no_lock: NoLock = False,
     data: Data = None,
     packed: Packed = None,
     output_dir: Folder = None,
@@ -169,6 +172,7 @@ def run(
         raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
     study = _open(where, output_dir, data, set_, packed)
     study = _controlled(study, equal_updates, equal_exposure, set_ or [])
+    study = replace(study, store=replace(study.store, lock=not no_lock))
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
     selection = Selection(
@@ -196,7 +200,7 @@ def run(
 
     def job(planned: Planned) -> Job:
         root = study.store.root.resolve()
-        return Job(planned.name, planned.config, root, source, digests, vectors, target, threads, deadline)
+        return Job(planned.name, planned.config, root, source, digests, vectors, target, threads, deadline, not no_lock)
 
     driver = Driver(
         study=study.settings,
@@ -292,17 +296,21 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
     now, store = _standing(study), study.store
     counts, found = count_trainings(study, now), now.found
     states = training_states(study, now)
+    lost = what_is_lost(study, now)
     running, begun = (
         {name: len(store.epochs(name)) for name, state in states.items() if state == which}
         for which in ("running", "begun")
     )
     if json_:
         what = {"running": running, "begun": begun, "failed": dict(found.failed), "broken": dict(found.broken)}
+        what |= {"without_tagger": lost.taggers, "without_epochs": lost.epochs}
         other = len(store.others(states))
         print(json.dumps({"study": study.name, "folder": str(store.root), **counts, **what, "other": other}, indent=2))
         return
     Console().print(plan_table(counts))
     for text in notes(study, now, states):
+        print(text)
+    for text in lost_lines(lost, len(found.done)):
         print(text)
     for name, epochs in running.items():
         print(f"running: {name}, epoch {epochs + 1}")
@@ -440,7 +448,7 @@ def _first_with_model(study: Study, runs: Sequence[Record]) -> Record:
 
 
 def _has_model(study: Study, run: Record) -> bool:
-    return (study.store.folder(run.name) / "model.safetensors").exists()
+    return why_no_tagger(study.store.folder(run.name)) is None
 
 
 def _command(study: Study, run: Record) -> str:

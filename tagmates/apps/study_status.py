@@ -1,14 +1,16 @@
 """Where a study stands, in numbers and in lines for a terminal."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tagmates.study.control import control_folders
+from tagmates.study.leftovers import has_epochs, why_no_tagger
 from tagmates.study.opening import Study
 from tagmates.study.standing import Standing
 from tagmates.study.store import State
-from tagmates.wording import plural
+from tagmates.wording import listing, plural
 
 
 def training_states(study: Study, now: Standing) -> dict[str, State]:
@@ -39,6 +41,41 @@ def other_folders(study: Study, now: Standing) -> list[str]:
     if number:
         return [f"{folders} belong{'s' if number == 1 else ''} to other settings of this study and count nowhere"]
     return []
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Finished trainings whose scores are there, but not all that they had beside them, by name."""
+
+    taggers: Mapping[str, str]  # why they cannot tag
+    epochs: Sequence[str]  # whose epochs are not all told
+
+
+def what_is_lost(study: Study, now: Standing) -> Lost:
+    """Look at the files of every finished training, without reading what is long."""
+    done = now.found.done
+    taggers = {name: why for name in done if (why := why_no_tagger(study.store.folder(name))) is not None}
+    epochs = [name for name, record in done.items() if not has_epochs(study.store.folder(name), record.epochs)]
+    return Lost(taggers, epochs)
+
+
+def lost_lines(lost: Lost, finished: int) -> list[str]:
+    """At most two lines about what is lost of so many finished trainings."""
+    lines = []
+    again = "to have one again, move its folder away and run the study"
+    if len(lost.taggers) == finished > 1 and len(set(lost.taggers.values())) == 1:  # a copy of the scores alone
+        lines.append(f"no tagger in any of {finished} finished trainings: their scores count; {again}")
+    elif lost.taggers:
+        some = [f"{name} ({why})" for name, why in lost.taggers.items()]
+        lines.append(f"no tagger in {_few(some)}: the scores count; {again}")
+    if lost.epochs:
+        lines.append(f"no whole metrics.jsonl in {_few(lost.epochs)}: the scores count, learning curves are lost")
+    return lines
+
+
+def _few(names: Sequence[str], most: int = 3) -> str:
+    more = len(names) - most
+    return listing(names) if more <= 0 else f"{', '.join(names[:most])} and {plural(more, 'other training')}"
 
 
 def count_trainings(study: Study, now: Standing) -> dict[str, Any]:

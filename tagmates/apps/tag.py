@@ -18,6 +18,7 @@ from tagmates.data.resumable import Output, Settings, beside, check_output, open
 from tagmates.data.tasks import choose_tasks
 from tagmates.data.text import no_words, read_input
 from tagmates.errors import ConfigError, TagmatesError
+from tagmates.failures import memory_errors
 from tagmates.model.bulk import Job, TaggedPiece, identity, tag_in_workers, tag_piece
 from tagmates.model.tagger import Tagger
 from tagmates.training.train import choose_device
@@ -142,7 +143,8 @@ def _to_file(
     try:
         with open_output(path, settings, resume=resume, force=force) as output:
             try:
-                _tag_into(output, files, tagger, job, workers)
+                with memory_errors():
+                    _tag_into(output, files, tagger, job, workers)
             except TagmatesError as error:
                 if isinstance(error, ConfigError) or not output.begun:
                     raise

@@ -8,6 +8,7 @@ needed: what is missing, damaged or cannot be written costs time and nothing els
 import hashlib
 import io
 import json
+import logging
 import os
 import stat
 import time
@@ -22,8 +23,9 @@ import numpy as np
 
 from tagmates.data.coding import CodedSplit, CodedTask, Numbers, decode, json_array, json_value
 from tagmates.data.tasks import Task
-from tagmates.files import cache_folder
+from tagmates.files import cache_folder, is_private, make_private
 
+log = logging.getLogger("tagmates")
 SWITCH = "TAGMATES_CACHE_CORPORA"
 """Environment variable that switches the cache off where it is 0."""
 LIMIT = 2**30  # bytes of all entries; the paper's eleven tasks are 24 MB
@@ -43,6 +45,9 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
         paths = dict.fromkeys(task.folder / part.file for split in splits if (part := task.part(split)))
         found = [(os.path.abspath(path), path.stat()) for path in paths]  # noqa: PTH100  (no links: they may change)
         folder = cache_folder() / "corpora"
+        if not is_private(folder):
+            _warn(folder)
+            return None
     except (OSError, ValueError, RuntimeError):  # a file is missing: reading it says so; or there is no home
         return None
     newest = max(max(status.st_mtime, status.st_ctime) for _, status in found)
@@ -59,7 +64,10 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
 
 
 def read_entry(entry: Path) -> CodedTask | None:
-    """What the entry holds; None where there is none that can be read."""
+    """What the entry holds; None where there is none that can be read, or one that others can change."""
+    if not is_private(entry):
+        _warn(entry)
+        return None
     try:
         with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names, digest = json_value(arrays["task"])
@@ -82,7 +90,7 @@ def write_entry(entry: Path, coded: CodedTask) -> None:
     data = io.BytesIO()
     np.savez(data, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
     with suppress(OSError):
-        entry.parent.mkdir(parents=True, exist_ok=True)
+        make_private(entry.parent)
         with NamedTemporaryFile(dir=entry.parent, suffix=".npz", delete=False) as file:  # others may write it too
             made = Path(file.name)
             try:
@@ -93,6 +101,11 @@ def write_entry(entry: Path, coded: CodedTask) -> None:
                 made.unlink(missing_ok=True)
                 raise
         _remove_oldest(entry.parent)
+
+
+@cache
+def _warn(path: Path) -> None:
+    log.warning("%s: other users can change it, so it is not read; delete it, or take that right from them", path)
 
 
 PARTS = ("forms", "tags", "form", "tag", "lengths", "line")

@@ -14,12 +14,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tagmates.data.pieces import Piece
 from tagmates.errors import BusyError, ConfigError, DiskError
+from tagmates.failures import what_to_do
 from tagmates.files import write_json
+from tagmates.locks import take_lock
 
 Settings = dict[str, str | bool | list[str]]
 
@@ -182,17 +184,16 @@ def _disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "see to its permissions" if isinstance(error, PermissionError) else "make room"
-        raise DiskError(f"{path}: cannot be written ({error.strerror}); {advice}") from None
+        raise DiskError(f"{path}: cannot be written ({error.strerror}); {what_to_do(error)}") from None
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Keep other processes out; the system lets go of the lock when this one is killed."""
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
     with _disk(path):
         try:
-            lock.acquire(blocking=False)
+            instead = "choose a file on another disk, or leave out --output-file to write to stdout"
+            lock = take_lock(path.with_name(f".{path.name}.lock"), alone=instead)
         except Timeout:
             raise BusyError(f"{path}: another process is writing it; wait for it, or choose another") from None
     try:

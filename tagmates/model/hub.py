@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import quote
 
 from tagmates.errors import ConfigError, DiskError, ModelError
-from tagmates.files import cache_folder, write_atomically
+from tagmates.failures import what_to_do
+from tagmates.files import cache_folder, is_private, keep_private, make_private, write_atomically
 
 log = logging.getLogger("tagmates")
 
@@ -46,22 +47,32 @@ def fetch(name: str, *, most_bytes: int = MOST_BYTES) -> Path:
         raise ConfigError(f"{name}: names no model on the hub; write hf://user/name or hf://user/name@revision")
     repo, revision = match["repo"], match["revision"] or "main"
     home = cache_folder() / "hub" / repo
-    if _COMMIT.fullmatch(revision) and (home / revision).is_dir():
+    if _COMMIT.fullmatch(revision) and _is_here(home / revision):
         return home / revision
     last = home / f"{quote(revision, safe='')}.commit"
     try:
         with _one_line(name, revision):
             commit, sizes = _ask(name, repo, revision, most_bytes)
-            if not (home / commit).is_dir():
+            if not _is_here(home / commit):
                 _download(name, repo, home / commit, sizes)
     except _UnreachableError as error:
-        commit = last.read_text("ascii") if last.is_file() else ""
-        if not _COMMIT.fullmatch(commit) or not (home / commit).is_dir():
+        commit = last.read_text("ascii") if last.is_file() and is_private(last) else ""
+        if not _COMMIT.fullmatch(commit) or not _is_here(home / commit):
             raise ModelError(f"{error}, and it is not in the cache; try again when it can") from None
         log.warning("%s; taken from the cache, as of commit %s", error, commit[:8])
         return home / commit
     write_atomically(last, commit.encode())
+    keep_private(last)
     return home / commit
+
+
+def _is_here(folder: Path) -> bool:
+    """Whether a model has been downloaded. Raises ModelError where others could have changed it since."""
+    if not folder.is_dir():
+        return False
+    if not all(map(is_private, (folder, *folder.iterdir()))):
+        raise ModelError(f"{folder}: other users can change this model; delete the folder, and it is downloaded again")
+    return True
 
 
 def _ask(name: str, repo: str, revision: str, most_bytes: int) -> tuple[str, dict[str, int]]:
@@ -87,7 +98,9 @@ def _download(name: str, repo: str, folder: Path, sizes: Mapping[str, int]) -> N
 
     silent: Any = partial(tqdm, disable=True)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    make_private(folder.parent)
     try:
+        beside.mkdir(mode=0o700)
         for file, size in sizes.items():
             path = Path(
                 hf_hub_download(
@@ -96,6 +109,7 @@ def _download(name: str, repo: str, folder: Path, sizes: Mapping[str, int]) -> N
             )
             if path.is_symlink() or path.stat().st_size != size:
                 raise ModelError(f"{name}: {file} came otherwise than the hub had said; try again")
+            keep_private(path)
         shutil.rmtree(beside / ".cache", ignore_errors=True)  # huggingface_hub's notes
         try:
             beside.rename(folder)
@@ -128,6 +142,7 @@ def _one_line(name: str, revision: str) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # huggingface_hub's own, of a transfer that went wrong
             raise _UnreachableError(f"{name}: the hub cannot be reached ({error})") from None
-        raise DiskError(f"{error.filename or cache_folder()}: {error.strerror}; make room, then try again") from None
+        where = error.filename or cache_folder()
+        raise DiskError(f"{where}: {error.strerror}; {what_to_do(error)}, then try again") from None
     except (ValueError, TypeError, KeyError):
         raise _UnreachableError(f"{name}: the hub cannot be reached (something else answers in its place)") from None

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tagmates.files import cache_folder
+from tagmates.files import cache_folder, is_private, keep_private, make_private
 
 log = logging.getLogger("tagmates")
 SOURCES = ("gru.c", "crf.c", "vector.h")
@@ -129,12 +130,12 @@ def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
     parts = [*sources.values(), "\0".join([*found, *flags]).encode(), _processor()]
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     path = cache_folder() / f"kernels-{key}.so"
-    if path.exists():
-        try:
+    if path.is_file() and is_private(path):
+        with suppress(OSError, AttributeError):  # damaged
             return _library(path)
-        except (OSError, AttributeError):  # damaged
-            path.unlink()
     _build(path, sources, found, flags)
+    if not is_private(path):  # as it was when the folder was chosen
+        raise PermissionError(f"{path}: other users can change it")
     return _library(path)
 
 
@@ -150,7 +151,7 @@ def _library(path: Path) -> ctypes.CDLL:
 
 
 def _build(path: Path, sources: Mapping[str, bytes], compiler: Sequence[str], flags: Sequence[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     with TemporaryDirectory(dir=path.parent) as name:
         folder = Path(name)
         for source, text in sources.items():
@@ -162,6 +163,7 @@ def _build(path: Path, sources: Mapping[str, bytes], compiler: Sequence[str], fl
         made = folder / "kernels.so"
         with made.open("rb") as file:
             os.fsync(file.fileno())
+        keep_private(made)
         made.replace(path)  # whole or not at all, whoever else builds it
 
 

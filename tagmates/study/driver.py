@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from tagmates.errors import DiskError, ModelError
+from tagmates.errors import DiskError, ModelError, OutOfMemoryError
 from tagmates.study.engine import Submit
 from tagmates.study.plan import Planned
 from tagmates.study.record import Record
@@ -76,7 +76,10 @@ class Driver:
     pausing: bool = False  # time is nearly up: start nothing more
 
     def run(self) -> Generator[Event, None, None]:
-        """Train what is pending and yield what happens. Raises DiskError where nothing can be written any more."""
+        """Train what is pending and yield what happens. Raises DiskError where nothing can be written any more.
+
+        OutOfMemoryError where there is too little memory for it.
+        """
         if self.retry_failed:
             now = standing(self.study, self.tasks, self.store)
             for planned in self.select(now.plan):
@@ -148,6 +151,8 @@ class Driver:
                 outcome = Outcome(name, "broken", str(error))
         if outcome.state == "disk":
             raise DiskError(outcome.message)
+        if outcome.state == "memory":
+            raise OutOfMemoryError(f"{outcome.message}, with fewer --workers; finished epochs are saved")
         if outcome.state == "broken":
             self._set_aside(name, outcome.message)
         if outcome.state in ("crash", "broken"):

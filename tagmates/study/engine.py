@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 
 from tagmates.errors import ConfigError
+from tagmates.model.native import kernels
 from tagmates.processes import deaf, end_with
 from tagmates.study.room import as_memory_allows
 from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
@@ -34,6 +35,8 @@ def open_engine(kind: Kind, workers: int, device: str) -> AbstractContextManager
     ``workers`` is how many trainings it is given at a time: processes or, in this process, lanes. Raises ConfigError
     where its packages are not installed.
     """
+    if device == "cpu":
+        kernels()  # compiled once, for all workers
     if kind == "local":
         return _local(workers, device)
     return _processes(workers) if kind == "processes" else _ray(workers, device)

@@ -16,6 +16,7 @@ from tagmates.study.record import Counts, Record
 
 log = logging.getLogger("tagmates")
 VERSION = 3  # of what a row holds
+WAIT = 0.3  # seconds for another process that writes it, which takes milliseconds; then the runs are read instead
 Stamp = str  # of a run's files: equal while none of them changes
 
 
@@ -55,7 +56,7 @@ def write_index(path: Path, records: Mapping[str, tuple[Stamp, Record]]) -> None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30)
+    connection = sqlite3.connect(path, timeout=WAIT)
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version != VERSION:  # else nothing is written, so that a read-only index is read

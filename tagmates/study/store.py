@@ -4,6 +4,7 @@
 is moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last report.
 """
 
+import io
 import json
 import os
 import time
@@ -16,16 +17,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock
 
 from tagmates.config import RunConfig, parse
-from tagmates.errors import BusyError, ConfigError, ModelError
-from tagmates.files import read_json, write_json
+from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
+from tagmates.failures import PASSING
+from tagmates.files import read_file, read_json, write_json
+from tagmates.locks import take_lock
 from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting, run_name
 from tagmates.study.record import Counts, Record
 from tagmates.study.settings import StudySettings
-from tagmates.training.folder import LOCK, lock_folder
+from tagmates.training.folder import LOCK, WITHOUT_LOCKS, check_files, lock_folder
 
 NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
 State = Literal["done", "failed", "broken", "running", "begun", "pending"]
@@ -45,9 +47,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder of one study."""
+    """The folder of one study; without ``lock`` nothing keeps other processes out of its runs."""
 
     root: Path
+    lock: bool = True
 
     def folder(self, name: str) -> Path:
         """The run folder of a training."""
@@ -96,8 +99,18 @@ class Store:
             with suppress(OSError):  # a study that is done may be read-only
                 path.touch()  # the study that was last at work
         else:
-            with FileLock(self.root / LOCK):  # of drivers that begin together; their files would have one name
-                write_json(path, now)
+            self._write(path, now)
+
+    def _write(self, path: Path, value: Mapping[str, Any]) -> None:
+        """Write ``study.json``; of drivers that begin together one after the other, for their files have one name."""
+        if not self.lock:
+            write_json(path, value)
+            return
+        held = take_lock(self.root / LOCK, wait=True, alone=WITHOUT_LOCKS)
+        try:
+            write_json(path, value)
+        finally:
+            held.release()
 
     def description(self) -> dict[str, Any]:
         """The content of ``study.json``; ModelError where it is missing or broken."""
@@ -136,8 +149,18 @@ class Store:
         done |= {name: record for name, (_, record) in fresh.items()}
         done = {name: done[name] for name in names if name in done}  # in the order of the plan
         rest = [name for name in names if name not in stamps]
+        broken |= {name: why for name in rest if (why := self._spoiled(name)) is not None}
+        rest = [name for name in rest if name not in broken]
         failed = {name: why for name in rest if (why := self.why_failed(name)) is not None}
         return Found(done, failed, broken)
+
+    def _spoiled(self, name: str) -> str | None:
+        """What keeps a run from being begun or gone on with; None where nothing does."""
+        try:
+            check_files(self.folder(name))
+        except ModelError as error:
+            return str(error)
+        return None
 
     def others(self, known: Collection[str]) -> list[str]:
         """The run folders that have none of these names: of other settings, or of oracle sets not known yet."""
@@ -162,20 +185,20 @@ class Store:
     def is_busy(self, name: str) -> bool:
         """Whether some process is training this run at this moment."""
         folder = self.folder(name)
-        if not (folder / ".lock").exists():
+        if not self.lock or not (folder / LOCK).exists():
             return False
         try:
             with lock_folder(folder):
                 return False
         except BusyError:
             return True
-        except ConfigError:  # a folder of somebody else's: it can be read, not locked
+        except (ConfigError, NoLocksError):  # a folder of somebody else's: it can be read, not locked
             return False
 
     def epochs(self, name: str) -> list[dict[str, Any]]:
         """The metrics of a run's finished epochs, as far as they can be read."""
         try:
-            lines = (self.folder(name) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+            lines = read_file(self.folder(name) / "metrics.jsonl").decode().splitlines()
             return [epoch for line in lines if isinstance(epoch := json.loads(line), dict)]
         except (OSError, ValueError):
             return []
@@ -206,11 +229,12 @@ class Store:
         None where another process is at it, or has moved it, or has trained it anew, since it was found broken.
         """
         folder, target = self.folder(name), self.root / "set-aside" / f"{name}-{time.time_ns()}"
-        if not folder.exists():
+        if not os.path.lexists(folder):
             return None
         target.parent.mkdir(exist_ok=True)
+        can_be_held = folder.is_dir() and not (os.path.lexists(folder / LOCK) and not (folder / LOCK).is_file())
         try:
-            with lock_folder(folder):
+            with lock_folder(folder, lock=self.lock and can_be_held):
                 if _is_whole(folder):
                     return None
                 folder.rename(target)
@@ -271,10 +295,12 @@ def _is_whole(folder: Path) -> bool:
 
 def _read_counts(path: Path) -> dict[str, Counts]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with io.BytesIO(read_file(path)) as file, np.load(file, allow_pickle=False) as arrays:
             names = {name: name.removeprefix("test/") for name in arrays.files if name.startswith("test/")}
             counts: dict[str, Counts] = {t: np.asarray(arrays[name], dtype=np.int32) for name, t in names.items()}
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise  # the file may be whole
         raise ModelError(f"{path}: is missing or truncated ({error})") from None
     for task, array in counts.items():
         if array.ndim != 2 or array.shape[1] != 3 or (array < 0).any():

@@ -21,7 +21,9 @@ from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors, name_vectors
-from tagmates.errors import BusyError, DataError, DiskError, ModelError, TagmatesError
+from tagmates.errors import BusyError, DataError, DiskError, ModelError, NoLocksError, TagmatesError
+from tagmates.failures import is_out_of_memory, out_of_memory
+from tagmates.files import write_error
 from tagmates.study.store import Store
 from tagmates.training.company import Company
 from tagmates.training.folder import LOCK
@@ -45,10 +47,14 @@ class Job:
     device: str
     threads: int | None
     deadline: float | None  # seconds since the epoch
+    lock: bool = True  # whether the run folder is locked
 
 
 # errors after which no other run could write either
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+
+State = Literal["done", "busy", "paused", "error", "crash", "broken", "disk", "memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,21 @@ class Outcome:
 
     ``busy``: another process trains it. ``paused``: stopped at the end of an epoch, to be gone on with. ``error``:
     failed, and will again. ``crash``: failed in a way that may pass. ``broken``: a file of its folder is. ``disk``:
-    nothing can be written.
+    nothing can be written. ``memory``: there is too little for as many as run side by side.
     """
 
     name: str
-    state: Literal["done", "busy", "paused", "error", "crash", "broken", "disk"]
+    state: State
     message: str = ""
     traceback: str = ""
+
+
+STATES: Mapping[type[Exception], State] = {
+    BusyError: "busy",
+    DiskError: "disk",
+    NoLocksError: "disk",  # as for all other runs
+    ModelError: "broken",
+}
 
 
 @dataclass(slots=True)
@@ -169,24 +183,21 @@ def _advance(lanes: Sequence[_Lane], company: Company) -> dict[str, Outcome]:
 def _failure(name: str, error: Exception) -> Outcome:
     """What an error means for the run that it ended."""
     said, trace = str(error), "".join(traceback.format_exception(error))
-    if isinstance(error, BusyError):
-        return Outcome(name, "busy", said)
-    if isinstance(error, DiskError):
-        return Outcome(name, "disk", said)
-    if isinstance(error, ModelError):
-        return Outcome(name, "broken", said)
+    for kind, state in STATES.items():
+        if isinstance(error, kind):
+            return Outcome(name, state, said)
     if isinstance(error, TagmatesError):
         return Outcome(name, "error", said, trace)
+    if is_out_of_memory(error) and not isinstance(error, torch.OutOfMemoryError):  # that is a GPU's
+        return Outcome(name, "memory", f"{name}: {out_of_memory(error)}")
     if isinstance(error, OSError) and error.errno in DISK:
-        where = f"{error.filename}: " if error.filename else ""
-        said = f"{where}{error.strerror or error}; what was saved before is whole; make room and try again"
-        return Outcome(name, "disk", said)
+        return Outcome(name, "disk", str(write_error(error.filename or name, error)))
     return Outcome(name, "crash", f"{type(error).__name__}: {error}", trace)
 
 
 def _open(job: Job) -> _Lane | Outcome:
     """The job's run where it was left, its folder held; or why it cannot be trained."""
-    store = Store(job.root)
+    store = Store(job.root, job.lock)
     folder = store.folder(job.name)
     held = ExitStack()
     try:
@@ -198,8 +209,9 @@ def _open(job: Job) -> _Lane | Outcome:
             torch.set_num_threads(job.threads)
         run = _prepared(job)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOCK).touch()  # where there is no room for it, that is the disk's failure and not the run's
-        record = held.enter_context(run_in_folder(run, folder, job.data))
+        if job.lock:
+            (folder / LOCK).touch()  # where there is no room for it, that is the disk's failure and not the run's
+        record = held.enter_context(run_in_folder(run, folder, job.data, lock=job.lock))
     except Exception as error:
         return _failure(job.name, error)
     if record is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from torch import Tensor
 
 from tagmates import __version__
@@ -25,7 +25,9 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import task_token
 from tagmates.errors import BusyError, ConfigError, ModelError
+from tagmates.failures import what_to_do
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
+from tagmates.locks import take_lock
 from tagmates.model.native import kernels_on
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
@@ -44,7 +46,9 @@ FILES = (
     "README.md",
     "result.json",
 )
+WITHOUT_LOCKS = "give --no-lock if no other process works there, or choose a folder on another disk"
 LOCK = ".lock"  # held while a process trains here; stays behind, for removing it would let two in
+WRITTEN = {LOCK, "failed.json", *FILES, *(f".{name}.new" for name in ("failed.json", *FILES))}
 
 
 def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
@@ -66,6 +70,32 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
         raise ConfigError(f"{folder}: holds no tagmates run to overwrite, but files of the same names; choose another")
 
 
+def check_files(folder: Path) -> None:
+    """Raise ModelError where something else is in the place of a file that a run writes, or one cannot be read.
+
+    A folder, a pipe, a link to nothing: reading a pipe would never end, and nothing can be written over a folder.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            wrong = [entry.name for entry in entries if entry.name in WRITTEN and not _is_readable(entry)]
+    except FileNotFoundError:
+        if folder.is_symlink():
+            raise ModelError(f"{folder}: is a link to nothing; remove it") from None
+        return
+    except NotADirectoryError:
+        raise ModelError(f"{folder}: is no folder; remove it") from None
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error.strerror}); {what_to_do(error)}") from None
+    for name in wrong:
+        raise ModelError(f"{folder / name}: is no file that can be read; remove it, or see to its permissions")
+
+
+def _is_readable(entry: os.DirEntry[str]) -> bool:
+    needed = os.R_OK | os.W_OK if entry.name in (LOCK, "train.log") else os.R_OK  # others are replaced
+    # what is being written at this moment may be gone by now
+    return entry.is_file() and (os.access(entry, needed) or not os.path.lexists(entry))
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder where it is missing. Raises ConfigError."""
     try:
@@ -75,14 +105,17 @@ def make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
     """Keep every other process out of the folder's run; the system lets go of it when a process is killed.
 
-    Raises BusyError where another process trains there, ConfigError where no lock can be had.
+    Raises BusyError where another process trains there, NoLocksError where the file system has no locks, ConfigError
+    where the folder cannot be used. Without ``lock`` nothing is done.
     """
-    lock = FileLock(folder / LOCK)
+    if not lock:
+        yield
+        return
     try:
-        lock.acquire(blocking=False)
+        held = take_lock(folder / LOCK, alone=WITHOUT_LOCKS)
     except Timeout:
         raise BusyError(f"{folder}: another process is training there; wait for it, or choose another folder") from None
     except OSError as error:
@@ -90,7 +123,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        held.release()
 
 
 def clear_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from tagmates.files import read_json
 from tagmates.model.native import kernels_on
 from tagmates.model.tagger import Tagger
 from tagmates.training.folder import (
+    check_files,
     check_folder,
     clear_folder,
     finish_folder,
@@ -44,23 +45,33 @@ def train(
     device: str = "auto",
     resume: bool = False,
     force: bool = False,
+    lock: bool = True,
 ) -> Tagger:
     """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing is kept on disk).
 
     ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
     With ``resume`` a run that was interrupted goes on from its last finished epoch, and one that is done is loaded.
-    Raises TagmatesError: ConfigError, DataError, ModelError, or TrainingError where the loss stops being finite.
+    The folder is locked, so that two processes never train in it; without ``lock``, for disks that have no file locks,
+    see to that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError where
+    the loss stops being finite.
     """
     with TemporaryDirectory() as passing:
         folder = Path(output_dir or passing)
-        for event in train_events(config, folder, data, device=device, resume=resume, force=force):
+        for event in train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock):
             if isinstance(event, Ended) and event.error is not None:
                 raise event.error
         return Tagger.from_pretrained(folder)
 
 
 def train_events(
-    config: RunConfig, folder: Path, data: str, *, device: str = "auto", resume: bool = False, force: bool = False
+    config: RunConfig,
+    folder: Path,
+    data: str,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+    lock: bool = True,
 ) -> Iterator[Event]:
     """Train as ``train`` does, and yield what happens; a run that is done yields nothing."""
     tasks = load_tasks(data)
@@ -68,7 +79,7 @@ def train_events(
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
     coded, vectors = load_coded(tasks, config.tasks), find_vectors(config.vectors, data)
-    yield from train_on(config, folder, data, tasks, coded, vectors, device=target, force=force)
+    yield from train_on(config, folder, data, tasks, coded, vectors, device=target, force=force, lock=lock)
 
 
 def train_on(
@@ -81,13 +92,14 @@ def train_on(
     *,
     device: str,
     force: bool = False,
+    lock: bool = True,
 ) -> Iterator[Event]:
     """Train on what is loaded, and yield what happens; a checkpoint in the folder is gone on from.
 
     ``data`` is where the tasks came from, for the record. Raises BusyError where another process trains there.
     """
     run = prepare_run(config, tasks, coded, vectors, device)
-    with run_in_folder(run, folder, data, force=force) as record:
+    with run_in_folder(run, folder, data, force=force, lock=lock) as record:
         if record is None:
             return
         for event in train_side_by_side([run]):
@@ -97,7 +109,7 @@ def train_on(
 
 @contextmanager
 def run_in_folder(
-    run: Run, folder: Path, data: str, *, force: bool = False
+    run: Run, folder: Path, data: str, *, force: bool = False, lock: bool = True
 ) -> Iterator[Callable[[Event], None] | None]:
     """Hold the folder of a run, which goes on from its checkpoint, if there is one.
 
@@ -105,7 +117,8 @@ def run_in_folder(
     BusyError where another process trains there.
     """
     make_folder(folder)
-    with lock_folder(folder), _log_to(folder / "train.log") as told:
+    check_files(folder)
+    with lock_folder(folder, lock=lock), _log_to(folder / "train.log") as told:
         if force:
             clear_folder(folder)
         resume_epoch(folder, run)

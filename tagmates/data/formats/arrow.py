@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tagmates.data.blow_up import check_claim
 from tagmates.data.formats.footer import TEXT, chunks_in
 from tagmates.errors import ConfigError, DataError
+from tagmates.failures import is_out_of_memory
 
 if TYPE_CHECKING:
     from pyarrow import Array, Field, Table
@@ -37,6 +38,8 @@ def read_table(file: Path, columns: Set[str]) -> "Table":
     except DataError:
         raise
     except Exception as error:  # ArrowException, and what else pyarrow meets in a damaged file
+        if is_out_of_memory(error):
+            raise
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise DataError(f"{file}: cannot be read as Arrow or parquet ({reason}); copy it again") from None
     return table
@@ -53,7 +56,8 @@ def _read_parquet(file: Path, columns: Set[str]) -> "Table":
     check_claim(file, sum(abs(chunk.bytes) for chunk in chunks), "bytes")
     texts = {".".join(chunk.path) for chunk in chunks if chunk.type == TEXT}
     with parquet.ParquetFile(file, read_dictionary=sorted(texts)) as source:
-        return source.read(columns=wanted or None)
+        # without threads, which pyarrow waits for in vain where there is no memory for them
+        return source.read(columns=wanted or None, use_threads=False)
 
 
 def _check_names(fields: "Iterable[Field]") -> None:

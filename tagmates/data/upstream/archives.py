@@ -10,10 +10,10 @@ import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from filelock import FileLock
-
 from tagmates.errors import DataError
+from tagmates.failures import what_to_do
 from tagmates.files import write_atomically
+from tagmates.locks import take_lock
 
 BLOW_UP = 100  # times its own size that an archive may unpack to, beside the member: text packs to a tenth or so
 CHUNK = 1 << 16  # bytes
@@ -47,10 +47,13 @@ def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> Non
         raise DataError(f"{archive}: is damaged, or no tar or zip ({what}); take another copy") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        lock = take_lock(path.with_name(f".{path.name}.lock"), wait=True)
+        try:
             write_atomically(path, content)
+        finally:
+            lock.release()
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from None
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}); {what_to_do(error)}") from None
 
 
 class _RefusedError(Exception):

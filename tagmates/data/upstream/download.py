@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tagmates.data.upstream.partial import Origin, Partial
 from tagmates.data.upstream.server import INSTEAD, BrokenOffError, OtherPartError, ask, extent, read_some
 from tagmates.errors import DataError
+from tagmates.failures import what_to_do
+from tagmates.locks import take_lock
 
 CHUNK = 1 << 16  # bytes
 ATTEMPTS = 5
@@ -63,7 +65,7 @@ def download(
     except OSError as error:  # those of the network have become DataErrors
         what = error.strerror or error
         raise DataError(
-            f"{path}: cannot be written ({what}); make room, or choose another place; what has come is kept"
+            f"{path}: cannot be written ({what}); {what_to_do(error)}, or choose another place; what has come is kept"
         ) from None
 
 
@@ -100,10 +102,8 @@ def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keep other processes from downloading to the same place; the system lets go of it when one is killed."""
-    # a generator may end in another thread than it began in
-    lock = FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
     try:
-        lock.acquire(blocking=False)
+        lock = take_lock(path.with_name(f".{path.name}.lock"))
     except Timeout:
         raise DataError(f"{path}: another process is downloading it; wait until it is done, then try again") from None
     try:

@@ -1,12 +1,12 @@
 """From a user's copy, the cache or the network to prepared tasks that ``--data`` takes, checked against Table 1."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tagmates.data.statistics import statistics
 from tagmates.data.upstream.archives import extract_member
@@ -16,7 +16,9 @@ from tagmates.data.upstream.prepared import Provenance, UsedFile, Verified, chec
 from tagmates.data.upstream.sources import File, Mode, Source, known_sources, sources_of
 from tagmates.data.upstream.table1 import Cell, compare
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
-from tagmates.files import cache_folder
+from tagmates.failures import what_to_do
+from tagmates.files import cache_folder, is_private, keep_private
+from tagmates.locks import take_lock
 
 MAX_BYTES = 1 << 30  # of what is downloaded or unpacked and has no known size
 
@@ -195,7 +197,7 @@ def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloadin
     if not file.url:
         return None
     path = cached_file(source, file.name, places.cache)
-    if path.is_file():
+    if path.is_file() and is_private(path):
         try:
             return _verified(source, file, path, file)
         except DataError:  # damaged, or of another version of tagmates: it is had again
@@ -204,14 +206,16 @@ def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloadin
     if not file.member:
         progresses = download(file.url, path, limit=limit, sha256=file.sha256, git_blob=file.git_blob)
         yield from (Downloading(source, progress) for progress in progresses)
-        return _verified(source, file, path, file)
-    copy = places.copy(source, file.archive)
-    archive = copy or path.with_name(file.archive)
-    if copy is None:
-        yield from (Downloading(source, progress) for progress in download(file.url, archive))
-    extract_member(archive, file.member, path, limit=limit)
-    if copy is None:
-        archive.unlink(missing_ok=True)
+    else:
+        copy = places.copy(source, file.archive)
+        archive = copy or path.with_name(file.archive)
+        if copy is None:
+            yield from (Downloading(source, progress) for progress in download(file.url, archive))
+        extract_member(archive, file.member, path, limit=limit)
+        if copy is None:
+            archive.unlink(missing_ok=True)
+    with suppress(OSError):  # it may be another user's, and the published one all the same
+        keep_private(path)
     return _verified(source, file, path, file)
 
 
@@ -236,14 +240,14 @@ def _verified(source: Source, file: File, path: Path, known: File, *, unverified
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
     """Hold the output folder; BusyError where another process does."""
-    lock = FileLock(output / ".lock", thread_local=False)  # a generator may end in another thread than it began in
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
+        lock = take_lock(output / ".lock")
     except Timeout:
         raise BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir") from None
     except OSError as error:
-        raise DiskError(f"{output}: cannot be written ({error.strerror}); choose another --output-dir") from None
+        advice = f"{what_to_do(error)}, or choose another --output-dir"
+        raise DiskError(f"{output}: cannot be written ({error.strerror}); {advice}") from None
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.upstream.download import sha256_of
 from tagmates.data.upstream.sources import Mode
 from tagmates.errors import ConfigError, DataError, DiskError
+from tagmates.failures import what_to_do
 from tagmates.files import write_atomically, write_json
 
 RECORD = "SOURCE.json"
@@ -100,7 +101,8 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
             folder.rename(old)
         new.rename(folder)
     except OSError as error:
-        raise DiskError(f"{folder}: cannot be written ({error.strerror}); make room, or choose another place") from None
+        advice = f"{what_to_do(error)}, or choose another place"
+        raise DiskError(f"{folder}: cannot be written ({error.strerror}); {advice}") from None
     finally:
         _settle(folder, new, old)
     return made
