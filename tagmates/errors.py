@@ -25,5 +25,9 @@ class DiskError(TrainingError):
     """A file that cannot be written; what was saved before is whole."""
 
 
+class OtherDataError(ConfigError):
+    """A run folder whose run was begun on other data."""
+
+
 class BusyError(ConfigError):
     """A run that another process is training at this moment."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from tagmates.study.opening import Study
 from tagmates.study.standing import Standing
-from tagmates.study.store import State
+from tagmates.study.store import UNRECORDED, Found, State
 from tagmates.wording import plural
+
+SHOWN = 3  # names in a line
 
 
 def training_states(study: Study, now: Standing) -> dict[str, State]:
@@ -18,7 +20,7 @@ def training_states(study: Study, now: Standing) -> dict[str, State]:
 def notes(study: Study, now: Standing, states: Mapping[str, State]) -> list[str]:
     """What the table of a plan does not say, a line each."""
     number = Counter(states.values())
-    among = [f"{number[state]} {state}" for state in ("running", "begun", "broken") if number[state]]
+    among = [f"{number[state]} {state}" for state in ("running", "begun", "broken", "unmatched") if number[state]]
     shared = any(len(planned.regimes) > 1 for planned in now.plan)
     return [
         *([f"among the pending: {', '.join(among)}"] if among else []),
@@ -26,6 +28,21 @@ def notes(study: Study, now: Standing, states: Mapping[str, State]) -> list[str]
         *now.waiting,
         *other_folders(study, now),
     ]
+
+
+def not_counted(study: Study, found: Found) -> list[str]:
+    """A line for every reason why finished trainings of the plan do not count, with their names."""
+    names: dict[str, list[str]] = {}
+    for name, why in found.unmatched.items():
+        names.setdefault(why, []).append(name)
+    lines = []
+    for why, some in names.items():
+        shown = f"{', '.join(some[:SHOWN])}{f' and {len(some) - SHOWN} more' if len(some) > SHOWN else ''}"
+        what = "the next run sets it aside and trains anew"
+        if why == UNRECORDED:
+            what = f"check and complete it with: tagmates study adopt {study.store.root} --data DIR"
+        lines.append(f"not counted: {plural(len(some), 'finished training')} ({shown}): each {why}; {what}")
+    return lines
 
 
 def other_folders(study: Study, now: Standing) -> list[str]:
