@@ -250,13 +250,33 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def run_id(config: RunConfig, data_hashes: Mapping[str, Any]) -> str:
     """Twelve hexadecimal digits: equal for equal settings, data and vectors, wherever and however the run runs."""
-    default = TrainingSettings()
-    # settings that are newer than the first runs are left out at their defaults, so that those runs keep their ids
-    new = {key for key in ("schedule", "batch_per_task") if getattr(config.training, key) == getattr(default, key)}
-    # what the vectors hold counts, not where they are
-    settings = config.model_dump(mode="json", exclude={"vectors": True, "training": new})
-    text = json.dumps([settings, data_hashes], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    # what differs from the defaults only, so that a setting that is new one day changes no id; and of the vectors what
+    # they hold, not where they are
+    settings = config.model_dump(mode="json", exclude_defaults=True, exclude={"vectors"})
+    return _short_hash(settings, data_hashes)
+
+
+# fmt: off
+FORMER_TRAINING = {
+    "batch_size", "sampling", "temperature", "bucketed", "loss_weights", "learning_rate", "transition_l2", "clip_norm",
+    "max_epochs", "halving_patience", "stopping_patience", "epoch_updates", "max_updates", "weights", "unknown_rate",
+}
+# fmt: on
+
+
+def former_run_id(config: RunConfig, data_hashes: Mapping[str, Any]) -> str:
+    """The id that a run had until the scheme of its tasks became part of it; its folder is known by it still.
+
+    It was of all settings of that time, defaults too; one that is younger had its default. ``data_hashes`` are as they
+    were then: the digest and the score rule of every task.
+    """
+    every: dict[str, Any] = dict.fromkeys(("tasks", "sharing", "seed", "model"), True)
+    settings = config.model_dump(mode="json", include={**every, "training": FORMER_TRAINING})
+    return _short_hash(settings, data_hashes)
+
+
+def _short_hash(*values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:

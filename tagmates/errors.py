@@ -33,5 +33,9 @@ class NoLocksError(TagmatesError):
     """A folder whose file system has no file locks, so that nothing keeps other processes out of it."""
 
 
+class OtherDataError(ConfigError):
+    """A run folder whose run was begun on other data."""
+
+
 class BusyError(ConfigError):
     """A run that another process is training at this moment."""

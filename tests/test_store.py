@@ -29,6 +29,7 @@ from tagmates.training.folder import lock_folder
 TASKS = ("a", "b", "c")
 STUDY = StudySettings(tasks=TASKS, vectors="random", seeds=(1, 2), sharing=("multi_dec", "te_dec"))
 PLAN = make_plan(STUDY, TASKS, {})
+DATA = {task: {"digest": digest, "scheme": "plain", "score": "plain"} for task, digest in (("a", "1f"), ("b", "2e"))}
 
 
 def f1(setting: Setting, task: str, seed: int, split: Split) -> float:
@@ -244,29 +245,61 @@ class TestChanges:
 
 class TestStudyFile:
     def test_says_what_the_study_is(self, store: Store) -> None:
-        store.start(STUDY, "/somewhere", {"a": "1f", "b": "2e"}, "random")
+        store.start(STUDY, "/somewhere", DATA, "random")
         assert store.settings() == (STUDY, "/somewhere")
-        assert store.description()["digests"] == {"a": "1f", "b": "2e"}
+        assert store.task_data() == DATA
+        assert (store.vectors(), store.overrides()) == ("random", ())
         assert (store.root / "runs").is_dir()
 
     def test_is_only_touched_where_nothing_changes(self, store: Store) -> None:
-        store.start(STUDY, "/somewhere", {"a": "1f"}, "random")
+        store.start(STUDY, "/somewhere", {"a": DATA["a"]}, "random")
         os.utime(store.root / "study.json", (1, 1))
-        store.start(STUDY, "/somewhere", {"a": "1f"}, "random")
+        store.start(STUDY, "/somewhere", {"a": DATA["a"]}, "random")
         assert (store.root / "study.json").stat().st_mtime > 1  # the study that was last at work
         later = STUDY.model_copy(update={"seeds": (1, 2, 3)})
-        store.start(later, "/elsewhere", {"b": "2e"}, "random")
+        store.start(later, "/elsewhere", {"b": DATA["b"]}, "random", overrides=["seeds=[1, 2, 3]"])
         assert store.settings() == (later, "/elsewhere")
-        assert store.description()["digests"] == {"a": "1f", "b": "2e"}
+        assert store.task_data() == DATA
+        assert store.overrides() == ("seeds=[1, 2, 3]",)
 
-    def test_other_data_or_vectors_are_refused(self, store: Store) -> None:
-        store.start(STUDY, "/somewhere", {"a": "1f", "b": "2e"}, "random")
+    @pytest.mark.parametrize(
+        ("key", "value", "what"),
+        [
+            ("digest", "3d", r"task b had other sentences \(sha256 2e, now 3d\)"),
+            ("scheme", "iobes", "task b had scheme 'plain', now 'iobes'"),
+            ("score", "prefix", "task b had score 'plain', now 'prefix'"),
+        ],
+    )
+    def test_other_data_are_refused(self, store: Store, key: str, value: str, what: str) -> None:
+        store.start(STUDY, "/somewhere", DATA, "random")
         before = (store.root / "study.json").read_bytes()
-        with pytest.raises(ConfigError, match=r"study\.json: was begun with other sentences of task b than /new holds"):
-            store.start(STUDY, "/new", {"a": "1f", "b": "3d"}, "random")
-        with pytest.raises(ConfigError, match=r"study\.json: was begun with vectors random, here they are glove-6b"):
-            store.start(STUDY, "/somewhere", {"a": "1f", "b": "2e"}, "glove-6b")
+        with pytest.raises(ConfigError, match=rf"study\.json: was begun with other data than /new holds: {what}; give"):
+            store.start(STUDY, "/new", {**DATA, "b": {**DATA["b"], key: value}}, "random")
         assert (store.root / "study.json").read_bytes() == before
+
+    def test_other_vectors_are_refused(self, store: Store) -> None:
+        store.start(STUDY, "/somewhere", DATA, "random")
+        before = (store.root / "study.json").read_bytes()
+        with pytest.raises(ConfigError, match=r"study\.json: was begun with vectors random, here they are glove-6b"):
+            store.start(STUDY, "/somewhere", DATA, "glove-6b")
+        assert (store.root / "study.json").read_bytes() == before
+
+    def test_of_an_earlier_tagmates_knows_the_sentences_only(self, store: Store) -> None:
+        store.start(STUDY, "/somewhere", {}, "random")
+        edit(store.root / "study.json", task_data=None, set=None, digests={"a": "1f", "b": "2e"})
+        assert store.task_data() == {"a": {"digest": "1f"}, "b": {"digest": "2e"}}
+        with pytest.raises(ConfigError, match="task b had other sentences"):
+            store.start(STUDY, "/new", {"b": {**DATA["b"], "digest": "3d"}}, "random")
+        store.start(STUDY, "/somewhere", DATA, "random")
+        assert store.task_data() == DATA
+
+    @pytest.mark.parametrize("content", [{"task_data": [1]}, {"task_data": {"a": 5}}, {"digests": 5}])
+    def test_data_that_are_none_are_one_line(self, store: Store, content: dict[str, Any]) -> None:
+        store.start(STUDY, "/somewhere", {}, "random")
+        edit(store.root / "study.json", **content)
+        with pytest.raises(ModelError, match=r"study\.json: is not from tagmates") as caught:
+            store.find(PLAN)
+        assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize("content", ["", "[]", "{}", '{"study": 5, "data": "x"}', '{"study": {}}'])
     def test_a_foreign_one_is_one_line(self, store: Store, content: str) -> None:

@@ -173,10 +173,12 @@ def test_a_plan_without_data(here: Path) -> None:
 def test_a_run_trains_all_and_says_what_ended(ran: Ran) -> None:
     assert (ran.run.code, ran.run.out) == (0, "")
     lines = ran.run.err.splitlines()
-    assert len(lines) == 4
-    for line, name in zip(lines, NAMES, strict=True):
+    for line, name in zip(lines, NAMES, strict=False):
         assert re.match(rf"done {re.escape(name)}-[0-9a-f]{{8}}: .*\(2 epochs, cap, \d+ s\); \d done, ", line)
-    assert lines[-1].endswith("4 done, 0 running, 0 failed, 0 to come, left of this stage: -")
+    assert lines[3].endswith("4 done, 0 running, 0 failed, 0 to come, left of this stage: -")
+    assert re.fullmatch(r"study tiny, in runs/tiny: 4 of 4 trainings done, 4 of them in this call \(\d+ s\)", lines[4])
+    assert re.search(r"│ ner +│ .*\d\.\d\d │", ran.run.err)  # the best partners
+    assert lines[-1] == "next: tagmates study report runs/tiny"
     assert run_names(ran.place / "runs" / "tiny") == sorted(NAMES)
 
 
@@ -196,7 +198,10 @@ def test_what_is_done_is_not_repeated(study: Path) -> None:
 
     before = times()
     outcome = done("study", "run", "tiny.toml", *LOCAL)
-    assert (outcome.out, outcome.err) == ("", "")
+    lines = outcome.err.splitlines()
+    assert outcome.out == ""
+    assert lines[0] == "study tiny, in runs/tiny: 4 of 4 trainings done, none of them in this call"
+    assert lines[-1] == "next: tagmates study report runs/tiny"
     assert times() == before
 
 
@@ -223,7 +228,7 @@ def test_parts_together_are_the_whole(here: Path) -> None:
         done("study", "run", "tiny.toml", *LOCAL, "--shard", f"{part}/3", "--output-dir", folder)
         shutil.copytree(folder / "runs", "runs/tiny/runs", dirs_exist_ok=True)
     assert sorted(name for folder in folders for name in run_names(folder)) == sorted(NAMES)
-    assert done("study", "run", "tiny.toml", *LOCAL).err == ""
+    assert "4 of 4 trainings done, none of them in this call\n" in done("study", "run", "tiny.toml", *LOCAL).err
     assert run_names() == sorted(NAMES)
     done("study", "run", "tiny.toml", *LOCAL, "--seeds", "2", "--set", "seeds=[1, 2]", "--tasks", "ner")
     assert run_names() == sorted([*NAMES, "stl-ner-2"])
@@ -254,7 +259,10 @@ def test_equal_updates_of_a_whole_study(here: Path) -> None:
 def test_a_time_limit_stops_and_the_same_command_goes_on(here: Path) -> None:
     write_tiny(here)
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
-    assert outcome.err == "pending: 4 trainings; the same command goes on\n"
+    assert outcome.err.splitlines() == [
+        "study tiny, in runs/tiny: 0 of 4 trainings done, none of them in this call",
+        "pending: 4 trainings; the same command goes on",
+    ]
     assert run_names() == []
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "1h", "--tasks", "ner")
     assert run_names() == ["stl-ner-1"]
@@ -267,7 +275,7 @@ def test_the_data_of_the_command_line_win(here: Path, monkeypatch: pytest.Monkey
     (folder,) = Path("there/runs").iterdir()
     assert json.loads((folder / "environment.json").read_text())["data"] == str(here / "other")
     assert json.loads(Path("there/study.json").read_text())["data"] == str(here / "other")
-    pattern = r"there/study\.json: was begun with other sentences of task \w+ than .*corpus holds; give the same --data"
+    pattern = r"there/study\.json: was begun with other data than .*corpus holds: task \w+ had other sentences .*; give"
     refused(2, pattern, "study", "run", "tiny.toml", *LOCAL, "--output-dir", "there")
     monkeypatch.setenv("TAGMATES_DATA", "other")  # comes last
     done("study", "run", "tiny.toml", *LOCAL, "--tasks", "ner")
@@ -283,7 +291,18 @@ def test_status_as_json_and_as_a_table(study: Path) -> None:
     shown = json.loads(outcome.out)
     assert (shown["study"], shown["folder"]) == ("tiny", "runs/tiny")
     assert (shown["running"], shown["failed"], shown["broken"]) == ({}, {}, {})
-    assert set(shown) == {"study", "folder", "regimes", "total", "running", "begun", "failed", "broken", "other"}
+    assert set(shown) == {
+        "study",
+        "folder",
+        "regimes",
+        "total",
+        "running",
+        "begun",
+        "failed",
+        "broken",
+        "unmatched",
+        "other",
+    }
     assert shown["other"] == 0
     assert outcome.err == ""
     assert re.search(r"│ STL +│ +2 │ +2 │ +0 │ +0 │", done("study", "status", "tiny.toml").out)
@@ -328,7 +347,12 @@ def test_runs_of_other_settings_are_counted(study: Path) -> None:
     Path("tiny.toml").write_text("regimes = ['single']\n" + text.replace("batch_size = 4", "batch_size = 8"))
     line = "4 run folders belong to other settings of this study and count nowhere"
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
-    assert outcome.err.splitlines()[0] == line
+    assert outcome.err.splitlines()[:2] == [
+        "runs/tiny: was begun with regimes = [single, pair, all, all_but_one, oracle] (now [single]), "
+        "training.batch_size = 4 (now 8); 4 trainings of these settings stay in their folders, "
+        "but are not counted any more",
+        line,
+    ]
     assert line in done("study", "status", "tiny.toml").out.splitlines()
     assert json.loads(done("study", "status", "tiny.toml", "--json").out)["other"] == 4
     assert done("study", "report", "tiny.toml").err == f"{line}\n"
@@ -441,9 +465,10 @@ def test_another_study_beside_must_have_a_task_in_common(study: Path, here: Path
     shutil.copytree(study, here / "runs" / "changed")
     path = here / "runs" / "changed" / "study.json"
     description = json.loads(path.read_text())
-    path.write_text(json.dumps({**description, "digests": {**description["digests"], "pos": "another"}}))
+    description["task_data"]["pos"]["score"] = "prefix"
+    path.write_text(json.dumps(description))
     outcome = done("study", "report", "tiny.toml", "--beside", "runs/changed")
-    assert outcome.err == "warning: changed was run on other sentences of pos\n"
+    assert outcome.err == "warning: changed was run on other data: task pos had score 'prefix', now 'plain' in tiny\n"
     other = StudySettings(vectors="random", regimes=("single",), seeds=(1,))
     write_study(here / "runs" / "other", other, ["upos", "chunk"], lambda *_: 50.0)
     message = "--beside runs/other: has none of this study's tasks \\(pos, ner\\)"
@@ -623,4 +648,4 @@ def test_data_that_were_changed_meanwhile(here: Path) -> None:
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     write_corpus(here / "changed", dev="Otters\tN\tO\n")
     args = ("study", "run", "tiny.toml", *LOCAL, "--data", "changed")
-    refused(2, r"study\.json: was begun with other sentences of task pos than .*changed holds; give", *args)
+    refused(2, r"study\.json: was begun with other data than .*changed holds: task pos had other sentences", *args)

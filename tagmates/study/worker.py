@@ -19,9 +19,10 @@ from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import load_coded
 from tagmates.data.pack import find_vectors
 from tagmates.data.statistics import statistics
+from tagmates.data.task_data import TaskData, data_difference, task_data
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors, name_vectors
-from tagmates.errors import BusyError, DataError, DiskError, ModelError, NoLocksError, TagmatesError
+from tagmates.errors import BusyError, DataError, DiskError, ModelError, NoLocksError, OtherDataError, TagmatesError
 from tagmates.failures import is_out_of_memory, out_of_memory
 from tagmates.files import write_error
 from tagmates.study.store import Store
@@ -42,7 +43,7 @@ class Job:
     config: RunConfig
     root: Path  # of the study
     data: str
-    digests: Mapping[str, str]  # of the tasks, to notice other data on another machine
+    task_data: Mapping[str, TaskData]  # as the study has it, to notice other data on another machine
     vectors: str  # what `vectors_found` must say
     device: str
     threads: int | None
@@ -77,6 +78,7 @@ STATES: Mapping[type[Exception], State] = {
     DiskError: "disk",
     NoLocksError: "disk",  # as for all other runs
     ModelError: "broken",
+    OtherDataError: "broken",  # its folder is of no use to this study
 }
 
 
@@ -225,8 +227,9 @@ def _prepared(job: Job) -> Run:
     tasks = _tasks(job.data)
     require_tasks(job.config.tasks, tasks)
     for task in job.config.tasks:
-        if task_digest(job.data, task) != job.digests[task]:
-            raise DataError(f"{job.data}: task {task} holds other sentences here than where the study was begun")
+        what = data_difference({task: job.task_data[task]}, {task: data_of_task(job.data, task)})
+        if what:
+            raise DataError(f"{job.data}: where the study was begun, {what} here")
     found = vectors_found(job.data, job.config.vectors)
     if found != job.vectors:
         raise DataError(f"vectors are {found} here, {job.vectors} where the study was begun")
@@ -245,9 +248,9 @@ def task_size(data: str, task: str) -> tuple[int, float]:
     return len(lengths), float(lengths.mean())
 
 
-def task_digest(data: str, task: str) -> str:
-    """sha256 of a task's sentences."""
-    return _coded(data, task).digest
+def data_of_task(data: str, task: str) -> dict[str, str]:
+    """What decides the scores of a task: its sentences, its scheme, its score rule."""
+    return task_data(_tasks(data)[task], _coded(data, task).digest)
 
 
 def task_statistics(data: str, task: str) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from tagmates import __version__
 from tagmates.config import RunConfig, parse
 from tagmates.data.coding import digest
 from tagmates.data.sentence import Sentence
+from tagmates.data.task_data import data_difference
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import task_token
-from tagmates.errors import BusyError, ConfigError, ModelError
+from tagmates.errors import BusyError, ConfigError, ModelError, OtherDataError
 from tagmates.failures import what_to_do
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
 from tagmates.locks import take_lock
@@ -143,6 +144,7 @@ def start_folder(folder: Path, run: Run, data: str) -> None:
     environment = {
         "run_id": run.id,
         "data": data,
+        "task_data": run.task_data,
         "vectors": run.vectors.source,
         "device": str(run.module.words.device),
         "threads": torch.get_num_threads(),
@@ -199,7 +201,7 @@ def resume_epoch(folder: Path, run: Run) -> None:
     names = [name for name, _ in run.module.named_parameters()]
     try:
         state = json.loads(metadata["state"])
-        if state["run_id"] != run.id:
+        if state["run_id"] not in (run.id, run.former_id):
             raise ValueError(f"it is of run {state['run_id']}")
         parameters = {name: tensors[f"model/{name}"] for name in names}
         keys = ("step", "exp_avg", "exp_avg_sq")
@@ -221,18 +223,29 @@ def check_same_run(folder: Path, run: Run) -> None:
     path = folder / "config.json"
     if not path.exists():
         return
-    # a run that began before there was a setting has its default
-    there, here = (c.model_dump(mode="json") for c in (parse(RunConfig, read_json(path), str(path)), run.config))
+    # parsed, for a setting that is younger than the folder had its default
+    there, here = (
+        config.model_dump(mode="json") for config in (parse(RunConfig, read_json(path), str(path)), run.config)
+    )
     for key, old, new in _differences(there, here):
         raise ConfigError(
             f"{path}: was started with {key} = {old}, not {new}; repeat its settings, or start anew with --force"
         )
-    environment = folder / "environment.json"
-    if environment.exists() and (old := read_json(environment).get("run_id")) != run.id:
-        raise ConfigError(
-            f"{environment}: run {old} was started with other data or vectors than now (run {run.id}); "
-            "give the same --data, or start anew with --force"
-        )
+    for name in ("environment.json", "result.json"):
+        if (folder / name).exists():
+            _check_same_data(folder / name, run)
+
+
+def _check_same_data(path: Path, run: Run) -> None:
+    values = read_json(path)
+    old, known = values.get("run_id"), values.get("task_data")
+    if old in (run.id, run.former_id) and known in (None, run.task_data):
+        return
+    what = data_difference(known, run.task_data) if isinstance(known, dict) else ""
+    raise OtherDataError(
+        f"{path}: run {old} was started with other data or vectors than now (run {run.id})"
+        f"{': ' if what else ''}{what}; give the same --data, or start anew with --force"
+    )
 
 
 def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
@@ -246,6 +259,8 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         "tasks": run.config.tasks,
         "sharing": run.config.sharing,
         "seed": run.config.seed,
+        "task_data": run.task_data,
+        "vectors": run.vectors.name,
         "stopped": reason,
         "epochs": run.epoch,
         "best_epoch": run.schedule.best_epoch,

@@ -11,12 +11,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tagmates.config import RunConfig, run_id
+from tagmates.config import RunConfig, former_run_id, run_id
 from tagmates.data.batches import Selection
 from tagmates.data.coding import CodedTask
 from tagmates.data.encoding import Corpus, Forms, encode
 from tagmates.data.sampling import epoch_batches
 from tagmates.data.sentence import Sentence
+from tagmates.data.task_data import TaskData, task_data
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.data.vectors import Vectors
 from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, task_token
@@ -42,7 +43,9 @@ class Run:
     vectors: Vectors
     optimizer: torch.optim.Adam
     schedule: Schedule
+    task_data: Mapping[str, TaskData]
     id: str
+    former_id: str  # under which an earlier tagmates began it
     epoch: int = 0
     updates: int = 0
     step: int = 0  # updates in this epoch
@@ -179,8 +182,7 @@ def prepare_run(
     """
     vectors.check_size(config.model.word_size)
     own = {name: coded[name].splits for name in config.tasks}
-    unknown = config.training.unknown_rate > 0
-    vocabulary = build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index)
+    vocabulary = vocabulary_of(config, coded, vectors)
     token = config.sharing == "te_enc"
     parts = {
         split: some
@@ -190,11 +192,9 @@ def prepare_run(
     tokens = chain.from_iterable(part.forms for some in parts.values() for _, part in some)
     forms = Forms.of(chain(map(task_token, config.tasks), tokens) if token else tokens, vocabulary).to(device)
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
-    rare = singletons(part for _, part in parts["train"]) if unknown else set()
-    hashes = {
-        "data": {name: [coded[name].digest, tasks[name].score] for name in config.tasks},
-        "vectors": vectors.digest(vocabulary.words),
-    }
+    rare = singletons(part for _, part in parts["train"]) if vocabulary.unknown else set()
+    data = {name: task_data(tasks[name], coded[name].digest) for name in config.tasks}
+    new, former = run_ids(config, data, vectors.digest(vocabulary.words))
     return Run(
         config=config,
         tasks={name: tasks[name] for name in config.tasks},
@@ -207,5 +207,23 @@ def prepare_run(
         # fused: one pass over each table instead of a dozen
         optimizer=torch.optim.Adam(module.parameters(), lr=config.training.learning_rate, fused=True),
         schedule=Schedule(config.training.learning_rate),
-        id=run_id(config, hashes),
+        task_data=data,
+        id=new,
+        former_id=former,
+    )
+
+
+def vocabulary_of(config: RunConfig, coded: Mapping[str, CodedTask], vectors: Vectors) -> Vocabulary:
+    """The vocabulary of a run's tasks."""
+    own = {name: coded[name].splits for name in config.tasks}
+    unknown = config.training.unknown_rate > 0
+    return build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index)
+
+
+def run_ids(config: RunConfig, data: Mapping[str, TaskData], vectors: str) -> tuple[str, str]:
+    """The id of a run, and the one it had in an earlier tagmates; ``vectors`` is the digest of its words' vectors."""
+    former = {task: [some["digest"], some["score"]] for task, some in data.items()}
+    return (
+        run_id(config, {"data": data, "vectors": vectors}),
+        former_run_id(config, {"data": former, "vectors": vectors}),
     )

@@ -181,6 +181,11 @@ class Reference:
         kind, ends = tags.units(_numbered(own, known), sentence)
         return cls(tags, sentence, kind, ends, missing, tags.count(kind, sentence, len(gold)))
 
+    @property
+    def support(self) -> Numbers:
+        """How many gold units every sentence has."""
+        return self.wanted[0]
+
     def score(self, predicted: Numbers) -> TaskScores:
         """Compare with the labels predicted for all tokens, sentence after sentence."""
         kind, ends = self.tags.units(predicted, self.sentence)

@@ -122,7 +122,8 @@ def run_in_folder(
         if force:
             clear_folder(folder)
         resume_epoch(folder, run)
-        if (folder / "result.json").exists() and read_json(folder / "result.json").get("run_id") == run.id:
+        path, ids = folder / "result.json", (run.id, run.former_id)
+        if path.exists() and read_json(path).get("run_id") in ids:
             told.info("%s: is done; nothing to resume", folder)
             yield None
             return

@@ -1,0 +1,117 @@
+"""Finished runs of an earlier tagmates: find out whether they were trained on these data, and complete their records.
+
+Their ``result.json`` does not name the data. But ``run_id`` is a hash of settings, sentences, score rules and vectors,
+and the counts of every sentence add up to its gold units, on which the scheme has a say where labels are missing. Where
+both come out the same from the data that are here, the run was trained and scored on these.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagmates.config import RunConfig, parse
+from tagmates.data.coding import CodedTask
+from tagmates.data.corpora import load_coded
+from tagmates.data.pack import find_vectors
+from tagmates.data.task_data import TaskData, task_data
+from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.vectors import NO_VECTORS, Vectors
+from tagmates.errors import ModelError, TagmatesError
+from tagmates.files import read_json, write_json
+from tagmates.study.store import Store, read_record
+from tagmates.training.run import run_ids, vocabulary_of
+from tagmates.training.scores import Numbers, Reference, gold_tags
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What became of the finished runs of a study's folder."""
+
+    completed: Sequence[str]
+    complete: Sequence[str]  # as they were
+    refused: Mapping[str, str]  # why
+
+
+def adopt(store: Store, source: str, names: Sequence[str]) -> Adoption:
+    """Complete the records of the finished runs that were trained on these tasks of ``source``. No score changes.
+
+    Raises ConfigError where the study was begun with other data, DataError where these are broken, DiskError where a
+    record cannot be written.
+    """
+    tasks = load_tasks(source)
+    data = _Data(source, tasks, load_coded(tasks, names))
+    store.check_data(source, data.task_data)
+    completed, complete, refused = [], [], {}
+    for name in store.finished():
+        path = store.folder(name) / "result.json"
+        try:
+            result = read_json(path)
+            if "task_data" in result:
+                complete.append(name)
+                continue
+            more = _recognised(path.parent, result, data)
+        except TagmatesError as error:
+            refused[name] = str(error)
+        else:
+            write_json(path, {**result, **more})
+            completed.append(name)
+    store.add_task_data(data.task_data)
+    return Adoption(completed, complete, refused)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What is here, made once for all runs."""
+
+    source: str
+    tasks: Mapping[str, Task]
+    coded: Mapping[str, CodedTask]
+    vectors: dict[str, Vectors] = field(default_factory=dict)
+    units: dict[tuple[str, str], Numbers] = field(default_factory=dict)
+
+    @cached_property
+    def task_data(self) -> dict[str, TaskData]:
+        return {name: task_data(self.tasks[name], coded.digest) for name, coded in self.coded.items()}
+
+    def vectors_of(self, source: str) -> Vectors:
+        if source not in self.vectors:
+            self.vectors[source] = find_vectors(source, self.source)
+        return self.vectors[source]
+
+    def units_of(self, task: str, split: str) -> Numbers:
+        """How many gold units every sentence has."""
+        if (task, split) not in self.units:
+            tags = gold_tags(self.coded[task].splits[split].sentences, self.tasks[task])
+            self.units[task, split] = Reference.of(tags, (), self.tasks[task].score).support
+        return self.units[task, split]
+
+
+def _recognised(folder: Path, result: Mapping[str, Any], data: _Data) -> dict[str, Any]:
+    """What the record of a run lacks; a TagmatesError says why it cannot be told."""
+    record = read_record(folder)
+    config = parse(RunConfig, read_json(folder / "config.json"), str(folder / "config.json"))
+    own = {task: data.task_data[task] for task in config.tasks if task in data.task_data}
+    for task in config.tasks:
+        if task not in own:
+            raise ModelError(f"task {task} is not in {data.source}")
+    # the run may have been made where no GloVe was to be had
+    had_none = read_json(folder / "environment.json").get("vectors") == "random"
+    vectors = NO_VECTORS if had_none else data.vectors_of(config.vectors)
+    _, former = run_ids(config, own, vectors.digest(vocabulary_of(config, data.coded, vectors).words))
+    if result.get("run_id") != former:
+        raise ModelError(
+            f"its run_id is {result.get('run_id')}, and would be {former} with these data and vectors {vectors.name}"
+        )
+    for task in config.tasks:
+        units = data.units_of(task, "dev")
+        dev = result["dev"][task]
+        if dev.get("tp", 0) + dev.get("fn", 0) != units.sum():
+            raise ModelError(f"its dev counts of {task} do not add up to the {units.sum()} units in {data.source}")
+    for task, counts in record.counts.items():
+        if not np.array_equal(counts[:, 0] + counts[:, 2], data.units_of(task, "test")):
+            raise ModelError(f"its test counts of {task} do not add up to the units of its sentences in {data.source}")
+    return {"task_data": own, "vectors": vectors.name}
