@@ -65,6 +65,11 @@ class TrainingSettings(Settings):
     transition_l2: float = Field(0.01, ge=0, description="weight of the squared CRF transitions, starts and ends")
     clip_norm: float = Field(5.0, gt=0, description="of the gradient of the summed loss, over all parameters")
     max_epochs: int = Field(100, ge=1)
+    patience: Literal["paper", "strict"] = Field(
+        "paper",
+        description="paper: an epoch that equals the best dev score counts as a best one; strict: only a higher score "
+        "does, and the two patiences count from the first score above 0 on",
+    )
     halving_patience: int = Field(2, ge=0, description="flat epochs before the one that halves the learning rate")
     stopping_patience: int = Field(10, ge=1, description="epochs without a best score before training stops")
     epoch_updates: int | None = Field(
@@ -73,6 +78,12 @@ class TrainingSettings(Settings):
     max_updates: int | None = Field(
         None, ge=1, description="train exactly so many updates: neither stopping_patience nor max_epochs ends it"
     )
+    min_epoch_updates: int = Field(
+        1,
+        ge=1,
+        description="an epoch is as many passes over the data as it takes to make so many updates; epoch_updates wins",
+    )
+    min_learning_rate: float = Field(0.0, ge=0, description="training stops when halving goes below this")
     weights: Literal["last", "best"] = Field("last", description="which epoch's weights are tested and kept")
     unknown_rate: float = Field(
         0.0, ge=0, le=1, description="how often a word seen once in training is read as unknown; 0: no unknown vector"
@@ -122,7 +133,16 @@ class RunConfig(Settings):
 
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
-    "practical": {"training": {"weights": "best", "bucketed": True, "unknown_rate": 0.5}},
+    "practical": {
+        "training": {
+            "weights": "best",
+            "bucketed": True,
+            "unknown_rate": 0.5,
+            "min_epoch_updates": 30,
+            "min_learning_rate": 1e-5,
+            "patience": "strict",
+        }
+    },
 }
 
 

@@ -15,6 +15,7 @@ from tagmates.config import (
     RunConfig,
     Settings,
     TrainingSettings,
+    former_run_id,
     nearest,
     parse,
     read_toml,
@@ -85,6 +86,9 @@ class TestPresets:
             "weights": "best",
             "bucketed": True,
             "unknown_rate": 0.5,
+            "patience": "strict",
+            "min_epoch_updates": 30,
+            "min_learning_rate": 1e-5,
         }
 
     def test_a_preset_stays_as_it_is(self) -> None:
@@ -304,6 +308,9 @@ class TestFrozen:
         assert parse(RunConfig, config.model_dump(mode="json"), "again") == config
 
 
+FORMER_PRACTICAL = ("training.weights=best", "training.bucketed=true", "training.unknown_rate=0.5")
+
+
 class TestRunId:
     def test_form(self) -> None:
         assert len(run_id(resolved(), HASHES)) == 12
@@ -340,18 +347,18 @@ class TestRunId:
             "training.loss_weights.ner=2",
             "training.schedule=constant",
             "training.batch_per_task=true",
+            "training.patience=strict",
+            "training.min_epoch_updates=2",
+            "training.min_learning_rate=0.1",
         ],
     )
     def test_every_setting_matters(self, override: str) -> None:
         assert run_id(resolved(override), HASHES) != run_id(resolved(), HASHES)
 
-    def test_the_runs_of_before_keep_their_ids(self) -> None:
+    def test_the_runs_of_before_are_known_by_their_ids(self) -> None:
         """Pinned as the version without ``schedule`` and ``batch_per_task`` gave them."""
-        assert run_id(resolved(), HASHES) == "c99a22f96b6d"
-        assert (
-            run_id(resolved("training.max_updates=5", "training.weights=best", preset="practical"), HASHES)
-            == "2a931572c0fb"
-        )
+        assert former_run_id(resolved(), HASHES) == "c99a22f96b6d"
+        assert former_run_id(resolved("training.max_updates=5", *FORMER_PRACTICAL), HASHES) == "2a931572c0fb"
 
     def test_tasks_and_data_matter(self) -> None:
         first = run_id(resolved(), HASHES)

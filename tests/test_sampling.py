@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tagmates.config import TrainingSettings
-from tagmates.data.sampling import BUCKET_UPDATES, epoch_batches, epoch_counts, quotas
+from tagmates.data.sampling import BUCKET_UPDATES, epoch_batches, epoch_counts, passes_of_epoch, quotas
 from tagmates.draws import generator
 
 PAPER = TrainingSettings()
@@ -500,3 +500,34 @@ class TestBatchPerTask:
         uses = Counter(n for batch in made for n in batch)
         assert [len(batch) for batch in made] == [16]
         assert sorted(uses[n] for n in members_of([50, 3])[1].tolist()) == [2, 3, 3]
+
+
+# --- min_epoch_updates -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bucketed", [False, True])
+@given(sizes=st.lists(st.integers(1, 200), min_size=1, max_size=3), least=st.integers(1, 60), epoch=st.integers(0, 3))
+@settings(deadline=None, max_examples=40)
+def test_an_epoch_of_several_passes_is_so_many_epochs(
+    sizes: list[int], least: int, epoch: int, *, bucketed: bool
+) -> None:
+    """It has the updates that are asked for, no pass too many, and the sentences of plain epochs in their order."""
+    tasks = ["a", "b", "c"][: len(sizes)]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    members = [torch.arange(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+    lengths = torch.arange(sum(sizes)) % 7 + 1
+    plain = TrainingSettings(bucketed=bucketed)
+    more = TrainingSettings(bucketed=bucketed, min_epoch_updates=least)
+    passes = passes_of_epoch(tasks, sizes, more)
+    made = epoch_batches(tasks, members, lengths, more, 5, epoch)
+    one = epoch_batches(tasks, members, lengths, plain, 5, 0)
+    assert len(made) == passes * len(one) >= least > (passes - 1) * len(one)
+    numbers = range(epoch * passes, (epoch + 1) * passes)
+    expected = [batch for n in numbers for batch in epoch_batches(tasks, members, lengths, plain, 5, n)]
+    assert all(torch.equal(a, b) for a, b in zip(made, expected, strict=True))
+
+
+def test_epoch_updates_wins_over_the_least_updates() -> None:
+    both = TrainingSettings(epoch_updates=3, min_epoch_updates=50)
+    assert passes_of_epoch(["a"], [40], both) == 1
+    assert len(epoch_batches(["a"], [torch.arange(40)], torch.ones(40), both, 1, 0)) == 3

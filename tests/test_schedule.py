@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from tagmates.config import TrainingSettings
+from tagmates.training.ending import ending_warnings
 from tagmates.training.schedule import Schedule
 
 PAPER = TrainingSettings()
@@ -231,3 +232,81 @@ class TestBest:
         one, other = Schedule(1e-3), Schedule(1e-3)
         one.step(5, PAPER)
         assert other.scores == []
+
+
+# --- patience = "strict", of every preset but the paper's ------------------------------------------------------------
+
+STRICT = TrainingSettings(patience="strict", min_learning_rate=1e-5)
+
+
+def strictly(scores: list[float], training: TrainingSettings = STRICT) -> Schedule:
+    schedule = Schedule(training.learning_rate, strict=True)
+    for score in scores:
+        schedule.step(score, training)
+    return schedule
+
+
+@given(some_scores.filter(bool))
+def test_the_first_of_equals_is_the_best_epoch(scores: list[float]) -> None:
+    schedule = strictly(scores)
+    assert schedule.best_epoch == scores.index(max(scores)) + 1
+    assert schedule.is_best == (scores.index(max(scores)) == len(scores) - 1)
+
+
+@given(st.integers(1, 99))
+def test_a_standstill_at_zero_is_none(epochs: int) -> None:
+    schedule = strictly([0.0] * epochs)
+    assert schedule.learning_rate == STRICT.learning_rate
+    assert schedule.why_stop(STRICT, epochs) is None
+    assert strictly([0.0] * 100).why_stop(STRICT, 100) == "cap"
+
+
+@given(st.integers(0, 50), st.floats(0.01, 100))
+def test_equal_scores_count_as_a_standstill(zeros: int, score: float) -> None:
+    """Ten epochs that equal the best end training; by the paper's rule they never do."""
+    scores = [0.0] * zeros + [score] * 10
+    assert strictly(scores).why_stop(STRICT, 0) is None
+    assert strictly([*scores, score]).why_stop(STRICT, 0) == "patience"
+    paper = Schedule(PAPER.learning_rate)
+    for each in [*scores, score]:
+        paper.step(each, PAPER)
+    assert paper.why_stop(PAPER, 0) is None
+
+
+@given(some_scores)
+def test_no_epoch_is_trained_at_a_dead_rate(scores: list[float]) -> None:
+    patient = STRICT.model_copy(update={"stopping_patience": 1000, "max_epochs": 1000})
+    schedule = Schedule(patient.learning_rate, strict=True)
+    for number, score in enumerate(scores, start=1):
+        schedule.step(score, patient)
+        stopped = schedule.why_stop(patient, number)
+        assert (stopped == "rate") == (schedule.learning_rate < 1e-5)
+        if stopped:
+            break
+
+
+@given(st.lists(st.floats(0.01, 100), unique=True, min_size=1, max_size=60))
+def test_without_zeros_and_ties_strict_is_the_papers_way(scores: list[float]) -> None:
+    ours, papers = strictly(scores), Schedule(PAPER.learning_rate)
+    for score in scores:
+        papers.step(score, PAPER)
+    assert (ours.best_epoch, ours.learning_rate) == (papers.best_epoch, papers.learning_rate)
+    assert ours.why_stop(PAPER, 0) == papers.why_stop(PAPER, 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "scores", "rate", "said"),
+    [
+        ("patience", [1.0, 50.0], 1e-3, []),
+        ("cap", [1.0, 50.0], 1e-3, ["by the cap of 100 epochs"]),
+        ("cap", [0.0, 0.0], 1e-3, ["dev F1 was 0 in all 2 epochs", "by the cap of 100 epochs"]),
+        ("rate", [1.0, 50.0], 7.8e-6, ["halved down to 7.8e-06"]),
+        ("cap", [1.0, 50.0], 2.3e-13, ["by the cap of 100 epochs", "halved down to 2.3e-13"]),
+    ],
+)
+def test_a_run_that_ends_without_having_learned_says_so(
+    reason: str, scores: list[float], rate: float, said: list[str]
+) -> None:
+    warnings = ending_warnings(STRICT, reason, scores, rate)
+    assert len(warnings) == len(said)
+    assert all(part in text for part, text in zip(said, warnings, strict=True))

@@ -55,6 +55,13 @@ def epoch_counts(
     return torch.nn.functional.one_hot(drawn, len(tasks)).view(updates, size, -1).sum(1)
 
 
+def passes_of_epoch(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> int:
+    """How many passes over the data make an epoch, so that it has ``min_epoch_updates`` updates or more."""
+    if settings.epoch_updates is not None:
+        return 1
+    return -(-settings.min_epoch_updates // len(epoch_counts(tasks, sizes, settings, 0, 0)))
+
+
 def epoch_batches(
     tasks: Sequence[str],
     members: Sequence[Int[Tensor, " _"]],
@@ -67,8 +74,23 @@ def epoch_batches(
 
     ``members`` are the sentence numbers of each task, ``lengths`` the lengths of all sentences. Each task's list is
     shuffled afresh; where an epoch needs more, it is shuffled again and goes on. With ``epoch_updates``, where epochs
-    are no longer passes over the data, an epoch goes on where the one before stopped in the list.
+    are no longer passes over the data, an epoch goes on where the one before stopped in the list. Where an
+    epoch has several passes (``min_epoch_updates``), each is drawn as an epoch of its own would be.
     """
+    passes = passes_of_epoch(tasks, [len(m) for m in members], settings)
+    numbers = range(epoch * passes, (epoch + 1) * passes)
+    return [batch for number in numbers for batch in _pass_batches(tasks, members, lengths, settings, seed, number)]
+
+
+def _pass_batches(
+    tasks: Sequence[str],
+    members: Sequence[Int[Tensor, " _"]],
+    lengths: Int[Tensor, " all_sentences"],
+    settings: TrainingSettings,
+    seed: int,
+    epoch: int,
+) -> list[Int[Tensor, " _"]]:
+    """The batches of one pass over the data, or of one epoch of ``epoch_updates``; the passes are numbered from 0."""
     counts = epoch_counts(tasks, [len(m) for m in members], settings, seed, epoch)
     updates = len(counts)
     parts: list[list[Tensor]] = [[] for _ in range(updates)]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import fmean
 
 from tagmates.config import RunConfig, Sharing
-from tagmates.data.sampling import epoch_counts
+from tagmates.data.sampling import epoch_counts, passes_of_epoch
 from tagmates.study.plan import Planned
 from tagmates.study.store import Found, Store
 from tagmates.study.worker import prepare
@@ -34,8 +34,9 @@ def epoch_size(config: RunConfig, sizes: Sizes) -> tuple[int, float]:
     """Updates of an epoch, and the tokens they train on."""
     own = [sizes[task] for task in config.tasks]
     counts = epoch_counts(config.tasks, [n for n, _ in own], config.training, config.seed, 0)
+    passes = passes_of_epoch(config.tasks, [n for n, _ in own], config.training)
     sentences = counts.sum(0).tolist()
-    return len(counts), sum(n * length for n, (_, length) in zip(sentences, own, strict=True))
+    return passes * len(counts), passes * sum(n * length for n, (_, length) in zip(sentences, own, strict=True))
 
 
 def training_size(config: RunConfig, sizes: Sizes, epochs: float) -> tuple[int, float]:

@@ -208,7 +208,9 @@ def resume_epoch(folder: Path, run: Run) -> None:
         adam = {i: {key: tensors[f"adam/{name}/{key}"] for key in keys} for i, name in enumerate(names)}
         run.epoch, run.updates, run.seconds = state["epoch"], state["updates"], state["seconds"]
         run.history = state["history"]
-        run.schedule = Schedule(state["learning_rate"], state["scores"], state["plateau_best"], state["flat_epochs"])
+        run.schedule = Schedule(
+            state["learning_rate"], state["scores"], state["plateau_best"], state["flat_epochs"], run.schedule.strict
+        )
         home = run.module.words.device
         run.best = {name: tensors.get(f"best/{name}", parameters[name]).to(home) for name in names}
         run.load(parameters)

@@ -206,7 +206,7 @@ def prepare_run(
         vectors=vectors,
         # fused: one pass over each table instead of a dozen
         optimizer=torch.optim.Adam(module.parameters(), lr=config.training.learning_rate, fused=True),
-        schedule=Schedule(config.training.learning_rate),
+        schedule=Schedule(config.training.learning_rate, strict=config.training.patience == "strict"),
         task_data=data,
         id=new,
         former_id=former,

@@ -19,6 +19,7 @@ from tagmates.errors import ConfigError
 from tagmates.files import read_json
 from tagmates.model.native import kernels_on
 from tagmates.model.tagger import Tagger
+from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import (
     check_files,
     check_folder,
@@ -147,6 +148,10 @@ def _record(folder: Path, told: logging.Logger, event: Event) -> None:
     elif isinstance(event, Ended):
         if event.error is None:
             finish_folder(folder, event.run, event.reason)
+            schedule = event.run.schedule
+            settings = event.run.config.training
+            for text in ending_warnings(settings, event.reason, schedule.scores, schedule.learning_rate):
+                told.warning("%s", text)
         told.info("ended: %s", event.error or event.reason)
 
 
