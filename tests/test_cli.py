@@ -500,7 +500,8 @@ def test_resuming_with_another_configuration_or_other_data_is_refused(here: Path
         write_corpus(here / "other", train=columns(PARTS["train"][1:]))
         refused(
             2,
-            r"run/environment\.json: run \w+ was started with other data or vectors than now \(run \w+\); give",
+            r"run/environment\.json: run \w+ was started with other data or vectors than now \(run \w+\): "
+            r"task pos had other sentences \(sha256 \w{12}, now \w{12}\); give the same --data",
             *training_of(here / "other", run, "--resume"),
         )
 
