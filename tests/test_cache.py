@@ -185,6 +185,34 @@ def test_an_entry_of_numbers_that_do_not_fit(entries: Path, task: Task) -> None:
         assert same(load(task), first)
 
 
+def test_an_entry_that_others_can_change_is_made_anew(
+    entries: Path, task: Task, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(task)
+    (entry,) = entries.iterdir()
+    entry.chmod(0o620)
+    assert reads_files(monkeypatch, task)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(f"{entry}: other users can change it")
+    assert not reads_files(monkeypatch, task)
+    if os.geteuid() == 0:
+        os.chown(entry, 12345, -1)
+        assert reads_files(monkeypatch, task)
+        assert not reads_files(monkeypatch, task)
+
+
+def test_a_folder_of_entries_that_others_can_change_is_not_used(
+    entries: Path, task: Task, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(task)
+    entries.chmod(0o1777)
+    for _ in range(2):
+        assert reads_files(monkeypatch, task)
+    assert len(caplog.messages) == 1  # said once
+    entries.chmod(0o700)
+    assert not reads_files(monkeypatch, task)
+
+
 @pytest.mark.parametrize("what", ["a file", "no home"])
 def test_a_cache_that_cannot_be(
     entries: Path, task: Task, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1153,7 +1153,7 @@ def test_too_little_memory_is_one_line(here: Path, corpus: Path, run: Path, more
 
 def test_memory_that_runs_out_keeps_the_checkpoint(here: Path, corpus: Path) -> None:
     def ask() -> None:
-        np.zeros(2**60)
+        np.zeros(2**50)
 
     done(*training_of(corpus, "whole", *LONGER))
     with pytest.MonkeyPatch.context() as patch:

@@ -226,6 +226,33 @@ def test_an_answer_without_a_commit_is_none_of_the_hub(hub: Hub) -> None:
         fetch(f"hf://{REPO}")
 
 
+@pytest.mark.parametrize("name", [".", "model.safetensors", ".."])
+def test_a_model_that_others_can_change_is_refused(hub: Hub, name: str) -> None:
+    """So is one in a folder in which they could put another in its place."""
+    folder = fetch(f"hf://{REPO}")
+    (folder / name).chmod(0o775)
+    if name == "..":
+        folder.chmod(0o775)
+    for revision in ("main", COMMITS[0]):
+        with pytest.raises(ModelError, match=rf"{folder}: other users can change this model; delete the folder"):
+            fetch(f"hf://{REPO}@{revision}")
+    (folder / name).chmod(0o755)
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    assert fetch(f"hf://{REPO}@{COMMITS[0]}") == folder
+
+
+def test_a_model_is_private_whatever_the_umask(hub: Hub) -> None:
+    before = os.umask(0o002)
+    try:
+        folder = fetch(f"hf://{REPO}")
+    finally:
+        os.umask(before)
+    hub.broken = (500, b"")
+    assert fetch(f"hf://{REPO}") == folder  # as what main was when last asked for
+
+
 def test_without_the_extra_it_says_what_to_install(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ModelError, match=r"needs the package huggingface_hub: pip install 'tagmates\[hub\]'"):

@@ -536,20 +536,39 @@ def test_a_disk_without_locks_ends_at_once_and_no_lock_does_without(
     subprocess.run(["cc", "-shared", "-fPIC", "-o", "flock.so", "flock.c"], check=True)
     monkeypatch.setenv("LD_PRELOAD", str(here / "flock.so"))
     write_study(SHORT)
-    for begun in (False, True):  # the second time only a worker asks for a lock
-        outcome = ended(drive())
-        assert outcome.code == 1, outcome.err
-        place = re.escape(str(FOLDER / "runs")) + r"/\S+" if begun else re.escape(str(FOLDER))
-        said = rf"tagmates: \S*{place}: its file system has no file locks \(.*\); give --no-lock if .* another disk\n"
-        assert re.fullmatch(said, outcome.err), outcome.err
-        assert not list(FOLDER.rglob("failed.json"))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(fcntl, "flock", lambda *_: None)
-            assert run("s.toml", "--time-limit", "0s").code == 0
+    outcome = ended(drive())
+    assert outcome.code == 1
+    said = rf"tagmates: {FOLDER}: its file system has no file locks \(.*\); give --no-lock if .* another disk\n"
+    assert re.fullmatch(said, outcome.err), outcome.err
     outcome = ended(drive("--no-lock"))
     assert outcome.code == 0, outcome.err
     assert all_numbers(FOLDER) == short
     assert not list(FOLDER.rglob(LOCK))
+
+
+def test_run_folders_on_a_disk_without_locks_end_it_too(
+    short: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No run is marked as failed for it."""
+    write_study(SHORT)
+    assert run("s.toml", "--time-limit", "0s").code == 0
+    shutil.move(FOLDER / "runs", here / "elsewhere")
+    (FOLDER / "runs").symlink_to(here / "elsewhere")
+    flock = fcntl.flock
+
+    def only_here(file: int, operation: int) -> None:
+        if "elsewhere" in str(Path(f"/proc/self/fd/{file}").readlink()):
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        flock(file, operation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", only_here)
+        outcome = run()
+        assert outcome.code == 1
+        assert re.fullmatch(r"tagmates: \S+/runs/stl-pos-\S+: its file system has no file locks .*\n", outcome.err)
+        assert totals() == (0, 0, 3)
+        assert run("s.toml", "--no-lock").code == 0
+    assert all_numbers(FOLDER) == short
 
 
 def test_too_little_memory_stops_a_study_and_loses_nothing(
