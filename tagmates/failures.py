@@ -26,7 +26,14 @@ _ADVICE = {
     **dict.fromkeys(GONE, "its folder is missing: restore it"),
     **dict.fromkeys(IN_ITS_PLACE, "something else is in its place: move that away"),
 }
-_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "failed to map segment", "can't start new thread")
+_OF_MEMORY = (
+    "allocate memory",
+    "out of memory",
+    "bad_alloc",
+    "failed to map segment",
+    "can't start new thread",
+    "without exception set",
+)
 
 
 def what_to_do(error: OSError) -> str:
@@ -38,7 +45,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that there is too little memory or address space; libraries have one each."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    foreign = isinstance(error, (RuntimeError, ImportError))  # torch's; the dynamic linker's
+    # torch's; the dynamic linker's; what CPython says of C code that fails without a word
+    foreign = isinstance(error, (RuntimeError, ImportError, SystemError))
     return isinstance(error, MemoryError) or (foreign and any(text in str(error).lower() for text in _OF_MEMORY))
 
 

@@ -40,5 +40,5 @@ def say(text: str) -> None:
 
 def end(code: int, text: str) -> NoReturn:
     """Say why and exit."""
-    say(text)
+    print(text, file=sys.stderr)  # not by rich, which imports more on first use: the memory may be used up
     sys.exit(code)
