@@ -153,8 +153,8 @@ def check_cell(
     else:
         expected = arrow_of_the_paper(scores, others, study.k, int(study.std == "sample"))
         assert expected in ("tie", cell.arrow)
-    repeated = any(len(runs) > 1 and task in setting.tasks for setting, runs in Runs(records).items())
-    assert (cell.evidence is not None) == (repeated and not cell.selected)
+    assert cell.has_too_few_runs == (cell.fewest < 2)
+    assert (cell.evidence is not None) == (cell.fewest >= 2 and not cell.selected)
 
 
 class TestCells:
@@ -234,6 +234,19 @@ class TestCells:
         tested = [key if isinstance(key, str) else key[1] for cells in cells_of(found) for key in cells]
         assert set(tested) == {"a", "c"}
         assert ("b", "a") in found.pairs
+
+    def test_a_single_run_on_a_side_has_no_verdict(self) -> None:
+        """However many runs the base and the other pairs have: they do not show how far runs of this pair spread."""
+        study = study_of(seeds=[1, 2, 3])
+        records = make_records(study, "abc", lambda s, t, seed, _: 50.0 + 9 * len(s.tasks) + seed / 10)
+        pair, alone = Setting("multi_dec", ("a", "b")), Setting("stl", ("a",))
+        for single in (pair, alone):
+            some = [r for r in records if r.setting != single or r.seed == 2]
+            cells = compare(study, "abc", Runs(some), {})["multi_dec"].pairs
+            assert cells["b", "a"].difference == pytest.approx(9, abs=0.2)
+            assert cells["b", "a"].has_too_few_runs
+            assert (cells["b", "a"].evidence, cells["b", "a"].beyond_chance) == (None, False)
+            assert cells["c", "b"].evidence is not None
 
     def test_runs_without_counts_have_arrows_and_no_evidence(self) -> None:
         study = study_of(seeds=[1, 2])

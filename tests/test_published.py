@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from published_records import SEEDS, cells_of, published_records
+from published_records import SEEDS, cells_of, close_deviation, published_records
 
 from tagmates.config import Sharing
 from tagmates.study.compare import Arrow, Cell, Comparison, compare, count, oracle_sets
@@ -103,6 +104,18 @@ def test_edges_of_the_published_tables(method: Method) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_edges_come_out_of_runs(recomputed: dict[Method, Comparison], method: Method) -> None:
     check_edges(recomputed[method])
+
+
+@pytest.mark.parametrize("k", [1.0, 1.4, 1.5, 1.6, 2.0, 3.0])
+def test_the_paper_gives_way_one_and_a_half_deviations(k: float) -> None:
+    """Of runs whose deviations lie close to the rule's boundary no other k gives the paper's arrows, by any method."""
+    runs = Runs(published_records(deviation=close_deviation))
+    study = STUDY.model_copy(update={"k": k})
+    found = compare(study, PAPER_TASKS, runs, published_oracle_sets())
+    for method, paper in published().items():
+        same = [_arrows(getattr(found[method], name)) == _arrows(getattr(paper, name)) for name in ("pairs", "all")]
+        assert same == [k == STUDY.k] * 2
+    assert StudySettings().k == STUDY.k == 1.5
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -212,6 +225,10 @@ def _counts(cells: Mapping[tuple[str, str], Cell], position: int) -> tuple[str, 
         return " ".join(str(count(line, arrow)) for line in lines)
 
     return row("up"), row("down")
+
+
+def _arrows(cells: Mapping[Any, Cell]) -> dict[Any, Arrow | None]:
+    return {key: cell.arrow for key, cell in cells.items()}
 
 
 def _up_and_down(cells: Mapping[str, Cell]) -> tuple[int, int]:

@@ -219,7 +219,10 @@ def _rule(study: StudySettings) -> str:
 TEST = (
     "A difference of mean F1 is held against its error over test sentences (the same for both settings) and over seeds "
     "(their variance pooled over a task's settings, or that of the two settings themselves where it is larger), in a t "
-    "test. q is the false discovery rate and Holm's p the family-wise one, over all cells of a method and regime."
+    "test. The further the two settings' own runs spread, the less they are trusted to show it: a few runs have few "
+    "degrees of freedom. So with three runs of each many true differences are not shown, and with two few are; with a "
+    "single run on one side there is no test. q is the false discovery rate and Holm's p the family-wise one, over all "
+    "cells of a method and regime."
 )
 
 

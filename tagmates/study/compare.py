@@ -10,7 +10,7 @@ import numpy as np
 from tagmates.study.plan import OracleSets, Setting, setting_of
 from tagmates.study.runs import Runs, Split
 from tagmates.study.settings import Method, Regime, StudySettings
-from tagmates.study.significance import Evidence, adjust, compare_runs
+from tagmates.study.significance import FEWEST_RUNS, Evidence, adjust, compare_runs
 
 Arrow = Literal["up", "down"]
 Selected = Literal["", "on test", "by these runs"]  # by the test sentences; by the dev scores of the same runs
@@ -50,6 +50,11 @@ class Cell:
     def fewest(self) -> int:
         """The runs of this setting or of its base, whichever are fewer."""
         return self.n if self.base_n is None else min(self.n, self.base_n)
+
+    @property
+    def has_too_few_runs(self) -> bool:
+        """Whether this setting or its base has a single run, which does not show how far runs spread: no test."""
+        return self.fewest < FEWEST_RUNS
 
     @property
     def beyond_chance(self) -> bool:

@@ -4,12 +4,14 @@ A study wants to know what would come out for other seeds *and* other sentences 
 
 * Sentences. To first order F1 is a sum over sentences; the two settings are scored on the same ones, so the spread of
   the sentence-by-sentence difference gives its variance, and sentences that are hard for both do not count.
-* Seeds. Three runs alone hardly tell how far seeds spread (two degrees of freedom), so the variance between seeds is
-  pooled over all settings of the task. Where the two settings' own runs spread further, theirs counts: settings are not
-  all equally steady, and the pooled variance alone would find its differences among the unsteady ones.
+* Seeds. Three runs alone hardly tell how far seeds spread, so the variance between seeds is pooled over all settings of
+  the task; where the two settings' own runs spread further, theirs counts. But settings are not all equally steady, and
+  an unsteady one may look steady by luck. So the degrees of freedom are not simply those of the pooled variance: the
+  further the two settings' own runs spread, the nearer they are to those of these few runs.
 
 What a seed changes sentence by sentence is in both; it is measured within each setting and taken off once. The sum goes
-into a t test with Satterthwaite's degrees of freedom. ``bench/significance.py`` shows how often all this errs.
+into a t test. A setting of a single run does not show how far its runs spread, and how other settings spread does not
+tell either; so there is no test of it. ``bench/significance.py`` shows how often all this errs.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from tagmates.study.record import Counts
 
 Floats = npt.NDArray[np.float64]
 
+FEWEST_RUNS = 2  # of each setting; a single run does not show how far runs spread
 ROUNDING = 1e-9  # points of F1; what is smaller comes from the order of additions
 
 
@@ -33,8 +36,8 @@ class Evidence:
 
     difference: float
     error: float  # standard error: seeds and test sentences together
-    df: float  # degrees of freedom (Satterthwaite)
-    low: float  # 95 % interval
+    df: float  # degrees of freedom of that error
+    low: float  # 95 % interval; it leaves out 0 exactly where p < 0.05
     high: float
     p: float  # two-sided; 1 where nothing can vary
     q: float | None = None  # Benjamini-Hochberg over the family
@@ -66,10 +69,10 @@ class Linearised:
     influence: Floats  # what each sentence adds to their mean [sentences]; sums to 0
     by_sentence: float  # the part of the mean's variance that is seeds changing single sentences; 0 for one run
 
-    def over_seeds(self, pooled: float) -> float:
-        """Variance of the mean over runs as these runs show it; as the pooled one says where there is only one."""
-        n = len(self.f1)
-        return float(self.f1.var(ddof=1)) / n if n > 1 else pooled
+    @property
+    def over_seeds(self) -> float:
+        """Variance of the mean over runs, as these runs show it; there must be two."""
+        return float(self.f1.var(ddof=1)) / len(self.f1)
 
 
 def linearise(runs: Sequence[Counts]) -> Linearised | None:
@@ -95,12 +98,14 @@ def linearise(runs: Sequence[Counts]) -> Linearised | None:
 
 
 def compare_runs(ours: Linearised | None, theirs: Linearised | None, seeds: SeedVariance) -> Evidence | None:
-    """Compare two settings on the same test sentences.
+    """Compare two settings on the same test sentences; ``seeds`` is pooled over the settings of the task.
 
-    None where the error cannot be known: a side that tells nothing, test sets of different length, or scores that
-    differ although nothing was seen to vary.
+    None where the error cannot be known: a side that tells nothing or has a single run, test sets of different length,
+    or scores that differ although nothing was seen to vary.
     """
     if ours is None or theirs is None or len(ours.influence) != len(theirs.influence):
+        return None
+    if min(len(ours.f1), len(theirs.f1)) < FEWEST_RUNS:
         return None
     variance, df = _variance(ours, theirs, seeds)
     return _evidence(float(ours.f1.mean() - theirs.f1.mean()), float(np.sqrt(variance)), df)
@@ -150,14 +155,32 @@ def _variance(a: Linearised, b: Linearised, seeds: SeedVariance) -> tuple[float,
     n = len(squares)
     over_sentences = float(squares.sum()) * n / (n - 1)
     pooled = seeds.value * (1 / len(a.f1) + 1 / len(b.f1))
-    over_seeds = max(pooled, a.over_seeds(seeds.value) + b.over_seeds(seeds.value))
+    own = a.over_seeds + b.over_seeds
+    over_seeds = max(pooled, own)
     # what is in both counts once; but neither is ever smaller than it was seen
     once = over_sentences + over_seeds - a.by_sentence - b.by_sentence
     variance = float(max(once, over_sentences, over_seeds))
+    if variance == 0:
+        return variance, seeds.df
     # a few sentences may carry all of the difference: their fourth powers tell how sure its spread is
     fourth = float(np.square(squares - squares.mean()).sum()) * (n / (n - 1)) ** 2
-    doubt = max(fourth, 2 * over_sentences**2 / (n - 1)) + 2 * over_seeds**2 / seeds.df
-    return variance, 2 * variance**2 / doubt if doubt else seeds.df
+    doubt_sentences = max(fourth, 2 * over_sentences**2 / (n - 1)) / (2 * variance**2)  # Satterthwaite
+    # Satterthwaite would square the share of seeds: then runs that lie close by luck would vouch for themselves
+    doubt_seeds = (pooled / seeds.df + own / _own_df(a, b)) / variance
+    return variance, 1 / (doubt_sentences + doubt_seeds)
+
+
+def _own_df(a: Linearised, b: Linearised) -> float:
+    """Degrees of freedom of the variance between seeds that two settings' own runs show.
+
+    Satterthwaite's, but not more than if both had the runs of the fewer: the other may not be the one that spreads. Of
+    two runs it is 1, since two lie close by luck too often for Satterthwaite's approximation.
+    """
+    fewer = min(len(a.f1), len(b.f1)) - 1
+    if fewer == 1:
+        return 1.0
+    doubt = sum(side.over_seeds**2 / (len(side.f1) - 1) for side in (a, b))
+    return min(2.0 * fewer, (a.over_seeds + b.over_seeds) ** 2 / doubt) if doubt else 2.0 * fewer
 
 
 def _evidence(difference: float, error: float, df: float) -> Evidence | None:

@@ -106,7 +106,8 @@ def _test(cell: Cell) -> str:
         return f"Selected {cell.selected}, so no test of the difference can be believed"
     evidence = cell.evidence
     if evidence is None:
-        return ""
+        is_missed = cell.base is not None and cell.has_too_few_runs
+        return "Not tested: a single run on one side does not show how far runs spread" if is_missed else ""
     interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
     return f"{interval}, {equals('p', evidence.p)}, {equals('q', evidence.q)}, {equals('Holm p', evidence.holm)}"
 
@@ -122,11 +123,11 @@ def _training(cell: Cell) -> str:
 
 
 def verdict(cell: Cell) -> str:
-    """One or two words on whether the setting helps, by the test; the rule has the arrow."""
+    """A few words on whether the setting helps, by the test; the rule has the arrow."""
     if cell.selected:
         return f"selected {cell.selected}"
     if cell.evidence is None or cell.difference is None:
-        return "not tested"
+        return "not tested: a single run" if cell.has_too_few_runs else "not tested"
     if not cell.beyond_chance:
         return "not shown"
     return "helps" if cell.difference > 0 else "harms"

@@ -41,9 +41,9 @@ def tally_table(report: Report) -> Table:
         section="arrows",
         title="What the rule and the test see",
         caption=(
-            f"Cells by what the rule and the test see in them: {bases(report.settings)}. Neither: that is no "
-            "proof that there is no difference. Too few runs: one side has a single run, to which the rule does not "
-            "apply, and the test sees nothing or cannot be made."
+            f"Cells by what the rule and the test see in them: {bases(report.settings)}. Neither: that is no proof "
+            "that there is no difference. Too few runs: one side has a single run, so that neither the rule nor the "
+            "test can be applied."
         ),
         heads=("", "cells", *(sign for signs in TALLY for sign in signs), "neither", "too few runs"),
         groups=(("", 1), *((name, 2) for name in TALLY.values()), ("", 2)),
@@ -55,7 +55,7 @@ def _tally_entries(cells: Sequence[Cell]) -> tuple[Entry, ...]:
     """All cells, those of every mark, those of none, apart those that the rule cannot judge."""
     seen = [mark(cell) for cell in cells]
     counts = [seen.count(sign) for signs in TALLY for sign in signs]
-    few = sum(cell.fewest < 2 and not mark(cell) for cell in cells)
+    few = sum(cell.has_too_few_runs for cell in cells)
     return words(*map(str, (len(cells), *counts, seen.count("") - few, few)))
 
 
@@ -71,8 +71,9 @@ def tests_tables(report: Report) -> list[Table]:
             caption=(
                 "Difference of mean test F1 to the base, with its 95 % interval and p from the test, q (false "
                 "discovery rate) and Holm's p over the method's cells of the same regime. The verdict is helps or "
-                "harms at q ≤ 0.05; not shown does not prove that there is no difference. Oracle cells "
-                "selected on test, or by the dev scores of the same runs (a set of one helper is that pair), have no p."
+                "harms at q ≤ 0.05; not shown does not prove that there is no difference. Where one side has a single "
+                "run there is no test, because one run does not show how far runs spread. Oracle cells selected on "
+                "test, or by the dev scores of the same runs (a set of one helper is that pair), have no p."
             ),
             heads=("setting", "task", "n", "difference", "95 % interval", "p", "q", "Holm p", "rule", "verdict"),
             rows=tuple(_test_row(line, cell) for line, cell in cells),
