@@ -25,7 +25,7 @@ from tagmates.config import resolve
 from tagmates.data.tasks import load_tasks
 from tagmates.training.train import train
 
-OLD = ("training.min_epoch_updates=1", "training.min_learning_rate=0", "training.patience=paper")
+OLD = ("training.min_epoch_updates=1", "training.min_learning_rate=0", "training.patience=lenient")
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,10 @@ class TrainingSettings(Settings):
     transition_l2: float = Field(0.01, ge=0, description="weight of the squared CRF transitions, starts and ends")
     clip_norm: float = Field(5.0, gt=0, description="of the gradient of the summed loss, over all parameters")
     max_epochs: int = Field(100, ge=1)
-    patience: Literal["paper", "strict"] = Field(
-        "paper",
-        description="paper: an epoch that equals the best dev score counts as a best one; strict: only a higher score "
-        "does, and the two patiences count from the first score above 0 on",
+    patience: Literal["lenient", "strict"] = Field(
+        "lenient",
+        description="lenient: an epoch that equals the best dev score counts as a best one; strict: only a higher "
+        "score does, and the two patiences count from the first score above 0 on",
     )
     halving_patience: int = Field(2, ge=0, description="flat epochs before the one that halves the learning rate")
     stopping_patience: int = Field(10, ge=1, description="epochs without a best score before training stops")

@@ -181,10 +181,19 @@ def test_a_control_of_other_sentences_is_passed_by_with_a_line() -> None:
     folder = write_finished("runs/x-equal-updates-5", Control("equal-updates", 5).settings(STUDY))
     for path, digest in ((root, "1"), (folder, "2")):
         values = json.loads((path / "study.json").read_text())
-        (path / "study.json").write_text(json.dumps({**values, "digests": {"upos": "0", "chunk": digest}}))
+        task_data = {
+            task: {"digest": d, "scheme": "plain", "score": "plain"} for task, d in (("upos", "0"), ("chunk", digest))
+        }
+        (path / "study.json").write_text(json.dumps({**values, "task_data": task_data}))
+        for record in path.glob("runs/*/result.json"):
+            result = json.loads(record.read_text())
+            own = {task: task_data[task] for task in result["tasks"]}
+            record.write_text(json.dumps({**result, "task_data": own, "vectors": values["vectors"]}))
     control, (line,) = find_control(open_study(root))
     assert control is None
-    assert line.startswith("runs/x-equal-updates-5: this control was trained on other sentences of chunk; --beside")
+    assert line.startswith(
+        "runs/x-equal-updates-5: this control was trained on other data: task chunk had other sentences"
+    )
 
 
 # --- the commands ----------------------------------------------------------------------------------------------------

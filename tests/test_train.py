@@ -198,7 +198,7 @@ def test_a_full_disk_leaves_the_previous_file_whole(tmp_path: Path) -> None:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))  # the kernel refuses to write more
     try:
-        with pytest.raises(TrainingError, match=r"cannot be written .* make room"):
+        with pytest.raises(TrainingError, match=r"cannot be written .* raise the limit on the size of files"):
             write_atomically(path, bytes(5000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tagmates.config import nearest
 from tagmates.data.pack import read_header
+from tagmates.data.task_data import data_difference
 from tagmates.data.tasks import load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
 from tagmates.study.control import Control, control_at, control_folders, named
@@ -154,6 +155,5 @@ def _why_unlike(study: Study, found: Study, control: Control) -> str:
     ours = (now.model, now.training.model_copy(update=often), now.vectors)
     if ours != (found.settings.model, found.settings.training, found.settings.vectors):
         return "was made with other settings of the study"
-    here, there = (some.store.description().get("digests", {}) for some in (study, found))
-    changed = [task for task in found.tasks if task in here and here[task] != there.get(task)]
-    return f"was trained on other sentences of {', '.join(changed)}" if changed else ""
+    what = data_difference(study.store.task_data(), found.store.task_data())
+    return f"was trained on other data: {what}" if what else ""

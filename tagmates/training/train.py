@@ -105,6 +105,9 @@ def train_on(
             return
         for event in train_side_by_side([run]):
             record(event)
+            if isinstance(event, Ended) and event.error is None:
+                for text in _warnings(event):
+                    log.warning("%s", text)
             yield event
 
 
@@ -148,11 +151,14 @@ def _record(folder: Path, told: logging.Logger, event: Event) -> None:
     elif isinstance(event, Ended):
         if event.error is None:
             finish_folder(folder, event.run, event.reason)
-            schedule = event.run.schedule
-            settings = event.run.config.training
-            for text in ending_warnings(settings, event.reason, schedule.scores, schedule.learning_rate):
-                told.warning("%s", text)
+            for text in _warnings(event):
+                told.info("%s", text)
         told.info("ended: %s", event.error or event.reason)
+
+
+def _warnings(event: Ended) -> list[str]:
+    schedule = event.run.schedule
+    return ending_warnings(event.run.config.training, event.reason, schedule.scores, schedule.learning_rate)
 
 
 def choose_device(device: str) -> str:
