@@ -19,13 +19,13 @@ from tagmates.data.sampling import epoch_batches
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.data.vectors import Vectors
-from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, task_token
+from tagmates.data.vocabulary import OUTSIDE, Vocabulary, build_vocabulary, singletons, task_token
 from tagmates.draws import generator
 from tagmates.model.module import TaggerModule
 from tagmates.model.tagger import Tagger
 from tagmates.training.predict import Gold, evaluate, gold_of, mean_f1, predict
 from tagmates.training.schedule import Schedule
-from tagmates.training.scores import Numbers, TaskScores
+from tagmates.training.scores import Numbers, TaskScores, reading_of
 
 
 @dataclass(slots=True, eq=False)
@@ -175,7 +175,8 @@ def prepare_run(
     vectors.check_size(config.model.word_size)
     own = {name: coded[name].splits for name in config.tasks}
     unknown = config.training.unknown_rate > 0
-    vocabulary = build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index)
+    outside = {name: tasks[name].trained_outside for name in config.tasks}
+    vocabulary = build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index, outside=outside)
     token = config.sharing == "te_enc"
     parts = {
         split: some
@@ -187,7 +188,7 @@ def prepare_run(
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
     rare = singletons(part for _, part in parts["train"]) if unknown else set()
     hashes = {
-        "data": {name: [coded[name].digest, tasks[name].score] for name in config.tasks},
+        "data": {name: [coded[name].digest, *_rule(tasks[name], coded[name])] for name in config.tasks},
         "vectors": vectors.digest(vocabulary.words),
     }
     return Run(
@@ -204,3 +205,10 @@ def prepare_run(
         schedule=Schedule(config.training.learning_rate),
         id=run_id(config, hashes),
     )
+
+
+def _rule(task: Task, coded: CodedTask) -> list[str]:
+    """How a task is scored, as far as its digest does not say it; what is as usual is not named."""
+    tags = {tag for split in coded.splits.values() for tag in split.tags}
+    outside = [] if task.trained_outside == OUTSIDE else [f"outside:{task.trained_outside}"]
+    return [reading_of(task, tags), *outside]
