@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tagmates.apps.data import app, init
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
-from tagmates.data.describing.guesses import layer_name, scheme_of, tokens_and_tags
+from tagmates.data.describing.guesses import layer_name, tokens_and_tags
 from tagmates.data.describing.inspection import find_sources, split_of
 from tagmates.data.describing.proposal import propose
 from tagmates.data.schemes import tags_of
@@ -300,13 +300,6 @@ class TestGuesses:
         assert tokens_and_tags(columns) == (3, [4])
         assert tokens_and_tags({1: [["a", "b"]], 2: [["1", "0"]]}) == (1, [2])
         assert tokens_and_tags({"lemmas": [["a", "b"]], "words": [["a", "b"]]})[0] == "words"
-
-    def test_a_few_broken_sentences_leave_the_scheme(self) -> None:
-        good, bad = ("B-x", "I-x", "O"), ("O", "I-x", "O")
-        assert scheme_of([good] * 19 + [bad]) == ("iob2", "but 1 of 20 sentences break it: see `tagmates data check`")
-        assert scheme_of([("S", "E"), ("O", "O")])[0] == "plain"
-        assert scheme_of([("B", "I", "O")])[0] == "iob2"
-        assert scheme_of([("B-x", "I-y"), ("I-x", "B-x")])[0] == "plain"
 
     def test_names(self) -> None:
         assert layer_name({"B-NP": 3, "I-VP": 2, "O": 9}) == "chunk"

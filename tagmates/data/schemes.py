@@ -46,6 +46,7 @@ LETTERS: Mapping[FileScheme, Mapping[str, str]] = {
     "plain": {},
 }
 """The letters of a scheme, and what they are called in iobes."""
+EVERY_LETTER = "".join(sorted({letter for letters in LETTERS.values() for letter in letters}))
 CLOSED = ("iobes", "bilou", "bmes")  # the last token of a span says that it is the last
 
 _SPAN_TAG = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
@@ -88,9 +89,9 @@ def split_tag(tag: str, mark: str) -> tuple[str, str] | None:
     A letter alone has the label "".
     """
     before, lower = mark[0] in "Bb", "b" in mark
-    letter, rest = (tag[:1], tag[1:]) if before else (tag[-1:], tag[:-1])
     sign = mark[1] if before else mark[0]
-    if not letter.isalpha() or letter.islower() != lower:
+    letter, rest = (tag[:1], tag[1:]) if before else (tag[-1:], tag[:-1])
+    if not letter or letter.upper() not in EVERY_LETTER or letter.islower() != lower:
         return None
     if not rest:
         return letter.upper(), ""

@@ -7,20 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tagmates.data.schemes import (
-    LETTERS,
-    FileScheme,
-    Writing,
-    is_tag_of,
-    split_tag,
-    violations_in,
-)
+from tagmates.data.schemes import EVERY_LETTER, LETTERS, FileScheme, Writing, is_tag_of, split_tag, violations_in
 from tagmates.data.sentence import Sentence
 
 NOTHING = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
 """Tags, in small letters, that mostly say that a word is nothing."""
 
-_LETTERS = frozenset("BIESLUMW")
 _MARKED = {"-": 0.5, "_": 0.8}  # the share of words in spans that must have the mark with this sign, so that it is one
 _CERTAIN = 0.95  # likewise with any other sign
 _BARE = 0.9  # likewise where letters stand alone, without a label
@@ -34,6 +26,7 @@ class Spelling:
     words: int
     tagged: int
     repeated: int  # tagged as the word before them
+    labels: int  # different tags, but ``outside``
     helps: bool  # whether B- I- E- S- before labels make spans of these tags: score = "prefix"
 
     @property
@@ -62,30 +55,35 @@ def spelling_of(sentences: Sequence[Sentence]) -> Spelling:
         for before, tag in zip(sentence.labels, sentence.labels[1:], strict=False)
     )
     helps = mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
-    return Spelling(writing, counts.total(), counts.total() - counts[writing.outside], repeated, helps)
+    tagged = Counter({tag: count for tag, count in counts.items() if tag != writing.outside})
+    return Spelling(writing, counts.total(), tagged.total(), repeated, len(tagged), helps)
 
 
 def mark_of(counts: Counter[str]) -> str | None:
     """How most tags join a letter of spans to a label, as ``Writing.mark``; None where they do not."""
     fitting: Counter[str] = Counter()
     letters: dict[str, set[str]] = {}
-    bare: Counter[str] = Counter()
+    bare: Counter[str] = Counter()  # letters
+    unmarked: Counter[str] = Counter()
     for tag, count in counts.items():
-        for mark in marks_of(tag):
+        marks = marks_of(tag)
+        for mark in marks:
             fitting[mark] += count
             letters.setdefault(mark, set()).add((tag[0] if mark[0] in "Bb" else tag[-1]).upper())
-        if len(tag) == 1 and tag.upper() in _LETTERS:
-            bare[tag] += count
-    unmarked = {tag: n for tag, n in counts.items() if not marks_of(tag) and tag not in bare}
+        # B- without a label is broken, but speaks for spans
+        if tag[0].upper() in EVERY_LETTER and (len(tag) == 1 or (len(tag) == 2 and not tag[1].isalnum())):
+            bare[tag[0]] += count
+        elif not marks:
+            unmarked[tag] = count
     nothing = sum(n for tag, n in unmarked.items() if tag.lower() in NOTHING)
-    if not nothing and max(unmarked.values(), default=0) >= 0.4 * counts.total():
+    if unmarked and not nothing and max(unmarked.values()) >= 0.4 * counts.total():
         nothing = max(unmarked.values())  # whatever it is called
     meaning = counts.total() - nothing
     if fitting:
         mark = max(fitting, key=lambda mark: (fitting[mark], mark == "B-"))
         sign = mark.strip("Bb")
         least = _MARKED.get(sign, _CERTAIN) if mark == "B-" or sign != "-" else _MARKED["_"]
-        several = mark == "B-" or ("B" in letters[mark] and len(letters[mark]) > 1)
+        several = mark == "B-" or letters[mark] == {"I"} or ("B" in letters[mark] and len(letters[mark]) > 1)
         if several and fitting[mark] + bare.total() > least * meaning and fitting[mark] >= bare.total() / 10:
             return mark
     capital = {letter for letter in bare if letter.isupper()}
@@ -104,7 +102,7 @@ def marks_of(tag: str) -> list[str]:
     return [
         (f"{sign}{b}" if behind else f"{b}{sign}")
         for letter, sign, behind in ends
-        if letter.upper() in _LETTERS and not sign.isalnum() and not sign.isspace()
+        if letter.upper() in EVERY_LETTER and not sign.isalnum() and not sign.isspace()
         for b in ("b" if letter.islower() else "B")
     ]
 
@@ -154,7 +152,7 @@ def _outside_of_plain(sentences: Sequence[Sentence], counts: Counter[str]) -> st
     total = counts.total()
     tag, most = counts.most_common(1)[0]
     if counts["O"] >= 0.02 * total or (counts["O"] and tag.lower() not in NOTHING):
-        return "" if tag != "O" and 2 * counts["O"] <= total and _is_label(sentences, counts) else "O"
+        return "" if 2 * counts["O"] <= total and _is_label(sentences, counts) else "O"
     if tag.lower() in NOTHING and (tag not in ("_", "-") or 2 * most > total):
         return tag
     return "O"
@@ -171,4 +169,7 @@ def _is_label(sentences: Sequence[Sentence], counts: Counter[str]) -> bool:
     if punctuation.total() >= 5:
         return punctuation[True] <= 0.1 * punctuation.total()
     others = counts.total() - counts["O"]
-    return sum(n for tag, n in counts.items() if len(tag) == 1 and tag != "O") >= 0.8 * others
+    return (
+        counts["O"] < max(counts.values())
+        and sum(n for tag, n in counts.items() if len(tag) == 1 and tag != "O") >= 0.8 * others
+    )

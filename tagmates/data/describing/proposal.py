@@ -133,7 +133,7 @@ def _outside(spelling: Spelling, used: Counter[str]) -> list[str]:
 def _wrong(
     task: Task, source: Source, writing: Writing, sentences: Sequence[Sequence[Sentence]]
 ) -> tuple[list[str], bool]:
-    """Of every sentence the first tag that breaks the scheme: where, and why; and whether all are tags of the scheme."""
+    """The first tag of every sentence that breaks the scheme, where and why; whether the scheme has all of these."""
     found, known = [], True
     for file, part in zip(source.files.values(), sentences, strict=False):
         own = task.model_copy(update={"folder": Path(), "train": Part(file=file)})
@@ -155,10 +155,12 @@ def _scheme(spelling: Spelling, wrong: Sequence[str], sentences: int, *, numbere
     """The lines of the scheme and of the mark, why they are thought so, and what breaks them."""
     writing = spelling.writing
     if writing.scheme == "plain":
-        if spelling.looks_like_io and not numbered:
-            why = f"{spelling.repeated:,} of {spelling.tagged:,} tagged words have the tag of the word before"
+        if not spelling.looks_like_io or numbered:
+            return ['scheme = "plain"  # the tags have no B- and I-, so every word counts by itself']
+        why = f"{spelling.repeated:,} of {spelling.tagged:,} tagged words have the tag of the word before"
+        if spelling.labels > 1:
             return [f'scheme = "io"  # {why}: taken for one span; with "plain" every word counts by itself']
-        return ['scheme = "plain"  # the tags have no B- and I-, so every word counts by itself']
+        return [f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span']
     lines = [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
     if not wrong:
         return [f'scheme = "{writing.scheme}"  # all {sentences} sentences follow it', *lines]
