@@ -218,8 +218,11 @@ class TestOthers:
         ]
         (tmp_path / "a.json").write_text("\n".join(lines))
         task = described(tmp_path)["ner"]
-        assert task.labels == ("label0", "label1")
-        assert "put their names here" in (tmp_path / "tasks.toml").read_text()
+        assert task.labels == ("O", "label1")
+        text = (tmp_path / "tasks.toml").read_text()
+        assert "put their names here" in text
+        assert 'taken for "O"' in text
+        assert [problem.kind for problem in check_tasks({"ner": task}) if problem.kind == "placeholder"]
 
     def test_a_hugging_face_folder(self, tmp_path: Path) -> None:
         pa = pytest.importorskip("pyarrow")

@@ -206,6 +206,7 @@ def test_no_tags() -> None:
         ("E-PER", Writing("iob2"), '(scheme = "iobes" or scheme = "bmes" has it)'),
         ("0", Writing("iob2"), '(outside = "0" has it)'),
         ("O ", Writing("iob2"), "take the white space out of it"),
+        ("B-", Writing("iob2"), "name its label, or take the sign away"),
         ("tag", Writing("iob2"), "correct the tag or the scheme of x"),
     ],
 )

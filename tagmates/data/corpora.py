@@ -14,7 +14,7 @@ from tagmates.data.formats.conllu import read_conllu, sentence_ids
 from tagmates.data.formats.huggingface import read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.pack import read_packed
-from tagmates.data.schemes import Writing, convert, first_violation, trained_as
+from tagmates.data.schemes import Writing, convert, trained_as, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.spelling import remedy
 from tagmates.data.tasks import SPLITS, Part, Task
@@ -98,11 +98,9 @@ def require_labels(task: Task, split: str, sentences: Iterable[Sentence]) -> Non
 
 
 def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
-    """For every sentence whose tags break the task's scheme, the first one that does: where, and what to do."""
+    """For every tag that breaks the task's scheme: where, and what to do."""
     for sentence in sentences:
-        found = first_violation(sentence.labels, task.writing)
-        if found is not None:
-            index, what = found
+        for index, what in violations_in(sentence.labels, task.writing):
             advice = remedy(sentence.labels[index] or "", task.writing, task.name)
             yield f"{place(task, split, sentence, index)}: {what}; {advice}"
 

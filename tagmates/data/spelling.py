@@ -4,7 +4,7 @@ A wrong tag here and there must not hide what most tags say, so all of this coun
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tagmates.data.schemes import EVERY_LETTER, LETTERS, FileScheme, Writing, is_tag_of, split_tag, violations_in
@@ -116,6 +116,8 @@ def remedy(tag: str, writing: Writing, task: str) -> str:
         return advice
     if tag != tag.strip() and is_tag_of(tag.strip(), writing):
         return f"take the white space out of it, or correct the scheme of {task}"
+    if len(tag) == 2 and {tag[0], tag[1]} & set(EVERY_LETTER + EVERY_LETTER.lower()):
+        return f"name its label, or take the sign away; or correct the scheme of {task}"
     others = [
         f'scheme = "{scheme}"'
         for scheme in LETTERS
@@ -124,11 +126,6 @@ def remedy(tag: str, writing: Writing, task: str) -> str:
     others += [f'mark = "{mark}"' for mark in marks_of(tag) if is_tag_of(tag, Writing(writing.scheme, mark))]
     others += [f'outside = "{tag}"'] if tag.lower() in NOTHING else []
     return f"{advice} ({' or '.join(others)} has it)" if others else advice
-
-
-def violations_of(sentences: Iterable[Sentence], writing: Writing) -> int:
-    """How many tags break the scheme."""
-    return _wrong(Counter(sentence.labels for sentence in sentences), writing)
 
 
 def _wrong(distinct: Counter[tuple[str | None, ...]], writing: Writing) -> int:

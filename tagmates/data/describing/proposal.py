@@ -11,7 +11,7 @@ from tagmates.data.corpora import place, read_file
 from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import Source, find_sources
 from tagmates.data.describing.layers import layers_of, shown
-from tagmates.data.schemes import Writing, first_violation, is_tag_of
+from tagmates.data.schemes import Writing, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.spelling import Spelling, spelling_of
 from tagmates.data.tasks import Part, Task
@@ -104,9 +104,9 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
             spelling = replace(spelling, writing=replace(spelling.writing, outside=str(values["outside"])))
         else:
             table += _outside(spelling, used)
-        wrong, known = _wrong(task, source, spelling.writing, sentences)
+        wrong, broken_sentences, known = _wrong(task, source, spelling.writing, sentences)
         spelling = replace(spelling, helps=spelling.helps and known)
-        table += _scheme(spelling, wrong, len(everything), numbered="labels" in layer.keys)
+        table += _scheme(spelling, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
         tables.append((name, table, _listed(wrong)))
     sizes = zip(source.files.values(), counts, strict=False)
     shared = [f"# {shown(file, 200)}: {plural(count, 'sentence')}" for file, count in sizes if count]
@@ -132,18 +132,18 @@ def _outside(spelling: Spelling, used: Counter[str]) -> list[str]:
 
 def _wrong(
     task: Task, source: Source, writing: Writing, sentences: Sequence[Sequence[Sentence]]
-) -> tuple[list[str], bool]:
-    """The first tag of every sentence that breaks the scheme, where and why; whether the scheme has all of these."""
-    found, known = [], True
+) -> tuple[list[str], int, bool]:
+    """The tags that break the scheme, where and why; in how many sentences; and whether the scheme has all of them."""
+    found, broken, known = [], 0, True
     for file, part in zip(source.files.values(), sentences, strict=False):
         own = task.model_copy(update={"folder": Path(), "train": Part(file=file)})
         for sentence in part:
-            violation = first_violation(sentence.labels, writing)
-            if violation is not None:
-                index, text = violation
+            wrong = list(violations_in(sentence.labels, writing))
+            broken += bool(wrong)
+            for index, text in wrong:
                 found.append(f"{place(own, 'train', sentence, index)}: {text}")
                 known = known and is_tag_of(sentence.labels[index] or "", writing)
-    return found, known
+    return found, broken, known
 
 
 def _listed(wrong: Sequence[str]) -> list[str]:
@@ -151,7 +151,7 @@ def _listed(wrong: Sequence[str]) -> list[str]:
     return [*wrong[:BROKEN], *([f"and {more:,} more: `tagmates data check --all` names them"] if more > 0 else [])]
 
 
-def _scheme(spelling: Spelling, wrong: Sequence[str], sentences: int, *, numbered: bool) -> list[str]:
+def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool) -> list[str]:
     """The lines of the scheme and of the mark, why they are thought so, and what breaks them."""
     writing = spelling.writing
     if writing.scheme == "plain":
@@ -167,7 +167,7 @@ def _scheme(spelling: Spelling, wrong: Sequence[str], sentences: int, *, numbere
     lines += [f"# breaks it: {shown(text, 200)}" for text in _listed(wrong)]
     if spelling.helps:
         lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
-    count = f"not followed in {len(wrong)} of {sentences} sentences"
+    count = f"not followed in {broken} of {sentences} sentences"
     return [f'scheme = "{writing.scheme}"  # as most tags say, but {count}', *lines]
 
 
