@@ -153,10 +153,11 @@ def test_one_file_where_every_tenth_sentence_is_broken() -> None:
         ("^ V O N ^ D , ^", Writing("plain", outside="")),
         ("NP NP VP O NP VP", Writing("plain")),
         ("O O per O", Writing("plain")),
+        ("O O NN ", Writing("plain")),
     ],
 )
 def test_what_is_nothing(tags: str, writing: Writing) -> None:
-    assert spelling_of(sentences_of([tags.split()] * 5)).writing == writing
+    assert spelling_of(sentences_of([tags.split(" ")] * 5)).writing == writing
 
 
 def test_punctuation_tells_whether_o_is_a_label() -> None:

@@ -71,7 +71,7 @@ def mark_of(counts: Counter[str]) -> str | None:
             fitting[mark] += count
             letters.setdefault(mark, set()).add((tag[0] if mark[0] in "Bb" else tag[-1]).upper())
         # B- without a label is broken, but speaks for spans
-        if tag[0].upper() in EVERY_LETTER and (len(tag) == 1 or (len(tag) == 2 and not tag[1].isalnum())):
+        if tag and tag[0].upper() in EVERY_LETTER and (len(tag) == 1 or (len(tag) == 2 and not tag[1].isalnum())):
             bare[tag[0]] += count
         elif not marks:
             unmarked[tag] = count

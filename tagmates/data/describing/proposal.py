@@ -78,13 +78,15 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
         sentences, broken = _read(task, paths)
         counts = counts or [len(part) for part in sentences]
         everything = [sentence for part in sentences for sentence in part]
+        # one line that cannot be read must not make a layer plain
+        sample = _sample(task, source) if broken else []
         used = Counter(tag for sentence in everything for tag in sentence.labels if tag is not None)
-        spelling = spelling_of(everything)
+        spelling = spelling_of([*everything, *sample])
         # where no tag but O and _ says that a word is nothing, _ says that nobody has labelled it
         blanks = used["_"] if "outside" not in values and spelling.writing.outside != "_" else 0
         if blanks:
             sentences = [[_without_blanks(sentence) for sentence in part] for part in sentences]
-            spelling = spelling_of([sentence for part in sentences for sentence in part])
+            spelling = spelling_of([*map(_without_blanks, [*everything, *sample])])
         name = (
             layer.name or layer_name(used) or (source.name if len(layers) == 1 else f"column{layer.keys['tag_column']}")
         )
@@ -113,6 +115,17 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
     shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
     shared += [f"{key} = {_toml(value)}" for key, value in keys.items()]
     return [*shared, *_parts(source, counts)], tables
+
+
+def _sample(task: Task, source: Source) -> list[Sentence]:
+    """The sentences of a column file's first lines, without those that have other numbers of columns."""
+    if task.format != "columns":
+        return []
+    token, tag = (number - (number > 0) for number in (int(task.token_column), int(task.tag_column)))
+    return [
+        Sentence(tuple(cells[token] for cells in rows), tuple(cells[tag] for cells in rows))
+        for rows in source.layout.sample
+    ]
 
 
 def _without_blanks(sentence: Sentence) -> Sentence:
@@ -155,6 +168,8 @@ def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: in
     """The lines of the scheme and of the mark, why they are thought so, and what breaks them."""
     writing = spelling.writing
     if writing.scheme == "plain":
+        if not spelling.words:
+            return ['scheme = "plain"  # no tag could be read: name the scheme of yours']
         if not spelling.looks_like_io or numbered:
             return ['scheme = "plain"  # the tags have no B- and I-, so every word counts by itself']
         why = f"{spelling.repeated:,} of {spelling.tagged:,} tagged words have the tag of the word before"
