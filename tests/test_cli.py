@@ -644,6 +644,17 @@ def test_evaluate_on_other_data_and_on_words_and_tags_it_never_saw(here: Path, r
     assert evaluation["tasks"]["ner"]["support"] == 1
 
 
+def test_evaluate_warns_where_spans_are_scored_word_by_word(here: Path, run: Path) -> None:
+    plain = write_corpus(here / "plain", tasks=TASKS.replace('scheme = "iob2"', ""))
+    shown = done("evaluate", run, "--data", plain, "--json")
+    warnings = [line for line in shown.err.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1
+    assert "of ner write spans, but its scheme is plain" in warnings[0]
+    assert 'set scheme = "iob2", or score = "prefix" alone' in warnings[0]
+    assert json.loads(shown.out)["tasks"]["ner"]["signature"].count("|reading:plain|") == 1
+    assert done("evaluate", run, "--json").err == ""
+
+
 def test_evaluate_without_the_split_or_the_task(here: Path, corpus: Path, run: Path) -> None:
     refused(2, "--split tset: choose train, dev or test", "evaluate", run, "--split", "tset")
     two = "train = 'train.txt'\ndev = 'dev.txt'\n"

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tagmates.apps.data import app, init
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
-from tagmates.data.describing.guesses import layer_name, scheme_of, tokens_and_tags
+from tagmates.data.describing.guesses import layer_name, tokens_and_tags
 from tagmates.data.describing.inspection import find_sources, split_of
 from tagmates.data.describing.proposal import propose
 from tagmates.data.schemes import tags_of
@@ -218,8 +219,11 @@ class TestOthers:
         ]
         (tmp_path / "a.json").write_text("\n".join(lines))
         task = described(tmp_path)["ner"]
-        assert task.labels == ("label0", "label1")
-        assert "put their names here" in (tmp_path / "tasks.toml").read_text()
+        assert task.labels == ("O", "label1")
+        text = (tmp_path / "tasks.toml").read_text()
+        assert "put their names here" in text
+        assert 'taken for "O"' in text
+        assert [problem.kind for problem in check_tasks({"ner": task}) if problem.kind == "placeholder"]
 
     def test_a_hugging_face_folder(self, tmp_path: Path) -> None:
         pa = pytest.importorskip("pyarrow")
@@ -301,13 +305,6 @@ class TestGuesses:
         assert tokens_and_tags({1: [["a", "b"]], 2: [["1", "0"]]}) == (1, [2])
         assert tokens_and_tags({"lemmas": [["a", "b"]], "words": [["a", "b"]]})[0] == "words"
 
-    def test_a_few_broken_sentences_leave_the_scheme(self) -> None:
-        good, bad = ("B-x", "I-x", "O"), ("O", "I-x", "O")
-        assert scheme_of([good] * 19 + [bad]) == ("iob2", "but 1 of 20 sentences break it: see `tagmates data check`")
-        assert scheme_of([("S", "E"), ("O", "O")])[0] == "plain"
-        assert scheme_of([("B", "I", "O")])[0] == "iob2"
-        assert scheme_of([("B-x", "I-y"), ("I-x", "B-x")])[0] == "plain"
-
     def test_names(self) -> None:
         assert layer_name({"B-NP": 3, "I-VP": 2, "O": 9}) == "chunk"
         assert layer_name({"I-PER": 3, "O": 9}) == "ner"
@@ -364,6 +361,73 @@ class TestCommand:
         init(Path("corpus"), force=True)
         assert Path("corpus/tasks.toml").read_text(encoding="utf-8") == written
 
+    def test_what_breaks_a_scheme_is_named_in_the_file_and_on_the_screen(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """However rare: a layer of spans does not become plain, and entities do not become words, for a typo."""
+        monkeypatch.chdir(tmp_path)
+        good = columns([[("Ada", "X", "B-PER"), ("Oak", "X", "I-PER"), ("naps", "Y", "O")]] * 30, "\t", (0, 2, 1))
+        Path("train.tsv").write_text(good)
+        for split, wrong in (("dev", "B_PER"), ("test", "0")):
+            Path(f"{split}.tsv").write_text(good.replace("naps\tO", f"naps\t{wrong}", 1))
+        init(Path())
+        text, said = Path("tasks.toml").read_text(), capsys.readouterr().err
+        task, other = load_tasks("tasks.toml").values()
+        assert (task.scheme, other.scheme) == ("iob2", "plain")
+        assert 'scheme = "iob2"  # as most tags say, but not followed in 2 of 90 sentences' in text
+        for where in ("dev.tsv:3: 'B_PER' is no iob2 tag", "test.tsv:3: '0' is no iob2 tag"):
+            assert f"# breaks it: {where}" in text
+            assert f"breaks its scheme: ner: {where}" in said
+        assert 'score = "prefix"' not in text  # it would not help
+        errors = [problem for problem in check_tasks({"ner": task}) if problem.level == "error"]
+        assert [(problem.kind, problem.file, problem.line) for problem in errors] == [
+            ("scheme", "dev.tsv", 3),
+            ("scheme", "test.tsv", 3),
+        ]
+
+    def test_tags_in_the_wrong_place_are_listed_up_to_a_few_with_the_lenient_reading(self, tmp_path: Path) -> None:
+        row = [
+            ("Ada", "X", "I-PER"),
+            ("naps", "Y", "O"),
+            ("Bo", "X", "B-PER"),
+            ("Ek", "X", "I-PER"),
+            ("Al", "X", "B-PER"),
+        ]
+        sentences = [row if number % 10 == 0 else row[1:] for number in range(100)]
+        (tmp_path / "a.tsv").write_text(columns(sentences, "\t", (0, 2)))
+        proposal = propose(tmp_path, "")
+        assert 'scheme = "iob2"  # as most tags say, but not followed in 10 of 100 sentences' in proposal.text
+        assert len([line for line in proposal.text.splitlines() if line.startswith("# breaks it: a.tsv:")]) == 5
+        assert proposal.broken[-1] == "ner: and 5 more: `tagmates data check --all` names them"
+        assert 'leave scheme out and set score = "prefix"' in proposal.text
+
+    @pytest.mark.parametrize(
+        ("change", "lines"),
+        [
+            (lambda tag: tag.lower() if tag != "O" else "0", ['outside = "0"', 'scheme = "iob2"', 'mark = "b-"']),
+            (
+                lambda tag: f"{tag[2:]}_{tag[0]}" if tag != "O" else "_",
+                ['outside = "_"', 'scheme = "iob2"', 'mark = "_B"'],
+            ),
+            (lambda tag: tag[2:] or "OTHER", ['outside = "OTHER"', 'scheme = "io"']),
+        ],
+    )
+    def test_other_ways_of_writing_are_proposed_and_pass_the_check(
+        self, change: Any, lines: Sequence[str], tmp_path: Path
+    ) -> None:
+        row = [("Ada", "X", "B-PER"), ("Ann", "X", "I-PER"), ("Oak", "X", "I-PER")]
+        row += [(word, "X", "O") for word in ("naps", "in", "a", "hut", "by", "me")] + [
+            ("Rye", "X", "B-LOC"),
+            ("Bo", "X", "B-PER"),
+        ]
+        sentences = [[(word, pos, change(tag)) for word, pos, tag in row]] * 40
+        (tmp_path / "a.tsv").write_text(columns(sentences, "\t", (0, 2)))
+        (task,) = described(tmp_path).values()
+        written = (tmp_path / "tasks.toml").read_text()
+        assert all(re.search(f"^{re.escape(line)}", written, re.MULTILINE) for line in lines)
+        read_labels = [(tag or "").upper() for tag in load_split(task, "train")[0].labels]
+        assert read_labels == [tag for _, _, tag in row]
+
     def test_elsewhere_and_to_the_screen(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -405,3 +469,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
     assert propose(tmp_path, "").left_out == (reason,)
     with pytest.raises(DataError, match=r"looks like tagged sentences: .*dev\.tsv: cannot be read"):
         propose(tmp_path / "dev.tsv", "")
+
+
+def test_a_line_that_cannot_be_read_does_not_make_a_layer_plain(tmp_path: Path) -> None:
+    text = columns([[("Ada", "X", "B-PER"), ("Oak", "X", "I-PER"), ("naps", "Y", "O")]] * 30, "\t", (0, 2))
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.tsv").write_text(text + "alone\n")
+    written = propose(tmp_path, "").text
+    assert "cannot be read so:" in written
+    assert 'scheme = "iob2"' in written

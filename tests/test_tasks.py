@@ -189,7 +189,10 @@ class TestTomlRefused:
             ('dev = "a"', "tasks.pos: has no train split; "),
             ("train = 3", "tasks.pos: train: "),
             ('train = { sentences = "1-" }', "tasks.pos: train.file: "),
-            ('train = "a"\nscheme = "bio"', "tasks.pos: scheme: Input should be 'iob1', 'iob2', 'iobes' or 'plain'"),
+            (
+                'train = "a"\nscheme = "bio"',
+                "tasks.pos: scheme: Input should be 'iob1', 'iob2', 'iobes', 'bilou', 'bmes', 'io' or 'plain'",
+            ),
             ('train = "a"\nconvert_to = "bio"', "tasks.pos: convert_to: "),
             ('train = "a"\nformat = "csv"', "tasks.pos: format: "),
             ('train = "a"\nformat = ["brat"]', "tasks.pos: format: "),

@@ -21,6 +21,7 @@ from tagmates.apps.shared import Device, Model, NoLock, Threads, end, say, talk,
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
+from tagmates.data.checking.layers import layer_remarks
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
@@ -151,6 +152,9 @@ def evaluate(
     if output is not None:
         for path in predictions(evaluation, output):
             say(f"wrote {path}")
+    for name, task in evaluation.tasks.items():
+        for _, text in layer_remarks(task, evaluation.gold[name]):
+            say(f"warning: {text}")
     trivial = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
     if json_:
         print(json.dumps(evaluation.to_json(trivial), indent=2, ensure_ascii=False))

@@ -148,6 +148,8 @@ def init(
         _say(f"wrote {target}: {plural(len(proposal.tasks), 'task')} ({', '.join(proposal.tasks)})")
     for text in proposal.left_out:
         _say(f"left out: {text}")
+    for text in proposal.broken:
+        _say(f"breaks its scheme: {text}")
     if target is not None:
         _say("read it, correct what is guessed wrong, then:")
         _say(f"  tagmates data check {target}\n  tagmates data stats {target}")

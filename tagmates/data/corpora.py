@@ -14,8 +14,9 @@ from tagmates.data.formats.conllu import read_conllu, sentence_ids
 from tagmates.data.formats.huggingface import read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.pack import read_packed
-from tagmates.data.schemes import convert, first_violation
+from tagmates.data.schemes import Writing, convert, trained_as, violations_in
 from tagmates.data.sentence import Sentence
+from tagmates.data.spelling import remedy
 from tagmates.data.tasks import SPLITS, Part, Task
 from tagmates.errors import DataError
 from tagmates.memory import no_cycles
@@ -34,12 +35,12 @@ def load_split(task: Task, split: str) -> Sentences:
     require_labels(task, split, sentences)
     for problem in violations(task, split, sentences):
         raise DataError(problem)
-    if task.convert_to is None or task.convert_to == task.scheme:
-        return sentences
+    if task.scheme == task.trained_scheme == "plain" or task.writing == Writing(task.trained_scheme):
+        return sentences  # they are written as they are trained
     converted = []
     for sentence in sentences:
         try:
-            tags = convert(sentence.labels, task.scheme, task.convert_to)
+            tags = convert(sentence.labels, task.writing, task.trained_scheme)
         except DataError as error:
             raise DataError(f"{place(task, split, sentence, 0)}: {error}") from None
         converted.append(Sentence(sentence.tokens, tags, sentence.line))
@@ -97,12 +98,11 @@ def require_labels(task: Task, split: str, sentences: Iterable[Sentence]) -> Non
 
 
 def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
-    """For every sentence whose tags break the task's scheme, the first one that does: where, and what to do."""
+    """For every tag that breaks the task's scheme: where, and what to do."""
     for sentence in sentences:
-        found = first_violation(sentence.labels, task.scheme)
-        if found is not None:
-            index, what = found
-            yield f"{place(task, split, sentence, index)}: {what}; correct the tag or the scheme of {task.name}"
+        for index, what in violations_in(sentence.labels, task.writing):
+            advice = remedy(sentence.labels[index] or "", task.writing, task.name)
+            yield f"{place(task, split, sentence, index)}: {what}; {advice}"
 
 
 def remarks(task: Task, split: str) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _read_file(task: Task, path: Path) -> Sentences:
     if task.format == "conllu":
         return read_conllu(path, column=str(task.tag_column), encoding=task.encoding)
     if task.format == "brat":
-        return read_brat(path, scheme=task.scheme, types=task.types, encoding=task.encoding)
+        return read_brat(path, scheme=trained_as(task.scheme), types=task.types, encoding=task.encoding)
     if task.format in ("jsonl", "huggingface"):
         keys = {"token_key": str(task.token_column), "tag_key": str(task.tag_column)}
         if task.format == "huggingface":

@@ -27,7 +27,7 @@ from tagmates.data.vocabulary import task_token
 from tagmates.errors import DataError
 from tagmates.files import write_atomically
 
-FORMAT = 2  # 1, which is read too, had sentences with all their tags or none
+FORMAT = 3  # also read: 2, where nothing but O was outside, and 1, where sentences had all their tags or none
 MAGIC = b"PK\x03\x04"  # of a zip
 PACK = "tagmates study pack"
 
@@ -42,6 +42,7 @@ class PackedTask(Settings):
     name: str
     scheme: Scheme
     score: Literal["prefix", "plain"]
+    outside: str = "O"
     splits: tuple[Literal["train", "dev", "test"], ...]
 
 

@@ -1,13 +1,19 @@
-"""Tags ⇄ spans, in the four ways in which corpora write spans.
+"""Tags ⇄ spans, in the ways in which corpora write spans.
 
 ========  ==============================================================================
 iob1      ``I`` on every token of a span; ``B`` on the first of one that touches another of its label
 iob2      ``B`` on the first token of a span, ``I`` on the others
 iobes     as iob2, but ``E`` on the last token of a span, ``S`` on the only one
+bilou     as iobes, but ``L`` for ``E`` and ``U`` for ``S``
+bmes      as iobes, but ``M`` for ``I``; ``W`` means the same as ``S``
+io        the label alone, or after ``I``; neighbours of one label are one span
 plain     every tag other than ``O`` is a span of one token; neighbours never merge
 ========  ==============================================================================
 
-A label follows its prefix after a hyphen and may hold hyphens itself; a bare ``B`` or ``I`` has the label "".
+Files may use all of them. Training, scores and taggers know iob1, iob2, iobes and plain; the others are read into these
+(``trained_as``). A label follows its letter after a hyphen and may hold hyphens itself; a bare ``B`` or ``I`` has the
+label "". ``Writing`` says where a file does otherwise: another sign, the letter behind the label, lower-case letters,
+another tag than ``O``.
 
 The tag of a token without a label is None. It breaks no scheme, for it may begin, continue or end whatever stands
 beside it. A span ends before it as before ``O``; where its tags say that it goes on there it is cut, see
@@ -15,7 +21,8 @@ beside it. A span ends before it as before ``O``; where its tags say that it goe
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -24,21 +31,73 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.wording import shown
 
 Scheme = Literal["iob1", "iob2", "iobes", "plain"]
+"""Those of training, scores and taggers."""
+FileScheme = Literal["iob1", "iob2", "iobes", "bilou", "bmes", "io", "plain"]
+"""Those of files."""
 Repair = Literal["begin", "error"]
 
-_TAGS = {
-    "iob1": re.compile(r"([BI])(?:-(.+))?", re.DOTALL),
-    "iob2": re.compile(r"([BI])(?:-(.+))?", re.DOTALL),
-    "iobes": re.compile(r"([BIES])(?:-(.+))?", re.DOTALL),
-    "plain": re.compile(r"()(.*)", re.DOTALL),
+LETTERS: Mapping[FileScheme, Mapping[str, str]] = {
+    "iob1": {"B": "B", "I": "I"},
+    "iob2": {"B": "B", "I": "I"},
+    "iobes": {"B": "B", "I": "I", "E": "E", "S": "S"},
+    "bilou": {"B": "B", "I": "I", "L": "E", "U": "S"},
+    "bmes": {"B": "B", "M": "I", "E": "E", "S": "S", "W": "S"},
+    "io": {"I": "I"},
+    "plain": {},
 }
+"""The letters of a scheme, and what they are called in iobes."""
+EVERY_LETTER = "".join(sorted({letter for letters in LETTERS.values() for letter in letters}))
+CLOSED = ("iobes", "bilou", "bmes")  # the last token of a span says that it is the last
 
 _SPAN_TAG = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
 
 _Parsed = tuple[str, str]
-"""The prefix and the label of a tag."""
+"""The letter (as in iobes) and the label of a tag."""
 _OUTSIDE: _Parsed = ("O", "")
 _UNKNOWN: _Parsed = ("?", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a file writes the spans of a layer in tags.
+
+    ``mark`` is how ``B`` is joined to a label: ``B-`` and ``B_`` stand before it, ``-B`` and ``_B`` behind it, and a
+    small ``b`` says that all letters are small. ``outside`` is the tag of a token in no span, "" where there is none.
+    """
+
+    scheme: FileScheme
+    mark: str = "B-"
+    outside: str = "O"
+
+    def __str__(self) -> str:
+        """As in an error: the scheme, and what is not as usual."""
+        more = [f'mark = "{self.mark}"'] if self.mark != "B-" and self.scheme != "plain" else []
+        more += [f"outside = {shown(self.outside)}"] if self.outside != "O" else []
+        return f"{self.scheme} ({', '.join(more)})" if more else self.scheme
+
+
+def trained_as(scheme: FileScheme) -> Scheme:
+    """The scheme in which tags of a file's scheme are trained, scored and written by a tagger."""
+    if scheme in ("bilou", "bmes"):
+        return "iobes"
+    return "iob2" if scheme == "io" else scheme  # type: ignore[return-value]  # mypy does not narrow by "in"
+
+
+def split_tag(tag: str, mark: str) -> tuple[str, str] | None:
+    """The letter, as a capital, and the label of a tag that is so written; None where it has no such letter.
+
+    A letter alone has the label "".
+    """
+    before, lower = mark[0] in "Bb", "b" in mark
+    sign = mark[1] if before else mark[0]
+    letter, rest = (tag[:1], tag[1:]) if before else (tag[-1:], tag[:-1])
+    if not letter or letter.upper() not in EVERY_LETTER or letter.islower() != lower:
+        return None
+    if not rest:
+        return letter.upper(), ""
+    label = rest[1:] if before else rest[:-1]
+    joined = rest[0] == sign if before else rest[-1] == sign
+    return (letter.upper(), label) if joined and label else None
 
 
 def are_span_tags(tags: Collection[str]) -> bool:
@@ -55,12 +114,12 @@ def scheme_of_labels(labels: Collection[str]) -> Scheme:
     return "iobes" if any(label[0] in "ES" for label in labels) else "iob2"
 
 
-def is_tag_of(tag: str, scheme: Scheme) -> bool:
+def is_tag_of(tag: str, scheme: FileScheme | Writing) -> bool:
     """Whether the scheme has such a tag."""
-    return tag == "O" or _TAGS[scheme].fullmatch(tag) is not None
+    return _parse(tag, _writing(scheme)) != _UNKNOWN
 
 
-def spans_of(tags: Sequence[str | None], scheme: Scheme, repair: Repair = "begin") -> list[Span]:
+def spans_of(tags: Sequence[str | None], scheme: FileScheme | Writing, repair: Repair = "begin") -> list[Span]:
     """Return the spans of one sentence's tags, in order.
 
     ``repair`` says what becomes of ill-formed tags: with "begin" a continuation that continues nothing (``I`` or ``E``
@@ -71,10 +130,13 @@ def spans_of(tags: Sequence[str | None], scheme: Scheme, repair: Repair = "begin
     if repair == "error" and (violation := first_violation(tags, scheme)):
         index, wrong = violation
         raise DataError(f"token {index + 1}: {wrong}; correct the tags, or name the scheme that they follow")
+    writing = _writing(scheme)
     spans = []
     start, previous = 0, _OUTSIDE
-    for index, tag in enumerate([*tags, "O"]):
-        current = _parse(tag, scheme)
+    for index, tag in enumerate([*tags, None]):
+        current = _parse(tag, writing)
+        if current == _UNKNOWN:
+            raise DataError(_no_tag(tag or "", writing))
         if not _continues(previous, current):
             if _is_open(previous):
                 spans.append(Span(start, index, previous[1]))
@@ -103,7 +165,7 @@ def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> tuple[str, ..
 
 
 def convert(
-    tags: Sequence[str | None], source: Scheme, target: Scheme, repair: Repair = "begin"
+    tags: Sequence[str | None], source: FileScheme | Writing, target: Scheme, repair: Repair = "begin"
 ) -> tuple[str | None, ...]:
     """Return the tags of one scheme in another, None where there is no label and in spans that are cut.
 
@@ -114,58 +176,83 @@ def convert(
     return tuple(None if tag is None else new for tag, new in zip(known, written, strict=True))
 
 
-def without_cut_spans(tags: Sequence[str | None], scheme: Scheme) -> tuple[str | None, ...]:
+def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Writing) -> tuple[str | None, ...]:
     """Return the tags, but None in every span that is cut: that goes on, as its tags say, in a token without a label.
 
     So do ``I`` and ``E`` right after such a token (in iob2 and iobes), ``B`` and ``I`` right before one (in iobes).
     """
     known = list(tags)
-    if None in known and scheme in ("iob2", "iobes"):
-        for span in spans_of(tags, scheme):
-            first, last = _parse(tags[span.start], scheme)[0], _parse(tags[span.end - 1], scheme)[0]
+    writing = _writing(scheme)
+    closed = writing.scheme in CLOSED
+    if None in known and (closed or writing.scheme == "iob2"):
+        for span in spans_of(tags, writing):
+            first, last = _parse(tags[span.start], writing)[0], _parse(tags[span.end - 1], writing)[0]
             before = span.start > 0 and tags[span.start - 1] is None and first in ("I", "E")
-            after = span.end < len(tags) and tags[span.end] is None and last in ("B", "I") and scheme == "iobes"
+            after = span.end < len(tags) and tags[span.end] is None and last in ("B", "I") and closed
             if before or after:
                 known[span.start : span.end] = [None] * (span.end - span.start)
     return tuple(known)
 
 
-def first_violation(tags: Sequence[str | None], scheme: Scheme) -> tuple[int, str] | None:
+def first_violation(tags: Sequence[str | None], scheme: FileScheme | Writing) -> tuple[int, str] | None:
     """Return the index of the first tag that breaks the scheme and what is wrong with it, or None."""
-    if scheme == "plain":  # no tag breaks it
-        return None
+    return next(violations_in(tags, scheme), None)
+
+
+def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> Iterator[tuple[int, str]]:
+    """Yield the index of every tag that breaks the scheme and what is wrong with it, in order.
+
+    A tag that the scheme lacks excuses its neighbours, as one without a label does.
+    """
+    writing = _writing(scheme)
+    if writing.scheme == "plain":  # no tag breaks it
+        return
     previous = _OUTSIDE
-    for index, tag in enumerate([*tags, "O"]):
-        if tag is None:
+    for index, tag in enumerate([*tags, writing.outside or "O"]):
+        current = _UNKNOWN if tag is None else _parse(tag, writing) if index < len(tags) else _OUTSIDE
+        if current == _UNKNOWN:
+            if tag is not None:
+                yield index, _no_tag(tag, writing)
             previous = _UNKNOWN
             continue
-        try:
-            current = _parse(tag, scheme)
-        except DataError as error:
-            return index, str(error)
         continues = previous == _UNKNOWN or _continues(previous, current)
-        if scheme == "iobes" and _is_open(previous) and not continues:
-            return index - 1, f"no E tag closes the span of {shown(tags[index - 1] or '')}"
-        if scheme == "iob1":
+        if writing.scheme in CLOSED and _is_open(previous) and not continues:
+            last = "L" if writing.scheme == "bilou" else "E"
+            yield index - 1, f"no {last} tag closes the span of {shown(tags[index - 1] or '')}"
+        if writing.scheme == "iob1":
             touches = previous == _UNKNOWN or (_is_open(previous) and previous[1] == current[1])
             if current[0] == "B" and not touches:
-                return index, f"{shown(tag)} touches no earlier span of its label, and only then does IOB1 write B"
-        elif current[0] in ("I", "E") and not continues:
-            return index, f"{shown(tag)} continues no span"
+                text = "touches no earlier span of its label, and only then does IOB1 write B"
+                yield index, f"{shown(tag or '')} {text}"
+        elif writing.scheme != "io" and current[0] in ("I", "E") and not continues:
+            yield index, f"{shown(tag or '')} continues no span"
         previous = current
-    return None
+
+
+@lru_cache
+def _writing(scheme: FileScheme | Writing) -> Writing:
+    if isinstance(scheme, Writing):
+        return scheme
+    _check_choice("scheme", scheme, get_args(FileScheme))
+    return Writing(scheme)
 
 
 @lru_cache(maxsize=4096)  # a corpus has few distinct tags
-def _parse(tag: str | None, scheme: Scheme) -> _Parsed:
-    """Split a tag; a plain one is an ``S`` of its own."""
-    _check_choice("scheme", scheme, get_args(Scheme))
-    if tag is None or tag == "O":
+def _parse(tag: str | None, writing: Writing) -> _Parsed:
+    """Split a tag; a plain one is an ``S`` of its own, one that the scheme lacks is ``_UNKNOWN``."""
+    if tag is None or tag == writing.outside:
         return _OUTSIDE
-    match = _TAGS[scheme].fullmatch(tag)
-    if match is None:
-        raise DataError(f"{shown(tag)} is no {scheme} tag")
-    return match[1] or "S", match[2] or ""
+    if writing.scheme == "plain":
+        return "S", tag
+    found = split_tag(tag, writing.mark)
+    if writing.scheme == "io" and (found is None or found[0] not in "BI" or found == ("B", "")):
+        return ("I", tag) if tag else _UNKNOWN
+    letter = LETTERS[writing.scheme].get(found[0]) if found else None
+    return (letter, found[1]) if letter and found else _UNKNOWN
+
+
+def _no_tag(tag: str, writing: Writing) -> str:
+    return f"{shown(tag)} is no {writing.scheme} tag" + str(writing).removeprefix(writing.scheme)
 
 
 def _is_open(tag: _Parsed) -> bool:

@@ -12,7 +12,7 @@ from tagmates.config import Settings, nearest, parse, read_toml
 from tagmates.data.formats.columns import check_layout
 from tagmates.data.formats.conllu import conllu_column
 from tagmates.data.pack import packed_file, read_header
-from tagmates.data.schemes import Scheme
+from tagmates.data.schemes import FileScheme, Scheme, Writing, trained_as
 from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
 
@@ -61,9 +61,15 @@ class Task(Settings):
     separator: str | None = Field("\t", description="between columns; null in Python, 'whitespace' in TOML: any run")
     comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
     encoding: str = "utf-8"
-    scheme: Scheme = "plain"
+    scheme: FileScheme = "plain"
+    mark: str = Field(
+        "B-",
+        pattern=r"^([Bb]([^\w\s]|_)|([^\w\s]|_)[Bb])$",
+        description="how tags join B to a label: B- or B_ before it, -B behind it, b- with small letters",
+    )
+    outside: str = Field("O", description='the tag of a token that is in no span, that is nothing; "" where none is')
     unlabelled: str | None = Field(
-        None, description="the tag of a token without a label; where absent _ (not in feats, misc), where empty none"
+        None, description="the tag of a token without a label; where absent _ (not if outside), where empty none"
     )
     convert_to: Scheme | None = Field(None, description="the scheme to train in; as the file's where absent")
     score: Literal["prefix", "plain"] = Field(
@@ -98,16 +104,18 @@ class Task(Settings):
                 check_layout(int(self.token_column), int(self.tag_column), self.separator, self.comment)
         except ConfigError as error:
             raise ValueError(str(error)) from None
+        if self.outside and self.outside == self.unlabelled:
+            raise ValueError(f"unlabelled: {self.outside!r} is outside already; a tag is one of them")
         return self
 
     @property
     def no_label(self) -> str | None:
         """The tag that stands for "no label" in the task's files, None where every tag is a label.
 
-        Unless ``unlabelled`` says otherwise it is ``_``, but for a feature of CoNLL-U, where ``_`` says that the word
-        has no such feature, and for a packed study, which knows what has no label.
+        Unless ``unlabelled`` says otherwise it is ``_``, but where that is ``outside``, for a feature of CoNLL-U, where
+        ``_`` says that the word has no such feature, and for a packed study, which knows what has no label.
         """
-        if self.unlabelled is not None:
+        if self.unlabelled is not None or self.outside == "_":
             return self.unlabelled or None
         feature = self.format == "conllu" and ":" in str(self.tag_column)
         return None if feature or self.format == "packed" else "_"
@@ -115,7 +123,19 @@ class Task(Settings):
     @property
     def trained_scheme(self) -> Scheme:
         """The scheme of the tags that training and scores see."""
-        return self.convert_to or self.scheme
+        return self.convert_to or trained_as(self.scheme)
+
+    @property
+    def trained_outside(self) -> str:
+        """The tag of these that is nothing, "" where none is; in the tags of spans it is always ``O``."""
+        return self.outside if self.scheme == self.trained_scheme == "plain" else "O"
+
+    @property
+    def writing(self) -> Writing:
+        """How the tags stand in the files."""
+        if self.format == "brat":  # its tags are made by the reader
+            return Writing(trained_as(self.scheme))
+        return Writing(self.scheme, self.mark, self.outside)
 
     def part(self, split: str) -> Part | None:
         """The sentences of one split, None where the task has none."""
@@ -200,7 +220,7 @@ def _tasks_of_pack(path: Path) -> dict[str, Task]:
     for packed in read_header(path).tasks:
         _check_name(packed.name, f"{path}: tasks.{packed.name}")
         values: dict[str, Any] = {split: Part(file="") for split in packed.splits}
-        values |= {"name": packed.name, "scheme": packed.scheme, "score": packed.score}
+        values |= {"name": packed.name, "scheme": packed.scheme, "score": packed.score, "outside": packed.outside}
         tasks[packed.name] = Task(**values, format="packed", folder=path)
     return tasks
 

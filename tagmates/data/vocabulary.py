@@ -20,7 +20,8 @@ class Vocabulary:
 
     ``labels`` has one entry per task, or the single entry ``*`` where tasks share a decoder. Where ``unknown`` is set,
     the last row of the word table, after all ``words``, is a trained vector for words that have none. ``own_schemes``
-    says how the tags of tasks that share a decoder are read; those of the others show it.
+    says how the tags of tasks that share a decoder are read; those of the others show it. ``own_outside`` says
+    which tag is nothing ("" for none) in tasks where it is not ``O``.
     """
 
     tasks: tuple[str, ...]
@@ -29,6 +30,7 @@ class Vocabulary:
     labels: Mapping[str, tuple[str, ...]]
     unknown: bool
     own_schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    own_outside: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def word_index(self) -> dict[str, int]:
@@ -57,10 +59,18 @@ class Vocabulary:
     @cached_property
     def schemes(self) -> dict[str, Scheme]:
         """How the tags of each task are read as spans; plain where it is not known."""
+        shared = SHARED in self.labels
         return {
-            task: self.own_schemes.get(task, "plain") if SHARED in self.labels else scheme_of_labels(self.labels[task])
+            task: self.own_schemes.get(task, "plain")
+            if shared or task in self.own_outside  # the tags of spans have O outside
+            else scheme_of_labels(self.labels[task])
             for task in self.tasks
         }
+
+    @cached_property
+    def outside(self) -> dict[str, str]:
+        """The tag of each task that is nothing, "" where none is."""
+        return {task: self.own_outside.get(task, OUTSIDE) for task in self.tasks}
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which ``from_json`` makes an equal vocabulary."""
@@ -71,6 +81,7 @@ class Vocabulary:
             "labels": self.labels,
             "unknown": self.unknown,
             **({"schemes": self.own_schemes} if self.own_schemes else {}),
+            **({"outside": self.own_outside} if self.own_outside else {}),
         }
 
     @classmethod
@@ -84,7 +95,10 @@ class Vocabulary:
             schemes = dict(value.get("schemes", {}))
             if not set(lists["tasks"]).issuperset(schemes) or not set(get_args(Scheme)).issuperset(schemes.values()):
                 raise TypeError
-            return cls(**lists, labels=labels, unknown=value["unknown"], own_schemes=schemes)
+            outside = dict(value.get("outside", {}))
+            if not set(lists["tasks"]).issuperset(outside) or not all(isinstance(tag, str) for tag in outside.values()):
+                raise TypeError
+            return cls(**lists, labels=labels, unknown=value["unknown"], own_schemes=schemes, own_outside=outside)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ModelError(f"{where}: is not a tagmates vocabulary; take the file from the trained run") from None
 
@@ -108,11 +122,13 @@ def build_vocabulary(
     *,
     unknown: bool,
     has_vector: Container[str] = (),
+    outside: Mapping[str, str] | None = None,
 ) -> Vocabulary:
     """The vocabulary of train, dev and test of the tasks of a run (task -> split -> sentences).
 
     With ``unknown`` (preset ``practical``) characters and labels are those of train, and a word of dev or test alone
-    gets a row only if it is in ``has_vector``: exactly what a trained tagger does with a new word.
+    gets a row only if it is in ``has_vector``: exactly what a trained tagger does with a new word. ``outside`` is that
+    of the tasks, ``O`` where it says nothing.
     """
     words: set[str] = set()
     held_out: set[str] = set()
@@ -130,13 +146,15 @@ def build_vocabulary(
         for task in splits:
             words.add(task_token(task).lower())
             characters.update(task_token(task))
+    own = {task: tag for task, tag in (outside or {}).items() if tag != OUTSIDE}
+    schemes: dict[str, Scheme]
     if sharing in ("te_dec", "te_enc"):
         union = set().union(*tags.values()) | ({OUTSIDE} if sharing == "te_enc" else set())
         labels = {SHARED: tuple(sorted(union))}
-        schemes = {task: scheme_of_labels(tags[task]) for task in splits}
+        schemes = {task: "plain" if task in own else scheme_of_labels(tags[task]) for task in splits}
     else:
         labels, schemes = {task: tuple(sorted(tags[task])) for task in splits}, {}
-    return Vocabulary(tuple(splits), tuple(sorted(words)), tuple(sorted(characters)), labels, unknown, schemes)
+    return Vocabulary(tuple(splits), tuple(sorted(words)), tuple(sorted(characters)), labels, unknown, schemes, own)
 
 
 def singletons(splits: Iterable[CodedSplit]) -> set[str]:

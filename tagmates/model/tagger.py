@@ -12,7 +12,7 @@ from tagmates.config import VECTORS, RunConfig
 from tagmates.data.batches import Selection, collate
 from tagmates.data.coding import CodedSplit
 from tagmates.data.encoding import Corpus, Forms, encode
-from tagmates.data.schemes import Scheme, is_tag_of, spans_of
+from tagmates.data.schemes import Scheme, Writing, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.stock import Stock
 from tagmates.data.tokenize import sentences_of
@@ -63,6 +63,11 @@ class Tagger:
     def schemes(self) -> Mapping[str, Scheme]:
         """How the tags of each task are read as spans: iobes, iob2 or plain."""
         return self.vocabulary.schemes
+
+    @property
+    def outside(self) -> Mapping[str, str]:
+        """The tag of each task that says that a token is nothing, "" where none does."""
+        return self.vocabulary.outside
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
@@ -144,8 +149,10 @@ class Tagger:
                 yield replace(next(found), offsets=offsets) if tokens else _empty(wanted, offsets, probabilities)
 
     def spans(self, sentence: Tagged, task: str) -> list[Span]:
-        """The spans that a task's tags mark; of a plain layer one for every token whose tag is not ``O``."""
+        """The spans that a task's tags mark; of a plain layer one for every token whose tag is not ``outside``."""
         scheme = self.schemes[task]
+        if scheme == "plain":
+            return spans_of(sentence.tags[task], Writing("plain", outside=self.outside[task]))
         # tasks that share a decoder may get each other's tags
         return spans_of([tag if is_tag_of(tag, scheme) else "O" for tag in sentence.tags[task]], scheme)
 

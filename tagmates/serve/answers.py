@@ -61,10 +61,11 @@ class LineOut(SentenceOut):
 
 
 class TaskOut(TypedDict):
-    """A task: how its tags are read as spans (iobes, iob2, plain), and what they are."""
+    """A task: how its tags are read as spans (iobes, iob2, plain), which tag is nothing ("": none), and all tags."""
 
     name: str
     scheme: str
+    outside: str
     labels: Sequence[str]
 
 
@@ -111,7 +112,12 @@ def models_out(taggers: Mapping[str, Tagger], licences: Mapping[str, str | None]
     for name, tagger in taggers.items():
         decoders = {task: tagger.vocabulary.decoder_of(task) for task in tagger.tasks}
         tasks: list[TaskOut] = [
-            {"name": task, "scheme": tagger.schemes[task], "labels": tagger.vocabulary.labels[decoder]}
+            {
+                "name": task,
+                "scheme": tagger.schemes[task],
+                "outside": tagger.outside[task],
+                "labels": tagger.vocabulary.labels[decoder],
+            }
             for task, decoder in decoders.items()
         ]
         models.append({"name": name, "tasks": tasks, "licence": licences.get(name)})

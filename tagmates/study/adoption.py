@@ -75,7 +75,7 @@ class _Data:
 
     @cached_property
     def task_data(self) -> dict[str, TaskData]:
-        return {name: task_data(self.tasks[name], coded.digest) for name, coded in self.coded.items()}
+        return {name: task_data(self.tasks[name], coded) for name, coded in self.coded.items()}
 
     def vectors_of(self, source: str) -> Vectors:
         if source not in self.vectors:
@@ -101,7 +101,7 @@ def _recognised(folder: Path, result: Mapping[str, Any], data: _Data) -> dict[st
     # the run may have been made where no GloVe was to be had
     had_none = read_json(folder / "environment.json").get("vectors") == "random"
     vectors = NO_VECTORS if had_none else data.vectors_of(config.vectors)
-    _, former = run_ids(config, own, vectors.digest(vocabulary_of(config, data.coded, vectors).words))
+    _, former = run_ids(config, own, vectors.digest(vocabulary_of(config, data.tasks, data.coded, vectors).words))
     if result.get("run_id") != former:
         raise ModelError(
             f"its run_id is {result.get('run_id')}, and would be {former} with these data and vectors {vectors.name}"

@@ -30,6 +30,7 @@ def pack_study(study: Study, path: Path) -> Header:
                 name=task,
                 scheme=tasks[task].trained_scheme,
                 score=tasks[task].score,
+                outside=tasks[task].trained_outside,
                 splits=tuple(corpora[task]),
             )
             for task in study.tasks

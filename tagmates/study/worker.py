@@ -250,7 +250,7 @@ def task_size(data: str, task: str) -> tuple[int, float]:
 
 def data_of_task(data: str, task: str) -> dict[str, str]:
     """What decides the scores of a task: its sentences, its scheme, its score rule."""
-    return task_data(_tasks(data)[task], _coded(data, task).digest)
+    return task_data(_tasks(data)[task], _coded(data, task))
 
 
 def task_statistics(data: str, task: str) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from tagmates import __version__
 from tagmates.config import RunConfig, parse
 from tagmates.data.coding import digest
 from tagmates.data.sentence import Sentence
-from tagmates.data.task_data import data_difference
+from tagmates.data.task_data import data_difference, reading_of
 from tagmates.data.tasks import Task
-from tagmates.data.vocabulary import task_token
+from tagmates.data.vocabulary import OUTSIDE, task_token
 from tagmates.errors import BusyError, ConfigError, ModelError, OtherDataError
 from tagmates.failures import what_to_do
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
@@ -319,9 +319,10 @@ def task_signature(config: RunConfig, run_id: str, task: Task, split: str, gold:
         version=__version__,
         task=task.name,
         split=split,
-        reading=task.score,
+        outside=task.trained_outside,
+        reading=reading_of(task, {tag for sentence in gold for tag in sentence.labels}),
         decoding="viterbi",
-        token="counted" if config.sharing == "te_enc" else "none",
+        token="counted" if config.sharing == "te_enc" and task.trained_outside == OUTSIDE else "none",
         weights=config.training.weights,
         data=digest({split: list(gold)})[:12],
         run=run_id,

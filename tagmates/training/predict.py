@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, zip_longest
+from itertools import accumulate, chain, zip_longest
 
 import torch
 from jaxtyping import Int
@@ -13,6 +13,7 @@ from tagmates.data.batches import Selection, collate
 from tagmates.data.encoding import Corpus
 from tagmates.data.sentence import Sentence
 from tagmates.data.stock import Stock
+from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
 from tagmates.model.module import Tables, TaggerModule
@@ -33,14 +34,19 @@ class Gold:
 def gold_of(
     corpus: Corpus, sentences: Mapping[str, Sequence[Sentence]], tasks: Mapping[str, Task], *, token: bool
 ) -> dict[str, Gold]:
-    """What is to be found in a corpus of these tasks' sentences; with ``token`` the task token counts, gold ``O``."""
+    """What is to be found in a corpus of these tasks' sentences.
+
+    With ``token`` the task token counts, gold ``O``; it does not where the task has another tag for nothing.
+    """
     vocabulary = corpus.vocabulary
     owner = corpus.task.repeat_interleave(corpus.lengths).numpy()
-    head = (OUTSIDE,) if token else ()
     found = {}
     for name, own in sentences.items():
-        tags = [head + own_tags for own_tags in gold_tags(own, tasks[name])]
-        reference = Reference.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], tasks[name].score)
+        task, outside = tasks[name], tasks[name].trained_outside
+        head = ((OUTSIDE if outside == OUTSIDE else None),) if token else ()
+        tags = [head + own_tags for own_tags in gold_tags(own, task)]
+        reading = reading_of(task, set(chain.from_iterable(tags)))
+        reference = Reference.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], reading, outside)
         found[name] = Gold(reference, (owner == vocabulary.tasks.index(name)).nonzero()[0])
     return found
 

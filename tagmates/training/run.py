@@ -182,7 +182,7 @@ def prepare_run(
     """
     vectors.check_size(config.model.word_size)
     own = {name: coded[name].splits for name in config.tasks}
-    vocabulary = vocabulary_of(config, coded, vectors)
+    vocabulary = vocabulary_of(config, tasks, coded, vectors)
     token = config.sharing == "te_enc"
     parts = {
         split: some
@@ -193,7 +193,7 @@ def prepare_run(
     forms = Forms.of(chain(map(task_token, config.tasks), tokens) if token else tokens, vocabulary).to(device)
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
     rare = singletons(part for _, part in parts["train"]) if vocabulary.unknown else set()
-    data = {name: task_data(tasks[name], coded[name].digest) for name in config.tasks}
+    data = {name: task_data(tasks[name], coded[name]) for name in config.tasks}
     new, former = run_ids(config, data, vectors.digest(vocabulary.words))
     return Run(
         config=config,
@@ -213,11 +213,14 @@ def prepare_run(
     )
 
 
-def vocabulary_of(config: RunConfig, coded: Mapping[str, CodedTask], vectors: Vectors) -> Vocabulary:
+def vocabulary_of(
+    config: RunConfig, tasks: Mapping[str, Task], coded: Mapping[str, CodedTask], vectors: Vectors
+) -> Vocabulary:
     """The vocabulary of a run's tasks."""
     own = {name: coded[name].splits for name in config.tasks}
     unknown = config.training.unknown_rate > 0
-    return build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index)
+    outside = {name: tasks[name].trained_outside for name in config.tasks}
+    return build_vocabulary(own, config.sharing, unknown=unknown, has_vector=vectors.index, outside=outside)
 
 
 def run_ids(config: RunConfig, data: Mapping[str, TaskData], vectors: str) -> tuple[str, str]:

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tagmates.data.schemes import without_cut_spans
 from tagmates.data.sentence import Sentence, Span
+from tagmates.data.task_data import BARE, Reading
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
 
-Reading = Literal["prefix", "plain"]
 Numbers = npt.NDArray[np.int64]
+
+_PREFIXES = ("B-", "I-", "E-", "S-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +75,38 @@ def gold_tags(sentences: Iterable[Sentence], task: Task) -> list[tuple[str | Non
     return [without_cut_spans(sentence.labels, task.trained_scheme) for sentence in sentences]
 
 
-def units(tags: Sequence[str | None], reading: Reading = "prefix") -> list[Span]:
+def units(tags: Sequence[str | None], reading: Reading = "prefix", outside: str = OUTSIDE) -> list[Span]:
     """The units that are scored: the definition, of which ``Reference`` is the fast form.
 
     ``prefix``: a tag is split at its first ``-``; if the first piece is B, I, E or S, it is a prefix (S counts as B, E
     as I) and makes spans, an I after O or after another type starting one; ``O`` is outside; any other tag is a
-    one-token span of its own type, and equal neighbours never merge. ``plain``: every tag but ``O`` is such a one.
-    A token without a label (None) is in no unit, and ends one as ``O`` does.
+    one-token span of its own type, and equal neighbours never merge. ``prefix+bare``: likewise, and B, I, E or S alone
+    is a prefix of the type "". ``plain``: every tag but ``O`` is such a one-token span. ``outside`` is a task's tag for
+    ``O``, "" where every tag is a label. A token without a label (None) is in no unit, and ends one as ``O`` does.
     """
     found: list[Span] = []
     open_type: str | None = None  # of the span that the next I may continue
-    for i, tag in enumerate(OUTSIDE if tag is None else tag for tag in tags):
-        if _is_prefixed(tag, reading):
+    for i, tag in enumerate(tags):
+        if tag is None or tag == outside:
+            open_type = None
+        elif _is_prefixed(tag, reading):
             prefix, _, label = tag.partition("-")
             if prefix in ("I", "E") and label == open_type:
                 found[-1] = Span(found[-1].start, i + 1, label)
             else:
                 found.append(Span(i, i + 1, label))
             open_type = label
-            continue
-        open_type = None
-        if tag != OUTSIDE:
+        else:
+            open_type = None
             found.append(Span(i, i + 1, tag))
     return found
 
 
 def score(
-    gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str]], reading: Reading = "prefix"
+    gold: Iterable[Sequence[str | None]],
+    predicted: Iterable[Sequence[str]],
+    reading: Reading = "prefix",
+    outside: str = OUTSIDE,
 ) -> TaskScores:
     """Compare tag sequences sentence by sentence; a unit counts if its start, end and type are all right.
 
@@ -111,7 +117,7 @@ def score(
     pairs = list(zip(gold, predicted, strict=True))
     guesses = [tag for right, guess in pairs for _, tag in zip(right, guess, strict=True)]
     labels = sorted(set(guesses))
-    return Reference.of([right for right, _ in pairs], labels, reading).score(_numbered(guesses, labels))
+    return Reference.of([right for right, _ in pairs], labels, reading, outside).score(_numbered(guesses, labels))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,21 +125,23 @@ class Tags:
     """What makes units of the tags of a set, by their numbers."""
 
     labels: tuple[str, ...]  # the units' types, sorted
-    kind: Numbers  # [tags] 2 x (place of the type + 1), and 1 more where it has a prefix; 0 for ``O``
+    kind: Numbers  # [tags] 2 x (place of the type + 1), and 1 more where it has a prefix; 0 for nothing
     inner: npt.NDArray[np.bool_]  # [tags] whether it may go on with a unit
 
     @classmethod
-    def of(cls, tags: Sequence[str], reading: Reading) -> "Tags":
-        """The tags that have these numbers."""
-        prefixed = [_is_prefixed(tag, reading) for tag in tags]
-        types = [tag[2:] if prefix else tag for tag, prefix in zip(tags, prefixed, strict=True)]
-        labels = sorted({label for tag, label in zip(tags, types, strict=True) if tag != OUTSIDE})
+    def of(cls, tags: Sequence[str | None], reading: Reading, outside: str) -> "Tags":
+        """The tags that have these numbers; None and ``outside`` are nothing."""
+        nothing = [tag is None or tag == outside for tag in tags]
+        named = [tag or "" for tag in tags]
+        prefixed = [not none and _is_prefixed(tag, reading) for tag, none in zip(named, nothing, strict=True)]
+        types = [tag[2:] if prefix else tag for tag, prefix in zip(named, prefixed, strict=True)]
+        labels = sorted({label for label, none in zip(types, nothing, strict=True) if not none})
         place = {label: i for i, label in enumerate(labels, start=1)}
         kind = [
-            2 * place[label] + prefix if tag != OUTSIDE else 0
-            for tag, label, prefix in zip(tags, types, prefixed, strict=True)
+            0 if none else 2 * place[label] + prefix
+            for label, none, prefix in zip(types, nothing, prefixed, strict=True)
         ]
-        inner = [prefix and tag[0] in "IE" for tag, prefix in zip(tags, prefixed, strict=True)]
+        inner = [prefix and tag[0] in "IE" for tag, prefix in zip(named, prefixed, strict=True)]
         return cls(tuple(labels), np.array(kind, dtype=np.int64), np.array(inner, dtype=np.bool_))
 
     def units(self, tags: Numbers, sentence: Numbers) -> tuple[Numbers, Numbers]:
@@ -167,15 +175,18 @@ class Reference:
 
     @classmethod
     def of(
-        cls, gold: Sequence[Sequence[str | None]], labels: Sequence[str], reading: Reading = "prefix"
+        cls,
+        gold: Sequence[Sequence[str | None]],
+        labels: Sequence[str],
+        reading: Reading = "prefix",
+        outside: str = OUTSIDE,
     ) -> "Reference":
         """``labels`` are the tags that predictions number; gold tags may be others, or None for no label."""
-        found = list(chain.from_iterable(gold))
-        missing = np.cumsum([0, *(tag is None for tag in found)])
-        own = [OUTSIDE if tag is None else tag for tag in found]  # in no unit, and ends one
-        others = set(own).difference(labels)
-        known = [*labels, *sorted(others)]
-        tags = Tags.of(known, reading)
+        own = list(chain.from_iterable(gold))
+        missing = np.cumsum([0, *(tag is None for tag in own)])
+        others = {tag for tag in own if tag is not None}.difference(labels)
+        known = [*labels, *sorted(others), None]
+        tags = Tags.of(known, reading, outside)
         lengths = np.array([len(right) for right in gold], dtype=np.int64)
         sentence = np.repeat(np.arange(len(gold)), lengths)
         kind, ends = tags.units(_numbered(own, known), sentence)
@@ -198,19 +209,19 @@ class Reference:
         return TaskScores(sentences, types, self.tags.labels)
 
 
-def _numbered(tags: Iterable[str], labels: Sequence[str]) -> Numbers:
+def _numbered(tags: Iterable[str | None], labels: Sequence[str | None]) -> Numbers:
     number = {label: i for i, label in enumerate(labels)}
     return np.fromiter((number[tag] for tag in tags), dtype=np.int64)
 
 
 def _is_prefixed(tag: str, reading: Reading) -> bool:
-    return reading == "prefix" and tag[:2] in ("B-", "I-", "E-", "S-")
+    return reading != "plain" and (tag[:2] in _PREFIXES or (reading == "prefix+bare" and tag in BARE))
 
 
-def signature(*, version: str, **choices: object) -> str:
-    """One line that names every choice behind a score, in the manner of sacreBLEU."""
+def signature(*, version: str, outside: str = OUTSIDE, **choices: object) -> str:
+    """One line that names every choice behind a score, in the manner of sacreBLEU; no ``outside`` is ``none``."""
     named = "|".join(f"{key}:{value}" for key, value in choices.items())
-    return f"metric:span-micro-f1|outside:O|repair:begin|{named}|version:tagmates-{version}"
+    return f"metric:span-micro-f1|outside:{outside or 'none'}|repair:begin|{named}|version:tagmates-{version}"
 
 
 def _percent(part: int, whole: int) -> float:

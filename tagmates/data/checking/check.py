@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
+from tagmates.data.checking.layers import check_layer
 from tagmates.data.checking.problems import Problem
 from tagmates.data.checking.scan import Fault, scan
 from tagmates.data.checking.splits import check_leaks, check_splits
@@ -38,6 +39,7 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     for task in tasks.values():
         everything[task.name] = {}
         yield from _check_files(task, everything[task.name])
+        yield from check_layer(task, everything[task.name])
         yield from check_tokens(task, everything[task.name])
         yield from check_splits(task, everything[task.name])
     yield from check_leaks(tasks, everything)
@@ -91,13 +93,13 @@ def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[P
         require_labels(task, split, sentences)
     except TagmatesError as error:
         yield Problem.of("error", "no-label", task, split, str(error))
-    if task.scheme == "plain" and task.convert_to in (None, "plain"):
+    if task.scheme == task.trained_scheme == "plain":
         return  # every tag is one
     wrong = list(violations(task, split, sentences))
     if not wrong and task.convert_to:
         for sentence in sentences:
             try:
-                convert(sentence.labels, task.scheme, task.convert_to)
+                convert(sentence.labels, task.writing, task.convert_to)
             except TagmatesError as error:
                 wrong.append(f"{place(task, split, sentence, 0)}: {error}")
     yield from (Problem.of("error", "scheme", task, split, text) for text in wrong)

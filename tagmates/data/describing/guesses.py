@@ -1,11 +1,12 @@
-"""Guesses from values alone: which column holds the tokens and which hold tags, what a layer is called, its scheme."""
+"""Guesses from values alone: which column holds the tokens and which hold tags, what a layer is called."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
-from tagmates.data.schemes import Scheme, are_span_tags, first_violation
+from tagmates.data.schemes import split_tag
+from tagmates.data.spelling import NOTHING, mark_of
 
 Key = TypeVar("Key", int, str)
 Column = Sequence[Sequence[str | None]]  # sentences of values; None is a missing label
@@ -38,7 +39,7 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
     token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
     others = [key for key in columns if key != token]
     few = max(20, kinds[token] // 3)
-    tags = [key for key in others if key in words and (kinds[key] <= few or are_span_tags(_counted(columns[key])))]
+    tags = [key for key in others if key in words and (kinds[key] <= few or mark_of(_counted(columns[key])))]
     tags = tags or [key for key in others if 1 < kinds[key] <= few]  # numbers then: 0 and 1
     return token, tags or others[-1:]
 
@@ -46,33 +47,18 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
 def layer_name(tags: Mapping[str, int]) -> str | None:
     """upos, xpos, chunk or ner where nine in ten of the tags (how often each is used) are such; else None."""
     bare: Counter[str] = Counter()
-    prefixed = are_span_tags(tags)
+    mark = mark_of(Counter(tags))
     for tag, count in tags.items():
-        if tag not in ("O", "_"):
-            bare[tag[2:].upper() if prefixed else tag] += count
+        found = split_tag(tag, mark) if mark else None
+        if found:
+            bare[found[1].upper()] += count
+        elif tag.lower() not in NOTHING:
+            bare[tag] += count
     spans = ("chunk", "ner")
     for name, known in _KNOWN.items():
-        if (name in spans) == prefixed and bare and sum(bare[tag] for tag in known) >= 0.9 * bare.total():
+        if (name in spans) == (mark is not None) and bare and sum(bare[tag] for tag in known) >= 0.9 * bare.total():
             return name
     return None
-
-
-def scheme_of(column: Column) -> tuple[Scheme, str]:
-    """The scheme that the tags of these sentences follow, and why it is thought so."""
-    tags = _counted(column)
-    if not are_span_tags(tags):
-        return "plain", "the tags have no B- and I-"
-    candidates: list[Scheme] = ["iobes"] if any(tag[0] in "ES" for tag in tags) else ["iob2", "iob1"]
-    broken = {
-        scheme: sum(first_violation(sentence, scheme) is not None for sentence in column) for scheme in candidates
-    }
-    best = min(candidates, key=lambda scheme: broken[scheme])
-    if broken[best] * 10 > len(column):
-        return "plain", f"{broken[best]} of {len(column)} sentences break even {best}"
-    if broken[best]:
-        return best, f"but {broken[best]} of {len(column)} sentences break it: see `tagmates data check`"
-    others = [f"{scheme} breaks in {count}" for scheme, count in broken.items() if count]
-    return best, "; ".join([f"all {len(column)} sentences follow it", *others])
 
 
 def _counted(column: Column) -> Counter[str]:

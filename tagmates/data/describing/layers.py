@@ -16,7 +16,7 @@ from tagmates.errors import DataError
 from tagmates.wording import listing
 
 _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the layers of tags, and their columns from 0
-_BLANK_IS_TAG = {name: {"unlabelled": ""} for name in ("lexcat", "ss")}  # in STREUSLE, _ says that there is none
+_BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # of STREUSLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,9 @@ def _of_conllu(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], li
     ]
     more = ["lemma", "deprel", *features]
     seen = [f"also there for tag_column: {shown(', '.join(more), 100)}"]
+    seen += ['  (with feats: and misc: add outside = "_", which words without the key have)'] if features else []
     names = [name for name, values in used.items() if len(values) > 1] or ["upos"]
-    return keys, seen, [Layer({"tag_column": name, **_BLANK_IS_TAG.get(name, {})}, name) for name in names]
+    return keys, seen, [Layer({"tag_column": name, **_BLANK_IS_NOTHING.get(name, {})}, name) for name in names]
 
 
 def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[str, Any], list[str], list[Layer]]:
@@ -102,10 +103,14 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
     for key in tags:
         named: dict[str, Any] = {"tag_column": key}
         notes = []
-        numbers = {item for record in records for item in record[key] if isinstance(item, int)}
+        numbers = Counter(item for record in records for item in record[key] if isinstance(item, int))
         if numbers and not names[key]:
             named["labels"] = [f"label{number}" for number in range(max(numbers) + 1)]
             notes = ["the tags are integers, and nothing says what they stand for: put their names here"]
+            if numbers[0] == max(numbers.values()):
+                named["labels"][0] = "O"
+                on = f"{numbers[0]:,} of {numbers.total():,} words"
+                notes.append(f'0 stands on {on} and is taken for "O", which says that a word is nothing')
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
         layers.append(Layer(named, name or None, tuple(notes)))

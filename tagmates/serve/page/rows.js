@@ -12,7 +12,8 @@ export function rowsOf(models, layers) {
   return layers.flatMap((layer) => {
     const found = models.flatMap((model, side) => {
       const task = model.tasks.find((each) => each.name === layer);
-      return task ? [{ layer, side, model: model.name, plain: task.scheme === "plain" }] : [];
+      if (!task) return [];
+      return [{ layer, side, model: model.name, plain: task.scheme === "plain", outside: task.outside }];
     });
     const bySpan = found.every((row) => !row.plain);
     const name = (row) => (models.length > 1 ? `${layer} ${"AB"[row.side]}` : layer);
@@ -32,7 +33,7 @@ export function cellsOf(answers, rows) {
 function rowCells(answer, row) {
   const probabilities = answer.probabilities?.[row.layer];
   const cells = answer.tags[row.layer].map((tag, at) => {
-    const chip = row.plain && tag !== "O";
+    const chip = row.plain && tag !== row.outside;
     const probability = probabilities ? probabilities[at] : null;
     return { tag, probability, kind: chip ? "chip" : "none", label: chip ? tag : "", span: "O" };
   });

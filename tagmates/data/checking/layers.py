@@ -1,0 +1,92 @@
+"""Check how a task reads its layer of tags: a reading that misleads makes a score that misleads."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from tagmates.data.checking.problems import Kind, Problem
+from tagmates.data.corpora import path_of
+from tagmates.data.schemes import split_tag
+from tagmates.data.sentence import Sentence
+from tagmates.data.spelling import NOTHING, Spelling, spelling_of
+from tagmates.data.tasks import Task
+from tagmates.wording import shown
+
+_PLACEHOLDER = re.compile(r"label\d+")
+_MOST = 0.9  # of the words with one tag: whatever it is called, it looks like nothing
+
+
+def check_layer(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
+    """A warning for each way in which the task seems to read its tags otherwise than they are meant."""
+    split = next((name for name in ("train", *splits) if splits.get(name)), None)
+    if split is not None:
+        if task.outside not in ("", "O") and not any(task.outside in sentence.labels for sentence in splits[split]):
+            text = f"outside = {shown(task.outside)} of {task.name} stands on no word; correct it"
+            yield Problem.of("warning", "outside", task, split, f"{path_of(task, split)}: {text}")
+        for kind, text in layer_remarks(task, splits[split]):
+            yield Problem.of("warning", kind, task, split, f"{path_of(task, split)}: {text}")
+
+
+def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[Kind, str]]:
+    """What these sentences, with their tags as in the file, say against the task's scheme, outside and labels."""
+    placeholders = [label for label in task.labels if _PLACEHOLDER.fullmatch(label)]
+    if placeholders:
+        yield (
+            "placeholder",
+            f"{shown(placeholders[0])} is a name that `tagmates data init` made up; write into labels of {task.name} "
+            "what the integers stand for, and name the scheme of these tags",
+        )
+    counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
+    if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
+        return
+    found = spelling_of(sentences)
+    if found.writing.scheme != "plain":
+        yield from _spans(task, counts, found)
+        return
+    yield from _outside(task, counts, found)
+    if task.score == "plain" and task.outside == found.writing.outside and found.looks_like_io:
+        yield (
+            "plain-spans",
+            f"{found.repeated:,} of {found.tagged:,} words of {task.name} that are tagged have the tag of the word "
+            'before, and plain counts every word by itself; if such neighbours are one thing, set scheme = "io"',
+        )
+
+
+def _spans(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[Kind, str]]:
+    writing = found.writing
+    if task.score == "prefix" and writing.mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes"):
+        return  # that is the lenient reading
+    marked = sum(count for tag, count in counts.items() if split_tag(tag, writing.mark) is not None)
+    keys = [f'scheme = "{writing.scheme}"']
+    keys += [f'mark = "{writing.mark}"'] if writing.mark != "B-" else []
+    keys += [f'outside = "{writing.outside}"'] if writing.outside != task.outside else []
+    lenient = ', or score = "prefix" alone, which reads ill-formed tags too, as conlleval does' if found.helps else ""
+    yield (
+        "plain-spans",
+        f"{marked:,} of {found.tagged:,} tags of {task.name} write spans, but its scheme is plain, so that every word "
+        f"counts by itself and not every span; set {' and '.join(keys)}{lenient}",
+    )
+
+
+def _outside(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[Kind, str]]:
+    (tag, most), total = counts.most_common(1)[0], counts.total()
+    feature = task.format == "conllu" and ":" in str(task.tag_column) and counts["_"] > 0
+    if task.outside == "O" and found.writing.outside == "" and counts["O"]:
+        yield (
+            "outside",
+            f"O looks like a label of {task.name}, but the {counts['O']:,} of {total:,} words that have it are not "
+            'scored; if it is one, set outside = ""',
+        )
+    elif feature and task.outside != "_":
+        yield "outside", _counted(task, "_", counts["_"], total)
+    elif tag != task.outside and not (task.outside and counts[task.outside]):
+        fills = tag.lower() in NOTHING and (2 * most >= total or found.writing.outside == tag)
+        if fills or most >= _MOST * total:
+            yield "outside", _counted(task, tag, most, total)
+
+
+def _counted(task: Task, tag: str, count: int, total: int) -> str:
+    return (
+        f"{shown(tag)} stands on {count:,} of {total:,} words of {task.name} and counts as a right answer there; if it "
+        f'says that a word is nothing, set outside = "{tag}"'
+    )
