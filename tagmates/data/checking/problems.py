@@ -17,6 +17,7 @@ Kind = Literal[
     "empty",
     "scheme",
     "no-label",
+    "irregular",
     "stand-off",
     "overlap",
     "unseen-tag",

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagmates.data.corpora import read_file
+from tagmates.data.corpora import read_part
 from tagmates.data.describing.guesses import layer_name, scheme_of
 from tagmates.data.describing.inspection import Source, find_sources
 from tagmates.data.describing.layers import layers_of, shown
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.tasks import Part, Task
 from tagmates.errors import ConfigError, DataError
 from tagmates.wording import plural
 
+_SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags of a scheme of our choice
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
 )
@@ -62,13 +63,13 @@ def propose(path: Path, folder: str) -> Proposal:
 def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """The lines of what the tasks of a source share, and for each task its name and its own lines."""
     keys, seen, layers = layers_of(source, root)
-    paths = list(dict.fromkeys(root / file for file in source.files.values()))
+    parts = [Part(file=file, tags=(source.tags or {}).get(file, "")) for file in dict.fromkeys(source.files.values())]
     tables = []
     counts: list[int] = []
     for layer in layers:
         values = {key: None if value == "whitespace" else value for key, value in {**keys, **layer.keys}.items()}
         task = Task(name="x", folder=root, **{**values, "unlabelled": ""})
-        sentences, broken = _read(task, paths)
+        sentences, broken = _read(task, parts)
         counts = counts or [len(part) for part in sentences]
         tags = [sentence.labels for part in sentences for sentence in part]
         used = Counter(tag for sentence in tags for tag in sentence if tag is not None)
@@ -76,12 +77,13 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
         if blanks and 2 * used["_"] <= used.total():
             tags = [tuple(None if tag == "_" else tag for tag in sentence) for sentence in tags]
             del used["_"]
-        scheme, why = scheme_of(tags) if task.format != "brat" else (task.scheme, "as the spans are written here")
+        said = task.format in _SPANS or "scheme" in values
+        scheme, why = (task.scheme, "as the spans are written here") if said else scheme_of(tags)
         name = (
             layer.name or layer_name(used) or (source.name if len(layers) == 1 else f"column{layer.keys['tag_column']}")
         )
         table = [f"# {note}" for note in (*broken, *layer.notes)]
-        table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items()] + blanks
+        table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"] + blanks
         often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
         table += [f"# {plural(len(used), 'different tag')}: {often}{', …' if len(used) > 6 else ''}"] if used else []
         table += [f"scheme = {_toml(scheme)}  # {why}"]
@@ -89,7 +91,7 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
     sizes = zip(source.files.values(), counts, strict=False)
     shared = [f"# {shown(file, 200)}: {plural(count, 'sentence')}" for file, count in sizes if count]
     shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
-    shared += [f"{key} = {_toml(value)}" for key, value in keys.items()]
+    shared += [f"{key} = {_toml(value)}" for key, value in keys.items() if key != "scheme"]
     return [*shared, *_parts(source, counts)], tables
 
 
@@ -103,13 +105,13 @@ def _blanks(used: Counter[str]) -> list[str]:
     return [f'# {on}: taken for no label; if it is a tag, add unlabelled = ""']
 
 
-def _read(task: Task, paths: Sequence[Path]) -> tuple[list[list[Sentence]], list[str]]:
+def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list[str]]:
     """The sentences of each file, none of one that cannot be read, and why that is."""
     sentences: list[list[Sentence]] = []
     broken = []
-    for path in paths:
+    for part in parts:
         try:
-            sentences.append(read_file(task, path))
+            sentences.append(read_part(task, part))
         except DataError as error:
             sentences.append([])
             broken.append(f"cannot be read so: {shown(str(error), 300)}")
@@ -119,6 +121,7 @@ def _read(task: Task, paths: Sequence[Path]) -> tuple[list[list[Sentence]], list
 def _parts(source: Source, counts: Sequence[int]) -> Iterator[str]:
     """The lines of the splits; where files lack dev, it is the end of train, and for one file alone test is too."""
     total = counts[0] if counts else 0
+    tags = source.tags or {}
     tenth = max(1, total // 10)
     ranges = {}
     if "dev" not in source.files and total > 2:
@@ -133,7 +136,11 @@ def _parts(source: Source, counts: Sequence[int]) -> Iterator[str]:
         if split in ranges:
             first, last = ranges[split]
             file = _toml(source.files["train"])
-            yield f'{split} = {{ file = {file}, sentences = "{first}-{last}" }}'
+            more = f", tags = {_toml(tags[source.files['train']])}" if tags else ""
+            yield f'{split} = {{ file = {file}{more}, sentences = "{first}-{last}" }}'
+        elif split in source.files and tags:
+            file = source.files[split]
+            yield f"{split} = {{ file = {_toml(file)}, tags = {_toml(tags[file])} }}"
         elif split in source.files:
             yield f"{split} = {_toml(source.files[split])}"
 
@@ -151,5 +158,5 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
-def _toml(value: str | int | Sequence[str]) -> str:
+def _toml(value: str | int | Sequence[str]) -> str:  # of bool too: JSON's true is TOML's
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
