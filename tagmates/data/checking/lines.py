@@ -48,7 +48,7 @@ def _oddities(rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
     width = widths.most_common(1)[0][0]
     alike = _alike(rows)
     usual = [row.cells for row in rows[:SAMPLE] if len(row.cells) == width]
-    tags = Counter(row.cells[-1] for row in rows if not row.cells[0].startswith("#"))
+    tags = {row.cells[-1] for row in rows if not (row.cells[0][:1] == "#" or _MARKUP.fullmatch(row.cells[0]))}
     first = rows[0]
     before = -1
     for row in rows:
@@ -68,7 +68,8 @@ def _oddities(rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
             what = f"set {key}" if "inside" in key else 'set comment = "# "'
             yield f"{where}: {shown(line)} looks like a comment, and is read as a word; {what}"
         elif _MARKUP.fullmatch(row.cells[0]) and (odd or row.cells[-1] not in tags):
-            yield f"{where}: {shown(line)} looks like a mark between documents, and is read as a word; delete it, or set comment"
+            what = "looks like a mark between documents, and is read as a word; delete it, or set comment"
+            yield f"{where}: {shown(line)} {what}"
         elif odd:
             yield (
                 f"{where}: has {plural(len(row.cells), 'column')}, other lines have {width}: is there a separator in a "

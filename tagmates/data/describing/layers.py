@@ -16,6 +16,7 @@ from tagmates.data.formats.jsonl import NO_LABEL, Record, leaves_of, read_record
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.spans import are_spans, document_of, is_text
 from tagmates.data.formats.webanno import features_in, webanno_document
+from tagmates.data.tasks import RECORDS
 from tagmates.errors import DataError
 from tagmates.wording import first_of, listing
 
@@ -43,23 +44,28 @@ def layers_of(source: Source, root: Path) -> tuple[dict[str, Any], list[str], li
         return _of_columns(source, {**keys, **layout.keys})
     if layout.format == "conllu":
         return _of_plus(source, keys) if layout.heading else _of_conllu(source, keys)
-    if layout.format == "conll2012":
-        return keys, [], _of_brackets(source)
+    if layout.format in RECORDS:
+        return _of_records(source, keys, root)
     if layout.format == "parallel":
         return keys, ["words and tags stand in two files, line by line"], [Layer({})]
-    if layout.format == "brat":
-        return keys, [], [Layer({}, notes=_types(source, root))]
-    if layout.format == "webanno":
-        return keys, [], _of_webanno(source, root)
-    if layout.format == "spacy":
-        return keys, [], _of_docbin(source, root)
-    return _of_records(source, keys, root)
+    return keys, [], _of_spans_beside(source, root)
+
+
+def _of_spans_beside(source: Source, root: Path) -> list[Layer]:
+    """The layers of the formats that mark spans in their own ways."""
+    if source.layout.format == "conll2012":
+        return _of_brackets(source)
+    if source.layout.format == "webanno":
+        return _of_webanno(source, root)
+    if source.layout.format == "spacy":
+        return _of_docbin(source, root)
+    return [Layer({}, notes=_types(source, root))]
 
 
 def _of_columns(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
     layout = source.layout
     named = bool(layout.keys.get("header")) and len(set(layout.heading)) == layout.columns and all(layout.heading)
-    names: Sequence[int | str] = layout.heading if named else range(1, layout.columns + 1)
+    names: Sequence[Any] = layout.heading if named else range(1, layout.columns + 1)
     columns = {
         name: [[cells[at] for cells in sentence] for sentence in layout.sample]
         for at, name in enumerate(names)
@@ -177,8 +183,8 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
     if not alike:
         path = root / source.files["train"]
         raise DataError(
-            f"{path}: its records have the keys {first_of(records[0] if records else ())}: in none of them are there two "
-            "lists of one length, or a text with spans, in each record; give tokens and tags as lists"
+            f"{path}: its records have the keys {first_of(records[0] if records else ())}, but not in each record two "
+            "lists of one length, or a text with spans; give tokens and tags as lists"
         )
     token, tags = tokens_and_tags(alike)
     layers = []

@@ -3,9 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tagmates.data.corpora import read_part
 from tagmates.data.describing.guesses import layer_name, scheme_of
@@ -79,9 +80,7 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
             del used["_"]
         said = task.format in _SPANS or "scheme" in values
         scheme, why = (task.scheme, "as the spans are written here") if said else scheme_of(tags)
-        name = (
-            layer.name or layer_name(used) or (source.name if len(layers) == 1 else f"column{layer.keys['tag_column']}")
-        )
+        name = layer.name or layer_name(used) or (source.name if len(layers) == 1 else _called(layer.keys))
         table = [f"# {note}" for note in (*broken, *layer.notes)]
         table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"] + blanks
         often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
@@ -93,6 +92,12 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
     shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
     shared += [f"{key} = {_toml(value)}" for key, value in keys.items() if key != "scheme"]
     return [*shared, *_parts(source, counts)], tables
+
+
+def _called(keys: Mapping[str, Any]) -> str:
+    """The key of a layer that nothing names, or column and its number."""
+    column = keys["tag_column"]
+    return f"column{column}" if isinstance(column, int) else str(column)
 
 
 def _blanks(used: Counter[str]) -> list[str]:

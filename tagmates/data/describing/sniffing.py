@@ -1,4 +1,4 @@
-"""Look at the text of one file: in which format it is, as far as its first lines tell, or what was seen in it instead."""
+"""Look at the text of one file: in which format its first lines are, or what was seen in it instead."""
 
 import json
 import re
@@ -17,10 +17,19 @@ from tagmates.data.formats.webanno import SIGN
 from tagmates.wording import first_of
 
 READ = (
-    "column files, CSV, CoNLL-U and CoNLL-U Plus, CoNLL-2012, JSON and JSON lines (lists of words, or texts with spans as "
-    "of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, Hugging Face folders"
+    "column files, CSV, CoNLL-U and CoNLL-U Plus, CoNLL-2012, JSON and JSON lines (lists of words, or texts with spans "
+    "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
+    "Hugging Face data sets"
 )
 _HEAD = 2**17  # characters of a file that say what it is
+_JSON = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip, or a spreadsheet",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"%PDF": "PDF",
+}
 _ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
 
 Rows = Sequence[Sequence[str]]
@@ -78,10 +87,11 @@ def _format_of(lines: Sequence[str], text: str) -> Layout | str:
     layout = _conllu(lines)
     if layout is not None:
         return layout
+    sentences = _sentence_lines(lines)
+    if sentences is not None:
+        return sentences
     table = table_in(lines, text)
-    if isinstance(table, Table):
-        return _of_table(table)
-    return _sentence_lines(lines) or table
+    return _of_table(table) if isinstance(table, Table) else table
 
 
 def _of_table(table: Table) -> Layout:
@@ -100,16 +110,15 @@ def _of_table(table: Table) -> Layout:
 
 def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
     """The encoding and what to note of it; where it is none that is read, "" and why."""
-    kinds = {
-        b"\x1f\x8b": "gzip",
-        b"PK\x03\x04": "zip, or a spreadsheet",
-        b"BZh": "bzip2",
-        b"\xfd7zXZ": "xz",
-        b"%PDF": "PDF",
-    }
-    kind = next((kinds[sign] for sign in kinds if data.startswith(sign)), None)
+    kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), None)
     if kind:
         return "", (f"is packed ({kind}): unpack it, or save it as text",)
+    name, notes = _utf_16(data)
+    return (name, notes) if name else _utf_8_or_latin_1(data)
+
+
+def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """UTF-16 and UTF-32, "" where it is neither."""
     if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
         return "utf-32", ()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -119,6 +128,10 @@ def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
     if max(even, odd) > 0.3 * pairs and min(even, odd) < 0.02 * pairs:
         name = "utf-16-le" if odd > even else "utf-16-be"
         return name, (f"half of its bytes are zero: it is read as {name}, UTF-16 without a byte order mark",)
+    return "", ()
+
+
+def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -145,7 +158,7 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
             return "is JSON nested too deeply"
         except ValueError as error:
             place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
-            return f"begins as JSON, but is not ({place}): is it cut off?" if len(lines) > 1 or len(text) > 80 else None
+            return f"begins as JSON, but is not ({place}): is it cut off?" if _JSON.match(text) else None
         if isinstance(found, dict):
             lists = [value for value in found.values() if isinstance(value, list) and value and not _is_bare(value[0])]
             if len(lists) != 1:
@@ -220,7 +233,7 @@ def _sentence_lines(lines: Sequence[str]) -> Layout | None:
     """Sentences a line, where every word has the same mark and few different tags behind it."""
     sentences = [CELL.findall(line) for line in lines if line.strip()]
     words = [word for sentence in sentences for word in sentence]
-    if len(sentences) < 2 or len(words) < 20:
+    if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line for line in lines):
         return None
     for separator in ("###", "|", "/", "_"):
         counts = Counter(word.count(separator) for word in words)

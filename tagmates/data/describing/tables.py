@@ -87,7 +87,7 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
 
 def sign_of(comments: Sequence[str], signed: Sequence[str]) -> str:
     """What all comments begin with and, if that can be had, no line of words does; "" where they share nothing."""
-    shared = commonprefix(list(comments))
+    shared = commonprefix(list(comments))  # noqa: RUF071  (of lines, not of paths)
     longest = re.match(r"(?:.*[^\w\s])?\s*", shared, re.DOTALL)
     start = "# " if shared.startswith("# ") else shared[:1]
     longer = longest[0] if longest else ""
@@ -135,19 +135,17 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     fitting = [row for row in found if len(row.cells) == width]
     odd = [row for row in found if len(row.cells) != width]
     indented = sum(row.text.startswith(" ") for row in full)
-    if not fitting or (indented and (indented < 0.5 * len(full) or len(sentences) < 2 or separator != "whitespace")):
+    listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
+    prose = separator in ",;|" and len(sentences) == 1 and sum(" " in row.text for row in full) > 0.5 * len(full)
+    padded = separator == "\t" and _is_padded(
+        fitting, width
+    )  # white space divides it too, and leaves no blanks in cells
+    if not fitting or listed or padded or prose:
         return ""
     if len(odd) * 10 > len(found):
-        others = ", ".join(f"{count} of {size}" for size, count in sorted(counts.items()) if size != width)
-        by = "white space" if separator == "whitespace" else shown(separator)
-        if most < 0.5 * len(found) or len(counts) > 5:
-            return ""
         return (
-            f"{most} lines have {width} columns by {by}, but {others}, as line {odd[0].number}, {shown(odd[0].text)}: is "
-            "there white space in a word or in a tag? Put tabs between the columns"
+            _uneven(counts, width, odd[0], separator) if most >= max(10, 0.5 * len(found)) and len(counts) <= 5 else ""
         )
-    if separator == "\t" and _is_padded(fitting, width):
-        return ""  # white space divides it as well, and leaves no blanks in the cells
     keys: dict[str, Any] = {}
     heading: tuple[str, ...] = ()
     if looks_like_header(fitting[0].cells, [row.cells for row in fitting[1:500]]):
@@ -177,6 +175,21 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
         heading = next((names for names in heads if len(names) == width and all(names)), ())
     return Table(separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample)
+
+
+def _is_shifted(rows: Sequence[_Line]) -> bool:
+    """Whether all lines begin with equally many blanks, so that none is a list with numbers or levels."""
+    return len({len(row.text) - len(row.text.lstrip(" ")) for row in rows}) == 1
+
+
+def _uneven(counts: Mapping[int, int], width: int, odd: _Line, separator: str) -> str:
+    """What hinders a table whose lines have unequally many cells."""
+    others = ", ".join(f"{count} of {size}" for size, count in sorted(counts.items()) if size != width)
+    by = "white space" if separator == "whitespace" else shown(separator)
+    return (
+        f"{counts[width]} lines have {width} columns by {by}, but {others}, as line {odd.number}, {shown(odd.text)}: "
+        "is there a separator in a word or in a tag? Put tabs between the columns"
+    )
 
 
 def _divided(

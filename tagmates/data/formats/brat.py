@@ -1,10 +1,10 @@
 """BRAT stand-off → ``Sentence``: DOC.txt, and DOC.ann with the annotations of its characters.
 
 The text becomes sentences and words as ``tagmates tag`` makes them, and annotations become tags of words, see
-``standoff``. Offsets count characters (Unicode code points) of the file as it stands, a byte order mark too. brat itself
-counts a Windows line end as one character; other tools count two. A document is read in the one of the two ways in which
-all its offsets fit the text. Relations, events, attributes, modifications, normalisations, equivalences and notes (R, E,
-A, M, N, * and #) are skipped.
+``standoff``. Offsets count characters (Unicode code points) of the file as it stands, a byte order mark too. brat
+itself counts a Windows line end as one character; other tools count two. A document is read in the one of the two ways
+in which all its offsets fit the text. Relations, events, attributes, modifications, normalisations, equivalences and
+notes (R, E, A, M, N, * and #) are skipped.
 """
 
 import re

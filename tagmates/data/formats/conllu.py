@@ -1,7 +1,7 @@
 """CoNLL-U and CoNLL-U-Lex files → ``Sentence``: a word a line, ten columns (nineteen), comments before a sentence.
 
-CoNLL-U Plus, as PARSEME's .cupt, names its columns in its first line, ``# global.columns = ID FORM … PARSEME:MWE``. Such
-a name, with capitals, reads that column; the ID of such a file may be missing. In ``PARSEME:MWE`` expressions have
+CoNLL-U Plus, as PARSEME's .cupt, names its columns in its first line, ``# global.columns = ID FORM … PARSEME:MWE``.
+Such a name, with capitals, reads that column; the ID of such a file may be missing. In ``PARSEME:MWE`` expressions have
 numbers (``1:VID``, then ``1`` on the other words, ``*`` elsewhere): in a scheme of spans they become spans, see
 ``standoff`` for those with gaps and those that share a word.
 """
@@ -155,7 +155,7 @@ def expressions_of(sentence: Sentence, scheme: Scheme, name: str) -> tuple[Sente
 
 
 def expression_remarks(path: Path, column: str, scheme: Scheme, encoding: str = "utf-8") -> Iterator[str]:
-    """Yield where the tags say less or more than PARSEME's expressions: FILE:LINE of the sentence, and what was done."""
+    """Yield where the tags say less or more than PARSEME's expressions: FILE:LINE of the sentence, what was done."""
     if has_expressions(column, scheme):
         for sentence in read_conllu(path, column=column, encoding=encoding):
             yield from expressions_of(sentence, scheme, str(path))[1]

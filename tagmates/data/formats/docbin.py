@@ -1,8 +1,8 @@
 """spaCy's .spacy files (``DocBin``) → ``Sentence``.
 
 Layers are ``ent``, ``tag``, ``pos``, ``dep``, ``lemma``, ``morph``, and ``spans:KEY`` for a group of spans. A document
-whose sentences are marked is divided, any other is one sentence. Tokens of white space alone are left out. A token whose
-entity is missing, or whose tag is empty, has no label. It needs spaCy, an extra.
+whose sentences are marked is divided, any other is one sentence. Tokens of white space alone are left out. A token has
+no label where its entity is missing or its tag is empty. It needs spaCy, an extra.
 """
 
 import zlib

@@ -39,8 +39,12 @@ class _Marked:
 
 
 def is_text(value: Any) -> bool:
-    """Whether this is a text, or the words of one with their places, rather than a list of bare words."""
-    return isinstance(value, str) or (isinstance(value, list) and bool(value) and isinstance(value[0], Mapping))
+    """Whether this is a text, or the words of one with their places, rather than a list of bare words or of spans."""
+    first = value[0] if isinstance(value, list) and value else None
+    words = (
+        isinstance(first, Mapping) and isinstance(first.get("text"), str) and not any(key in first for key in _LABEL)
+    )
+    return isinstance(value, str) or words
 
 
 def are_spans(value: Any) -> bool:

@@ -3,8 +3,8 @@ r"""WebAnno TSV 3, which WebAnno and INCEpTION export → ``Sentence``.
 The head of a file names layers of spans (``#T_SP=custom.Food|kind|colour``), of chains (``#T_CH``) and of relations
 (``#T_RL``), each with its features; every feature is a column behind number, offsets and word. A cell is ``_`` where
 there is nothing, ``*`` for a span without a value, ``FOOD`` for one word, ``FOOD[3]`` on every word of span 3; bars
-stand between spans that share the word. Rows such as ``2-5.1`` are parts of words. Spans become tags as ``standoff`` says; in
-``plain`` every word has the value of the first span on it.
+stand between spans that share the word. Rows such as ``2-5.1`` are parts of words. Spans become tags as ``standoff``
+says; in ``plain`` every word has the value of the first span on it.
 """
 
 import re
