@@ -1,6 +1,7 @@
 """Files as other people's tools write them: what is read, what is refused and why, what `data init` makes of them."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,7 @@ class TestTables:
     def test_unknown_names_of_columns(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("word\ttag\nKito\tX\n")
         with pytest.raises(
-            DataError, match=r"a:1: no column is called 'tags', \(did you mean 'tag'\?\); the header names"
+            DataError, match=r"a:1: no column is called 'tags' \(did you mean 'tag'\?\); the header names"
         ):
             read_table(tmp_path / "a", Layout("word", "tags", "\t", quoted=False, header=True))
         with pytest.raises(ConfigError, match="must be a number for a column file"):
@@ -388,6 +389,33 @@ class TestTextsWithSpans:
         span = {"start": 3, "end": 7, "text": "Kito", "labels": ["X"]}
         found = self.read(tmp_path / "a", {"text": "😀 Kito 😀", "label": [span]})
         assert ("Kito", "B-X") in pairs(found)[0]
+
+    @given(
+        text=st.sampled_from(["Kito sleeps", "a 😀 b", "", "x. Y z."]),
+        label=st.recursive(
+            st.none() | st.booleans() | st.integers(-3, 20) | st.sampled_from(["X", "labels", "\0", "\ud800"]),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["start", "end", "label", "value", "result", "text", "labels", "type"]),
+                    inner,
+                    max_size=4,
+                )
+            ),
+            max_leaves=8,
+        ),
+    )
+    @settings(deadline=None, max_examples=200)
+    def test_any_json_in_the_place_of_spans(self, text: str, label: Any, tmp_path_factory: Any) -> None:
+        path = tmp_path_factory.getbasetemp() / "any.jsonl"
+        try:
+            found = self.read(path, {"text": text, "label": label})
+        except DataError as error:
+            assert str(error).startswith(f"{path}:")
+            assert len(str(error)) < 1000
+        else:
+            words = [word.text for sentence in sentences_of(text) for word in sentence]
+            assert [token for sentence in found for token in sentence.tokens] == words
 
     def test_types_and_a_data_set_that_keeps_lists(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
@@ -673,7 +701,7 @@ class TestInit:
             propose(tmp_path, "")
         assert "train.tsv: 30 lines have 3 columns" in str(caught.value)
         (tmp_path / "train.tsv").write_text(good)
-        assert 'train = "train.tsv"' in propose(tmp_path, "").text
+        assert re.search('train = .*"train.tsv"', propose(tmp_path, "").text)
 
     def test_several_files_of_a_split_are_said(self, tmp_path: Path) -> None:
         good = "".join("".join(f"{r[0]}\t{r[2]}\n" for r in s) + "\n" for s in made(12))

@@ -22,11 +22,11 @@ def read_lines(
     path: Path, *, token_column: int = 1, tag_column: int = 2, separator: str = "/", encoding: str = "utf-8"
 ) -> list[Sentence]:
     """Read a file of words with tags behind them; DataError for a word without a tag."""
-    lines = list(_lines(path, encoding))
-    counts = Counter(word.count(separator) for _, words in lines for word in words)
+    text = read_text(path, encoding).removeprefix("\ufeff")
+    counts = Counter(word.count(separator) for _, words in _lines(text, path) for word in words)
     width = max(counts, key=lambda count: counts[count], default=0)
     found = []
-    for number, words in lines:
+    for number, words in _lines(text, path):
         pairs = [
             pair_in(_cells(word, separator, width, where), token_column, tag_column, where)
             for at, word in enumerate(words, start=1)
@@ -39,7 +39,7 @@ def read_lines(
 
 def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sentence]:
     """Read a file of words and one of their tags; DataError where lines do not have equally many."""
-    words, others = dict(_lines(path, encoding)), dict(_lines(tags, encoding))
+    words, others = (dict(_lines(read_text(file, encoding).removeprefix("\ufeff"), file)) for file in (path, tags))
     found = []
     for number in sorted({*words, *others}):
         tokens, labels = words.get(number, ()), others.get(number, ())
@@ -59,8 +59,9 @@ def _cells(word: str, separator: str, width: int, where: str) -> list[str]:
     return cells
 
 
-def _lines(path: Path, encoding: str) -> Iterator[Line]:
-    for number, line in enumerate(read_text(path, encoding).removeprefix("\ufeff").split("\n"), start=1):
+def _lines(text: str, path: Path) -> Iterator[Line]:
+    """Yield the number and the words of every line that has any."""
+    for number, line in enumerate(text.split("\n"), start=1):
         check_characters(line.removesuffix("\r"), f"{path}:{number}")
         words = CELL.findall(line.removesuffix("\r"))
         if words:

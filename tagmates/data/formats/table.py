@@ -8,9 +8,9 @@ in some cell, alone or between bars. Everything wrong in a file is a ``DataError
 """
 
 import csv
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tagmates.config import nearest
@@ -63,7 +63,7 @@ def read_table(path: Path, layout: Layout, encoding: str = "utf-8") -> list[Sent
     sentences: list[Sentence] = []
     pairs: list[tuple[str, ...]] = []
     first, number = 0, 0
-    for row in (*rows_of(text, layout, str(path)), Row((), 0, -1)):
+    for row in chain(rows_of(text, layout, str(path)), [Row((), 0, -1)]):  # the last ends a last sentence
         if pairs and row.sentence != number:
             tokens, tags = zip(*pairs, strict=True)
             sentences.append(Sentence(tokens, tags, first))
@@ -159,9 +159,3 @@ def _number(name: str, names: Sequence[str], where: str) -> int:
     if names.count(name) > 1:
         raise DataError(f"{where}: several columns are called {name!r}; give the number of one, from 1")
     return names.index(name) + 1
-
-
-def strip_quotes(cell: str) -> str | None:
-    """What CSV reads in a cell that needs its quotes, as ``","``; None for any other cell."""
-    inner = re.fullmatch(r'"((?:[^"]|"")*)"', cell)
-    return inner[1].replace('""', '"') if inner else None
