@@ -147,7 +147,12 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
     """JSON lines, or one list, of objects with two lists of one length, or with a text and its spans."""
     try:
         record = json.loads(next(line for line in lines if line.strip()))
-        one_list = isinstance(record, list) and not _is_pair(record)
+        held = (
+            isinstance(record, dict)
+            and sum(map(bool, map(str.strip, lines))) == 1
+            and len(_lists_of_records(record)) == 1
+        )
+        one_list = (isinstance(record, list) and not _is_pair(record)) or (held and not _is_record(record))
     except (ValueError, RecursionError, StopIteration):
         one_list = True
     kind = "json" if one_list else "jsonl"
@@ -160,29 +165,36 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
             place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
             return f"begins as JSON, but is not ({place}): is it cut off?" if _JSON.match(text) else None
         if isinstance(found, dict):
-            lists = [value for value in found.values() if isinstance(value, list) and value and not _is_bare(value[0])]
-            if len(lists) != 1:
+            inner = _lists_of_records(found)
+            if len(inner) != 1:
                 return f"is one JSON object, with the keys {first_of(found)}, and not one list of records"
-            found = lists[0]
+            found = inner[0]
         record = found[0] if isinstance(found, list) and found else None
     if _is_pair(record):
         record = {"text": record[0], **record[1]}
     if not isinstance(record, dict):
         return "is JSON, but holds no objects"
-    leaves = dict(leaves_of(record))
-    lists = [value for value in leaves.values() if isinstance(value, list)]
-    bare = [value for value in lists if all(map(_is_bare, value))]
-    alike = len({len(value) for value in bare}) < len(bare)
-    text_there = any(is_text(value) for value in leaves.values())
-    if alike or (
-        text_there
-        and (any(map(are_spans, record.values())) or any(map(are_spans, leaves.values())) or "answer" in record)
-    ):
+    if _is_record(record):
         return Layout(kind)
+    leaves = dict(leaves_of(record))
     return (
         f"is JSON, whose records have the keys {first_of(leaves)}: no two lists of one length, no text with spans "
         'such as [[0, 4, "PER"]]'
     )
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether an object has two lists of one length, or a text with its spans."""
+    leaves = dict(leaves_of(record))
+    bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
+    alike = len({len(value) for value in bare}) < len(bare)
+    spans = any(map(are_spans, [*record.values(), *leaves.values()])) or "answer" in record
+    return alike or (spans and any(map(is_text, leaves.values())))
+
+
+def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
+    """The lists in an object that do not hold bare texts and numbers."""
+    return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
 
 
 def _is_pair(value: Any) -> bool:
