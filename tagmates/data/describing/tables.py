@@ -125,7 +125,8 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     """What the rows are if divided so: a table; what hinders it; "" where they cannot be one."""
     full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
     full = [row for row in full if row.text.split(maxsplit=1)[0] != DOCSTART]
-    counts = Counter(len(row.cells) for row in full if not row.text.startswith("#"))
+    words = [row for row in full if row.text[0] != "#" and not _MARKUP.fullmatch(row.text.strip())]
+    counts = Counter(len(row.cells) for row in words)
     width, most = max(counts.items(), key=lambda item: item[1], default=(0, 0))
     if not 2 <= width <= 100:
         return ""
@@ -158,9 +159,8 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     if "sentence_column" in keys:
         sample = _by_column(sample, keys["sentence_column"] - 1)
         keys["sentence_column"] = heading[keys["sentence_column"] - 1] if heading else keys["sentence_column"]
-    elif len(sample) == 1 and len(sample[0]) > ENDLESS and "sentence_end" not in keys:
-        words = sum(1 for line in text.split("\n") if line.strip())
-        return f"has no blank line: one sentence of {words:,} words; put a blank line after each sentence"
+    elif len(sample) == 1 and "sentence_end" not in keys and (reason := _endless(sample[0], inside, text)):
+        return reason
     if not sample:
         return ""
     sign = sign_of(comments + inside, [])
@@ -175,6 +175,19 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
         heading = next((names for names in heads if len(names) == width and all(names)), ())
     return Table(separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample)
+
+
+def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str) -> str:
+    """Why a file's only sentence is thought to be several; "" where it may be one."""
+    mark = next((line for line in inside if line[0] == "<"), None)
+    if mark:
+        return f"has no blank line, but lines as {shown(mark)}: put a blank line after each sentence in their place"
+    words = sum(1 for line in text.split("\n") if line.strip())
+    return (
+        ""
+        if len(sentence) <= ENDLESS
+        else (f"has no blank line: one sentence of {words:,} words; put a blank line after each sentence")
+    )
 
 
 def _is_shifted(rows: Sequence[_Line]) -> bool:
