@@ -159,6 +159,8 @@ class TestColumns:
         (tmp_path / "a.tsv").write_text(text + "#\tSYM\tO\n", encoding="utf-8")
         assert "comment =" not in propose(tmp_path, "").text
         (tmp_path / "a.tsv").write_text("#id 1\n" + text + "#\tSYM\tO\n", encoding="utf-8")
+        assert 'comment = "#id "' in propose(tmp_path, "").text
+        (tmp_path / "a.tsv").write_text("#id 1\n#1\n" + text + "#\tSYM\tO\n", encoding="utf-8")
         assert "1 sentences begin with '#' too, and lose their first line" in propose(tmp_path, "").text
 
     def test_a_broken_line_is_noted(self, tmp_path: Path) -> None:
@@ -335,7 +337,7 @@ def test_sources_of_published_corpora() -> None:
     for folder in ("conll2000", "streusle_4.0", "hyperlinks"):
         sources, left_out = find_sources(SHARED / folder)
         assert len(sources) == 1
-        assert left_out == []
+        assert not any("conll" in Path(text.partition(":")[0]).name for text in left_out)  # lists, and another form
         assert set(sources[0].files) >= {"train", "test"}
 
 

@@ -194,7 +194,7 @@ class TestTomlRefused:
                 "tasks.pos: scheme: Input should be 'iob1', 'iob2', 'iobes', 'bilou', 'bmes', 'io' or 'plain'",
             ),
             ('train = "a"\nconvert_to = "bio"', "tasks.pos: convert_to: "),
-            ('train = "a"\nformat = "csv"', "tasks.pos: format: "),
+            ('train = "a"\nformat = "excel"', "tasks.pos: format: "),
             ('train = "a"\nformat = ["brat"]', "tasks.pos: format: "),
             (
                 'train = "a"\nformat = "jsonl"\ntag_column = 2',

@@ -130,8 +130,8 @@ def init(
 ) -> None:
     """Look at the files of a folder and describe them in a TOML file, for you to check.
 
-    It knows column files, CoNLL-U, JSON lines, folder copies of Hugging Face data sets and BRAT stand-off, by what they
-    hold; train, dev and test by their names. What it guessed, why, and what it saw stand in the file as comments.
+    It knows formats by what files hold (docs/data.md lists them); train, dev and test by the names of files. What it
+    guessed, why, and what it saw stand in the file as comments. Files that it leaves out are named first.
 
     Example: tagmates data init corpus/
     """
@@ -141,13 +141,13 @@ def init(
         raise ConfigError(f"{target}: is there already; name another --output, or --force to overwrite it")
     here = target is not None and target.parent.resolve() == beside.resolve()
     proposal = propose(path, "" if here else str(beside.resolve()))
+    for text in proposal.left_out:
+        _say(f"left out: {text}")
     if target is None:
         print(proposal.text, end="")
     else:
         write_atomically(target, proposal.text.encode())
         _say(f"wrote {target}: {plural(len(proposal.tasks), 'task')} ({', '.join(proposal.tasks)})")
-    for text in proposal.left_out:
-        _say(f"left out: {text}")
     for text in proposal.broken:
         _say(f"breaks its scheme: {text}")
     if target is not None:

@@ -4,20 +4,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tagmates.data.cache import entry_of, read_entry, write_entry
 from tagmates.data.coding import CodedTask
+from tagmates.data.formats.brackets import read_brackets
 from tagmates.data.formats.brat import brat_remarks, read_brat
 from tagmates.data.formats.columns import read_columns
-from tagmates.data.formats.conllu import read_conllu, sentence_ids
-from tagmates.data.formats.huggingface import read_huggingface
-from tagmates.data.formats.jsonl import read_jsonl
+from tagmates.data.formats.conllu import expression_remarks, read_conllu, sentence_ids
+from tagmates.data.formats.docbin import docbin_remarks, read_docbin
+from tagmates.data.formats.huggingface import read_huggingface, records_in
+from tagmates.data.formats.jsonl import Keys, read_jsonl, read_records, record_remarks
+from tagmates.data.formats.sentence_lines import read_lines, read_parallel
+from tagmates.data.formats.table import read_table
+from tagmates.data.formats.webanno import read_webanno, webanno_remarks
 from tagmates.data.pack import read_packed
 from tagmates.data.schemes import Writing, convert, trained_as, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.spelling import remedy
-from tagmates.data.tasks import SPLITS, Part, Task
+from tagmates.data.tasks import RECORDS, SPLITS, Part, Task
 from tagmates.errors import DataError
 from tagmates.memory import no_cycles
 
@@ -55,7 +60,7 @@ def read_split(task: Task, split: str) -> Sentences:
     path = task.folder / part.file
     if task.format == "packed":
         return read_packed(path, task.name, split)
-    return cut(task, split, read_file(task, path))
+    return cut(task, split, read_part(task, part))
 
 
 def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
@@ -107,8 +112,28 @@ def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterato
 
 def remarks(task: Task, split: str) -> Iterator[str]:
     """What was done to the annotations of a split so that a tag for each word can say them, and where."""
+    path, column = path_of(task, split), str(task.tag_column)
     if task.format == "brat":
-        yield from brat_remarks(path_of(task, split), types=task.types, encoding=task.encoding)
+        yield from brat_remarks(path, types=task.types, encoding=task.encoding)
+    elif task.format == "webanno":
+        yield from webanno_remarks(
+            path, column=column, scheme=trained_as(task.scheme), types=task.types, encoding=task.encoding
+        )
+    elif task.format == "conllu":
+        yield from expression_remarks(path, column, trained_as(task.scheme), task.encoding)
+    elif task.format == "spacy":
+        yield from docbin_remarks(path, column=column)
+    elif task.format == "huggingface":
+        keys, records = records_in(path, keys_of(task))
+        yield from record_remarks(records, keys)
+    elif task.format in RECORDS:
+        lines = read_records(path, task.encoding, one_list=task.format == "json")
+        yield from record_remarks(((record, line, where) for line, where, record in lines), keys_of(task))
+
+
+def keys_of(task: Task) -> Keys:
+    """How the task reads records."""
+    return Keys(str(task.token_column), str(task.tag_column), task.labels, trained_as(task.scheme), task.types)
 
 
 def path_of(task: Task, split: str) -> Path:
@@ -118,18 +143,29 @@ def path_of(task: Task, split: str) -> Path:
 
 
 def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
-    """Where a token is: ``file:line``; in CoNLL-U and JSON lines ``file:line`` of the sentence, and the word.
+    """Where a token is: ``file:line``; where a word is no line of its own, ``file:line`` of the sentence, and the word.
 
-    Where there are no lines, the number of the sentence and the word, in a packed study the split too.
+    Where there are no lines, the number of the sentence or record and the word, in a packed study the split too.
     """
     path = path_of(task, split)
     if task.format == "packed":
         return f"{path}: {task.name} {split}, sentence {sentence.line}: word {index + 1}"
-    if task.format in ("brat", "huggingface"):
+    if task.format in ("brat", "huggingface", "spacy"):
         return f"{path}: sentence {sentence.line}: word {index + 1}"
-    if task.format in ("conllu", "jsonl"):
-        return f"{path}:{sentence.line}: word {index + 1}"
-    return f"{path}:{sentence.line + index}"
+    if task.format == "json":
+        return f"{path}: record {sentence.line}: word {index + 1}"
+    if task.format == "conll2012" or (task.format == "columns" and task.table.is_plain):
+        return f"{path}:{sentence.line + index}"
+    return f"{path}:{sentence.line}: word {index + 1}"
+
+
+def read_part(task: Task, part: Part) -> Sentences:
+    """All sentences of the file of a part, None where ``task`` takes a tag for no label."""
+    path = task.folder / part.file
+    if task.format == "parallel":
+        found = read_parallel(path, task.folder / part.tags, task.encoding)
+        return [with_labels(task, sentence) for sentence in found]
+    return read_file(task, path)
 
 
 def read_file(task: Task, path: Path) -> Sentences:
@@ -138,23 +174,41 @@ def read_file(task: Task, path: Path) -> Sentences:
 
 
 def _read_file(task: Task, path: Path) -> Sentences:
+    encoding, column = task.encoding, str(task.tag_column)
+    if task.is_table:
+        return read_table(path, task.table, encoding)
+    if task.format in RECORDS:
+        return _read_records(task, path)
+    found: Sentences
     if task.format == "conllu":
-        return read_conllu(path, column=str(task.tag_column), encoding=task.encoding)
-    if task.format == "brat":
-        return read_brat(path, scheme=trained_as(task.scheme), types=task.types, encoding=task.encoding)
-    if task.format in ("jsonl", "huggingface"):
-        keys = {"token_key": str(task.token_column), "tag_key": str(task.tag_column)}
-        if task.format == "huggingface":
-            return read_huggingface(path, **keys, labels=task.labels)
-        return read_jsonl(path, **keys, labels=task.labels, encoding=task.encoding)
-    return read_columns(
-        path,
-        token_column=int(task.token_column),
-        tag_column=int(task.tag_column),
-        separator=task.separator,
-        comment=task.comment,
-        encoding=task.encoding,
-    )
+        found = read_conllu(path, column=column, encoding=encoding, scheme=trained_as(task.scheme))
+    elif task.format == "brat":
+        found = read_brat(path, scheme=trained_as(task.scheme), types=task.types, encoding=encoding)
+    elif task.format == "webanno":
+        found = read_webanno(path, column=column, scheme=trained_as(task.scheme), types=task.types, encoding=encoding)
+    elif task.format == "spacy":
+        found = read_docbin(path, column=column, scheme=trained_as(task.scheme))
+    else:
+        found = _read_columns(task, path, {"token_column": int(task.token_column), "tag_column": int(task.tag_column)})
+    return found
+
+
+def _read_columns(task: Task, path: Path, columns: Mapping[str, int]) -> Sentences:
+    if task.format == "lines":
+        return read_lines(path, **columns, separator=task.separator or "/", encoding=task.encoding)
+    if task.format == "conll2012":
+        return read_brackets(
+            path, **columns, separator=task.separator, scheme=trained_as(task.scheme), encoding=task.encoding
+        )
+    return read_columns(path, **columns, separator=task.separator, comment=task.comment, encoding=task.encoding)
+
+
+def _read_records(task: Task, path: Path) -> Sentences:
+    keys: dict[str, Any] = {"token_key": str(task.token_column), "tag_key": str(task.tag_column)}
+    keys |= {"labels": task.labels, "scheme": trained_as(task.scheme), "types": task.types}
+    if task.format == "huggingface":
+        return read_huggingface(path, **keys)
+    return read_jsonl(path, **keys, encoding=task.encoding, one_list=task.format == "json")
 
 
 def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:

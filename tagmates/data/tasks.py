@@ -10,7 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from tagmates.config import Settings, nearest, parse, read_toml
 from tagmates.data.formats.columns import check_layout
-from tagmates.data.formats.conllu import conllu_column
+from tagmates.data.formats.conllu import conllu_column, is_plus_column
+from tagmates.data.formats.docbin import docbin_column
+from tagmates.data.formats.table import Layout
 from tagmates.data.pack import packed_file, read_header
 from tagmates.data.schemes import FileScheme, Scheme, Writing, trained_as
 from tagmates.data.vocabulary import SHARED
@@ -26,6 +28,7 @@ class Part(Settings):
     file: str
     sentences: str = Field("", pattern=r"^(([1-9][0-9]{0,17})?-([1-9][0-9]{0,17})?)?$", description='as "1002-"')
     sent_id: str = Field("", description='of CoNLL-U, a pattern that the sentences\' names fit, as "weblog-*"')
+    tags: str = Field("", description="of parallel files, the one with the tags; ``file`` has the words")
 
     def bounds(self, total: int) -> tuple[int, int]:
         """The half-open range of sentences, counted from 0, of a file of ``total``; it may end beyond the file."""
@@ -36,10 +39,18 @@ class Part(Settings):
 # where a format's defaults are not those of column files
 FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "conllu": {"tag_column": "upos"},
+    "csv": {"separator": ","},
+    "lines": {"separator": "/"},
     "jsonl": {"token_column": "tokens", "tag_column": "tags"},
+    "json": {"token_column": "tokens", "tag_column": "tags"},
     "huggingface": {"token_column": "tokens", "tag_column": "tags"},
     "brat": {"scheme": "iob2"},
+    "webanno": {"tag_column": "NamedEntity.value", "scheme": "iob2"},
+    "conll2012": {"token_column": 4, "tag_column": 11, "separator": None, "scheme": "iob2"},
+    "spacy": {"tag_column": "ent", "scheme": "iob2"},
 }
+RECORDS = ("jsonl", "json", "huggingface")
+TABLES = ("columns", "csv")
 
 
 class Task(Settings):
@@ -49,17 +60,33 @@ class Task(Settings):
     train: Part | None = None
     dev: Part | None = None
     test: Part | None = None
-    format: Literal["columns", "conllu", "jsonl", "huggingface", "brat", "packed"] = Field(
-        "columns", description="packed: a split of the packed file ``folder``"
-    )
-    token_column: int | str = Field(1, description="a number; of records (jsonl, huggingface) a key, as tokens")
+    format: Literal[
+        "columns",
+        "csv",
+        "lines",
+        "parallel",
+        "conllu",
+        "conll2012",
+        "jsonl",
+        "json",
+        "huggingface",
+        "brat",
+        "webanno",
+        "spacy",
+        "packed",
+    ] = Field("columns", description="packed: a split of the packed file ``folder``")
+    token_column: int | str = Field(1, description="a number, or a name of the header; of records a key, as tokens")
     tag_column: int | str = Field(
         2, description="a number; of CoNLL-U a name: upos, xpos, feats:Number, misc:NAME; of records a key: tags.upos"
     )
     labels: tuple[str, ...] = Field((), description="what integers as tags of records stand for, from 0")
-    types: tuple[str, ...] = Field((), description="of BRAT annotations, those that are read; all where empty")
+    types: tuple[str, ...] = Field((), description="of annotations of a text, those that are read; all where empty")
     separator: str | None = Field("\t", description="between columns; null in Python, 'whitespace' in TOML: any run")
     comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
+    comments_inside: bool = Field(False, description="whether such lines are skipped inside sentences too")
+    header: bool = Field(False, description="whether the first line names the columns")
+    sentence_column: int | str | None = Field(None, description="a column that has another value in each sentence")
+    sentence_end: str | None = Field(None, description="a word in some cell of the last row of each sentence")
     encoding: str = "utf-8"
     scheme: FileScheme = "plain"
     mark: str = Field(
@@ -88,25 +115,75 @@ class Task(Settings):
         return {"file": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _check_layout(self) -> "Task":
-        for key in ("token_column", "tag_column"):
+    def _check_parts(self) -> "Task":
+        parts = [part for part in (self.train, self.dev, self.test) if part]
+        if any(part.sent_id for part in parts) and self.format != "conllu":
+            raise ValueError("sent_id: only the sentences of CoNLL-U have names; leave it out")
+        if any(bool(part.tags) != (self.format == "parallel") for part in parts):
+            raise ValueError(
+                "tags: parallel files have words and tags in two files, { file = WORDS, tags = TAGS }; others in one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> "Task":
+        """Whether columns are numbers or names where they are to be."""
+        for key in ("token_column", "tag_column", "sentence_column"):
             value = getattr(self, key)
-            if self.format == "columns" and not isinstance(value, int):
-                raise ValueError(f"{key}: must be a number for a column file, not {value!r}")
-            if self.format in ("jsonl", "huggingface") and not isinstance(value, str):
+            if isinstance(value, str) and self.format in TABLES and not self.header:
+                raise ValueError(f"{key}: must be a number for a column file, not {value!r}, or set header = true")
+            if isinstance(value, str) and self.format in ("lines", "conll2012"):
+                raise ValueError(f"{key}: must be a number for {self.format}, not {value!r}")
+            if isinstance(value, int) and self.format in RECORDS and key != "sentence_column":
                 raise ValueError(f"{key}: must be the name of a key for {self.format}, not {value!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_layout(self) -> "Task":
+        if self.format not in TABLES:
+            for key in ("comments_inside", "header", "sentence_column", "sentence_end"):
+                if getattr(self, key):
+                    raise ValueError(f"{key}: only column files and CSV have it; leave it out")
+        if self.format == "csv" and len(self.separator or "") != 1:
+            raise ValueError("separator: must be one character for CSV")
+        if self.format == "lines" and not (self.separator or "").strip():
+            raise ValueError("separator: must be what stands between a word and its tags, no white space")
         try:
-            if self.format == "conllu":
+            if self.format == "conllu" and not is_plus_column(str(self.tag_column)):
                 conllu_column(str(self.tag_column))
-            elif any(part.sent_id for part in (self.train, self.dev, self.test) if part):
-                raise ValueError("sent_id: only the sentences of CoNLL-U have names; leave it out")
-            elif self.format == "columns":
-                check_layout(int(self.token_column), int(self.tag_column), self.separator, self.comment)
+            elif self.format == "spacy":
+                docbin_column(str(self.tag_column))
+            elif self.format in (*TABLES, "lines", "conll2012"):
+                columns = (self.token_column, self.tag_column, self.sentence_column)
+                numbers = [each if isinstance(each, int) else 1 for each in columns]
+                check_layout(numbers[0], numbers[1], self.separator, self.comment)
+                check_layout(numbers[2], None, None, None)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         if self.outside and self.outside == self.unlabelled:
             raise ValueError(f"unlabelled: {self.outside!r} is outside already; a tag is one of them")
         return self
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its files are read by ``formats.table``, not as plain column files."""
+        more = self.header or self.comments_inside or self.sentence_column is not None or self.sentence_end
+        return self.format == "csv" or (self.format == "columns" and bool(more))
+
+    @property
+    def table(self) -> Layout:
+        """How its files of columns are written."""
+        return Layout(
+            token_column=self.token_column,
+            tag_column=self.tag_column,
+            separator=self.separator,
+            quoted=self.format == "csv",
+            comment=self.comment,
+            comments_inside=self.comments_inside,
+            header=self.header,
+            sentence_column=self.sentence_column,
+            sentence_end=self.sentence_end,
+        )
 
     @property
     def no_label(self) -> str | None:
@@ -117,7 +194,7 @@ class Task(Settings):
         """
         if self.unlabelled is not None or self.outside == "_":
             return self.unlabelled or None
-        feature = self.format == "conllu" and ":" in str(self.tag_column)
+        feature = self.format == "conllu" and str(self.tag_column).startswith(("feats:", "misc:"))
         return None if feature or self.format == "packed" else "_"
 
     @property
@@ -133,7 +210,7 @@ class Task(Settings):
     @property
     def writing(self) -> Writing:
         """How the tags stand in the files."""
-        if self.format == "brat":  # its tags are made by the reader
+        if self.format in ("brat", "webanno", "conll2012", "spacy"):  # their tags are made by the reader
             return Writing(trained_as(self.scheme))
         return Writing(self.scheme, self.mark, self.outside)
 

@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 from tagmates.data.checking.layers import check_layer
+from tagmates.data.checking.lines import irregular_lines
 from tagmates.data.checking.problems import Problem
 from tagmates.data.checking.scan import Fault, scan
 from tagmates.data.checking.splits import check_leaks, check_splits
@@ -13,7 +14,7 @@ from tagmates.data.corpora import (
     cut,
     path_of,
     place,
-    read_file,
+    read_part,
     read_split,
     remarks,
     require_labels,
@@ -22,7 +23,7 @@ from tagmates.data.corpora import (
 )
 from tagmates.data.schemes import convert
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, Task
+from tagmates.data.tasks import SPLITS, TABLES, Part, Task
 from tagmates.errors import TagmatesError
 from tagmates.wording import plural
 
@@ -62,6 +63,8 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
             text = f"{path_of(task, split)}:{fault.line}: {fault.message}"
             yield Problem.of("error", fault.kind, task, split, text)
         splits[split] = [sentence for sentence in sentences if sentence is not None]
+        if task.format in TABLES:
+            yield from (Problem.of("warning", "irregular", task, split, text) for text in irregular_lines(task, split))
         yield from _check_tags(task, split, splits[split])
         yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
     yield from _check_overlap(task, splits)
@@ -74,9 +77,9 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
     path = path_of(task, split)
     if path not in files:
         try:
-            files[path] = list(read_file(task, path)), []
+            files[path] = list(read_part(task, task.part(split) or Part(file=""))), []
         except TagmatesError:
-            scanned, faults = scan(task, path) if task.format in ("columns", "conllu", "jsonl") else ([], [])
+            scanned, faults = scan(task, path) if task.format in ("columns", "csv", "conllu", "jsonl") else ([], [])
             files[path] = [s and with_labels(task, s) for s in scanned], faults
             if not files[path][1]:
                 del files[path]
@@ -109,7 +112,8 @@ def _check_overlap(task: Task, splits: Splits) -> Iterator[Problem]:
     """Two splits that have sentences of one file in common."""
     if task.format == "packed":  # whose lines count anew in each split
         return
-    lines = {split: {sentence.line for sentence in sentences} for split, sentences in splits.items()}
+    # each file is read once, so a sentence of two splits is one object; of records, several may have one line
+    lines = {split: {id(sentence) for sentence in sentences} for split, sentences in splits.items()}
     for first, second in combinations(lines, 2):
         path = path_of(task, first)
         shared = len(lines[first] & lines[second]) if path == path_of(task, second) else 0

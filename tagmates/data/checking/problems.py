@@ -20,6 +20,7 @@ Kind = Literal[
     "outside",
     "placeholder",
     "no-label",
+    "irregular",
     "stand-off",
     "overlap",
     "unseen-tag",

@@ -4,13 +4,17 @@ A slow second reading for ``data check``: it says of each line what the reader w
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from tagmates.data.corpora import keys_of
 from tagmates.data.formats.columns import parse_columns
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
-from tagmates.data.formats.jsonl import record_of, sentence_of
+from tagmates.data.formats.jsonl import record_of, sentences_of_records
+from tagmates.data.formats.lines import pair_in, read_text
+from tagmates.data.formats.table import columns_in, rows_of
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
@@ -35,7 +39,36 @@ def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
 
     Nothing where the file has no lines to be looked at one by one: it is not there, or is UTF-16.
     """
+    if task.is_table:
+        return _scan_table(task, path)
     return _scan_records(task, path) if task.format == "jsonl" else _scan_rows(task, path)
+
+
+def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
+    """Of a table whose rows can be told apart; else nothing."""
+    try:
+        text = read_text(path, task.encoding).removeprefix("\ufeff")
+        token, tag, _ = columns_in(text, task.table, str(path))
+        rows = list(rows_of(text, task.table, str(path)))
+    except DataError:
+        return [], []
+    faults: list[Fault] = []
+    sentences: list[Sentence | None] = []
+    for _, block in groupby(rows, key=lambda row: row.sentence):
+        pairs: list[tuple[str, ...]] = []
+        first = 0
+        for row in block:
+            first = first or row.line
+            try:
+                pairs.append(pair_in(row.cells, token, tag, ""))
+            except DataError as error:
+                pairs.append(())
+                faults.append(_fault(row.line, error, task.encoding))
+        sentences.append(_sentence(pairs, first))
+        if len(faults) >= LIMIT:
+            faults.append(_given_up(rows[-1].line))
+            break
+    return sentences, faults
 
 
 def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
@@ -77,9 +110,8 @@ def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[F
         try:
             line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "")
             if line.strip():
-                keys = str(task.token_column), str(task.tag_column)
-                sentence = sentence_of(record_of(line, ""), *keys, task.labels, "", number)
-                sentences += [sentence] if sentence else []
+                keys = replace(keys_of(task), types=())
+                sentences += sentences_of_records([(record_of(line, ""), number, "")], keys, "")
         except (UnicodeDecodeError, DataError) as error:
             faults.append(_fault(number, error, task.encoding))
             sentences.append(None)

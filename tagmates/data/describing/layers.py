@@ -10,12 +10,19 @@ from typing import Any
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.inspection import Source
 from tagmates.data.formats.brat import read_documents
+from tagmates.data.formats.docbin import columns_of, docs_in
 from tagmates.data.formats.huggingface import class_names, read_rows
-from tagmates.data.formats.jsonl import leaves_of, read_records
+from tagmates.data.formats.jsonl import NO_LABEL, Record, leaves_of, read_records
+from tagmates.data.formats.lines import read_text
+from tagmates.data.formats.spans import are_spans, document_of, is_text
+from tagmates.data.formats.webanno import features_in, webanno_document
+from tagmates.data.tasks import RECORDS
 from tagmates.errors import DataError
-from tagmates.wording import listing
+from tagmates.wording import first_of, listing
 
 _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the layers of tags, and their columns from 0
+_TEXTS = ("text", "data.text", "sentence", "content")
+_ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
 _BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # of STREUSLE
 
 
@@ -33,33 +40,107 @@ def layers_of(source: Source, root: Path) -> tuple[dict[str, Any], list[str], li
     layout = source.layout
     keys: dict[str, Any] = {"format": layout.format} if layout.format != "columns" else {}
     keys |= {"encoding": layout.encoding} if layout.encoding != "utf-8" else {}
-    if layout.format == "columns":
-        return _of_columns(source, keys)
+    if layout.format in ("columns", "csv", "lines"):
+        return _of_columns(source, {**keys, **layout.keys})
     if layout.format == "conllu":
-        return _of_conllu(source, keys)
-    if layout.format == "brat":
-        return keys, [], [Layer({}, notes=_types(source, root))]
-    return _of_records(source, keys, root)
+        return _of_plus(source, keys) if layout.heading else _of_conllu(source, keys)
+    if layout.format in RECORDS:
+        return _of_records(source, keys, root)
+    if layout.format == "parallel":
+        return keys, ["words and tags stand in two files, line by line"], [Layer({})]
+    return keys, [], _of_spans_beside(source, root)
+
+
+def _of_spans_beside(source: Source, root: Path) -> list[Layer]:
+    """The layers of the formats that mark spans in their own ways."""
+    if source.layout.format == "conll2012":
+        return _of_brackets(source)
+    if source.layout.format == "webanno":
+        return _of_webanno(source, root)
+    if source.layout.format == "spacy":
+        return _of_docbin(source, root)
+    return [Layer({}, notes=_types(source, root))]
 
 
 def _of_columns(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
     layout = source.layout
+    named = bool(layout.keys.get("header")) and len(set(layout.heading)) == layout.columns and all(layout.heading)
+    names: Sequence[Any] = layout.heading if named else range(1, layout.columns + 1)
     columns = {
-        number: [[cells[number - 1] for cells in sentence] for sentence in layout.sample]
-        for number in range(1, layout.columns + 1)
+        name: [[cells[at] for cells in sentence] for sentence in layout.sample]
+        for at, name in enumerate(names)
+        if name != layout.keys.get("sentence_column")
     }
     token, tags = tokens_and_tags(columns)
     seen = [
         f"{layout.columns} columns; {token} looks like tokens, {listing([str(tag) for tag in tags])} like tags",
         *(f"  {shown(' | '.join(cells), 100)}" for cells in layout.sample[0][:3]),
     ]
-    keys |= {"separator": layout.separator}
-    keys |= {"comment": layout.comment} if layout.comment else {}
-    keys |= {"token_column": token}
+    keys |= {"separator": layout.separator, "token_column": token}
     if source.mixed:  # the files have other numbers of columns: all have a last one
         note = "the files have different numbers of columns, so this is the last of each"
         return keys, seen, [Layer({"tag_column": -1}, notes=(note,))]
-    return keys, seen, [Layer({"tag_column": tag}, (layout.heading or (None,) * tag)[tag - 1]) for tag in tags]
+    called: Sequence[str | None] = layout.heading or (None,) * layout.columns
+    return keys, seen, [Layer({"tag_column": tag}, called[list(names).index(tag)] or None) for tag in tags]
+
+
+def _of_plus(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
+    """CoNLL-U Plus: the columns of its first line, where they have something like tags."""
+    names = source.layout.heading
+    rows = [
+        cells for sentence in source.layout.sample for cells in sentence if "-" not in cells[0] and "." not in cells[0]
+    ]
+    used = {name: Counter(cells[at] for cells in rows) for at, name in enumerate(names)}
+    no_layer = ("ID", "FORM", "LEMMA", "HEAD", "FEATS", "MISC", "DEPS", "DEPREL")
+    few = max(20, len(rows) // 5)
+    there = [
+        name for name, values in used.items() if name not in no_layer and 1 < len(values) <= few and "LEMMA" not in name
+    ]
+    spans = {"PARSEME:MWE": {"scheme": "iob2"}}
+    layers = [
+        Layer(
+            {"tag_column": name if name != name.lower() else names.index(name) + 1, **spans.get(name, {})}, _short(name)
+        )
+        for name in there or ["UPOS"]
+    ]
+    return keys, [f"# global.columns names {shown(' '.join(names), 100)}"], layers
+
+
+def _short(name: str) -> str:
+    """What a column of CoNLL-U Plus may be called as a task: PARSEME:MWE is mwe."""
+    return name.rpartition(":")[2].lower()
+
+
+def _of_brackets(source: Source) -> list[Layer]:
+    rows = [cells for sentence in source.layout.sample for cells in sentence]
+    layers = [Layer({"tag_column": 5, "scheme": "plain"}, "pos")] if len({cells[4] for cells in rows}) > 1 else []
+    return layers + ([Layer({"tag_column": 11}, "ner")] if len({cells[10] for cells in rows}) > 1 else [])
+
+
+def _of_webanno(source: Source, root: Path) -> list[Layer]:
+    path = root / source.files["train"]
+    text = read_text(path, source.layout.encoding).removeprefix("\ufeff")
+    layers = []
+    for name in features_in(text):
+        document, _ = webanno_document(path, name, source.layout.encoding)
+        alone = all(each.last == each.first + 1 for each in document.annotations)
+        plain = alone and len(document.annotations) == len(document.words.tokens)  # a value for every word
+        if document.annotations:
+            layers.append(Layer({"tag_column": name, **({"scheme": "plain"} if plain else {})}, name.replace(".", "_")))
+    if not layers:
+        raise DataError(f"{path}: has no annotation in any of its layers of spans; annotate some")
+    return layers
+
+
+def _of_docbin(source: Source, root: Path) -> list[Layer]:
+    columns = dict.fromkeys(column for doc in docs_in(root / source.files["train"]) for column in columns_of(doc))
+    spans = [column for column in columns if column == "ent" or column.startswith("spans:")]
+    if not columns:
+        raise DataError(f"{root / source.files['train']}: has no entities, no spans and no tags; annotate some")
+    return [
+        Layer({"tag_column": column} | ({} if column in spans else {"scheme": "plain"}), column.replace(":", "_"))
+        for column in columns
+    ]
 
 
 def _of_conllu(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
@@ -83,9 +164,14 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
     for file in source.files.values():
         if source.layout.format == "huggingface":
             for record, features in read_rows(root / file):  # noqa: B007  (one file's are as good as another's)
-                records.append(dict(leaves_of(record)))
+                records.append({**dict(leaves_of(record)), **record})
         else:
-            records += [dict(leaves_of(record)) for _, record in read_records(root / file, source.layout.encoding)]
+            one_list = source.layout.format == "json"
+            lines = read_records(root / file, source.layout.encoding, one_list=one_list)
+            records += [{**dict(leaves_of(record)), **record} for _, _, record in lines]
+    marked = _of_spans(records, keys, features, root / source.files["train"])
+    if marked is not None:
+        return marked
     names = {key: class_names(features, key) for key in (records[0] if records else ())}
     columns = {
         key: [[_said(item, names[key]) for item in record[key]] for record in records]
@@ -97,13 +183,17 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
     alike = {key: column for key, column in columns.items() if list(lengths.values()).count(lengths[key]) > 1}
     if not alike:
         path = root / source.files["train"]
-        raise DataError(f"{path}: has no two lists of one length in each object; give tokens and tags as lists")
+        raise DataError(
+            f"{path}: its records have the keys {first_of(records[0] if records else ())}, but not in each record two "
+            "lists of one length, or a text with spans; give tokens and tags as lists"
+        )
     token, tags = tokens_and_tags(alike)
     layers = []
     for key in tags:
         named: dict[str, Any] = {"tag_column": key}
         notes = []
         numbers = Counter(item for record in records for item in record[key] if isinstance(item, int))
+        del numbers[NO_LABEL]
         if numbers and not names[key]:
             named["labels"] = [f"label{number}" for number in range(max(numbers) + 1)]
             notes = ["the tags are integers, and nothing says what they stand for: put their names here"]
@@ -118,7 +208,40 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
     return {**keys, "token_column": token}, seen, layers
 
 
+def _of_spans(
+    records: Sequence[Record], keys: dict[str, Any], features: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Any], list[str], list[Layer]] | None:
+    """Likewise, where every record has a text, or words with their places, and spans; else None."""
+    kept = [record for record in records if record.get("answer", "accept") == "accept"]
+    texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
+    answered = bool(kept) and "answer" in kept[0]
+    found = [
+        key
+        for key in dict.fromkeys(key for record in kept for key in record)
+        if key not in texts
+        and all(are_spans(record.get(key, [] if answered else None)) for record in kept)
+        and any(record.get(key) for record in kept)
+    ]
+    if not texts or not found:
+        return None
+    words = [key for key in texts if not isinstance(kept[0][key], str)]
+    token = (words or [key for key in _TEXTS if key in texts] or [max(texts, key=lambda key: len(kept[0][key]))])[0]
+    layers = []
+    for key in found:
+        names = class_names(features, f"{key}.label")
+        pairs = ((record[token], record.get(key, [])) for record in kept[:200])
+        documents = (document_of(text, spans, names or _ANY, str(path)) for text, spans in pairs)
+        used = Counter(each.label for document in documents for each in document.annotations)
+        most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
+        note = f'types of spans: {shown(most, 100)}; types = ["…"] takes only some'
+        layers.append(Layer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
+    text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])
+    return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {shown(text, 100)}"], layers
+
+
 def _said(item: str | int | None, names: Sequence[str]) -> str | None:
+    if item == NO_LABEL:
+        return None
     if isinstance(item, int) and 0 <= item < len(names):
         return names[item]
     return item if item is None else str(item)

@@ -3,11 +3,12 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from tagmates.data.corpora import place, read_file
+from tagmates.data.corpora import place, read_part
 from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import Source, find_sources
 from tagmates.data.describing.layers import layers_of, shown
@@ -19,7 +20,7 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.wording import plural
 
 BROKEN = 5  # of the tags that break a scheme, those that are listed
-
+_SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags of a scheme of our choice
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
 )
@@ -69,13 +70,13 @@ def propose(path: Path, folder: str) -> Proposal:
 def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, list[str], list[str]]]]:
     """The lines that the tasks of a source share; for each task its name, its own lines, and what breaks its scheme."""
     keys, seen, layers = layers_of(source, root)
-    paths = list(dict.fromkeys(root / file for file in source.files.values()))
+    parts = [Part(file=file, tags=(source.tags or {}).get(file, "")) for file in dict.fromkeys(source.files.values())]
     tables: list[tuple[str, list[str], list[str]]] = []
     counts: list[int] = []
     for layer in layers:
         values = {key: None if value == "whitespace" else value for key, value in {**keys, **layer.keys}.items()}
         task = Task(name="x", folder=root, **{**values, "unlabelled": ""})
-        sentences, broken = _read(task, paths)
+        sentences, broken = _read(task, parts)
         counts = counts or [len(part) for part in sentences]
         everything = [sentence for part in sentences for sentence in part]
         # one line that cannot be read must not make a layer plain
@@ -87,18 +88,16 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
         if blanks:
             sentences = [[_without_blanks(sentence) for sentence in part] for part in sentences]
             spelling = spelling_of([*map(_without_blanks, [*everything, *sample])])
-        name = (
-            layer.name or layer_name(used) or (source.name if len(layers) == 1 else f"column{layer.keys['tag_column']}")
-        )
+        name = layer.name or layer_name(used) or (source.name if len(layers) == 1 else _called(layer.keys))
         table = [f"# {note}" for note in (*broken, *layer.notes)]
-        table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items()]
+        table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"]
         if blanks:
             on = f"_ stands on {blanks:,} of {used.total():,} tokens"
             table += [f'# {on}: taken for no label; if it says that a word is nothing, add outside = "_"']
             del used["_"]
         often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
         table += [f"# {plural(len(used), 'different tag')}: {often}{', …' if len(used) > 6 else ''}"] if used else []
-        if task.format == "brat":
+        if task.format in _SPANS or "scheme" in values:
             table += [f"scheme = {_toml(task.scheme)}  # as the spans are written here"]
             tables.append((name, table, []))
             continue
@@ -113,8 +112,14 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
     sizes = zip(source.files.values(), counts, strict=False)
     shared = [f"# {shown(file, 200)}: {plural(count, 'sentence')}" for file, count in sizes if count]
     shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
-    shared += [f"{key} = {_toml(value)}" for key, value in keys.items()]
+    shared += [f"{key} = {_toml(value)}" for key, value in keys.items() if key != "scheme"]
     return [*shared, *_parts(source, counts)], tables
+
+
+def _called(keys: Mapping[str, Any]) -> str:
+    """The key of a layer that nothing names, or column and its number."""
+    column = keys["tag_column"]
+    return f"column{column}" if isinstance(column, int) else str(column)
 
 
 def _sample(task: Task, source: Source) -> list[Sentence]:
@@ -186,13 +191,13 @@ def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: in
     return [f'scheme = "{writing.scheme}"  # as most tags say, but {count}', *lines]
 
 
-def _read(task: Task, paths: Sequence[Path]) -> tuple[list[list[Sentence]], list[str]]:
+def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list[str]]:
     """The sentences of each file, none of one that cannot be read, and why that is."""
     sentences: list[list[Sentence]] = []
     broken = []
-    for path in paths:
+    for part in parts:
         try:
-            sentences.append(read_file(task, path))
+            sentences.append(read_part(task, part))
         except DataError as error:
             sentences.append([])
             broken.append(f"cannot be read so: {shown(str(error), 300)}")
@@ -202,6 +207,7 @@ def _read(task: Task, paths: Sequence[Path]) -> tuple[list[list[Sentence]], list
 def _parts(source: Source, counts: Sequence[int]) -> Iterator[str]:
     """The lines of the splits; where files lack dev, it is the end of train, and for one file alone test is too."""
     total = counts[0] if counts else 0
+    tags = source.tags or {}
     tenth = max(1, total // 10)
     ranges = {}
     if "dev" not in source.files and total > 2:
@@ -216,7 +222,11 @@ def _parts(source: Source, counts: Sequence[int]) -> Iterator[str]:
         if split in ranges:
             first, last = ranges[split]
             file = _toml(source.files["train"])
-            yield f'{split} = {{ file = {file}, sentences = "{first}-{last}" }}'
+            more = f", tags = {_toml(tags[source.files['train']])}" if tags else ""
+            yield f'{split} = {{ file = {file}{more}, sentences = "{first}-{last}" }}'
+        elif split in source.files and tags:
+            file = source.files[split]
+            yield f"{split} = {{ file = {_toml(file)}, tags = {_toml(tags[file])} }}"
         elif split in source.files:
             yield f"{split} = {_toml(source.files[split])}"
 
@@ -234,5 +244,5 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
-def _toml(value: str | int | Sequence[str]) -> str:
+def _toml(value: str | int | Sequence[str]) -> str:  # of bool too: JSON's true is TOML's
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

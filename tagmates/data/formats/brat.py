@@ -1,57 +1,27 @@
 """BRAT stand-off → ``Sentence``: DOC.txt, and DOC.ann with the annotations of its characters.
 
-The text becomes sentences and words as ``tagmates tag`` makes them, and one layer of tags marks each word once. So
-
-* an annotation that begins or ends inside a word marks the whole word;
-* one with gaps is marked from its first word to its last;
-* of two that share a word the longer one is kept, of equal ones the first in the file;
-* sentences that one annotation reaches across are joined.
-
-Each of these is a remark of ``data check``. Offsets count characters (Unicode code points) of the file as it stands,
-line ends and a byte order mark too. Relations, events, attributes, modifications, normalisations, equivalences and
+The text becomes sentences and words as ``tagmates tag`` makes them, and annotations become tags of words, see
+``standoff``. Offsets count characters (Unicode code points) of the file as it stands, a byte order mark too. brat
+itself counts a Windows line end as one character; other tools count two. A document is read in the one of the two ways
+in which all its offsets fit the text. Relations, events, attributes, modifications, normalisations, equivalences and
 notes (R, E, A, M, N, * and #) are skipped.
 """
 
 import re
 from array import array
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, compress, pairwise
 from pathlib import Path
 
-from tagmates.config import nearest
 from tagmates.data.formats.lines import read_text
-from tagmates.data.schemes import Scheme, tags_of
-from tagmates.data.sentence import Sentence, Span
-from tagmates.data.tokenize import Token, sentences_of
+from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tagged
+from tagmates.data.schemes import Scheme
+from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
-from tagmates.wording import first_of, shown
+from tagmates.wording import shown
 
 _ANNOTATION = re.compile(r"(T\S*)\t(\S+) (\d{1,12} \d{1,12}(?:;\d{1,12} \d{1,12})*)\t(.*)", re.ASCII | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """A text-bound annotation: its fragments in characters, and the words from ``first`` to ``last`` (exclusive)."""
-
-    name: str
-    label: str
-    fragments: tuple[tuple[int, int], ...]
-    first: int
-    last: int
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A text with its words, the numbers of those that begin a sentence, and all its annotations."""
-
-    text: str
-    words: list[Token]
-    starts: list[int]
-    annotations: list[Annotation]
 
 
 def read_brat(
@@ -63,21 +33,9 @@ def read_brat(
     DataError for files that are missing or broken, offsets that do not fit the text, and types that nobody used.
     """
     documents = list(read_documents(path, encoding))
-    used = Counter(annotation.label for document in documents for annotation in document.annotations)
-    for name in types:
-        if name not in used:
-            there = f"there are {first_of(used)}" if used else "there are none at all"
-            raise DataError(f"{path}: no annotation is of type {name!r}{nearest(name, used)}; {there}")
-    sentences: list[Sentence] = []
-    for document in documents:
-        kept, _ = _one_layer(document, types)
-        spans = [Span(annotation.first, annotation.last, annotation.label) for annotation in kept]
-        tags = tags_of(spans, len(document.words), scheme)
-        inside = {number for annotation in kept for number in range(annotation.first + 1, annotation.last)}
-        starts = [start for start in document.starts if start not in inside]
-        for start, end in pairwise([*starts, len(document.words)]):
-            tokens = tuple(word.text for word in document.words[start:end])
-            sentences.append(Sentence(tokens, tags[start:end], len(sentences) + 1))
+    check_types(types, Counter(each.label for document in documents for each in document.annotations), str(path))
+    found = (parts for document in documents for _, *parts in tagged(document, types, scheme))
+    sentences = [Sentence(tokens, tags, number) for number, (tokens, tags) in enumerate(found, start=1)]
     if not sentences:
         raise DataError(f"{path}: holds no sentence; give documents with text")
     return sentences
@@ -86,19 +44,7 @@ def read_brat(
 def brat_remarks(path: Path, *, types: Collection[str] = (), encoding: str = "utf-8") -> Iterator[str]:
     """Yield where the tags say less, more or something else than the annotations: FILE:LINE, and what was done."""
     for document in read_documents(path, encoding):
-        kept, remarks = _one_layer(document, types)
-        yield from remarks
-        for annotation in kept:
-            name, words = annotation.name, document.words[annotation.first : annotation.last]
-            start, end = annotation.fragments[0][0], annotation.fragments[-1][1]
-            gaps = [document.text[a:b] for (_, a), (b, _) in pairwise(annotation.fragments)]
-            if any(gap.strip() for gap in gaps):
-                yield f"{annotation.where}: {name} has gaps; it is marked from its first word to its last"
-            if words[0].start < start or end < words[-1].end:
-                yield f"{annotation.where}: {name} begins or ends inside a word; the whole word is marked"
-            following = bisect_right(document.starts, annotation.first)  # the next sentence
-            if following < len(document.starts) and document.starts[following] < annotation.last:
-                yield f"{annotation.where}: {name} reaches into another sentence; the sentences are joined"
+        yield from remarks_on(document, types)
 
 
 def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
@@ -111,19 +57,32 @@ def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
         text = read_text(ann.with_suffix(".txt"), encoding)
         if "\0" in text:
             raise DataError(f"{ann.with_suffix('.txt')}: has a NUL character; give a text file, or name its encoding")
-        # a byte order mark counts, but is no part of a word
-        sentences = sentences_of(" " + text[1:] if text.startswith("\ufeff") else text)
-        words = [word for sentence in sentences for word in sentence]
-        starts, at = [], 0
-        for sentence in sentences:
-            starts.append(at)
-            at += len(sentence)
         lines = read_text(ann, encoding).removeprefix("\ufeff").split("\n")
-        yield Document(text, words, starts, list(_annotations(lines, str(ann), text, words)))
+        try:
+            yield _document(text, lines, str(ann))
+        except DataError:
+            if "\r\n" not in text:
+                raise
+            yield _as_brat_counts(text, lines, str(ann))
 
 
-def _annotations(lines: Sequence[str], name: str, text: str, words: Sequence[Token]) -> Iterator[Annotation]:
-    starts, ends = [word.start for word in words], [word.end for word in words]
+def _as_brat_counts(text: str, lines: Sequence[str], name: str) -> Document:
+    """The document if its offsets count \\r\\n as one character; else the error of the text as it stands is raised."""
+    try:
+        document = _document(text.replace("\r\n", "\n"), lines, name)
+    except DataError:
+        return _document(text, lines, name)
+    document.notes.append(f"{name}: its offsets count \\r\\n as one character, as brat does, and are read so")
+    return document
+
+
+def _document(text: str, lines: Sequence[str], name: str) -> Document:
+    # a byte order mark counts, but is no part of a word
+    words = Words.of(" " + text[1:] if text.startswith("\ufeff") else text)
+    return Document(text, words, list(_annotations(lines, name, text, words)), [])
+
+
+def _annotations(lines: Sequence[str], name: str, text: str, words: Words) -> Iterator[Annotation]:
     # runs of white space are cut to one character: else many short annotations that cover a long one would take hours
     kept = bytes(not (before.isspace() and character.isspace()) for before, character in pairwise(f" {text}"))
     short = "".join(compress(text, kept))
@@ -149,29 +108,7 @@ def _annotations(lines: Sequence[str], name: str, text: str, words: Sequence[Tok
         if covered.split() != match[4].split():
             raise DataError(
                 f"{where}: the text is {shown(match[4])}, but {shown(covered)} stands at {match[3][:40]}; correct the "
-                "offsets (they count characters, also both of \\r\\n), or restore the text that was annotated"
+                "offsets (they count characters; \\r\\n is one or two), or restore the text that was annotated"
             )
-        first, last = bisect_right(ends, order[0]), bisect_left(starts, order[-1])
-        if first >= last:
-            raise DataError(f"{where}: covers no word; correct the offsets, or delete the annotation")
+        first, last = words.under(order[0], order[-1], where)
         yield Annotation(match[1], match[2], tuple((a, b) for a, b in fragments), first, last, where)
-
-
-def _one_layer(document: Document, types: Collection[str]) -> tuple[list[Annotation], list[str]]:
-    """The annotations of these types that mark each word at most once, and a remark for each that is left out."""
-    wanted = [annotation for annotation in document.annotations if not types or annotation.label in types]
-    owner: list[Annotation | None] = [None] * len(document.words)
-    taken = bytearray(len(document.words))
-    remarks = []
-    for annotation in sorted(wanted, key=lambda each: each.first - each.last):  # the longest first; the order is stable
-        first, last = annotation.first, annotation.last
-        at = taken.find(1, first, last)
-        longer = owner[at] if at >= 0 else None
-        if longer is None:
-            owner[first:last] = [annotation] * (last - first)
-            taken[first:last] = b"\1" * (last - first)
-        elif (first, last, annotation.label) != (longer.first, longer.last, longer.label):
-            remarks.append(
-                f"{annotation.where}: {annotation.name} shares a word with {longer.name}, which is kept alone"
-            )
-    return [each for each in wanted if owner[each.first] is each], remarks

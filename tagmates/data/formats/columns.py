@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagmates.data.formats.lines import (
-    ADVICE,
-    cell_in,
     check_characters,
-    count_of,
     index_of,
     is_data,
+    pair_in,
     read_text,
     sentences_in,
     some,
@@ -20,7 +18,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 
 # Not `str.split()`: a no-break space inside a token ("10 000") would silently move the tag to another column.
-_CELL = re.compile(r"[^ \t\v\f]+")
+CELL = re.compile(r"[^ \t\v\f]+")
 
 
 def parse_columns(
@@ -47,13 +45,14 @@ def parse_columns(
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         if comment and position == 1 and line.startswith(comment):
             return ()
-        cells = _CELL.findall(line) if separator is None else line.split(separator)
-        token = cell_in(cells, token_column, "token", where)
-        if tag_column is None:
-            return (token,)
-        if token_column != tag_column and index_of(token_column, len(cells)) == index_of(tag_column, len(cells)):
-            raise DataError(f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {ADVICE}")
-        return token, cell_in(cells, tag_column, "tag", where)
+        cells = CELL.findall(line) if separator is None else line.split(separator)
+        try:
+            return pair_in(cells, token_column, tag_column, where)
+        except DataError as error:
+            if not comment or not line.startswith(comment):
+                raise
+            advice = "comments count only before a sentence; set comments_inside = true to skip this line"
+            raise DataError(f"{error}; {advice}") from None
 
     return sentences_in(lines, name, read_row, first_line=first_line)
 
@@ -73,15 +72,21 @@ def read_columns(
     """
     check_layout(token_column, tag_column, separator, comment)
     text = read_text(path, encoding).removeprefix("\ufeff")
-    sentences = _columns_at_once(text, token_column, tag_column, separator, comment) or parse_columns(
+    return some(columns_of(text, str(path), token_column, tag_column, separator, comment), path)
+
+
+def columns_of(
+    text: str, name: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
+) -> Iterable[Sentence]:
+    """What ``parse_columns`` gives for a whole text, at once where it is a table."""
+    return _columns_at_once(text, token_column, tag_column, separator, comment) or parse_columns(
         text.split("\n"),
-        str(path),
+        name,
         token_column=token_column,
         tag_column=tag_column,
         separator=separator,
         comment=comment,
     )
-    return some(sentences, path)
 
 
 def _columns_at_once(

@@ -1,35 +1,51 @@
-"""CoNLL-U and CoNLL-U-Lex files → ``Sentence``: a word a line, ten columns (nineteen), comments before a sentence."""
+"""CoNLL-U and CoNLL-U-Lex files → ``Sentence``: a word a line, ten columns (nineteen), comments before a sentence.
+
+CoNLL-U Plus, as PARSEME's .cupt, names its columns in its first line, ``# global.columns = ID FORM … PARSEME:MWE``.
+Such a name, with capitals, reads that column; the ID of such a file may be missing. In ``PARSEME:MWE`` expressions have
+numbers (``1:VID``, then ``1`` on the other words, ``*`` elsewhere): in a scheme of spans they become spans, see
+``standoff`` for those with gaps and those that share a word.
+"""
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from tagmates.data.formats.lines import cell_in, count_of, read_text, sentences_in, some
+from tagmates.data.formats.lines import RowReader, cell_in, count_of, read_text, sentences_in, some
 from tagmates.data.formats.rows import split_rows
+from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tagged
+from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
+from tagmates.data.tokenize import Token
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import shown
+from tagmates.wording import first_of, shown
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
 
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
+_PLUS = re.compile(r"#\s*global\.columns\s*=(.*)")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=(.*)")
 
 
-def read_conllu(path: Path, *, column: str = "upos", encoding: str = "utf-8") -> list[Sentence]:
+def read_conllu(
+    path: Path, *, column: str = "upos", encoding: str = "utf-8", scheme: Scheme = "plain"
+) -> list[Sentence]:
     """Read a CoNLL-U file: the tokens are the forms, the tags are ``column``.
 
     ``column`` is the lower-case name of any column after the form, such as upos, xpos, deprel or lemma, or of one of
     the nine more of a CoNLL-U-Lex file, such as lextag; ``feats:NAME`` and ``misc:NAME`` take one feature, ``_`` where
-    a word has none. Multiword ranges and empty nodes are skipped. Raises ConfigError for an unknown column, DataError
-    for a file that is missing, empty or broken.
+    a word has none; a name with capitals is one of ``# global.columns``. Multiword ranges and empty nodes are skipped.
+    ``scheme`` is that of the spans of PARSEME:MWE. Raises ConfigError for an unknown column, DataError for a file that
+    is missing, empty or broken.
     """
-    index, feature = conllu_column(column)
     text = read_text(path, encoding).removeprefix("\ufeff")
+    if is_plus_column(column):
+        found = some(sentences_in(text.split("\n"), str(path), plus_reader(text, column, str(path))), path)
+        return [expressions_of(s, scheme, str(path))[0] for s in found] if has_expressions(column, scheme) else found
+    index, feature = conllu_column(column)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
@@ -69,6 +85,80 @@ def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | Non
     sentences = rows.sentences(tokens, tags)
     numbers = [str(number) for number in range(1, max(map(len, sentences), default=0) + 1)]
     return sentences if ids == [n for s in sentences for n in numbers[: len(s)]] else None
+
+
+def is_plus_column(column: str) -> bool:
+    """Whether this is a name of ``# global.columns``, not one of the names that every file has."""
+    return column != column.lower() and column.partition(":")[0] not in ("feats", "misc")
+
+
+def plus_columns(text: str) -> tuple[str, ...]:
+    """The names of the columns in the first line of CoNLL-U Plus; the ten of CoNLL-U where it has none."""
+    match = _PLUS.match(text)
+    return tuple(match[1].split()) if match else tuple(name.upper() for name in CONLLU_COLUMNS)
+
+
+def plus_reader(text: str, column: str, name: str) -> RowReader:
+    """How a row of this file is read as form and ``column``; DataError where its first line names no such column."""
+    names = plus_columns(text)
+    for each in ("FORM", column):
+        if each not in names:
+            raise DataError(f"{name}:1: no column is called {each!r}; # global.columns names {first_of(names)}")
+    form, index = names.index("FORM") + 1, names.index(column) + 1
+    number = names.index("ID") if "ID" in names else None
+
+    def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
+        cells = line.split("\t")
+        if line.startswith("#") or (number is not None and _NOT_A_WORD.fullmatch("".join(cells[number : number + 1]))):
+            return ()
+        if len(cells) != len(names):
+            raise DataError(
+                f"{where}: has {count_of(cells)}, but # global.columns names {len(names)}; correct the line"
+            )
+        return cell_in(cells, form, "form", where), cell_in(cells, index, column, where)
+
+    return read_row
+
+
+def has_expressions(column: str, scheme: Scheme) -> bool:
+    """Whether a column holds PARSEME's numbered expressions, and is to be read as spans."""
+    return column == "PARSEME:MWE" and scheme != "plain"
+
+
+def expressions_of(sentence: Sentence, scheme: Scheme, name: str) -> tuple[Sentence, list[str]]:
+    """The sentence with its PARSEME expressions as tags of ``scheme``, and the remarks on what these cannot say."""
+    words: dict[str, list[int]] = {}
+    labels: dict[str, str] = {}
+    for at, cell in enumerate(sentence.labels):
+        for part in (cell or "*").split(";"):
+            number, colon, label = part.partition(":")
+            if part in ("*", "_"):
+                continue
+            if not number.isdecimal() or bool(colon) != bool(label) or (not label and number not in labels):
+                where = f"{name}:{sentence.line}: word {at + 1}"
+                raise DataError(
+                    f"{where}: {shown(part)} is no PARSEME expression; write 1:VID, then 1, and * elsewhere"
+                )
+            labels.setdefault(number, label)
+            words.setdefault(number, []).append(at)
+    tokens = [Token(token, at, at + 1) for at, token in enumerate(sentence.tokens)]
+    where = f"{name}:{sentence.line}"
+    annotations = [
+        Annotation(number, labels[number], tuple((at, at + 1) for at in places), places[0], places[-1] + 1, where)
+        for number, places in words.items()
+    ]
+    document = Document("x" * len(tokens), Words.given([tokens]), annotations, [])
+    if set(sentence.labels) == {"_"}:  # of a blind test set
+        return sentence, []
+    ((_, _, tags),) = tagged(document, (), scheme)
+    return replace(sentence, tags=tags), list(remarks_on(document, ()))
+
+
+def expression_remarks(path: Path, column: str, scheme: Scheme, encoding: str = "utf-8") -> Iterator[str]:
+    """Yield where the tags say less or more than PARSEME's expressions: FILE:LINE of the sentence, what was done."""
+    if has_expressions(column, scheme):
+        for sentence in read_conllu(path, column=column, encoding=encoding):
+            yield from expressions_of(sentence, scheme, str(path))[1]
 
 
 def conllu_column(column: str) -> tuple[int, str]:

@@ -7,12 +7,15 @@ features that are kept with the data name the integers of class labels.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagmates.data.formats.arrow import read_table, values_of
-from tagmates.data.formats.jsonl import Record, sentence_of
+from tagmates.data.formats.jsonl import Keys, Record, sentences_of_records
+from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 
@@ -23,23 +26,35 @@ _SHARD = re.compile(r"(?P<split>.*?)(?:-\d+-of-(?P<shards>\d+)(?:-[0-9a-f]+)?|\d
 
 
 def read_huggingface(
-    path: Path, *, token_key: str = "tokens", tag_key: str = "tags", labels: Sequence[str] = ()
+    path: Path,
+    *,
+    token_key: str = "tokens",
+    tag_key: str = "tags",
+    labels: Sequence[str] = (),
+    scheme: Scheme = "plain",
+    types: Collection[str] = (),
 ) -> list[Sentence]:
     """Read the split at ``path``; keys are as in JSON lines, a sentence's ``line`` is its row, from 1.
 
     ``labels`` names integers where the features do not. Raises ConfigError where pyarrow is missing, DataError for
     files that are missing, incomplete or broken, and for rows that ``sentence_of`` refuses.
     """
-    sentences = []
-    names = labels
-    for number, (record, features) in enumerate(read_rows(path, (token_key, tag_key)), start=1):
-        names = names or class_names(features, tag_key)
-        sentence = sentence_of(record, token_key, tag_key, names, f"{path}: sentence {number}", number)
-        if sentence is not None:
-            sentences.append(sentence)
+    keys, records = records_in(path, Keys(token_key, tag_key, labels, scheme, types))
+    sentences = sentences_of_records(records, keys, str(path))
     if not sentences:
         raise DataError(f"{path}: holds no sentence; name another split")
     return sentences
+
+
+def records_in(path: Path, keys: Keys) -> tuple[Keys, Iterator[tuple[Record, int, str]]]:
+    """Every row of a split with its number, from 1, and its place; the keys with what the features call integers."""
+    rows = read_rows(path, (keys.tokens, keys.tags))
+    first = next(rows, None)
+    if first is not None and not keys.labels:
+        names = class_names(first[1], keys.tags) or class_names(first[1], f"{keys.tags}.label")
+        keys = replace(keys, labels=names)
+    numbered = enumerate(chain([first] if first else [], rows), start=1)
+    return keys, ((record, number, f"{path}: sentence {number}") for number, (record, _) in numbered)
 
 
 def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Mapping[str, Any]]]:

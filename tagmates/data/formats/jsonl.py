@@ -1,52 +1,138 @@
-"""JSON lines → ``Sentence``: an object a line, with a list of tokens and lists of tags.
+"""JSON lines, or one JSON list → ``Sentence``: objects with lists of tokens and of tags, or with a text and its spans.
 
 The task names the keys. A dot goes into an object: ``tags.upos`` is the list ``upos`` of the object ``tags``, as
 ``tagmates tag --output json`` writes it. Integers are tags where ``labels`` says what they stand for, from 0.
-null as a tag is a token without a label.
+null as a tag is a token without a label, and so is -100, which training code with subwords writes. Where the tokens'
+key holds a text, or tokens with their places in one, the tags' key holds spans, see ``spans``.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tagmates.config import nearest
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.formats.spans import document_of, is_text
+from tagmates.data.formats.standoff import Document, check_types, remarks_on, tagged
+from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 from tagmates.wording import first_of, shown
 
 Record = Mapping[str, Any]
 
+NO_LABEL = -100  # as an integer tag: what loss functions of torch skip
 DEPTH = 8  # objects in objects that are looked into for keys; nobody nests layers of tags deeper
 _UNWRITABLE = re.compile(r"[\x00\r\n\ud800-\udfff]")  # what no column file, or no file at all, could hold
 
 
-def read_jsonl(
-    path: Path, *, token_key: str = "tokens", tag_key: str = "tags", labels: Sequence[str] = (), encoding: str = "utf-8"
-) -> list[Sentence]:
-    """Read a file of JSON lines; a sentence's ``line`` is that of its object.
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How a task reads records: the keys of tokens and tags, what integers stand for, and how spans become tags."""
 
-    Empty lines, objects without a token and those of ``-DOCSTART-`` alone are skipped. Raises DataError for what is no
-    object, for keys that it lacks, for lists of other things or of other lengths, and for a file without a sentence.
+    tokens: str = "tokens"
+    tags: str = "tags"
+    labels: Sequence[str] = ()
+    scheme: Scheme = "plain"
+    types: Collection[str] = ()
+
+
+def read_jsonl(
+    path: Path,
+    *,
+    token_key: str = "tokens",
+    tag_key: str = "tags",
+    labels: Sequence[str] = (),
+    scheme: Scheme = "plain",
+    types: Collection[str] = (),
+    encoding: str = "utf-8",
+    one_list: bool = False,
+) -> list[Sentence]:
+    """Read a file of JSON lines; a sentence's ``line`` is that of its object, with ``one_list`` its number in the list.
+
+    Empty lines, objects without a token and those of ``-DOCSTART-`` alone are skipped. Spans become tags of ``scheme``;
+    only those of ``types``, if any are named. Raises DataError for what is no object, for keys that it lacks, for lists
+    of other things or of other lengths, for spans that do not fit, and for a file without a sentence.
     """
-    records = (
-        sentence_of(record, token_key, tag_key, labels, f"{path}:{number}", number)
-        for number, record in read_records(path, encoding)
-    )
-    sentences = [sentence for sentence in records if sentence is not None]
+    keys = Keys(token_key, tag_key, labels, scheme, types)
+    records = ((record, line, where) for line, where, record in read_records(path, encoding, one_list=one_list))
+    sentences = sentences_of_records(records, keys, str(path))
     if not sentences:
         raise DataError(f"{path}: holds no sentence; give a file with one JSON object a line")
     return sentences
 
 
-def read_records(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, Record]]:
-    """Yield the number of every line that is not blank, and its object."""
-    for number, line in enumerate(read_text(path, encoding).removeprefix("\ufeff").split("\n"), start=1):
+def sentences_of_records(records: Iterable[tuple[Record, int, str]], keys: Keys, name: str) -> list[Sentence]:
+    """The sentences of records, of which the line and the place for messages are given too."""
+    sentences: list[Sentence] = []
+    used: Counter[str] = Counter()
+    for record, line, where in records:
+        document = document_in(record, keys, where)
+        if document is not None:
+            used.update(annotation.label for annotation in document.annotations)
+            parts = tagged(document, keys.types, keys.scheme)
+            sentences += [Sentence(tokens, tags, line) for _, tokens, tags in parts]
+        elif not _is_left_out(record):
+            sentence = sentence_of(record, keys.tokens, keys.tags, keys.labels, where, line)
+            sentences += [sentence] if sentence else []
+    check_types(keys.types, used, name)
+    return sentences
+
+
+def record_remarks(records: Iterable[tuple[Record, int, str]], keys: Keys) -> Iterator[str]:
+    """Yield where tags say less, more or something else than the spans of records; nothing where there are no spans."""
+    for record, _, where in records:
+        document = document_in(record, keys, where)
+        if document is not None:
+            yield from remarks_on(document, keys.types)
+        elif _is_left_out(record):
+            yield f"{where}: its answer is {shown(str(record['answer']))}, not accept; it is left out"
+        else:
+            return  # a file is of one kind
+
+
+def document_in(record: Record, keys: Keys, where: str) -> Document | None:
+    """The text of a record and its spans; None where it holds lists of tokens and tags, or is to be left out."""
+    if _is_left_out(record):
+        return None
+    text = _look_up(record, keys.tokens, "token_column", where)
+    if not is_text(text):
+        return None
+    if keys.scheme == "plain":
+        what = "is no list" if isinstance(text, str) else "is a list of objects"
+        raise DataError(
+            f"{where}: {keys.tokens!r} {what}; give a list with one string for each token, or set "
+            f'scheme = "iob2" where {keys.tags!r} holds spans of a text'
+        )
+    if "answer" in record and keys.tags not in record:  # as Prodigy writes a text without spans
+        record = {**record, keys.tags: []}
+    spans = _look_up(record, keys.tags, "tag_column", where, whole=True)
+    document = document_of(text, spans, keys.labels, where, record.get("text"))
+    if any(_UNWRITABLE.search(word.text) for word in document.words.tokens):
+        raise DataError(f"{where}: the text has a NUL or half a character; correct it")
+    return document
+
+
+def _is_left_out(record: Record) -> bool:
+    """Whether the annotator of Prodigy has rejected or skipped the record."""
+    return record.get("answer") in ("reject", "ignore")
+
+
+def read_records(path: Path, encoding: str = "utf-8", *, one_list: bool = False) -> Iterator[tuple[int, str, Record]]:
+    """Yield the number, the place and the object of every line that is not blank, or of every item of one list."""
+    text = read_text(path, encoding).removeprefix("\ufeff")
+    if one_list:
+        for number, item in enumerate(_list_in(text, str(path)), start=1):
+            yield number, f"{path}: record {number}", _record(item, f"{path}: record {number}")
+        return
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            yield number, record_of(line, f"{path}:{number}")
+            yield number, f"{path}:{number}", record_of(line, f"{path}:{number}")
 
 
 def record_of(line: str, where: str) -> Record:
@@ -56,9 +142,35 @@ def record_of(line: str, where: str) -> Record:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise DataError(f"{where}: is not JSON ({reason}); write one object a line") from None
-    if not isinstance(record, dict):
-        raise DataError(f"{where}: is no JSON object; write one object a line, without a list around them")
-    return record
+    return _record(record, where)
+
+
+def _record(value: Any, where: str) -> Record:
+    """The object itself; of the pair ``["text", {"entities": …}]``, as spaCy's examples have it, one object."""
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict):
+        return {"text": value[0], **value[1]}
+    if not isinstance(value, dict):
+        raise DataError(
+            f'{where}: is no JSON object; write one object a line, without a list around them, or set format = "json" '
+            "for one list"
+        )
+    return value
+
+
+def _list_in(text: str, name: str) -> list[Any]:
+    """The items of a file of one list, or of the one list in its object, as ``{"data": [...]}``."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise DataError(f"{name}{line}: is not JSON ({reason}); copy the file again, or is it JSON lines?") from None
+    if isinstance(value, dict):
+        lists = [inner for inner in value.values() if isinstance(inner, list) and inner and not _plain(inner)]
+        value = lists[0] if len(lists) == 1 else value
+    if not isinstance(value, list):
+        raise DataError(f'{name}: holds no list of JSON objects; give one, or is it JSON lines (format = "jsonl")?')
+    return value
 
 
 def sentence_of(
@@ -86,7 +198,7 @@ def leaves_of(record: Record, depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _look_up(record: Record, key: str, setting: str, where: str) -> Any:
+def _look_up(record: Record, key: str, setting: str, where: str, *, whole: bool = False) -> Any:
     found: Any = record
     for part in key.split("."):
         if not isinstance(found, Mapping) or part not in found:
@@ -94,7 +206,7 @@ def _look_up(record: Record, key: str, setting: str, where: str) -> Any:
             there = first_of(known) or "its keys"
             raise DataError(f"{where}: has no {key!r}{nearest(key, known)}; set {setting} to one of {there}")
         found = found[part]
-    if isinstance(found, Mapping) and found:
+    if isinstance(found, Mapping) and found and not whole:
         inner = [f"{key}.{name}" for name, _ in leaves_of(found)]
         raise DataError(f"{where}: {key!r} is an object; set {setting} to one of {first_of(inner)}")
     return found
@@ -136,6 +248,8 @@ def _named(value: Any, labels: Sequence[str], where: str) -> Any:
     """The name of an integer label; anything else as it is."""
     if not isinstance(value, int) or isinstance(value, bool):
         return value
+    if value == NO_LABEL:
+        return None
     if not labels:
         raise DataError(f'{where} has integers; say what they stand for, from 0: labels = ["O", …]')
     if not 0 <= value < len(labels):

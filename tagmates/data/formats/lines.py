@@ -43,6 +43,16 @@ def is_data(line: str) -> bool:
     return bool(words) and words[0] != DOCSTART
 
 
+def pair_in(cells: Sequence[str], token_column: int, tag_column: int | None, where: str) -> tuple[str, ...]:
+    """Return the token and, where a tag column is named, the tag of a row; DataError where one of them is missing."""
+    token = cell_in(cells, token_column, "token", where)
+    if tag_column is None:
+        return (token,)
+    if token_column != tag_column and index_of(token_column, len(cells)) == index_of(tag_column, len(cells)):
+        raise DataError(f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {ADVICE}")
+    return token, cell_in(cells, tag_column, "tag", where)
+
+
 def cell_in(cells: Sequence[str], column: int, what: str, where: str) -> str:
     """Return the cell of a column, counted from 1 or from -1 for the last; DataError where it is missing or empty."""
     index = index_of(column, len(cells))

@@ -1,0 +1,94 @@
+"""Lines of tables that are probably no words, or not the words that they seem: they are read, and warned of."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tagmates.data.corpora import path_of
+from tagmates.data.describing.tables import looks_like_header
+from tagmates.data.formats.lines import read_text
+from tagmates.data.formats.rows import split_rows
+from tagmates.data.formats.table import Layout, Row, rows_of
+from tagmates.data.tasks import Task
+from tagmates.errors import DataError
+from tagmates.wording import plural, shown
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\\*+")  # between documents
+SAMPLE = 500  # rows that tell a header from words
+
+
+def irregular_lines(task: Task, split: str) -> Iterator[str]:
+    """Of a file of columns, FILE:LINE and what is odd: a header, a comment, a mark, quotes, another number of cells.
+
+    Nothing where the file cannot be read so: its errors say that.
+    """
+    path = path_of(task, split)
+    try:
+        text = read_text(path, task.encoding).removeprefix("\ufeff")
+        rows = _rows(text, task.table, path)
+    except DataError:
+        return
+    if rows:
+        yield from _oddities(rows, task.table, path)
+
+
+def _rows(text: str, layout: Layout, path: Path) -> list[Row]:
+    """The rows of a text; where all have equally many cells only the first, and those that begin oddly."""
+    if layout.is_plain and not layout.header:
+        at_once = split_rows(text, layout.separator, layout.comment)
+        if at_once is not None and not any(sign in text for sign in ("\n#", "\n<", "-DOC", '"')):
+            text = "\n".join(text.split("\n", SAMPLE)[:SAMPLE])
+    return list(rows_of(text, layout, str(path)))
+
+
+def _oddities(rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
+    widths = Counter(len(row.cells) for row in rows)
+    width = widths.most_common(1)[0][0]
+    alike = _alike(rows)
+    usual = [row.cells for row in rows[:SAMPLE] if len(row.cells) == width]
+    tags = {row.cells[-1] for row in rows if not (row.cells[0][:1] == "#" or _MARKUP.fullmatch(row.cells[0]))}
+    first = rows[0]
+    before = -1
+    for row in rows:
+        where = f"{path}:{row.line}"
+        begins, before = row.sentence != before, row.sentence
+        odd = len(row.cells) != width and row.sentence not in alike
+        line = _line(row.cells, layout)
+        if (
+            row is first
+            and not layout.header
+            and len(first.cells) == width
+            and looks_like_header(first.cells, usual[1:])
+        ):
+            yield f"{where}: {shown(line)} looks like a header, and is read as a word; set header = true"
+        elif line.startswith("# ") and (odd or (begins and row.cells[-1] not in tags)):
+            key = "comments_inside = true too" if layout.comment and line.startswith(layout.comment) else "comment"
+            what = f"set {key}" if "inside" in key else 'set comment = "# "'
+            yield f"{where}: {shown(line)} looks like a comment, and is read as a word; {what}"
+        elif _MARKUP.fullmatch(row.cells[0]) and (odd or row.cells[-1] not in tags):
+            what = "looks like a mark between documents, and is read as a word; delete it, or set comment"
+            yield f"{where}: {shown(line)} {what}"
+        elif odd:
+            yield (
+                f"{where}: has {plural(len(row.cells), 'column')}, other lines have {width}: is there a separator in a "
+                f"word or in a tag? The line is {shown(line)}"
+            )
+        elif not layout.quoted and any(
+            '""' in cell and len(cell) > 2 and _QUOTED.fullmatch(cell) for cell in row.cells
+        ):
+            yield f'{where}: {shown(line)} has quotes of CSV, which are read as a part of the word; set format = "csv"'
+
+
+def _alike(rows: Sequence[Row]) -> set[int]:
+    """The sentences of two rows or more that all have equally many cells, as in files with a column per predicate."""
+    widths: dict[int, set[int]] = {}
+    sizes = Counter(row.sentence for row in rows)
+    for row in rows:
+        widths.setdefault(row.sentence, set()).add(len(row.cells))
+    return {sentence for sentence, found in widths.items() if len(found) == 1 and sizes[sentence] > 1}
+
+
+def _line(cells: Sequence[str], layout: Layout) -> str:
+    return (layout.separator or " ").join(cells)

@@ -1,0 +1,265 @@
+"""Look at the text of one file: in which format its first lines are, or what was seen in it instead."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tagmates.data.describing.tables import Table, table_in
+from tagmates.data.formats.brackets import is_mark
+from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, plus_columns
+from tagmates.data.formats.jsonl import leaves_of
+from tagmates.data.formats.spans import are_spans, is_text
+from tagmates.data.formats.webanno import SIGN
+from tagmates.wording import first_of
+
+READ = (
+    "column files, CSV, CoNLL-U and CoNLL-U Plus, CoNLL-2012, JSON and JSON lines (lists of words, or texts with spans "
+    "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
+    "Hugging Face data sets"
+)
+_HEAD = 2**17  # characters of a file that say what it is
+_JSON = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip, or a spreadsheet",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"%PDF": "PDF",
+}
+_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
+
+Rows = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file is written, as far as its first lines tell, and the cells of these, sentence by sentence."""
+
+    format: str
+    separator: str = ""  # as in TOML
+    columns: int = 0
+    heading: tuple[str, ...] = ()  # the names of the columns, where a header or a comment line tells
+    encoding: str = "utf-8"
+    notes: tuple[str, ...] = ()
+    sample: Sequence[Rows] = ()
+    comments: tuple[str, ...] = ()  # lines that look like comments
+    signed: tuple[str, ...] = ()  # lines of words that could be taken for comments
+    keys: Mapping[str, Any] = field(default_factory=dict)  # what else TOML should say
+    tags: str = ""  # of parallel files, the one with the tags
+
+
+def sniff(data: bytes) -> Layout | str:
+    """How a file with these bytes is written; where it holds no tagged sentences as far as one sees, what was seen."""
+    encoding, notes = _encoding(data)
+    if not encoding:
+        return notes[0]
+    text = data.decode(encoding, "replace").removeprefix("\ufeff")
+    if not text.strip():
+        return "is empty"
+    head = text[:_HEAD]
+    if "\0" in head:
+        return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is no text"
+    if "\n" not in head and "\r" in head:
+        head = head.replace("\r", "\n")
+        notes = (*notes, "its line ends are \\r alone, as of old Macintoshes: convert them to \\n first")
+    lines = [line.removesuffix("\r") for line in head.split("\n")]
+    lines = lines[: -1 if len(text) > _HEAD else None]
+    layout = _format_of(lines, text)
+    if isinstance(layout, str):
+        return layout
+    return replace(layout, encoding=encoding, notes=(*layout.notes, *notes))
+
+
+def _format_of(lines: Sequence[str], text: str) -> Layout | str:
+    if text.startswith("#FORMAT=WebAnno"):
+        other = "is WebAnno TSV of another version than 3: export it as TSV 3"
+        return Layout("webanno") if text.startswith(SIGN) else other
+    if any(line.startswith("#begin document") for line in lines[:100]):
+        return _brackets(lines)
+    if text.lstrip()[:1] in ("{", "["):
+        found = _records(lines, text)
+        if found is not None:
+            return found
+    layout = _conllu(lines)
+    if layout is not None:
+        return layout
+    sentences = _sentence_lines(lines)
+    if sentences is not None:
+        return sentences
+    table = table_in(lines, text)
+    return _of_table(table) if isinstance(table, Table) else table
+
+
+def _of_table(table: Table) -> Layout:
+    return Layout(
+        format="csv" if table.quoted else "columns",
+        separator=table.separator,
+        columns=table.width,
+        heading=table.heading,
+        notes=table.notes,
+        sample=table.sample,
+        comments=table.comments,
+        signed=table.signed,
+        keys=table.keys,
+    )
+
+
+def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """The encoding and what to note of it; where it is none that is read, "" and why."""
+    kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), None)
+    if kind:
+        return "", (f"is packed ({kind}): unpack it, or save it as text",)
+    name, notes = _utf_16(data)
+    return (name, notes) if name else _utf_8_or_latin_1(data)
+
+
+def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """UTF-16 and UTF-32, "" where it is neither."""
+    if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
+        return "utf-32", ()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16", ()
+    even, odd = data[:_HEAD:2].count(0), data[1:_HEAD:2].count(0)
+    pairs = max(1, min(len(data), _HEAD) // 2)
+    if max(even, odd) > 0.3 * pairs and min(even, odd) < 0.02 * pairs:
+        name = "utf-16-le" if odd > even else "utf-16-be"
+        return name, (f"half of its bytes are zero: it is read as {name}, UTF-16 without a byte order mark",)
+    return "", ()
+
+
+def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        good = sum(byte >= 0xC2 for byte in data.decode(errors="ignore").encode())
+        if data.decode(errors="replace").count("\ufffd") <= good:
+            return "utf-8", (f"line {line} has a byte that is not UTF-8, as the rest is: repair it",)
+        return "latin-1", (f"line {line} is not UTF-8; latin-1 reads any bytes: look whether its letters are right",)
+    return "utf-8", ()
+
+
+def _records(lines: Sequence[str], text: str) -> Layout | str | None:
+    """JSON lines, or one list, of objects with two lists of one length, or with a text and its spans."""
+    try:
+        record = json.loads(next(line for line in lines if line.strip()))
+        held = (
+            isinstance(record, dict)
+            and sum(map(bool, map(str.strip, lines))) == 1
+            and len(_lists_of_records(record)) == 1
+        )
+        one_list = (isinstance(record, list) and not _is_pair(record)) or (held and not _is_record(record))
+    except (ValueError, RecursionError, StopIteration):
+        one_list = True
+    kind = "json" if one_list else "jsonl"
+    if one_list:
+        try:
+            found = json.loads(text)
+        except RecursionError:
+            return "is JSON nested too deeply"
+        except ValueError as error:
+            place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
+            return f"begins as JSON, but is not ({place}): is it cut off?" if _JSON.match(text) else None
+        if isinstance(found, dict):
+            inner = _lists_of_records(found)
+            if len(inner) != 1:
+                return f"is one JSON object, with the keys {first_of(found)}, and not one list of records"
+            found = inner[0]
+        record = found[0] if isinstance(found, list) and found else None
+    if _is_pair(record):
+        record = {"text": record[0], **record[1]}
+    if not isinstance(record, dict):
+        return "is JSON, but holds no objects"
+    if _is_record(record):
+        return Layout(kind)
+    leaves = dict(leaves_of(record))
+    return (
+        f"is JSON, whose records have the keys {first_of(leaves)}: no two lists of one length, no text with spans "
+        'such as [[0, 4, "PER"]]'
+    )
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether an object has two lists of one length, or a text with its spans."""
+    leaves = dict(leaves_of(record))
+    bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
+    alike = len({len(value) for value in bare}) < len(bare)
+    spans = any(map(are_spans, [*record.values(), *leaves.values()])) or "answer" in record
+    return alike or (spans and any(map(is_text, leaves.values())))
+
+
+def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
+    """The lists in an object that do not hold bare texts and numbers."""
+    return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it is ["text", {"entities": …}]."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
+
+
+def _is_bare(value: Any) -> bool:
+    return value is None or isinstance(value, str | int)
+
+
+def _brackets(lines: Sequence[str]) -> Layout | str:
+    rows = [(line, CELL.findall(line)) for line in lines if not is_mark(line)]
+    sample = [[cells for _, cells in block] for block in _blocks(rows)]
+    widths = Counter(len(cells) for sentence in sample for cells in sentence)
+    if not widths or min(widths) < 11:
+        return f"has CoNLL-2012's '#begin document', but lines of {min(widths, default=0)} cells, which has 11 or more"
+    return Layout("conll2012", columns=min(widths), sample=sample)
+
+
+def _blocks(rows: Sequence[tuple[str, list[str]]]) -> Iterator[list[tuple[str, list[str]]]]:
+    block: list[tuple[str, list[str]]] = []
+    for line, cells in [*rows, ("", [])]:
+        if line.strip():
+            block.append((line, cells))
+        elif block:
+            yield block
+            block = []
+
+
+def _conllu(lines: Sequence[str]) -> Layout | None:
+    rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
+    first = next((line for line in lines if line.strip()), "")
+    if re.match(r"#\s*global\.columns\s*=", first):
+        names = plus_columns(first)
+        if "FORM" in names and rows and sum(len(cells) == len(names) for cells in rows) >= 0.9 * len(rows):
+            return Layout(
+                "conllu", columns=len(names), heading=names, sample=[[r for r in rows if len(r) == len(names)]]
+            )
+    fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and _ID.fullmatch(cells[0])]
+    if not rows or len(fitting) < 0.9 * len(rows):
+        return None
+    lex = len(fitting[0]) == len(CONLLU_COLUMNS) + len(CONLLULEX_COLUMNS)
+    return Layout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
+
+
+def _sentence_lines(lines: Sequence[str]) -> Layout | None:
+    """Sentences a line, where every word has the same mark and few different tags behind it."""
+    sentences = [CELL.findall(line) for line in lines if line.strip()]
+    words = [word for sentence in sentences for word in sentence]
+    if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line for line in lines):
+        return None
+    for separator in ("###", "|", "/", "_"):
+        counts = Counter(word.count(separator) for word in words)
+        if counts[0]:
+            continue
+        width = counts.most_common(1)[0][0]
+        sample = [[word.rsplit(separator, width) for word in sentence] for sentence in sentences]
+        cells = [word for sentence in sample for word in sentence]
+        tags = {word[-1] for word in cells}
+        if min(counts) == width and all(all(word) for word in cells) and len(tags) <= max(20, len(words) // 5):
+            return Layout("lines", separator, width + 1, sample=sample)
+    return None
+
+
+def words_in(text: str) -> list[int]:
+    """How many words every line of a text has that is not blank, to tell parallel files."""
+    return [len(CELL.findall(line)) for line in text.split("\n") if line.strip()]

@@ -1,0 +1,271 @@
+"""Look at the lines of a file as a table: what divides them into columns, its comments, header and sentences."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from os.path import commonprefix
+from typing import Any
+
+from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.schemes import are_span_tags
+from tagmates.wording import shown
+
+ENDLESS = 200  # words of the only sentence of a file, beyond which sentence ends are thought to be missing
+_TOKEN = re.compile(r"tokens?|words?|forms?|text|wort|mot|palabra|terms?", re.IGNORECASE)
+_TAG = re.compile(
+    r"(?:u|x|c|fine|coarse)?[-_ ]?pos(?:tag)?s?|[^\W_]*[-_ ]?(?:tags?|labels?|ner|iob|bio)(?:[-_ ]?\w+)?|ne[-_l]\S*|"
+    r"nel-\S*|chunks?|lemmas?|entit\w*|named[-_ ]entit\w*|sent\w*(?:[-_ ]?\S+)?|misc|ids?|feats?|dep\w*|head|lang\w*",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
+_SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # of HIPE
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
+_MARKS = "#%<=*@"  # what comments and marks of documents begin with
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as its first lines show it: see ``Layout`` of ``sniffing``."""
+
+    separator: str
+    quoted: bool
+    width: int
+    heading: tuple[str, ...]
+    keys: Mapping[str, Any]
+    comments: tuple[str, ...]
+    signed: tuple[str, ...]
+    notes: tuple[str, ...]
+    sample: Sequence[Sequence[Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    text: str
+    cells: list[str]
+
+
+def table_in(lines: Sequence[str], text: str) -> Table | str:
+    """The table that the lines of a text are; where they are none, what they are instead, for a message."""
+    reasons = []
+    for separator in (",", ";", "\t"):
+        rows = _csv_rows(lines, separator)
+        if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, Table):
+            return found
+    for separator in ("\t", "whitespace", ",", ";", "|"):
+        rows = [_Line(number, line, _cells(line, separator)) for number, line in enumerate(lines, start=1)]
+        found = _looked_at(rows, separator, text, quoted=False)
+        if isinstance(found, Table):
+            return found
+        reasons += [found] if found else []
+    line = next((line.strip() for line in lines if line.strip()), "")
+    return "; ".join(reasons[:1]) or f"has no columns that are equally many in its lines; the first is {shown(line)}"
+
+
+def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether a row names columns rather than holding a word: ``others`` are the rows that follow, as wide as it.
+
+    So it is where it calls one column a token and another a tag, where the tags below are those of spans and it has
+    none, or where in every column of few values, of two or more, it has one that never comes again.
+    """
+    names = [cell.strip() for cell in cells]
+    if sum(map(bool, map(_TOKEN.fullmatch, names))) and any(map(_TAG.fullmatch, names)):
+        return True
+    if len(others) < 20 or any(len(row) != len(cells) for row in others):
+        return False
+    below = [Counter(column) for column in zip(*others, strict=True)]
+    few = [at for at, column in enumerate(below) if 1 < len(column) <= max(20, len(others) // 5)]
+    spans = [at for at in few if are_span_tags({*below[at]} - {"_"})]
+    if any(names[at].isidentifier() and not are_span_tags({names[at], "B-x"}) for at in spans):
+        return True
+    return len(few) > 1 and all(re.match(r"[^\W\d]", names[at]) and cells[at] not in below[at] for at in few)
+
+
+def sign_of(comments: Sequence[str], signed: Sequence[str]) -> str:
+    """What all comments begin with and, if that can be had, no line of words does; "" where they share nothing."""
+    shared = commonprefix(list(comments))  # noqa: RUF071  (of lines, not of paths)
+    longest = re.match(r"(?:.*[^\w\s])?\s*", shared, re.DOTALL)
+    start = "# " if shared.startswith("# ") else shared[:1]
+    longer = longest[0] if longest else ""
+    words = re.match(r"[^\w\s]+\s*\w+\s", shared)
+    candidates = [start, longer, words[0] if words else ""]
+    free = [sign for sign in candidates if sign and not any(line.startswith(sign) for line in signed)]
+    return (free or [start])[0] if shared[:1] and shared[0] in _MARKS else ""
+
+
+def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
+    """The rows of CSV, where quotes or a header leave no doubt that it is such; else none."""
+    rows: list[_Line] = []
+    quotes = re.compile(rf'(?:^|{separator})"(?:[^"]|"")*(?:{separator}|"")(?:[^"]|"")*"(?={separator}|$)')
+    quoted = any(quotes.search(line) for line in lines if '"' in line)
+    reader = csv.reader((line + "\n" for line in lines), delimiter=separator, strict=True)
+    number = 1
+    try:
+        for cells in reader:
+            rows.append(_Line(number, lines[number - 1], cells))
+            number = reader.line_num + 1
+    except csv.Error:
+        if number < len(lines) - 50:  # not where the first lines of the file end
+            return []
+    full = [row.cells for row in rows if any(map(str.strip, row.cells))]
+    if any("\n" in cell for cells in full for cell in cells) or not full:
+        return []
+    width = len(full[0])
+    wrapped = all(re.fullmatch(r'(?:"[^"]*"[,;\t]?)+', row.text) for row in rows if row.text.strip())
+    named = separator != "\t" and looks_like_header(full[0], full[1:])
+    alike = width > 1 and sum(len(cells) == width for cells in full) >= 0.95 * len(full)
+    return rows if alike and (quoted or wrapped or named) else []
+
+
+def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> Table | str:
+    """What the rows are if divided so: a table; what hinders it; "" where they cannot be one."""
+    full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
+    full = [row for row in full if row.text.split(maxsplit=1)[0] != DOCSTART]
+    words = [row for row in full if row.text[0] != "#" and not _MARKUP.fullmatch(row.text.strip())]
+    counts = Counter(len(row.cells) for row in words)
+    width, most = max(counts.items(), key=lambda item: item[1], default=(0, 0))
+    if not 2 <= width <= 100:
+        return ""
+    last = {row.cells[-1] for row in full if len(row.cells) == width and not row.text.startswith("#")}
+    comments, inside, sentences = _divided(rows, width, separator, last)
+    found = [row for sentence in sentences for row in sentence]
+    fitting = [row for row in found if len(row.cells) == width]
+    odd = [row for row in found if len(row.cells) != width]
+    indented = sum(row.text.startswith(" ") for row in full)
+    listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
+    prose = separator in ",;|" and len(sentences) == 1 and sum(" " in row.text for row in full) > 0.5 * len(full)
+    padded = separator == "\t" and _is_padded(
+        fitting, width
+    )  # white space divides it too, and leaves no blanks in cells
+    if not fitting or listed or padded or prose:
+        return ""
+    if len(odd) * 10 > len(found):
+        return (
+            _uneven(counts, width, odd[0], separator) if most >= max(10, 0.5 * len(found)) and len(counts) <= 5 else ""
+        )
+    keys: dict[str, Any] = {}
+    heading: tuple[str, ...] = ()
+    if looks_like_header(fitting[0].cells, [row.cells for row in fitting[1:500]]):
+        heading = tuple(cell.strip() for cell in fitting[0].cells)
+        keys["header"] = True
+        sentences = [kept for sentence in sentences if (kept := [row for row in sentence if row is not fitting[0]])]
+    sample = [[row.cells for row in sentence if len(row.cells) == width] for sentence in sentences]
+    sample = [sentence for sentence in sample if sentence]
+    keys |= _sentence_keys(sample, heading)
+    if "sentence_column" in keys:
+        sample = _by_column(sample, keys["sentence_column"] - 1)
+        keys["sentence_column"] = heading[keys["sentence_column"] - 1] if heading else keys["sentence_column"]
+    elif len(sample) == 1 and "sentence_end" not in keys and (reason := _endless(sample[0], inside, text)):
+        return reason
+    if not sample:
+        return ""
+    sign = sign_of(comments + inside, [])
+    inside = [line for line in inside if sign and line.startswith(sign)]
+    keys |= {"comments_inside": True} if inside else {}
+    signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARKS]
+    if inside:
+        signed = [row.text for row in found if row.text[:1] in _MARKS]
+    places = ", ".join(str(row.number) for row in odd[:5])
+    notes = [f"{len(odd)} of the first {len(found)} lines have not {width} columns: line {places}"] if odd else []
+    if not heading and comments:
+        heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
+        heading = next((names for names in heads if len(names) == width and all(names)), ())
+    return Table(separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample)
+
+
+def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str) -> str:
+    """Why a file's only sentence is thought to be several; "" where it may be one."""
+    mark = next((line for line in inside if line[0] == "<"), None)
+    if mark:
+        return f"has no blank line, but lines as {shown(mark)}: put a blank line after each sentence in their place"
+    words = sum(1 for line in text.split("\n") if line.strip())
+    return (
+        ""
+        if len(sentence) <= ENDLESS
+        else (f"has no blank line: one sentence of {words:,} words; put a blank line after each sentence")
+    )
+
+
+def _is_shifted(rows: Sequence[_Line]) -> bool:
+    """Whether all lines begin with equally many blanks, so that none is a list with numbers or levels."""
+    return len({len(row.text) - len(row.text.lstrip(" ")) for row in rows}) == 1
+
+
+def _uneven(counts: Mapping[int, int], width: int, odd: _Line, separator: str) -> str:
+    """What hinders a table whose lines have unequally many cells."""
+    others = ", ".join(f"{count} of {size}" for size, count in sorted(counts.items()) if size != width)
+    by = "white space" if separator == "whitespace" else shown(separator)
+    return (
+        f"{counts[width]} lines have {width} columns by {by}, but {others}, as line {odd.number}, {shown(odd.text)}: "
+        "is there a separator in a word or in a tag? Put tabs between the columns"
+    )
+
+
+def _divided(
+    rows: Sequence[_Line], width: int, separator: str, last: set[str]
+) -> tuple[list[str], list[str], list[list[_Line]]]:
+    """The comments before sentences, those inside, and the sentences; ``last`` are the last cells of other lines."""
+    comments: list[str] = []
+    inside: list[str] = []
+    sentences: list[list[_Line]] = [[]]
+    for row in rows:
+        if not any(map(str.strip, row.cells)) or row.text.split(maxsplit=1)[0] == DOCSTART:
+            sentences.append([])
+        elif _is_comment(row, width, separator, last):
+            (inside if sentences[-1] else comments).append(row.text)
+        else:
+            sentences[-1].append(row)
+    return comments, inside, [sentence for sentence in sentences if sentence]
+
+
+def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
+    other = len(row.cells) != width or row.cells[-1] not in last
+    if row.text.startswith("#"):
+        spaced = row.text.startswith("# ")
+        return len(row.cells) != width or (spaced and (separator == "\t" or other))
+    marked = _MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARKS and len(row.cells) == 1)
+    return marked and other
+
+
+def _is_padded(rows: Sequence[_Line], width: int) -> bool:
+    blank = any(cell != cell.strip(" ") for row in rows for cell in row.cells)
+    return blank and all(len(CELL.findall(row.text)) == width for row in rows)
+
+
+def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[str]) -> dict[str, Any]:
+    """Where sentences end, if no blank line says so: ``sentence_column``, here as a number, or ``sentence_end``."""
+    rows = [cells for sentence in sample for cells in sentence]
+    for word in _SENTENCE_ENDS:
+        if any(word in cell.split("|") for cells in rows for cell in cells[1:]):
+            return {"sentence_end": word}
+    named = [at for at, name in enumerate(heading, start=1) if _SENTENCE.fullmatch(name)]
+    if named:
+        return {"sentence_column": named[0]}
+    if len(sample) > 1 or len(rows) <= 20:
+        return {}
+    for at, column in enumerate(zip(*rows, strict=True), start=1):
+        runs = [value for value, _ in groupby(column)]
+        if len(runs) == len(set(runs)) and len(rows) / ENDLESS < len(runs) <= len(rows) / 3 and len(runs) > 1:
+            return {"sentence_column": at}
+    return {}
+
+
+def _by_column(sample: Sequence[Sequence[list[str]]], index: int) -> list[list[list[str]]]:
+    sentences: list[list[list[str]]] = []
+    before = ""
+    for block in sample:
+        for at, cells in enumerate(block):
+            value = cells[index].strip()
+            if not sentences or at == 0 or (value and value != before):
+                sentences.append([])
+            before = value or before
+            sentences[-1].append(cells)
+    return sentences
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return CELL.findall(line) if separator == "whitespace" else line.split(separator)

@@ -1,0 +1,71 @@
+"""CoNLL-2012 (OntoNotes) files → ``Sentence``: spans are brackets over lines, ``(PERSON*``, ``*``, ``*)``.
+
+Columns stand between white space. ``#begin document`` and ``#end document`` lines are skipped, a blank line ends a
+sentence. In a scheme of spans the brackets of the tag column become tags, of nested ones the outermost; in ``plain``
+the cells stay as they are, as for parts of speech. CoNLL-2003's and -2005's brackets over words are read likewise.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tagmates.data.formats.columns import parse_columns
+from tagmates.data.formats.lines import read_text, some
+from tagmates.data.schemes import Scheme, tags_of
+from tagmates.data.sentence import Sentence, Span
+from tagmates.errors import DataError
+from tagmates.wording import shown
+
+_OPENING = re.compile(r"\(([^()*\s]+)")
+_CELL = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
+_COMMENT = "#"
+
+
+def read_brackets(
+    path: Path,
+    *,
+    token_column: int = 4,
+    tag_column: int = 11,
+    separator: str | None = None,
+    scheme: Scheme = "iob2",
+    encoding: str = "utf-8",
+) -> list[Sentence]:
+    """The sentences of a file, their brackets as tags of ``scheme``; DataError for brackets that do not match."""
+    lines = ("" if is_mark(line) else line for line in read_text(path, encoding).removeprefix("\ufeff").split("\n"))
+    sentences = parse_columns(lines, str(path), token_column=token_column, tag_column=tag_column, separator=separator)
+    if scheme == "plain":
+        return some(sentences, path)
+    found = []
+    for sentence in sentences:
+        spans = spans_of_brackets([tag or "" for tag in sentence.labels], str(path), sentence.line)
+        found.append(Sentence(sentence.tokens, tags_of(spans, len(sentence), scheme), sentence.line))
+    return some(found, path)
+
+
+def is_mark(line: str) -> bool:
+    """Whether a line begins or ends a document."""
+    return line.startswith(("#begin", "#end"))
+
+
+def spans_of_brackets(cells: Sequence[str], name: str, line: int) -> list[Span]:
+    """The outermost spans of a sentence's brackets; DataError, with FILE:LINE, where they do not match."""
+    spans: list[Span] = []
+    opened: list[tuple[int, str]] = []
+    for at, cell in enumerate(cells):
+        where = f"{name}:{line + at}"
+        if not _CELL.fullmatch(cell) or not cell:
+            raise DataError(
+                f"{where}: {shown(cell)} has no brackets of spans, as (PERSON* or *); name another tag_column, or set "
+                'scheme = "plain" to read the cells as they stand'
+            )
+        opened += [(at, label) for label in _OPENING.findall(cell)]
+        for _ in range(cell.count(")")):
+            if not opened:
+                raise DataError(f"{where}: {shown(cell)} closes a span that is not open; correct the brackets")
+            start, label = opened.pop()
+            if not opened:
+                spans.append(Span(start, at + 1, label))
+    if opened:
+        start, label = opened[0]
+        raise DataError(f"{name}:{line + start}: the span {shown(label)} is not closed in its sentence; close it")
+    return spans

@@ -1,0 +1,68 @@
+"""Files of a sentence a line → ``Sentence``: words with their tags behind them, or words and tags in two files.
+
+``format = "lines"``: white space stands between words, the separator between a word and its tags, as ``sails/VERB``,
+``sails###VERB`` or ``sails|VERB|O``. Most words say how many tags there are; a word with more separators has them in
+itself (``1/2/NUM``). ``format = "parallel"``: a line of one file has the words, the same line of the other their tags.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.lines import check_characters, pair_in, read_text, some
+from tagmates.data.sentence import Sentence
+from tagmates.errors import DataError
+from tagmates.wording import plural, shown
+
+Line = tuple[int, Sequence[str]]
+
+
+def read_lines(
+    path: Path, *, token_column: int = 1, tag_column: int = 2, separator: str = "/", encoding: str = "utf-8"
+) -> list[Sentence]:
+    """Read a file of words with tags behind them; DataError for a word without a tag."""
+    text = read_text(path, encoding).removeprefix("\ufeff")
+    counts = Counter(word.count(separator) for _, words in _lines(text, path) for word in words)
+    width = max(counts, key=lambda count: counts[count], default=0)
+    found = []
+    for number, words in _lines(text, path):
+        pairs = [
+            pair_in(_cells(word, separator, width, where), token_column, tag_column, where)
+            for at, word in enumerate(words, start=1)
+            if (where := f"{path}:{number}: word {at}")
+        ]
+        tokens, tags = zip(*pairs, strict=True)
+        found.append(Sentence(tokens, tags, number))
+    return some(found, path)
+
+
+def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sentence]:
+    """Read a file of words and one of their tags; DataError where lines do not have equally many."""
+    words, others = (dict(_lines(read_text(file, encoding).removeprefix("\ufeff"), file)) for file in (path, tags))
+    found = []
+    for number in sorted({*words, *others}):
+        tokens, labels = words.get(number, ()), others.get(number, ())
+        if len(tokens) != len(labels):
+            raise DataError(
+                f"{path}:{number}: has {plural(len(tokens), 'word')}, but that line of {tags.name} has "
+                f"{plural(len(labels), 'tag')}; give each word one tag"
+            )
+        found.append(Sentence(tuple(tokens), tuple(labels), number))
+    return some(found, path)
+
+
+def _cells(word: str, separator: str, width: int, where: str) -> list[str]:
+    cells = word.rsplit(separator, width)
+    if not width or len(cells) <= width:
+        raise DataError(f"{where}: {shown(word)} has not {width or 1} tags behind {shown(separator)}; add what lacks")
+    return cells
+
+
+def _lines(text: str, path: Path) -> Iterator[Line]:
+    """Yield the number and the words of every line that has any."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        check_characters(line.removesuffix("\r"), f"{path}:{number}")
+        words = CELL.findall(line.removesuffix("\r"))
+        if words:
+            yield number, words

@@ -1,0 +1,198 @@
+"""Records of a text and its spans → ``Document``: what doccano, Label Studio, Prodigy and data sets of texts hold.
+
+A span is ``[start, end, label]``, or an object with these under the names that one of the tools gives them. Offsets
+count characters (Unicode code points) from 0, the end is exclusive. Where a span repeats the text that it covers, the
+two must agree; where they agree only if a character beyond U+FFFF counts as two, as in JavaScript, it does.
+
+* doccano: ``{"text": …, "label": [[0, 4, "PER"]]}``, ``"entities": [{"start_offset": …, "end_offset": …, "label": …}]``
+* Label Studio: ``{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": …, "labels": […]}}]}]}``, of
+  several annotators the first who did not cancel; JSON-MIN: ``{"text": …, "label": [{"start": …, "labels": […]}]}``
+* Prodigy: ``{"text": …, "tokens": [{"text": …, "start": …}], "spans": [{"start": …, "label": …}]}``;
+  records with another answer than accept are left out
+* spaCy: ``["text", {"entities": [[0, 4, "PER"]]}]``
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, TypeGuard
+
+from tagmates.data.formats.standoff import Annotation, Document, Words
+from tagmates.data.tokenize import Token
+from tagmates.errors import DataError
+from tagmates.wording import shown
+
+_START = ("start", "start_offset", "startOffset", "start_char", "begin")
+_END = ("end", "end_offset", "endOffset", "end_char")
+_LABEL = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "class")
+_CANCELLED = ("was_cancelled", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """A span of a text as a record has it; ``covered`` is the text that it says it covers, if it does."""
+
+    start: int
+    end: int
+    label: str
+    covered: str | None
+
+
+def is_text(value: Any) -> bool:
+    """Whether this is a text, or the words of one with their places, rather than a list of bare words or of spans."""
+    first = value[0] if isinstance(value, list) and value else None
+    words = (
+        isinstance(first, Mapping) and isinstance(first.get("text"), str) and not any(key in first for key in _LABEL)
+    )
+    return isinstance(value, str) or words
+
+
+def are_spans(value: Any) -> bool:
+    """Whether this is a list of spans, which may be empty."""
+    try:
+        return value == [] or any(True for _ in _marked(value, (), "")) or _is_studio(value)
+    except DataError:
+        return False
+
+
+def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole: Any = None) -> Document:
+    """The words of a text, and the spans among them; DataError, beginning with ``where``, for broken ones.
+
+    ``text`` is a string, which tagmates splits into words, or a list of objects that are its words, in which case
+    ``whole`` is the string that they come from, if it is known. ``labels`` names integers.
+    """
+    notes = []
+    if isinstance(text, str):
+        words = Words.of(text)
+    else:
+        tokens = _tokens(text, where)
+        words = Words.given([tokens] if tokens else [])
+        text = whole if isinstance(whole, str) else _spaced(tokens)
+    spans = list(_marked(marked, labels, where))
+    if not all(_fits(span, text) for span in spans):
+        wide = list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
+        place = {offset: number for number, offset in enumerate(wide)}
+        narrow = [_Marked(place.get(s.start, -1), place.get(s.end, -1), s.label, s.covered) for s in spans]
+        if len(wide) - 1 < wide[-1] and all(_fits(span, text) for span in narrow):
+            spans = narrow
+    annotations = []
+    for span in spans:
+        name = f"{shown(span.label)} at {span.start}-{span.end}"
+        if not 0 <= span.start < span.end <= len(text):
+            raise DataError(f"{where}: {name} is empty or leaves the text of {len(text)} characters; correct the span")
+        if not _fits(span, text):
+            raise DataError(
+                f"{where}: {name} covers {shown(text[span.start : span.end])}, but says that it is "
+                f"{shown(span.covered or '')}; correct the span"
+            )
+        first, last = words.under(span.start, span.end, f"{where}: {name}")
+        annotations.append(Annotation(name, span.label, ((span.start, span.end),), first, last, where))
+    if _is_studio(marked) and sum(not _is_cancelled(item) for item in marked) > 1:
+        notes.append(f"{where}: there are several annotations; the first that is not cancelled is read")
+    return Document(text, words, annotations, notes)
+
+
+def _marked(value: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
+    """Yield the spans of a list, whichever tool wrote it."""
+    if isinstance(value, Mapping):  # a data set that keeps a list of objects as an object of lists
+        columns = list(value.values())
+        if not columns or not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+            raise DataError(f"{where}: an object stands where a list of spans is to be; name another key")
+        value = [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    if not isinstance(value, list):
+        raise DataError(f'{where}: there is no list of spans, such as [[0, 4, "PER"]]; name another key')
+    if _is_studio(value):
+        kept = next((item for item in value if not _is_cancelled(item)), None)
+        value = kept["result"] if kept else []
+    for number, item in enumerate(value, start=1):
+        yield from _of_item(item, labels, f"{where}: span {number}")
+
+
+def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
+    if isinstance(item, Mapping) and isinstance(item.get("value"), Mapping):  # of Label Studio
+        value = item["value"]
+        kind = next((name for name in value if name.lower().endswith("labels")), None)
+        if kind is None:  # a choice, a rating, a text
+            return
+        item = {**value, **(value.get("globalOffsets") or {}), "labels": value[kind]}
+    elif isinstance(item, Mapping) and ("from_id" in item or item.get("type") == "relation"):
+        return
+    start: Any
+    end: Any
+    label: Any
+    if isinstance(item, Mapping):
+        start, end, label = (_first(item, keys) for keys in (_START, _END, _LABEL))
+        covered = item.get("text")
+    elif isinstance(item, list) and len(item) == 3:
+        (start, end, label), covered = item, None
+    else:
+        start = end = label = covered = None
+    if not _is_number(start) or not _is_number(end):
+        raise DataError(f"{where} has no numbers for start and end; write [start, end, label], or name another key")
+    for each in label if isinstance(label, list) else [label]:
+        named = labels[each] if _is_number(each) and 0 <= each < len(labels) else each
+        if _is_number(named):
+            raise DataError(f'{where} has the label {named}; say what integers stand for, from 0: labels = ["PER", …]')
+        if not isinstance(named, str) or not named:
+            raise DataError(f"{where} has no label; give it one, or delete it")
+        if any(mark in named for mark in "\0\r\n") or _is_broken(named):
+            raise DataError(f"{where}: the label {shown(named)} has a line end, a NUL or half a character; correct it")
+        yield _Marked(start, end, named, covered if isinstance(covered, str) else None)
+
+
+def _tokens(items: Sequence[Any], where: str) -> list[Token]:
+    """The words that a record brings along, those without white space alone."""
+    tokens = []
+    last = 0
+    for number, item in enumerate(items, start=1):
+        text, start, end = (
+            (item.get(key) for key in ("text", "start", "end")) if isinstance(item, Mapping) else (0, 0, 0)
+        )
+        if not isinstance(text, str) or not _is_number(start) or not _is_number(end) or not last <= start < end:
+            raise DataError(f"{where}: token {number} has no text, start and end, in ascending order; correct it")
+        last = end
+        if text.strip():
+            tokens.append(Token(text, start, end))
+    return tokens
+
+
+def _spaced(tokens: Sequence[Token]) -> str:
+    """A text in which these words stand where they say they do."""
+    text = ""
+    for token in tokens:
+        if token.start - len(text) > 2**20:  # what no text in earnest has between words
+            break
+        text = text.ljust(token.start) + token.text
+    return text
+
+
+def _fits(span: _Marked, text: str) -> bool:
+    return 0 <= span.start < span.end <= len(text) and (
+        span.covered is None or span.covered.split() == text[span.start : span.end].split()
+    )
+
+
+def _is_studio(value: Any) -> bool:
+    """Whether these are Label Studio's annotations of a task, each with a result."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, Mapping) and isinstance(item.get("result"), list) for item in value)
+    )
+
+
+def _is_cancelled(annotation: Mapping[str, Any]) -> bool:
+    return any(annotation.get(key) is True for key in _CANCELLED)
+
+
+def _first(item: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """What is under the first of these keys that the item has."""
+    return next((item[key] for key in keys if key in item), None)
+
+
+def _is_number(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

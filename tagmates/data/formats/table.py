@@ -1,0 +1,161 @@
+r"""Tables that say more than a plain column file: CSV with its quotes, header lines, sentences that a column tells.
+
+CSV is read by Python's ``csv``: a cell may stand in double quotes, and then hold the separator; a double quote in it is
+written twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence ends
+at a blank line or row; with ``sentence_column`` before each row that has another value there than the row before (an
+empty cell goes on, as in the first row of each sentence only); with ``sentence_end`` after each row that has this word
+in some cell, alone or between bars. Everything wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from tagmates.config import nearest
+from tagmates.data.formats.columns import CELL, columns_of
+from tagmates.data.formats.lines import cell_in, check_characters, is_data, pair_in, read_text, some
+from tagmates.data.sentence import Sentence
+from tagmates.errors import DataError
+from tagmates.wording import first_of
+
+Column = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is written: all that a task says of it."""
+
+    token_column: Column = 1
+    tag_column: Column = 2
+    separator: str | None = ","
+    quoted: bool = True
+    comment: str | None = None
+    comments_inside: bool = False
+    header: bool = False
+    sentence_column: Column | None = None
+    sentence_end: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a column file without its header is all that it is."""
+        return not (self.quoted or self.comments_inside or self.sentence_column is not None or self.sentence_end)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that holds a token: its cells, its line (the first, where quotes hold line ends), its sentence from 0."""
+
+    cells: Sequence[str]
+    line: int
+    sentence: int
+
+
+def read_table(path: Path, layout: Layout, encoding: str = "utf-8") -> list[Sentence]:
+    """The sentences of a file; DataError for one that cannot be read, lacks columns, or has no sentence."""
+    text = read_text(path, encoding).removeprefix("\ufeff")
+    token, tag, _ = columns_in(text, layout, str(path))
+    if layout.is_plain:
+        blanked = _without_header(text, layout)
+        found = columns_of(blanked, str(path), token, tag, layout.separator, layout.comment)
+        return some(found, path)
+    sentences: list[Sentence] = []
+    pairs: list[tuple[str, ...]] = []
+    first, number = 0, 0
+    for row in chain(rows_of(text, layout, str(path)), [Row((), 0, -1)]):  # the last ends a last sentence
+        if pairs and row.sentence != number:
+            tokens, tags = zip(*pairs, strict=True)
+            sentences.append(Sentence(tokens, tags, first))
+            pairs = []
+        if row.cells:
+            first = first if pairs else row.line
+            number = row.sentence
+            pairs.append(pair_in(row.cells, token, tag, f"{path}:{row.line}"))
+    return some(sentences, path)
+
+
+def columns_in(text: str, layout: Layout, name: str) -> tuple[int, int, int | None]:
+    """The numbers of the columns of tokens, of tags and, if there is one, of sentences; DataError for unknown names."""
+    found = header_of(text, layout, name) if layout.header else None
+    line, names = found if found else (1, [])
+    columns = (layout.token_column, layout.tag_column, layout.sentence_column)
+    numbers = [each if not isinstance(each, str) else _number(each, names, f"{name}:{line}") for each in columns]
+    return numbers[0] or 1, numbers[1] or 1, numbers[2]
+
+
+def header_of(text: str, layout: Layout, name: str) -> tuple[int, list[str]] | None:
+    """The line of the header, and its names; None where the text has no line for it."""
+    for number, line, cells in _lines(text, layout, name):
+        if line.strip() and not (layout.comment and line.startswith(layout.comment)):
+            return number, [cell.strip() for cell in cells]
+    return None
+
+
+def rows_of(text: str, layout: Layout, name: str) -> Iterator[Row]:
+    """Yield the rows of a text that hold a token, without header and comments; DataError for stray characters."""
+    header = header_of(text, layout, name) if layout.header else None
+    _, _, of_sentence = columns_in(text, layout, name)
+    sentence, value = 0, ""
+    empty = True  # whether the sentence has no row yet
+    for number, line, cells in _lines(text, layout, name):
+        if header and number == header[0]:
+            continue
+        if layout.comment and line.startswith(layout.comment) and (empty or layout.comments_inside):
+            continue
+        if not is_data(line) or not any(cell.strip() for cell in cells):
+            sentence, empty = sentence + (not empty), True
+            continue
+        if of_sentence is not None:
+            given = cell_in([cell or " " for cell in cells], of_sentence, "sentence", f"{name}:{number}").strip()
+            if given and given != value:
+                sentence, value = sentence + (not empty), given
+        yield Row(cells, number, sentence)
+        empty = False
+        if layout.sentence_end and any(layout.sentence_end in cell.split("|") for cell in cells):
+            sentence, empty = sentence + 1, True
+
+
+def _lines(text: str, layout: Layout, name: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield the number, the text and the cells of every line; of CSV, of every row and its first line."""
+    if not layout.quoted:
+        for number, raw in enumerate(text.split("\n"), start=1):
+            line = raw.removesuffix("\r")
+            check_characters(line, f"{name}:{number}")
+            yield number, line, CELL.findall(line) if layout.separator is None else line.split(layout.separator)
+        return
+    lines = (line.removesuffix("\r") + "\n" for line in text.split("\n"))
+    reader = csv.reader(lines, delimiter=layout.separator or ",", strict=True)
+    number = 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"{name}:{number}: is no CSV ({error}); close the quotes, or name the separator") from None
+        if cells is None:
+            return
+        line = (layout.separator or ",").join(cells)
+        check_characters(line, f"{name}:{number}")
+        yield number, line, cells
+        number = reader.line_num + 1
+
+
+def _without_header(text: str, layout: Layout) -> str:
+    """The text, in the place of its header a blank line."""
+    header = header_of(text, layout, "") if layout.header else None
+    if header is None:
+        return text
+    start = -1
+    for _ in range(header[0] - 1):
+        start = text.index("\n", start + 1)
+    stop = text.find("\n", start + 1)
+    return text[: start + 1] + (text[stop:] if stop >= 0 else "")
+
+
+def _number(name: str, names: Sequence[str], where: str) -> int:
+    if name not in names:
+        there = f"the header names {first_of(names)}" if names else "there is no header"
+        raise DataError(f"{where}: no column is called {name!r}{nearest(name, names)}; {there}")
+    if names.count(name) > 1:
+        raise DataError(f"{where}: several columns are called {name!r}; give the number of one, from 1")
+    return names.index(name) + 1

@@ -1,0 +1,169 @@
+r"""WebAnno TSV 3, which WebAnno and INCEpTION export → ``Sentence``.
+
+The head of a file names layers of spans (``#T_SP=custom.Food|kind|colour``), of chains (``#T_CH``) and of relations
+(``#T_RL``), each with its features; every feature is a column behind number, offsets and word. A cell is ``_`` where
+there is nothing, ``*`` for a span without a value, ``FOOD`` for one word, ``FOOD[3]`` on every word of span 3; bars
+stand between spans that share the word. Rows such as ``2-5.1`` are parts of words. Spans become tags as ``standoff``
+says; in ``plain`` every word has the value of the first span on it.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagmates.config import nearest
+from tagmates.data.formats.lines import check_characters, read_text, some
+from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tagged
+from tagmates.data.schemes import Scheme
+from tagmates.data.sentence import Sentence
+from tagmates.data.tokenize import Token
+from tagmates.errors import DataError
+from tagmates.wording import first_of, shown
+
+SIGN = "#FORMAT=WebAnno TSV 3"
+
+_ROW = re.compile(r"(\d{1,9})-(\d{1,9})(\.\d{1,9})?\t(\d{1,12})-(\d{1,12})\t([^\t]+)(?:\t(.*))?", re.ASCII)
+_VALUE = re.compile(r"((?:[^\\\[\]]|\\.)*)(?:\[(\d{1,9})\])?", re.ASCII)
+_BAR = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)")
+_ESCAPE = re.compile(r"\\(->|.)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A word or a part of one: where it stands in the file and in the text, its sentence, its cells."""
+
+    line: int
+    sentence: str
+    is_part: bool
+    start: int
+    end: int
+    text: str
+    cells: Sequence[str]
+
+
+def read_webanno(
+    path: Path, *, column: str, scheme: Scheme = "iob2", types: Collection[str] = (), encoding: str = "utf-8"
+) -> list[Sentence]:
+    """Read a file; ``column`` is a feature of a layer, as ``NamedEntity.value``, or a layer with one feature.
+
+    A sentence's ``line`` is that of its first word. Raises DataError for a file that is missing, broken or of another
+    version, and where no layer or several have such a feature.
+    """
+    document, lines = webanno_document(path, column, encoding, plain=scheme == "plain")
+    check_types(types, {annotation.label: 1 for annotation in document.annotations}, str(path))
+    return some((Sentence(tokens, tags, lines[at]) for at, tokens, tags in tagged(document, types, scheme)), path)
+
+
+def webanno_remarks(
+    path: Path, *, column: str, scheme: Scheme = "iob2", types: Collection[str] = (), encoding: str = "utf-8"
+) -> Iterator[str]:
+    """Yield where the tags say less, more or something else than the spans: FILE:LINE, and what was done."""
+    yield from remarks_on(webanno_document(path, column, encoding, plain=scheme == "plain")[0], types)
+
+
+def features_in(text: str) -> list[str]:
+    """The features of the layers of spans and chains, as ``NamedEntity.value``, in the order of their columns."""
+    return [name for name in _columns(text) if name]
+
+
+def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = False) -> tuple[Document, list[int]]:
+    """The words of a file with the spans of a column, and the line of every word; ``plain``: a span for every word."""
+    text = read_text(path, encoding).removeprefix("\ufeff")
+    if not text.startswith(SIGN):
+        raise DataError(f"{path}:1: does not begin with {SIGN!r}; export as WebAnno TSV 3")
+    names = _columns(text)
+    index = _index(column, names, path)
+    rows = list(_rows(text, str(path), len(names)))
+    sentences: list[list[Token]] = []
+    before = ""
+    words = [row for row in rows if not row.is_part]
+    for row in words:
+        if row.sentence != before:
+            sentences.append([])
+            before = row.sentence
+        sentences[-1].append(Token(row.text, row.start, row.end))
+    found = Words.given(sentences)
+    if any(end > start for end, start in zip(found.ends, found.starts[1:], strict=False)):
+        at = next(at for at in range(1, len(words)) if words[at - 1].end > words[at].start)
+        raise DataError(f"{path}:{words[at].line}: the offsets are before those of the word before; correct them")
+    spans = _spans(rows, index, names[index].partition(".")[0], plain=plain)
+    annotations = []
+    for number, (label, held) in enumerate(spans, start=1):
+        where = f"{path}:{held[0].line}"
+        first, last = found.under(held[0].start, held[-1].end, where)
+        name = f"{shown(label)} (span {number})"
+        annotations.append(Annotation(name, label, ((held[0].start, held[-1].end),), first, last, where))
+    return Document("", found, annotations, []), [row.line for row in words]
+
+
+def _columns(text: str) -> list[str]:
+    """What every column behind the word is: LAYER.FEATURE, "" where it belongs to relations."""
+    names = []
+    for raw in text.split("\n"):
+        line = raw.removesuffix("\r")
+        if line and not line.startswith("#"):
+            break
+        kind, _, layer = line.partition("=")
+        if kind in ("#T_SP", "#T_CH", "#T_RL"):
+            name, *features = layer.split("|")
+            short = name.rpartition(".")[2]
+            names += [f"{short}.{each}" if kind != "#T_RL" else "" for each in features or ["value"]]
+    return names
+
+
+def _index(column: str, names: Sequence[str], path: Path) -> int:
+    fitting = [at for at, name in enumerate(names) if name and column in (name, name.partition(".")[0])]
+    exact = [at for at in fitting if names[at] == column]
+    if len(exact or fitting) != 1:
+        known = [name for name in names if name]
+        what = "several features" if fitting else "no feature"
+        raise DataError(f"{path}: {what} is called {column!r}{nearest(column, known)}; there are {first_of(known)}")
+    return (exact or fitting)[0]
+
+
+def _rows(text: str, name: str, columns: int) -> Iterator[_Row]:
+    """Yield the words and their parts."""
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.removesuffix("\r")
+        where = f"{name}:{number}"
+        check_characters(line, where)
+        match = _ROW.fullmatch(line)
+        if match is None:
+            if not line.strip() or line.startswith("#"):
+                continue
+            raise DataError(f"{where}: is no row of WebAnno TSV 3, as 1-2, tab, 4-9, tab, the word, …; correct it")
+        cells = (match[7] or "").removesuffix("\t").split("\t") if columns else []
+        if len(cells) != columns:
+            raise DataError(f"{where}: has {len(cells)} columns of layers, but the head names {columns}; correct it")
+        start, end = int(match[4]), int(match[5])
+        if start >= end:
+            raise DataError(f"{where}: the offsets {start}-{end} do not ascend; correct them")
+        yield _Row(number, match[1], match[3] is not None, start, end, _unescaped(match[6]), cells)
+
+
+def _spans(rows: Sequence[_Row], index: int, layer: str, *, plain: bool) -> list[tuple[str, list[_Row]]]:
+    """The spans of a column in the order of their first words: their label and the rows that they are on."""
+    spans: list[tuple[str, list[_Row]]] = []
+    numbered: dict[tuple[str, str], list[_Row]] = {}
+    for row in rows:
+        cell = row.cells[index]
+        if cell in ("_", ""):
+            continue
+        for part in [match[1] for match in _BAR.finditer(cell)][: 1 if plain else None]:
+            match = _VALUE.fullmatch(part)
+            value, number = (match[1], match[2]) if match else (part, None)
+            if value == "_" or not value:
+                continue
+            label = layer if value == "*" else _unescaped(value)
+            if number is None or plain or (label, number) not in numbered:
+                spans.append((label, [row]))
+                if number is not None:
+                    numbered[label, number] = spans[-1][1]
+            else:
+                numbered[label, number].append(row)
+    return spans
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda match: {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1]), text)
