@@ -203,7 +203,11 @@ def main(
                 f"{repeats} columns of {EQUAL} + 1 settings a row, {MORE} times as many without luck, {seconds:.0f} s",
             )
         )
-        print("too high: " + "; ".join(too_high) if too_high else f"no rate of false verdicts is above {BOUND:g} %")
+        print(
+            "too high: " + "; ".join(too_high)
+            if too_high
+            else f"no rate of false verdicts is above {BOUND:g} % by more than twice its standard error"
+        )
     if too_high:
         raise SystemExit(1)
 
