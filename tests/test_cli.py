@@ -903,6 +903,15 @@ SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
     "training.transition_l2": (1, {}),
     "training.clip_norm": (0.01, {}),
     "training.max_epochs": (3, {}),
+    "training.patience": (
+        "strict",
+        {"training.learning_rate": 1e-9, "training.stopping_patience": 1, "training.max_epochs": 3},
+    ),
+    "training.min_epoch_updates": (9, {}),
+    "training.min_learning_rate": (
+        1e-9,
+        {"training.learning_rate": 1e-9, "training.halving_patience": 0, "training.max_epochs": 3},
+    ),
     "training.halving_patience": (0, {"training.learning_rate": 1e-9, "training.max_epochs": 3}),
     "training.stopping_patience": (1, {"training.learning_rate": 0.3, "training.max_epochs": 8}),
     "training.epoch_updates": (3, {}),

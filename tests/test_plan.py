@@ -326,7 +326,14 @@ class TestReading:
     def test_a_preset_and_what_stands_over_it(self, tmp_path: Path) -> None:
         text = "preset = 'practical'\n[training]\nbatch_size = 8\nweights = 'last'\n"
         path = study_file(tmp_path, text)
-        assert read_study(path).training == TrainingSettings(batch_size=8, bucketed=True, unknown_rate=0.5)
+        assert read_study(path).training == TrainingSettings(
+            batch_size=8,
+            bucketed=True,
+            unknown_rate=0.5,
+            patience="strict",
+            min_epoch_updates=30,
+            min_learning_rate=1e-5,
+        )
         assert read_study(path, ["preset=paper"]).training == TrainingSettings(batch_size=8)
 
     def test_overrides(self, tmp_path: Path) -> None:

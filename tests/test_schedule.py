@@ -236,6 +236,13 @@ class TestBest:
 
 # --- patience = "strict", of every preset but the paper's ------------------------------------------------------------
 
+
+def test_a_low_learning_rate_is_no_dead_one() -> None:
+    training = TrainingSettings(patience="strict", min_learning_rate=1e-5, learning_rate=1e-6)
+    assert strictly([1.0], training).why_stop(training, 1) is None
+    assert strictly([1.0] * 4, training).why_stop(training, 4) == "rate"
+
+
 STRICT = TrainingSettings(patience="strict", min_learning_rate=1e-5)
 
 

@@ -66,6 +66,6 @@ class Schedule:
         flat = len(self.scores) - self.best_epoch
         if flat >= settings.stopping_patience and not self._has_learned_nothing:
             return "patience"
-        if self.learning_rate < settings.min_learning_rate:
+        if self.learning_rate < min(settings.min_learning_rate, settings.learning_rate):
             return "rate"
         return "cap" if len(self.scores) >= settings.max_epochs else None
