@@ -24,7 +24,7 @@ help:
 
 demo: .venv/installed
 	$(BIN)/tagmates study run studies/starter.toml
-	$(BIN)/tagmates study report studies/starter.toml
+	$(BIN)/tagmates study report studies/starter.toml | tail -n 1
 	printf '%s\n\n%s\n' "Maria picked up the keys on Friday and thanked the driver." \
 		"The French team won the match in Dublin on Sunday." | \
 		$(BIN)/tagmates tag runs/starter/runs/multi_dec-4-tasks-1-* --output table

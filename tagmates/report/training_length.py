@@ -4,9 +4,11 @@ import math
 
 from tagmates.report.tables.evidence import compared
 from tagmates.report.view import Report
-from tagmates.study.compare import count
+from tagmates.study.compare import Arrow, count
 from tagmates.study.training_length import UNEQUAL, is_capped, is_unequal
 from tagmates.wording import listing, plural
+
+DIRECTIONS: tuple[Arrow, Arrow] = ("up", "down")
 
 
 def length_notes(report: Report) -> list[str]:
@@ -18,10 +20,15 @@ def length_notes(report: Report) -> list[str]:
     capped = sum(map(is_capped, cells))
     texts = []
     if unequal:
-        arrows = [f"{count(unequal, arrow)} of {count(cells, arrow)} {arrow}ward" for arrow in ("up", "down")]
+        arrows = [
+            f"{count(unequal, arrow)} of {count(cells, arrow)} {arrow}ward"
+            for arrow in DIRECTIONS
+            if count(unequal, arrow)
+        ]
+        among = f", among them {listing(arrows)} arrows," if arrows else ""
         most = max(updates or 0 for cell in cells for updates in (cell.updates, cell.base_updates))
         texts.append(
-            f"In {len(unequal)} of {plural(len(cells), 'comparison')}, among them {listing(arrows)} arrows, one side "
+            f"In {len(unequal)} of {plural(len(cells), 'comparison')}{among} one side "
             f"made at least {UNEQUAL:g} times as many updates as the other. There the length of training may be a part "
             "of what looks like help or harm. A control, in which every run makes the same number of updates, tells "
             f"more: tagmates study run {report.name}.toml --equal-updates {_rounded(most)}."
