@@ -773,3 +773,12 @@ def keys(**values: Any) -> Mapping[str, Any]:
 def test_keys_that_do_not_go_together(values: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Task(**values)
+
+
+def test_an_empty_cell_is_no_mark_between_documents(tmp_path: Path) -> None:
+    """As of the first column of a table whose sentences are named in their first row only."""
+    rows = "".join(f"Sentence: {n},Otters,NNS\n,sleep,VBP\n,*,SYM\n" for n in range(30))
+    (tmp_path / "data.csv").write_text(f"Sentence #,Word,POS\n{rows}")
+    (tmp_path / "tasks.toml").write_text(propose(tmp_path, "").text)
+    task = load_tasks(str(tmp_path))["POS"]
+    assert not [problem for problem in check_tasks({"POS": task}) if problem.kind == "irregular"]

@@ -15,7 +15,7 @@ from tagmates.errors import DataError
 from tagmates.wording import plural, shown
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\\*+")  # between documents
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # between documents
 SAMPLE = 500  # rows that tell a header from words
 
 
