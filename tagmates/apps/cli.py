@@ -24,6 +24,8 @@ from tagmates.config import Sharing, resolve
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
+from tagmates.files import ESCAPED
+from tagmates.installed import get_extra
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
 from tagmates.training.loop import Ended
@@ -165,7 +167,8 @@ def main() -> NoReturn:
     if not isinstance(sys.stdout, TextIOWrapper):
         end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
     gc.set_threshold(100_000)  # a large study is a million objects that stay: looking for garbage takes a second of ten
-    sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
+    # as all that is read, whatever the locale says; a file name that is not UTF-8 is escaped
+    sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPED)
     logging.getLogger("tagmates").addHandler(_Warnings(logging.WARNING))
     try:
         with memory_errors():
@@ -181,6 +184,9 @@ def main() -> NoReturn:
             _forsake_output()
         where, what = error.filename or "standard output", error.strerror or error
         end(1, f"tagmates: {where}: {what}; {what_to_do(error)}, or choose another place")
+    except UnicodeEncodeError as error:  # a path from a file of settings, in a locale that has not its characters
+        name, there = ascii(error.object)[:200], sys.getfilesystemencoding()
+        end(1, f"tagmates: {name}: file names of this locale are in {there}; set PYTHONUTF8=1, or rename the file")
     except CycloptsError as error:
         end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ImportError as error:
@@ -188,7 +194,7 @@ def main() -> NoReturn:
         cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
         missing = str(cause.name).partition(".")[0]
         extra = "serve" if missing in SERVE else "study"
-        end(2, f"tagmates: needs the package {missing}: pip install 'tagmates[{extra}]'")
+        end(2, f"tagmates: needs the package {missing}: {get_extra(extra)}")
     except TagmatesError as error:
         end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)

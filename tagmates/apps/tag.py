@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates import __version__
-from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Model, Threads, check_number, end, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.pieces import Piece, read_pieces, size_of
@@ -103,8 +103,7 @@ def _check_formats(files: Sequence[str], kind: str, output: str) -> None:
 
 
 def _check_workers(workers: int, threads: int | None) -> None:
-    if workers < 1:
-        raise ConfigError(f"--workers {workers}: must be 1 or more")
+    check_number("--workers", workers)
     if workers > 1 and threads not in (None, 1):
         raise ConfigError(f"--threads {threads}: each of several --workers has one thread; leave it out")
 

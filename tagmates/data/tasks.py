@@ -15,6 +15,7 @@ from tagmates.data.pack import packed_file, read_header
 from tagmates.data.schemes import Scheme
 from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
+from tagmates.wording import visible
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -208,9 +209,11 @@ def _tasks_of_pack(path: Path) -> dict[str, Task]:
 def _check_name(name: str, where: str) -> None:
     if not re.fullmatch(r"[^\s,/\\]{1,100}", name) or name in ("all", SHARED):
         raise ConfigError(
-            f"{where[:300]}: a task's name has no white space, comma or slash, at most 100 characters, and is not "
-            f"'all' or '{SHARED}'; rename it"
+            f"{visible(where[:300])}: a task's name has no white space, comma or slash, at most 100 characters, and is "
+            f"not 'all' or '{SHARED}'; rename it"
         )
+    if visible(name) != name:
+        raise ConfigError(f"{visible(where)}: a task's name has no characters that cannot be seen; rename it")
 
 
 def _tasks_of_toml(path: Path) -> dict[str, Task]:
