@@ -164,6 +164,11 @@ def merge_preset(preset: Any, values: Mapping[str, Any], where: str) -> dict[str
     return merged
 
 
+def with_preset(config: RunConfig, preset: str) -> RunConfig:
+    """The configuration, with the preset's values for the settings that whoever made it did not give."""
+    return parse(RunConfig, merge_preset(preset, config.model_dump(exclude_unset=True), "preset"), "configuration")
+
+
 def override(values: dict[str, Any], text: str) -> None:
     """Put ``key.key=value`` over ``values``; ConfigError where it is not of that form."""
     key, equals, right = text.partition("=")

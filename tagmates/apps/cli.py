@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -21,7 +22,7 @@ from tagmates.apps.shared import Device, Model, NoLock, Threads, end, say, talk,
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
-from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.data.tasks import Task, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
 from tagmates.files import ESCAPED
@@ -72,8 +73,12 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str, Parameter(help="paper: the protocol to the letter; practical: for taggers in use.")
-    ] = "paper",
+        str | None,
+        Parameter(
+            help="paper: the study's protocol to the letter, the default for its own tasks; practical: for taggers in "
+            "use, the default for all other data."
+        ),
+    ] = None,
     data: Data = "starter",
     seed: Annotated[int | None, Parameter(help="Every random draw is a function of it. [default: 1]")] = None,
     vectors: Annotated[str | None, Parameter(help="glove, random, or a GloVe text file. [default: glove]")] = None,
@@ -103,11 +108,14 @@ def train(
     if output_dir is None and not print_config:
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates --help)")
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
+    known = load_tasks(data)
     if tasks is not None:
-        given["tasks"] = choose_tasks(tasks, load_tasks(data))
+        given["tasks"] = choose_tasks(tasks, known)
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
         raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates --help)")
-    settings = resolve(preset, config, set_ or [], given)
+    start, why = _starting_point(preset, config, known)
+    settings = resolve(start, config, set_ or [], given)
+    say(why)
     if print_config or output_dir is None:
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
@@ -128,6 +136,18 @@ def train(
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
     say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
+
+
+def _starting_point(preset: str | None, config: Path | None, tasks: Mapping[str, Task]) -> tuple[str, str]:
+    """The preset to start from, and what to say of it."""
+    if preset is not None:
+        return preset, f"preset {preset}"
+    if config is not None and config.suffix == ".json":  # of a run, and so complete
+        return "paper", f"settings of {config}"
+    found = default_preset(tasks)
+    if found == "paper":
+        return found, "preset paper, as these are the study's own tasks; --preset practical: for taggers in use"
+    return found, f"preset {found}, as these are no tasks of the study; --preset paper: the study's protocol"
 
 
 @app.command

@@ -170,6 +170,18 @@ def load_tasks(data: str) -> dict[str, Task]:
     return {name: _paper_task(name, path) for name in found}
 
 
+def default_preset(tasks: Mapping[str, Task]) -> str:
+    """``paper`` for the paper's tasks, from their folder or a packed study; ``practical`` for all other data."""
+    return "paper" if all(map(_is_of_the_paper, tasks.values())) else "practical"
+
+
+def _is_of_the_paper(task: Task) -> bool:
+    if task.score != "prefix" or PAPER_SCHEMES.get(task.name) != task.scheme:
+        return False
+    alone = task.train is not None and task.train.file == "train.conll" and task.folder.name == task.name
+    return task.format == "packed" or (task.format == "columns" and alone)
+
+
 def choose_tasks(names: str, known: Collection[str], where: str = "--tasks") -> tuple[str, ...]:
     """The names of a comma-separated list, in its order, or of ``all``; ConfigError, saying ``where``, for others."""
     chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from tagmates.config import RunConfig
+from tagmates.config import RunConfig, with_preset
 from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import load_coded
 from tagmates.data.pack import find_vectors
@@ -47,15 +47,20 @@ def train(
     resume: bool = False,
     force: bool = False,
     lock: bool = True,
+    preset: str | None = None,
 ) -> Tagger:
     """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing is kept on disk).
 
     ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
+    ``preset`` (``practical`` or ``paper``) gives the settings that ``config`` was not given; without it they are those
+    of ``paper``.
     With ``resume`` a run that was interrupted goes on from its last finished epoch, and one that is done is loaded.
     The folder is locked, so that two processes never train in it; without ``lock``, for disks that have no file locks,
     see to that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError where
     the loss stops being finite.
     """
+    if preset is not None:
+        config = with_preset(config, preset)
     with TemporaryDirectory() as passing:
         folder = Path(output_dir or passing)
         for event in train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock):
