@@ -9,7 +9,7 @@ from tagmates import Tagger
 from tagmates.apps.cli import app
 from tagmates.data.pieces import Piece, read_pieces
 from tagmates.data.reading import Reading, check_reading
-from tagmates.data.text import read_input, read_text_piece
+from tagmates.data.text import read_input, read_piece, read_text_piece
 from tagmates.errors import ConfigError, DataError
 from tagmates.model.bulk import Job, tag_piece
 
@@ -44,6 +44,17 @@ def words(tmp_path: Path, text: str, reading: Reading) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("kind", ["conll", "conllu"])
 def test_the_words_of_conllu_are_its_forms(kind: str, tmp_path: Path) -> None:
     assert words(tmp_path, CONLLU, Reading(kind)) == WORDS
+
+
+def test_the_first_rows_decide_for_all_pieces(tmp_path: Path) -> None:
+    """A piece without a range, or with rows of another width, is read as the file's first rows say."""
+    (tmp_path / "a").write_text("Mika\tN\n\n" + "10 000\n\n" * 40, encoding="utf-8")
+    found = [
+        sentence
+        for piece in read_pieces([str(tmp_path / "a")], "conll", 40)
+        for sentence in read_piece(piece, Reading("conll"))
+    ]
+    assert found == [("Mika",), *[("10 000",)] * 40]
 
 
 def test_any_column_of_conllu(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tagmates.data.tokenize import split_sentences
 from tagmates.errors import DataError
 
 SIZE = 2**17  # bytes of a piece, and what is left of its paragraph; never twice as many
+HEAD = 2**14  # bytes of a file that show the form of its rows
 WINDOW = 2**13  # bytes that are searched for the end of a sentence
 
 _BLANK_LINE = re.compile(rb"\n[ \t\r\v\f]*\n")
@@ -29,7 +30,8 @@ _WHITE_SPACE = re.compile(rb"[ \t\v\f\n]")  # not \r, which may have its \n behi
 class Piece:
     """Consecutive bytes of one file; the first is byte ``column`` of line ``line``, from 0 and from 1.
 
-    An ``error`` stands where nothing more could be read. ``characters`` stand before it in the file.
+    An ``error`` stands where nothing more could be read. ``characters`` stand before it in the file. ``head`` is how a
+    file of rows begins, so that all its pieces are read in the same way.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Piece:
     data: bytes = b""
     error: DataError | None = None
     characters: int = 0
+    head: bytes = b""
 
 
 def read_pieces(files: Iterable[str], kind: str, size: int = SIZE) -> Iterator[Piece]:
@@ -74,16 +77,17 @@ def name_of(file: str) -> str:
 
 
 def _pieces(stream: BinaryIO, name: str, kind: str, size: int) -> Iterator[Piece]:
-    line, column, characters, rest = 1, 0, 0, b""
+    line, column, characters, rest, head = 1, 0, 0, b"", b""
     while block := rest + stream.read(2 * size - len(rest)):
         ended = len(block) < 2 * size
         if (line, column) == (1, 0):
             block = block.removeprefix(b"\xef\xbb\xbf")
+            head = b"" if kind == "text" else block if len(block) < HEAD else block[: block.rfind(b"\n", 0, HEAD) + 1]
         end = len(block) if ended else _end_in_text(block, size) if kind == "text" else _end_in_rows(block, size)
         if not end:
             raise DataError(f"{name}:{line}: is longer than {2 * size} bytes; write one token a line")
         data, rest = block[:end], block[end:]
-        yield Piece(name, line, column, data, characters=characters)
+        yield Piece(name, line, column, data, characters=characters, head=head)
         if ended:
             return
         characters += len(data.translate(None, _INSIDE))

@@ -78,7 +78,7 @@ def words_in(lines: Iterable[str], rows: Rows, name: str, first_line: int) -> It
         yield from _of_words(lines, rows, name, first_line)
 
 
-def seen(lines: Sequence[str], reading: Reading, name: str, first_line: int) -> Reading:
+def seen(lines: Sequence[str], reading: Reading, name: str) -> Reading:
     """The reading with what the first rows show. Raises DataError where the first column only counts the words."""
     if reading.kind != "conll":
         return reading
@@ -92,7 +92,7 @@ def seen(lines: Sequence[str], reading: Reading, name: str, first_line: int) -> 
         reading = replace(reading, separator="whitespace" if spaced else "\t")
     if reading.token_column is None and _counts(lines, reading):
         raise DataError(
-            f"{name}:{first_line}: column 1 counts the words of each sentence (1, 2, 3, …); say where the words are, "
+            f"{name}: column 1 counts the words of each sentence (1, 2, 3, …); say where the words are, "
             "as --token-column 2"
         )
     return reading

@@ -78,7 +78,8 @@ def read_rows(piece: Piece, reading: Reading) -> tuple[Rows, Iterator[tuple[str,
         lines.extend(_decoded(piece))
     except DataError as wrong:
         error = wrong
-    rows = Rows(seen(lines, reading, piece.name, piece.line), lines)
+    head = piece.head.decode(errors="replace").split("\n") if piece.head else lines
+    rows = Rows(seen(head, reading, piece.name), lines)
     return rows, words_in(_then(lines, error), rows, piece.name, piece.line)
 
 
