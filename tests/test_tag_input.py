@@ -7,10 +7,12 @@ import pytest
 
 from tagmates import Tagger
 from tagmates.apps.cli import app
+from tagmates.apps.tag import _as_trained
 from tagmates.data.pieces import Piece, read_pieces
 from tagmates.data.reading import Reading, check_reading
 from tagmates.data.text import read_input, read_piece, read_text_piece
 from tagmates.errors import ConfigError, DataError
+from tagmates.files import write_json
 from tagmates.model.bulk import Job, tag_piece
 
 CONLLU = (
@@ -55,6 +57,22 @@ def test_the_first_rows_decide_for_all_pieces(tmp_path: Path) -> None:
         for sentence in read_piece(piece, Reading("conll"))
     ]
     assert found == [("Mika",), *[("10 000",)] * 40]
+
+
+def test_words_are_where_they_were_in_training_if_the_rows_are_as_wide(tmp_path: Path) -> None:
+    toml = 'train = "x"\nseparator = "whitespace"\ntoken_column = 2\n[tasks.upos]\ntag_column = 3\n'
+    (tmp_path / "tasks.toml").write_text(toml, encoding="utf-8")
+    write_json(tmp_path / "environment.json", {"data": str(tmp_path)})
+    reading = _as_trained(Reading("conll"), str(tmp_path), ["upos"])
+    assert words(tmp_path, "7 Mika N\n8 sinks V\n", reading) == [("Mika", "sinks")]
+    assert words(tmp_path, "Mika N\nsinks V\n", reading) == [("Mika", "sinks")]  # not as wide: the tag is no word
+    assert words(tmp_path, CONLLU, reading) == WORDS
+    assert _as_trained(Reading("conll", 1), str(tmp_path), ["upos"]) == Reading("conll", 1)
+    toml = 'train = "x"\nformat = "jsonl"\n[tasks.upos]\ntoken_column = "words"\n'
+    (tmp_path / "tasks.toml").write_text(toml, encoding="utf-8")
+    assert _as_trained(Reading("jsonl"), str(tmp_path), ["upos"]) == Reading("jsonl", "words")
+    (tmp_path / "tasks.toml").unlink()
+    assert _as_trained(Reading("conll"), str(tmp_path), ["upos"]) == Reading("conll")
 
 
 def test_any_column_of_conllu(tmp_path: Path) -> None:

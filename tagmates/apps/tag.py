@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,11 @@ from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.pieces import Piece, read_pieces, size_of
 from tagmates.data.reading import Reading, check_reading
 from tagmates.data.resumable import Output, Settings, beside, check_output, open_output
-from tagmates.data.tasks import choose_tasks
+from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.data.text import no_words, read_input
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import memory_errors
+from tagmates.files import read_json
 from tagmates.model.bulk import Job, TaggedPiece, identity, tag_in_workers, tag_piece
 from tagmates.model.tagger import Tagger
 from tagmates.training.train import choose_device
@@ -116,6 +118,7 @@ def tag(
     device = choose_device(device)
     tagger = Tagger.from_pretrained(run, device=device, vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
+    reading = _as_trained(reading, run, wanted)
     if output == "table":
         for sentence in tagger.stream(read_input(files, reading), wanted):
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
@@ -133,6 +136,27 @@ def _check_formats(files: Sequence[str], output: str) -> None:
             raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
     if output not in ("conll", "json", "table"):
         raise ConfigError(f"--output {output}: choose conll, json or table")
+
+
+def _as_trained(reading: Reading, run: str, tasks: Sequence[str]) -> Reading:
+    """The reading, with where the words are in the files of a run's tasks, if these are still described."""
+    environment = Path(run) / "environment.json"
+    if reading.kind not in ("conll", "jsonl") or reading.token_column is not None or not environment.is_file():
+        return reading
+    try:
+        known = load_tasks(str(read_json(environment).get("data", "")))
+    except TagmatesError:  # moved, or written for a later tagmates
+        return reading
+    found = [known[task] for task in tasks if task in known]
+    if reading.kind == "jsonl":
+        keys = {str(task.token_column) for task in found if task.format == "jsonl"}
+        return replace(reading, token_column=keys.pop()) if len(keys) == 1 else reading
+    columns = [task for task in found if task.format == "columns"]
+    places = {(int(task.token_column), task.separator or "whitespace") for task in columns}
+    if len(places) != 1:
+        return reading
+    width = max(abs(int(column)) for task in columns for column in (task.token_column, task.tag_column))
+    return replace(reading, trained=(*places.pop(), width))
 
 
 def _check_workers(workers: int, threads: int | None) -> None:
@@ -173,6 +197,7 @@ def _to_file(
         "--token-column": str(job.input.token_column or ""),
         "--separator": job.input.separator,
         "--comment": job.input.comment,
+        "columns of training": str(job.input.trained or ""),
         "--output": job.output,
         "--probabilities": job.probabilities,
         "--append": job.append,

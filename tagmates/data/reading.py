@@ -27,13 +27,15 @@ class Reading:
     """How the words of the input are found; what is empty or None is seen from the input.
 
     ``kind`` is one of ``KINDS``. ``token_column`` counts from 1, or from the end as -1; in JSON lines it is a key.
-    ``separator`` ``whitespace`` is any run of it.
+    ``separator`` ``whitespace`` is any run of it. ``trained`` is where the words were in training, if it is known: the
+    column, the separator, and how many columns there were at least; it counts where the rows of the input have as many.
     """
 
     kind: str = "text"
     token_column: int | str | None = None
     separator: str = ""
     comment: str = "# "
+    trained: tuple[int, str, int] | None = None
 
     @property
     def column(self) -> int:
@@ -86,6 +88,11 @@ def seen(lines: Sequence[str], reading: Reading, name: str) -> Reading:
     rows = [line.rstrip("\r\n").split("\t") for line in head]
     if reading.token_column is None and not reading.separator and rows and all(map(_is_conllu, rows)):
         return replace(reading, kind="conllu")
+    if reading.token_column is None and not reading.separator and reading.trained is not None and head:
+        column, separator, width = reading.trained
+        as_trained = replace(reading, token_column=column, separator=separator)
+        if all(len(_cells(line.rstrip("\r\n"), as_trained)) >= width for line in head):
+            return as_trained
     if not reading.separator:
         widths = {len(_CELL.findall(line)) for line in head}
         spaced = bool(head) and not any("\t" in line for line in head) and len(widths) == 1 and widths != {1}
