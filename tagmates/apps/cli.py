@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -29,7 +29,7 @@ from tagmates.files import ESCAPED
 from tagmates.installed import get_extra
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
-from tagmates.training.loop import Ended
+from tagmates.training.loop import Ended, Event
 from tagmates.training.train import choose_device, train_events
 
 app = App(
@@ -115,15 +115,15 @@ def train(
         raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates --help)")
     start, why = _starting_point(preset, config, known)
     settings = resolve(start, config, set_ or [], given)
-    say(why)
     if print_config or output_dir is None:
+        say(why)
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     use_threads(threads)
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     try:
         with memory_errors():
-            last = show_training(events, talk)
+            last = show_training(_telling(why, events), talk)
     except TrainingError as error:
         raise TrainingError(f"{error}: --resume goes on from the last finished epoch") from None
     except KeyboardInterrupt:
@@ -136,6 +136,14 @@ def train(
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
     say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
+
+
+def _telling(text: str, events: Iterator[Event]) -> Iterator[Event]:
+    """The events; the text is said when the first comes, for a training that is refused ends in one line."""
+    for number, event in enumerate(events):
+        if number == 0:
+            say(text)
+        yield event
 
 
 def _starting_point(preset: str | None, config: Path | None, tasks: Mapping[str, Task]) -> tuple[str, str]:
