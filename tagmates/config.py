@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -183,6 +184,11 @@ def merge_preset(preset: Any, values: Mapping[str, Any], where: str) -> dict[str
     return merged
 
 
+def with_preset(config: RunConfig, preset: str) -> RunConfig:
+    """The configuration, with the preset's values for the settings that whoever made it did not give."""
+    return parse(RunConfig, merge_preset(preset, config.model_dump(exclude_unset=True), "preset"), "configuration")
+
+
 def override(values: dict[str, Any], text: str) -> None:
     """Put ``key.key=value`` over ``values``; ConfigError where it is not of that form."""
     key, equals, right = text.partition("=")
@@ -256,8 +262,10 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; ConfigError says what is wrong and where."""
+    text = ""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text)
     except RecursionError:
         raise ConfigError(f"{path}: is not valid TOML: it is nested too deeply") from None
     except OSError as error:
@@ -265,7 +273,17 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+        raise ConfigError(f"{path}: is not valid TOML: {error}{_unquoted_key(text, str(error))}") from None
+
+
+def _unquoted_key(text: str, error: str) -> str:
+    """What to do where the line that an error of tomllib names has a key of other than ASCII letters without quotes."""
+    place = re.search(r"at line (\d+)", error)
+    line = text.split("\n")[int(place[1]) - 1] if place else ""
+    head = line.partition("]")[0].partition("[")[2] if line.lstrip().startswith("[") else line.partition("=")[0]
+    parts = (part.strip() for part in head.split("."))
+    bare = next((part for part in parts if not part.isascii() and part[0] not in "\"'"), None)
+    return f'; a key with letters other than a to z stands in quotes: "{bare}"' if bare else ""
 
 
 def run_id(config: RunConfig, data_hashes: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
@@ -21,6 +21,7 @@ from tagmates.errors import DiskError, ModelError
 from tagmates.failures import GONE, IN_ITS_PLACE, PASSING, is_out_of_memory, what_to_do
 
 log = logging.getLogger("tagmates")
+ESCAPED = "backslashreplace"  # how to write what stands for a byte of a file name; in JSON it is read back as it was
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OTHERS_ENTER = stat.S_IXGRP | stat.S_IXOTH
 Value = TypeVar("Value")
@@ -41,6 +42,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         if not isinstance(error, OSError) or is_out_of_memory(error):
             raise
         raise write_error(path, error) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, atomically; bytes of file names that are not UTF-8 are escaped."""
+    write_atomically(path, text.encode(errors=ESCAPED))
 
 
 def write_error(path: object, error: OSError) -> DiskError | ModelError:
@@ -64,7 +70,7 @@ def cache_folder() -> Path:
     folder = named.resolve()  # once, so that a link that changes later leads nowhere else
     if is_private(folder):
         return folder
-    private = _private_folder()
+    private = passing_folder()
     os.environ["TAGMATES_CACHE"] = str(private)
     log.warning(
         "%s: other users can change this cache, so it is not used; what is needed is made anew in %s, which is "
@@ -76,7 +82,7 @@ def cache_folder() -> Path:
 
 
 @cache
-def _private_folder() -> Path:
+def passing_folder() -> Path:
     """A folder for this process and those that it starts; removed when this one ends."""
     folder, owner = Path(mkdtemp(prefix="tagmates-")).resolve(), os.getpid()
 
@@ -119,14 +125,24 @@ def make_private(folder: Path) -> None:
             each.mkdir(mode=0o700, exist_ok=True)
 
 
+def why_closed(folder: Path) -> OSError | None:
+    """What keeps this user from putting a file into a folder, which is made where it is missing; None: nothing."""
+    try:
+        make_private(folder)
+        with TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error
+
+
 def keep_private(path: Path) -> None:
     """Take the right to write a file of this user's from everybody else. Raises OSError."""
     path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS_WRITE)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON document atomically."""
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Write a JSON document atomically. What is no character, in a file name that is not UTF-8, is escaped."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Numbers, texts and lists as a reader sees them."""
 
+import re
 from collections.abc import Collection, Sequence
 from itertools import islice
 
@@ -57,6 +58,18 @@ def plural(n: int, noun: str) -> str:
 def shown(text: str) -> str:
     """The text in quotes, what cannot be seen escaped, cut to what a message can hold."""
     return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
+# printable for Python, but nothing is to be seen: fillers, selectors of variants, blanks of other scripts
+_UNSEEN = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0]")
+
+
+def visible(text: str) -> str:
+    """The text, with escapes in the place of what cannot be seen or changes how the rest is shown."""
+    return "".join(
+        each if each.isprintable() and not _UNSEEN.match(each) else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def first_of(names: Collection[str]) -> str:

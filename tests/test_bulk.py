@@ -26,6 +26,7 @@ from tagmates.apps.tag_progress import show_tagging
 from tagmates.data import resumable
 from tagmates.data.formats.columns import read_columns
 from tagmates.data.pieces import Piece, read_pieces
+from tagmates.data.reading import Reading
 from tagmates.errors import TagmatesError
 from tagmates.model import bulk
 from tagmates.model.bulk import Job, TaggedPiece, identity, tag_in_workers, tag_piece
@@ -370,7 +371,7 @@ def test_two_never_write_one_file(model: Path, whole: str, monkeypatch: pytest.M
 
 
 def job_of(model: Path) -> Job:
-    return Job(str(model), "cpu", None, ("pos", "ner"), "text", "conll")
+    return Job(str(model), "cpu", None, ("pos", "ner"), Reading("text"), "conll")
 
 
 def test_two_workers_give_what_one_gives_though_they_are_killed(model: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -407,6 +408,7 @@ DRIVER = """
 import os, signal, sys
 from tagmates.apps import cli
 from tagmates.data import resumable
+from tagmates.data.reading import Reading
 from tagmates.data.pieces import read_pieces
 read_pieces.__defaults__ = ({size},)
 def killing(function):

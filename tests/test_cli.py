@@ -776,7 +776,7 @@ def test_some_tasks_can_be_asked_for_in_any_order(trained: Path) -> None:
         (1, ["--input", "conll"], b"Gulls\nVard\xf8\n", "standard input:2: is not UTF-8 (byte 5)"),
         (1, [], b"Gulls\na\0b\n", "standard input:2: has a NUL character; give a text file"),
         (1, ["--input", "conll"], b"Gulls\rsleep\r", "standard input:1: has a line end inside a line"),
-        (2, ["--input", "xml"], b"Gulls", "--input xml: choose text or conll"),
+        (2, ["--input", "xml"], b"Gulls", "--input xml: choose one of text, conll, conllu, lines, jsonl"),
         (2, ["--tasks", "pso"], b"Gulls", "--tasks: no task 'pso' (did you mean 'pos'?)"),
         (2, ["--tasks", ""], b"Gulls", "--tasks: is empty"),
         (2, ["--device", "tpu"], b"Gulls", "--device tpu: choose auto, cpu or cuda"),

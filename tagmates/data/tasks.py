@@ -17,6 +17,7 @@ from tagmates.data.pack import packed_file, read_header
 from tagmates.data.schemes import FileScheme, Scheme, Writing, trained_as
 from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
+from tagmates.wording import visible
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -266,6 +267,18 @@ def load_tasks(data: str) -> dict[str, Task]:
     return {name: _paper_task(name, path) for name in found}
 
 
+def default_preset(tasks: Mapping[str, Task]) -> str:
+    """``paper`` for the paper's tasks, from their folder or a packed study; ``practical`` for all other data."""
+    return "paper" if all(map(_is_of_the_paper, tasks.values())) else "practical"
+
+
+def _is_of_the_paper(task: Task) -> bool:
+    if task.score != "prefix" or PAPER_SCHEMES.get(task.name) != task.scheme:
+        return False
+    alone = task.train is not None and task.train.file == "train.conll" and task.folder.name == task.name
+    return task.format == "packed" or (task.format == "columns" and alone)
+
+
 def choose_tasks(names: str, known: Collection[str], where: str = "--tasks") -> tuple[str, ...]:
     """The names of a comma-separated list, in its order, or of ``all``; ConfigError, saying ``where``, for others."""
     chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
@@ -305,9 +318,11 @@ def _tasks_of_pack(path: Path) -> dict[str, Task]:
 def _check_name(name: str, where: str) -> None:
     if not re.fullmatch(r"[^\s,/\\]{1,100}", name) or name in ("all", SHARED):
         raise ConfigError(
-            f"{where[:300]}: a task's name has no white space, comma or slash, at most 100 characters, and is not "
-            f"'all' or '{SHARED}'; rename it"
+            f"{visible(where[:300])}: a task's name has no white space, comma or slash, at most 100 characters, and is "
+            f"not 'all' or '{SHARED}'; rename it"
         )
+    if visible(name) != name:
+        raise ConfigError(f"{visible(where)}: a task's name has no characters that cannot be seen; rename it")
 
 
 def _tasks_of_toml(path: Path) -> dict[str, Task]:

@@ -1,13 +1,15 @@
 """Text to be tagged, read lazily; tagged sentences, written as they come."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, TypeVar
 
-from tagmates.data.formats.columns import format_columns, parse_columns
+from tagmates.data.formats.columns import format_columns
 from tagmates.data.pieces import Piece, name_of, read_pieces
-from tagmates.data.tokenize import sentences_of
+from tagmates.data.reading import Reading, Rows, seen, words_in
+from tagmates.data.sentence import Span
+from tagmates.data.tokenize import Token, sentences_of
 from tagmates.errors import DataError
 
 DIGITS = 4  # of a probability
@@ -25,34 +27,66 @@ class TaggedSentence(Protocol):
     @property
     def probabilities(self) -> Mapping[str, Sequence[float]] | None: ...  # noqa: D102
 
+    @property
+    def offsets(self) -> Sequence[tuple[int, int]] | None: ...  # noqa: D102
 
-def read_input(files: Sequence[str], kind: str) -> Iterator[tuple[str, ...]]:
-    """The sentences of text files (``-`` is stdin) as words; ``kind`` is text or conll (words in the first column).
+
+Sentence = TypeVar("Sentence", bound=TaggedSentence)
+
+
+def read_input(files: Sequence[str], how: str | Reading) -> Iterator[tuple[str, ...]]:
+    """The sentences of text files (``-`` is stdin) as words; ``how`` they are read may be a kind alone, as text.
 
     Raises DataError for a file that cannot be read or is not UTF-8, and where no word was found at all.
     """
     empty = True
-    for piece in read_pieces(files, kind):
-        for sentence in read_piece(piece, kind):
+    reading = Reading(how) if isinstance(how, str) else how
+    for piece in read_pieces(files, reading.kind):
+        for sentence in read_piece(piece, reading):
             empty = False
             yield sentence
     if empty:
         raise no_words(files)
 
 
-def read_piece(piece: Piece, kind: str) -> Iterator[tuple[str, ...]]:
+def read_piece(piece: Piece, how: str | Reading) -> Iterator[tuple[str, ...]]:
     """The sentences of a piece as words.
 
     Text is read paragraph by paragraph: a blank line ends a sentence. Raises the piece's own error, and DataError for
     what is not UTF-8, after the paragraphs or sentences before it.
     """
+    reading = Reading(how) if isinstance(how, str) else how
+    if reading.kind == "text":
+        return (tuple(token.text for token in sentence) for sentence in read_text_piece(piece))
+    return read_rows(piece, reading)[1]
+
+
+def read_text_piece(piece: Piece) -> Iterator[list[Token]]:
+    """The sentences of a piece of raw text, with the places of their words in the file, in characters."""
     if piece.error:
         raise piece.error
-    lines = _decoded(piece)
-    if kind == "text":
-        return _paragraphs(lines)
-    rows = parse_columns(lines, piece.name, tag_column=None, comment="# ", first_line=piece.line)
-    return (sentence.tokens for sentence in rows)
+    return _paragraphs(_decoded(piece), piece.characters)
+
+
+def read_rows(piece: Piece, reading: Reading) -> tuple[Rows, Iterator[tuple[str, ...]]]:
+    """The rows of a piece, and their sentences as words, which are to be taken one after the other."""
+    if piece.error:
+        raise piece.error
+    lines: list[str] = []
+    error = None
+    try:
+        lines.extend(_decoded(piece))
+    except DataError as wrong:
+        error = wrong
+    head = piece.head.decode(errors="replace").split("\n") if piece.head else lines
+    rows = Rows(seen(head, reading, piece.name), lines)
+    return rows, words_in(_then(lines, error), rows, piece.name, piece.line)
+
+
+def _then(lines: Iterable[str], error: DataError | None) -> Iterator[str]:
+    yield from lines
+    if error:
+        raise error
 
 
 def no_words(files: Iterable[str]) -> DataError:
@@ -71,13 +105,29 @@ def write_conll(sentences: Iterable[TaggedSentence], tasks: Sequence[str], strea
         stream.write(text)
 
 
-def write_json_lines(sentences: Iterable[TaggedSentence], tasks: Sequence[str], stream: TextIO) -> None:
-    """A sentence a line: ``{"tokens": [...], "tags": {"upos": [...], ...}}``, and ``"probabilities"`` if known."""
+def write_json_lines(
+    sentences: Iterable[Sentence],
+    tasks: Sequence[str],
+    stream: TextIO,
+    spans: Callable[[Sentence], Mapping[str, Sequence[Span]]] | None = None,
+) -> None:
+    """A sentence a line: ``{"tokens": [...], "tags": {"upos": [...], ...}}``; its other parts if they are known.
+
+    These are ``"offsets"`` of the words in the text, ``"probabilities"`` of the tags, and their ``spans``, in tokens.
+    """
     for sentence in sentences:
-        record: dict[str, Any] = {"tokens": sentence.tokens, "tags": {task: sentence.tags[task] for task in tasks}}
+        record: dict[str, Any] = {"tokens": sentence.tokens}
+        if sentence.offsets is not None:
+            record["offsets"] = sentence.offsets
+        record["tags"] = {task: sentence.tags[task] for task in tasks}
         if sentence.probabilities is not None:
             known = sentence.probabilities
             record["probabilities"] = {task: [round(p, DIGITS) for p in known[task]] for task in tasks}
+        if spans is not None:
+            record["spans"] = {
+                task: [{"start": span.start, "end": span.end, "label": span.label} for span in own]
+                for task, own in spans(sentence).items()
+            }
         stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
@@ -100,17 +150,19 @@ def _decoded(piece: Piece) -> Iterator[str]:
         before = 0
 
 
-def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[str, ...]]:
+def _paragraphs(lines: Iterable[str], start: int) -> Iterator[list[Token]]:
     paragraph: list[str] = []
     for line in lines:
         if line.strip():
             paragraph.append(line)
             continue
-        yield from _words("".join(paragraph))
+        text = "".join(paragraph)
+        yield from _shifted(text, start)
+        start += len(text) + len(line)
         paragraph = []
-    yield from _words("".join(paragraph))
+    yield from _shifted("".join(paragraph), start)
 
 
-def _words(text: str) -> Iterator[tuple[str, ...]]:
+def _shifted(text: str, start: int) -> Iterator[list[Token]]:
     for sentence in sentences_of(text):
-        yield tuple(token.text for token in sentence)
+        yield [Token(token.text, token.start + start, token.end + start) for token in sentence]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
@@ -23,8 +23,8 @@ class Vectors:
     """A row of ``matrix`` for every word of ``index``; ``source`` says where they come from."""
 
     source: str
-    index: Mapping[str, int]
-    matrix: Matrix
+    index: Mapping[str, int] = field(repr=False)
+    matrix: Matrix = field(repr=False)
 
     @property
     def size(self) -> int:

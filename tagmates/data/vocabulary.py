@@ -25,9 +25,9 @@ class Vocabulary:
     """
 
     tasks: tuple[str, ...]
-    words: tuple[str, ...]
-    characters: tuple[str, ...]
-    labels: Mapping[str, tuple[str, ...]]
+    words: tuple[str, ...] = field(repr=False)
+    characters: tuple[str, ...] = field(repr=False)
+    labels: Mapping[str, tuple[str, ...]] = field(repr=False)
     unknown: bool
     own_schemes: Mapping[str, Scheme] = field(default_factory=dict)
     own_outside: Mapping[str, str] = field(default_factory=dict)

@@ -5,24 +5,26 @@ import json
 import logging
 import multiprocessing
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from io import StringIO
-from itertools import islice
+from itertools import islice, repeat
 from multiprocessing.connection import Connection
 
 import torch
 
 from tagmates.data.pieces import Piece
-from tagmates.data.text import conll_heading, read_piece, write_conll, write_json_lines
+from tagmates.data.reading import Reading, Rows, append_tags
+from tagmates.data.sentence import Span
+from tagmates.data.text import conll_heading, read_rows, read_text_piece, write_conll, write_json_lines
 from tagmates.data.vectors import name_vectors
 from tagmates.errors import DataError, TagmatesError
 from tagmates.model.native import kernels
-from tagmates.model.tagger import Tagger
+from tagmates.model.tagger import Offsets, Tagged, Tagger
 from tagmates.processes import deaf, end_with
 
 log = logging.getLogger("tagmates")
@@ -37,14 +39,17 @@ class Job:
     device: str
     vectors: str | None
     tasks: tuple[str, ...]
-    input: str  # text or conll
+    input: Reading
     output: str  # conll or json
     probabilities: bool = False
+    append: bool = False  # to the rows of the input
 
     @property
     def heading(self) -> str:
         """What the output begins with."""
-        return conll_heading(self.tasks, probabilities=self.probabilities) if self.output == "conll" else ""
+        if self.output != "conll" or self.append:
+            return ""
+        return conll_heading(self.tasks, probabilities=self.probabilities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +66,50 @@ class TaggedPiece:
 def tag_piece(tagger: Tagger, job: Job, piece: Piece) -> TaggedPiece:
     """Tag a piece on its own, so that its company never matters."""
     words: list[tuple[str, ...]] = []
+    offsets: list[Offsets | None] = []
+    rows = None
     error = None
     try:
-        words.extend(read_piece(piece, job.input))
+        if job.input.kind == "text":
+            for sentence in read_text_piece(piece):
+                words.append(tuple(token.text for token in sentence))
+                offsets.append(tuple((token.start, token.end) for token in sentence))
+        else:
+            rows, found = read_rows(piece, job.input)
+            words.extend(found)
     except DataError as wrong:
         error = wrong
     text = StringIO()
-    write = write_conll if job.output == "conll" else write_json_lines
+    tagged = tagger.stream(words, job.tasks, probabilities=job.probabilities)
     try:
-        write(tagger.stream(words, job.tasks, probabilities=job.probabilities), job.tasks, text)
+        if job.append:
+            if rows is not None:
+                text.write(_appended(rows, tagged, job.tasks, whole=error is None))
+        elif job.output == "conll":
+            write_conll(tagged, job.tasks, text)
+        else:
+            known = (
+                replace(sentence, offsets=own)
+                for sentence, own in zip(tagged, offsets or repeat(None, len(words)), strict=True)
+            )
+            write_json_lines(known, job.tasks, text, partial(_spans, tagger))
     except DataError as wrong:
         error = DataError(f"{piece.name}:{piece.line}: from here on, {wrong}, or write JSON lines")
     return TaggedPiece(piece, text.getvalue(), len(words), sum(map(len, words)), error)
+
+
+def _appended(rows: Rows, tagged: Iterable[Tagged], tasks: Sequence[str], *, whole: bool) -> str:
+    """The rows with their tags; where the piece could not be read to its end, up to the last sentence before that."""
+    tags = [row for sentence in tagged for row in zip(*(sentence.tags[task] for task in tasks), strict=True)]
+    if not whole:
+        del rows.lines[max(rows.places, default=-1) + 1 :]
+        rows.lines.append("\n")
+    return append_tags(rows, tags, tasks)
+
+
+def _spans(tagger: Tagger, sentence: Tagged) -> dict[str, list[Span]]:
+    """The spans of the layers that mark some."""
+    return {task: tagger.spans(sentence, task) for task in sentence.tags if tagger.schemes[task] != "plain"}
 
 
 def tag_in_workers(job: Job, pieces: Iterator[Piece], workers: int) -> Generator[TaggedPiece, None, None]:

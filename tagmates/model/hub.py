@@ -18,6 +18,7 @@ from urllib.parse import quote
 from tagmates.errors import ConfigError, DiskError, ModelError
 from tagmates.failures import what_to_do
 from tagmates.files import cache_folder, is_private, keep_private, make_private, write_atomically
+from tagmates.installed import get_extra
 
 log = logging.getLogger("tagmates")
 
@@ -127,7 +128,7 @@ def _one_line(name: str, revision: str) -> Iterator[None]:
         from httpx2 import HTTPError  # noqa: PLC0415
         from huggingface_hub import errors  # noqa: PLC0415
     except ImportError:
-        raise ModelError(f"{name}: needs the package huggingface_hub: pip install 'tagmates[hub]'") from None
+        raise ModelError(f"{name}: needs the package huggingface_hub: {get_extra('hub')}") from None
     try:
         yield
     except errors.GatedRepoError:

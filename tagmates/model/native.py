@@ -20,13 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tagmates.files import cache_folder, is_private, keep_private, make_private
+from tagmates.files import cache_folder, is_private, keep_private, passing_folder, why_closed
 
 log = logging.getLogger("tagmates")
 SOURCES = ("gru.c", "crf.c", "vector.h")
 # the kernels' own exp needs neither errno nor traps; NaN and infinity stay what they are
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
 BUILD_SECONDS = 60
+FOLDER = "TAGMATES_KERNELS"  # where this process or its starter has compiled because the cache cannot be written
 TRITON_TOLERANCE = 1e-4  # of what torch computes, relative to the largest
 LONG, FLOAT, DOUBLE = torch.int64, torch.float32, torch.float64
 
@@ -111,12 +112,26 @@ def kernels() -> ctypes.CDLL | None:
             return _loaded(flags)
         except subprocess.TimeoutExpired as error:
             log.info("no native kernels: %s", error)
+            _WHY[:] = [f"the C compiler took more than {BUILD_SECONDS} seconds"]
             return None
         except subprocess.CalledProcessError as error:
-            log.info("no native kernels with %s: %s", flags[-1], error.stderr.decode(errors="replace").strip() or error)
+            said = error.stderr.decode(errors="replace").strip() or str(error)
+            log.info("no native kernels with %s: %s", flags[-1], said)
+            _WHY[:] = [f"the C compiler fails: {said.splitlines()[0][:200]}"]
         except Exception as error:  # whatever is wrong with a compiler or a cache, torch does without
             log.info("no native kernels with %s: %s", flags[-1], error)
+            _WHY[:] = [str(error)]
     return None
+
+
+_WHY: list[str] = []  # what kept the kernels from being compiled, when that was last tried
+
+
+def why_no_kernels() -> str:
+    """Why this process has no compiled kernels."""
+    if os.environ.get("TAGMATES_NATIVE") == "0":
+        return "TAGMATES_NATIVE=0"
+    return _WHY[0] if _WHY else "unknown"
 
 
 def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
@@ -130,9 +145,20 @@ def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
     parts = [*sources.values(), "\0".join([*found, *flags]).encode(), _processor()]
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     path = cache_folder() / f"kernels-{key}.so"
-    if path.is_file() and is_private(path):
-        with suppress(OSError, AttributeError):  # damaged
-            return _library(path)
+    for place in (path, Path(os.environ.get(FOLDER, "")) / path.name):
+        if place.is_file() and is_private(place):
+            with suppress(OSError, AttributeError):  # damaged
+                return _library(place)
+    closed = why_closed(path.parent)
+    if closed is not None:
+        log.warning(
+            "%s: cannot be written (%s), so the kernels in C are compiled for this call alone; set TAGMATES_CACHE to a "
+            "folder that can be written",
+            path.parent,
+            closed.strerror,
+        )
+        os.environ[FOLDER] = str(passing_folder())  # for the processes that this one starts
+        path = passing_folder() / path.name
     _build(path, sources, found, flags)
     if not is_private(path):  # as it was when the folder was chosen
         raise PermissionError(f"{path}: other users can change it")
@@ -151,7 +177,6 @@ def _library(path: Path) -> ctypes.CDLL:
 
 
 def _build(path: Path, sources: Mapping[str, bytes], compiler: Sequence[str], flags: Sequence[str]) -> None:
-    make_private(path.parent)
     with TemporaryDirectory(dir=path.parent) as name:
         folder = Path(name)
         for source, text in sources.items():

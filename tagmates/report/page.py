@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tagmates.files import write_atomically
+from tagmates.files import write_atomically, write_text
 from tagmates.report.prose import (
     fine_print,
     is_complete,
@@ -58,12 +58,12 @@ def write_report(report: Report, folder: Path, figures: "Sequence[Figure]" = ())
         (folder / name).mkdir(parents=True, exist_ok=True)
     for table in made:
         for suffix, render in FORMATS.items():
-            write_atomically(folder / "tables" / f"{table.name}.{suffix}", render(table).encode())
+            write_text(folder / "tables" / f"{table.name}.{suffix}", render(table))
     for figure in figures:
-        write_atomically(folder / "figures" / f"{figure.name}.svg", figure.svg.encode())
+        write_text(folder / "figures" / f"{figure.name}.svg", figure.svg)
         write_atomically(folder / "figures" / f"{figure.name}.pdf", figure.pdf)
     page = folder / "index.html"
-    write_atomically(page, render_page(report, made, figures).encode())
+    write_text(page, render_page(report, made, figures))
     return page
 
 

