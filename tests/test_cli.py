@@ -1029,7 +1029,7 @@ def test_check_of_good_data_says_nothing_on_stdout(here: Path) -> None:
 
 def test_check_warns_and_exits_0_or_finds_errors_and_exits_1(here: Path) -> None:
     two = "[tasks.pos]\ntrain = 'train.txt'\ndev = 'dev.txt'\n"
-    write_corpus(here / "data", tasks=two, dev=columns([*PARTS["train"][:2], [("Zebras", "X")]]))
+    write_corpus(here / "data", tasks=two, dev=columns([*PARTS["train"][:2], [("Zebras", "X", "O")]]))
     shown = done("data", "check", "data")
     assert shown.out.splitlines() == [
         "warning: data: task pos has no test split [missing]",

@@ -307,9 +307,11 @@ def test_tables_at_once_and_line_by_line(
 def test_what_is_as_it_should_be_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fast way is taken: line by line nothing is read."""
     for module in (columns, conllu):
-        monkeypatch.setattr(module, "sentences_in", lambda *_: pytest.fail("line by line"))
-    for number, (read, sample, _) in enumerate(READERS.values()):
-        path = tmp_path / str(number)
+        monkeypatch.setattr(module, "sentences_in", lambda *_, **__: pytest.fail("line by line"))
+    for name, (read, sample, _) in READERS.items():
+        if name == "cupt":  # columns that the file itself names are looked up line by line
+            continue
+        path = tmp_path / name.replace(", ", "-")
         path.write_bytes(sample)
         assert read(path)
 
