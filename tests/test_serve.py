@@ -25,6 +25,7 @@ from schemathesis.checks import load_all_checks
 from tagmates.data.schemes import Scheme, spans_of
 from tagmates.data.tokenize import Token, sentences_of, split_sentences, tokenize
 from tagmates.errors import ModelError, TagmatesError
+from tagmates.installed import get_extra
 from tagmates.model.pretrained import IN_THE_BOX
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.answers import licence_of
@@ -806,7 +807,7 @@ def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str], monkeypatc
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert command("nowhere", capsys=capsys, monkeypatch=monkeypatch) == (
         2,
-        "tagmates: needs the package uvicorn: pip install 'tagmates[serve]'\n",
+        f"tagmates: needs the package uvicorn: {get_extra('serve')}\n",
     )
 
 
