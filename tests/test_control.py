@@ -253,6 +253,7 @@ def test_mistakes_are_one_line(command: str, options: list[str], said: str) -> N
     refused(2, said, "study", command, "s.toml", *options)
 
 
+@pytest.mark.slow
 def test_a_killed_control_is_gone_on_with_by_the_same_command() -> None:
     command = ("study", "run", "s.toml", *LOCAL, "--equal-updates", "400", "--set", "training.epoch_updates=5")
     folder = Path("runs/s-equal-updates-400")

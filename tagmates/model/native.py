@@ -145,7 +145,8 @@ def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
     parts = [*sources.values(), "\0".join([*found, *flags]).encode(), _processor()]
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     path = cache_folder() / f"kernels-{key}.so"
-    for place in (path, Path(os.environ.get(FOLDER, "")) / path.name):
+    elsewhere = os.environ.get(FOLDER)
+    for place in (path, *([Path(elsewhere) / path.name] if elsewhere else [])):
         if place.is_file() and is_private(place):
             with suppress(OSError, AttributeError):  # damaged
                 return _library(place)
