@@ -152,7 +152,7 @@ class TestBroken:
     def test_without_pyarrow(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_parquet(tmp_path / "train.parquet", table())
         monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-        with pytest.raises(ConfigError, match=r"needs the package pyarrow: pip install .*\[hf\]"):
+        with pytest.raises(ConfigError, match=r"needs the package pyarrow: pip install .*(\[hf\]|pyarrow)"):
             read(tmp_path / "train")
 
 
