@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, median
@@ -48,23 +49,19 @@ class Ended:
 
 
 def main() -> None:
-    """Train all, and print a line for every task and size."""
+    """Train all, and print the line of a task and size as soon as its trainings are done."""
     options = arguments(
         __doc__, data="", tasks="chunk,ner,supsense", sizes="20,50,100,200,500,1000", seeds="1,2,3", dev=200, workers=2
     )
     tasks = options.tasks.split(",")
     sizes, seeds = ([int(text) for text in each.split(",")] for each in (options.sizes, options.seeds))
-    trials = [Trial(*each) for each in _product(tasks, sizes, seeds)]
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        ended = dict(zip(trials, pool.map(partial(run, data=options.data, dev=options.dev), trials), strict=True))
+    lines = [(task, size) for size in sizes for task in tasks]
+    trials = [[Trial(*line, seed, new) for new in (False, True) for seed in seeds] for line in lines]
     print("task       sentences  old F1, by seed        new F1, by seed        means          ratio  updates old, new")
-    for task in tasks:
-        for size in sizes:
-            _print_line(task, size, [[ended[Trial(task, size, seed, new)] for seed in seeds] for new in (False, True)])
-
-
-def _product(tasks: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]) -> list[tuple[str, int, int, bool]]:
-    return [(task, size, seed, new) for size in sizes for task in tasks for seed in seeds for new in (False, True)]
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        ended = pool.map(partial(run, data=options.data, dev=options.dev), chain.from_iterable(trials))
+        for line in lines:
+            _print_line(*line, [[next(ended) for _ in seeds] for _ in (False, True)])
 
 
 def _print_line(task: str, size: int, results: Sequence[Sequence[Ended]]) -> None:
