@@ -374,6 +374,7 @@ def job_of(model: Path) -> Job:
     return Job(str(model), "cpu", None, ("pos", "ner"), Reading("text"), "conll")
 
 
+@pytest.mark.slow
 def test_two_workers_give_what_one_gives_though_they_are_killed(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     taken = 0
 

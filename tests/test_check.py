@@ -385,6 +385,7 @@ def test_the_docs_explain_every_kind() -> None:
     assert sorted(rows) == sorted([*get_args(Kind), "no-label"])  # an error, or a warning
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")
 def test_the_counts_of_the_papers_data() -> None:
     """Against counts that were made by other means."""

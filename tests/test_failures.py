@@ -233,6 +233,7 @@ if len(sys.argv) == 1:
 """
 
 
+@pytest.mark.slow
 def test_a_cache_of_all_users_is_replaced_for_a_process_and_those_that_it_starts(reachable: Path) -> None:
     (reachable / "cache").mkdir()
     (reachable / "cache").chmod(0o1777)

@@ -62,6 +62,7 @@ def test_json_keeps_what_stands_for_a_byte_of_a_file_name(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == value
 
 
+@pytest.mark.slow
 def test_a_locale_without_the_characters_of_a_file_name_is_said_in_one_line(tmp_path: Path) -> None:
     folder = corpus(tmp_path / "data", "gr\u00f6\u00dfe.txt")
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

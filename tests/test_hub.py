@@ -266,6 +266,7 @@ def test_a_cache_that_cannot_be_written_is_said(hub: Hub, monkeypatch: pytest.Mo
         fetch(f"hf://{REPO}")
 
 
+@pytest.mark.slow
 def test_the_environment_says_where_the_hub_is_and_nothing_is_printed(hub: Hub, tmp_path: Path) -> None:
     code = f"from tagmates.model.hub import fetch; folder = fetch('hf://{REPO}'); assert folder.is_dir()"
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "TAGMATES_CACHE": str(tmp_path / "cache")}

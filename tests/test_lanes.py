@@ -248,6 +248,7 @@ def test_whoever_waits_for_a_lane_hears_of_its_end(monkeypatch: pytest.MonkeyPat
 # --------------------------------------------------------------------------------------- losses, and a GPU's memory
 
 
+@pytest.mark.slow
 def test_fifty_updates_of_unlike_runs_are_as_if_alone() -> None:
     """Tasks, vocabularies, tag sets, sharing methods, learning rates, seeds and epoch lengths all differ."""
 

@@ -327,7 +327,7 @@ def test_a_compiler_without_openmp(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @compiled_only
 @pytest.mark.usefixtures("fresh")
-@pytest.mark.parametrize("content", [b"", b"junk"])
+@pytest.mark.parametrize("content", [b"junk", pytest.param(b"", marks=pytest.mark.slow)])
 def test_a_damaged_library_is_built_again(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert native.kernels() is not None
@@ -406,8 +406,14 @@ def linked_to_another(folder: Path, library: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        change_nothing, open_to_all, open_to_the_group, library_of_the_group, folder_of_another, library_of_another,
-        linked_to_another,
+        change_nothing,
+        open_to_all,
+        *(
+            pytest.param(change, marks=pytest.mark.slow)
+            for change in (
+                open_to_the_group, library_of_the_group, folder_of_another, library_of_another, linked_to_another
+            )
+        ),
     ],
 )  # fmt: skip
 def test_a_library_that_others_can_change_is_not_loaded(
@@ -450,7 +456,9 @@ def test_a_library_that_others_can_change_is_not_loaded(
 
 @compiled_only
 @pytest.mark.usefixtures("fresh")
-@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+@pytest.mark.parametrize(
+    "umask", [0o000, *(pytest.param(mask, marks=pytest.mark.slow) for mask in (0o002, 0o022, 0o077))]
+)
 def test_what_is_built_is_private_whatever_the_umask(
     umask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

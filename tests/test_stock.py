@@ -131,7 +131,7 @@ def choose(one: Made, data: st.DataObject, *, waits: bool) -> Selection:
     return replace(make(corpus, chosen), hidden=None if hidden is None else torch.tensor(hidden))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(corpora(), min_size=1, max_size=4), st.data())
 def test_a_batch_is_what_plain_loops_make_of_it(made: list[Made], data: st.DataObject) -> None:
     lanes = [choose(one, data, waits=i > 0) for i, one in enumerate(data.draw(st.permutations(made)))]

@@ -417,7 +417,13 @@ def a_link_to_a_folder(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("trained")
-@pytest.mark.parametrize("spoil", [a_folder, a_link_to_nothing, a_pipe, a_link_to_a_folder])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        a_folder,
+        *(pytest.param(spoil, marks=pytest.mark.slow) for spoil in (a_link_to_nothing, a_pipe, a_link_to_a_folder)),
+    ],
+)
 def test_what_is_in_the_place_of_any_file_of_a_run_is_set_aside(
     short: dict[str, Any], spoil: Callable[[Path], None]
 ) -> None:
@@ -528,7 +534,7 @@ int flock(int file, int operation) { errno = %d; return -1; }
 """
 
 
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+@pytest.mark.parametrize("number", [errno.ENOSYS, pytest.param(errno.ENOLCK, marks=pytest.mark.slow)])
 def test_a_disk_without_locks_ends_at_once_and_no_lock_does_without(
     number: int, short: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ def outcome(function: Callable[..., Tensor], given: Sequence[Tensor], packed: Pa
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize(("inputs", "size"), [(3, 1), (5, 16), (4, 70)])
+@pytest.mark.parametrize(("inputs", "size"), [(3, 1), (5, 16), pytest.param(4, 70, marks=pytest.mark.slow)])
 def test_gru(lengths: list[list[int]], inputs: int, size: int) -> None:
     packed = packed_of(lengths)
     lanes, positions = packed.mask.shape
@@ -82,7 +82,7 @@ def chain(packed: Packed, tags: int, scale: float = 1.0) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize("tags", [1, 2, 17, 70])
+@pytest.mark.parametrize("tags", [1, 2, 17, pytest.param(70, marks=pytest.mark.slow)])
 def test_crf(lengths: list[list[int]], tags: int) -> None:
     packed = packed_of(lengths)
     given = chain(packed, tags)
@@ -176,6 +176,7 @@ def test_adam_is_that_of_torch_with_a_learning_rate_for_each_lane() -> None:
         assert_close(values, torch.cat([p.detach() for p in alone]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_lanes_learn_the_same_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = {"x": ("A", "B", "C"), "y": ("O", "B-Y")}
     sharings: list[tuple[Sharing, str]] = [("multi_dec", "xy"), ("te_dec", "yx"), ("stl", "y")]
@@ -210,7 +211,16 @@ class TestTrial:
         assert all(off < native.TRITON_TOLERANCE for off in found.values())
         assert native.triton_works(torch.device("cpu"))
 
-    @pytest.mark.parametrize("kernel", ["triton_layer", "triton_log_partition", "triton_argmax", "triton_dropout"])
+    @pytest.mark.parametrize(
+        "kernel",
+        [
+            "triton_dropout",
+            *(
+                pytest.param(name, marks=pytest.mark.slow)
+                for name in ("triton_layer", "triton_log_partition", "triton_argmax")
+            ),
+        ],
+    )
     def test_what_computes_something_else_is_not_used(
         self, kernel: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -24,7 +24,7 @@ from tagmates.apps.tag import tag
 from tagmates.config import Sharing, resolve
 from tagmates.data.checking.layers import layer_remarks
 from tagmates.data.tasks import Task, choose_tasks, default_preset, load_tasks
-from tagmates.errors import ConfigError, TagmatesError, TrainingError
+from tagmates.errors import ConfigError, OutOfMemoryError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
 from tagmates.files import ESCAPED
 from tagmates.installed import get_extra
@@ -126,7 +126,7 @@ def train(
         with memory_errors():
             last = show_training(_telling(why, events), talk)
     except TrainingError as error:
-        raise TrainingError(f"{error}: --resume goes on from the last finished epoch") from None
+        raise type(error)(f"{error}: --resume goes on from the last finished epoch") from None
     except KeyboardInterrupt:
         how = "the same command with --resume (not --force) goes on"
         end(130, f"tagmates: interrupted; finished epochs are saved in {output_dir}: {how}")
@@ -227,6 +227,8 @@ def main() -> NoReturn:
         missing = str(cause.name).partition(".")[0]
         extra = "serve" if missing in SERVE else "study"
         end(2, f"tagmates: needs the package {missing}: {get_extra(extra)}")
+    except OutOfMemoryError:
+        raise  # __main__ prints it and ends the process
     except TagmatesError as error:
         end(2 if isinstance(error, ConfigError) else 1, f"tagmates: {error}")
     sys.exit(code)
