@@ -13,6 +13,7 @@ from pretend_gpu import Gpu, on_gpu, pretended
 
 from tagmates.config import Sharing
 from tagmates.files import read_json, read_tensors, write_tensors
+from tagmates.model import triton_trial
 from tagmates.model.tagger import Tagger
 from tagmates.training.company import Company
 from tagmates.training.loop import Ended, EpochEnded, Updated, advance, train_side_by_side
@@ -29,7 +30,10 @@ KINDS: list[tuple[Sharing, list[str]]] = [
 
 
 @pytest.fixture
-def gpu() -> Iterator[Gpu]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpu]:
+    # Triton's interpreter takes two minutes for the sizes of the study
+    monkeypatch.setattr(triton_trial, "UNITS", 20)
+    monkeypatch.setattr(triton_trial, "TAGS", 20)
     with pretended() as made:
         yield made
 
@@ -76,7 +80,7 @@ def test_the_pretended_gpu_refuses_what_a_gpu_would(gpu: Gpu, mistake: Callable[
         mistake(here, there)
 
 
-@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("lanes", [1, 3])
 def test_train_validate_and_tag(gpu: Gpu, tmp_path: Path, lanes: int) -> None:
     """One alone; and with three lanes one that ends leaves its place to the fourth."""
     runs = make("cuda")[1:2] if lanes == 1 else make("cuda")

@@ -26,7 +26,7 @@ import pytest
 import torch
 from test_cli import Outcome, ended, numbers, refused, remount, start, tagmates, tree, write_corpus
 
-from tagmates.errors import ModelError
+from tagmates.errors import ModelError, OutOfMemoryError
 from tagmates.files import read_json, read_tensors
 from tagmates.installed import get_extra
 from tagmates.study import worker
@@ -590,11 +590,10 @@ def test_too_little_memory_stops_a_study_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "save_epoch", saved)
-        outcome = run()
-    assert outcome.code == 1
-    (line,) = [line for line in outcome.err.splitlines() if line.startswith("tagmates: ")]
-    assert f"{folder_of('ner').name}: there is not enough memory" in line
-    assert "fewer --workers; finished epochs are saved" in line
+        with pytest.raises(OutOfMemoryError) as caught:  # __main__ prints it and ends the process
+            run()
+    assert str(caught.value).startswith(f"{folder_of('ner').name}: there is not enough memory")
+    assert "fewer --workers; finished epochs are saved" in str(caught.value)
     assert totals() == (1, 0, 2)
     epochs_before = epochs("ner")
     assert run().code == 0

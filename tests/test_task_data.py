@@ -212,7 +212,7 @@ def test_a_study_goes_on_with_its_data_only(study: Path, here: Path, kind: str) 
     assert "3 of 3 trainings done, none of them in this call" in done(*RUN).err
 
 
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("cached", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", CHANGES)
 def test_runs_of_other_data_are_named_and_set_aside(whole: Path, here: Path, kind: str, cached: bool) -> None:
     """A finished study's folder of runs is copied under a study of other data, with its index or without."""

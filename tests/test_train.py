@@ -71,7 +71,7 @@ def test_the_folder_of_a_finished_run_is_complete(finished: Path) -> None:
         assert len(counts[f"test/{task}"]) == 40
 
 
-@pytest.mark.parametrize("split", ["dev", "test"])
+@pytest.mark.parametrize("split", [pytest.param("dev", marks=pytest.mark.slow), "test"])
 @pytest.mark.parametrize("sharing", ["stl", "multi_dec", "te_dec", "te_enc"])
 def test_evaluating_the_folder_gives_the_scores_of_the_result(tmp_path: Path, sharing: str, split: str) -> None:
     tasks = ("ner",) if sharing == "stl" else ("ner", "upos", "com")
