@@ -193,7 +193,9 @@ def test_what_stands_before_an_error_is_kept_and_gone_on_with_once_it_is_repaire
     assert re.search(bad, stdout.err)
     outcome = to_file(model)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
-    assert re.search(rf"{bad}; convert it first, or name its --encoding, as latin-1; then --resume goes on with out", outcome.err)
+    assert re.search(
+        rf"{bad}; convert it first, or name its --encoding, as latin-1; then --resume goes on with out", outcome.err
+    )
     assert Path("out").read_text() == stdout.out
     assert whole.startswith(stdout.out)
     assert stdout.out.count("\n\n") == 2 * content[:middle].count(b"\n\n")

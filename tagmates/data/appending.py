@@ -52,9 +52,7 @@ def check_append(reading: Reading, name: str, *, more: bool = False) -> None:
     if reading.append in ("misc", "feats") and not _has_column(reading, reading.append.upper()):
         raise ConfigError(f"--append {reading.append}: {name} has no column {reading.append.upper()}; choose column")
     if more and (reading.header or reading.names):
-        raise ConfigError(
-            f"--append: {name} has names for its columns in a line of its own; append to one such file a call"
-        )
+        raise ConfigError(f"--append: {name} names its columns in a line of its own; append to one such file a call")
 
 
 def _has_column(reading: Reading, column: str) -> bool:

@@ -186,7 +186,7 @@ def _opened(stream: BinaryIO, name: str, reading: Reading) -> _Source:
     if said and not said.startswith("utf"):
         encoding, mark = said, b""
     elif not encoding:
-        layout = sniff(raw) if b"\0" in raw and not said else ""
+        layout = sniff(raw) if not said and len(raw) >= 16 and 4 * raw.count(0) > len(raw) else ""
         seen = layout.encoding if isinstance(layout, Layout) and layout.encoding.startswith("utf") else ""
         encoding = said or seen or _as_trained(raw, reading)
     encoding += "-le" if encoding in ("utf-16", "utf-32") else ""
@@ -259,7 +259,7 @@ def _pieces(source: _Source, name: str, reading: Reading, size: int) -> Iterator
     line, column, characters = 1, 0, 0
     kind = reading.kind
     most = (
-        max(2 * size, MOST) if kind in ("jsonl", "csv", "csv-text", "conllu") or reading.sentence_column else 2 * size
+        max(2 * size, MOST) if kind in ("jsonl", "lines", "csv", "csv-text", "conllu") or reading.sentence_column else 2 * size
     )
     length = 2 * size
     while True:

@@ -145,7 +145,7 @@ def _is_certain(layout: Layout) -> bool:
 
 def _is_as_trained(trained: Reading | None, layout: Layout, lines: Sequence[str]) -> bool:
     """Whether a table by tabs is as wide as the files that the tagger learnt from."""
-    if trained is None or trained.kind != "columns" or trained.separator != layout.separator != "whitespace":
+    if trained is None or (trained.kind, trained.separator, layout.separator) != ("columns", "\t", "\t"):
         return False
     return layout.columns >= trained.width and sum(map(is_data, lines)) > 1
 
@@ -258,6 +258,8 @@ def _table(
             f"{name}: column 1 counts the words of each sentence (1, 2, 3, …); say where the words are, "
             "as --token-column 2"
         )
+    if given.kind != "auto" and given.token_column is None and guess and isinstance(layout, Layout):
+        _check_first_column(reading, layout, name)
     column = int(reading.token_column or 1)
     called = reading.names[index_of(column, len(reading.names))] if reading.names else ""
     what = {"columns": "columns", "csv": "CSV", "csv-text": "CSV of texts"}[reading.kind]
@@ -268,7 +270,8 @@ def _table(
 def _as_seen(reading: Reading, given: Reading, layout: Layout) -> Reading:
     """The reading with the header, the comments and the sentences that ``sniff`` has seen, and the column of words."""
     keys = layout.keys
-    header = bool(keys.get("header")) if given.header is None else given.header
+    named = isinstance(given.token_column, str) or isinstance(given.sentence_column, str)
+    header = named or bool(keys.get("header")) if given.header is None else given.header
     column = given.token_column
     if column is None and reading.kind != "csv-text" and (header or given.kind == "auto"):
         column, _ = tokens_and_tags(_named_columns(layout) if header else _columns_of(layout))
@@ -282,6 +285,19 @@ def _as_seen(reading: Reading, given: Reading, layout: Layout) -> Reading:
         sentence_column=keys.get("sentence_column") if given.sentence_column is None else given.sentence_column,
         sentence_end=keys.get("sentence_end"),
     )
+
+
+def _check_first_column(reading: Reading, layout: Layout, name: str) -> None:
+    """Raise DataError where the words are looked for in the first column, but another one looks like words."""
+    rows = sum(map(len, layout.sample))
+    if (reading.token_column, reading.header, layout.separator) == (1, False, reading.separator) and rows > 2:
+        column, _ = tokens_and_tags(_columns_of(layout))
+        if column != 1:
+            seen = shown(" ".join(cells[0] for cells in layout.sample[0][:5]))
+            raise DataError(
+                f"{name}: column 1 does not look like words ({seen}), but column {column} does; say where they are, as "
+                f"--token-column {column}"
+            )
 
 
 def _named_columns(layout: Layout) -> Mapping[Any, Any]:
@@ -429,7 +445,7 @@ def words_key(record: Mapping[str, Any]) -> str:
     leaves = {**dict(leaves_of(record)), **record}
     for name in (*_WORDS, *_TEXTS):
         for key, value in leaves.items():
-            lists = isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+            lists = isinstance(value, list) and all(isinstance(item, str) for item in value)
             fits = (lists or is_text(value)) if name in _WORDS else isinstance(value, str)
             if fits and name.lower() in (key.lower(), key.rpartition(".")[2].lower()):
                 return key
