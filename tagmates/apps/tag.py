@@ -219,13 +219,13 @@ def _check_apart(output: Path, files: Sequence[str]) -> None:
 
 
 def _to_stdout(files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
-    heading, empty = job.heading, True
+    held, empty = job.heading.encode(), True  # nothing at all is written where there is no sentence
     with closing(_tagged(_told(read_pieces(files, job.input)), tagger, job, workers)) as results:
         for result in results if sys.stdout.isatty() else show_tagging(results, talk, size_of(files)):
-            if result.text:
-                _write(heading.encode() + result.data)  # nothing at all where there is no sentence
-                heading = ""
-            empty = empty and not result.sentences
+            held, empty = held + result.data, empty and not result.sentences
+            if not empty:
+                _write(held)
+                held = b""
             if result.error:
                 raise result.error
     if empty:

@@ -259,7 +259,9 @@ def _pieces(source: _Source, name: str, reading: Reading, size: int) -> Iterator
     line, column, characters = 1, 0, 0
     kind = reading.kind
     most = (
-        max(2 * size, MOST) if kind in ("jsonl", "lines", "csv", "csv-text", "conllu") or reading.sentence_column else 2 * size
+        max(2 * size, MOST)
+        if kind in ("jsonl", "lines", "csv", "csv-text", "conllu") or reading.sentence_column
+        else 2 * size
     )
     length = 2 * size
     while True:

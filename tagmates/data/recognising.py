@@ -83,10 +83,17 @@ def _kind(reading: Reading, layout: Layout | str, lines: Sequence[str], name: st
         return _json_kind(lines)
     if isinstance(reading.token_column, str) and _header_cells(start) is not None:
         return _table_kind(lines, reading.separator)
+    if reading.trained is not None and _is_as_trained(reading.trained, lines, name):
+        return reading.trained.kind
+    return _kind_of_rest(reading, layout, lines, name)
+
+
+def _kind_of_rest(reading: Reading, layout: Layout | str, lines: Sequence[str], name: str) -> str:
+    """What a file is that shows no other sign than its lines."""
     if isinstance(layout, str):
         return _kind_of_other(reading, layout, lines, name)
     if layout.format in TABLES and not (reading.token_column or reading.separator or _is_certain(layout)):
-        return _kind_of_doubtful(reading, layout, lines, name)
+        return _kind_of_doubtful(layout, name)
     return layout.format
 
 
@@ -111,10 +118,8 @@ def _kind_of_other(reading: Reading, layout: str, lines: Sequence[str], name: st
     return "lines" if _tagged_words(lines) else "text"
 
 
-def _kind_of_doubtful(reading: Reading, layout: Layout, lines: Sequence[str], name: str) -> str:
+def _kind_of_doubtful(layout: Layout, name: str) -> str:
     """What a table is that may be prose: by white space it is; DataError for tabs and CSV."""
-    if _is_as_trained(reading.trained, layout, lines):
-        return "columns"
     if layout.format == "csv" or layout.separator == "\t":
         by = "is CSV" if layout.format == "csv" else "has tabs"
         raise DataError(
@@ -143,11 +148,14 @@ def _is_certain(layout: Layout) -> bool:
     return spans or marks or few or several if layout.separator == "\t" else several and (spans or marks)
 
 
-def _is_as_trained(trained: Reading | None, layout: Layout, lines: Sequence[str]) -> bool:
-    """Whether a table by tabs is as wide as the files that the tagger learnt from."""
-    if trained is None or (trained.kind, trained.separator, layout.separator) != ("columns", "\t", "\t"):
+def _is_as_trained(trained: Reading, lines: Sequence[str], name: str) -> bool:
+    """Whether the lines can only be what the tagger learnt from: its header, its tabs, its sign behind every word."""
+    if trained.kind == "lines":
+        words = [word for line in lines for word in CELL.findall(line)]
+        return bool(words) and all(trained.separator in word.strip(trained.separator) for word in words)
+    if trained.kind not in TABLES or not (trained.header or trained.separator == "\t"):
         return False
-    return layout.columns >= trained.width and sum(map(is_data, lines)) > 1
+    return sum(map(is_data, lines)) > 1 and _fits(trained, "\n".join(lines), name)
 
 
 def _is_conllu(lines: Sequence[str]) -> bool:
@@ -229,6 +237,7 @@ def _table(
     """Columns, CSV and texts in CSV: what was given, else as in training where it fits, else as the rows show."""
     reading = full
     guess = isinstance(layout, Layout) and layout.format in TABLES
+    told: dict[str, Any] = {}
     if known is not None and given.token_column is None and not given.separator and _fits(known, text, name):
         told = {key: getattr(known, key) for key in ("token_column", "separator", "comments_inside")}
         told |= {key: getattr(known, key) for key in ("header", "sentence_column", "sentence_end")}
@@ -240,8 +249,11 @@ def _table(
         reading = _as_seen(reading, given, layout)
     named = isinstance(reading.token_column, str) or isinstance(reading.sentence_column, str)
     if reading.header is None:
-        reading = replace(reading, header=named or reading.kind == "csv-text")
-    if reading.kind == "csv-text" and reading.token_column is None:
+        start = next((line for line in text.split("\n") if line.strip()), "")
+        cells = _cells_of_csv(start, reading) if reading.kind == "csv" else []
+        by_name = any(cell.strip().lower() in _WORDS for cell in cells)
+        reading = replace(reading, header=named or by_name or reading.kind == "csv-text")
+    if reading.kind in ("csv", "csv-text") and reading.header and reading.token_column is None:
         cells = (header_of(text, reading.table, name) or (1, []))[1]
         names = [cell.lower() for cell in cells]
         reading = replace(
@@ -262,9 +274,14 @@ def _table(
         _check_first_column(reading, layout, name)
     column = int(reading.token_column or 1)
     called = reading.names[index_of(column, len(reading.names))] if reading.names else ""
+    learnt = ", as in training" if told else ""
     what = {"columns": "columns", "csv": "CSV", "csv-text": "CSV of texts"}[reading.kind]
     kind = "texts" if reading.kind == "csv-text" else "words"
-    return reading, f"{what}, {kind} in column {column}{f' ({called})' if called else ''}"
+    return reading, f"{what}, {kind} in column {column}{f' ({called})' if called else ''}{learnt}"
+
+
+def _cells_of_csv(line: str, reading: Reading) -> list[str]:
+    return next(csv.reader([line.rstrip("\r")], delimiter=reading.separator), [])
 
 
 def _as_seen(reading: Reading, given: Reading, layout: Layout) -> Reading:
