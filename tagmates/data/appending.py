@@ -13,7 +13,7 @@ from itertools import chain, zip_longest
 from tagmates.data.formats.conllu import CONLLU_COLUMNS
 from tagmates.data.formats.jsonl import record_of
 from tagmates.data.formats.lines import index_of
-from tagmates.data.formats.table import header_of
+from tagmates.data.formats.table import header_of, rows_of
 from tagmates.data.reading import APPENDED, WHOLE, Append, Reading, Words, table_of
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
@@ -110,7 +110,10 @@ def _to_texts(
     tasks: Sequence[str],
 ) -> list[str]:
     """A column of spans for each task."""
-    cells = {line: [_json(own[task]) for task in tasks] for line, own in _spans_by_line(sentences, tasks).items()}
+    spans = _spans_by_line(sentences, tasks)
+    rows = rows_of("".join(lines), table_of(reading, first_line), "", first_line=first_line, line_ends=True)
+    ends = [row.line - first_line + sum(cell.count("\n") for cell in row.cells) for row in rows]
+    cells = {line: [_json(spans[line][task] if line in spans else []) for task in tasks] for line in ends}
     return _with_columns(lines, reading, first_line, cells, tasks)
 
 
@@ -131,7 +134,7 @@ def _with_columns(
 
 
 def _row(body: str, cells: Sequence[str], reading: Reading) -> str:
-    if reading.kind in ("csv", "csv-text"):
+    if reading.table.quoted:
         return reading.separator.join([body, *(_quoted(cell, reading) for cell in cells)])
     separator = reading.separator or "\t"
     if reading.kind == "conll2012" or separator == "whitespace":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tagmates.data.appending import check_append
-from tagmates.data.describing.sniffing import Layout, sniff
+from tagmates.data.describing.sniffing import READ, Layout, sniff
 from tagmates.data.formats.table import rows_of
 from tagmates.data.reading import WHOLE, Reading, check_reading, table_of
 from tagmates.data.recognising import recognised
@@ -117,9 +117,11 @@ def _of_file(file: str, name: str, reading: Reading, size: int) -> Iterator[Piec
     if file != "-" and kind in ("auto", "brat", "spacy", "huggingface"):
         kind = (whole_kind(path) or kind) if kind == "auto" else kind
         if kind == "brat":
-            for document in documents_in(path):
+            for number, document in enumerate(documents_in(path)):
                 for piece in _of_file(str(document), str(document), replace(reading, kind="text"), size):
-                    yield replace(piece, note="the text of a BRAT document" if reading.kind == "auto" else "")
+                    yield replace(
+                        piece, note="the text of a BRAT document" if reading.kind == "auto" and not number else ""
+                    )
             return
         if kind in WHOLE:
             yield from _of_whole(path, None, name, replace(reading, kind=kind), size)
@@ -180,6 +182,9 @@ class _Source:
 def _opened(stream: BinaryIO, name: str, reading: Reading) -> _Source:
     """The source, its first bytes in the buffer, and its encoding: as its mark says, as was said, or as is seen."""
     raw = stream.read(HEAD)
+    packed = sniff(raw[:64]) if reading.kind == "auto" else ""
+    if isinstance(packed, str) and packed.startswith("is packed"):
+        raise DataError(f"{name}: {packed}; these formats are read: raw text, {READ}")
     mark = next((sign for sign in _MARKS if raw.startswith(sign)), b"")
     encoding = _MARKS.get(mark, "")
     said = codecs.lookup(reading.encoding).name.removesuffix("-sig") if reading.encoding else ""

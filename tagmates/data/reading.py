@@ -69,6 +69,7 @@ class Reading:
     names: tuple[str, ...] = ()  # of the columns, where the file says them
     width: int = 0  # columns; of lines the tags behind a word
     quoted: bool = False  # whether every cell of CSV stands in quotes
+    raw: bool = False  # of texts in a table: whether quotes are characters as all others
 
     @property
     def table(self) -> Layout:
@@ -78,7 +79,7 @@ class Reading:
             token_column=column,
             tag_column=column,
             separator=None if self.separator == "whitespace" else self.separator or "\t",
-            quoted=self.kind in ("csv", "csv-text"),
+            quoted=self.kind in ("csv", "csv-text") and not self.raw,
             comment=self.comment or None,
             comments_inside=self.comments_inside,
             header=bool(self.header),

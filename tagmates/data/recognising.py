@@ -32,8 +32,10 @@ from tagmates.wording import first_of, shown
 
 SEEN = 200  # rows that show the form of all
 COMMENT = "# "  # how lines begin that are skipped before a sentence, if nothing else is said or seen
+_MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
 _JSON = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
 _ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _TEXTS = ("text", "data.text", "sentence", "content", "document", "message", "tweet")
 _WORDS = ("tokens", "words", "token", "word", "forms", "form")
 _PROSE = "has no columns that are equally many"  # what ``sniff`` says of what may be prose
@@ -79,10 +81,16 @@ def _kind(reading: Reading, layout: Layout | str, lines: Sequence[str], name: st
         other = _other_of_conll(layout, lines) if reading.token_column is None and not reading.separator else ""
         return other if reading.kind == "columns" and other else reading.kind
     start = next((line for line in lines if line.strip()), "")
+    if _MARKUP.match(start):
+        raise DataError(
+            f"{name}: is XML or HTML, whose marks are no words; take the text out of it, or say --input text"
+        )
+    if not any("\t" in line for line in lines) and _is_conllu([re.sub(" +", "\t", line) for line in lines]):
+        raise DataError(f"{name}: is CoNLL-U, but its columns stand between blanks; put tabs there")
     if _JSON.match("\n".join(lines)):
         return _json_kind(lines)
     if isinstance(reading.token_column, str) and _header_cells(start) is not None:
-        return _table_kind(lines, reading.separator)
+        return _table_kind(lines, reading.separator, reading.token_column)
     if reading.trained is not None and _is_as_trained(reading.trained, lines, name):
         return reading.trained.kind
     return _kind_of_rest(reading, layout, lines, name)
@@ -106,7 +114,7 @@ def _other_of_conll(layout: Layout | str, lines: Sequence[str]) -> str:
 
 def _kind_of_other(reading: Reading, layout: str, lines: Sequence[str], name: str) -> str:
     """What a file is that ``data init`` would leave out; DataError where it is neither text nor a list of words."""
-    if layout.startswith("is packed") or "WebAnno" in layout or "begin document" in layout:
+    if "WebAnno" in layout or "begin document" in layout:
         raise DataError(f"{name}: {layout}; these formats are read: raw text, {READ}; --input names one")
     if _is_text_table(lines):
         return "csv-text"
@@ -132,7 +140,7 @@ def _kind_of_doubtful(layout: Layout, name: str) -> str:
 def _is_certain(layout: Layout) -> bool:
     """Whether a table can be no prose: it has a header or a column of tags, and sentences of several words."""
     rows = [cells for sentence in layout.sample for cells in sentence]
-    if layout.keys.get("header") or layout.keys.get("sentence_end"):
+    if layout.heading or layout.keys.get("sentence_end"):
         return True
     if layout.separator not in ("\t", "whitespace") and layout.format != "csv":
         return False
@@ -206,10 +214,11 @@ def _is_text_table(lines: Sequence[str]) -> bool:
     """Whether these are rows of CSV with a header that names a text, most of which have several words."""
     start = next((line for line in lines if line.strip()), "")
     names = [name.strip().lower() for name in _header_cells(start) or ()]
-    return any(name in (*_TEXTS, *_WORDS) for name in names) and _table_kind(lines, "") == "csv-text"
+    known = next((name for name in (*_TEXTS, *_WORDS) if name in names), None)
+    return known is not None and "\t" not in start and _table_kind(lines, "", known) == "csv-text"
 
 
-def _table_kind(lines: Sequence[str], given: str) -> str:
+def _table_kind(lines: Sequence[str], given: str, column: str) -> str:
     """csv-text where rows with a header have texts, else csv or, of tabs without quotes, columns."""
     start = next((line for line in lines if line.strip()), "")
     separator = given or next((sign for sign in "\t,;" if sign in start), ",")
@@ -217,10 +226,15 @@ def _table_kind(lines: Sequence[str], given: str) -> str:
     widths = Counter(map(len, rows))
     if len(rows) > 1 and len(widths) == 1:
         names = [name.strip().lower() for name in rows[0]]
-        at = next((names.index(name) for name in (*_TEXTS, *_WORDS) if name in names), None)
-        if at is not None and 2 * sum(" " in row[at].strip() for row in rows[1:]) > len(rows) - 1:
+        at = names.index(column.lower()) if column.lower() in names else None
+        if (
+            at is not None
+            and separator != "\t"
+            and 2 * sum(" " in row[at].strip() for row in rows[1:]) >= len(rows) - 1
+        ):
             return "csv-text"
-    return "columns" if separator == "\t" and not any('"' in line for line in lines) else "csv"
+    quoted = any(re.search(r'(?:^|\t)"[^"\t]*\t[^"]*"(?:\t|$)', line) for line in lines)  # tabs in quotes
+    return "columns" if separator == "\t" and not quoted else "csv"
 
 
 def _columns_of(layout: Layout) -> dict[int, list[list[str]]]:
@@ -249,11 +263,8 @@ def _table(
         reading = _as_seen(reading, given, layout)
     named = isinstance(reading.token_column, str) or isinstance(reading.sentence_column, str)
     if reading.header is None:
-        start = next((line for line in text.split("\n") if line.strip()), "")
-        cells = _cells_of_csv(start, reading) if reading.kind == "csv" else []
-        by_name = any(cell.strip().lower() in _WORDS for cell in cells)
-        reading = replace(reading, header=named or by_name or reading.kind == "csv-text")
-    if reading.kind in ("csv", "csv-text") and reading.header and reading.token_column is None:
+        reading = replace(reading, header=named or (reading.kind in ("csv", "csv-text") and _has_names(reading, text)))
+    if reading.header and reading.token_column is None:
         cells = (header_of(text, reading.table, name) or (1, []))[1]
         names = [cell.lower() for cell in cells]
         reading = replace(
@@ -265,6 +276,8 @@ def _table(
         reading = replace(
             reading, token_column=token, sentence_column=sentence, names=tuple(names), quoted=_all_quoted(reading, text)
         )
+        if (reading.kind == "csv" or (reading.header and reading.separator == "\t")) and _has_texts(reading, text):
+            reading = replace(reading, kind="csv-text", raw=reading.kind == "columns")
     if given.token_column is None and not reading.header and _counts(text, reading):
         raise DataError(
             f"{name}: column 1 counts the words of each sentence (1, 2, 3, …); say where the words are, "
@@ -280,8 +293,26 @@ def _table(
     return reading, f"{what}, {kind} in column {column}{f' ({called})' if called else ''}{learnt}"
 
 
-def _cells_of_csv(line: str, reading: Reading) -> list[str]:
-    return next(csv.reader([line.rstrip("\r")], delimiter=reading.separator), [])
+def _has_texts(reading: Reading, text: str) -> bool:
+    """Whether most cells in the column of the words have several."""
+    lines = text.split("\n")
+    quoted = reading.table.quoted
+    rows = _rows_of_csv(lines, reading.separator) if quoted else [_cells(line, "\t") for line in lines if line.strip()]
+    rows = rows[bool(reading.header) : SEEN]
+    at = int(reading.token_column or 1)
+    cells = [row[index] for row in rows if 0 <= (index := index_of(at, len(row))) < len(row)]
+    return bool(cells) and 2 * sum(" " in cell.strip() for cell in cells) >= len(cells)
+
+
+def _has_names(reading: Reading, text: str) -> bool:
+    """Whether the first row of CSV names columns: one of words or texts, or one that has numbers in all other rows."""
+    first, *others = [[cell.strip() for cell in row] for row in _rows_of_csv(text.split("\n"), reading.separator)] or [
+        []
+    ]
+    if any(cell.lower() in (*_TEXTS, *_WORDS) for cell in first):
+        return True
+    numbered = [at for at, cell in enumerate(first) if cell and not _NUMBER.fullmatch(cell)]
+    return bool(others) and any(all(at < len(row) and _NUMBER.fullmatch(row[at]) for row in others) for at in numbered)
 
 
 def _as_seen(reading: Reading, given: Reading, layout: Layout) -> Reading:
@@ -421,7 +452,7 @@ def _json_kind(lines: Sequence[str]) -> str:
     try:
         record = json.loads(filled[0])
     except (ValueError, RecursionError):
-        return "json"
+        return "jsonl" if re.fullmatch(r"\s*\{.*\}\s*", filled[0]) else "json"  # the reader says what is wrong
     if isinstance(record, list):
         pair = len(record) == 2 and isinstance(record[0], str) and isinstance(record[1], dict)
         return "jsonl" if pair else "json"
@@ -466,7 +497,8 @@ def words_key(record: Mapping[str, Any]) -> str:
             fits = (lists or is_text(value)) if name in _WORDS else isinstance(value, str)
             if fits and name.lower() in (key.lower(), key.rpartition(".")[2].lower()):
                 return key
-    texts = [key for key, value in leaves.items() if isinstance(value, list) and value and _are_words(value)]
+    named = [key for key, value in leaves.items() if isinstance(value, list) and key.rpartition(".")[2] in _WORDS]
+    texts = named or [key for key, value in leaves.items() if isinstance(value, list) and value and _are_words(value)]
     return texts[0] if len(texts) == 1 else ""
 
 

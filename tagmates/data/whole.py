@@ -15,6 +15,7 @@ from tagmates.data.reading import Reading
 from tagmates.data.recognising import key_of
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
+from tagmates.wording import first_of
 
 _SUFFIXES = {".spacy": "spacy", ".parquet": "huggingface", ".arrow": "huggingface", ".ann": "brat"}
 
@@ -22,20 +23,26 @@ _SUFFIXES = {".spacy": "spacy", ".parquet": "huggingface", ".arrow": "huggingfac
 def whole_kind(path: Path) -> str:
     """The format of a file or folder that its name or the files in it tell, "" where they tell nothing."""
     if path.is_dir():
-        if any(path.rglob("*.ann")):
+        if _annotations(path):
             return "brat"
         return "huggingface" if splits_in(path) else ""
+    if not path.exists() and path.parent.is_dir() and path.name in splits_in(path.parent):
+        return "huggingface"
     return _SUFFIXES.get(path.suffix.lower(), "")
 
 
 def documents_in(path: Path) -> list[Path]:
     """The texts of a folder of BRAT's documents in the order of their names, or that of one document."""
     if path.is_dir():
-        found = sorted(path.rglob("*.ann"))
+        found = _annotations(path)
         if not found:
             raise DataError(f"{path}: holds no .ann file; give a folder of DOC.txt and DOC.ann, or a text")
         return [document.with_suffix(".txt") for document in found]
     return [path.with_suffix(".txt")]
+
+
+def _annotations(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.ann")) or sorted(folder.glob("*/*.ann"))
 
 
 def whole_sentences(path: Path | None, text: str, reading: Reading, name: str) -> Iterator[bytes]:
@@ -61,10 +68,11 @@ def _records(path: Path | None, text: str, reading: Reading, name: str) -> Itera
         return
     keys = (str(reading.token_column),) if reading.token_column else ()
     splits = splits_in(path) if path.is_dir() else []
-    for split in splits if splits and splits != ["."] else ["."]:
-        own = path / split if split != "." else path
-        for number, (record, _) in enumerate(read_rows(own, keys), start=1):
-            yield f"{own}: sentence {number}", record
+    if len(splits) > 1:
+        raise DataError(f"{path}: holds several splits; name one as {path / splits[0]}; there are {first_of(splits)}")
+    own = path / splits[0] if splits else path
+    for number, (record, _) in enumerate(read_rows(own, keys), start=1):
+        yield f"{own}: sentence {number}", record
 
 
 def _line(words: Sequence[str] | Sequence[Token]) -> bytes:

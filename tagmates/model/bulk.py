@@ -109,7 +109,7 @@ def _appended(
     """The lines with their tags; where the piece could not be read to its end, up to the last sentence before that."""
     if not whole:
         del lines[max((line for words, _ in tagged for line in words.lines), default=-1) + 1 :]
-        lines += ["\n"] if lines else []
+        lines += ["\n"] if lines and piece.reading.kind in ("columns", "conllu", "conll2012") else []
     found = [
         (words, sentence.tags, {task: tagger.spans(sentence, task) for task in tasks} if words.in_text else {})
         for words, sentence in tagged
