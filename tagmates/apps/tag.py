@@ -33,7 +33,9 @@ def tag(
     run: Model,
     files: Annotated[
         tuple[str, ...],
-        Parameter(help="Text files; '-' is stdin.", allow_leading_hyphen=True),  # or '-' would be an unknown option
+        Parameter(
+            help="Files, or folders of BRAT and Hugging Face; '-' is stdin.", allow_leading_hyphen=True
+        ),  # or '-' would be an unknown option
     ] = ("-",),
     /,
     *,
@@ -57,8 +59,9 @@ def tag(
     separator: Annotated[
         str,
         Parameter(
+            show_default=False,
             help="Between columns: a character, 'tab' or 'whitespace'; of lines, between a word and its tags. "
-            "[default: as seen]"
+            "[default: as seen]",
         ),
     ] = "",
     comment: Annotated[
@@ -72,11 +75,14 @@ def tag(
         str | None,
         Parameter(help="Of columns and csv, a column with another value in each sentence. [default: as seen]"),
     ] = None,
-    encoding: Annotated[str, Parameter(help="Of the input: utf-8, latin-1, utf-16, … [default: utf-8]")] = "",
+    encoding: Annotated[
+        str, Parameter(show_default=False, help="Of the input: utf-8, latin-1, utf-16, … [default: utf-8]")
+    ] = "",
     append: Annotated[
         bool | str,
         Parameter(
             negative="",
+            show_default=False,
             help="Keep the input as it is and add a column for each task, in CoNLL-U a key of MISC, in JSON lines a "
             "key. Of CoNLL-U, say where: --append column, --append misc or --append feats.",
         ),

@@ -76,13 +76,13 @@ def read_pieces(files: Iterable[str], how: str | Reading, size: int = SIZE) -> I
         try:
             if sys.stdin is None and file == "-":
                 raise DataError(f"{name}: is closed; give a file or pipe text in")
-            last = b""
+            last, piece = b"", Piece(name)
             for piece in _of_file(file, name, reading, size):
                 check_append(piece.reading, name, more=number > 0)
                 yield replace(piece, before=before) if number and reading.append else piece
                 before = "" if piece.data else before
                 last = (last + piece.data)[-4:]
-            before = _end_of(last) or before
+            before = _end_of(last, piece.reading.kind) if last else before
             continue
         except DataError as wrong:
             error = wrong
@@ -92,11 +92,11 @@ def read_pieces(files: Iterable[str], how: str | Reading, size: int = SIZE) -> I
         return
 
 
-def _end_of(last: bytes) -> str:
-    """What is missing between the end of a file and the next, so that no sentence goes on there."""
-    if not last or last.endswith((b"\n\n", b"\n\r\n")):
+def _end_of(last: bytes, kind: str) -> str:
+    """What is missing between the ``last`` bytes of a file and the next file, so that no sentence goes on there."""
+    if last.endswith((b"\n\n", b"\n\r\n")) or (last.endswith(b"\n") and kind in ("lines", "jsonl")):
         return ""
-    return "\n" if last.endswith(b"\n") else "\n\n"
+    return "\n" if last.endswith(b"\n") or kind in ("lines", "jsonl") else "\n\n"
 
 
 def size_of(files: Iterable[str]) -> int | None:
@@ -118,10 +118,9 @@ def _of_file(file: str, name: str, reading: Reading, size: int) -> Iterator[Piec
         kind = (whole_kind(path) or kind) if kind == "auto" else kind
         if kind == "brat":
             for number, document in enumerate(documents_in(path)):
+                note = "the text of a BRAT document" if reading.kind == "auto" and not number else ""
                 for piece in _of_file(str(document), str(document), replace(reading, kind="text"), size):
-                    yield replace(
-                        piece, note="the text of a BRAT document" if reading.kind == "auto" and not number else ""
-                    )
+                    yield replace(piece, note=note)
             return
         if kind in WHOLE:
             yield from _of_whole(path, None, name, replace(reading, kind=kind), size)
@@ -165,6 +164,15 @@ class _Source:
             self.buffer += data if self.decoder is None else self._decoded(data, self.decoder)
             if not data:
                 return
+
+    def fill_all(self) -> None:
+        """Read all that is left."""
+        size = SIZE
+        while self.error is None:
+            self.fill(size)
+            if len(self.buffer) < size:
+                return
+            size = 2 * len(self.buffer)
 
     def _decoded(self, data: bytes, decoder: codecs.IncrementalDecoder) -> bytes:
         try:
@@ -231,10 +239,7 @@ def _of_whole(path: Path | None, source: _Source | None, name: str, reading: Rea
     check_append(reading, name)
     text = ""
     if source is not None:
-        while source.error is None and (before := len(source.buffer)) >= 0:
-            source.fill(before + SIZE)
-            if len(source.buffer) == before:
-                break
+        source.fill_all()
         if source.error:
             raise source.error
         text = _decoded(source.buffer, name)
@@ -263,11 +268,8 @@ def _decoded(data: bytes, name: str) -> str:
 def _pieces(source: _Source, name: str, reading: Reading, size: int) -> Iterator[Piece]:
     line, column, characters = 1, 0, 0
     kind = reading.kind
-    most = (
-        max(2 * size, MOST)
-        if kind in ("jsonl", "lines", "csv", "csv-text", "conllu") or reading.sentence_column
-        else 2 * size
-    )
+    uncut = kind in ("jsonl", "lines", "csv", "csv-text", "conllu") or reading.sentence_column is not None
+    most = max(2 * size, MOST) if uncut else 2 * size
     length = 2 * size
     while True:
         source.fill(length)

@@ -17,15 +17,14 @@ from tagmates.data.describing.sniffing import READ, Layout, sniff
 from tagmates.data.describing.tables import sign_of
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, plus_columns
-from tagmates.data.formats.jsonl import leaves_of
 from tagmates.data.formats.lines import index_of, is_data
 from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.formats.sentence_lines import lines_in, tags_of_a_word
-from tagmates.data.formats.spans import is_text
 from tagmates.data.formats.table import columns_in, header_of
 from tagmates.data.formats.webanno import SIGN
 from tagmates.data.formats.webanno import columns_in as webanno_columns
 from tagmates.data.reading import TABLES, Reading
+from tagmates.data.record_keys import TEXTS, WORDS, key_of, list_in, words_key
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import ConfigError, DataError
 from tagmates.wording import first_of, shown
@@ -36,8 +35,6 @@ _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
 _JSON = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
 _ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
-_TEXTS = ("text", "data.text", "sentence", "content", "document", "message", "tweet")
-_WORDS = ("tokens", "words", "token", "word", "forms", "form")
 _PROSE = "has no columns that are equally many"  # what ``sniff`` says of what may be prose
 _TAGGED = re.compile(r"[^\s#]+###\S+|[^\s/|]*[^\s/|_]+(?:[/|][A-Z][A-Z0-9$.-]*|[/|_][^\w\s])+")
 _PUNCTUATION = re.compile(r"[.,;:!?。、]")  # alone on a line, or first on it, only where words have lines
@@ -163,7 +160,10 @@ def _is_as_trained(trained: Reading, lines: Sequence[str], name: str) -> bool:
         return bool(words) and all(trained.separator in word.strip(trained.separator) for word in words)
     if trained.kind not in TABLES or not (trained.header or trained.separator == "\t"):
         return False
-    return sum(map(is_data, lines)) > 1 and _fits(trained, "\n".join(lines), name)
+    try:
+        return sum(map(is_data, lines)) > 1 and _fits(trained, "\n".join(lines), name)
+    except DataError:  # no CSV
+        return False
 
 
 def _is_conllu(lines: Sequence[str]) -> bool:
@@ -214,7 +214,7 @@ def _is_text_table(lines: Sequence[str]) -> bool:
     """Whether these are rows of CSV with a header that names a text, most of which have several words."""
     start = next((line for line in lines if line.strip()), "")
     names = [name.strip().lower() for name in _header_cells(start) or ()]
-    known = next((name for name in (*_TEXTS, *_WORDS) if name in names), None)
+    known = next((name for name in (*TEXTS, *WORDS) if name in names), None)
     return known is not None and "\t" not in start and _table_kind(lines, "", known) == "csv-text"
 
 
@@ -226,12 +226,8 @@ def _table_kind(lines: Sequence[str], given: str, column: str) -> str:
     widths = Counter(map(len, rows))
     if len(rows) > 1 and len(widths) == 1:
         names = [name.strip().lower() for name in rows[0]]
-        at = names.index(column.lower()) if column.lower() in names else None
-        if (
-            at is not None
-            and separator != "\t"
-            and 2 * sum(" " in row[at].strip() for row in rows[1:]) >= len(rows) - 1
-        ):
+        at = names.index(column.lower()) if column.lower() in names and separator != "\t" else None
+        if at is not None and 2 * sum(" " in row[at].strip() for row in rows[1:]) >= len(rows) - 1:
             return "csv-text"
     quoted = any(re.search(r'(?:^|\t)"[^"\t]*\t[^"]*"(?:\t|$)', line) for line in lines)  # tabs in quotes
     return "columns" if separator == "\t" and not quoted else "csv"
@@ -268,7 +264,7 @@ def _table(
         cells = (header_of(text, reading.table, name) or (1, []))[1]
         names = [cell.lower() for cell in cells]
         reading = replace(
-            reading, token_column=next((cells[names.index(n)] for n in (*_TEXTS, *_WORDS) if n in names), 1)
+            reading, token_column=next((cells[names.index(n)] for n in (*TEXTS, *WORDS) if n in names), 1)
         )
     if text.strip():
         token, _, sentence = columns_in(text, reading.table, name)
@@ -306,10 +302,9 @@ def _has_texts(reading: Reading, text: str) -> bool:
 
 def _has_names(reading: Reading, text: str) -> bool:
     """Whether the first row of CSV names columns: one of words or texts, or one that has numbers in all other rows."""
-    first, *others = [[cell.strip() for cell in row] for row in _rows_of_csv(text.split("\n"), reading.separator)] or [
-        []
-    ]
-    if any(cell.lower() in (*_TEXTS, *_WORDS) for cell in first):
+    rows = _rows_of_csv(text.split("\n"), reading.separator)
+    first, *others = [[cell.strip() for cell in row] for row in rows] or [[]]
+    if any(cell.lower() in (*TEXTS, *WORDS) for cell in first):
         return True
     numbered = [at for at, cell in enumerate(first) if cell and not _NUMBER.fullmatch(cell)]
     return bool(others) and any(all(at < len(row) and _NUMBER.fullmatch(row[at]) for row in others) for at in numbered)
@@ -470,43 +465,3 @@ def _records(full: Reading, known: Reading | None, lines: Sequence[str], name: s
         key = key_of(record, known.token_column if known else None, name)
     full = replace(full, token_column=key)
     return full, f"{what}, words in {key}" if key else what
-
-
-def key_of(record: Any, trained: int | str | None, name: str) -> str:
-    """The key of a record's words: as in training, else by its name; DataError where none is to be seen."""
-    if isinstance(record, list) and len(record) == 2 and isinstance(record[1], dict):
-        record = {"text": record[0], **record[1]}
-    if not isinstance(record, dict) or not record:
-        return "tokens"
-    leaves = {**dict(leaves_of(record)), **record}
-    if isinstance(trained, str) and trained in leaves:
-        return trained
-    key = words_key(record)
-    if not key:
-        there = first_of(dict(leaves_of(record)))
-        raise DataError(f"{name}: no key is known to hold words or a text; name it with --token-column: {there}")
-    return key
-
-
-def words_key(record: Mapping[str, Any]) -> str:
-    """The key of a record that has a list of words, or a text; "" where none is known."""
-    leaves = {**dict(leaves_of(record)), **record}
-    for name in (*_WORDS, *_TEXTS):
-        for key, value in leaves.items():
-            lists = isinstance(value, list) and all(isinstance(item, str) for item in value)
-            fits = (lists or is_text(value)) if name in _WORDS else isinstance(value, str)
-            if fits and name.lower() in (key.lower(), key.rpartition(".")[2].lower()):
-                return key
-    named = [key for key, value in leaves.items() if isinstance(value, list) and key.rpartition(".")[2] in _WORDS]
-    texts = named or [key for key, value in leaves.items() if isinstance(value, list) and value and _are_words(value)]
-    return texts[0] if len(texts) == 1 else ""
-
-
-def _are_words(values: Sequence[Any]) -> bool:
-    return all(isinstance(item, str) for item in values) and not are_span_tags({*values})
-
-
-def list_in(record: Mapping[str, Any]) -> bool:
-    """Whether an object holds one list of objects."""
-    lists = [value for value in record.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    return len(lists) == 1

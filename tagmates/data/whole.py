@@ -12,7 +12,7 @@ from tagmates.data.formats.docbin import docs_in, sentences_of
 from tagmates.data.formats.huggingface import read_rows, splits_in
 from tagmates.data.formats.jsonl import Record, records_in, words_of
 from tagmates.data.reading import Reading
-from tagmates.data.recognising import key_of
+from tagmates.data.record_keys import key_of
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.wording import first_of
