@@ -206,7 +206,7 @@ def _to_keys(
 
 
 def _with_keys(cell: str, values: Mapping[str, str], *, ordered: bool) -> str:
-    kept = [part for part in cell.split("|") if part not in ("_", "") and part.partition("=")[0] not in values]
+    kept = [part for part in cell.split("|") if part.strip() not in ("_", "") and part.partition("=")[0] not in values]
     added = []
     for task, tag in values.items():
         if re.search(r"\s", tag) or _NOT_IN_KEY.search(task):

@@ -95,11 +95,15 @@ def _kind(reading: Reading, layout: Layout | str, lines: Sequence[str], name: st
 
 def _kind_of_rest(reading: Reading, layout: Layout | str, lines: Sequence[str], name: str) -> str:
     """What a file is that shows no other sign than its lines."""
-    if isinstance(layout, str):
-        return _kind_of_other(reading, layout, lines, name)
-    if layout.format in TABLES and not (reading.token_column or reading.separator or _is_certain(layout)):
-        return _kind_of_doubtful(layout, name)
-    return layout.format
+    if isinstance(layout, Layout):
+        given = reading.token_column is not None or reading.separator
+        if layout.format not in TABLES or given or _is_certain(layout):
+            return layout.format
+    if kind := _named_table(lines):
+        return kind
+    return (
+        _kind_of_doubtful(layout, name) if isinstance(layout, Layout) else _kind_of_other(reading, layout, lines, name)
+    )
 
 
 def _other_of_conll(layout: Layout | str, lines: Sequence[str]) -> str:
@@ -113,8 +117,6 @@ def _kind_of_other(reading: Reading, layout: str, lines: Sequence[str], name: st
     """What a file is that ``data init`` would leave out; DataError where it is neither text nor a list of words."""
     if "WebAnno" in layout or "begin document" in layout:
         raise DataError(f"{name}: {layout}; these formats are read: raw text, {READ}; --input names one")
-    if _is_text_table(lines):
-        return "csv-text"
     if _is_list_of_words(lines) or reading.token_column is not None or reading.separator:
         return "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
@@ -210,12 +212,16 @@ def _rows_of_csv(lines: Sequence[str], separator: str) -> list[list[str]]:
     return rows
 
 
-def _is_text_table(lines: Sequence[str]) -> bool:
-    """Whether these are rows of CSV with a header that names a text, most of which have several words."""
+def _named_table(lines: Sequence[str]) -> str:
+    """What rows of CSV are whose header names words or texts, "" where they are none."""
     start = next((line for line in lines if line.strip()), "")
-    names = [name.strip().lower() for name in _header_cells(start) or ()]
+    cells = _header_cells(start) or []
+    names = [name.strip().lower() for name in cells]
     known = next((name for name in (*TEXTS, *WORDS) if name in names), None)
-    return known is not None and "\t" not in start and _table_kind(lines, "", known) == "csv-text"
+    if known is None or "\t" in start:
+        return ""
+    widths = {len(row) for row in _rows_of_csv(lines, "," if "," in start else ";")}
+    return _table_kind(lines, "", known) if widths == {len(cells)} else ""
 
 
 def _table_kind(lines: Sequence[str], given: str, column: str) -> str:
@@ -227,7 +233,7 @@ def _table_kind(lines: Sequence[str], given: str, column: str) -> str:
     if len(rows) > 1 and len(widths) == 1:
         names = [name.strip().lower() for name in rows[0]]
         at = names.index(column.lower()) if column.lower() in names and separator != "\t" else None
-        if at is not None and 2 * sum(" " in row[at].strip() for row in rows[1:]) >= len(rows) - 1:
+        if at is not None and _are_texts([row[at] for row in rows[1:]]):
             return "csv-text"
     quoted = any(re.search(r'(?:^|\t)"[^"\t]*\t[^"]*"(?:\t|$)', line) for line in lines)  # tabs in quotes
     return "columns" if separator == "\t" and not quoted else "csv"
@@ -297,7 +303,13 @@ def _has_texts(reading: Reading, text: str) -> bool:
     rows = rows[bool(reading.header) : SEEN]
     at = int(reading.token_column or 1)
     cells = [row[index] for row in rows if 0 <= (index := index_of(at, len(row))) < len(row)]
-    return bool(cells) and 2 * sum(" " in cell.strip() for cell in cells) >= len(cells)
+    return _are_texts(cells)
+
+
+def _are_texts(cells: Sequence[str]) -> bool:
+    """Whether at least half of the cells that are not empty have several words."""
+    words = [len(cell.split()) for cell in cells if cell.strip()]
+    return bool(words) and 2 * sum(count > 1 for count in words) >= len(words)
 
 
 def _has_names(reading: Reading, text: str) -> bool:
@@ -314,7 +326,8 @@ def _as_seen(reading: Reading, given: Reading, layout: Layout) -> Reading:
     """The reading with the header, the comments and the sentences that ``sniff`` has seen, and the column of words."""
     keys = layout.keys
     named = isinstance(given.token_column, str) or isinstance(given.sentence_column, str)
-    header = named or bool(keys.get("header")) if given.header is None else given.header
+    seen = True if named or keys.get("header") else None
+    header = seen if given.header is None else given.header
     column = given.token_column
     if column is None and reading.kind != "csv-text" and (header or given.kind == "auto"):
         column, _ = tokens_and_tags(_named_columns(layout) if header else _columns_of(layout))

@@ -40,6 +40,7 @@ def words_key(record: Mapping[str, Any]) -> str:
                 return key
     named = [key for key, value in leaves.items() if isinstance(value, list) and key.rpartition(".")[2] in WORDS]
     texts = named or [key for key, value in leaves.items() if isinstance(value, list) and value and _are_words(value)]
+    texts = texts or [key for key, value in leaves.items() if isinstance(value, str) and len(value.split()) > 1]
     return texts[0] if len(texts) == 1 else ""
 
 
