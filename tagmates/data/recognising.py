@@ -36,7 +36,7 @@ _JSON = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
 _ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _PROSE = "has no columns that are equally many"  # what ``sniff`` says of what may be prose
-_TAGGED = re.compile(r"[^\s#]+###\S+|[^\s/|]*[^\s/|_]+(?:[/|][A-Z][A-Z0-9$.-]*|[/|_][^\w\s])+")
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9$.-]*")
 _PUNCTUATION = re.compile(r"[.,;:!?。、]")  # alone on a line, or first on it, only where words have lines
 
 
@@ -99,7 +99,7 @@ def _kind_of_rest(reading: Reading, layout: Layout | str, lines: Sequence[str], 
         given = reading.token_column is not None or reading.separator
         if layout.format not in TABLES or given or _is_certain(layout):
             return layout.format
-    if kind := _named_table(lines):
+    if kind := _named_table(lines) or ("lines" if _sign_of_tags(lines) else ""):
         return kind
     return (
         _kind_of_doubtful(layout, name) if isinstance(layout, Layout) else _kind_of_other(reading, layout, lines, name)
@@ -122,7 +122,7 @@ def _kind_of_other(reading: Reading, layout: str, lines: Sequence[str], name: st
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
     if not layout.startswith((_PROSE, "is empty")) and tabular:
         raise DataError(f"{name}: {layout}; or say --input text, if this is raw text")
-    return "lines" if _tagged_words(lines) else "text"
+    return "text"
 
 
 def _kind_of_doubtful(layout: Layout, name: str) -> str:
@@ -188,9 +188,19 @@ def _begins_as_row(line: str) -> bool:
     return len(cells) > 1 and (cells[0] == DOCSTART or _PUNCTUATION.fullmatch(cells[0]) is not None)
 
 
-def _tagged_words(lines: Sequence[str]) -> bool:
+def _sign_of_tags(lines: Sequence[str]) -> str:
+    """What stands between every word and its tags, "" where it is not certain that there are any.
+
+    It is where a mark has a tag (``./.``), or all tags are capitals: ``and/or`` is a word.
+    """
     words = [word for line in lines for word in CELL.findall(line)]
-    return len(words) > 1 and all(map(_TAGGED.fullmatch, words))
+    for sign in ("###", "|", "/", "_"):
+        pairs = [word.rpartition(sign) for word in words]
+        if len(words) > 1 and all(word and tag for word, _, tag in pairs):
+            marked = any(_PUNCTUATION.match(word) and word[1:].startswith(sign) for word in words)
+            if sign == "###" or marked or (sign != "_" and all(map(_CAPITALS.fullmatch, (tag for *_, tag in pairs)))):
+                return sign
+    return ""
 
 
 def _header_cells(line: str) -> list[str] | None:
@@ -445,8 +455,8 @@ def _sentence_lines(
         separator = layout.separator
     elif not separator and known is not None and all(known.separator in word for word in words):
         separator = known.separator
-    elif not separator and _tagged_words([text]):
-        separator = next((sign for sign in ("###", "|", "/", "_") if all(sign in word for word in words)), "")
+    elif not separator:
+        separator = _sign_of_tags(text.split("\n"))
     separator = "" if separator == "whitespace" else separator
     column = full.token_column or (known.token_column if known is not None and separator else 1)
     width = tags_of_a_word(words, separator) if separator else 0
