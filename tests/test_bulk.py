@@ -193,7 +193,9 @@ def test_what_stands_before_an_error_is_kept_and_gone_on_with_once_it_is_repaire
     assert re.search(bad, stdout.err)
     outcome = to_file(model)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
-    assert re.search(rf"{bad}; convert it first; then --resume goes on with out", outcome.err)
+    assert re.search(
+        rf"{bad}; convert it first, or name its --encoding, as latin-1; then --resume goes on with out", outcome.err
+    )
     assert Path("out").read_text() == stdout.out
     assert whole.startswith(stdout.out)
     assert stdout.out.count("\n\n") == 2 * content[:middle].count(b"\n\n")
@@ -286,6 +288,22 @@ def test_ctrl_c_says_how_to_go_on(model: Path, whole: str) -> None:
     assert interrupted(model, 5, "--resume").code == 130
     assert to_file(model, "--resume").code == 0
     assert_whole(whole)
+
+
+def test_rows_that_are_repeated_are_gone_on_with(model: Path) -> None:
+    rows = [f'"Gulls",{number}\r\nsleep,{number}\r\n' for number in range(100)]
+    Path("big.csv").write_text("token,n\r\n" + "\r\n".join(rows), newline="")
+    assert tag(model, "--append", "--output-file", "out", file="big.csv").code == 0
+    expected = Path("out").read_bytes()
+    assert expected.startswith(b'token,n,pos,ner\r\n"Gulls",0,') and expected.count(b"\r\n") == 300
+    Path("out").unlink()
+    for after in (3, 6):
+        more = ["--resume"] if after > 3 else []
+        assert interrupted(model, after, "--append", *more, file="big.csv").code == 130
+    outcome = tag(model, "--output-file", "out", "--resume", file="big.csv")
+    assert (outcome.code, "was begun with another --append" in outcome.err) == (2, True)
+    assert tag(model, "--append", "--output-file", "out", "--resume", file="big.csv").code == 0
+    assert Path("out").read_bytes() == expected
 
 
 def test_several_files_and_stdin_are_gone_on_with(model: Path, whole: str) -> None:

@@ -38,14 +38,14 @@ PARAGRAPHS = st.lists(
 LONG = 200  # bytes of a piece in which there is room for sentences
 
 
-def pieces_of(folder: Any, content: bytes, kind: str, size: int) -> list[Piece]:
+def pieces_of(folder: Any, content: bytes, kind: str | Reading, size: int) -> list[Piece]:
     path = folder.getbasetemp() / "input"
     path.write_bytes(content)
     return list(read_pieces([str(path)], kind, size))
 
 
-def sentences_of(pieces: list[Piece], kind: str | Reading) -> list[tuple[str, ...]]:
-    return [sentence for piece in pieces for sentence in read_piece(piece, kind)]
+def sentences_of(pieces: list[Piece]) -> list[tuple[str, ...]]:
+    return [sentence.tokens for piece in pieces for sentence in read_piece(piece)]
 
 
 @settings(deadline=None)
@@ -89,7 +89,7 @@ def test_ordinary_text_has_the_sentences_that_it_has_in_one_piece(
     content = blank.join(paragraphs).encode()
     pieces = pieces_of(tmp_path_factory, content, "text", size)
     (whole,) = pieces_of(tmp_path_factory, content, "text", len(content) + 1) or [Piece("")]
-    assert sentences_of(pieces, "text") == sentences_of([whole], "text")
+    assert sentences_of(pieces) == sentences_of([whole])
 
 
 WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- O"]), min_size=1, max_size=12)
@@ -101,12 +101,12 @@ WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- 
 )
 def test_no_word_of_a_column_file_is_lost(sentences: list[str], size: int, end: str, tmp_path_factory: Any) -> None:
     content = "\n\n".join(sentences).replace("\n", end).encode()
-    pieces = pieces_of(tmp_path_factory, content, "conll", size)
+    tabs = Reading("conll", 1, separator="\t")
+    pieces = pieces_of(tmp_path_factory, content, tabs, size)
     assert b"".join(piece.data for piece in pieces) == content
-    (whole,) = pieces_of(tmp_path_factory, content, "conll", len(content) + 1) or [Piece("")]
+    (whole,) = pieces_of(tmp_path_factory, content, tabs, len(content) + 1) or [Piece("")]
     # sentences that are longer than a piece come apart
-    tabs = Reading("conll", separator="\t")  # so that it does not matter where the first piece ends
-    words = [[word for sentence in sentences_of(found, tabs) for word in sentence] for found in (pieces, [whole])]
+    words = [[word for sentence in sentences_of(found) for word in sentence] for found in (pieces, [whole])]
     assert words[0] == words[1]
 
 
@@ -114,7 +114,7 @@ def test_a_column_file_is_cut_where_sentences_end_if_any_does(tmp_path_factory: 
     content = b"gulls\nsleep\n\n" * 100
     pieces = pieces_of(tmp_path_factory, content, "conll", 50)
     assert len(pieces) > 10
-    assert sentences_of(pieces, "conll") == [("gulls", "sleep")] * 100
+    assert sentences_of(pieces) == [("gulls", "sleep")] * 100
 
 
 def test_a_line_of_words_that_never_ends_is_an_error_after_all_that_stands_before(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_line_of_words_that_never_ends_is_an_error_after_all_that_stands_befor
     *before, last = read_pieces([str(path)], "conll", 100)
     assert b"".join(piece.data for piece in before) == b"gull\tN\n\n" * 10
     with pytest.raises(DataError, match=r"long\.conll:21: is longer than 200 bytes; write one token a line"):
-        list(read_piece(last, "conll"))
+        list(read_piece(last))
 
 
 @pytest.mark.parametrize("kind", ["text", "conll"])
@@ -137,7 +137,7 @@ def test_errors_name_the_line_of_the_file(kind: str, bad: bytes, what: str, tmp_
     found = []
     with pytest.raises(DataError, match=rf"input:2001: {what}"):
         for piece in pieces:
-            found.extend(read_piece(piece, kind))
+            found.extend(sentence.tokens for sentence in read_piece(piece))
     assert found == [("gull",)] * 1000
 
 
@@ -146,7 +146,7 @@ def test_a_byte_of_a_line_that_is_cut_is_counted_from_its_start(tmp_path: Path) 
     path.write_bytes(b"gull " * 100 + b"\xf8")
     with pytest.raises(DataError, match=r"input:1: is not UTF-8 \(byte 501\)"):
         for piece in read_pieces([str(path)], "text", 100):
-            list(read_piece(piece, "text"))
+            list(read_piece(piece))
 
 
 def test_pieces_end_where_files_do_and_with_the_first_that_is_missing(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
 """``tagmates tag``: where the words of its input are, what is kept of it, and what JSON says of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tagmates import Tagger
 from tagmates.apps.cli import app
 from tagmates.apps.tag import _as_trained
-from tagmates.data.pieces import Piece, read_pieces
+from tagmates.data.pieces import HEAD, SIZE, read_pieces
 from tagmates.data.reading import Reading, check_reading
-from tagmates.data.text import read_input, read_piece, read_text_piece
+from tagmates.data.text import read_input, read_piece
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_json
 from tagmates.model.bulk import Job, tag_piece
@@ -49,14 +51,11 @@ def test_the_words_of_conllu_are_its_forms(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_first_rows_decide_for_all_pieces(tmp_path: Path) -> None:
-    """A piece without a range, or with rows of another width, is read as the file's first rows say."""
-    (tmp_path / "a").write_text("Mika\tN\n\n" + "10 000\n\n" * 40, encoding="utf-8")
-    found = [
-        sentence
-        for piece in read_pieces([str(tmp_path / "a")], "conll", 40)
-        for sentence in read_piece(piece, Reading("conll"))
-    ]
-    assert found == [("Mika",), *[("10 000",)] * 40]
+    """A piece with rows of another width is read as the file's first rows say."""
+    many = HEAD // 8
+    (tmp_path / "a").write_text("Mika\tN\n\n" * many + "10 000\n\n" * 40, encoding="utf-8")
+    found = [sentence.tokens for piece in read_pieces([str(tmp_path / "a")], "conll") for sentence in read_piece(piece)]
+    assert found == [*[("Mika",)] * many, *[("10 000",)] * 40]
 
 
 def test_words_are_where_they_were_in_training_if_the_rows_are_as_wide(tmp_path: Path) -> None:
@@ -67,10 +66,12 @@ def test_words_are_where_they_were_in_training_if_the_rows_are_as_wide(tmp_path:
     assert words(tmp_path, "7 Mika N\n8 sinks V\n", reading) == [("Mika", "sinks")]
     assert words(tmp_path, "Mika N\nsinks V\n", reading) == [("Mika", "sinks")]  # not as wide: the tag is no word
     assert words(tmp_path, CONLLU, reading) == WORDS
-    assert _as_trained(Reading("conll", 1), str(tmp_path), ["upos"]) == Reading("conll", 1)
+    given = _as_trained(Reading("conll", 1, "whitespace"), str(tmp_path), ["upos"])
+    assert words(tmp_path, "7 Mika N\n8 sinks V\n", given) == [("7", "8")]
     toml = 'train = "x"\nformat = "jsonl"\n[tasks.upos]\ntoken_column = "words"\n'
     (tmp_path / "tasks.toml").write_text(toml, encoding="utf-8")
-    assert _as_trained(Reading("jsonl"), str(tmp_path), ["upos"]) == Reading("jsonl", "words")
+    reading = _as_trained(Reading("jsonl"), str(tmp_path), ["upos"])
+    assert words(tmp_path, '{"tokens": ["a"], "words": ["Mika"]}\n', reading) == [("Mika",)]
     (tmp_path / "tasks.toml").unlink()
     assert _as_trained(Reading("conll"), str(tmp_path), ["upos"]) == Reading("conll")
 
@@ -115,8 +116,10 @@ def test_a_column_that_counts_is_never_taken_for_words(between: str, tmp_path: P
     ("text", "reading", "message"),
     [
         ("a\tb\n", Reading("conll", 3), r"input:1: has 2 columns, but the word is in column 3"),
-        ("1\ta\n", Reading("conllu"), r"input:1: has 2 columns, CoNLL-U has ten"),
-        ('{"words": ["a"]}\n', Reading("jsonl"), r"input:1: 'tokens' is no list of words; .*--token-column: words"),
+        ("1\ta\n", Reading("conllu"), r"input:1: has 2 columns, but CoNLL-U has 10"),
+        ('{"a": 1, "b": "c"}\n', Reading("jsonl"), r"input: no key is known .*--token-column: a, b"),
+        ('{"a": 1}\n', Reading("jsonl", "a"), r"input:1: 'a' is no list of words and no text"),
+        ('{"a": 1}\n', Reading("jsonl", "b"), r"input:1: has no 'b'.*set --token-column to one of a"),
         ("no\n", Reading("jsonl"), r"input:1: is not JSON"),
     ],
 )
@@ -128,9 +131,12 @@ def test_rows_that_do_not_fit_are_named(text: str, reading: Reading, message: st
 @pytest.mark.parametrize(
     ("reading", "message"),
     [
-        (Reading("csv"), "--input csv: choose one of text, conll"),
+        (Reading("xml"), "--input xml: choose one of auto, text, columns"),
         (Reading("text", "2"), "raw text has no columns"),
-        (Reading("conll", "word"), "must be a number"),
+        (Reading("conll", "word", header=False), "must be a number where no header names the columns"),
+        (Reading("conll2012", "word"), "must be a number"),
+        (Reading("csv", separator="ab"), "--separator ab: must be one character"),
+        (Reading(encoding="base64"), "--encoding base64: is no encoding of text"),
         (Reading("conll", "0"), "columns count from 1"),
     ],
 )
@@ -141,14 +147,25 @@ def test_options_that_do_not_go_together_are_refused(reading: Reading, message: 
 
 def appended(tagger: Tagger, text: str, reading: Reading) -> str:
     """What --append makes of a text."""
-    done = tag_piece(tagger, Job("en", "cpu", None, ("upos", "mwe"), reading, "conll", append=True), piece_of(text))
-    assert done.error is None
-    return done.text
+    return tagged(tagger, text.encode(), reading).decode()
 
 
-def piece_of(text: str) -> Piece:
-    """A piece that is a whole file."""
-    return Piece("input", data=text.encode())
+def tagged(
+    tagger: Tagger, content: bytes, reading: Reading, tasks: tuple[str, ...] = ("upos", "mwe"), size: int = SIZE
+) -> bytes:
+    """What --append makes of a file with this content."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "input")
+        path.write_bytes(content)
+        reading = reading if reading.append else replace(reading, append="auto")
+        job = Job("en", "cpu", None, tasks, reading, "conll")
+        found = []
+        for piece in read_pieces([str(path)], reading, size):
+            done = tag_piece(tagger, job, piece)
+            if done.error is not None:
+                raise done.error
+            found.append(done.data)
+        return b"".join(found)
 
 
 def test_append_keeps_every_line_and_adds_keys_to_misc(tagger: Tagger) -> None:
@@ -182,7 +199,7 @@ def test_append_in_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     args = ["tag", "en", str(tmp_path / "a.conllu"), "--input", "conll", "--tasks", "upos,mwe", "--append"]
     app(args, exit_on_error=False, print_error=False)
     assert capsys.readouterr().out == appended(tagger, CONLLU, Reading("conllu"))
-    with pytest.raises(ConfigError, match="--append: goes with"):
+    with pytest.raises(ConfigError, match="--append: repeats the input"):
         app([*args, "--output", "json"], exit_on_error=False, print_error=False)
 
 
@@ -204,4 +221,4 @@ def test_json_says_where_words_and_spans_are(tmp_path: Path, tagger: Tagger) -> 
                 for task, own in spans.items()
             }
             assert record["spans"] == expected
-    assert sum(len(list(read_text_piece(piece))) for piece in pieces) >= 27
+    assert sum(len(list(read_piece(piece))) for piece in pieces) >= 27

@@ -14,10 +14,11 @@ from tagmates import __version__
 from tagmates.apps.shared import Device, Model, Threads, check_number, end, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
+from tagmates.data.appending import append_of
 from tagmates.data.pieces import Piece, read_pieces, size_of
-from tagmates.data.reading import Reading, check_reading
+from tagmates.data.reading import APPENDED, Reading, check_reading
 from tagmates.data.resumable import Output, Settings, beside, check_output, open_output
-from tagmates.data.tasks import choose_tasks, load_tasks
+from tagmates.data.tasks import Task, choose_tasks, load_tasks
 from tagmates.data.text import no_words, read_input
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import memory_errors
@@ -32,7 +33,9 @@ def tag(
     run: Model,
     files: Annotated[
         tuple[str, ...],
-        Parameter(help="Text files; '-' is stdin.", allow_leading_hyphen=True),  # or '-' would be an unknown option
+        Parameter(
+            help="Files, or folders of BRAT and Hugging Face; '-' is stdin.", allow_leading_hyphen=True
+        ),  # or '-' would be an unknown option
     ] = ("-",),
     /,
     *,
@@ -40,31 +43,48 @@ def tag(
         str,
         Parameter(
             name="--input",
-            help="text: raw text; conll: a word a line in columns, blank lines between (CoNLL-U is recognised); "
-            "conllu; lines: a sentence a line, words between white space; jsonl: a JSON object a line, with a list of "
-            "words.",
+            help="How the input is written: auto (seen from its first lines); text: raw text; columns (or conll): a "
+            "word a line; csv: a word a row; csv-text: a text a row; lines: a sentence a line, as word/TAG; conllu; "
+            "conll2012; webanno; jsonl: a JSON object a line; json: one list of objects; brat; spacy; huggingface.",
         ),
-    ] = "text",
+    ] = "auto",
     token_column: Annotated[
         str | None,
         Parameter(
             allow_leading_hyphen=True,
-            help="The column of the words, from 1, or -1 for the last; of jsonl a key. [default: 1; conllu 2; tokens]",
+            help="Where the words are: a column, from 1, or -1 for the last, or its name; of JSON and huggingface a "
+            "key, of words or of a text. [default: as in the model's training, else as seen]",
         ),
     ] = None,
     separator: Annotated[
         str,
         Parameter(
-            help="Between columns: a character, 'tab' or 'whitespace' [default: as the rows show]; of lines, between a "
-            "word and its tags."
+            show_default=False,
+            help="Between columns: a character, 'tab' or 'whitespace'; of lines, between a word and its tags. "
+            "[default: as seen]",
         ),
     ] = "",
-    comment: Annotated[str, Parameter(help="How lines begin that are skipped before a sentence.")] = "# ",
+    comment: Annotated[
+        str | None, Parameter(help="How lines begin that are skipped before a sentence. [default: '# ', or as seen]")
+    ] = None,
+    header: Annotated[
+        bool | None,
+        Parameter(help="Whether the first line of columns or csv names the columns. [default: as seen]"),
+    ] = None,
+    sentence_column: Annotated[
+        str | None,
+        Parameter(help="Of columns and csv, a column with another value in each sentence. [default: as seen]"),
+    ] = None,
+    encoding: Annotated[
+        str, Parameter(show_default=False, help="Of the input: utf-8, latin-1, utf-16, … [default: utf-8]")
+    ] = "",
     append: Annotated[
-        bool,
+        bool | str,
         Parameter(
             negative="",
-            help="Keep every line of conll or conllu as it is, and add a column per task (in CoNLL-U a key of MISC).",
+            show_default=False,
+            help="Keep the input as it is and add a column for each task, in CoNLL-U a key of MISC, in JSON lines a "
+            "key. Of CoNLL-U, say where: --append column, --append misc or --append feats.",
         ),
     ] = False,
     output: Annotated[
@@ -88,20 +108,38 @@ def tag(
 ) -> None:
     """Tag text with every task of a tagger.
 
-    Memory does not grow with the input. After Ctrl-C, a kill or a full disk the same command with --resume goes on with
-    its --output-file; nothing is lost or doubled.
+    The input is raw text, or any format that training reads. Memory does not grow with it, but for json, spacy and
+    huggingface. After Ctrl-C, a kill or a full disk the same command with --resume goes on with its --output-file;
+    nothing is lost or doubled.
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
 
-    Example: tagmates tag en corpus.conllu --input conllu --append > tagged.conllu
+    Example: tagmates tag en corpus.conllu --append feats > tagged.conllu
+
+    Example: tagmates tag en words.csv --input csv --token-column token --append > tagged.csv
+
+    Example: tagmates tag en reviews.jsonl --token-column text --append > tagged.jsonl
+
+    Example: tagmates tag en sentences.txt --input lines --separator '###' --output json
 
     Example: tagmates tag en big.txt --workers 2 --output-file big.conll
     """
-    separator = "\t" if separator == "tab" else separator
-    reading = check_reading(Reading(input_, token_column, separator, comment))
+    if isinstance(append, str) and append not in APPENDED and files == ("-",):  # --append FILE
+        files, append = (append,), True
+    reading = Reading(
+        kind=input_,
+        token_column=token_column,
+        separator="\t" if separator == "tab" else separator,
+        comment=comment,
+        header=header,
+        sentence_column=sentence_column,
+        encoding=encoding,
+        append=append_of(append),
+    )
+    reading = check_reading(reading)
     _check_formats(files, output)
-    if append and (input_ not in ("conll", "conllu") or output != "conll" or probabilities):
-        raise ConfigError("--append: goes with --input conll or conllu and --output conll, without --probabilities")
+    if append and (output != "conll" or probabilities):
+        raise ConfigError("--append: repeats the input, so it goes without --output and --probabilities")
     if output == "table" and (output_file or workers > 1 or probabilities):
         raise ConfigError("--output table: is for people to look at; for more choose conll or json")
     _check_workers(workers, threads)
@@ -123,7 +161,7 @@ def tag(
         for sentence in tagger.stream(read_input(files, reading), wanted):
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
         return
-    job = Job(str(run), device, vectors, wanted, reading, output, probabilities, append)
+    job = Job(str(run), device, vectors, wanted, reading, output, probabilities)
     if output_file is None:
         _to_stdout(files, tagger, job, workers)
     else:
@@ -139,24 +177,38 @@ def _check_formats(files: Sequence[str], output: str) -> None:
 
 
 def _as_trained(reading: Reading, run: str, tasks: Sequence[str]) -> Reading:
-    """The reading, with where the words are in the files of a run's tasks, if these are still described."""
+    """The reading, with how the files of a run's tasks are written, if these are still described and all alike.
+
+    A model knows the folder or file that described its tasks, nothing of it by itself.
+    """
     environment = Path(run) / "environment.json"
-    if reading.kind not in ("conll", "jsonl") or reading.token_column is not None or not environment.is_file():
+    if not environment.is_file():
         return reading
     try:
         known = load_tasks(str(read_json(environment).get("data", "")))
     except TagmatesError:  # moved, or written for a later tagmates
         return reading
-    found = [known[task] for task in tasks if task in known]
-    if reading.kind == "jsonl":
-        keys = {str(task.token_column) for task in found if task.format == "jsonl"}
-        return replace(reading, token_column=keys.pop()) if len(keys) == 1 else reading
-    columns = [task for task in found if task.format == "columns"]
-    places = {(int(task.token_column), task.separator or "whitespace") for task in columns}
-    if len(places) != 1:
+    found = [_reading_of(known[task]) for task in tasks if task in known]
+    if not found or any(replace(each, width=0) != replace(found[0], width=0) for each in found):
         return reading
-    width = max(abs(int(column)) for task in columns for column in (task.token_column, task.tag_column))
-    return replace(reading, trained=(*places.pop(), width))
+    return replace(reading, trained=replace(found[0], width=max(each.width for each in found)))
+
+
+def _reading_of(task: Task) -> Reading:
+    """How the files of a task are written."""
+    columns = [abs(column) for column in (task.token_column, task.tag_column) if isinstance(column, int)]
+    return Reading(
+        kind=task.format,
+        token_column=task.token_column,
+        separator=task.separator or "whitespace",
+        comment=task.comment,
+        comments_inside=task.comments_inside,
+        header=task.header,
+        sentence_column=task.sentence_column,
+        sentence_end=task.sentence_end,
+        encoding=task.encoding,
+        width=max(columns, default=0),
+    )
 
 
 def _check_workers(workers: int, threads: int | None) -> None:
@@ -173,17 +225,32 @@ def _check_apart(output: Path, files: Sequence[str]) -> None:
 
 
 def _to_stdout(files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
-    heading, empty = job.heading, True
-    with closing(_tagged(read_pieces(files, job.input.kind), tagger, job, workers)) as results:
+    held, empty = job.heading.encode(), True  # nothing at all is written where there is no sentence
+    with closing(_tagged(_told(read_pieces(files, job.input)), tagger, job, workers)) as results:
         for result in results if sys.stdout.isatty() else show_tagging(results, talk, size_of(files)):
-            if result.text:
-                sys.stdout.write(heading + result.text)  # nothing at all where there is no sentence
-                heading = ""
-            empty = empty and not result.sentences
+            held, empty = held + result.data, empty and not result.sentences
+            if not empty:
+                _write(held)
+                held = b""
             if result.error:
                 raise result.error
     if empty:
         raise no_words(files)
+
+
+def _write(data: bytes) -> None:
+    """Bytes to stdout: what repeats the input may have another encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _told(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The pieces; what their files are taken for is said, where nobody has said it before."""
+    for piece in pieces:
+        if piece.note:
+            say(f"{piece.name}: read as {piece.note}")
+        yield piece
 
 
 def _to_file(
@@ -196,11 +263,14 @@ def _to_file(
         "--input": job.input.kind,
         "--token-column": str(job.input.token_column or ""),
         "--separator": job.input.separator,
-        "--comment": job.input.comment,
+        "--comment": str(job.input.comment),
+        "--header": str(job.input.header),
+        "--sentence-column": str(job.input.sentence_column or ""),
+        "--encoding": job.input.encoding,
         "columns of training": str(job.input.trained or ""),
         "--output": job.output,
         "--probabilities": job.probabilities,
-        "--append": job.append,
+        "--append": job.input.append,
     }
     try:
         with open_output(path, settings, resume=resume, force=force) as output:
@@ -218,12 +288,12 @@ def _to_file(
 
 
 def _tag_into(output: Output, files: Sequence[str], tagger: Tagger, job: Job, workers: int) -> None:
-    pieces = read_pieces(files, job.input.kind)
+    pieces = _told(read_pieces(files, job.input))
     skipped = output.skip(pieces)
     with closing(_tagged(pieces, tagger, job, workers)) as results:
         for result in show_tagging(results, talk, size_of(files), skipped):
             if result.text:
-                output.write(result.text if output.record.length else job.heading + result.text)
+                output.write(result.data if output.record.length else job.heading.encode() + result.data)
             if result.error:
                 raise result.error
             output.done(result.piece, sentences=result.sentences, tokens=result.tokens)

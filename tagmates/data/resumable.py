@@ -103,9 +103,9 @@ class Output:
             )
         return size
 
-    def write(self, text: str) -> None:
+    def write(self, data: bytes) -> None:
         """Write what cannot be relied on before it is recorded. Raises DiskError."""
-        rest = memoryview(text.encode())
+        rest = memoryview(data)
         self._file = self._file or self._open("wb")
         with _disk(self.path):
             while rest:

@@ -7,9 +7,9 @@ from typing import Any, Protocol, TextIO, TypeVar
 
 from tagmates.data.formats.columns import format_columns
 from tagmates.data.pieces import Piece, name_of, read_pieces
-from tagmates.data.reading import Reading, Rows, seen, words_in
+from tagmates.data.reading import Reading, Words, words_in
 from tagmates.data.sentence import Span
-from tagmates.data.tokenize import Token, sentences_of
+from tagmates.data.tokenize import sentences_of
 from tagmates.errors import DataError
 
 DIGITS = 4  # of a probability
@@ -35,56 +35,49 @@ Sentence = TypeVar("Sentence", bound=TaggedSentence)
 
 
 def read_input(files: Sequence[str], how: str | Reading) -> Iterator[tuple[str, ...]]:
-    """The sentences of text files (``-`` is stdin) as words; ``how`` they are read may be a kind alone, as text.
+    """The sentences of files (``-`` is stdin) as words; ``how`` they are read may be a format alone, as text.
 
-    Raises DataError for a file that cannot be read or is not UTF-8, and where no word was found at all.
+    Raises DataError for a file that cannot be read or is not text, and where no word was found at all.
     """
     empty = True
-    reading = Reading(how) if isinstance(how, str) else how
-    for piece in read_pieces(files, reading.kind):
-        for sentence in read_piece(piece, reading):
+    for piece in read_pieces(files, how):
+        for words in read_piece(piece):
             empty = False
-            yield sentence
+            yield words.tokens
     if empty:
         raise no_words(files)
 
 
-def read_piece(piece: Piece, how: str | Reading) -> Iterator[tuple[str, ...]]:
-    """The sentences of a piece as words.
+def read_piece(piece: Piece) -> Iterator[Words]:
+    """The sentences of a piece.
 
     Text is read paragraph by paragraph: a blank line ends a sentence. Raises the piece's own error, and DataError for
     what is not UTF-8, after the paragraphs or sentences before it.
     """
-    reading = Reading(how) if isinstance(how, str) else how
-    if reading.kind == "text":
-        return (tuple(token.text for token in sentence) for sentence in read_text_piece(piece))
-    return read_rows(piece, reading)[1]
+    return words_of(piece, *lines_of(piece))
 
 
-def read_text_piece(piece: Piece) -> Iterator[list[Token]]:
-    """The sentences of a piece of raw text, with the places of their words in the file, in characters."""
-    if piece.error:
-        raise piece.error
-    return _paragraphs(_decoded(piece), piece.characters)
-
-
-def read_rows(piece: Piece, reading: Reading) -> tuple[Rows, Iterator[tuple[str, ...]]]:
-    """The rows of a piece, and their sentences as words, which are to be taken one after the other."""
+def lines_of(piece: Piece) -> tuple[list[str], DataError | None]:
+    """The lines of a piece with their ends, up to one that is no text, and the error that this is."""
     if piece.error:
         raise piece.error
     lines: list[str] = []
-    error = None
     try:
         lines.extend(_decoded(piece))
     except DataError as wrong:
-        error = wrong
-    head = piece.head.decode(errors="replace").split("\n") if piece.head else lines
-    rows = Rows(seen(head, reading, piece.name), lines)
-    return rows, words_in(_then(lines, error), rows, piece.name, piece.line)
+        return lines, wrong
+    return lines, None
 
 
-def _then(lines: Iterable[str], error: DataError | None) -> Iterator[str]:
-    yield from lines
+def words_of(piece: Piece, lines: Sequence[str], error: DataError | None = None) -> Iterator[Words]:
+    """The sentences of the lines of a piece; those that an ``error`` follows before it is raised."""
+    lines = list(lines)
+    while error and lines and lines[-1].strip() and piece.reading.kind not in ("lines", "jsonl"):
+        lines.pop()  # of a sentence that does not end
+    if piece.reading.kind == "text":
+        yield from _paragraphs(lines, piece.characters)
+    else:
+        yield from words_in(lines, piece.reading, piece.name, piece.line)
     if error:
         raise error
 
@@ -141,16 +134,16 @@ def _decoded(piece: Piece) -> Iterator[str]:
     before = piece.column  # bytes of the first line that are in other pieces
     for number, line in enumerate(BytesIO(piece.data), piece.line):
         if b"\0" in line:
-            raise DataError(f"{piece.name}:{number}: has a NUL character; give a text file in UTF-8")
+            raise DataError(f"{piece.name}:{number}: has a NUL character; give a text file, or name its --encoding")
         try:
             yield line.decode()
         except UnicodeDecodeError as error:
             place = f"{piece.name}:{number}: is not UTF-8 (byte {before + error.start + 1})"
-            raise DataError(f"{place}; convert it first") from None
+            raise DataError(f"{place}; convert it first, or name its --encoding, as latin-1") from None
         before = 0
 
 
-def _paragraphs(lines: Iterable[str], start: int) -> Iterator[list[Token]]:
+def _paragraphs(lines: Iterable[str], start: int) -> Iterator[Words]:
     paragraph: list[str] = []
     for line in lines:
         if line.strip():
@@ -163,6 +156,9 @@ def _paragraphs(lines: Iterable[str], start: int) -> Iterator[list[Token]]:
     yield from _shifted("".join(paragraph), start)
 
 
-def _shifted(text: str, start: int) -> Iterator[list[Token]]:
+def _shifted(text: str, start: int) -> Iterator[Words]:
     for sentence in sentences_of(text):
-        yield [Token(token.text, token.start + start, token.end + start) for token in sentence]
+        yield Words(
+            tuple(token.text for token in sentence),
+            offsets=tuple((token.start + start, token.end + start) for token in sentence),
+        )

@@ -5,27 +5,29 @@ import json
 import logging
 import multiprocessing
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from io import StringIO
-from itertools import islice, repeat
+from itertools import islice
 from multiprocessing.connection import Connection
 
 import torch
 
+from tagmates.data.appending import appended
 from tagmates.data.pieces import Piece
-from tagmates.data.reading import Reading, Rows, append_tags
+from tagmates.data.reading import Reading, Words
 from tagmates.data.sentence import Span
-from tagmates.data.text import conll_heading, read_rows, read_text_piece, write_conll, write_json_lines
+from tagmates.data.text import conll_heading, lines_of, words_of, write_conll, write_json_lines
 from tagmates.data.vectors import name_vectors
 from tagmates.errors import DataError, TagmatesError
 from tagmates.model.native import kernels
-from tagmates.model.tagger import Offsets, Tagged, Tagger
+from tagmates.model.tagger import Tagged, Tagger
 from tagmates.processes import deaf, end_with
+from tagmates.wording import shown
 
 log = logging.getLogger("tagmates")
 TRIES = 3  # how often workers may die before anything more is done
@@ -42,12 +44,11 @@ class Job:
     input: Reading
     output: str  # conll or json
     probabilities: bool = False
-    append: bool = False  # to the rows of the input
 
     @property
     def heading(self) -> str:
         """What the output begins with."""
-        if self.output != "conll" or self.append:
+        if self.output != "conll" or self.input.append:
             return ""
         return conll_heading(self.tasks, probabilities=self.probabilities)
 
@@ -62,49 +63,65 @@ class TaggedPiece:
     tokens: int
     error: DataError | None = None
 
+    @property
+    def data(self) -> bytes:
+        """The text in bytes: UTF-8, or where it repeats the input the encoding of that."""
+        encoding = self.piece.reading.encoding if self.piece.reading.append else ""
+        return (self.piece.before + self.text if self.text else "").encode(encoding or "utf-8")
+
 
 def tag_piece(tagger: Tagger, job: Job, piece: Piece) -> TaggedPiece:
     """Tag a piece on its own, so that its company never matters."""
-    words: list[tuple[str, ...]] = []
-    offsets: list[Offsets | None] = []
-    rows = None
+    words: list[Words] = []
+    lines: list[str] = []
     error = None
     try:
-        if job.input.kind == "text":
-            for sentence in read_text_piece(piece):
-                words.append(tuple(token.text for token in sentence))
-                offsets.append(tuple((token.start, token.end) for token in sentence))
-        else:
-            rows, found = read_rows(piece, job.input)
-            words.extend(found)
+        lines, broken = lines_of(piece)
+        words.extend(words_of(piece, lines, broken))
     except DataError as wrong:
         error = wrong
     text = StringIO()
-    tagged = tagger.stream(words, job.tasks, probabilities=job.probabilities)
+    tagged = tagger.stream((sentence.tokens for sentence in words), job.tasks, probabilities=job.probabilities)
+    known = (replace(sentence, offsets=own.offsets) for sentence, own in zip(tagged, words, strict=True))
     try:
-        if job.append:
-            if rows is not None:
-                text.write(_appended(rows, tagged, job.tasks, whole=error is None))
-        elif job.output == "conll":
-            write_conll(tagged, job.tasks, text)
-        else:
-            known = (
-                replace(sentence, offsets=own)
-                for sentence, own in zip(tagged, offsets or repeat(None, len(words)), strict=True)
+        if piece.reading.append:
+            text.write(
+                _appended(tagger, piece, lines, list(zip(words, known, strict=True)), job.tasks, whole=not error)
             )
+        elif job.output == "conll":
+            write_conll(known, job.tasks, text)
+        else:
             write_json_lines(known, job.tasks, text, partial(_spans, tagger))
     except DataError as wrong:
         error = DataError(f"{piece.name}:{piece.line}: from here on, {wrong}, or write JSON lines")
-    return TaggedPiece(piece, text.getvalue(), len(words), sum(map(len, words)), error)
+    return TaggedPiece(piece, text.getvalue(), len(words), sum(len(own.tokens) for own in words), error)
 
 
-def _appended(rows: Rows, tagged: Iterable[Tagged], tasks: Sequence[str], *, whole: bool) -> str:
-    """The rows with their tags; where the piece could not be read to its end, up to the last sentence before that."""
-    tags = [row for sentence in tagged for row in zip(*(sentence.tags[task] for task in tasks), strict=True)]
+def _appended(
+    tagger: Tagger,
+    piece: Piece,
+    lines: list[str],
+    tagged: list[tuple[Words, Tagged]],
+    tasks: Sequence[str],
+    *,
+    whole: bool,
+) -> str:
+    """The lines with their tags; where the piece could not be read to its end, up to the last sentence before that."""
     if not whole:
-        del rows.lines[max(rows.places, default=-1) + 1 :]
-        rows.lines.append("\n")
-    return append_tags(rows, tags, tasks)
+        del lines[max((line for words, _ in tagged for line in words.lines), default=-1) + 1 :]
+        lines += ["\n"] if lines and piece.reading.kind in ("columns", "conllu", "conll2012") else []
+    found = [
+        (words, sentence.tags, {task: tagger.spans(sentence, task) for task in tasks} if words.in_text else {})
+        for words, sentence in tagged
+    ]
+    text = appended(lines, piece.reading, piece.line, found, tasks)
+    try:
+        text.encode(piece.reading.encoding or "utf-8")
+    except UnicodeEncodeError as wrong:
+        raise DataError(
+            f"{piece.reading.encoding} has no {shown(wrong.object[wrong.start])}, which a tag has; convert the input"
+        ) from None
+    return text
 
 
 def _spans(tagger: Tagger, sentence: Tagged) -> dict[str, list[Span]]:

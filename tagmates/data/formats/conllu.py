@@ -46,6 +46,13 @@ def read_conllu(
         found = some(sentences_in(text.split("\n"), str(path), plus_reader(text, column, str(path))), path)
         return [expressions_of(s, scheme, str(path))[0] for s in found] if has_expressions(column, scheme) else found
     index, feature = conllu_column(column)
+    read_row = conllu_reader(index, feature)
+    sentences = _conllu_at_once(text, index, feature) or sentences_in(text.split("\n"), str(path), read_row)
+    return some(sentences, path)
+
+
+def conllu_reader(index: int, feature: str = "") -> RowReader:
+    """How a row is read as its form and the cell with this index, counted from 0, or a feature in that cell."""
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
@@ -60,11 +67,10 @@ def read_conllu(
                 f"{where}: the ID is {shown(cells[0])}, but {position} comes next; number the words of a sentence "
                 "from 1 and put an empty line between sentences"
             )
-        cell = cell_in(cells, index + 1, column, where)
+        cell = cell_in(cells, index + 1, (CONLLU_COLUMNS + CONLLULEX_COLUMNS)[index], where)
         return cell_in(cells, 2, "form", where), _feature(cell, feature) if feature else cell
 
-    sentences = _conllu_at_once(text, index, feature) or sentences_in(text.split("\n"), str(path), read_row)
-    return some(sentences, path)
+    return read_row
 
 
 def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | None:
@@ -174,7 +180,7 @@ def conllu_column(column: str) -> tuple[int, str]:
 
 def _feature(cell: str, name: str) -> str:
     values = dict(part.partition("=")[::2] for part in cell.split("|"))
-    return values.get(name) or "_"
+    return values.get(name, "").replace("\\p", "|") or "_"  # as `tagmates tag` writes a bar
 
 
 def sentence_ids(path: Path, sentences: Sequence[Sentence], encoding: str = "utf-8") -> list[str]:

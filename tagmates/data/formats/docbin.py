@@ -102,7 +102,7 @@ def _tagged(
 
 
 def _document(doc: "Doc", column: str, path: Path) -> Document:
-    words = Words.given([[Token(t.text, t.idx, t.idx + len(t.text)) for t in sentence] for sentence in _sentences(doc)])
+    words = Words.given(sentences_of(doc))
     key = column.partition(":")[2]
     if key and key not in doc.spans:
         there = ", ".join(f"spans:{name}" for name in doc.spans) or "none"
@@ -113,6 +113,11 @@ def _document(doc: "Doc", column: str, path: Path) -> Document:
         first, last = words.under(span.start_char, span.end_char, f"{path}: {name}")
         annotations.append(Annotation(name, span.label_, ((span.start_char, span.end_char),), first, last, str(path)))
     return Document(doc.text, words, annotations, [])
+
+
+def sentences_of(doc: "Doc") -> list[list[Token]]:
+    """The words of each sentence, without those of white space alone, and their places in the text."""
+    return [[Token(token.text, token.idx, token.idx + len(token.text)) for token in part] for part in _sentences(doc)]
 
 
 def _sentences(doc: "Doc") -> list[list[Any]]:

@@ -21,6 +21,7 @@ from tagmates.data.formats.spans import document_of, is_text
 from tagmates.data.formats.standoff import Document, check_types, remarks_on, tagged
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
+from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.wording import first_of, shown
 
@@ -127,12 +128,17 @@ def read_records(path: Path, encoding: str = "utf-8", *, one_list: bool = False)
     """Yield the number, the place and the object of every line that is not blank, or of every item of one list."""
     text = read_text(path, encoding).removeprefix("\ufeff")
     if one_list:
-        for number, item in enumerate(_list_in(text, str(path)), start=1):
-            yield number, f"{path}: record {number}", _record(item, f"{path}: record {number}")
+        yield from records_in(text, str(path))
         return
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, f"{path}:{number}", record_of(line, f"{path}:{number}")
+
+
+def records_in(text: str, name: str) -> Iterator[tuple[int, str, Record]]:
+    """Likewise of the items of a text that is one list."""
+    for number, item in enumerate(_list_in(text, name), start=1):
+        yield number, f"{name}: record {number}", _record(item, f"{name}: record {number}")
 
 
 def record_of(line: str, where: str) -> Record:
@@ -187,6 +193,20 @@ def sentence_of(
         values = [_named(value, labels, f"{where}: {tag_key!r}") for value in values]
     tags = _strings(values, tag_key, where, null=True)
     return None if tokens in ((), (DOCSTART,)) else Sentence(tokens, tags, line)
+
+
+def words_of(record: Record, key: str, where: str) -> list[tuple[str, ...]] | list[list[Token]]:
+    """The sentences of a record as words: of a list of words the one, of a text all, with the places of their words.
+
+    Raises DataError, beginning with ``where``, where the key has something else.
+    """
+    value = _look_up(record, key, "--token-column", where)
+    if is_text(value):
+        return document_of(value, [], (), where).words.sentences()
+    if not isinstance(value, list):
+        raise DataError(f"{where}: {key!r} is no list of words and no text; name another key with --token-column")
+    words = _strings(value, key, where)
+    return [] if words in ((), (DOCSTART,)) else [words]
 
 
 def leaves_of(record: Record, depth: int = DEPTH) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ itself (``1/2/NUM``). ``format = "parallel"``: a line of one file has the words,
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagmates.data.formats.columns import CELL
@@ -23,12 +23,11 @@ def read_lines(
 ) -> list[Sentence]:
     """Read a file of words with tags behind them; DataError for a word without a tag."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    counts = Counter(word.count(separator) for _, words in _lines(text, path) for word in words)
-    width = max(counts, key=lambda count: counts[count], default=0)
+    width = tags_of_a_word((word for _, words in lines_in(text, str(path)) for word in words), separator)
     found = []
-    for number, words in _lines(text, path):
+    for number, words in lines_in(text, str(path)):
         pairs = [
-            pair_in(_cells(word, separator, width, where), token_column, tag_column, where)
+            pair_in(cells_of(word, separator, width, where), token_column, tag_column, where)
             for at, word in enumerate(words, start=1)
             if (where := f"{path}:{number}: word {at}")
         ]
@@ -39,7 +38,9 @@ def read_lines(
 
 def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sentence]:
     """Read a file of words and one of their tags; DataError where lines do not have equally many."""
-    words, others = (dict(_lines(read_text(file, encoding).removeprefix("\ufeff"), file)) for file in (path, tags))
+    words, others = (
+        dict(lines_in(read_text(file, encoding).removeprefix("\ufeff"), str(file))) for file in (path, tags)
+    )
     found = []
     for number in sorted({*words, *others}):
         tokens, labels = words.get(number, ()), others.get(number, ())
@@ -52,17 +53,24 @@ def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sente
     return some(found, path)
 
 
-def _cells(word: str, separator: str, width: int, where: str) -> list[str]:
+def tags_of_a_word(words: Iterable[str], separator: str) -> int:
+    """How many tags most words have behind them."""
+    counts = Counter(word.count(separator) for word in words)
+    return max(counts, key=lambda count: counts[count], default=0)
+
+
+def cells_of(word: str, separator: str, width: int, where: str) -> list[str]:
+    """The word and its tags, of which there are ``width``; DataError where there are fewer."""
     cells = word.rsplit(separator, width)
     if not width or len(cells) <= width:
         raise DataError(f"{where}: {shown(word)} has not {width or 1} tags behind {shown(separator)}; add what lacks")
     return cells
 
 
-def _lines(text: str, path: Path) -> Iterator[Line]:
+def lines_in(text: str, name: str, first_line: int = 1) -> Iterator[Line]:
     """Yield the number and the words of every line that has any."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        check_characters(line.removesuffix("\r"), f"{path}:{number}")
+    for number, line in enumerate(text.split("\n"), start=first_line):
+        check_characters(line.removesuffix("\r"), f"{name}:{number}")
         words = CELL.findall(line.removesuffix("\r"))
         if words:
             yield number, words

@@ -50,6 +50,10 @@ class Words:
         tokens = [token for sentence in sentences for token in sentence]
         return cls(tokens, first, [token.start for token in tokens], [token.end for token in tokens])
 
+    def sentences(self) -> list[list[Token]]:
+        """The words, sentence by sentence."""
+        return [list(self.tokens[start:end]) for start, end in pairwise([*self.first, len(self.tokens)])]
+
     def under(self, start: int, end: int, where: str) -> tuple[int, int]:
         """The first word of which these characters cover a part, and the one behind the last; DataError if none is."""
         first, last = bisect_right(self.ends, start), bisect_left(self.starts, end)

@@ -92,14 +92,17 @@ def header_of(text: str, layout: Layout, name: str) -> tuple[int, list[str]] | N
     return None
 
 
-def rows_of(text: str, layout: Layout, name: str) -> Iterator[Row]:
-    """Yield the rows of a text that hold a token, without header and comments; DataError for stray characters."""
+def rows_of(text: str, layout: Layout, name: str, *, first_line: int = 1, line_ends: bool = False) -> Iterator[Row]:
+    """Yield the rows of a text that hold a token, without header and comments; DataError for stray characters.
+
+    ``first_line`` is the number of the text's first line. With ``line_ends`` cells in quotes may hold line ends.
+    """
     header = header_of(text, layout, name) if layout.header else None
     _, _, of_sentence = columns_in(text, layout, name)
     sentence, value = 0, ""
     empty = True  # whether the sentence has no row yet
-    for number, line, cells in _lines(text, layout, name):
-        if header and number == header[0]:
+    for number, line, cells in _lines(text, layout, name, first_line, line_ends=line_ends):
+        if header and number == header[0] + first_line - 1:
             continue
         if layout.comment and line.startswith(layout.comment) and (empty or layout.comments_inside):
             continue
@@ -116,17 +119,19 @@ def rows_of(text: str, layout: Layout, name: str) -> Iterator[Row]:
             sentence, empty = sentence + 1, True
 
 
-def _lines(text: str, layout: Layout, name: str) -> Iterator[tuple[int, str, list[str]]]:
+def _lines(
+    text: str, layout: Layout, name: str, first_line: int = 1, *, line_ends: bool = False
+) -> Iterator[tuple[int, str, list[str]]]:
     """Yield the number, the text and the cells of every line; of CSV, of every row and its first line."""
     if not layout.quoted:
-        for number, raw in enumerate(text.split("\n"), start=1):
+        for number, raw in enumerate(text.split("\n"), start=first_line):
             line = raw.removesuffix("\r")
             check_characters(line, f"{name}:{number}")
             yield number, line, CELL.findall(line) if layout.separator is None else line.split(layout.separator)
         return
     lines = (line.removesuffix("\r") + "\n" for line in text.split("\n"))
     reader = csv.reader(lines, delimiter=layout.separator or ",", strict=True)
-    number = 1
+    number = first_line
     while True:
         try:
             cells = next(reader, None)
@@ -135,9 +140,9 @@ def _lines(text: str, layout: Layout, name: str) -> Iterator[tuple[int, str, lis
         if cells is None:
             return
         line = (layout.separator or ",").join(cells)
-        check_characters(line, f"{name}:{number}")
+        check_characters(line.replace("\n", "") if line_ends else line, f"{name}:{number}")
         yield number, line, cells
-        number = reader.line_num + 1
+        number = reader.line_num + first_line
 
 
 def _without_header(text: str, layout: Layout) -> str:

@@ -30,7 +30,7 @@ _ESCAPE = re.compile(r"\\(->|.)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """A word or a part of one: where it stands in the file and in the text, its sentence, its cells."""
 
     line: int
@@ -64,7 +64,7 @@ def webanno_remarks(
 
 def features_in(text: str) -> list[str]:
     """The features of the layers of spans and chains, as ``NamedEntity.value``, in the order of their columns."""
-    return [name for name in _columns(text) if name]
+    return [name for name in columns_in(text) if name]
 
 
 def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = False) -> tuple[Document, list[int]]:
@@ -72,9 +72,9 @@ def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = Fa
     text = read_text(path, encoding).removeprefix("\ufeff")
     if not text.startswith(SIGN):
         raise DataError(f"{path}:1: does not begin with {SIGN!r}; export as WebAnno TSV 3")
-    names = _columns(text)
+    names = columns_in(text)
     index = _index(column, names, path)
-    rows = list(_rows(text, str(path), len(names)))
+    rows = list(rows_of(text, str(path), len(names)))
     sentences: list[list[Token]] = []
     before = ""
     words = [row for row in rows if not row.is_part]
@@ -97,7 +97,7 @@ def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = Fa
     return Document("", found, annotations, []), [row.line for row in words]
 
 
-def _columns(text: str) -> list[str]:
+def columns_in(text: str) -> list[str]:
     """What every column behind the word is: LAYER.FEATURE, "" where it belongs to relations."""
     names = []
     for raw in text.split("\n"):
@@ -122,9 +122,9 @@ def _index(column: str, names: Sequence[str], path: Path) -> int:
     return (exact or fitting)[0]
 
 
-def _rows(text: str, name: str, columns: int) -> Iterator[_Row]:
-    """Yield the words and their parts."""
-    for number, raw in enumerate(text.split("\n"), start=1):
+def rows_of(text: str, name: str, columns: int, *, first_line: int = 1) -> Iterator[Row]:
+    """Yield the words and their parts; ``first_line`` is the number of the text's first line."""
+    for number, raw in enumerate(text.split("\n"), start=first_line):
         line = raw.removesuffix("\r")
         where = f"{name}:{number}"
         check_characters(line, where)
@@ -139,13 +139,13 @@ def _rows(text: str, name: str, columns: int) -> Iterator[_Row]:
         start, end = int(match[4]), int(match[5])
         if start >= end:
             raise DataError(f"{where}: the offsets {start}-{end} do not ascend; correct them")
-        yield _Row(number, match[1], match[3] is not None, start, end, _unescaped(match[6]), cells)
+        yield Row(number, match[1], match[3] is not None, start, end, _unescaped(match[6]), cells)
 
 
-def _spans(rows: Sequence[_Row], index: int, layer: str, *, plain: bool) -> list[tuple[str, list[_Row]]]:
+def _spans(rows: Sequence[Row], index: int, layer: str, *, plain: bool) -> list[tuple[str, list[Row]]]:
     """The spans of a column in the order of their first words: their label and the rows that they are on."""
-    spans: list[tuple[str, list[_Row]]] = []
-    numbered: dict[tuple[str, str], list[_Row]] = {}
+    spans: list[tuple[str, list[Row]]] = []
+    numbered: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         cell = row.cells[index]
         if cell in ("_", ""):
