@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from tagmates.data.corpora import keys_of
-from tagmates.data.formats.columns import parse_columns
+from tagmates.data.formats.columns import parse_columns, with_advice
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
 from tagmates.data.formats.jsonl import record_of, sentences_of_records
 from tagmates.data.formats.lines import pair_in, read_text
@@ -147,7 +147,10 @@ def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | Non
         separator=task.separator,
         comment=task.comment if position == 1 else None,
     )
-    return next((_pair(sentence) for sentence in sentences), None)
+    try:
+        return next((_pair(sentence) for sentence in sentences), None)
+    except DataError as error:
+        raise with_advice(error, line, task.comment) from None
 
 
 def _is_no_word(line: str) -> bool:

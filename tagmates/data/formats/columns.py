@@ -49,12 +49,16 @@ def parse_columns(
         try:
             return pair_in(cells, token_column, tag_column, where)
         except DataError as error:
-            if not comment or not line.startswith(comment):
-                raise
-            advice = "comments count only before a sentence; set comments_inside = true to skip this line"
-            raise DataError(f"{error}; {advice}") from None
+            raise with_advice(error, line, comment) from None
 
     return sentences_in(lines, name, read_row, first_line=first_line)
+
+
+def with_advice(error: DataError, line: str, comment: str | None) -> DataError:
+    """The error of a line inside a sentence; where the line looks like a comment, with what to do about it."""
+    if not comment or not line.startswith(comment):
+        return error
+    return DataError(f"{error}; comments count only before a sentence; set comments_inside = true to skip this line")
 
 
 def read_columns(
