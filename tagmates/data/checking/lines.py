@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tagmates.data.corpora import path_of
+from tagmates.data.corpora import paths_of
 from tagmates.data.describing.tables import looks_like_header
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import split_rows
@@ -20,18 +20,18 @@ SAMPLE = 500  # rows that tell a header from words
 
 
 def irregular_lines(task: Task, split: str) -> Iterator[str]:
-    """Of a file of columns, FILE:LINE and what is odd: a header, a comment, a mark, quotes, another number of cells.
+    """Of files of columns, FILE:LINE and what is odd: a header, a comment, a mark, quotes, another number of cells.
 
-    Nothing where the file cannot be read so: its errors say that.
+    Nothing of a file that cannot be read so: its errors say that.
     """
-    path = path_of(task, split)
-    try:
-        text = read_text(path, task.encoding).removeprefix("\ufeff")
-        rows = _rows(text, task.table, path)
-    except DataError:
-        return
-    if rows:
-        yield from _oddities(rows, task.table, path)
+    for path in paths_of(task, split):
+        try:
+            text = read_text(path, task.encoding).removeprefix("\ufeff")
+            rows = _rows(text, task.table, path)
+        except DataError:
+            continue
+        if rows:
+            yield from _oddities(rows, task.table, path)
 
 
 def _rows(text: str, layout: Layout, path: Path) -> list[Row]:
