@@ -48,7 +48,7 @@ def spelling_of(sentences: Sequence[Sentence]) -> Spelling:
         outside = _outside_of_spans(counts, mark)
         schemes: list[FileScheme] = ["iob2", "iob1"]
         if any(found[0] not in "BI" for tag in counts if (found := split_tag(tag, mark))):
-            schemes += ["iobes", "bilou", "bmes"]
+            schemes += ["iobes", "bilou", "bmes", "ioe2", "ioe1"]
         distinct = Counter(sentence.labels for sentence in sentences)
         wrong = {scheme: _wrong(distinct, Writing(scheme, mark, outside)) for scheme in schemes}
         writing = Writing(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
@@ -92,7 +92,9 @@ def mark_of(counts: Counter[str]) -> str | None:
     capital = {letter for letter in bare if letter.isupper()}
     for mark, own in (("B-", capital), ("b-", bare.keys() - capital)):
         upper = {letter.upper() for letter in own}
-        if sum(bare[letter] for letter in own) >= _BARE * meaning and "B" in upper and upper & set("IEML"):
+        if sum(bare[letter] for letter in own) >= _BARE * meaning and (
+            ("B" in upper and upper & set("IEML")) or upper == {"I", "E"}
+        ):
             return mark
     return None
 

@@ -118,6 +118,8 @@ class Task(Settings):
     header: bool = Field(False, description="whether the first line names the columns")
     sentence_column: int | str | None = Field(None, description="a column that has another value in each sentence")
     sentence_end: str | None = Field(None, description="a word in some cell of the last row of each sentence")
+    sentence_rows: bool = Field(False, description="whether each row is a sentence: cells of words, or of lists")
+    markup: bool = Field(False, description="whether lines of tags as <p> are skipped, and <s> and </s> end a sentence")
     encoding: str = "utf-8"
     scheme: FileScheme = "plain"
     mark: str = Field(
@@ -174,9 +176,11 @@ class Task(Settings):
     @model_validator(mode="after")
     def _check_layout(self) -> "Task":
         if self.format not in TABLES:
-            for key in ("comments_inside", "header", "sentence_column", "sentence_end"):
+            for key in ("comments_inside", "header", "sentence_column", "sentence_end", "sentence_rows", "markup"):
                 if getattr(self, key):
                     raise ValueError(f"{key}: only column files and CSV have it; leave it out")
+        if self.sentence_rows and self.separator is None:
+            raise ValueError("separator: white space stands between the words of a row; name what stands between cells")
         if self.format == "csv" and len(self.separator or "") != 1:
             raise ValueError("separator: must be one character for CSV")
         if self.format == "lines" and not (self.separator or "").strip():
@@ -201,7 +205,7 @@ class Task(Settings):
     def is_table(self) -> bool:
         """Whether its files are read by ``formats.table``, not as plain column files."""
         more = self.header or self.comments_inside or self.sentence_column is not None or self.sentence_end
-        return self.format == "csv" or (self.format == "columns" and bool(more))
+        return self.format == "csv" or (self.format == "columns" and bool(more or self.sentence_rows or self.markup))
 
     @property
     def table(self) -> Layout:
@@ -216,6 +220,8 @@ class Task(Settings):
             header=self.header,
             sentence_column=self.sentence_column,
             sentence_end=self.sentence_end,
+            sentence_rows=self.sentence_rows,
+            markup=self.markup,
         )
 
     @property

@@ -1,6 +1,7 @@
 """Say what is wrong with the files of tasks before a training finds out."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -68,7 +69,8 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
         if task.format in TABLES:
             yield from (Problem.of("warning", "irregular", task, split, text) for text in irregular_lines(task, split))
         yield from _check_tags(task, split, splits[split])
-        yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
+        with suppress(TagmatesError):  # a record that cannot be read has been named
+            yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
     yield from _check_overlap(task, splits)
 
 

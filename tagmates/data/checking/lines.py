@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tagmates.data.corpora import paths_of
-from tagmates.data.describing.tables import looks_like_header
+from tagmates.data.describing.tables import is_header_of_sentences, looks_like_header
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import split_rows
-from tagmates.data.formats.table import Layout, Row, rows_of
+from tagmates.data.formats.table import Layout, Row, columns_in, rows_of
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
 from tagmates.wording import plural, shown
@@ -27,11 +27,23 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
     for path in paths_of(task, split):
         try:
             text = read_text(path, task.encoding).removeprefix("\ufeff")
+            if task.sentence_rows:
+                yield from _header_of_sentences(text, task.table, path)
+                continue
             rows = _rows(text, task.table, path)
         except DataError:
             continue
         if rows:
             yield from _oddities(rows, task.table, path)
+
+
+def _header_of_sentences(text: str, layout: Layout, path: Path) -> Iterator[str]:
+    """What to say of a header where each row is a sentence, and a header would be one of one word."""
+    token, tag, _ = columns_in(text, layout, str(path))
+    rows = [] if layout.header else list(rows_of(text, layout, str(path)))
+    if rows and is_header_of_sentences([row.cells for row in rows], token - 1, tag - 1):
+        line = shown(_line(rows[0].cells, layout))
+        yield f"{path}:{rows[0].line}: {line} looks like a header, and is read as a sentence; set header = true"
 
 
 def _rows(text: str, layout: Layout, path: Path) -> list[Row]:

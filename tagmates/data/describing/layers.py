@@ -16,7 +16,7 @@ from tagmates.data.formats.docbin import columns_of, docs_in
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import NO_LABEL, Record, leaves_of, read_records
 from tagmates.data.formats.lines import read_text
-from tagmates.data.formats.spans import are_spans, document_of, is_text
+from tagmates.data.formats.spans import are_spans, are_words, document_of, ends_of, is_text
 from tagmates.data.formats.webanno import features_in, webanno_document
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import RECORDS
@@ -27,6 +27,7 @@ _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the la
 _FILLED = 0.05  # of the words: those with a feature, from which on it is offered as a task
 _OFFERED = 6  # features at most
 _TEXTS = ("text", "data.text", "sentence", "content")
+_WORDS = ("tokenized_text", "tokens", "words", "token", "sentence")
 _ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
 _BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # of STREUSLE
 
@@ -253,7 +254,7 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
                 notes.append(f'0 stands on {on} and is taken for "O", which says that a word is nothing')
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
-        layers.append(Layer(named, name or None, tuple(notes)))
+        layers.append(Layer(named, None if not name or name.isdecimal() else name, tuple(notes)))
     seen = [f"keys with lists: {shown(', '.join(alike), 100)}", f"  {shown(' '.join(map(str, alike[token][0])), 100)}"]
     return {**keys, "token_column": token}, seen, layers
 
@@ -264,6 +265,7 @@ def _of_spans(
     """Likewise, where every record has a text, or words with their places, and spans; else None."""
     kept = [record for record in records if record.get("answer", "accept") == "accept"]
     texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
+    lists = [key for key in (kept[0] if kept else ()) if all(are_words(record.get(key)) for record in kept)]
     answered = bool(kept) and "answer" in kept[0]
     found = [
         key
@@ -272,6 +274,8 @@ def _of_spans(
         and all(are_spans(record.get(key, [] if answered else None)) for record in kept)
         and any(record.get(key) for record in kept)
     ]
+    if found and lists and not texts:
+        return _of_spans_of_words(kept, keys, lists, found, path)
     if not texts or not found:
         return None
     words = [key for key in texts if not isinstance(kept[0][key], str)]
@@ -287,6 +291,21 @@ def _of_spans(
         layers.append(Layer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
     text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])
     return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {shown(text, 100)}"], layers
+
+
+def _of_spans_of_words(
+    records: Sequence[Record], keys: dict[str, Any], lists: Sequence[str], found: Sequence[str], path: Path
+) -> tuple[dict[str, Any], list[str], list[Layer]]:
+    """Likewise, where every record has a list of words, and spans that count these."""
+    token = next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
+    layers = []
+    for key in found:
+        ends = ends_of(token, [record[key] for record in records], str(path))
+        if ends is not None:
+            note = f"spans that count words, from 0, with {ends} ends"
+            layers.append(Layer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
+    text = " ".join(records[0][token])
+    return {**keys, "token_column": token, "scheme": "iob2"}, [f"words with spans: {shown(text, 100)}"], layers
 
 
 def _said(item: str | int | None, names: Sequence[str]) -> str | None:

@@ -245,7 +245,11 @@ def _sample(task: Task, source: Source) -> list[Sentence]:
     """The sentences of a column file's first lines, without those that have other numbers of columns."""
     if task.format != "columns":
         return []
-    token, tag = (number - (number > 0) for number in (int(task.token_column), int(task.tag_column)))
+    names = list(source.layout.heading)
+    token, tag = (
+        names.index(column) if isinstance(column, str) else column - (column > 0)
+        for column in (task.token_column, task.tag_column)
+    )
     return [
         Sentence(tuple(cells[token] for cells in rows), tuple(cells[tag] for cells in rows))
         for rows in source.layout.sample
@@ -302,7 +306,8 @@ def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: in
         return [f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span']
     lines = [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
     if not wrong:
-        return [f'scheme = "{writing.scheme}"  # all {sentences} sentences follow it', *lines]
+        why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
+        return [f'scheme = "{writing.scheme}"  # {why}', *lines]
     lines += [f"# breaks it: {shown(text, 200)}" for text in _listed(wrong)]
     if spelling.helps:
         lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
