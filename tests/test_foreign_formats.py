@@ -712,7 +712,7 @@ class TestInit:
             (b'[[1, 2]]', "holds no objects"), (b"[" * 10_000 + b"\n", "nested too deeply"),
             (b"#FORMAT=WebAnno TSV 2\n", "another version than 3"), (b"word\tO\n" * 300, "one sentence of 300 words"),
             (b"a b X\n\na b c X\n" * 50, "50 lines have 3 columns by white space, but 50 of 4"),
-            (b"<s>\nword\tO\nit\tO\n</s>\n" * 5, "no blank line, but lines as '</s>'"),
+            (b"<p>\nword\tO\nit\tO\n</p>\n" * 5, "no blank line, but lines as '</p>'"),
             (b"Dear all,\n\nno table here.\n", "the first is 'Dear all,'"), (b"\x80\x00\xff" * 50, "zero bytes"),
         ],
     )  # fmt: skip

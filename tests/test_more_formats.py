@@ -201,6 +201,78 @@ class TestSpansOfWords:
             read_split(load_tasks(str(tmp_path))["ner"], "train")
 
 
+class TestOtherTools:
+    def tables(
+        self, folder: Path, head: str, line: Callable[[int, int, tuple[str, str, str]], str], **how: str
+    ) -> None:
+        for split, seed in (("train", 1), ("dev", 2)):
+            blocks = ("".join(line(n, at, row) for at, row in enumerate(rows)) for n, rows in enumerate(made(seed)))
+            (folder / f"{split}.csv").write_text(head + how.get("between", "\n").join(blocks) + how.get("end", ""))
+
+    def test_an_index_without_a_name_does_not_hide_the_other_names(self, tmp_path: Path) -> None:
+        self.tables(
+            tmp_path, ",lemma,sentence_idx,word,tag\n", lambda n, at, r: f"{n}{at},{r[0].lower()},{n},{r[0]},{r[2]}\n",
+            between="",
+        )  # fmt: skip
+        (task,) = described(tmp_path).values()
+        assert (task.token_column, task.sentence_column) == ("word", "sentence_idx")
+        assert read(task) == expected(made(1))
+
+    def test_windows_quotes_are_no_control_characters(self, tmp_path: Path) -> None:
+        for split in ("train", "dev"):
+            text = "".join("".join(f"“{r[0]}”\t{r[2]}\n" for r in rows) + "\n" for rows in made(1))
+            (tmp_path / f"{split}.txt").write_bytes(text.encode("cp1252"))
+        (task,) = described(tmp_path).values()
+        assert (task.encoding, read(task)[0][0][0]) == ("cp1252", "“Ada1-0”")
+        assert any("it is read as cp1252" in text for text in propose(tmp_path, "").remarks)
+
+    def test_comments_with_semicolons_and_words_that_look_like_them(self, tmp_path: Path) -> None:
+        self.tables(tmp_path, "", lambda n, at, r: f"{';; new' + chr(10) if not at else ''}{r[0]}\t{r[2]}\n")
+        (task,) = described(tmp_path).values()
+        assert (task.comment, read(task)) == (";; ", expected(made(1)))
+        text = (tmp_path / "train.csv").read_text() + "\n;\tO\nx\tO\n"
+        (tmp_path / "train.csv").write_text(text)
+        assert described(tmp_path)[task.name].comment == ";; "
+        broad = task.model_copy(update={"comment": ";"})
+        found = [p for p in check_tasks({"x": broad}) if "is skipped as a comment, but looks like a word" in p.message]
+        assert [p.line for p in found] == [text.count("\n") - 1]
+
+    def test_an_xml_declaration_is_no_reason_to_skip_words(self, tmp_path: Path) -> None:
+        for split in ("train", "dev"):
+            body = "".join("<s>\n<\tO\n" + "".join(f"{r[0]}\t{r[2]}\n" for r in rows) + "</s>\n" for rows in made(1))
+            (tmp_path / f"{split}.txt").write_text(f'<?xml version="1.0"?>\n<!DOCTYPE text>\n<text>\n{body}</text>\n')
+        (task,) = described(tmp_path).values()
+        assert task.comment is None
+        assert all(tokens[0] == "<" for tokens, _ in read(task))
+
+    @pytest.mark.parametrize(
+        ("files", "said"),
+        [
+            ({"a.xml": "<corpus><s>Ada naps</s>\n</corpus>\n"}, "is XML or HTML, which is not read"),
+            ({"a.txt": "Ada\u00a0O\nnaps\u00a0O\n"}, "Ada\\xa0O"),
+        ],
+    )
+    def test_what_is_refused_says_what_was_seen(self, files: dict[str, str], said: str, tmp_path: Path) -> None:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        with pytest.raises(DataError) as caught:
+            propose(tmp_path, "")
+        assert said in str(caught.value)
+
+    def test_links_that_lead_nowhere_are_named_and_nothing_is_cut_for_them(self, tmp_path: Path) -> None:
+        text = "".join("".join(f"{r[0]}\t{r[2]}\n" for r in rows) + "\n" for rows in made(1))
+        (tmp_path / "train.txt").write_text(text)
+        (tmp_path / "dev.txt").symlink_to("nowhere.txt")
+        proposal = propose(tmp_path, "")
+        assert proposal.left_out == (f"{tmp_path / 'dev.txt'}: is a link to a file that is not there",)
+        assert "sentences =" not in proposal.text
+
+    def test_a_windows_path_is_answered(self, tmp_path: Path) -> None:
+        (tmp_path / "tasks.toml").write_text("train = 'data\\train.txt'\n[tasks.x]\n")
+        with pytest.raises(DataError, match="write / between folders"):
+            read_split(load_tasks(str(tmp_path))["x"], "train")
+
+
 def test_cluener_is_read_and_its_texts_are_compared(tmp_path: Path) -> None:
     record = {"text": "Ada naps, Ada sails.", "label": {"name": {"Ada": [[0, 2], [10, 12]]}}}
     wrong = {"text": "Ada naps.", "label": {"name": {"Ada": [[1, 3]]}}}

@@ -9,7 +9,7 @@ from tagmates.data.corpora import paths_of
 from tagmates.data.describing.tables import is_header_of_sentences, looks_like_header
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import split_rows
-from tagmates.data.formats.table import Layout, Row, columns_in, rows_of
+from tagmates.data.formats.table import Layout, Row, columns_in, lines_of, rows_of
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
 from tagmates.wording import plural, shown
@@ -35,6 +35,20 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
             continue
         if rows:
             yield from _oddities(rows, task.table, path)
+            yield from _skipped_words(text, rows, task.table, path)
+
+
+def _skipped_words(text: str, rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
+    """The lines that are skipped as comments, but are as wide as those of words and end in a tag of theirs."""
+    if layout.comment is None or f"\n{layout.comment}" not in f"\n{text}":
+        return
+    width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
+    tags = {row.cells[-1] for row in rows if len(row.cells) == width}
+    used = {row.line for row in rows}
+    for number, line, cells in lines_of(text, layout, str(path)):
+        alike = line.startswith(layout.comment) and len(cells) == width and cells[-1] in tags
+        if alike and number not in used:
+            yield f"{path}:{number}: {shown(line)} is skipped as a comment, but looks like a word; correct comment"
 
 
 def _header_of_sentences(text: str, layout: Layout, path: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from tagmates.data.corpora import keys_of
-from tagmates.data.formats.columns import parse_columns
+from tagmates.data.formats.columns import INSIDE, parse_columns
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
 from tagmates.data.formats.jsonl import Record, record_of, sentences_of_records, with_ends
 from tagmates.data.formats.lines import read_text
@@ -161,7 +161,11 @@ def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | Non
         separator=task.separator,
         comment=task.comment if position == 1 else None,
     )
-    return next((_pair(sentence) for sentence in sentences), None)
+    try:
+        return next((_pair(sentence) for sentence in sentences), None)
+    except DataError as error:
+        inside = task.comment and line.startswith(task.comment)
+        raise DataError(f"{error}; {INSIDE}") if inside else error from None
 
 
 def _is_no_word(line: str) -> bool:

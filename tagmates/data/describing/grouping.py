@@ -129,6 +129,8 @@ def corpora_of(kinds: Mapping[str, object], others: Collection[str]) -> tuple[li
         called = listing([str(split).replace("held", "heldout") for split in bundle.files])
         beside = [each for each in heads if each.first.folder == bundle.first.folder]
         why = "there is no train beside it" if not beside else "which train it belongs to is not clear from its name"
+        if beside and all(each.kind != bundle.kind for each in beside):
+            why = f"it is written in another way than {_paths(beside[0])}"
         left_out.append(f"{_paths(bundle)}: called {called}, and {why}; it is never taken for training data by itself")
     for corpus in corpora:
         _find_waits(corpus, [*lost, *map(name_of, others)])

@@ -90,6 +90,9 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
             found[name] = layout
         elif layout:
             unknown[name] = layout
+    broken = [path for path in folder.rglob("*") if path.is_symlink() and not path.exists()]
+    left_out += [f"{path}: is a link to a file that is not there" for path in sorted(broken)]
+    names += [path.relative_to(folder).as_posix() for path in broken]
     annotated = {Path(name).parent.as_posix() for name in found if name.endswith(".ann")}
     found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
     for words, tags in _pairs(folder, unknown).items():
@@ -175,12 +178,14 @@ def _source(corpus: Corpus, found: Mapping[str, Layout], root: Path) -> Source:
 
 def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[str]]:
     """The encoding of the files of a corpus, and a note where they have several; ASCII is every one of 8 bits."""
-    if len(set(encodings.values())) > 1 and set(encodings.values()) == {"utf-8", "latin-1"}:
+    if len(set(encodings.values())) > 1 and set(encodings.values()) <= {"utf-8", "latin-1", "cp1252"}:
         encodings = {
             name: encoding
             for name, encoding in encodings.items()
             if encoding != "utf-8" or not (root / name).read_bytes().isascii()
         }
+    if set(encodings.values()) == {"latin-1", "cp1252"}:  # equal but for the bytes that latin-1 makes no use of
+        return "cp1252", []
     different = list(dict.fromkeys(encodings.values()))
     if len(different) == 1:
         return different[0], []

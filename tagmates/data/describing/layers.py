@@ -27,7 +27,7 @@ _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the la
 _FILLED = 0.05  # of the words: those with a feature, from which on it is offered as a task
 _OFFERED = 6  # features at most
 _TEXTS = ("text", "data.text", "sentence", "content")
-_WORDS = ("tokenized_text", "tokens", "words", "token", "sentence")
+_WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
 _ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
 _BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # of STREUSLE
 
@@ -74,8 +74,12 @@ def _of_spans_beside(source: Source, root: Path) -> list[Layer]:
 
 def _of_columns(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
     layout = source.layout
-    named = bool(layout.keys.get("header")) and len(set(layout.heading)) == layout.columns and all(layout.heading)
-    names: Sequence[Any] = layout.heading if named else range(1, layout.columns + 1)
+    heading = layout.heading if layout.keys.get("header") else ()
+    # a column without a name, as pandas' index, or with that of another, has its number
+    names: Sequence[Any] = [
+        heading[at] if heading and heading[at] and list(heading).count(heading[at]) == 1 else at + 1
+        for at in range(layout.columns)
+    ]
     columns = {
         name: [[cells[at] for cells in sentence] for sentence in layout.sample]
         for at, name in enumerate(names)
@@ -254,7 +258,7 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
                 notes.append(f'0 stands on {on} and is taken for "O", which says that a word is nothing')
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
-        layers.append(Layer(named, None if not name or name.isdecimal() else name, tuple(notes)))
+        layers.append(Layer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))
     seen = [f"keys with lists: {shown(', '.join(alike), 100)}", f"  {shown(' '.join(map(str, alike[token][0])), 100)}"]
     return {**keys, "token_column": token}, seen, layers
 

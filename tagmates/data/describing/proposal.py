@@ -82,6 +82,7 @@ def propose(path: Path, folder: str) -> Proposal:
     described = [_describe(source, root) for source in sources]
     remarks = list(_leaks([(source.name, each.words) for source, each in zip(sources, described, strict=True)]))
     lines += [f"# {shown(text, 300)}" for text in remarks]
+    remarks += [note for source in sources for note in source.layout.notes]
     offered: list[str] = []
     for source, each in zip(sources, described, strict=True):
         shared = each.shared

@@ -30,6 +30,7 @@ _PACKED = {
     b"\xfd7zXZ": "xz",
     b"%PDF": "PDF",
 }
+_NOT_OF_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
 _ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
 
 Rows = Sequence[Sequence[str]]
@@ -139,7 +140,10 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
         good = sum(byte >= 0xC2 for byte in data.decode(errors="ignore").encode())
         if data.decode(errors="replace").count("\ufffd") <= good:
             return "utf-8", (f"line {line} has a byte that is not UTF-8, as the rest is: repair it",)
-        return "latin-1", (f"line {line} is not UTF-8; latin-1 reads any bytes: look whether its letters are right",)
+        # in latin-1 these bytes are control characters, in Windows' encoding quotes, dashes and the euro
+        windows = any(0x80 <= byte < 0xA0 for byte in data) and not any(byte in data for byte in _NOT_OF_WINDOWS)
+        name = "cp1252" if windows else "latin-1"
+        return name, (f"line {line} is not UTF-8; it is read as {name}: look whether its letters are right",)
     return "utf-8", ()
 
 

@@ -25,7 +25,7 @@ _TAG = re.compile(
 )
 _SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
 _SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # of HIPE
-_MARKS = "#%<=*@"  # what comments and marks of documents begin with
+_MARKS = "#%<=*@;"  # what comments and marks of documents begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ def table_in(lines: Sequence[str], text: str) -> Table | str:
             return found
         reasons += [found] if found else []
     line = next((line.strip() for line in lines if line.strip()), "")
+    if re.match(r"<[?!]?[A-Za-z]", line) and not (reasons and MARKUP.fullmatch(line)):
+        return f"is XML or HTML, which is not read (it begins with {shown(line)}): write one word a line with its tags"
     return "; ".join(reasons[:1]) or f"has no columns that are equally many in its lines; the first is {shown(line)}"
 
 
@@ -168,7 +170,8 @@ def sign_of(comments: Sequence[str], signed: Sequence[str]) -> str:
     """What all comments begin with and, if that can be had, no line of words does; "" where they share nothing."""
     shared = commonprefix(list(comments))  # noqa: RUF071  (of lines, not of paths)
     longest = re.match(r"(?:.*[^\w\s])?\s*", shared, re.DOTALL)
-    start = "# " if shared.startswith("# ") else shared[:1]
+    sign = re.match(r"([^\w\s])\1*\s?", shared)  # as "# " or ";; "
+    start = sign[0] if sign else shared[:1]
     longer = longest[0] if longest else ""
     words = re.match(r"[^\w\s]+\s*\w+\s", shared)
     candidates = [start, longer, words[0] if words else ""]

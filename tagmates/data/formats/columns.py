@@ -18,6 +18,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 
 # Not `str.split()`: a no-break space inside a token ("10 000") would silently move the tag to another column.
+INSIDE = "comments count only before a sentence; set comments_inside = true to skip this line"
 CELL = re.compile(r"[^ \t\v\f]+")
 
 
@@ -51,8 +52,7 @@ def parse_columns(
         except DataError as error:
             if not comment or not line.startswith(comment):
                 raise
-            advice = "comments count only before a sentence; set comments_inside = true to skip this line"
-            raise DataError(f"{error}; {advice}") from None
+            raise DataError(f"{error}; {INSIDE}") from None
 
     return sentences_in(lines, name, read_row, first_line=first_line)
 

@@ -28,7 +28,7 @@ from tagmates.errors import DataError
 from tagmates.wording import first_of, plural, shown
 
 Column = int | str
-MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
+MARKUP = re.compile(r"<[/?!]?[A-Za-z][^<>]*>")
 SENTENCE_MARK = re.compile(r"</?s\b[^<>]*>")
 
 
@@ -136,7 +136,7 @@ def columns_in(text: str, layout: Layout, name: str) -> tuple[int, int, int | No
 
 def header_of(text: str, layout: Layout, name: str) -> tuple[int, list[str]] | None:
     """The line of the header, and its names; None where the text has no line for it."""
-    for number, line, cells in _lines(text, layout, name):
+    for number, line, cells in lines_of(text, layout, name):
         if line.strip() and not (layout.comment and line.startswith(layout.comment)):
             return number, [cell.strip() for cell in cells]
     return None
@@ -148,7 +148,7 @@ def rows_of(text: str, layout: Layout, name: str) -> Iterator[Row]:
     _, _, of_sentence = columns_in(text, layout, name)
     sentence, value = 0, ""
     empty = True  # whether the sentence has no row yet
-    for number, line, cells in _lines(text, layout, name):
+    for number, line, cells in lines_of(text, layout, name):
         if header and number == header[0]:
             continue
         if layout.comment and line.startswith(layout.comment) and (empty or layout.comments_inside):
@@ -170,7 +170,7 @@ def rows_of(text: str, layout: Layout, name: str) -> Iterator[Row]:
             sentence, empty = sentence + 1, True
 
 
-def _lines(text: str, layout: Layout, name: str) -> Iterator[tuple[int, str, list[str]]]:
+def lines_of(text: str, layout: Layout, name: str) -> Iterator[tuple[int, str, list[str]]]:
     """Yield the number, the text and the cells of every line; of CSV, of every row and its first line."""
     if not layout.quoted:
         for number, raw in enumerate(text.split("\n"), start=1):
