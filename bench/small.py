@@ -98,7 +98,7 @@ def run(trial: Trial, data: str, dev: int) -> Ended:
                 lines.append(f"{split} = {{ file = {json.dumps(part.file)}, sentences = {json.dumps(sentences)} }}")
         toml = Path(place) / "tasks.toml"
         toml.write_text("\n".join([f"[tasks.{trial.task}]", *lines]))
-        train(config, Path(place) / "run", str(toml), device="cpu")
+        train(config, Path(place) / "run", str(toml), device="cpu", preset="paper")  # as it is
         result = json.loads((Path(place) / "run" / "result.json").read_text())
     return Ended(result["test"][trial.task]["f1"], result["updates"], result["stopped"])
 

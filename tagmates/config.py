@@ -147,6 +147,20 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+def preset_of(training: TrainingSettings) -> tuple[str, list[str]]:
+    """The preset that these settings are nearest to, and those of the settings by which presets differ that are not it.
+
+    Each of these is written as key = value.
+    """
+    keys = list(dict.fromkeys(key for preset in PRESETS.values() for key in preset.get("training", {})))
+    wanted = {name: TrainingSettings(**preset.get("training", {})) for name, preset in PRESETS.items()}
+    others = {
+        name: [key for key in keys if getattr(training, key) != getattr(preset, key)] for name, preset in wanted.items()
+    }
+    name = min(others, key=lambda name: len(others[name]))
+    return name, [f"{key} = {json.dumps(getattr(training, key))}" for key in others[name]]
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint to append to an error: the nearest of the known names, or nothing."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)

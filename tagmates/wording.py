@@ -72,6 +72,16 @@ def visible(text: str) -> str:
     )
 
 
+def in_order(names: Collection[str]) -> list[str]:
+    """Sorted, numbers in them by their value: part2 before part10."""
+    return sorted(
+        names,
+        key=lambda name: [
+            (part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name)
+        ],
+    )
+
+
 def first_of(names: Collection[str]) -> str:
     """a, b, c; of many or long ones what a message can hold."""
     named = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in islice(names, 20))

@@ -54,11 +54,12 @@ TINY = (*SMALL, "--vectors", "random")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended and what it said."""
+    """How a command ended and what it said; ``preset`` is the line on stderr that says which preset it took."""
 
     code: int
     out: str
     err: str
+    preset: str = ""
 
 
 def tagmates(*args: object, stdin: bytes = b"") -> Outcome:
@@ -76,7 +77,11 @@ def tagmates(*args: object, stdin: bytes = b"") -> Outcome:
         stream.flush()
         said.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
     assert isinstance(ended.value.code, int)
-    return Outcome(ended.value.code, *said)
+    out, err = said
+    presets = [line for line in err.splitlines(keepends=True) if re.match("(trained with )?preset ", line)]
+    for line in presets:
+        err = err.replace(line, "", 1)
+    return Outcome(ended.value.code, out, err, "".join(presets).strip())
 
 
 def done(*args: object, stdin: bytes = b"") -> Outcome:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split, place, remarks
-from tagmates.data.describing.inspection import find_sources, split_of
+from tagmates.data.describing.grouping import name_of
+from tagmates.data.describing.inspection import find_sources
 from tagmates.data.describing.proposal import propose
 from tagmates.data.describing.tables import looks_like_header, sign_of
 from tagmates.data.formats.brackets import read_brackets
@@ -689,7 +690,7 @@ class TestInit:
         ],
     )  # fmt: skip
     def test_names_of_splits(self, name: str, split: str | None) -> None:
-        assert split_of(name)[0] == split
+        assert name_of(name).split == split
 
     def test_a_test_set_is_never_training_data(self, tmp_path: Path) -> None:
         good = "".join("".join(f"{r[0]}\t{r[2]}\n" for r in s) + "\n" for s in made(12))
@@ -703,13 +704,6 @@ class TestInit:
         (tmp_path / "train.tsv").write_text(good)
         assert re.search('train = .*"train.tsv"', propose(tmp_path, "").text)
 
-    def test_several_files_of_a_split_are_said(self, tmp_path: Path) -> None:
-        good = "".join("".join(f"{r[0]}\t{r[2]}\n" for r in s) + "\n" for s in made(12))
-        for name in ("train1.tsv", "train2.tsv", "dev.tsv"):
-            (tmp_path / name).write_text(good)
-        with pytest.raises(DataError, match=r"train1\.tsv, train2\.tsv: several files are called train"):
-            propose(tmp_path, "")
-
     @pytest.mark.parametrize(
         ("content", "seen"),
         [
@@ -718,7 +712,7 @@ class TestInit:
             (b'[[1, 2]]', "holds no objects"), (b"[" * 10_000 + b"\n", "nested too deeply"),
             (b"#FORMAT=WebAnno TSV 2\n", "another version than 3"), (b"word\tO\n" * 300, "one sentence of 300 words"),
             (b"a b X\n\na b c X\n" * 50, "50 lines have 3 columns by white space, but 50 of 4"),
-            (b"<s>\nword\tO\nit\tO\n</s>\n" * 5, "no blank line, but lines as '</s>'"),
+            (b"<p>\nword\tO\nit\tO\n</p>\n" * 5, "no blank line, but lines as '</p>'"),
             (b"Dear all,\n\nno table here.\n", "the first is 'Dear all,'"), (b"\x80\x00\xff" * 50, "zero bytes"),
         ],
     )  # fmt: skip

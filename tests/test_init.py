@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tagmates.apps.data import app, init
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
+from tagmates.data.describing.grouping import name_of
 from tagmates.data.describing.guesses import layer_name, tokens_and_tags
-from tagmates.data.describing.inspection import find_sources, split_of
+from tagmates.data.describing.inspection import find_sources
 from tagmates.data.describing.proposal import propose
 from tagmates.data.schemes import tags_of
 from tagmates.data.sentence import Span
@@ -294,7 +295,7 @@ class TestGuesses:
         ],
     )  # fmt: skip
     def test_splits(self, name: str, split: str | None) -> None:
-        assert split_of(name)[0] == split
+        assert name_of(name).split == split
 
     def test_numbers_and_names_of_documents_are_neither_tokens_nor_tags(self) -> None:
         columns = {

@@ -7,9 +7,11 @@ import pytest
 
 from tagmates import ModelSettings, RunConfig, TrainingSettings, train
 from tagmates.apps.cli import app
-from tagmates.config import with_preset
+from tagmates.config import PRESETS, preset_of, with_preset
 from tagmates.data.tasks import default_preset, load_tasks
 from tagmates.errors import ConfigError
+from tagmates.study.settings import named_preset, read_study
+from tagmates.study.store import Store
 
 ROWS = "Ada\tN\nsings\tV\n\nMika\tN\npaints\tV\n\n"
 
@@ -81,3 +83,70 @@ def test_a_preset_in_python_gives_what_the_configuration_was_not_given(own: Path
     assert with_preset(config, "paper") == config
     with pytest.raises(ConfigError, match="preset papr: no such preset"):
         train(config, tmp_path / "other", str(own), preset="papr")
+
+
+def study(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[str, str]:
+    """Which weights a study's trainings would keep, and what is said."""
+    app(["study", "plan", *args, "--print-config"], exit_on_error=False, print_error=False)
+    told = capsys.readouterr()
+    weights: str = json.loads(told.out)["training"]["weights"]
+    return weights, told.err
+
+
+def test_a_study_that_names_no_preset_takes_that_of_its_data(
+    paper: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.toml").write_text('vectors = "random"\nregimes = ["single"]\nseeds = [1]\n', encoding="utf-8")
+    assert study(capsys, "s.toml", "--data", str(paper)) == (
+        "last",
+        "preset paper, as these are the paper's tasks (s.toml names none, preset = ... in it chooses)\n",
+    )
+    for data in (str(own), "starter"):
+        weights, said = study(capsys, "s.toml", "--data", data)
+        assert (weights, said.startswith("preset practical, as these are not the paper's tasks")) == ("best", True)
+    assert study(capsys, "s.toml", "--data", str(own), "--set", "preset=paper") == (
+        "last",
+        "preset paper, as --set says\n",
+    )
+    (tmp_path / "p.toml").write_text('preset = "paper"\n', encoding="utf-8")
+    assert study(capsys, "p.toml", "--data", str(own)) == ("last", "preset paper, as p.toml says\n")
+
+
+def test_a_study_goes_on_with_the_preset_it_was_begun_with(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before data of one's own had ``practical`` by default, it was ``paper``: its trainings keep their ids."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.toml").write_text('vectors = "random"\nregimes = ["single"]\nseeds = [1]\n', encoding="utf-8")
+    Store(tmp_path / "runs" / "s").start(read_study(tmp_path / "s.toml"), str(own), {}, "random", {}, ())
+    weights, said = study(capsys, "s.toml", "--data", str(own))
+    assert (weights, said.partition(" (")[0]) == ("last", "preset paper, as the study was begun with it")
+    assert study(capsys, "runs/s") == ("last", "preset paper, as runs/s was begun with it\n")
+
+
+def test_the_studies_of_this_repository_name_their_preset() -> None:
+    for path in (Path(__file__).parents[1] / "studies").glob("*.toml"):
+        assert named_preset(path, ()) == str(path)
+
+
+def test_a_training_in_python_says_which_preset_it_took_and_so_does_evaluate(
+    paper: Path, own: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ModelSettings(word_size=4, hidden_size=4)
+    config = RunConfig(tasks=("upos",), vectors="random", model=small, training=TrainingSettings(max_epochs=1))
+    caplog.set_level("INFO", "tagmates")
+    for data, preset, whose in ((paper, "paper", "the paper's"), (own, "practical", "not the paper's")):
+        train(config, tmp_path / "runs" / preset, str(data))
+        assert f"preset {preset}, as these are {whose} tasks" in caplog.messages
+        app(["evaluate", str(tmp_path / "runs" / preset)], exit_on_error=False, print_error=False)
+        assert f"trained with preset {preset}, as its config.json says\n" in capsys.readouterr().err
+    train(with_preset(config, "practical"), tmp_path / "given", str(paper))
+    app(["evaluate", str(tmp_path / "given")], exit_on_error=False, print_error=False)
+    assert "trained with preset practical, as its config.json says\n" in capsys.readouterr().err
+
+
+def test_settings_that_are_no_preset_are_named_after_the_nearest() -> None:
+    found = TrainingSettings(**PRESETS["practical"]["training"]).model_copy(update={"weights": "last"})
+    assert preset_of(found) == ("practical", ['weights = "last"'])
+    assert preset_of(TrainingSettings(max_epochs=3, batch_size=7)) == ("paper", [])

@@ -204,7 +204,11 @@ def test_no_tags() -> None:
         ("L-PER", Writing("bilou"), "correct the tag or the scheme of x"),
         ("B_PER", Writing("iob2"), '(mark = "B_" has it)'),
         ("L-PER", Writing("iob2"), '(scheme = "bilou" has it)'),
-        ("E-PER", Writing("iob2"), '(scheme = "iobes" or scheme = "bmes" has it)'),
+        (
+            "E-PER",
+            Writing("iob2"),
+            '(scheme = "iobes" or scheme = "bmes" or scheme = "ioe1" or scheme = "ioe2" has it)',
+        ),
         ("0", Writing("iob2"), '(outside = "0" has it)'),
         ("O ", Writing("iob2"), "take the white space out of it"),
         ("B-", Writing("iob2"), "name its label, or take the sign away"),

@@ -20,6 +20,7 @@ from tagmates.study.settings import REGIMES, StudySettings
 from tagmates.training.folder import lock_folder
 
 TINY = """
+preset = "paper"
 data = "corpus"
 sharing = ["multi_dec", "te_dec"]
 seeds = [1]

@@ -191,7 +191,7 @@ class TestTomlRefused:
             ('train = { sentences = "1-" }', "tasks.pos: train.file: "),
             (
                 'train = "a"\nscheme = "bio"',
-                "tasks.pos: scheme: Input should be 'iob1', 'iob2', 'iobes', 'bilou', 'bmes', 'io' or 'plain'",
+                "tasks.pos: scheme: Input should be 'iob1', 'iob2', 'iobes', 'bilou', 'bmes', 'ioe1', 'ioe2', 'io' or ",
             ),
             ('train = "a"\nconvert_to = "bio"', "tasks.pos: convert_to: "),
             ('train = "a"\nformat = "excel"', "tasks.pos: format: "),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import pytest
 import torch
 from helpers import SMALL, make_corpora, make_run
 
-from tagmates import ConfigError, ModelError, RunConfig, Tagger, TrainingError, train
+import tagmates
+from tagmates import ConfigError, ModelError, RunConfig, Tagger, TrainingError
 from tagmates.config import ModelSettings, Sharing, TrainingSettings
 from tagmates.data.coding import CodedTask
 from tagmates.data.tasks import Task
@@ -27,6 +29,8 @@ from tagmates.training.evaluation import evaluate_folder
 from tagmates.training.folder import check_folder, lock_folder
 from tagmates.training.loop import Ended, EpochEnded, Event, Updated, train_side_by_side
 from tagmates.training.train import train_events, train_on
+
+train = partial(tagmates.train, preset="paper")  # what a configuration does not say is as the protocol has it
 
 SIZES = ModelSettings(hidden_size=12, character_hidden_size=5, character_size=5)
 

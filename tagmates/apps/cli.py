@@ -21,7 +21,7 @@ from tagmates.apps.progress import show_training
 from tagmates.apps.shared import Device, Model, NoLock, Threads, end, say, talk, use_threads
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
-from tagmates.config import Sharing, resolve
+from tagmates.config import Sharing, preset_of, resolve
 from tagmates.data.checking.layers import layer_remarks
 from tagmates.data.tasks import Task, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, OutOfMemoryError, TagmatesError, TrainingError
@@ -32,6 +32,7 @@ from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
 from tagmates.training.loop import Ended, Event
 from tagmates.training.train import choose_device, train_events
+from tagmates.wording import listing
 
 app = App(
     name="tagmates",
@@ -179,6 +180,8 @@ def evaluate(
     """Score a trained tagger: precision, recall and F1 of every task, each with a signature that says how."""
     use_threads(threads)
     evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
+    preset, others = preset_of(evaluation.training)
+    say(f"trained with preset {preset}{f', but {listing(others)}' if others else ''}, as its config.json says")
     if output is not None:
         for path in predictions(evaluation, output):
             say(f"wrote {path}")

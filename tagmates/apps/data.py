@@ -148,6 +148,8 @@ def init(
     else:
         write_atomically(target, proposal.text.encode())
         _say(f"wrote {target}: {plural(len(proposal.tasks), 'task')} ({', '.join(proposal.tasks)})")
+    for text in proposal.remarks:
+        _say(f"note: {text}")
     for text in proposal.broken:
         _say(f"breaks its scheme: {text}")
     if target is not None:

@@ -107,10 +107,12 @@ def plan(
     study = _open(where, output_dir, data, set_, packed)
     study = _controlled(study, equal_updates, equal_exposure, set_ or [])
     if print_config:
+        _say(study.preset)
         settings = study.settings.model_copy(update={"data": study.data})
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     now = _standing(study)
+    _say(study.preset)
     pending = [planned for planned in now.plan if planned.name not in now.found.done]
     cost = _cost(study, now, pending) if study.data and pending else None
     if json_:
@@ -212,6 +214,7 @@ def run(
     kind, number = _engine(engine, workers, lanes, target)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
     task_data, vectors, before = _begin(study, source)
+    _say(study.preset)
 
     def job(planned: Planned) -> Job:
         root = study.store.root.resolve()

@@ -12,8 +12,9 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -31,18 +32,22 @@ SWITCH = "TAGMATES_CACHE_CORPORA"
 LIMIT = 2**30  # bytes of all entries; the paper's eleven tasks are 24 MB
 SMALL = 2**18  # bytes of a task's files that are read as fast as an entry
 YOUNG = 2.0  # seconds; the coarsest file systems count times by two
+CACHED = ("columns", "csv", "lines", "parallel", "conllu", "conll2012", "jsonl", "json", "webanno")
 
 
 def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
     """Where the cache has, or would have, these splits; None where they are not to be cached.
 
-    That is so for small files, for a packed study, for formats of several files (of which the task names one), and for
-    files of the last seconds: they may change once more without a change of their time.
+    That is so for small files, for a packed study, for formats of several files (of which the task names one), for
+    those that others' code reads, and for files of the last seconds: they may change once more without a change of
+    their time.
     """
-    if task.format not in ("columns", "conllu", "jsonl") or os.environ.get(SWITCH) == "0":
+    if task.format not in CACHED or os.environ.get(SWITCH) == "0":
         return None
     try:
-        paths = dict.fromkeys(task.folder / part.file for split in splits if (part := task.part(split)))
+        parts = [part for split in splits if (part := task.part(split))]
+        names = [name for part in parts for name in (*part.files(task.folder), *part.tag_files(task.folder)) if name]
+        paths = [task.folder / name for name in dict.fromkeys(names)]
         found = [(os.path.abspath(path), path.stat()) for path in paths]  # noqa: PTH100  (no links: they may change)
         folder = cache_folder() / "corpora"
         if not is_private(folder):
@@ -71,7 +76,7 @@ def read_entry(entry: Path) -> CodedTask | None:
     try:
         with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names, digest = json_value(arrays["task"])
-            splits = {name: _split(*(arrays[f"{name}/{part}"] for part in PARTS)) for name in names}
+            splits = {name: _split({part: arrays[f"{name}/{part}"] for part in PARTS}) for name in names}
     except Exception:  # zipfile, zlib, numpy and json have one each for a damaged file
         return None
     with suppress(OSError):
@@ -84,8 +89,10 @@ def write_entry(entry: Path, coded: CodedTask) -> None:
     arrays: dict[str, Numbers] = {"task": json_array([list(coded.splits), coded.digest])}
     for name, split in coded.splits.items():
         line = np.array([sentence.line for sentence in split.sentences], dtype=np.int64)
-        forms, tags = json_array(split.forms), json_array(split.tags)
-        values: tuple[Numbers, ...] = (forms, tags, split.form, split.tag, split.lengths, line)
+        files = {file: number for number, file in enumerate(dict.fromkeys(each.file for each in split.sentences))}
+        place = np.array([files[sentence.file] for sentence in split.sentences], dtype=np.int64)
+        texts = (json_array(split.forms), json_array(split.tags), json_array(list(files)))
+        values: tuple[Numbers, ...] = (*texts, split.form, split.tag, split.lengths, line, place)
         arrays |= {f"{name}/{part}": value for part, value in zip(PARTS, values, strict=True)}
     data = io.BytesIO()
     np.savez(data, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
@@ -108,13 +115,18 @@ def _warn(path: Path) -> None:
     log.warning("%s: other users can change it, so it is not read; delete it, or take that right from them", path)
 
 
-PARTS = ("forms", "tags", "form", "tag", "lengths", "line")
-"""Of a split in an entry: the fields of ``CodedSplit``, and the sentences' lines."""
+PARTS = ("forms", "tags", "files", "form", "tag", "lengths", "line", "file")
+"""Of a split in an entry: the fields of ``CodedSplit``, and the sentences' lines and files."""
 
 
-def _split(forms: Any, tags: Any, form: Any, tag: Any, lengths: Any, line: Any) -> CodedSplit:
-    texts, labels = tuple(json_value(forms)), tuple(json_value(tags))
-    return CodedSplit(decode(texts, labels, form, tag, lengths, line), texts, labels, form, tag, lengths)
+def _split(held: Mapping[str, Any]) -> CodedSplit:
+    texts, labels, files = (tuple(json_value(held[part])) for part in ("forms", "tags", "files"))
+    form, tag, lengths = held["form"], held["tag"], held["lengths"]
+    sentences = decode(texts, labels, form, tag, lengths, held["line"])
+    if any(files):
+        places = zip(sentences, held["file"].tolist(), strict=True)
+        sentences = [replace(sentence, file=files[place]) for sentence, place in places]
+    return CodedSplit(sentences, texts, labels, form, tag, lengths)
 
 
 def _remove_oldest(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from tagmates.data.spelling import remedy
 from tagmates.data.tasks import RECORDS, SPLITS, Part, Task
 from tagmates.errors import DataError
 from tagmates.memory import no_cycles
+from tagmates.wording import plural
 
 Sentences = list[Sentence]
 Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sentences
@@ -48,7 +50,7 @@ def load_split(task: Task, split: str) -> Sentences:
             tags = convert(sentence.labels, task.writing, task.trained_scheme)
         except DataError as error:
             raise DataError(f"{place(task, split, sentence, 0)}: {error}") from None
-        converted.append(Sentence(sentence.tokens, tags, sentence.line))
+        converted.append(replace(sentence, tags=tags))
     return converted
 
 
@@ -57,14 +59,13 @@ def read_split(task: Task, split: str) -> Sentences:
     part = task.part(split)
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
-    path = task.folder / part.file
     if task.format == "packed":
-        return read_packed(path, task.name, split)
+        return read_packed(task.folder, task.name, split)
     return cut(task, split, read_part(task, part))
 
 
 def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
-    """Those of a file's sentences that make the split; DataError where the file has not so many, or none so called.
+    """Those of its files' sentences that make the split; DataError where they have not so many, or none so called.
 
     In the place of a sentence that could not be read stands None.
     """
@@ -78,7 +79,7 @@ def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
     if not part.sent_id:
         return everything[start:stop]
     there = [sentence for sentence in everything if sentence is not None]
-    names = iter(sentence_ids(path_of(task, split), there, task.encoding))
+    names = iter(_names(task, split, there))
     named = [(sentence, "" if sentence is None else next(names)) for sentence in everything]
     fitting: list[Item] = [
         sentence for sentence, name in named[start:stop] if sentence is not None and fnmatchcase(name, part.sent_id)
@@ -86,6 +87,13 @@ def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
     if not fitting:
         raise DataError(f"{path_of(task, split)}: no sentence has a sent_id like {part.sent_id!r}; correct the pattern")
     return fitting
+
+
+def _names(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
+    """The ``sent_id`` of every sentence."""
+    for _, own in groupby(sentences, key=lambda sentence: sentence.file):
+        of_file = list(own)
+        yield from sentence_ids(path_in(task, split, of_file[0]), of_file, task.encoding)
 
 
 def with_labels(task: Task, sentence: Sentence) -> Sentence:
@@ -112,7 +120,12 @@ def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterato
 
 def remarks(task: Task, split: str) -> Iterator[str]:
     """What was done to the annotations of a split so that a tag for each word can say them, and where."""
-    path, column = path_of(task, split), str(task.tag_column)
+    for path in paths_of(task, split):
+        yield from _remarks(task, path)
+
+
+def _remarks(task: Task, path: Path) -> Iterator[str]:
+    column = str(task.tag_column)
     if task.format == "brat":
         yield from brat_remarks(path, types=task.types, encoding=task.encoding)
     elif task.format == "webanno":
@@ -137,9 +150,19 @@ def keys_of(task: Task) -> Keys:
 
 
 def path_of(task: Task, split: str) -> Path:
-    """The file that holds a split, the task's folder where there is none."""
+    """The file that holds a split, of several the first, the task's folder where there is none."""
+    return paths_of(task, split)[0]
+
+
+def paths_of(task: Task, split: str) -> list[Path]:
+    """The files that hold a split, the task's folder where there is none."""
     part = task.part(split)
-    return task.folder / part.file if part else task.folder
+    return [task.folder / name for name in part.files(task.folder)] if part else [task.folder]
+
+
+def path_in(task: Task, split: str, sentence: Sentence) -> Path:
+    """The file that a sentence of a split is from."""
+    return task.folder / sentence.file if sentence.file else path_of(task, split)
 
 
 def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
@@ -147,7 +170,7 @@ def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
 
     Where there are no lines, the number of the sentence or record and the word, in a packed study the split too.
     """
-    path = path_of(task, split)
+    path = path_in(task, split, sentence)
     if task.format == "packed":
         return f"{path}: {task.name} {split}, sentence {sentence.line}: word {index + 1}"
     if task.format in ("brat", "huggingface", "spacy"):
@@ -160,12 +183,31 @@ def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
 
 
 def read_part(task: Task, part: Part) -> Sentences:
-    """All sentences of the file of a part, None where ``task`` takes a tag for no label."""
-    path = task.folder / part.file
+    """All sentences of the files of a part, None where ``task`` takes a tag for no label."""
+    return [sentence for name, tags in files_in(task, part) for sentence in read_one(task, name, tags, part)]
+
+
+def files_in(task: Task, part: Part) -> list[tuple[str, str]]:
+    """The names of the files of a part, each with that of its tags, which is empty where it holds them itself."""
+    names, tags = part.files(task.folder), part.tag_files(task.folder)
+    if task.format != "parallel":
+        return [(name, "") for name in names]
+    if len(names) != len(tags):
+        raise DataError(
+            f"{task.folder / names[0]}: there are {plural(len(names), 'file')} of words, but {len(tags)} of tags; name "
+            "as many"
+        )
+    return list(zip(names, tags, strict=True))
+
+
+def read_one(task: Task, name: str, tags: str, part: Part) -> Sentences:
+    """All sentences of one of the files of a part."""
+    path = task.folder / name
     if task.format == "parallel":
-        found = read_parallel(path, task.folder / part.tags, task.encoding)
-        return [with_labels(task, sentence) for sentence in found]
-    return read_file(task, path)
+        found = [with_labels(task, each) for each in read_parallel(path, task.folder / tags, task.encoding)]
+    else:
+        found = read_file(task, path)
+    return [replace(sentence, file=name) for sentence in found] if part.has_several else found
 
 
 def read_file(task: Task, path: Path) -> Sentences:

@@ -6,6 +6,8 @@ iob2      ``B`` on the first token of a span, ``I`` on the others
 iobes     as iob2, but ``E`` on the last token of a span, ``S`` on the only one
 bilou     as iobes, but ``L`` for ``E`` and ``U`` for ``S``
 bmes      as iobes, but ``M`` for ``I``; ``W`` means the same as ``S``
+ioe1      as iob1 from behind: ``E`` on the last token of a span that touches the next one of its label, else ``I``
+ioe2      ``E`` on the last token of a span, ``I`` on the others
 io        the label alone, or after ``I``; neighbours of one label are one span
 plain     every tag other than ``O`` is a span of one token; neighbours never merge
 ========  ==============================================================================
@@ -32,7 +34,7 @@ from tagmates.wording import shown
 
 Scheme = Literal["iob1", "iob2", "iobes", "plain"]
 """Those of training, scores and taggers."""
-FileScheme = Literal["iob1", "iob2", "iobes", "bilou", "bmes", "io", "plain"]
+FileScheme = Literal["iob1", "iob2", "iobes", "bilou", "bmes", "ioe1", "ioe2", "io", "plain"]
 """Those of files."""
 Repair = Literal["begin", "error"]
 
@@ -42,6 +44,8 @@ LETTERS: Mapping[FileScheme, Mapping[str, str]] = {
     "iobes": {"B": "B", "I": "I", "E": "E", "S": "S"},
     "bilou": {"B": "B", "I": "I", "L": "E", "U": "S"},
     "bmes": {"B": "B", "M": "I", "E": "E", "S": "S", "W": "S"},
+    "ioe1": {"I": "I", "E": "E"},
+    "ioe2": {"I": "I", "E": "E"},
     "io": {"I": "I"},
     "plain": {},
 }
@@ -80,7 +84,7 @@ def trained_as(scheme: FileScheme) -> Scheme:
     """The scheme in which tags of a file's scheme are trained, scored and written by a tagger."""
     if scheme in ("bilou", "bmes"):
         return "iobes"
-    return "iob2" if scheme == "io" else scheme  # type: ignore[return-value]  # mypy does not narrow by "in"
+    return "iob2" if scheme in ("io", "ioe1", "ioe2") else scheme  # type: ignore[return-value]  # mypy does not narrow by "in"
 
 
 def split_tag(tag: str, mark: str) -> tuple[str, str] | None:
@@ -179,15 +183,16 @@ def convert(
 def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Writing) -> tuple[str | None, ...]:
     """Return the tags, but None in every span that is cut: that goes on, as its tags say, in a token without a label.
 
-    So do ``I`` and ``E`` right after such a token (in iob2 and iobes), ``B`` and ``I`` right before one (in iobes).
+    So do ``I`` and ``E`` right after such a token (in iob2 and iobes), ``B`` and ``I`` right before one (in iobes and
+    ioe2).
     """
     known = list(tags)
     writing = _writing(scheme)
-    closed = writing.scheme in CLOSED
-    if None in known and (closed or writing.scheme == "iob2"):
+    closed, opened = writing.scheme in (*CLOSED, "ioe2"), writing.scheme in (*CLOSED, "iob2")
+    if None in known and (closed or opened):
         for span in spans_of(tags, writing):
             first, last = _parse(tags[span.start], writing)[0], _parse(tags[span.end - 1], writing)[0]
-            before = span.start > 0 and tags[span.start - 1] is None and first in ("I", "E")
+            before = span.start > 0 and tags[span.start - 1] is None and first in ("I", "E") and opened
             after = span.end < len(tags) and tags[span.end] is None and last in ("B", "I") and closed
             if before or after:
                 known[span.start : span.end] = [None] * (span.end - span.start)
@@ -216,7 +221,7 @@ def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> I
             previous = _UNKNOWN
             continue
         continues = previous == _UNKNOWN or _continues(previous, current)
-        if writing.scheme in CLOSED and _is_open(previous) and not continues:
+        if writing.scheme in (*CLOSED, "ioe2") and _is_open(previous) and not continues:
             last = "L" if writing.scheme == "bilou" else "E"
             yield index - 1, f"no {last} tag closes the span of {shown(tags[index - 1] or '')}"
         if writing.scheme == "iob1":
@@ -224,7 +229,11 @@ def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> I
             if current[0] == "B" and not touches:
                 text = "touches no earlier span of its label, and only then does IOB1 write B"
                 yield index, f"{shown(tag or '')} {text}"
-        elif writing.scheme != "io" and current[0] in ("I", "E") and not continues:
+        elif writing.scheme == "ioe1":
+            if previous[0] == "E" and (current[0] not in ("I", "E") or current[1] != previous[1]):
+                text = "touches no later span of its label, and only then does IOE1 write E"
+                yield index - 1, f"{shown(tags[index - 1] or '')} {text}"
+        elif writing.scheme not in ("io", "ioe2") and current[0] in ("I", "E") and not continues:
             yield index, f"{shown(tag or '')} continues no span"
         previous = current
 

@@ -8,12 +8,14 @@ class Sentence:
     """Tokens with one tag each: None for a token without a label.
 
     ``tags`` is None for text that nobody has tagged, as if every one of them were. ``line`` is the number of its first
-    token's line in the file it came from, 0 if it came from none.
+    token's line in the file it came from, 0 if it came from none. ``file`` is that file's name where its split has
+    several, else empty.
     """
 
     tokens: tuple[str, ...]
     tags: tuple[str | None, ...] | None = None
     line: int = 0
+    file: str = ""
 
     def __len__(self) -> int:
         return len(self.tokens)

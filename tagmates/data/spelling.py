@@ -3,16 +3,19 @@
 A wrong tag here and there must not hide what most tags say, so all of this counts words.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tagmates.data.schemes import EVERY_LETTER, LETTERS, FileScheme, Writing, is_tag_of, split_tag, violations_in
 from tagmates.data.sentence import Sentence
+from tagmates.wording import shown
 
 NOTHING = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
 """Tags, in small letters, that mostly say that a word is nothing."""
 
+_MADE_UP = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
 _MARKED = {"-": 0.5, "_": 0.8}  # the share of words in spans that must have the mark with this sign, so that it is one
 _CERTAIN = 0.95  # likewise with any other sign
 _BARE = 0.9  # likewise where letters stand alone, without a label
@@ -45,7 +48,7 @@ def spelling_of(sentences: Sequence[Sentence]) -> Spelling:
         outside = _outside_of_spans(counts, mark)
         schemes: list[FileScheme] = ["iob2", "iob1"]
         if any(found[0] not in "BI" for tag in counts if (found := split_tag(tag, mark))):
-            schemes += ["iobes", "bilou", "bmes"]
+            schemes += ["iobes", "bilou", "bmes", "ioe2", "ioe1"]
         distinct = Counter(sentence.labels for sentence in sentences)
         wrong = {scheme: _wrong(distinct, Writing(scheme, mark, outside)) for scheme in schemes}
         writing = Writing(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
@@ -89,7 +92,9 @@ def mark_of(counts: Counter[str]) -> str | None:
     capital = {letter for letter in bare if letter.isupper()}
     for mark, own in (("B-", capital), ("b-", bare.keys() - capital)):
         upper = {letter.upper() for letter in own}
-        if sum(bare[letter] for letter in own) >= _BARE * meaning and "B" in upper and upper & set("IEML"):
+        if sum(bare[letter] for letter in own) >= _BARE * meaning and (
+            ("B" in upper and upper & set("IEML")) or upper == {"I", "E"}
+        ):
             return mark
     return None
 
@@ -105,6 +110,16 @@ def marks_of(tag: str) -> list[str]:
         if letter.upper() in EVERY_LETTER and not sign.isalnum() and not sign.isspace()
         for b in ("b" if letter.islower() else "B")
     ]
+
+
+def placeholders_in(counts: Mapping[str, int], outside: str) -> str:
+    """What to say where the tags are numbers, or names that a tool made up of numbers; "" where they are not."""
+    tags = [tag for tag in counts if tag != outside and tag.lower() not in NOTHING]
+    if not tags or not all(map(_MADE_UP.fullmatch, tags)):
+        return ""
+    named = ", ".join(shown(tag) for tag in tags[:3])
+    what = "numbers" if all(map(str.isdecimal, tags)) else "no names but numbers"
+    return f"the tags are {what} ({named}{', …' if len(tags) > 3 else ''}), and nothing says what they stand for"
 
 
 def remedy(tag: str, writing: Writing, task: str) -> str:

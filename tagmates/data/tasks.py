@@ -1,5 +1,6 @@
 """Task records: where a task's files are and how they are read; the paper's eleven, and anybody's own from TOML."""
 
+import glob
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -17,24 +18,53 @@ from tagmates.data.pack import packed_file, read_header
 from tagmates.data.schemes import FileScheme, Scheme, Writing, trained_as
 from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import visible
+from tagmates.wording import in_order, visible
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 class Part(Settings):
-    """Some sentences of a file: all of them, those numbered ``first-last`` from 1, or those of some names."""
+    """Some sentences of a file or of several: all, those numbered ``first-last`` from 1, or those of some names.
 
-    file: str
+    Several files follow one another as if they were one.
+    """
+
+    file: str | tuple[str, ...] = Field(description="a name, a pattern with * for any characters, or a list of them")
     sentences: str = Field("", pattern=r"^(([1-9][0-9]{0,17})?-([1-9][0-9]{0,17})?)?$", description='as "1002-"')
     sent_id: str = Field("", description='of CoNLL-U, a pattern that the sentences\' names fit, as "weblog-*"')
-    tags: str = Field("", description="of parallel files, the one with the tags; ``file`` has the words")
+    tags: str | tuple[str, ...] = Field(
+        "", description="of parallel files, the one with the tags; ``file`` has the words"
+    )
+
+    @property
+    def has_several(self) -> bool:
+        """Whether it names several files, or may do so with a pattern."""
+        return not isinstance(self.file, str) or "*" in self.file
+
+    def files(self, folder: Path) -> tuple[str, ...]:
+        """The names of its files, a pattern replaced by the files of ``folder`` that fit it, in order."""
+        return _files(self.file, folder)
+
+    def tag_files(self, folder: Path) -> tuple[str, ...]:
+        """Likewise of the files of tags of parallel files."""
+        return _files(self.tags, folder)
 
     def bounds(self, total: int) -> tuple[int, int]:
         """The half-open range of sentences, counted from 0, of a file of ``total``; it may end beyond the file."""
         first, _, last = self.sentences.partition("-")
         return int(first or 1) - 1, int(last or total)
+
+
+def _files(names: str | tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in (names,) if isinstance(names, str) else names:
+        if "*" in name and not (folder / name).exists():
+            fitting = glob.glob(name, root_dir=folder, recursive=True)  # noqa: PTH207  (of absolute patterns too)
+            found += in_order(fitting) or [name]
+        else:
+            found.append(name)
+    return tuple(dict.fromkeys(found))
 
 
 # where a format's defaults are not those of column files
@@ -88,6 +118,8 @@ class Task(Settings):
     header: bool = Field(False, description="whether the first line names the columns")
     sentence_column: int | str | None = Field(None, description="a column that has another value in each sentence")
     sentence_end: str | None = Field(None, description="a word in some cell of the last row of each sentence")
+    sentence_rows: bool = Field(False, description="whether each row is a sentence: cells of words, or of lists")
+    markup: bool = Field(False, description="whether lines of tags as <p> are skipped, and <s> and </s> end a sentence")
     encoding: str = "utf-8"
     scheme: FileScheme = "plain"
     mark: str = Field(
@@ -113,13 +145,15 @@ class Task(Settings):
     @field_validator("train", "dev", "test", mode="before")
     @classmethod
     def _file_alone(cls, value: Any) -> Any:
-        return {"file": value} if isinstance(value, str) else value
+        return {"file": value} if isinstance(value, str | list) else value
 
     @model_validator(mode="after")
     def _check_parts(self) -> "Task":
         parts = [part for part in (self.train, self.dev, self.test) if part]
         if any(part.sent_id for part in parts) and self.format != "conllu":
             raise ValueError("sent_id: only the sentences of CoNLL-U have names; leave it out")
+        if self.format != "packed" and any(not all(part.file) or not part.file for part in parts):
+            raise ValueError("train, dev, test: one of them names no file; name one, or a list of them")
         if any(bool(part.tags) != (self.format == "parallel") for part in parts):
             raise ValueError(
                 "tags: parallel files have words and tags in two files, { file = WORDS, tags = TAGS }; others in one"
@@ -142,9 +176,11 @@ class Task(Settings):
     @model_validator(mode="after")
     def _check_layout(self) -> "Task":
         if self.format not in TABLES:
-            for key in ("comments_inside", "header", "sentence_column", "sentence_end"):
+            for key in ("comments_inside", "header", "sentence_column", "sentence_end", "sentence_rows", "markup"):
                 if getattr(self, key):
                     raise ValueError(f"{key}: only column files and CSV have it; leave it out")
+        if self.sentence_rows and self.separator is None:
+            raise ValueError("separator: white space stands between the words of a row; name what stands between cells")
         if self.format == "csv" and len(self.separator or "") != 1:
             raise ValueError("separator: must be one character for CSV")
         if self.format == "lines" and not (self.separator or "").strip():
@@ -169,7 +205,7 @@ class Task(Settings):
     def is_table(self) -> bool:
         """Whether its files are read by ``formats.table``, not as plain column files."""
         more = self.header or self.comments_inside or self.sentence_column is not None or self.sentence_end
-        return self.format == "csv" or (self.format == "columns" and bool(more))
+        return self.format == "csv" or (self.format == "columns" and bool(more or self.sentence_rows or self.markup))
 
     @property
     def table(self) -> Layout:
@@ -184,6 +220,8 @@ class Task(Settings):
             header=self.header,
             sentence_column=self.sentence_column,
             sentence_end=self.sentence_end,
+            sentence_rows=self.sentence_rows,
+            markup=self.markup,
         )
 
     @property

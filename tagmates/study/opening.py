@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tagmates.config import nearest
+from tagmates.config import nearest, preset_of
 from tagmates.data.pack import read_header
 from tagmates.data.task_data import data_difference
-from tagmates.data.tasks import load_tasks, require_tasks
+from tagmates.data.tasks import default_preset, load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
 from tagmates.study.control import Control, control_at, control_folders, named
 from tagmates.study.published import PAPER_TASKS
-from tagmates.study.settings import StudySettings, parse_study, read_study
+from tagmates.study.settings import StudySettings, named_preset, parse_study, read_study
 from tagmates.study.standing import standing
 from tagmates.study.store import Store
 
@@ -28,6 +28,7 @@ class Study:
     data: str
     store: Store
     overrides: tuple[str, ...] = ()  # the --set that are in ``settings``
+    preset: str = ""  # from which preset the settings start, and why: a line to be said
 
 
 def open_study(
@@ -55,7 +56,9 @@ def open_study(
                 raise ConfigError(f"{packed}: holds no study with a name; name the study's TOML file or folder too")
             store = Store(output_dir or RUNS / header.study)
             given = store.overrides() if overrides is None else tuple(overrides)
-            return _study(header.study, parse_study(header.settings, packed, given), data, "", store, given)
+            settings = parse_study(header.settings, packed, given)
+            study = _study(header.study, settings, data, "", store, given)
+            return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {packed} has it")
     if where is None:
         where = _last()
     if where.is_dir():
@@ -63,11 +66,34 @@ def open_study(
             raise ConfigError(f"{where}: is a study's folder; --set and --output-dir go with its TOML file")
         store = Store(where)
         settings, known = store.settings()
-        return _study(where.resolve().name, settings, data, known or fallback, store, store.overrides())
+        study = _study(where.resolve().name, settings, data, known or fallback, store, store.overrides())
+        return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {where} was begun with it")
     store = Store(output_dir or RUNS / where.stem)
     given = store.overrides() if overrides is None else tuple(overrides)
     settings = read_study(where, given)
-    return _study(where.stem, settings, data, settings.data or _begun_with(store) or fallback, store, given)
+    study = _study(where.stem, settings, data, settings.data or _begun_with(store) or fallback, store, given)
+    named = named_preset(where, given)
+    if named:
+        return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {named} says")
+    preset, why = _preset_for(study)
+    chosen = read_study(where, given, preset).model_copy(update={"tasks": study.tasks})
+    how = f"{where} names none, preset = ... in it chooses"
+    return replace(study, settings=chosen, preset=f"preset {preset}, as {why} ({how})")
+
+
+def _preset_for(study: Study) -> tuple[str, str]:
+    """The preset of a study that names none, and why: that of its folder, else that of its data."""
+    if (study.store.root / "study.json").exists():
+        return preset_of(study.store.settings()[0].training)[0], "the study was begun with it"
+    try:
+        known = load_tasks(study.data) if study.data else {}
+    except DataError:
+        known = {}
+    if known:
+        preset = default_preset({name: known[name] for name in study.tasks})
+    else:
+        preset = "paper" if set(study.tasks) <= set(PAPER_TASKS) else "practical"
+    return preset, f"these are {'the' if preset == 'paper' else 'not the'} paper's tasks"
 
 
 def _study(

@@ -36,7 +36,8 @@ REGIME_NAMES: dict[Regime, str] = {
 class StudySettings(Settings):
     """A study (protocol section 5); ``studies/paper.toml`` is the paper's.
 
-    ``model`` and ``training`` are by default those of the preset ``paper``, all else suits tasks of one's own.
+    ``model`` and ``training`` are by default those of the preset ``paper``; which preset a study's file stands for
+    where it names none depends on its data, see ``opening``. All else suits tasks of one's own.
     """
 
     data: str = Field("", description="as --data of train; a path is relative to this file")
@@ -64,23 +65,37 @@ class StudySettings(Settings):
         return self
 
 
-def read_study(path: Path, overrides: Sequence[str] = ()) -> StudySettings:
+def read_study(path: Path, overrides: Sequence[str] = (), preset: str = "paper") -> StudySettings:
     """The study of a TOML file, with ``key.key=value`` overrides over it; ``preset`` in it names where settings start.
 
-    Raises ConfigError naming the file and the key, with the nearest known one.
+    Where it is not in it, the one given here. Raises ConfigError naming the file and the key, with the nearest known
+    one.
     """
-    return parse_study(read_settings(path), path, overrides)
+    return parse_study(read_settings(path), path, overrides, preset)
 
 
-def parse_study(values: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> StudySettings:
+def parse_study(
+    values: dict[str, Any], path: Path, overrides: Sequence[str] = (), preset: str = "paper"
+) -> StudySettings:
     """As ``read_study``, of what stands in the file ``path``."""
     for text in overrides:
         override(values, text)
-    merged = merge_preset(values.pop("preset", "paper"), values, f"{path}: preset")
+    merged = merge_preset(values.pop("preset", preset), values, f"{path}: preset")
     study = parse(StudySettings, merged, str(path))
     data = study.data if study.data in ("", "starter") else _beside(path, study.data)
     vectors = study.vectors if names_vectors(study.vectors) else _beside(path, study.vectors)
     return study.model_copy(update={"data": data, "vectors": vectors})
+
+
+def named_preset(path: Path, overrides: Sequence[str]) -> str:
+    """Who names the preset of a study, its TOML file or ``--set``; empty where nobody does."""
+    values = read_settings(path)
+    found = str(path) if "preset" in values else ""
+    for text in overrides:
+        given: dict[str, Any] = {}
+        override(given, text)
+        found = "--set" if "preset" in given else found
+    return found
 
 
 def _beside(path: Path, value: str) -> str:

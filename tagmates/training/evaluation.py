@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tagmates.config import TrainingSettings
 from tagmates.data.coding import CodedSplit
 from tagmates.data.corpora import load_split
 from tagmates.data.formats.columns import format_columns
@@ -31,6 +32,7 @@ class Evaluation:
     predicted: Mapping[str, Sequence[Sequence[str]]]  # without task tokens
     scores: Mapping[str, TaskScores]
     signatures: Mapping[str, str]
+    training: TrainingSettings  # of the tagger
 
     def to_json(self, baseline: Mapping[str, TaskScores] | None = None) -> dict[str, Any]:
         """Scores in percent, counts, types and signature of every task."""
@@ -82,7 +84,7 @@ def evaluate_folder(
     for (name, sentence), start in zip(pairs, (corpus.starts + token).tolist(), strict=True):
         predicted[name].append([labels[name][k] for k in found[start : start + len(sentence)]])
     signatures = {name: task_signature(tagger.config, run_id, task, split, gold[name]) for name, task in tasks.items()}
-    return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures)
+    return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures, tagger.config.training)
 
 
 def _origin(folder: Path, data: str | None) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from tagmates.config import RunConfig, with_preset
 from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import load_coded
 from tagmates.data.pack import find_vectors
-from tagmates.data.tasks import Task, load_tasks, require_tasks
+from tagmates.data.tasks import Task, default_preset, load_tasks, require_tasks
 from tagmates.data.vectors import Vectors
 from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
@@ -54,14 +54,18 @@ def train(
 
     ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
     ``preset`` (``practical`` or ``paper``) gives the settings that ``config`` was not given; without it they are those
-    of ``paper``.
+    of ``paper`` for the paper's tasks, of ``practical`` for all other data. Which it is, is logged (level INFO).
     With ``resume`` a run that was interrupted goes on from its last finished epoch, and one that is done is loaded.
     The folder is locked, so that two processes never train in it; without ``lock``, for disks that have no file locks,
     see to that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError where
     the loss stops being finite.
     """
-    if preset is not None:
-        config = with_preset(config, preset)
+    if preset is None:
+        tasks = load_tasks(data)
+        require_tasks(config.tasks, tasks)
+        preset = default_preset({name: tasks[name] for name in config.tasks})
+        log.info("preset %s, as these are %s tasks", preset, "the paper's" if preset == "paper" else "not the paper's")
+    config = with_preset(config, preset)
     with TemporaryDirectory() as passing:
         folder = Path(output_dir or passing)
         for event in train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock):

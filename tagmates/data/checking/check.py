@@ -1,6 +1,8 @@
 """Say what is wrong with the files of tasks before a training finds out."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -12,9 +14,10 @@ from tagmates.data.checking.splits import check_leaks, check_splits
 from tagmates.data.checking.tokens import check_tokens
 from tagmates.data.corpora import (
     cut,
-    path_of,
+    files_in,
+    path_in,
     place,
-    read_part,
+    read_one,
     read_split,
     remarks,
     require_labels,
@@ -28,7 +31,7 @@ from tagmates.errors import TagmatesError
 from tagmates.wording import plural
 
 Splits = dict[str, list[Sentence]]
-_Read = tuple[list[Sentence | None], list[Fault]]
+_Read = tuple[list[Sentence | None], list[tuple[Path, Fault]]]
 
 
 def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
@@ -59,14 +62,15 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
         except TagmatesError as error:
             yield Problem.of("error", "unreadable", task, split, str(error))
             continue
-        for fault in faults:
-            text = f"{path_of(task, split)}:{fault.line}: {fault.message}"
+        for path, fault in faults:
+            text = f"{path}:{fault.line}: {fault.message}"
             yield Problem.of("error", fault.kind, task, split, text)
         splits[split] = [sentence for sentence in sentences if sentence is not None]
         if task.format in TABLES:
             yield from (Problem.of("warning", "irregular", task, split, text) for text in irregular_lines(task, split))
         yield from _check_tags(task, split, splits[split])
-        yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
+        with suppress(TagmatesError):  # a record that cannot be read has been named
+            yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
     yield from _check_overlap(task, splits)
 
 
@@ -74,18 +78,30 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
     """The sentences of a split, and the bad lines of its file, which is read once for all splits of the task."""
     if task.format == "packed":
         return list(read_split(task, split)), []
-    path = path_of(task, split)
-    if path not in files:
-        try:
-            files[path] = list(read_part(task, task.part(split) or Part(file=""))), []
-        except TagmatesError:
-            scanned, faults = scan(task, path) if task.format in ("columns", "csv", "conllu", "jsonl") else ([], [])
-            files[path] = [s and with_labels(task, s) for s in scanned], faults
-            if not files[path][1]:
-                del files[path]
-                raise
-    sentences, faults = files[path]
+    part = task.part(split) or Part(file="")
+    several = any(each.has_several for name in SPLITS if (each := task.part(name)))
+    sentences: list[Sentence | None] = []
+    faults: list[tuple[Path, Fault]] = []
+    for name, tags in files_in(task, part):
+        path = task.folder / name
+        if path not in files:
+            found, wrong = _read_file(task, name, tags, part)
+            named = [s and replace(s, file=name) for s in found] if several else found
+            files[path] = named, [(path, fault) for fault in wrong]
+        sentences += files[path][0]
+        faults += files[path][1]
     return cut(task, split, sentences), faults
+
+
+def _read_file(task: Task, name: str, tags: str, part: Part) -> tuple[list[Sentence | None], list[Fault]]:
+    try:
+        return list(read_one(task, name, tags, part)), []
+    except TagmatesError:
+        lines = task.format in ("columns", "csv", "conllu", "jsonl")
+        scanned, faults = scan(task, task.folder / name) if lines else ([], [])
+        if not faults:
+            raise
+        return [s and with_labels(task, s) for s in scanned], faults
 
 
 def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[Problem]:
@@ -113,10 +129,10 @@ def _check_overlap(task: Task, splits: Splits) -> Iterator[Problem]:
     if task.format == "packed":  # whose lines count anew in each split
         return
     # each file is read once, so a sentence of two splits is one object; of records, several may have one line
-    lines = {split: {id(sentence) for sentence in sentences} for split, sentences in splits.items()}
-    for first, second in combinations(lines, 2):
-        path = path_of(task, first)
-        shared = len(lines[first] & lines[second]) if path == path_of(task, second) else 0
+    for first, second in combinations(splits, 2):
+        known = {id(sentence) for sentence in splits[first]}
+        shared = [sentence for sentence in splits[second] if id(sentence) in known]
         if shared:
-            text = f"{path}: {first} and {second} share {plural(shared, 'sentence')}; give each its own"
+            path = path_in(task, second, shared[0])
+            text = f"{path}: {first} and {second} share {plural(len(shared), 'sentence')}; give each its own"
             yield Problem.of("error" if first == "train" else "warning", "overlap", task, second, text)

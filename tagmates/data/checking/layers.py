@@ -8,7 +8,7 @@ from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of
 from tagmates.data.schemes import split_tag
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import NOTHING, Spelling, spelling_of
+from tagmates.data.spelling import NOTHING, Spelling, placeholders_in, spelling_of
 from tagmates.data.tasks import Task
 from tagmates.wording import shown
 
@@ -37,6 +37,13 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             "what the integers stand for, and name the scheme of these tags",
         )
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
+    feature = task.format == "conllu" and ":" in str(task.tag_column)  # as feats:Person, whose values are numbers
+    numbers = "" if placeholders or feature else placeholders_in(counts, task.outside)
+    if numbers:
+        yield (
+            "placeholder",
+            f"{numbers}; of {task.name}, write their names into the file, and name the scheme if they write spans",
+        )
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
         return
     found = spelling_of(sentences)

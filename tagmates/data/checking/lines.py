@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tagmates.data.corpora import path_of
-from tagmates.data.describing.tables import looks_like_header
+from tagmates.data.corpora import paths_of
+from tagmates.data.describing.tables import is_header_of_sentences, looks_like_header
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import split_rows
-from tagmates.data.formats.table import Layout, Row, rows_of
+from tagmates.data.formats.table import Layout, Row, columns_in, lines_of, rows_of
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
 from tagmates.wording import plural, shown
@@ -20,18 +20,44 @@ SAMPLE = 500  # rows that tell a header from words
 
 
 def irregular_lines(task: Task, split: str) -> Iterator[str]:
-    """Of a file of columns, FILE:LINE and what is odd: a header, a comment, a mark, quotes, another number of cells.
+    """Of files of columns, FILE:LINE and what is odd: a header, a comment, a mark, quotes, another number of cells.
 
-    Nothing where the file cannot be read so: its errors say that.
+    Nothing of a file that cannot be read so: its errors say that.
     """
-    path = path_of(task, split)
-    try:
-        text = read_text(path, task.encoding).removeprefix("\ufeff")
-        rows = _rows(text, task.table, path)
-    except DataError:
+    for path in paths_of(task, split):
+        try:
+            text = read_text(path, task.encoding).removeprefix("\ufeff")
+            if task.sentence_rows:
+                yield from _header_of_sentences(text, task.table, path)
+                continue
+            rows = _rows(text, task.table, path)
+        except DataError:
+            continue
+        if rows:
+            yield from _oddities(rows, task.table, path)
+            yield from _skipped_words(text, rows, task.table, path)
+
+
+def _skipped_words(text: str, rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
+    """The lines that are skipped as comments, but are as wide as those of words and end in a tag of theirs."""
+    if layout.comment is None or f"\n{layout.comment}" not in f"\n{text}":
         return
-    if rows:
-        yield from _oddities(rows, task.table, path)
+    width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
+    tags = {row.cells[-1] for row in rows if len(row.cells) == width}
+    used = {row.line for row in rows}
+    for number, line, cells in lines_of(text, layout, str(path)):
+        alike = line.startswith(layout.comment) and len(cells) == width and cells[-1] in tags
+        if alike and number not in used:
+            yield f"{path}:{number}: {shown(line)} is skipped as a comment, but looks like a word; correct comment"
+
+
+def _header_of_sentences(text: str, layout: Layout, path: Path) -> Iterator[str]:
+    """What to say of a header where each row is a sentence, and a header would be one of one word."""
+    token, tag, _ = columns_in(text, layout, str(path))
+    rows = [] if layout.header else list(rows_of(text, layout, str(path)))
+    if rows and is_header_of_sentences([row.cells for row in rows], token - 1, tag - 1):
+        line = shown(_line(rows[0].cells, layout))
+        yield f"{path}:{rows[0].line}: {line} looks like a header, and is read as a sentence; set header = true"
 
 
 def _rows(text: str, layout: Layout, path: Path) -> list[Row]:

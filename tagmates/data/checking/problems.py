@@ -42,6 +42,7 @@ Kind = Literal[
 ]
 """Stable names to filter by; docs/data.md says what each means."""
 
+_FILE = re.compile(r"(.+?)(?::\d+)?: ")
 EACH = 3  # problems of a group that have a line of their own
 PLACES = 5  # of a larger group, the lines that are named
 _LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path, where the split is a folder, and the line
@@ -62,7 +63,9 @@ class Problem:
     @classmethod
     def of(cls, level: Level, kind: Kind, task: Task, split: str, text: str) -> "Problem":
         """From ``FILE:LINE: message`` or ``FILE: message``, FILE being that of the split or in it."""
-        file = str(path_of(task, split))
+        part = task.part(split)
+        several = _FILE.match(text) if part and part.has_several else None
+        file = several[1] if several else str(path_of(task, split))
         rest = text.removeprefix(file)
         found = _LINE.match(rest)
         if found:

@@ -4,17 +4,19 @@ A slow second reading for ``data check``: it says of each line what the reader w
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 from tagmates.data.corpora import keys_of
-from tagmates.data.formats.columns import parse_columns, with_advice
+from tagmates.data.formats.columns import INSIDE, parse_columns
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
-from tagmates.data.formats.jsonl import record_of, sentences_of_records
-from tagmates.data.formats.lines import pair_in, read_text
-from tagmates.data.formats.table import columns_in, rows_of
+from tagmates.data.formats.jsonl import Record, record_of, sentences_of_records, with_ends
+from tagmates.data.formats.lines import read_text
+from tagmates.data.formats.table import columns_in, pairs_of, rows_of
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
@@ -60,7 +62,7 @@ def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fau
         for row in block:
             first = first or row.line
             try:
-                pairs.append(pair_in(row.cells, token, tag, ""))
+                pairs += pairs_of(row, token, tag, task.table, "")
             except DataError as error:
                 pairs.append(())
                 faults.append(_fault(row.line, error, task.encoding))
@@ -103,19 +105,31 @@ def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Faul
 def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
     sentences: list[Sentence | None] = []
     faults: list[Fault] = []
-    for number, raw in enumerate(_raw_lines(path, task.encoding), start=1):
+    keys = replace(keys_of(task), types=())
+    lines = _raw_lines(path, task.encoding)
+    try:
+        keys, _ = with_ends(keys, _records_of(lines, task.encoding), str(path))
+    except DataError:
+        return [], []
+    for number, raw in enumerate(lines, start=1):
         if len(faults) == LIMIT:
             faults.append(_given_up(number))
             break
         try:
             line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "")
             if line.strip():
-                keys = replace(keys_of(task), types=())
                 sentences += sentences_of_records([(record_of(line, ""), number, "")], keys, "")
         except (UnicodeDecodeError, DataError) as error:
             faults.append(_fault(number, error, task.encoding))
             sentences.append(None)
     return sentences, faults
+
+
+def _records_of(lines: Iterable[bytes], encoding: str) -> Iterator[tuple[Record, int, str]]:
+    """The lines that are records."""
+    for number, raw in enumerate(lines, start=1):
+        with suppress(UnicodeDecodeError, DataError):
+            yield record_of(raw.decode(encoding).removeprefix("\ufeff"), ""), number, ""
 
 
 def _fault(number: int, error: UnicodeDecodeError | DataError, encoding: str) -> Fault:
@@ -150,7 +164,8 @@ def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | Non
     try:
         return next((_pair(sentence) for sentence in sentences), None)
     except DataError as error:
-        raise with_advice(error, line, task.comment) from None
+        inside = task.comment and line.startswith(task.comment)
+        raise DataError(f"{error}; {INSIDE}") if inside else error from None
 
 
 def _is_no_word(line: str) -> bool:

@@ -1,32 +1,23 @@
 """Look at the files of a folder: which hold tagged sentences, in which format, and which of them belong together."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from tagmates.data.describing.grouping import Corpus, corpora_of
 from tagmates.data.describing.sniffing import READ, Layout, sniff, words_in
 from tagmates.data.describing.tables import sign_of
 from tagmates.data.formats.huggingface import splits_in
-from tagmates.data.tasks import SPLITS, Split
+from tagmates.data.tasks import Split
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import listing, plural
+from tagmates.wording import in_order, plural
 
 MOST_FILES = 2000
 MOST_SAID = 20  # files that are left out, each with a line
 
-_WORDS: Mapping[str, Split] = {
-    **dict.fromkeys(("train", "training", "trn", "learn"), "train"),
-    **dict.fromkeys(("dev", "devel", "development", "val", "valid", "validation", "testa", "devtest", "tune"), "dev"),
-    **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest"), "test"),
-}
-_PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 is Ner and Train
-_NUMBER = re.compile(
-    r"^[\W_]*(?:part|shard)?[\W_]*(?:\d+[\W_]*of[\W_]*\d+|\d{1,2}(?!\d))", re.IGNORECASE
-)  # of several files
-_MORE = ("set", "data", "file", "split")  # trainset
 _NEVER = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
 _ABOUT = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
@@ -37,9 +28,20 @@ class Source:
 
     name: str
     layout: Layout
-    files: Mapping[Split, str]
+    files: Mapping[Split, tuple[str, ...]]
     mixed: bool = False  # whether its files have different numbers of columns
     tags: Mapping[str, str] | None = None  # of parallel files, the file of tags of every file of words
+    waits: Mapping[Split, str] = field(default_factory=dict)  # splits for which a file seems to be there
+
+    @property
+    def every_file(self) -> list[str]:
+        """The files of all splits, each once."""
+        return list(dict.fromkeys(name for names in self.files.values() for name in names))
+
+    @property
+    def first_file(self) -> str:
+        """The first file of train."""
+        return self.files["train"][0]
 
 
 def find_sources(path: Path) -> tuple[list[Source], list[str]]:
@@ -50,13 +52,14 @@ def find_sources(path: Path) -> tuple[list[Source], list[str]]:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; name a folder of data files")
     left_out: list[str] = []
+    unknown: list[str] = []
     if path.is_file():
         seen = {path.name: _looked_at(path)}
         left_out += [f"{path}: {what}" for what in seen.values() if isinstance(what, str)]
         found = {name: layout for name, layout in seen.items() if isinstance(layout, Layout)}
     else:
-        found = {name: Layout("huggingface") for name in splits_in(path)} or _files_in(path, left_out)
-    sources, unclear = _together(found, path)
+        found = {name: Layout("huggingface") for name in splits_in(path)} or _files_in(path, left_out, unknown)
+    sources, unclear = _together(found, unknown, path if path.is_dir() else path.parent)
     left_out += unclear
     if not sources:
         raise DataError(_nothing(path, left_out))
@@ -76,22 +79,8 @@ def _at_most(left_out: Sequence[str]) -> list[str]:
     return [*left_out[:MOST_SAID], *([f"and {plural(more, 'file')} more"] if more > 0 else [])]
 
 
-def split_of(name: str) -> tuple[Split | None, str]:
-    """The split that a path names (``eng.testa`` is dev), and the path without the word that says so."""
-    for match in reversed(list(re.finditer(r"[^\W_]+", name))):
-        for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
-            bare = next(
-                (word.lower().removesuffix(more) for more in _MORE if word.lower().endswith(more)), word.lower()
-            )
-            split = _WORDS.get(word.lower()) or _WORDS.get(bare)
-            if split:
-                begin = match.start() + start
-                return split, name[:begin] + _NUMBER.sub("", name[begin + len(word) :])
-    return None, name
-
-
-def _files_in(folder: Path, left_out: list[str]) -> dict[str, Layout]:
-    """How the files of a folder are written; what is left out, and why, is added to ``left_out``."""
+def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, Layout]:
+    """How its files are written; what is left out, and why, is added to ``left_out``, its names to ``names``."""
     found: dict[str, Layout] = {}
     unknown: dict[str, str] = {}
     for file in _files(folder):
@@ -101,12 +90,16 @@ def _files_in(folder: Path, left_out: list[str]) -> dict[str, Layout]:
             found[name] = layout
         elif layout:
             unknown[name] = layout
+    broken = [path for path in folder.rglob("*") if path.is_symlink() and not path.exists()]
+    left_out += [f"{path}: is a link to a file that is not there" for path in sorted(broken)]
+    names += [path.relative_to(folder).as_posix() for path in broken]
     annotated = {Path(name).parent.as_posix() for name in found if name.endswith(".ann")}
     found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
     for words, tags in _pairs(folder, unknown).items():
         found[words] = Layout("parallel", tags=tags)
         del unknown[words], unknown[tags]
     left_out += [f"{folder / name}: {what}" for name, what in unknown.items() if not _ABOUT.fullmatch(Path(name).name)]
+    names += unknown
     return found | {name: Layout("brat") for name in annotated}
 
 
@@ -137,71 +130,67 @@ def _files(folder: Path) -> list[Path]:
     files = list(islice(paths, MOST_FILES + 1))
     if len(files) > MOST_FILES:
         raise ConfigError(f"{folder}: holds more than {MOST_FILES:,} files; name the folder of one corpus")
-    return sorted(files)
+    return [folder / name for name in in_order([file.relative_to(folder).as_posix() for file in files])]
 
 
 def _is_plain(path: Path) -> bool:
     return not any(part.startswith(".") or not part.isprintable() for part in path.parts)
 
 
-def _together(found: Mapping[str, Layout], root: Path) -> tuple[list[Source], list[str]]:
-    """Put the splits of each corpus together: all of a format if their names say so, else those of the same rest."""
-    groups: dict[tuple[str, ...], dict[str, Split | None]] = defaultdict(dict)
-    kinds = {name: (layout.format, layout.separator) for name, layout in found.items()}
-    for name in found:
-        split, rest = split_of(name)
-        like = Counter(split_of(other)[0] for other in found if kinds[other] == kinds[name])
-        alone = split is not None and like["train"] == 1 and like[split] == 1
-        groups[(*kinds[name], "" if alone else rest)][name] = split
-    sources, left_out = [], []
-    for names in groups.values():
-        files = {split: name for split in SPLITS for name in names if names[name] == split}
-        if len(names) == 1 and (root.is_file() or not {"dev", "test"} & {*names.values()}):
-            files = {"train": next(iter(names))}
-        reason = _unclear(names, files)
-        if reason:
-            left_out.append(f"{', '.join(names)}: {reason}")
-            continue
-        sources.append(_source(files, found, root))
-    return sources, left_out
+def _together(found: Mapping[str, Layout], unknown: Collection[str], root: Path) -> tuple[list[Source], list[str]]:
+    """Put the splits of each corpus together."""
+    # only some of the files of a corpus may have quotes of CSV
+    kinds = {name: (layout.format.replace("csv", "columns"), layout.separator) for name, layout in found.items()}
+    corpora, left_out = corpora_of(kinds, unknown)
+    return [_source(corpus, found, root) for corpus in corpora], left_out
 
 
-def _unclear(names: Mapping[str, Split | None], files: Mapping[Split, str]) -> str:
-    """Why the files of a group are not the splits of a corpus; "" where they are."""
-    several = [split for split in SPLITS if list(names.values()).count(split) > 1]
-    if several:
-        return (
-            f"several files are called {listing(several)}; join those of each split in one file, or say which is which"
-        )
-    if "train" not in files and set(names.values()) <= {"dev", "test"}:
-        called = listing(list(dict.fromkeys(str(split) for split in names.values())))
-        return f"called {called}, and there is no train beside it; it is never taken for training data by itself"
-    if "train" not in files or len(files) < len(names):
-        return "which of them is train, dev or test is not clear from their names"
-    return ""
-
-
-def _source(files: Mapping[Split, str], found: Mapping[str, Layout], root: Path) -> Source:
-    layouts = [found[name] for name in files.values()]
+def _source(corpus: Corpus, found: Mapping[str, Layout], root: Path) -> Source:
+    files = [name for names in corpus.files.values() for name in names]
+    layouts = [found[name] for name in files]
     comments = [line for each in layouts for line in each.comments]
     signed = [line for each in layouts for line in each.signed]
     sign = sign_of(comments, signed)
-    notes = [f"{name}: {note}" for name in files.values() for note in found[name].notes]
+    notes = [f"{name}: {note}" for name in files for note in found[name].notes]
     lost = sum(bool(sign) and line.startswith(sign) for line in signed)
     if lost:
         notes.append(f"{lost} sentences begin with {sign!r} too, and lose their first line as if it were a comment")
+    first = found[files[0]]
+    encoding, more = _encoding_of(root, {name: found[name].encoding for name in files})
     keys = {key: value for each in layouts for key, value in each.keys.items()}
+    without = [name for name in files if keys.get("header") and not found[name].keys.get("header")]
+    if without:
+        notes.append(f"{without[0]} seems to have no header, others have: write one into it")
     layout = replace(
-        found[files["train"]],
-        encoding=next((each.encoding for each in layouts if each.encoding != "utf-8"), "utf-8"),
-        notes=tuple(notes),
+        first,
+        format="csv" if any(each.format == "csv" for each in layouts) else first.format,
+        encoding=encoding,
+        notes=(*corpus.notes, *notes, *more),
         keys=({"comment": sign} if sign else {}) | keys,
     )
-    rest = split_of(files["train"])[1]
-    rest = rest.removesuffix(Path(rest).suffix or Path(rest).name)
+    rest = corpus.bare.removesuffix(f".{corpus.suffix}") if corpus.suffix != corpus.bare else ""
     label = re.sub(r"[\W_]+", "_", rest).strip("_") or re.sub(r"[\W_]+", "_", root.stem).strip("_")
-    tags = {name: found[name].tags for name in files.values() if found[name].tags}
-    return Source(label or "tags", layout, files, len({each.columns for each in layouts}) > 1, tags or None)
+    tags = {name: found[name].tags for name in files if found[name].tags}
+    splits = {split: tuple(names) for split, names in corpus.files.items()}
+    mixed = len({each.columns for each in layouts}) > 1
+    return Source(label or "tags", layout, splits, mixed, tags or None, corpus.waits)
+
+
+def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The encoding of the files of a corpus, and a note where they have several; ASCII is every one of 8 bits."""
+    if len(set(encodings.values())) > 1 and set(encodings.values()) <= {"utf-8", "latin-1", "cp1252"}:
+        encodings = {
+            name: encoding
+            for name, encoding in encodings.items()
+            if encoding != "utf-8" or not (root / name).read_bytes().isascii()
+        }
+    if set(encodings.values()) == {"latin-1", "cp1252"}:  # equal but for the bytes that latin-1 makes no use of
+        return "cp1252", []
+    different = list(dict.fromkeys(encodings.values()))
+    if len(different) == 1:
+        return different[0], []
+    named = [f"{next(name for name, own in encodings.items() if own == each)} {each}" for each in different]
+    return different[0], [f"the files have different encodings ({', '.join(named)}): convert them to one"]
 
 
 def _looked_at(path: Path) -> Layout | str | None:

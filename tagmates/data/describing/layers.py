@@ -5,34 +5,44 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.inspection import Source
 from tagmates.data.formats.brat import read_documents
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column, feature_in
 from tagmates.data.formats.docbin import columns_of, docs_in
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import NO_LABEL, Record, leaves_of, read_records
 from tagmates.data.formats.lines import read_text
-from tagmates.data.formats.spans import are_spans, document_of, is_text
+from tagmates.data.formats.spans import are_spans, are_words, document_of, ends_of, is_text
 from tagmates.data.formats.webanno import features_in, webanno_document
+from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import RECORDS
 from tagmates.errors import DataError
 from tagmates.wording import first_of, listing
 
 _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the layers of tags, and their columns from 0
+_FILLED = 0.05  # of the words: those with a feature, from which on it is offered as a task
+_OFFERED = 6  # features at most
 _TEXTS = ("text", "data.text", "sentence", "content")
+_WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
 _ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
 _BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # of STREUSLE
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of tags: the keys that tell its task from the others of its files, and a name if there is one."""
+    """One layer of tags: the keys that tell its task from the others of its files, and a name if there is one.
+
+    A layer that is only offered has a ``sample`` of sentences.
+    """
 
     keys: Mapping[str, Any]
     name: str | None = None
     notes: tuple[str, ...] = ()
+    sample: Sequence[Sentence] = ()
 
 
 def layers_of(source: Source, root: Path) -> tuple[dict[str, Any], list[str], list[Layer]]:
@@ -43,7 +53,7 @@ def layers_of(source: Source, root: Path) -> tuple[dict[str, Any], list[str], li
     if layout.format in ("columns", "csv", "lines"):
         return _of_columns(source, {**keys, **layout.keys})
     if layout.format == "conllu":
-        return _of_plus(source, keys) if layout.heading else _of_conllu(source, keys)
+        return _of_plus(source, keys) if layout.heading else _of_conllu(source, keys, root)
     if layout.format in RECORDS:
         return _of_records(source, keys, root)
     if layout.format == "parallel":
@@ -64,8 +74,12 @@ def _of_spans_beside(source: Source, root: Path) -> list[Layer]:
 
 def _of_columns(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
     layout = source.layout
-    named = bool(layout.keys.get("header")) and len(set(layout.heading)) == layout.columns and all(layout.heading)
-    names: Sequence[Any] = layout.heading if named else range(1, layout.columns + 1)
+    heading = layout.heading if layout.keys.get("header") else ()
+    # a column without a name, as pandas' index, or with that of another, has its number
+    names: Sequence[Any] = [
+        heading[at] if heading and heading[at] and list(heading).count(heading[at]) == 1 else at + 1
+        for at in range(layout.columns)
+    ]
     columns = {
         name: [[cells[at] for cells in sentence] for sentence in layout.sample]
         for at, name in enumerate(names)
@@ -76,6 +90,8 @@ def _of_columns(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], l
         f"{layout.columns} columns; {token} looks like tokens, {listing([str(tag) for tag in tags])} like tags",
         *(f"  {shown(' | '.join(cells), 100)}" for cells in layout.sample[0][:3]),
     ]
+    if keys.get("header"):
+        seen.append(f"the first line is taken for a header: {shown(' | '.join(layout.heading), 100)}")
     keys |= {"separator": layout.separator, "token_column": token}
     if source.mixed:  # the files have other numbers of columns: all have a last one
         note = "the files have different numbers of columns, so this is the last of each"
@@ -118,7 +134,7 @@ def _of_brackets(source: Source) -> list[Layer]:
 
 
 def _of_webanno(source: Source, root: Path) -> list[Layer]:
-    path = root / source.files["train"]
+    path = root / source.first_file
     text = read_text(path, source.layout.encoding).removeprefix("\ufeff")
     layers = []
     for name in features_in(text):
@@ -133,35 +149,74 @@ def _of_webanno(source: Source, root: Path) -> list[Layer]:
 
 
 def _of_docbin(source: Source, root: Path) -> list[Layer]:
-    columns = dict.fromkeys(column for doc in docs_in(root / source.files["train"]) for column in columns_of(doc))
+    columns = dict.fromkeys(column for doc in docs_in(root / source.first_file) for column in columns_of(doc))
     spans = [column for column in columns if column == "ent" or column.startswith("spans:")]
     if not columns:
-        raise DataError(f"{root / source.files['train']}: has no entities, no spans and no tags; annotate some")
+        raise DataError(f"{root / source.first_file}: has no entities, no spans and no tags; annotate some")
     return [
         Layer({"tag_column": column} | ({} if column in spans else {"scheme": "plain"}), column.replace(":", "_"))
         for column in columns
     ]
 
 
-def _of_conllu(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
+def _of_conllu(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[str, Any], list[str], list[Layer]]:
     rows = [cells for sentence in source.layout.sample for cells in sentence if cells[0].isdigit()]
     used = {name: {cells[at] for cells in rows if at < len(cells)} - {"_", ""} for name, at in _CONLLU.items()}
-    features = [
-        f"{column}:{name}"
-        for column, at in (("feats", 5), ("misc", 9))
-        for name in sorted({part.partition("=")[0] for cells in rows for part in cells[at].split("|") if "=" in part})
+    words, features = _features(source, root)
+    seen = ["also there for tag_column:"]
+    seen += [
+        f"  {line}" for line in wrap(", ".join(["lemma", "deprel", *sorted(features)]), 100, break_on_hyphens=False)
     ]
-    more = ["lemma", "deprel", *features]
-    seen = [f"also there for tag_column: {shown(', '.join(more), 100)}"]
     seen += ['  (with feats: and misc: add outside = "_", which words without the key have)'] if features else []
     names = [name for name, values in used.items() if len(values) > 1] or ["upos"]
-    return keys, seen, [Layer({"tag_column": name, **_BLANK_IS_NOTHING.get(name, {})}, name) for name in names]
+    layers = [Layer({"tag_column": name, **_BLANK_IS_NOTHING.get(name, {})}, name) for name in names]
+    filled = {name: values for name, values in features.items() if _is_filled(values, words)}
+    for name in sorted(filled, key=lambda name: -filled[name].total())[:_OFFERED]:
+        note = f"on {filled[name].total():,} of {words:,} words of train; take the # away to have it as a task"
+        sample = _sentences_of(rows, *conllu_column(name))
+        layers.append(Layer({"tag_column": name}, name.partition(":")[2].lower(), (note,), sample))
+    return keys, seen, layers
+
+
+def _features(source: Source, root: Path) -> tuple[int, dict[str, Counter[str]]]:
+    """The number of words of train, and of each feature of FEATS and MISC how often it has which value."""
+    cells: Counter[tuple[str, str]] = Counter()
+    for file in source.files["train"]:
+        for line in read_text(root / file, source.layout.encoding).split("\n"):
+            row = line.removesuffix("\r").split("\t")
+            if len(row) >= len(CONLLU_COLUMNS) and row[0].isdecimal():
+                cells.update((("feats", row[5]), ("misc", row[9])))
+    found: dict[str, Counter[str]] = {}
+    for (column, cell), count in sorted(cells.items()):
+        for part in cell.split("|"):
+            name, sign, value = part.partition("=")
+            if sign and name and value:
+                found.setdefault(f"{column}:{name}", Counter())[value] += count
+    return sum(count for (column, _), count in cells.items() if column == "feats"), found
+
+
+def _is_filled(values: Counter[str], words: int) -> bool:
+    """Whether a feature may be worth a task: not on few words, and with several values, of which each is not new."""
+    return values.total() >= _FILLED * words and 1 < len(values) <= max(20, values.total() // 10)
+
+
+def _sentences_of(rows: Sequence[Sequence[str]], column: int, feature: str) -> list[Sentence]:
+    """The sentences of rows of CoNLL-U, with the values of a feature as tags."""
+    sentences: list[list[Sequence[str]]] = []
+    for row in rows:
+        if row[0] == "1" or not sentences:
+            sentences.append([])
+        sentences[-1].append(row)
+    return [
+        Sentence(tuple(row[1] for row in own), tuple(feature_in(row[column], feature) for row in own))
+        for own in sentences
+    ]
 
 
 def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[str, Any], list[str], list[Layer]]:
     features: Mapping[str, Any] = {}
     records = []
-    for file in source.files.values():
+    for file in source.every_file:
         if source.layout.format == "huggingface":
             for record, features in read_rows(root / file):  # noqa: B007  (one file's are as good as another's)
                 records.append({**dict(leaves_of(record)), **record})
@@ -169,7 +224,7 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
             one_list = source.layout.format == "json"
             lines = read_records(root / file, source.layout.encoding, one_list=one_list)
             records += [{**dict(leaves_of(record)), **record} for _, _, record in lines]
-    marked = _of_spans(records, keys, features, root / source.files["train"])
+    marked = _of_spans(records, keys, features, root / source.first_file)
     if marked is not None:
         return marked
     names = {key: class_names(features, key) for key in (records[0] if records else ())}
@@ -182,7 +237,7 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
     lengths = {key: [len(values) for values in column] for key, column in columns.items()}
     alike = {key: column for key, column in columns.items() if list(lengths.values()).count(lengths[key]) > 1}
     if not alike:
-        path = root / source.files["train"]
+        path = root / source.first_file
         raise DataError(
             f"{path}: its records have the keys {first_of(records[0] if records else ())}, but not in each record two "
             "lists of one length, or a text with spans; give tokens and tags as lists"
@@ -203,7 +258,7 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
                 notes.append(f'0 stands on {on} and is taken for "O", which says that a word is nothing')
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
-        layers.append(Layer(named, name or None, tuple(notes)))
+        layers.append(Layer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))
     seen = [f"keys with lists: {shown(', '.join(alike), 100)}", f"  {shown(' '.join(map(str, alike[token][0])), 100)}"]
     return {**keys, "token_column": token}, seen, layers
 
@@ -214,6 +269,7 @@ def _of_spans(
     """Likewise, where every record has a text, or words with their places, and spans; else None."""
     kept = [record for record in records if record.get("answer", "accept") == "accept"]
     texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
+    lists = [key for key in (kept[0] if kept else ()) if all(are_words(record.get(key)) for record in kept)]
     answered = bool(kept) and "answer" in kept[0]
     found = [
         key
@@ -222,6 +278,8 @@ def _of_spans(
         and all(are_spans(record.get(key, [] if answered else None)) for record in kept)
         and any(record.get(key) for record in kept)
     ]
+    if found and lists and not texts:
+        return _of_spans_of_words(kept, keys, lists, found, path)
     if not texts or not found:
         return None
     words = [key for key in texts if not isinstance(kept[0][key], str)]
@@ -237,6 +295,21 @@ def _of_spans(
         layers.append(Layer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
     text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])
     return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {shown(text, 100)}"], layers
+
+
+def _of_spans_of_words(
+    records: Sequence[Record], keys: dict[str, Any], lists: Sequence[str], found: Sequence[str], path: Path
+) -> tuple[dict[str, Any], list[str], list[Layer]]:
+    """Likewise, where every record has a list of words, and spans that count these."""
+    token = next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
+    layers = []
+    for key in found:
+        ends = ends_of(token, [record[key] for record in records], str(path))
+        if ends is not None:
+            note = f"spans that count words, from 0, with {ends} ends"
+            layers.append(Layer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
+    text = " ".join(records[0][token])
+    return {**keys, "token_column": token, "scheme": "iob2"}, [f"words with spans: {shown(text, 100)}"], layers
 
 
 def _said(item: str | int | None, names: Sequence[str]) -> str | None:
@@ -255,7 +328,7 @@ def _is_layer(value: Any) -> bool:
 def _types(source: Source, root: Path) -> tuple[str, ...]:
     used = Counter(
         annotation.label
-        for file in source.files.values()
+        for file in source.every_file
         for document in read_documents(root / file, source.layout.encoding)
         for annotation in document.annotations
     )

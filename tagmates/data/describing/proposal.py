@@ -4,21 +4,24 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from os.path import commonpath, commonprefix
 from pathlib import Path
 from typing import Any
 
 from tagmates.data.corpora import place, read_part
 from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import Source, find_sources
-from tagmates.data.describing.layers import layers_of, shown
+from tagmates.data.describing.layers import Layer, layers_of, shown
 from tagmates.data.schemes import Writing, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import Spelling, spelling_of
-from tagmates.data.tasks import Part, Task
+from tagmates.data.spelling import Spelling, placeholders_in, spelling_of
+from tagmates.data.tasks import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import plural
+from tagmates.wording import in_order, plural
 
+FEW = 12  # files of a split that are named one by one
+WORDS = 3  # of a sentence that is the same in two corpora by more than chance
 BROKEN = 5  # of the tags that break a scheme, those that are listed
 _SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags of a scheme of our choice
 _HEADING = (
@@ -26,14 +29,41 @@ _HEADING = (
 )
 
 
+Words = tuple[str, ...]  # of a sentence
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The text of a TOML file, the names of its tasks, what was left out of it and why, and what breaks a scheme."""
+    """The text of a TOML file, and its tasks' names; what was left out and why; what breaks a scheme; what else to say.
+
+    That is test sentences of one corpus in train of another, tags that train lacks, and tags that are no names.
+    """
 
     text: str
     tasks: tuple[str, ...]
     left_out: tuple[str, ...]
     broken: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A task: its wanted name, its lines, what breaks its scheme, what else to say; if ``offered``, as a comment."""
+
+    name: str
+    lines: list[str]
+    broken: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    offered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """The lines that the tasks of a source share, its tasks, and the words of the sentences of each split."""
+
+    shared: list[str]
+    tables: list[_Table]
+    words: dict[Split, list[Words]]
 
 
 def propose(path: Path, folder: str) -> Proposal:
@@ -49,35 +79,69 @@ def propose(path: Path, folder: str) -> Proposal:
     ]
     names: list[str] = []
     wrong: list[str] = []
-    for source in sources:
-        shared, tables = _describe(source, root)
+    described = [_describe(source, root) for source in sources]
+    remarks = list(_leaks([(source.name, each.words) for source, each in zip(sources, described, strict=True)]))
+    lines += [f"# {shown(text, 300)}" for text in remarks]
+    remarks += [note for source in sources for note in source.layout.notes]
+    offered: list[str] = []
+    for source, each in zip(sources, described, strict=True):
+        shared = each.shared
         lines += shared if len(sources) == 1 else [line for line in shared if line.startswith("#")]
-        for wanted, table, broken in tables:
-            name = next(each for each in _variants(wanted, source.name) if each not in names)
-            names.append(name)
-            wrong += [f"{name}: {text}" for text in broken]
-            repeated = [] if len(sources) == 1 else [line for line in shared if line and not line.startswith("#")]
-            lines += ["", f"[tasks.{_key(name)}]", *repeated, *table]
+        repeated = [] if len(sources) == 1 else [line for line in shared if line and not line.startswith("#")]
+        for table in each.tables:
+            name = next(each for each in _variants(table.name, source.name) if each not in (*names, *offered))
+            (offered if table.offered else names).append(name)
+            wrong += [f"{name}: {text}" for text in table.broken]
+            remarks += [f"{name}: {text}" for text in table.remarks]
+            own = [f"[tasks.{_key(name)}]", *repeated, *table.lines]
+            lines += ["", *([f"# {line}" for line in own] if table.offered else own)]
         lines.append("")
-    text = "\n".join(lines)
+    text = "\n".join([*lines, ""] if lines[-1] else lines)
     try:
         text.encode()
     except UnicodeEncodeError:
         raise ConfigError(f"{str(path)!r}: TOML cannot hold a path that is not UTF-8; rename it") from None
-    return Proposal(text, tuple(names), tuple(left_out), tuple(wrong))
+    return Proposal(text, tuple(names), tuple(left_out), tuple(wrong), tuple(remarks))
 
 
-def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, list[str], list[str]]]]:
-    """The lines that the tasks of a source share; for each task its name, its own lines, and what breaks its scheme."""
+def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Words]]]]) -> Iterator[str]:
+    """For each corpus, how many of its test sentences are in train of which others, but not in its own."""
+    for name, own in corpora:
+        alone = set(own.get("train", ()))
+        there = [words for words in own.get("test", ()) if len(words) >= WORDS and words not in alone]
+        others = {
+            other: shared
+            for other, words in corpora
+            if words is not own and (shared := sum(map(set(words.get("train", ())).__contains__, there)))
+        }
+        if others:
+            listed = ", ".join(f"{other} ({shared:,})" for other, shared in others.items())
+            yield (
+                f"of {plural(len(own['test']), 'test sentence')} of {name} some are in train of other corpora: "
+                f"{listed}; joint training would see them, data check names them (leak)"
+            )
+
+
+def _describe(source: Source, root: Path) -> _Described:
     keys, seen, layers = layers_of(source, root)
-    parts = [Part(file=file, tags=(source.tags or {}).get(file, "")) for file in dict.fromkeys(source.files.values())]
-    tables: list[tuple[str, list[str], list[str]]] = []
+    tags = source.tags or {}
+    parts = [
+        Part(file=_alone(names), tags=_alone(tuple(tags[name] for name in names if name in tags)))
+        for names in source.files.values()
+    ]
+    words: dict[Split, list[Words]] = {}
+    tables: list[_Table] = []
     counts: list[int] = []
     for layer in layers:
         values = {key: None if value == "whitespace" else value for key, value in {**keys, **layer.keys}.items()}
         task = Task(name="x", folder=root, **{**values, "unlabelled": ""})
+        if layer.sample:
+            tables.append(_offer(layer))
+            continue
         sentences, broken = _read(task, parts)
-        counts = counts or [len(part) for part in sentences]
+        if not any(counts):
+            counts = [len(part) for part in sentences]
+            words = {split: [s.tokens for s in part] for split, part in _by_split(source, sentences).items()}
         everything = [sentence for part in sentences for sentence in part]
         # one line that cannot be read must not make a layer plain
         sample = _sample(task, source) if broken else []
@@ -99,7 +163,7 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
         table += [f"# {plural(len(used), 'different tag')}: {often}{', …' if len(used) > 6 else ''}"] if used else []
         if task.format in _SPANS or "scheme" in values:
             table += [f"scheme = {_toml(task.scheme)}  # as the spans are written here"]
-            tables.append((name, table, []))
+            tables.append(_Table(name, table))
             continue
         if "outside" in values:
             spelling = replace(spelling, writing=replace(spelling.writing, outside=str(values["outside"])))
@@ -108,12 +172,68 @@ def _describe(source: Source, root: Path) -> tuple[list[str], list[tuple[str, li
         wrong, broken_sentences, known = _wrong(task, source, spelling.writing, sentences)
         spelling = replace(spelling, helps=spelling.helps and known)
         table += _scheme(spelling, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
-        tables.append((name, table, _listed(wrong)))
+        remarks = [
+            *([placeholders] if (placeholders := placeholders_in(used, spelling.writing.outside)) else []),
+            *_unseen(_by_split(source, sentences)),
+        ]
+        table += [f"# {shown(text, 300)}" for text in remarks]
+        tables.append(_Table(name, table, _listed(wrong), remarks))
     sizes = zip(source.files.values(), counts, strict=False)
-    shared = [f"# {shown(file, 200)}: {plural(count, 'sentence')}" for file, count in sizes if count]
+    shared = [f"# {shown(_several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
     shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
     shared += [f"{key} = {_toml(value)}" for key, value in keys.items() if key != "scheme"]
-    return [*shared, *_parts(source, counts)], tables
+    return _Described([*shared, *_parts(source, counts, root)], tables, words)
+
+
+def _alone(names: tuple[str, ...]) -> str | tuple[str, ...]:
+    return names if len(names) > 1 else "".join(names)
+
+
+def _several(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {plural(len(names) - 1, 'more file')}"
+
+
+def _by_split(source: Source, sentences: Sequence[Sequence[Sentence]]) -> dict[Split, Sequence[Sentence]]:
+    """The sentences of each split, as they are proposed."""
+    splits: dict[Split, Sequence[Sentence]] = dict(zip(source.files, sentences, strict=True))
+    train = splits["train"]
+    ranges = _ranges(source, len(train))
+    return splits | {split: train[first - 1 : last] for split, (first, last) in ranges.items()}
+
+
+def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
+    """Which tags dev or test have that train lacks."""
+    known = {tag for sentence in splits["train"] for tag in sentence.labels}
+    others = Counter(
+        tag
+        for split, sentences in splits.items()
+        for sentence in sentences
+        for tag in sentence.labels
+        if split != "train" and tag not in known
+    )
+    del others[None]
+    if not others or not splits["train"]:
+        return []
+    named = ", ".join(f"{shown(str(tag))} ({count:,})" for tag, count in others.most_common(6))
+    more = f", and {len(others) - 6:,} more" if len(others) > 6 else ""
+    return [f"train lacks {plural(len(others), 'tag')} of dev or test, which cannot be learnt: {named}{more}"]
+
+
+def _offer(layer: Layer) -> _Table:
+    """A task that nobody asked for, as a comment; its tags are those of some sentences alone."""
+    used = Counter(tag for sentence in layer.sample for tag in sentence.labels if tag is not None)
+    nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may say on every word that it is in none
+    writing = replace(spelling_of(layer.sample).writing, outside=nothing)
+    blanks = used["_"] if nothing == "O" else 0
+    del used["_"], used[nothing]
+    often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
+    lines = [f"{key} = {_toml(value)}" for key, value in layer.keys.items()]
+    lines += [f"outside = {_toml(nothing)}"] if nothing != "O" else []
+    lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
+    lines += [f"scheme = {_toml(writing.scheme)}"] if writing.scheme != "plain" else []
+    lines += [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
+    notes = [*layer.notes, f"tags, as far as was looked: {often}{', …' if len(used) > 6 else ''}"]
+    return _Table(layer.name or _called(layer.keys), [*(f"# {note}" for note in notes), *lines], offered=True)
 
 
 def _called(keys: Mapping[str, Any]) -> str:
@@ -126,7 +246,11 @@ def _sample(task: Task, source: Source) -> list[Sentence]:
     """The sentences of a column file's first lines, without those that have other numbers of columns."""
     if task.format != "columns":
         return []
-    token, tag = (number - (number > 0) for number in (int(task.token_column), int(task.tag_column)))
+    names = list(source.layout.heading)
+    token, tag = (
+        names.index(column) if isinstance(column, str) else column - (column > 0)
+        for column in (task.token_column, task.tag_column)
+    )
     return [
         Sentence(tuple(cells[token] for cells in rows), tuple(cells[tag] for cells in rows))
         for rows in source.layout.sample
@@ -153,8 +277,8 @@ def _wrong(
 ) -> tuple[list[str], int, bool]:
     """The tags that break the scheme, where and why; in how many sentences; and whether the scheme has all of them."""
     found, broken, known = [], 0, True
-    for file, part in zip(source.files.values(), sentences, strict=False):
-        own = task.model_copy(update={"folder": Path(), "train": Part(file=file)})
+    for files, part in zip(source.files.values(), sentences, strict=False):
+        own = task.model_copy(update={"folder": Path(), "train": Part(file=files[0])})
         for sentence in part:
             wrong = list(violations_in(sentence.labels, writing))
             broken += bool(wrong)
@@ -183,7 +307,8 @@ def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: in
         return [f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span']
     lines = [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
     if not wrong:
-        return [f'scheme = "{writing.scheme}"  # all {sentences} sentences follow it', *lines]
+        why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
+        return [f'scheme = "{writing.scheme}"  # {why}', *lines]
     lines += [f"# breaks it: {shown(text, 200)}" for text in _listed(wrong)]
     if spelling.helps:
         lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
@@ -204,31 +329,52 @@ def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list
     return sentences, broken
 
 
-def _parts(source: Source, counts: Sequence[int]) -> Iterator[str]:
-    """The lines of the splits; where files lack dev, it is the end of train, and for one file alone test is too."""
-    total = counts[0] if counts else 0
-    tags = source.tags or {}
+def _ranges(source: Source, total: int) -> dict[Split, tuple[int, int]]:
+    """What is cut from train: dev, and test too where there is none, but nothing that a file seems to be there for."""
     tenth = max(1, total // 10)
-    ranges = {}
-    if "dev" not in source.files and total > 2:
-        ends = {"dev": total} if "test" in source.files else {"dev": total - tenth, "test": total}
-        ranges = {split: (end - tenth + 1, end) for split, end in ends.items()}
-        ranges = {"train": (1, ranges["dev"][0] - 1), **ranges}
+    if "dev" in source.files or total <= 2 or source.waits:
+        return {}
+    ends: dict[Split, int] = {"dev": total} if "test" in source.files else {"dev": total - tenth, "test": total}
+    ranges: dict[Split, tuple[int, int]] = {split: (end - tenth + 1, end) for split, end in ends.items()}
+    return {"train": (1, ranges["dev"][0] - 1), **ranges}
+
+
+def _parts(source: Source, counts: Sequence[int], root: Path) -> Iterator[str]:
+    """The lines of the splits; where files lack dev, it is the end of train, and for one file alone test is too."""
+    ranges = _ranges(source, counts[0] if counts else 0)
+    if ranges:
         which = "dev and test are" if "test" in ranges else "dev is"
-        yield f"# no file is called dev, so {which} the end of {shown(source.files['train'])}"
-    elif "dev" not in source.files:
+        yield f"# no file is called dev, so {which} the end of {shown(_several(source.files['train']))}"
+    for split, name in source.waits.items():
+        yield f'# {shown(name, 200)} seems to be {split}, and was left out: if it is, add {split} = "FILE"'
+    if "dev" not in source.files and not ranges and "dev" not in source.waits:
         yield '# there is no dev split: add one, dev = "FILE"'
+    for split, names in source.files.items():
+        if len(names) > 1:
+            yield f"# {split} is {len(names):,} files, joined as if they were one"
     for split in ("train", "dev", "test"):
-        if split in ranges:
-            first, last = ranges[split]
-            file = _toml(source.files["train"])
-            more = f", tags = {_toml(tags[source.files['train']])}" if tags else ""
-            yield f'{split} = {{ file = {file}{more}, sentences = "{first}-{last}" }}'
-        elif split in source.files and tags:
-            file = source.files[split]
-            yield f"{split} = {{ file = {_toml(file)}, tags = {_toml(tags[file])} }}"
-        elif split in source.files:
-            yield f"{split} = {_toml(source.files[split])}"
+        names = source.files["train"] if split in ranges else source.files.get(split, ())
+        if not names:
+            continue
+        tags = [source.tags[name] for name in names] if source.tags else []
+        more = [f"tags = {_files(tags, root)}"] if tags else []
+        more += ['sentences = "{}-{}"'.format(*ranges[split])] if split in ranges else []
+        files = _files(names, root)
+        yield f"{split} = {{ {', '.join([f'file = {files}', *more])} }}" if more else f"{split} = {files}"
+
+
+def _files(names: Sequence[str], root: Path) -> str:
+    """A name, or a list of names; of many a pattern, if one fits them alone."""
+    if len(names) == 1:
+        return _toml(names[0])
+    if len(names) > FEW:
+        folder, suffix = commonpath([name.rpartition("/")[0] or "." for name in names]), Path(names[0]).suffix
+        start = "" if folder in (".", "") else f"{folder}/"
+        beginning = commonprefix([name.rpartition("/")[2] for name in names])  # noqa: RUF071  (of names, not of paths)
+        for pattern in (f"{start}{beginning}*{suffix}", f"{start}**/*{suffix}"):
+            if list(Part(file=pattern).files(root)) == in_order(names):
+                return _toml(pattern)
+    return _toml(list(names))
 
 
 def _variants(name: str, source: str) -> Iterator[str]:

@@ -11,8 +11,8 @@ from tagmates.data.describing.tables import Table, table_in
 from tagmates.data.formats.brackets import is_mark
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, plus_columns
-from tagmates.data.formats.jsonl import leaves_of
-from tagmates.data.formats.spans import are_spans, is_text
+from tagmates.data.formats.jsonl import is_rows, leaves_of
+from tagmates.data.formats.spans import are_spans, are_words, is_text
 from tagmates.data.formats.webanno import SIGN
 from tagmates.wording import first_of
 
@@ -30,6 +30,7 @@ _PACKED = {
     b"\xfd7zXZ": "xz",
     b"%PDF": "PDF",
 }
+_NOT_OF_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
 _ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
 
 Rows = Sequence[Sequence[str]]
@@ -139,7 +140,10 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
         good = sum(byte >= 0xC2 for byte in data.decode(errors="ignore").encode())
         if data.decode(errors="replace").count("\ufffd") <= good:
             return "utf-8", (f"line {line} has a byte that is not UTF-8, as the rest is: repair it",)
-        return "latin-1", (f"line {line} is not UTF-8; latin-1 reads any bytes: look whether its letters are right",)
+        # in latin-1 these bytes are control characters, in Windows' encoding quotes, dashes and the euro
+        windows = any(0x80 <= byte < 0xA0 for byte in data) and not any(byte in data for byte in _NOT_OF_WINDOWS)
+        name = "cp1252" if windows else "latin-1"
+        return name, (f"line {line} is not UTF-8; it is read as {name}: look whether its letters are right",)
     return "utf-8", ()
 
 
@@ -152,7 +156,8 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
             and sum(map(bool, map(str.strip, lines))) == 1
             and len(_lists_of_records(record)) == 1
         )
-        one_list = (isinstance(record, list) and not _is_pair(record)) or (held and not _is_record(record))
+        item = _is_pair(record) or (is_rows(record) and sum(map(bool, map(str.strip, lines))) > 1)
+        one_list = (isinstance(record, list) and not item) or (held and not _is_record(record))
     except (ValueError, RecursionError, StopIteration):
         one_list = True
     kind = "json" if one_list else "jsonl"
@@ -172,10 +177,10 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
         record = found[0] if isinstance(found, list) and found else None
     if _is_pair(record):
         record = {"text": record[0], **record[1]}
+    if is_rows(record) or (isinstance(record, dict) and _is_record(record)):
+        return Layout(kind)
     if not isinstance(record, dict):
         return "is JSON, but holds no objects"
-    if _is_record(record):
-        return Layout(kind)
     leaves = dict(leaves_of(record))
     return (
         f"is JSON, whose records have the keys {first_of(leaves)}: no two lists of one length, no text with spans "
@@ -189,7 +194,7 @@ def _is_record(record: Mapping[str, Any]) -> bool:
     bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
     alike = len({len(value) for value in bare}) < len(bare)
     spans = any(map(are_spans, [*record.values(), *leaves.values()])) or "answer" in record
-    return alike or (spans and any(map(is_text, leaves.values())))
+    return alike or (spans and any(is_text(value) or are_words(value) for value in leaves.values()))
 
 
 def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:

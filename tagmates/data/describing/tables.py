@@ -11,7 +11,9 @@ from typing import Any
 
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_of
 from tagmates.data.schemes import are_span_tags
+from tagmates.errors import DataError
 from tagmates.wording import shown
 
 ENDLESS = 200  # words of the only sentence of a file, beyond which sentence ends are thought to be missing
@@ -23,8 +25,7 @@ _TAG = re.compile(
 )
 _SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
 _SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # of HIPE
-_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
-_MARKS = "#%<=*@"  # what comments and marks of documents begin with
+_MARKS = "#%<=*@;"  # what comments and marks of documents begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ class _Line:
 
 def table_in(lines: Sequence[str], text: str) -> Table | str:
     """The table that the lines of a text are; where they are none, what they are instead, for a message."""
-    reasons = []
+    for separator in (",", ";", "\t", "|"):
+        if (rows_of_words := _sentence_rows(lines, separator)) is not None:
+            return rows_of_words
+    reasons: list[str] = []
     for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
         if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, Table):
@@ -63,7 +67,84 @@ def table_in(lines: Sequence[str], text: str) -> Table | str:
             return found
         reasons += [found] if found else []
     line = next((line.strip() for line in lines if line.strip()), "")
+    if re.match(r"<[?!]?[A-Za-z]", line) and not (reasons and MARKUP.fullmatch(line)):
+        return f"is XML or HTML, which is not read (it begins with {shown(line)}): write one word a line with its tags"
     return "; ".join(reasons[:1]) or f"has no columns that are equally many in its lines; the first is {shown(line)}"
+
+
+def _sentence_rows(lines: Sequence[str], separator: str) -> Table | None:
+    """The table, if each row is a sentence: two columns have equally many words in nearly all rows, one few different.
+
+    In the sample other columns have their whole cell beside each word.
+    """
+    quoted = any('"' in line for line in lines)
+    rows: list[list[str]] = []
+    try:
+        text = (line + "\n" for line in lines)
+        rows.extend(
+            csv.reader(text, delimiter=separator, strict=True) if quoted else (t[:-1].split(separator) for t in text)
+        )
+    except csv.Error:
+        if len(rows) < 50:  # else the first lines of the file end in a cell
+            return None
+    rows = [row for row in rows if any(map(str.strip, row))]
+    width = len(rows[-1]) if rows else 0
+    if len(rows) < 2 or not 2 <= width <= 20 or sum(len(row) == width for row in rows) < 0.95 * len(rows):
+        return None
+    rows = [row for row in rows if len(row) == width]
+    best: tuple[int, int, int] | None = None
+    for tag in range(width):
+        for token in range(width):
+            words = _words_in(rows[1:], token, tag) if token != tag else []
+            total = sum(map(len, words))
+            if len(words) < 0.8 * len(rows[1:]) or total < 2 * len(words):
+                continue
+            forms, tags = ({pair[at] for sentence in words for pair in sentence} for at in (0, 1))
+            if len(tags) <= max(20, total // 5) and len(tags) < len(forms) and (not best or len(forms) > best[0]):
+                best = len(forms), token, tag
+    if best is None:
+        return None
+    _, token, tag = best
+    sentences = {id(row): found[0] for row in rows if (found := _words_in([row], token, tag))}
+    header = is_header_of_sentences(rows, token, tag)
+    heading = tuple(cell.strip() for cell in rows[0]) if header else ()
+    sample = []
+    for row in rows[header:]:
+        if id(row) in sentences:
+            columns = [_words_of(row, token, at) or [row[at]] * len(sentences[id(row)]) for at in range(width)]
+            columns[token] = [pair[0] for pair in sentences[id(row)]]
+            if all(len(column) == len(columns[token]) for column in columns):
+                sample.append([list(cells) for cells in zip(*columns, strict=True)])
+    keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
+    return Table(separator, quoted, width, heading, keys, (), (), (), sample) if sample else None
+
+
+def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[tuple[str, str]]]:
+    """The words and tags of the rows that have equally many of both."""
+    found = []
+    for row in rows:
+        tags = _words_of(row, token, tag)
+        words = _words_of(row, tag, token)
+        if words and len(words) == len(tags):
+            found.append(list(zip(words, tags, strict=True)))
+    return found
+
+
+def _words_of(row: Sequence[str], beside: int, at: int) -> list[str]:
+    """The words in a cell; none where it is a broken list, or has not as many as the one beside it."""
+    try:
+        others, words = words_of(row[beside], row[at], "")
+    except DataError:
+        return []
+    return words if len(words) == len(others) else []
+
+
+def is_header_of_sentences(rows: Sequence[Sequence[str]], token: int, tag: int) -> bool:
+    """Whether the first of rows that are sentences names columns: one word, with a tag that no other row has."""
+    first = rows[0][tag].strip()
+    return len(first.split()) == 1 and not any(
+        first in CELL.findall(row[tag]) or repr(first) in row[tag] for row in rows[1:] if len(row) > tag
+    )
 
 
 def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
@@ -89,7 +170,8 @@ def sign_of(comments: Sequence[str], signed: Sequence[str]) -> str:
     """What all comments begin with and, if that can be had, no line of words does; "" where they share nothing."""
     shared = commonprefix(list(comments))  # noqa: RUF071  (of lines, not of paths)
     longest = re.match(r"(?:.*[^\w\s])?\s*", shared, re.DOTALL)
-    start = "# " if shared.startswith("# ") else shared[:1]
+    sign = re.match(r"([^\w\s])\1*\s?", shared)  # as "# " or ";; "
+    start = sign[0] if sign else shared[:1]
     longer = longest[0] if longest else ""
     words = re.match(r"[^\w\s]+\s*\w+\s", shared)
     candidates = [start, longer, words[0] if words else ""]
@@ -123,9 +205,10 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
 
 def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> Table | str:
     """What the rows are if divided so: a table; what hinders it; "" where they cannot be one."""
+    rows, markup = _without_markup(rows)
     full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
     full = [row for row in full if row.text.split(maxsplit=1)[0] != DOCSTART]
-    words = [row for row in full if row.text[0] != "#" and not _MARKUP.fullmatch(row.text.strip())]
+    words = [row for row in full if row.text[0] != "#" and not MARKUP.fullmatch(row.text.strip())]
     counts = Counter(len(row.cells) for row in words)
     width, most = max(counts.items(), key=lambda item: item[1], default=(0, 0))
     if not 2 <= width <= 100:
@@ -147,7 +230,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         return (
             _uneven(counts, width, odd[0], separator) if most >= max(10, 0.5 * len(found)) and len(counts) <= 5 else ""
         )
-    keys: dict[str, Any] = {}
+    keys: dict[str, Any] = {"markup": True} if markup else {}
     heading: tuple[str, ...] = ()
     if looks_like_header(fitting[0].cells, [row.cells for row in fitting[1:500]]):
         heading = tuple(cell.strip() for cell in fitting[0].cells)
@@ -175,6 +258,14 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
         heading = next((names for names in heads if len(names) == width and all(names)), ())
     return Table(separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample)
+
+
+def _without_markup(rows: Sequence[_Line]) -> tuple[Sequence[_Line], bool]:
+    """The rows, blank ones in the place of the tag <s>, without other tags; and whether that tag is there at all."""
+    if not any(SENTENCE_MARK.fullmatch(row.text.strip()) for row in rows):
+        return rows, False
+    kept = [row for row in rows if not MARKUP.fullmatch(row.text.strip()) or SENTENCE_MARK.fullmatch(row.text.strip())]
+    return [_Line(row.number, "", []) if MARKUP.fullmatch(row.text.strip()) else row for row in kept], True
 
 
 def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str) -> str:
@@ -227,7 +318,7 @@ def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
     if row.text.startswith("#"):
         spaced = row.text.startswith("# ")
         return len(row.cells) != width or (spaced and (separator == "\t" or other))
-    marked = _MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARKS and len(row.cells) == 1)
+    marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARKS and len(row.cells) == 1)
     return marked and other
 
 

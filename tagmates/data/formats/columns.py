@@ -18,6 +18,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 
 # Not `str.split()`: a no-break space inside a token ("10 000") would silently move the tag to another column.
+INSIDE = "comments count only before a sentence; set comments_inside = true to skip this line"
 CELL = re.compile(r"[^ \t\v\f]+")
 
 
@@ -49,16 +50,11 @@ def parse_columns(
         try:
             return pair_in(cells, token_column, tag_column, where)
         except DataError as error:
-            raise with_advice(error, line, comment) from None
+            if not comment or not line.startswith(comment):
+                raise
+            raise DataError(f"{error}; {INSIDE}") from None
 
     return sentences_in(lines, name, read_row, first_line=first_line)
-
-
-def with_advice(error: DataError, line: str, comment: str | None) -> DataError:
-    """The error of a line inside a sentence; where the line looks like a comment, with what to do about it."""
-    if not comment or not line.startswith(comment):
-        return error
-    return DataError(f"{error}; comments count only before a sentence; set comments_inside = true to skip this line")
 
 
 def read_columns(

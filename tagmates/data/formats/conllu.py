@@ -68,7 +68,7 @@ def conllu_reader(index: int, feature: str = "") -> RowReader:
                 "from 1 and put an empty line between sentences"
             )
         cell = cell_in(cells, index + 1, (CONLLU_COLUMNS + CONLLULEX_COLUMNS)[index], where)
-        return cell_in(cells, 2, "form", where), _feature(cell, feature) if feature else cell
+        return cell_in(cells, 2, "form", where), feature_in(cell, feature) if feature else cell
 
     return read_row
 
@@ -86,7 +86,7 @@ def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | Non
     if not ids or "" in tokens or "" in tags:
         return None
     if feature:
-        values = {cell: _feature(cell, feature) for cell in set(tags)}
+        values = {cell: feature_in(cell, feature) for cell in set(tags)}
         tags = [values[cell] for cell in tags]
     sentences = rows.sentences(tokens, tags)
     numbers = [str(number) for number in range(1, max(map(len, sentences), default=0) + 1)]
@@ -178,7 +178,8 @@ def conllu_column(column: str) -> tuple[int, str]:
     raise ConfigError(f"no CoNLL-U column is called {column!r}; the nearest is {nearest!r} of {', '.join(known)}")
 
 
-def _feature(cell: str, name: str) -> str:
+def feature_in(cell: str, name: str) -> str:
+    """The value of a feature in a cell of FEATS or MISC, ``_`` where it has none."""
     values = dict(part.partition("=")[::2] for part in cell.split("|"))
     return values.get(name, "").replace("\\p", "|") or "_"  # as `tagmates tag` writes a bar
 

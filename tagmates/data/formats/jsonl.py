@@ -3,21 +3,23 @@
 The task names the keys. A dot goes into an object: ``tags.upos`` is the list ``upos`` of the object ``tags``, as
 ``tagmates tag --output json`` writes it. Integers are tags where ``labels`` says what they stand for, from 0.
 null as a tag is a token without a label, and so is -100, which training code with subwords writes. Where the tokens'
-key holds a text, or tokens with their places in one, the tags' key holds spans, see ``spans``.
+key holds a text, or tokens with their places in one, the tags' key holds spans, see ``spans``, and so it may beside a
+list of tokens. A sentence may also be a list of lists, ``[["Ada", "N"], ["sails", "V"]]``: their keys are 1, 2, ….
 """
 
 import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tagmates.config import nearest
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import DOCSTART
-from tagmates.data.formats.spans import document_of, is_text
+from tagmates.data.formats.spans import Ends, are_words, document_of, document_of_words, ends_of, is_text
 from tagmates.data.formats.standoff import Document, check_types, remarks_on, tagged
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
@@ -41,6 +43,7 @@ class Keys:
     labels: Sequence[str] = ()
     scheme: Scheme = "plain"
     types: Collection[str] = ()
+    ends: Ends | None = None  # of spans that count words, which ``with_ends`` finds out
 
 
 def read_jsonl(
@@ -72,6 +75,7 @@ def sentences_of_records(records: Iterable[tuple[Record, int, str]], keys: Keys,
     """The sentences of records, of which the line and the place for messages are given too."""
     sentences: list[Sentence] = []
     used: Counter[str] = Counter()
+    keys, records = with_ends(keys, records, name)
     for record, line, where in records:
         document = document_in(record, keys, where)
         if document is not None:
@@ -87,6 +91,7 @@ def sentences_of_records(records: Iterable[tuple[Record, int, str]], keys: Keys,
 
 def record_remarks(records: Iterable[tuple[Record, int, str]], keys: Keys) -> Iterator[str]:
     """Yield where tags say less, more or something else than the spans of records; nothing where there are no spans."""
+    keys, records = with_ends(keys, records, "")
     for record, _, where in records:
         document = document_in(record, keys, where)
         if document is not None:
@@ -97,11 +102,30 @@ def record_remarks(records: Iterable[tuple[Record, int, str]], keys: Keys) -> It
             return  # a file is of one kind
 
 
+def with_ends(
+    keys: Keys, records: Iterable[tuple[Record, int, str]], name: str
+) -> tuple[Keys, Iterable[tuple[Record, int, str]]]:
+    """The keys with ``ends``, for which all records are looked at; DataError where these are not clear."""
+    if keys.scheme == "plain" or keys.ends is not None:
+        return keys, records
+    records = list(records)
+    spans = []
+    for record, _, _ in records:
+        with suppress(DataError):  # it is named when its turn comes
+            if are_words(_look_up(record, keys.tokens, "", "")):
+                spans.append(_look_up(record, keys.tags, "", "", whole=True))
+    return replace(keys, ends=ends_of(keys.tokens, spans, name)), records
+
+
 def document_in(record: Record, keys: Keys, where: str) -> Document | None:
     """The text of a record and its spans; None where it holds lists of tokens and tags, or is to be left out."""
     if _is_left_out(record):
         return None
     text = _look_up(record, keys.tokens, "token_column", where)
+    if keys.ends is not None and are_words(text):
+        words = _strings(text, keys.tokens, where)
+        spans = _look_up(record, keys.tags, "tag_column", where, whole=True)
+        return document_of_words(words, spans, keys.labels, where, keys.ends)
     if not is_text(text):
         return None
     if keys.scheme == "plain":
@@ -155,12 +179,25 @@ def _record(value: Any, where: str) -> Record:
     """The object itself; of the pair ``["text", {"entities": …}]``, as spaCy's examples have it, one object."""
     if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict):
         return {"text": value[0], **value[1]}
+    if is_rows(value):
+        return {str(number): list(column) for number, column in enumerate(zip(*value, strict=True), start=1)}
     if not isinstance(value, dict):
         raise DataError(
             f'{where}: is no JSON object; write one object a line, without a list around them, or set format = "json" '
             "for one list"
         )
     return value
+
+
+def is_rows(value: Any) -> bool:
+    """Whether this is a sentence as a list of lists of strings, of two or more each, as many in each."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, list) and all(isinstance(cell, str) for cell in row) for row in value)
+        and len({len(row) for row in value}) == 1
+        and len(value[0]) > 1
+    )
 
 
 def _list_in(text: str, name: str) -> list[Any]:

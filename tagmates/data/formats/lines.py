@@ -93,7 +93,8 @@ def read_text(path: Path, encoding: str) -> str:
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
+        advice = "write / between folders" if "\\" in str(path) else "check the path and its permissions"
+        raise DataError(f"{path}: cannot be read ({reason}); {advice}") from error
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:

@@ -10,21 +10,27 @@ two must agree; where they agree only if a character beyond U+FFFF counts as two
 * Prodigy: ``{"text": …, "tokens": [{"text": …, "start": …}], "spans": [{"start": …, "label": …}]}``;
   records with another answer than accept are left out
 * spaCy: ``["text", {"entities": [[0, 4, "PER"]]}]``
+* CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
+
+Beside a list of bare words spans count words. Those of GLiNER (``"tokenized_text": […], "ner": [[0, 1, "PER"]]``) have
+inclusive ends, and so have all of a file where some start is its end; objects, as SpERT's, else have exclusive ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 from tagmates.data.formats.standoff import Annotation, Document, Words
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.wording import shown
 
+_ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
 _START = ("start", "start_offset", "startOffset", "start_char", "begin")
 _END = ("end", "end_offset", "endOffset", "end_char")
 _LABEL = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "class")
+Ends = Literal["inclusive", "exclusive"]
 _CANCELLED = ("was_cancelled", "skipped")
 
 
@@ -92,8 +98,53 @@ def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole
     return Document(text, words, annotations, notes)
 
 
+def are_words(value: Any) -> bool:
+    """Whether this is a list of bare words, one at least."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def ends_of(key: str, spans: Sequence[Any], where: str) -> Ends | None:
+    """How the spans of a file count words: whether their ends are inclusive; None where these are no spans.
+
+    ``key`` is that of the words, ``spans`` are the lists of spans of all records. DataError where it is not clear.
+    """
+    marked = [span for value in spans for span in (_marked(value, _ANY, where) if are_spans(value) else ())]
+    if not marked or not all(map(are_spans, spans)):
+        return None
+    if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in marked):
+        return "inclusive"
+    if all(isinstance(item, Mapping) for value in spans for item in value):
+        return "exclusive"
+    raise DataError(
+        f"{where}: the spans count words, but nothing tells whether their ends are inclusive; write objects with "
+        'start, end (exclusive) and type, or call the words "tokenized_text" as GLiNER does, with inclusive ends'
+    )
+
+
+def document_of_words(tokens: Sequence[str], marked: Any, labels: Sequence[str], where: str, ends: Ends) -> Document:
+    """As ``document_of``, of a list of words and spans that count them."""
+    starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
+    words = [{"text": token, "start": at, "end": at + len(token)} for token, at in zip(tokens, starts, strict=False)]
+    spans = []
+    for number, span in enumerate(_marked(marked, labels, where), start=1):
+        last = span.end - (ends == "exclusive")
+        if not 0 <= span.start <= last < len(words):
+            raise DataError(
+                f"{where}: span {number}, {span.start}-{span.end}, is empty or leaves the {len(words)} words (ends are "
+                f"{ends}); correct it"
+            )
+        spans.append([starts[span.start], starts[last] + len(tokens[last]), span.label])
+    return document_of(words, spans, (), where)
+
+
 def _marked(value: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
     """Yield the spans of a list, whichever tool wrote it."""
+    if _is_cluener(value):
+        for label, texts in value.items():
+            for covered, places in texts.items():
+                for start, end in places:
+                    yield _Marked(start, end + 1, label, covered)
+        return
     if isinstance(value, Mapping):  # a data set that keeps a list of objects as an object of lists
         columns = list(value.values())
         if not columns or not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
@@ -178,6 +229,21 @@ def _is_studio(value: Any) -> bool:
         isinstance(value, list)
         and bool(value)
         and all(isinstance(item, Mapping) and isinstance(item.get("result"), list) for item in value)
+    )
+
+
+def _is_cluener(value: Any) -> bool:
+    """Whether these are CLUENER's spans: by label and text that they cover, pairs of start and last character."""
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(isinstance(texts, Mapping) for texts in value.values())
+        and all(
+            isinstance(places, list)
+            and all(isinstance(place, list) and len(place) == 2 and all(map(_is_number, place)) for place in places)
+            for texts in value.values()
+            for places in texts.values()
+        )
     )
 
 

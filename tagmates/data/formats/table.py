@@ -4,10 +4,17 @@ CSV is read by Python's ``csv``: a cell may stand in double quotes, and then hol
 written twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence ends
 at a blank line or row; with ``sentence_column`` before each row that has another value there than the row before (an
 empty cell goes on, as in the first row of each sentence only); with ``sentence_end`` after each row that has this word
-in some cell, alone or between bars. Everything wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
+in some cell, alone or between bars; with ``markup`` at each line of the tag ``<s>`` or ``</s>``, where lines of other
+tags are skipped. With ``sentence_rows`` each row is a sentence: its cells hold words and tags between white space, or
+both lists as Python, JSON or numpy write them. Everything wrong in a file is a
+``DataError`` that starts with ``FILE:LINE``.
 """
 
 import csv
+import io
+import re
+import tokenize
+from ast import literal_eval
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,9 +25,11 @@ from tagmates.data.formats.columns import CELL, columns_of
 from tagmates.data.formats.lines import cell_in, check_characters, is_data, pair_in, read_text, some
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
-from tagmates.wording import first_of
+from tagmates.wording import first_of, plural, shown
 
 Column = int | str
+MARKUP = re.compile(r"<[/?!]?[A-Za-z][^<>]*>")
+SENTENCE_MARK = re.compile(r"</?s\b[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +45,14 @@ class Layout:
     header: bool = False
     sentence_column: Column | None = None
     sentence_end: str | None = None
+    sentence_rows: bool = False
+    markup: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether a column file without its header is all that it is."""
-        return not (self.quoted or self.comments_inside or self.sentence_column is not None or self.sentence_end)
+        more = self.comments_inside or self.sentence_rows or self.markup
+        return not (self.quoted or more or self.sentence_column is not None or self.sentence_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +83,46 @@ def read_table(path: Path, layout: Layout, encoding: str = "utf-8") -> list[Sent
         if row.cells:
             first = first if pairs else row.line
             number = row.sentence
-            pairs.append(pair_in(row.cells, token, tag, f"{path}:{row.line}"))
+            pairs += pairs_of(row, token, tag, layout, f"{path}:{row.line}")
     return some(sentences, path)
+
+
+def pairs_of(row: Row, token: int, tag: int, layout: Layout, where: str) -> list[tuple[str, ...]]:
+    """The token and the tag of a row, of a row that is a sentence all of them; DataError where they do not fit."""
+    words, tags = pair_in(row.cells, token, tag, where)
+    if not layout.sentence_rows:
+        return [(words, tags)]
+    tokens, labels = words_of(words, tags, where)
+    if len(tokens) != len(labels):
+        raise DataError(
+            f"{where}: has {plural(len(tokens), 'word')}, but {plural(len(labels), 'tag')}; give each word one tag"
+        )
+    return list(zip(tokens, labels, strict=True))
+
+
+def words_of(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
+    """The words and the tags in two cells: between white space, or lists where both are such."""
+    if all(cell.strip().startswith("[") and cell.strip().endswith("]") for cell in (words, tags)):
+        return _list_in(words, where), _list_in(tags, where)
+    return CELL.findall(words), CELL.findall(tags)
+
+
+def _list_in(cell: str, where: str) -> list[str]:
+    """The strings and numbers of a list, with or without commas between them."""
+    items: list[str] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline):
+            if token.type == tokenize.STRING:
+                items.append(str(literal_eval(token.string)))
+            elif token.type == tokenize.NUMBER:
+                items.append(token.string)
+            elif token.string.strip() not in ("", ",", "[", "]"):
+                raise ValueError(f"{shown(token.string)} is no string")
+    except (tokenize.TokenError, SyntaxError, ValueError) as error:
+        raise DataError(f"{where}: {shown(cell)} is no list of strings ({error}); correct it") from None
+    if not all(item.strip() for item in items) or any("\n" in item or "\r" in item for item in items):
+        raise DataError(f"{where}: {shown(cell)} has an empty string or a line end in it; correct it")
+    return items
 
 
 def columns_in(text: str, layout: Layout, name: str) -> tuple[int, int, int | None]:
@@ -86,7 +136,7 @@ def columns_in(text: str, layout: Layout, name: str) -> tuple[int, int, int | No
 
 def header_of(text: str, layout: Layout, name: str) -> tuple[int, list[str]] | None:
     """The line of the header, and its names; None where the text has no line for it."""
-    for number, line, cells in _lines(text, layout, name):
+    for number, line, cells in lines_of(text, layout, name):
         if line.strip() and not (layout.comment and line.startswith(layout.comment)):
             return number, [cell.strip() for cell in cells]
     return None
@@ -101,12 +151,15 @@ def rows_of(text: str, layout: Layout, name: str, *, first_line: int = 1, line_e
     _, _, of_sentence = columns_in(text, layout, name)
     sentence, value = 0, ""
     empty = True  # whether the sentence has no row yet
-    for number, line, cells in _lines(text, layout, name, first_line, line_ends=line_ends):
+    for number, line, cells in lines_of(text, layout, name, first_line, line_ends=line_ends):
         if header and number == header[0] + first_line - 1:
             continue
         if layout.comment and line.startswith(layout.comment) and (empty or layout.comments_inside):
             continue
-        if not is_data(line) or not any(cell.strip() for cell in cells):
+        mark = layout.markup and MARKUP.fullmatch(line.strip())
+        if mark and not SENTENCE_MARK.fullmatch(line.strip()):
+            continue
+        if mark or not is_data(line) or not any(cell.strip() for cell in cells):
             sentence, empty = sentence + (not empty), True
             continue
         if of_sentence is not None:
@@ -115,11 +168,12 @@ def rows_of(text: str, layout: Layout, name: str, *, first_line: int = 1, line_e
                 sentence, value = sentence + (not empty), given
         yield Row(cells, number, sentence)
         empty = False
-        if layout.sentence_end and any(layout.sentence_end in cell.split("|") for cell in cells):
+        ends = layout.sentence_end is not None and any(layout.sentence_end in cell.split("|") for cell in cells)
+        if layout.sentence_rows or ends:
             sentence, empty = sentence + 1, True
 
 
-def _lines(
+def lines_of(
     text: str, layout: Layout, name: str, first_line: int = 1, *, line_ends: bool = False
 ) -> Iterator[tuple[int, str, list[str]]]:
     """Yield the number, the text and the cells of every line; of CSV, of every row and its first line."""

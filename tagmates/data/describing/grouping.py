@@ -1,0 +1,232 @@
+"""Which files of a folder belong together: the splits of each corpus, as far as names say so.
+
+A word of its path says which split a file is (``eng.testa`` is dev); the rest says which corpus. Files of one corpus
+have the same rest; else they are the only ones of their splits in their folder, or in all folders.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tagmates.data.tasks import SPLITS, Split
+from tagmates.wording import in_order, listing
+
+Held = Literal["held"]
+
+_WORDS: Mapping[str, Split | Held] = {
+    **dict.fromkeys(("train", "training", "trn", "learn"), "train"),
+    **dict.fromkeys(
+        ("dev", "devel", "development", "val", "valid", "validate", "validation", "testa", "devtest", "tune", "tuning"),
+        "dev",
+    ),
+    **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest"), "test"),
+    **dict.fromkeys(("heldout", "held", "eval", "evaluation"), "held"),  # dev or test, whichever is not there
+}
+_PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 is Ner and Train
+_NUMBERS = re.compile(  # of the files of one split: -00000-of-00003, _2, -a-1
+    r"^(?:[\W_]*(?:part|shard|section)?[\W_]*(?:\d+[\W_]*of[\W_]*\d+|\d{1,3}(?!\d)|0\d+)|[\W_]+[a-z](?![^\W_]))+",
+    re.IGNORECASE,
+)
+_OF = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
+_MORE = ("set", "data", "file", "split")  # trainset
+_FEWEST = 3  # files that differ in a number alone, from which on they are taken for parts of one corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A path: the split that it names, the rest of it, the rest without numbers of parts, and the corpus' folder."""
+
+    path: str
+    split: Split | Held | None
+    rest: str
+    bare: str
+    folder: str
+
+    @property
+    def suffix(self) -> str:
+        """What stands behind the last dot of the rest."""
+        return self.rest.rpartition("/")[2].rpartition(".")[2]
+
+
+@dataclass(slots=True)
+class Corpus:
+    """The files of each split; ``waits`` are splits that are not cut from train, since a file seems to be theirs."""
+
+    files: dict[Split, list[str]]
+    folder: str
+    bare: str
+    suffix: str = ""
+    notes: list[str] = field(default_factory=list)
+    waits: dict[Split, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Bundle:
+    """Files of one kind and one rest, by the split that their names say."""
+
+    kind: object
+    files: dict[Split | Held | None, list[Name]]
+
+    @property
+    def first(self) -> Name:
+        return next(iter(self.files.values()))[0]
+
+    @property
+    def is_tail(self) -> bool:
+        return not {"train", None} & {*self.files}
+
+
+def name_of(path: str) -> Name:
+    """What a path says: the last of its words that names a split counts."""
+    for match in reversed(list(re.finditer(r"[^\W_]+", path))):
+        for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
+            low = word.lower()
+            split = _WORDS.get(low) or _WORDS.get(next((low.removesuffix(m) for m in _MORE if low.endswith(m)), low))
+            if split:
+                begin = match.start() + start
+                return _named(path, split, path[:begin], path[begin + len(word) :])
+    numbered = re.sub(r"\d+", "#", path)
+    return Name(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
+
+
+def _named(path: str, split: Split | Held, before: str, after: str) -> Name:
+    rest, bare = before + after, before + _NUMBERS.sub("", after)
+    folder = path.rpartition("/")[0]
+    if "/" in after:  # a folder is called so
+        file = after.rpartition("/")[2]
+        folder = before.rpartition("/")[0]
+        bare = f"{before}/*{file.rpartition('.')[2]}" if any(map(str.isdecimal, file)) else rest
+    return Name(path, split, rest, _squeezed(bare), folder)
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"(?:[^\w/]|_)+", ".", text).strip(".")
+
+
+def corpora_of(kinds: Mapping[str, object], others: Collection[str]) -> tuple[list[Corpus], list[str]]:
+    """The corpora of these files, and what is left out of them and why.
+
+    ``kinds`` are the files that hold tagged sentences, each with how it is written, which must be the same in a corpus.
+    ``others`` are files that could not be read: none of their splits is to be cut from train.
+    """
+    bundles = _bundles([name_of(path) for path in kinds], kinds)
+    for scope in ("folder", ""):
+        _join_tails(bundles, scope)
+    left_out: list[str] = []
+    heads = [bundle for bundle in bundles if not bundle.is_tail]
+    tails = [bundle for bundle in bundles if bundle.is_tail]
+    lost = [name for bundle in tails for names in bundle.files.values() for name in names]
+    corpora = []
+    for bundle in heads:
+        unknown = [name for name in lost if name.split != "train" and name.folder == bundle.first.folder]
+        if set(bundle.files) == {None} and unknown:
+            left_out.append(f"{_paths(bundle)}: is no dev or test by its name, but which file is train is not clear")
+            continue
+        corpora.append(_corpus(bundle, left_out))
+    for bundle in tails:
+        called = listing([str(split).replace("held", "heldout") for split in bundle.files])
+        beside = [each for each in heads if each.first.folder == bundle.first.folder]
+        why = "there is no train beside it" if not beside else "which train it belongs to is not clear from its name"
+        if beside and all(each.kind != bundle.kind for each in beside):
+            why = f"it is written in another way than {_paths(beside[0])}"
+        left_out.append(f"{_paths(bundle)}: called {called}, and {why}; it is never taken for training data by itself")
+    for corpus in corpora:
+        _find_waits(corpus, [*lost, *map(name_of, others)])
+    return corpora, left_out
+
+
+def _paths(bundle: _Bundle) -> str:
+    return ", ".join(name.path for names in bundle.files.values() for name in names)
+
+
+def _bundles(names: Sequence[Name], kinds: Mapping[str, object]) -> list[_Bundle]:
+    """Files with the same rest; of several of a split those with the same number, if each number has its train."""
+    groups: dict[tuple[object, str], list[Name]] = defaultdict(list)
+    for name in names:
+        groups[kinds[name.path], name.bare].append(name)
+    bundles = []
+    for (kind, _), group in groups.items():
+        apart: dict[str, list[Name]] = defaultdict(list)
+        for name in group:
+            apart[_squeezed(name.rest)].append(name)
+        unsplit = {name.split for name in group} == {None}
+        numbered = len(apart) > 1 and not any(_OF.search(name.path) for name in group)
+        own = len(group) < _FEWEST if unsplit else all(map(_is_whole, apart.values()))
+        for part in apart.values() if numbered and own else [group]:
+            files: dict[Split | Held | None, list[Name]] = defaultdict(list)
+            for name in part:
+                files[name.split].append(name)
+            bundles.append(_Bundle(kind, dict(files)))
+    return bundles
+
+
+def _is_whole(names: Sequence[Name]) -> bool:
+    splits = [name.split for name in names]
+    return "train" in splits and len(splits) > 1 and len(splits) == len(set(splits))
+
+
+def _join_tails(bundles: list[_Bundle], scope: str) -> None:
+    """Give each corpus the dev and test of another rest that are the only ones beside it."""
+    places: dict[tuple[object, str], list[_Bundle]] = defaultdict(list)
+    for bundle in bundles:
+        places[bundle.kind, bundle.first.folder if scope else ""].append(bundle)
+    for there in places.values():
+        trained = [bundle for bundle in there if "train" in bundle.files]
+        heads = trained or [bundle for bundle in there if None in bundle.files]
+        tails = [bundle for bundle in there if bundle.is_tail]
+        if len(heads) != 1:
+            continue
+        for split in ("dev", "test", "held"):
+            having = [tail for tail in tails if split in tail.files]
+            if len(having) == 1 and split not in heads[0].files:
+                heads[0].files[split] = having[0].files.pop(split)
+                tails = [tail for tail in tails if tail.files]
+        bundles[:] = [bundle for bundle in bundles if bundle.files]
+
+
+def _corpus(bundle: _Bundle, left_out: list[str]) -> Corpus:
+    """The corpus of a bundle, which has a train or files of no split; what is not clear is left out."""
+    files = dict(bundle.files)
+    notes = []
+    if "train" not in files:
+        files["train"] = files.pop(None)
+        if len(files) > 1:
+            notes.append(f"no file is called train; {_called(files['train'])} is the only one of no other split")
+    left_out += [
+        f"{name.path}: beside it are files called {listing(list(map(str, files)))}; it may hold all of them"
+        for name in files.pop(None, [])
+    ]
+    held = files.pop("held", [])
+    if held:
+        split: Split = "test" if "dev" in files and "test" not in files else "dev"
+        if split in files:
+            left_out.append(f"{_called(held)}: there are dev and test already")
+        else:
+            files[split] = held
+            notes.append(f"{_called(held)} is taken for {split}")
+    train = files["train"]
+    corpus = Corpus({}, train[0].folder, train[0].bare, train[0].suffix, notes)
+    for split in SPLITS:
+        names = files.get(split, [])
+        sure = split == "train" or len(train) > 1 or all(_OF.search(name.path) for name in names)
+        if len(names) > 1 and not sure:
+            left_out.append(f"{_called(names)}: several files are called {split}; name those that are to be scored")
+            corpus.waits[split] = names[0].path
+        elif names:
+            corpus.files[split] = in_order([name.path for name in names])
+    return corpus
+
+
+def _called(names: Sequence[Name]) -> str:
+    return ", ".join(name.path for name in names)
+
+
+def _find_waits(corpus: Corpus, names: Sequence[Name]) -> None:
+    """Note the splits that the corpus lacks, but of which a file is there that was left out."""
+    for name in names:
+        for split in ("dev", "test") if name.split == "held" else (name.split,):
+            near = name.folder == corpus.folder and (name.suffix == corpus.suffix or name.bare == corpus.bare)
+            if split in ("dev", "test") and split not in corpus.files and near:
+                corpus.waits.setdefault(split, name.path)
