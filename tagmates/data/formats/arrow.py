@@ -1,5 +1,6 @@
 """Arrow and parquet files → lists, as if whoever made the files meant harm."""
 
+import re
 from collections.abc import Iterable, Set
 from itertools import pairwise, repeat
 from pathlib import Path
@@ -10,6 +11,8 @@ from tagmates.data.formats.footer import TEXT, chunks_in
 from tagmates.errors import ConfigError, DataError
 from tagmates.failures import is_out_of_memory
 from tagmates.installed import get_extra
+
+_ASKED = re.compile(r"\bof size (\d+) failed")  # in what pyarrow says of memory that it did not get
 
 if TYPE_CHECKING:
     from pyarrow import Array, Field, Table
@@ -39,6 +42,8 @@ def read_table(file: Path, columns: Set[str]) -> "Table":
     except DataError:
         raise
     except Exception as error:  # ArrowException, and what else pyarrow meets in a damaged file
+        if asked := _ASKED.search(str(error)):
+            check_claim(file, int(asked[1]), "bytes")
         if is_out_of_memory(error):
             raise
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
