@@ -1090,6 +1090,7 @@ def test_check_names_a_mistake_of_a_shared_file_once(here: Path) -> None:
 # --- interruptions ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_finished_epochs(here: Path, corpus: Path) -> None:
     done(*training_of(corpus, "whole", *LONGER))
     stopped = interrupt(corpus, "run", epoch=2)
@@ -1316,6 +1317,7 @@ def test_sigint_in_the_middle_of_a_training(here: Path, corpus: Path, epochs: in
     assert ended(process).code == 130
 
 
+@pytest.mark.slow
 def test_two_trainings_in_one_folder_and_a_lock_that_was_left(here: Path, corpus: Path) -> None:
     with start(*training_of(corpus, "run", *ENDLESS)) as process:
         read_epochs(process, 2)

@@ -44,6 +44,7 @@ def corpus(folder: Path, name: str = "train.txt") -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_whose_name_is_not_utf8_is_checked_and_trained_on(tmp_path: Path) -> None:
     folder = corpus(Path(os.fsdecode(os.fsencode(tmp_path) + b"/k\xf6rpus")))
     checked = run("data", "check", str(folder))

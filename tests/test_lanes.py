@@ -111,7 +111,7 @@ def outcomes(given: Sequence[Job], lanes: int) -> dict[str, Outcome]:
 # ------------------------------------------------------------------------------------------------- the command
 
 
-@pytest.mark.parametrize("lanes", ["3", "64"])
+@pytest.mark.parametrize("lanes", ["3", pytest.param("64", marks=pytest.mark.slow)])
 def test_lanes_give_the_run_folders_of_each_alone(alone: dict[str, Any], lanes: str) -> None:
     said = run("--lanes", lanes)
     assert said.count("done ") >= NAMES
@@ -120,6 +120,7 @@ def test_lanes_give_the_run_folders_of_each_alone(alone: dict[str, Any], lanes: 
     assert f"{NAMES} of {NAMES} trainings done, {NAMES} of them in this call" in said
 
 
+@pytest.mark.slow
 def test_a_time_limit_saves_every_lane_and_other_lanes_go_on(
     alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +194,7 @@ def test_one_that_fails_takes_nobody_along(alone: dict[str, Any], monkeypatch: p
     assert_equal(everything(), {name: alone[name] for name, outcome in found.items() if outcome.state == "done"})
 
 
+@pytest.mark.slow
 def test_what_is_too_much_for_the_memory_goes_on_in_parts(
     alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

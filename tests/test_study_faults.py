@@ -275,6 +275,7 @@ def interrupt(tasks: str, epoch: int) -> Outcome:
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_every_finished_epoch(short: dict[str, Any]) -> None:
     write_study(SHORT)
     outcome = interrupt("ner", 2)
@@ -291,6 +292,7 @@ def test_ctrl_c_keeps_every_finished_epoch(short: dict[str, Any]) -> None:
     assert all_numbers(FOLDER) == short
 
 
+@pytest.mark.slow
 def test_no_time_is_no_training(short: dict[str, Any]) -> None:
     write_study(SHORT)
     outcome = run("s.toml", "--time-limit", "0s")
@@ -351,7 +353,13 @@ def test_a_truncated_file_of_a_finished_run(short: dict[str, Any], name: str) ->
     assert_kept(kept)
 
 
-@pytest.mark.parametrize("name", ["checkpoint.safetensors", "config.json", "environment.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "checkpoint.safetensors",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("config.json", "environment.json")),
+    ],
+)
 def test_a_truncated_file_of_a_run_that_had_begun(short: dict[str, Any], name: str) -> None:
     write_study(SHORT)
     assert interrupt("ner", 2).code == 130
@@ -419,11 +427,9 @@ def a_link_to_a_folder(path: Path) -> None:
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(
     "spoil",
-    [
-        a_folder,
-        *(pytest.param(spoil, marks=pytest.mark.slow) for spoil in (a_link_to_nothing, a_pipe, a_link_to_a_folder)),
-    ],
+    [a_folder, a_link_to_nothing, a_pipe, a_link_to_a_folder],
 )
+@pytest.mark.slow
 def test_what_is_in_the_place_of_any_file_of_a_run_is_set_aside(
     short: dict[str, Any], spoil: Callable[[Path], None]
 ) -> None:
@@ -534,7 +540,8 @@ int flock(int file, int operation) { errno = %d; return -1; }
 """
 
 
-@pytest.mark.parametrize("number", [errno.ENOSYS, pytest.param(errno.ENOLCK, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+@pytest.mark.slow
 def test_a_disk_without_locks_ends_at_once_and_no_lock_does_without(
     number: int, short: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,7 +213,9 @@ def test_a_study_goes_on_with_its_data_only(study: Path, here: Path, kind: str) 
 
 
 @pytest.mark.parametrize("cached", [True, pytest.param(False, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize(
+    "kind", ["score", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("scheme", "sentences"))]
+)
 def test_runs_of_other_data_are_named_and_set_aside(whole: Path, here: Path, kind: str, cached: bool) -> None:
     """A finished study's folder of runs is copied under a study of other data, with its index or without."""
     tasks, files, what = CHANGES[kind]
@@ -377,7 +379,7 @@ def test_a_run_completes_old_records_and_trains_nothing_anew(old: dict[str, Any]
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-@pytest.mark.parametrize("digests", [True, False])
+@pytest.mark.parametrize("digests", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_old_records_of_other_data_are_not_adopted(old: dict[str, Any], here: Path, kind: str, digests: bool) -> None:
     """The former id has no scheme; where that matters, the counts do not add up to the gold units."""
     tasks, files, _ = CHANGES[kind]
