@@ -4,11 +4,12 @@ BIN = .venv/bin
 # one thread per test process: thread pools that overlap on the cores cost a factor of ten
 TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: help demo reproduction test test-slow test-browser lint format clean
+.PHONY: help demo reproduction docs test test-slow test-browser lint format clean
 
 help:
 	@echo "make demo         set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
 	@echo "make reproduction from the finished trainings in docs/runs/paper the paper's tables beside ours, into docs/reproduction"
+	@echo "make docs         the documentation as a site, into build/site"
 	@echo "make test         set up .venv, run the tests (about seven minutes on two cores)"
 	@echo "make test-slow    the tests that kill processes and fill disks"
 	@echo "make test-browser the pages of tagmates serve and of reports in Debian's Chromium, installed where it is missing and may be"
@@ -33,6 +34,14 @@ reproduction: .venv/installed
 	$(BIN)/tagmates study report docs/runs/paper --output build/reproduction
 	rm -rf docs/reproduction
 	mv build/reproduction docs/reproduction
+
+.venv/docs: .venv/installed
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "read it: $(BIN)/python -m http.server --directory build/site"
 
 test: .venv/installed
 	$(TEST)
