@@ -4,12 +4,14 @@ BIN = .venv/bin
 # one thread per test process: thread pools that overlap on the cores cost a factor of ten
 TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: help demo reproduction test test-slow test-browser lint format clean
+.PHONY: help demo reproduction docs test coverage test-slow test-browser lint format clean
 
 help:
 	@echo "make demo         set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
 	@echo "make reproduction from the finished trainings in docs/runs/paper the paper's tables beside ours, into docs/reproduction"
+	@echo "make docs         the documentation as a site, into build/site"
 	@echo "make test         set up .venv, run the tests (about seven minutes on two cores)"
+	@echo "make coverage     the same, and how much of the code it reaches"
 	@echo "make test-slow    the tests that kill processes and fill disks"
 	@echo "make test-browser the pages of tagmates serve and of reports in Debian's Chromium, installed where it is missing and may be"
 	@echo "make lint         ruff, mypy --strict, the layers of the house"
@@ -34,8 +36,19 @@ reproduction: .venv/installed
 	rm -rf docs/reproduction
 	mv build/reproduction docs/reproduction
 
+.venv/docs: .venv/installed
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "read it: $(BIN)/python -m http.server --directory build/site"
+
 test: .venv/installed
 	$(TEST)
+
+coverage: .venv/installed
+	$(TEST) --cov=tagmates --cov-report=term:skip-covered
 
 test-slow: .venv/installed
 	$(TEST) -m slow

@@ -10,15 +10,20 @@ import pytest
 
 from tagmates import RunConfig
 from tagmates.apps.cli import app
-from tagmates.data.describing.proposal import propose
-from tagmates.data.tasks import load_tasks
 from tagmates.study.settings import read_study
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+STUDIES = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) <= 1200
 
 
 def test_the_first_block_has_exactly_the_two_commands() -> None:
@@ -40,33 +45,27 @@ def test_the_python_lines_run(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 2
 
 
-def test_the_toml_of_own_tasks_is_what_init_writes_for_these_sentences(tmp_path: Path) -> None:
-    """But for the names of the tasks."""
-    lines = blocks("text")[1]
-    for name in ("train.txt", "dev.txt", "test.txt"):
-        (tmp_path / name).write_text(lines, encoding="utf-8")
-    (tmp_path / "guessed.toml").write_text(propose(tmp_path, "").text, encoding="utf-8")
-    (tmp_path / "tasks.toml").write_text(blocks("toml")[1], encoding="utf-8")
-    tasks, guessed = load_tasks(str(tmp_path)), load_tasks(str(tmp_path / "guessed.toml"))
-    assert list(tasks) == ["pos", "food"]
-    for ours, theirs in zip(tasks.values(), guessed.values(), strict=True):
-        assert ours.model_dump(exclude={"name"}) == theirs.model_dump(exclude={"name"})
-
-
-def test_the_toml_of_a_study_is_read(tmp_path: Path) -> None:
-    text, _ = blocks("toml")
+@pytest.mark.parametrize("page", [README, STUDIES], ids=["README", "studies"])
+def test_the_toml_of_a_study_is_read(page: str, tmp_path: Path) -> None:
+    (text,) = blocks("toml", page)
     (tmp_path / "own.toml").write_text(text, encoding="utf-8")
     assert read_study(tmp_path / "own.toml").training.max_epochs == 50
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "tag", "data check", "data stats", "data fetch"])
+COMMANDS = [
+    "train", "evaluate", "tag", "data init", "data check", "data list", "data fetch", "study plan", "study run",
+    "study status", "study report", "study recommend", "study pack", "study adopt", "export",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_have_only_options_that_exist(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = re.findall(rf"tagmates {command} [^\n`]*", README)
+    lines = re.findall(rf"tagmates {command}\b[^\n`#|]*", README + STUDIES + TRAINING)
     assert lines
     app([*command.split(), "--help"])
     shown = capsys.readouterr().out
     for option in re.findall(r"--[a-z-]+", " ".join(lines)):
-        assert option in shown
+        assert option in shown, option
 
 
 def test_the_paper_preset_is_the_default() -> None:
