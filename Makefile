@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 # one thread per test process: thread pools that overlap on the cores cost a factor of ten
-TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: help demo reproduction docs test coverage test-slow test-browser lint format clean
 

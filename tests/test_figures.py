@@ -118,6 +118,7 @@ def test_letters_are_large_enough_and_the_picture_fits_a_page(paper: list[Figure
         assert min(sizes) * min(1, printed / width) >= 5.9
 
 
+@pytest.mark.slow
 def test_the_same_report_gives_the_same_bytes_and_leaves_no_settings_behind() -> None:
     tasks = ("a", "b", "c", "d")
     rows = np.random.default_rng(0).normal(size=(4, 5)).tolist()

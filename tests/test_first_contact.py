@@ -72,6 +72,7 @@ def test_a_locale_without_the_characters_of_a_file_name_is_said_in_one_line(tmp_
     assert run("data", "stats", str(folder), LC_ALL="C").returncode == 0  # where Python itself reads UTF-8
 
 
+@pytest.mark.slow
 def test_kernels_are_compiled_elsewhere_where_the_cache_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,6 +149,7 @@ def test_more_threads_than_a_machine_could_use_are_refused() -> None:
     assert MOST >= 64
 
 
+@pytest.mark.slow
 def test_init_of_a_folder_that_is_missing_is_one_line(tmp_path: Path) -> None:
     ended = run("data", "init", str(tmp_path / "nodir"))
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)

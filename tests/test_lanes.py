@@ -111,7 +111,8 @@ def outcomes(given: Sequence[Job], lanes: int) -> dict[str, Outcome]:
 # ------------------------------------------------------------------------------------------------- the command
 
 
-@pytest.mark.parametrize("lanes", ["3", pytest.param("64", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("lanes", ["3", "64"])
+@pytest.mark.slow
 def test_lanes_give_the_run_folders_of_each_alone(alone: dict[str, Any], lanes: str) -> None:
     said = run("--lanes", lanes)
     assert said.count("done ") >= NAMES

@@ -311,6 +311,7 @@ def test_it_is_built_once_for_all_processes(tmp_path: Path, monkeypatch: pytest.
 
 @compiled_only
 @pytest.mark.usefixtures("fresh")
+@pytest.mark.slow
 def test_a_compiler_without_openmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels are built all the same, for one thread."""
     compiler = tmp_path / "cc"
@@ -327,7 +328,8 @@ def test_a_compiler_without_openmp(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @compiled_only
 @pytest.mark.usefixtures("fresh")
-@pytest.mark.parametrize("content", [b"junk", pytest.param(b"", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("content", [b"junk", b""])
+@pytest.mark.slow
 def test_a_damaged_library_is_built_again(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert native.kernels() is not None

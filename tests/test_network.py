@@ -442,9 +442,8 @@ def test_an_update_is_clipping_to_the_norm_over_all_parameters_and_then_adam() -
 @pytest.mark.parametrize(
     ("sharing", "training"),
     [
-        ("te_enc", {}),
         ("multi_dec", {"unknown_rate": 0.5, "bucketed": True}),
-        *(pytest.param(sharing, {}, marks=pytest.mark.slow) for sharing in ("stl", "multi_dec", "te_dec")),
+        *(pytest.param(sharing, {}, marks=pytest.mark.slow) for sharing in SHARINGS),
     ],
 )
 def test_fifty_updates_in_company_are_as_if_alone(sharing: Sharing, training: dict[str, Any]) -> None:

@@ -373,6 +373,7 @@ def test_a_tag_that_breaks_its_scheme_has_a_place(here: Path) -> None:
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_study_runs_where_nothing_else_is(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done("study", "run", "mine.toml", *LOCAL)
     outcome = done("study", "pack", "mine.toml", "--output", "mine.pack")

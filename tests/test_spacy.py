@@ -257,6 +257,7 @@ def test_foreign_bytes_are_refused(data: bytes) -> None:
         component(pipeline("gone")).from_bytes(data)
 
 
+@pytest.mark.slow
 def test_tagmates_does_not_import_spacy_and_an_entry_point_makes_the_factory_known(folder: str, tmp_path: Path) -> None:
     (tmp_path / "point-1.dist-info").mkdir()
     (tmp_path / "point-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: point\nVersion: 1\n")

@@ -302,6 +302,7 @@ def test_no_time_is_no_training(short: dict[str, Any]) -> None:
     assert all_numbers(FOLDER) == short
 
 
+@pytest.mark.slow
 def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     write_study(SHORT)
     now, past = time.time, [0.0]

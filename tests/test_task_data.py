@@ -130,6 +130,7 @@ def test_a_record_says_what_its_scores_rest_on(study: Path) -> None:
         assert result["vectors"] == "random"
 
 
+@pytest.mark.slow
 def test_a_packed_study_says_the_same(study: Path, here: Path) -> None:
     change(here, SPANS + 'convert_to = "iobes"\n')  # packed as it is trained
     done("study", "pack", "s.toml", "--output", "s.pack")
@@ -277,6 +278,7 @@ def interrupt(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert tagmates(*RUN).code == 130
 
 
+@pytest.mark.slow
 def test_a_run_begun_on_other_data_is_set_aside_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt("pos", monkeypatch)
     shutil.move(FOLDER, "begun")
@@ -378,7 +380,9 @@ def test_a_run_completes_old_records_and_trains_nothing_anew(old: dict[str, Any]
     assert not (FOLDER / "set-aside").exists()
 
 
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize(
+    "kind", ["score", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("scheme", "sentences"))]
+)
 @pytest.mark.parametrize("digests", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_old_records_of_other_data_are_not_adopted(old: dict[str, Any], here: Path, kind: str, digests: bool) -> None:
     """The former id has no scheme; where that matters, the counts do not add up to the gold units."""
