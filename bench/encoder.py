@@ -18,8 +18,8 @@ from torch.nn.utils.rnn import PackedSequence
 from tagmates.data.corpora import load_split
 from tagmates.data.packing import Packed
 from tagmates.data.tasks import load_tasks
-from tagmates.model.embedding import Dropout, stack_layers
-from tagmates.model.gru import GRULayer
+from tagmates.model.dropout import Dropout
+from tagmates.model.gru import GRULayer, stack_layers
 
 INPUT, HIDDEN, BATCH, BATCHES = 100, 300, 32, 8
 FLOP = 3 * 2 * 2 * 3 * HIDDEN * (INPUT + HIDDEN + 2 * HIDDEN + HIDDEN)  # of a token, forward and backward

@@ -25,7 +25,7 @@ from workers import Side, Workers
 
 from tagmates.config import RunConfig, resolve
 from tagmates.data.tasks import load_tasks
-from tagmates.model import compiled_crf, compiled_gru
+from tagmates.kernels.c import crf, gru
 from tagmates.study.worker import prepare
 from tagmates.training import loop
 from tagmates.training.loop import Updated, train_side_by_side
@@ -110,8 +110,8 @@ def where_time_goes(config: RunConfig, data: str, number: int = 40) -> dict[str,
 def named_kernels() -> Iterator[None]:
     """Let the profiler see calls of the C kernels and the making of batches."""
     calls = [
-        (compiled_gru.GRU, "call", "GRU kernel"),
-        (compiled_crf.CHAIN, "call", "CRF kernel"),
+        (gru.LAYER, "call", "GRU kernel"),
+        (crf.CHAIN, "call", "CRF kernel"),
         (loop, "collate", "making batches"),
     ]
     plain = [getattr(module, name) for module, name, _ in calls]

@@ -1,19 +1,18 @@
 """One thread for torch, no cache of corpora, shape checks of tensor functions, before anything imports tagmates."""
 
 import os
-from pathlib import Path
 
 import torch
 from jaxtyping import install_import_hook
 
 # Not the records without tensors: beartype checks a random item of a tuple, and hypothesis forbids strategies to draw
 # from the random module. Nor kernels in Triton, which reads their source itself.
-MODEL = Path(__file__).parents[1] / "tagmates" / "model"
 CHECKED = (
     "tagmates.data.packing",
     "tagmates.data.stock",
     "tagmates.data.batches",
-    *(f"tagmates.model.{path.stem}" for path in MODEL.glob("*.py") if not path.stem.startswith("triton_")),
+    *(f"tagmates.kernels.{name}" for name in ("reference", "c", "build", "selftest", "dispatch")),
+    "tagmates.model",
 )
 
 torch.set_num_threads(1)

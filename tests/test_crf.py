@@ -13,7 +13,8 @@ from torch.testing import assert_close
 
 from tagmates.data.packing import Packed
 from tagmates.draws import generator
-from tagmates.model import crf as crf_module
+from tagmates.kernels import dispatch
+from tagmates.kernels.reference import crf as reference_crf
 from tagmates.model.crf import LinearChainCRF
 
 LENGTHS = st.lists(st.integers(1, 5), max_size=4).map(lambda lengths: sorted(lengths, reverse=True))
@@ -146,9 +147,9 @@ def test_tags_that_are_not_there_are_summed_over(
     weight = torch.randn(crf.packed.lengths.shape, dtype=torch.float64, generator=generator(seed, "weight"))
     with pytest.MonkeyPatch.context() as patch:
         if path != "compiled":
-            patch.setattr(crf_module, "library_for", lambda *_: None)
+            patch.setattr(dispatch, "library_for", lambda *_: None)
         if path == "fallback":
-            patch.setattr(crf_module, "UNDERFLOW", float("inf"))
+            patch.setattr(reference_crf, "UNDERFLOW", float("inf"))
         log_prob, whole = crf.log_prob(tags, partial=True), crf.log_prob(tags.clamp_min(0))
         found = gradients(crf, (log_prob * weight).sum())
         alone = gradients(crf, (whole * weight).sum())
@@ -196,7 +197,7 @@ def test_gradients_are_those_of_finite_differences(
     decoders: list[list[int]], fallback: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if fallback:
-        monkeypatch.setattr(crf_module, "UNDERFLOW", float("inf"))
+        monkeypatch.setattr(reference_crf, "UNDERFLOW", float("inf"))
     crf = make_crf(decoders, 3)
     tags = make_tags(crf)
 
@@ -215,7 +216,7 @@ def test_both_recursions_have_the_gradients_of_autograd(
     weight = torch.randn(crf.packed.lengths.shape, dtype=torch.float64, generator=generator(seed, "weight"))
     with pytest.MonkeyPatch.context() as patch:
         if fallback:
-            patch.setattr(crf_module, "UNDERFLOW", float("inf"))
+            patch.setattr(reference_crf, "UNDERFLOW", float("inf"))
         found = gradients(crf, (crf.log_partition() * weight).sum())
     plain = sum((plain_log_partition(crf, d, r) * weight[d, r] for d, r in sentences(crf)), torch.zeros(()))
     for ours, theirs in zip(found, gradients(crf, plain), strict=True):

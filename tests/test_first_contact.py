@@ -19,7 +19,7 @@ from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import read_json, write_json
 from tagmates.installed import get_extra
-from tagmates.model import native
+from tagmates.kernels.build import FOLDER_VARIABLE, compiled
 from tagmates.wording import visible
 
 ROWS = "Ada\tN\nsings\tV\n\nMika\tN\npaints\tV\n\n"
@@ -79,20 +79,20 @@ def test_kernels_are_compiled_elsewhere_where_the_cache_cannot_be_written(
     blocked = tmp_path / "file"
     blocked.touch()  # no folder can be made below it, whoever runs this test
     monkeypatch.setenv("TAGMATES_CACHE", str(blocked / "cache"))
-    monkeypatch.setenv(native.FOLDER, "")
+    monkeypatch.setenv(FOLDER_VARIABLE, "")
     monkeypatch.delenv("TAGMATES_NATIVE", raising=False)
-    native.kernels.cache_clear()
+    compiled.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
-            assert native.kernels() is not None
+            assert compiled().library is not None
         assert "set TAGMATES_CACHE to a folder that can be written" in caplog.text
-        assert list(Path(os.environ[native.FOLDER]).glob("kernels-*.so"))
+        assert list(Path(os.environ[FOLDER_VARIABLE]).glob("kernels-*.so"))
         caplog.clear()
-        native.kernels.cache_clear()  # as a process does that this one starts
-        assert native.kernels() is not None
+        compiled.cache_clear()  # as a process does that this one starts
+        assert compiled().library is not None
         assert not caplog.text
     finally:
-        native.kernels.cache_clear()
+        compiled.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_what_keeps_the_kernels_from_being_compiled_is_said(
     monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CC", compiler)
     monkeypatch.delenv("TAGMATES_NATIVE", raising=False)
-    native.kernels.cache_clear()
+    compiled.cache_clear()
     try:
-        assert native.kernels() is None
-        assert why in native.why_no_kernels()
+        assert compiled().library is None
+        assert why in compiled().problem
     finally:
-        native.kernels.cache_clear()
+        compiled.cache_clear()
 
 
 @pytest.mark.parametrize("line", ["[tasks.gr\u00f6\u00dfe]", "gr\u00f6\u00dfe = 1", "[tasks]\ngr\u00f6\u00dfe = {}"])

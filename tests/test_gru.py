@@ -11,8 +11,8 @@ from torch.testing import assert_close
 
 from tagmates.data.packing import Packed
 from tagmates.draws import generator
-from tagmates.model.embedding import Dropout, stack_layers
-from tagmates.model.gru import GRULayer, bidirectional_gru
+from tagmates.model.dropout import Dropout
+from tagmates.model.gru import GRULayer, bidirectional_gru, stack_layers
 
 LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=5).map(lambda lengths: sorted(lengths, reverse=True))
 SIZES = st.integers(1, 5)

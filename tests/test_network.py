@@ -20,9 +20,8 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.vectors import NO_VECTORS, Vectors
 from tagmates.data.vocabulary import Vocabulary
 from tagmates.draws import generator
-from tagmates.model.embedding import Dropout
-from tagmates.model.module import TaggerModule
-from tagmates.model.network import losses, transition_norms
+from tagmates.model.dropout import Dropout
+from tagmates.model.network import TaggerModule, losses, transition_norms
 from tagmates.training import predict
 from tagmates.training.loop import Ended, Updated, train_side_by_side
 from tagmates.training.run import Run, predict_side_by_side

@@ -13,7 +13,7 @@ from pretend_gpu import Gpu, on_gpu, pretended
 
 from tagmates.config import Sharing
 from tagmates.files import read_json, read_tensors, write_tensors
-from tagmates.model import triton_trial
+from tagmates.kernels import selftest
 from tagmates.model.tagger import Tagger
 from tagmates.training.company import Company
 from tagmates.training.loop import Ended, EpochEnded, Updated, advance, train_side_by_side
@@ -32,8 +32,8 @@ KINDS: list[tuple[Sharing, list[str]]] = [
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpu]:
     # Triton's interpreter takes two minutes for the sizes of the study
-    monkeypatch.setattr(triton_trial, "UNITS", 20)
-    monkeypatch.setattr(triton_trial, "TAGS", 20)
+    monkeypatch.setattr(selftest, "HIDDEN_SIZE", 20)
+    monkeypatch.setattr(selftest, "NUM_TAGS", 20)
     with pretended() as made:
         yield made
 

@@ -18,7 +18,7 @@ from tagmates.data.coding import CodedSplit
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.vectors import Vectors
 from tagmates.data.vocabulary import Vocabulary
-from tagmates.model.module import Tables
+from tagmates.model.embedding import Tables
 from tagmates.model.network import distribution, encode
 
 TAGS = {"one": ["A", "B", "O"], "two": ["x", "y"], "three": ["O", "B-q"]}

@@ -17,23 +17,15 @@ from torch.testing import assert_close
 from tagmates.config import Sharing
 from tagmates.data.packing import Packed
 from tagmates.draws import generator
-from tagmates.model import crf as crf_module
-from tagmates.model import embedding as embedding_module
-from tagmates.model import gru as gru_module
-from tagmates.model import native
-from tagmates.model.crf import LinearChainCRF, plain_log_partition
-from tagmates.model.embedding import Dropout
-from tagmates.model.gru import plain_layer
-from tagmates.training import company as company_module
+from tagmates.kernels import dispatch, reference
+from tagmates.model.crf import LinearChainCRF
+from tagmates.model.dropout import Dropout
 from tagmates.training.loop import Updated, train_side_by_side
 
 pytest.importorskip("triton")
 
-from tagmates.model import triton_trial
-from tagmates.model.triton_adam import triton_adam
-from tagmates.model.triton_crf import triton_argmax, triton_log_partition
-from tagmates.model.triton_dropout import triton_dropout
-from tagmates.model.triton_gru import triton_layer
+from tagmates.kernels import selftest
+from tagmates.kernels import triton as kernels
 
 LENGTHS = [
     [[1]],
@@ -72,7 +64,9 @@ def test_gru(lengths: list[list[int]], inputs: int, size: int) -> None:
         random(2 * lanes, 3 * size, size, scale=size**-0.5),
         random(2 * lanes, 3 * size),
     )
-    assert_close(outcome(triton_layer, given, packed), outcome(plain_layer, given, packed), rtol=1e-4, atol=1e-5)
+    assert_close(
+        outcome(kernels.gru_layer, given, packed), outcome(reference.gru_layer, given, packed), rtol=1e-4, atol=1e-5
+    )
 
 
 def chain(packed: Packed, tags: int, scale: float = 1.0) -> tuple[Tensor, ...]:
@@ -86,20 +80,20 @@ def chain(packed: Packed, tags: int, scale: float = 1.0) -> tuple[Tensor, ...]:
 def test_crf(lengths: list[list[int]], tags: int) -> None:
     packed = packed_of(lengths)
     given = chain(packed, tags)
-    ours, plain = outcome(triton_log_partition, given, packed), outcome(plain_log_partition, given, packed)
-    assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+    ours = outcome(kernels.scaled_log_partition, given, packed)
+    assert_close(ours, outcome(reference.log_partition, given, packed), rtol=1e-4, atol=1e-5)
     with torch.no_grad():
-        assert_close(triton_argmax(*given, packed), LinearChainCRF(*given, packed).plain_argmax())
+        assert_close(kernels.argmax(*given, packed), reference.argmax(*given, packed))
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")  # the logarithm of what underflowed
 def test_what_underflows_is_left_to_the_exact_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = packed_of([[4, 2]])
     given = chain(packed, 3, scale=200.0)
-    assert triton_log_partition(*given, packed).isnan().all()
-    monkeypatch.setattr(crf_module, "library_for", lambda *_: None)
-    monkeypatch.setattr(crf_module, "triton_for", lambda *_: True)
-    assert_close(LinearChainCRF(*given, packed).log_partition().double(), plain_log_partition(*given, packed))
+    assert kernels.scaled_log_partition(*given, packed).isnan().all()
+    monkeypatch.setattr(dispatch, "library_for", lambda *_: None)
+    monkeypatch.setattr(dispatch, "triton_for", lambda *_: kernels)
+    assert_close(LinearChainCRF(*given, packed).log_partition().double(), reference.log_partition(*given, packed))
 
 
 def test_tags_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +104,9 @@ def test_tags_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     def log_prob(*given: Any) -> Tensor:
         return LinearChainCRF(*given).log_prob(tags, partial=True)
 
-    monkeypatch.setattr(crf_module, "library_for", lambda *_: None)
+    monkeypatch.setattr(dispatch, "library_for", lambda *_: None)
     plain = outcome(log_prob, given, packed)
-    monkeypatch.setattr(crf_module, "triton_for", lambda *_: True)
+    monkeypatch.setattr(dispatch, "triton_for", lambda *_: kernels)
     assert_close(outcome(log_prob, given, packed), plain, rtol=1e-4, atol=1e-5)
 
 
@@ -120,24 +114,26 @@ def test_masks_of_dropout_are_those_of_each_lane_alone() -> None:
     lengths, rates, seeds = [[4, 2, 2], [5, 1, 0]], [0.5, 0.2], [11, 2**62]
     packed = packed_of(lengths)
     values = torch.ones(2, packed.positions, 300, requires_grad=True)
-    dropped = triton_dropout(values, packed, torch.tensor(rates), torch.tensor(seeds))
+    dropped = kernels.seeded_dropout(values, packed, torch.tensor(rates), torch.tensor(seeds))
     (gradient,) = torch.autograd.grad(dropped.sum(), values)
     assert_close(gradient, dropped, rtol=0, atol=0)
     assert (dropped[~packed.mask] == 0).all()
     for lane, (own, rate, seed) in enumerate(zip(lengths, rates, seeds, strict=True)):
         alone = packed_of([[length for length in own if length]])
-        mine = triton_dropout(torch.ones(1, alone.positions, 300), alone, torch.tensor([rate]), torch.tensor([seed]))
+        mine = kernels.seeded_dropout(
+            torch.ones(1, alone.positions, 300), alone, torch.tensor([rate]), torch.tensor([seed])
+        )
         assert_close(dropped[lane, packed.mask[lane]], mine[0], rtol=0, atol=0)
         assert mine.unique().tolist() == [0, pytest.approx(1 / (1 - rate))]
         assert float((mine == 0).float().mean()) == pytest.approx(rate, abs=0.04)
-        other = triton_dropout(
+        other = kernels.seeded_dropout(
             torch.ones(1, alone.positions, 300), alone, torch.tensor([rate]), torch.tensor([seed + 1])
         )
         assert float((mine != other).float().mean()) == pytest.approx(2 * rate * (1 - rate), abs=0.05)
 
 
 def test_a_lane_draws_the_same_masks_in_any_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding_module, "triton_for", lambda *_: True)
+    monkeypatch.setattr(dispatch, "triton_for", lambda *_: kernels)
 
     def dropped(seeds: list[int], rates: list[float]) -> Tensor:
         drop = Dropout(rates, [generator(seed, "dropout") for seed in seeds])
@@ -152,7 +148,8 @@ def test_a_lane_draws_the_same_masks_in_any_company(monkeypatch: pytest.MonkeyPa
     assert not alone.equal(dropped([8], [0.5]))
 
 
-def test_adam_is_that_of_torch_with_a_learning_rate_for_each_lane() -> None:
+@pytest.mark.parametrize("adam_step", [reference.adam_step, kernels.adam_step], ids=["reference", "triton"])
+def test_adam_is_that_of_torch_with_a_learning_rate_for_each_lane(adam_step: Callable[..., None]) -> None:
     rates = (1e-2, 1e-3)
     alone = [nn.Parameter(random(2, 5, seed=lane).detach().clone()) for lane in range(2)]
     optimizers = [torch.optim.Adam([p], lr=rate) for p, rate in zip(alone, rates, strict=True)]
@@ -166,13 +163,13 @@ def test_adam_is_that_of_torch_with_a_learning_rate_for_each_lane() -> None:
                 p.grad = gradient * 0.5
                 optimizer.step()
         taken = [step, step - (step > 3)]
-        lanes = torch.tensor(
+        factors = torch.tensor(
             [
                 [0.5 * go, 0.1 * go, 0.001 * go, rate / (1 - 0.9**n) * go, (1 - 0.999**n) ** 0.5]
                 for go, rate, n in zip(goes, rates, taken, strict=True)
             ]
         ).T
-        triton_adam(values, torch.cat(gradients), mean, square, lane, lanes, 1e-8)
+        adam_step(values, torch.cat(gradients), mean, square, lane, factors, 1e-8)
         assert_close(values, torch.cat([p.detach() for p in alone]), rtol=1e-5, atol=1e-6)
 
 
@@ -189,54 +186,50 @@ def test_lanes_learn_the_same_with_them(monkeypatch: pytest.MonkeyPatch) -> None
         return [event.loss for event in train_side_by_side(runs, 3) if isinstance(event, Updated)]
 
     wanted = losses()
-    for module in (gru_module, crf_module, company_module):
-        monkeypatch.setattr(module, "triton_for", lambda *_: True)
-        if hasattr(module, "library_for"):
-            monkeypatch.setattr(module, "library_for", lambda *_: None)
+    monkeypatch.setattr(dispatch, "library_for", lambda *_: None)
+    monkeypatch.setattr(dispatch, "triton_for", lambda *_: kernels)
+    monkeypatch.setattr(dispatch, "apply_dropout", reference.apply_dropout)  # Triton draws other masks
     assert_close(losses(), wanted, rtol=1e-5, atol=0)
 
 
-class TestTrial:
+class TestSelftest:
     """A device on which the kernels do not compile, or compute something else, trains without them."""
 
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(triton_trial, "UNITS", 20)
-        monkeypatch.setattr(triton_trial, "TAGS", 20)
-        native.triton_works.cache_clear()
+        monkeypatch.setattr(selftest, "HIDDEN_SIZE", 20)
+        monkeypatch.setattr(selftest, "NUM_TAGS", 20)
+        dispatch.triton_kernels.cache_clear()
 
     def test_they_agree_with_torch(self) -> None:
-        found = triton_trial.differences("cpu")
+        found = selftest.differences("cpu")
         assert found.keys() == {"a GRU layer", "a CRF", "Viterbi", "dropout", "Adam"}
-        assert all(off < native.TRITON_TOLERANCE for off in found.values())
-        assert native.triton_works(torch.device("cpu"))
+        assert all(off < dispatch.TRITON_TOLERANCE for off in found.values())
+        assert dispatch.triton_kernels(torch.device("cpu")) is kernels
 
     @pytest.mark.parametrize(
         "kernel",
         [
-            "triton_dropout",
-            *(
-                pytest.param(name, marks=pytest.mark.slow)
-                for name in ("triton_layer", "triton_log_partition", "triton_argmax")
-            ),
+            "seeded_dropout",
+            *(pytest.param(name, marks=pytest.mark.slow) for name in ("gru_layer", "scaled_log_partition", "argmax")),
         ],
     )
     def test_what_computes_something_else_is_not_used(
         self, kernel: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        right = getattr(triton_trial, kernel)
-        monkeypatch.setattr(triton_trial, kernel, lambda *given: right(*given) + 1)
+        right = getattr(kernels, kernel)
+        monkeypatch.setattr(kernels, kernel, lambda *given: right(*given) + 1)
         with caplog.at_level(logging.WARNING):
-            assert not native.triton_works(torch.device("cpu"))
+            assert dispatch.triton_kernels(torch.device("cpu")) is None
         assert "off by" in caplog.text
 
     def test_nor_what_fails(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         def fail(*_: object) -> Tensor:
             raise RuntimeError("out of resource: shared memory")
 
-        monkeypatch.setattr(triton_trial, "triton_layer", fail)
+        monkeypatch.setattr(kernels, "gru_layer", fail)
         with caplog.at_level(logging.WARNING):
-            assert not native.triton_works(torch.device("cpu"))
+            assert dispatch.triton_kernels(torch.device("cpu")) is None
         assert "shared memory" in caplog.text
 
 
@@ -250,15 +243,30 @@ def said_by(program: str) -> list[str]:
     return done.stdout.split()
 
 
-VARYING = """
-from tagmates.model import triton_adam, triton_crf, triton_dropout, triton_gru
+WITHOUT_TRITON = """
+import logging, sys
+sys.modules["triton"] = None
+import torch
+from tagmates.kernels.dispatch import kernels_on
+
+logging.getLogger("tagmates").setLevel(logging.ERROR)
+print(kernels_on(torch.device("cuda")))
+"""
+
+
+def test_without_the_package_triton_torch_does_it() -> None:
+    assert said_by(WITHOUT_TRITON) == ["torch"]
+
+
+UNSPECIALIZED = """
+from tagmates.kernels.triton import adam, crf, dropout, gru
 
 for kernel in (
-    triton_crf._forward, triton_crf._backward, triton_crf._viterbi,
-    triton_gru._forward, triton_gru._backward, triton_dropout._drop, triton_adam._adam,
+    crf._forward, crf._backward, crf._viterbi,
+    gru._forward, gru._backward, dropout._drop, adam._adam,
 ):
     for parameter in kernel.params:
-        if parameter.name in ("positions", "rows", "number", "tags"):
+        if parameter.name in ("positions", "rows", "lanes", "tags"):
             assert parameter.do_not_specialize and not parameter.is_constexpr, (kernel, parameter.name)
             print(parameter.name)
 """
@@ -266,17 +274,17 @@ for kernel in (
 
 def test_no_batch_and_no_set_of_tags_needs_kernels_of_its_own() -> None:
     """One takes a second to compile, and pairs of eleven tasks have some fifty sizes of united tags."""
-    assert len(said_by(VARYING)) == 3 * 3 + 2 * 2 + 1 + 1
+    assert len(said_by(UNSPECIALIZED)) == 3 * 3 + 2 * 2 + 1 + 1
 
 
 COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from tagmates.model import triton_adam, triton_crf, triton_dropout, triton_gru
+from tagmates.kernels.triton import adam, crf, dropout, gru
 
 TYPES = {
-    "positions": "i32", "rows": "i32", "tags": "i32", "number": "i32", "size": "i32", "epsilon": "fp32", "lane": "*i64",
+    "positions": "i32", "rows": "i32", "tags": "i32", "lanes": "i32", "size": "i32", "epsilon": "fp32", "lane": "*i64",
     "starts": "*i64", "lengths": "*i64", "mirror": "*i64", "paths": "*i64", "place": "*i64",
     "mask": "*i1", "seeds": "*i64", "underflows": "*i32", "scale": "*fp64",
 }
@@ -287,15 +295,15 @@ def shared(kernel, warps=8, **constants):
     made = triton.compile(source, target=GPUTarget("cuda", CAPABILITY, 32), options={"num_warps": warps})
     return made.metadata.shared
 
-print(shared(triton_adam._adam, warps=4, BLOCK=1024))
-print(shared(triton_dropout._drop, warps=4, size=600, BLOCK=1024))
+print(shared(adam._adam, warps=4, BLOCK=1024))
+print(shared(dropout._drop, warps=4, size=600, BLOCK=1024))
 for size in (50, 300):
-    for kernel in (triton_gru._forward, triton_gru._backward):
+    for kernel in (gru._forward, gru._backward):
         print(shared(kernel, size=size, ROWS=32, UNITS=64, INNER=32))
 for padded in (32, 512):
-    for kernel in (triton_crf._forward, triton_crf._backward):
+    for kernel in (crf._forward, crf._backward):
         print(shared(kernel, ROWS=16, TAGS=padded, BLOCK=min(64, padded), UNDERFLOW=1e-28))
-    print(shared(triton_crf._viterbi, ROWS=4, TAGS=padded, BLOCK=min(64, padded)))
+    print(shared(crf._viterbi, ROWS=4, TAGS=padded, BLOCK=min(64, padded)))
 """
 
 

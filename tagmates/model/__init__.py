@@ -1,1 +1,1 @@
-"""The tagger: kernels, parameters, text in and tags out."""
+"""The tagger: parameters and forward pass of its parts, files of trained models, and tagging of text."""

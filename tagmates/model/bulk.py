@@ -24,7 +24,7 @@ from tagmates.data.sentence import Span
 from tagmates.data.text import conll_heading, lines_of, words_of, write_conll, write_json_lines
 from tagmates.data.vectors import name_vectors
 from tagmates.errors import DataError, TagmatesError
-from tagmates.model.native import kernels
+from tagmates.kernels.build import compiled
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.processes import deaf, end_with
 from tagmates.wording import shown
@@ -136,7 +136,7 @@ def tag_in_workers(job: Job, pieces: Iterator[Piece], workers: int) -> Generator
     again.
     """
     if job.device == "cpu":
-        kernels()  # compiled once, for all workers
+        compiled()  # once, for all workers
     under_way: deque[Piece] = deque()
     deaths = 0  # since a piece was last done
     while deaths < TRIES:

@@ -1,18 +1,114 @@
-"""The tagger's tensor functions over lanes: encode a batch, its losses, its best tags (protocol section 1)."""
+"""The tagger: its parameters for the four ways of sharing, and its tensor functions over lanes (protocol section 1).
+
+``encode`` gives the encoder's states of a batch, ``losses`` the training loss, and ``decode`` the best labels.
+``reference_loss`` in ``tests/test_network.py`` is the plainest statement of the model: it computes the same loss
+sentence by sentence, token by token.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from tagmates.config import ModelSettings, Sharing
 from tagmates.data.batches import Batch, Group
 from tagmates.data.packing import on_device
+from tagmates.data.vectors import Vectors
+from tagmates.data.vocabulary import Vocabulary
+from tagmates.draws import generator
 from tagmates.model.crf import LinearChainCRF
-from tagmates.model.embedding import Dropout, encode_forms, look_up, stack_layers
-from tagmates.model.module import Decoder, Tables, TaggerModule
+from tagmates.model.decoder import Decoder, group_distribution
+from tagmates.model.dropout import Dropout
+from tagmates.model.embedding import CharacterEncoder, Tables, encode_forms, look_up, uniform_table, word_table
+from tagmates.model.gru import GRULayer, stack_layers
 from tagmates.model.stacks import own, stacked
+
+
+class TaggerModule(nn.Module):
+    """All parameters of one run.
+
+    ``stl`` and ``multi_dec`` have a decoder per task; ``te_dec`` and ``te_enc`` have one for all tasks. ``te_dec`` has
+    task embeddings too (``tasks``), which its decoder reads beside the encoder's states. ``te_enc`` reads the task as
+    the first token.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, sharing: Sharing, settings: ModelSettings, seed: int, vectors: Vectors
+    ) -> None:
+        """Initialise as protocol section 1 says; every draw is a function of ``seed``."""
+        super().__init__()
+        self.settings, self.sharing = settings, sharing
+        self.words = nn.Parameter(word_table(vocabulary, settings.word_size, seed, vectors))
+        self.characters = CharacterEncoder(
+            num_characters=len(vocabulary.characters),
+            size=settings.character_size,
+            hidden_size=settings.character_hidden_size,
+            layers=settings.character_layers,
+            draw=generator(seed, "characters"),
+        )
+        draw = generator(seed, "encoder")
+        width = 2 * settings.hidden_size
+        embedded = settings.word_size + 2 * settings.character_hidden_size
+        self.encoder = nn.ModuleList(
+            GRULayer(embedded if layer == 0 else width, settings.hidden_size, draw) for layer in range(settings.layers)
+        )
+        self.tasks: nn.Parameter | None = None
+        if sharing == "te_dec":
+            self.tasks = nn.Parameter(
+                uniform_table(len(vocabulary.tasks), settings.task_size, generator(seed, "tasks"))
+            )
+            width += settings.task_size
+        self.decoders = nn.ModuleList(
+            Decoder(width, len(labels), generator(seed, f"decoder {name}"))
+            for name, labels in vocabulary.labels.items()
+        )
+
+    def decoder(self, number: int) -> Decoder:
+        """The decoder of that number in the vocabulary's order."""
+        decoder = self.decoders[number]
+        assert isinstance(decoder, Decoder)
+        return decoder
+
+    def all_decoders(self) -> list[Decoder]:
+        """The decoders in the vocabulary's order."""
+        return [self.decoder(number) for number in range(len(self.decoders))]
+
+    def tables(self) -> Tables:
+        """The tables as trained."""
+        return Tables(self.words, self.characters.table)
+
+    def open_tables(self, num_words: int) -> Tables:
+        """The tables with one more row, for words and characters outside the vocabulary of ``num_words`` words.
+
+        Word ``num_words`` is the trained unknown word or, where there is none, the mean of all words. The last
+        character is the mean of all characters.
+        """
+        words = self.words.detach()
+        if len(words) == num_words:
+            words = torch.cat([words, words.mean(0, keepdim=True)])
+        return Tables(words, self._open_characters())
+
+    def tables_of(
+        self, words: Int[Tensor, " forms"], num_words: int, vectors: Float[Tensor, "new word_size"]
+    ) -> Tables:
+        """The tables of ``open_tables`` with only the rows of these words, in their order, as a sentence needs few.
+
+        Words after number ``num_words``, the unknown word, have the rows of ``vectors``.
+        """
+        table = self.words.detach()
+        words = words.to(table.device)
+        rows = table.index_select(0, words.clamp(max=len(table) - 1))
+        if len(table) == num_words and bool((unknown := words == num_words).any()):
+            rows[unknown] = table.mean(0)
+        new = words > num_words
+        rows[new] = vectors.to(rows)[words[new] - num_words - 1]
+        return Tables(rows, self._open_characters())
+
+    def _open_characters(self) -> Float[Tensor, "characters character_size"]:
+        characters = self.characters.table.detach()
+        return torch.cat([characters, characters.mean(0, keepdim=True)])
 
 
 def encode(
@@ -21,7 +117,10 @@ def encode(
     draws: Sequence[torch.Generator] | None = None,
     tables: Sequence[Tables] | None = None,
 ) -> Float[Tensor, "lanes positions states"]:
-    """The word encoder's states; ``draws`` (one per lane) switch dropout on, ``tables`` replace the models' own."""
+    """The states of the word encoder at every position.
+
+    ``draws`` (one generator per lane) turn dropout on; ``tables`` replace the models' own look-up tables.
+    """
     tables = tables or [model.tables() for model in models]
     settings = [model.settings for model in models]
     forms = encode_forms(
@@ -31,11 +130,12 @@ def encode(
         batch.characters,
         Dropout([s.character_dropout for s in settings], draws),
     )
+    # a token's input: the states of its form's characters ++ its word's vector
     spelled = look_up(list(forms), batch.form)
     words = look_up([table.words for table in tables], batch.word)
     values = torch.cat([spelled, words], -1)
-    drop = Dropout([s.dropout for s in settings], draws)
-    return stack_layers(values, batch.packed, [list(model.encoder) for model in models], drop)
+    dropout = Dropout([s.dropout for s in settings], draws)
+    return stack_layers(values, batch.packed, [list(model.encoder) for model in models], dropout)
 
 
 def distribution(
@@ -43,40 +143,8 @@ def distribution(
 ) -> LinearChainCRF:
     """The CRF of one group of decoders over the encoder's states."""
     decoders = [models[lane].decoder(number) for lane, number in group.decoders]
-    width = states.shape[-1]
-    weights = [decoder.weight for decoder in decoders]
-    if len({weight.shape for weight in weights}) == 1:
-        weight = stacked(weights)[..., :width]
-    else:  # those of te_dec are wider
-        weight = torch.stack([own(weight)[:, :width] for weight in weights])
-    emissions = torch.baddbmm(
-        stacked([decoder.bias for decoder in decoders]).unsqueeze(1),
-        states if group.whole else _chosen(states, group.source),
-        weight.transpose(1, 2),
-    )
-    embedded = [i for i, (lane, _) in enumerate(group.decoders) if models[lane].tasks is not None]
-    if embedded:
-        # what te_dec concatenates to the states is one vector per sentence: its product is added, not repeated
-        tables = [table for i in embedded if (table := models[group.decoders[i][0]].tasks) is not None]
-        chosen = None if len(embedded) == len(decoders) else on_device(embedded, states.device)
-        tasks = look_up(tables, group.task if chosen is None else group.task[chosen])
-        scores = torch.bmm(tasks, stacked([weights[i] for i in embedded])[..., width:].transpose(1, 2))
-        scores = scores.index_select(1, group.packed.row)
-        emissions = emissions + scores if chosen is None else emissions.index_add(0, chosen, scores)
-    return LinearChainCRF(
-        emissions,
-        stacked([decoder.transitions for decoder in decoders]),
-        stacked([decoder.start for decoder in decoders]),
-        stacked([decoder.end for decoder in decoders]),
-        group.packed,
-    )
-
-
-def _chosen(
-    states: Float[Tensor, "lanes positions size"], source: Int[Tensor, "decoders places"]
-) -> Float[Tensor, "decoders places size"]:
-    """The states at these places of lanes x positions; unlike an index's, this gradient needs no sorting on a GPU."""
-    return states.flatten(0, 1).index_select(0, source.flatten()).view(*source.shape, -1)
+    task_tables = [models[lane].tasks for lane, _ in group.decoders]
+    return group_distribution(decoders, task_tables, group, states)
 
 
 def losses(
@@ -86,7 +154,10 @@ def losses(
     weights: Float[Tensor, "lanes tasks"],
     transition_l2: Float[Tensor, " lanes"],
 ) -> Float[Tensor, " lanes"]:
-    """Each lane's loss: weighted negative log-likelihood over sentences plus the L2 term (protocol section 3)."""
+    """Each lane's loss (protocol section 3): - sum over sentences of weight * log p(y) + the L2 term.
+
+    ``weights`` holds each task's weight in the loss, ``transition_l2`` the factor of the L2 term.
+    """
     states = encode(models, batch, draws)
     total = transition_l2 * transition_norms(models)
     for group in batch.groups:
@@ -97,7 +168,7 @@ def losses(
 
 
 def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
-    """Of each lane the sum of the squared CRF transitions, starts and ends: what the L2 term weighs."""
+    """The sum of the squared transition, start and end scores of each lane's CRFs, for the L2 term."""
     if len(models) == 1:
         parameters = [own(p).flatten() for d in models[0].all_decoders() for p in (d.transitions, d.start, d.end)]
         return torch.cat(parameters).square().sum().unsqueeze(0)
@@ -116,11 +187,11 @@ def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What is best for every token of all requests, in any order, and the tokens' places."""
+    """The best label of every token of all requests, in any order, and the tokens' places."""
 
     labels: Int[Tensor, " labels"]
     places: Int[Tensor, " labels"]
-    probabilities: Float[Tensor, " labels"] | None  # marginals of the labels, where they were asked for
+    probabilities: Float[Tensor, " labels"] | None  # the labels' marginals, if requested
 
 
 @torch.no_grad()
@@ -132,7 +203,7 @@ def decode(
     *,
     probabilities: bool = False,
 ) -> Decoded:
-    """The best label numbers of all requests; ``starts`` is the place of each request's first token."""
+    """The best labels of all requests; ``starts`` is the place of each request's first token."""
     states = encode(models, batch, tables=tables)
     places, labels, chances = [], [], []
     for group in batch.groups:

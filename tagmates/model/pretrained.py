@@ -19,7 +19,7 @@ from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors
 from tagmates.model.hub import fetch
-from tagmates.model.module import TaggerModule
+from tagmates.model.network import TaggerModule
 
 IN_THE_BOX = Path(__file__).parents[1] / "models"
 VECTORS = "vectors.safetensors"

@@ -1,7 +1,7 @@
-"""The parameters of several modules, each kind in one tensor, so that a step of all of them copies nothing.
+"""The parameters of several lanes in shared tensors, one for each kind, so that an update of all lanes copies nothing.
 
-A module keeps parameters of its own, which are views of what they lie in: they can be read, saved and written as ever.
-Only gradients are those of the whole.
+Every module keeps its own parameters, as views of the shared tensors: they can be read, saved and written as before.
+Only the gradients are those of the shared tensors.
 """
 
 from collections import defaultdict
@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-TABLES = ("words", "characters.table", "tasks")  # lie end to end; everything else in layers, by shape
+TABLES = ("words", "characters.table", "tasks")  # end to end; all others are stacked along a new axis, by shape
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What equal parameters of several lanes lie in: a leaf of autograd. ``lane`` is that of each item of axis 0."""
+    """A shared tensor, which is a leaf of autograd, and the lane to which each item of its axis 0 belongs."""
 
     values: Tensor
     lane: Int[Tensor, " items"]
@@ -26,15 +26,17 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """The items of a shared tensor that are one parameter."""
+
     whole: Tensor
     start: int
     stop: int
 
 
 def lay_together(modules: Sequence[nn.Module]) -> list[Whole]:
-    """Lay the parameters of these modules (a lane each) into as few tensors as there are kinds and shapes.
+    """Put the parameters of these modules, one per lane, into shared tensors: one for each kind and shape.
 
-    Each is laid in the order of lanes and, within one, of the module.
+    The items of a shared tensor are in the order of lanes and, within a lane, of the module.
     """
     kinds: dict[object, list[tuple[int, nn.Parameter]]] = defaultdict(list)
     for lane, module in enumerate(modules):
@@ -59,21 +61,21 @@ def _lay(members: Sequence[tuple[int, nn.Parameter]], *, end_to_end: bool) -> Wh
 
 
 def stacked(parameters: Sequence[Tensor]) -> Tensor:
-    """One tensor with a leading lane axis; no copy for a single lane, nor for all that lie in one tensor."""
+    """One tensor with a leading axis of parameters; not a copy if there is one, or if they fill a shared tensor."""
     if (laid := _laid(parameters)) is not None:
         return laid
     return parameters[0].unsqueeze(0) if len(parameters) == 1 else torch.stack([own(p) for p in parameters])
 
 
 def joined(tables: Sequence[Tensor]) -> Tensor:
-    """Tables end to end; no copy for a single one, nor for all that lie in one tensor."""
+    """Tables end to end; not a copy if there is one, or if they fill a shared tensor."""
     if (laid := _laid(tables)) is not None:
         return laid
     return tables[0] if len(tables) == 1 else torch.cat([own(table) for table in tables])
 
 
 def own(parameter: Tensor) -> Tensor:
-    """The parameter, such that a gradient reaches what it lies in."""
+    """The parameter as a part of its shared tensor, if it has one, so that its gradient reaches that tensor."""
     place: _Place | None = getattr(parameter, "place", None)
     if place is None:
         return parameter
@@ -81,7 +83,7 @@ def own(parameter: Tensor) -> Tensor:
 
 
 def _laid(parameters: Sequence[Tensor]) -> Tensor | None:
-    """The tensor that these lie in, or copies of their items of it; None unless all lie in one."""
+    """The shared tensor of these parameters, or a copy of their items if it has others; None unless they share one."""
     places: list[_Place | None] = [getattr(parameter, "place", None) for parameter in parameters]
     first = places[0]
     if first is None or any(place is None or place.whole is not first.whole for place in places):
@@ -93,14 +95,14 @@ def _laid(parameters: Sequence[Tensor]) -> Tensor | None:
 
 
 def part_of(values: Tensor, parameter: Tensor) -> Tensor:
-    """A view of the items of ``values`` that stand where the parameter does in what it lies in."""
+    """The items of ``values`` (shaped as the shared tensor) that belong to this parameter, as a view."""
     place: _Place = parameter.place  # type: ignore[attr-defined]
     part = values[place.start : place.stop]
     return part if part.ndim == parameter.ndim else part[0]
 
 
 def take_apart(module: nn.Module) -> None:
-    """Give a module parameters of its own again, where it was laid together with others."""
+    """Give a module memory of its own again for parameters that are part of a shared tensor."""
     for parameter in module.parameters():
         if hasattr(parameter, "place"):
             parameter.data = parameter.data.clone()

@@ -20,8 +20,8 @@ from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.data.vocabulary import Vocabulary, task_token
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.installed import get_extra
-from tagmates.model.module import Tables, TaggerModule
-from tagmates.model.network import decode
+from tagmates.model.embedding import Tables
+from tagmates.model.network import TaggerModule, decode
 from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, write_model
 from tagmates.wording import first_of, shown
 

@@ -16,7 +16,7 @@ import torch
 
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
-from tagmates.model.native import kernels
+from tagmates.kernels.build import compiled
 from tagmates.processes import deaf, end_with
 from tagmates.study.room import as_memory_allows
 from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
@@ -37,7 +37,7 @@ def open_engine(kind: Kind, workers: int, device: str) -> AbstractContextManager
     where its packages are not installed.
     """
     if device == "cpu":
-        kernels()  # compiled once, for all workers
+        compiled()  # once, for all workers
     if kind == "local":
         return _local(workers, device)
     return _processes(workers) if kind == "processes" else _ray(workers, device)

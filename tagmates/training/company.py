@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tagmates.data.packing import on_device
 from tagmates.data.stock import Stock
-from tagmates.model.native import triton_for
+from tagmates.kernels.dispatch import adam_step
 from tagmates.model.stacks import Whole, lay_together, part_of, take_apart
 from tagmates.training.run import Run
 
@@ -94,36 +94,16 @@ class Company:
         found = [(each.whole.values, each.whole.values.grad) for each in self.moving]
         gradients = [torch.zeros_like(values) if gradient is None else gradient for values, gradient in found]
         if not all(goes):  # what is not finite in one run must not get into its parameters
-            for gradient, (off,) in zip(gradients, self._items([on == 0]), strict=True):
-                gradient.masked_fill_(off, 0)
+            for each, gradient in zip(self.moving, gradients, strict=True):
+                off = on[each.whole.lane] == 0
+                gradient.masked_fill_(off.view(-1, *[1] * (gradient.ndim - 1)), 0)
         norms = torch.cat([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
         norm = torch.zeros_like(on).index_add_(0, self.lane, norms.square())
         most = self._lanes([run.config.training.clip_norm for run in self.runs])
         shrink = (most / (norm.sqrt() + 1e-6)).clamp_max(1)
-        factors = [shrink, on * (1 - first), on * (1 - second), rate, root]
-        if triton_for(*gradients):
-            from tagmates.model.triton_adam import triton_adam  # noqa: PLC0415
-
-            lanes = torch.stack(factors)
-            for each, gradient in zip(self.moving, gradients, strict=True):
-                triton_adam(each.whole.values, gradient, each.mean, each.square, each.whole.lane, lanes, epsilon)
-            return
-        for each, gradient, (shrunk, to_mean, to_square, paced, rooted) in zip(
-            self.moving, gradients, self._items(factors), strict=True
-        ):
-            gradient.mul_(shrunk)
-            each.mean.lerp_(gradient, to_mean)
-            each.square.lerp_(gradient.square_(), to_square)
-            size = each.square.sqrt().div_(rooted).add_(epsilon)
-            each.whole.values.sub_(paced * each.mean / size)
-
-    def _items(self, values: Sequence[Shaped[Tensor, " lanes"]]) -> list[Tensor]:
-        """For all that moves, these values of each lane for each item of axis 0: one look-up for everything."""
-        parts = torch.stack(list(values))[:, self.lane].split([len(each.whole.lane) for each in self.moving], 1)
-        return [
-            part.view(*part.shape, *[1] * (each.whole.values.ndim - 1))
-            for part, each in zip(parts, self.moving, strict=True)
-        ]
+        factors = torch.stack([shrink, on * (1 - first), on * (1 - second), rate, root])
+        for each, gradient in zip(self.moving, gradients, strict=True):
+            adam_step(each.whole.values, gradient, each.mean, each.square, each.whole.lane, factors, epsilon)
 
     def clear(self) -> None:
         """Forget the gradients of the last update."""

@@ -28,8 +28,8 @@ from tagmates.data.vocabulary import OUTSIDE, task_token
 from tagmates.errors import BusyError, ConfigError, ModelError, OtherDataError
 from tagmates.failures import what_to_do
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors, write_text
+from tagmates.kernels.dispatch import kernels_on
 from tagmates.locks import take_lock
-from tagmates.model.native import kernels_on
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
 from tagmates.training.scores import TaskScores, signature

@@ -16,8 +16,8 @@ from tagmates.data.stock import Stock
 from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import Task
 from tagmates.data.vocabulary import OUTSIDE
-from tagmates.model.module import Tables, TaggerModule
-from tagmates.model.network import decode
+from tagmates.model.embedding import Tables
+from tagmates.model.network import TaggerModule, decode
 from tagmates.training.scores import Numbers, Reference, TaskScores, gold_tags
 
 BATCH_TOKENS = 4000  # how many tokens of a lane are decoded side by side

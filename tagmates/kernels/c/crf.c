@@ -1,7 +1,7 @@
 /* The steps of a linear-chain CRF over the packed layout: forward, forward-backward, Viterbi.
 
    Sentences are independent, so a block of ROWS of them runs through all its steps at once. Equations, names and
-   scaling are those of crf.py. */
+   scaling are those of reference/crf.py. */
 
 #include "vector.h"
 
@@ -9,7 +9,8 @@ BLOCK_OF(product, 0.0f, MULTIPLY_ADD)
 BLOCK_OF(best_sum, -INFINITY, ADD_COMPARE)
 
 typedef struct {
-    int64_t decoders, positions, rows, tags, steps, room; /* room: what `crf_room` says */
+    int64_t decoders, positions, rows, tags, steps;
+    int64_t panel_floats;     /* what `crf_panel_floats` returns */
     const int64_t *offsets;   /* [steps] */
     const int64_t *lengths;   /* [decoders, rows], from long to short */
     const float *emissions;   /* [decoders, positions, tags] */
@@ -26,15 +27,15 @@ typedef struct {
     float *marginals;         /* [decoders, positions, tags] */
     float *ratio;             /* [decoders, positions, tags]: m / q of the next position */
     int64_t *best;            /* [decoders, positions]: Viterbi's tags */
-    int64_t *underflows;      /* [decoders, rows]: whether a sum of a row's block was below the smallest */
-    float *panels;            /* [room] */
-    double smallest;
+    int64_t *underflows;      /* [decoders, rows]: whether a sum of a row's block underflowed */
+    float *panels;            /* [panel_floats] */
+    double smallest;          /* a smaller sum q underflows */
 } Chain;
 
-/* Floats that the weights of so many decoders take in panels. */
-int64_t crf_room(int64_t decoders, int64_t tags) { return decoders * panel_size(tags, tags); }
+/* The number of floats that the weights of these decoders take in panels. */
+int64_t crf_panel_floats(int64_t decoders, int64_t tags) { return decoders * panel_size(tags, tags); }
 
-/* How many of the block's rows are longer than t. */
+/* The number of the block's rows that are longer than t. */
 INLINE int64_t alive(const Chain *c, int64_t decoder, int64_t row, int64_t t)
 {
     const int64_t *length = c->lengths + decoder * c->rows + row;
@@ -44,7 +45,7 @@ INLINE int64_t alive(const Chain *c, int64_t decoder, int64_t row, int64_t t)
     return count;
 }
 
-/* A row's `values` less their largest, which is returned. */
+/* Subtract the largest of a row's `values` from all of them, and return it. */
 INLINE float normalise(float *values, int64_t tags)
 {
     vec peak = broadcast(-INFINITY);
@@ -171,7 +172,7 @@ static void viterbi(const Chain *c, int64_t decoder, int64_t row, const float *p
         for (int64_t i = 0; i < count; i++)
             normalise(c->source + (here + i) * tags, tags); /* only differences matter; sums would lose digits */
     }
-    /* walk back; only the visited tags need their best predecessor */
+    /* walk back: only the tags on the best path need their best predecessor */
     for (int64_t i = 0; i < ROWS && row + i < c->rows; i++) {
         const float *next = c->end + decoder * tags;
         for (int64_t t = length[i] - 1; t >= 0; t--) {
@@ -209,7 +210,6 @@ typedef struct {
     const int64_t *gold;                                   /* [decoders, positions] */
     double *score;                                         /* [decoders, rows], or the gradients of the scores */
     float *d_emissions, *d_transitions, *d_start, *d_end;
-    double number; /* none */
 } Gold;
 
 /* The row's tag at a step. */
@@ -218,7 +218,7 @@ INLINE int64_t gold_at(const Gold *g, int64_t decoder, int64_t row, int64_t t)
     return g->gold[decoder * g->positions + g->offsets[t] + row];
 }
 
-/* Scores of given tags; returns in how many sentences a tag is none of the decoder's. */
+/* Scores of given tags; returns the number of sentences with a tag that is not one of the decoder's. */
 int64_t crf_score(const Gold *g)
 {
     int64_t tags = g->tags, unknown = 0;

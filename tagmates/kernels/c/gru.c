@@ -1,48 +1,49 @@
 /* Bidirectional GRU layers over the packed layout: products, steps and gradients.
 
-   A lane is a (model, direction). The backward direction reads and writes position `mirror[p]` where the forward one
-   has p, so that nothing need be turned round. A panel of the recurrent weights holds the three gates of WIDTH units,
-   so that a block's sums become states where they are. Equations and names are those of gru.py. */
+   The equations and names are those of reference/gru.py. Every lane has two directions, numbered 2 * lane (forward) and
+   2 * lane + 1 (backward). The backward direction reads and writes position `mirror[p]` where the forward direction has
+   p, so that no sequence is copied in reverse. A panel of the recurrent weights holds the three gates of WIDTH units, so
+   that a block of sums becomes states without being moved. */
 
 #include "vector.h"
 
 BLOCK_OF(product, 0.0f, MULTIPLY_ADD)
-enum { STRIP = 1024 }; /* positions whose gradients are turned round at a time, few enough for the first cache */
+enum { STRIP = 1024 }; /* positions whose gradients are transposed at a time, few enough for the first cache */
 
 typedef struct {
-    int64_t lanes, positions, size, steps;       /* a lane is a (model, direction) */
-    int64_t models, inputs, first_rows, room;    /* lanes / 2; rows of the first step; what `gru_room` says */
+    int64_t directions, positions, size, steps;  /* directions: 2 * lanes */
+    int64_t lanes, inputs, first_rows;           /* first_rows: rows of the first step */
+    int64_t panel_floats;                        /* what `gru_panel_floats` returns */
     const int64_t *offsets, *rows;               /* [steps] */
-    const int64_t *mirror;                       /* [models, positions] */
-    const float *x;                              /* [models, positions, inputs] */
-    const float *input_weight, *input_bias;      /* [models, 2, 3 size, inputs], [models, 2, 3 size]: W, b */
-    const float *hidden_weight, *hidden_bias;    /* [lanes, 3 size, size], [lanes, 3 size]: R, c */
-    float *gates;                                /* [models, positions, 2, 3 size]: W x + b, then r, z, n */
-    float *candidate;                            /* [lanes, positions, size]: R_n h + c_n; none: not kept */
-    float *before;                               /* [lanes, positions, size]: the state that a position starts from */
-    float *states;                               /* [models, positions, 2, size] */
+    const int64_t *mirror;                       /* [lanes, positions] */
+    const float *x;                              /* [lanes, positions, inputs] */
+    const float *input_weight, *input_bias;      /* [lanes, 2, 3 size, inputs], [lanes, 2, 3 size]: W, b */
+    const float *hidden_weight, *hidden_bias;    /* [directions, 3 size, size], [directions, 3 size]: R, c */
+    float *gates;                                /* [lanes, positions, 2, 3 size]: W x + b, then r, z, n */
+    float *candidate;                            /* [directions, positions, size]: R_n h + c_n; null: not kept */
+    float *before;                               /* [directions, positions, size]: each position's first state */
+    float *states;                               /* [lanes, positions, 2, size] */
     const float *d_states;                       /* as states */
-    float *d_state;                              /* [lanes, first_rows, size] */
+    float *d_state;                              /* [directions, first_rows, size] */
     float *d_gates;                              /* as gates: gradients of W x + b */
-    float *d_from_state;                         /* [lanes, positions, 3 size]: gradients of R h + c */
-    float *d_x;                                  /* as x; none: not wanted */
+    float *d_from_state;                         /* [directions, positions, 3 size]: gradients of R h + c */
+    float *d_x;                                  /* as x; null: not wanted */
     float *d_input_weight, *d_input_bias;        /* as what they are gradients of */
     float *d_hidden_weight, *d_hidden_bias;
-    float *panels;                               /* [room] */
-    double number;                               /* none */
+    float *panels;                               /* [panel_floats] */
 } Layer;
 
-/* Floats of the panels that one model needs at a time. */
-int64_t gru_room(int64_t positions, int64_t inputs, int64_t size)
+/* The number of floats that the panels of one lane take at a time. */
+int64_t gru_panel_floats(int64_t positions, int64_t inputs, int64_t size)
 {
     int64_t forward = panel_size(inputs, 6 * size), states = 2 * panel_size(3 * size, size);
     int64_t d_x = panel_size(6 * size, inputs), d_weights = panel_size(positions, inputs > size ? inputs : size);
-    int64_t room = forward > states ? forward : states;
-    room = room > d_x ? room : d_x;
-    return room > d_weights ? room : d_weights;
+    int64_t most = forward > states ? forward : states;
+    most = most > d_x ? most : d_x;
+    return most > d_weights ? most : d_weights;
 }
 
-/* out[rows, columns] = bias + x[rows, depth] @ what is in the panels. */
+/* out[rows, columns] = bias + x[rows, depth] @ the matrix in the panels. */
 static void multiply(int64_t rows, int64_t depth, int64_t columns, const float *x, const float *panels,
                      const float *bias, float *out)
 {
@@ -60,7 +61,7 @@ static void multiply(int64_t rows, int64_t depth, int64_t columns, const float *
         }
 }
 
-/* out[rows, columns] = a[depth, rows] transposed @ what is in the panels; sums[rows] = sums of a's columns. */
+/* out[rows, columns] = a[depth, rows] transposed @ the matrix in the panels; sums[rows] = sums of a's columns. */
 static void multiply_transposed(int64_t rows, int64_t depth, int64_t columns, const float *a, const float *panels,
                                 float *out, float *sums)
 {
@@ -93,18 +94,21 @@ static void multiply_transposed(int64_t rows, int64_t depth, int64_t columns, co
     }
 }
 
-/* The place in `gates` and `states` of a lane's position. */
-INLINE int64_t place(const Layer *l, int64_t lane, int64_t position)
+/* The place in `gates` and `states` of a direction's position. */
+INLINE int64_t place(const Layer *l, int64_t direction, int64_t position)
 {
-    int64_t first = lane / 2 * l->positions;
-    return 2 * (first + (lane % 2 ? l->mirror[first + position] : position)) + lane % 2;
+    int64_t first = direction / 2 * l->positions;
+    return 2 * (first + (direction % 2 ? l->mirror[first + position] : position)) + direction % 2;
 }
 
-/* A row's gates in one panel of units, from its part of R h. Its next position is `to_next` further on; 0: it ends. */
-INLINE void gates_forward(const Layer *l, int64_t lane, int64_t position, int64_t to_next, int64_t unit, const vec *h)
+/* The gates of a row in one panel of units, from its part `h` of R h. The row's next position is `to_next` further on;
+   0 where the row ends. */
+INLINE void gates_forward(const Layer *l, int64_t direction, int64_t position, int64_t to_next, int64_t unit,
+                          const vec *h)
 {
-    int64_t size = l->size, count = size - unit, there = place(l, lane, position), here = lane * l->positions + position;
-    const float *c = l->hidden_bias + lane * 3 * size + unit;
+    int64_t size = l->size, count = size - unit;
+    int64_t there = place(l, direction, position), here = direction * l->positions + position;
+    const float *c = l->hidden_bias + direction * 3 * size + unit;
     float *x = l->gates + there * 3 * size + unit;
     vec candidate = h[2] + load(c + 2 * size, count);
     vec r = load(x, count) + h[0] + load(c, count);
@@ -121,11 +125,11 @@ INLINE void gates_forward(const Layer *l, int64_t lane, int64_t position, int64_
     }
 }
 
-static void forward(const Layer *l, int64_t lane)
+static void forward(const Layer *l, int64_t direction)
 {
     int64_t size = l->size, units = (size + WIDTH - 1) / WIDTH;
-    vec *panels = (vec *)(l->panels + lane % 2 * panel_size(3 * size, size)); /* [units][k][gate] */
-    const float *weight = l->hidden_weight + lane * 3 * size * size;
+    vec *panels = (vec *)(l->panels + direction % 2 * panel_size(3 * size, size)); /* [units][k][gate] */
+    const float *weight = l->hidden_weight + direction * 3 * size * size;
     for (int64_t p = 0; p < units; p++)
         for (int64_t gate = 0; gate < 3; gate++)
             for (int i = 0; i < WIDTH; i++)
@@ -134,7 +138,7 @@ static void forward(const Layer *l, int64_t lane)
                         p * WIDTH + i < size ? weight[(gate * size + p * WIDTH + i) * size + k] : 0.0f;
     for (int64_t t = 0; t < l->steps; t++) {
         int64_t start = l->offsets[t], rows = l->rows[t], next = t + 1 < l->steps ? l->rows[t + 1] : 0;
-        const float *h = l->before + (lane * l->positions + start) * size;
+        const float *h = l->before + (direction * l->positions + start) * size;
         for (int64_t p = 0; p < units; p++)
             for (int64_t row = 0; row < rows; row += ROWS) {
                 int64_t count = rows - row < ROWS ? rows - row : ROWS;
@@ -142,15 +146,15 @@ static void forward(const Layer *l, int64_t lane)
                 if (t > 0)
                     product(count, 3, size, h + row * size, size, 1, panels + p * size * 3, from_state);
                 for (int64_t i = 0; i < count; i++)
-                    gates_forward(l, lane, start + row + i, row + i < next ? rows : 0, p * WIDTH, from_state[i]);
+                    gates_forward(l, direction, start + row + i, row + i < next ? rows : 0, p * WIDTH, from_state[i]);
             }
     }
 }
 
-/* Gradients of a row's gates; `d_state` is left as what the recurrent product must be added to. */
-INLINE void gates_backward(const Layer *l, int64_t lane, int64_t position, float *d_state)
+/* The gradients of a row's gates. Leaves in `d_state` the gradient to which the recurrent product must be added. */
+INLINE void gates_backward(const Layer *l, int64_t direction, int64_t position, float *d_state)
 {
-    int64_t size = l->size, there = place(l, lane, position), here = lane * l->positions + position;
+    int64_t size = l->size, there = place(l, direction, position), here = direction * l->positions + position;
     const float *before = l->before + here * size, *candidate = l->candidate + here * size;
     const float *x = l->gates + there * 3 * size;
     float *d_x = l->d_gates + there * 3 * size, *d_h = l->d_from_state + here * 3 * size;
@@ -168,20 +172,20 @@ INLINE void gates_backward(const Layer *l, int64_t lane, int64_t position, float
     }
 }
 
-static void backward(const Layer *l, int64_t lane)
+static void backward(const Layer *l, int64_t direction)
 {
     int64_t size = l->size, wide = VECTORS * WIDTH, depth = 3 * size;
-    float *panels = l->panels + lane % 2 * panel_size(depth, size);
-    const float *weight = l->hidden_weight + lane * 3 * size * size;
+    float *panels = l->panels + direction % 2 * panel_size(depth, size);
+    const float *weight = l->hidden_weight + direction * 3 * size * size;
     make_panels(depth, size, weight, panels);
     for (int64_t t = l->steps - 1; t >= 0; t--) {
         int64_t start = l->offsets[t], rows = l->rows[t];
-        float *d_state = l->d_state + lane * l->first_rows * size;
+        float *d_state = l->d_state + direction * l->first_rows * size;
         for (int64_t row = 0; row < rows; row++)
-            gates_backward(l, lane, start + row, d_state + row * size);
+            gates_backward(l, direction, start + row, d_state + row * size);
         if (t == 0)
             break;
-        const float *d_h = l->d_from_state + (lane * l->positions + start) * depth;
+        const float *d_h = l->d_from_state + (direction * l->positions + start) * depth;
         for (int64_t unit = 0; unit < size; unit += wide) {
             int64_t vectors = panel_width(size, unit);
             for (int64_t row = 0; row < rows; row += ROWS) {
@@ -202,36 +206,37 @@ static void backward(const Layer *l, int64_t lane)
 void gru_forward(const Layer *l)
 {
     int64_t wide = 6 * l->size;
-    for (int64_t model = 0; model < l->models; model++) {
-        const float *x = l->x + model * l->positions * l->inputs;
-        make_panels_transposed(l->inputs, wide, l->input_weight + model * wide * l->inputs, l->panels);
-        multiply(l->positions, l->inputs, wide, x, l->panels, l->input_bias + model * wide,
-                 l->gates + model * l->positions * wide);
+    for (int64_t lane = 0; lane < l->lanes; lane++) {
+        const float *x = l->x + lane * l->positions * l->inputs;
+        make_panels_transposed(l->inputs, wide, l->input_weight + lane * wide * l->inputs, l->panels);
+        multiply(l->positions, l->inputs, wide, x, l->panels, l->input_bias + lane * wide,
+                 l->gates + lane * l->positions * wide);
 #pragma omp parallel for schedule(static)
-        for (int64_t direction = 0; direction < 2; direction++)
-            forward(l, 2 * model + direction);
+        for (int64_t direction = 2 * lane; direction < 2 * lane + 2; direction++)
+            forward(l, direction);
     }
 }
 
 void gru_backward(const Layer *l)
 {
     int64_t size = l->size, wide = 6 * size, positions = l->positions, inputs = l->inputs;
-    for (int64_t model = 0; model < l->models; model++) {
-        const float *d_gates = l->d_gates + model * positions * wide, *weight = l->input_weight + model * wide * inputs;
+    for (int64_t lane = 0; lane < l->lanes; lane++) {
+        const float *d_gates = l->d_gates + lane * positions * wide, *weight = l->input_weight + lane * wide * inputs;
 #pragma omp parallel for schedule(static)
-        for (int64_t direction = 0; direction < 2; direction++)
-            backward(l, 2 * model + direction);
-        for (int64_t lane = 2 * model; lane < 2 * model + 2; lane++) {
-            make_panels(positions, size, l->before + lane * positions * size, l->panels);
-            multiply_transposed(3 * size, positions, size, l->d_from_state + lane * positions * 3 * size, l->panels,
-                                l->d_hidden_weight + lane * 3 * size * size, l->d_hidden_bias + lane * 3 * size);
+        for (int64_t direction = 2 * lane; direction < 2 * lane + 2; direction++)
+            backward(l, direction);
+        for (int64_t direction = 2 * lane; direction < 2 * lane + 2; direction++) {
+            make_panels(positions, size, l->before + direction * positions * size, l->panels);
+            multiply_transposed(3 * size, positions, size, l->d_from_state + direction * positions * 3 * size,
+                                l->panels, l->d_hidden_weight + direction * 3 * size * size,
+                                l->d_hidden_bias + direction * 3 * size);
         }
-        make_panels(positions, inputs, l->x + model * positions * inputs, l->panels);
-        multiply_transposed(wide, positions, inputs, d_gates, l->panels, l->d_input_weight + model * wide * inputs,
-                            l->d_input_bias + model * wide);
+        make_panels(positions, inputs, l->x + lane * positions * inputs, l->panels);
+        multiply_transposed(wide, positions, inputs, d_gates, l->panels, l->d_input_weight + lane * wide * inputs,
+                            l->d_input_bias + lane * wide);
         if (l->d_x) {
             make_panels(wide, inputs, weight, l->panels);
-            multiply(positions, wide, inputs, d_gates, l->panels, 0, l->d_x + model * positions * inputs);
+            multiply(positions, wide, inputs, d_gates, l->panels, 0, l->d_x + lane * positions * inputs);
         }
     }
 }

@@ -67,13 +67,13 @@ INLINE vec vmax(vec a, vec b)
 
 INLINE vec where(bits condition, vec yes, vec no) { return (vec)((condition & (bits)yes) | (~condition & (bits)no)); }
 
-/* The first `count` lanes of `v`, and `rest` in the others. */
+/* The first `count` items of `v`, and `rest` in the others. */
 INLINE vec mask_tail(vec v, int64_t count, float rest)
 {
-    bits lane;
+    bits item;
     for (int i = 0; i < WIDTH; i++)
-        lane[i] = i;
-    return count >= WIDTH ? v : where(lane < (int32_t)count, v, broadcast(rest));
+        item[i] = i;
+    return count >= WIDTH ? v : where(item < (int32_t)count, v, broadcast(rest));
 }
 
 INLINE float largest_of(vec v)
@@ -175,7 +175,7 @@ _Static_assert(VECTORS < 4 && ROWS <= 8, "the cases below");
             ROWS_OF(name, 5) ROWS_OF(name, 6) ROWS_OF(name, 7) ROWS_OF(name, 8)                                        \
         }                                                                                                              \
     }
-/* What has more rows than a block is never called, and not worth compiling. */
+/* Cases with more rows than a block never occur, so they are compiled as one row. */
 #define ROWS_OF(name, rows)                                                                                            \
     case rows * 4 + 1: name##_exactly(rows > ROWS ? 1 : rows, 1, depth, x, stride, step, panel, out); break;                 \
     case rows * 4 + 2: name##_exactly(rows > ROWS ? 1 : rows, 2, depth, x, stride, step, panel, out); break;                 \
@@ -188,7 +188,7 @@ INLINE int64_t panel_width(int64_t columns, int64_t first)
     return vectors < VECTORS ? vectors : VECTORS;
 }
 
-/* Floats that a matrix of so many rows and columns takes in panels. */
+/* The number of floats that a matrix of this size takes in panels. */
 INLINE int64_t panel_size(int64_t depth, int64_t columns) { return depth * ((columns + WIDTH - 1) / WIDTH * WIDTH); }
 
 /* A matrix [depth, columns] cut into panels; the panel from column c on begins at `panels + c * depth`. */
@@ -202,7 +202,7 @@ static inline void make_panels(int64_t depth, int64_t columns, const float *matr
     }
 }
 
-/* The same for a matrix [columns, depth] that is to be turned round. */
+/* The same for the transpose of a matrix [columns, depth]. */
 static inline void make_panels_transposed(int64_t depth, int64_t columns, const float *matrix, float *panels)
 {
     for (int64_t first = 0; first < columns; first += VECTORS * WIDTH) {

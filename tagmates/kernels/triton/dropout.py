@@ -1,5 +1,10 @@
-"""Dropout on a GPU: masks that a lane draws by numbering its own entries, so that company cannot change them."""
+"""Inverted dropout whose mask every lane draws on its own.
 
+A lane numbers the entries of the positions that it fills, and the mask is a function of its seed and these numbers.
+Other lanes therefore do not change it. It is another mask than the reference draws.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,24 +14,40 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tagmates.data.packing import Packed
+from tagmates.data.packing import Packed, on_device
 
-BLOCK = 1024
+BLOCK_SIZE = 1024  # entries
 
 
-def triton_dropout(
+def apply_dropout(
+    values: Float[Tensor, "lanes positions size"],
+    packed: Packed,
+    rates: Sequence[float],
+    draws: Sequence[torch.Generator],
+) -> Float[Tensor, "lanes positions size"]:
+    """Set entries to 0 with a lane's rate, and divide the others by 1 - rate; 0 outside the mask.
+
+    A lane draws the seed of its mask, and nothing where its rate is 0.
+    """
+    seeds = [
+        int(torch.randint(2**62, (), generator=draw)) if rate else 0 for rate, draw in zip(rates, draws, strict=True)
+    ]
+    return seeded_dropout(values, packed, on_device(rates, values.device), on_device(seeds, values.device))
+
+
+def seeded_dropout(
     values: Float[Tensor, "lanes positions size"],
     packed: Packed,
     rates: Float[Tensor, " lanes"],
     seeds: Int[Tensor, " lanes"],
 ) -> Float[Tensor, "lanes positions size"]:
-    """Values with the drawn entries 0 and the others divided by what is kept on average; none outside the mask."""
+    """The same for masks with these seeds."""
     result: Tensor = _Dropout.apply(values, packed.mask.cumsum(1) - 1, packed.mask, rates, seeds)  # type: ignore[no-untyped-call]
     return result
 
 
 class _Dropout(torch.autograd.Function):
-    """The backward draws the same masks again."""
+    """The backward computes the same masks again."""
 
     @staticmethod
     def forward(
@@ -49,8 +70,8 @@ class _Dropout(torch.autograd.Function):
 def _masked(values: Tensor, place: Tensor, mask: Tensor, rates: Tensor, seeds: Tensor) -> Tensor:
     lanes, positions, size = values.shape
     values, result = values.contiguous(), torch.empty_like(values, memory_format=torch.contiguous_format)
-    blocks = triton.cdiv(positions * size, BLOCK)  # first: the other axes of a grid end at 65,535
-    _drop[blocks, lanes](values, result, place, mask.contiguous(), rates, seeds, positions, size=size, BLOCK=BLOCK)
+    blocks = triton.cdiv(positions * size, BLOCK_SIZE)  # first: the other axes of a grid end at 65,535
+    _drop[blocks, lanes](values, result, place, mask.contiguous(), rates, seeds, positions, size=size, BLOCK=BLOCK_SIZE)
     return result
 
 

@@ -1,8 +1,8 @@
-"""Bidirectional GRU layers on a GPU: all steps of a layer are one kernel, written in Triton.
+"""Bidirectional GRU layers: one kernel computes all steps of a layer.
 
-A program takes one direction of one lane and a block of its rows through all steps: rows do not depend on each other,
+A program takes one direction of one lane and a block of its rows through all steps. Rows do not depend on each other,
 so no program waits for another, and each reads the recurrent weights once a step. A program ends with its own longest
-sentence, whatever the other lanes hold. Products run as three products of TF32, which is float32 up to rounding.
+sentence, however long those of other lanes are. A product is three products of TF32, which is float32 up to rounding.
 """
 
 from typing import Any
@@ -16,10 +16,10 @@ from torch.autograd.function import once_differentiable
 
 from tagmates.data.packing import Packed
 
-UNITS, INNER = 64, 32  # a product's block of columns, and of what it sums over
+UNITS_PER_BLOCK, TERMS_PER_BLOCK = 64, 32  # columns of a product's block, and terms of its sums at a time
 
 
-def triton_layer(
+def gru_layer(
     inputs: Float[Tensor, "lanes positions inputs"],
     input_weight: Float[Tensor, "lanes 2 gates inputs"],
     input_bias: Float[Tensor, "lanes 2 gates"],
@@ -27,14 +27,14 @@ def triton_layer(
     hidden_bias: Float[Tensor, "directions gates"],
     packed: Packed,
 ) -> Float[Tensor, "lanes positions states"]:
-    """``bidirectional_gru`` of parameters that are stacked; a direction is one of a lane's two."""
+    """The states at every position, as those of ``reference.gru_layer``."""
     parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
     states: Tensor = _Layer.apply(inputs, *parameters, packed)  # type: ignore[no-untyped-call]
     return states
 
 
 class _Layer(torch.autograd.Function):
-    """Input projections and weight gradients are products of matrices; the steps between are the kernels."""
+    """Torch multiplies inputs and computes the gradients of weights; the kernels do the steps between."""
 
     @staticmethod
     def forward(
@@ -51,7 +51,7 @@ class _Layer(torch.autograd.Function):
         hidden_weight = hidden_weight.contiguous()
         both = input_weight.flatten(1, 2).transpose(1, 2)
         gates = torch.baddbmm(input_bias.flatten(1).unsqueeze(1), inputs, both)  # [lanes, positions, 6h]; then r, z, n
-        # zeros: what no row of a lane fills counts in products over all positions
+        # zeros, because products over all positions include those that no row of a lane fills
         before = inputs.new_zeros(directions, positions, size)  # the state that each position starts from
         candidate = torch.empty_like(before)  # R_n h + c_n
         states = inputs.new_zeros(lanes, positions, 2 * size)
@@ -94,8 +94,8 @@ def _layout(packed: Packed, lanes: int, size: int) -> dict[str, Any]:
         "rows": rows,
         "size": size,
         "ROWS": block,
-        "UNITS": min(UNITS, max(16, triton.next_power_of_2(size))),
-        "INNER": min(INNER, max(16, triton.next_power_of_2(size))),
+        "UNITS": min(UNITS_PER_BLOCK, max(16, triton.next_power_of_2(size))),
+        "INNER": min(TERMS_PER_BLOCK, max(16, triton.next_power_of_2(size))),
         "num_warps": 8,  # with 4 a product's block does not fit into the registers
     }
 
@@ -118,25 +118,25 @@ def _forward(
     UNITS: tl.constexpr,
     INNER: tl.constexpr,
 ):
-    # gates are [lanes, positions, 2, 3, size] (r, z, n), states [lanes, positions, 2, size], where the text has them;
-    # what a direction keeps for itself, [directions, positions, size], stands in the order in which it reads
-    lane = tl.program_id(0).to(tl.int64)  # a (lane, direction)
-    model, direction = lane // 2, lane % 2
+    # gates [lanes, positions, 2, 3, size] (r, z, n) and states [lanes, positions, 2, size] are in the text's order;
+    # before and candidate [directions, positions, size] are in the order in which their direction reads
+    direction = tl.program_id(0).to(tl.int64)
+    lane, backward = direction // 2, direction % 2
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
-    length = tl.load(lengths + model * rows + row, mask=row < rows, other=0)
+    length = tl.load(lengths + lane * rows + row, mask=row < rows, other=0)
     longest = tl.max(length)
-    weight += lane * 3 * size * size
-    bias += lane * 3 * size
+    weight += direction * 3 * size * size
+    bias += direction * 3 * size
     step = 0
     while step < longest:
         alive = length > step
         goes_on = length > step + 1
         here = tl.load(starts + step) + row
         after = tl.load(starts + step + 1, mask=step + 1 < longest, other=0) + row
-        mirrored = tl.load(mirror + model * positions + here, mask=alive, other=0)
-        there = model * positions + tl.where(direction == 1, mirrored, here)
-        state = before + (lane * positions + here) * size
-        following = before + (lane * positions + after) * size
+        mirrored = tl.load(mirror + lane * positions + here, mask=alive, other=0)
+        there = lane * positions + tl.where(backward == 1, mirrored, here)
+        state = before + (direction * positions + here) * size
+        following = before + (direction * positions + after) * size
         for first in range(0, size, UNITS):
             unit = first + tl.arange(0, UNITS)
             reset = tl.zeros((ROWS, UNITS), tl.float32)
@@ -154,10 +154,10 @@ def _forward(
             reset += tl.load(bias + unit, mask=unit < size, other=0.0)[None, :]
             update += tl.load(bias + size + unit, mask=unit < size, other=0.0)[None, :]
             new += tl.load(bias + 2 * size + unit, mask=unit < size, other=0.0)[None, :]
-            gate = gates + ((2 * there + direction) * 3 * size)[:, None] + unit[None, :]
+            gate = gates + ((2 * there + backward) * 3 * size)[:, None] + unit[None, :]
             reset = tl.sigmoid(reset + tl.load(gate, mask=inside, other=0.0))
             update = tl.sigmoid(update + tl.load(gate + size, mask=inside, other=0.0))
-            tl.store(candidate + ((lane * positions + here) * size)[:, None] + unit[None, :], new, mask=inside)
+            tl.store(candidate + ((direction * positions + here) * size)[:, None] + unit[None, :], new, mask=inside)
             x = tl.load(gate + 2 * size, mask=inside, other=0.0) + reset * new
             new = 2 * tl.sigmoid(2 * x) - 1  # tanh
             tl.store(gate, reset, mask=inside)
@@ -165,7 +165,7 @@ def _forward(
             tl.store(gate + 2 * size, new, mask=inside)
             h = tl.load(state[:, None] + unit[None, :], mask=inside, other=0.0)
             h = new + update * (h - new)
-            tl.store(states + ((2 * there + direction) * size)[:, None] + unit[None, :], h, mask=inside)
+            tl.store(states + ((2 * there + backward) * size)[:, None] + unit[None, :], h, mask=inside)
             tl.store(following[:, None] + unit[None, :], h, mask=inside & goes_on[:, None])
         tl.debug_barrier()  # the next step reads what other threads have written
         step += 1
@@ -191,32 +191,32 @@ def _backward(
     UNITS: tl.constexpr,
     INNER: tl.constexpr,
 ):
-    lane = tl.program_id(0).to(tl.int64)
-    model, direction = lane // 2, lane % 2
+    direction = tl.program_id(0).to(tl.int64)
+    lane, backward = direction // 2, direction % 2
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
-    length = tl.load(lengths + model * rows + row, mask=row < rows, other=0)
+    length = tl.load(lengths + lane * rows + row, mask=row < rows, other=0)
     longest = tl.max(length)
-    weight += lane * 3 * size * size
-    carried = d_state + (lane * rows + row) * size  # the gradient at the state that a position leaves
+    weight += direction * 3 * size * size
+    carried = d_state + (direction * rows + row) * size  # the gradient of the state that a position ends with
     step = longest - 1
     while step >= 0:
         alive = length > step
         here = tl.load(starts + step) + row
-        mirrored = tl.load(mirror + model * positions + here, mask=alive, other=0)
-        there = model * positions + tl.where(direction == 1, mirrored, here)
-        place = (lane * positions + here) * size
+        mirrored = tl.load(mirror + lane * positions + here, mask=alive, other=0)
+        there = lane * positions + tl.where(backward == 1, mirrored, here)
+        place = (direction * positions + here) * size
         from_state = d_from_state + 3 * place
         for first in range(0, size, UNITS):
             unit = first + tl.arange(0, UNITS)
             inside = alive[:, None] & (unit < size)[None, :]
-            gate = ((2 * there + direction) * 3 * size)[:, None] + unit[None, :]
+            gate = ((2 * there + backward) * 3 * size)[:, None] + unit[None, :]
             reset = tl.load(gates + gate, mask=inside, other=0.0)
             update = tl.load(gates + gate + size, mask=inside, other=0.0)
             new = tl.load(gates + gate + 2 * size, mask=inside, other=0.0)
             at = place[:, None] + unit[None, :]
             h = tl.load(before + at, mask=inside, other=0.0)
             grad = tl.load(carried[:, None] + unit[None, :], mask=inside, other=0.0)
-            state = ((2 * there + direction) * size)[:, None] + unit[None, :]
+            state = ((2 * there + backward) * size)[:, None] + unit[None, :]
             grad += tl.load(d_states + state, mask=inside, other=0.0)
             d_new = grad * (1 - update) * (1 - new * new)
             d_update = grad * (h - new) * update * (1 - update)
@@ -242,5 +242,5 @@ def _backward(
             inside = alive[:, None] & (unit < size)[None, :]
             total += tl.load(carried[:, None] + unit[None, :], mask=inside, other=0.0)
             tl.store(carried[:, None] + unit[None, :], total, mask=inside)
-        tl.debug_barrier()  # and the step before it what is carried
+        tl.debug_barrier()  # the next step reads what is carried, written by other threads
         step -= 1

@@ -1,11 +1,12 @@
-"""tagmates.model.native: the compiled kernels against the plain ones, and doing without a compiler."""
+"""tagmates.kernels.c and .build: the kernels in C against the reference, and doing without a compiler."""
 
 import logging
 import os
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import torch
@@ -19,20 +20,22 @@ from torch.testing import assert_close
 from tagmates.data.packing import Packed
 from tagmates.draws import generator
 from tagmates.files import is_private
-from tagmates.model import native
+from tagmates.kernels import dispatch
+from tagmates.kernels.build import FOLDER_VARIABLE, SOURCES, Build, compiled
+from tagmates.kernels.c import structure
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.gru import GRULayer, bidirectional_gru
 
 ROWS = st.lists(st.integers(1, 9), max_size=20).map(lambda lengths: sorted(lengths, reverse=True))
 LANES = st.lists(ROWS, min_size=1, max_size=3).filter(any)
-compiled_only = pytest.mark.skipif(native.kernels() is None, reason="no compiler")
+compiled_only = pytest.mark.skipif(compiled().library is None, reason="no compiler")
 
 
 @contextmanager
 def plainly() -> Iterator[None]:
     """Torch does what the kernels do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "kernels", lambda: None)
+        patch.setattr(dispatch, "compiled", lambda: Build(None))
         yield
 
 
@@ -50,10 +53,10 @@ def threads(number: int) -> Iterator[None]:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Build anew, into the cache that a test names, and leave nothing of it behind."""
     monkeypatch.delenv("TAGMATES_CACHE", raising=False)
-    native.kernels.cache_clear()
+    compiled.cache_clear()
     yield
-    native.kernels.cache_clear()
-    os.environ.pop(native.FOLDER, None)  # what was compiled elsewhere since a test's cache cannot be written
+    compiled.cache_clear()
+    os.environ.pop(FOLDER_VARIABLE, None)  # what was compiled elsewhere since a test's cache cannot be written
 
 
 def packed_of(lanes: list[list[int]]) -> Packed:
@@ -115,10 +118,10 @@ def assert_equal_up_to_rounding(ours: list[Tensor], theirs: list[Tensor], tolera
 @given(LANES, st.integers(1, 5), st.integers(1, 70), st.sampled_from([0.1, 1.0, 30.0]))
 def test_gru_is_the_plain_one(lanes: list[list[int]], inputs: int, hidden: int, scale: float) -> None:
     packed, layers = packed_of(lanes), make_layers(len(lanes), inputs, hidden)
-    compiled = states_and_gradients(layers, packed, scale)
+    ours = states_and_gradients(layers, packed, scale)
     with plainly():
         plain = states_and_gradients(layers, packed, scale)
-    assert_equal_up_to_rounding(compiled, plain)
+    assert_equal_up_to_rounding(ours, plain)
 
 
 @compiled_only
@@ -137,10 +140,10 @@ def test_gru_is_that_of_torch_at_full_size() -> None:
 @settings(deadline=None)
 @given(LANES, st.integers(1, 60), st.sampled_from([0.1, 1.0, 5.0]), st.booleans())
 def test_likelihoods_are_the_plain_ones(lanes: list[list[int]], tags: int, scale: float, partial: bool) -> None:
-    compiled = likelihood_and_gradients(make_crf(lanes, tags, scale), partial=partial)
+    ours = likelihood_and_gradients(make_crf(lanes, tags, scale), partial=partial)
     with plainly():
         plain = likelihood_and_gradients(make_crf(lanes, tags, scale), partial=partial)
-    assert_equal_up_to_rounding(compiled, plain)
+    assert_equal_up_to_rounding(ours, plain)
 
 
 @compiled_only
@@ -190,12 +193,12 @@ def test_what_is_not_finite_is_not_hidden(bad: float) -> None:
         likelihoods = LinearChainCRF(emissions, crf.transitions, crf.start, crf.end, crf.packed)
         return [bidirectional_gru(inputs, Packed.of(torch.tensor([[4]])), [layer]), likelihoods.log_partition()]
 
-    compiled = results()
+    found = results()
     with plainly():
         plain = results()
-    for ours, theirs in zip(compiled, plain, strict=True):
+    for ours, theirs in zip(found, plain, strict=True):
         assert_close(ours, theirs, equal_nan=True)
-    assert not bool(compiled[1][0, 1].isfinite())
+    assert not bool(found[1][0, 1].isfinite())
 
 
 def test_extreme_gates_saturate() -> None:
@@ -258,15 +261,24 @@ def test_layouts_and_types_make_no_difference() -> None:
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
-    kernel = native.Kernel("rows size", scores=(torch.float32, "rows size 2"))
+    arguments = structure.Structure("rows size", scores=(torch.float32, "rows size 2"))
 
     def call(scores: Tensor) -> int | None:
-        return kernel.call(lambda _: 7, rows=2, size=3, scores=scores)
+        return arguments.call(lambda _: 7, rows=2, size=3, scores=scores)
 
     assert call(torch.zeros(2, 3, 2)) == 7
     for wrong in (torch.zeros(2, 3), torch.zeros(2, 3, 2).double(), torch.zeros(3, 2, 2).transpose(0, 1)):
         with pytest.raises(ValueError, match=r"scores: .* expected contiguous torch.float32 of 12 items \(rows x size"):
             call(wrong)
+
+
+def test_the_sources_are_installed() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["tagmates"]
+    folder = Path(structure.__file__).parent
+    assert {path.name for path in folder.glob("*.[ch]")} == set(SOURCES)
+    for name in SOURCES:
+        assert any(PurePosixPath("kernels/c", name).match(pattern) for pattern in patterns), name
 
 
 @compiled_only
@@ -284,8 +296,8 @@ def test_without_a_compiler_torch_does_it(
     monkeypatch.setenv("CC", compiler)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     caplog.set_level(logging.INFO, "tagmates")
-    assert native.kernels() is None
-    assert "no native kernels" in caplog.text
+    assert compiled().library is None
+    assert "no compiled kernels" in caplog.text
     assert not list(tmp_path.rglob("*.so"))
     layers, packed = make_layers(1, 2, 3), Packed.of(torch.tensor([[3, 1]]))
     assert all(result.isfinite().all() for result in states_and_gradients(layers, packed))
@@ -294,18 +306,18 @@ def test_without_a_compiler_torch_does_it(
 @pytest.mark.usefixtures("fresh")
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGMATES_NATIVE", "0")
-    assert native.kernels() is None
+    assert compiled().library is None
 
 
 @compiled_only
 @pytest.mark.usefixtures("fresh")
 def test_it_is_built_once_for_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert native.kernels() is not None
+    assert compiled().library is not None
     libraries = {path.name for path in tmp_path.rglob("*.so")}
-    native.kernels.cache_clear()
+    compiled.cache_clear()
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("is compiled again"))
-    assert native.kernels() is not None
+    assert compiled().library is not None
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == libraries
 
 
@@ -319,11 +331,11 @@ def test_a_compiler_without_openmp(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     compiler.chmod(0o755)
     monkeypatch.setenv("CC", str(compiler))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert native.kernels() is not None
+    assert compiled().library is not None
     results: Callable[[], list[Tensor]] = lambda: likelihood_and_gradients(make_crf([[5, 2]], 7))  # noqa: E731
-    compiled = results()
+    ours = results()
     with plainly():
-        assert_equal_up_to_rounding(compiled, results())
+        assert_equal_up_to_rounding(ours, results())
 
 
 @compiled_only
@@ -332,14 +344,14 @@ def test_a_compiler_without_openmp(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.slow
 def test_a_damaged_library_is_built_again(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert native.kernels() is not None
+    assert compiled().library is not None
     damaged = [tmp_path / "other" / "tagmates" / path.name for path in tmp_path.rglob("*.so")]
     damaged[0].parent.mkdir(parents=True)
     for path in damaged:
         path.write_bytes(content)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
-    native.kernels.cache_clear()
-    library = native.kernels()
+    compiled.cache_clear()
+    library = compiled().library
     assert library is not None
     assert Path(library._name) in damaged
     assert Path(library._name).read_bytes() != content
@@ -350,14 +362,14 @@ def test_a_damaged_library_is_built_again(content: bytes, tmp_path: Path, monkey
 def test_nonsense_in_cc_is_no_obstacle(compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", compiler)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert native.kernels() is None
+    assert compiled().library is None
 
 
 @pytest.mark.usefixtures("fresh")
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    library = native.kernels()
+    library = compiled().library
     assert library is not None
     assert not Path(library._name).is_relative_to(tmp_path)
 
@@ -429,13 +441,13 @@ def test_a_library_that_others_can_change_is_not_loaded(
         pytest.skip("only root can give files away")
     folder, proof = tmp_path / "cache", tmp_path / "proof"
     monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "another"))  # a library of a path is not loaded twice
-    assert native.kernels() is not None
+    assert compiled().library is not None
     (name,) = [path.name for path in (tmp_path / "another").iterdir()]
     monkeypatch.setenv("TAGMATES_CACHE", str(folder))
     folder.mkdir(mode=0o755)
     change(folder, planted(folder, name, proof))
-    native.kernels.cache_clear()
-    library = native.kernels()
+    compiled.cache_clear()
+    library = compiled().library
     assert library is not None
     assert proof.exists() == (change is change_nothing)
     if change is change_nothing:  # it was loaded, so that the others could have been
@@ -450,9 +462,9 @@ def test_a_library_that_others_can_change_is_not_loaded(
     assert not whole_folder or str(folder) in caplog.messages[0]
     assert is_private(Path(library._name))
     caplog.clear()
-    native.kernels.cache_clear()  # as the processes do that this one starts
+    compiled.cache_clear()  # as the processes do that this one starts
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("is compiled again"))
-    assert native.kernels() is not None
+    assert compiled().library is not None
     assert caplog.messages == []
 
 
@@ -467,10 +479,10 @@ def test_what_is_built_is_private_whatever_the_umask(
     monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "a" / "cache"))
     before = os.umask(umask)
     try:
-        library = native.kernels()
-        native.kernels.cache_clear()
+        library = compiled().library
+        compiled.cache_clear()
         monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("is compiled again"))
-        assert native.kernels() is not None
+        assert compiled().library is not None
     finally:
         os.umask(before)
     assert library is not None

@@ -1,4 +1,4 @@
-"""Linear-chain CRFs whose loops over steps are those of ``kernels/crf.c``."""
+"""Linear-chain CRFs by ``crf.c``: its loops over steps, and the few products around them in torch."""
 
 from ctypes import CDLL
 from typing import Any
@@ -9,11 +9,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tagmates.data.packing import Packed
-from tagmates.model.native import DOUBLE, FLOAT, LONG, Kernel
+from tagmates.kernels.c.structure import DOUBLE, FLOAT, LONG, Structure
+from tagmates.kernels.reference.crf import UNDERFLOW, ending_marginals
 
-# as struct Chain of crf.c
-CHAIN = Kernel(
-    "decoders positions rows tags steps room",
+# the structure in crf.c
+CHAIN = Structure(
+    "decoders positions rows tags steps panel_floats",
+    numbers="smallest",
     offsets=(LONG, "steps"),
     lengths=(LONG, "decoders rows"),
     emissions=(FLOAT, "decoders positions tags"),
@@ -31,10 +33,10 @@ CHAIN = Kernel(
     ratio=(FLOAT, "decoders positions tags"),
     best=(LONG, "decoders positions"),
     underflows=(LONG, "decoders rows"),
-    panels=(FLOAT, "room"),
+    panels=(FLOAT, "panel_floats"),
 )
-# as struct Gold of crf.c
-GOLD = Kernel(
+# the structure in crf.c
+GOLD = Structure(
     "decoders positions rows tags steps",
     offsets=(LONG, "steps"),
     lengths=(LONG, "decoders rows"),
@@ -50,11 +52,8 @@ GOLD = Kernel(
     d_end=(FLOAT, "decoders tags"),
 )
 
-# A step's sum below this may have lost terms that matter (float32's smallest normal number is 1.2e-38).
-UNDERFLOW = 1e-28
 
-
-def compiled_log_partition(
+def scaled_log_partition(
     emissions: Float[Tensor, "decoders positions tags"],
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
@@ -62,27 +61,27 @@ def compiled_log_partition(
     packed: Packed,
     library: CDLL,
 ) -> Float[Tensor, "decoders rows"]:
-    """Log-partition per sentence in float64; all NaN where a scale of any of them underflows."""
-    result: Tensor = _LogPartition.apply(emissions, transitions, start, end, packed, library)  # type: ignore[no-untyped-call]
+    """The log-partition of every sentence in float64; NaN for all sentences if a sum of one of them underflows."""
+    result: Tensor = _ScaledLogPartition.apply(emissions, transitions, start, end, packed, library)  # type: ignore[no-untyped-call]
     return result
 
 
-def compiled_score(
+def score(
     emissions: Float[Tensor, "decoders positions tags"],
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    gold: Int[Tensor, "decoders positions"],
+    tags: Int[Tensor, "decoders positions"],
     packed: Packed,
     library: CDLL,
 ) -> Float[Tensor, "decoders rows"]:
-    """Score of given tags per sentence in float64; IndexError where a tag is none of the decoder's."""
-    result: Tensor = _Score.apply(emissions, transitions, start, end, gold, packed, library)  # type: ignore[no-untyped-call]
+    """The score of the given tags per sentence in float64; IndexError where a tag is not one of the decoder's."""
+    result: Tensor = _Score.apply(emissions, transitions, start, end, tags, packed, library)  # type: ignore[no-untyped-call]
     return result
 
 
-class _LogPartition(torch.autograd.Function):
-    """Scaled steps forward, and the forward-backward algorithm in the same scaling."""
+class _ScaledLogPartition(torch.autograd.Function):
+    """The forward algorithm, and the backward algorithm for the gradients."""
 
     @staticmethod
     def forward(
@@ -96,7 +95,7 @@ class _LogPartition(torch.autograd.Function):
     ) -> Float[Tensor, "decoders rows"]:
         emissions, transitions, start = emissions.contiguous(), transitions.contiguous(), start.contiguous()
         decoders, rows = packed.lengths.shape
-        row_max = transitions.amax(-1)  # over the tags that follow
+        row_max = transitions.amax(-1)
         weights = (transitions - row_max.unsqueeze(-1)).exp()
         alpha = emissions.new_zeros(decoders, rows, emissions.shape[-1])  # of each row's last position
         scale = torch.zeros(decoders, rows, dtype=torch.float64)
@@ -114,7 +113,7 @@ class _LogPartition(torch.autograd.Function):
             source=source,
             sums=sums,
             underflows=underflows,
-            number=UNDERFLOW,
+            smallest=UNDERFLOW,
         )
         if bool(underflows.any()):
             return scale.fill_(torch.nan)
@@ -139,14 +138,14 @@ class _LogPartition(torch.autograd.Function):
             ending=ending,
             marginals=marginals,
             ratio=ratio,
-            number=UNDERFLOW,
+            smallest=UNDERFLOW,
         )
         d_transitions = weights * (source.transpose(1, 2) @ ratio)
         return marginals, d_transitions, marginals[:, : packed.rows_at[0]].sum(1), ending.sum(1), None, None
 
 
 class _Score(torch.autograd.Function):
-    """Sums along the tags, and gradients at what they touch."""
+    """Sums along the given tags; only the scores in these sums have gradients."""
 
     @staticmethod
     def forward(
@@ -187,7 +186,7 @@ class _Score(torch.autograd.Function):
 
 
 @torch.no_grad()
-def compiled_argmax(
+def argmax(
     emissions: Float[Tensor, "decoders positions tags"],
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
@@ -195,8 +194,8 @@ def compiled_argmax(
     packed: Packed,
     library: CDLL,
 ) -> Int[Tensor, "decoders positions"]:
-    """The best tag sequence of every sentence; 0 outside the mask."""
-    tags = torch.zeros(emissions.shape[:2], dtype=torch.long)
+    """The tags of every sentence that have the highest score; 0 outside the mask."""
+    best = torch.zeros(emissions.shape[:2], dtype=torch.long)
     CHAIN.call(
         library.crf_viterbi,
         **_layout(emissions, packed, library),
@@ -206,23 +205,19 @@ def compiled_argmax(
         weights=transitions.contiguous(),
         into=transitions.transpose(1, 2).contiguous(),
         source=emissions.new_empty(emissions.shape),
-        best=tags,
+        best=best,
     )
-    return tags
-
-
-def ending_marginals(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tensor, "decoders rows tags"]:
-    """The marginals of each sentence's last position, times the gradient of its log-partition."""
-    return final.softmax(-1) * (grad.to(final.dtype) * (packed.lengths > 0)).unsqueeze(-1)
+    return best
 
 
 def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, Any]:
-    """Shapes, places and room for the kernels that multiply."""
-    room = library.crf_room(emissions.shape[0], emissions.shape[2])
-    return {**_places(emissions, packed), "room": room, "panels": emissions.new_empty(room)}
+    """The sizes and layout, with memory for panels."""
+    floats = library.crf_panel_floats(emissions.shape[0], emissions.shape[2])
+    return {**_places(emissions, packed), "panel_floats": floats, "panels": emissions.new_empty(floats)}
 
 
 def _places(emissions: Tensor, packed: Packed) -> dict[str, Any]:
+    """The sizes and the layout of sentences."""
     decoders, positions, tags = emissions.shape
     return {
         "decoders": decoders,

@@ -1,4 +1,4 @@
-"""Bidirectional GRU layers by ``kernels/gru.c``: products, steps and gradients."""
+"""Bidirectional GRU layers by ``gru.c``: products, steps and gradients."""
 
 from ctypes import CDLL
 from typing import Any
@@ -9,37 +9,37 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tagmates.data.packing import Packed
-from tagmates.model.native import FLOAT, LONG, Kernel
+from tagmates.kernels.c.structure import FLOAT, LONG, Structure
 
-# as struct Layer of gru.c
-GRU = Kernel(
-    "lanes positions size steps models inputs first_rows room",
+# the structure in gru.c
+LAYER = Structure(
+    "directions positions size steps lanes inputs first_rows panel_floats",
     offsets=(LONG, "steps"),
     rows=(LONG, "steps"),
-    mirror=(LONG, "models positions"),
-    x=(FLOAT, "models positions inputs"),
-    input_weight=(FLOAT, "models 2 3 size inputs"),
-    input_bias=(FLOAT, "models 2 3 size"),
-    hidden_weight=(FLOAT, "lanes 3 size size"),
-    hidden_bias=(FLOAT, "lanes 3 size"),
-    gates=(FLOAT, "models positions 2 3 size"),
-    candidate=(FLOAT, "lanes positions size"),
-    before=(FLOAT, "lanes positions size"),
-    states=(FLOAT, "models positions 2 size"),
-    d_states=(FLOAT, "models positions 2 size"),
-    d_state=(FLOAT, "lanes first_rows size"),
-    d_gates=(FLOAT, "models positions 2 3 size"),
-    d_from_state=(FLOAT, "lanes positions 3 size"),
-    d_x=(FLOAT, "models positions inputs"),
-    d_input_weight=(FLOAT, "models 2 3 size inputs"),
-    d_input_bias=(FLOAT, "models 2 3 size"),
-    d_hidden_weight=(FLOAT, "lanes 3 size size"),
-    d_hidden_bias=(FLOAT, "lanes 3 size"),
-    panels=(FLOAT, "room"),
+    mirror=(LONG, "lanes positions"),
+    x=(FLOAT, "lanes positions inputs"),
+    input_weight=(FLOAT, "lanes 2 3 size inputs"),
+    input_bias=(FLOAT, "lanes 2 3 size"),
+    hidden_weight=(FLOAT, "directions 3 size size"),
+    hidden_bias=(FLOAT, "directions 3 size"),
+    gates=(FLOAT, "lanes positions 2 3 size"),
+    candidate=(FLOAT, "directions positions size"),
+    before=(FLOAT, "directions positions size"),
+    states=(FLOAT, "lanes positions 2 size"),
+    d_states=(FLOAT, "lanes positions 2 size"),
+    d_state=(FLOAT, "directions first_rows size"),
+    d_gates=(FLOAT, "lanes positions 2 3 size"),
+    d_from_state=(FLOAT, "directions positions 3 size"),
+    d_x=(FLOAT, "lanes positions inputs"),
+    d_input_weight=(FLOAT, "lanes 2 3 size inputs"),
+    d_input_bias=(FLOAT, "lanes 2 3 size"),
+    d_hidden_weight=(FLOAT, "directions 3 size size"),
+    d_hidden_bias=(FLOAT, "directions 3 size"),
+    panels=(FLOAT, "panel_floats"),
 )
 
 
-def compiled_layer(
+def gru_layer(
     inputs: Float[Tensor, "lanes positions inputs"],
     input_weight: Float[Tensor, "lanes 2 gates inputs"],
     input_bias: Float[Tensor, "lanes 2 gates"],
@@ -48,14 +48,14 @@ def compiled_layer(
     packed: Packed,
     library: CDLL,
 ) -> Float[Tensor, "lanes positions states"]:
-    """``bidirectional_gru`` of parameters that are stacked; a direction is one of a lane's two."""
+    """The states at every position, as those of ``reference.gru_layer``."""
     parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
     states: Tensor = _Layer.apply(inputs, *parameters, packed, torch.is_grad_enabled(), library)  # type: ignore[no-untyped-call]
     return states
 
 
 class _Layer(torch.autograd.Function):
-    """A whole layer; the kernel also turns the backward direction round."""
+    """A whole layer; C also reverses the sequences of the backward direction."""
 
     @staticmethod
     def forward(
@@ -78,19 +78,19 @@ class _Layer(torch.autograd.Function):
         candidate = torch.empty_like(before) if kept else None
         states = x.new_empty(lanes, positions, 2 * size)
         layout: dict[str, Any] = {
-            "lanes": directions,
+            "directions": directions,
             "positions": positions,
             "size": size,
             "steps": len(packed.rows_at),
-            "models": lanes,
+            "lanes": lanes,
             "inputs": width,
             "first_rows": packed.rows_at[0],
-            "room": library.gru_room(positions, width, size),
+            "panel_floats": library.gru_panel_floats(positions, width, size),
             "offsets": packed.starts,
             "rows": torch.tensor(packed.rows_at),
             "mirror": packed.reverse(),
         }
-        GRU.call(
+        LAYER.call(
             library.gru_forward,
             **layout,
             x=x,
@@ -102,7 +102,7 @@ class _Layer(torch.autograd.Function):
             candidate=candidate,
             before=before,
             states=states,
-            panels=x.new_empty(layout["room"]),
+            panels=x.new_empty(layout["panel_floats"]),
         )
         ctx.save_for_backward(x, input_weight, hidden_weight, gates, candidate, before)
         ctx.layout, ctx.library = layout, library
@@ -119,7 +119,7 @@ class _Layer(torch.autograd.Function):
             "d_hidden_weight": torch.empty_like(hidden_weight),
             "d_hidden_bias": x.new_empty(hidden_weight.shape[:2]),
         }
-        GRU.call(
+        LAYER.call(
             ctx.library.gru_backward,
             **ctx.layout,
             **made,
@@ -133,6 +133,6 @@ class _Layer(torch.autograd.Function):
             d_state=before.new_zeros(len(before), ctx.layout["first_rows"], before.shape[2]),
             d_gates=torch.empty_like(gates),
             d_from_state=before.new_empty(*before.shape[:2], 3 * before.shape[2]),
-            panels=x.new_empty(ctx.layout["room"]),
+            panels=x.new_empty(ctx.layout["panel_floats"]),
         )
         return *made.values(), None, None, None

@@ -1,7 +1,7 @@
-"""Linear-chain CRFs on a GPU: all steps of a group of decoders are one kernel, written in Triton.
+"""Linear-chain CRFs: one kernel computes all steps of a group of decoders.
 
-A program takes a block of sentences of one decoder through all steps, as in ``triton_gru``. What a step leaves for the
-backward, scaled probabilities and their sums, is also where the next product reads from.
+A program takes a block of sentences of one decoder through all steps, as in ``gru``. The scaled probabilities and sums
+that a step leaves for the backward are also the memory from which the next product reads.
 """
 
 from typing import Any
@@ -14,26 +14,28 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tagmates.data.packing import Packed
-from tagmates.model.compiled_crf import UNDERFLOW, ending_marginals
+from tagmates.kernels.reference.crf import UNDERFLOW, ending_marginals
 
-VARYING = ["positions", "rows", "tags"]  # by batch and task: a kernel compiled for each would take longer than it saves
-ROWS, PATHS, BLOCK = 16, 4, 64  # sentences a program, when tracing best paths, and tags in a block of a product
+TAG_LIMIT = 1024  # a program holds a score of every tag for each of its sentences
+SENTENCES_PER_PROGRAM, VITERBI_SENTENCES_PER_PROGRAM, TAGS_PER_BLOCK = 16, 4, 64
+# these vary by batch and task, and compiling a kernel for each value would take longer than it saves
+UNSPECIALIZED = ["positions", "rows", "tags"]
 
 
-def triton_log_partition(
+def scaled_log_partition(
     emissions: Float[Tensor, "decoders positions tags"],
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
     packed: Packed,
 ) -> Float[Tensor, "decoders rows"]:
-    """Log-partition per sentence in float64; all NaN where a scale of any of them underflows."""
-    result: Tensor = _LogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
+    """The log-partition of every sentence in float64; NaN for all sentences if a sum of one of them underflows."""
+    result: Tensor = _ScaledLogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
     return result
 
 
-class _LogPartition(torch.autograd.Function):
-    """Scaled steps forward, and the forward-backward algorithm in the same scaling."""
+class _ScaledLogPartition(torch.autograd.Function):
+    """The forward algorithm, and the backward algorithm for the gradients."""
 
     @staticmethod
     def forward(
@@ -45,14 +47,16 @@ class _LogPartition(torch.autograd.Function):
         packed: Packed,
     ) -> Float[Tensor, "decoders rows"]:
         decoders, rows = packed.lengths.shape
-        row_max = transitions.amax(-1)  # over the tags that follow
+        row_max = transitions.amax(-1)
         weights = (transitions - row_max.unsqueeze(-1)).exp()
         final = emissions.new_empty(decoders, rows, emissions.shape[-1])
         scale = torch.empty(decoders, rows, dtype=torch.float64, device=emissions.device)
         underflows = torch.empty(decoders, rows, dtype=torch.int32, device=emissions.device)
         source, sums = torch.zeros_like(emissions), torch.empty_like(emissions)
         values = (emissions.contiguous(), weights, row_max, start.contiguous(), source, sums, final, scale, underflows)
-        _forward[decoders, triton.cdiv(rows, ROWS)](*values, **_layout(emissions, packed), UNDERFLOW=UNDERFLOW)
+        _forward[decoders, triton.cdiv(rows, SENTENCES_PER_PROGRAM)](
+            *values, **_layout(emissions, packed), UNDERFLOW=UNDERFLOW
+        )
         final += end.unsqueeze(1)
         ctx.save_for_backward(final, source, sums, weights)
         ctx.packed = packed
@@ -68,25 +72,29 @@ class _LogPartition(torch.autograd.Function):
         ending = ending_marginals(final, grads[0], packed)
         marginals, ratio = torch.zeros_like(source), torch.zeros_like(source)
         values = (weights, source, sums, ending, marginals, ratio)
-        _backward[decoders, triton.cdiv(rows, ROWS)](*values, **_layout(source, packed), UNDERFLOW=UNDERFLOW)
+        _backward[decoders, triton.cdiv(rows, SENTENCES_PER_PROGRAM)](
+            *values, **_layout(source, packed), UNDERFLOW=UNDERFLOW
+        )
         d_transitions = weights * (source.transpose(1, 2) @ ratio)
         return marginals, d_transitions, marginals[:, : packed.rows_at[0]].sum(1), ending.sum(1), None
 
 
 @torch.no_grad()
-def triton_argmax(
+def argmax(
     emissions: Float[Tensor, "decoders positions tags"],
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
     packed: Packed,
 ) -> Int[Tensor, "decoders positions"]:
-    """The best tag sequence of every sentence; 0 outside the mask."""
+    """The tags of every sentence that have the highest score; 0 outside the mask."""
     decoders, rows = packed.lengths.shape
     tags = torch.zeros(emissions.shape[:2], dtype=torch.long, device=emissions.device)
     values = (emissions.contiguous(), transitions.contiguous(), start.contiguous(), end.contiguous())
-    layout = _layout(emissions, packed) | {"ROWS": PATHS}
-    _viterbi[decoders, triton.cdiv(rows, PATHS)](*values, torch.empty_like(emissions), tags, **layout)
+    layout = _layout(emissions, packed) | {"ROWS": VITERBI_SENTENCES_PER_PROGRAM}
+    _viterbi[decoders, triton.cdiv(rows, VITERBI_SENTENCES_PER_PROGRAM)](
+        *values, torch.empty_like(emissions), tags, **layout
+    )
     return tags
 
 
@@ -98,16 +106,16 @@ def _layout(emissions: Tensor, packed: Packed) -> dict[str, Any]:
         "positions": packed.positions,
         "rows": packed.lengths.shape[1],
         "tags": emissions.shape[2],
-        "ROWS": ROWS,
+        "ROWS": SENTENCES_PER_PROGRAM,
         "TAGS": padded,
-        "BLOCK": min(BLOCK, padded),
-        "num_warps": 4 if padded < BLOCK else 8,  # with 4 the blocks of 64 tags do not fit into the registers
+        "BLOCK": min(TAGS_PER_BLOCK, padded),
+        "num_warps": 4 if padded < TAGS_PER_BLOCK else 8,  # with 4 the blocks of 64 tags do not fit into the registers
     }
 
 
 @triton.jit
 def _product(left, right, at, stride_from, stride_to, alive, tags, TAGS: tl.constexpr, BLOCK: tl.constexpr, out):
-    """out[row, j] = sum over i of left[row, i] right[i, j], in memory; ``right`` may be read transposed."""
+    """Store out[row, j] = sum over i of left[row, i] right[i, j]; ``right`` may be read transposed."""
     for first in range(0, TAGS, BLOCK):
         to = first + tl.arange(0, BLOCK)
         total = tl.zeros((at.shape[0], BLOCK), tl.float32)
@@ -120,7 +128,7 @@ def _product(left, right, at, stride_from, stride_to, alive, tags, TAGS: tl.cons
         tl.store(out[:, None] + to[None, :], total, mask=alive[:, None] & (to < tags)[None, :])
 
 
-@triton.jit(do_not_specialize=VARYING)
+@triton.jit(do_not_specialize=UNSPECIALIZED)
 def _forward(
     emissions,
     weights,
@@ -181,11 +189,11 @@ def _forward(
     each = decoder * rows + row
     tl.store(final + each[:, None] * tags + tag[None, :], alpha, mask=(row < rows)[:, None] & known)
     tl.store(scale + each, total, mask=row < rows)
-    # anything that is not a number counts too
+    # NaN counts as underflow too
     tl.store(underflows + each, tl.where(low >= UNDERFLOW, 0, 1), mask=row < rows)
 
 
-@triton.jit(do_not_specialize=VARYING)
+@triton.jit(do_not_specialize=UNSPECIALIZED)
 def _backward(
     weights,
     source,
@@ -233,7 +241,7 @@ def _backward(
         step -= 1
 
 
-@triton.jit(do_not_specialize=VARYING)
+@triton.jit(do_not_specialize=UNSPECIALIZED)
 def _viterbi(
     emissions,
     transitions,
@@ -283,7 +291,7 @@ def _viterbi(
         tl.debug_barrier()
         at = here
         step += 1
-    # walk back; only the visited tags need their best predecessor
+    # walk back: only the tags on the best path need their best predecessor
     final = tl.load(end + decoder * tags + tag, mask=tag < tags, other=0.0)
     following = tl.zeros((ROWS,), tl.int64)
     step = longest - 1
@@ -295,6 +303,6 @@ def _viterbi(
         link = tl.load(transitions + tag[None, :] * tags + following[:, None], mask=inside, other=0.0)
         scores += tl.where((length == step + 1)[:, None], final[None, :], link)
         following = tl.argmax(tl.where(known, scores, float("-inf")), 1).to(tl.int64)
-        following = tl.minimum(following, tags - 1)  # where scores are not numbers it may be none of them
+        following = tl.minimum(following, tags - 1)  # where scores are NaN it may be larger
         tl.store(paths + here, following, mask=alive)
         step -= 1

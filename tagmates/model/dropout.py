@@ -1,0 +1,29 @@
+"""Dropout of a batch: the rate of every lane, and the generator from which it draws its masks."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tagmates.data.packing import Packed
+from tagmates.kernels import dispatch
+
+
+class Dropout:
+    """Inverted dropout: an entry is 0 with its lane's rate p, otherwise it is divided by 1 - p.
+
+    Every lane draws its own mask, so that a training does not depend on those beside it.
+    """
+
+    def __init__(self, rates: Sequence[float], draws: Sequence[torch.Generator] | None) -> None:
+        """Nothing is dropped without ``draws``, as in validation and tagging."""
+        self.rates, self.draws = rates, draws
+
+    def __call__(
+        self, values: Float[Tensor, "lanes positions size"], packed: Packed
+    ) -> Float[Tensor, "lanes positions size"]:
+        """The values after dropout."""
+        if self.draws is None or not any(self.rates):
+            return values
+        return dispatch.apply_dropout(values, packed, self.rates, self.draws)
