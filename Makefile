@@ -12,7 +12,7 @@ help:
 	@echo "make docs         the documentation as a site, into build/site"
 	@echo "make test         set up .venv, run the tests (under 5 minutes on two cores)"
 	@echo "make coverage     the same, and how much of the code it reaches"
-	@echo "make test-slow    the tests that kill processes and fill disks"
+	@echo "make test-slow    the tests that kill processes and fill disks, and all properties on more examples"
 	@echo "make test-browser the pages of tagmates serve and of reports in Debian's Chromium, installed where it is missing and may be"
 	@echo "make lint         ruff, mypy --strict, the layers of the house"
 	@echo "make format       ruff format"
@@ -51,7 +51,7 @@ coverage: .venv/installed
 	$(TEST) --cov=tagmates --cov-report=term:skip-covered
 
 test-slow: .venv/installed
-	$(TEST) -m slow
+	HYPOTHESIS_PROFILE=thorough $(TEST) -m "slow or hypothesis and not browser"
 
 test-browser: .venv/installed
 	bash tests/browser/install.sh

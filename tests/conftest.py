@@ -3,6 +3,7 @@
 import os
 
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Not the records without tensors: beartype checks a random item of a tuple, and hypothesis forbids strategies to draw
@@ -14,6 +15,11 @@ CHECKED = (
     *(f"tagmates.kernels.{name}" for name in ("reference", "c", "build", "selftest", "dispatch")),
     "tagmates.model",
 )
+
+# make test tries 40 examples of a property, make test-slow 100, where a test does not say otherwise
+settings.register_profile("quick", max_examples=40)
+settings.register_profile("thorough", max_examples=100)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 torch.set_num_threads(1)
 os.environ["TAGMATES_CACHE_CORPORA"] = "0"
