@@ -232,6 +232,7 @@ def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> Non
 # --- going on --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_wherever_it_is_killed_it_goes_on_to_the_same_bytes(
     model: Path, whole: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

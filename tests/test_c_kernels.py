@@ -311,6 +311,7 @@ def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @compiled_only
 @pytest.mark.usefixtures("fresh")
+@pytest.mark.slow
 def test_it_is_built_once_for_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert compiled().library is not None
@@ -366,6 +367,7 @@ def test_nonsense_in_cc_is_no_obstacle(compiler: str, tmp_path: Path, monkeypatc
 
 
 @pytest.mark.usefixtures("fresh")
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -522,7 +522,9 @@ def test_a_result_that_is_truncated_is_named_and_its_run_can_be_finished_again(c
 
 
 @pytest.mark.parametrize("name", ["config.json", "environment.json", "checkpoint.safetensors"])
-@pytest.mark.parametrize("damage", [b"", b'{"tasks": ["po', b"\xff\xfe\0"])
+@pytest.mark.parametrize(
+    "damage", [b'{"tasks": ["po', *(pytest.param(bad, marks=pytest.mark.slow) for bad in (b"", b"\xff\xfe\0"))]
+)
 def test_resuming_a_damaged_run_is_refused(here: Path, corpus: Path, name: str, damage: bytes) -> None:
     interrupt(corpus, "run")
     (here / "run" / name).write_bytes(damage)
@@ -838,7 +840,7 @@ NAMES = ("pos", "日本語", "Größe", "a.b", "[x]", "O", "B-X", "x:y|z", "-q",
 
 
 @pytest.mark.parametrize("sharing", ["multi_dec", "te_dec", "te_enc"])
-@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize("count", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_one_to_many_tasks_with_any_names(here: Path, sharing: str, count: int) -> None:
     names = NAMES[-count:]
     write_corpus(here / "data", tasks=f"{FILES}\n" + "".join(f'[tasks."{name}"]\n' for name in names))
@@ -1185,6 +1187,7 @@ def test_too_little_memory_is_one_line(here: Path, corpus: Path, run: Path, more
         assert re.fullmatch(r"tagmates: there is not enough memory \(.*\); .*\n", outcome.err), outcome.err
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_keeps_the_checkpoint(here: Path, corpus: Path) -> None:
     def ask() -> None:
         np.zeros(2**50)
@@ -1249,6 +1252,7 @@ def test_a_full_device_as_stdout_is_one_line(corpus: Path, trained: Path, number
     assert found.code == 1
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_ends_it_quietly(trained: Path) -> None:
     text = b"The fog lifts near the old mill of Vardo .\n\n" * 2000  # more than a pipe holds
     with start("tag", trained, stdin=subprocess.PIPE) as process:

@@ -199,6 +199,7 @@ def test_a_control_of_other_sentences_is_passed_by_with_a_line() -> None:
 # --- the commands ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_step_makes_the_control_and_the_report_sets_it_beside() -> None:
     planned = json.loads(done("study", "plan", "s.toml", "--equal-updates", "6", "--json").out)
     assert (planned["study"], planned["cost"]["updates"]) == ("s-equal-updates-6", 3 * 6)

@@ -130,6 +130,7 @@ def test_the_same_report_gives_the_same_bytes_and_leaves_no_settings_behind() ->
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_names_are_taken_as_they_are() -> None:
     report = make_report(ODD, make_comparison(ODD, some_arrows(ODD)))
     made = figures(report)

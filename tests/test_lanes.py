@@ -163,6 +163,7 @@ def test_options_that_do_not_go_together(options: tuple[str, ...], said: str) ->
 # ------------------------------------------------------------------------------------------------ many runs
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_leaves_its_lane_to_the_next(alone: dict[str, Any]) -> None:
     given, waiting = jobs("stl", "multi_dec"), []
 
@@ -180,6 +181,7 @@ def test_a_run_that_ends_leaves_its_lane_to_the_next(alone: dict[str, Any]) -> N
     assert_equal(everything(), {name: alone[name] for name in found})
 
 
+@pytest.mark.slow
 def test_one_that_fails_takes_nobody_along(alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def lame(company: Company) -> Iterator[Any]:
         if any(run.config.sharing == "te_dec" and run.config.seed == 2 and run.updates == 2 for run in company.runs):

@@ -540,6 +540,7 @@ def test_help_names_every_command() -> None:
     assert "Find out which tasks learn better together" in shown
 
 
+@pytest.mark.slow
 def test_the_help_of_tagmates_says_what_a_study_is_and_loads_none() -> None:
     code = "import sys\nfrom tagmates.apps import cli\ncli.app(['--help'])\nprint('tagmates.apps.study' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

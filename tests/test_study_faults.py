@@ -361,6 +361,7 @@ def test_a_truncated_file_of_a_finished_run(short: dict[str, Any], name: str) ->
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("config.json", "environment.json")),
     ],
 )
+@pytest.mark.slow
 def test_a_truncated_file_of_a_run_that_had_begun(short: dict[str, Any], name: str) -> None:
     write_study(SHORT)
     assert interrupt("ner", 2).code == 130
@@ -586,6 +587,7 @@ def test_run_folders_on_a_disk_without_locks_end_it_too(
     assert all_numbers(FOLDER) == short
 
 
+@pytest.mark.slow
 def test_too_little_memory_stops_a_study_and_loses_nothing(
     short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -439,6 +439,7 @@ def test_old_records_that_are_broken_are_named(old: dict[str, Any], spoil: Calla
     assert counted() == 2
 
 
+@pytest.mark.slow
 def test_what_an_earlier_tagmates_began_goes_on(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt("ner", monkeypatch)
     make_old(FOLDER)

@@ -272,6 +272,7 @@ for kernel in (
 """
 
 
+@pytest.mark.slow
 def test_no_batch_and_no_set_of_tags_needs_kernels_of_its_own() -> None:
     """One takes a second to compile, and pairs of eleven tasks have some fifty sizes of united tags."""
     assert len(said_by(UNSPECIALIZED)) == 3 * 3 + 2 * 2 + 1 + 1
