@@ -1,5 +1,6 @@
 """One thread for torch, no cache of corpora, shape checks of tensor functions, before anything imports tagmates."""
 
+import gc
 import os
 
 import torch
@@ -25,3 +26,8 @@ torch.set_num_threads(1)
 os.environ["TAGMATES_CACHE_CORPORA"] = "0"
 os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton, as torch's optimizers do
 install_import_hook(list(CHECKED), "beartype.beartype")
+
+
+def pytest_collection_finish() -> None:
+    """The modules that the tests have loaded stay; the garbage collector need not look through them again and again."""
+    gc.freeze()

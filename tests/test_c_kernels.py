@@ -472,9 +472,8 @@ def test_a_library_that_others_can_change_is_not_loaded(
 
 @compiled_only
 @pytest.mark.usefixtures("fresh")
-@pytest.mark.parametrize(
-    "umask", [0o000, *(pytest.param(mask, marks=pytest.mark.slow) for mask in (0o002, 0o022, 0o077))]
-)
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+@pytest.mark.slow
 def test_what_is_built_is_private_whatever_the_umask(
     umask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -329,7 +329,7 @@ def test_a_constant_added_to_all_scores_does_not_change_the_best_path(constant: 
     assert exact.score(crf.argmax()).item() == plain_best_score(exact, 0, 0).item()
 
 
-@pytest.mark.parametrize("transition", [1.0, 1e4])
+@pytest.mark.parametrize("transition", [1.0, pytest.param(1e4, marks=pytest.mark.slow)])
 def test_many_tags_in_a_long_sentence(transition: float) -> None:
     crf = make_crf([[500]], 425, dtype=torch.float32)
     if transition > 1:

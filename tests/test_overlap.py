@@ -124,7 +124,9 @@ class TestFigures:
         (pixels,) = write_figures(corpora, shared, tmp_path / "page.PNG")
         assert image.imread(pixels, format="png").shape[2] == 4
 
-    @pytest.mark.parametrize("place", ["a.svg", "a.png", "folder"])
+    @pytest.mark.parametrize(
+        "place", [*(pytest.param(file, marks=pytest.mark.slow) for file in ("a.svg", "a.png")), "folder"]
+    )
     def test_the_same_data_give_the_same_bytes(self, tmp_path: Path, place: str) -> None:
         corpora = made(3, 17)
         results = []

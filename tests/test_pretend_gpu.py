@@ -92,11 +92,12 @@ def test_train_validate_and_tag(gpu: Gpu, tmp_path: Path, lanes: int) -> None:
         assert tagger.tag(sentences) == Tagger.from_pretrained(tmp_path / run.id).tag(sentences)
 
 
+@pytest.mark.slow
 def test_tokens_without_a_label(gpu: Gpu, tmp_path: Path) -> None:
     train(make("cuda", unlabelled=0.3)[1:3], 2, tmp_path, epochs=1)
 
 
-@pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda")])
+@pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), pytest.param("cpu", "cuda", marks=pytest.mark.slow)])
 def test_a_run_goes_on_wherever_it_began(gpu: Gpu, tmp_path: Path, first: str, second: str) -> None:
     train(make(first, max_epochs=2)[2:3], 1, tmp_path, epochs=1)
     (path,) = tmp_path.glob("*/checkpoint.safetensors")

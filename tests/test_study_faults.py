@@ -206,6 +206,7 @@ def test_a_loss_that_is_not_finite_fails_its_run_alone(short: dict[str, Any], mo
     assert_kept(kept)
 
 
+@pytest.mark.slow
 def test_a_loss_that_overflows_at_once(short: dict[str, Any]) -> None:
     write_study(SHORT, training="loss_weights = {ner = 3e38}")
     outcome = run()
@@ -214,6 +215,7 @@ def test_a_loss_that_overflows_at_once(short: dict[str, Any]) -> None:
     assert "epoch 1, update 1 of" in read_json(folder_of("ner") / "failed.json")["error"]
 
 
+@pytest.mark.slow
 def test_a_run_that_crashes_is_tried_again_and_then_left(
     short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,7 +331,9 @@ def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any], monkeypatch: p
 
 
 @pytest.mark.usefixtures("trained")
-@pytest.mark.parametrize("name", ["result.json", "config.json", "counts.npz"])
+@pytest.mark.parametrize(
+    "name", ["result.json", *(pytest.param(name, marks=pytest.mark.slow) for name in ("config.json", "counts.npz"))]
+)
 def test_a_truncated_file_of_a_finished_run(short: dict[str, Any], name: str) -> None:
     path = folder_of("pos") / name
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -457,6 +461,7 @@ def test_what_is_in_the_place_of_any_file_of_a_run_is_set_aside(
 
 
 @pytest.mark.usefixtures("trained")
+@pytest.mark.slow
 def test_what_is_in_the_place_of_a_run_folder_is_set_aside(short: dict[str, Any]) -> None:
     for spoil in (Path.touch, a_link_to_nothing):
         path = folder_of("pos")
@@ -467,6 +472,7 @@ def test_what_is_in_the_place_of_a_run_folder_is_set_aside(short: dict[str, Any]
         assert all_numbers(FOLDER) == short
 
 
+@pytest.mark.slow
 def test_a_folder_in_the_place_of_a_file_while_a_run_trains(
     short: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -658,6 +664,7 @@ def test_an_index_that_is_spoilt_is_made_again(short: dict[str, Any], spoil: Cal
 
 
 @pytest.mark.usefixtures("trained")
+@pytest.mark.slow
 def test_an_index_that_another_process_holds_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     expected, waits = status(), []
     connect = sqlite3.connect

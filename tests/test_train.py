@@ -123,7 +123,7 @@ def test_a_resumed_run_ends_in_the_same_numbers_bit_for_bit(
     assert numbers(tmp_path / "run") == numbers(finished)
 
 
-@pytest.mark.parametrize("sharing", ["te_dec", "te_enc"])
+@pytest.mark.parametrize("sharing", ["te_dec", pytest.param("te_enc", marks=pytest.mark.slow)])
 def test_resuming_is_exact_for_every_sharing_and_the_practical_settings(tmp_path: Path, sharing: str) -> None:
     config = small(sharing, weights="best", bucketed=True, unknown_rate=0.5, sampling="temperature", temperature=2.0)
     train(config, tmp_path / "whole")
@@ -344,12 +344,14 @@ def train_made_up(config: RunConfig, folder: Path) -> Iterator[Event]:
 @pytest.mark.parametrize(
     ("sharing", "training"),
     [
-        ("stl", {}),
+        pytest.param("stl", {}, marks=pytest.mark.slow),
         ("multi_dec", {}),
         ("te_dec", {"sampling": "temperature", "temperature": 3.0, "weights": "best"}),
         ("te_enc", {"sampling": "proportional", "bucketed": True, "unknown_rate": 0.5}),
         ("multi_dec", {"schedule": "linear", "weights": "best", "batch_per_task": True}),
-        ("stl", {"schedule": "constant", "halving_patience": 0, "learning_rate": 1e-9}),
+        pytest.param(
+            "stl", {"schedule": "constant", "halving_patience": 0, "learning_rate": 1e-9}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_resuming_is_exact_from_the_end_of_any_epoch(
