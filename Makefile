@@ -10,7 +10,7 @@ help:
 	@echo "make demo         set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
 	@echo "make reproduction from the finished trainings in docs/runs/paper the paper's tables beside ours, into docs/reproduction"
 	@echo "make docs         the documentation as a site, into build/site"
-	@echo "make test         set up .venv, run the tests (about six minutes on two cores)"
+	@echo "make test         set up .venv, run the tests (under five minutes on two cores)"
 	@echo "make coverage     the same, and how much of the code it reaches"
 	@echo "make test-slow    the tests that kill processes and fill disks, and all properties on more examples"
 	@echo "make test-browser the pages of tagmates serve and of reports in Debian's Chromium, installed where it is missing and may be"
