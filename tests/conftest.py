@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 
 import torch
 from hypothesis import settings
@@ -23,6 +24,8 @@ settings.register_profile("thorough", max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 torch.set_num_threads(1)
+# a shell has Ctrl-C ignored by what it runs in the background, and so would be the processes that tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TAGMATES_CACHE_CORPORA"] = "0"
 os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton, as torch's optimizers do
 install_import_hook(list(CHECKED), "beartype.beartype")
