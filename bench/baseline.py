@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torchcrf import CRF
 
+from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig
 from tagmates.data.sentence import Sentence
-from tagmates.data.vocabulary import Vocabulary
 from tagmates.study.worker import prepare
 from tagmates.training.run import Run
 

@@ -21,8 +21,8 @@ from itertools import count, islice
 from pathlib import Path
 
 from tagmates.config import ModelSettings, RunConfig
-from tagmates.data.pieces import read_pieces
 from tagmates.study.worker import prepare
+from tagmates.tagging.chunks import read_pieces
 
 SENTENCES = (
     "The ferry to Port Ness left pier {} in fog, and nobody on board said a word about it.",

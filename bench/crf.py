@@ -14,8 +14,8 @@ from rounds import alternate, arguments, show, summary
 from torch import Tensor
 from torchcrf import CRF
 
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.data.corpora import load_split
-from tagmates.data.packing import Packed
 from tagmates.data.tasks import load_tasks
 from tagmates.model.crf import LinearChainCRF
 
@@ -36,7 +36,7 @@ class Case:
         """Draw another batch."""
         chosen = torch.randperm(len(self.lengths), generator=self.draw)[:BATCH].tolist()
         lengths = torch.tensor(sorted((self.lengths[i] for i in chosen), reverse=True))
-        self.packed = packed = Packed.of(lengths.unsqueeze(0))
+        self.packed = packed = PackedLayout.of(lengths.unsqueeze(0))
         self.mask = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
         self.emissions = torch.randn(1, packed.positions, self.labels, generator=self.draw, requires_grad=True)
         self.tags = torch.randint(self.labels, (1, packed.positions), generator=self.draw)

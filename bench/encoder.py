@@ -15,8 +15,8 @@ from rounds import alternate, arguments, show, summary
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.data.corpora import load_split
-from tagmates.data.packing import Packed
 from tagmates.data.tasks import load_tasks
 from tagmates.model.dropout import Dropout
 from tagmates.model.gru import GRULayer, stack_layers
@@ -29,7 +29,7 @@ class Encoders:
     """Both encoders with a batch list to read."""
 
     def __init__(self, batches: Sequence[Tensor]) -> None:
-        self.packed = [Packed.of(lengths.unsqueeze(0)) for lengths in batches]
+        self.packed = [PackedLayout.of(lengths.unsqueeze(0)) for lengths in batches]
         self.inputs = [torch.randn(1, p.positions, INPUT, requires_grad=True) for p in self.packed]
         draw = torch.Generator().manual_seed(1)
         self.layers = [GRULayer(INPUT, HIDDEN, draw), GRULayer(2 * HIDDEN, HIDDEN, draw)]

@@ -18,11 +18,11 @@ from statistics import median
 import torch
 from rounds import arguments, show
 
+from tagmates.batching.vectors import NO_VECTORS
 from tagmates.config import RunConfig, TrainingSettings
-from tagmates.data.coding import CodedTask
+from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.data.vectors import NO_VECTORS
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run, prepare_run
 
@@ -61,7 +61,7 @@ def prepare(shape: Shape) -> Run:
         for ids, labels in zip(words, tags, strict=True):
             yield Sentence(tuple(f"w{i}" for i in ids), tuple(f"T{i}" for i in labels))
 
-    coded = {name: CodedTask.of({"train": list(sentences(number)), "dev": list(sentences(1))}) for name in names}
+    coded = {name: IndexedTask.of({"train": list(sentences(number)), "dev": list(sentences(1))}) for name in names}
     settings = TrainingSettings(batch_size=shape.batch)
     config = RunConfig(
         tasks=tuple(names), sharing="multi_dec" if shape.tasks > 1 else "stl", vectors="random", training=settings

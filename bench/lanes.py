@@ -27,8 +27,8 @@ from encoder import FLOP, matrix_products
 from rounds import alternate, arguments, show, summary
 from workers import Side, Workers
 
+from tagmates.batching.batches import Batch
 from tagmates.config import Sharing, resolve
-from tagmates.data.batches import Batch
 from tagmates.data.tasks import load_tasks
 from tagmates.study.worker import prepare
 from tagmates.training import loop

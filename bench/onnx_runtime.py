@@ -25,11 +25,11 @@ import numpy.typing as npt
 import torch
 from rounds import alternate, arguments, show, summary
 
+from tagmates.batching.batches import Selection, collate
+from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.config import RunConfig
-from tagmates.data.batches import Selection, collate
-from tagmates.data.coding import CodedSplit
+from tagmates.data.indexing import IndexedSplit
 from tagmates.data.sentence import Sentence
-from tagmates.data.stock import Stock
 from tagmates.data.tasks import load_tasks
 from tagmates.model.gru import GRULayer
 from tagmates.model.network import distribution, encode
@@ -214,10 +214,10 @@ def viterbi(
 @torch.no_grad()
 def own_scores(tagger: Tagger, sentences: Sequence[Words]) -> list[Array]:
     """tagmates' scores of all layers' labels side by side, sentence by sentence."""
-    coded = CodedSplit.of([Sentence(tuple(s)) for s in sentences])
+    coded = IndexedSplit.of([Sentence(tuple(s)) for s in sentences])
     corpus, tables = tagger.encode([(tagger.tasks[0], coded)])
     numbers = torch.arange(len(tagger.tasks))
-    stock = Stock.of([corpus])
+    stock = LaneCorpora.of([corpus])
     batch = collate([Selection.by_tasks(corpus, torch.arange(len(sentences)), numbers)], stock)
     states = encode([tagger.module], batch, tables=[tables])
     parts: dict[int, tuple[Array, npt.NDArray[np.int64]]] = {}

@@ -22,6 +22,8 @@ import pyarrow as pa
 from pyarrow import ipc, parquet
 from rounds import alternate, arguments, show, summary
 
+from tagmates.batching.vectors import NO_VECTORS
+from tagmates.data.archive import ArchivedTask, Header, read_archived, write_archive
 from tagmates.data.cache import SWITCH
 from tagmates.data.corpora import load_coded
 from tagmates.data.formats import columns as column_files
@@ -31,10 +33,8 @@ from tagmates.data.formats.columns import format_columns, read_columns
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, read_conllu
 from tagmates.data.formats.huggingface import read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl
-from tagmates.data.pack import Header, PackedTask, read_packed, write_pack
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task, load_tasks
-from tagmates.data.vectors import NO_VECTORS
 
 Work = Callable[[], object]
 
@@ -114,8 +114,8 @@ def write_files(folder: Path, sentences: Sequence[Sentence]) -> dict[str, Path]:
     with ipc.new_stream(files["a.arrow"], table.schema) as stream:
         stream.write_table(table, max_chunksize=1000)
     write_brat(files["a.ann"], sentences)
-    packed = PackedTask(name="x", scheme="plain", score="plain", splits=("train",))
-    write_pack(files["packed"], Header(tasks=(packed,), vectors="random"), {"x": {"train": sentences}}, NO_VECTORS)
+    packed = ArchivedTask(name="x", scheme="plain", score="plain", splits=("train",))
+    write_archive(files["packed"], Header(tasks=(packed,), vectors="random"), {"x": {"train": sentences}}, NO_VECTORS)
     return files
 
 
@@ -179,7 +179,7 @@ def readers_of(files: dict[str, Path]) -> dict[str, dict[str, Work]]:
         },
         "packed study": {
             "bytes": files["packed"].read_bytes,
-            "tagmates": lambda: read_packed(files["packed"], "x", "train"),
+            "tagmates": lambda: read_archived(files["packed"], "x", "train"),
         },
     }
 

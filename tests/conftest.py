@@ -11,9 +11,9 @@ from jaxtyping import install_import_hook
 # Not the records without tensors: beartype checks a random item of a tuple, and hypothesis forbids strategies to draw
 # from the random module. Nor kernels in Triton, which reads their source itself.
 CHECKED = (
-    "tagmates.data.packing",
-    "tagmates.data.stock",
-    "tagmates.data.batches",
+    "tagmates.batching.packed_sequence",
+    "tagmates.batching.lane_corpora",
+    "tagmates.batching.batches",
     *(f"tagmates.kernels.{name}" for name in ("reference", "c", "build", "selftest", "dispatch")),
     "tagmates.model",
 )

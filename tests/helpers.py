@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from tagmates.batching.vectors import NO_VECTORS, Vectors
 from tagmates.config import ModelSettings, RunConfig, Sharing, TrainingSettings
-from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import Corpora
+from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.data.vectors import NO_VECTORS, Vectors
 from tagmates.model.gru import GRULayer
 from tagmates.training.run import Run, prepare_run
 
@@ -63,7 +63,7 @@ def make_run(
         model=ModelSettings(**{**SMALL, **(model or {})}),
         training=TrainingSettings(**{"batch_size": 4, **(training or {})}),
     )
-    coded = {name: CodedTask.of(splits) for name, splits in corpora.items()}
+    coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
     return prepare_run(config, {name: Task(name=name) for name in corpora}, coded, vectors, device)
 
 

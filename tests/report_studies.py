@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, make_plan
 from tagmates.study.published import PAPER_TASKS, published

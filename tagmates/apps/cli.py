@@ -27,12 +27,12 @@ from tagmates.data.tasks import Task, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, OutOfMemoryError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
 from tagmates.files import ESCAPED
+from tagmates.formatting import listing
 from tagmates.installed import get_extra
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
 from tagmates.training.loop import Ended, Event
 from tagmates.training.train import choose_device, train_events
-from tagmates.wording import listing
 
 app = App(
     name="tagmates",

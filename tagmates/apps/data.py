@@ -18,7 +18,7 @@ from tagmates.data.statistics import load_splits, statistics, table1
 from tagmates.data.tasks import Task, choose_tasks, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
-from tagmates.wording import plural
+from tagmates.formatting import plural
 
 app = App(name="data", help="Get the paper's data, describe your own, look at statistics and for mistakes.")
 app.command(fetch)

@@ -21,7 +21,7 @@ from tagmates.data.upstream.listing import Listed, list_tasks
 from tagmates.data.upstream.sources import Mode
 from tagmates.data.upstream.table1 import LABELS, SIZES
 from tagmates.errors import ConfigError
-from tagmates.wording import listing
+from tagmates.formatting import listing
 
 talk = Console(stderr=True)
 HEADINGS = {"sentences": SIZES[:2], "token/type": SIZES[2:], "labels": LABELS[:1], "label\nentropy": LABELS[1:]}

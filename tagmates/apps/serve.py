@@ -15,9 +15,9 @@ from tagmates.config import override, parse
 from tagmates.errors import ConfigError
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
-from tagmates.serve.answers import licence_of
 from tagmates.serve.connections import configuration, listen
-from tagmates.serve.guards import LOOPBACK
+from tagmates.serve.middleware import LOOPBACK
+from tagmates.serve.responses import licence_of
 from tagmates.serve.service import create_service
 from tagmates.serve.settings import Limits
 from tagmates.training.train import choose_device

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.errors import ConfigError
-from tagmates.wording import plural
+from tagmates.formatting import plural
 
 talk = Console(stderr=True)
 MOST = 64  # threads or processes, on a machine of up to half as many cores

@@ -28,9 +28,10 @@ from tagmates.apps.study_status import (
 )
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
 from tagmates.config import nearest
-from tagmates.data.pack import packed_file
+from tagmates.data.archive import archive_at
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import ConfigError
+from tagmates.formatting import plural
 from tagmates.installed import get_extra
 from tagmates.study.adoption import Adoption
 from tagmates.study.adoption import adopt as adopt_runs
@@ -39,18 +40,17 @@ from tagmates.study.control import Control
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
 from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
+from tagmates.study.export import pack_study
 from tagmates.study.leftovers import why_no_tagger
-from tagmates.study.opening import Study, find_control, open_control, open_study
-from tagmates.study.packed import pack_study
+from tagmates.study.locate import Study, find_control, open_control, open_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, describe
 from tagmates.study.record import Record
 from tagmates.study.selection import Selection, parse_duration, parse_shard
-from tagmates.study.standing import Standing, standing
+from tagmates.study.status import Standing, standing
 from tagmates.study.store import UNRECORDED
 from tagmates.study.worker import Job, data_of_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
-from tagmates.wording import plural
 
 app = App(name="study")  # its help stands where it is registered
 talk = Console(stderr=True)
@@ -61,7 +61,7 @@ Where = Annotated[
 Data = Annotated[
     str | None, Parameter(help="As --data of train; default: what the study's file says, else $TAGMATES_DATA.")
 ]
-Packed = Annotated[
+PackedLayout = Annotated[
     Path | None, Parameter(help="A packed study (see study pack): its data and, with no study named, the study too.")
 ]
 Folder = Annotated[Path | None, Parameter(help="The study's folder; default: runs/NAME of the file NAME.toml.")]
@@ -90,7 +90,7 @@ def plan(
     /,
     *,
     data: Data = None,
-    packed: Packed = None,
+    packed: PackedLayout = None,
     output_dir: Folder = None,
     set_: Set = None,
     equal_updates: EqualUpdates = None,
@@ -170,7 +170,7 @@ def run(
     threads: Annotated[int, Parameter(help="Threads of one training.")] = 1,
     no_lock: NoLock = False,
     data: Data = None,
-    packed: Packed = None,
+    packed: PackedLayout = None,
     output_dir: Folder = None,
     set_: Set = None,
     equal_updates: EqualUpdates = None,
@@ -295,7 +295,7 @@ def pack(
     """
     if output.exists() and not force:
         raise ConfigError(f"--output {output}: is there; overwrite it with --force, or choose another")
-    if output.exists() and packed_file(str(output)) is None:
+    if output.exists() and archive_at(str(output)) is None:
         raise ConfigError(f"--output {output}: is no packed study to overwrite; choose another")
     if not output.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {output.parent}; make it, or choose another")
@@ -364,8 +364,8 @@ def report(
 ) -> None:
     """Write a page that says who helps whom and how sure that is, with tables and figures; partial studies too."""
     from tagmates.report.figures import figures  # noqa: PLC0415  (an extra, and slow to import)
+    from tagmates.report.model import make_report  # noqa: PLC0415
     from tagmates.report.page import write_report  # noqa: PLC0415
-    from tagmates.report.view import make_report  # noqa: PLC0415
 
     study = _open(where, output_dir, None, None)
     other = _own_control(study) if beside is None else _beside(study, beside)
@@ -439,7 +439,7 @@ def recommend(
     json_: Json = False,
 ) -> None:
     """Say whom to train a task with, by the evidence so far; where that tagger is, and the command that trains it."""
-    from tagmates.report.view import make_report  # noqa: PLC0415  (an extra)
+    from tagmates.report.model import make_report  # noqa: PLC0415  (an extra)
 
     study = _open(where, output_dir, None, None)
     if task not in study.tasks:

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from rich.console import Console
 
 from tagmates.apps.study_tables import advice_table, duration
-from tagmates.study.opening import Study
+from tagmates.formatting import plural
+from tagmates.study.locate import Study
 from tagmates.study.plan import Planned
 from tagmates.study.recommend import advise
 from tagmates.study.runs import Runs
 from tagmates.study.selection import Selection
-from tagmates.study.standing import Standing, standing
-from tagmates.wording import plural
+from tagmates.study.status import Standing, standing
 
 
 def close_run(study: Study, selection: Selection, before: Collection[str], began: float, talk: Console) -> int:

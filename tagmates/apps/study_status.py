@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tagmates.formatting import listing, plural
 from tagmates.study.control import control_folders
 from tagmates.study.leftovers import has_epochs, why_no_tagger
-from tagmates.study.opening import Study
-from tagmates.study.standing import Standing
+from tagmates.study.locate import Study
+from tagmates.study.status import Standing
 from tagmates.study.store import UNRECORDED, Found, State
-from tagmates.wording import listing, plural
 
 SHOWN = 3  # names in a line
 

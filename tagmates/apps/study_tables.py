@@ -7,10 +7,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from tagmates.formatting import EMPTY, points, probability
 from tagmates.study.cost import Cost
 from tagmates.study.recommend import Advice, describe
 from tagmates.study.settings import REGIME_NAMES
-from tagmates.wording import EMPTY, points, probability
 
 
 def plan_table(counts: Mapping[str, Any]) -> Table:

@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from tagmates.data.overlap import Overlap, Unknown
+from tagmates.formatting import percent
 from tagmates.model.tagger import Tagged
 from tagmates.training.evaluation import Evaluation
 from tagmates.training.scores import TaskScores
-from tagmates.wording import percent
 
 
 def score_table(result: Mapping[str, Any]) -> Table:

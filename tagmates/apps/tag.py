@@ -14,19 +14,19 @@ from tagmates import __version__
 from tagmates.apps.shared import Device, Model, Threads, check_number, end, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
-from tagmates.data.appending import append_of
-from tagmates.data.pieces import Piece, read_pieces, size_of
-from tagmates.data.reading import APPENDED, Reading, check_reading
-from tagmates.data.resumable import Output, Settings, beside, check_output, open_output
 from tagmates.data.tasks import Task, choose_tasks, load_tasks
-from tagmates.data.text import no_words, read_input
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import memory_errors
 from tagmates.files import read_json
-from tagmates.model.bulk import Job, TaggedPiece, identity, tag_in_workers, tag_piece
+from tagmates.formatting import plural
 from tagmates.model.tagger import Tagger
+from tagmates.tagging.appending import append_of
+from tagmates.tagging.chunks import Piece, read_pieces, size_of
+from tagmates.tagging.reading import APPENDED, Reading, check_reading
+from tagmates.tagging.resumable import Output, Settings, beside, check_output, open_output
+from tagmates.tagging.text import no_words, read_input
+from tagmates.tagging.workers import Job, TaggedPiece, identity, tag_in_workers, tag_piece
 from tagmates.training.train import choose_device
-from tagmates.wording import plural
 
 
 def tag(

@@ -8,7 +8,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tagmates.apps.progress import duration
-from tagmates.model.bulk import TaggedPiece
+from tagmates.tagging.workers import TaggedPiece
 
 EVERY = 30  # seconds between two lines
 

@@ -1,7 +1,7 @@
 """A cache of tasks as they are loaded, so that their files are read once however many trainings there are.
 
 An entry is an uncompressed .npz in ``corpora`` of the cache folder, named after all that decides what is in it: the
-task, its files as the system describes them, and tagmates' code. It holds what ``CodedTask`` holds. No entry is ever
+task, its files as the system describes them, and tagmates' code. It holds what ``IndexedTask`` holds. No entry is ever
 needed: what is missing, damaged or cannot be written costs time and nothing else.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tagmates.data.coding import CodedSplit, CodedTask, Numbers, decode, json_array, json_value
+from tagmates.data.indexing import IndexedSplit, IndexedTask, Numbers, decode, json_array, json_value
 from tagmates.data.tasks import Task
 from tagmates.files import cache_folder, is_private, make_private
 
@@ -68,7 +68,7 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
 
-def read_entry(entry: Path) -> CodedTask | None:
+def read_entry(entry: Path) -> IndexedTask | None:
     """What the entry holds; None where there is none that can be read, or one that others can change."""
     if not is_private(entry):
         _warn(entry)
@@ -81,10 +81,10 @@ def read_entry(entry: Path) -> CodedTask | None:
         return None
     with suppress(OSError):
         os.utime(entry)  # what was used last goes last
-    return CodedTask(splits, digest)
+    return IndexedTask(splits, digest)
 
 
-def write_entry(entry: Path, coded: CodedTask) -> None:
+def write_entry(entry: Path, coded: IndexedTask) -> None:
     """Write an entry, and remove those that were not used for longest where all together are too many."""
     arrays: dict[str, Numbers] = {"task": json_array([list(coded.splits), coded.digest])}
     for name, split in coded.splits.items():
@@ -116,17 +116,17 @@ def _warn(path: Path) -> None:
 
 
 PARTS = ("forms", "tags", "files", "form", "tag", "lengths", "line", "file")
-"""Of a split in an entry: the fields of ``CodedSplit``, and the sentences' lines and files."""
+"""Of a split in an entry: the fields of ``IndexedSplit``, and the sentences' lines and files."""
 
 
-def _split(held: Mapping[str, Any]) -> CodedSplit:
+def _split(held: Mapping[str, Any]) -> IndexedSplit:
     texts, labels, files = (tuple(json_value(held[part])) for part in ("forms", "tags", "files"))
     form, tag, lengths = held["form"], held["tag"], held["lengths"]
     sentences = decode(texts, labels, form, tag, lengths, held["line"])
     if any(files):
         places = zip(sentences, held["file"].tolist(), strict=True)
         sentences = [replace(sentence, file=files[place]) for sentence, place in places]
-    return CodedSplit(sentences, texts, labels, form, tag, lengths)
+    return IndexedSplit(sentences, texts, labels, form, tag, lengths)
 
 
 def _remove_oldest(folder: Path) -> None:

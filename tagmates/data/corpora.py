@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tagmates.data.archive import read_archived
 from tagmates.data.cache import entry_of, read_entry, write_entry
-from tagmates.data.coding import CodedTask
 from tagmates.data.formats.brackets import read_brackets
 from tagmates.data.formats.brat import brat_remarks, read_brat
 from tagmates.data.formats.columns import read_columns
@@ -19,14 +19,14 @@ from tagmates.data.formats.jsonl import Keys, read_jsonl, read_records, record_r
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
 from tagmates.data.formats.table import read_table
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
-from tagmates.data.pack import read_packed
+from tagmates.data.indexing import IndexedTask
 from tagmates.data.schemes import Writing, convert, trained_as, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.spelling import remedy
 from tagmates.data.tasks import RECORDS, SPLITS, Part, Task
 from tagmates.errors import DataError
+from tagmates.formatting import plural
 from tagmates.memory import no_cycles
-from tagmates.wording import plural
 
 Sentences = list[Sentence]
 Corpora = Mapping[str, Mapping[str, Sequence[Sentence]]]  # task -> split -> sentences
@@ -60,7 +60,7 @@ def read_split(task: Task, split: str) -> Sentences:
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
     if task.format == "packed":
-        return read_packed(task.folder, task.name, split)
+        return read_archived(task.folder, task.name, split)
     return cut(task, split, read_part(task, part))
 
 
@@ -261,18 +261,18 @@ def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:
     }
 
 
-def load_coded(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, CodedTask]:
+def load_coded(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, IndexedTask]:
     """Likewise, with what is made of their sentences: from the cache, where it has them, else from their files."""
     with no_cycles():
         return {name: _load_coded(tasks[name]) for name in names}
 
 
-def _load_coded(task: Task) -> CodedTask:
+def _load_coded(task: Task) -> IndexedTask:
     needed = [split for split in SPLITS if split != "test" or task.test is not None]
     entry = entry_of(task, needed)
     if entry is not None and (held := read_entry(entry)) is not None:
         return held
-    coded = CodedTask.of({split: load_split(task, split) for split in needed})
+    coded = IndexedTask.of({split: load_split(task, split) for split in needed})
     if entry is not None and entry == entry_of(task, needed):  # no file has changed meanwhile
         write_entry(entry, coded)
     return coded

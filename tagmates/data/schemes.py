@@ -30,7 +30,9 @@ from typing import Literal, get_args
 
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import shown
+from tagmates.formatting import shown
+
+OUTSIDE = "O"  # the tag of a token that is in no span, where a task names no other
 
 Scheme = Literal["iob1", "iob2", "iobes", "plain"]
 """Those of training, scores and taggers."""
@@ -57,7 +59,7 @@ _SPAN_TAG = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
 
 _Parsed = tuple[str, str]
 """The letter (as in iobes) and the label of a tag."""
-_OUTSIDE: _Parsed = ("O", "")
+_NO_SPAN: _Parsed = (OUTSIDE, "")
 _UNKNOWN: _Parsed = ("?", "")
 
 
@@ -136,7 +138,7 @@ def spans_of(tags: Sequence[str | None], scheme: FileScheme | Writing, repair: R
         raise DataError(f"token {index + 1}: {wrong}; correct the tags, or name the scheme that they follow")
     writing = _writing(scheme)
     spans = []
-    start, previous = 0, _OUTSIDE
+    start, previous = 0, _NO_SPAN
     for index, tag in enumerate([*tags, None]):
         current = _parse(tag, writing)
         if current == _UNKNOWN:
@@ -212,9 +214,9 @@ def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> I
     writing = _writing(scheme)
     if writing.scheme == "plain":  # no tag breaks it
         return
-    previous = _OUTSIDE
+    previous = _NO_SPAN
     for index, tag in enumerate([*tags, writing.outside or "O"]):
-        current = _UNKNOWN if tag is None else _parse(tag, writing) if index < len(tags) else _OUTSIDE
+        current = _UNKNOWN if tag is None else _parse(tag, writing) if index < len(tags) else _NO_SPAN
         if current == _UNKNOWN:
             if tag is not None:
                 yield index, _no_tag(tag, writing)
@@ -250,7 +252,7 @@ def _writing(scheme: FileScheme | Writing) -> Writing:
 def _parse(tag: str | None, writing: Writing) -> _Parsed:
     """Split a tag; a plain one is an ``S`` of its own, one that the scheme lacks is ``_UNKNOWN``."""
     if tag is None or tag == writing.outside:
-        return _OUTSIDE
+        return _NO_SPAN
     if writing.scheme == "plain":
         return "S", tag
     found = split_tag(tag, writing.mark)

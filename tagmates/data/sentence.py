@@ -33,3 +33,8 @@ class Span:
     start: int
     end: int
     label: str
+
+
+def task_token(task: str) -> str:
+    """The token that te_enc puts before a sentence (protocol section 1)."""
+    return f"<<{task}>>"

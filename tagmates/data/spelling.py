@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tagmates.data.schemes import EVERY_LETTER, LETTERS, FileScheme, Writing, is_tag_of, split_tag, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 NOTHING = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
 """Tags, in small letters, that mostly say that a word is nothing."""

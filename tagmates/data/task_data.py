@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from tagmates.data.coding import CodedTask
+from tagmates.data.indexing import IndexedTask
+from tagmates.data.schemes import OUTSIDE
 from tagmates.data.tasks import Task
-from tagmates.data.vocabulary import OUTSIDE
 
 TaskData = Mapping[str, str]  # digest of the sentences, scheme as trained, score (how tags make units), outside
 Reading = Literal["prefix", "prefix+bare", "plain"]
@@ -23,7 +23,7 @@ def reading_of(task: Task, tags: Collection[str | None]) -> Reading:
     return "prefix+bare" if bare else task.score
 
 
-def task_data(task: Task, coded: CodedTask) -> dict[str, str]:
+def task_data(task: Task, coded: IndexedTask) -> dict[str, str]:
     """What decides the scores of a task, given its sentences; ``outside`` is named only where it is not ``O``."""
     tags = {tag for split in coded.splits.values() for tag in split.tags}
     outside = {} if task.trained_outside == OUTSIDE else {"outside": task.trained_outside}

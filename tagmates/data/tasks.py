@@ -10,18 +10,18 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from tagmates.config import Settings, nearest, parse, read_toml
+from tagmates.data.archive import archive_at, read_header
 from tagmates.data.formats.columns import check_layout
 from tagmates.data.formats.conllu import conllu_column, is_plus_column
 from tagmates.data.formats.docbin import docbin_column
 from tagmates.data.formats.table import Layout
-from tagmates.data.pack import packed_file, read_header
 from tagmates.data.schemes import FileScheme, Scheme, Writing, trained_as
-from tagmates.data.vocabulary import SHARED
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import in_order, visible
+from tagmates.formatting import in_order, visible
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+SHARED = "*"  # the name of the one label space of te_dec and te_enc; no task may have it
 
 
 class Part(Settings):
@@ -285,7 +285,7 @@ def load_tasks(data: str) -> dict[str, Task]:
     if not data:
         raise ConfigError("--data: is empty; give 'starter', a TOML file of tasks, or a folder")
     path = STARTER if data == "starter" else Path(os.path.expanduser(data))  # noqa: PTH111  (Path's raises)
-    packed = packed_file(data)
+    packed = archive_at(data)
     if packed is not None:
         return _tasks_of_pack(packed)
     if path.is_file():

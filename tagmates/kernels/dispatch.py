@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels import c, reference
 from tagmates.kernels.build import compiled
 
@@ -73,7 +73,7 @@ def gru_layer(
     input_bias: Float[Tensor, "lanes 2 gates"],
     hidden_weight: Float[Tensor, "directions gates hidden"],
     hidden_bias: Float[Tensor, "directions gates"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "lanes positions states"]:
     """The states of a bidirectional GRU layer at every position, as those of ``reference.gru_layer``."""
     values = (inputs, input_weight, input_bias, hidden_weight, hidden_bias)
@@ -90,7 +90,7 @@ def log_partition(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "decoders rows"]:
     """The log-partition of every sentence in float64; 0 for an empty one."""
     scores = (emissions, transitions, start, end)
@@ -109,7 +109,7 @@ def score(
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
     tags: Int[Tensor, "decoders positions"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "decoders rows"]:
     """The score of the given tags per sentence, in float64; an error where a tag is not one of the decoder's."""
     scores = (emissions, transitions, start, end)
@@ -123,7 +123,7 @@ def argmax(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Int[Tensor, "decoders positions"]:
     """The tags of every sentence that have the highest score; 0 outside the mask."""
     scores = (emissions, transitions, start, end)
@@ -143,7 +143,7 @@ def _triton_for_tags(emissions: Tensor, *others: Tensor) -> ModuleType | None:
 
 def apply_dropout(
     values: Float[Tensor, "lanes positions size"],
-    packed: Packed,
+    packed: PackedLayout,
     rates: Sequence[float],
     draws: Sequence[torch.Generator],
 ) -> Float[Tensor, "lanes positions size"]:

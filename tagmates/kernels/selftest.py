@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels import reference, triton
 
 SENTENCE_LENGTHS = [[6, 5, 5, 3, 2, 1, 1], [9, 4, 4, 1, 0, 0, 0]]  # of two lanes
@@ -25,7 +25,7 @@ def differences(device: torch.device | str) -> dict[str, float]:
     def random(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(device).requires_grad_()
 
-    packed = Packed.of(torch.tensor(SENTENCE_LENGTHS), device)
+    packed = PackedLayout.of(torch.tensor(SENTENCE_LENGTHS), device)
     lanes, positions = packed.mask.shape
     layer = (
         random(lanes, positions, 9),
@@ -68,7 +68,7 @@ def _relative(a: Tensor, b: Tensor) -> float:
     return float((a - b).detach().abs().max() / b.detach().abs().max())
 
 
-def _dropout(values: Tensor, packed: Packed) -> float:
+def _dropout(values: Tensor, packed: PackedLayout) -> float:
     rates, seeds = (torch.tensor(some, device=values.device) for some in ([DROPOUT_RATE, DROPOUT_RATE], [1, 2]))
     dropped = triton.seeded_dropout(values, packed, rates, seeds)
     (gradient,) = torch.autograd.grad(dropped.sum(), values)

@@ -5,7 +5,8 @@ The tags y_1 ... y_T of a sentence have the score and the probability
     score(y) = start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_T]
     p(y) = exp(score(y)) / Z,        Z = the sum of exp(score(y')) over all tag sequences y'
 
-``tests/test_crf.py`` computes the same by enumerating all tag sequences. ``tagmates.kernels`` has the algorithms.
+``tests/kernels/test_crf.py`` computes the same by enumerating all tag sequences.
+``tagmates.kernels`` has the algorithms.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels import dispatch
 
 # the emission of a tag that a given label excludes; not infinite, so that all sums stay numbers
@@ -33,7 +34,7 @@ class LinearChainCRF:
     transitions: Float[Tensor, "decoders tags tags"]
     start: Float[Tensor, "decoders tags"]
     end: Float[Tensor, "decoders tags"]
-    packed: Packed
+    packed: PackedLayout
 
     def log_prob(
         self, tags: Int[Tensor, "decoders positions"], *, partial: bool = False

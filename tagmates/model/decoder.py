@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tagmates.data.batches import Group
-from tagmates.data.packing import on_device
+from tagmates.batching.batches import Group
+from tagmates.batching.packed_sequence import on_device
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.embedding import look_up
-from tagmates.model.stacks import own, stacked
+from tagmates.model.parameter_stacking import own, stacked
 
 
 class Decoder(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels import dispatch
 
 
@@ -21,7 +21,7 @@ class Dropout:
         self.rates, self.draws = rates, draws
 
     def __call__(
-        self, values: Float[Tensor, "lanes positions size"], packed: Packed
+        self, values: Float[Tensor, "lanes positions size"], packed: PackedLayout
     ) -> Float[Tensor, "lanes positions size"]:
         """The values after dropout."""
         if self.draws is None or not any(self.rates):

@@ -12,13 +12,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tagmates.data.packing import Packed, on_device
-from tagmates.data.vectors import Vectors
-from tagmates.data.vocabulary import Vocabulary
-from tagmates.draws import generator
+from tagmates.batching.packed_sequence import PackedLayout, on_device
+from tagmates.batching.vectors import Vectors
+from tagmates.batching.vocabulary import Vocabulary
 from tagmates.model.dropout import Dropout
 from tagmates.model.gru import GRULayer, stack_layers
-from tagmates.model.stacks import joined
+from tagmates.model.parameter_stacking import joined
+from tagmates.seeding import generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class CharacterEncoder(nn.Module):
 def encode_forms(
     encoders: Sequence[CharacterEncoder],
     tables: Sequence[Float[Tensor, "_ size"]],
-    spelling: Packed,
+    spelling: PackedLayout,
     characters: Int[Tensor, "lanes positions"],
     dropout: Dropout,
 ) -> Float[Tensor, "lanes forms states"]:

@@ -5,7 +5,7 @@ With the input x_t and the state h_t-1 of the previous token (of the following o
     r = sigmoid(W_r x_t + b_r + R_r h_t-1 + c_r)        n = tanh(W_n x_t + b_n + r * (R_n h_t-1 + c_n))
     z = sigmoid(W_z x_t + b_z + R_z h_t-1 + c_z)        h_t = n + z * (h_t-1 - n)
 
-as in ``torch.nn.GRU`` (Cho et al., 2014). ``tests/test_gru.py`` compares both.
+as in ``torch.nn.GRU`` (Cho et al., 2014). ``tests/kernels/test_gru.py`` compares both.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels import dispatch
 from tagmates.model.dropout import Dropout
-from tagmates.model.stacks import stacked
+from tagmates.model.parameter_stacking import stacked
 
 
 class GRULayer(nn.Module):
@@ -39,7 +39,7 @@ class GRULayer(nn.Module):
 
 
 def bidirectional_gru(
-    inputs: Float[Tensor, "lanes positions inputs"], packed: Packed, layers: Sequence[GRULayer]
+    inputs: Float[Tensor, "lanes positions inputs"], packed: PackedLayout, layers: Sequence[GRULayer]
 ) -> Float[Tensor, "lanes positions states"]:
     """The states at every position, forward ++ backward; ``layers`` holds one layer per lane.
 
@@ -57,7 +57,7 @@ def bidirectional_gru(
 
 def stack_layers(
     values: Float[Tensor, "lanes positions size"],
-    packed: Packed,
+    packed: PackedLayout,
     layers: Sequence[Sequence[nn.Module]],
     dropout: Dropout,
 ) -> Float[Tensor, "lanes positions states"]:

@@ -1,7 +1,7 @@
 """The tagger: its parameters for the four ways of sharing, and its tensor functions over lanes (protocol section 1).
 
 ``encode`` gives the encoder's states of a batch, ``losses`` the training loss, and ``decode`` the best labels.
-``reference_loss`` in ``tests/test_network.py`` is the plainest statement of the model: it computes the same loss
+``reference_loss`` in ``tests/model/test_network.py`` is the plainest statement of the model: it computes the same loss
 sentence by sentence, token by token.
 """
 
@@ -12,18 +12,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tagmates.batching.batches import Batch, Group
+from tagmates.batching.packed_sequence import on_device
+from tagmates.batching.vectors import Vectors
+from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import ModelSettings, Sharing
-from tagmates.data.batches import Batch, Group
-from tagmates.data.packing import on_device
-from tagmates.data.vectors import Vectors
-from tagmates.data.vocabulary import Vocabulary
-from tagmates.draws import generator
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.decoder import Decoder, group_distribution
 from tagmates.model.dropout import Dropout
 from tagmates.model.embedding import CharacterEncoder, Tables, encode_forms, look_up, uniform_table, word_table
 from tagmates.model.gru import GRULayer, stack_layers
-from tagmates.model.stacks import own, stacked
+from tagmates.model.parameter_stacking import own, stacked
+from tagmates.seeding import generator
 
 
 class TaggerModule(nn.Module):

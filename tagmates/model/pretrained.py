@@ -13,9 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from tagmates.batching.vectors import NO_VECTORS, Vectors
+from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig, parse
-from tagmates.data.vectors import NO_VECTORS, Vectors
-from tagmates.data.vocabulary import OUTSIDE, SHARED, Vocabulary
+from tagmates.data.schemes import OUTSIDE
+from tagmates.data.tasks import SHARED
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors
 from tagmates.model.hub import fetch

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import torch
 
+from tagmates.batching.batches import Selection, collate
+from tagmates.batching.corpus import Corpus, Forms, encode
+from tagmates.batching.lane_corpora import LaneCorpora
+from tagmates.batching.vectors import NO_VECTORS, Vectors, load_vectors
+from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import VECTORS, RunConfig
-from tagmates.data.batches import Selection, collate
-from tagmates.data.coding import CodedSplit
-from tagmates.data.encoding import Corpus, Forms, encode
+from tagmates.data.indexing import IndexedSplit
 from tagmates.data.schemes import Scheme, Writing, is_tag_of, spans_of
-from tagmates.data.sentence import Sentence, Span
-from tagmates.data.stock import Stock
+from tagmates.data.sentence import Sentence, Span, task_token
 from tagmates.data.tokenize import sentences_of
-from tagmates.data.vectors import NO_VECTORS, Vectors, load_vectors
-from tagmates.data.vocabulary import Vocabulary, task_token
 from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.formatting import first_of, shown
 from tagmates.installed import get_extra
 from tagmates.model.embedding import Tables
 from tagmates.model.network import TaggerModule, decode
 from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, write_model
-from tagmates.wording import first_of, shown
 
 log = logging.getLogger("tagmates")
 BATCH_TOKENS = 4000  # how many tokens are tagged side by side
@@ -169,7 +169,7 @@ class Tagger:
             return (Tagged(tokens, {}, {} if probabilities else None) for tokens in sentences)
         token = self.module.sharing == "te_enc"
         # te_enc reads the task with the sentence; the others encode a sentence once for all tasks
-        coded = CodedSplit.of([Sentence(s) for s in sentences])
+        coded = IndexedSplit.of([Sentence(s) for s in sentences])
         corpus, tables = self.encode([(task, coded) for task in (wanted if token else self.tasks[:1])])
         everything = torch.arange(len(corpus.lengths))
         if token:
@@ -178,7 +178,7 @@ class Tagger:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
             selection = Selection.by_tasks(corpus, everything, numbers)
         lengths = corpus.lengths[selection.sentences[selection.request]]
-        stock = Stock.of([corpus], self.module.words.device)
+        stock = LaneCorpora.of([corpus], self.module.words.device)
         starts = (lengths.cumsum(0) - lengths).to(stock.device)
         batch = collate([selection], stock)
         found = decode([self.module], batch, starts.unsqueeze(0), [tables], probabilities=probabilities)
@@ -202,7 +202,7 @@ class Tagger:
             for tokens in sentences
         )
 
-    def encode(self, parts: Sequence[tuple[str, CodedSplit]]) -> tuple[Corpus, Tables]:
+    def encode(self, parts: Sequence[tuple[str, IndexedSplit]]) -> tuple[Corpus, Tables]:
         """Number the sentences of tasks, with a word table of only their forms, a row each.
 
         A word that training never saw has its vector, else the trained unknown word or, where there is none, the mean

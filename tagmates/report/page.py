@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tagmates.files import write_atomically, write_text
+from tagmates.report.model import Report
 from tagmates.report.prose import (
     fine_print,
     is_complete,
@@ -23,7 +24,6 @@ from tagmates.report.prose import (
 from tagmates.report.tables import tables
 from tagmates.report.tables.formats import to_csv, to_latex, to_markdown
 from tagmates.report.tables.table import KEY, Section, Table
-from tagmates.report.view import Report
 
 if TYPE_CHECKING:
     from tagmates.report.figures.drawing import Figure

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tagmates.formatting import listing, plural
+from tagmates.report.model import Report
 from tagmates.report.tables import total
-from tagmates.report.tables.beside import confirmed
+from tagmates.report.tables.comparison import confirmed
 from tagmates.report.tables.grids import SELECTED, bases, is_begun, lines_of
 from tagmates.report.training_length import length_notes
-from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, StudySettings
-from tagmates.wording import listing, plural
 
 PAPERS_K = 1.5  # standard deviations of the rule in the paper's section 3.2
 

@@ -2,11 +2,11 @@
 
 import math
 
+from tagmates.formatting import listing, plural
+from tagmates.report.model import Report
 from tagmates.report.tables.evidence import compared
-from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, count
 from tagmates.study.training_length import UNEQUAL, is_capped, is_unequal
-from tagmates.wording import listing, plural
 
 DIRECTIONS: tuple[Arrow, Arrow] = ("up", "down")
 

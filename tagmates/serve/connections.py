@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tagmates.serve.guards import STRICT
+from tagmates.serve.middleware import STRICT
 from tagmates.serve.settings import Limits
 
 HEAD_BYTES = 2**14  # of a request's head, more than any browser sends

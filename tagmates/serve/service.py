@@ -16,7 +16,12 @@ from starlette.exceptions import HTTPException
 from tagmates import __version__
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.serve.answers import (
+from tagmates.serve.metrics import Measured, Metrics
+from tagmates.serve.middleware import OwnHosts, StrictHeaders, WholeBodies, refusal, went_wrong
+from tagmates.serve.openapi import LINES, SUMMARY, body_of, content, refusals
+from tagmates.serve.queue import Ask, LateError, Queue, QueueFullError, TaggingError, Words, within
+from tagmates.serve.requests import Piece, Question, TooLargeError, pieces_of, portion, read_question
+from tagmates.serve.responses import (
     AnswerOut,
     Health,
     ModelsOut,
@@ -25,13 +30,8 @@ from tagmates.serve.answers import (
     models_out,
     sentence_out,
 )
-from tagmates.serve.aside import Aside
-from tagmates.serve.description import LINES, SUMMARY, body_of, content, refusals
-from tagmates.serve.guards import OwnHosts, StrictHeaders, WholeBodies, refusal, went_wrong
-from tagmates.serve.metrics import Measured, Metrics
-from tagmates.serve.questions import Piece, Question, TooLargeError, pieces_of, portion, read_question
-from tagmates.serve.queue import Ask, LateError, Queue, QueueFullError, TaggingError, Words, within
 from tagmates.serve.settings import Limits
+from tagmates.serve.worker_thread import Aside
 
 log = logging.getLogger("tagmates")
 PAGE = Path(__file__).parent / "page"

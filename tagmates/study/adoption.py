@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from tagmates.batching.vectors import NO_VECTORS, Vectors, find_vectors
 from tagmates.config import RunConfig, parse
-from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import load_coded
-from tagmates.data.pack import find_vectors
+from tagmates.data.indexing import IndexedTask
 from tagmates.data.task_data import TaskData, task_data
 from tagmates.data.tasks import Task, load_tasks
-from tagmates.data.vectors import NO_VECTORS, Vectors
 from tagmates.errors import ModelError, TagmatesError
 from tagmates.files import read_json, write_json
 from tagmates.study.store import Store, read_record
@@ -69,7 +68,7 @@ class _Data:
 
     source: str
     tasks: Mapping[str, Task]
-    coded: Mapping[str, CodedTask]
+    coded: Mapping[str, IndexedTask]
     vectors: dict[str, Vectors] = field(default_factory=dict)
     units: dict[tuple[str, str], Numbers] = field(default_factory=dict)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from tagmates.config import Settings
 from tagmates.errors import ConfigError, TagmatesError
-from tagmates.study.opening import Study
+from tagmates.formatting import plural
+from tagmates.study.locate import Study
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import StudySettings
-from tagmates.study.standing import standing
-from tagmates.wording import plural
+from tagmates.study.status import standing
 
 
 def check_change(study: Study) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
+from tagmates.batching.sampling import epoch_counts, passes_of_epoch
 from tagmates.config import RunConfig, Sharing
-from tagmates.data.sampling import epoch_counts, passes_of_epoch
 from tagmates.study.plan import Planned
 from tagmates.study.store import Found, Store
 from tagmates.study.worker import prepare

@@ -13,7 +13,7 @@ from tagmates.study.engine import Submit
 from tagmates.study.plan import Planned
 from tagmates.study.record import Record
 from tagmates.study.settings import StudySettings
-from tagmates.study.standing import standing
+from tagmates.study.status import standing
 from tagmates.study.store import Store
 from tagmates.study.worker import Job, Outcome
 

@@ -18,7 +18,7 @@ from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.kernels.build import compiled
 from tagmates.processes import deaf, end_with
-from tagmates.study.room import as_memory_allows
+from tagmates.study.gpu_memory import as_memory_allows
 from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
 
 Kind = Literal["local", "processes", "ray"]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, cast
 
+from tagmates.formatting import equals, listing, plural, points
 from tagmates.study.compare import Cell, make_cell
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.runs import Runs
 from tagmates.study.settings import METHOD_NAMES, Method, StudySettings
 from tagmates.study.significance import Evidence, allow_for_choice
 from tagmates.study.training_length import UNEQUAL, length_warnings
-from tagmates.wording import equals, listing, plural, points
 
 NAMED = 3  # settings of which a sentence names the missing runs
 Verdict = Literal["too early", "alone", "better", "not shown", "untested"]

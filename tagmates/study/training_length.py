@@ -1,7 +1,7 @@
 """Whether two settings were trained equally long; if not, their F1 may differ for that reason (protocol section 3)."""
 
+from tagmates.formatting import listing, plural
 from tagmates.study.compare import Cell
-from tagmates.wording import listing, plural
 
 UNEQUAL = 1.5  # times the updates of the shorter training, from which on the longer one counts as longer
 

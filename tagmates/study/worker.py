@@ -14,20 +14,19 @@ from typing import Any, Literal
 
 import torch
 
+from tagmates.batching.vectors import Vectors, find_vectors, name_vectors
 from tagmates.config import RunConfig
-from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import load_coded
-from tagmates.data.pack import find_vectors
+from tagmates.data.indexing import IndexedTask
 from tagmates.data.statistics import statistics
 from tagmates.data.task_data import TaskData, data_difference, task_data
 from tagmates.data.tasks import Task, load_tasks, require_tasks
-from tagmates.data.vectors import Vectors, name_vectors
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, NoLocksError, OtherDataError, TagmatesError
 from tagmates.failures import is_out_of_memory, out_of_memory
 from tagmates.files import write_error
 from tagmates.study.store import Store
-from tagmates.training.company import Company
 from tagmates.training.folder import LOCK
+from tagmates.training.lane_optimizer import Company
 from tagmates.training.loop import Ended, EpochEnded, Event, advance, in_company
 from tagmates.training.run import Run, prepare_run
 from tagmates.training.train import choose_device, run_in_folder
@@ -271,7 +270,7 @@ def _tasks(data: str) -> dict[str, Task]:
 
 
 @cache
-def _coded(data: str, task: str) -> CodedTask:
+def _coded(data: str, task: str) -> IndexedTask:
     return load_coded(_tasks(data), [task])[task]
 
 

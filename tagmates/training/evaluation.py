@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.config import TrainingSettings
-from tagmates.data.coding import CodedSplit
 from tagmates.data.corpora import load_split
 from tagmates.data.formats.columns import format_columns
+from tagmates.data.indexing import IndexedSplit
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, Task, load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
@@ -74,7 +74,7 @@ def evaluate_folder(
             f"{source}: has no {split} split for any of {', '.join(tagger.tasks)}; give another --split or --data"
         )
     gold = {name: load_split(task, split) for name, task in tasks.items()}
-    corpus, tables = tagger.encode([(name, CodedSplit.of(sentences)) for name, sentences in gold.items()])
+    corpus, tables = tagger.encode([(name, IndexedSplit.of(sentences)) for name, sentences in gold.items()])
     (found,) = predict([tagger.module], [corpus], [tables])
     token = tagger.module.sharing == "te_enc"
     scores = evaluate(found, gold_of(corpus, gold, tasks, token=token))

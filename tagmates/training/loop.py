@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from tagmates.data.batches import Selection, collate
-from tagmates.data.packing import on_device
+from tagmates.batching.batches import Selection, collate
+from tagmates.batching.packed_sequence import on_device
 from tagmates.errors import TrainingError
 from tagmates.memory import keep_freed_memory
 from tagmates.model.network import losses
-from tagmates.training.company import Company
+from tagmates.training.lane_optimizer import Company
 from tagmates.training.run import Run, predict_side_by_side
 
 ENOUGH = 8  # one of so many runs side by side is enough to validate

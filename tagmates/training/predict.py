@@ -9,13 +9,13 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tagmates.data.batches import Selection, collate
-from tagmates.data.encoding import Corpus
+from tagmates.batching.batches import Selection, collate
+from tagmates.batching.corpus import Corpus
+from tagmates.batching.lane_corpora import LaneCorpora
+from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence
-from tagmates.data.stock import Stock
 from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import Task
-from tagmates.data.vocabulary import OUTSIDE
 from tagmates.model.embedding import Tables
 from tagmates.model.network import TaggerModule, decode
 from tagmates.training.scores import Numbers, Reference, TaskScores, gold_tags
@@ -57,7 +57,7 @@ def predict(modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: 
     A sentence is tagged by its own task; labels are numbered as in the corpus' ``tags``, and stand in the same places.
     """
     device = modules[0].words.device
-    stock = Stock.of(corpora, device)
+    stock = LaneCorpora.of(corpora, device)
     sizes = [len(corpus.form) for corpus in corpora]
     *firsts, total = accumulate(sizes, initial=0)
     found = torch.empty(total, dtype=torch.long, device=device)

@@ -11,19 +11,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tagmates.batching.batches import Selection
+from tagmates.batching.corpus import Corpus, Forms, encode
+from tagmates.batching.sampling import epoch_batches
+from tagmates.batching.vectors import Vectors
+from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singletons
 from tagmates.config import RunConfig, former_run_id, run_id
-from tagmates.data.batches import Selection
-from tagmates.data.coding import CodedTask
-from tagmates.data.encoding import Corpus, Forms, encode
-from tagmates.data.sampling import epoch_batches
-from tagmates.data.sentence import Sentence
+from tagmates.data.indexing import IndexedTask
+from tagmates.data.sentence import Sentence, task_token
 from tagmates.data.task_data import TaskData, task_data
 from tagmates.data.tasks import SPLITS, Task
-from tagmates.data.vectors import Vectors
-from tagmates.data.vocabulary import Vocabulary, build_vocabulary, singletons, task_token
-from tagmates.draws import generator
 from tagmates.model.network import TaggerModule
 from tagmates.model.tagger import Tagger
+from tagmates.seeding import generator
 from tagmates.training.predict import Gold, evaluate, gold_of, mean_f1, predict
 from tagmates.training.schedule import Schedule
 from tagmates.training.scores import Numbers, TaskScores
@@ -172,7 +172,11 @@ def predict_side_by_side(runs: Sequence[Run], split: str) -> list[Numbers]:
 
 
 def prepare_run(
-    config: RunConfig, tasks: Mapping[str, Task], coded: Mapping[str, CodedTask], vectors: Vectors, device: str = "cpu"
+    config: RunConfig,
+    tasks: Mapping[str, Task],
+    coded: Mapping[str, IndexedTask],
+    vectors: Vectors,
+    device: str = "cpu",
 ) -> Run:
     """A run before its first update: vocabulary, encoded sentences, initial parameters.
 
@@ -214,7 +218,7 @@ def prepare_run(
 
 
 def vocabulary_of(
-    config: RunConfig, tasks: Mapping[str, Task], coded: Mapping[str, CodedTask], vectors: Vectors
+    config: RunConfig, tasks: Mapping[str, Task], coded: Mapping[str, IndexedTask], vectors: Vectors
 ) -> Vocabulary:
     """The vocabulary of a run's tasks."""
     own = {name: coded[name].splits for name in config.tasks}

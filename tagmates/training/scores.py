@@ -7,11 +7,10 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from tagmates.data.schemes import without_cut_spans
+from tagmates.data.schemes import OUTSIDE, without_cut_spans
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task_data import BARE, Reading
 from tagmates.data.tasks import Task
-from tagmates.data.vocabulary import OUTSIDE
 
 Numbers = npt.NDArray[np.int64]
 

@@ -9,12 +9,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from tagmates.batching.vectors import Vectors, find_vectors
 from tagmates.config import RunConfig, with_preset
-from tagmates.data.coding import CodedTask
 from tagmates.data.corpora import load_coded
-from tagmates.data.pack import find_vectors
+from tagmates.data.indexing import IndexedTask
 from tagmates.data.tasks import Task, default_preset, load_tasks, require_tasks
-from tagmates.data.vectors import Vectors
 from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
@@ -98,7 +97,7 @@ def train_on(
     folder: Path,
     data: str,
     tasks: Mapping[str, Task],
-    coded: Mapping[str, CodedTask],
+    coded: Mapping[str, IndexedTask],
     vectors: Vectors,
     *,
     device: str,

@@ -11,8 +11,8 @@ from published_records import published_records
 from report_studies import PAPER, make_records, make_report
 
 from tagmates.report.figures import figures
+from tagmates.report.model import Report
 from tagmates.report.page import write_report
-from tagmates.report.view import Report
 from tagmates.study.published import PAPER_TASKS, published_statistics
 from tagmates.study.settings import StudySettings
 

@@ -28,7 +28,7 @@ from tagmates.data.schemes import convert
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import SPLITS, TABLES, Part, Task
 from tagmates.errors import TagmatesError
-from tagmates.wording import plural
+from tagmates.formatting import plural
 
 Splits = dict[str, list[Sentence]]
 _Read = tuple[list[Sentence | None], list[tuple[Path, Fault]]]

@@ -10,7 +10,7 @@ from tagmates.data.schemes import split_tag
 from tagmates.data.sentence import Sentence
 from tagmates.data.spelling import NOTHING, Spelling, placeholders_in, spelling_of
 from tagmates.data.tasks import Task
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 _PLACEHOLDER = re.compile(r"label\d+")
 _MOST = 0.9  # of the words with one tag: whatever it is called, it looks like nothing

@@ -12,7 +12,7 @@ from tagmates.data.formats.rows import split_rows
 from tagmates.data.formats.table import Layout, Row, columns_in, lines_of, rows_of
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
-from tagmates.wording import plural, shown
+from tagmates.formatting import plural, shown
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # between documents

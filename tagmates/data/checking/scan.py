@@ -20,7 +20,7 @@ from tagmates.data.formats.table import columns_in, pairs_of, rows_of
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.errors import DataError
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 LIMIT = 1000  # bad lines of a file, after which the rest is not looked at
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)

@@ -8,7 +8,7 @@ from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of, place
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.wording import listing, plural, shown
+from tagmates.formatting import listing, plural, shown
 
 WORDS = 3  # of a sentence that is the same by more than chance
 FEW = 20  # sentences of dev or test, below which a score says little

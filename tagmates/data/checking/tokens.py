@@ -9,7 +9,7 @@ from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import place
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 LONG_SENTENCE = 100  # words
 LONG_TOKEN = 100  # characters

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tagmates.data.tasks import SPLITS, Split
-from tagmates.wording import in_order, listing
+from tagmates.formatting import in_order, listing
 
 Held = Literal["held"]
 

@@ -13,7 +13,7 @@ from tagmates.data.describing.tables import sign_of
 from tagmates.data.formats.huggingface import splits_in
 from tagmates.data.tasks import Split
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import in_order, plural
+from tagmates.formatting import in_order, plural
 
 MOST_FILES = 2000
 MOST_SAID = 20  # files that are left out, each with a line

@@ -21,7 +21,7 @@ from tagmates.data.formats.webanno import features_in, webanno_document
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import RECORDS
 from tagmates.errors import DataError
-from tagmates.wording import first_of, listing
+from tagmates.formatting import first_of, listing
 
 _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the layers of tags, and their columns from 0
 _FILLED = 0.05  # of the words: those with a feature, from which on it is offered as a task

@@ -18,7 +18,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.spelling import Spelling, placeholders_in, spelling_of
 from tagmates.data.tasks import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
-from tagmates.wording import in_order, plural
+from tagmates.formatting import in_order, plural
 
 FEW = 12  # files of a split that are named one by one
 WORDS = 3  # of a sentence that is the same in two corpora by more than chance

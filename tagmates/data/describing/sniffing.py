@@ -14,7 +14,7 @@ from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, plus
 from tagmates.data.formats.jsonl import is_rows, leaves_of
 from tagmates.data.formats.spans import are_spans, are_words, is_text
 from tagmates.data.formats.webanno import SIGN
-from tagmates.wording import first_of
+from tagmates.formatting import first_of
 
 READ = (
     "column files, CSV, CoNLL-U and CoNLL-U Plus, CoNLL-2012, JSON and JSON lines (lists of words, or texts with spans "

@@ -14,7 +14,7 @@ from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_of
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 ENDLESS = 200  # words of the only sentence of a file, beyond which sentence ends are thought to be missing
 _TOKEN = re.compile(r"tokens?|words?|forms?|text|wort|mot|palabra|terms?", re.IGNORECASE)

@@ -6,7 +6,7 @@ from itertools import pairwise, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagmates.data.blow_up import check_claim
+from tagmates.data.formats.decompression import check_claim
 from tagmates.data.formats.footer import TEXT, chunks_in
 from tagmates.errors import ConfigError, DataError
 from tagmates.failures import is_out_of_memory

@@ -14,7 +14,7 @@ from tagmates.data.formats.lines import read_text, some
 from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.errors import DataError
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 _OPENING = re.compile(r"\(([^()*\s]+)")
 _CELL = re.compile(r"(?:\([^()*\s]+)*\*?\)*")

@@ -19,7 +19,7 @@ from tagmates.data.formats.standoff import Annotation, Document, Words, check_ty
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 _ANNOTATION = re.compile(r"(T\S*)\t(\S+) (\d{1,12} \d{1,12}(?:;\d{1,12} \d{1,12})*)\t(.*)", re.ASCII | re.DOTALL)
 

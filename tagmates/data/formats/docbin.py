@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagmates.data.blow_up import ALLOWED, BLOW_UP
+from tagmates.data.formats.decompression import ALLOWED, BLOW_UP
 from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tagged
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence

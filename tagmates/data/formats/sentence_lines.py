@@ -13,7 +13,7 @@ from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.lines import check_characters, pair_in, read_text, some
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
-from tagmates.wording import plural, shown
+from tagmates.formatting import plural, shown
 
 Line = tuple[int, Sequence[str]]
 

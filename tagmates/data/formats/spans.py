@@ -24,7 +24,7 @@ from typing import Any, Literal, TypeGuard
 from tagmates.data.formats.standoff import Annotation, Document, Words
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
-from tagmates.wording import shown
+from tagmates.formatting import shown
 
 _ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
 _START = ("start", "start_offset", "startOffset", "start_char", "begin")

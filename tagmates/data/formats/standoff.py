@@ -20,7 +20,7 @@ from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Span
 from tagmates.data.tokenize import Token, sentences_of
 from tagmates.errors import DataError
-from tagmates.wording import first_of
+from tagmates.formatting import first_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from tagmates.data.formats.columns import CELL, columns_of
 from tagmates.data.formats.lines import cell_in, check_characters, is_data, pair_in, read_text, some
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
-from tagmates.wording import first_of, plural, shown
+from tagmates.formatting import first_of, plural, shown
 
 Column = int | str
 MARKUP = re.compile(r"<[/?!]?[A-Za-z][^<>]*>")

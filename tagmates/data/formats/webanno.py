@@ -19,7 +19,7 @@ from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
-from tagmates.wording import first_of, shown
+from tagmates.formatting import first_of, shown
 
 SIGN = "#FORMAT=WebAnno TSV 3"
 

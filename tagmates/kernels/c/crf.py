@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels.c.structure import DOUBLE, FLOAT, LONG, Structure
 from tagmates.kernels.reference.crf import UNDERFLOW, ending_marginals
 
@@ -58,7 +58,7 @@ def scaled_log_partition(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
     library: CDLL,
 ) -> Float[Tensor, "decoders rows"]:
     """The log-partition of every sentence in float64; NaN for all sentences if a sum of one of them underflows."""
@@ -72,7 +72,7 @@ def score(
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
     tags: Int[Tensor, "decoders positions"],
-    packed: Packed,
+    packed: PackedLayout,
     library: CDLL,
 ) -> Float[Tensor, "decoders rows"]:
     """The score of the given tags per sentence in float64; IndexError where a tag is not one of the decoder's."""
@@ -90,7 +90,7 @@ class _ScaledLogPartition(torch.autograd.Function):
         transitions: Float[Tensor, "decoders tags tags"],
         start: Float[Tensor, "decoders tags"],
         end: Float[Tensor, "decoders tags"],
-        packed: Packed,
+        packed: PackedLayout,
         library: CDLL,
     ) -> Float[Tensor, "decoders rows"]:
         emissions, transitions, start = emissions.contiguous(), transitions.contiguous(), start.contiguous()
@@ -125,7 +125,7 @@ class _ScaledLogPartition(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        packed: Packed = ctx.packed
+        packed: PackedLayout = ctx.packed
         final, source, sums, weights = ctx.saved_tensors
         ending = ending_marginals(final, grads[0], packed)
         marginals, ratio = torch.zeros_like(source), torch.zeros_like(source)
@@ -155,7 +155,7 @@ class _Score(torch.autograd.Function):
         start: Float[Tensor, "decoders tags"],
         end: Float[Tensor, "decoders tags"],
         gold: Int[Tensor, "decoders positions"],
-        packed: Packed,
+        packed: PackedLayout,
         library: CDLL,
     ) -> Float[Tensor, "decoders rows"]:
         places, gold = _places(emissions, packed), gold.long().contiguous()
@@ -191,7 +191,7 @@ def argmax(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
     library: CDLL,
 ) -> Int[Tensor, "decoders positions"]:
     """The tags of every sentence that have the highest score; 0 outside the mask."""
@@ -210,13 +210,13 @@ def argmax(
     return best
 
 
-def _layout(emissions: Tensor, packed: Packed, library: CDLL) -> dict[str, Any]:
+def _layout(emissions: Tensor, packed: PackedLayout, library: CDLL) -> dict[str, Any]:
     """The sizes and layout, with memory for panels."""
     floats = library.crf_panel_floats(emissions.shape[0], emissions.shape[2])
     return {**_places(emissions, packed), "panel_floats": floats, "panels": emissions.new_empty(floats)}
 
 
-def _places(emissions: Tensor, packed: Packed) -> dict[str, Any]:
+def _places(emissions: Tensor, packed: PackedLayout) -> dict[str, Any]:
     """The sizes and the layout of sentences."""
     decoders, positions, tags = emissions.shape
     return {

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels.c.structure import FLOAT, LONG, Structure
 
 # the structure in gru.c
@@ -45,7 +45,7 @@ def gru_layer(
     input_bias: Float[Tensor, "lanes 2 gates"],
     hidden_weight: Float[Tensor, "directions gates hidden"],
     hidden_bias: Float[Tensor, "directions gates"],
-    packed: Packed,
+    packed: PackedLayout,
     library: CDLL,
 ) -> Float[Tensor, "lanes positions states"]:
     """The states at every position, as those of ``reference.gru_layer``."""
@@ -65,7 +65,7 @@ class _Layer(torch.autograd.Function):
         input_bias: Float[Tensor, "lanes 2 gates"],
         hidden_weight: Float[Tensor, "directions gates hidden"],
         hidden_bias: Float[Tensor, "directions gates"],
-        packed: Packed,
+        packed: PackedLayout,
         kept: bool,
         library: CDLL,
     ) -> Float[Tensor, "lanes positions states"]:

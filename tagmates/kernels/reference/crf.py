@@ -32,7 +32,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 
 UNDERFLOW = 1e-28  # A smaller sum q may have lost terms that matter (float32's smallest normal number is 1.2e-38).
 CACHED_SCORES = 2**21  # Viterbi compares about so many scores at a time, which fit into a core's cache.
@@ -43,7 +43,7 @@ def log_partition(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "decoders rows"]:
     """The log-partition of every sentence in float64; 0 for an empty one."""
     scaled = scaled_log_partition(emissions, transitions, start, end, packed)
@@ -57,7 +57,7 @@ def scaled_log_partition(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "decoders rows"]:
     """The log-partition of every sentence in float64; NaN for all sentences if a sum of one of them underflows."""
     result: Tensor = _ScaledLogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
@@ -74,7 +74,7 @@ class _ScaledLogPartition(torch.autograd.Function):
         transitions: Float[Tensor, "decoders tags tags"],
         start: Float[Tensor, "decoders tags"],
         end: Float[Tensor, "decoders tags"],
-        packed: Packed,
+        packed: PackedLayout,
     ) -> Float[Tensor, "decoders rows"]:
         slices, outside = packed.slices(), ~packed.mask
         row_max = transitions.amax(-1)
@@ -107,7 +107,7 @@ class _ScaledLogPartition(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        packed: Packed = ctx.packed
+        packed: PackedLayout = ctx.packed
         final, source, sums, weights = ctx.saved_tensors
         slices = packed.slices()
         ending = ending_marginals(final, grads[0], packed)
@@ -125,7 +125,7 @@ class _ScaledLogPartition(torch.autograd.Function):
         return marginals, d_transitions, marginals[:, slices[0]].sum(1), ending.sum(1), None
 
 
-def ending_marginals(final: Tensor, grad: Tensor, packed: Packed) -> Float[Tensor, "decoders rows tags"]:
+def ending_marginals(final: Tensor, grad: Tensor, packed: PackedLayout) -> Float[Tensor, "decoders rows tags"]:
     """The marginals of every sentence's last position, times the gradient of its log-partition.
 
     ``final`` holds alpha_T + end, up to a constant of each sentence.
@@ -138,7 +138,7 @@ def exact_log_partition(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "decoders rows"]:
     """The log-partition of every sentence in float64, whatever the range of the scores; 0 for an empty one."""
     emissions, transitions, start, end = (part.double() for part in (emissions, transitions, start, end))
@@ -182,7 +182,7 @@ def score(
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
     tags: Int[Tensor, "decoders positions"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "decoders rows"]:
     """The score of the given tags per sentence, summed in float64; an error where a tag is not one of the decoder's."""
     decoders, rows = packed.lengths.shape
@@ -204,7 +204,7 @@ def argmax(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Int[Tensor, "decoders positions"]:
     """The tags of every sentence that have the highest score (Viterbi, 1967); 0 outside the mask."""
     slices = packed.slices()

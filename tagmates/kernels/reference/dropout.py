@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 
 
 def apply_dropout(
     values: Float[Tensor, "lanes positions size"],
-    packed: Packed,
+    packed: PackedLayout,
     rates: Sequence[float],
     draws: Sequence[torch.Generator],
 ) -> Float[Tensor, "lanes positions size"]:

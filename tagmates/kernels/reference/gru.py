@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 
 
 def gru_layer(
@@ -26,7 +26,7 @@ def gru_layer(
     input_bias: Float[Tensor, "lanes 2 gates"],
     hidden_weight: Float[Tensor, "directions gates hidden"],
     hidden_bias: Float[Tensor, "directions gates"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "lanes positions states"]:
     """The states at every position: those of the forward direction, then those of the backward direction.
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels.reference.crf import UNDERFLOW, ending_marginals
 
 TAG_LIMIT = 1024  # a program holds a score of every tag for each of its sentences
@@ -27,7 +27,7 @@ def scaled_log_partition(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "decoders rows"]:
     """The log-partition of every sentence in float64; NaN for all sentences if a sum of one of them underflows."""
     result: Tensor = _ScaledLogPartition.apply(emissions, transitions, start, end, packed)  # type: ignore[no-untyped-call]
@@ -44,7 +44,7 @@ class _ScaledLogPartition(torch.autograd.Function):
         transitions: Float[Tensor, "decoders tags tags"],
         start: Float[Tensor, "decoders tags"],
         end: Float[Tensor, "decoders tags"],
-        packed: Packed,
+        packed: PackedLayout,
     ) -> Float[Tensor, "decoders rows"]:
         decoders, rows = packed.lengths.shape
         row_max = transitions.amax(-1)
@@ -66,7 +66,7 @@ class _ScaledLogPartition(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        packed: Packed = ctx.packed
+        packed: PackedLayout = ctx.packed
         final, source, sums, weights = ctx.saved_tensors
         decoders, rows = packed.lengths.shape
         ending = ending_marginals(final, grads[0], packed)
@@ -85,7 +85,7 @@ def argmax(
     transitions: Float[Tensor, "decoders tags tags"],
     start: Float[Tensor, "decoders tags"],
     end: Float[Tensor, "decoders tags"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Int[Tensor, "decoders positions"]:
     """The tags of every sentence that have the highest score; 0 outside the mask."""
     decoders, rows = packed.lengths.shape
@@ -98,7 +98,7 @@ def argmax(
     return tags
 
 
-def _layout(emissions: Tensor, packed: Packed) -> dict[str, Any]:
+def _layout(emissions: Tensor, packed: PackedLayout) -> dict[str, Any]:
     padded = max(16, triton.next_power_of_2(emissions.shape[2]))
     return {
         "starts": packed.starts,

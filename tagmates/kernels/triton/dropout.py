@@ -14,14 +14,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tagmates.data.packing import Packed, on_device
+from tagmates.batching.packed_sequence import PackedLayout, on_device
 
 BLOCK_SIZE = 1024  # entries
 
 
 def apply_dropout(
     values: Float[Tensor, "lanes positions size"],
-    packed: Packed,
+    packed: PackedLayout,
     rates: Sequence[float],
     draws: Sequence[torch.Generator],
 ) -> Float[Tensor, "lanes positions size"]:
@@ -37,7 +37,7 @@ def apply_dropout(
 
 def seeded_dropout(
     values: Float[Tensor, "lanes positions size"],
-    packed: Packed,
+    packed: PackedLayout,
     rates: Float[Tensor, " lanes"],
     seeds: Int[Tensor, " lanes"],
 ) -> Float[Tensor, "lanes positions size"]:

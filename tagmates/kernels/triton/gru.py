@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tagmates.data.packing import Packed
+from tagmates.batching.packed_sequence import PackedLayout
 
 UNITS_PER_BLOCK, TERMS_PER_BLOCK = 64, 32  # columns of a product's block, and terms of its sums at a time
 
@@ -25,7 +25,7 @@ def gru_layer(
     input_bias: Float[Tensor, "lanes 2 gates"],
     hidden_weight: Float[Tensor, "directions gates hidden"],
     hidden_bias: Float[Tensor, "directions gates"],
-    packed: Packed,
+    packed: PackedLayout,
 ) -> Float[Tensor, "lanes positions states"]:
     """The states at every position, as those of ``reference.gru_layer``."""
     parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
@@ -44,7 +44,7 @@ class _Layer(torch.autograd.Function):
         input_bias: Float[Tensor, "lanes 2 gates"],
         hidden_weight: Float[Tensor, "directions gates hidden"],
         hidden_bias: Float[Tensor, "directions gates"],
-        packed: Packed,
+        packed: PackedLayout,
     ) -> Float[Tensor, "lanes positions states"]:
         lanes, positions, _ = inputs.shape
         directions, _, size = hidden_weight.shape
@@ -82,7 +82,7 @@ class _Layer(torch.autograd.Function):
         return d_inputs, d_input_weight, d_input_bias, d_hidden_weight, d_from_state.sum(1), None
 
 
-def _layout(packed: Packed, lanes: int, size: int) -> dict[str, Any]:
+def _layout(packed: PackedLayout, lanes: int, size: int) -> dict[str, Any]:
     rows = packed.lengths.shape[1]
     block = 16 if rows <= 16 else 32
     return {

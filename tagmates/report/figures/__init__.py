@@ -9,7 +9,7 @@ from tagmates.report.figures.figure3 import graph_figure
 from tagmates.report.figures.figure4 import embedding_figure
 from tagmates.report.figures.heatmap import gains_figure
 from tagmates.report.figures.traits import traits_figure
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 
 __all__ = ["Figure", "figures"]
 

@@ -25,7 +25,7 @@ from tagmates.report.figures.drawing import (
     text_width,
 )
 from tagmates.report.figures.labels import label_points
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
 

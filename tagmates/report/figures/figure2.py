@@ -27,8 +27,8 @@ from tagmates.report.figures.drawing import (
     panels,
     widest,
 )
+from tagmates.report.model import Report
 from tagmates.report.tables.cells import FEW
-from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime

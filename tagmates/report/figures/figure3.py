@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 
 from tagmates.report.figures.circle import Circle, arrow, named_circle, widest_circle
 from tagmates.report.figures.drawing import GREEN, INK, PAGE, RED, TEXT, Figure, Margins, draw, pale, panels
+from tagmates.report.model import Report
 from tagmates.report.tables.grids import two_splits
-from tagmates.report.view import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
 

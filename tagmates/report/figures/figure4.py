@@ -20,7 +20,7 @@ from tagmates.report.figures.drawing import (
     widest,
 )
 from tagmates.report.figures.labels import label_points
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.plan import setting_of
 from tagmates.study.settings import METHOD_NAMES, Method
 

@@ -29,8 +29,8 @@ from tagmates.report.figures.drawing import (
     panels,
     widest,
 )
+from tagmates.report.model import Report
 from tagmates.report.tables.cells import FEW, mark
-from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES
 

@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
 
 from tagmates.data.overlap import Overlap
+from tagmates.formatting import percent
 from tagmates.report.figures.drawing import (
     BLUE,
     FAINT,
@@ -23,7 +24,6 @@ from tagmates.report.figures.drawing import (
     panels,
     widest,
 )
-from tagmates.wording import percent
 
 MAPS = {
     "types": "distinct words of train",

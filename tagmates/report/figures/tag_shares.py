@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from tagmates.data.statistics import entropy
+from tagmates.formatting import percent, plural
 from tagmates.report.figures.drawing import (
     BLUE,
     GREEN,
@@ -24,7 +25,6 @@ from tagmates.report.figures.drawing import (
     text_width,
     widest,
 )
-from tagmates.wording import percent, plural
 
 FEW = 4  # tasks, up to which panels are larger
 MOST = {True: 20, False: 10}  # bars of a panel, of few tasks and of more

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from tagmates.formatting import correlation
 from tagmates.report.correlation import rank_correlation
 from tagmates.report.figures.drawing import (
     BLUE,
@@ -25,9 +26,8 @@ from tagmates.report.figures.drawing import (
 )
 from tagmates.report.figures.labels import label_points
 from tagmates.report.findings.characteristics import SIDES, TRAITS, pair_cells
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import Cell
-from tagmates.wording import correlation
 
 COUNTED = ("sentences_train", "labels")  # on a logarithmic scale
 CAPTION = (

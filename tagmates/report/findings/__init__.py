@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tagmates.report.findings import claims_analysis, claims_joint, claims_main, claims_pairs
 from tagmates.report.findings.claim import Claim, Measured
 from tagmates.report.findings.tally import pairs
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
 from tagmates.study.runs import Runs

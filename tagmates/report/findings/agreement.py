@@ -6,7 +6,7 @@ from statistics import fmean
 
 from tagmates.report.correlation import rank_correlation
 from tagmates.report.findings.departures import Both, in_both, is_too_far
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.settings import REGIMES, Method, Regime
 
 

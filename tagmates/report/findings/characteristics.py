@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.correlation import FEWEST, rank_correlation
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import Cell
 
 TRAITS = {  # columns of data.statistics.table1

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tagmates.report.view import Report
+from tagmates.formatting import listing
+from tagmates.report.model import Report
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
-from tagmates.wording import listing
 
 IN_WORDS: dict[Regime, str] = {
     "single": "tasks alone",

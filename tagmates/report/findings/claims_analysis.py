@@ -5,12 +5,12 @@ from statistics import fmean
 
 import numpy as np
 
+from tagmates.formatting import points
 from tagmates.report.findings.claim import NO_STATISTICS, ONE_SEED, Claim, Measure, Measured, Tasks, missing
 from tagmates.report.findings.embeddings import Array, consistency, leaning, nearest, neighbours, task_similarities
 from tagmates.report.findings.tally import all_but_one, shown
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.settings import METHOD_NAMES, Method
-from tagmates.wording import points
 
 SYNTACTIC = ("upos", "xpos")
 SEMANTIC = ("sem", "semtr", "supsense")

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from tagmates.formatting import points
 from tagmates.report.correlation import rank_correlation
 from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.claims_pairs import counts, each
 from tagmates.report.findings.tally import pairs
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES
-from tagmates.wording import points
 
 UNPREDICTED = 4  # times the smallest ratio of gains: no factor of two around the middle covers both
 

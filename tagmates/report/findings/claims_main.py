@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from statistics import fmean
 
+from tagmates.formatting import listing, points, probability
 from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.method_gaps import differing_cells, method_gaps
 from tagmates.report.findings.tally import everything, pairs
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Regime
-from tagmates.wording import listing, points, probability
 
 ABOUT_HALF = (0.4, 0.6)
 ALMOST_ALWAYS = (0.8, 1.0)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from tagmates.formatting import points
 from tagmates.report.findings.claim import NO_STATISTICS, ONE_SEED, Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.tally import Tally, pairs, shown
-from tagmates.report.view import Report
-from tagmates.wording import points
+from tagmates.report.model import Report
 
 Side = Literal["given", "received"]
 Tallies = Mapping[str, Tally]

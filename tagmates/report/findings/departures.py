@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.published import NUM_SEEDS
 from tagmates.study.settings import REGIMES, Regime

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagmates.report.correlation import rank_correlation
-from tagmates.report.view import Report
+from tagmates.report.model import Report
 from tagmates.study.plan import setting_of
 from tagmates.study.settings import Method
 

@@ -8,12 +8,12 @@ from statistics import fmean
 import numpy as np
 from scipy import stats
 
-from tagmates.report.view import Report
+from tagmates.formatting import points, probability
+from tagmates.report.model import Report
 from tagmates.study.compare import Cell, Comparison, make_cell
 from tagmates.study.plan import setting_of
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import adjust
-from tagmates.wording import points, probability
 
 REGIMES: tuple[Regime, ...] = ("pair", "all", "oracle")
 ROUNDING = 9  # decimals; what lies below comes from the order of additions and must not break ties

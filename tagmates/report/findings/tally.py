@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tagmates.report.view import Report
+from tagmates.formatting import listing
+from tagmates.report.model import Report
 from tagmates.study.compare import Cell, count
-from tagmates.wording import listing
 
 GLYPHS = {"up": "{}↑", "down": "{}↓", "arrows": "{} arrows", "above": "{} above STL", "below": "{} below STL"}
 

@@ -1,7 +1,8 @@
 """All tables of a report, in the order of the page."""
 
-from tagmates.report.tables.beside import beside_tables
+from tagmates.report.model import Report
 from tagmates.report.tables.characteristics import characteristics_table
+from tagmates.report.tables.comparison import beside_tables
 from tagmates.report.tables.dev import dev_table
 from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
 from tagmates.report.tables.findings import findings_tables
@@ -10,7 +11,6 @@ from tagmates.report.tables.lengths import lengths_table
 from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
 from tagmates.report.tables.paper import agreement_table, departures_table, paper_tables
 from tagmates.report.tables.table import Entry, Row, Table, words
-from tagmates.report.view import Report
 from tagmates.study.settings import REGIME_NAMES
 
 __all__ = ["Entry", "Row", "Table", "tables"]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from tagmates.formatting import EMPTY, equals, listing, plural, points
 from tagmates.report.tables.table import Entry, Role, Row, Value
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
-from tagmates.wording import EMPTY, equals, listing, plural, points
 
 FEW = 3  # runs; the paper has three of each
 FEW_WORDS = " In grey: what rests on fewer than three runs."

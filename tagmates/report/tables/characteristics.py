@@ -1,11 +1,11 @@
 """Whether large data, many labels or their entropy go with helping and harming."""
 
+from tagmates.formatting import correlation
 from tagmates.report.findings import paper_report
 from tagmates.report.findings.characteristics import MEASURES, SIDES, TRAITS, Characteristic, characteristics
+from tagmates.report.model import Report
 from tagmates.report.tables.table import Entry, Row, Table, Value
-from tagmates.report.view import Report
 from tagmates.study.published import PAPER_TASKS
-from tagmates.wording import correlation
 
 WORDS = {
     ("gives", "up"): "helps: share of its partners' cells ↑",

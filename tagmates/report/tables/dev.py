@@ -1,9 +1,9 @@
 """Dev F1, where the data have no test split."""
 
+from tagmates.formatting import points
+from tagmates.report.model import Report
 from tagmates.report.tables.table import Entry, Row, Table, ruled
-from tagmates.report.view import Report
 from tagmates.study.recommend import describe
-from tagmates.wording import points
 
 
 def dev_table(report: Report) -> Table:

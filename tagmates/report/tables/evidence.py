@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
+from tagmates.formatting import EMPTY, points, probability
+from tagmates.report.model import Report
 from tagmates.report.tables.cells import mark, verdict
 from tagmates.report.tables.grids import Line, bases, line_numbers, lines_of
 from tagmates.report.tables.table import Entry, Row, Table, ruled, words
-from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import false_arrow_rate
-from tagmates.wording import EMPTY, points, probability
 
 TALLY = {
     "▲▼": "both",

@@ -1,10 +1,10 @@
 """The paper's findings beside this study, and where its text and its own tables part."""
 
+from tagmates.formatting import EMPTY
 from tagmates.report.findings import Finding, disagreements, findings
+from tagmates.report.model import Report
 from tagmates.report.tables.table import Entry, Row, Table
-from tagmates.report.view import Report
 from tagmates.study.published import PAPER_TASKS
-from tagmates.wording import EMPTY
 
 ARROWS = "3↑ and 1↓ mean that 3 scores are higher by the rule than those they are compared with, and 1 is lower."
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tagmates.formatting import listing, points
+from tagmates.report.model import Report
 from tagmates.report.tables.cells import FEW, few_words, numbers, runs_text, score_entry
 from tagmates.report.tables.table import Entry, Row, Table, Value
-from tagmates.report.view import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime, StudySettings
-from tagmates.wording import listing, points
 
 Key = tuple[Regime, str, str]  # regime, partner or task left out, tested task
 ARROWS: tuple[Arrow, Arrow] = ("up", "down")

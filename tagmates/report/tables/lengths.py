@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from tagmates.formatting import EMPTY, listing
+from tagmates.report.model import Report
 from tagmates.report.tables.grids import lines_of
 from tagmates.report.tables.table import Row, Table, Value, words
-from tagmates.report.view import Report
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Regime
-from tagmates.wording import EMPTY, listing
 
 NAMED = 3  # helpers at most; the table of oracle sets has more
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from tagmates.formatting import points
+from tagmates.report.model import Report
 from tagmates.report.tables.cells import FEW, few_words, runs_text, story
 from tagmates.report.tables.grids import average_entry, begun, two_splits
 from tagmates.report.tables.table import Entry, Row, Table, Value
-from tagmates.report.view import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Regime
-from tagmates.wording import points
 
 Scores = dict[str, tuple[float, Entry]]  # task -> score and how it is shown
 

@@ -2,17 +2,17 @@
 
 from dataclasses import asdict
 
+from tagmates.formatting import EMPTY, correlation, points
 from tagmates.report.findings.agreement import Agreement, agreement
 from tagmates.report.findings.departures import ERRORS, FEWER_POINTS, departures
 from tagmates.report.findings.departures import POINTS as MOST_POINTS
-from tagmates.report.tables.beside import partners
+from tagmates.report.model import Report
 from tagmates.report.tables.cells import few_words, mark, numbers, score_entry, story, trained
+from tagmates.report.tables.comparison import partners
 from tagmates.report.tables.grids import begun, counterpart, grid, rest_lines, top_lines
 from tagmates.report.tables.table import Entry, Role, Row, Table, ruled, words
-from tagmates.report.view import Report
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method
-from tagmates.wording import EMPTY, correlation, points
 
 POINTS = ("above", "apart", "at most", "too far")
 DIFFERENCES = ("sign", "ρ")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
 
-from tagmates.wording import EMPTY
+from tagmates.formatting import EMPTY
 
 Role = Literal["up", "down", "own", "few", "differs"]
 Section = Literal[

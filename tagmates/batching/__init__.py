@@ -1,0 +1,1 @@
+"""Sentences → tensors: vocabulary, vectors, corpus, sampling, batches and their packed layout."""

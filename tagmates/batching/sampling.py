@@ -1,0 +1,135 @@
+"""Which sentences make up the batches of an epoch (protocol section 3)."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from tagmates.config import TrainingSettings
+from tagmates.seeding import generator
+
+BUCKET_UPDATES = 50  # bucketed batches sort by length within what this many updates use
+
+
+def quotas(tasks: Sequence[str], batch_size: int, *, per_task: bool = False) -> list[int]:
+    """Sentences of each task in a balanced batch; what is left over goes to the first tasks in alphabetical order.
+
+    ``per_task`` (``batch_per_task``): ``batch_size`` of each task.
+    """
+    if per_task:
+        return [batch_size] * len(tasks)
+    each, left = divmod(batch_size, len(tasks))
+    lucky = set(sorted(tasks)[:left])
+    return [each + (task in lucky) for task in tasks]
+
+
+def epoch_counts(
+    tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int, epoch: int
+) -> Int[Tensor, "updates tasks"]:
+    """How many sentences of each task (of ``sizes``) each update of an epoch takes.
+
+    One task: all sentences once, the last batch what is left. Balanced: the epoch ends with the task that is used up
+    first. Otherwise ceil(all / batch) updates whose sentences' tasks are drawn. ``epoch_updates`` sets their number.
+    """
+    size = settings.batch_size
+    total = sum(sizes)
+    updates = settings.epoch_updates or -(-total // size)
+    if len(tasks) == 1 and settings.epoch_updates is None:
+        counts = torch.full((updates, 1), size)
+        counts[-1] = total - size * (updates - 1)
+        return counts
+    if settings.sampling == "balanced":
+        quota = quotas(tasks, size, per_task=settings.batch_per_task)
+        if settings.epoch_updates is None:
+            updates = max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
+        return torch.tensor(quota).expand(updates, -1)
+    temperature = settings.temperature if settings.sampling == "temperature" else 1.0
+    # size ** (1 / temperature), normalised, without overflow
+    share = (torch.tensor(sizes, dtype=torch.float64).log() / temperature).softmax(0)
+    drawn = torch.multinomial(
+        share, updates * size, replacement=True, generator=generator(seed, "tasks of sentences", epoch)
+    )
+    return torch.nn.functional.one_hot(drawn, len(tasks)).view(updates, size, -1).sum(1)
+
+
+def passes_of_epoch(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> int:
+    """How many passes over the data make an epoch, so that it has ``min_epoch_updates`` updates or more."""
+    if settings.epoch_updates is not None:
+        return 1
+    return -(-settings.min_epoch_updates // len(epoch_counts(tasks, sizes, settings, 0, 0)))
+
+
+def epoch_batches(
+    tasks: Sequence[str],
+    members: Sequence[Int[Tensor, " _"]],
+    lengths: Int[Tensor, " all_sentences"],
+    settings: TrainingSettings,
+    seed: int,
+    epoch: int,
+) -> list[Int[Tensor, " _"]]:
+    """Sentence numbers of every update of an epoch; a function of ``seed`` and ``epoch``.
+
+    ``members`` are the sentence numbers of each task, ``lengths`` the lengths of all sentences. Each task's list is
+    shuffled afresh; where an epoch needs more, it is shuffled again and goes on. With ``epoch_updates``, where epochs
+    are no longer passes over the data, an epoch goes on where the one before stopped in the list. Where an
+    epoch has several passes (``min_epoch_updates``), each is drawn as an epoch of its own would be.
+    """
+    passes = passes_of_epoch(tasks, [len(m) for m in members], settings)
+    numbers = range(epoch * passes, (epoch + 1) * passes)
+    return [batch for number in numbers for batch in _pass_batches(tasks, members, lengths, settings, seed, number)]
+
+
+def _pass_batches(
+    tasks: Sequence[str],
+    members: Sequence[Int[Tensor, " _"]],
+    lengths: Int[Tensor, " all_sentences"],
+    settings: TrainingSettings,
+    seed: int,
+    epoch: int,
+) -> list[Int[Tensor, " _"]]:
+    """The batches of one pass over the data, or of one epoch of ``epoch_updates``; the passes are numbered from 0."""
+    counts = epoch_counts(tasks, [len(m) for m in members], settings, seed, epoch)
+    updates = len(counts)
+    parts: list[list[Tensor]] = [[] for _ in range(updates)]
+    for t, task in enumerate(tasks):
+        needed = int(counts[:, t].sum())
+        purpose = f"order {task}"
+        if settings.epoch_updates is None:
+            order = _shuffled(members[t], 0, needed, partial(generator, seed, purpose, epoch))
+        else:
+            before = _taken_before(t, tasks, [len(m) for m in members], settings, seed, epoch)
+            order = _shuffled(members[t], before, needed, partial(generator, seed, purpose))
+        ends = counts[:, t].cumsum(0).tolist()
+        if settings.bucketed:
+            cuts = [0, *ends[BUCKET_UPDATES - 1 :: BUCKET_UPDATES], needed]
+            order = torch.cat([_by_length(order[a:b], lengths) for a, b in pairwise(cuts)])
+        for update, chosen in enumerate(order.tensor_split(ends[:-1])):
+            parts[update].append(chosen)
+    batches = [torch.cat(part) for part in parts]
+    if settings.bucketed:
+        batches = [batches[i] for i in torch.randperm(updates, generator=generator(seed, "order of buckets", epoch))]
+    return batches
+
+
+def _shuffled(members: Tensor, start: int, needed: int, draw: Callable[[int], torch.Generator]) -> Tensor:
+    """``needed`` sentences from place ``start`` of an endless list: the members shuffled, then shuffled again, …"""
+    size = len(members)
+    first, end = start // size, -(-(start + needed) // size)
+    rounds = [members[torch.randperm(size, generator=draw(r))] for r in range(first, end)]
+    return torch.cat([torch.empty(0, dtype=torch.long), *rounds])[start - first * size :][:needed]
+
+
+def _taken_before(
+    t: int, tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int, epoch: int
+) -> int:
+    """How many sentences of task ``t`` the epochs before this one took."""
+    if settings.sampling == "balanced" or len(tasks) == 1:  # every epoch takes as many
+        return epoch * int(epoch_counts(tasks, sizes, settings, seed, 0)[:, t].sum())
+    return sum(int(epoch_counts(tasks, sizes, settings, seed, e)[:, t].sum()) for e in range(epoch))
+
+
+def _by_length(sentences: Tensor, lengths: Tensor) -> Tensor:
+    return sentences[lengths[sentences].argsort(stable=True)]

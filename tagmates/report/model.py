@@ -1,0 +1,75 @@
+"""All that a report is made from, and how it is gathered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tagmates.study.compare import Comparison, compare
+from tagmates.study.locate import Study
+from tagmates.study.published import published, published_statistics
+from tagmates.study.recommend import Advice, advise
+from tagmates.study.runs import Runs
+from tagmates.study.settings import Method, Regime, StudySettings
+from tagmates.study.status import standing
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A study as far as it is done; everything else in this room turns it into text and pictures."""
+
+    name: str
+    settings: StudySettings
+    tasks: tuple[str, ...]  # in the study's order
+    comparisons: Mapping[Method, Comparison]
+    runs: Runs
+    progress: Mapping[Regime, tuple[int, int]]  # runs done, runs planned
+    failed: Mapping[str, str] = field(default_factory=dict)  # run -> why
+    waiting: Sequence[
+        str
+    ] = ()  # what cannot be planned yet, in words: oracle sets whose pairs are not done; at most one
+    advice: Sequence[Advice] = ()  # one for every task
+    published: Mapping[Method, Comparison] = field(default_factory=dict)  # the paper's cells, where the tasks are its
+    statistics: Sequence[Mapping[str, Any]] = ()  # a row of the paper's Table 1 for every task (data.statistics)
+    beside: "Report | None" = None  # another study of the same tasks to set beside this one
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether any run has a test score."""
+        return any(record.test for runs in self.runs.values() for record in runs)
+
+    vectors: str = ""  # what words started from where the runs were made, as study.json has it; empty: as asked
+
+
+def make_report(study: Study, beside: "Report | None" = None) -> Report:
+    """Read what is there of a study and compare it; its data need not be at hand."""
+    settings, tasks = study.settings, study.tasks
+    now = standing(settings, tasks, study.store, counts=True)
+    runs = Runs(now.found.done.values())
+    counts = {regime: now.of(regime) for regime in settings.regimes}
+    description = study.store.description()
+    known = description.get("statistics", {})
+    statistics = [known[task] for task in tasks if task in known]
+    return Report(
+        name=study.name,
+        settings=settings,
+        tasks=tasks,
+        comparisons=compare(settings, tasks, runs, now.oracle_sets),
+        runs=runs,
+        progress={regime: (n.done, n.planned) for regime, n in counts.items()},
+        failed={**now.found.failed, **now.found.broken, **now.found.unmatched},
+        waiting=now.waiting,
+        advice=advise(settings, tasks, runs, now.oracle_sets),
+        published=published() if _is_papers(tasks, known) else {},
+        statistics=statistics,
+        beside=beside,
+        vectors=str(description.get("vectors", "")),
+    )
+
+
+def _is_papers(tasks: Sequence[str], statistics: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether these tasks are the paper's: by name, and by the size of what they train on (Table 1)."""
+    sizes = {row["task"]: row["sentences_train"] for row in published_statistics()}
+    return all(
+        task in sizes and abs(statistics.get(task, {}).get("sentences_train", 0) / sizes[task] - 1) < 0.01
+        for task in tasks
+    )

@@ -1,0 +1,153 @@
+"""What the service answers with, as JSON."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from tagmates.model.pretrained import content_of
+from tagmates.model.tagger import Tagged, Tagger
+from tagmates.serve.requests import Piece
+from tagmates.serve.settings import Limits
+
+CARD = 10_000  # characters in which a model's card says its licence
+CARD_BYTES = 2**20  # more than any card has
+DIGITS = 7  # of a probability; it is a number of 32 bits
+
+
+class SpanOut(TypedDict):
+    """A span of tokens, ``end`` exclusive."""
+
+    start: int
+    end: int
+    label: str
+
+
+class SentenceOut(TypedDict):
+    """A tagged sentence.
+
+    ``offsets`` count code points of the text and are null for words; ``spans`` are those of the tasks that mark spans.
+    """
+
+    tokens: Sequence[str]
+    offsets: Sequence[tuple[int, int]] | None
+    tags: Mapping[str, Sequence[str]]
+    probabilities: Mapping[str, Sequence[float]] | None
+    spans: Mapping[str, Sequence[SpanOut]]
+
+
+class DocumentOut(TypedDict):
+    """The sentences of a text."""
+
+    sentences: Sequence[SentenceOut]
+
+
+class AnswerOut(TypedDict):
+    """A document per text, in order."""
+
+    model: str
+    tasks: Sequence[str]
+    documents: Sequence[DocumentOut]
+
+
+class LineOut(SentenceOut):
+    """A line of a stream: a sentence, and the number of its document."""
+
+    document: int
+
+
+class TaskOut(TypedDict):
+    """A task: how its tags are read as spans (iobes, iob2, plain), which tag is nothing ("": none), and all tags."""
+
+    name: str
+    scheme: str
+    outside: str
+    labels: Sequence[str]
+
+
+class ModelOut(TypedDict):
+    """A model."""
+
+    name: str
+    tasks: Sequence[TaskOut]
+    licence: str | None
+
+
+class ModelsOut(TypedDict):
+    """The models, the default one first, and the limits of a request."""
+
+    models: Sequence[ModelOut]
+    limits: Limits
+
+
+class Problem(TypedDict):
+    """What is wrong, where, and what to do: one line."""
+
+    detail: str
+
+
+class Health(TypedDict):
+    """Whether the service tags."""
+
+    status: str
+
+
+def licence_of(folder: Path) -> str | None:
+    """What the head of a model's card says, if there is one; ModelError where the card is no file of its size."""
+    card = folder / "README.md"
+    if not os.path.lexists(card):
+        return None
+    text = content_of(card, CARD_BYTES).decode(errors="replace").replace("\r\n", "\n")
+    found = re.match(r"---\n(?:.*\n)*?license: *([\w .+-]{1,60})\n(?:.*\n)*?---\n", text[:CARD])
+    return found[1].strip() if found else None
+
+
+def models_out(taggers: Mapping[str, Tagger], licences: Mapping[str, str | None], limits: Limits) -> ModelsOut:
+    """What /api/models says."""
+    models: list[ModelOut] = []
+    for name, tagger in taggers.items():
+        decoders = {task: tagger.vocabulary.decoder_of(task) for task in tagger.tasks}
+        tasks: list[TaskOut] = [
+            {
+                "name": task,
+                "scheme": tagger.schemes[task],
+                "outside": tagger.outside[task],
+                "labels": tagger.vocabulary.labels[decoder],
+            }
+            for task, decoder in decoders.items()
+        ]
+        models.append({"name": name, "tasks": tasks, "licence": licences.get(name)})
+    return {"models": models, "limits": limits}
+
+
+def sentence_out(tagger: Tagger, piece: Piece, tagged: Tagged) -> SentenceOut:
+    """A sentence with its tags, probabilities if there are any, and spans."""
+    chances = tagged.probabilities
+    return {
+        "tokens": piece.words,
+        "offsets": piece.offsets,
+        "tags": tagged.tags,
+        "probabilities": chances and {task: [round(p, DIGITS) for p in own] for task, own in chances.items()},
+        "spans": {
+            task: [{"start": span.start, "end": span.end, "label": span.label} for span in tagger.spans(tagged, task)]
+            for task in tagged.tags
+            if tagger.schemes[task] != "plain"
+        },
+    }
+
+
+def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> list[DocumentOut]:
+    """So many documents, of sentences with the number of their document."""
+    documents: list[list[SentenceOut]] = [[] for _ in range(number)]
+    for document, sentence in sentences:
+        documents[document].append(sentence)
+    return [{"sentences": sentences} for sentences in documents]
+
+
+def dumps(value: Any) -> bytes:
+    """Compact JSON in UTF-8; ValueError where a number is none of JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

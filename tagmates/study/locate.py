@@ -1,0 +1,185 @@
+"""Find a study: by its file, by its folder, or as the last one that ran; and its control."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tagmates.config import nearest, preset_of
+from tagmates.data.archive import read_header
+from tagmates.data.task_data import data_difference
+from tagmates.data.tasks import default_preset, load_tasks, require_tasks
+from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
+from tagmates.study.control import Control, control_at, control_folders, named
+from tagmates.study.published import PAPER_TASKS
+from tagmates.study.settings import StudySettings, named_preset, parse_study, read_study
+from tagmates.study.status import standing
+from tagmates.study.store import Store
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study that can be planned, run and read. ``data`` is empty where nobody has said yet where they are."""
+
+    name: str
+    settings: StudySettings
+    tasks: tuple[str, ...]
+    data: str
+    store: Store
+    overrides: tuple[str, ...] = ()  # the --set that are in ``settings``
+    preset: str = ""  # from which preset the settings start, and why: a line to be said
+
+
+def open_study(
+    where: Path | None,
+    *,
+    output_dir: Path | None = None,
+    data: str | None = None,
+    packed: Path | None = None,
+    overrides: Sequence[str] | None = None,
+    fallback: str = "",
+) -> Study:
+    """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
+
+    ``data`` wins over the study's own, that over what it was begun with, that over ``fallback``. A study whose tasks
+    are known is opened without its data where they are not at hand, but not without ``data``. The packed study
+    ``packed`` is its data, and where None is given the study too. ``overrides`` (``--set``) are over the settings of
+    the file; None stands for those with which its folder was begun. Raises ConfigError, ModelError or DataError.
+    """
+    if packed is not None:
+        if data is not None:
+            raise ConfigError("--packed and --data: choose one; a packed study is the data")
+        header, data = read_header(packed), str(packed)
+        if where is None:
+            if header.study in ("", "..") or Path(header.study).name != header.study:  # it becomes a folder's
+                raise ConfigError(f"{packed}: holds no study with a name; name the study's TOML file or folder too")
+            store = Store(output_dir or RUNS / header.study)
+            given = store.overrides() if overrides is None else tuple(overrides)
+            settings = parse_study(header.settings, packed, given)
+            study = _study(header.study, settings, data, "", store, given)
+            return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {packed} has it")
+    if where is None:
+        where = _last()
+    if where.is_dir():
+        if overrides or output_dir:
+            raise ConfigError(f"{where}: is a study's folder; --set and --output-dir go with its TOML file")
+        store = Store(where)
+        settings, known = store.settings()
+        study = _study(where.resolve().name, settings, data, known or fallback, store, store.overrides())
+        return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {where} was begun with it")
+    store = Store(output_dir or RUNS / where.stem)
+    given = store.overrides() if overrides is None else tuple(overrides)
+    settings = read_study(where, given)
+    study = _study(where.stem, settings, data, settings.data or _begun_with(store) or fallback, store, given)
+    named = named_preset(where, given)
+    if named:
+        return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {named} says")
+    preset, why = _preset_for(study)
+    chosen = read_study(where, given, preset).model_copy(update={"tasks": study.tasks})
+    how = f"{where} names none, preset = ... in it chooses"
+    return replace(study, settings=chosen, preset=f"preset {preset}, as {why} ({how})")
+
+
+def _preset_for(study: Study) -> tuple[str, str]:
+    """The preset of a study that names none, and why: that of its folder, else that of its data."""
+    if (study.store.root / "study.json").exists():
+        return preset_of(study.store.settings()[0].training)[0], "the study was begun with it"
+    try:
+        known = load_tasks(study.data) if study.data else {}
+    except DataError:
+        known = {}
+    if known:
+        preset = default_preset({name: known[name] for name in study.tasks})
+    else:
+        preset = "paper" if set(study.tasks) <= set(PAPER_TASKS) else "practical"
+    return preset, f"these are {'the' if preset == 'paper' else 'not the'} paper's tasks"
+
+
+def _study(
+    name: str, settings: StudySettings, given: str | None, known: str, store: Store, overrides: tuple[str, ...]
+) -> Study:
+    data = given or known
+    try:
+        found = load_tasks(data) if data else {}
+    except DataError:
+        if given or not settings.tasks:
+            raise
+        found = {}
+    tasks = settings.tasks or tuple(found)
+    if not tasks:
+        raise ConfigError(f"{name}: names no tasks and no data; say --data, or tasks and data in the study's file")
+    if found:
+        require_tasks(tasks, found, f"study {name}: tasks")
+        untested = [task for task in tasks if found[task].test is None]
+        if settings.oracle_sets == "test" and untested:
+            raise ConfigError(f"{name}: oracle_sets: {untested[0]} has no test split in {data}; choose dev")
+    if settings.oracle_sets == "published":
+        for task in tasks:
+            if task not in PAPER_TASKS:
+                hint = nearest(task, PAPER_TASKS)
+                raise ConfigError(f"{name}: oracle_sets: the paper has no task {task!r}{hint}; choose dev or test")
+    return Study(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store, overrides)
+
+
+def _begun_with(store: Store) -> str:
+    """The data of the last run of a study; empty where it has not begun."""
+    return str(store.description().get("data", "")) if (store.root / "study.json").exists() else ""
+
+
+def _last() -> Path:
+    """The study that last began; a control only where there is nothing else, since it is looked at with its study."""
+    begun = list(RUNS.glob("*/study.json"))
+    if not begun:
+        raise ModelError(f"{RUNS}: holds no study; name its file or folder")
+    return max(begun, key=lambda path: (control_at(path.parent) is None, path.stat().st_mtime)).parent
+
+
+def open_control(study: Study, control: Control, overrides: Sequence[str] = ()) -> Study:
+    """The control of a study, as a study in a folder of its own beside it. Raises ConfigError."""
+    root = named(study.store.root)
+    if control_at(root) is not None:
+        raise ConfigError(f"--{control.kind}: {root} is a control's folder itself; name the study's file or folder")
+    return replace(
+        study,
+        name=control.name(study.name),
+        settings=control.settings(study.settings, overrides),
+        store=Store(root.with_name(control.name(root.name))),
+    )
+
+
+def find_control(study: Study) -> tuple[Study | None, list[str]]:
+    """The control of a study that has the most finished runs, and a line on every other one that has some.
+
+    Controls of other settings or other sentences than the study has now are passed by, with a line that says so.
+    """
+    fitting: list[tuple[int, Study]] = []
+    lines = []
+    for folder, control in control_folders(study.store.root):
+        try:
+            found = open_study(folder)
+            done = len(standing(found.settings, found.tasks, found.store).found.done)
+            why = _why_unlike(study, found, control) if done else ""
+        except TagmatesError as error:
+            lines.append(f"{error}; this control is not set beside the study")
+            continue
+        if why:
+            lines.append(f"{folder}: this control {why}; --beside sets it beside the study all the same")
+        elif done:
+            fitting.append((done, found))
+    if not fitting:
+        return None, lines
+    _, chosen = max(fitting, key=lambda each: each[0])
+    others = [found.store.root for _, found in fitting if found is not chosen]
+    return chosen, [*lines, *(f"{folder}: is a control too; --beside sets it beside the study" for folder in others)]
+
+
+def _why_unlike(study: Study, found: Study, control: Control) -> str:
+    """How a control differs from that of the study as it is now; empty where it does not."""
+    now = control.settings(study.settings)
+    often = {"epoch_updates": found.settings.training.epoch_updates}  # how often dev is scored may be chosen
+    ours = (now.model, now.training.model_copy(update=often), now.vectors)
+    if ours != (found.settings.model, found.settings.training, found.settings.vectors):
+        return "was made with other settings of the study"
+    what = data_difference(study.store.task_data(), found.store.task_data())
+    return f"was trained on other data: {what}" if what else ""

@@ -1,0 +1,82 @@
+"""Input that is read as a whole, not line by line: JSON lists, .spacy, Arrow and parquet, and folders of BRAT.
+
+Their sentences become JSON lines of words, which are then tagged as all others.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tagmates.data.formats.docbin import docs_in, sentences_of
+from tagmates.data.formats.huggingface import read_rows, splits_in
+from tagmates.data.formats.jsonl import Record, records_in, words_of
+from tagmates.data.tokenize import Token
+from tagmates.errors import DataError
+from tagmates.formatting import first_of
+from tagmates.tagging.reading import Reading
+from tagmates.tagging.record_keys import key_of
+
+_SUFFIXES = {".spacy": "spacy", ".parquet": "huggingface", ".arrow": "huggingface", ".ann": "brat"}
+
+
+def whole_kind(path: Path) -> str:
+    """The format of a file or folder that its name or the files in it tell, "" where they tell nothing."""
+    if path.is_dir():
+        if _annotations(path):
+            return "brat"
+        return "huggingface" if splits_in(path) else ""
+    if not path.exists() and path.parent.is_dir() and path.name in splits_in(path.parent):
+        return "huggingface"
+    return _SUFFIXES.get(path.suffix.lower(), "")
+
+
+def documents_in(path: Path) -> list[Path]:
+    """The texts of a folder of BRAT's documents in the order of their names, or that of one document."""
+    if path.is_dir():
+        found = _annotations(path)
+        if not found:
+            raise DataError(f"{path}: holds no .ann file; give a folder of DOC.txt and DOC.ann, or a text")
+        return [document.with_suffix(".txt") for document in found]
+    return [path.with_suffix(".txt")]
+
+
+def _annotations(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.ann")) or sorted(folder.glob("*/*.ann"))
+
+
+def whole_sentences(path: Path | None, text: str, reading: Reading, name: str) -> Iterator[bytes]:
+    """A JSON line of words, and where known of their offsets, for each sentence of a file, or of a JSON ``text``."""
+    if reading.kind == "spacy" and path is not None:
+        for doc in docs_in(path):
+            yield from map(_line, sentences_of(doc))
+        return
+    key = ""
+    for where, record in _records(path, text, reading, name):
+        key = key or str(reading.token_column or key_of(record, _trained(reading), name))
+        yield from map(_line, words_of(record, key, where))
+
+
+def _trained(reading: Reading) -> int | str | None:
+    known = reading.trained
+    return known.token_column if known is not None and known.kind == reading.kind else None
+
+
+def _records(path: Path | None, text: str, reading: Reading, name: str) -> Iterator[tuple[str, Record]]:
+    if path is None:
+        yield from ((where, record) for _, where, record in records_in(text, name))
+        return
+    keys = (str(reading.token_column),) if reading.token_column else ()
+    splits = splits_in(path) if path.is_dir() else []
+    if len(splits) > 1:
+        raise DataError(f"{path}: holds several splits; name one as {path / splits[0]}; there are {first_of(splits)}")
+    own = path / splits[0] if splits else path
+    for number, (record, _) in enumerate(read_rows(own, keys), start=1):
+        yield f"{own}: sentence {number}", record
+
+
+def _line(words: Sequence[str] | Sequence[Token]) -> bytes:
+    record: dict[str, Any] = {"tokens": [word.text if isinstance(word, Token) else word for word in words]}
+    if words and isinstance(words[0], Token):
+        record["offsets"] = [[word.start, word.end] for word in words if isinstance(word, Token)]
+    return json.dumps(record).encode() + b"\n" if words else b""

@@ -1,0 +1,110 @@
+"""``tagmates evaluate``: what it prints and writes, and what it refuses."""
+
+import json
+import re
+import resource
+from pathlib import Path
+
+import pytest
+from command_line import FILES, LINES, PARTS, TASKS, done, refused, tagmates, training_of, write_corpus
+
+from tagmates.data.formats.columns import read_columns
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "validation", "test"])
+def test_evaluate_prints_one_json_object_and_talks_on_stderr(trained: Path, here: Path, split: str) -> None:
+    shown = done("evaluate", trained, "--split", split, "--json", "--baseline", "--output", "p")
+    evaluation = json.loads(shown.out)
+    assert evaluation["split"] == split.replace("validation", "dev")
+    assert list(evaluation["tasks"]) == ["pos", "ner"]
+    assert shown.err == "wrote p/pos.conll\nwrote p/ner.conll\n"
+    result = json.loads((trained / "result.json").read_text())
+    for name, scores in evaluation["tasks"].items():
+        assert scores["support"] == scores["tp"] + scores["fn"] > 0
+        assert scores["support"] == sum(t["tp"] + t["fn"] for t in scores["types"].values())
+        assert 0 <= scores["baseline"]["f1"] <= 100
+        assert f"task:{name}|split:{evaluation['split']}|" in scores["signature"]
+        for key in ("precision", "recall", "f1", "tp", "fp", "fn") if evaluation["split"] in result else ():
+            assert scores[key] == result[evaluation["split"]][name][key]
+
+
+def test_evaluate_prints_a_table_and_its_signatures_apart(trained: Path) -> None:
+    shown = done("evaluate", trained, "--baseline")
+    assert re.search(r"│ pos +│( +-?[\d.]+ │){3} +11 │", shown.out)
+    assert "baseline F1" in shown.out
+    assert [re.search(r"\|task:(\w+)\|", line)[1] for line in shown.err.splitlines()] == ["pos", "ner"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("sharing", ["multi_dec", "te_enc"])
+def test_predictions_are_three_columns_that_hold_the_gold_tags(here: Path, corpus: Path, sharing: str) -> None:
+    done(*training_of(corpus, "run", "--sharing", sharing))
+    done("evaluate", "run", "--output", "deep/er")
+    for name, column in (("pos", 1), ("ner", 2)):
+        path = here / "deep" / "er" / f"{name}.conll"
+        assert {line.count("\t") for line in path.read_text().splitlines() if line} == {2}
+        gold = [(s.tokens, s.tags) for s in read_columns(path, separator="\t", tag_column=2)]
+        assert gold == [(tuple(row[0] for row in rows), tuple(row[column] for row in rows)) for rows in PARTS["test"]]
+        predicted = read_columns(path, separator="\t", tag_column=3)
+        labels = {
+            cell for rows in LINES for row in rows for cell in (row[1:] if sharing == "te_enc" else row[column:][:1])
+        }
+        assert {tag for sentence in predicted for tag in sentence.tags or ()} <= labels
+
+
+def test_evaluate_on_other_data_and_on_words_and_tags_it_never_saw(here: Path, run: Path) -> None:
+    write_corpus(here / "other", test="Zebras\tX\tB-ALIEN\n\nÄpfel\tN\tO\nfallen\tV\tO\n")
+    evaluation = json.loads(done("evaluate", run, "--data", "other", "--json").out)
+    assert evaluation["tasks"]["pos"]["types"]["X"] == {"tp": 0, "fp": 0, "fn": 1, "f1": 0.0}
+    assert evaluation["tasks"]["ner"]["support"] == 1
+
+
+def test_evaluate_warns_where_spans_are_scored_word_by_word(here: Path, run: Path) -> None:
+    plain = write_corpus(here / "plain", tasks=TASKS.replace('scheme = "iob2"', ""))
+    shown = done("evaluate", run, "--data", plain, "--json")
+    warnings = [line for line in shown.err.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1
+    assert "of ner write spans, but its scheme is plain" in warnings[0]
+    assert 'set scheme = "iob2", or score = "prefix" alone' in warnings[0]
+    assert json.loads(shown.out)["tasks"]["ner"]["signature"].count("|reading:plain|") == 1
+    assert done("evaluate", run, "--json").err == ""
+
+
+def test_evaluate_without_the_split_or_the_task(here: Path, corpus: Path, run: Path) -> None:
+    refused(2, "--split tset: choose train, dev or test", "evaluate", run, "--split", "tset")
+    two = "train = 'train.txt'\ndev = 'dev.txt'\n"
+    write_corpus(here / "untested", tasks=f"[tasks.pos]\n{two}[tasks.ner]\ntag_column = 3\n{two}")
+    refused(1, r"untested: has no test split for any of pos, ner; give another", "evaluate", run, "--data", "untested")
+    done(*training_of(here / "untested", "dev-only"))
+    assert "test" not in json.loads((here / "dev-only" / "result.json").read_text())
+    refused(1, r"untested: has no test split", "evaluate", "dev-only")
+    assert "│ pos " in done("evaluate", "dev-only", "--split", "dev").out
+    write_corpus(here / "renamed", tasks=f"{FILES}\n[tasks.parts]\n")
+    refused(1, "renamed: has no test split for any of pos, ner", "evaluate", run, "--data", "renamed")
+
+
+def test_evaluate_cannot_write_into_a_file(here: Path, run: Path) -> None:
+    (here / "file").write_text("mine")
+    for place in ("file", "file/p"):
+        refused(1, rf"tagmates: {place}: (File exists|Not a directory); ", "evaluate", run, "--output", place)
+
+
+def test_a_run_is_evaluated_from_any_directory(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_corpus(here / "data")
+    done(*training_of(Path("data"), "run"))
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    assert "│ pos " in done("evaluate", "../run").out
+
+
+def test_a_full_disk_in_evaluate_does_not_speak_of_resuming(run: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limit[1]))
+    try:
+        stopped = tagmates("evaluate", run, "--output", "p")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert stopped.code == 1
+    assert "p/pos.conll: cannot be written (File too large)" in stopped.err
+    assert "--resume" not in stopped.err

@@ -1,0 +1,117 @@
+"""Settings of a training take effect, and are refused where they cannot."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import TASKS, done, numbers, tagmates, training_of, write_corpus
+
+from tagmates.config import ModelSettings, RunConfig, TrainingSettings
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+# key: value, other settings that let it matter
+SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
+    "seed": (2, {}),
+    "sharing": ("te_dec", {}),
+    "model.word_size": (7, {}),
+    "model.character_size": (7, {}),
+    "model.character_hidden_size": (7, {}),
+    "model.character_layers": (1, {}),
+    "model.character_dropout": (0, {}),
+    "model.hidden_size": (7, {}),
+    "model.layers": (1, {}),
+    "model.dropout": (0, {}),
+    "model.task_size": (7, {"sharing": "te_dec"}),
+    "training.batch_size": (2, {}),
+    "training.batch_per_task": (True, {}),
+    "training.sampling": ("proportional", {}),
+    "training.temperature": (5, {"training.sampling": "temperature"}),
+    "training.bucketed": (True, {"training.batch_size": 2}),
+    "training.loss_weights.ner": (0.1, {}),
+    "training.learning_rate": (0.01, {}),
+    "training.schedule": ("linear", {"training.max_updates": 4}),
+    "training.transition_l2": (1, {}),
+    "training.clip_norm": (0.01, {}),
+    "training.max_epochs": (3, {}),
+    "training.patience": (
+        "strict",
+        {"training.learning_rate": 1e-9, "training.stopping_patience": 1, "training.max_epochs": 3},
+    ),
+    "training.min_epoch_updates": (9, {}),
+    "training.min_learning_rate": (
+        1e-9,
+        {"training.learning_rate": 1e-9, "training.halving_patience": 0, "training.max_epochs": 3},
+    ),
+    "training.halving_patience": (0, {"training.learning_rate": 1e-9, "training.max_epochs": 3}),
+    "training.stopping_patience": (1, {"training.learning_rate": 0.3, "training.max_epochs": 8}),
+    "training.epoch_updates": (3, {}),
+    "training.max_updates": (3, {}),
+    "training.weights": ("best", {"training.learning_rate": 0.3, "training.max_epochs": 8}),
+    "training.unknown_rate": (0.5, {}),
+}
+
+
+BASE: dict[str, object] = {
+    "vectors": "random",
+    "model.hidden_size": 8,
+    "model.word_size": 6,
+    "model.character_size": 5,
+    "model.character_hidden_size": 4,
+    "training.batch_size": 4,
+    "training.max_epochs": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def train_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, object]], tuple[Any, ...]]:
+    """Train with settings, once for equal ones: the numbers that came out."""
+    place = tmp_path_factory.mktemp("settings")
+    # ner has fewer sentences than pos, or sampling would not matter
+    fewer = TASKS.replace("[tasks.ner]", '[tasks.ner]\ntrain = {file = "train.txt", sentences = "3-5"}')
+    data = write_corpus(place / "data", tasks=fewer)
+    known: dict[str, tuple[Any, ...]] = {}
+
+    def run(settings: dict[str, object]) -> tuple[Any, ...]:
+        key = json.dumps(settings, sort_keys=True)
+        if key not in known:
+            folder = place / str(len(known))
+            sets = [part for name, value in settings.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+            paper = ("--preset", "paper", "--threads", "1")
+            done("train", "--data", data, "--tasks", "pos,ner", *paper, *sets, "--output-dir", folder)
+            known[key] = numbers(folder)
+        return known[key]
+
+    return run
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_every_setting_takes_effect(train_with: Callable[[dict[str, object]], tuple[Any, ...]], key: str) -> None:
+    value, others = SETTINGS[key]
+    assert train_with({**BASE, **others}) != train_with({**BASE, **others, key: value})
+
+
+def test_no_setting_is_forgotten_above() -> None:
+    names = {name for name in RunConfig.model_fields if name not in ("model", "training", "tasks", "vectors")}
+    names |= {f"model.{name}" for name in ModelSettings.model_fields}
+    names |= {f"training.{name}" for name in TrainingSettings.model_fields}
+    assert {re.sub(r"(loss_weights).*", r"\1", key) for key in SETTINGS} == names
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "model.hidden_size=100000000000",
+        "model.hidden_size=99999999999999999999999",
+        "training.batch_size=99999999999999999999999",
+    ],
+)
+def test_a_setting_beyond_all_measure_is_one_line(corpus: Path, setting: str) -> None:
+    outcome = tagmates(*training_of(corpus, "new", "--set", "training.sampling=temperature", "--set", setting))
+    assert outcome.code in (1, 2)
+    assert outcome.err.startswith("tagmates: ")
+    assert outcome.err.count("\n") == 1

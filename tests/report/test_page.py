@@ -1,0 +1,323 @@
+"""The page of a report: whole, balanced, escaped, and in need of nothing else."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from published_records import published_records
+from report_studies import HOSTILE, PAPER, make_record, make_records, make_report
+
+from tagmates.formatting import equals, points
+from tagmates.report.figures.drawing import Figure
+from tagmates.report.model import Report
+from tagmates.report.page import own_ids, render_page, write_report
+from tagmates.report.prose import _moved, fine_print, opening, settings_text, shortly, together
+from tagmates.report.tables import tables
+from tagmates.report.training_length import length_notes
+from tagmates.study.compare import count, oracle_sets
+from tagmates.study.published import PAPER_TASKS, published_statistics
+from tagmates.study.runs import Runs
+from tagmates.study.settings import StudySettings
+from tagmates.study.status import waiting_words
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><defs><path id="m1" d="M0 0"/></defs><use xlink:href="#m1"/></svg>'
+
+
+class Reader(HTMLParser):
+    """Collects the text, the attributes and the tables of a page, and fails where tags do not match."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.titles: list[str] = []
+        self.captions: list[str] = []
+        self.rows: dict[str, list[list[str]]] = {}  # caption id -> rows
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [known["id"]] if "id" in known else []
+        self.links += [known[name] for name in ("href", "src", "xlink:href") if name in known]
+        self.titles += [known["title"]] if "title" in known else []
+        if tag == "caption":
+            self.captions.append(known["id"])
+            self.rows[known["id"]] = []
+        elif tag == "tr":
+            self.rows[self.captions[-1]].append([])
+        elif tag in ("td", "th"):
+            self.rows[self.captions[-1]][-1].append("")
+        if tag == "th":
+            assert known["scope"] in ("row", "col", "colgroup")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self.open) and "small" not in self.open:
+            self.rows[self.captions[-1]][-1][-1] += data
+
+
+def page_of(report: Report) -> Reader:
+    return Reader(render_page(report, tables(report)))
+
+
+@pytest.fixture(scope="module")
+def paper() -> Report:
+    rows = [
+        {"sentences_all": 1, "token_type_train": 1.0, "token_type_all": 1.0, **row} for row in published_statistics()
+    ]
+    return make_report(PAPER, PAPER_TASKS, published_records(), statistics=rows)
+
+
+def test_files_are_written(paper: Report, tmp_path: Path) -> None:
+    figures = [Figure(name, f"Title {name}", "Caption <x>", SVG, b"%PDF") for name in ("figure2", "paper")]
+    path = write_report(paper, tmp_path / "report", figures)
+    assert path == tmp_path / "report" / "index.html"
+    page = Reader(path.read_text(encoding="utf-8"))
+    assert len(page.ids) == len(set(page.ids))
+    assert {"figure2-m1", "paper-m1"} <= set(page.ids)
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        else:
+            assert (path.parent / link).is_file(), link
+    assert "script" not in page.tags
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//|@import|url\(http", path.read_text(encoding="utf-8"))
+    assert (path.parent / "figures" / "figure2.pdf").read_bytes() == b"%PDF"
+    assert (path.parent / "tables" / "scores-multi_dec.csv").is_file()
+    assert write_report(paper, tmp_path / "report") == path
+
+
+def test_counts_in_the_page_are_those_of_the_comparison(paper: Report) -> None:
+    page = page_of(paper)
+    for method, comparison in paper.comparisons.items():
+        rows = {row[0]: row for row in page.rows[f"table-scores-{method}"]}
+        for task in PAPER_TASKS:
+            cells = [cell for (partner, _), cell in comparison.pairs.items() if partner == task]
+            assert rows[f"+{task}"][-2:] == [str(count(cells, "up")), str(count(cells, "down"))]
+            ups = sum("↑" in text for text in rows[f"+{task}"][1:-2])
+            assert ups == count(cells, "up")
+    assert "{" not in "".join(page.titles)
+
+
+def test_what_the_page_opens_with(paper: Report) -> None:
+    page = render_page(paper, tables(paper))
+    first = page.index('id="advice"')
+    assert first < page.index('id="progress"') < page.index('id="scores"') < page.index('id="fine-print"')
+    for advice in paper.advice:
+        assert advice.sentence.split("(")[0] in page
+    assert "p allows for the choice" not in page  # these runs have no counts, so there is no p
+
+
+def test_advice_is_written_as_the_tables_are() -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    report = make_report(study, tasks, make_records(study, tasks, sentences=30))
+    assert any("interval and p allow for" in text for text in opening(report))
+    for advice in report.advice:
+        if advice.evidence is None:
+            continue
+        text, evidence = advice.sentence, advice.evidence
+        interval = f"{points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+        assert interval in text and equals("p", evidence.p) in text
+        assert f"gain on test {points(advice.cell.difference, signed=True)} " in text
+        assert not re.search(r"(?<= )-\d", text)
+    assert any(advice.cell is not None and advice.cell.evidence is not None for advice in report.advice)
+
+
+def test_without_a_test_split_dev_is_shown() -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    records = [replace(record, test={}, counts={}) for record in make_records(study, tasks)]
+    report = make_report(study, tasks, records)
+    page = render_page(report, tables(report))
+    assert "No task has a test split" in page
+    assert "no run of" not in page
+    assert [table.name for table in tables(report) if table.section == "scores"] == ["dev"]
+    assert "Dev F1" in page
+
+
+def test_no_heading_stands_twice_and_keys_stand_with_their_tables(paper: Report) -> None:
+    text = render_page(paper, tables(paper))
+    for title in ("The methods side by side", "What is done"):
+        assert f"<h2>{title}</h2>" in text
+        assert f"<strong>{title}.</strong>" not in text
+    assert "<strong>Oracle sets.</strong>" in text
+    for table in tables(paper):
+        start = text.index(f'aria-labelledby="table-{table.name}"')
+        end = text.index("</div>\n", text.index("</table>", start))
+        assert ('class="key"' in text[start : end + 400].split("</table>")[1].split("<div class")[0]) == bool(table.key)
+
+
+def test_paper_shows_what_screens_fold_but_for_the_longest(paper: Report) -> None:
+    text = render_page(paper, tables(paper))
+    kinds = re.findall(r"<details( class=\"screen\")?><summary>([^<]*?)(?:: \d+ rows)?</summary>", text)
+    assert {title for screen, title in kinds if screen} == {
+        "Runs, updates and parameters of every score",
+        "All settings",
+    }
+    assert "MULTI-DEC: every comparison" in {title for screen, title in kinds if not screen}
+    assert "details.screen, summary { display: none; }" in text
+
+
+def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
+    study = StudySettings(regimes=("single", "pair"))
+    report = make_report(study, ("a", "b"), [])
+    terms = dict(fine_print(report))
+    assert "Oracle" not in terms
+    assert "Compared are pairs against STL." in terms["Rule"]
+    assert "below its best dev score (an equal one is not)" in terms["Length"]
+    assert "The numbers of updates" in terms["Length"]
+    assert 'score = "plain"' in terms["Score"] and "token accuracy" in terms["Score"]
+    assert "that of the two settings themselves where it is larger" in terms["Test"]
+    assert terms["Vectors"] == "GloVe 6B, 50 dimensions"
+    for found, said in (("glove", "GloVe 6B, 50 dimensions"), ("random", "Random: GloVe 6B, 50 dimensions, as the ")):
+        assert dict(fine_print(replace(report, vectors=found)))["Vectors"].startswith(said)
+    asked = replace(report, settings=study.model_copy(update={"vectors": "random"}), vectors="random")
+    assert dict(fine_print(asked))["Vectors"] == "random"
+    assert "All-but-one against All" in dict(fine_print(make_report(StudySettings(), ("a", "b"), [])))["Rule"]
+
+
+@pytest.mark.parametrize("done", [0, 3, 1000])
+def test_hostile_names_and_partial_studies(done: int) -> None:
+    study = StudySettings(seeds=(1, 2))
+    report = make_report(
+        study,
+        HOSTILE,
+        make_records(study, HOSTILE)[:done],
+        failed={"<run>": "</td><script>alert(1)</script>"},
+        waiting=[f"the oracle set of {HOSTILE[0]} waits"],
+    )
+    page = page_of(replace(report, beside=report))
+    assert not {"script", "i", "b", "run"} & set(page.tags)
+    if done:
+        heads = page.rows["table-scores-multi_dec"][0]
+        assert [head for head in heads if head in HOSTILE] == list(HOSTILE)
+    else:
+        assert "Nothing is done yet" in render_page(report, tables(report))
+
+
+def test_a_whole_study_says_that_it_is_whole() -> None:
+    study = StudySettings(seeds=(1,), regimes=("single", "pair"))
+    records = make_records(study, ("a", "b"))
+    report = make_report(study, ("a", "b"), [r for r in records if r.setting.sharing == "stl" or len(r.test) == 2])
+    text = render_page(report, tables(report))
+    assert "All 3 runs are done." in text
+    assert "table-progress" not in text
+    single = StudySettings(seeds=(1,), regimes=("single",))
+    only = make_report(
+        single, ("a",), [make_record(r.setting, 1, ("a",)) for r in records if r.setting.tasks == ("a",)]
+    )
+    assert "The one run is done." in render_page(only, tables(only))
+
+
+def test_tasks_of_ones_own_name_the_paper_once_where_its_rule_is_explained() -> None:
+    study, tasks = StudySettings(), ("a", "b", "c")
+    report = replace(make_report(study, tasks, make_records(study, tasks, sentences=30)), published={})
+    text = re.sub(r"<style>.*?</style>", "", render_page(report, tables(report)), flags=re.DOTALL)
+    assert re.findall(r"[^.]*\bpaper\b[^.]*", text) == [
+        " It comes from the paper of Changpinyo, Hu and Sha (2018)",
+    ]
+    assert "its mean less 1.5 standard deviations" in text
+    assert "with a single seed" not in text.lower()
+    one = make_report(StudySettings(seeds=(1,)), tasks, make_records(StudySettings(seeds=(1,)), tasks))
+    assert "With a single seed nothing is ever higher or lower by it." in " ".join(shortly(one))
+    assert "harms none" not in render_page(replace(one, published={}), tables(replace(one, published={})))
+
+
+def test_what_is_not_there_yet_is_said_once_or_not_at_all() -> None:
+    study, tasks = StudySettings(sharing=("multi_dec", "te_dec", "te_enc")), ("a", "b", "c")
+    records = make_records(study, tasks, sentences=30)
+    alone = [r for r in records if r.setting.sharing == "stl"]
+    begun = [r for r in records if r.setting.sharing in ("stl", "multi_dec")]
+    waits = waiting_words(study, tasks, oracle_sets(study, tasks, Runs(alone)))
+    assert len(waits) == 1 and "of all tasks (MULTI-DEC, TE⊕DEC and TE⊕ENC)" in waits[0]
+    (waits_less,) = waiting_words(study, tasks, {("multi_dec", task): () for task in tasks} | {("te_dec", "a"): ()})
+    assert "of b and c (TE⊕DEC), of all tasks (TE⊕ENC)" in waits_less
+    assert waiting_words(study, tasks, {(m, task): () for m in study.sharing for task in tasks}) == []
+    for some, said in (
+        ([], "planned runs is done yet."),
+        (alone, "No joint run is done yet, so only the tasks alone are shown."),
+        (begun, "No joint run of TE⊕DEC and TE⊕ENC is done yet, so they are not shown."),
+    ):
+        report = replace(make_report(study, tasks, some, waiting=waits), published={})
+        page = render_page(report, tables(report))
+        assert said in page
+        assert page.count("Oracle sets are not known yet") == 1
+        text = re.sub(r"<[^>]*>", " ", page)
+        assert not re.search(r"\b0 (?:are|is|of [a-z])|\bof 0\b|\b1 (?:runs|tasks|scores|seeds)\b|no run of", text)
+        assert "scores-te_dec" not in page
+    assert any("by the rule and that both studies have" in text for text in together(replace(report, beside=report)))
+
+
+def test_pairs_that_move_are_counted_in_words() -> None:
+    assert [_moved(*n) for n in ((0, 0), (1, 0), (0, 2), (3, 1))] == [
+        "none is higher or lower",
+        "1 is higher and none is lower",
+        "none is higher and 2 are lower",
+        "3 are higher and 1 is lower",
+    ]
+
+
+def test_nothing_is_drawn_wider_than_a_phone_without_a_frame_that_scrolls(paper: Report) -> None:
+    text = render_page(
+        paper, tables(paper), [Figure("figure2", "T", "c", SVG.replace("<svg ", '<svg width="612pt" '), b"")]
+    )
+    assert '<svg style="--width: 612pt"' in text
+    assert re.search(r"\.scroll, \.canvas \{\s*overflow-x: auto", text)
+    assert not re.search(r"svg \{[^}]*min-width", text)
+    assert "overflow-wrap: anywhere" not in "".join(re.findall(r"\n *[^\n]*t[dh]\b[^\n]*\{[^}]*\}", text))
+    assert "size: A4" not in text
+
+
+def test_ids_of_pictures_never_clash() -> None:
+    svg = '<svg><clipPath id="a"/><path id="a-b"/><g clip-path="url(#a)"/><use href="#a-b" xlink:href="#a"/>#a</svg>'
+    assert own_ids(svg, "p") == (
+        '<svg><clipPath id="p-a"/><path id="p-a-b"/><g clip-path="url(#p-a)"/>'
+        '<use href="#p-a-b" xlink:href="#p-a"/>#a</svg>'
+    )
+
+
+def test_settings_stand_in_full_but_for_places() -> None:
+    study = StudySettings.model_validate(
+        {"data": "/home/me/data", "vectors": "/home/me/v.txt", "seeds": (4,), "training": {"loss_weights": {"a": 2}}}
+    )
+    lines = settings_text(study).splitlines()
+    assert {'vectors = "v.txt"', "seeds = [4]", "model.layers = 2", "training.loss_weights.a = 2.0"} <= set(lines)
+    assert "/home/me" not in render_page(make_report(study, ("a",), []), [])
+
+
+@pytest.mark.parametrize(("alone", "together"), [(100, 300), (300, 100)])
+def test_the_page_warns_of_unequal_training_lengths(alone: int, together: int) -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    records = [
+        replace(record, updates=alone if len(record.setting.tasks) == 1 else together, stopped="patience")
+        for record in make_records(study, tasks)
+        if len(record.setting.tasks) < 3
+    ]
+    (text,) = length_notes(make_report(study, tasks, records))
+    assert text.startswith("In 6 of 6 comparisons, among them ")
+    assert "--equal-updates 300" in text
+    equal = [replace(record, updates=200) for record in records]
+    assert length_notes(make_report(study, tasks, equal)) == []
+
+
+def test_the_page_warns_of_runs_that_the_cap_ended() -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
+    records = [replace(record, updates=100) for record in make_records(study, tasks) if len(record.setting.tasks) < 3]
+    (text,) = length_notes(make_report(study, tasks, records))  # of seed 2 every run is capped
+    assert text.startswith("In 6 of 6 comparisons the cap of epochs ended runs")

@@ -1,0 +1,611 @@
+"""``tagmates tag`` reads what training reads, adds tags to it, and leaves all else as it stands, to the byte."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tagmates.data.corpora import read_file
+from tagmates.data.formats.conllu import read_conllu
+from tagmates.data.sentence import Sentence, Span
+from tagmates.data.tasks import Task
+from tagmates.errors import ConfigError, DataError, TagmatesError
+from tagmates.tagging.appending import appended, check_append
+from tagmates.tagging.chunks import HEAD, SIZE, read_pieces
+from tagmates.tagging.reading import Reading
+from tagmates.tagging.text import lines_of, read_input, read_piece, words_of
+
+WORDS: Sequence[Sequence[str]] = (
+    ("Mika", "does", "n't", "paint", "."),
+    ("Stones", "sink", "in", "the", "sea", "."),
+    ("Anna", "said", ":", '"', "no", '"', "."),
+    ("Gulls", ",", "1/2", "#", "sleep", "."),
+)
+TAGS = tuple(tuple("NVAP"[(i + len(own)) % 4] for i, _ in enumerate(own)) for own in WORDS)
+ROWS = [list(zip(words, tags, strict=True)) for words, tags in zip(WORDS, TAGS, strict=True)]
+
+
+def columns(separator: str, end: str = "\n", heading: str = "", before: str = "", behind: str = "") -> str:
+    """The sentences with a word a line."""
+    blocks = ["".join(f"{before}{w}{separator}{t}{behind}{end}" for w, t in rows) for rows in ROWS]
+    return (heading + end if heading else "") + end.join(blocks)
+
+
+def csv_of(*, always: bool = False, end: str = "\n", header: bool = True) -> str:
+    """The sentences as CSV."""
+    out = StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL if always else csv.QUOTE_MINIMAL, lineterminator=end)
+    writer.writerows([("id", "token", "pos")] if header else [])
+    for number, rows in enumerate(ROWS):
+        out.write(end if number else "")
+        writer.writerows((str(at), *row) for at, row in enumerate(rows))
+    return out.getvalue()
+
+
+def kaggle() -> str:
+    """CSV in which a column says where sentences begin."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("Sentence #", "Word", "POS"))
+    for number, rows in enumerate(ROWS, start=1):
+        writer.writerows((f"Sentence: {number}" if at == 0 else "", *row) for at, row in enumerate(rows))
+    return out.getvalue()
+
+
+def conllu(end: str = "\n", feats: str = "_", misc: str = "_") -> str:
+    """CoNLL-U with comments, a range and an empty node."""
+    text = ""
+    for number, rows in enumerate(ROWS, start=1):
+        text += f"# sent_id = {number}{end}"
+        for at, (word, tag) in enumerate(rows, start=1):
+            text += f"{at}-{at + 1}\tx\t_\t_\t_\t_\t_\t_\t_\t_{end}" if at == 2 else ""
+            text += f"{at}\t{word}\t_\t{tag}\t_\t{feats}\t0\tdep\t_\t{misc}{end}"
+            text += f"{at}.1\ty\t_\t_\t_\t_\t_\t_\t_\t_{end}" if at == 3 else ""
+        text += end
+    return text
+
+
+PLUS = "# global.columns = ID FORM UPOS X:Y\n# a\n1\tMika\tN\t*\n2-3\txy\t_\t_\n2\tdoes\tV\t*\n3\tn't\tP\t*\n\n"
+BRACKETS = "#begin document (a); part 000\n" + "\n".join(
+    "".join(f"bc/a 0 {at} {w} {t} * - - - X * -\n" for at, (w, t) in enumerate(rows)) for rows in ROWS
+)
+WEBANNO = (
+    "#FORMAT=WebAnno TSV 3.3\n#T_SP=webanno.custom.Food|value\n\n\n#Text=Mika paints\n"
+    "1-1\t0-4\tMika\tFOOD\t\n1-2\t5-11\tpaints\t_\t\n1-2.1\t5-8\tpai\t_\t\n\n#Text=He\n2-1\t12-14\tHe\t_\t\n"
+)
+JSONL = "".join(json.dumps({"id": 1, "tokens": w, "tags": t}) + "\n" for w, t in zip(WORDS, TAGS, strict=True))
+SPANS = "".join(json.dumps({"text": " ".join(words), "label": [[0, 4, "X"]]}) + "\n" for words in WORDS)
+TEXTS = (
+    'id,text,label\n0,"",w\n1,"Mika paints, no. Stones sink.",x\n2,Gulls sleep.,y\n3,"She said ""no"".\nAnd left.",z\n'
+)
+LINES = "".join(" ".join(f"{w}###{t}" for w, t in rows) + "\n" for rows in ROWS)
+FILES: dict[str, tuple[str, str]] = {
+    "columns": ("columns", columns("\t")),
+    "columns by spaces": ("columns", columns(" ", behind=" O")),
+    "columns with a header": ("columns", columns("\t", heading="token\tpos")),
+    "columns with comments": ("columns", "# a b c\n" + columns("\t")),
+    "numbered columns": ("columns", columns("\t", before="7\t")),
+    "csv": ("csv", csv_of()),
+    "quoted csv": ("csv", csv_of(always=True, end="\r\n")),
+    "csv of Kaggle": ("csv", kaggle()),
+    "lines": ("lines", LINES),
+    "lines with two tags": ("lines", "".join(" ".join(f"{w}|{t}|O" for w, t in rows) + "\n" for rows in ROWS)),
+    "conllu": ("conllu", conllu()),
+    "conllu with crlf": ("conllu", conllu("\r\n")),
+    "plus": ("conllu", PLUS),
+    "conll2012": ("conll2012", BRACKETS),
+    "jsonl": ("jsonl", JSONL),
+    "jsonl of texts": ("jsonl", SPANS),
+    "csv of texts": ("csv-text", TEXTS),
+}
+WHOLE = {
+    "webanno": ("webanno", WEBANNO),
+    "json": ("json", json.dumps([{"tokens": words} for words in WORDS], indent=1)),
+}
+
+
+def written(tmp_path: Path, content: str | bytes, name: str = "input") -> str:
+    """The path of a file with this content."""
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def tokens_of(path: str, reading: Reading | None = None) -> list[tuple[str, ...]]:
+    """The sentences of a file."""
+    return list(read_input([path], reading or Reading()))
+
+
+def repeated(
+    files: Sequence[str], reading: Reading, tasks: Sequence[str], tag: Callable[[str], str], size: int
+) -> bytes:
+    """The files with a tag for every word of each task, as pieces of this size."""
+    out = b""
+    for piece in read_pieces(files, reading, size):
+        lines, error = lines_of(piece)
+        found = []
+        for words in words_of(piece, lines, error):
+            tags = {task: tuple(map(tag, words.tokens)) for task in tasks}
+            spans = {
+                task: [Span(at, at + 1, tag(word)) for at, word in enumerate(words.tokens if words.in_text else ())]
+                for task in tasks
+            }
+            found.append((words, tags, spans))
+        text = appended(lines, piece.reading, piece.line, found, tasks)
+        out += (piece.before + text).encode(piece.reading.encoding)
+    return out
+
+
+def with_tags(path: str, reading: Reading, tasks: Sequence[str] = ("t",), size: int = SIZE) -> str:
+    """A file with the length of every word as its tag."""
+    return repeated(
+        [path], replace(reading, append=reading.append or "auto"), tasks, lambda word: f"L{len(word)}", size
+    ).decode()
+
+
+# --- what is read ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*FILES, *WHOLE])
+def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> None:
+    kind, text = (FILES | WHOLE)[name]
+    path = written(tmp_path, text)
+    piece = next(read_pieces([path], Reading()))
+    assert piece.reading.kind == ("jsonl" if kind == "json" else kind)
+    assert piece.note
+    assert tokens_of(path) == tokens_of(path, Reading(kind, 2 if name == "numbered columns" else None))
+    if kind not in ("webanno", "csv-text") and name not in ("plus", "jsonl of texts"):
+        assert tokens_of(path) == [tuple(words) for words in WORDS]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("columns", {}),
+        ("columns by spaces", {"separator": None}),
+        ("columns with a header", {"header": True, "token_column": "token", "tag_column": "pos"}),
+        ("columns with comments", {"comment": "# "}),
+        ("numbered columns", {"token_column": 2, "tag_column": 3}),
+        ("csv", {"header": True, "token_column": "token", "tag_column": "pos"}),
+        ("quoted csv", {"header": True, "token_column": "token", "tag_column": "pos"}),
+        ("csv of Kaggle", {"header": True, "token_column": "Word", "tag_column": 3, "sentence_column": "Sentence #"}),
+        ("lines", {"separator": "###"}),
+        ("lines with two tags", {"separator": "|"}),
+        ("conllu", {}),
+        ("conllu with crlf", {}),
+        ("conll2012", {"tag_column": 5, "scheme": "plain"}),
+        ("jsonl", {}),
+        ("jsonl of texts", {"token_column": "text", "tag_column": "label", "scheme": "iob2"}),
+        ("webanno", {"tag_column": "Food"}),
+        ("json", {"tag_column": "tokens"}),
+    ],
+)
+def test_the_words_are_those_that_training_reads(name: str, keys: dict[str, Any], tmp_path: Path) -> None:
+    kind, text = (FILES | WHOLE)[name]
+    path = written(tmp_path, text)
+    task = Task(name="x", format=kind, folder=tmp_path, **keys)
+    assert tokens_of(path) == [sentence.tokens for sentence in read_file(task, Path(path))]
+
+
+def test_a_folder_of_brat_and_binary_files(tmp_path: Path) -> None:
+    (tmp_path / "brat").mkdir()
+    written(tmp_path, "Mika paints. He left.\r\nNow.", "brat/b.txt")
+    written(tmp_path, "T1\tX 99 100\tno text\n", "brat/b.ann")  # what is annotated does not matter
+    written(tmp_path, "Gulls sleep.", "brat/c.txt")
+    written(tmp_path, "", "brat/c.ann")
+    wanted = [("Mika", "paints", "."), ("He", "left", "."), ("Now", "."), ("Gulls", "sleep", ".")]
+    assert tokens_of(str(tmp_path / "brat")) == wanted
+    assert tokens_of(str(tmp_path / "brat" / "c.ann")) == wanted[3:]
+    with pytest.raises(DataError, match=r"cannot be read"):
+        tokens_of(str(tmp_path / "brat" / "none.ann"))
+    with pytest.raises(
+        ConfigError, match=r"--append: .* is read as text, which takes no column; .* --output conll, json"
+    ):
+        list(read_pieces([str(tmp_path / "brat")], Reading(append="auto")))
+
+
+def test_spacy_s_own_files(tmp_path: Path) -> None:
+    spacy = pytest.importorskip("spacy")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    path = tmp_path / "a.spacy"
+    spacy.tokens.DocBin(docs=[nlp("Mika paints. He  left."), nlp("Gulls sleep.")]).to_disk(path)
+    (piece,) = read_pieces([str(path)], Reading())
+    sentences = list(read_piece(piece))
+    assert [words.tokens for words in sentences] == [
+        ("Mika", "paints", "."),
+        ("He", "left", "."),
+        ("Gulls", "sleep", "."),
+    ]
+    assert sentences[1].offsets == ((13, 15), (17, 21), (21, 22))
+
+
+def test_spacy_s_own_files_without_spacy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spacy.tokens", None)
+    with pytest.raises(ConfigError, match=r"needs the package spacy: pip install"):
+        tokens_of(written(tmp_path, b"x", "a.spacy"))
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"words": list(map(list, WORDS)), "n": [1] * len(WORDS)}), tmp_path / "a.parquet")
+    wanted = [tuple(words) for words in WORDS]
+    assert tokens_of(str(tmp_path / "a.parquet")) == wanted
+    assert tokens_of(str(tmp_path / "a.parquet"), Reading(token_column="words")) == wanted
+    (tmp_path / "set").mkdir()
+    (tmp_path / "a.parquet").rename(tmp_path / "set" / "test-00000-of-00001.parquet")
+    assert tokens_of(str(tmp_path / "set")) == wanted
+    (tmp_path / "set" / "train.parquet").write_bytes((tmp_path / "set" / "test-00000-of-00001.parquet").read_bytes())
+    assert tokens_of(str(tmp_path / "set" / "test")) == wanted
+    with pytest.raises(DataError, match=r"holds several splits; name one as .*test; there are test, train"):
+        tokens_of(str(tmp_path / "set"))
+    with pytest.raises(ConfigError, match="reads a file or folder by its name"):
+        tokens_of("-", Reading("huggingface"))
+
+
+PROSE = [
+    "Mika paints.\n",
+    "Hello world\n",
+    "Mika paints. Otters juggle stones!\n\nNobody sails to Port Ness",
+    "Red rose,\nblue sky,\n\nold house,\nnew door.\n" * 20,
+    "- red roses\n- blue skies\n\n- old houses\n- new doors\n" * 20,
+    "* one thing\n* two things\n\n1. three things\n",
+    "a = 1\nb = 2\nc = 3\n",
+    "[1] Smith, J. A book.\n[2] Lind, M. Another.\n",
+    "{not json} but text\n",
+    '"Yes", she said.\n"No", he said.\n',
+    "and/or he/she\nhis/her\n",
+    "snake_case other_name\n",
+    "Dear Anna,\n\n    see you.\n\nMika\n",
+    "# Title\n\nA paragraph, and one | with a bar.\n\n| a | b |\n| c | d |\n",
+    "First, second, third\nfourth, fifth, sixth\n",
+    "word\nanother\nthird\n",
+    "He said:\tno.\nShe left.\n",
+]
+
+
+@pytest.mark.parametrize("text", PROSE)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
+    for piece in read_pieces([written(tmp_path, text.replace("\n", end))], Reading()):
+        assert (piece.reading.kind, piece.note) == ("text", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"%PDF-1.4", r"input: is packed \(PDF\).* these formats are read: raw text, column files"),
+        (b"PK\x03\x04", r"input: is packed \(zip"),
+        (b"\x1f\x8b\x08\x00", r"input: is packed \(gzip"),
+        (b"<?xml version='1.0'?>\n<s>Mika</s>\n", r"input: is XML or HTML, .* or say --input text"),
+        (
+            conllu().replace("\t", " ").encode(),
+            r"input: is CoNLL-U, but its columns stand between blanks; put tabs there",
+        ),
+        (b'{"tokens": ["Mika", null]}\n', r"input:1: number 2 in 'tokens' is null, not a string"),
+        (b"#FORMAT=WebAnno TSV 2\n", r"WebAnno TSV of another version than 3"),
+        (b"Chapter\t12\nIntro\t1\n", r"has tabs, but .* say --input columns or --input text"),
+        (b"-DOCSTART- -X- O\n\nNew Delhi _ B\nis _ O\n. _ O\n" * 9, r"lines have 3 columns .* or say --input text"),
+        (b'{"a": 1, "b": 2}\n', r"no key is known to hold words or a text; name it with --token-column: a, b"),
+        (b'{"tokens": ["a"]}\n{"toks": ["a"]}\n', r"input:2: has no 'tokens'.*set --token-column to one of toks"),
+        (b'[{"tokens": ["a"]', r"input.* is not JSON"),
+        ("größe\tN\nist\tV\n.\tP\n".encode("latin-1"), r"input:1: is not UTF-8 .* name its --encoding, as latin-1"),
+        (columns("\t").replace("\n", "\r").encode(), r"input:1: has a line end inside a line"),
+        (b"", r"input: holds no word to tag"),
+    ],
+)
+def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        tokens_of(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("text", "reading", "words"),
+    [
+        ("a;b\nMika;N\n;\npaints;V\n", Reading("csv", "a"), [("Mika",), ("paints",)]),
+        ("N;Mika\nV;paints\n", Reading("csv", 2, ";", header=False), [("Mika", "paints")]),
+        ("x\tform\n7\tMika\n8\tpaints\n", Reading(token_column="form"), [("Mika", "paints")]),
+        ("id,body\n1,Mika paints.\n2,He.\n", Reading(token_column="body"), [("Mika", "paints", "."), ("He", ".")]),
+        ("id,body\n1,Mika paints.\n2,He left.\n", Reading("csv", 2), [("Mika", "paints", "."), ("He", "left", ".")]),
+        ("token\nMika\npaints\n", Reading("csv"), [("Mika", "paints")]),
+        ("id,body\n1,Mika paints.\n2,He.\n", Reading("csv-text", "body"), [("Mika", "paints", "."), ("He", ".")]),
+        ("s,w\na,Mika\na,paints\nb,He\n", Reading("csv", "w", sentence_column="s"), [("Mika", "paints"), ("He",)]),
+        ("N/Mika V/paints\n", Reading("lines", 2, "/"), [("Mika", "paints")]),
+        ("Mika_NNP paints_VBZ ._.\n", Reading(), [("Mika", "paints", ".")]),
+        ("The/at sea/nn ./.\n" * 2, Reading(), [("The", "sea", ".")] * 2),
+        ("Mika|NNP|I-PER paints|VBZ|O .|.|O\n", Reading(), [("Mika", "paints", ".")]),
+        ("Mika  paints\n\nHe\n", Reading("lines"), [("Mika", "paints"), ("He",)]),
+        (conllu(), Reading("conllu", "upos"), list(TAGS)),
+        (PLUS, Reading("conllu", "UPOS"), [("N", "V", "P")]),
+        ('["Mika paints.", {"entities": []}]\n', Reading(), [("Mika", "paints", ".")]),
+        ('{"data": {"text": "Mika paints."}, "annotations": []}\n', Reading(), [("Mika", "paints", ".")]),
+        ('{"data": [{"words": ["Mika"]}]}', Reading(), [("Mika",)]),
+        ('[{"id": "a", "data": {"review": "Mika paints."}}]', Reading(), [("Mika", "paints", ".")]),
+        ('token,n\n"Mika",1\npaints,2\n\nHe,3\n', Reading(), [("Mika", "paints"), ("He",)]),
+        ("word, tag\nMika, N\npaints, V\n", Reading(), [("Mika", "paints")]),
+        ('id,text\r\n1,"Mika\r\npaints."\r\n2,"He."\r\n3,""\r\n', Reading(), [("Mika", "paints", "."), ("He", ".")]),
+        ('{"tokens": []}\n{"tokens": ["-DOCSTART-"]}\n{"tokens": ["Mika"]}\n', Reading(), [("Mika",)]),
+    ],
+)  # fmt: skip
+def test_options_say_where_words_are(text: str, reading: Reading, words: list[tuple[str, ...]], tmp_path: Path) -> None:
+    assert tokens_of(written(tmp_path, text), reading) == words
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [("utf-8", "\ufeff"), ("utf-16", ""), ("utf-16-le", "\ufeff"), ("utf-16-be", ""), ("utf-32", ""), ("latin-1", "")],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_other_encodings_are_read_and_written(encoding: str, mark: str, end: str, tmp_path: Path) -> None:
+    text = mark + columns("\t", end).replace("Mika", "Größe")
+    path = written(tmp_path, text.encode(encoding))
+    reading = Reading(encoding="latin-1") if encoding == "latin-1" else Reading()
+    assert tokens_of(path, reading)[0] == ("Größe", *WORDS[0][1:])
+    found = repeated([path], replace(reading, append="auto"), ("t",), lambda _: "x", 64)
+    assert found.decode(encoding) == mark.removeprefix("\ufeff" if encoding == "utf-16" else "") + "".join(
+        f"{line}\tx{end}" if line else end for line in text.removeprefix(mark).split(end)[:-1]
+    ).join([mark, ""] if mark else ["", ""]).removeprefix(mark)
+
+
+def test_an_encoding_that_does_not_fit_is_named_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "Mika\tN\n\n".encode("utf-16-le") * 20_000 + b"\x00\xd8" * 2)
+    with pytest.raises(DataError, match=r"input:40001: is not utf-16-le; name the right --encoding, or repair it"):
+        tokens_of(path, Reading("columns", encoding="utf-16-le"))
+
+
+def test_a_tag_that_the_encoding_lacks(tmp_path: Path) -> None:
+    path = written(tmp_path, columns("\t").encode("latin-1"))
+    with pytest.raises(UnicodeEncodeError):
+        repeated([path], Reading(encoding="latin-1", append="auto"), ("t",), lambda _: "名", SIZE)
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    name=st.sampled_from(list(FILES)),
+    size=st.integers(40, 400),
+    end=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be"]),
+    cut=st.booleans(),
+    times=st.integers(1, 4),
+)
+def test_without_tags_every_byte_stays(
+    name: str, size: int, end: str, encoding: str, cut: bool, times: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    kind, text = FILES[name]
+    head = text[: text.index("\n") + 1] if "header" in name or "csv" in kind or name == "plus" else ""
+    text = head + text.removeprefix(head).rstrip("\r\n").join(
+        [""] + [end * (1 if kind in ("lines", "jsonl") else 2)] * times
+    )
+    text = text.replace("\r\n", "\n").replace("\n", end)
+    text = text.rstrip("\r\n") if cut else text
+    content = text.encode(encoding)
+    path = written(tmp_path_factory.getbasetemp(), content)
+    column = 2 if name == "numbered columns" else None
+    reading = Reading(kind, column, append="auto", encoding="utf-16-be" if encoding == "utf-16-be" else "")
+    assert repeated([path], reading, (), str, size) == content
+
+
+CELLS = st.text(st.sampled_from("aß,;\"'|#-\t"), min_size=1, max_size=5).filter(lambda cell: len(cell.split()) == 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rows=st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=20),
+    separator=st.sampled_from(",;\t"),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    size=st.integers(8, 100),
+)
+def test_csv_keeps_its_cells_and_gets_one_more(
+    rows: list[list[str]], separator: str, quoting: Any, end: str, size: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out = StringIO(newline="")
+    csv.writer(out, delimiter=separator, quoting=quoting, lineterminator=end).writerows([["w", "x"], *rows])
+    path = written(tmp_path_factory.getbasetemp(), out.getvalue())
+    reading = Reading("csv", "w", separator, header=True, comment="%", append="auto")
+    assert repeated([path], reading, (), str, size).decode() == out.getvalue()
+    found = repeated([path], reading, ("t",), lambda word: f'{word[:1]}{separator}"', size).decode()
+    again = list(csv.reader(StringIO(found, newline=""), delimiter=separator))
+    assert again == [["w", "x", "t"], *([*row, f'{row[0][:1]}{separator}"'] for row in rows)]
+    for old, new in zip(out.getvalue().split(end), found.split(end), strict=True):
+        assert new.startswith(old)
+
+
+@pytest.mark.parametrize("name", ["columns", "columns by spaces", "columns with a header", "numbered columns"])
+def test_a_column_is_read_as_tags_again(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path, FILES[name][1])
+    for size in (30, SIZE):
+        written(tmp_path, with_tags(path, Reading("columns", 2 if "numbered" in name else None), size=size), "out")
+        header = "header" in name
+        task = Task(
+            name="x",
+            folder=tmp_path,
+            separator=None if "spaces" in name else "\t",
+            header=header,
+            token_column=2 if "numbered" in name else 1,
+            tag_column="t" if header else -1,
+        )
+        assert read_file(task, tmp_path / "out") == [
+            Sentence(tuple(words), tuple(f"L{len(word)}" for word in words), sentence.line)
+            for words, sentence in zip(WORDS, read_file(task, tmp_path / "out"), strict=True)
+        ]
+
+
+@pytest.mark.parametrize("append", ["auto", "misc", "feats", "column"])
+def test_conllu_gets_keys_or_columns(append: Any, tmp_path: Path) -> None:
+    text = conllu(feats="Number=Sing|t=old|Case=Nom", misc="SpaceAfter=No|t=old")
+    found = with_tags(written(tmp_path, text), Reading(append=append))
+    path = Path(written(tmp_path, found, "out"))
+    column = {"auto": "misc:t", "misc": "misc:t", "feats": "feats:t", "column": "TAGMATES:t"}[append]
+    read = read_conllu(path, column=column)
+    assert [sentence.tags for sentence in read] == [tuple(f"L{len(word)}" for word in words) for words in WORDS]
+    old, new = text.split("\n"), found.split("\n")
+    if append == "column":
+        assert new.pop(0) == "# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC TAGMATES:t"
+    for before, after in zip(old, new, strict=True):
+        if append == "column":
+            assert after.startswith(before) and (not before or before[0] == "#" or after.count("\t") == 10)
+        elif not before.partition("\t")[0].isdigit():
+            assert after == before
+        else:
+            cells, others = before.split("\t"), after.split("\t")
+            at = 5 if append == "feats" else 9
+            own = others.pop(at)
+            cells.pop(at)
+            assert cells == others
+            parts = [part.partition("=")[0] for part in own.split("|")]
+            assert parts == (["Case", "Number", "t"] if append == "feats" else ["SpaceAfter", "t"])
+
+
+def test_keys_of_feats_are_sorted_and_a_blank_is_none(tmp_path: Path) -> None:
+    row = "1\tMika\t_\tN\t_\t{}\t0\tdep\t_\t_\n\n"
+    path = written(tmp_path, row.format("_") + row.format("Aspect=Imp|Zeta=1") + row.format("number=x"))
+    tags = iter(["Sing", "_", "_"])
+    found = repeated([path], Reading("conllu", append="feats"), ("number",), lambda _: next(tags), SIZE).decode()
+    assert [line.split("\t")[5] for line in found.split("\n") if line] == ["number=Sing", "Aspect=Imp|Zeta=1", "_"]
+    bars = repeated([path], Reading("conllu", append="misc"), ("t",), lambda _: "a|b", SIZE).decode()
+    assert bars.count("\tt=a\\pb\n") == 3
+    written(tmp_path, bars, "out")
+    assert [s.tags for s in read_conllu(tmp_path / "out", column="misc:t")] == [("a|b",)] * 3
+    with pytest.raises(DataError, match="cannot stand in MISC or FEATS; choose --append column"):
+        repeated([path], Reading("conllu", append="feats"), ("t",), lambda _: "a b", SIZE)
+
+
+def test_conllu_plus_names_the_new_column(tmp_path: Path) -> None:
+    old, new = PLUS.split("\n"), with_tags(written(tmp_path, PLUS), Reading()).split("\n")
+    assert new[0] == old[0] + " TAGMATES:t"
+    assert new[1:] == [old[1], old[2] + "\tL4", old[3] + "\t_", old[4] + "\tL4", old[5] + "\tL3", "", ""]
+    with pytest.raises(ConfigError, match=r"--append misc: .* has no column MISC; choose column"):
+        with_tags(written(tmp_path, PLUS), Reading(append="misc"))
+
+
+def test_records_get_keys(tmp_path: Path) -> None:
+    text = '{"tokens":["Mika" , "\\u00df"],  "n": 1.50}\r\n\r\n{"tokens": []}\n{ "t": 1, "tokens": ["x"] }'
+    found = with_tags(written(tmp_path, text), Reading(), ("t", "u")).split("\n")
+    assert found[0] == '{"tokens":["Mika" , "\\u00df"],  "n": 1.50, "t": ["L4", "L1"], "u": ["L4", "L1"]}\r'
+    assert found[1:3] == ["\r", '{"tokens": [], "t": [], "u": []}']
+    assert json.loads(found[3]) == {"t": ["L1"], "tokens": ["x"], "u": ["L1"]}
+
+
+def test_texts_get_spans_of_characters_that_training_reads(tmp_path: Path) -> None:
+    found = with_tags(written(tmp_path, '{"text": "Mika paints. He left."}\n'), Reading())
+    record = json.loads(found)
+    assert [record["text"][start:end] for start, end, _ in record["t"]] == ["Mika", "paints", ".", "He", "left", "."]
+    path = Path(written(tmp_path, found, "out"))
+    task = Task(name="x", format="jsonl", token_column="text", tag_column="t", scheme="iob2", folder=tmp_path)
+    assert [sentence.tags for sentence in read_file(task, path)] == [("B-L4", "B-L6", "B-L1"), ("B-L2", "B-L4", "B-L1")]
+    rows = list(csv.reader(StringIO(with_tags(written(tmp_path, TEXTS), Reading()), newline="")))
+    assert [row[:3] for row in rows] == list(csv.reader(StringIO(TEXTS, newline="")))
+    assert [row[3] for row in rows[:2]] == ["t", "[]"]
+    for row in rows[2:]:
+        assert {len(row[1][start:end]) for start, end, _ in json.loads(row[3])} == {
+            int(label[1:]) for _, _, label in json.loads(row[3])
+        }
+
+
+def test_lines_get_parts_of_words(tmp_path: Path) -> None:
+    found = with_tags(written(tmp_path, "Mika###N  sinks###V\r\n\n x###N\n"), Reading("lines", separator="###"))
+    assert found == "Mika###N###L4  sinks###V###L5\r\n\n x###N###L1\n"
+    assert with_tags(written(tmp_path, "1/2 Mika"), Reading("lines")) == "1/2/L3 Mika/L4"
+    with pytest.raises(DataError, match="in it, which divides lines"):
+        repeated([written(tmp_path, "a b")], Reading("lines", append="auto"), ("t",), lambda _: "x/y", SIZE)
+
+
+def test_a_tag_with_a_separator_in_it(tmp_path: Path) -> None:
+    path = written(tmp_path, columns(" "))
+    with pytest.raises(DataError, match="the tag 'x y' has ' ' in it, which stands between columns"):
+        repeated([path], Reading("columns", append="auto"), ("t",), lambda _: "x y", SIZE)
+
+
+def test_a_name_that_a_header_has_is_not_given_twice(tmp_path: Path) -> None:
+    found = with_tags(written(tmp_path, csv_of()), Reading(), ("pos", "new"))
+    assert found.startswith("id,token,pos,pos_2,new\n0,Mika,")
+
+
+@pytest.mark.parametrize("name", [*WHOLE, "text"])
+def test_what_takes_no_column_says_so(name: str, tmp_path: Path) -> None:
+    kind, text = {**WHOLE, "text": ("text", "Mika paints.")}[name]
+    pattern = f"--append: .* is read as {kind}, which takes no column; .* choose --output conll, json or table"
+    with pytest.raises(ConfigError, match=pattern):
+        list(read_pieces([written(tmp_path, text)], Reading(append="auto")))
+    with pytest.raises(ConfigError, match="has no column FEATS"):
+        check_append(Reading("columns", append="feats"), "a")
+
+
+def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) -> None:
+    files = [
+        written(tmp_path, text, name)
+        for name, text in (("a", "\ufeffMika\tN\n"), ("b", "\ufeffsinks\tV"), ("c", ".\tP\n\n"))
+    ]
+    found = repeated(files, Reading("columns", append="auto"), ("t",), lambda _: "x", SIZE).decode()
+    assert found == "\ufeffMika\tN\tx\n\nsinks\tV\tx\n\n.\tP\tx\n\n"
+    with pytest.raises(ConfigError, match="names its columns in a line of its own; append to one such file a call"):
+        list(read_pieces([written(tmp_path, csv_of())] * 2, Reading("csv", append="auto")))
+
+
+# --- pieces ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_sentences_are_the_same_however_short_the_pieces(name: str, tmp_path: Path) -> None:
+    kind, text = FILES[name]
+    path = written(tmp_path, text)
+    reading = Reading(kind, 2 if name == "numbered columns" else None)
+    many = [words.tokens for piece in read_pieces([path], reading, 64) for words in read_piece(piece)]
+    if kind in ("columns", "conll2012"):  # a sentence that is longer than a piece comes apart
+        whole = tokens_of(path, reading)
+        assert [word for words in many for word in words] == [word for words in whole for word in words]
+    else:
+        assert many == tokens_of(path)
+    assert len(list(read_pieces([path], reading, 16))) > (name not in ("plus", "csv of texts"))
+
+
+def test_a_row_with_open_quotes_ends_in_one_line(tmp_path: Path) -> None:
+    path = written(tmp_path, 'token,pos\nMika,N\n"sinks,V\n' + "a,N\n" * 40)
+    with pytest.raises(DataError, match=r"input:3: is no CSV"):
+        tokens_of(path, Reading("csv"))
+
+
+def test_the_first_record_may_be_longer_than_what_is_looked_at(tmp_path: Path) -> None:
+    long = json.dumps({"id": "x" * 3 * HEAD, "tokens": ["Mika"]}) + "\n"
+    assert tokens_of(written(tmp_path, long * 3)) == [("Mika",)] * 3
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    content=st.lists(
+        st.sampled_from([*'aB,;|/#{}[]"\n\t :0', "\r\n", "\0", "ß", "1\t", "-DOCSTART-", '{"text": "a b"}']),
+        max_size=60,
+    ),
+    kind=st.sampled_from(
+        ["auto", "columns", "csv", "csv-text", "lines", "conllu", "conll2012", "webanno", "jsonl", "json"]
+    ),
+    size=st.integers(4, 60),
+)
+def test_whatever_comes_in_is_read_or_refused_in_one_line(
+    content: list[str], kind: str, size: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = "".join(content).encode()
+    path = written(tmp_path_factory.getbasetemp(), data)
+    try:
+        pieces = list(
+            read_pieces([path], Reading(kind, append="auto" if kind not in ("json", "webanno", "auto") else ""), size)
+        )
+        for piece in pieces:
+            assert all(words.tokens and all(words.tokens) for words in read_piece(piece))
+        if kind not in ("json", "webanno", "auto"):
+            assert b"".join(piece.data for piece in pieces) == data
+    except TagmatesError as error:
+        assert "\n" not in str(error)
