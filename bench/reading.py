@@ -115,7 +115,9 @@ def write_files(folder: Path, sentences: Sequence[Sentence]) -> dict[str, Path]:
         stream.write_table(table, max_chunksize=1000)
     write_brat(files["a.ann"], sentences)
     packed = ArchivedTask(name="x", scheme="plain", score="plain", splits=("train",))
-    write_archive(files["packed"], Header(tasks=(packed,), vectors="random"), {"x": {"train": sentences}}, NO_VECTORS)
+    write_archive(
+        files["packed"], Header(tasks=(packed,), vectors="random"), {"x": {"train": sentences}}, NO_VECTORS.rows
+    )
     return files
 
 

@@ -61,7 +61,7 @@ Where = Annotated[
 Data = Annotated[
     str | None, Parameter(help="As --data of train; default: what the study's file says, else $TAGMATES_DATA.")
 ]
-PackedLayout = Annotated[
+PackedStudy = Annotated[
     Path | None, Parameter(help="A packed study (see study pack): its data and, with no study named, the study too.")
 ]
 Folder = Annotated[Path | None, Parameter(help="The study's folder; default: runs/NAME of the file NAME.toml.")]
@@ -90,7 +90,7 @@ def plan(
     /,
     *,
     data: Data = None,
-    packed: PackedLayout = None,
+    packed: PackedStudy = None,
     output_dir: Folder = None,
     set_: Set = None,
     equal_updates: EqualUpdates = None,
@@ -170,7 +170,7 @@ def run(
     threads: Annotated[int, Parameter(help="Threads of one training.")] = 1,
     no_lock: NoLock = False,
     data: Data = None,
-    packed: PackedLayout = None,
+    packed: PackedStudy = None,
     output_dir: Folder = None,
     set_: Set = None,
     equal_updates: EqualUpdates = None,

@@ -110,7 +110,7 @@ def write(path: Path, corpora: Mapping[str, Any], vectors: Vectors = NO_VECTORS,
         ArchivedTask(name=name, scheme="plain", score="plain", splits=tuple(splits)) for name, splits in corpora.items()
     ]
     header = Header(tasks=tuple(tasks), vectors=vectors.source, **more)
-    write_archive(path, header, corpora, vectors)
+    write_archive(path, header, corpora, vectors.rows)
     return header
 
 
@@ -361,7 +361,9 @@ def test_a_tag_that_breaks_its_scheme_has_a_place(here: Path) -> None:
     tasks = (ArchivedTask(name="x", scheme="iob2", score="prefix", splits=("train", "dev")),)
     good, bad = Sentence(("a",), ("O",)), Sentence(("b", "c"), ("O", "I-x"))
     path = here / "odd.pack"
-    write_archive(path, Header(tasks=tasks, vectors="random"), {"x": {"train": [good, bad], "dev": [good]}}, NO_VECTORS)
+    write_archive(
+        path, Header(tasks=tasks, vectors="random"), {"x": {"train": [good, bad], "dev": [good]}}, NO_VECTORS.rows
+    )
     outcome = tagmates("data", "check", path)
     assert outcome.code == 1
     assert re.search(rf"^error: {re.escape(str(path))}: x train, sentence 2: word 2: ", outcome.out, re.MULTILINE)
