@@ -173,6 +173,7 @@ def test_sigint_in_the_middle_of_a_training(here: Path, corpus: Path, epochs: in
     assert len(saved) >= epochs
     process = start(*training_of(corpus, "run", *ENDLESS, "--resume"))
     assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"preset ")
     assert process.stderr.readline().split()[:2] == [b"epoch", str(len(saved) + 1).encode()]
     process.send_signal(signal.SIGINT)
     assert ended(process).code == 130

@@ -1,0 +1,304 @@
+"""How good the advice is after how many trainings, replayed on grids of pairs that are published.
+
+    python bench/replay.py --data "$TAGMATES_DATA" [--repeats 20] [--pairs-2017 FILE]
+        [--write tagmates/study/suggest.json] [--json]
+
+A replay knows nothing but the training data and the F1 of each task alone in one run. Then pairs are trained one after
+another; a training shows the published F1 of both tasks plus the noise of one seed (docs/runs/paper says how far seeds
+spread). Advice is, for every task, the helper with the highest expected gain, or none. Its worth is the published gain,
+and ``share`` is the sum of these over the sum that knowing the grid would reach.
+
+Ways to choose and to advise:
+
+* ``model``: the model of gains advises, and the knowledge gradient chooses the next pair;
+* ``random order``: the model advises on pairs in random order;
+* ``free ranking``: trains in the order of the free ranking, advises the best score seen, before any the first in rank;
+* ``scores``: pairs in random order, advises the best score seen, without a model;
+* ``halving``: trains the first half of the free ranking once, then its best half again, and so on.
+
+The constants of the model were fitted without the grid that is replayed; ``task left out`` leaves out each task that is
+advised as well. ``names permuted``: the training data of the tasks change hands, which shows what chance gives.
+
+``--pairs-2017`` is a JSON file of the grid of Bingel and Søgaard (2017): ``gain`` (task -> helper -> percent of its F1
+alone) and ``nearest_task_of_the_2018_study``. What is counted of the first suggestions goes into ``--write``.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from fit_gains import Grid, fit, grids, load_data, seed_variances
+from rounds import arguments
+from scipy.stats import spearmanr
+
+from tagmates.data.affinity import Affinity, TrainingData
+from tagmates.study.chooser import value_of_training
+from tagmates.study.gains import ALONE, GainPrior, Helpers, TaskGains, gains_before
+from tagmates.study.published import PAPER_TASKS
+
+MARKS = (0, 3, 6, 11, 17, 28, 55)
+Pair = tuple[str, str]
+Advice = Mapping[str, Helpers]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The F1 of a task in one run with these helpers."""
+
+    task: str
+    helpers: Helpers
+    f1: float
+
+
+@dataclass(frozen=True)
+class World:
+    """A grid to replay, and what is known before."""
+
+    grid: Grid
+    pairs: Sequence[Affinity]
+    data: Mapping[str, TrainingData]
+    noise: Mapping[str, float]  # variance of a run's F1
+    prior: GainPrior
+
+    def run(self, tasks: Sequence[str], random: np.random.Generator) -> list[Observation]:
+        """Train once."""
+        found = []
+        for task in tasks:
+            helpers = frozenset(tasks) - {task}
+            true = self.grid.alone[task] + (self.grid.gains[task, *helpers] if helpers else 0)
+            found.append(Observation(task, helpers, true + random.normal(0, self.noise[task] ** 0.5)))
+        return found
+
+    def before(self, random: np.random.Generator) -> dict[str, TaskGains]:
+        """After the tasks alone."""
+        found = {}
+        for task in self.data:
+            (seen,) = self.run([task], random)
+            own = [a for a in self.pairs if a.task == task]
+            before = gains_before(own, self.data[task], alone=seen.f1, noise=self.noise[task], prior=self.prior)
+            found[task] = before.after([(ALONE, seen.f1)])
+        return found
+
+    def after(self, gains: Mapping[str, TaskGains], pair: Pair, random: np.random.Generator) -> dict[str, TaskGains]:
+        """After one training of a pair."""
+        seen = {each.task: each for each in self.run(pair, random)}
+        return {t: known.after([(seen[t].helpers, seen[t].f1)]) if t in seen else known for t, known in gains.items()}
+
+    def worth(self, advice: Advice) -> float:
+        """Share of what knowing the grid would gain."""
+        gained = sum(self.grid.gains[task, *helpers] for task, helpers in advice.items() if helpers)
+        most = sum(max(0, *(self.grid.gains[task, h] for h in self.data if h != task)) for task in self.data)
+        return gained / most
+
+
+def _advice(gains: Mapping[str, TaskGains]) -> Advice:
+    return {task: known.best()[0] for task, known in gains.items()}
+
+
+def by_model(world: World, random: np.random.Generator, order: str) -> list[float]:
+    """The share at every mark; ``order`` of the pairs is value (the knowledge gradient), rank or random."""
+    gains = world.before(random)
+    left = list(combinations(world.data, 2))
+    random.shuffle(left)
+    if order == "rank":
+        rank = {(a.task, a.helper): a.rank for a in world.pairs}
+        left.sort(key=lambda pair: -max(rank[pair], rank[pair[::-1]]))
+    shares = []
+    for number in range(MARKS[-1] + 1):
+        if number in MARKS:
+            shares.append(world.worth(_advice(gains)))
+        if left:
+            place = 0
+            if order == "value":
+                place = int(np.argmax([value_of_training(gains, pair) for pair in left]))
+            gains = world.after(gains, left.pop(place), random)
+    return shares
+
+
+def by_scores(world: World, random: np.random.Generator, *, ranked: bool) -> list[float]:
+    """Advise the best difference seen; of a task without any, the first in rank, or with random order none."""
+    rank = {(a.task, a.helper): a.rank for a in world.pairs}
+    alone = {seen.task: seen.f1 for task in world.data for seen in world.run([task], random)}
+    left = list(combinations(world.data, 2))
+    random.shuffle(left)
+    if ranked:
+        left.sort(key=lambda pair: -max(rank[pair], rank[pair[::-1]]))
+    first = {t: frozenset([max((h for h in world.data if h != t), key=lambda h: rank[t, h])]) for t in world.data}
+    seen: dict[str, dict[Helpers, float]] = {task: {} for task in world.data}
+    shares = []
+    for number in range(MARKS[-1] + 1):
+        if number in MARKS:
+            advice = {}
+            for task, gains in seen.items():
+                best = max(gains, key=gains.__getitem__, default=ALONE)
+                advice[task] = best if gains and gains[best] > 0 else ALONE if gains or not ranked else first[task]
+            shares.append(world.worth(advice))
+        if left:
+            for each in world.run(left.pop(0), random):
+                seen[each.task][each.helpers] = each.f1 - alone[each.task]
+    return shares
+
+
+def by_halving(world: World, random: np.random.Generator) -> list[float]:
+    """Successive halving of the pairs in the order of the free ranking, for as many trainings as each mark allows."""
+    rank = {(a.task, a.helper): a.rank for a in world.pairs}
+    shares = []
+    for most in MARKS:
+        alone = {seen.task: seen.f1 for task in world.data for seen in world.run([task], random)}
+        scores: dict[tuple[str, Helpers], list[float]] = {}
+        order = sorted(combinations(world.data, 2), key=lambda pair: -max(rank[pair], rank[pair[::-1]]))
+        rung, spent = order[: max(1, most // 2)], 0
+        while spent < most:
+            for pair in rung[: most - spent]:
+                for each in world.run(pair, random):
+                    scores.setdefault((each.task, each.helpers), []).append(each.f1 - alone[each.task])
+            spent += len(rung)
+
+            means = {key: fmean(seen) for key, seen in scores.items()}
+            trained = [pair for pair in rung if (pair[0], frozenset([pair[1]])) in means]
+            best = {(a, b): max(means[a, frozenset([b])], means[b, frozenset([a])]) for a, b in trained}
+            rung = sorted(trained, key=best.__getitem__)[::-1]
+            rung = rung[: max(1, len(rung) // 2)]
+        advice = {}
+        for task in world.data:
+            own = {helpers: fmean(seen) for (t, helpers), seen in scores.items() if t == task}
+            best = max(own, key=own.__getitem__, default=ALONE)
+            free = frozenset([max((h for h in world.data if h != task), key=lambda h, task=task: rank[task, h])])
+            advice[task] = free if not own else best if own[best] > 0 else ALONE
+        shares.append(world.worth(advice))
+    return shares
+
+
+def inside(world: World, gains: Mapping[str, TaskGains]) -> float:
+    """The share of the published gains, of pairs not yet trained, that the 80 % intervals hold."""
+    held = []
+    for (task, helper), true in world.grid.gains.items():
+        low, high = gains[task].gain([helper]).interval()
+        held.append(low <= true <= high)
+    return fmean(held)
+
+
+def calibration(world: World, random: np.random.Generator) -> tuple[float, float]:
+    """Before any pair and after 11."""
+    gains = world.before(random)
+    before = inside(world, gains)
+    rank = {(a.task, a.helper): a.rank for a in world.pairs}
+    left = sorted(combinations(world.data, 2), key=lambda pair: -max(rank[pair], rank[pair[::-1]]))
+    for pair in left[:11]:
+        gains = world.after(gains, pair, random)
+    return before, inside(world, gains)
+
+
+def permuted(world: World, random: np.random.Generator) -> World:
+    """The training data of the tasks change hands."""
+    to = dict(zip(world.data, random.permutation(list(world.data)), strict=True))
+    back = {new: old for old, new in to.items()}
+    old = {(a.task, a.helper): a for a in world.pairs}
+    pairs = []
+    for t, h in [(a.task, a.helper) for a in world.pairs]:
+        a = old[to[t], to[h]]
+        pairs.append(Affinity(t, h, a.shared_words, a.mutual_information, a.helper_information, a.rank))
+    assert back
+    return World(world.grid, pairs, {t: world.data[to[t]] for t in world.data}, world.noise, world.prior)
+
+
+def rank_correlation(pairs: Sequence[Affinity], gains: Mapping[Pair, float]) -> float:
+    """Mean over tasks of Spearman's coefficient between rank and gain of its helpers."""
+    found = []
+    for task in dict.fromkeys(a.task for a in pairs):
+        own = [a for a in pairs if a.task == task and (task, a.helper) in gains]
+        if len(own) > 2:
+            found.append(spearmanr([a.rank for a in own], [gains[task, a.helper] for a in own])[0])
+    return float(np.mean(found))
+
+
+def left_out_task(world: World, fitted: Mapping[str, GainPrior], random: np.random.Generator) -> float:
+    """The share before any training where the advice for each task uses constants fitted without it."""
+    advice = {}
+    for task, prior in fitted.items():
+        gains = World(world.grid, world.pairs, world.data, world.noise, prior).before(random)
+        advice[task] = gains[task].best()[0]
+    return world.worth(advice)
+
+
+def count_first(
+    gains: Mapping[Pair, float], pairs: Sequence[Affinity], data: Mapping[str, TrainingData]
+) -> tuple[int, int, float]:
+    """Of a grid: its tasks, for how many the first suggestion is better than alone, and the share of the best gains."""
+    tasks = [task for task in data if any(own == task for own, _ in gains)]
+    first = {}
+    for task in tasks:
+        own = [a for a in pairs if a.task == task and (task, a.helper) in gains]
+        predicted = gains_before(own, data[task])
+        first[task] = gains[task, max(own, key=lambda a: predicted.gain([a.helper]).mean).helper]
+    best = {task: max(0, *(gain for (own, _), gain in gains.items() if own == task)) for task in tasks}
+    return len(tasks), sum(gain > 0 for gain in first.values()), sum(first.values()) / sum(best.values())
+
+
+def grid_of_2017(path: Path) -> dict[Pair, float]:
+    """Its tasks that have a counterpart in the paper: task, helper -> gain in percent of the F1 alone."""
+    content = json.loads(path.read_text())
+    names = {name: near for name, near in content["nearest_task_of_the_2018_study"].items() if near}
+    return {
+        (names[task], names[helper]): gain
+        for task, own in content["gain"].items()
+        for helper, gain in own.items()
+        if task in names and helper in names
+    }
+
+
+def main() -> None:
+    """Replay and print."""
+    options = arguments(__doc__, data="", repeats=20, runs="docs/runs/paper", write="", **{"pairs-2017": ""})
+    pairs, data = load_data(options.data)
+    noise = seed_variances(Path(options.runs))
+    everything = grids()
+    results: dict[str, dict[str, object]] = {}
+    for method, grid in everything.items():
+        others = [other for name, other in everything.items() if name != method]
+        world = World(grid, pairs, data, noise, fit(others, pairs, data, noise, scored=True))
+        ways = {
+            "model, by rank": lambda r, w=world: by_model(w, r, "rank"),
+            "model, by value": lambda r, w=world: by_model(w, r, "value"),
+            "model, random": lambda r, w=world: by_model(w, r, "random"),
+            "free ranking": lambda r, w=world: by_scores(w, r, ranked=True),
+            "scores": lambda r, w=world: by_scores(w, r, ranked=False),
+            "halving": lambda r, w=world: by_halving(w, r),
+            "names permuted": lambda r, w=world: by_model(permuted(w, r), r, "rank"),
+        }
+        print(f"{method}: rank and gain, Spearman within tasks {rank_correlation(pairs, grid.gains):.2f}")
+        print(f"  share of the achievable gain after pairs {', '.join(map(str, MARKS))}")
+        shown: dict[str, object] = {}
+        for name, way in ways.items():
+            shares = np.mean([way(np.random.default_rng(seed)) for seed in range(options.repeats)], axis=0)
+            shown[name] = [round(float(share), 3) for share in shares]
+            print(f"  {name:16}" + "".join(f"{share:7.0%}" for share in shares), flush=True)
+        fitted = {t: fit(others, pairs, data, noise, scored=True, without=t) for t in PAPER_TASKS}
+        left = fmean(left_out_task(world, fitted, np.random.default_rng(s)) for s in range(options.repeats))
+        held = np.mean([calibration(world, np.random.default_rng(seed)) for seed in range(options.repeats)], axis=0)
+        print(f"  before any pair, task left out: {left:.0%}")
+        print(f"  80 % intervals hold {held[0]:.0%} of gains before any pair, {held[1]:.0%} after 11", flush=True)
+        results[method] = {**shown, "task left out": left, "calibration": held.tolist()}
+    counts = [count_first(grid.gains, pairs, data) for grid in everything.values()]
+    tasks, better = sum(count[0] for count in counts), sum(count[1] for count in counts)
+    share = fmean(count[2] for count in counts)
+    print(f"first suggestions: better than alone for {better} of {tasks} tasks and methods, share {share:.0%}")
+    found = {"tasks": tasks, "first_gains": better, "share": round(share, 3)}
+    if options.pairs_2017:
+        other = grid_of_2017(Path(options.pairs_2017))
+        tasks, better, share = count_first(other, pairs, data)
+        print(f"2017: better than alone for {better} of {tasks} tasks, share {share:.0%}, ", end="")
+        print(f"rank and gain, Spearman within tasks {rank_correlation(pairs, other):.2f}")
+        found |= {"independent_tasks": tasks, "independent_first_gains": better, "independent_share": round(share, 3)}
+        if options.write:
+            Path(options.write).write_text(json.dumps(found, indent=1) + "\n")
+    if options.json:
+        print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()

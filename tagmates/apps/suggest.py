@@ -1,0 +1,115 @@
+"""``study suggest`` and ``data affinity``: partners for every task before anything is trained."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tagmates.apps.shared import say
+from tagmates.config import nearest
+from tagmates.data.corpora import load_coded
+from tagmates.data.tasks import Task, choose_tasks, load_tasks
+from tagmates.errors import ConfigError
+from tagmates.formatting import percent, points
+from tagmates.study.locate import open_study
+from tagmates.study.suggest import Suggestion, how_often_right, reasons, suggest, suggestions_json
+
+Of = Annotated[str, Parameter(name="--task", help="Only the partners of this task, all of them, with reasons.")]
+Top = Annotated[int, Parameter(help="How many partners to show for each task; 0 for all.")]
+Plot = Annotated[
+    Path | None, Parameter(name="--plot", help="Draw a map of all predicted gains into this .svg or .png file.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+
+
+def suggest_for_study(
+    where: Annotated[
+        Path | None, Parameter(help="A study's TOML file, or its folder; default: the study that last began.")
+    ] = None,
+    /,
+    *,
+    data: Annotated[str | None, Parameter(help="As --data of study run.")] = None,
+    task: Of = "",
+    top: Top = 3,
+    plot: Plot = None,
+    json_: Json = False,
+) -> None:
+    """Suggest partners for every task of a study before anything is trained, from the training data alone.
+
+    It takes seconds. The gains are predictions: the interval holds four of five, and the last line says how often such
+    suggestions were right where that could be checked.
+
+    Example: tagmates study suggest studies/paper.toml --data DIR --task mwe
+    """
+    study = open_study(where, data=data, fallback=os.environ.get("TAGMATES_DATA", ""))
+    if not study.data:
+        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    _suggest(load_tasks(study.data), study.tasks, task, top, plot, json_)
+
+
+def affinity(
+    data: Annotated[str, Parameter(env_var="TAGMATES_DATA", help="As --data of data stats.")] = "starter",
+    *,
+    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
+    task: Of = "",
+    top: Top = 3,
+    plot: Plot = None,
+    json_: Json = False,
+) -> None:
+    """Predict from the training data which tasks help each other; `study suggest` does the same for a study.
+
+    Example: tagmates data affinity tasks.toml --plot affinity.svg
+    """
+    known = load_tasks(data)
+    _suggest(known, choose_tasks(tasks, known), task, top, plot, json_)
+
+
+def _suggest(
+    known: Mapping[str, Task], names: Sequence[str], task: str, top: int, plot: Path | None, json_: bool
+) -> None:
+    if len(names) < 2:
+        raise ConfigError(f"there is one task only, {names[0]}; suggestions need two or more")
+    if task and task not in names:
+        raise ConfigError(f"--task: there is no {task!r}{nearest(task, names)}; there are {', '.join(names)}")
+    if top < 0:
+        raise ConfigError(f"--top {top}: must be 0 or more")
+    trains = {name: coded.splits["train"] for name, coded in load_coded(known, names).items()}
+    suggestions = suggest(trains)
+    if plot is not None:
+        from tagmates.report.figures.affinity import write_affinity_figure  # noqa: PLC0415  (matplotlib is an extra)
+
+        write_affinity_figure(suggestions, plot)
+        say(f"wrote {plot}")
+    shown = {task: suggestions[task]} if task else suggestions
+    if json_:
+        print(json.dumps(suggestions_json(shown), indent=2, ensure_ascii=False))
+        return
+    for name, some in shown.items():
+        rows = some if task or not top else some[:top]
+        Console().print(_table(name, rows))
+        for each in rows if task else rows[:1]:
+            print(f"{each.helper}: {reasons(each, len(some))}\n")
+    print(how_often_right())
+
+
+def _table(task: str, suggestions: Sequence[Suggestion]) -> Table:
+    table = Table(title=f"{escape(task)}: suggested partners", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("partner", no_wrap=True)
+    for name in ("predicted gain", "80 % interval", "chance of a gain, %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in suggestions:
+        low, high = each.gain.interval()
+        table.add_row(
+            escape(each.helper),
+            points(each.gain.mean, signed=True),
+            f"{points(low, signed=True)} to {points(high, signed=True)}",
+            percent(each.gain.probability),
+        )
+    return table

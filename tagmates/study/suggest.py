@@ -1,0 +1,128 @@
+"""Partners for every task before anything is trained, from the training data alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from tagmates.config import Settings
+from tagmates.data.affinity import Affinity, TrainingData, affinities, describe_training_data
+from tagmates.data.indexing import IndexedSplit
+from tagmates.formatting import percent
+from tagmates.study.gains import Gain, gains_before
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A helper for a task, and what it is expected to gain the task over training it alone, in points of F1."""
+
+    task: str
+    helper: str
+    gain: Gain
+    affinity: Affinity
+    data: TrainingData  # of the helper
+    information_place: int  # 1 for the helper with the most information, of those of the task
+    mutual_place: int  # 1 for the helper whose tags say most about the task's
+
+
+class Checked(Settings):
+    """How good such suggestions were where it could be checked (``bench/replay.py`` finds it)."""
+
+    tasks: int  # of the paper's grids: tasks times methods
+    first_gains: int  # for how many of them the first suggestion was better than alone
+    share: float  # of the gain that the best partner of each task has, reached by taking the first
+    independent_tasks: int  # likewise, of the grid of Bingel and Søgaard (2017)
+    independent_first_gains: int
+    independent_share: float
+
+
+@cache
+def checked() -> Checked:
+    """The figures that come with this package."""
+    return Checked.model_validate(json.loads((resources.files("tagmates.study") / "suggest.json").read_bytes()))
+
+
+def suggest(trains: Mapping[str, IndexedSplit]) -> dict[str, list[Suggestion]]:
+    """For every task its helpers, the one with the highest expected gain first, given the train splits of all."""
+    data = {task: describe_training_data(train) for task, train in trains.items()}
+    every = affinities(trains)
+    found = {}
+    for task in trains:
+        own = [a for a in every if a.task == task]
+        gains = gains_before(own, data[task])
+        mutual = sorted((a.mutual_information for a in own), reverse=True)
+        information = sorted((a.helper_information for a in own), reverse=True)
+        suggestions = [
+            Suggestion(
+                task,
+                a.helper,
+                gains.gain([a.helper]),
+                a,
+                data[a.helper],
+                information.index(a.helper_information) + 1,
+                mutual.index(a.mutual_information) + 1,
+            )
+            for a in own
+        ]
+        found[task] = sorted(suggestions, key=lambda each: -each.gain.mean)
+    return found
+
+
+def reasons(suggestion: Suggestion, number: int) -> str:
+    """Why a helper stands where it stands among so many, in words."""
+    a, data = suggestion.affinity, suggestion.data
+    return (
+        f"It has the words of {percent(a.shared_words)} % of the tokens of {a.task}. "
+        f"Its tags say {_place(suggestion.mutual_place, number, 'most', 'least')} about those of {a.task} "
+        f"(normalised mutual information {a.mutual_information:.2f}). "
+        f"It brings {_place(suggestion.information_place, number, 'most', 'least')} information "
+        f"({data.tokens:,} tokens with {data.entropy:.1f} bits each)."
+    )
+
+
+def how_often_right() -> str:
+    """How good such suggestions were where it could be checked, in a sentence."""
+    known = checked()
+    return (
+        "Checked on published grids of pairs: the first suggestion was better than training alone for "
+        f"{known.first_gains} of {known.tasks} tasks of the study of 2018, on which the constants were fitted, and "
+        f"taking it reached {100 * known.share:.0f} % of the gain that the best partner of each task has. On an "
+        f"independent grid (Bingel and Søgaard, 2017) it was better for {known.independent_first_gains} of "
+        f"{known.independent_tasks} tasks and reached {100 * known.independent_share:.0f} %."
+    )
+
+
+def suggestions_json(suggestions: Mapping[str, Sequence[Suggestion]]) -> dict[str, Any]:
+    """A JSON object: for every task its helpers in order, and how good such suggestions were."""
+    return {
+        "tasks": {
+            task: [
+                {
+                    "helper": each.helper,
+                    "gain": round(each.gain.mean, 3),
+                    "interval_80": [round(end, 3) for end in each.gain.interval()],
+                    "probability": round(each.gain.probability, 3),
+                    "shared_words": round(each.affinity.shared_words, 4),
+                    "mutual_information": round(each.affinity.mutual_information, 4),
+                    "helper_tokens": each.data.tokens,
+                    "helper_entropy": round(each.data.entropy, 3),
+                }
+                for each in some
+            ]
+            for task, some in suggestions.items()
+        },
+        "checked": checked().model_dump(mode="json"),
+    }
+
+
+def _place(place: int, number: int, most: str, least: str) -> str:
+    if place == 1:
+        return f"the {most}"
+    return f"the {least}" if place == number else f"the {_ordinal(place)} {most}"
+
+
+def _ordinal(place: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(place % 10 if place % 100 not in (11, 12, 13) else 0, "th")
+    return f"{place}{ending}"

@@ -1,0 +1,112 @@
+"""study/gains and study/chooser: conditionals by brute force, intervals and values by simulation."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from tagmates.data.affinity import Affinity, TrainingData
+from tagmates.study.chooser import value_of_training
+from tagmates.study.gains import ALONE, GainPrior, TaskGains, gain_priors, gains_before
+
+DATA = TrainingData(tokens=20_000, tags=9, entropy=2.0)
+HELPERS = {"pos": 1.0, "chunk": 0.4, "ner": -0.2, "com": -1.0}
+AFFINITIES = [Affinity("mwe", helper, 0.9, 0.1, 1e5, rank) for helper, rank in HELPERS.items()]
+EVERY = frozenset(HELPERS)
+RUNS = [(ALONE, 61.0), (ALONE, 60.2), (frozenset(["pos"]), 64.0), (EVERY, 66.0), (frozenset(["com"]), 58.0)]
+
+
+def some(**more: object) -> TaskGains:
+    return gains_before(AFFINITIES, DATA, alone=61.0, sets=[EVERY], **more)  # type: ignore[arg-type]
+
+
+def by_brute_force(gains: TaskGains, runs: list[tuple[frozenset[str], float]]) -> tuple[np.ndarray, np.ndarray]:
+    """The conditional of all variables given all runs at once."""
+    places = [gains.sets.index(helpers) for helpers, _ in runs]
+    rows = gains.rows[places].copy()
+    rows[:, gains.alone] += 1
+    seen = np.array([f1 for _, f1 in runs]) - gains.constants[places]
+    cross = gains.covariance @ rows.T
+    inverse = np.linalg.inv(rows @ cross + gains.noise * np.eye(len(runs)))
+    return gains.mean + cross @ inverse @ (seen - rows @ gains.mean), gains.covariance - cross @ inverse @ cross.T
+
+
+def test_runs_one_by_one_in_any_order_are_the_conditional_given_all() -> None:
+    before = some()
+    mean, covariance = by_brute_force(before, RUNS)
+    for order in list(permutations(RUNS))[::17]:
+        after = before.after(order)
+        np.testing.assert_allclose(after.mean, mean, rtol=1e-9)
+        np.testing.assert_allclose(after.covariance, covariance, atol=1e-6)
+
+
+def test_gains_are_those_of_the_formula() -> None:
+    prior = GainPrior(
+        error_exponent=0.5, size_exponent=-0.25, weights=(0.1, 2.0, -1.0), recipient=0.3, pair=0.2, joint=(0.5, 2.0),
+        set=0.7, noise=0.1,
+    )  # fmt: skip
+    gains = some(prior=prior)
+    scale = (39 / 30) ** 0.5 * (20_000 / 50_000) ** -0.25
+    expected = {h: scale * (0.1 + 2 * rank - np.log10(20_000 / 50_000)) for h, rank in HELPERS.items()}
+    for helper, value in expected.items():
+        assert gains.gain([helper]).mean == pytest.approx(value)
+        assert gains.gain([helper]).std == pytest.approx(scale * 0.5**0.5)
+    mean = np.mean(list(expected.values()))
+    assert gains.gain(EVERY).mean == pytest.approx(0.5 * scale + 2 * mean)
+    assert gains.gain(EVERY).std == pytest.approx(scale * (4 * (0.3 + 0.2 / 4) + 0.7) ** 0.5)
+    assert gains.gain(ALONE).mean == gains.gain(ALONE).std == 0
+    assert gains.noise == pytest.approx(0.1 * scale**2)
+
+
+def test_more_runs_of_a_pair_bring_its_gain_to_what_they_show() -> None:
+    gains = some(noise=0.5).after([(ALONE, 61.0)] * 400 + [(frozenset(["com"]), 65.5)] * 400)
+    assert gains.gain(["com"]).mean == pytest.approx(4.5, abs=0.1)
+    assert gains.gain(["com"]).std < 0.1
+    assert gains.best()[0] in (frozenset(["com"]), EVERY)
+
+
+def test_where_nothing_is_expected_to_gain_the_advice_is_alone() -> None:
+    gains = some().after([(ALONE, 61.0), *((frozenset([helper]), 40.0) for helper in HELPERS), (EVERY, 40.0)])
+    assert gains.best() == (ALONE, 0.0)
+    assert gains.gain(["pos"]).probability < 0.01
+
+
+def test_intervals_hold_as_many_gains_as_they_say() -> None:
+    """Of gains drawn from the model, after noisy runs of half of them."""
+    before, draw = some(), np.random.default_rng(5)
+    root = np.linalg.cholesky(before.covariance + 1e-9 * np.eye(len(before.mean)))
+    held = []
+    for _ in range(300):
+        true = before.mean + root @ draw.normal(size=len(root))
+        runs = []
+        for helpers in (ALONE, frozenset(["pos"]), frozenset(["com"]), EVERY):
+            place = before.sets.index(helpers)
+            f1 = true[before.alone] + before.rows[place] @ true + before.constants[place]
+            runs.append((helpers, float(f1 + draw.normal(0, before.noise**0.5))))
+        after = before.after(runs)
+        for helper in HELPERS:
+            low, high = after.gain([helper]).interval()
+            held.append(low <= before.rows[before.sets.index(frozenset([helper]))] @ true <= high)
+    assert np.mean(held) == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize("helper", ["pos", "com"])
+def test_what_a_training_is_worth_is_what_simulation_says(helper: str) -> None:
+    gains, draw = some().after(RUNS[:2]), np.random.default_rng(7)
+    # a helper of which all is known gains nothing from being trained once more
+    known = gains_before([Affinity(helper, "mwe", 0.5, 0.0, 1.0, -1.0)], DATA, noise=1e12)
+    row = gains.rows[gains.sets.index(frozenset([helper]))].copy()
+    row[gains.alone] += 1
+    spread = (row @ gains.covariance @ row + gains.noise) ** 0.5
+    seen = row @ gains.mean + spread * draw.normal(size=4000)
+    then = np.mean([gains.after([(frozenset([helper]), f1)]).means().max() for f1 in seen])
+    worth = value_of_training({"mwe": gains, helper: known}, ["mwe", helper])
+    assert worth > 0
+    assert worth == pytest.approx(float(then - gains.means().max()), abs=0.03)
+
+
+def test_the_constants_that_come_along_are_whole() -> None:
+    for prior in (gain_priors().scored, gain_priors().unscored):
+        assert prior.weights[1] > 0  # a higher rank is expected to gain more
+        assert min(prior.recipient, prior.pair, prior.set, prior.noise) > 0
+    assert gain_priors().unscored.error_exponent == 0
