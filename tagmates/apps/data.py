@@ -23,6 +23,11 @@ from tagmates.formatting import plural
 app = App(name="data", help="Get the paper's data, describe your own, look at statistics and for mistakes.")
 app.command(fetch)
 app.command(list_, name="list")
+app.command(  # loaded when asked for: its packages are an extra
+    "tagmates.apps.suggest:affinity",
+    name="affinity",
+    help="Predict from the training data which tasks help each other.",
+)
 talk = Console(stderr=True)
 
 Data = Annotated[

@@ -27,6 +27,7 @@ from tagmates.apps.study_status import (
     what_is_lost,
 )
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
+from tagmates.apps.suggest import suggest_for_study
 from tagmates.config import nearest
 from tagmates.data.archive import archive_at
 from tagmates.data.task_data import TaskData, data_difference
@@ -53,6 +54,7 @@ from tagmates.study.worker import Job, data_of_task, task_size, task_statistics,
 from tagmates.training.train import choose_device
 
 app = App(name="study")  # its help stands where it is registered
+app.command(suggest_for_study, name="suggest")
 talk = Console(stderr=True)
 
 Where = Annotated[

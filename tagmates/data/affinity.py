@@ -14,7 +14,7 @@ from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, stats
+from scipy import sparse
 
 from tagmates.data.indexing import IndexedSplit
 
@@ -114,5 +114,11 @@ def _entropy(shares: Floats) -> float:
 
 def _mean_rank(*values: Sequence[float]) -> Floats:
     """The mean of the ranks by each list, scaled from -1 to 1."""
-    ranks = np.mean([stats.rankdata(some) for some in values], axis=0)
+    ranks = np.mean([_ranks(np.array(some)) for some in values], axis=0)
     return np.zeros(len(ranks)) if len(ranks) == 1 else 2 * (ranks - 1) / (len(ranks) - 1) - 1
+
+
+def _ranks(values: Floats) -> Floats:
+    """From 1 for the lowest; equal values share the mean of their ranks."""
+    below, up_to = ((values[:, None] > values).sum(1), (values[:, None] >= values).sum(1))
+    return (below + up_to + 1) / 2

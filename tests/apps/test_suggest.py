@@ -1,0 +1,72 @@
+"""``data affinity`` and ``study suggest``: what they print, draw and refuse."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from command_line import TINY, done, refused, write_corpus
+
+from tagmates.data.corpora import load_coded
+from tagmates.data.tasks import load_tasks
+from tagmates.report.figures.affinity import write_affinity_figure
+from tagmates.study.suggest import checked, suggest
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def test_every_task_has_all_others_in_the_order_of_their_predicted_gains() -> None:
+    found = json.loads(done("data", "affinity", "starter", "--json").out)
+    tasks = found["tasks"]
+    assert len(tasks) == 11
+    for task, helpers in tasks.items():
+        assert {each["helper"] for each in helpers} == tasks.keys() - {task}
+        gains = [each["gain"] for each in helpers]
+        assert gains == sorted(gains, reverse=True)
+        assert all(each["interval_80"][0] < each["gain"] < each["interval_80"][1] for each in helpers)
+    assert tasks["upos"][0]["helper"] == "xpos"  # finer tags of the same words
+    assert found["checked"] == checked().model_dump(mode="json")
+
+
+def test_tables_show_the_first_and_why_and_how_often_that_was_right() -> None:
+    out = done("data", "affinity", "starter", "--tasks", "upos,xpos,chunk,ner", "--top", "2").out
+    assert out.count("suggested partners") == 4
+    assert len(re.findall(r"^ (?:upos|xpos|chunk|ner) +[+−]\d", out, re.MULTILINE)) == 4 * 2
+    assert out.count("It has the words of") == 4
+    assert f"for {checked().first_gains} of {checked().tasks} tasks" in out
+    one = done("data", "affinity", "starter", "--tasks", "upos,xpos,chunk,ner", "--task", "ner").out
+    assert one.count("suggested partners") == 1
+    assert one.count("It has the words of") == 3
+
+
+def test_a_study_of_two_tasks_of_ones_own(here: Path) -> None:
+    write_corpus(here / "corpus")
+    (here / "s.toml").write_text('data = "corpus"\n')
+    out = done("study", "suggest", "s.toml", "--json").out
+    assert {task: [each["helper"] for each in some] for task, some in json.loads(out)["tasks"].items()} == {
+        "pos": ["ner"],
+        "ner": ["pos"],
+    }
+    assert not (here / "runs").exists()
+    done("train", "--data", "corpus", "--tasks", "pos", *TINY, "--output-dir", "run")  # the data are as good as before
+
+
+def test_what_cannot_be_suggested_is_refused(here: Path) -> None:
+    write_corpus(here / "corpus")
+    (here / "s.toml").write_text('tasks = ["pos", "ner"]\n')
+    refused(2, r"--task: there is no 'nre' \(did you mean 'ner'\?\)", "data", "affinity", "corpus", "--task", "nre")
+    refused(2, "one task only, pos", "data", "affinity", "corpus", "--tasks", "pos")
+    refused(2, "--top -1", "data", "affinity", "corpus", "--top", "-1")
+    refused(2, r"a\.pdf: is not a file that ends in \.svg or \.png", "data", "affinity", "corpus", "--plot", "a.pdf")
+    refused(2, "--data: is missing", "study", "suggest", "s.toml")
+
+
+def test_the_map_is_the_same_each_time_and_says_that_it_predicts(here: Path) -> None:
+    known = load_tasks("starter")
+    coded = load_coded(known, ["upos", "chunk", "ner"])
+    suggestions = suggest({task: each.splits["train"] for task, each in coded.items()})
+    for name in ("a.svg", "b.svg", "c.png"):
+        write_affinity_figure(suggestions, here / name)
+    assert (here / "a.svg").read_bytes() == (here / "b.svg").read_bytes()
+    assert "Predicted, not measured" in (here / "a.svg").read_text()
+    assert (here / "c.png").read_bytes().startswith(b"\x89PNG")
