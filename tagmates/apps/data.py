@@ -26,7 +26,7 @@ app.command(list_, name="list")
 app.command(  # loaded when asked for: its packages are an extra
     "tagmates.apps.suggest:affinity",
     name="affinity",
-    help="Predict from the training data which tasks help each other.",
+    help="Predict from training data which tasks help each other.",
 )
 talk = Console(stderr=True)
 

@@ -120,5 +120,6 @@ def _mean_rank(*values: Sequence[float]) -> Floats:
 
 def _ranks(values: Floats) -> Floats:
     """From 1 for the lowest; equal values share the mean of their ranks."""
-    below, up_to = ((values[:, None] > values).sum(1), (values[:, None] >= values).sum(1))
-    return (below + up_to + 1) / 2
+    below, equal = values[:, None] > values, values[:, None] == values
+    ranks: Floats = below.sum(1) + (equal.sum(1) + 1) / 2
+    return ranks
