@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -56,6 +56,13 @@ class Stage:
 
 Event = Started | Stopped | Looked | Stage
 Select = Callable[[Sequence[Planned]], Sequence[Planned]]
+# of what is pending, beside what is running and what is done by name: the next to start, None where it is to end
+Choose = Callable[[Sequence[Planned], Sequence[Planned], Mapping[str, Record]], Planned | None]
+
+
+def in_order(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, Record]) -> Planned:
+    """The first of what is pending."""
+    return pending[0]
 
 
 @dataclass(slots=True)
@@ -72,6 +79,8 @@ class Driver:
     retries: int = 2
     retry_failed: bool = False
     deadline: float | None = None
+    choose: Choose = in_order
+    records: dict[str, Record] = field(default_factory=dict)  # of what is done, by name
     tries: Counter[str] = field(default_factory=Counter)
     pausing: bool = False  # time is nearly up: start nothing more
 
@@ -89,6 +98,7 @@ class Driver:
             while not (self.pausing or self._is_late()):
                 now = standing(self.study, self.tasks, self.store)
                 chosen, found = self.select(now.plan), now.found
+                self.records |= found.done
                 over = found.done.keys() | found.failed.keys()
                 todo = [planned for planned in chosen if planned.name not in over]
                 first = [planned for planned in todo if planned.regime != "oracle"]
@@ -112,7 +122,13 @@ class Driver:
         running: dict[Future[Outcome], Planned] = {}
         while (queue or elsewhere or running) and not self._is_late():
             while queue and len(running) < self.workers:
-                planned = queue.pop(0)
+                chosen = self.choose(queue, list(running.values()), self.records)
+                if chosen is None:
+                    self.pausing = True
+                    queue, elsewhere = [], []
+                    break
+                planned = chosen
+                queue.remove(planned)
                 why = self.store.why_failed(planned.name)
                 if why is not None:  # another driver has given it up since this one looked
                     yield Stopped(planned, Outcome(planned.name, "error", why))
@@ -149,7 +165,8 @@ class Driver:
             outcome = Outcome(name, "crash", f"its worker died ({error or type(error).__name__})")
         if outcome.state == "done":
             try:
-                return Stopped(planned, outcome, self.store.read(name))
+                self.records[name] = self.store.read(name)
+                return Stopped(planned, outcome, self.records[name])
             except ModelError as error:
                 outcome = Outcome(name, "broken", str(error))
         if outcome.state == "disk":
