@@ -25,6 +25,7 @@ help:
 	touch $@
 
 demo: .venv/installed
+	$(BIN)/tagmates study suggest studies/starter.toml --top 2
 	$(BIN)/tagmates study run studies/starter.toml
 	$(BIN)/tagmates study report studies/starter.toml | tail -n 1
 	printf '%s\n\n%s\n' "Maria picked up the keys on Friday and thanked the driver." \

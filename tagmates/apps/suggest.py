@@ -91,25 +91,44 @@ def _suggest(
     if json_:
         print(json.dumps(suggestions_json(shown), indent=2, ensure_ascii=False))
         return
-    for name, some in shown.items():
-        rows = some if task or not top else some[:top]
-        Console().print(_table(name, rows))
-        for each in rows if task else rows[:1]:
-            print(f"{each.helper}: {reasons(each, len(some))}\n")
-    print(how_often_right())
+    if task:
+        Console().print(_partners_table(suggestions[task]))
+        for each in suggestions[task]:
+            print(f"{each.helper}: {reasons(each, len(names) - 1)}")
+    else:
+        Console().print(_tasks_table(suggestions, top or len(names) - 1))
+        say("--task NAME shows all partners of a task, with reasons")
+    say(how_often_right())
 
 
-def _table(task: str, suggestions: Sequence[Suggestion]) -> Table:
-    table = Table(title=f"{escape(task)}: suggested partners", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("partner", no_wrap=True)
+def _tasks_table(suggestions: Mapping[str, Sequence[Suggestion]], top: int) -> Table:
+    """A row for each task, with its first partners."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="Predicted gain in points of F1, and its 80 % interval.")
+    table.add_column("task", no_wrap=True)
+    for place in range(1, min(top, len(suggestions) - 1) + 1):
+        table.add_column("suggested partner" if place == 1 else f"no. {place}")
+    for task, some in suggestions.items():
+        cells = (f"{each.helper} {points(each.gain.mean, signed=True)} ({_interval(each)})" for each in some[:top])
+        table.add_row(*map(escape, (task, *cells)))
+    return table
+
+
+def _partners_table(suggestions: Sequence[Suggestion]) -> Table:
+    """A row for each partner of a task."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(f"partners of {escape(suggestions[0].task)}", no_wrap=True)
     for name in ("predicted gain", "80 % interval", "chance of a gain, %"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in suggestions:
-        low, high = each.gain.interval()
         table.add_row(
             escape(each.helper),
             points(each.gain.mean, signed=True),
-            f"{points(low, signed=True)} to {points(high, signed=True)}",
+            _interval(each),
             percent(each.gain.probability),
         )
     return table
+
+
+def _interval(suggestion: Suggestion) -> str:
+    low, high = suggestion.gain.interval()
+    return f"{points(low, signed=True)} to {points(high, signed=True)}"

@@ -28,14 +28,15 @@ def test_every_task_has_all_others_in_the_order_of_their_predicted_gains() -> No
     assert found["checked"] == checked().model_dump(mode="json")
 
 
-def test_tables_show_the_first_and_why_and_how_often_that_was_right() -> None:
-    out = done("data", "affinity", "starter", "--tasks", "upos,xpos,chunk,ner", "--top", "2").out
-    assert out.count("suggested partners") == 4
-    assert len(re.findall(r"^ (?:upos|xpos|chunk|ner) +[+−]\d", out, re.MULTILINE)) == 4 * 2
-    assert out.count("It has the words of") == 4
-    assert f"for {checked().first_gains} of {checked().tasks} tasks" in out
-    one = done("data", "affinity", "starter", "--tasks", "upos,xpos,chunk,ner", "--task", "ner").out
-    assert one.count("suggested partners") == 1
+def test_tables_show_partners_and_why_and_how_often_that_was_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    four = ("data", "affinity", "starter", "--tasks", "upos,xpos,chunk,ner")
+    found = done(*four, "--top", "2")
+    gain = r"(?:upos|xpos|chunk|ner) [+−]\d+\.\d\d \([+−]\d+\.\d\d to [+−]\d+\.\d\d\)"
+    assert [len(re.findall(gain, line)) for line in found.out.splitlines() if re.search(gain, line)] == [2] * 4
+    assert f"for {checked().first_gains} of {checked().tasks} tasks" in found.err
+    one = done(*four, "--task", "ner").out
+    assert "partners of ner" in one
     assert one.count("It has the words of") == 3
 
 
