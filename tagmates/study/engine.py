@@ -43,6 +43,26 @@ def open_engine(kind: Kind, workers: int, device: str) -> AbstractContextManager
     return _processes(workers) if kind == "processes" else _ray(workers, device)
 
 
+def choose_engine(kind: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
+    """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
+    if kind is None:
+        kind = "local" if lanes is not None or (device == "cuda" and workers is None) else "processes"
+    if kind == "local" and workers is not None:
+        raise ConfigError("--workers: are processes of their own; with --engine local give --lanes")
+    if kind != "local" and lanes is not None:
+        raise ConfigError(f"--lanes: are side by side in one process; leave out --engine {kind}, or give --workers")
+    if kind == "local":
+        return kind, lanes or (MOST_LANES if device == "cuda" else 1)
+    return kind, workers or default_workers()
+
+
+def check_numbers(workers: int | None, lanes: int | None, threads: int, retries: int) -> None:
+    """Raise ConfigError for numbers of workers, lanes or threads below 1, or of retries below 0."""
+    given = [number for number in (workers, lanes, threads) if number is not None]
+    if min(given) < 1 or retries < 0:
+        raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
+
+
 def default_workers() -> int:
     """One for each core that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
