@@ -45,10 +45,9 @@ class Study(OpenedStudy):
     from tagmates.study.driver import Stopped
 
     study = tagmates.Study.open("own.toml")
-    if __name__ == "__main__":  # worker processes import this file
-        for event in study.run(study.select(regimes=["single", "pair"]), time_limit=1500):
-            if isinstance(event, Stopped) and event.record is not None:
-                print(event.record.name, event.record.test)
+    for event in study.run(study.select(regimes=["single", "pair"]), time_limit=1500):
+        if isinstance(event, Stopped) and event.record is not None:
+            print(event.record.name, event.record.test)
     ```
     """
 
@@ -160,8 +159,7 @@ class Study(OpenedStudy):
         call goes on: what is done is not repeated, and what was begun resumes. Several calls may share a folder.
 
         ``engine`` is ``processes`` (``workers`` trainings at a time, by default one for each core; the default on a
-        CPU), ``local`` (``lanes`` trainings side by side in this process; the default on a GPU) or ``ray``. Worker
-        processes import the file of your program, so that it must call ``run`` under ``if __name__ == "__main__":``.
+        CPU), ``local`` (``lanes`` trainings side by side in this process; the default on a GPU) or ``ray``.
         ``time_limit`` (in seconds) ends the call cleanly. A training whose worker died or crashed is tried again
         ``retries`` times, one that failed in an earlier call only with ``retry_failed``. ``device`` is ``auto``,
         ``cpu`` or ``cuda``, ``threads`` those of one training. Without ``lock``, for disks that have no file locks, see
@@ -239,10 +237,9 @@ def run_study(
     ```python
     import tagmates
 
-    if __name__ == "__main__":  # worker processes import this file
-        study = tagmates.run_study("own.toml", workers=2)
-        print(study.status().total)
-        print(study.recommend("chunk").sentence)
+    study = tagmates.run_study("own.toml", workers=2)
+    print(study.status().total.done, "trainings are done")
+    print(study.recommend("chunk").sentence)
     ```
     """
     study = Study.open(where, data=data, output_dir=output_dir, overrides=overrides)

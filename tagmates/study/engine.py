@@ -17,7 +17,7 @@ import torch
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.kernels.build import compiled
-from tagmates.processes import deaf, end_with
+from tagmates.processes import WorkerContext, deaf, end_with
 from tagmates.study.gpu_memory import as_memory_allows
 from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
 
@@ -123,8 +123,7 @@ def _processes(workers: int) -> Iterator[Submit]:
         from pebble import ProcessPool  # noqa: PLC0415  (an extra)
     except ImportError:
         raise ConfigError(f"--engine processes: needs the extra 'study': {get_extra('study')}") from None
-    # spawn: a fork of a process with torch's threads may hang
-    new = partial(ProcessPool, workers, context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    new = partial(ProcessPool, workers, context=WorkerContext(), initializer=_begin_worker)
     pool = new()
     lock, closing, promised = threading.Lock(), threading.Event(), set[Future[Outcome]]()
 
