@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tagmates.config import nearest
-from tagmates.errors import ConfigError
+from tagmates.errors import ConfigError, ModelError
 from tagmates.formatting import plural
 from tagmates.study.control import Control
 from tagmates.study.control import Kind as ControlKind
 from tagmates.study.cost import Cost, cost_to_do
 from tagmates.study.engine import Kind
-from tagmates.study.leftovers import FinishedRun, find_tagger
+from tagmates.study.leftovers import FinishedRun, first_with_tagger
 from tagmates.study.locate import OpenedStudy, open_control, open_study
 from tagmates.study.overview import StudyPlan, StudyStatus, plan_of, status_of
 from tagmates.study.plan import Setting
@@ -209,13 +209,16 @@ class Study(OpenedStudy):
         now = standing(self.settings, self.tasks, self.store, counts=True)
         return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
 
-    def finished_run(self, setting: Setting) -> FinishedRun | None:
-        """The first finished run of a setting, by seed, whose tagger is there; where none is, the first; else None.
+    def finished_run(self, setting: Setting) -> FinishedRun:
+        """The first finished run of a setting, by seed, whose tagger is there; where none is, the first run.
 
-        ``Tagger.from_pretrained`` loads the tagger from its ``folder``.
+        ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError where no run is finished.
         """
         now = standing(self.settings, self.tasks, self.store)
-        return find_tagger(self.store, Runs(now.found.done.values()).get(setting, ()))
+        runs = Runs(now.found.done.values()).get(setting)
+        if not runs:
+            raise ModelError(f"{self.store.root}: has no finished run of {setting}; run the study")
+        return first_with_tagger(self.store, runs)
 
 
 def run_study(

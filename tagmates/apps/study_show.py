@@ -157,8 +157,8 @@ def recommend(
     if run is None:
         return
     _show_command(study, run, describe(run.setting, task, len(study.tasks)))
-    best = study.finished_run(advice.ranked[0].setting) if advice.verdict == "not shown" else None
-    if best is not None:
+    if advice.verdict == "not shown":
+        best = study.finished_run(advice.ranked[0].setting)
         _show_command(study, best, f"all the same {describe(best.setting, task, len(study.tasks))}")
 
 

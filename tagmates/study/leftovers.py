@@ -24,17 +24,14 @@ class FinishedRun:
     has_tagger: bool
 
 
-def find_tagger(store: Store, runs: Sequence[Record]) -> FinishedRun | None:
-    """Of the finished runs of one setting the first, by seed, whose tagger is there; where none is, the first.
-
-    None where there are no runs.
-    """
+def first_with_tagger(store: Store, runs: Sequence[Record]) -> FinishedRun:
+    """Of the finished runs of one setting (at least one) the first whose tagger is there; where none is, the first."""
     found = [
         FinishedRun(folder, run.setting, run.seed, why_no_tagger(folder) is None)
         for run in runs
         for folder in [store.folder(run.name)]
     ]
-    return next((run for run in found if run.has_tagger), found[0] if found else None)
+    return next((run for run in found if run.has_tagger), found[0])
 
 
 def why_no_tagger(folder: Path) -> str | None:
