@@ -1,35 +1,50 @@
 """tagmates finds out which sequence-tagging tasks learn better together, and trains the taggers that come out of it."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-__version__ = version("tagmates")
+from tagmates.installed import VERSION, get_extra
+
+__version__ = VERSION
 
 if TYPE_CHECKING:
+    from tagmates.api import Study, run_study
     from tagmates.config import ModelSettings, RunConfig, TrainingSettings
     from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError, TrainingError
     from tagmates.model.tagger import Tagged, Tagger
+    from tagmates.report.model import WrittenReport
+    from tagmates.study.overview import StudyPlan, StudyStatus
+    from tagmates.study.recommend import Advice
     from tagmates.training.train import train
 
 __all__ = [
+    "Advice",
     "ConfigError",
     "DataError",
     "ModelError",
     "ModelSettings",
     "RunConfig",
+    "Study",
+    "StudyPlan",
+    "StudyStatus",
     "Tagged",
     "Tagger",
     "TagmatesError",
     "TrainingError",
     "TrainingSettings",
+    "WrittenReport",
+    "run_study",
     "train",
 ]
 
 _MODULES = {
+    "tagmates.api": ("Study", "run_study"),
     "tagmates.config": ("ModelSettings", "RunConfig", "TrainingSettings"),
     "tagmates.errors": ("ConfigError", "DataError", "ModelError", "TagmatesError", "TrainingError"),
     "tagmates.model.tagger": ("Tagged", "Tagger"),
+    "tagmates.report.model": ("WrittenReport",),
+    "tagmates.study.overview": ("StudyPlan", "StudyStatus"),
+    "tagmates.study.recommend": ("Advice",),
     "tagmates.training.train": ("train",),
 }
 
@@ -38,7 +53,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name on first use: torch takes a second and 700 MB of addresses, which not everything needs."""
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(module), name)
+            try:
+                return getattr(import_module(module), name)
+            except ModuleNotFoundError as error:  # studies need an extra
+                raise ImportError(f"tagmates.{name}: needs the package {error.name}: {get_extra('study')}") from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

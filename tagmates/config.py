@@ -31,7 +31,15 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class ModelSettings(Settings):
-    """Sizes of the tagger (protocol section 1)."""
+    """Sizes of the tagger (protocol section 1).
+
+    ```python
+    import tagmates
+
+    small = tagmates.ModelSettings(hidden_size=64, layers=1)
+    print(tagmates.RunConfig(tasks=("upos", "chunk"), model=small).model.hidden_size)
+    ```
+    """
 
     word_size: int = Field(50, ge=1, le=MAX_SIZE)
     character_size: int = Field(25, ge=1, le=MAX_SIZE)
@@ -45,7 +53,15 @@ class ModelSettings(Settings):
 
 
 class TrainingSettings(Settings):
-    """How a tagger is trained (protocol section 3)."""
+    """How a tagger is trained (protocol section 3).
+
+    ```python
+    import tagmates
+
+    short = tagmates.TrainingSettings(max_epochs=5, learning_rate=0.005)
+    print(tagmates.RunConfig(tasks=("upos", "chunk"), training=short).training.batch_size)
+    ```
+    """
 
     batch_size: int = Field(32, ge=1, le=2**20, description="sentences")
     batch_per_task: bool = Field(
@@ -103,7 +119,15 @@ class TrainingSettings(Settings):
 
 
 class RunConfig(Settings):
-    """Everything that decides the numbers of one training, but for the data themselves."""
+    """Everything that decides the numbers of one training, but for the data themselves.
+
+    ```python
+    import tagmates
+
+    config = tagmates.RunConfig(tasks=("upos", "chunk"), sharing="te_dec", seed=2)
+    print(config.model_dump_json(indent=2))
+    ```
+    """
 
     tasks: tuple[str, ...] = Field(min_length=1)
     sharing: Sharing = "multi_dec"

@@ -1,11 +1,19 @@
-"""What worker processes need, whatever they do: they hear no Ctrl-C, and end with those whom they work for."""
+"""What worker processes need, whatever they do.
+
+They hear no Ctrl-C, end with those whom they work for, and do not run the program again that started them.
+"""
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
+
+_starting = threading.Lock()
 
 
 @contextmanager
@@ -24,3 +32,24 @@ def deaf() -> Iterator[None]:
 def end_with(sentinel: int | Connection) -> None:
     """End this process, whatever it is doing, as soon as ``sentinel`` is ready or its other end is closed."""
     threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()
+
+
+class _Worker(SpawnProcess):
+    def start(self) -> None:
+        """Start the process without the program's own file, which multiprocessing would import in it."""
+        with _starting:
+            program = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")  # a module without a file is left alone
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = program
+
+
+class WorkerContext(SpawnContext):
+    """Starts fresh processes for functions of tagmates; a program needs no ``if __name__ == "__main__"`` for them.
+
+    A fork instead may hang in a process with torch's threads.
+    """
+
+    Process = _Worker

@@ -1,74 +1,44 @@
 """The end of ``study run``: what was done, the best partners so far, the next command."""
 
 import shlex
-import time
-from collections.abc import Collection
 
-from rich.console import Console
-
+from tagmates.api import Study
+from tagmates.apps.shared import say, talk
 from tagmates.apps.study_tables import advice_table, duration
 from tagmates.formatting import plural
-from tagmates.study.locate import Study
-from tagmates.study.plan import Planned
-from tagmates.study.recommend import advise
-from tagmates.study.runs import Runs
-from tagmates.study.selection import Selection
-from tagmates.study.status import Standing, standing
+from tagmates.study.session import Summary
 
 
-def close_run(study: Study, selection: Selection, before: Collection[str], began: float, talk: Console) -> int:
-    """Say how the study stands after a call of ``run``; returns the exit code.
-
-    ``before`` are the trainings that were done when the call began, at ``began`` (of ``time.monotonic``).
-    """
-
-    def say(text: str) -> None:
-        talk.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    now = standing(study.settings, study.tasks, study.store, counts=True)
-    chosen, found = selection(now.plan), now.found
-    failed = [p.name for p in chosen if p.name in found.failed and p.name not in found.done]
-    pending = len(chosen) - len(failed) - sum(p.name in found.done for p in chosen)
-    say(_what_was_done(study, now, len(found.done.keys() - before), time.monotonic() - began))
-    if found.done:
-        _show_partners(study, now, talk)
-    for name in failed:
-        say(f"failed: {name}: {found.failed[name]}")
-    for text in now.waiting if not pending else []:
+def close_run(study: Study, summary: Summary, seconds: float) -> int:
+    """Say on stderr how the study stands after a call of ``run`` that took so long; returns the exit code."""
+    say(_what_was_done(study, summary, seconds))
+    if summary.advice:
+        talk.print(advice_table(summary.advice))
+    if summary.fault:
+        say(summary.fault)
+    for name, why in summary.failed.items():
+        say(f"failed: {name}: {why}")
+    for text in summary.waiting if not summary.pending else []:
         say(text)
-    elsewhere = sum(_is_pending(p, now) for p in now.plan) - pending
-    if pending:
-        say(f"pending: {plural(pending, 'training')}; the same command goes on")
-    elif elsewhere:
-        say(f"not selected, and pending: {plural(elsewhere, 'training')}; run without --shard and filters")
-    if found.done:
+    if summary.pending:
+        say(f"pending: {plural(summary.pending, 'training')}; the same command goes on")
+    elif summary.not_selected:
+        pending = plural(summary.not_selected, "training")
+        say(f"not selected, and pending: {pending}; run without --shard and filters")
+    if summary.done:
         say(f"next: {shlex.join(['tagmates', 'study', 'report', str(study.store.root)])}")
-    if failed:
-        where = study.store.folder(failed[0]) / "failed.json"
-        say(f"{plural(len(failed), 'training')} failed (tracebacks as in {where}); --retry-failed tries again")
+    if summary.failed:
+        where = study.store.folder(next(iter(summary.failed))) / "failed.json"
+        number = plural(len(summary.failed), "training")
+        say(f"{number} failed (tracebacks as in {where}); --retry-failed tries again")
         return 3
     return 0
 
 
-def _is_pending(planned: Planned, now: Standing) -> bool:
-    return planned.name not in now.found.done and planned.name not in now.found.failed
-
-
-def _what_was_done(study: Study, now: Standing, new: int, seconds: float) -> str:
-    done, planned = len(now.found.done), len(now.plan)
-    failed = len(now.found.failed.keys() - now.found.done.keys())
+def _what_was_done(study: Study, summary: Summary, seconds: float) -> str:
     parts = [
-        f"{done} of {plural(planned, 'training')} done",
-        f"{new} of them in this call ({duration(seconds)})" if new else "none of them in this call",
-        *([f"{failed} failed"] if failed else []),
+        f"{summary.done} of {plural(summary.planned, 'training')} done",
+        f"{summary.new} of them in this call ({duration(seconds)})" if summary.new else "none of them in this call",
+        *([f"{summary.given_up} failed"] if summary.given_up else []),
     ]
     return f"study {study.name}, in {study.store.root}: {', '.join(parts)}"
-
-
-def _show_partners(study: Study, now: Standing, talk: Console) -> None:
-    """The table of advice. The trainings are done and safe by now, so that no fault in it may make the run fail."""
-    try:
-        advice = advise(study.settings, study.tasks, Runs(now.found.done.values()), now.oracle_sets)
-        talk.print(advice_table(advice))
-    except Exception as error:
-        talk.print(f"the best partners cannot be told ({type(error).__name__}: {error})", highlight=False, markup=False)

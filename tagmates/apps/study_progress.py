@@ -1,4 +1,4 @@
-"""A study while it runs, as a person sees it: a live panel on a terminal, else a line for each training; on stderr."""
+"""The events of ``study run`` on stderr: a live panel on a terminal, else a line for each training."""
 
 import time
 from collections import deque
@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tagmates.apps.shared import say, talk
+from tagmates.apps.study_options import say_notes
 from tagmates.apps.study_tables import duration
 from tagmates.study.cost import EPOCHS, Sizes, training_size
-from tagmates.study.driver import Event, Looked, Stage, Started, Stopped
+from tagmates.study.driver import Looked, Stage, Started, Stopped
 from tagmates.study.plan import Planned
+from tagmates.study.session import Begun, Event, Summary
 from tagmates.study.store import Store
 
 
@@ -43,7 +46,7 @@ class _View:
             self.running[event.planned.name] = time.monotonic()
         elif isinstance(event, Looked):
             self.elsewhere = len(event.elsewhere)
-        else:
+        elif isinstance(event, Stopped):
             return self._ended(event)
         return None
 
@@ -95,15 +98,22 @@ class _View:
         return Group(Text(self.headline()), table, *(Text(f"  {line}", style="dim") for line in self.last))
 
 
-def show_study(events: Iterator[Event], store: Store, sizes: Sizes, console: Console) -> None:
-    """Show a study's events as they come."""
-    view = _View(store, sizes)
-    with Live(console=console, refresh_per_second=2, transient=True, auto_refresh=console.is_terminal) as live:
+def show_study(events: Iterator[Event], store: Store) -> Summary:
+    """Show the events of ``Study.run`` as they come; returns the last of them."""
+    begun = next(events)
+    assert isinstance(begun, Begun)
+    say_notes(begun.notes)
+    view = _View(store, begun.sizes)
+    with Live(console=talk, refresh_per_second=2, transient=True, auto_refresh=talk.is_terminal) as live:
         for event in events:
+            if isinstance(event, Summary):
+                break
             line = view.take(event)
-            if line is not None and console.is_terminal:
+            if line is not None and talk.is_terminal:
                 view.last.append(line)
             elif line is not None:
-                console.print(f"{line}; {view.headline()}", highlight=False, markup=False, soft_wrap=True)
-            if console.is_terminal:
+                say(f"{line}; {view.headline()}")
+            if talk.is_terminal:
                 live.update(view.panel())
+    assert isinstance(event, Summary)
+    return event

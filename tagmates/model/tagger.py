@@ -38,6 +38,15 @@ class Tagged:
 
     ``probabilities`` are those of each tag at its place, whatever the others are (marginals), where they were asked
     for. ``offsets`` are start and end (exclusive) of each token in the text that was given, None where words were.
+
+    ```python
+    import tagmates
+
+    tagger = tagmates.Tagger.from_pretrained("en")
+    for sentence in tagger.tag("Anna gave up. She went to Oslo.", probabilities=True):
+        print(sentence.tokens, sentence.offsets)
+        print(sentence.tags["upos"], sentence.probabilities["upos"])
+    ```
     """
 
     tokens: tuple[str, ...]
@@ -48,7 +57,16 @@ class Tagged:
 
 @dataclass(frozen=True)
 class Tagger:
-    """A module with the vocabulary that its numbers refer to, and vectors for words that it never saw."""
+    """A module with the vocabulary that its numbers refer to, and vectors for words that it never saw.
+
+    ```python
+    import tagmates
+
+    tagger = tagmates.Tagger.from_pretrained("en")
+    for sentence in tagger.tag(["Anna gave up.", ["She", "went", "to", "Oslo", "."]], tasks=["mwe"]):
+        print(sentence.tokens, tagger.spans(sentence, "mwe"))
+    ```
+    """
 
     config: RunConfig
     vocabulary: Vocabulary

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tagmates.study.compare import Comparison, compare
-from tagmates.study.locate import Study
+from tagmates.study.locate import OpenedStudy
 from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.runs import Runs
@@ -40,7 +41,28 @@ class Report:
     vectors: str = ""  # what words started from where the runs were made, as study.json has it; empty: as asked
 
 
-def make_report(study: Study, beside: "Report | None" = None) -> Report:
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """A report on disk: the path of its page, the advice for every task, and ``notes``.
+
+    The notes are sentences for people: what was set beside the study, and which finished trainings do not count.
+
+    ```python
+    import tagmates
+
+    written = tagmates.Study.open("own.toml").report()
+    print("the report is in", written.page)
+    for advice in written.advice:
+        print(advice.task, advice.verdict)
+    ```
+    """
+
+    page: Path
+    advice: Sequence[Advice]
+    notes: Sequence[str]
+
+
+def make_report(study: OpenedStudy, beside: "Report | None" = None) -> Report:
     """Read what is there of a study and compare it; its data need not be at hand."""
     settings, tasks = study.settings, study.tasks
     now = standing(settings, tasks, study.store, counts=True)

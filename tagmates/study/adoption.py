@@ -21,6 +21,7 @@ from tagmates.data.task_data import TaskData, task_data
 from tagmates.data.tasks import Task, load_tasks
 from tagmates.errors import ModelError, TagmatesError
 from tagmates.files import read_json, write_json
+from tagmates.formatting import plural
 from tagmates.study.store import Store, read_record
 from tagmates.training.run import run_ids, vocabulary_of
 from tagmates.training.scores import Numbers, Reference, gold_tags
@@ -60,6 +61,15 @@ def adopt(store: Store, source: str, names: Sequence[str]) -> Adoption:
             completed.append(name)
     store.add_task_data(data.task_data)
     return Adoption(completed, complete, refused)
+
+
+def adoption_notes(outcome: Adoption) -> list[str]:
+    """What became of the finished runs, in lines for people."""
+    number = plural(len(outcome.completed), "finished training")
+    return [
+        *(f"not completed: {name}: {why}" for name, why in outcome.refused.items()),
+        f"records of {number} completed, {len(outcome.complete)} were complete, {len(outcome.refused)} do not fit",
+    ]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import Any
 from tagmates.config import Settings
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.formatting import plural
-from tagmates.study.locate import Study
+from tagmates.study.locate import OpenedStudy
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import standing
 
 
-def check_change(study: Study) -> list[str]:
+def check_change(study: OpenedStudy) -> list[str]:
     """In words, how the settings of ``study`` differ from those in its folder, and what that does to the trainings.
 
     Raises ConfigError where trainings would leave the study because of ``--set`` and not because its file was edited.
@@ -44,7 +44,7 @@ def _given(overrides: tuple[str, ...]) -> str:
     return " ".join(f"--set {text}" for text in overrides)
 
 
-def _left_out(study: Study, former: StudySettings) -> list[str]:
+def _left_out(study: OpenedStudy, former: StudySettings) -> list[str]:
     """The trainings begun in the folder that its plan had, and the plan of ``study`` has not."""
     before = standing(former, former.tasks, study.store)
     # oracle sets as they were: with another seed they are unknown for a while

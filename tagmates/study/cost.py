@@ -11,7 +11,7 @@ from tagmates.batching.sampling import epoch_counts, passes_of_epoch
 from tagmates.config import RunConfig, Sharing
 from tagmates.study.plan import Planned
 from tagmates.study.store import Found, Store
-from tagmates.study.worker import prepare
+from tagmates.study.worker import prepare, task_size
 from tagmates.training.loop import Updated, train_side_by_side
 
 EPOCHS = 30  # of a run that ends by patience, until runs of this study say more (in docs/reproduction.md: 11 to 28)
@@ -58,16 +58,52 @@ def recorded_speeds(plan: Iterable[Planned], store: Store, found: Found, sizes: 
     tokens: dict[Sharing, float] = defaultdict(float)
     seconds: dict[Sharing, float] = defaultdict(float)
     for planned in plan:
-        record = found.done.get(planned.name)
-        if record is not None:
-            epochs, spent = float(record.epochs), record.seconds
-        else:
-            lines = store.epochs(planned.name)
-            epochs, spent = (float(len(lines)), float(lines[-1].get("seconds", 0))) if lines else (0.0, 0.0)
+        epochs, spent = _recorded(planned, store, found)
         if epochs:
             tokens[planned.config.sharing] += epochs * epoch_size(planned.config, sizes)[1]
             seconds[planned.config.sharing] += spent
     return {sharing: tokens[sharing] / max(seconds[sharing], 1e-9) for sharing in tokens}
+
+
+def unmeasured(plan: Sequence[Planned], store: Store, found: Found) -> list[Sharing]:
+    """The sharings of the trainings to do whose speed no run of the plan has measured."""
+    needed = dict.fromkeys(planned.config.sharing for planned in _to_do(plan, found))
+    return [
+        sharing
+        for sharing in needed
+        if not any(_recorded(planned, store, found)[0] for planned in plan if planned.config.sharing == sharing)
+    ]
+
+
+def _recorded(planned: Planned, store: Store, found: Found) -> tuple[int, float]:
+    """How many epochs a training has finished, and the seconds that they took."""
+    record = found.done.get(planned.name)
+    if record is not None:
+        return record.epochs, record.seconds
+    lines = store.epochs(planned.name)
+    return (len(lines), float(lines[-1].get("seconds", 0))) if lines else (0, 0.0)
+
+
+def _to_do(plan: Sequence[Planned], found: Found) -> list[Planned]:
+    return [planned for planned in plan if planned.name not in found.done]
+
+
+def cost_to_do(plan: Sequence[Planned], store: Store, found: Found, data: str, tasks: Sequence[str]) -> Cost | None:
+    """The cost of the trainings of a plan that are not done; None where all are.
+
+    The speed of a sharing that no run has measured is timed on a training of the middle size.
+    """
+    to_do = _to_do(plan, found)
+    if not to_do:
+        return None
+    sizes = {task: task_size(data, task) for task in tasks}
+    speeds = recorded_speeds(plan, store, found, sizes)
+    source = "the epochs of this study so far"
+    for sharing in unmeasured(plan, store, found):
+        some = [planned.config for planned in to_do if planned.config.sharing == sharing]
+        speeds[sharing] = timed_speed(some[len(some) // 2], data)
+        source = "a few updates timed just now with this process's threads, validation not counted"
+    return estimate(to_do, sizes, speeds, found, source)
 
 
 def timed_speed(config: RunConfig, data: str) -> float:

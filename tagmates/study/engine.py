@@ -17,7 +17,7 @@ import torch
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.kernels.build import compiled
-from tagmates.processes import deaf, end_with
+from tagmates.processes import WorkerContext, deaf, end_with
 from tagmates.study.gpu_memory import as_memory_allows
 from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
 
@@ -41,6 +41,26 @@ def open_engine(kind: Kind, workers: int, device: str) -> AbstractContextManager
     if kind == "local":
         return _local(workers, device)
     return _processes(workers) if kind == "processes" else _ray(workers, device)
+
+
+def choose_engine(kind: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
+    """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
+    if kind is None:
+        kind = "local" if lanes is not None or (device == "cuda" and workers is None) else "processes"
+    if kind == "local" and workers is not None:
+        raise ConfigError("--workers: are processes of their own; with --engine local give --lanes")
+    if kind != "local" and lanes is not None:
+        raise ConfigError(f"--lanes: are side by side in one process; leave out --engine {kind}, or give --workers")
+    if kind == "local":
+        return kind, lanes or (MOST_LANES if device == "cuda" else 1)
+    return kind, workers or default_workers()
+
+
+def check_numbers(workers: int | None, lanes: int | None, threads: int, retries: int) -> None:
+    """Raise ConfigError for numbers of workers, lanes or threads below 1, or of retries below 0."""
+    given = [number for number in (workers, lanes, threads) if number is not None]
+    if min(given) < 1 or retries < 0:
+        raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
 
 
 def default_workers() -> int:
@@ -103,8 +123,7 @@ def _processes(workers: int) -> Iterator[Submit]:
         from pebble import ProcessPool  # noqa: PLC0415  (an extra)
     except ImportError:
         raise ConfigError(f"--engine processes: needs the extra 'study': {get_extra('study')}") from None
-    # spawn: a fork of a process with torch's threads may hang
-    new = partial(ProcessPool, workers, context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    new = partial(ProcessPool, workers, context=WorkerContext(), initializer=_begin_worker)
     pool = new()
     lock, closing, promised = threading.Lock(), threading.Event(), set[Future[Outcome]]()
 

@@ -8,10 +8,10 @@ from tagmates.data.corpora import load_corpora
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
-from tagmates.study.locate import Study
+from tagmates.study.locate import OpenedStudy
 
 
-def pack_study(study: Study, path: Path) -> Header:
+def pack_study(study: OpenedStudy, path: Path) -> Header:
     """Write the packed study; returns its header. No path of this machine is in it.
 
     Raises ConfigError where the study asks for GloVe vectors that are not installed, DataError for broken data.

@@ -2,11 +2,36 @@
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tagmates.files import read_file
+from tagmates.study.plan import Setting
+from tagmates.study.record import Record
+from tagmates.study.store import Store
 
 MOST_HEADER_BYTES = 2**24
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A finished run of a study: its folder, what was trained in it, and whether its tagger can be loaded."""
+
+    folder: Path
+    setting: Setting
+    seed: int
+    has_tagger: bool
+
+
+def first_with_tagger(store: Store, runs: Sequence[Record]) -> FinishedRun:
+    """Of the finished runs of one setting (at least one) the first whose tagger is there; where none is, the first."""
+    found = [
+        FinishedRun(folder, run.setting, run.seed, why_no_tagger(folder) is None)
+        for run in runs
+        for folder in [store.folder(run.name)]
+    ]
+    return next((run for run in found if run.has_tagger), found[0])
 
 
 def why_no_tagger(folder: Path) -> str | None:

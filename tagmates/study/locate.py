@@ -19,7 +19,7 @@ RUNS = Path("runs")
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class OpenedStudy:
     """A study that can be planned, run and read. ``data`` is empty where nobody has said yet where they are."""
 
     name: str
@@ -39,7 +39,7 @@ def open_study(
     packed: Path | None = None,
     overrides: Sequence[str] | None = None,
     fallback: str = "",
-) -> Study:
+) -> OpenedStudy:
     """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
 
     ``data`` wins over the study's own, that over what it was begun with, that over ``fallback``. A study whose tasks
@@ -81,7 +81,7 @@ def open_study(
     return replace(study, settings=chosen, preset=f"preset {preset}, as {why} ({how})")
 
 
-def _preset_for(study: Study) -> tuple[str, str]:
+def _preset_for(study: OpenedStudy) -> tuple[str, str]:
     """The preset of a study that names none, and why: that of its folder, else that of its data."""
     if (study.store.root / "study.json").exists():
         return preset_of(study.store.settings()[0].training)[0], "the study was begun with it"
@@ -98,7 +98,7 @@ def _preset_for(study: Study) -> tuple[str, str]:
 
 def _study(
     name: str, settings: StudySettings, given: str | None, known: str, store: Store, overrides: tuple[str, ...]
-) -> Study:
+) -> OpenedStudy:
     data = given or known
     try:
         found = load_tasks(data) if data else {}
@@ -119,7 +119,7 @@ def _study(
             if task not in PAPER_TASKS:
                 hint = nearest(task, PAPER_TASKS)
                 raise ConfigError(f"{name}: oracle_sets: the paper has no task {task!r}{hint}; choose dev or test")
-    return Study(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store, overrides)
+    return OpenedStudy(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store, overrides)
 
 
 def _begun_with(store: Store) -> str:
@@ -135,7 +135,7 @@ def _last() -> Path:
     return max(begun, key=lambda path: (control_at(path.parent) is None, path.stat().st_mtime)).parent
 
 
-def open_control(study: Study, control: Control, overrides: Sequence[str] = ()) -> Study:
+def open_control(study: OpenedStudy, control: Control, overrides: Sequence[str] = ()) -> OpenedStudy:
     """The control of a study, as a study in a folder of its own beside it. Raises ConfigError."""
     root = named(study.store.root)
     if control_at(root) is not None:
@@ -148,12 +148,12 @@ def open_control(study: Study, control: Control, overrides: Sequence[str] = ()) 
     )
 
 
-def find_control(study: Study) -> tuple[Study | None, list[str]]:
+def find_control(study: OpenedStudy) -> tuple[OpenedStudy | None, list[str]]:
     """The control of a study that has the most finished runs, and a line on every other one that has some.
 
     Controls of other settings or other sentences than the study has now are passed by, with a line that says so.
     """
-    fitting: list[tuple[int, Study]] = []
+    fitting: list[tuple[int, OpenedStudy]] = []
     lines = []
     for folder, control in control_folders(study.store.root):
         try:
@@ -174,7 +174,7 @@ def find_control(study: Study) -> tuple[Study | None, list[str]]:
     return chosen, [*lines, *(f"{folder}: is a control too; --beside sets it beside the study" for folder in others)]
 
 
-def _why_unlike(study: Study, found: Study, control: Control) -> str:
+def _why_unlike(study: OpenedStudy, found: OpenedStudy, control: Control) -> str:
     """How a control differs from that of the study as it is now; empty where it does not."""
     now = control.settings(study.settings)
     often = {"epoch_updates": found.settings.training.epoch_updates}  # how often dev is scored may be chosen

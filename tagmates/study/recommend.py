@@ -36,6 +36,22 @@ class Advice:
     The verdict is one of: ``too early`` (a side of the comparison lacks runs); ``alone`` (nothing is better than alone
     on dev); ``better`` (the best on dev is shown to be better than alone on test); ``not shown`` (it is not);
     ``untested`` (there is no test score of the task alone to compare with).
+
+    ``sentence`` is the verdict in plain words, and ``warnings`` are sentences on what the length of training may have
+    to do with the difference. ``ranked`` are all settings that can be compared, the best on dev first, and ``chosen``
+    is the setting to train: the best on dev, or the task alone unless that one is shown to be better.
+
+    ```python
+    import tagmates
+
+    study = tagmates.Study.open("own.toml")
+    advice = study.recommend("chunk")
+    print(advice.sentence)
+    if advice.chosen is not None:
+        run = study.finished_run(advice.chosen)
+        tagger = tagmates.Tagger.from_pretrained(run.folder)
+        print(tagger.tag("Prices in Berlin fell sharply .")[0].tags["chunk"])
+    ```
     """
 
     task: str
@@ -50,7 +66,7 @@ class Advice:
 
 def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> list[Advice]:
     """Advice for every task."""
-    return [_advice(study, tasks, runs, sets, task) for task in tasks]
+    return [advise_on(study, tasks, runs, sets, task) for task in tasks]
 
 
 def rank(runs: Runs, task: str) -> list[Choice]:
@@ -69,7 +85,8 @@ def _tried(runs: Runs, task: str) -> list[Choice]:
     return [Choice(setting, len(dev), fmean(dev)) for setting, dev in scores.items() if dev]
 
 
-def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets, task: str) -> Advice:
+def advise_on(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets, task: str) -> Advice:
+    """Advice for one task of a study of ``tasks``."""
     ranked = rank(runs, task)
     if not ranked:
         return Advice(task, "too early", "nothing is done yet.")

@@ -1,13 +1,14 @@
 """Which trainings of a plan are meant: by sharing, regime, tasks, seeds, or one of several shares of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from tagmates.config import Sharing
+from tagmates.config import Sharing, nearest
 from tagmates.errors import ConfigError
 from tagmates.study.plan import Planned
-from tagmates.study.settings import Regime
+from tagmates.study.settings import Regime, StudySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,36 @@ class Selection:
         )
 
 
+def select(
+    study: StudySettings,
+    known_tasks: Sequence[str],
+    *,
+    sharing: Iterable[str] = (),
+    regimes: Iterable[str] = (),
+    tasks: Iterable[str] = (),
+    seeds: Iterable[int | str] = (),
+    shard: tuple[int, int] = (1, 1),
+) -> Selection:
+    """The selection of these names, checked against a study of the tasks ``known_tasks``. Raises ConfigError."""
+    _check_shard(shard, f"{shard[0]}/{shard[1]}")
+    return Selection(
+        sharing=_check("--sharing", sharing, ["stl", *study.sharing]),
+        regimes=_check("--regime", regimes, study.regimes),
+        tasks=_check("--tasks", tasks, known_tasks),
+        seeds=[int(seed) for seed in _check("--seeds", map(str, seeds), [str(seed) for seed in study.seeds])],
+        shard=shard,
+    )
+
+
+def _check(option: str, names: Iterable[str], known: Sequence[str]) -> list[Any]:
+    """The names as a list; ConfigError for an unknown one."""
+    given = list(names)
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{option}: there is no {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+    return given
+
+
 def _share(planned: Planned, parts: int) -> int:
     """Which of so many shares a training is in: by the hash that ends its name, so that no longer plan moves it."""
     return int(planned.name.rpartition("-")[2], 16) % parts + 1
@@ -44,10 +75,14 @@ def _share(planned: Planned, parts: int) -> int:
 def parse_shard(text: str) -> tuple[int, int]:
     """``2/8`` as numbers; ConfigError for anything else."""
     found = re.fullmatch(r"(\d+)/(\d+)", text)
-    part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= part <= parts:
+    shard = (int(found[1]), int(found[2])) if found else (0, 0)
+    _check_shard(shard, text)
+    return shard
+
+
+def _check_shard(shard: tuple[int, int], text: str) -> None:
+    if not 1 <= shard[0] <= shard[1]:
         raise ConfigError(f"--shard {text}: write PART/PARTS, for instance 2/8")
-    return part, parts
 
 
 def parse_duration(text: str) -> float:

@@ -27,6 +27,11 @@ class Counts:
     done: int
     failed: int
 
+    @property
+    def pending(self) -> int:
+        """Those that are neither done nor given up."""
+        return self.planned - self.done - self.failed
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

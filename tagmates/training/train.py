@@ -58,6 +58,16 @@ def train(
     The folder is locked, so that two processes never train in it; without ``lock``, for disks that have no file locks,
     see to that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError where
     the loss stops being finite.
+
+    ```python
+    import tagmates
+
+    small = tagmates.ModelSettings(hidden_size=32)
+    short = tagmates.TrainingSettings(max_epochs=1)
+    config = tagmates.RunConfig(tasks=("upos", "chunk"), model=small, training=short)
+    tagger = tagmates.train(config, "runs/small", data="starter")
+    print(tagger.tag("Prices in Berlin fell sharply .")[0].tags["upos"])
+    ```
     """
     if preset is None:
         tasks = load_tasks(data)

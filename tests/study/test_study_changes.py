@@ -11,8 +11,8 @@ from command_line import done, refused, tagmates, tree
 from study_folders import write_study
 from test_study_cli import write_tiny
 
-from tagmates.apps import study_closing
 from tagmates.errors import ConfigError
+from tagmates.study import session
 from tagmates.study.changes import check_change
 from tagmates.study.locate import open_study
 from tagmates.study.plan import Setting, make_plan
@@ -248,7 +248,7 @@ def test_no_fault_in_the_advice_makes_a_run_fail(study: Path, monkeypatch: pytes
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert "could not be" not in done(*RUN).err
-    monkeypatch.setattr(study_closing, "advise", fail)
+    monkeypatch.setattr(session, "advise", fail)
     lines = done(*RUN).err.splitlines()
     assert lines[1:] == [
         "the best partners cannot be told (ZeroDivisionError: of all things)",

@@ -1,0 +1,252 @@
+"""A study in Python: open it, plan it, run it, see how far it is, write its report, ask for recommended partners.
+
+Nothing here prints: what there is to say comes back in records and events, as ``notes`` for people.
+"""
+
+import os
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tagmates.config import nearest
+from tagmates.errors import ConfigError, ModelError
+from tagmates.formatting import plural
+from tagmates.study.control import Control
+from tagmates.study.control import Kind as ControlKind
+from tagmates.study.cost import Cost, cost_to_do
+from tagmates.study.engine import Kind
+from tagmates.study.leftovers import FinishedRun, first_with_tagger
+from tagmates.study.locate import OpenedStudy, open_control, open_study
+from tagmates.study.overview import StudyPlan, StudyStatus, plan_of, status_of
+from tagmates.study.plan import Setting
+from tagmates.study.recommend import Advice, advise_on
+from tagmates.study.runs import Runs
+from tagmates.study.selection import Selection, select
+from tagmates.study.session import Event, run_session
+from tagmates.study.status import standing
+
+if TYPE_CHECKING:
+    from tagmates.report.model import WrittenReport
+
+
+@dataclass(frozen=True, slots=True)
+class Study(OpenedStudy):
+    """A study: which tasks, which ways to share a tagger, what to train together, which seeds, and its folder.
+
+    Its attributes are ``name``, ``settings``, ``tasks``, ``data`` (empty where nobody has said yet where they are),
+    ``store`` (its folder is ``store.root``), ``preset`` (which preset its settings start from, and why) and ``notes``
+    (sentences for people about how it was opened). Every method reads the folder anew, so that several processes may
+    work on one study.
+
+    ```python
+    import tagmates
+    from tagmates.study.driver import Stopped
+
+    study = tagmates.Study.open("own.toml")
+    for event in study.run(study.select(regimes=["single", "pair"]), time_limit=1500):
+        if isinstance(event, Stopped) and event.record is not None:
+            print(event.record.name, event.record.test)
+    ```
+    """
+
+    given: tuple[str, ...] = ()  # the overrides that ``open`` was called with
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def open(
+        cls,
+        where: str | Path | None = None,
+        *,
+        data: str | Path | None = None,
+        output_dir: str | Path | None = None,
+        packed: str | Path | None = None,
+        overrides: Sequence[str] | None = None,
+    ) -> Self:
+        """Open the study of a TOML file or of a study's folder; None: the study in ``runs/`` that was begun last.
+
+        ``data`` is as in ``train``; by default what the study's file says, else the data that it was begun with, else
+        ``$TAGMATES_DATA``. ``output_dir`` is the study's folder, by default ``runs/NAME`` of the file ``NAME.toml``.
+        ``packed`` is a packed study (``tagmates study pack``): its data and, where ``where`` is None, the study too.
+        ``overrides`` are settings over those of the file, each as ``key.key=value``; by default those with which its
+        folder was begun. Nothing is written. Raises ConfigError, DataError, or ModelError where there is no study.
+        """
+        opened = open_study(
+            None if where is None else Path(where),
+            output_dir=None if output_dir is None else Path(output_dir),
+            data=None if data is None else str(data),
+            packed=None if packed is None else Path(packed),
+            overrides=overrides,
+            fallback=os.environ.get("TAGMATES_DATA", ""),
+        )
+        here = f"study {opened.name}, in {opened.store.root}"
+        notes: tuple[str, ...] = ()
+        if where is None:
+            notes = (here,)
+        elif overrides is None and not Path(where).is_dir() and opened.overrides:
+            notes = (f"{here}, with {' '.join(f'--set {text}' for text in opened.overrides)}, as it was begun",)
+        values = {field.name: getattr(opened, field.name) for field in fields(OpenedStudy)}
+        return cls(**values, given=tuple(overrides or ()), notes=notes)
+
+    def control(self, kind: ControlKind, updates: int) -> Self:
+        """The study's control, in a folder of its own beside it: the same trainings, each of exactly ``updates``.
+
+        With ``equal-exposure`` every update besides has ``training.batch_size`` sentences of each task (protocol
+        section 3). Raises ConfigError where a setting does not go with it.
+        """
+        if updates < 1:
+            raise ConfigError(f"--{kind}: must be 1 or more updates, not {updates}")
+        made = open_control(self, Control(kind, updates), self.given)
+        training = made.settings.training
+        each = f", each with {training.batch_size} sentences of every task" if training.batch_per_task else ""
+        note = (
+            f"this is the control of {self.name}, in {made.store.root}: every training makes "
+            f"{plural(updates, 'update')}{each}; the learning rate falls linearly to 0; dev is scored every "
+            f"{plural(training.epoch_updates or 1, 'update')}, and the weights that are best on dev are tested"
+        )
+        return replace(self, name=made.name, settings=made.settings, store=made.store, notes=(*self.notes, note))
+
+    def plan(self) -> StudyPlan:
+        """The trainings that the study needs, and how many are done. The data need not be at hand."""
+        return plan_of(self)
+
+    def cost(self, plan: StudyPlan) -> Cost | None:
+        """What the trainings of ``plan`` that are not done will cost, in ``seconds`` of one worker and in ``updates``.
+
+        The speed comes from the study's trainings so far; for the sharings in ``plan.unmeasured`` a few updates are
+        timed, which takes seconds. None where all trainings are done, or where nobody has said where the data are.
+        """
+        return cost_to_do(plan.trainings, self.store, plan.found, self.data, self.tasks) if self.data else None
+
+    def select(
+        self,
+        *,
+        sharing: Iterable[str] = (),
+        regimes: Iterable[str] = (),
+        tasks: Iterable[str] = (),
+        seeds: Iterable[int | str] = (),
+        shard: tuple[int, int] = (1, 1),
+    ) -> Selection:
+        """A part of the study's trainings, to be given to ``run``; what is left out selects all.
+
+        ``sharing`` and ``regimes`` are names; a joint method brings the tasks alone that it is compared with. Of
+        ``tasks``, a training must have no other. ``shard=(2, 8)`` is the second of eight shares; a training is in the
+        same share every time. Raises ConfigError for what is not in the study.
+        """
+        return select(
+            self.settings, self.tasks, sharing=sharing, regimes=regimes, tasks=tasks, seeds=seeds, shard=shard
+        )
+
+    def run(
+        self,
+        selection: Selection | None = None,
+        *,
+        engine: Kind | None = None,
+        workers: int | None = None,
+        lanes: int | None = None,
+        time_limit: float | None = None,
+        retries: int = 2,
+        retry_failed: bool = False,
+        device: str = "auto",
+        threads: int = 1,
+        lock: bool = True,
+    ) -> Generator[Event, None, None]:
+        """Train what is selected (None: all) and pending, stage by stage, and yield what happens.
+
+        The first event is ``Begun``, the last ``Summary``; between them come ``Stage``, ``Started``, ``Stopped`` and
+        ``Looked``. Close the generator at any time: the workers end, and at most the epoch at hand is lost. The same
+        call goes on: what is done is not repeated, and what was begun resumes. Several calls may share a folder.
+
+        ``engine`` is ``processes`` (``workers`` trainings at a time, by default one for each core; the default on a
+        CPU), ``local`` (``lanes`` trainings side by side in this process; the default on a GPU) or ``ray``.
+        ``time_limit`` (in seconds) ends the call cleanly. A training whose worker died or crashed is tried again
+        ``retries`` times, one that failed in an earlier call only with ``retry_failed``. ``device`` is ``auto``,
+        ``cpu`` or ``cuda``, ``threads`` those of one training. Without ``lock``, for disks that have no file locks, see
+        to it that no other process works in the folder.
+
+        Raises ConfigError at once for arguments that cannot work; while running ConfigError for other data or settings
+        than those of the folder, DiskError where nothing can be written, and OutOfMemoryError.
+        """
+        study = replace(self, store=replace(self.store, lock=lock))
+        return run_session(
+            study,
+            Selection() if selection is None else selection,
+            engine=engine,
+            workers=workers,
+            lanes=lanes,
+            time_limit=time_limit,
+            retries=retries,
+            retry_failed=retry_failed,
+            device=device,
+            threads=threads,
+        )
+
+    def status(self) -> StudyStatus:
+        """Which trainings are done, running, failed (and why) and pending. The data need not be at hand."""
+        return status_of(self)
+
+    def report(
+        self, output: str | Path | None = None, beside: "str | Path | OpenedStudy | None" = None
+    ) -> "WrittenReport":
+        """Write the report, with tables and figures, into the folder ``output``; of a study that is partly done too.
+
+        By default the folder is ``report`` in the study's folder. ``beside`` is another study of the same tasks to
+        compare with, or its folder; by default the study's control, where it has finished trainings. Raises ConfigError
+        where the two have no task in common, ModelError where the study has not begun.
+        """
+        from tagmates.report.writing import report_study  # noqa: PLC0415  (an extra, and slow to import)
+
+        other = Study.open(beside) if isinstance(beside, str | Path) else beside
+        return report_study(self, Path(output or self.store.root / "report"), other)
+
+    def recommend(self, task: str) -> Advice:
+        """Which tasks to train a task with, by the evidence so far. Raises ConfigError for a task of no such name."""
+        if task not in self.tasks:
+            known = ", ".join(self.tasks)
+            raise ConfigError(f"--task: there is no {task!r}{nearest(task, self.tasks)}; there are {known}")
+        self.store.description()  # there must be a study
+        now = standing(self.settings, self.tasks, self.store, counts=True)
+        return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
+
+    def finished_run(self, setting: Setting) -> FinishedRun:
+        """The first finished run of a setting, by seed, whose tagger is there; where none is, the first run.
+
+        ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError where no run is finished.
+        """
+        now = standing(self.settings, self.tasks, self.store)
+        runs = Runs(now.found.done.values()).get(setting)
+        if not runs:
+            raise ModelError(f"{self.store.root}: has no finished run of {setting}; run the study")
+        return first_with_tagger(self.store, runs)
+
+
+def run_study(
+    where: str | Path | None = None,
+    *,
+    data: str | Path | None = None,
+    output_dir: str | Path | None = None,
+    overrides: Sequence[str] | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    time_limit: float | None = None,
+) -> Study:
+    """Open a study, train all that is pending, and return it; ``Study.run`` has more choices, and yields events.
+
+    ``where``, ``data``, ``output_dir`` and ``overrides`` are as in ``Study.open``, and ``workers``, ``device`` and
+    ``time_limit`` (in seconds) as in ``Study.run``. Trainings that fail do not end it: see ``Study.status``. Raises
+    TagmatesError.
+
+    ```python
+    import tagmates
+
+    study = tagmates.run_study("own.toml", workers=2)
+    print(study.status().total.done, "trainings are done")
+    print(study.recommend("chunk").sentence)
+    ```
+    """
+    study = Study.open(where, data=data, output_dir=output_dir, overrides=overrides)
+    with closing(study.run(workers=workers, device=device, time_limit=time_limit)) as events:
+        for _ in events:
+            pass
+    return study

@@ -1,0 +1,199 @@
+"""``tagmates study`` plan, status, report and recommend: what is known of a study, as text or JSON."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from tagmates.api import Study
+from tagmates.apps.shared import say
+from tagmates.apps.study_options import (
+    Data,
+    EqualExposure,
+    EqualUpdates,
+    Folder,
+    Json,
+    PackedStudy,
+    Set,
+    Where,
+    open_control,
+    say_notes,
+)
+from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
+from tagmates.study.engine import default_workers
+from tagmates.study.leftovers import FinishedRun
+from tagmates.study.notes import not_counted
+from tagmates.study.overview import StudyPlan, StudyStatus
+from tagmates.study.recommend import Advice, describe
+from tagmates.study.status import Counts, standing
+
+
+def plan(
+    where: Where = None,
+    /,
+    *,
+    data: Data = None,
+    packed: PackedStudy = None,
+    output_dir: Folder = None,
+    set_: Set = None,
+    equal_updates: EqualUpdates = None,
+    equal_exposure: EqualExposure = None,
+    json_: Json = False,
+    print_config: Annotated[bool, Parameter(negative="", help="Print the study's settings as JSON and stop.")] = False,
+) -> None:
+    """Say how many trainings a study needs, how many are done, and what the others will cost.
+
+    --print-config shows every key of a study's file and of --set with its value, the preset filled in.
+
+    Example: tagmates study plan studies/paper.toml --set oracle_sets=published
+    """
+    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=set_)
+    study = open_control(study, equal_updates, equal_exposure)
+    say_notes(study.notes)
+    if print_config:
+        say(study.preset)
+        settings = study.settings.model_copy(update={"data": study.data})
+        print(json.dumps(settings.model_dump(mode="json"), indent=2))
+        return
+    made = study.plan()
+    say(study.preset)
+    if study.data:
+        say_notes(f"timing a few updates of {sharing}" for sharing in made.unmeasured)
+    cost = study.cost(made)
+    if json_:
+        costs = {"seconds_of_one_worker": cost.seconds, "updates": cost.updates} if cost else {}
+        print(json.dumps({"study": study.name, **_counts(made), "cost": costs}, indent=2))
+        return
+    Console().print(plan_table(_counts(made)))
+    for text in made.notes:
+        print(text)
+    if cost is not None:
+        Console().print(cost_line(cost, default_workers()), highlight=False, soft_wrap=True)
+    elif not study.data:
+        say("what it costs depends on the data: give --data")
+
+
+def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = False) -> None:
+    """Say what is done, running, failed (and why) and pending, and what does not count since its data are others.
+
+    With a TOML file: the study as the file says it, with the --set that its folder was begun with.
+    """
+    study = Study.open(where, output_dir=output_dir)
+    say_notes(study.notes)
+    now = study.status()
+    if json_:
+        values = {**asdict(now), "folder": str(now.folder), **_counts(now)}
+        print(json.dumps({key: value for key, value in values.items() if key != "notes"}, indent=2))
+        return
+    Console().print(plan_table(_counts(now)))
+    for text in now.notes:
+        print(text)
+
+
+def _counts(made: StudyPlan | StudyStatus) -> dict[str, Any]:
+    """Planned, done, failed and pending trainings by regime and in all."""
+    return {
+        "regimes": {regime: _row(counts) for regime, counts in made.regimes.items()},
+        "total": _row(made.total),
+    }
+
+
+def _row(counts: Counts) -> Mapping[str, int]:
+    return {name: getattr(counts, name) for name in ("planned", "done", "failed", "pending")}
+
+
+def report(
+    where: Where = None,
+    /,
+    *,
+    beside: Annotated[
+        Path | None,
+        Parameter(
+            help="The folder of another study of the same tasks to compare with; default: the study's control (study "
+            "run --equal-updates), where it has finished runs."
+        ),
+    ] = None,
+    output_dir: Folder = None,
+    output: Annotated[Path | None, Parameter(help="Where to write the report; default: report in its folder.")] = None,
+) -> None:
+    """Write a page that says who helps whom and how sure that is, with tables and figures; partial studies too."""
+    study = Study.open(where, output_dir=output_dir)
+    say_notes(study.notes)
+    other = None if beside is None else Study.open(beside)
+    say_notes(() if other is None else other.notes)
+    written = study.report(output, other)
+    say_notes(written.notes)
+    Console().print(advice_table(written.advice))
+    print(written.page)
+
+
+def recommend(
+    where: Where = None,
+    /,
+    *,
+    task: Annotated[str, Parameter(help="The task that is to become better.")],
+    output_dir: Folder = None,
+    json_: Json = False,
+) -> None:
+    """Say whom to train a task with, by the evidence so far; where that tagger is, and the command that trains it."""
+    study = Study.open(where, output_dir=output_dir)
+    say_notes(study.notes)
+    advice = study.recommend(task)
+    say_notes(not_counted(study, standing(study.settings, study.tasks, study.store).found))
+    run = None if advice.chosen is None else study.finished_run(advice.chosen)
+    if json_:
+        print(json.dumps(_advice_json(study, advice, run), indent=2))
+        return
+    print(f"{task}: {advice.sentence}")
+    for warning in advice.warnings:
+        print(f"warning: {warning}.")
+    if advice.ranked:
+        Console().print(ranking_table(advice, len(study.tasks)))
+    if run is None:
+        return
+    _show_command(study, run, describe(run.setting, task, len(study.tasks)))
+    if advice.verdict == "not shown":
+        best = study.finished_run(advice.ranked[0].setting)
+        _show_command(study, best, f"all the same {describe(best.setting, task, len(study.tasks))}")
+
+
+def _show_command(study: Study, run: FinishedRun, how: str) -> None:
+    """Say where the tagger of this run is, if it is there, and how to train it."""
+    if run.has_tagger:
+        print(f"already trained {how}, with seed {run.seed}: {run.folder}; tag with:")
+        print(f'echo "Prices in Berlin fell sharply ." | {shlex.join(["tagmates", "tag", str(run.folder)])}')
+    where_data = "" if study.data else "; put the folder of your data for DIR"
+    again = "again " if run.has_tagger else ""
+    print(f"to train it {again}{how}, with seed {run.seed}{where_data}:")
+    print(_command(study, run))
+
+
+def _command(study: Study, run: FinishedRun) -> str:
+    tasks = run.setting.tasks
+    folder = f"runs/{'+'.join(tasks) if len(tasks) < 4 else f'{len(tasks)}-tasks'}"
+    config, data = str(run.folder / "config.json"), study.data or "DIR"
+    return shlex.join(["tagmates", "train", "--config", config, "--data", data, "--output-dir", folder])
+
+
+def _advice_json(study: Study, advice: Advice, run: FinishedRun | None) -> dict[str, Any]:
+    ranking = [{"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked]
+    evidence = advice.evidence
+    return {
+        "task": advice.task,
+        "verdict": advice.verdict,
+        "advice": advice.sentence,
+        "warnings": list(advice.warnings),
+        "gain": None if advice.cell is None else advice.cell.difference,
+        "interval": None if evidence is None else [evidence.low, evidence.high],
+        "p": None if evidence is None else evidence.p,
+        "ranking": ranking,
+        "chosen": None if run is None else {"sharing": run.setting.sharing, "tasks": run.setting.tasks},
+        "seed": None if run is None else run.seed,
+        "trained": str(run.folder) if run is not None and run.has_tagger else "",
+        "command": "" if run is None else _command(study, run),
+    }

