@@ -1,10 +1,11 @@
 """tagmates finds out which sequence-tagging tasks learn better together, and trains the taggers that come out of it."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-__version__ = version("tagmates")
+from tagmates.installed import VERSION
+
+__version__ = VERSION
 
 if TYPE_CHECKING:
     from tagmates.config import ModelSettings, RunConfig, TrainingSettings

@@ -1,14 +1,16 @@
-"""How this installation gets the packages of an extra: tagmates itself is on no index."""
+"""The installed version of tagmates, and the commands that install its extras (tagmates itself is on no index)."""
 
 import json
 import shlex
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+VERSION = version("tagmates")
+
 
 def get_extra(extra: str) -> str:
-    """The command that installs an extra: from the clone that tagmates came from, else the packages by their names."""
+    """The command that installs an extra: from the clone that tagmates was installed from, else package by package."""
     try:
         ours = distribution("tagmates")
     except PackageNotFoundError:  # run from a folder that was never installed

@@ -18,7 +18,6 @@ import torch
 from filelock import Timeout
 from torch import Tensor
 
-from tagmates import __version__
 from tagmates.config import RunConfig, parse
 from tagmates.data.indexing import digest
 from tagmates.data.schemes import OUTSIDE
@@ -28,6 +27,7 @@ from tagmates.data.tasks import Task
 from tagmates.errors import BusyError, ConfigError, ModelError, OtherDataError
 from tagmates.failures import what_to_do
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors, write_text
+from tagmates.installed import VERSION
 from tagmates.kernels.dispatch import kernels_on
 from tagmates.locks import take_lock
 from tagmates.training.run import Run
@@ -153,7 +153,7 @@ def start_folder(folder: Path, run: Run, data: str) -> None:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "kernels": kernels_on(run.module.words.device),
-        "tagmates": __version__,
+        "tagmates": VERSION,
     }
     write_json(folder / "environment.json", environment)
 
@@ -316,7 +316,7 @@ def summary(scores: TaskScores) -> dict[str, float | int]:
 def task_signature(config: RunConfig, run_id: str, task: Task, split: str, gold: Sequence[Sentence]) -> str:
     """The signature of a run's score on the gold sentences of a task."""
     return signature(
-        version=__version__,
+        version=VERSION,
         task=task.name,
         split=split,
         outside=task.trained_outside,
@@ -355,7 +355,7 @@ tagger = tagmates.Tagger.from_pretrained("this folder")
 tagger.tag(["A sentence ."])
 ```
 
-Made by tagmates {__version__}. The corpora it learned from keep their own licences.
+Made by tagmates {VERSION}. The corpora it learned from keep their own licences.
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 from helpers import make_corpora, make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_schemes import layers
+from strategies import layers
 
 from tagmates.config import Sharing
 from tagmates.data.schemes import Scheme, tags_of
