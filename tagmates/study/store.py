@@ -106,11 +106,8 @@ class Store:
         if not self.lock:
             write_json(path, value)
             return
-        held = take_lock(self.root / LOCK, wait=True, alone=WITHOUT_LOCKS)
-        try:
+        with take_lock(self.root / LOCK, advice=WITHOUT_LOCKS):
             write_json(path, value)
-        finally:
-            held.release()
 
     def check_data(self, data: str, task_data: Mapping[str, TaskData], vectors: str = "") -> None:
         """Raise ConfigError where the study here was begun with other data than ``data`` holds, or other vectors."""

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import Timeout
 from torch import Tensor
 
 from tagmates.config import RunConfig, parse
@@ -115,16 +114,13 @@ def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
     if not lock:
         yield
         return
+    busy = BusyError(f"{folder}: another process is training there; wait for it, or choose another folder")
     try:
-        held = take_lock(folder / LOCK, alone=WITHOUT_LOCKS)
-    except Timeout:
-        raise BusyError(f"{folder}: another process is training there; wait for it, or choose another folder") from None
+        lock_held = take_lock(folder / LOCK, busy=busy, advice=WITHOUT_LOCKS)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
-    try:
+    with lock_held:
         yield
-    finally:
-        held.release()
 
 
 def clear_folder(folder: Path) -> None:
