@@ -1,7 +1,8 @@
 """Numbers, texts and lists as a reader sees them."""
 
+import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 EMPTY = "–"
@@ -86,3 +87,9 @@ def first_of(names: Collection[str]) -> str:
     """a, b, c; of many or long ones what a message can hold."""
     named = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in islice(names, 20))
     return named if len(names) <= 20 else f"{named}, … ({len(names):,})"
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """A hint to append to an error, which gives the closest of the known names; empty if none is close."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -27,11 +27,10 @@ from tagmates.apps.study_status import (
     what_is_lost,
 )
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
-from tagmates.config import nearest
 from tagmates.data.archive import archive_at
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import ConfigError
-from tagmates.formatting import plural
+from tagmates.formatting import plural, suggestion
 from tagmates.installed import get_extra
 from tagmates.study.adoption import Adoption
 from tagmates.study.adoption import adopt as adopt_runs
@@ -444,7 +443,7 @@ def recommend(
     study = _open(where, output_dir, None, None)
     if task not in study.tasks:
         raise ConfigError(
-            f"--task: there is no {task!r}{nearest(task, study.tasks)}; there are {', '.join(study.tasks)}"
+            f"--task: there is no {task!r}{suggestion(task, study.tasks)}; there are {', '.join(study.tasks)}"
         )
     made = make_report(study)
     for text in not_counted(study, _standing(study).found) if made.failed else []:
@@ -574,7 +573,7 @@ def _choose(option: str, text: str, known: Sequence[str]) -> list[Any]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise ConfigError(f"{option}: there is no {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"{option}: there is no {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
     return names
 
 

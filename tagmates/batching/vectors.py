@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tagmates.config import OF_FILE, names_vectors
+from tagmates.config import SHA256_PREFIX, names_vectors
 from tagmates.data.archive import archive_at, read_archived_vectors
 from tagmates.errors import DataError
 from tagmates.failures import is_out_of_memory
@@ -98,7 +98,7 @@ def name_vectors(source: str) -> str:
         return source
     try:
         with Path(source).expanduser().open("rb") as file:
-            return f"{OF_FILE}{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            return f"{SHA256_PREFIX}{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreadable(source, error) from None
 

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from tagmates.batching.vectors import NO_VECTORS, Vectors
 from tagmates.batching.vocabulary import Vocabulary
-from tagmates.config import RunConfig, parse
+from tagmates.config import RunConfig
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.tasks import SHARED
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors
 from tagmates.model.hub import fetch
 from tagmates.model.network import TaggerModule
+from tagmates.settings_parsing import parse
 
 IN_THE_BOX = Path(__file__).parents[1] / "models"
 VECTORS = "vectors.safetensors"

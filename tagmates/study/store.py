@@ -18,12 +18,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tagmates.config import RunConfig, parse
+from tagmates.config import RunConfig
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
 from tagmates.failures import PASSING
 from tagmates.files import read_file, read_json, write_json
 from tagmates.locks import take_lock
+from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting, run_name
 from tagmates.study.record import Counts, Record

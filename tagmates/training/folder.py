@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tagmates.config import RunConfig, parse
+from tagmates.config import RunConfig
 from tagmates.data.indexing import digest
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence, task_token
@@ -29,6 +29,7 @@ from tagmates.files import read_json, read_tensors, write_atomically, write_json
 from tagmates.installed import VERSION
 from tagmates.kernels.dispatch import kernels_on
 from tagmates.locks import take_lock
+from tagmates.settings_parsing import parse
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
 from tagmates.training.scores import TaskScores, signature

@@ -16,13 +16,14 @@ from tagmates.batching.corpus import Corpus, Forms, encode
 from tagmates.batching.sampling import epoch_batches
 from tagmates.batching.vectors import Vectors
 from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singletons
-from tagmates.config import RunConfig, former_run_id, run_id
+from tagmates.config import RunConfig
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence, task_token
 from tagmates.data.task_data import TaskData, task_data
 from tagmates.data.tasks import SPLITS, Task
 from tagmates.model.network import TaggerModule
 from tagmates.model.tagger import Tagger
+from tagmates.run_id import former_run_id, run_id
 from tagmates.seeding import generator
 from tagmates.training.predict import Gold, evaluate, gold_of, mean_f1, predict
 from tagmates.training.schedule import Schedule

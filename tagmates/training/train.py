@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from tagmates.batching.vectors import Vectors, find_vectors
-from tagmates.config import RunConfig, with_preset
+from tagmates.config import RunConfig
 from tagmates.data.corpora import load_coded
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.tasks import Task, default_preset, load_tasks, require_tasks
@@ -19,6 +19,7 @@ from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
+from tagmates.settings_parsing import with_preset
 from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import (
     check_files,

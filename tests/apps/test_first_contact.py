@@ -14,13 +14,13 @@ import pytest
 
 from tagmates import Tagger
 from tagmates.apps.shared import MOST, use_threads
-from tagmates.config import read_toml
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import read_json, write_json
 from tagmates.formatting import visible
 from tagmates.installed import get_extra
 from tagmates.kernels.build import FOLDER_VARIABLE, compiled
+from tagmates.settings_parsing import read_toml
 
 ROWS = "Ada\tN\nsings\tV\n\nMika\tN\npaints\tV\n\n"
 

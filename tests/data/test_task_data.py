@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from command_line import PARTS, TASKS, columns, done, numbers, refused, tagmates, tree, write_corpus
 
-from tagmates.config import RunConfig, TrainingSettings, former_run_id, resolve, run_id
+from tagmates.config import RunConfig, TrainingSettings
 from tagmates.data.task_data import data_difference
 from tagmates.files import read_json, read_tensors, write_json, write_tensors
+from tagmates.run_id import former_run_id, run_id
+from tagmates.settings_parsing import resolve
 from tagmates.study import worker
 from tagmates.study.worker import data_of_task, prepare
 from tagmates.training import train
