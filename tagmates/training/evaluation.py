@@ -15,8 +15,8 @@ from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_atomically
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
-from tagmates.training.folder import summary, task_signature
 from tagmates.training.predict import evaluate, gold_of, predict
+from tagmates.training.result import summary, task_signature
 from tagmates.training.scores import Scores, TaskScores
 
 

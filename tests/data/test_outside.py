@@ -26,7 +26,7 @@ from tagmates.serve.requests import Piece
 from tagmates.serve.responses import models_out, sentence_out
 from tagmates.serve.settings import Limits
 from tagmates.training.baseline import baseline_scores
-from tagmates.training.folder import task_signature
+from tagmates.training.result import task_signature
 from tagmates.training.run import Run, prepare_run
 from tagmates.training.scores import Scores, gold_tags, score, units
 
@@ -274,7 +274,7 @@ class TestRun:
             name="x", scheme=task.trained_scheme, score=task.score, outside=task.trained_outside,
             splits=("train", "dev", "test"),
         )  # fmt: skip
-        write_archive(tmp_path / "x.pack", Header(tasks=(packed,), vectors="random"), corpora, NO_VECTORS)
+        write_archive(tmp_path / "x.pack", Header(tasks=(packed,), vectors="random"), corpora, NO_VECTORS.rows)
         again = load_tasks(str(tmp_path / "x.pack"))["x"]
         assert (again.trained_scheme, again.trained_outside, again.score) == ("plain", "_", "plain")
         assert [s.labels for s in load_split(again, "test")] == [tuple(row) for row in rows]
