@@ -31,7 +31,7 @@ from tagmates.batching.batches import Batch
 from tagmates.config import Sharing
 from tagmates.data.tasks import load_tasks
 from tagmates.settings_parsing import resolve
-from tagmates.study.worker import prepare
+from tagmates.study.task_cache import prepare
 from tagmates.training import loop
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run

@@ -27,7 +27,7 @@ from tagmates.config import RunConfig
 from tagmates.data.tasks import load_tasks
 from tagmates.kernels.c import crf, gru
 from tagmates.settings_parsing import resolve
-from tagmates.study.worker import prepare
+from tagmates.study.task_cache import prepare
 from tagmates.training import loop
 from tagmates.training.loop import Updated, train_side_by_side
 

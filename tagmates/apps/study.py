@@ -40,6 +40,7 @@ from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
 from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
 from tagmates.study.export import pack_study
+from tagmates.study.job import Job
 from tagmates.study.leftovers import why_no_tagger
 from tagmates.study.locate import Study, find_control, open_control, open_study
 from tagmates.study.plan import Planned, make_plan
@@ -48,7 +49,7 @@ from tagmates.study.record import Record
 from tagmates.study.selection import Selection, parse_duration, parse_shard
 from tagmates.study.status import Standing, standing
 from tagmates.study.store import UNRECORDED
-from tagmates.study.worker import Job, data_of_task, task_size, task_statistics, vectors_found
+from tagmates.study.task_cache import data_of_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
 app = App(name="study")  # its help stands where it is registered

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from tagmates.batching.batches import Batch, Group
@@ -22,8 +22,10 @@ from tagmates.model.decoder import Decoder, group_distribution
 from tagmates.model.dropout import Dropout
 from tagmates.model.embedding import CharacterEncoder, Tables, encode_forms, look_up, uniform_table, word_table
 from tagmates.model.gru import GRULayer, stack_layers
-from tagmates.model.parameter_stacking import own, stacked
+from tagmates.model.parameter_stacking import stacked, with_gradient
 from tagmates.seeding import generator
+
+BATCH_TOKENS = 4000  # taggers and validation decode about so many tokens of a lane together
 
 
 class TaggerModule(nn.Module):
@@ -170,8 +172,8 @@ def losses(
 def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
     """The sum of the squared transition, start and end scores of each lane's CRFs, for the L2 term."""
     if len(models) == 1:
-        parameters = [own(p).flatten() for d in models[0].all_decoders() for p in (d.transitions, d.start, d.end)]
-        return torch.cat(parameters).square().sum().unsqueeze(0)
+        scores = [score for d in models[0].all_decoders() for score in (d.transitions, d.start, d.end)]
+        return torch.cat([with_gradient(score).flatten() for score in scores]).square().sum().unsqueeze(0)
     by_size: dict[int, list[tuple[int, Decoder]]] = {}
     for lane, model in enumerate(models):
         for decoder in model.all_decoders():
@@ -187,34 +189,37 @@ def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The best label of every token of all requests, in any order, and the tokens' places."""
+    """The best label of every token of all requests, in the order of the requests and lane after lane."""
 
-    labels: Int[Tensor, " labels"]
-    places: Int[Tensor, " labels"]
-    probabilities: Float[Tensor, " labels"] | None  # the labels' marginals, if requested
+    labels: Int[Tensor, " tokens"]
+    probabilities: Float[Tensor, " tokens"] | None  # the labels' marginals, if they were asked for
 
 
 @torch.no_grad()
 def decode(
     models: Sequence[TaggerModule],
     batch: Batch,
-    starts: Int[Tensor, "lanes requests"],
     tables: Sequence[Tables] | None = None,
     *,
     probabilities: bool = False,
 ) -> Decoded:
-    """The best labels of all requests; ``starts`` is the place of each request's first token."""
+    """Tag all requests of a batch; ``tables`` replace the models' own look-up tables."""
     states = encode(models, batch, tables=tables)
-    places, labels, chances = [], [], []
+    output, labels, marginals = [], [], []
     for group in batch.groups:
         packed = group.packed
-        lane = on_device([lane for lane, _ in group.decoders], starts.device)
-        place = starts[lane].gather(1, group.request)[:, packed.row] + packed.step
         filled = packed.mask.nonzero(as_tuple=True)
         crf = distribution(models, group, states)
         best = crf.argmax()
-        places.append(place[filled])
+        output.append((group.output.index_select(1, packed.row) + packed.step)[filled])
         labels.append(best[filled])
         if probabilities:
-            chances.append(crf.marginals().gather(2, best.unsqueeze(-1)).squeeze(-1)[filled].clamp(0, 1))
-    return Decoded(torch.cat(labels), torch.cat(places), torch.cat(chances) if probabilities else None)
+            marginals.append(crf.marginals().gather(2, best.unsqueeze(-1)).squeeze(-1)[filled].clamp(0, 1))
+    index = torch.cat(output)
+    return Decoded(_scattered(labels, index), _scattered(marginals, index) if probabilities else None)
+
+
+def _scattered(parts: Sequence[Shaped[Tensor, " _"]], index: Int[Tensor, " tokens"]) -> Shaped[Tensor, " tokens"]:
+    """The values of all parts, moved to these indices."""
+    values = torch.cat(list(parts))
+    return torch.empty_like(values).scatter_(0, index, values)

@@ -31,7 +31,7 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     last = {name: p.detach().clone() for name, p in run.module.named_parameters()}
     if run.config.training.weights == "best":
         run.load(run.best)
-    scores = {split: run.scores(split) for split in ("dev", "test") if split in run.corpora}
+    scores = {split: run.evaluate(split) for split in ("dev", "test") if split in run.corpora}
     result: dict[str, Any] = {
         "run_id": run.id,
         "tasks": run.config.tasks,

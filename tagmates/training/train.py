@@ -25,8 +25,9 @@ from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import check_files, check_folder, clear_folder, lock_folder, make_folder
 from tagmates.training.identity import check_same_run, write_identity
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
+from tagmates.training.preparation import prepare_run
 from tagmates.training.result import write_result
-from tagmates.training.run import Run, prepare_run
+from tagmates.training.run import Run
 
 log = logging.getLogger("tagmates")
 
