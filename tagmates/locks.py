@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from tagmates.errors import NoLocksError, TagmatesError
-from tagmates.failures import NO_LOCKS
+from tagmates.failures import LOCK_ERRORS
 
 
 def take_lock(
@@ -26,7 +26,7 @@ def take_lock(
             raise
         raise busy from None
     except OSError as error:
-        if error.errno not in NO_LOCKS:
+        if error.errno not in LOCK_ERRORS:
             raise
         with suppress(OSError):
             path.unlink()

@@ -1,4 +1,4 @@
-"""What worker processes need, whatever they do: they hear no Ctrl-C, and end with those whom they work for."""
+"""Worker processes: they ignore Ctrl-C, and end when the process that started them ends."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """What is started in here never hears of Ctrl-C, which is for its starter; this thread hears it after."""
+    """Processes and threads that are started in this block never get Ctrl-C; this thread gets it after the block."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -22,5 +22,5 @@ def deaf() -> Iterator[None]:
 
 
 def end_with(sentinel: int | Connection) -> None:
-    """End this process, whatever it is doing, as soon as ``sentinel`` is ready or its other end is closed."""
+    """End this process at once when ``sentinel`` becomes ready or its other end is closed."""
     threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tagmates.errors import BusyError, DiskError, ModelError, NoLocksError, OutOfMemoryError, TagmatesError
-from tagmates.failures import NO_LOCKS, is_out_of_memory, memory_errors, what_to_do
+from tagmates.failures import LOCK_ERRORS, is_out_of_memory, memory_errors, what_to_do
 from tagmates.files import cache_folder, is_private, make_private, read_json, write_atomically
 from tagmates.locks import take_lock
 
@@ -125,7 +125,7 @@ def test_other_errors_are_let_through(error: Exception) -> None:
 # --- locks -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", sorted(NO_LOCKS))
+@pytest.mark.parametrize("number", sorted(LOCK_ERRORS))
 @pytest.mark.parametrize("wait", [False, True])
 def test_a_disk_without_locks_is_said_at_once(
     number: int, wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -31,15 +31,14 @@ BATCH_TOKENS = 4000  # taggers and validation decode about so many tokens of a l
 class TaggerModule(nn.Module):
     """All parameters of one run.
 
-    ``stl`` and ``multi_dec`` have a decoder per task; ``te_dec`` and ``te_enc`` have one for all tasks. ``te_dec`` has
-    task embeddings too (``tasks``), which its decoder reads beside the encoder's states. ``te_enc`` reads the task as
-    the first token.
+    ``stl`` and ``multi_dec`` have one decoder per task; ``te_dec`` and ``te_enc`` have one for all tasks. In ``te_dec``
+    the decoder also reads task embeddings (``tasks``). In ``te_enc`` the first token of a sentence is its task.
     """
 
     def __init__(
         self, vocabulary: Vocabulary, sharing: Sharing, settings: ModelSettings, seed: int, vectors: Vectors
     ) -> None:
-        """Initialise as protocol section 1 says; every draw is a function of ``seed``."""
+        """Initialise as in protocol section 1; all random draws are functions of ``seed``."""
         super().__init__()
         self.settings, self.sharing = settings, sharing
         self.words = nn.Parameter(word_table(vocabulary, settings.word_size, seed, vectors))
@@ -68,7 +67,7 @@ class TaggerModule(nn.Module):
         )
 
     def decoder(self, number: int) -> Decoder:
-        """The decoder of that number in the vocabulary's order."""
+        """The decoder with this number in the vocabulary's order."""
         decoder = self.decoders[number]
         assert isinstance(decoder, Decoder)
         return decoder
@@ -78,14 +77,14 @@ class TaggerModule(nn.Module):
         return [self.decoder(number) for number in range(len(self.decoders))]
 
     def tables(self) -> Tables:
-        """The tables as trained."""
+        """The trained look-up tables."""
         return Tables(self.words, self.characters.table)
 
     def open_tables(self, num_words: int) -> Tables:
-        """The tables with one more row, for words and characters outside the vocabulary of ``num_words`` words.
+        """The look-up tables with one more row each, for words and characters outside the vocabulary.
 
-        Word ``num_words`` is the trained unknown word or, where there is none, the mean of all words. The last
-        character is the mean of all characters.
+        Row ``num_words``, the number of its words, is the trained unknown word or, if there is none, the mean of all
+        words. The last character is the mean of all characters.
         """
         words = self.words.detach()
         if len(words) == num_words:
@@ -95,9 +94,9 @@ class TaggerModule(nn.Module):
     def tables_of(
         self, words: Int[Tensor, " forms"], num_words: int, vectors: Float[Tensor, "new word_size"]
     ) -> Tables:
-        """The tables of ``open_tables`` with only the rows of these words, in their order, as a sentence needs few.
+        """The tables of ``open_tables``, but with a word table of only these words, in their order.
 
-        Words after number ``num_words``, the unknown word, have the rows of ``vectors``.
+        Numbers above ``num_words``, which is the unknown word, stand for the rows of ``vectors``.
         """
         table = self.words.detach()
         words = words.to(table.device)

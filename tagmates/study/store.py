@@ -21,7 +21,7 @@ import numpy as np
 from tagmates.config import RunConfig
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
-from tagmates.failures import PASSING
+from tagmates.failures import RESOURCE_ERRORS
 from tagmates.files import read_file, read_json, write_json
 from tagmates.locks import take_lock
 from tagmates.settings_parsing import parse
@@ -375,7 +375,7 @@ def _read_counts(path: Path) -> dict[str, Counts]:
             names = {name: name.removeprefix("test/") for name in arrays.files if name.startswith("test/")}
             counts: dict[str, Counts] = {t: np.asarray(arrays[name], dtype=np.int32) for name, t in names.items()}
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno in PASSING:
+        if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS:
             raise  # the file may be whole
         raise ModelError(f"{path}: is missing or truncated ({error})") from None
     for task, array in counts.items():

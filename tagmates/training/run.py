@@ -55,7 +55,7 @@ class Run:
 
     @property
     def token(self) -> bool:
-        """Whether a task token stands before every sentence."""
+        """Whether every sentence begins with a task token."""
         return self.config.sharing == "te_enc"
 
     @property
