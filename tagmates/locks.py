@@ -17,7 +17,7 @@ def take_lock(
     If another process holds the lock, raises ``busy``, or waits if that is None. Raises NoLocksError, with ``advice``,
     if the file system of its folder has no locks, as some network file systems; OSError if the file cannot be made.
     """
-    # filelock's soft locks would remain after a killed process, for ever
+    # not filelock's soft locks, because that of a killed process would remain
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
         return lock.acquire(blocking=busy is None)

@@ -136,7 +136,7 @@ def argmax(
 
 
 def _triton_for_tags(emissions: Tensor, *others: Tensor) -> ModuleType | None:
-    """The kernels in Triton if they can take these tensors and so many tags."""
+    """The kernels in Triton if they can take these tensors and this number of tags."""
     triton = triton_for(emissions, *others)
     return triton if triton is not None and emissions.shape[-1] <= triton.TAG_LIMIT else None
 

@@ -23,7 +23,7 @@ from tagmates.installed import get_extra
 log = logging.getLogger("tagmates")
 
 REQUIRED_FILES = ("config.json", "vocabulary.json", "model.safetensors")
-FILES = (*REQUIRED_FILES, "vectors.safetensors", "README.md", "LICENSE", "result.json")
+MODEL_FILES = (*REQUIRED_FILES, "vectors.safetensors", "README.md", "LICENSE", "result.json")
 MAX_BYTES = 2**31  # of all files together
 TIMEOUT = 30.0  # seconds to wait for an answer
 _PART = r"\w(?:[\w.-]{0,94}\w)?"
@@ -81,7 +81,7 @@ def _ask(name: str, repo: str, revision: str, max_bytes: int) -> tuple[str, dict
     from huggingface_hub import HfApi  # noqa: PLC0415  (an extra)
 
     info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT)
-    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.rfilename in FILES}
+    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.rfilename in MODEL_FILES}
     for file in REQUIRED_FILES:
         if file not in sizes:
             raise ModelError(f"{name}: is no tagmates model (it has no {file}); choose another")

@@ -25,7 +25,7 @@ from tagmates.model.gru import GRULayer, stack_layers
 from tagmates.model.parameter_stacking import stacked, with_gradient
 from tagmates.seeding import generator
 
-BATCH_TOKENS = 4000  # taggers and validation decode about so many tokens of a lane together
+BATCH_TOKENS = 4000  # the approximate number of tokens of a lane in a batch that is decoded
 
 
 class TaggerModule(nn.Module):

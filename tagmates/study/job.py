@@ -43,7 +43,7 @@ class Outcome:
     ``busy``: another process trains the run. ``paused``: it stopped at the end of an epoch and can be resumed.
     ``error``: it failed, and would fail again. ``crash``: it failed for a reason that may pass. ``broken``: a file in
     its folder is damaged, or of other data. ``disk``: nothing can be written. ``memory``: there is too little memory
-    for so many runs side by side.
+    for the runs that train side by side.
     """
 
     name: str

@@ -29,7 +29,7 @@ from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting, run_name
 from tagmates.study.record import Counts, Record
 from tagmates.study.settings import StudySettings
-from tagmates.training.folder import LOCK, WITHOUT_LOCKS, check_files, lock_folder
+from tagmates.training.folder import LOCK, NO_LOCKS_ADVICE, check_files, lock_folder
 
 NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
 State = Literal["done", "failed", "broken", "unmatched", "running", "begun", "pending"]
@@ -107,7 +107,7 @@ class Store:
         if not self.lock:
             write_json(path, value)
             return
-        with take_lock(self.root / LOCK, advice=WITHOUT_LOCKS):
+        with take_lock(self.root / LOCK, advice=NO_LOCKS_ADVICE):
             write_json(path, value)
 
     def check_data(self, data: str, task_data: Mapping[str, TaskData], vectors: str = "") -> None:

@@ -9,7 +9,7 @@ from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.failures import what_to_do
 from tagmates.locks import take_lock
 
-FILES = (
+RUN_FILES = (
     "config.json",
     "environment.json",
     "vocabulary.json",
@@ -22,9 +22,9 @@ FILES = (
     "README.md",
     "result.json",
 )
-WITHOUT_LOCKS = "give --no-lock if no other process works there, or choose a folder on another disk"
+NO_LOCKS_ADVICE = "give --no-lock if no other process works there, or choose a folder on another disk"
 LOCK = ".lock"  # it is never removed, because two processes could then hold a lock of that name
-WRITTEN = {LOCK, "failed.json", *FILES, *(f".{name}.new" for name in ("failed.json", *FILES))}
+WRITTEN_NAMES = {LOCK, "failed.json", *RUN_FILES, *(f".{name}.new" for name in ("failed.json", *RUN_FILES))}
 
 
 def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
@@ -42,18 +42,18 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
         raise ConfigError(
             f"{folder}: holds no tagmates run to resume; choose its folder, or another one without --resume"
         )
-    if force and held.intersection(FILES) and len(run_files) < 3:
+    if force and held.intersection(RUN_FILES) and len(run_files) < 3:
         raise ConfigError(f"{folder}: holds no tagmates run to overwrite, but files of the same names; choose another")
 
 
 def check_files(folder: Path) -> None:
     """Raise ModelError if a file that a run writes cannot be read, or if its name belongs to something else.
 
-    That may be a folder, which cannot be replaced by a file, a pipe, which could be read for ever, or a broken link.
+    It may belong to a folder, which a file cannot replace, to a pipe, which could be read for ever, or to a broken link.
     """
     try:
         with os.scandir(folder) as entries:
-            wrong = [entry.name for entry in entries if entry.name in WRITTEN and not _is_readable(entry)]
+            wrong = [entry.name for entry in entries if entry.name in WRITTEN_NAMES and not _is_readable(entry)]
     except FileNotFoundError:
         if folder.is_symlink():
             raise ModelError(f"{folder}: is a link to nothing; remove it") from None
@@ -92,7 +92,7 @@ def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
         return
     busy = BusyError(f"{folder}: another process is training there; wait for it, or choose another folder")
     try:
-        lock_held = take_lock(folder / LOCK, busy=busy, advice=WITHOUT_LOCKS)
+        lock_held = take_lock(folder / LOCK, busy=busy, advice=NO_LOCKS_ADVICE)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
     with lock_held:
@@ -102,7 +102,7 @@ def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
 def clear_folder(folder: Path) -> None:
     """Remove the files that a run writes, and no others. Raises ConfigError."""
     try:
-        for name in FILES:
+        for name in RUN_FILES:
             if name != "train.log":  # which is open for writing
                 (folder / name).unlink(missing_ok=True)
     except OSError as error:

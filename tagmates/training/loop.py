@@ -17,7 +17,7 @@ from tagmates.model.network import losses
 from tagmates.training.lane_optimizer import LaneOptimizer, optimizer_of
 from tagmates.training.run import Run, predict_side_by_side
 
-RUNS_PER_VALIDATION = 8  # an epoch ends when one in so many runs has made all its updates
+RUNS_PER_VALIDATION = 8  # epochs end when at least one in this number of runs is ready for validation
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from huggingface_hub import constants
 
 from tagmates import ConfigError, ModelError, Tagger
 from tagmates.errors import DiskError
-from tagmates.model.hub import FILES, REQUIRED_FILES, download_model
+from tagmates.model.hub import MODEL_FILES, REQUIRED_FILES, download_model
 
 REPO = "anna/small"
 COMMITS = ("1" * 40, "2" * 40)
@@ -109,7 +109,7 @@ def hub(tagger: Tagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def test_a_model_comes_with_its_files_and_no_others(hub: Hub, tagger: Tagger, tmp_path: Path) -> None:
     folder = download_model(f"hf://{REPO}")
     assert folder == tmp_path / "cache" / "hub" / REPO / COMMITS[0]
-    expected = {name: data for name, data in hub.commits[COMMITS[0]].items() if name in FILES}
+    expected = {name: data for name, data in hub.commits[COMMITS[0]].items() if name in MODEL_FILES}
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
     assert not any(path.is_symlink() for path in folder.iterdir())
     assert sorted(path.name for path in folder.parent.iterdir()) == [COMMITS[0], "main.commit"]
@@ -205,7 +205,7 @@ def test_another_model_is_refused_before_the_download(hub: Hub, missing: str) ->
 
 
 def test_a_large_model_is_refused_before_the_download(hub: Hub) -> None:
-    size = sum(len(data) for name, data in hub.commits[COMMITS[0]].items() if name in FILES)
+    size = sum(len(data) for name, data in hub.commits[COMMITS[0]].items() if name in MODEL_FILES)
     with pytest.raises(ModelError, match=f"has {size:,} bytes, more than {size - 1:,}"):
         download_model(f"hf://{REPO}", max_bytes=size - 1)
     assert hub.downloads == []

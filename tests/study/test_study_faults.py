@@ -33,7 +33,7 @@ from tagmates.study import worker
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
 from tagmates.training import train
-from tagmates.training.folder import LOCK, WRITTEN
+from tagmates.training.folder import LOCK, WRITTEN_NAMES
 from tagmates.training.run import Run
 
 SHORT, LONG = 4, 8  # epochs: to be done at once, and to be killed on the way
@@ -442,7 +442,7 @@ def test_what_is_in_the_place_of_any_file_of_a_run_is_set_aside(
     """A run that is not done, each time with another of its files spoiled; the others go on and lose nothing."""
     kept = {file: state for file, state in finished().items() if file.parent != folder_of("pos")}
     path = folder_of("pos")
-    for name in sorted({*WRITTEN, "checkpoint.safetensors"}):
+    for name in sorted({*WRITTEN_NAMES, "checkpoint.safetensors"}):
         if spoil is not a_folder and name not in {LOCK, "config.json", "result.json", "train.log", "failed.json"}:
             continue  # these are opened in all the ways that there are
         if name != "result.json":

@@ -35,7 +35,7 @@ from torch.autograd.function import once_differentiable
 from tagmates.batching.packed_sequence import PackedLayout
 
 UNDERFLOW = 1e-28  # a smaller sum q may have lost terms that matter (float32's smallest normal number is 1.2e-38)
-CACHED_SCORES = 2**21  # Viterbi compares about so many scores at a time, which fit into a core's cache
+CACHED_SCORES = 2**21  # scores that Viterbi compares at a time, which fit into a core's cache
 
 
 def log_partition(
