@@ -19,7 +19,7 @@ from torchcrf import CRF
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig
 from tagmates.data.sentence import Sentence
-from tagmates.study.worker import prepare
+from tagmates.study.task_cache import prepare
 from tagmates.training.run import Run
 
 Pairs = Sequence[tuple[str, Sentence]]  # task and sentence

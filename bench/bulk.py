@@ -21,7 +21,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from tagmates.config import ModelSettings, RunConfig
-from tagmates.study.worker import prepare
+from tagmates.study.task_cache import prepare
 from tagmates.tagging.chunks import read_pieces
 
 SENTENCES = (

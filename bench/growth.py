@@ -24,7 +24,8 @@ from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.training.loop import Updated, train_side_by_side
-from tagmates.training.run import Run, prepare_run
+from tagmates.training.preparation import prepare_run
+from tagmates.training.run import Run
 
 BATCHES = 200
 

@@ -28,9 +28,10 @@ from rounds import alternate, arguments, show, summary
 from workers import Side, Workers
 
 from tagmates.batching.batches import Batch
-from tagmates.config import Sharing, resolve
+from tagmates.config import Sharing
 from tagmates.data.tasks import load_tasks
-from tagmates.study.worker import prepare
+from tagmates.settings_parsing import resolve
+from tagmates.study.task_cache import prepare
 from tagmates.training import loop
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run

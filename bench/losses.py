@@ -14,8 +14,9 @@ from pathlib import Path
 
 from rounds import arguments
 
-from tagmates.config import Sharing, resolve
-from tagmates.study.worker import prepare
+from tagmates.config import Sharing
+from tagmates.settings_parsing import resolve
+from tagmates.study.task_cache import prepare
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run
 from tagmates.training.train import choose_device

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import torch
 from rounds import alternate, arguments, show, summary
 
-from tagmates.batching.batches import Selection, collate
+from tagmates.batching.batches import LaneSelection, collate
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.config import RunConfig
 from tagmates.data.indexing import IndexedSplit
@@ -34,7 +34,7 @@ from tagmates.data.tasks import load_tasks
 from tagmates.model.gru import GRULayer
 from tagmates.model.network import distribution, encode
 from tagmates.model.tagger import Tagger
-from tagmates.study.worker import prepare
+from tagmates.study.task_cache import prepare
 
 try:
     import onnx
@@ -215,10 +215,10 @@ def viterbi(
 def own_scores(tagger: Tagger, sentences: Sequence[Words]) -> list[Array]:
     """tagmates' scores of all layers' labels side by side, sentence by sentence."""
     coded = IndexedSplit.of([Sentence(tuple(s)) for s in sentences])
-    corpus, tables = tagger.encode([(tagger.tasks[0], coded)])
+    corpus, tables = tagger.index_sentences([(tagger.tasks[0], coded)])
     numbers = torch.arange(len(tagger.tasks))
-    stock = LaneCorpora.of([corpus])
-    batch = collate([Selection.by_tasks(corpus, torch.arange(len(sentences)), numbers)], stock)
+    lane_corpora = LaneCorpora.of([corpus])
+    batch = collate([LaneSelection.by_tasks(corpus, torch.arange(len(sentences)), numbers)], lane_corpora)
     states = encode([tagger.module], batch, tables=[tables])
     parts: dict[int, tuple[Array, npt.NDArray[np.int64]]] = {}
     for group in batch.groups:

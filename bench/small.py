@@ -22,8 +22,8 @@ from statistics import fmean, median
 import torch
 from rounds import arguments
 
-from tagmates.config import resolve
 from tagmates.data.tasks import load_tasks
+from tagmates.settings_parsing import resolve
 from tagmates.training.train import train
 
 OLD = ("training.min_epoch_updates=1", "training.min_learning_rate=0", "training.patience=lenient")

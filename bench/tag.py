@@ -28,7 +28,7 @@ from tagmates.config import RunConfig
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
 from tagmates.model.tagger import Tagger
-from tagmates.study.worker import prepare
+from tagmates.study.task_cache import prepare
 
 BATCH = 32
 LAYOUTS = {"one process, two threads": (1, 2), "two processes, one thread each": (2, 1)}

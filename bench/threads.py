@@ -17,7 +17,7 @@ from statistics import median
 import torch
 
 from tagmates.config import RunConfig
-from tagmates.study.worker import prepare
+from tagmates.study.task_cache import prepare
 from tagmates.training.loop import Updated, train_side_by_side
 
 WARM_UP = 3

@@ -23,10 +23,11 @@ from rounds import alternate, arguments, show, summary
 from torch.profiler import ProfilerActivity, profile, record_function
 from workers import Side, Workers
 
-from tagmates.config import RunConfig, resolve
+from tagmates.config import RunConfig
 from tagmates.data.tasks import load_tasks
 from tagmates.kernels.c import crf, gru
-from tagmates.study.worker import prepare
+from tagmates.settings_parsing import resolve
+from tagmates.study.task_cache import prepare
 from tagmates.training import loop
 from tagmates.training.loop import Updated, train_side_by_side
 

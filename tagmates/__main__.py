@@ -1,4 +1,4 @@
-"""Starts the command line, also as ``python -m tagmates``; a machine without memory for it is told so in one line."""
+"""Starts the command line, also as ``python -m tagmates``; too little memory for it is reported in one line."""
 
 import os
 import sys
@@ -10,17 +10,17 @@ from tagmates.failures import memory_errors
 
 
 def main() -> NoReturn:
-    """Import the command line, which brings torch along, and run it."""
+    """Import the command line, and torch with it, and run it."""
     try:
         with memory_errors():
-            from tagmates.apps import cli  # noqa: PLC0415  (the memory may end while it is imported)
+            from tagmates.apps import cli  # noqa: PLC0415  (memory may run out during the import)
 
             cli.main()
     except OutOfMemoryError as error:
         print(f"tagmates: {error}", file=sys.stderr, flush=True)
         with suppress(OSError):
             sys.stdout.flush()
-        os._exit(1)  # without memory, native libraries crash while the interpreter takes them down
+        os._exit(1)  # without memory, native libraries crash when the interpreter ends
 
 
 if __name__ == "__main__":

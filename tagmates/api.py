@@ -10,9 +10,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tagmates.config import nearest
 from tagmates.errors import ConfigError, ModelError
-from tagmates.formatting import plural
+from tagmates.formatting import plural, suggestion
 from tagmates.study.control import Control
 from tagmates.study.control import Kind as ControlKind
 from tagmates.study.cost import Cost, cost_to_do
@@ -204,7 +203,7 @@ class Study(OpenedStudy):
         """Which tasks to train a task with, by the evidence so far. Raises ConfigError for a task of no such name."""
         if task not in self.tasks:
             known = ", ".join(self.tasks)
-            raise ConfigError(f"--task: there is no {task!r}{nearest(task, self.tasks)}; there are {known}")
+            raise ConfigError(f"--task: there is no {task!r}{suggestion(task, self.tasks)}; there are {known}")
         self.store.description()  # there must be a study
         now = standing(self.settings, self.tasks, self.store, counts=True)
         return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)

@@ -1,4 +1,4 @@
-"""The exceptions that tagmates raises: each says what is wrong, where, and what to do about it."""
+"""The exceptions that tagmates raises. Each message says what is wrong, where, and what to do about it."""
 
 
 class TagmatesError(Exception):
@@ -75,7 +75,7 @@ class TrainingError(TagmatesError):
 
 
 class DiskError(TrainingError):
-    """A file that cannot be written; what was saved before is whole."""
+    """A file that cannot be written; files that were saved before are complete."""
 
 
 class OutOfMemoryError(TrainingError):
@@ -83,7 +83,7 @@ class OutOfMemoryError(TrainingError):
 
 
 class NoLocksError(TagmatesError):
-    """A folder whose file system has no file locks, so that nothing keeps other processes out of it."""
+    """A folder whose file system has no file locks, so that other processes could write to it too."""
 
 
 class OtherDataError(ConfigError):
@@ -91,4 +91,4 @@ class OtherDataError(ConfigError):
 
 
 class BusyError(ConfigError):
-    """A run that another process is training at this moment."""
+    """A folder in which another process is working at this moment."""

@@ -1,4 +1,4 @@
-"""What to do about the errors of the operating system: one sentence for each kind, wherever they come up."""
+"""Errors of the operating system: their kinds, and one piece of advice for each."""
 
 import errno
 from collections.abc import Iterator
@@ -6,12 +6,15 @@ from contextlib import contextmanager
 
 from tagmates.errors import OutOfMemoryError
 
-NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})  # of flock
-PASSING = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE})  # say nothing about the file that was to be opened
-GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
-IN_ITS_PLACE = frozenset({errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP})
+# of flock, where the file system has no locks
+LOCK_ERRORS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
+# of a process that lacks resources, which may pass; the file that it opens may be fine
+RESOURCE_ERRORS = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+MISSING_FOLDER_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+# something else has the name of the file
+NAME_TAKEN_ERRORS = frozenset({errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP})
 
-_ADVICE = {
+ADVICE = {
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
@@ -23,10 +26,11 @@ _ADVICE = {
     errno.ENFILE: "close other programs, which have too many files open",
     errno.ENOMEM: "close other programs, or raise the limit on memory (ulimit -v)",
     errno.ENAMETOOLONG: "give a shorter name",
-    **dict.fromkeys(GONE, "its folder is missing: restore it"),
-    **dict.fromkeys(IN_ITS_PLACE, "something else is in its place: move that away"),
+    **dict.fromkeys(MISSING_FOLDER_ERRORS, "its folder is missing: restore it"),
+    **dict.fromkeys(NAME_TAKEN_ERRORS, "something else is in its place: move that away"),
 }
-_OF_MEMORY = (
+# parts of the messages of other libraries
+MEMORY_MESSAGES = (
     "allocate memory",
     "out of memory",
     "bad_alloc",
@@ -37,22 +41,22 @@ _OF_MEMORY = (
 
 
 def what_to_do(error: OSError) -> str:
-    """What to do where a file or folder cannot be read or written; a clause that "and try again" can follow."""
-    return _ADVICE.get(error.errno or 0, "see to that place")
+    """Advice for a file or folder that cannot be read or written: a clause, after which "and try again" may follow."""
+    return ADVICE.get(error.errno or 0, "see to that place")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that there is too little memory or address space; libraries have one each."""
+    """Whether an error means that there is too little memory or address space; every library has its own error."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    # torch's; the dynamic linker's; what CPython says of C code that fails without a word
+    # of torch, of the dynamic linker, and of CPython when C code fails without an exception
     foreign = isinstance(error, (RuntimeError, ImportError, SystemError))
-    return isinstance(error, MemoryError) or (foreign and any(text in str(error).lower() for text in _OF_MEMORY))
+    return isinstance(error, MemoryError) or (foreign and any(text in str(error).lower() for text in MEMORY_MESSAGES))
 
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Raise OutOfMemoryError, which is one line, for every error in this block that means too little memory."""
+    """Raise OutOfMemoryError, whose message is one line, for every error in this block that means too little memory."""
     try:
         yield
     except Exception as error:
@@ -62,7 +66,7 @@ def memory_errors() -> Iterator[None]:
 
 
 def out_of_memory(error: BaseException) -> OutOfMemoryError:
-    """The same in one line, and what to do about it."""
+    """The error as one line, with advice."""
     said = " ".join(str(error).split()) or type(error).__name__
     advice = "close other programs, or raise the limit (ulimit -v), and try again"
     return OutOfMemoryError(f"there is not enough memory ({said[:200]}); {advice}")

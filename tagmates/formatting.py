@@ -1,14 +1,15 @@
-"""Numbers, texts and lists as a reader sees them."""
+"""Numbers, durations, texts and lists, formatted for readers."""
 
+import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 EMPTY = "–"
 
 
 def points(value: float | None, *, signed: bool = False) -> str:
-    """Points of F1 with two decimals and a true minus, or the sign of nothing."""
+    """Points of F1 with two decimals and a true minus sign, or EMPTY for None."""
     if value is None:
         return EMPTY
     text = f"{value:+.2f}" if signed else f"{value:.2f}"
@@ -16,7 +17,7 @@ def points(value: float | None, *, signed: bool = False) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A p value: three decimals, or a bound where these say nothing."""
+    """A p value with three decimals, or a bound if it is smaller; EMPTY for None."""
     if value is None:
         return EMPTY
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
@@ -29,12 +30,12 @@ def equals(name: str, value: float | None) -> str:
 
 
 def correlation(value: float | None) -> str:
-    """A correlation with two decimals, or the sign of nothing."""
+    """A correlation with two decimals, or EMPTY for None."""
     return points(value, signed=True)
 
 
 def percent(value: float | None) -> str:
-    """A share as per cent in at most four characters: a little is never said to be nothing, nor most of it all."""
+    """A share in per cent, in at most four characters; only a share of 0 is shown as 0, and only one of 1 as 100."""
     if value is None:
         return EMPTY
     if value in (0, 1):
@@ -56,24 +57,24 @@ def plural(n: int, noun: str) -> str:
 
 
 def shown(text: str) -> str:
-    """The text in quotes, what cannot be seen escaped, cut to what a message can hold."""
+    """The text in quotes, with invisible characters escaped, shortened to fit a message."""
     return repr(text if len(text) <= 40 else f"{text[:39]}…")
 
 
-# printable for Python, but nothing is to be seen: fillers, selectors of variants, blanks of other scripts
-_UNSEEN = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0]")
+# characters that Python calls printable, but that are invisible: fillers, variation selectors, blanks of other scripts
+_INVISIBLE = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0]")
 
 
 def visible(text: str) -> str:
-    """The text, with escapes in the place of what cannot be seen or changes how the rest is shown."""
+    """The text, with escapes for characters that are invisible or change how the rest is shown."""
     return "".join(
-        each if each.isprintable() and not _UNSEEN.match(each) else each.encode("unicode_escape").decode()
+        each if each.isprintable() and not _INVISIBLE.match(each) else each.encode("unicode_escape").decode()
         for each in text
     )
 
 
 def in_order(names: Collection[str]) -> list[str]:
-    """Sorted, numbers in them by their value: part2 before part10."""
+    """The names, sorted with numbers in them by value: part2 before part10."""
     return sorted(
         names,
         key=lambda name: [
@@ -83,6 +84,20 @@ def in_order(names: Collection[str]) -> list[str]:
 
 
 def first_of(names: Collection[str]) -> str:
-    """a, b, c; of many or long ones what a message can hold."""
+    """a, b, c; long names and long lists are shortened to fit a message."""
     named = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in islice(names, 20))
     return named if len(names) <= 20 else f"{named}, … ({len(names):,})"
+
+
+def duration(seconds: float) -> str:
+    """A duration in words: 45 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """A hint to append to an error, which gives the closest of the known names; empty if none is close."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

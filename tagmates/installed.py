@@ -10,7 +10,7 @@ VERSION = version("tagmates")
 
 
 def get_extra(extra: str) -> str:
-    """The command that installs an extra: from the clone that tagmates came from, else the packages by their names."""
+    """The command that installs an extra: from the clone that tagmates was installed from, else package by package."""
     try:
         ours = distribution("tagmates")
     except PackageNotFoundError:  # run from a folder that was never installed

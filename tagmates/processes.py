@@ -1,7 +1,4 @@
-"""What worker processes need, whatever they do.
-
-They hear no Ctrl-C, end with those whom they work for, and do not run the program again that started them.
-"""
+"""Worker processes: they ignore Ctrl-C, end with the process that started them, and do not import its program."""
 
 import os
 import signal
@@ -18,7 +15,7 @@ _starting = threading.Lock()
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """What is started in here never hears of Ctrl-C, which is for its starter; this thread hears it after."""
+    """Processes and threads that are started in this block never get Ctrl-C; this thread gets it after the block."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -30,7 +27,7 @@ def deaf() -> Iterator[None]:
 
 
 def end_with(sentinel: int | Connection) -> None:
-    """End this process, whatever it is doing, as soon as ``sentinel`` is ready or its other end is closed."""
+    """End this process at once when ``sentinel`` becomes ready or its other end is closed."""
     threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()
 
 

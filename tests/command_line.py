@@ -147,14 +147,14 @@ LONGER = ("--set", "training.max_epochs=4")
 
 def after_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, act: Callable[[], object]) -> None:
     """Let something happen as soon as the end of an epoch is saved."""
-    save = training.save_epoch
+    save = training.save_checkpoint
 
     def saved(folder: Path, run: Any) -> None:
         save(folder, run)
         if run.epoch == epoch:
             act()
 
-    monkeypatch.setattr(training, "save_epoch", saved)
+    monkeypatch.setattr(training, "save_checkpoint", saved)
 
 
 def interrupt(corpus: Path, folder: str, *more: object, epoch: int = 1) -> Outcome:

@@ -15,7 +15,8 @@ from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import Task
 from tagmates.model.gru import GRULayer
-from tagmates.training.run import Run, prepare_run
+from tagmates.training.preparation import prepare_run
+from tagmates.training.run import Run
 
 SMALL = {"word_size": 6, "character_size": 5, "character_hidden_size": 4, "hidden_size": 8, "task_size": 3}
 

@@ -9,20 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tagmates.config import (
-    PRESETS,
-    ModelSettings,
-    RunConfig,
-    Settings,
-    TrainingSettings,
-    former_run_id,
-    nearest,
-    parse,
-    read_toml,
-    resolve,
-    run_id,
-)
+from tagmates.config import PRESETS, ModelSettings, RunConfig, Settings, TrainingSettings
 from tagmates.errors import ConfigError, TagmatesError
+from tagmates.formatting import suggestion
+from tagmates.run_id import former_run_id, run_id
+from tagmates.settings_parsing import parse, read_toml, resolve
 
 HASHES = {"pos": "1f", "ner": "2e", "vectors": "3d"}
 
@@ -276,8 +267,8 @@ class TestRefused:
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
     def test_nearest(self) -> None:
-        assert nearest("sed", ["tasks", "seed"]) == " (did you mean 'seed'?)"
-        assert nearest("qqqq", ["tasks", "seed"]) == nearest("a", []) == ""
+        assert suggestion("sed", ["tasks", "seed"]) == " (did you mean 'seed'?)"
+        assert suggestion("qqqq", ["tasks", "seed"]) == suggestion("a", []) == ""
 
 
 class TestFrozen:

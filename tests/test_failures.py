@@ -10,13 +10,12 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
-import filelock
 import numpy as np
 import pytest
 import torch
 
-from tagmates.errors import DiskError, ModelError, NoLocksError, OutOfMemoryError, TagmatesError
-from tagmates.failures import NO_LOCKS, is_out_of_memory, memory_errors, what_to_do
+from tagmates.errors import BusyError, DiskError, ModelError, NoLocksError, OutOfMemoryError, TagmatesError
+from tagmates.failures import LOCK_ERRORS, is_out_of_memory, memory_errors, what_to_do
 from tagmates.files import cache_folder, is_private, make_private, read_json, write_atomically
 from tagmates.locks import take_lock
 
@@ -126,7 +125,7 @@ def test_other_errors_are_let_through(error: Exception) -> None:
 # --- locks -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", sorted(NO_LOCKS))
+@pytest.mark.parametrize("number", sorted(LOCK_ERRORS))
 @pytest.mark.parametrize("wait", [False, True])
 def test_a_disk_without_locks_is_said_at_once(
     number: int, wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -136,16 +135,16 @@ def test_a_disk_without_locks_is_said_at_once(
 
     monkeypatch.setattr("fcntl.flock", refuse)
     with pytest.raises(NoLocksError, match=rf"{tmp_path}: its file system has no file locks \(.*\); look elsewhere"):
-        take_lock(tmp_path / ".lock", wait=wait, alone="look elsewhere")
+        take_lock(tmp_path / ".lock", busy=None if wait else BusyError("busy"), advice="look elsewhere")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
-    lock = take_lock(tmp_path / ".lock")
-    with pytest.raises(filelock.Timeout):
-        take_lock(tmp_path / ".lock")
-    lock.release()
-    take_lock(tmp_path / ".lock").release()
+    busy = BusyError("another process has it")
+    with take_lock(tmp_path / ".lock"), pytest.raises(BusyError, match="another process has it"):
+        take_lock(tmp_path / ".lock", busy=busy)
+    with take_lock(tmp_path / ".lock", busy=busy):
+        pass
 
 
 # --- whom a folder is trusted with -----------------------------------------------------------------------------------

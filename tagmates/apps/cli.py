@@ -21,7 +21,7 @@ from tagmates.apps.progress import show_training
 from tagmates.apps.shared import Device, Model, NoLock, Threads, end, say, talk, use_threads
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
-from tagmates.config import Sharing, preset_of, resolve
+from tagmates.config import Sharing, preset_of
 from tagmates.data.checking.layers import layer_remarks
 from tagmates.data.tasks import Task, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, OutOfMemoryError, TagmatesError, TrainingError
@@ -29,6 +29,7 @@ from tagmates.failures import memory_errors, what_to_do
 from tagmates.files import ESCAPED
 from tagmates.formatting import listing
 from tagmates.installed import get_extra
+from tagmates.settings_parsing import resolve
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
 from tagmates.training.loop import Ended, Event

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.fetch import fetch, list_
+from tagmates.apps.shared import say, talk
 from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.checking.problems import once, problem_lines
@@ -28,7 +29,6 @@ app.command(  # loaded when asked for: its packages are an extra
     name="affinity",
     help="Predict from training data which tasks help each other.",
 )
-talk = Console(stderr=True)
 
 Data = Annotated[
     str,
@@ -89,7 +89,7 @@ def _plot(tasks: Mapping[str, Task], place: Path, json_: bool) -> None:
         for title, table in overlap_tables(shared, unknown):
             wide.print(title, table, sep="\n", highlight=False)
     for path in paths:
-        talk.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+        say(f"wrote {path}")
 
 
 @app.command
@@ -115,7 +115,7 @@ def check(
             print(line)
         counts = {"task": len(known), "error": errors, "warning": len(found) - errors}
         counted = ", ".join(plural(count, noun) for noun, count in counts.items())
-        talk.print(counted, highlight=False, markup=False, soft_wrap=True)
+        say(counted)
     return 1 if errors else 0
 
 
@@ -147,20 +147,16 @@ def init(
     here = target is not None and target.parent.resolve() == beside.resolve()
     proposal = propose(path, "" if here else str(beside.resolve()))
     for text in proposal.left_out:
-        _say(f"left out: {text}")
+        say(f"left out: {text}")
     if target is None:
         print(proposal.text, end="")
     else:
         write_atomically(target, proposal.text.encode())
-        _say(f"wrote {target}: {plural(len(proposal.tasks), 'task')} ({', '.join(proposal.tasks)})")
+        say(f"wrote {target}: {plural(len(proposal.tasks), 'task')} ({', '.join(proposal.tasks)})")
     for text in proposal.remarks:
-        _say(f"note: {text}")
+        say(f"note: {text}")
     for text in proposal.broken:
-        _say(f"breaks its scheme: {text}")
+        say(f"breaks its scheme: {text}")
     if target is not None:
-        _say("read it, correct what is guessed wrong, then:")
-        _say(f"  tagmates data check {target}\n  tagmates data stats {target}")
-
-
-def _say(text: str) -> None:
-    talk.print(text, highlight=False, markup=False, soft_wrap=True)
+        say("read it, correct what is guessed wrong, then:")
+        say(f"  tagmates data check {target}\n  tagmates data stats {target}")

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from tagmates.apps.shared import say, talk
 from tagmates.data.tasks import PAPER_SCHEMES, choose_tasks
 from tagmates.data.upstream.conversion import DIFFERING
 from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared
@@ -23,7 +24,6 @@ from tagmates.data.upstream.table1 import LABELS, SIZES
 from tagmates.errors import ConfigError
 from tagmates.formatting import listing
 
-talk = Console(stderr=True)
 HEADINGS = {"sentences": SIZES[:2], "token/type": SIZES[2:], "labels": LABELS[:1], "label\nentropy": LABELS[1:]}
 
 AMode = Annotated[
@@ -87,11 +87,11 @@ def fetch(
     cleaned = [task for task in different if mode == "clean" and task in DIFFERING]
     unlike = [task for task in different if task not in cleaned]
     if cleaned:
-        _say(f"{listing(cleaned)}: docs/data.md says why a clean conversion is not as in Table 1")
+        say(f"{listing(cleaned)}: docs/data.md says why a clean conversion is not as in Table 1")
     if unlike:
-        _say(f"{listing(unlike)}: not what the paper used; is your copy the one that docs/data.md names?")
+        say(f"{listing(unlike)}: not what the paper used; is your copy the one that docs/data.md names?")
     if prepared:
-        _say(f"in {output}: give it to other commands as --data {output}")
+        say(f"in {output}: give it to other commands as --data {output}")
     return 1 if missing or failed or unlike else 0
 
 
@@ -111,7 +111,7 @@ def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = F
         size = decimal(row.size) if row.size_known else f"> {decimal(row.size)}"
         table.add_row(row.task, escape(row.source.title), escape(row.source.licence), row.state, size)
     Console().print(table)
-    _say("tagmates data fetch TASK ... gets them; --json has terms and addresses")
+    say("tagmates data fetch TASK ... gets them; --json has terms and addresses")
 
 
 def _shown(events: Iterator[Event]) -> Iterator[Event]:
@@ -126,21 +126,21 @@ def _shown(events: Iterator[Event]) -> Iterator[Event]:
                     name = progress.name
                     bar = bars.add_task(f"{event.source.name}/{name}")
                     if not talk.is_terminal:
-                        _say(f"{event.source.name}/{name}: downloading")
+                        say(f"{event.source.name}/{name}: downloading")
                 bars.update(bar, completed=progress.done, total=progress.total)
                 continue
             if bar is not None:
                 bars.remove_task(bar)
                 bar = None
             if isinstance(event, Found):
-                _say(f"{event.source.name}/{event.path.name}: {_verified(event)}")
+                say(f"{event.source.name}/{event.path.name}: {_verified(event)}")
                 continue
             if isinstance(event, Missing):
-                _say(_how_to_get(event))
+                say(_how_to_get(event))
             if isinstance(event, Failed):
-                _say(f"tagmates: {event.task}: {event.reason}")
+                say(f"tagmates: {event.task}: {event.reason}")
             if isinstance(event, Prepared):
-                _say(f"{event.provenance.task}: written to {event.folder}")
+                say(f"{event.provenance.task}: written to {event.folder}")
             yield event
 
 
@@ -200,7 +200,3 @@ def _listed_json(row: Listed) -> dict[str, Any]:
     about = row.source.model_dump(include={"title", "homepage", "licence", "terms", "obtain"})
     size = {"size": row.size, "size_known": row.size_known}
     return {"task": row.task, "source": row.source.name, **about, "state": row.state, **size}
-
-
-def _say(text: str) -> None:
-    talk.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -11,7 +11,6 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.shared import use_threads
-from tagmates.config import override, parse
 from tagmates.errors import ConfigError
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
@@ -20,6 +19,7 @@ from tagmates.serve.middleware import LOOPBACK
 from tagmates.serve.responses import licence_of
 from tagmates.serve.service import create_service
 from tagmates.serve.settings import Limits
+from tagmates.settings_parsing import override, parse
 from tagmates.training.train import choose_device
 
 app = App(name="serve")  # its help stands where it is registered

@@ -12,7 +12,7 @@ from tagmates.errors import ConfigError
 from tagmates.formatting import plural
 
 talk = Console(stderr=True)
-MOST = 64  # threads or processes, on a machine of up to half as many cores
+MAX_THREADS = 64  # and at most twice the number of cores, if that is more
 
 # no Path: that would make one slash of the two in hf://
 Model = Annotated[str, Parameter(help="A model in the box (en), hf://user/name, or a finished run's folder.")]
@@ -40,7 +40,7 @@ def check_number(option: str, number: int) -> None:
     if number < 1:
         raise ConfigError(f"{option} {number}: must be 1 or more")
     cores = os.cpu_count() or 1
-    most = max(MOST, 2 * cores)
+    most = max(MAX_THREADS, 2 * cores)
     if number > most:
         raise ConfigError(f"{option} {number}: must be at most {most}; this machine has {plural(cores, 'core')}")
 

@@ -17,7 +17,7 @@ from spacy.util import from_bytes, to_bytes
 
 from tagmates.data.tokenize import split_sentences
 from tagmates.errors import ConfigError, ModelError
-from tagmates.model.pretrained import MOST_BYTES
+from tagmates.model.pretrained import MAX_BYTES
 from tagmates.model.tagger import Tagged, Tagger
 
 DEFAULTS = {"pos": "upos", "tag": "xpos", "ents": "ner"}  # attribute of spaCy -> the layer that goes there
@@ -166,7 +166,7 @@ class TagmatesComponent(Pipe):
         """Take the model that ``to_bytes`` wrote. Raises ModelError."""
         with TemporaryDirectory() as folder:
             try:
-                from_bytes(data, {name: (Path(folder) / name).write_bytes for name in MOST_BYTES}, ())
+                from_bytes(data, {name: (Path(folder) / name).write_bytes for name in MAX_BYTES}, ())
             except (ValueError, TypeError, AttributeError):
                 advice = "take those that to_bytes gave"
                 raise ModelError(f"{self.name}: these are not the bytes of a tagmates model; {advice}") from None

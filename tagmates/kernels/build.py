@@ -16,14 +16,14 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tagmates.files import cache_folder, is_private, keep_private, passing_folder, why_closed
+from tagmates.files import cache_folder, is_private, keep_private, temporary_folder, why_closed
 
 log = logging.getLogger("tagmates")
 SOURCES = ("gru.c", "crf.c", "vector.h")
 # the kernels' own exp needs neither errno nor traps; NaN and infinity stay what they are
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
 BUILD_SECONDS = 60
-# where this process, or the one that started it, has compiled because the cache cannot be written
+# the folder in which this process, or the one that started it, has compiled because the cache cannot be written
 FOLDER_VARIABLE = "TAGMATES_KERNELS"
 
 
@@ -37,7 +37,7 @@ class Build:
 
 @cache
 def compiled() -> Build:
-    """Compile the kernels, unless the cache has them, and load them; never with ``TAGMATES_NATIVE=0``."""
+    """Compile the kernels, unless the cache has them, and load them; not with ``TAGMATES_NATIVE=0``."""
     if os.environ.get("TAGMATES_NATIVE") == "0":
         return Build(None, "TAGMATES_NATIVE=0")
     problem = ""
@@ -53,7 +53,7 @@ def compiled() -> Build:
             said = error.stderr.decode(errors="replace").strip() or str(error)
             log.info("no compiled kernels with %s: %s", flags[-1], said)
             problem = f"the C compiler fails: {said.splitlines()[0][:200]}"
-        except Exception as error:  # torch does without, whatever is wrong with a compiler or a cache
+        except Exception as error:  # whatever is wrong with a compiler or a cache, torch can do the work
             log.info("no compiled kernels with %s: %s", flags[-1], error)
             problem = str(error)
     return Build(None, problem)
@@ -86,8 +86,8 @@ def _loaded(flags: Sequence[str]) -> ctypes.CDLL:
             path.parent,
             closed.strerror,
         )
-        os.environ[FOLDER_VARIABLE] = str(passing_folder())  # for the processes that this one starts
-        path = passing_folder() / path.name
+        os.environ[FOLDER_VARIABLE] = str(temporary_folder())  # for the processes that this one starts
+        path = temporary_folder() / path.name
     _build(path, sources, found, flags)
     if not is_private(path):  # others may have changed the folder since it was chosen
         raise PermissionError(f"{path}: other users can change it")

@@ -1,4 +1,4 @@
-"""The choice of a kernel: C for float32 on a CPU, Triton for float32 on a GPU, and the reference everywhere else."""
+"""The choice between the kernels: C for float32 on a CPU, Triton for float32 on a GPU, and otherwise the reference."""
 
 import logging
 import os
@@ -20,36 +20,36 @@ TRITON_TOLERANCE = 1e-4  # the largest difference from the reference, relative t
 
 
 def kernels_on(device: torch.device) -> str:
-    """``compiled``, ``triton`` or ``torch``: the kernels that a training on this device uses."""
+    """The kernels that a run on this device uses: ``compiled``, ``triton`` or ``torch``."""
     if device.type == "cpu":
         return "torch" if compiled().library is None else "compiled"
     return "triton" if device.type == "cuda" and triton_kernels(device) is not None else "torch"
 
 
 def why_no_kernels(device: torch.device) -> str:
-    """The reason why a training on this device uses torch."""
+    """The reason why a run on this device uses torch."""
     if device.type == "cpu":
         return compiled().problem
     return "those in Triton do not work here, or TAGMATES_NATIVE=0"
 
 
 def library_for(*values: Tensor) -> CDLL | None:
-    """The library in C where it can take these tensors: float32 on a CPU, and no autocast."""
+    """The library in C if it can take these tensors, which must be float32 and on a CPU; None with autocast."""
     suits = all(value.device.type == "cpu" and value.dtype == torch.float32 for value in values)
     return compiled().library if suits and not torch.is_autocast_enabled("cpu") else None
 
 
 def triton_for(*values: Tensor) -> ModuleType | None:
-    """The kernels in Triton where they can take these tensors: float32 on a GPU, and no autocast."""
+    """The kernels in Triton if they can take these tensors, which must be float32 and on a GPU; None with autocast."""
     suits = all(value.is_cuda and value.dtype == torch.float32 for value in values)
     return triton_kernels(values[0].device) if suits and not torch.is_autocast_enabled("cuda") else None
 
 
 @cache
 def triton_kernels(device: torch.device) -> ModuleType | None:
-    """``tagmates.kernels.triton`` if it works and agrees with the reference on this device.
+    """The package ``tagmates.kernels.triton`` if it agrees with the reference on this device; else None and a warning.
 
-    Never with ``TAGMATES_NATIVE=0``. Logs a warning where it does not work.
+    With ``TAGMATES_NATIVE=0`` it is None.
     """
     if os.environ.get("TAGMATES_NATIVE") == "0":
         return None
@@ -61,7 +61,7 @@ def triton_kernels(device: torch.device) -> ModuleType | None:
         wrong = [f"{name} is off by {off:.1e}" for name, off in found.items() if not off < TRITON_TOLERANCE]
         if wrong:
             raise ArithmeticError(", ".join(wrong))
-    except Exception as error:  # torch does without, whatever is wrong with a driver or a compiler
+    except Exception as error:  # whatever is wrong with a driver or a compiler, torch can do the work
         log.warning("the kernels in Triton fail on %s, torch does their work, more slowly: %s", device, error)
         return None
     return triton
@@ -136,7 +136,7 @@ def argmax(
 
 
 def _triton_for_tags(emissions: Tensor, *others: Tensor) -> ModuleType | None:
-    """The kernels in Triton where they can take these tensors and as many tags."""
+    """The kernels in Triton if they can take these tensors and this number of tags."""
     triton = triton_for(emissions, *others)
     return triton if triton is not None and emissions.shape[-1] <= triton.TAG_LIMIT else None
 

@@ -1,4 +1,4 @@
-"""A first use of the kernels in Triton: their results for random sentences, compared with those of the reference."""
+"""A test of the kernels in Triton before their first use: results for random sentences, compared with the reference."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,14 +10,14 @@ from tagmates.kernels import reference, triton
 
 SENTENCE_LENGTHS = [[6, 5, 5, 3, 2, 1, 1], [9, 4, 4, 1, 0, 0, 0]]  # of two lanes
 DROPOUT_RATE = 0.25
-# as in the study, because the resources that a kernel takes of a GPU grow with them
+# as in the study, because larger sizes need more of a GPU's resources
 HIDDEN_SIZE, NUM_TAGS = 300, 413
 
 
 def differences(device: torch.device | str) -> dict[str, float]:
     """The largest difference of each kernel's results and gradients from the reference, relative to the largest value.
 
-    It is 1 where Viterbi finds other tags, or where dropout keeps the wrong entries.
+    It is 1 if Viterbi finds other tags, or if dropout keeps the wrong entries.
     """
     units, tags = HIDDEN_SIZE, NUM_TAGS
     generator = torch.Generator().manual_seed(1)

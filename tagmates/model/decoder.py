@@ -17,7 +17,7 @@ from tagmates.batching.batches import Group
 from tagmates.batching.packed_sequence import on_device
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.embedding import look_up
-from tagmates.model.parameter_stacking import own, stacked
+from tagmates.model.parameter_stacking import stacked, with_gradient
 
 
 class Decoder(nn.Module):
@@ -51,7 +51,7 @@ def group_distribution(
     if len({weight.shape for weight in weights}) == 1:
         weight = stacked(weights)[..., :width]
     else:  # those of te_dec are wider
-        weight = torch.stack([own(weight)[:, :width] for weight in weights])
+        weight = torch.stack([with_gradient(weight)[:, :width] for weight in weights])
     # V s_t + c
     emissions = torch.baddbmm(
         stacked([decoder.bias for decoder in decoders]).unsqueeze(1),

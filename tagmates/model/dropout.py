@@ -1,4 +1,4 @@
-"""Dropout of a batch: the rate of every lane, and the generator from which it draws its masks."""
+"""The dropout of a batch: every lane's rate, and the generator of its masks."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from tagmates.kernels import dispatch
 class Dropout:
     """Inverted dropout: an entry is 0 with its lane's rate p, otherwise it is divided by 1 - p.
 
-    Every lane draws its own mask, so that a training does not depend on those beside it.
+    Every lane draws its own mask, so that a run does not depend on the runs beside it.
     """
 
     def __init__(self, rates: Sequence[float], draws: Sequence[torch.Generator] | None) -> None:
-        """Nothing is dropped without ``draws``, as in validation and tagging."""
+        """Without ``draws`` (one generator per lane), as in validation and tagging, nothing is dropped."""
         self.rates, self.draws = rates, draws
 
     def __call__(

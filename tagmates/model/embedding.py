@@ -23,7 +23,7 @@ from tagmates.seeding import generator
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The look-up tables of words and characters that a batch's numbers refer to."""
+    """The look-up tables to which the word and character numbers of a batch refer."""
 
     words: Float[Tensor, "words word_size"]
     characters: Float[Tensor, "characters character_size"]
@@ -32,7 +32,8 @@ class Tables:
 def word_table(vocabulary: Vocabulary, size: int, seed: int, vectors: Vectors) -> Float[Tensor, "words size"]:
     """The initial word table: pretrained vectors, and Normal(mean, std) of their entries for words without one.
 
-    Uniform within sqrt(3 / size) of 0 where no word has a vector. An unknown word, where there is one, is the last row.
+    If no word has a vector, all rows are uniform within sqrt(3 / size) of 0. The unknown word, if there is one, is the
+    last row.
     """
     rows = len(vocabulary.words) + vocabulary.unknown
     places, found = vectors.rows(vocabulary.words)
@@ -46,7 +47,7 @@ def word_table(vocabulary: Vocabulary, size: int, seed: int, vectors: Vectors) -
 
 
 def uniform_table(rows: int, size: int, draw: torch.Generator) -> Float[Tensor, "rows size"]:
-    """Uniform within sqrt(3 / size) of 0."""
+    """A table that is uniform within sqrt(3 / size) of 0."""
     bound = (3 / size) ** 0.5
     return torch.empty(rows, size).uniform_(-bound, bound, generator=draw)
 
@@ -57,7 +58,7 @@ def look_up(
     """The rows of each lane's own table with these numbers."""
     if len(tables) == 1:
         return functional.embedding(index, joined(tables))
-    # the tables of several lanes end to end are one, in which each lane owns a range of rows
+    # the tables of several lanes form one table, in which each lane has a range of rows
     rows = on_device([0, *accumulate(len(table) for table in tables[:-1])], index.device)
     return functional.embedding(index + rows.unsqueeze(1), joined(tables))
 

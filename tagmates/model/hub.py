@@ -1,7 +1,7 @@
 """Models on the Hugging Face Hub: ``hf://user/name``, or ``hf://user/name@revision``.
 
-They are kept under their commit in ``hub`` of tagmates' cache, as plain files. What a branch or tag stood for when it
-was last asked for is kept beside them, for when there is no network.
+A downloaded model is kept in the folder ``hub`` of tagmates' cache, under its commit. A file beside it notes the commit
+that a branch or tag had at the last request, for use without a network.
 """
 
 import logging
@@ -22,9 +22,9 @@ from tagmates.installed import get_extra
 
 log = logging.getLogger("tagmates")
 
-NEEDED = ("config.json", "vocabulary.json", "model.safetensors")
-FILES = (*NEEDED, "vectors.safetensors", "README.md", "LICENSE", "result.json")
-MOST_BYTES = 2**31  # of all of them together
+REQUIRED_FILES = ("config.json", "vocabulary.json", "model.safetensors")
+MODEL_FILES = (*REQUIRED_FILES, "vectors.safetensors", "README.md", "LICENSE", "result.json")
+MAX_BYTES = 2**31  # of all files together
 TIMEOUT = 30.0  # seconds to wait for an answer
 _PART = r"\w(?:[\w.-]{0,94}\w)?"
 _NAME = re.compile(rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[\w./-]{{1,200}}))?", re.ASCII)
@@ -32,43 +32,43 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class _UnreachableError(ModelError):
-    """The hub does not answer, or not now."""
+    """The hub does not answer at present."""
 
 
-def fetch(name: str, *, most_bytes: int = MOST_BYTES) -> Path:
-    """The folder, in tagmates' cache, of the model that ``hf://user/name[@revision]`` names.
+def download_model(name: str, *, max_bytes: int = MAX_BYTES) -> Path:
+    """The folder of the model ``hf://user/name[@revision]`` in tagmates' cache, into which it is downloaded if needed.
 
-    Downloads what is not there yet: the files of a model and no others. A commit that is there is not asked for again;
-    where the hub cannot be reached (or with ``HF_HUB_OFFLINE=1``) a branch or tag is what it last was. Raises
-    ConfigError for a name that cannot be, ModelError where the model is not to be had, is none of tagmates' or larger
-    than ``most_bytes``, DiskError where it cannot be kept.
+    Only the files of a model are downloaded. No request is made for a commit that is in the cache. If the hub cannot be
+    reached (or with ``HF_HUB_OFFLINE=1``), a branch or tag stands for the commit that it had at the last request.
+    Raises ConfigError for an impossible name, ModelError for a model that is not available, is not from tagmates or has
+    more than ``max_bytes``, and DiskError if it cannot be written.
     """
     match = _NAME.fullmatch(name)
     if match is None or "--" in match["repo"] or ".." in match["repo"]:
         raise ConfigError(f"{name}: names no model on the hub; write hf://user/name or hf://user/name@revision")
     repo, revision = match["repo"], match["revision"] or "main"
-    home = cache_folder() / "hub" / repo
-    if _COMMIT.fullmatch(revision) and _is_here(home / revision):
-        return home / revision
-    last = home / f"{quote(revision, safe='')}.commit"
+    models = cache_folder() / "hub" / repo
+    if _COMMIT.fullmatch(revision) and _is_here(models / revision):
+        return models / revision
+    last = models / f"{quote(revision, safe='')}.commit"
     try:
-        with _one_line(name, revision):
-            commit, sizes = _ask(name, repo, revision, most_bytes)
-            if not _is_here(home / commit):
-                _download(name, repo, home / commit, sizes)
+        with _hub_errors(name, revision):
+            commit, sizes = _ask(name, repo, revision, max_bytes)
+            if not _is_here(models / commit):
+                _download(name, repo, models / commit, sizes)
     except _UnreachableError as error:
         commit = last.read_text("ascii") if last.is_file() and is_private(last) else ""
-        if not _COMMIT.fullmatch(commit) or not _is_here(home / commit):
+        if not _COMMIT.fullmatch(commit) or not _is_here(models / commit):
             raise ModelError(f"{error}, and it is not in the cache; try again when it can") from None
         log.warning("%s; taken from the cache, as of commit %s", error, commit[:8])
-        return home / commit
+        return models / commit
     write_atomically(last, commit.encode())
     keep_private(last)
-    return home / commit
+    return models / commit
 
 
 def _is_here(folder: Path) -> bool:
-    """Whether a model has been downloaded. Raises ModelError where others could have changed it since."""
+    """Whether the folder holds a downloaded model. Raises ModelError if other users could have changed it."""
     if not folder.is_dir():
         return False
     if not all(map(is_private, (folder, *folder.iterdir()))):
@@ -76,24 +76,24 @@ def _is_here(folder: Path) -> bool:
     return True
 
 
-def _ask(name: str, repo: str, revision: str, most_bytes: int) -> tuple[str, dict[str, int]]:
-    """The commit that a revision is, and the sizes of its files, if they can be those of a model."""
+def _ask(name: str, repo: str, revision: str, max_bytes: int) -> tuple[str, dict[str, int]]:
+    """The commit of a revision, and the sizes of its model files; ModelError if it is no model of tagmates."""
     from huggingface_hub import HfApi  # noqa: PLC0415  (an extra)
 
     info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT)
-    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.rfilename in FILES}
-    for file in NEEDED:
+    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.rfilename in MODEL_FILES}
+    for file in REQUIRED_FILES:
         if file not in sizes:
             raise ModelError(f"{name}: is no tagmates model (it has no {file}); choose another")
-    if sum(sizes.values()) > most_bytes:
-        raise ModelError(f"{name}: has {sum(sizes.values()):,} bytes, more than {most_bytes:,}; choose another model")
+    if sum(sizes.values()) > max_bytes:
+        raise ModelError(f"{name}: has {sum(sizes.values()):,} bytes, more than {max_bytes:,}; choose another model")
     if not _COMMIT.fullmatch(info.sha or ""):
         raise ValueError("no commit")
     return str(info.sha), sizes
 
 
 def _download(name: str, repo: str, folder: Path, sizes: Mapping[str, int]) -> None:
-    """Download these files, and put the folder in its place when all are there."""
+    """Download these files beside ``folder``, and rename that when all are complete."""
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
     from huggingface_hub.utils.tqdm import tqdm  # noqa: PLC0415
 
@@ -122,8 +122,8 @@ def _download(name: str, repo: str, folder: Path, sizes: Mapping[str, int]) -> N
 
 
 @contextmanager
-def _one_line(name: str, revision: str) -> Iterator[None]:
-    """Errors of huggingface_hub as tagmates' own."""
+def _hub_errors(name: str, revision: str) -> Iterator[None]:
+    """Raise errors of huggingface_hub as errors of tagmates, in one line."""
     try:
         from httpx2 import HTTPError  # noqa: PLC0415
         from huggingface_hub import errors  # noqa: PLC0415

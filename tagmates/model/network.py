@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from tagmates.batching.batches import Batch, Group
@@ -22,22 +22,23 @@ from tagmates.model.decoder import Decoder, group_distribution
 from tagmates.model.dropout import Dropout
 from tagmates.model.embedding import CharacterEncoder, Tables, encode_forms, look_up, uniform_table, word_table
 from tagmates.model.gru import GRULayer, stack_layers
-from tagmates.model.parameter_stacking import own, stacked
+from tagmates.model.parameter_stacking import stacked, with_gradient
 from tagmates.seeding import generator
+
+BATCH_TOKENS = 4000  # the approximate number of tokens of a lane in a batch that is decoded
 
 
 class TaggerModule(nn.Module):
     """All parameters of one run.
 
-    ``stl`` and ``multi_dec`` have a decoder per task; ``te_dec`` and ``te_enc`` have one for all tasks. ``te_dec`` has
-    task embeddings too (``tasks``), which its decoder reads beside the encoder's states. ``te_enc`` reads the task as
-    the first token.
+    ``stl`` and ``multi_dec`` have one decoder per task; ``te_dec`` and ``te_enc`` have one for all tasks. In ``te_dec``
+    the decoder also reads task embeddings (``tasks``). In ``te_enc`` the first token of a sentence is its task.
     """
 
     def __init__(
         self, vocabulary: Vocabulary, sharing: Sharing, settings: ModelSettings, seed: int, vectors: Vectors
     ) -> None:
-        """Initialise as protocol section 1 says; every draw is a function of ``seed``."""
+        """Initialise as in protocol section 1; all random draws are functions of ``seed``."""
         super().__init__()
         self.settings, self.sharing = settings, sharing
         self.words = nn.Parameter(word_table(vocabulary, settings.word_size, seed, vectors))
@@ -66,7 +67,7 @@ class TaggerModule(nn.Module):
         )
 
     def decoder(self, number: int) -> Decoder:
-        """The decoder of that number in the vocabulary's order."""
+        """The decoder with this number in the vocabulary's order."""
         decoder = self.decoders[number]
         assert isinstance(decoder, Decoder)
         return decoder
@@ -76,14 +77,14 @@ class TaggerModule(nn.Module):
         return [self.decoder(number) for number in range(len(self.decoders))]
 
     def tables(self) -> Tables:
-        """The tables as trained."""
+        """The trained look-up tables."""
         return Tables(self.words, self.characters.table)
 
     def open_tables(self, num_words: int) -> Tables:
-        """The tables with one more row, for words and characters outside the vocabulary of ``num_words`` words.
+        """The look-up tables with one more row each, for words and characters outside the vocabulary.
 
-        Word ``num_words`` is the trained unknown word or, where there is none, the mean of all words. The last
-        character is the mean of all characters.
+        Row ``num_words``, the number of its words, is the trained unknown word or, if there is none, the mean of all
+        words. The last character is the mean of all characters.
         """
         words = self.words.detach()
         if len(words) == num_words:
@@ -93,9 +94,9 @@ class TaggerModule(nn.Module):
     def tables_of(
         self, words: Int[Tensor, " forms"], num_words: int, vectors: Float[Tensor, "new word_size"]
     ) -> Tables:
-        """The tables of ``open_tables`` with only the rows of these words, in their order, as a sentence needs few.
+        """The tables of ``open_tables``, but with a word table of only these words, in their order.
 
-        Words after number ``num_words``, the unknown word, have the rows of ``vectors``.
+        Numbers above ``num_words``, which is the unknown word, stand for the rows of ``vectors``.
         """
         table = self.words.detach()
         words = words.to(table.device)
@@ -170,8 +171,8 @@ def losses(
 def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
     """The sum of the squared transition, start and end scores of each lane's CRFs, for the L2 term."""
     if len(models) == 1:
-        parameters = [own(p).flatten() for d in models[0].all_decoders() for p in (d.transitions, d.start, d.end)]
-        return torch.cat(parameters).square().sum().unsqueeze(0)
+        scores = [score for d in models[0].all_decoders() for score in (d.transitions, d.start, d.end)]
+        return torch.cat([with_gradient(score).flatten() for score in scores]).square().sum().unsqueeze(0)
     by_size: dict[int, list[tuple[int, Decoder]]] = {}
     for lane, model in enumerate(models):
         for decoder in model.all_decoders():
@@ -187,34 +188,37 @@ def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The best label of every token of all requests, in any order, and the tokens' places."""
+    """The best label of every token of all requests, in the order of the requests and lane after lane."""
 
-    labels: Int[Tensor, " labels"]
-    places: Int[Tensor, " labels"]
-    probabilities: Float[Tensor, " labels"] | None  # the labels' marginals, if requested
+    labels: Int[Tensor, " tokens"]
+    probabilities: Float[Tensor, " tokens"] | None  # the labels' marginals, if they were asked for
 
 
 @torch.no_grad()
 def decode(
     models: Sequence[TaggerModule],
     batch: Batch,
-    starts: Int[Tensor, "lanes requests"],
     tables: Sequence[Tables] | None = None,
     *,
     probabilities: bool = False,
 ) -> Decoded:
-    """The best labels of all requests; ``starts`` is the place of each request's first token."""
+    """Tag all requests of a batch; ``tables`` replace the models' own look-up tables."""
     states = encode(models, batch, tables=tables)
-    places, labels, chances = [], [], []
+    output, labels, marginals = [], [], []
     for group in batch.groups:
         packed = group.packed
-        lane = on_device([lane for lane, _ in group.decoders], starts.device)
-        place = starts[lane].gather(1, group.request)[:, packed.row] + packed.step
         filled = packed.mask.nonzero(as_tuple=True)
         crf = distribution(models, group, states)
         best = crf.argmax()
-        places.append(place[filled])
+        output.append((group.output.index_select(1, packed.row) + packed.step)[filled])
         labels.append(best[filled])
         if probabilities:
-            chances.append(crf.marginals().gather(2, best.unsqueeze(-1)).squeeze(-1)[filled].clamp(0, 1))
-    return Decoded(torch.cat(labels), torch.cat(places), torch.cat(chances) if probabilities else None)
+            marginals.append(crf.marginals().gather(2, best.unsqueeze(-1)).squeeze(-1)[filled].clamp(0, 1))
+    index = torch.cat(output)
+    return Decoded(_scattered(labels, index), _scattered(marginals, index) if probabilities else None)
+
+
+def _scattered(parts: Sequence[Shaped[Tensor, " _"]], index: Int[Tensor, " tokens"]) -> Shaped[Tensor, " tokens"]:
+    """The values of all parts, moved to these indices."""
+    values = torch.cat(list(parts))
+    return torch.empty_like(values).scatter_(0, index, values)

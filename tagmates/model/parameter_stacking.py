@@ -1,7 +1,7 @@
-"""The parameters of several lanes in shared tensors, one for each kind, so that an update of all lanes copies nothing.
+"""The parameters of several lanes in shared tensors, so that an update of all lanes copies nothing.
 
-Every module keeps its own parameters, as views of the shared tensors: they can be read, saved and written as before.
-Only the gradients are those of the shared tensors.
+The parameters of every module become views of shared tensors, so that they can be read, saved and written as before.
+Only the shared tensors have gradients.
 """
 
 from collections import defaultdict
@@ -13,40 +13,41 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-TABLES = ("words", "characters.table", "tasks")  # end to end; all others are stacked along a new axis, by shape
+# look-up tables, which are laid end to end; all other parameters of a shape are stacked along a new axis
+TABLES = ("words", "characters.table", "tasks")
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A shared tensor, which is a leaf of autograd, and the lane to which each item of its axis 0 belongs."""
+class SharedTensor:
+    """A tensor of parameters of several lanes, which is a leaf of autograd, and the lane of each item of its axis 0."""
 
     values: Tensor
     lane: Int[Tensor, " items"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Part:
     """The items of a shared tensor that are one parameter."""
 
-    whole: Tensor
+    shared: Tensor
     start: int
     stop: int
 
 
-def lay_together(modules: Sequence[nn.Module]) -> list[Whole]:
-    """Put the parameters of these modules, one per lane, into shared tensors: one for each kind and shape.
+def share_parameters(modules: Sequence[nn.Module]) -> list[SharedTensor]:
+    """Move the parameters of these modules, one per lane, into shared tensors: one for each kind and shape.
 
-    The items of a shared tensor are in the order of lanes and, within a lane, of the module.
+    The items of a shared tensor are in the order of the lanes and, within a lane, in that of the module.
     """
     kinds: dict[object, list[tuple[int, nn.Parameter]]] = defaultdict(list)
     for lane, module in enumerate(modules):
         for name, parameter in module.named_parameters():
-            layer = name if not name.startswith("decoders.") else name.rpartition(".")[2]
-            kinds[name if name in TABLES else (layer, parameter.shape)].append((lane, parameter))
-    return [_lay(members, end_to_end=kind in TABLES) for kind, members in kinds.items()]
+            kind = name.rpartition(".")[2] if name.startswith("decoders.") else name
+            kinds[name if name in TABLES else (kind, parameter.shape)].append((lane, parameter))
+    return [_share(members, end_to_end=kind in TABLES) for kind, members in kinds.items()]
 
 
-def _lay(members: Sequence[tuple[int, nn.Parameter]], *, end_to_end: bool) -> Whole:
+def _share(members: Sequence[tuple[int, nn.Parameter]], *, end_to_end: bool) -> SharedTensor:
     parts = [parameter.data if end_to_end else parameter.data.unsqueeze(0) for _, parameter in members]
     values = torch.cat(parts).requires_grad_()
     lane = torch.tensor([lane for lane, _ in members]).repeat_interleave(torch.tensor([len(part) for part in parts]))
@@ -55,55 +56,53 @@ def _lay(members: Sequence[tuple[int, nn.Parameter]], *, end_to_end: bool) -> Wh
         stop = start + len(part)
         own = values.data[start:stop]
         parameter.data = own if end_to_end else own[0]
-        parameter.place = _Place(values, start, stop)  # type: ignore[attr-defined]
+        parameter.part = _Part(values, start, stop)  # type: ignore[attr-defined]
         start = stop
-    return Whole(values, lane.to(values.device))
+    return SharedTensor(values, lane.to(values.device))
 
 
 def stacked(parameters: Sequence[Tensor]) -> Tensor:
-    """One tensor with a leading axis of parameters; not a copy if there is one, or if they fill a shared tensor."""
-    if (laid := _laid(parameters)) is not None:
-        return laid
-    return parameters[0].unsqueeze(0) if len(parameters) == 1 else torch.stack([own(p) for p in parameters])
+    """The parameters along a new first axis; not a copy if there is only one, or if they fill a shared tensor."""
+    if (shared := _shared(parameters)) is not None:
+        return shared
+    return parameters[0].unsqueeze(0) if len(parameters) == 1 else torch.stack([with_gradient(p) for p in parameters])
 
 
 def joined(tables: Sequence[Tensor]) -> Tensor:
-    """Tables end to end; not a copy if there is one, or if they fill a shared tensor."""
-    if (laid := _laid(tables)) is not None:
-        return laid
-    return tables[0] if len(tables) == 1 else torch.cat([own(table) for table in tables])
+    """The tables end to end; not a copy if there is only one, or if they fill a shared tensor."""
+    if (shared := _shared(tables)) is not None:
+        return shared
+    return tables[0] if len(tables) == 1 else torch.cat([with_gradient(table) for table in tables])
 
 
-def own(parameter: Tensor) -> Tensor:
-    """The parameter as a part of its shared tensor, if it has one, so that its gradient reaches that tensor."""
-    place: _Place | None = getattr(parameter, "place", None)
-    if place is None:
-        return parameter
-    return part_of(place.whole, parameter)
+def with_gradient(parameter: Tensor) -> Tensor:
+    """The parameter; if it is part of a shared tensor, as a view of it through which gradients reach that tensor."""
+    part: _Part | None = getattr(parameter, "part", None)
+    return parameter if part is None else part_of(part.shared, parameter)
 
 
-def _laid(parameters: Sequence[Tensor]) -> Tensor | None:
-    """The shared tensor of these parameters, or a copy of their items if it has others; None unless they share one."""
-    places: list[_Place | None] = [getattr(parameter, "place", None) for parameter in parameters]
-    first = places[0]
-    if first is None or any(place is None or place.whole is not first.whole for place in places):
+def _shared(parameters: Sequence[Tensor]) -> Tensor | None:
+    """The shared tensor that these parameters fill, or a copy of their items in it; None unless they share a tensor."""
+    parts: list[_Part | None] = [getattr(parameter, "part", None) for parameter in parameters]
+    first = parts[0]
+    if first is None or any(part is None or part.shared is not first.shared for part in parts):
         return None
-    bounds = [(place.start, place.stop) for place in places if place is not None]
-    if bounds[0][0] == 0 and bounds[-1][1] == len(first.whole) and all(a[1] == b[0] for a, b in pairwise(bounds)):
-        return first.whole
-    return torch.cat([first.whole[start:stop] for start, stop in bounds])
+    bounds = [(part.start, part.stop) for part in parts if part is not None]
+    if bounds[0][0] == 0 and bounds[-1][1] == len(first.shared) and all(a[1] == b[0] for a, b in pairwise(bounds)):
+        return first.shared
+    return torch.cat([first.shared[start:stop] for start, stop in bounds])
 
 
 def part_of(values: Tensor, parameter: Tensor) -> Tensor:
-    """The items of ``values`` (shaped as the shared tensor) that belong to this parameter, as a view."""
-    place: _Place = parameter.place  # type: ignore[attr-defined]
-    part = values[place.start : place.stop]
-    return part if part.ndim == parameter.ndim else part[0]
+    """The items of ``values``, which has the shape of the shared tensor, that belong to this parameter, as a view."""
+    part: _Part = parameter.part  # type: ignore[attr-defined]
+    items = values[part.start : part.stop]
+    return items if items.ndim == parameter.ndim else items[0]
 
 
-def take_apart(module: nn.Module) -> None:
-    """Give a module memory of its own again for parameters that are part of a shared tensor."""
+def unshare_parameters(module: nn.Module) -> None:
+    """Move the parameters of a module out of shared tensors, into tensors of their own."""
     for parameter in module.parameters():
-        if hasattr(parameter, "place"):
+        if hasattr(parameter, "part"):
             parameter.data = parameter.data.clone()
-            del parameter.place
+            del parameter.part

@@ -1,4 +1,4 @@
-"""Model folders: found by name, read with distrust, written. Nothing in one is code, and nothing outside it is read."""
+"""Model folders: find, read and write them. A folder may come from a stranger, so everything in it is checked."""
 
 import os
 import stat
@@ -15,64 +15,65 @@ from torch import Tensor
 
 from tagmates.batching.vectors import NO_VECTORS, Vectors
 from tagmates.batching.vocabulary import Vocabulary
-from tagmates.config import RunConfig, parse
+from tagmates.config import RunConfig
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.tasks import SHARED
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors
-from tagmates.model.hub import fetch
+from tagmates.model.hub import download_model
 from tagmates.model.network import TaggerModule
+from tagmates.settings_parsing import parse
 
-IN_THE_BOX = Path(__file__).parents[1] / "models"
-VECTORS = "vectors.safetensors"
-MOST_BYTES = {"config.json": 2**20, "vocabulary.json": 2**28, "model.safetensors": 2**34, VECTORS: 2**32}
-MOST_HEADER_BYTES = 2**24  # of a file of tensors; a parameter takes about a hundred
-_BREAKS = {*map(chr, (*range(32), *range(127, 160))), "\u2028", "\u2029"}
+BUNDLED_MODELS = Path(__file__).parents[1] / "models"
+VECTORS_FILE = "vectors.safetensors"
+MAX_BYTES = {"config.json": 2**20, "vocabulary.json": 2**28, "model.safetensors": 2**34, VECTORS_FILE: 2**32}
+MAX_HEADER_BYTES = 2**24  # of a safetensors file; a parameter needs about a hundred
+LINE_BREAKS = {*map(chr, (*range(32), *range(127, 160))), "\u2028", "\u2029"}
 
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """What a model folder holds."""
+    """The content of a model folder."""
 
     config: RunConfig
     vocabulary: Vocabulary
     module: TaggerModule
-    vectors: Vectors | None  # of words that training never saw; None where the folder has none of its own
+    vectors: Vectors | None  # of words that training never saw; None if the folder has none
 
 
 def find_model(name: str | Path) -> Path:
-    """The folder of a model: one in the box (``en``), one of the hub (``hf://user/name``), or that of a run.
+    """The folder of a model that comes with tagmates (``en``), is on the hub (``hf://user/name``), or is in a folder.
 
-    Raises ModelError where there is none.
+    Raises ModelError if there is no such model.
     """
     text = str(name)
     if text.startswith("hf://"):
-        return fetch(text)
-    if text in models_in_the_box():
-        return IN_THE_BOX / text
+        return download_model(text)
+    if text in bundled_models():
+        return BUNDLED_MODELS / text
     path = Path(name)
     try:
         there = path.is_dir()
-    except OSError:  # a name that is too long for one
+    except OSError:  # the name is too long for a path
         there = False
     if not there:
-        known = ", ".join(models_in_the_box())
+        known = ", ".join(bundled_models())
         raise ModelError(
             f"{path}: no such folder; give that of a tagmates run, a model in the box ({known}), or hf://user/name"
         )
     return path
 
 
-def models_in_the_box() -> list[str]:
+def bundled_models() -> list[str]:
     """The names of the models that come with tagmates."""
-    return sorted(path.parent.name for path in IN_THE_BOX.glob("*/config.json"))
+    return sorted(path.parent.name for path in BUNDLED_MODELS.glob("*/config.json"))
 
 
 def read_model(folder: Path) -> Pretrained:
     """Read a model folder.
 
-    Raises ModelError, in one line, for one that is truncated or foreign, and for whatever a stranger may have put into
-    it: links, other shapes than the settings ask for, numbers that are not finite, files of absurd sizes.
+    Raises ModelError if it is damaged or not from tagmates, and for anything that a stranger may have put into it:
+    links, tensors of other shapes than the settings ask for, numbers that are not finite, and files of absurd sizes.
     """
     where = folder / "config.json"
     try:
@@ -90,7 +91,7 @@ def read_model(folder: Path) -> Pretrained:
         module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
     where = folder / "model.safetensors"
     load_parameters(module, _tensors(where), where)
-    where = folder / VECTORS
+    where = folder / VECTORS_FILE
     vectors = None
     if where.is_symlink() or where.exists():
         vectors = _vectors(where, config.model.word_size)
@@ -98,7 +99,7 @@ def read_model(folder: Path) -> Pretrained:
 
 
 def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
-    """Write a model's files into ``folder``, made if need be; parameters as numbers of this type."""
+    """Write a model's files into ``folder``, which may be new, with parameters of this type."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", model.config.model_dump(mode="json"))
     write_json(folder / "vocabulary.json", model.vocabulary.to_json())
@@ -107,15 +108,15 @@ def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
     if model.vectors is not None and model.vectors.index:
         words = np.frombuffer("\n".join(model.vectors.index).encode(), dtype=np.uint8)
         tensors = {"vectors": torch.from_numpy(model.vectors.matrix).to(dtype), "words": torch.from_numpy(words.copy())}
-        write_tensors(folder / VECTORS, tensors)
-    else:  # those of another model that was there
-        (folder / VECTORS).unlink(missing_ok=True)
+        write_tensors(folder / VECTORS_FILE, tensors)
+    else:  # those of a model that was there before
+        (folder / VECTORS_FILE).unlink(missing_ok=True)
 
 
 def load_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source: Path) -> None:
-    """Give the module these tensors as its parameters.
+    """Make these tensors the module's parameters.
 
-    Raises ModelError unless names and shapes are exactly its own, and all numbers finite.
+    Raises ModelError unless their names and shapes are those of the module, and all numbers are finite.
     """
     expected = {name: tuple(p.shape) for name, p in module.named_parameters()}
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -136,7 +137,7 @@ def load_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source:
 
 
 def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
-    """Raise ModelError where the vocabulary is not that of the configuration, or a name would break lines."""
+    """Raise ModelError if the vocabulary does not fit the configuration, or a name would break a line of output."""
     shared = config.sharing in ("te_dec", "te_enc")
     fits = vocabulary.tasks == config.tasks and (SHARED in vocabulary.labels) == shared
     if config.sharing == "te_enc":
@@ -147,7 +148,7 @@ def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
             "restore the run's own files"
         )
     for text in (*vocabulary.tasks, *(label for labels in vocabulary.labels.values() for label in labels)):
-        if not text or not _BREAKS.isdisjoint(text):
+        if not text or not LINE_BREAKS.isdisjoint(text):
             raise ModelError(
                 f"{folder / 'vocabulary.json'}: {_named(text)} is no name of a task or label: it is empty or has a "
                 "control character; restore the run's own file"
@@ -156,16 +157,16 @@ def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
         raise ModelError(f"{folder / 'vocabulary.json'}: a task has no labels; restore the run's own file")
 
 
-def content_of(path: Path, most: int) -> bytes:
-    """What a file holds; ModelError where it is missing, no regular file, a link, or larger than ``most`` bytes."""
+def content_of(path: Path, max_bytes: int) -> bytes:
+    """The content of a file; ModelError if it is missing, a link, no regular file, or larger than ``max_bytes``."""
     try:
-        # a link could lead anywhere, a pipe never end
+        # a link could lead to any file, and a pipe could be read for ever
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(file, "rb") as content:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError(f"{path}: is no regular file; give the folder of a tagmates run")
-            if status.st_size > most:
+            if status.st_size > max_bytes:
                 raise ModelError(f"{path}: has {status.st_size} bytes, more than any; restore the run's own file")
             return content.read()
     except FileNotFoundError:
@@ -177,12 +178,12 @@ def content_of(path: Path, most: int) -> bytes:
 
 
 def _content(path: Path) -> bytes:
-    return content_of(path, MOST_BYTES[path.name])
+    return content_of(path, MAX_BYTES[path.name])
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     content = _content(path)
-    if int.from_bytes(content[:8], "little") > min(MOST_HEADER_BYTES, len(content)):
+    if int.from_bytes(content[:8], "little") > min(MAX_HEADER_BYTES, len(content)):
         raise ModelError(f"{path}: is truncated or no file of tensors; train again or restore the file")
     try:
         return load(content)
@@ -193,13 +194,13 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _vectors(path: Path, size: int) -> Vectors:
-    """Vectors of this size with their words, which stand there as UTF-8, a line each."""
+    """The vectors, of this size, in a file that holds their words as lines of UTF-8."""
     tensors = _tensors(path)
     try:
         matrix, words = tensors["vectors"], bytes(tensors["words"].numpy()).decode().split("\n")
         if not matrix.is_floating_point():
             raise ValueError
-        if matrix.dtype != torch.float16:  # half the room, where they were written so
+        if matrix.dtype != torch.float16:  # float16 stays as it is, because it needs half the memory
             matrix = matrix.float()
         index = {word: i for i, word in enumerate(words)}
         if tensors.keys() != {"vectors", "words"} or len(index) < len(words) or matrix.shape != (len(words), size):
@@ -215,8 +216,8 @@ def _named(text: str) -> str:
     return ascii(text if len(text) < 60 else f"{text[:60]}...")
 
 
-def vectors_without(vectors: Vectors, known: Mapping[str, Any], most: int) -> Vectors:
-    """The first ``most`` vectors (of GloVe the most frequent words) of words that are not ``known``."""
-    words = [word for word in vectors.index if word not in known and "\n" not in word][:most]
+def vectors_without(vectors: Vectors, known: Mapping[str, Any], number: int) -> Vectors:
+    """The first ``number`` vectors (in GloVe those of the most frequent words) of words that are not ``known``."""
+    words = [word for word in vectors.index if word not in known and "\n" not in word][:number]
     _, matrix = vectors.rows(words)
     return Vectors(vectors.source, {word: i for i, word in enumerate(words)}, matrix)

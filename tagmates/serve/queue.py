@@ -15,7 +15,8 @@ from time import perf_counter
 from typing import NoReturn
 
 from tagmates.errors import TagmatesError
-from tagmates.model.tagger import BATCH_TOKENS, Tagged
+from tagmates.model.network import BATCH_TOKENS
+from tagmates.model.tagger import Tagged
 from tagmates.serve.metrics import Metrics
 
 TURN = 500  # tokens of one request before the next has its turn

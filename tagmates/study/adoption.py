@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tagmates.batching.vectors import NO_VECTORS, Vectors, find_vectors
-from tagmates.config import RunConfig, parse
+from tagmates.config import RunConfig
 from tagmates.data.corpora import load_coded
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task_data import TaskData, task_data
@@ -22,9 +22,10 @@ from tagmates.data.tasks import Task, load_tasks
 from tagmates.errors import ModelError, TagmatesError
 from tagmates.files import read_json, write_json
 from tagmates.formatting import plural
+from tagmates.settings_parsing import parse
 from tagmates.study.store import Store, read_record
-from tagmates.training.run import run_ids, vocabulary_of
-from tagmates.training.scores import Numbers, Reference, gold_tags
+from tagmates.training.preparation import run_ids, vocabulary_of
+from tagmates.training.scores import GoldUnits, Numbers, gold_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class _Data:
         """How many gold units every sentence has."""
         if (task, split) not in self.units:
             tags = gold_tags(self.coded[task].splits[split].sentences, self.tasks[task])
-            self.units[task, split] = Reference.of(tags, (), self.tasks[task].score).support
+            self.units[task, split] = GoldUnits.of(tags, (), self.tasks[task].score).support
         return self.units[task, split]
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from tagmates.config import TrainingSettings, override, parse
+from tagmates.config import TrainingSettings
 from tagmates.errors import ConfigError
+from tagmates.settings_parsing import override, parse
 from tagmates.study.settings import StudySettings
 
 Kind = Literal["equal-updates", "equal-exposure"]

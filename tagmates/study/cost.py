@@ -11,7 +11,7 @@ from tagmates.batching.sampling import epoch_counts, passes_of_epoch
 from tagmates.config import RunConfig, Sharing
 from tagmates.study.plan import Planned
 from tagmates.study.store import Found, Store
-from tagmates.study.worker import prepare, task_size
+from tagmates.study.task_cache import prepare, task_size
 from tagmates.training.loop import Updated, train_side_by_side
 
 EPOCHS = 30  # of a run that ends by patience, until runs of this study say more (in docs/reproduction.md: 11 to 28)

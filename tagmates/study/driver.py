@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from tagmates.errors import DiskError, ModelError, OutOfMemoryError
 from tagmates.study.engine import Submit
+from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned
 from tagmates.study.record import Record
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import standing
 from tagmates.study.store import Store
-from tagmates.study.worker import Job, Outcome
 
 log = logging.getLogger("tagmates")
 POLL = 0.5  # seconds between looks at what runs

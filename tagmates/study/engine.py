@@ -19,7 +19,8 @@ from tagmates.installed import get_extra
 from tagmates.kernels.build import compiled
 from tagmates.processes import WorkerContext, deaf, end_with
 from tagmates.study.gpu_memory import as_memory_allows
-from tagmates.study.worker import Job, Outcome, execute, execute_side_by_side
+from tagmates.study.job import Job, Outcome
+from tagmates.study.worker import execute, execute_side_by_side
 
 Kind = Literal["local", "processes", "ray"]
 MOST_LANES = 128

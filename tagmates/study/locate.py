@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tagmates.config import nearest, preset_of
+from tagmates.config import preset_of
 from tagmates.data.archive import read_header
 from tagmates.data.task_data import data_difference
 from tagmates.data.tasks import default_preset, load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
+from tagmates.formatting import suggestion
 from tagmates.study.control import Control, control_at, control_folders, named
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import StudySettings, named_preset, parse_study, read_study
@@ -117,7 +118,7 @@ def _study(
     if settings.oracle_sets == "published":
         for task in tasks:
             if task not in PAPER_TASKS:
-                hint = nearest(task, PAPER_TASKS)
+                hint = suggestion(task, PAPER_TASKS)
                 raise ConfigError(f"{name}: oracle_sets: the paper has no task {task!r}{hint}; choose dev or test")
     return OpenedStudy(name, settings.model_copy(update={"tasks": tasks}), tasks, data, store, overrides)
 

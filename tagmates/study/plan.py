@@ -6,8 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tagmates.config import VECTORS, RunConfig, Sharing, nearest, parse
+from tagmates.config import VECTOR_SOURCES, RunConfig, Sharing
 from tagmates.errors import ConfigError
+from tagmates.formatting import suggestion
+from tagmates.settings_parsing import parse
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings
 
 
@@ -73,7 +75,7 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
     """Every training of the study, once, regime by regime and within it seed by seed. Raises ConfigError."""
     for task in study.training.loss_weights:
         if task not in tasks:
-            raise ConfigError(f"training.loss_weights names {task!r}{nearest(task, tasks)}, no task of this study")
+            raise ConfigError(f"training.loss_weights names {task!r}{suggestion(task, tasks)}, no task of this study")
     needed: dict[tuple[Setting, int], list[Regime]] = {}
     for regime in [r for r in REGIMES if r in study.regimes]:
         settings = list(dict.fromkeys(regime_settings(study, tasks, regime, oracle_sets)))
@@ -104,7 +106,7 @@ def run_name(config: RunConfig) -> str:
     """The folder of a run: to be read by people, and ending in a hash of its settings."""
     # what differs from the defaults only, so that a setting that is new one day renames no run; and not where files are
     values = config.model_dump(mode="json", exclude_defaults=True)
-    if config.vectors not in VECTORS:
+    if config.vectors not in VECTOR_SOURCES:
         values["vectors"] = "file"
     text = json.dumps(values, sort_keys=True)
     tasks = "+".join(config.tasks) if len(config.tasks) <= 3 else f"{len(config.tasks)}-tasks"

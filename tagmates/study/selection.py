@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tagmates.config import Sharing, nearest
+from tagmates.config import Sharing
 from tagmates.errors import ConfigError
+from tagmates.formatting import suggestion
 from tagmates.study.plan import Planned
 from tagmates.study.settings import Regime, StudySettings
 
@@ -63,7 +64,7 @@ def _check(option: str, names: Iterable[str], known: Sequence[str]) -> list[Any]
     given = list(names)
     for name in given:
         if name not in known:
-            raise ConfigError(f"{option}: there is no {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"{option}: there is no {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
     return given
 
 

@@ -14,6 +14,7 @@ from tagmates.study.changes import check_change
 from tagmates.study.cost import Sizes
 from tagmates.study.driver import Driver, Looked, Stage, Started, Stopped
 from tagmates.study.engine import Kind, check_numbers, choose_engine, open_engine
+from tagmates.study.job import Job
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.notes import other_folders
 from tagmates.study.plan import Planned, make_plan
@@ -22,7 +23,7 @@ from tagmates.study.runs import Runs
 from tagmates.study.selection import Selection
 from tagmates.study.status import Standing, standing
 from tagmates.study.store import UNRECORDED
-from tagmates.study.worker import Job, data_of_task, task_size, task_statistics, vectors_found
+from tagmates.study.task_cache import data_of_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
 

@@ -7,17 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tagmates.config import (
-    ModelSettings,
-    Settings,
-    TrainingSettings,
-    merge_preset,
-    names_vectors,
-    override,
-    parse,
-    read_settings,
-)
+from tagmates.config import ModelSettings, Settings, TrainingSettings, names_vectors
 from tagmates.errors import ConfigError
+from tagmates.settings_parsing import merge_preset, override, parse, read_settings
 
 Method = Literal["multi_dec", "te_dec", "te_enc"]
 Regime = Literal["single", "pair", "all", "all_but_one", "oracle"]

@@ -18,17 +18,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tagmates.config import RunConfig, parse
+from tagmates.config import RunConfig
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
-from tagmates.failures import PASSING
+from tagmates.failures import RESOURCE_ERRORS
 from tagmates.files import read_file, read_json, write_json
 from tagmates.locks import take_lock
+from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting, run_name
 from tagmates.study.record import Counts, Record
 from tagmates.study.settings import StudySettings
-from tagmates.training.folder import LOCK, WITHOUT_LOCKS, check_files, lock_folder
+from tagmates.training.folder import LOCK, NO_LOCKS_ADVICE, check_files, lock_folder
 
 NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
 State = Literal["done", "failed", "broken", "unmatched", "running", "begun", "pending"]
@@ -106,11 +107,8 @@ class Store:
         if not self.lock:
             write_json(path, value)
             return
-        held = take_lock(self.root / LOCK, wait=True, alone=WITHOUT_LOCKS)
-        try:
+        with take_lock(self.root / LOCK, advice=NO_LOCKS_ADVICE):
             write_json(path, value)
-        finally:
-            held.release()
 
     def check_data(self, data: str, task_data: Mapping[str, TaskData], vectors: str = "") -> None:
         """Raise ConfigError where the study here was begun with other data than ``data`` holds, or other vectors."""
@@ -377,7 +375,7 @@ def _read_counts(path: Path) -> dict[str, Counts]:
             names = {name: name.removeprefix("test/") for name in arrays.files if name.startswith("test/")}
             counts: dict[str, Counts] = {t: np.asarray(arrays[name], dtype=np.int32) for name, t in names.items()}
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno in PASSING:
+        if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS:
             raise  # the file may be whole
         raise ModelError(f"{path}: is missing or truncated ({error})") from None
     for task, array in counts.items():

@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tagmates.errors import BusyError, ConfigError, DiskError
@@ -189,16 +188,15 @@ def _disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes out; the system lets go of the lock when this one is killed."""
+    """Keep other processes from writing the file."""
+    lock = path.with_name(f".{path.name}.lock")
+    busy = BusyError(f"{path}: another process is writing it; wait for it, or choose another")
+    advice = "choose a file on another disk, or leave out --output-file to write to stdout"
     with _disk(path):
+        lock_held = take_lock(lock, busy=busy, advice=advice)
+    with lock_held:
         try:
-            instead = "choose a file on another disk, or leave out --output-file to write to stdout"
-            lock = take_lock(path.with_name(f".{path.name}.lock"), alone=instead)
-        except Timeout:
-            raise BusyError(f"{path}: another process is writing it; wait for it, or choose another") from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # what another process finds under the lock is looked at again
-            Path(lock.lock_file).unlink()
-        lock.release()
+            yield
+        finally:
+            with suppress(OSError):  # a process that takes the lock next checks the output again
+                lock.unlink()

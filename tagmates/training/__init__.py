@@ -1,1 +1,1 @@
-"""From a configuration to a run folder: loop, schedule, scores, checkpoints."""
+"""From a configuration to a run folder: preparation, loop, schedule, scores, checkpoint and result."""

@@ -1,4 +1,4 @@
-"""The trivial tagger that every trained one should beat: each word's most frequent tag."""
+"""A baseline that every trained tagger should exceed: the most frequent tag of each word."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from tagmates.training.scores import TaskScores, gold_tags, score
 
 
 def baseline_scores(tasks: Mapping[str, Task], names: Iterable[str], split: str) -> dict[str, TaskScores]:
-    """Scores per task of the most frequent tag of the (lower-cased) word in train, else of the whole of train."""
+    """The baseline's scores per task: it tags a word that is not in train with the most frequent tag of train."""
     scores = {}
     for name in names:
         gold = load_split(tasks[name], split)
@@ -24,7 +24,7 @@ def baseline_scores(tasks: Mapping[str, Task], names: Iterable[str], split: str)
 
 
 def most_frequent(train: Sequence[Sentence], sentences: Sequence[Sentence]) -> list[list[str]]:
-    """The tags that the baseline gives; of equally frequent tags the alphabetically first."""
+    """The most frequent tag of each (lower-cased) word in train; the alphabetically first of equally frequent ones."""
     by_word: dict[str, Counter[str]] = defaultdict(Counter)
     overall: Counter[str] = Counter()
     for sentence in train:
@@ -32,10 +32,10 @@ def most_frequent(train: Sequence[Sentence], sentences: Sequence[Sentence]) -> l
             if tag is not None:
                 by_word[token.lower()][tag] += 1
                 overall[tag] += 1
-    of_word = {word: _top(counts) for word, counts in by_word.items()}
-    other = _top(overall)
-    return [[of_word.get(token.lower(), other) for token in sentence.tokens] for sentence in sentences]
+    best_of_word = {word: _most_frequent_tag(counts) for word, counts in by_word.items()}
+    other = _most_frequent_tag(overall)
+    return [[best_of_word.get(token.lower(), other) for token in sentence.tokens] for sentence in sentences]
 
 
-def _top(counts: Counter[str]) -> str:
+def _most_frequent_tag(counts: Counter[str]) -> str:
     return min(counts, key=lambda tag: (-counts[tag], tag))

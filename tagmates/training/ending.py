@@ -1,16 +1,17 @@
-"""What is to be said of a training that ended, so that nobody takes a score for better founded than it is."""
+"""Warnings about a run that has ended, if its score is less reliable than it may seem."""
 
 from collections.abc import Sequence
 
 from tagmates.config import TrainingSettings
 
-DEAD_RATE = 1e-3  # of the first learning rate; a smaller one moves nothing any more
+NEGLIGIBLE_RATE = 1e-3  # of the first learning rate; a smaller one hardly changes the parameters
 
 
 def ending_warnings(settings: TrainingSettings, reason: str, scores: Sequence[float], rate: float) -> list[str]:
-    """Sentences on a training that ended for this reason, with these mean dev scores and this last learning rate.
+    """Warnings about a run that ended for this reason, with these mean dev scores and this last learning rate.
 
-    They say that the cap of epochs ended it, that its learning rate has died away, or that it learned nothing.
+    They say that the maximum number of epochs ended the run, that the learning rate became negligible, or that nothing
+    was learned.
     """
     warnings = []
     if not max(scores, default=1.0):
@@ -23,7 +24,7 @@ def ending_warnings(settings: TrainingSettings, reason: str, scores: Sequence[fl
             f"training was ended by the cap of {settings.max_epochs} epochs, so its score might still have risen; "
             "raise training.max_epochs"
         )
-    if settings.schedule == "halving" and (reason == "rate" or rate < DEAD_RATE * settings.learning_rate):
+    if settings.schedule == "halving" and (reason == "rate" or rate < NEGLIGIBLE_RATE * settings.learning_rate):
         warnings.append(
             f"the learning rate was halved down to {rate:.1e}, at which hardly anything is learned; "
             "raise training.halving_patience if the score might have risen"

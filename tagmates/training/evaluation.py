@@ -1,4 +1,4 @@
-"""Score the tagger of a run folder on a split, of its own data or of others."""
+"""Score the tagger of a run folder on a split of its own data, or of other data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_atomically
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
-from tagmates.training.folder import summary, task_signature
-from tagmates.training.predict import evaluate, gold_of, predict
+from tagmates.training.predict import gold_of, predict, score_tasks
+from tagmates.training.result import summary, task_signature
 from tagmates.training.scores import Scores, TaskScores
 
 
@@ -35,7 +35,7 @@ class Evaluation:
     training: TrainingSettings  # of the tagger
 
     def to_json(self, baseline: Mapping[str, TaskScores] | None = None) -> dict[str, Any]:
-        """Scores in percent, counts, types and signature of every task."""
+        """The scores in percent, counts, types and signature of every task."""
         result: dict[str, dict[str, Any]] = {}
         for name, scores in self.scores.items():
             result[name] = {
@@ -54,8 +54,8 @@ def evaluate_folder(
 ) -> Evaluation:
     """Score the tagger of a run folder on one split of the data it was trained on, or of ``data``.
 
-    Tasks without that split are left out. Raises ModelError for a folder without a finished tagger, ConfigError for
-    an unknown split, DataError where no task has it or the data are gone.
+    Tasks without that split are left out. Raises ModelError for a folder without a finished tagger, ConfigError for an
+    unknown split, and DataError if no task has the split or the data are missing.
     """
     if split == "validation":
         split = "dev"
@@ -74,10 +74,10 @@ def evaluate_folder(
             f"{source}: has no {split} split for any of {', '.join(tagger.tasks)}; give another --split or --data"
         )
     gold = {name: load_split(task, split) for name, task in tasks.items()}
-    corpus, tables = tagger.encode([(name, IndexedSplit.of(sentences)) for name, sentences in gold.items()])
+    corpus, tables = tagger.index_sentences([(name, IndexedSplit.of(sentences)) for name, sentences in gold.items()])
     (found,) = predict([tagger.module], [corpus], [tables])
     token = tagger.module.sharing == "te_enc"
-    scores = evaluate(found, gold_of(corpus, gold, tasks, token=token))
+    scores = score_tasks(found, gold_of(corpus, gold, tasks, token=token))
     labels = {name: tagger.vocabulary.labels[tagger.vocabulary.decoder_of(name)] for name in tasks}
     predicted: dict[str, list[list[str]]] = {name: [] for name in tasks}
     pairs = ((name, sentence) for name, sentences in gold.items() for sentence in sentences)
@@ -88,8 +88,8 @@ def evaluate_folder(
 
 
 def _origin(folder: Path, data: str | None) -> tuple[str, str]:
-    """The id of the folder's run, and the data to score it on."""
-    # a model that was given away has no environment, but the result of its run
+    """The id of the folder's run, and the data to score its tagger on."""
+    # an exported model has no environment.json, but the result of its run
     record = folder / ("environment.json" if (folder / "environment.json").exists() else "result.json")
     values = read_json(record)
     if data is None and record.name == "result.json":
@@ -101,7 +101,7 @@ def _origin(folder: Path, data: str | None) -> tuple[str, str]:
 
 
 def predictions(evaluation: Evaluation, folder: Path) -> Iterator[Path]:
-    """Write ``TASK.conll`` (token, gold, predicted) for every task into ``folder``; yields each file written."""
+    """Write a file ``TASK.conll`` (token, gold, predicted) for every task into ``folder``; yields their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, sentences in evaluation.gold.items():
         guesses, none = evaluation.predicted[name], evaluation.tasks[name].no_label or "_"

@@ -1,7 +1,8 @@
-"""Runs that take their updates together: what lies in one tensor for all of them, and one step of Adam over it.
+"""Updates of several runs at once, one run per lane: one step of Adam over tensors that all lanes share.
 
-The numbers are those of each run alone (clipping by its own gradient norm, its own learning rate); only the work is
-shared. A run in company still has parameters and moments of its own to save and to read: they are views.
+The result is that of each run alone, with its own gradient norm and learning rate; only the computation is shared. A
+run's parameters and the moments in its own optimizer become views of the shared tensors, so that they can be saved and
+read as before.
 """
 
 import math
@@ -16,47 +17,47 @@ from torch.nn.utils.rnn import pad_sequence
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.batching.packed_sequence import on_device
 from tagmates.kernels.dispatch import adam_step
-from tagmates.model.parameter_stacking import Whole, lay_together, part_of, take_apart
+from tagmates.model.parameter_stacking import SharedTensor, part_of, share_parameters, unshare_parameters
 from tagmates.training.run import Run
 
 
 @dataclass(frozen=True, slots=True)
-class _Moving:
-    """Parameters of all runs, with Adam's mean and mean square of their gradients."""
+class _Moments:
+    """A shared tensor of parameters, with Adam's mean and mean square of its gradients."""
 
-    whole: Whole
+    shared: SharedTensor
     mean: Tensor
     square: Tensor
 
 
-class Company:
-    """Runs, one a lane; made anew when one comes or goes."""
+class LaneOptimizer:
+    """Makes the updates of several runs; a new one is needed when a run comes or goes."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        """Lay the runs' parameters and moments together; one alone keeps, or gets back, its own."""
+        """Move the runs' parameters and moments into shared tensors; a single run keeps its own, or gets them back."""
         self.runs = tuple(runs)
-        self.torn = False  # whether an update broke off half-way
+        self.interrupted = False  # whether an update began and did not finish
         device = runs[0].module.words.device
-        self.stock = LaneCorpora.of([run.corpora["train"] for run in runs], device)
+        self.corpora = LaneCorpora.of([run.corpora["train"] for run in runs], device)
         self.weights = pad_sequence([run.loss_weights() for run in runs], batch_first=True)
-        self.transition_l2 = self._lanes([run.config.training.transition_l2 for run in runs])
-        self.moving: list[_Moving] = []
+        self.transition_l2 = self._per_lane([run.config.training.transition_l2 for run in runs])
+        self.moments: list[_Moments] = []  # empty for a single run
         if len(runs) == 1:
-            take_apart(runs[0].module)
+            unshare_parameters(runs[0].module)
             for parameter, state in runs[0].optimizer.state.items():
                 state.update({key: state[key].clone() for key in ("exp_avg", "exp_avg_sq")})
                 state["step"].fill_(runs[0].updates)
                 parameter.grad = None
             return
-        for whole in lay_together([run.module for run in runs]):
-            self.moving.append(_Moving(whole, torch.zeros_like(whole.values), torch.zeros_like(whole.values)))
-        self.lane = torch.cat([each.whole.lane for each in self.moving])
-        moving = {id(each.whole.values): each for each in self.moving}
+        for shared in share_parameters([run.module for run in runs]):
+            self.moments.append(_Moments(shared, torch.zeros_like(shared.values), torch.zeros_like(shared.values)))
+        self.lane = torch.cat([each.shared.lane for each in self.moments])
+        moments_of = {id(each.shared.values): each for each in self.moments}
         for run in runs:
             for parameter in run.module.parameters():
-                mine = moving[id(parameter.place.whole)]  # type: ignore[attr-defined]
+                moments = moments_of[id(parameter.part.shared)]  # type: ignore[attr-defined]
                 state = run.optimizer.state[parameter]
-                for key, values in (("exp_avg", mine.mean), ("exp_avg_sq", mine.square)):
+                for key, values in (("exp_avg", moments.mean), ("exp_avg_sq", moments.square)):
                     own = part_of(values, parameter)
                     if key in state:
                         own.copy_(state[key])
@@ -64,53 +65,58 @@ class Company:
                 state.setdefault("step", torch.zeros((), device=parameter.device))
 
     def update(self, losses: Sequence[float | None]) -> None:
-        """Apply the gradients of these losses; a run stays as it is where its own is None or not finite."""
-        goes = [loss is not None and math.isfinite(loss) for loss in losses]
-        self.torn = True
-        if self.moving:
-            self._step(goes)
-        for run, loss, moves in zip(self.runs, losses, goes, strict=True):
-            if moves and loss is not None:
-                if not self.moving:
+        """Apply the gradients of these losses; a run is not changed if its loss is None or not finite."""
+        active = [loss is not None and math.isfinite(loss) for loss in losses]
+        self.interrupted = True
+        if self.moments:
+            self._step(active)
+        for run, loss, is_active in zip(self.runs, losses, active, strict=True):
+            if is_active and loss is not None:
+                if not self.moments:
                     run.step_alone()
-                run.count(loss)
-                if self.moving and run.step == len(run.batches):  # what is saved counts too
+                run.count_update(loss)
+                if self.moments and run.step == len(run.batches):  # the checkpoint after the epoch needs the count
                     for state in run.optimizer.state.values():
                         state["step"].fill_(run.updates)
-        self.torn = False
+        self.interrupted = False
 
     @torch.no_grad()
-    def _step(self, goes: Sequence[bool]) -> None:
+    def _step(self, active: Sequence[bool]) -> None:
         """Clip each run's gradient by its norm, then Adam (Kingma and Ba, 2015) with each run's learning rate."""
         defaults = self.runs[0].optimizer.defaults
-        (first, second), epsilon = defaults["betas"], defaults["eps"]
-        count = [run.updates + 1 for run in self.runs]
-        rate = self._lanes(
-            [run.learning_rate / (1 - first**n) * go for run, n, go in zip(self.runs, count, goes, strict=True)]
+        (beta1, beta2), epsilon = defaults["betas"], defaults["eps"]
+        steps = [run.updates + 1 for run in self.runs]
+        rate = self._per_lane(
+            [run.learning_rate / (1 - beta1**n) * on for run, n, on in zip(self.runs, steps, active, strict=True)]
         )
-        root = self._lanes([math.sqrt(1 - second**n) for n in count])
-        on = self._lanes([float(go) for go in goes])
-        # decoders without a sentence in this batch have none; Adam is dense all the same
-        found = [(each.whole.values, each.whole.values.grad) for each in self.moving]
+        root = self._per_lane([math.sqrt(1 - beta2**n) for n in steps])
+        is_active = self._per_lane([float(on) for on in active])
+        # decoders without a sentence in this batch have no gradient, but Adam moves them all the same
+        found = [(each.shared.values, each.shared.values.grad) for each in self.moments]
         gradients = [torch.zeros_like(values) if gradient is None else gradient for values, gradient in found]
-        if not all(goes):  # what is not finite in one run must not get into its parameters
-            for each, gradient in zip(self.moving, gradients, strict=True):
-                off = on[each.whole.lane] == 0
-                gradient.masked_fill_(off.view(-1, *[1] * (gradient.ndim - 1)), 0)
+        if not all(active):  # values that are not finite must not reach the parameters of their run
+            for each, gradient in zip(self.moments, gradients, strict=True):
+                inactive = is_active[each.shared.lane] == 0
+                gradient.masked_fill_(inactive.view(-1, *[1] * (gradient.ndim - 1)), 0)
         norms = torch.cat([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
-        norm = torch.zeros_like(on).index_add_(0, self.lane, norms.square())
-        most = self._lanes([run.config.training.clip_norm for run in self.runs])
-        shrink = (most / (norm.sqrt() + 1e-6)).clamp_max(1)
-        factors = torch.stack([shrink, on * (1 - first), on * (1 - second), rate, root])
-        for each, gradient in zip(self.moving, gradients, strict=True):
-            adam_step(each.whole.values, gradient, each.mean, each.square, each.whole.lane, factors, epsilon)
+        norm = torch.zeros_like(is_active).index_add_(0, self.lane, norms.square())
+        clip_norm = self._per_lane([run.config.training.clip_norm for run in self.runs])
+        clip = (clip_norm / (norm.sqrt() + 1e-6)).clamp_max(1)
+        factors = torch.stack([clip, is_active * (1 - beta1), is_active * (1 - beta2), rate, root])
+        for each, gradient in zip(self.moments, gradients, strict=True):
+            adam_step(each.shared.values, gradient, each.mean, each.square, each.shared.lane, factors, epsilon)
 
-    def clear(self) -> None:
+    def zero_grad(self) -> None:
         """Forget the gradients of the last update."""
-        for each in self.moving:
-            each.whole.values.grad = None
-        if not self.moving:
+        for each in self.moments:
+            each.shared.values.grad = None
+        if not self.moments:
             self.runs[0].optimizer.zero_grad(set_to_none=True)
 
-    def _lanes(self, values: Sequence[float]) -> Float[Tensor, " lanes"]:
+    def _per_lane(self, values: Sequence[float]) -> Float[Tensor, " lanes"]:
         return on_device(values, self.runs[0].module.words.device)
+
+
+def optimizer_of(runs: Sequence[Run], previous: LaneOptimizer | None) -> LaneOptimizer:
+    """The optimizer of these runs, which is the previous one if no run came or went."""
+    return previous if previous is not None and previous.runs == tuple(runs) else LaneOptimizer(runs)

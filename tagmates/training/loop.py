@@ -1,4 +1,4 @@
-"""Train runs side by side, each as one lane; a run on its own is the case of one lane."""
+"""Train runs side by side, one per lane; a single run is the case of one lane."""
 
 import math
 import time
@@ -9,20 +9,20 @@ from typing import Any
 
 import torch
 
-from tagmates.batching.batches import Selection, collate
+from tagmates.batching.batches import LaneSelection, collate
 from tagmates.batching.packed_sequence import on_device
 from tagmates.errors import TrainingError
 from tagmates.memory import keep_freed_memory
 from tagmates.model.network import losses
-from tagmates.training.lane_optimizer import Company
+from tagmates.training.lane_optimizer import LaneOptimizer, optimizer_of
 from tagmates.training.run import Run, predict_side_by_side
 
-ENOUGH = 8  # one of so many runs side by side is enough to validate
+RUNS_PER_VALIDATION = 8  # epochs end when at least one in this number of runs is ready for validation
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """An update of ``run`` has ended; ``loss`` is that of its batch, summed over its sentences."""
+    """``run`` has made an update; ``loss`` is the sum over the sentences of its batch."""
 
     run: Run
     loss: float
@@ -31,7 +31,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """An epoch of ``run`` has ended with this line of metrics; nothing of the next one has begun."""
+    """An epoch of ``run`` has ended with this line of metrics, and the next one has not begun."""
 
     run: Run
     line: dict[str, Any]
@@ -39,7 +39,7 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Training of ``run`` is over: ``reason`` is patience or cap; or it failed, and ``error`` says why."""
+    """``run`` has ended for a ``reason`` of ``Schedule.why_stop``; or it failed, and ``error`` says why."""
 
     run: Run
     reason: str
@@ -50,37 +50,32 @@ Event = Updated | EpochEnded | Ended
 
 
 def train_side_by_side(runs: Iterable[Run], lanes: int = 1) -> Iterator[Event]:
-    """Train all runs, at most ``lanes`` at a time; a run that ends leaves its lane to the next.
+    """Train all runs, at most ``lanes`` at a time; when a run ends, the next one takes its lane.
 
-    Yields what happens; the caller saves, shows or stops.
+    Yields the events of all runs; the caller saves, shows or stops.
     """
     waiting = iter(runs)
     active: list[Run] = []
-    company: Company | None = None
+    optimizer: LaneOptimizer | None = None
     while True:
         active += islice(waiting, lanes - len(active))
         if not active:
             return
-        company = in_company(active, company)
-        for event in advance(company):
+        optimizer = optimizer_of(active, optimizer)
+        for event in advance(optimizer):
             if isinstance(event, Ended):
                 active.remove(event.run)
             yield event
 
 
-def in_company(runs: Sequence[Run], before: Company | None) -> Company:
-    """The company of these runs: the one before, where nobody came or went."""
-    return before if before is not None and before.runs == tuple(runs) else Company(runs)
+def advance(optimizer: LaneOptimizer) -> Iterator[Event]:
+    """Make one update of every run, and end the epochs and runs that end with it.
 
-
-def advance(company: Company) -> Iterator[Event]:
-    """One update of every run, and what follows from it: epochs that end, runs that end with them.
-
-    A run whose loss is not finite fails alone. Where many run side by side, those at the end of an epoch wait for
-    some more, to be validated together, while the others go on.
+    A run whose loss is not finite fails, and the others go on. If many runs train side by side, a run at the end of its
+    epoch waits for others, to be validated together, while the rest go on.
     """
     keep_freed_memory()
-    runs = company.runs
+    runs = optimizer.runs
     for run in runs:
         if not run.batches:
             reason = run.why_stop()
@@ -89,40 +84,40 @@ def advance(company: Company) -> Iterator[Event]:
             else:
                 run.begin_epoch()
     if any(run.step < len(run.batches) for run in runs):
-        yield from _update(company)
+        yield from _update(optimizer)
     ended = [run for run in runs if run.batches and run.step == len(run.batches)]
-    if len(ended) * ENOUGH < len(runs):
+    if len(ended) * RUNS_PER_VALIDATION < len(runs):
         return
-    sound = [run for run in ended if run.is_finite()]
+    finite = [run for run in ended if run.is_finite()]
     for run in ended:
-        if run not in sound:
+        if run not in finite:
             yield Ended(run, "failed", _not_finite(run))
-    if sound:
-        yield from _validate(sound)
+    if finite:
+        yield from _validate(finite)
 
 
-def _update(company: Company) -> Iterator[Updated | Ended]:
-    """One update of every run in the middle of an epoch; one whose loss is not finite stays as it is, and ends."""
-    began = time.monotonic()
-    runs = company.runs
-    going = [run.step < len(run.batches) for run in runs]
+def _update(optimizer: LaneOptimizer) -> Iterator[Updated | Ended]:
+    """Make one update of every run in the middle of an epoch; a run whose loss is not finite ends without it."""
+    start = time.monotonic()
+    runs = optimizer.runs
+    active = [run.step < len(run.batches) for run in runs]
     selected = [
-        run.select() if goes else (Selection.none(run.corpora["train"]), torch.Generator())
-        for run, goes in zip(runs, going, strict=True)
+        run.select() if is_active else (LaneSelection.empty(run.corpora["train"]), torch.Generator())
+        for run, is_active in zip(runs, active, strict=True)
     ]
-    batch = collate([selection for selection, _ in selected], company.stock)
-    company.clear()
+    batch = collate([selection for selection, _ in selected], optimizer.corpora)
+    optimizer.zero_grad()
     loss = losses(
-        [run.module for run in runs], batch, [draw for _, draw in selected], company.weights, company.transition_l2
+        [run.module for run in runs], batch, [draw for _, draw in selected], optimizer.weights, optimizer.transition_l2
     )
-    # a run that waits has no loss but for its L2 term, and is not to be moved by that
-    moving = None if all(going) else on_device([lane for lane, goes in enumerate(going) if goes], loss.device)
-    (loss if moving is None else loss[moving]).sum().backward()
+    # the loss of a run that waits is its L2 term, which must not move its parameters
+    lanes = [lane for lane, is_active in enumerate(active) if is_active]
+    (loss if all(active) else loss[on_device(lanes, loss.device)]).sum().backward()
     values = loss.tolist()
-    company.update([value if goes else None for value, goes in zip(values, going, strict=True)])
-    share = (time.monotonic() - began) / sum(going)
-    for run, goes, value, (selection, _) in zip(runs, going, values, selected, strict=True):
-        if not goes:
+    optimizer.update([value if is_active else None for value, is_active in zip(values, active, strict=True)])
+    share = (time.monotonic() - start) / sum(active)
+    for run, is_active, value, (selection, _) in zip(runs, active, values, selected, strict=True):
+        if not is_active:
             continue
         run.seconds += share
         if math.isfinite(value):
@@ -133,10 +128,10 @@ def _update(company: Company) -> Iterator[Updated | Ended]:
 
 
 def _validate(runs: Sequence[Run]) -> Iterator[EpochEnded | Ended]:
-    """End the epochs of these runs."""
-    began = time.monotonic()
+    """Tag the dev sets of these runs, and end their epochs."""
+    start = time.monotonic()
     predicted = predict_side_by_side(runs, "dev")
-    share = (time.monotonic() - began) / len(runs)
+    share = (time.monotonic() - start) / len(runs)
     for run, tags in zip(runs, predicted, strict=True):
         run.seconds += share
         yield EpochEnded(run, run.end_epoch(tags))
@@ -147,8 +142,8 @@ def _validate(runs: Sequence[Run]) -> Iterator[EpochEnded | Ended]:
 
 def _not_finite(run: Run) -> TrainingError:
     update = min(run.step + 1, len(run.batches))
-    what = f"the loss is {run.loss}" if not math.isfinite(run.loss) else "the parameters are not finite"
+    problem = f"the loss is {run.loss}" if not math.isfinite(run.loss) else "the parameters are not finite"
     return TrainingError(
-        f"{', '.join(run.config.tasks)}: epoch {run.epoch + 1}, update {update} of {len(run.batches)}: {what}; "
+        f"{', '.join(run.config.tasks)}: epoch {run.epoch + 1}, update {update} of {len(run.batches)}: {problem}; "
         f"the state after epoch {run.epoch} is kept; lower training.learning_rate, or look for broken vectors"
     )

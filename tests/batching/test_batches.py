@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagmates.batching.batches import Batch, Group, Selection, collate
-from tagmates.batching.corpus import Corpus, Forms, encode
+from tagmates.batching.batches import Batch, Group, LaneSelection, collate
+from tagmates.batching.corpus import Corpus, Forms, build_corpus
 from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.batching.vocabulary import Vocabulary, build_vocabulary
 from tagmates.config import Sharing
@@ -29,11 +29,11 @@ class Made:
     pairs: list[Pair]
     sharing: Sharing
 
-    def encode(self) -> Corpus:
+    def corpus(self) -> Corpus:
         tasks = list(dict.fromkeys(task for task, _ in self.pairs))
         splits = {task: {"train": [s for owner, s in self.pairs if owner == task]} for task in tasks}
         vocabulary = vocabulary_of(splits, self.sharing)
-        return encode_all(self.pairs, vocabulary, token=self.sharing == "te_enc")
+        return corpus_of(self.pairs, vocabulary, token=self.sharing == "te_enc")
 
     def head(self, task: str) -> tuple[str, ...]:
         """What stands before a sentence."""
@@ -53,11 +53,11 @@ def corpora(draw: st.DrawFn) -> Made:
     return Made(pairs, sharing)
 
 
-def encode_all(pairs: list[Pair], vocabulary: Vocabulary, *, token: bool = False) -> Corpus:
+def corpus_of(pairs: list[Pair], vocabulary: Vocabulary, *, token: bool = False) -> Corpus:
     forms = [task_token(task) for task in vocabulary.tasks] if token else []
     forms += [t for _, sentence in pairs for t in sentence.tokens]
     parts = [(task, IndexedSplit.of([sentence])) for task, sentence in pairs]
-    return encode(parts, vocabulary, Forms.of(forms, vocabulary), token=token)
+    return build_corpus(parts, vocabulary, Forms.of(forms, vocabulary), token=token)
 
 
 def vocabulary_of(
@@ -85,13 +85,25 @@ def requests(group: Group) -> list[tuple[int, int, int]]:
     return [(j, lane, r) for j, (lane, _) in enumerate(group.decoders) for r, length in enumerate(lengths[j]) if length]
 
 
-def check(batch: Batch, lanes: list[Selection], made: list[Made]) -> None:
+def by_first_token(lanes: Sequence[LaneSelection]) -> dict[int, tuple[int, int]]:
+    """Lane and number of the request whose first token has this index among the tokens of all requests."""
+    found, tokens = {}, 0
+    for lane, selection in enumerate(lanes):
+        for request, sentence in enumerate(selection.sentences[selection.request].tolist()):
+            found[tokens] = lane, request
+            tokens += int(selection.corpus.lengths[sentence])
+    return found
+
+
+def check(batch: Batch, lanes: list[LaneSelection], made: list[Made]) -> None:
     """Every request stands once in the batch, with its own tokens, characters, task and tags."""
     seen: Counter[tuple[int, int]] = Counter()
+    starting = by_first_token(lanes)
     for group in batch.groups:
         for j, lane, row in requests(group):
             selection, vocabulary = lanes[lane], lanes[lane].corpus.vocabulary
-            request = int(group.request[j, row])
+            owner_lane, request = starting[int(group.output[j, row])]
+            assert owner_lane == lane
             seen[lane, request] += 1
             owner, sentence = made[lane].pairs[int(selection.sentences[selection.request[request]])]
             task = vocabulary.tasks[int(selection.task[request])]
@@ -118,8 +130,8 @@ def check(batch: Batch, lanes: list[Selection], made: list[Made]) -> None:
     assert seen == {(lane, request): 1 for lane, s in enumerate(lanes) for request in range(len(s.request))}
 
 
-def by_every_task(corpus: Corpus, sentences: torch.Tensor) -> Selection:
-    return Selection.by_tasks(corpus, sentences, torch.arange(len(corpus.vocabulary.tasks)))
+def by_every_task(corpus: Corpus, sentences: torch.Tensor) -> LaneSelection:
+    return LaneSelection.by_tasks(corpus, sentences, torch.arange(len(corpus.vocabulary.tasks)))
 
 
 @settings(deadline=None, max_examples=60)
@@ -130,8 +142,8 @@ def test_sentences_of_every_lane_can_be_read_back(made: list[Made], data: st.Dat
         chosen = data.draw(st.lists(st.integers(0, len(one.pairs) - 1), min_size=1, max_size=6))
         # te_enc reads a task with the sentence, so that no other can tag it
         by_all = one.sharing != "te_enc" and data.draw(st.booleans())
-        make = by_every_task if by_all else Selection.own_tasks
-        lanes.append(make(one.encode(), torch.tensor(chosen)))
+        make = by_every_task if by_all else LaneSelection.own_tasks
+        lanes.append(make(one.corpus(), torch.tensor(chosen)))
     batch = collate(lanes)
     check(batch, lanes, made)
     for lane, selection in enumerate(lanes):
@@ -144,7 +156,7 @@ def test_sentences_of_every_lane_can_be_read_back(made: list[Made], data: st.Dat
 @settings(deadline=None, max_examples=30)
 @given(st.lists(corpora(), min_size=1, max_size=3))
 def test_each_distinct_form_is_spelled_once(made: list[Made]) -> None:
-    batch = collate([Selection.own_tasks(one.encode(), torch.arange(len(one.pairs))) for one in made])
+    batch = collate([LaneSelection.own_tasks(one.corpus(), torch.arange(len(one.pairs))) for one in made])
     for lane, one in enumerate(made):
         forms = {token for task, sentence in one.pairs for token in one.head(task) + sentence.tokens}
         lengths = batch.spelling.lengths[lane].tolist()
@@ -154,7 +166,7 @@ def test_each_distinct_form_is_spelled_once(made: list[Made]) -> None:
 @settings(deadline=None, max_examples=30)
 @given(st.lists(corpora(), min_size=1, max_size=3))
 def test_decoders_are_grouped_by_their_number_of_labels(made: list[Made]) -> None:
-    selections = [Selection.own_tasks(one.encode(), torch.arange(len(one.pairs))) for one in made]
+    selections = [LaneSelection.own_tasks(one.corpus(), torch.arange(len(one.pairs))) for one in made]
     vocabularies = [selection.corpus.vocabulary for selection in selections]
     found = []
     for group in collate(selections).groups:
@@ -179,8 +191,8 @@ def test_a_small_batch_by_hand() -> None:
     vocabulary = vocabulary_of(SPLITS, "multi_dec")
     assert vocabulary.words == ("a", "ab", "ba")
     assert vocabulary.characters == ("A", "B", "a", "b")
-    corpus = encode_all(PAIRS, vocabulary)
-    batch = collate([Selection.own_tasks(corpus, torch.tensor([0, 1]))])
+    corpus = corpus_of(PAIRS, vocabulary)
+    batch = collate([LaneSelection.own_tasks(corpus, torch.tensor([0, 1]))])
     # rows: the longer sentence first; positions: step by step
     assert batch.packed.rows_at == (2, 2, 1)
     assert batch.word.tolist() == [[0, 2, 2, 0, 1]]
@@ -195,11 +207,11 @@ def test_te_enc_puts_the_task_before_every_sentence() -> None:
     assert vocabulary.labels == {"*": ("B", "I", "N", "O")}
     assert {"<<x>>", "<<y>>"} <= set(vocabulary.words)
     assert set("<>xy") <= set(vocabulary.characters)
-    corpus = encode_all(PAIRS, vocabulary, token=True)
+    corpus = corpus_of(PAIRS, vocabulary, token=True)
     assert corpus.lengths.tolist() == [3, 4]
     assert [vocabulary.words[corpus.forms.word[corpus.form[start]]] for start in corpus.starts] == ["<<y>>", "<<x>>"]
     assert [vocabulary.labels["*"][corpus.tags[start]] for start in corpus.starts] == ["O", "O"]
-    lanes = [Selection.own_tasks(corpus, torch.tensor([1, 0, 1]))]
+    lanes = [LaneSelection.own_tasks(corpus, torch.tensor([1, 0, 1]))]
     check(collate(lanes), lanes, [Made(PAIRS, "te_enc")])
 
 
@@ -224,7 +236,7 @@ def test_unknown_words_and_characters_have_the_numbers_after_the_known() -> None
 def test_without_a_tag_or_a_label_for_it_the_number_is_minus_one(tags: tuple[str, ...] | None) -> None:
     vocabulary = vocabulary_of(SPLITS, "multi_dec")
     pairs = [("x", Sentence(("a", "ba"), tags)), ("x", Sentence((), ())), ("x", Sentence(("a",), ("B",)))]
-    corpus = encode_all(pairs, vocabulary)
+    corpus = corpus_of(pairs, vocabulary)
     assert corpus.tags.tolist() == [-1, -1, 0]
     assert corpus.partial.tolist() == [True, False, False]
 
@@ -232,7 +244,7 @@ def test_without_a_tag_or_a_label_for_it_the_number_is_minus_one(tags: tuple[str
 def test_a_batch_of_nothing_but_untagged_requests_for_all_tasks() -> None:
     vocabulary = vocabulary_of(SPLITS, "multi_dec")
     pairs = [("x", Sentence(("a", "ba"))), ("x", Sentence(("AB", "a", "a")))]
-    selection = by_every_task(encode_all(pairs, vocabulary), torch.tensor([0, 1]))
+    selection = by_every_task(corpus_of(pairs, vocabulary), torch.tensor([0, 1]))
     assert selection.request.tolist() == [0, 0, 1, 1]
     assert selection.task.tolist() == [0, 1, 0, 1]
     batch = collate([selection])

@@ -1,4 +1,4 @@
-"""Batches made from a stock are those that plain loops make, whatever the lanes."""
+"""Batches gathered from the corpora of several lanes are those that plain loops make."""
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_batches import Made, by_every_task, corpora
+from test_batches import Made, by_every_task, by_first_token, corpora
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tagmates.batching.batches import Batch, Group, Selection, collate
+from tagmates.batching.batches import Batch, Group, LaneSelection, collate
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.data.sentence import Sentence
@@ -36,7 +36,7 @@ def from_long_to_short(items: Sequence[int], lengths: Sequence[int]) -> list[int
     return sorted(items, key=lambda item: -lengths[item])
 
 
-def plain(lanes: Sequence[Selection]) -> Batch:
+def plain(lanes: Sequence[LaneSelection]) -> Batch:
     """``collate`` by loops over lanes, sentences and words."""
     orders, lengths, forms, words, spelled = [], [], [], [], []
     for lane in lanes:
@@ -61,14 +61,15 @@ def plain(lanes: Sequence[Selection]) -> Batch:
     )  # fmt: skip
 
 
-def letters(lane: Selection, form: int) -> list[int]:
+def letters(lane: LaneSelection, form: int) -> list[int]:
     forms = lane.corpus.forms
     return forms.characters[forms.starts[form] :][: forms.lengths[form]].tolist()
 
 
 def plain_groups(
-    lanes: Sequence[Selection], orders: Sequence[Sequence[int]], packed: PackedLayout
+    lanes: Sequence[LaneSelection], orders: Sequence[Sequence[int]], packed: PackedLayout
 ) -> tuple[Group, ...]:
+    first_token = {request: token for token, request in by_first_token(lanes).items()}
     by_size: dict[int, dict[tuple[int, int], list[int]]] = {}
     for number, lane in enumerate(lanes):
         vocabulary = lane.corpus.vocabulary
@@ -79,14 +80,14 @@ def plain_groups(
     groups = []
     for _, group in sorted(by_size.items()):
         decoders = tuple(sorted(group))
-        requests, tasks, lengths, tags, sources = [], [], [], [], []
+        outputs, tasks, lengths, tags, sources = [], [], [], [], []
         for number, decoder in decoders:
             lane = lanes[number]
             place = lane.request.tolist()
             length = [int(lane.corpus.lengths[lane.sentences[i]]) for i in place]
             mine = from_long_to_short(group[number, decoder], length)
             rows = [orders[number].index(place[i]) for i in mine]
-            requests.append(mine)
+            outputs.append([first_token[number, request] for request in mine])
             tasks.append([int(lane.task[i]) for i in mine])
             lengths.append([length[i] for i in mine])
             starts = [int(lane.corpus.starts[lane.sentences[place[i]]]) for i in mine]
@@ -98,7 +99,7 @@ def plain_groups(
         source = filled(own, sources) + homes
         whole = source.flatten().tolist() == list(range(packed.mask.numel())) and source.shape == packed.mask.shape
         partial = any(tag < 0 for of_decoder in tags for row in of_decoder for tag in row)
-        groups.append(Group(decoders, own, source, whole, filled(own, tags), partial, padded(tasks), padded(requests)))
+        groups.append(Group(decoders, own, source, whole, filled(own, tags), partial, padded(tasks), padded(outputs)))
     return tuple(groups)
 
 
@@ -119,17 +120,17 @@ def check_same(found: object, wanted: object, where: str = "batch") -> None:
         assert found == wanted, where
 
 
-def choose(one: Made, data: st.DataObject, *, waits: bool) -> Selection:
+def choose(one: Made, data: st.DataObject, *, waits: bool) -> LaneSelection:
     """Some of the sentences, perhaps none, perhaps some twice, with some of their words hidden."""
-    corpus = one.encode()
+    corpus = one.corpus()
     if waits and data.draw(st.booleans(), label="waits"):
-        return Selection.none(corpus)
+        return LaneSelection.empty(corpus)
     numbers = st.integers(0, len(one.pairs) - 1)
     chosen = torch.tensor(data.draw(st.lists(numbers, min_size=1, max_size=6)))
     hidden = data.draw(
         st.none() | st.lists(st.booleans(), min_size=len(corpus.forms.word), max_size=len(corpus.forms.word))
     )
-    make = by_every_task if data.draw(st.booleans(), label="by all tasks") else Selection.own_tasks
+    make = by_every_task if data.draw(st.booleans(), label="by all tasks") else LaneSelection.own_tasks
     return replace(make(corpus, chosen), hidden=None if hidden is None else torch.tensor(hidden))
 
 
@@ -143,18 +144,18 @@ def test_a_batch_is_what_plain_loops_make_of_it(made: list[Made], data: st.DataO
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(corpora(), min_size=2, max_size=4), st.data())
-def test_some_lanes_of_a_stock(made: list[Made], data: st.DataObject) -> None:
+def test_a_batch_of_some_of_the_lanes(made: list[Made], data: st.DataObject) -> None:
     lanes = [choose(one, data, waits=False) for one in made]
     numbers = st.lists(st.integers(0, len(made) - 1), min_size=1, unique=True).map(sorted)
     taken = data.draw(numbers, label="taken")
     few = [lanes[i] for i in taken]
-    stock = LaneCorpora.of([lane.corpus for lane in lanes])
-    check_same(collate(few, stock.take(taken)), plain(few))
+    lane_corpora = LaneCorpora.of([lane.corpus for lane in lanes])
+    check_same(collate(few, lane_corpora.take(taken)), plain(few))
 
 
-def some(pairs: int = 3) -> Selection:
-    corpus = Made([("x", Sentence(("a", "bb"), ("O", "B")))] * pairs, "multi_dec").encode()
-    return Selection.own_tasks(corpus, torch.arange(pairs))
+def some(pairs: int = 3) -> LaneSelection:
+    corpus = Made([("x", Sentence(("a", "bb"), ("O", "B")))] * pairs, "multi_dec").corpus()
+    return LaneSelection.own_tasks(corpus, torch.arange(pairs))
 
 
 def test_lanes_that_are_equal_are_the_whole_batch() -> None:
@@ -168,29 +169,29 @@ def test_lanes_that_are_equal_are_the_whole_batch() -> None:
 
 def test_one_corpus_on_the_cpu_is_not_copied() -> None:
     corpus = some().corpus
-    stock = LaneCorpora.of([corpus])
+    lane_corpora = LaneCorpora.of([corpus])
     for found, own in (
-        (stock.form, corpus.form),
-        (stock.tags, corpus.tags),
-        (stock.characters, corpus.forms.characters),
+        (lane_corpora.form, corpus.form),
+        (lane_corpora.tags, corpus.tags),
+        (lane_corpora.characters, corpus.forms.characters),
     ):
         assert found is own
 
 
 def test_a_lane_that_waits_is_in_no_group() -> None:
-    waiting = Selection.none(some().corpus)
+    waiting = LaneSelection.empty(some().corpus)
     batch = collate([waiting, some(), waiting])
     assert batch.packed.mask.any(1).tolist() == batch.spelling.mask.any(1).tolist() == [False, True, False]
     assert [group.decoders for group in batch.groups] == [((1, 0),)]
 
 
-def test_a_stock_of_other_lanes_is_refused() -> None:
+def test_corpora_of_other_lanes_are_refused() -> None:
     one, other = some(), some()
-    for stock in (LaneCorpora.of([other.corpus]), LaneCorpora.of([one.corpus, other.corpus])):
-        with pytest.raises(ValueError, match="not that of the lanes' corpora"):
-            collate([one], stock)
+    for lane_corpora in (LaneCorpora.of([other.corpus]), LaneCorpora.of([one.corpus, other.corpus])):
+        with pytest.raises(ValueError, match="not the corpora of the selections"):
+            collate([one], lane_corpora)
 
 
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no lane selected a sentence"):
-        collate([Selection.none(some().corpus)])
+        collate([LaneSelection.empty(some().corpus)])

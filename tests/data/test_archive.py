@@ -30,7 +30,7 @@ from tagmates.data.tasks import Task, load_tasks
 from tagmates.errors import ConfigError, DataError
 from tagmates.study.export import pack_study
 from tagmates.study.locate import open_study
-from tagmates.training.run import prepare_run
+from tagmates.training.preparation import prepare_run
 
 WORDS = ("otters", "the", "fog", "vardo", "mika", "in", "harbour", "<<ner>>", "elsewhere")
 GLOVE = Vectors(

@@ -26,8 +26,9 @@ from tagmates.serve.requests import Piece
 from tagmates.serve.responses import models_out, sentence_out
 from tagmates.serve.settings import Limits
 from tagmates.training.baseline import baseline_scores
-from tagmates.training.folder import task_signature
-from tagmates.training.run import Run, prepare_run
+from tagmates.training.preparation import prepare_run
+from tagmates.training.result import task_signature
+from tagmates.training.run import Run
 from tagmates.training.scores import Scores, gold_tags, score, units
 
 some_tags = st.sampled_from(["O", "_", "", "B-x", "I-x", "E-x", "S-y", "I-y", "B", "I", "E", "S", "NN", "0"])
@@ -238,7 +239,7 @@ class TestRun:
         corpora = make_corpora(2, {"x": ["_", "_", "a"], "y": ["O", "b"]})
         task = Task(name="x", outside="_")
         run = run_of(task, corpora, sharing)
-        found = run.scores("dev")
+        found = run.evaluate("dev")
         gold = corpora["x"]["dev"]
         assert found["x"].total.support == sum(tag == "a" for sentence in gold for tag in sentence.labels)
         assert "_" not in found["x"].by_type

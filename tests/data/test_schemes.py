@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import layers
 
 from tagmates.data.formats.columns import read_columns
 from tagmates.data.schemes import Scheme, convert, first_violation, spans_of, tags_of, without_cut_spans
@@ -22,18 +23,6 @@ WRITTEN: dict[Scheme, str] = {
     "iob2": "B-a-b I-a-b B-a-b I-a-b B-c O B-c I-c I-c",
     "iobes": "B-a-b E-a-b B-a-b E-a-b S-c O B-c I-c E-c",
 }
-
-
-@st.composite
-def layers(
-    draw: st.DrawFn, longest: int = 4, labels: tuple[str, ...] = ("x", "y", "x-y", "")
-) -> tuple[list[Span], int]:
-    """Spans that do not overlap, and the length of their sentence."""
-    spans, at = [], 0
-    for gap, size in draw(st.lists(st.tuples(st.integers(0, 2), st.integers(1, longest)), max_size=6)):
-        spans.append(Span(at + gap, at + gap + size, draw(st.sampled_from(labels))))
-        at += gap + size
-    return spans, at + draw(st.integers(0, 2))
 
 
 @pytest.mark.parametrize("scheme", WRITTEN)

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from command_line import PARTS, TASKS, columns, done, numbers, refused, tagmates, tree, write_corpus
 
-from tagmates.config import RunConfig, TrainingSettings, former_run_id, resolve, run_id
+from tagmates.config import RunConfig, TrainingSettings
 from tagmates.data.task_data import data_difference
 from tagmates.files import read_json, read_tensors, write_json, write_tensors
-from tagmates.study import worker
-from tagmates.study.worker import data_of_task, prepare
+from tagmates.run_id import former_run_id, run_id
+from tagmates.settings_parsing import resolve
+from tagmates.study import task_cache
+from tagmates.study.task_cache import data_of_task, prepare
 from tagmates.training import train
 from tagmates.training.run import Run
 
@@ -69,8 +71,8 @@ def begin(place: Path) -> None:
 def change(place: Path, tasks: str = SPANS, **files: str) -> None:
     """Write the corpus anew; each command has a process of its own elsewhere, and loads it anew."""
     write_corpus(place / "corpus", tasks, **{**PARTLY, **files})
-    worker._tasks.cache_clear()
-    worker._coded.cache_clear()
+    task_cache.tasks_of.cache_clear()
+    task_cache.indexed_task.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +268,7 @@ def test_a_row_of_the_index_does_not_outlive_what_is_compared(study: Path) -> No
 
 def interrupt(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the study until this task alone has trained for two epochs."""
-    save = train.save_epoch
+    save = train.save_checkpoint
 
     def saved(folder: Path, run: Run) -> None:
         save(folder, run)
@@ -274,7 +276,7 @@ def interrupt(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "save_epoch", saved)
+        patch.setattr(train, "save_checkpoint", saved)
         assert tagmates(*RUN).code == 130
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tagmates.config import read_toml
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.indexing import digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import PAPER_SCHEMES, STARTER, Part, Task, choose_tasks, load_tasks
 from tagmates.errors import ConfigError, DataError, TagmatesError
+from tagmates.settings_parsing import read_toml
 
 SMALL = "Rain\tNOUN\nfalls\tVERB\n\nGood\tADJ\n\nOslo\tPROPN\nsleeps\tVERB\n"
 

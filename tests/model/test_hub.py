@@ -18,7 +18,7 @@ from huggingface_hub import constants
 
 from tagmates import ConfigError, ModelError, Tagger
 from tagmates.errors import DiskError
-from tagmates.model.hub import FILES, NEEDED, fetch
+from tagmates.model.hub import MODEL_FILES, REQUIRED_FILES, download_model
 
 REPO = "anna/small"
 COMMITS = ("1" * 40, "2" * 40)
@@ -107,9 +107,9 @@ def hub(tagger: Tagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_a_model_comes_with_its_files_and_no_others(hub: Hub, tagger: Tagger, tmp_path: Path) -> None:
-    folder = fetch(f"hf://{REPO}")
+    folder = download_model(f"hf://{REPO}")
     assert folder == tmp_path / "cache" / "hub" / REPO / COMMITS[0]
-    expected = {name: data for name, data in hub.commits[COMMITS[0]].items() if name in FILES}
+    expected = {name: data for name, data in hub.commits[COMMITS[0]].items() if name in MODEL_FILES}
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
     assert not any(path.is_symlink() for path in folder.iterdir())
     assert sorted(path.name for path in folder.parent.iterdir()) == [COMMITS[0], "main.commit"]
@@ -118,17 +118,17 @@ def test_a_model_comes_with_its_files_and_no_others(hub: Hub, tagger: Tagger, tm
 
 
 def test_nothing_is_downloaded_twice_and_a_branch_is_followed(hub: Hub) -> None:
-    first = fetch(f"hf://{REPO}")
+    first = download_model(f"hf://{REPO}")
     hub.asked.clear()
-    assert fetch(f"hf://{REPO}@main") == first
+    assert download_model(f"hf://{REPO}@main") == first
     assert hub.downloads == []
     hub.commits[COMMITS[1]] = hub.commits[COMMITS[0]] | {"README.md": b"Another card."}
     hub.revisions["main"] = COMMITS[1]
-    second = fetch(f"hf://{REPO}")
+    second = download_model(f"hf://{REPO}")
     assert (first / "README.md").read_bytes() == b"A card."
     assert (second / "README.md").read_bytes() == b"Another card."
     hub.asked.clear()
-    assert fetch(f"hf://{REPO}@{COMMITS[0]}") == first  # a commit is what it is
+    assert download_model(f"hf://{REPO}@{COMMITS[0]}") == first  # a commit is what it is
     assert hub.asked == []
 
 
@@ -156,16 +156,16 @@ def test_without_the_hub_what_is_here_serves(
     caplog: pytest.LogCaptureFixture,
     cut_off: Callable[[Hub, pytest.MonkeyPatch], None],
 ) -> None:
-    folder = fetch(f"hf://{REPO}")
+    folder = download_model(f"hf://{REPO}")
     cut_off(hub, monkeypatch)
-    assert fetch(f"hf://{REPO}") == folder
+    assert download_model(f"hf://{REPO}") == folder
     assert "the hub cannot be reached" in caplog.text
     assert "taken from the cache, as of commit 11111111" in caplog.text
-    assert fetch(f"hf://{REPO}@{COMMITS[0]}") == folder
+    assert download_model(f"hf://{REPO}@{COMMITS[0]}") == folder
     with pytest.raises(
         ModelError, match=r"^hf://anna/other: the hub cannot be reached \(.*\), and it is not in the"
     ) as e:
-        fetch("hf://anna/other")
+        download_model("hf://anna/other")
     assert "\n" not in str(e.value)
 
 
@@ -178,7 +178,7 @@ def test_without_the_hub_what_is_here_serves(
 )
 def test_what_the_hub_does_not_have(hub: Hub, name: str, message: str) -> None:
     with pytest.raises(ModelError) as error:
-        fetch(name)
+        download_model(name)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
@@ -192,83 +192,85 @@ def test_what_the_hub_does_not_have(hub: Hub, name: str, message: str) -> None:
 )
 def test_a_name_that_cannot_be(hub: Hub, name: str) -> None:
     with pytest.raises(ConfigError, match="names no model on the hub"):
-        fetch(name)
+        download_model(name)
     assert hub.asked == []
 
 
-@pytest.mark.parametrize("missing", NEEDED)
+@pytest.mark.parametrize("missing", REQUIRED_FILES)
 def test_another_model_is_refused_before_the_download(hub: Hub, missing: str) -> None:
     del hub.commits[COMMITS[0]][missing]
     with pytest.raises(ModelError, match=rf"is no tagmates model \(it has no {missing}\)"):
-        fetch(f"hf://{REPO}")
+        download_model(f"hf://{REPO}")
     assert hub.downloads == []
 
 
 def test_a_large_model_is_refused_before_the_download(hub: Hub) -> None:
-    size = sum(len(data) for name, data in hub.commits[COMMITS[0]].items() if name in FILES)
+    size = sum(len(data) for name, data in hub.commits[COMMITS[0]].items() if name in MODEL_FILES)
     with pytest.raises(ModelError, match=f"has {size:,} bytes, more than {size - 1:,}"):
-        fetch(f"hf://{REPO}", most_bytes=size - 1)
+        download_model(f"hf://{REPO}", max_bytes=size - 1)
     assert hub.downloads == []
-    assert fetch(f"hf://{REPO}", most_bytes=size).is_dir()
+    assert download_model(f"hf://{REPO}", max_bytes=size).is_dir()
 
 
 def test_a_file_of_another_size_than_the_hub_said_is_not_kept(hub: Hub, tmp_path: Path) -> None:
     hub.lies["config.json"] = {"size": 3}
     with pytest.raises(ModelError, match=r"config\.json came otherwise than the hub had said"):
-        fetch(f"hf://{REPO}")
+        download_model(f"hf://{REPO}")
     assert list((tmp_path / "cache" / "hub" / REPO).iterdir()) == []
 
 
 def test_an_answer_without_a_commit_is_none_of_the_hub(hub: Hub) -> None:
-    siblings = [{"rfilename": name, "size": 1} for name in NEEDED]
+    siblings = [{"rfilename": name, "size": 1} for name in REQUIRED_FILES]
     hub.broken = 200, json.dumps({"id": REPO, "sha": "../../x", "siblings": siblings}).encode()
     with pytest.raises(ModelError, match="something else answers in its place"):
-        fetch(f"hf://{REPO}")
+        download_model(f"hf://{REPO}")
 
 
 @pytest.mark.parametrize("name", [".", "model.safetensors", ".."])
 def test_a_model_that_others_can_change_is_refused(hub: Hub, name: str) -> None:
     """So is one in a folder in which they could put another in its place."""
-    folder = fetch(f"hf://{REPO}")
+    folder = download_model(f"hf://{REPO}")
     (folder / name).chmod(0o775)
     if name == "..":
         folder.chmod(0o775)
     for revision in ("main", COMMITS[0]):
         with pytest.raises(ModelError, match=rf"{folder}: other users can change this model; delete the folder"):
-            fetch(f"hf://{REPO}@{revision}")
+            download_model(f"hf://{REPO}@{revision}")
     (folder / name).chmod(0o755)
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    assert fetch(f"hf://{REPO}@{COMMITS[0]}") == folder
+    assert download_model(f"hf://{REPO}@{COMMITS[0]}") == folder
 
 
 def test_a_model_is_private_whatever_the_umask(hub: Hub) -> None:
     before = os.umask(0o002)
     try:
-        folder = fetch(f"hf://{REPO}")
+        folder = download_model(f"hf://{REPO}")
     finally:
         os.umask(before)
     hub.broken = (500, b"")
-    assert fetch(f"hf://{REPO}") == folder  # as what main was when last asked for
+    assert download_model(f"hf://{REPO}") == folder  # as what main was when last asked for
 
 
 def test_without_the_extra_it_says_what_to_install(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ModelError, match=r"needs the package huggingface_hub: pip install .*(\[hub\]|huggingface_hub)"):
-        fetch(f"hf://{REPO}")
+        download_model(f"hf://{REPO}")
 
 
 def test_a_cache_that_cannot_be_written_is_said(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "file"))
     with pytest.raises(DiskError, match=r"file.*; (its folder is missing|something else is in its place)"):
-        fetch(f"hf://{REPO}")
+        download_model(f"hf://{REPO}")
 
 
 @pytest.mark.slow
 def test_the_environment_says_where_the_hub_is_and_nothing_is_printed(hub: Hub, tmp_path: Path) -> None:
-    code = f"from tagmates.model.hub import fetch; folder = fetch('hf://{REPO}'); assert folder.is_dir()"
+    code = (
+        f"from tagmates.model.hub import download_model; folder = download_model('hf://{REPO}'); assert folder.is_dir()"
+    )
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "TAGMATES_CACHE": str(tmp_path / "cache")}
     environment.pop("HF_HUB_OFFLINE", None)
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

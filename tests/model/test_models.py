@@ -11,12 +11,12 @@ import pytest
 
 from tagmates import Tagger
 from tagmates.data.upstream.fetch import Prepared, fetch
-from tagmates.model.pretrained import IN_THE_BOX
+from tagmates.model.pretrained import BUNDLED_MODELS
 from tagmates.training.evaluation import evaluate_folder
 
 ROOT = Path(__file__).parents[2]
 UPSTREAM = ROOT.parent / "shared" / "data" / "upstream"
-EN = IN_THE_BOX / "en"
+EN = BUNDLED_MODELS / "en"
 TASKS = ("upos", "xpos", "mwe", "supsense")
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.testing import assert_close
 
-from tagmates.batching.batches import Selection, collate
+from tagmates.batching.batches import LaneSelection, collate
 from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.batching.vectors import NO_VECTORS, Vectors
 from tagmates.batching.vocabulary import Vocabulary
@@ -301,7 +301,7 @@ def test_steps_and_epochs_draw_different_masks(sharing: Sharing) -> None:
     assert len(set(losses_)) == 3
 
 
-def alone(run: Run, chosen: Selection, draw: torch.Generator) -> float:
+def alone(run: Run, chosen: LaneSelection, draw: torch.Generator) -> float:
     return losses([run.module], collate([chosen]), [draw], run.loss_weights().unsqueeze(0), torch.tensor([0.01])).item()
 
 
@@ -393,7 +393,7 @@ def test_a_lane_that_waits_changes_no_other_s_loss() -> None:
     for run in runs:
         run.begin_epoch()
     selections, draws = zip(*(run.select() for run in runs), strict=True)
-    waiting = Selection.none(runs[1].corpora["train"])
+    waiting = LaneSelection.empty(runs[1].corpora["train"])
     together = losses(
         [run.module for run in runs],
         collate([selections[0], waiting, selections[2]]),

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from tagmates import ModelError, Tagger
 from tagmates.batching.vectors import Vectors
-from tagmates.model.pretrained import find_model, models_in_the_box
+from tagmates.model.pretrained import bundled_models, find_model
 
 TAGS = {"one": ["A", "B", "O"], "names": ["O", "B-x", "I-x"]}
 WORDS = ["zebra", "yak", "gnu", "emu"]
@@ -75,7 +75,7 @@ def test_where_models_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(ModelError, match="no such folder"):
             find_model(name)
     monkeypatch.chdir(tmp_path)
-    for name in models_in_the_box():
+    for name in bundled_models():
         (tmp_path / name).mkdir()  # the name means the model in the box, whatever lies about here
         assert find_model(name) != Path(name)
         assert find_model(f"./{name}") == Path(name)

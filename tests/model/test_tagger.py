@@ -13,7 +13,7 @@ import torch
 from helpers import make_corpora, make_run
 
 from tagmates import ConfigError, DataError, ModelError, Tagged, Tagger
-from tagmates.batching.batches import Selection, collate
+from tagmates.batching.batches import LaneSelection, collate
 from tagmates.batching.vectors import Vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.data.indexing import IndexedSplit
@@ -82,7 +82,7 @@ def test_saving_and_loading_keep_every_tag(tagger: Tagger, tmp_path: Path) -> No
 
 
 def tables_for(tagger: Tagger, word: str) -> tuple[torch.Tensor, Tables]:
-    corpus, tables = tagger.encode([(tagger.tasks[0], IndexedSplit.of([Sentence((word,))]))])
+    corpus, tables = tagger.index_sentences([(tagger.tasks[0], IndexedSplit.of([Sentence((word,))]))])
     form = corpus.form[-1]
     return tables.words[corpus.forms.word[form]], tables
 
@@ -118,7 +118,7 @@ def test_a_table_of_some_words_has_their_rows_of_the_whole(unknown_rate: float) 
 
 def test_what_a_sentence_costs_does_not_grow_with_the_vocabulary(tagger: Tagger) -> None:
     sentences = [Sentence(("Anna", "anna", "§§§")), Sentence(("Anna",))]
-    corpus, tables = tagger.encode([(tagger.tasks[0], IndexedSplit.of(sentences))])
+    corpus, tables = tagger.index_sentences([(tagger.tasks[0], IndexedSplit.of(sentences))])
     assert len(tables.words) == len(corpus.forms.index) <= 3 + len(tagger.tasks)
 
 
@@ -147,8 +147,8 @@ def test_probabilities_are_the_marginals_of_the_tags(tagger: Tagger) -> None:
     for tagged in sure:
         assert tagged.probabilities is not None
         for number, task in enumerate(tagger.tasks):
-            corpus, tables = tagger.encode([(task, IndexedSplit.of([Sentence(tagged.tokens)]))])
-            batch = collate([Selection.by_tasks(corpus, torch.tensor([0]), torch.tensor([number]))])
+            corpus, tables = tagger.index_sentences([(task, IndexedSplit.of([Sentence(tagged.tokens)]))])
+            batch = collate([LaneSelection.by_tasks(corpus, torch.tensor([0]), torch.tensor([number]))])
             crf = distribution([tagger.module], batch.groups[0], encode([tagger.module], batch, tables=[tables]))
             emissions, links = crf.emissions[0].double(), crf.transitions[0].double()
             labels = tagger.vocabulary.labels[tagger.vocabulary.decoder_of(task)]

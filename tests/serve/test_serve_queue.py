@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagmates.model.tagger import BATCH_TOKENS, Tagged
+from tagmates.model.network import BATCH_TOKENS
+from tagmates.model.tagger import Tagged
 from tagmates.serve.metrics import Metrics
 from tagmates.serve.queue import TURN, Ask, LateError, Queue, QueueFullError, TaggingError, Words, load_of
 

@@ -26,7 +26,7 @@ from tagmates.data.schemes import Scheme, spans_of
 from tagmates.data.tokenize import Token, sentences_of, split_sentences, tokenize
 from tagmates.errors import ModelError, TagmatesError
 from tagmates.installed import get_extra
-from tagmates.model.pretrained import IN_THE_BOX
+from tagmates.model.pretrained import BUNDLED_MODELS
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.middleware import STRICT
 from tagmates.serve.requests import Piece, Question, read_question, sentences_in
@@ -143,7 +143,7 @@ def test_models_say_what_they_know() -> None:
 
 
 def test_licences_are_those_of_the_cards(tmp_path: Path) -> None:
-    assert licence_of(IN_THE_BOX / "en") == "cc-by-sa-4.0"
+    assert licence_of(BUNDLED_MODELS / "en") == "cc-by-sa-4.0"
     card = tmp_path / "README.md"
     for text, licence in (
         ("---\nlanguage: en\nlicense: mit\n---\n# A", "mit"),

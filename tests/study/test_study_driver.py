@@ -18,11 +18,11 @@ from tagmates.files import write_json
 from tagmates.study import driver as driving
 from tagmates.study.driver import Driver, Event, Looked, Stage, Stopped
 from tagmates.study.engine import Submit, open_engine
+from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import standing
 from tagmates.study.store import Store
-from tagmates.study.worker import Job, Outcome
 from tagmates.training.folder import lock_folder
 
 TASKS = ("one", "two", "three")

@@ -33,7 +33,7 @@ from tagmates.study import worker
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
 from tagmates.training import train
-from tagmates.training.folder import LOCK, WRITTEN
+from tagmates.training.folder import LOCK, WRITTEN_NAMES
 from tagmates.training.run import Run
 
 SHORT, LONG = 4, 8  # epochs: to be done at once, and to be killed on the way
@@ -167,19 +167,19 @@ def assert_kept(before: Kept, root: Path = FOLDER) -> None:
 
 def poisoned(folder: Path, trained: Any) -> None:
     """Save an epoch; after the first one of a run with ner its parameters are no numbers any more."""
-    save_epoch(folder, trained)
+    save_checkpoint(folder, trained)
     if trained.epoch == 1 and "ner" in trained.config.tasks:
         with torch.no_grad():
             trained.module.words.fill_(float("nan"))
 
 
-save_epoch = train.save_epoch
+save_checkpoint = train.save_checkpoint
 
 
 def test_a_loss_that_is_not_finite_fails_its_run_alone(short: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     write_study(SHORT)
     with monkeypatch.context() as patch:
-        patch.setattr(train, "save_epoch", poisoned)
+        patch.setattr(train, "save_checkpoint", poisoned)
         outcome = run()
     assert outcome.code == 3
     assert outcome.err.count("the loss is nan") == 2 * 2  # of two runs, as it happens and at the end
@@ -259,7 +259,7 @@ def interrupt(tasks: str, epoch: int) -> Outcome:
     heard = threading.Event()
 
     def saved(folder: Path, trained: Any) -> None:
-        save_epoch(folder, trained)
+        save_checkpoint(folder, trained)
         if "+".join(trained.config.tasks) == tasks and trained.epoch == epoch:
             os.kill(os.getpid(), signal.SIGINT)
             assert heard.wait(PATIENCE)
@@ -271,7 +271,7 @@ def interrupt(tasks: str, epoch: int) -> Outcome:
     before = signal.signal(signal.SIGINT, hear)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(train, "save_epoch", saved)
+            patch.setattr(train, "save_checkpoint", saved)
             return run()
     finally:
         signal.signal(signal.SIGINT, before)
@@ -310,11 +310,11 @@ def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any], monkeypatch: p
     now, past = time.time, [0.0]
 
     def saved(folder: Path, trained: Any) -> None:
-        save_epoch(folder, trained)
+        save_checkpoint(folder, trained)
         past[0] += 1000  # seconds that this epoch took
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "save_epoch", saved)
+        patch.setattr(train, "save_checkpoint", saved)
         patch.setattr(time, "time", lambda: now() + past[0])
         outcome = run("s.toml", "--time-limit", "3500s")
     assert outcome.code == 0
@@ -442,7 +442,7 @@ def test_what_is_in_the_place_of_any_file_of_a_run_is_set_aside(
     """A run that is not done, each time with another of its files spoiled; the others go on and lose nothing."""
     kept = {file: state for file, state in finished().items() if file.parent != folder_of("pos")}
     path = folder_of("pos")
-    for name in sorted({*WRITTEN, "checkpoint.safetensors"}):
+    for name in sorted({*WRITTEN_NAMES, "checkpoint.safetensors"}):
         if spoil is not a_folder and name not in {LOCK, "config.json", "result.json", "train.log", "failed.json"}:
             continue  # these are opened in all the ways that there are
         if name != "result.json":
@@ -484,9 +484,9 @@ def test_a_folder_in_the_place_of_a_file_while_a_run_trains(
             spoiled.append(folder)
             (folder / "metrics.jsonl").unlink()
             (folder / "metrics.jsonl").mkdir()
-        save_epoch(folder, trained)
+        save_checkpoint(folder, trained)
 
-    monkeypatch.setattr(train, "save_epoch", saved)
+    monkeypatch.setattr(train, "save_checkpoint", saved)
     outcome = run()
     assert outcome.code == 0, outcome.err
     assert f"{spoiled[0] / 'metrics.jsonl'}: cannot be written (Is a directory)" in outcome.err
@@ -600,12 +600,12 @@ def test_too_little_memory_stops_a_study_and_loses_nothing(
     write_study(SHORT)
 
     def saved(folder: Path, trained: Any) -> None:
-        save_epoch(folder, trained)
+        save_checkpoint(folder, trained)
         if trained.config.tasks == ("ner",) and trained.epoch == 2:
             torch.empty(2**60)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "save_epoch", saved)
+        patch.setattr(train, "save_checkpoint", saved)
         with pytest.raises(OutOfMemoryError) as caught:  # __main__ prints it and ends the process
             run()
     assert str(caught.value).startswith(f"{folder_of('ner').name}: there is not enough memory")

@@ -13,11 +13,13 @@ from torch.testing import assert_close
 from tagmates.files import read_json
 from tagmates.study import engine, worker
 from tagmates.study.gpu_memory import as_memory_allows
+from tagmates.study.job import Job, Outcome
 from tagmates.study.locate import open_study
 from tagmates.study.plan import make_plan
-from tagmates.study.worker import Job, Outcome, data_of_task, execute_side_by_side
+from tagmates.study.task_cache import data_of_task, prepare
+from tagmates.study.worker import execute_side_by_side
 from tagmates.training import train
-from tagmates.training.lane_optimizer import Company
+from tagmates.training.lane_optimizer import LaneOptimizer
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run
 
@@ -126,14 +128,14 @@ def test_a_time_limit_saves_every_lane_and_other_lanes_go_on(
     alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, past = time.time, [0.0]
-    save = train.save_epoch
+    save = train.save_checkpoint
 
     def saved(folder: Path, trained: Any) -> None:
         save(folder, trained)
         past[0] += 1000
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "save_epoch", saved)
+        patch.setattr(train, "save_checkpoint", saved)
         patch.setattr(time, "time", lambda: now() + past[0])
         run("--lanes", "4", "--time-limit", "2500s")
     begun = list(Path("runs/s/runs").glob("*/checkpoint.safetensors"))
@@ -183,10 +185,10 @@ def test_a_run_that_ends_leaves_its_lane_to_the_next(alone: dict[str, Any]) -> N
 
 @pytest.mark.slow
 def test_one_that_fails_takes_nobody_along(alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    def lame(company: Company) -> Iterator[Any]:
-        if any(run.config.sharing == "te_dec" and run.config.seed == 2 and run.updates == 2 for run in company.runs):
+    def lame(optimizer: LaneOptimizer) -> Iterator[Any]:
+        if any(run.config.sharing == "te_dec" and run.config.seed == 2 and run.updates == 2 for run in optimizer.runs):
             raise RuntimeError("out of something")
-        return advance(company)
+        return advance(optimizer)
 
     advance = worker.advance
     monkeypatch.setattr(worker, "advance", lame)
@@ -203,11 +205,11 @@ def test_what_is_too_much_for_the_memory_goes_on_in_parts(
 ) -> None:
     most = []
 
-    def small(company: Company) -> Iterator[Any]:
-        most.append(len(company.runs))
-        if len(company.runs) > 2:
+    def small(optimizer: LaneOptimizer) -> Iterator[Any]:
+        most.append(len(optimizer.runs))
+        if len(optimizer.runs) > 2:
             raise torch.OutOfMemoryError("too many")
-        return advance(company)
+        return advance(optimizer)
 
     advance = worker.advance
     monkeypatch.setattr(worker, "advance", small)
@@ -218,14 +220,14 @@ def test_what_is_too_much_for_the_memory_goes_on_in_parts(
 
 
 def test_a_full_disk_ends_the_lane_that_met_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    save = train.save_epoch
+    save = train.save_checkpoint
 
     def full(folder: Path, trained: Run) -> None:
         if trained.config.sharing == "multi_dec" and trained.epoch == 2:
             raise OSError(28, "No space left on device", str(folder))
         save(folder, trained)
 
-    monkeypatch.setattr(train, "save_epoch", full)
+    monkeypatch.setattr(train, "save_checkpoint", full)
     found = outcomes(jobs("stl-pos-1", "multi_dec-pos+ner-1"), 2)
     assert sorted(outcome.state for outcome in found.values()) == ["disk", "done"]
 
@@ -262,7 +264,7 @@ def test_fifty_updates_of_unlike_runs_are_as_if_alone() -> None:
         for job in jobs("stl-ner-1", "multi_dec-pos+ner-2", "te_dec-pos+ner-1", "te_enc-pos+ner-2", "stl-pos-2"):
             rate = 1e-3 * (1 + len(runs))
             training = job.config.training.model_copy(update={"max_epochs": 99, "learning_rate": rate})
-            runs.append(worker.prepare(job.config.model_copy(update={"training": training}), job.data, "cpu"))
+            runs.append(prepare(job.config.model_copy(update={"training": training}), job.data, "cpu"))
         return runs
 
     together = losses_of(make(), 5)

@@ -7,9 +7,10 @@ import pytest
 
 from tagmates import ModelSettings, RunConfig, TrainingSettings, train
 from tagmates.apps.cli import app
-from tagmates.config import PRESETS, preset_of, with_preset
+from tagmates.config import PRESETS, preset_of
 from tagmates.data.tasks import default_preset, load_tasks
 from tagmates.errors import ConfigError
+from tagmates.settings_parsing import with_preset
 from tagmates.study.settings import named_preset, read_study
 from tagmates.study.store import Store
 

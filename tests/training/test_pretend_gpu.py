@@ -15,7 +15,7 @@ from tagmates.config import Sharing
 from tagmates.files import read_json, read_tensors, write_tensors
 from tagmates.kernels import selftest
 from tagmates.model.tagger import Tagger
-from tagmates.training.lane_optimizer import Company
+from tagmates.training.lane_optimizer import LaneOptimizer
 from tagmates.training.loop import Ended, EpochEnded, Updated, advance, train_side_by_side
 from tagmates.training.run import Run
 from tagmates.training.train import run_in_folder
@@ -116,10 +116,10 @@ def test_an_update_waits_for_the_gpu_only_where_it_must(gpu: Gpu) -> None:
     Without dropout, whose masks only torch draws on the CPU: a GPU has a kernel for it.
     """
     runs = make("cuda", {"dropout": 0.0, "character_dropout": 0.0}, batch_size=2)[1:]
-    company = Company(runs)
-    list(advance(company))
+    optimizer = LaneOptimizer(runs)
+    list(advance(optimizer))
     gpu.counts.clear()
-    assert all(isinstance(event, Updated) for event in advance(company))
+    assert all(isinstance(event, Updated) for event in advance(optimizer))
     waits = {key: number for key, number in gpu.counts.items() if key[0] == "wait"}
     crfs = {len(labels) for run in runs for labels in run.vocabulary.labels.values()}
     assert sum(waits.values()) <= 4 + len(crfs), waits

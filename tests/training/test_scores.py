@@ -11,13 +11,13 @@ import pytest
 from helpers import make_corpora, make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_schemes import layers
+from strategies import layers
 
 from tagmates.config import Sharing
 from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.tasks import Task
-from tagmates.training.scores import Reading, Reference, Scores, TaskScores, gold_tags, score, signature, units
+from tagmates.training.scores import GoldUnits, Reading, Scores, TaskScores, gold_tags, score, signature, units
 
 Sentences = list[list[str]]
 Gold = list[list[str | None]]  # None: a token without a label
@@ -233,7 +233,7 @@ class TestScore:
     def test_gold_tags_that_cannot_be_predicted(self, data: st.DataObject, labels: list[str], reading: Reading) -> None:
         """One reference serves several predictions; its gold tags stay what they are where the labels lack them."""
         gold = data.draw(some_gold)
-        reference = Reference.of(gold, labels, reading)
+        reference = GoldUnits.of(gold, labels, reading)
         number = st.integers(0, len(labels) - 1)
         for _ in range(2):
             guess = [

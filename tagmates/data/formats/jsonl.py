@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tagmates.config import nearest
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.formats.spans import Ends, are_words, document_of, document_of_words, ends_of, is_text
@@ -25,7 +24,7 @@ from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
-from tagmates.formatting import first_of, shown
+from tagmates.formatting import first_of, shown, suggestion
 
 Record = Mapping[str, Any]
 
@@ -261,7 +260,7 @@ def _look_up(record: Record, key: str, setting: str, where: str, *, whole: bool 
         if not isinstance(found, Mapping) or part not in found:
             known = [name for name, _ in leaves_of(record)]
             there = first_of(known) or "its keys"
-            raise DataError(f"{where}: has no {key!r}{nearest(key, known)}; set {setting} to one of {there}")
+            raise DataError(f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {there}")
         found = found[part]
     if isinstance(found, Mapping) and found and not whole:
         inner = [f"{key}.{name}" for name, _ in leaves_of(found)]

@@ -15,12 +15,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tagmates.config import nearest
 from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Span
 from tagmates.data.tokenize import Token, sentences_of
 from tagmates.errors import DataError
-from tagmates.formatting import first_of
+from tagmates.formatting import first_of, suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def check_types(types: Collection[str], used: Mapping[str, int], where: str) -> 
     for name in types:
         if name not in used:
             there = f"there are {first_of(used)}" if used else "there are none at all"
-            raise DataError(f"{where}: no annotation is of type {name!r}{nearest(name, used)}; {there}")
+            raise DataError(f"{where}: no annotation is of type {name!r}{suggestion(name, used)}; {there}")
 
 
 def _one_layer(document: Document, types: Collection[str]) -> tuple[list[Annotation], list[str]]:

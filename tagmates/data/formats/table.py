@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from tagmates.config import nearest
 from tagmates.data.formats.columns import CELL, columns_of
 from tagmates.data.formats.lines import cell_in, check_characters, is_data, pair_in, read_text, some
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
-from tagmates.formatting import first_of, plural, shown
+from tagmates.formatting import first_of, plural, shown, suggestion
 
 Column = int | str
 MARKUP = re.compile(r"<[/?!]?[A-Za-z][^<>]*>")
@@ -214,7 +213,7 @@ def _without_header(text: str, layout: Layout) -> str:
 def _number(name: str, names: Sequence[str], where: str) -> int:
     if name not in names:
         there = f"the header names {first_of(names)}" if names else "there is no header"
-        raise DataError(f"{where}: no column is called {name!r}{nearest(name, names)}; {there}")
+        raise DataError(f"{where}: no column is called {name!r}{suggestion(name, names)}; {there}")
     if names.count(name) > 1:
         raise DataError(f"{where}: several columns are called {name!r}; give the number of one, from 1")
     return names.index(name) + 1

@@ -12,14 +12,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagmates.config import nearest
 from tagmates.data.formats.lines import check_characters, read_text, some
 from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tagged
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
-from tagmates.formatting import first_of, shown
+from tagmates.formatting import first_of, shown, suggestion
 
 SIGN = "#FORMAT=WebAnno TSV 3"
 
@@ -118,7 +117,7 @@ def _index(column: str, names: Sequence[str], path: Path) -> int:
     if len(exact or fitting) != 1:
         known = [name for name in names if name]
         what = "several features" if fitting else "no feature"
-        raise DataError(f"{path}: {what} is called {column!r}{nearest(column, known)}; there are {first_of(known)}")
+        raise DataError(f"{path}: {what} is called {column!r}{suggestion(column, known)}; there are {first_of(known)}")
     return (exact or fitting)[0]
 
 

@@ -47,11 +47,8 @@ def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> Non
         raise DataError(f"{archive}: is damaged, or no tar or zip ({what}); take another copy") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = take_lock(path.with_name(f".{path.name}.lock"), wait=True)
-        try:
+        with take_lock(path.with_name(f".{path.name}.lock")):
             write_atomically(path, content)
-        finally:
-            lock.release()
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}); {what_to_do(error)}") from None
 

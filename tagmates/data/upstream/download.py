@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import Timeout
-
 from tagmates.data.upstream.partial import Origin, Partial
 from tagmates.data.upstream.server import INSTEAD, BrokenOffError, OtherPartError, ask, extent, read_some
 from tagmates.errors import DataError
@@ -102,14 +100,9 @@ def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keep other processes from downloading to the same place; the system lets go of it when one is killed."""
-    try:
-        lock = take_lock(path.with_name(f".{path.name}.lock"))
-    except Timeout:
-        raise DataError(f"{path}: another process is downloading it; wait until it is done, then try again") from None
-    try:
+    busy = DataError(f"{path}: another process is downloading it; wait until it is done, then try again")
+    with take_lock(path.with_name(f".{path.name}.lock"), busy=busy):
         yield
-    finally:
-        lock.release()
 
 
 def _transfer(

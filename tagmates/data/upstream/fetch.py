@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from tagmates.data.statistics import statistics
 from tagmates.data.upstream.archives import extract_member
 from tagmates.data.upstream.conversion import convert_task
@@ -240,15 +238,12 @@ def _verified(source: Source, file: File, path: Path, known: File, *, unverified
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
     """Hold the output folder; BusyError where another process does."""
+    busy = BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir")
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock = take_lock(output / ".lock")
-    except Timeout:
-        raise BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir") from None
+        lock_held = take_lock(output / ".lock", busy=busy)
     except OSError as error:
         advice = f"{what_to_do(error)}, or choose another --output-dir"
         raise DiskError(f"{output}: cannot be written ({error.strerror}); {advice}") from None
-    try:
+    with lock_held:
         yield
-    finally:
-        lock.release()

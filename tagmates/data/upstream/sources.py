@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from tagmates.config import Settings, parse, read_toml
+from tagmates.config import Settings
+from tagmates.settings_parsing import parse, read_toml
 
 Mode = Literal["authors", "clean"]
 """``authors``: the paper's files to the last tag; ``clean``: what they meant."""

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tagmates.config import read_toml
+from tagmates.settings_parsing import read_toml
 
 SIZES = ("sentences_train", "sentences_all", "token_type_train", "token_type_all")
 LABELS = ("labels", "label_entropy")

@@ -210,16 +210,16 @@ typedef struct {
     const int64_t *gold;                                   /* [decoders, positions] */
     double *score;                                         /* [decoders, rows], or the gradients of the scores */
     float *d_emissions, *d_transitions, *d_start, *d_end;
-} Gold;
+} GoldTags;
 
 /* The row's tag at a step. */
-INLINE int64_t gold_at(const Gold *g, int64_t decoder, int64_t row, int64_t t)
+INLINE int64_t gold_at(const GoldTags *g, int64_t decoder, int64_t row, int64_t t)
 {
     return g->gold[decoder * g->positions + g->offsets[t] + row];
 }
 
 /* Scores of given tags; returns the number of sentences with a tag that is not one of the decoder's. */
-int64_t crf_score(const Gold *g)
+int64_t crf_score(const GoldTags *g)
 {
     int64_t tags = g->tags, unknown = 0;
     for (int64_t decoder = 0; decoder < g->decoders; decoder++)
@@ -243,7 +243,7 @@ int64_t crf_score(const Gold *g)
 }
 
 /* Adds the gradients of the scores to the zeros in d_emissions, d_transitions, d_start and d_end. */
-void crf_score_backward(const Gold *g)
+void crf_score_backward(const GoldTags *g)
 {
     int64_t tags = g->tags;
     for (int64_t decoder = 0; decoder < g->decoders; decoder++)

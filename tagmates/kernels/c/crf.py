@@ -36,7 +36,7 @@ CHAIN = Structure(
     panels=(FLOAT, "panel_floats"),
 )
 # the structure in crf.c
-GOLD = Structure(
+GOLD_TAGS = Structure(
     "decoders positions rows tags steps",
     offsets=(LONG, "steps"),
     lengths=(LONG, "decoders rows"),
@@ -163,7 +163,7 @@ class _Score(torch.autograd.Function):
         scores = (emissions, transitions, start, end)
         names = ("emissions", "transitions", "start", "end")
         given: dict[str, Any] = {name: values.contiguous() for name, values in zip(names, scores, strict=True)}
-        unknown = GOLD.call(library.crf_score, **places, **given, gold=gold, score=score)
+        unknown = GOLD_TAGS.call(library.crf_score, **places, **given, gold=gold, score=score)
         if unknown:
             raise IndexError(
                 f"{unknown} sentences have tags that are not among the {emissions.shape[2]} of the decoder"
@@ -179,7 +179,7 @@ class _Score(torch.autograd.Function):
         made: dict[str, Any] = {
             name: torch.zeros(shape, dtype=FLOAT) for name, shape in zip(names, ctx.shapes, strict=True)
         }
-        GOLD.call(
+        GOLD_TAGS.call(
             ctx.library.crf_score_backward, **ctx.places, **made, gold=ctx.saved_tensors[0], score=grads[0].contiguous()
         )
         return *made.values(), None, None, None

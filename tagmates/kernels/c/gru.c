@@ -31,7 +31,7 @@ typedef struct {
     float *d_input_weight, *d_input_bias;        /* as what they are gradients of */
     float *d_hidden_weight, *d_hidden_bias;
     float *panels;                               /* [panel_floats] */
-} Layer;
+} GRULayer;
 
 /* The number of floats that the panels of one lane take at a time. */
 int64_t gru_panel_floats(int64_t positions, int64_t inputs, int64_t size)
@@ -95,7 +95,7 @@ static void multiply_transposed(int64_t rows, int64_t depth, int64_t columns, co
 }
 
 /* The place in `gates` and `states` of a direction's position. */
-INLINE int64_t place(const Layer *l, int64_t direction, int64_t position)
+INLINE int64_t place(const GRULayer *l, int64_t direction, int64_t position)
 {
     int64_t first = direction / 2 * l->positions;
     return 2 * (first + (direction % 2 ? l->mirror[first + position] : position)) + direction % 2;
@@ -103,7 +103,7 @@ INLINE int64_t place(const Layer *l, int64_t direction, int64_t position)
 
 /* The gates of a row in one panel of units, from its part `h` of R h. The row's next position is `to_next` further on;
    0 where the row ends. */
-INLINE void gates_forward(const Layer *l, int64_t direction, int64_t position, int64_t to_next, int64_t unit,
+INLINE void gates_forward(const GRULayer *l, int64_t direction, int64_t position, int64_t to_next, int64_t unit,
                           const vec *h)
 {
     int64_t size = l->size, count = size - unit;
@@ -125,7 +125,7 @@ INLINE void gates_forward(const Layer *l, int64_t direction, int64_t position, i
     }
 }
 
-static void forward(const Layer *l, int64_t direction)
+static void forward(const GRULayer *l, int64_t direction)
 {
     int64_t size = l->size, units = (size + WIDTH - 1) / WIDTH;
     vec *panels = (vec *)(l->panels + direction % 2 * panel_size(3 * size, size)); /* [units][k][gate] */
@@ -152,7 +152,7 @@ static void forward(const Layer *l, int64_t direction)
 }
 
 /* The gradients of a row's gates. Leaves in `d_state` the gradient to which the recurrent product must be added. */
-INLINE void gates_backward(const Layer *l, int64_t direction, int64_t position, float *d_state)
+INLINE void gates_backward(const GRULayer *l, int64_t direction, int64_t position, float *d_state)
 {
     int64_t size = l->size, there = place(l, direction, position), here = direction * l->positions + position;
     const float *before = l->before + here * size, *candidate = l->candidate + here * size;
@@ -172,7 +172,7 @@ INLINE void gates_backward(const Layer *l, int64_t direction, int64_t position, 
     }
 }
 
-static void backward(const Layer *l, int64_t direction)
+static void backward(const GRULayer *l, int64_t direction)
 {
     int64_t size = l->size, wide = VECTORS * WIDTH, depth = 3 * size;
     float *panels = l->panels + direction % 2 * panel_size(depth, size);
@@ -203,7 +203,7 @@ static void backward(const Layer *l, int64_t direction)
     }
 }
 
-void gru_forward(const Layer *l)
+void gru_forward(const GRULayer *l)
 {
     int64_t wide = 6 * l->size;
     for (int64_t lane = 0; lane < l->lanes; lane++) {
@@ -217,7 +217,7 @@ void gru_forward(const Layer *l)
     }
 }
 
-void gru_backward(const Layer *l)
+void gru_backward(const GRULayer *l)
 {
     int64_t size = l->size, wide = 6 * size, positions = l->positions, inputs = l->inputs;
     for (int64_t lane = 0; lane < l->lanes; lane++) {

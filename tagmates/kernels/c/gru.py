@@ -12,7 +12,7 @@ from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.kernels.c.structure import FLOAT, LONG, Structure
 
 # the structure in gru.c
-LAYER = Structure(
+GRU_LAYER = Structure(
     "directions positions size steps lanes inputs first_rows panel_floats",
     offsets=(LONG, "steps"),
     rows=(LONG, "steps"),
@@ -50,11 +50,11 @@ def gru_layer(
 ) -> Float[Tensor, "lanes positions states"]:
     """The states at every position, as those of ``reference.gru_layer``."""
     parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
-    states: Tensor = _Layer.apply(inputs, *parameters, packed, torch.is_grad_enabled(), library)  # type: ignore[no-untyped-call]
+    states: Tensor = _GRULayer.apply(inputs, *parameters, packed, torch.is_grad_enabled(), library)  # type: ignore[no-untyped-call]
     return states
 
 
-class _Layer(torch.autograd.Function):
+class _GRULayer(torch.autograd.Function):
     """A whole layer; C also reverses the sequences of the backward direction."""
 
     @staticmethod
@@ -90,7 +90,7 @@ class _Layer(torch.autograd.Function):
             "rows": torch.tensor(packed.rows_at),
             "mirror": packed.reverse(),
         }
-        LAYER.call(
+        GRU_LAYER.call(
             library.gru_forward,
             **layout,
             x=x,
@@ -119,7 +119,7 @@ class _Layer(torch.autograd.Function):
             "d_hidden_weight": torch.empty_like(hidden_weight),
             "d_hidden_bias": x.new_empty(hidden_weight.shape[:2]),
         }
-        LAYER.call(
+        GRU_LAYER.call(
             ctx.library.gru_backward,
             **ctx.layout,
             **made,

@@ -34,8 +34,8 @@ from torch.autograd.function import once_differentiable
 
 from tagmates.batching.packed_sequence import PackedLayout
 
-UNDERFLOW = 1e-28  # A smaller sum q may have lost terms that matter (float32's smallest normal number is 1.2e-38).
-CACHED_SCORES = 2**21  # Viterbi compares about so many scores at a time, which fit into a core's cache.
+UNDERFLOW = 1e-28  # a smaller sum q may have lost terms that matter (float32's smallest normal number is 1.2e-38)
+CACHED_SCORES = 2**21  # scores that Viterbi compares at a time, which fit into a core's cache
 
 
 def log_partition(
@@ -154,8 +154,8 @@ def exact_log_partition(
 class _ExactStep(torch.autograd.Function):
     """log sum_i exp(alpha[i] + transitions[i, j]).
 
-    Autograd of ``logsumexp`` would keep the sums of all steps, a gigabyte for a batch with 400 tags; this computes them
-    again.
+    Its backward computes the sums again. Autograd of ``logsumexp`` would keep those of all steps, which take more than
+    a gigabyte for a batch with 425 tags.
     """
 
     @staticmethod

@@ -18,8 +18,8 @@ from tagmates.kernels.reference.crf import UNDERFLOW, ending_marginals
 
 TAG_LIMIT = 1024  # a program holds a score of every tag for each of its sentences
 SENTENCES_PER_PROGRAM, VITERBI_SENTENCES_PER_PROGRAM, TAGS_PER_BLOCK = 16, 4, 64
-# these vary by batch and task, and compiling a kernel for each value would take longer than it saves
-UNSPECIALIZED = ["positions", "rows", "tags"]
+# they vary by batch and task; to compile a kernel for each of their values would take longer than it saves
+UNSPECIALIZED_ARGUMENTS = ["positions", "rows", "tags"]
 
 
 def scaled_log_partition(
@@ -128,7 +128,7 @@ def _product(left, right, at, stride_from, stride_to, alive, tags, TAGS: tl.cons
         tl.store(out[:, None] + to[None, :], total, mask=alive[:, None] & (to < tags)[None, :])
 
 
-@triton.jit(do_not_specialize=UNSPECIALIZED)
+@triton.jit(do_not_specialize=UNSPECIALIZED_ARGUMENTS)
 def _forward(
     emissions,
     weights,
@@ -193,7 +193,7 @@ def _forward(
     tl.store(underflows + each, tl.where(low >= UNDERFLOW, 0, 1), mask=row < rows)
 
 
-@triton.jit(do_not_specialize=UNSPECIALIZED)
+@triton.jit(do_not_specialize=UNSPECIALIZED_ARGUMENTS)
 def _backward(
     weights,
     source,
@@ -241,7 +241,7 @@ def _backward(
         step -= 1
 
 
-@triton.jit(do_not_specialize=UNSPECIALIZED)
+@triton.jit(do_not_specialize=UNSPECIALIZED_ARGUMENTS)
 def _viterbi(
     emissions,
     transitions,

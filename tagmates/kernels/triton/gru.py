@@ -29,11 +29,11 @@ def gru_layer(
 ) -> Float[Tensor, "lanes positions states"]:
     """The states at every position, as those of ``reference.gru_layer``."""
     parameters = (input_weight, input_bias, hidden_weight, hidden_bias)
-    states: Tensor = _Layer.apply(inputs, *parameters, packed)  # type: ignore[no-untyped-call]
+    states: Tensor = _GRULayer.apply(inputs, *parameters, packed)  # type: ignore[no-untyped-call]
     return states
 
 
-class _Layer(torch.autograd.Function):
+class _GRULayer(torch.autograd.Function):
     """Torch multiplies inputs and computes the gradients of weights; the kernels do the steps between."""
 
     @staticmethod
@@ -197,7 +197,7 @@ def _backward(
     length = tl.load(lengths + lane * rows + row, mask=row < rows, other=0)
     longest = tl.max(length)
     weight += direction * 3 * size * size
-    carried = d_state + (direction * rows + row) * size  # the gradient of the state that a position ends with
+    d_next = d_state + (direction * rows + row) * size  # the gradient of a position's final state
     step = longest - 1
     while step >= 0:
         alive = length > step
@@ -215,7 +215,7 @@ def _backward(
             new = tl.load(gates + gate + 2 * size, mask=inside, other=0.0)
             at = place[:, None] + unit[None, :]
             h = tl.load(before + at, mask=inside, other=0.0)
-            grad = tl.load(carried[:, None] + unit[None, :], mask=inside, other=0.0)
+            grad = tl.load(d_next[:, None] + unit[None, :], mask=inside, other=0.0)
             state = ((2 * there + backward) * size)[:, None] + unit[None, :]
             grad += tl.load(d_states + state, mask=inside, other=0.0)
             d_new = grad * (1 - update) * (1 - new * new)
@@ -228,7 +228,7 @@ def _backward(
             tl.store(into, d_reset, mask=inside)
             tl.store(into + size, d_update, mask=inside)
             tl.store(into + 2 * size, d_new * reset, mask=inside)
-            tl.store(carried[:, None] + unit[None, :], grad * update, mask=inside)
+            tl.store(d_next[:, None] + unit[None, :], grad * update, mask=inside)
         tl.debug_barrier()  # the product reads all gates of a row
         for first in range(0, size, UNITS):
             unit = first + tl.arange(0, UNITS)
@@ -240,7 +240,7 @@ def _backward(
                 w = tl.load(weight + k[:, None] * size + unit[None, :], mask=inside, other=0.0)
                 total = tl.dot(d, w, total, input_precision="tf32x3")
             inside = alive[:, None] & (unit < size)[None, :]
-            total += tl.load(carried[:, None] + unit[None, :], mask=inside, other=0.0)
-            tl.store(carried[:, None] + unit[None, :], total, mask=inside)
-        tl.debug_barrier()  # the next step reads what is carried, written by other threads
+            total += tl.load(d_next[:, None] + unit[None, :], mask=inside, other=0.0)
+            tl.store(d_next[:, None] + unit[None, :], total, mask=inside)
+        tl.debug_barrier()  # the next step reads gradients that other threads have written
         step -= 1

@@ -1,0 +1,37 @@
+"""The model card of a run, ``README.md`` in its folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tagmates.installed import VERSION
+from tagmates.training.run import Run
+
+
+def model_card(run: Run, result: Mapping[str, Any]) -> str:
+    """A model card in Markdown: the tasks, how the tagger was trained, its scores, and how to use it."""
+    split = "test" if "test" in result else "dev"
+    rows = "\n".join(
+        f"| {task} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} |" for task, s in result[split].items()
+    )
+    signatures = "\n".join(f"- `{text}`" for text in result["signature"][split].values())
+    return f"""# A tagmates tagger: {", ".join(run.config.tasks)}
+
+Sharing `{run.config.sharing}`, seed {run.config.seed}, run `{run.id}`, {result["parameters"]:,} parameters.
+Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}.
+Best epoch {result["best_epoch"]}; the weights kept are those of the {run.config.training.weights} epoch.
+
+| task | precision | recall | F1 ({split}) |
+| --- | --- | --- | --- |
+{rows}
+
+{signatures}
+
+```python
+import tagmates
+
+tagger = tagmates.Tagger.from_pretrained("this folder")
+tagger.tag(["A sentence ."])
+```
+
+Made by tagmates {VERSION}. The corpora it learned from keep their own licences.
+"""
