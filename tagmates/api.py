@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from tagmates.errors import ConfigError, ModelError
 from tagmates.formatting import plural, suggestion
+from tagmates.study.chooser import Budget
 from tagmates.study.control import Control
 from tagmates.study.control import Kind as ControlKind
 from tagmates.study.cost import Cost, cost_to_do
@@ -150,6 +151,7 @@ class Study(OpenedStudy):
         device: str = "auto",
         threads: int = 1,
         lock: bool = True,
+        budget: Budget | None = None,
     ) -> Generator[Event, None, None]:
         """Train what is selected (None: all) and pending, stage by stage, and yield what happens.
 
@@ -163,6 +165,9 @@ class Study(OpenedStudy):
         ``retries`` times, one that failed in an earlier call only with ``retry_failed``. ``device`` is ``auto``,
         ``cpu`` or ``cuda``, ``threads`` those of one training. Without ``lock``, for disks that have no file locks, see
         to it that no other process works in the folder.
+
+        With a ``budget`` the next training is always the one that is expected to improve the advice most per second,
+        and the call ends when the budget does (``tagmates.study.chooser``). What it trains are trainings of the study.
 
         Raises ConfigError at once for arguments that cannot work; while running ConfigError for other data or settings
         than those of the folder, DiskError where nothing can be written, and OutOfMemoryError.
@@ -179,6 +184,7 @@ class Study(OpenedStudy):
             retry_failed=retry_failed,
             device=device,
             threads=threads,
+            budget=budget,
         )
 
     def status(self) -> StudyStatus:

@@ -21,6 +21,8 @@ from tagmates.apps.study_options import (
     say_notes,
 )
 from tagmates.apps.study_progress import show_study
+from tagmates.errors import ConfigError
+from tagmates.study.chooser import Budget
 from tagmates.study.engine import MOST_LANES, Kind, check_numbers
 from tagmates.study.selection import parse_duration, parse_shard
 
@@ -49,6 +51,20 @@ def run(
     time_limit: Annotated[
         str, Parameter(help="Stop cleanly after this time, e.g. 25m; the same command goes on.")
     ] = "",
+    budget: Annotated[
+        str,
+        Parameter(
+            help="As --time-limit, and train first what is expected to improve the advice most per second: the tasks "
+            "alone, all together, then pairs and seeds. What is done is never repeated."
+        ),
+    ] = "",
+    trainings: Annotated[
+        int | None, Parameter(help="Likewise, until so many trainings of the study are done, earlier calls included.")
+    ] = None,
+    until: Annotated[
+        float | None,
+        Parameter(help="Likewise, until the best partners are expected to gain at most so many points of F1 more."),
+    ] = None,
     sharing: Annotated[
         str, Parameter(help="Only these: some of stl,multi_dec,te_dec,te_enc; stl comes along with each.")
     ] = "",
@@ -82,7 +98,10 @@ def run(
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
     began = time.monotonic()
-    limit = parse_duration(time_limit) if time_limit else None
+    if budget and time_limit:
+        raise ConfigError("--budget and --time-limit: both are a time; give one of them")
+    limit = parse_duration(budget or time_limit) if budget or time_limit else None
+    chosen = Budget(trainings, until or 0.0) if budget or trainings is not None or until is not None else None
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)
     check_number("--workers", 1 if workers is None else workers)
@@ -107,6 +126,7 @@ def run(
         device=device,
         threads=threads,
         lock=not no_lock,
+        budget=chosen,
     )
     try:
         with closing(events):  # so that Ctrl-C anywhere ends the workers first

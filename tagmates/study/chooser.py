@@ -16,7 +16,9 @@ import numpy as np
 from scipy import special
 
 from tagmates.config import Sharing
-from tagmates.data.affinity import Affinity, TrainingData
+from tagmates.data.affinity import Affinity, TrainingData, affinities, describe_training_data
+from tagmates.data.indexing import IndexedSplit
+from tagmates.errors import ConfigError
 from tagmates.study.gains import ALONE, TaskGains, gains_before
 from tagmates.study.plan import Planned
 from tagmates.study.record import Record
@@ -50,26 +52,38 @@ def expected_regret(gains: TaskGains, random: np.random.Generator) -> float:
     return float(drawn.max(1).mean() - drawn[:, int(gains.means().argmax())].mean())
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a study may spend: it ends at ``trainings`` done, those of earlier calls included.
+
+    It also ends when the expected regret of the advice, on average over tasks, is at most ``until`` points of F1.
+    """
+
+    trainings: int | None = None
+    until: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.trainings is not None and self.trainings < 1:
+            raise ConfigError(f"--trainings {self.trainings}: must be 1 or more")
+        if not 0 <= self.until < float("inf"):
+            raise ConfigError(f"--until {self.until}: must be 0 or more points of F1")
+
+
 @dataclass(frozen=True)
 class Chooser:
-    """Chooses among the pending trainings of a study.
-
-    ``trainings`` ends it when so many are done or running, ``until`` when the regret of the advice that is to be
-    expected, on average over tasks, is no larger.
-    """
+    """Chooses among the pending trainings of a study, within a budget."""
 
     affinities: Sequence[Affinity]
     data: Mapping[str, TrainingData]
     seconds: Callable[[Planned], float]  # what a training costs, in any unit
-    trainings: int | None = None
-    until: float = 0.0
+    budget: Budget = Budget()
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0), repr=False)
 
     def __call__(
         self, pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, Record]
     ) -> Planned | None:
         """The training to start now; None where no more is to be started."""
-        if self.trainings is not None and len(done) + len(running) >= self.trainings:
+        if self.budget.trainings is not None and len(done) + len(running) >= self.budget.trainings:
             return None
         begun = {(planned.setting, planned.config.seed) for planned in running}
         begun |= {(record.setting, record.seed) for record in done.values()}
@@ -77,7 +91,7 @@ class Chooser:
         if first is not None:
             return first
         tables = {sharing: self.gains(sharing, pending, done.values()) for sharing in _sharings(pending)}
-        if self.until and tables and self._regret(tables) <= self.until:
+        if self.budget.until and self._regret(tables) <= self.budget.until:
             return None
         best = {
             sharing: {task: float(g.means().max()) for task, g in gains.items()} for sharing, gains in tables.items()
@@ -126,6 +140,19 @@ class Chooser:
             best = max(tables.values(), key=lambda gains: float(gains[task].means().max()))
             regrets.append(expected_regret(best[task], self._random))
         return float(np.mean(regrets))
+
+
+def make_chooser(trains: Mapping[str, IndexedSplit], budget: Budget) -> Chooser:
+    """The chooser of a study of tasks with these train splits.
+
+    What a training costs is taken to grow with the tokens of one pass over the data of its tasks.
+    """
+    data = {task: describe_training_data(train) for task, train in trains.items()}
+
+    def cost(planned: Planned) -> float:
+        return float(sum(len(trains[task].form) for task in planned.config.tasks))
+
+    return Chooser(affinities(trains), data, cost, budget)
 
 
 def _first(pending: Sequence[Planned], begun: Iterable[object], size: int) -> Planned | None:

@@ -11,8 +11,9 @@ from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.study.adoption import adopt, adoption_notes
 from tagmates.study.changes import check_change
+from tagmates.study.chooser import Budget, make_chooser
 from tagmates.study.cost import Sizes
-from tagmates.study.driver import Driver, Looked, Stage, Started, Stopped
+from tagmates.study.driver import Driver, Looked, Stage, Started, Stopped, in_order
 from tagmates.study.engine import Kind, check_numbers, choose_engine, open_engine
 from tagmates.study.job import Job
 from tagmates.study.locate import OpenedStudy
@@ -23,7 +24,7 @@ from tagmates.study.runs import Runs
 from tagmates.study.selection import Selection
 from tagmates.study.status import Standing, standing
 from tagmates.study.store import UNRECORDED
-from tagmates.study.task_cache import data_of_task, task_size, task_statistics, vectors_found
+from tagmates.study.task_cache import data_of_task, indexed_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
 
@@ -75,6 +76,7 @@ def run_session(
     retry_failed: bool,
     device: str,
     threads: int,
+    budget: Budget | None,
 ) -> Generator[Event, None, None]:
     """Train what is selected and pending, and yield what happens; the arguments are those of ``Study.run``.
 
@@ -97,6 +99,7 @@ def run_session(
         def job(planned: Planned) -> Job:
             return Job(planned.name, planned.config, root, source, task_data, vectors, target, threads, deadline, lock)
 
+        trains = {task: indexed_task(source, task).splits["train"] for task in study.tasks} if budget else {}
         driver = Driver(
             study=study.settings,
             tasks=study.tasks,
@@ -108,6 +111,7 @@ def run_session(
             retries=retries,
             retry_failed=retry_failed,
             deadline=deadline,
+            choose=make_chooser(trains, budget) if budget else in_order,
         )
         yield from driver.run()
         yield _sum_up(study, selection, before.found.done)

@@ -1,12 +1,13 @@
 """study/chooser: what comes first, what ends it, and that it trains what is worth most."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tagmates.data.affinity import Affinity, TrainingData
-from tagmates.study.chooser import Chooser, expected_regret
+from tagmates.study.chooser import Budget, Chooser, expected_regret
 from tagmates.study.gains import gains_before
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.record import Record
@@ -21,8 +22,8 @@ STUDY = StudySettings(regimes=("single", "pair", "all"), sharing=("multi_dec",),
 PLAN = make_plan(STUDY, TASKS, {})
 
 
-def chooser(**options: object) -> Chooser:
-    return Chooser(AFFINITIES, DATA, lambda _: 1.0, **options)  # type: ignore[arg-type]
+def chooser(**budget: Any) -> Chooser:
+    return Chooser(AFFINITIES, DATA, lambda _: 1.0, Budget(**budget))
 
 
 def record(planned: Planned, f1: dict[str, float]) -> Record:
@@ -61,7 +62,7 @@ def test_what_runs_counts_as_begun() -> None:
     assert chooser()(rest, alone[:2], {}) == alone[2]
 
 
-@pytest.mark.parametrize("number", [0, 3, 7])
+@pytest.mark.parametrize("number", [1, 3, 7])
 def test_so_many_trainings_and_no_more(number: int) -> None:
     order = play(chooser(trainings=number))
     assert len(order) == number
