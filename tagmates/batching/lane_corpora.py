@@ -22,9 +22,9 @@ class LaneCorpora:
 
     corpora: tuple[Corpus, ...]
     # on the CPU
-    sentences: Int[Tensor, " lanes"]  # of the lanes before this one
-    tasks: Int[Tensor, " lanes"]  # of the lanes before this one
-    forms: tuple[int, ...]  # of the lanes before each lane
+    sentences: Int[Tensor, " lanes"]  # the number of sentences in the lanes before each lane
+    tasks: Int[Tensor, " lanes"]  # the number of tasks in the lanes before each lane
+    forms: tuple[int, ...]  # the number of forms in the lanes before each lane
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
     partial: Bool[Tensor, " sentences"]

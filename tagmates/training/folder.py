@@ -49,7 +49,8 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
 def check_files(folder: Path) -> None:
     """Raise ModelError if a file that a run writes cannot be read, or if its name belongs to something else.
 
-    It may belong to a folder, which a file cannot replace, to a pipe, which could be read for ever, or a broken link.
+    It may belong to a folder, which a file cannot replace, to a pipe, which could be read for ever, or to a broken
+    link.
     """
     try:
         with os.scandir(folder) as entries:

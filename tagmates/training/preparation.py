@@ -33,26 +33,26 @@ def prepare_run(
     that the configuration asks for.
     """
     vectors.check_size(config.model.word_size)
-    splits = {name: indexed[name].splits for name in config.tasks}
     vocabulary = vocabulary_of(config, tasks, indexed, vectors)
     token = config.sharing == "te_enc"
-    parts = {
-        split: some
+    # split -> its sentences by task, without tasks and splits that have none
+    splits = {
+        split: by_task
         for split in SPLITS
-        if (some := [(name, splits[name][split]) for name in config.tasks if splits[name].get(split)])
+        if (by_task := [(name, part) for name in config.tasks if (part := indexed[name].splits.get(split))])
     }
-    tokens = chain.from_iterable(part.forms for some in parts.values() for _, part in some)
+    tokens = chain.from_iterable(part.forms for by_task in splits.values() for _, part in by_task)
     forms = Forms.of(chain(map(task_token, config.tasks), tokens) if token else tokens, vocabulary).to(device)
     module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
-    singles = singletons(part for _, part in parts["train"]) if vocabulary.unknown else set()
+    singles = singletons(part for _, part in splits["train"]) if vocabulary.unknown else set()
     data = {name: task_data(tasks[name], indexed[name]) for name in config.tasks}
     own_id, former_id = run_ids(config, data, vectors.digest(vocabulary.words))
     return Run(
         config=config,
         tasks={name: tasks[name] for name in config.tasks},
         vocabulary=vocabulary,
-        gold={split: {name: part.sentences for name, part in some} for split, some in parts.items()},
-        corpora={s: build_corpus(some, vocabulary, forms, token=token).to(device) for s, some in parts.items()},
+        gold={split: {name: part.sentences for name, part in by_task} for split, by_task in splits.items()},
+        corpora={s: build_corpus(by_task, vocabulary, forms, token=token).to(device) for s, by_task in splits.items()},
         rare=torch.from_numpy(np.fromiter((form.lower() in singles for form in forms.index), dtype=np.bool_)),
         module=module,
         vectors=vectors,
