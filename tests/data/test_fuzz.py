@@ -36,7 +36,7 @@ from tagmates.data.tasks import SPLITS, load_tasks
 from tagmates.data.upstream.conversion import convert_task
 from tagmates.data.upstream.prepared import check_replaceable, provenance_of
 from tagmates.errors import ConfigError, DataError, TagmatesError
-from tagmates.tagging.text import read_input
+from tagmates.tagging.reading import read_input
 
 Read = Callable[[Path], list[Sentence]]
 Rows = Iterable[tuple[str, ...]]  # a token and its tag, () between sentences

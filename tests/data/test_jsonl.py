@@ -15,7 +15,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
 from tagmates.model.tagger import Tagged
-from tagmates.tagging.text import write_json_lines
+from tagmates.tagging.writing import write_json_lines
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), min_size=1, max_size=5)
 rows = st.lists(st.tuples(texts, texts), min_size=1, max_size=4).filter(lambda row: row[0][0] != "-DOCSTART-")

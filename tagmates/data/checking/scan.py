@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from tagmates.data.corpora import keys_of
-from tagmates.data.formats.columns import INSIDE, parse_columns
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
+from tagmates.data.formats.columns import COMMENT_INSIDE_SENTENCE, parse_columns
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, NOT_A_WORD, conllu_column
 from tagmates.data.formats.jsonl import Record, record_of, sentences_of_records, with_ends
 from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.table import columns_in, pairs_of, rows_of
@@ -23,7 +23,6 @@ from tagmates.errors import DataError
 from tagmates.formatting import shown
 
 LIMIT = 1000  # bad lines of a file, after which the rest is not looked at
-_NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)
 _EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;|number \d+ in '.*' is empty;")
 
 
@@ -165,13 +164,13 @@ def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | Non
         return next((_pair(sentence) for sentence in sentences), None)
     except DataError as error:
         inside = task.comment and line.startswith(task.comment)
-        raise DataError(f"{error}; {INSIDE}") if inside else error from None
+        raise DataError(f"{error}; {COMMENT_INSIDE_SENTENCE}") if inside else error from None
 
 
 def _is_no_word(line: str) -> bool:
     """Whether a line of CoNLL-U is a comment, a multiword range or an empty node."""
     has_text = any(parse_columns([line], "", tag_column=None))  # raises for NUL and CR, in comments too
-    return has_text and (line.startswith("#") or _NOT_A_WORD.fullmatch(line.partition("\t")[0]) is not None)
+    return has_text and (line.startswith("#") or NOT_A_WORD.fullmatch(line.partition("\t")[0]) is not None)
 
 
 def _read_conllu(task: Task, line: str, position: int) -> tuple[str, ...] | None:

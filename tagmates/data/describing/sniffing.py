@@ -10,8 +10,8 @@ from typing import Any
 from tagmates.data.describing.tables import Table, table_in
 from tagmates.data.formats.brackets import is_mark
 from tagmates.data.formats.columns import CELL
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, plus_columns
-from tagmates.data.formats.jsonl import is_rows, leaves_of
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, CONLLULEX_COLUMNS, plus_columns
+from tagmates.data.formats.jsonl import is_rows, is_text_pair, leaves_of
 from tagmates.data.formats.spans import are_spans, are_words, is_text
 from tagmates.data.formats.webanno import SIGN
 from tagmates.formatting import first_of
@@ -22,7 +22,7 @@ READ = (
     "Hugging Face data sets"
 )
 _HEAD = 2**17  # characters of a file that say what it is
-_JSON = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
+JSON_START = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
 _PACKED = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip, or a spreadsheet",
@@ -31,7 +31,6 @@ _PACKED = {
     b"%PDF": "PDF",
 }
 _NOT_OF_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
-_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
 
 Rows = Sequence[Sequence[str]]
 
@@ -156,7 +155,7 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
             and sum(map(bool, map(str.strip, lines))) == 1
             and len(_lists_of_records(record)) == 1
         )
-        item = _is_pair(record) or (is_rows(record) and sum(map(bool, map(str.strip, lines))) > 1)
+        item = is_text_pair(record) or (is_rows(record) and sum(map(bool, map(str.strip, lines))) > 1)
         one_list = (isinstance(record, list) and not item) or (held and not _is_record(record))
     except (ValueError, RecursionError, StopIteration):
         one_list = True
@@ -168,14 +167,14 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
             return "is JSON nested too deeply"
         except ValueError as error:
             place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
-            return f"begins as JSON, but is not ({place}): is it cut off?" if _JSON.match(text) else None
+            return f"begins as JSON, but is not ({place}): is it cut off?" if JSON_START.match(text) else None
         if isinstance(found, dict):
             inner = _lists_of_records(found)
             if len(inner) != 1:
                 return f"is one JSON object, with the keys {first_of(found)}, and not one list of records"
             found = inner[0]
         record = found[0] if isinstance(found, list) and found else None
-    if _is_pair(record):
+    if is_text_pair(record):
         record = {"text": record[0], **record[1]}
     if is_rows(record) or (isinstance(record, dict) and _is_record(record)):
         return Layout(kind)
@@ -200,11 +199,6 @@ def _is_record(record: Mapping[str, Any]) -> bool:
 def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
     """The lists in an object that do not hold bare texts and numbers."""
     return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
-
-
-def _is_pair(value: Any) -> bool:
-    """Whether it is ["text", {"entities": …}]."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
 
 
 def _is_bare(value: Any) -> bool:
@@ -239,7 +233,7 @@ def _conllu(lines: Sequence[str]) -> Layout | None:
             return Layout(
                 "conllu", columns=len(names), heading=names, sample=[[r for r in rows if len(r) == len(names)]]
             )
-    fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and _ID.fullmatch(cells[0])]
+    fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(cells[0])]
     if not rows or len(fitting) < 0.9 * len(rows):
         return None
     lex = len(fitting[0]) == len(CONLLU_COLUMNS) + len(CONLLULEX_COLUMNS)

@@ -9,7 +9,7 @@ from itertools import groupby
 from os.path import commonprefix
 from typing import Any
 
-from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_of
 from tagmates.data.schemes import are_span_tags
@@ -61,7 +61,7 @@ def table_in(lines: Sequence[str], text: str) -> Table | str:
         if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, Table):
             return found
     for separator in ("\t", "whitespace", ",", ";", "|"):
-        rows = [_Line(number, line, _cells(line, separator)) for number, line in enumerate(lines, start=1)]
+        rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
         found = _looked_at(rows, separator, text, quoted=False)
         if isinstance(found, Table):
             return found
@@ -356,7 +356,3 @@ def _by_column(sample: Sequence[Sequence[list[str]]], index: int) -> list[list[l
             before = value or before
             sentences[-1].append(cells)
     return sentences
-
-
-def _cells(line: str, separator: str) -> list[str]:
-    return CELL.findall(line) if separator == "whitespace" else line.split(separator)

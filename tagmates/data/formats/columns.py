@@ -17,8 +17,8 @@ from tagmates.data.formats.rows import split_rows
 from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 
+COMMENT_INSIDE_SENTENCE = "comments count only before a sentence; set comments_inside = true to skip this line"
 # Not `str.split()`: a no-break space inside a token ("10 000") would silently move the tag to another column.
-INSIDE = "comments count only before a sentence; set comments_inside = true to skip this line"
 CELL = re.compile(r"[^ \t\v\f]+")
 
 
@@ -46,13 +46,13 @@ def parse_columns(
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         if comment and position == 1 and line.startswith(comment):
             return ()
-        cells = CELL.findall(line) if separator is None else line.split(separator)
+        cells = split_cells(line, separator)
         try:
             return pair_in(cells, token_column, tag_column, where)
         except DataError as error:
             if not comment or not line.startswith(comment):
                 raise
-            raise DataError(f"{error}; {INSIDE}") from None
+            raise DataError(f"{error}; {COMMENT_INSIDE_SENTENCE}") from None
 
     return sentences_in(lines, name, read_row, first_line=first_line)
 
@@ -104,6 +104,11 @@ def _columns_at_once(
     if not all(token.strip() for token in set(tokens)) or (tags and "" in set(tags[0])):
         return None
     return rows.sentences(tokens, tags[0] if tags else None)
+
+
+def split_cells(line: str, separator: str | None) -> list[str]:
+    """The cells of a line. The separator None, or ``whitespace``, is any run of ASCII white space."""
+    return CELL.findall(line) if separator in (None, "whitespace") else line.split(separator)
 
 
 def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str = "\t") -> Iterator[str]:

@@ -25,7 +25,8 @@ from tagmates.formatting import first_of, shown
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
 
-_NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
+CONLLU_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)  # of a word, a multiword range or an empty node
+NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
 _PLUS = re.compile(r"#\s*global\.columns\s*=(.*)")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=(.*)")
 
@@ -56,7 +57,7 @@ def conllu_reader(index: int, feature: str = "") -> RowReader:
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
-        if line.startswith("#") or _NOT_A_WORD.fullmatch(cells[0]):
+        if line.startswith("#") or NOT_A_WORD.fullmatch(cells[0]):
             return ()
         if len(cells) < len(CONLLU_COLUMNS):
             raise DataError(
@@ -79,7 +80,7 @@ def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | Non
     if rows is None or rows.width < max(len(CONLLU_COLUMNS), index + 1):
         return None
     ids, tokens, tags = (rows.column(place) for place in (0, 1, index))
-    if skipped := {number for number in set(ids) if _NOT_A_WORD.fullmatch(number)}:
+    if skipped := {number for number in set(ids) if NOT_A_WORD.fullmatch(number)}:
         kept = [at for at, number in enumerate(ids) if number not in skipped]
         ids, tokens, tags = ([column[at] for at in kept] for column in (ids, tokens, tags))
         rows = replace(rows, line=rows.line[kept], block=rows.block[kept])
@@ -115,7 +116,7 @@ def plus_reader(text: str, column: str, name: str) -> RowReader:
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
-        if line.startswith("#") or (number is not None and _NOT_A_WORD.fullmatch("".join(cells[number : number + 1]))):
+        if line.startswith("#") or (number is not None and NOT_A_WORD.fullmatch("".join(cells[number : number + 1]))):
             return ()
         if len(cells) != len(names):
             raise DataError(

@@ -177,7 +177,7 @@ def record_of(line: str, where: str) -> Record:
 
 def _record(value: Any, where: str) -> Record:
     """The object itself; of the pair ``["text", {"entities": …}]``, as spaCy's examples have it, one object."""
-    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict):
+    if is_text_pair(value):
         return {"text": value[0], **value[1]}
     if is_rows(value):
         return {str(number): list(column) for number, column in enumerate(zip(*value, strict=True), start=1)}
@@ -187,6 +187,11 @@ def _record(value: Any, where: str) -> Record:
             "for one list"
         )
     return value
+
+
+def is_text_pair(value: Any) -> bool:
+    """Whether this is a text and an object with its spans, ``["text", {"entities": …}]``, as in spaCy's examples."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
 
 
 def is_rows(value: Any) -> bool:

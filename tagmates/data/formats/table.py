@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 
 from tagmates.config import nearest
-from tagmates.data.formats.columns import CELL, columns_of
+from tagmates.data.formats.columns import CELL, columns_of, split_cells
 from tagmates.data.formats.lines import cell_in, check_characters, is_data, pair_in, read_text, some
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
@@ -181,7 +181,7 @@ def lines_of(
         for number, raw in enumerate(text.split("\n"), start=first_line):
             line = raw.removesuffix("\r")
             check_characters(line, f"{name}:{number}")
-            yield number, line, CELL.findall(line) if layout.separator is None else line.split(layout.separator)
+            yield number, line, split_cells(line, layout.separator)
         return
     lines = (line.removesuffix("\r") + "\n" for line in text.split("\n"))
     reader = csv.reader(lines, delimiter=layout.separator or ",", strict=True)
