@@ -11,11 +11,12 @@ from rich.console import Console
 from tagmates.apps.fetch import fetch, list_
 from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.checking.check import check_tasks
-from tagmates.data.checking.problems import once, problem_lines
+from tagmates.data.checking.problems import problem_lines, unique_problems
 from tagmates.data.describing.proposal import propose
 from tagmates.data.overlap import overlap_json, overlaps, unknown_words
 from tagmates.data.statistics import load_splits, statistics, table1
-from tagmates.data.tasks import Task, choose_tasks, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
 from tagmates.formatting import plural
@@ -101,7 +102,7 @@ def check(
     The kind of each problem stands in brackets at the end of its line; docs/data.md says what to do about it.
     """
     known = load_tasks(data)
-    found = once(check_tasks(known))
+    found = unique_problems(check_tasks(known))
     errors = sum(problem.level == "error" for problem in found)
     if json_:
         print(json.dumps([problem.to_json() for problem in found], indent=2, ensure_ascii=False))

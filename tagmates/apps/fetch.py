@@ -14,9 +14,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from tagmates.data.tasks import PAPER_SCHEMES, choose_tasks
-from tagmates.data.upstream.conversion import DIFFERING
-from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared
-from tagmates.data.upstream.fetch import fetch as fetch_tasks
+from tagmates.data.upstream.conversion import MODE_DEPENDENT_TASKS
+from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared, fetch_tasks
 from tagmates.data.upstream.listing import Listed, list_tasks
 from tagmates.data.upstream.sources import Mode
 from tagmates.data.upstream.table1 import LABELS, SIZES
@@ -84,7 +83,7 @@ def fetch(
     elif prepared:
         Console().print(_table(prepared))
     different = [one.provenance.task for one in prepared if not all(cell.equal for cell in one.cells)]
-    cleaned = [task for task in different if mode == "clean" and task in DIFFERING]
+    cleaned = [task for task in different if mode == "clean" and task in MODE_DEPENDENT_TASKS]
     unlike = [task for task in different if task not in cleaned]
     if cleaned:
         _say(f"{listing(cleaned)}: docs/data.md says why a clean conversion is not as in Table 1")

@@ -14,7 +14,8 @@ from tagmates import __version__
 from tagmates.apps.shared import Device, Model, Threads, check_number, end, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
-from tagmates.data.tasks import Task, choose_tasks, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import memory_errors
 from tagmates.files import read_json

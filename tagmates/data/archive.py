@@ -19,15 +19,15 @@ from pydantic import Field, ValidationError
 
 from tagmates.config import Settings
 from tagmates.data.formats.decompression import check_claim
-from tagmates.data.indexing import decode, json_array, json_value
+from tagmates.data.indexing import json_array, json_value, restore_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence, task_token
 from tagmates.errors import DataError
 from tagmates.files import write_atomically
 
-FORMAT = 3  # also read: 2, where nothing but O was outside, and 1, where sentences had all their tags or none
-MAGIC = b"PK\x03\x04"  # of a zip
-PACK = "tagmates study pack"
+FORMAT_VERSION = 3  # also read: 2, where nothing but O was outside, and 1, where sentences had all their tags or none
+ZIP_SIGNATURE = b"PK\x03\x04"  # of a zip
+PACK_COMMAND = "tagmates study pack"
 
 Value = TypeVar("Value")
 Text = TypeVar("Text", str, str | None)
@@ -49,7 +49,7 @@ class ArchivedTask(Settings):
 class Header(Settings):
     """What a packed file holds; ``settings`` are those of the study ``study``, both empty where there is none."""
 
-    format: int = FORMAT
+    format: int = FORMAT_VERSION
     study: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
     tasks: tuple[ArchivedTask, ...]
@@ -107,7 +107,7 @@ def read_archived(path: Path, task: str, split: str) -> list[Sentence]:
             raise ValueError(f"{task} {split}: its arrays are no lengths and places")
         if not lengths.sum() == len(tokens) == len(tags) > 0:
             raise ValueError(f"{task} {split}: its arrays do not fit")
-        return decode(distinct, labels, tokens, tags, lengths, np.arange(1, len(lengths) + 1))
+        return restore_sentences(distinct, labels, tokens, tags, lengths, np.arange(1, len(lengths) + 1))
 
     return _read(path, read)
 
@@ -127,14 +127,14 @@ def read_archived_vectors(path: Path) -> tuple[str, list[str], Matrix]:
 def _is_zip(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(len(ZIP_SIGNATURE)) == ZIP_SIGNATURE
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return False
 
 
 def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
     if path.exists() and not _is_zip(path):
-        raise DataError(f"{path}: is no packed study; give a file that `{PACK}` has made")
+        raise DataError(f"{path}: is no packed study; give a file that `{PACK_COMMAND}` has made")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             check_claim(path, sum(member.file_size for member in arrays.zip.infolist()), "bytes")
@@ -145,15 +145,16 @@ def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
     except Exception as error:  # zipfile, zlib, numpy, json and pydantic have one each for a damaged file
         raise DataError(
-            f"{path}: is damaged or no packed study ({str(error)[:200]}); copy it again, or make it anew with `{PACK}`"
+            f"{path}: is damaged or no packed study ({str(error)[:200]}); copy it again, or make it anew with "
+            f"`{PACK_COMMAND}`"
         ) from None
 
 
 def _header(path: Path, arrays: NpzFile) -> Header:
     values = json_value(arrays["header"])
-    if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT:
+    if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT_VERSION:
         raise DataError(
-            f"{path}: was packed by a later tagmates (format {values['format']}, this one reads {FORMAT}); "
+            f"{path}: was packed by a later tagmates (format {values['format']}, this one reads {FORMAT_VERSION}); "
             "install that one here, or pack with this one"
         )
     try:

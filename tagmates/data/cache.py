@@ -22,17 +22,17 @@ from typing import Any
 
 import numpy as np
 
-from tagmates.data.indexing import IndexedSplit, IndexedTask, Numbers, decode, json_array, json_value
-from tagmates.data.tasks import Task
+from tagmates.data.indexing import IndexedSplit, IndexedTask, Numbers, json_array, json_value, restore_sentences
+from tagmates.data.task import Task
 from tagmates.files import cache_folder, is_private, make_private
 
 log = logging.getLogger("tagmates")
-SWITCH = "TAGMATES_CACHE_CORPORA"
+SWITCH_VARIABLE = "TAGMATES_CACHE_CORPORA"
 """Environment variable that switches the cache off where it is 0."""
-LIMIT = 2**30  # bytes of all entries; the paper's eleven tasks are 24 MB
-SMALL = 2**18  # bytes of a task's files that are read as fast as an entry
-YOUNG = 2.0  # seconds; the coarsest file systems count times by two
-CACHED = ("columns", "csv", "lines", "parallel", "conllu", "conll2012", "jsonl", "json", "webanno")
+MAX_CACHE_SIZE = 2**30  # bytes of all entries; the paper's eleven tasks are 24 MB
+MIN_FILES_SIZE = 2**18  # bytes of a task's files that are read as fast as an entry
+MIN_FILE_AGE = 2.0  # seconds; the coarsest file systems count times by two
+CACHED_FORMATS = ("columns", "csv", "lines", "parallel", "conllu", "conll2012", "jsonl", "json", "webanno")
 
 
 def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
@@ -42,7 +42,7 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
     those that others' code reads, and for files of the last seconds: they may change once more without a change of
     their time.
     """
-    if task.format not in CACHED or os.environ.get(SWITCH) == "0":
+    if task.format not in CACHED_FORMATS or os.environ.get(SWITCH_VARIABLE) == "0":
         return None
     try:
         parts = [part for split in splits if (part := task.part(split))]
@@ -57,7 +57,11 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
         return None
     newest = max(max(status.st_mtime, status.st_ctime) for _, status in found)
     total = sum(status.st_size for _, status in found)
-    if not all(stat.S_ISREG(status.st_mode) for _, status in found) or total < SMALL or time.time() - newest < YOUNG:
+    if (
+        not all(stat.S_ISREG(status.st_mode) for _, status in found)
+        or total < MIN_FILES_SIZE
+        or time.time() - newest < MIN_FILE_AGE
+    ):
         return None
     # the time of the last change of anything too: copies can bring an old time of change of content with them;
     # and which file it is: a link may lead to another one now that was written in the same tick of the clock
@@ -76,7 +80,7 @@ def read_entry(entry: Path) -> IndexedTask | None:
     try:
         with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names, digest = json_value(arrays["task"])
-            splits = {name: _split({part: arrays[f"{name}/{part}"] for part in PARTS}) for name in names}
+            splits = {name: _split({part: arrays[f"{name}/{part}"] for part in ENTRY_ARRAYS}) for name in names}
     except Exception:  # zipfile, zlib, numpy and json have one each for a damaged file
         return None
     with suppress(OSError):
@@ -93,7 +97,7 @@ def write_entry(entry: Path, coded: IndexedTask) -> None:
         place = np.array([files[sentence.file] for sentence in split.sentences], dtype=np.int64)
         texts = (json_array(split.forms), json_array(split.tags), json_array(list(files)))
         values: tuple[Numbers, ...] = (*texts, split.form, split.tag, split.lengths, line, place)
-        arrays |= {f"{name}/{part}": value for part, value in zip(PARTS, values, strict=True)}
+        arrays |= {f"{name}/{part}": value for part, value in zip(ENTRY_ARRAYS, values, strict=True)}
     data = io.BytesIO()
     np.savez(data, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
     with suppress(OSError):
@@ -115,14 +119,14 @@ def _warn(path: Path) -> None:
     log.warning("%s: other users can change it, so it is not read; delete it, or take that right from them", path)
 
 
-PARTS = ("forms", "tags", "files", "form", "tag", "lengths", "line", "file")
+ENTRY_ARRAYS = ("forms", "tags", "files", "form", "tag", "lengths", "line", "file")
 """Of a split in an entry: the fields of ``IndexedSplit``, and the sentences' lines and files."""
 
 
 def _split(held: Mapping[str, Any]) -> IndexedSplit:
     texts, labels, files = (tuple(json_value(held[part])) for part in ("forms", "tags", "files"))
     form, tag, lengths = held["form"], held["tag"], held["lengths"]
-    sentences = decode(texts, labels, form, tag, lengths, held["line"])
+    sentences = restore_sentences(texts, labels, form, tag, lengths, held["line"])
     if any(files):
         places = zip(sentences, held["file"].tolist(), strict=True)
         sentences = [replace(sentence, file=files[place]) for sentence, place in places]
@@ -134,7 +138,7 @@ def _remove_oldest(folder: Path) -> None:
     total = 0
     for status, path in entries:
         total += status.st_size
-        if total > LIMIT:
+        if total > MAX_CACHE_SIZE:
             path.unlink(missing_ok=True)
 
 

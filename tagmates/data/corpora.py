@@ -9,21 +9,22 @@ from typing import Any, TypeVar
 
 from tagmates.data.archive import read_archived
 from tagmates.data.cache import entry_of, read_entry, write_entry
-from tagmates.data.formats.brackets import read_brackets
 from tagmates.data.formats.brat import brat_remarks, read_brat
 from tagmates.data.formats.columns import read_columns
+from tagmates.data.formats.conll2012 import read_conll2012
 from tagmates.data.formats.conllu import expression_remarks, read_conllu, sentence_ids
 from tagmates.data.formats.docbin import docbin_remarks, read_docbin
-from tagmates.data.formats.huggingface import read_huggingface, records_in
-from tagmates.data.formats.jsonl import Keys, read_jsonl, read_records, record_remarks
+from tagmates.data.formats.huggingface import huggingface_records, read_huggingface
+from tagmates.data.formats.jsonl import read_jsonl, read_records
+from tagmates.data.formats.records import RecordKeys, record_remarks
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
 from tagmates.data.formats.table import read_table
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
 from tagmates.data.indexing import IndexedTask
-from tagmates.data.schemes import Writing, convert, trained_as, violations_in
+from tagmates.data.notation import advice_on_tag
+from tagmates.data.schemes import Notation, convert, trained_as, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import remedy
-from tagmates.data.tasks import RECORDS, SPLITS, Part, Task
+from tagmates.data.task import RECORD_FORMATS, SPLITS, Part, Task
 from tagmates.errors import DataError
 from tagmates.formatting import plural
 from tagmates.memory import no_cycles
@@ -42,14 +43,14 @@ def load_split(task: Task, split: str) -> Sentences:
     require_labels(task, split, sentences)
     for problem in violations(task, split, sentences):
         raise DataError(problem)
-    if task.scheme == task.trained_scheme == "plain" or task.writing == Writing(task.trained_scheme):
+    if task.scheme == task.trained_scheme == "plain" or task.writing == Notation(task.trained_scheme):
         return sentences  # they are written as they are trained
     converted = []
     for sentence in sentences:
         try:
             tags = convert(sentence.labels, task.writing, task.trained_scheme)
         except DataError as error:
-            raise DataError(f"{place(task, split, sentence, 0)}: {error}") from None
+            raise DataError(f"{location(task, split, sentence, 0)}: {error}") from None
         converted.append(replace(sentence, tags=tags))
     return converted
 
@@ -61,10 +62,10 @@ def read_split(task: Task, split: str) -> Sentences:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
     if task.format == "packed":
         return read_archived(task.folder, task.name, split)
-    return cut(task, split, read_part(task, part))
+    return select_sentences(task, split, read_part(task, part))
 
 
-def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
+def select_sentences(task: Task, split: str, everything: list[Item]) -> list[Item]:
     """Those of its files' sentences that make the split; DataError where they have not so many, or none so called.
 
     In the place of a sentence that could not be read stands None.
@@ -114,11 +115,11 @@ def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterato
     """For every tag that breaks the task's scheme: where, and what to do."""
     for sentence in sentences:
         for index, what in violations_in(sentence.labels, task.writing):
-            advice = remedy(sentence.labels[index] or "", task.writing, task.name)
-            yield f"{place(task, split, sentence, index)}: {what}; {advice}"
+            advice = advice_on_tag(sentence.labels[index] or "", task.writing, task.name)
+            yield f"{location(task, split, sentence, index)}: {what}; {advice}"
 
 
-def remarks(task: Task, split: str) -> Iterator[str]:
+def annotation_remarks(task: Task, split: str) -> Iterator[str]:
     """What was done to the annotations of a split so that a tag for each word can say them, and where."""
     for path in paths_of(task, split):
         yield from _remarks(task, path)
@@ -137,16 +138,15 @@ def _remarks(task: Task, path: Path) -> Iterator[str]:
     elif task.format == "spacy":
         yield from docbin_remarks(path, column=column)
     elif task.format == "huggingface":
-        keys, records = records_in(path, keys_of(task))
+        keys, records = huggingface_records(path, keys_of(task))
         yield from record_remarks(records, keys)
-    elif task.format in RECORDS:
-        lines = read_records(path, task.encoding, one_list=task.format == "json")
-        yield from record_remarks(((record, line, where) for line, where, record in lines), keys_of(task))
+    elif task.format in RECORD_FORMATS:
+        yield from record_remarks(read_records(path, task.encoding, one_list=task.format == "json"), keys_of(task))
 
 
-def keys_of(task: Task) -> Keys:
+def keys_of(task: Task) -> RecordKeys:
     """How the task reads records."""
-    return Keys(str(task.token_column), str(task.tag_column), task.labels, trained_as(task.scheme), task.types)
+    return RecordKeys(str(task.token_column), str(task.tag_column), task.labels, trained_as(task.scheme), task.types)
 
 
 def path_of(task: Task, split: str) -> Path:
@@ -165,7 +165,7 @@ def path_in(task: Task, split: str, sentence: Sentence) -> Path:
     return task.folder / sentence.file if sentence.file else path_of(task, split)
 
 
-def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
+def location(task: Task, split: str, sentence: Sentence, index: int) -> str:
     """Where a token is: ``file:line``; where a word is no line of its own, ``file:line`` of the sentence, and the word.
 
     Where there are no lines, the number of the sentence or record and the word, in a packed study the split too.
@@ -219,7 +219,7 @@ def _read_file(task: Task, path: Path) -> Sentences:
     encoding, column = task.encoding, str(task.tag_column)
     if task.is_table:
         return read_table(path, task.table, encoding)
-    if task.format in RECORDS:
+    if task.format in RECORD_FORMATS:
         return _read_records(task, path)
     found: Sentences
     if task.format == "conllu":
@@ -239,7 +239,7 @@ def _read_columns(task: Task, path: Path, columns: Mapping[str, int]) -> Sentenc
     if task.format == "lines":
         return read_lines(path, **columns, separator=task.separator or "/", encoding=task.encoding)
     if task.format == "conll2012":
-        return read_brackets(
+        return read_conll2012(
             path, **columns, separator=task.separator, scheme=trained_as(task.scheme), encoding=task.encoding
         )
     return read_columns(path, **columns, separator=task.separator, comment=task.comment, encoding=task.encoding)
@@ -257,11 +257,11 @@ def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:
     """Task -> split -> sentences, for tasks that are to be trained: train and dev must be there, test may be."""
     return {
         name: {split: part.sentences for split, part in coded.splits.items()}
-        for name, coded in load_coded(tasks, names).items()
+        for name, coded in load_indexed(tasks, names).items()
     }
 
 
-def load_coded(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, IndexedTask]:
+def load_indexed(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, IndexedTask]:
     """Likewise, with what is made of their sentences: from the cache, where it has them, else from their files."""
     with no_cycles():
         return {name: _load_coded(tasks[name]) for name in names}

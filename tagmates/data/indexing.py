@@ -74,7 +74,7 @@ class IndexedTask:
         return cls({split: IndexedSplit.of(sentences) for split, sentences in splits.items()}, digest(splits))
 
 
-def decode(
+def restore_sentences(
     forms: Sequence[str], tags: Sequence[str | None], form: Numbers, tag: Numbers, lengths: Numbers, lines: Numbers
 ) -> list[Sentence]:
     """The sentences that these numbers say, as in ``IndexedSplit``; one without any label has no tags.

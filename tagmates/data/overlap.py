@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
 
-from tagmates.data.checking.splits import WORDS
+from tagmates.data.checking.splits import MIN_SHARED_WORDS
 from tagmates.data.corpora import Corpora
 from tagmates.data.sentence import Sentence
 
@@ -29,7 +29,7 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownWords:
     """Shares of a task's test tokens, lower-cased, that are not in train: of the task, of any task."""
 
     task: str
@@ -42,17 +42,20 @@ def overlaps(corpora: Corpora) -> list[Overlap]:
     words = {task: {split: _words(some) for split, some in splits.items()} for task, splits in corpora.items()}
     numbers: defaultdict[tuple[str, ...], int] = defaultdict(count().__next__)  # hashing a tuple takes its time
     sentences = {
-        task: {split: Counter(numbers[s.tokens] for s in some if len(s) >= WORDS) for split, some in splits.items()}
+        task: {
+            split: Counter(numbers[s.tokens] for s in some if len(s) >= MIN_SHARED_WORDS)
+            for split, some in splits.items()
+        }
         for task, splits in corpora.items()
     }
     return [
         Overlap(
             task,
             other,
-            types=share(Counter(words[task]["train"].keys()), words[other]["train"]),
-            test_tokens=share(words[task].get("test", Counter()), words[other]["train"]),
-            train_sentences=share(sentences[task]["train"], sentences[other]["train"]),
-            test_sentences=share(tests := sentences[task].get("test", Counter()), sentences[other]["train"]),
+            types=share_known(Counter(words[task]["train"].keys()), words[other]["train"]),
+            test_tokens=share_known(words[task].get("test", Counter()), words[other]["train"]),
+            train_sentences=share_known(sentences[task]["train"], sentences[other]["train"]),
+            test_sentences=share_known(tests := sentences[task].get("test", Counter()), sentences[other]["train"]),
             num_test_sentences=sum(n for sentence, n in tests.items() if sentence in sentences[other]["train"]),
         )
         for task in corpora
@@ -60,23 +63,23 @@ def overlaps(corpora: Corpora) -> list[Overlap]:
     ]
 
 
-def unknown_words(corpora: Corpora) -> list[Unknown]:
+def unknown_words(corpora: Corpora) -> list[UnknownWords]:
     """The words that a tagger meets first in test, alone and when all tasks are trained jointly."""
     trained = {task: _words(splits["train"]) for task, splits in corpora.items()}
     everything = set().union(*trained.values())
     return [
-        Unknown(task, _rest(share(test, trained[task])), _rest(share(test, everything)))
+        UnknownWords(task, _rest(share_known(test, trained[task])), _rest(share_known(test, everything)))
         for task, splits in corpora.items()
         for test in [_words(splits.get("test", ()))]
     ]
 
 
-def share(items: Counter[Any], known: Container[Hashable]) -> float | None:
+def share_known(items: Counter[Any], known: Container[Hashable]) -> float | None:
     """The share of the items, each as often as it occurs, that are known; None of no items."""
     return sum(n for item, n in items.items() if item in known) / items.total() if items else None
 
 
-def overlap_json(overlap: Sequence[Overlap], unknown: Iterable[Unknown]) -> Mapping[str, Any]:
+def overlap_json(overlap: Sequence[Overlap], unknown: Iterable[UnknownWords]) -> Mapping[str, Any]:
     """A JSON object."""
     return {"overlap": [asdict(row) for row in overlap], "unknown_words": [asdict(row) for row in unknown]}
 

@@ -52,8 +52,8 @@ LETTERS: Mapping[FileScheme, Mapping[str, str]] = {
     "plain": {},
 }
 """The letters of a scheme, and what they are called in iobes."""
-EVERY_LETTER = "".join(sorted({letter for letters in LETTERS.values() for letter in letters}))
-CLOSED = ("iobes", "bilou", "bmes")  # the last token of a span says that it is the last
+ALL_LETTERS = "".join(sorted({letter for letters in LETTERS.values() for letter in letters}))
+CLOSED_SCHEMES = ("iobes", "bilou", "bmes")  # the last token of a span says that it is the last
 
 _SPAN_TAG = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
 
@@ -64,7 +64,7 @@ _UNKNOWN: _Parsed = ("?", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class Notation:
     """How a file writes the spans of a layer in tags.
 
     ``mark`` is how ``B`` is joined to a label: ``B-`` and ``B_`` stand before it, ``-B`` and ``_B`` behind it, and a
@@ -97,7 +97,7 @@ def split_tag(tag: str, mark: str) -> tuple[str, str] | None:
     before, lower = mark[0] in "Bb", "b" in mark
     sign = mark[1] if before else mark[0]
     letter, rest = (tag[:1], tag[1:]) if before else (tag[-1:], tag[:-1])
-    if not letter or letter.upper() not in EVERY_LETTER or letter.islower() != lower:
+    if not letter or letter.upper() not in ALL_LETTERS or letter.islower() != lower:
         return None
     if not rest:
         return letter.upper(), ""
@@ -120,12 +120,12 @@ def scheme_of_labels(labels: Collection[str]) -> Scheme:
     return "iobes" if any(label[0] in "ES" for label in labels) else "iob2"
 
 
-def is_tag_of(tag: str, scheme: FileScheme | Writing) -> bool:
+def is_tag_of(tag: str, scheme: FileScheme | Notation) -> bool:
     """Whether the scheme has such a tag."""
     return _parse(tag, _writing(scheme)) != _UNKNOWN
 
 
-def spans_of(tags: Sequence[str | None], scheme: FileScheme | Writing, repair: Repair = "begin") -> list[Span]:
+def spans_of(tags: Sequence[str | None], scheme: FileScheme | Notation, repair: Repair = "begin") -> list[Span]:
     """Return the spans of one sentence's tags, in order.
 
     ``repair`` says what becomes of ill-formed tags: with "begin" a continuation that continues nothing (``I`` or ``E``
@@ -171,7 +171,7 @@ def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> tuple[str, ..
 
 
 def convert(
-    tags: Sequence[str | None], source: FileScheme | Writing, target: Scheme, repair: Repair = "begin"
+    tags: Sequence[str | None], source: FileScheme | Notation, target: Scheme, repair: Repair = "begin"
 ) -> tuple[str | None, ...]:
     """Return the tags of one scheme in another, None where there is no label and in spans that are cut.
 
@@ -182,7 +182,7 @@ def convert(
     return tuple(None if tag is None else new for tag, new in zip(known, written, strict=True))
 
 
-def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Writing) -> tuple[str | None, ...]:
+def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Notation) -> tuple[str | None, ...]:
     """Return the tags, but None in every span that is cut: that goes on, as its tags say, in a token without a label.
 
     So do ``I`` and ``E`` right after such a token (in iob2 and iobes), ``B`` and ``I`` right before one (in iobes and
@@ -190,7 +190,7 @@ def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Writing) 
     """
     known = list(tags)
     writing = _writing(scheme)
-    closed, opened = writing.scheme in (*CLOSED, "ioe2"), writing.scheme in (*CLOSED, "iob2")
+    closed, opened = writing.scheme in (*CLOSED_SCHEMES, "ioe2"), writing.scheme in (*CLOSED_SCHEMES, "iob2")
     if None in known and (closed or opened):
         for span in spans_of(tags, writing):
             first, last = _parse(tags[span.start], writing)[0], _parse(tags[span.end - 1], writing)[0]
@@ -201,12 +201,12 @@ def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Writing) 
     return tuple(known)
 
 
-def first_violation(tags: Sequence[str | None], scheme: FileScheme | Writing) -> tuple[int, str] | None:
+def first_violation(tags: Sequence[str | None], scheme: FileScheme | Notation) -> tuple[int, str] | None:
     """Return the index of the first tag that breaks the scheme and what is wrong with it, or None."""
     return next(violations_in(tags, scheme), None)
 
 
-def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> Iterator[tuple[int, str]]:
+def violations_in(tags: Sequence[str | None], scheme: FileScheme | Notation) -> Iterator[tuple[int, str]]:
     """Yield the index of every tag that breaks the scheme and what is wrong with it, in order.
 
     A tag that the scheme lacks excuses its neighbours, as one without a label does.
@@ -223,7 +223,7 @@ def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> I
             previous = _UNKNOWN
             continue
         continues = previous == _UNKNOWN or _continues(previous, current)
-        if writing.scheme in (*CLOSED, "ioe2") and _is_open(previous) and not continues:
+        if writing.scheme in (*CLOSED_SCHEMES, "ioe2") and _is_open(previous) and not continues:
             last = "L" if writing.scheme == "bilou" else "E"
             yield index - 1, f"no {last} tag closes the span of {shown(tags[index - 1] or '')}"
         if writing.scheme == "iob1":
@@ -241,15 +241,15 @@ def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> I
 
 
 @lru_cache
-def _writing(scheme: FileScheme | Writing) -> Writing:
-    if isinstance(scheme, Writing):
+def _writing(scheme: FileScheme | Notation) -> Notation:
+    if isinstance(scheme, Notation):
         return scheme
     _check_choice("scheme", scheme, get_args(FileScheme))
-    return Writing(scheme)
+    return Notation(scheme)
 
 
 @lru_cache(maxsize=4096)  # a corpus has few distinct tags
-def _parse(tag: str | None, writing: Writing) -> _Parsed:
+def _parse(tag: str | None, writing: Notation) -> _Parsed:
     """Split a tag; a plain one is an ``S`` of its own, one that the scheme lacks is ``_UNKNOWN``."""
     if tag is None or tag == writing.outside:
         return _NO_SPAN
@@ -262,7 +262,7 @@ def _parse(tag: str | None, writing: Writing) -> _Parsed:
     return (letter, found[1]) if letter and found else _UNKNOWN
 
 
-def _no_tag(tag: str, writing: Writing) -> str:
+def _no_tag(tag: str, writing: Notation) -> str:
     return f"{shown(tag)} is no {writing.scheme} tag" + str(writing).removeprefix(writing.scheme)
 
 

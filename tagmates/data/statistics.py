@@ -8,7 +8,7 @@ from typing import Any
 
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, Task
+from tagmates.data.task import SPLITS, Task
 
 
 def table1(tasks: Mapping[str, Task], names: Iterable[str]) -> list[dict[str, Any]]:

@@ -5,11 +5,11 @@ from typing import Literal
 
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.schemes import OUTSIDE
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 
 TaskData = Mapping[str, str]  # digest of the sentences, scheme as trained, score (how tags make units), outside
 Reading = Literal["prefix", "prefix+bare", "plain"]
-BARE = frozenset("BIES")  # letters that alone, without a label, are tags of spans
+BARE_TAGS = frozenset("BIES")  # letters that alone, without a label, are tags of spans
 
 
 def reading_of(task: Task, tags: Collection[str | None]) -> Reading:
@@ -19,7 +19,7 @@ def reading_of(task: Task, tags: Collection[str | None]) -> Reading:
     alone), these are spans too. In a plain layer they are units of one token each: the published way (protocol
     section 4), in which the paper scores MWE.
     """
-    bare = task.score == "prefix" and task.trained_scheme != "plain" and not BARE.isdisjoint(tags)
+    bare = task.score == "prefix" and task.trained_scheme != "plain" and not BARE_TAGS.isdisjoint(tags)
     return "prefix+bare" if bare else task.score
 
 

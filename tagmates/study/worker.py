@@ -16,11 +16,12 @@ import torch
 
 from tagmates.batching.vectors import Vectors, find_vectors, name_vectors
 from tagmates.config import RunConfig
-from tagmates.data.corpora import load_coded
+from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.statistics import statistics
+from tagmates.data.task import Task
 from tagmates.data.task_data import TaskData, data_difference, task_data
-from tagmates.data.tasks import Task, load_tasks, require_tasks
+from tagmates.data.tasks import load_tasks, require_tasks
 from tagmates.errors import BusyError, DataError, DiskError, ModelError, NoLocksError, OtherDataError, TagmatesError
 from tagmates.failures import is_out_of_memory, out_of_memory
 from tagmates.files import write_error
@@ -271,7 +272,7 @@ def _tasks(data: str) -> dict[str, Task]:
 
 @cache
 def _coded(data: str, task: str) -> IndexedTask:
-    return load_coded(_tasks(data), [task])[task]
+    return load_indexed(_tasks(data), [task])[task]
 
 
 @cache

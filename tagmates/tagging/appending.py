@@ -12,8 +12,8 @@ from itertools import chain, zip_longest
 
 from tagmates.data.formats.conllu import CONLLU_COLUMNS
 from tagmates.data.formats.jsonl import record_of
-from tagmates.data.formats.lines import index_of
-from tagmates.data.formats.table import header_of, rows_of
+from tagmates.data.formats.table import find_header, table_rows
+from tagmates.data.formats.token_lines import index_of
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import shown
@@ -112,7 +112,7 @@ def _to_texts(
 ) -> list[str]:
     """Add a column of spans for each task."""
     spans = _spans_by_line(sentences, tasks)
-    rows = rows_of("".join(lines), table_layout(options, first_line), "", first_line=first_line, line_ends=True)
+    rows = table_rows("".join(lines), table_layout(options, first_line), "", first_line=first_line, line_ends=True)
     ends = [row.line - first_line + sum(cell.count("\n") for cell in row.cells) for row in rows]
     cells = {line: [_json(spans[line][task] if line in spans else []) for task in tasks] for line in ends}
     return _with_columns(lines, options, first_line, cells, tasks)
@@ -127,7 +127,7 @@ def _with_columns(
 ) -> list[str]:
     found = list(lines)
     layout = table_layout(options, first_line)
-    header = header_of("".join(lines), layout, "") if layout.header else None
+    header = find_header("".join(lines), layout, "") if layout.header else None
     for at, own in cells.items():
         body, end = _split_line_end(lines[at])
         found[at] = _row(body, own, options) + end

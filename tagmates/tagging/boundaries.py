@@ -2,7 +2,7 @@
 
 import re
 
-from tagmates.data.formats.table import rows_of
+from tagmates.data.formats.table import table_rows
 from tagmates.data.tokenize import split_sentences
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import ReadOptions, table_layout
@@ -34,7 +34,7 @@ def _end_in_table(block: bytes, size: int, options: ReadOptions, line: int) -> i
     best, before, texts = 0, None, options.kind == "csv-text"
     try:
         text = b"\n".join(lines).decode(errors="replace")
-        for row in rows_of(text, table_layout(options, line), "", first_line=line, line_ends=texts):
+        for row in table_rows(text, table_layout(options, line), "", first_line=line, line_ends=texts):
             at = starts[row.line - line]
             if before is not None and (texts or row.sentence != before):
                 best = at

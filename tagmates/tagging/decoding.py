@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from tagmates.data.describing.sniffing import READ, Layout, sniff
+from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import ReadOptions
 
@@ -72,7 +72,7 @@ def open_source(stream: BinaryIO, name: str, options: ReadOptions) -> ByteSource
     raw = stream.read(HEAD_SIZE)
     packed = sniff(raw[:64]) if options.kind == "auto" else ""
     if isinstance(packed, str) and packed.startswith("is packed"):
-        raise DataError(f"{name}: {packed}; these formats are read: raw text, {READ}")
+        raise DataError(f"{name}: {packed}; these formats are read: raw text, {READABLE_FORMATS}")
     mark = next((sign for sign in _BYTE_ORDER_MARKS if raw.startswith(sign)), b"")
     encoding = _BYTE_ORDER_MARKS.get(mark, "")
     said = codecs.lookup(options.encoding).name.removesuffix("-sig") if options.encoding else ""
@@ -80,7 +80,7 @@ def open_source(stream: BinaryIO, name: str, options: ReadOptions) -> ByteSource
         encoding, mark = said, b""
     elif not encoding:
         layout = sniff(raw) if not said and len(raw) >= 16 and 4 * raw.count(0) > len(raw) else ""
-        seen = layout.encoding if isinstance(layout, Layout) and layout.encoding.startswith("utf") else ""
+        seen = layout.encoding if isinstance(layout, FileLayout) and layout.encoding.startswith("utf") else ""
         encoding = said or seen or _trained_encoding(raw, options)
     encoding += "-le" if encoding in ("utf-16", "utf-32") else ""
     source = ByteSource(stream, name, encoding, mark, raw[len(mark) :])

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.sniffing import JSON_START, READ, Layout
+from tagmates.data.describing.sniffing import JSON_START, READABLE_FORMATS, FileLayout
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, plus_columns
 from tagmates.data.formats.jsonl import is_text_pair
-from tagmates.data.formats.lines import is_data
 from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.formats.token_lines import is_token_line
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
@@ -26,7 +26,7 @@ _CAPITALS = re.compile(r"[A-Z][A-Z0-9$.-]*")
 _PUNCTUATION = re.compile(r"[.,;:!?。、]")  # alone on a line or first on it, a sign of a table
 
 
-def detect_format(options: ReadOptions, layout: Layout | str, lines: Sequence[str], name: str) -> str:
+def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> str:
     """The format: as the options say, unless "columns" turns out to be another CoNLL format; else as the lines show."""
     if options.kind != "auto":
         other = _other_conll_format(layout, lines) if options.token_column is None and not options.separator else ""
@@ -45,9 +45,9 @@ def detect_format(options: ReadOptions, layout: Layout | str, lines: Sequence[st
     return _format_by_lines(options, layout, lines, name)
 
 
-def _format_by_lines(options: ReadOptions, layout: Layout | str, lines: Sequence[str], name: str) -> str:
+def _format_by_lines(options: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> str:
     """The format of a file that only the shape of its lines tells."""
-    if isinstance(layout, Layout):
+    if isinstance(layout, FileLayout):
         given = options.token_column is not None or options.separator
         if layout.format not in TABLE_FORMATS or given or _is_certain_table(layout):
             return layout.format
@@ -55,14 +55,14 @@ def _format_by_lines(options: ReadOptions, layout: Layout | str, lines: Sequence
         return kind
     return (
         _format_of_uncertain_table(layout, name)
-        if isinstance(layout, Layout)
+        if isinstance(layout, FileLayout)
         else _format_of_rejected(options, layout, lines, name)
     )
 
 
-def _other_conll_format(layout: Layout | str, lines: Sequence[str]) -> str:
+def _other_conll_format(layout: FileLayout | str, lines: Sequence[str]) -> str:
     """The CoNLL format that fixes the column of words itself (CoNLL-U, CoNLL-2012, WebAnno), or "" for none."""
-    if isinstance(layout, Layout) and layout.format in ("conll2012", "webanno"):
+    if isinstance(layout, FileLayout) and layout.format in ("conll2012", "webanno"):
         return layout.format
     return "conllu" if _is_conllu(lines) else ""
 
@@ -70,7 +70,7 @@ def _other_conll_format(layout: Layout | str, lines: Sequence[str]) -> str:
 def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str], name: str) -> str:
     """The format of a file that ``sniff`` rejects. Raises DataError if it is neither raw text nor a list of words."""
     if "WebAnno" in layout or "begin document" in layout:
-        raise DataError(f"{name}: {layout}; these formats are read: raw text, {READ}; --input names one")
+        raise DataError(f"{name}: {layout}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
     if _is_list_of_words(lines) or options.token_column is not None or options.separator:
         return "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
@@ -79,7 +79,7 @@ def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str],
     return "text"
 
 
-def _format_of_uncertain_table(layout: Layout, name: str) -> str:
+def _format_of_uncertain_table(layout: FileLayout, name: str) -> str:
     """Raw text, for a table by white space that may be prose. Raises DataError for such a table with tabs or commas."""
     if layout.format == "csv" or layout.separator == "\t":
         by = "is CSV" if layout.format == "csv" else "has tabs"
@@ -90,7 +90,7 @@ def _format_of_uncertain_table(layout: Layout, name: str) -> str:
     return "text"
 
 
-def _is_certain_table(layout: Layout) -> bool:
+def _is_certain_table(layout: FileLayout) -> bool:
     """Whether a table cannot be prose: it has a header, or a column of tags and sentences of several words."""
     rows = [cells for sentence in layout.sample for cells in sentence]
     if layout.heading or layout.keys.get("sentence_end"):
@@ -117,7 +117,7 @@ def _matches_training(trained: ReadOptions, lines: Sequence[str], name: str) -> 
     if trained.kind not in TABLE_FORMATS or not (trained.header or trained.separator == "\t"):
         return False
     try:
-        return sum(map(is_data, lines)) > 1 and has_trained_columns(trained, "\n".join(lines), name)
+        return sum(map(is_token_line, lines)) > 1 and has_trained_columns(trained, "\n".join(lines), name)
     except DataError:  # it is not CSV
         return False
 
@@ -125,13 +125,13 @@ def _matches_training(trained: ReadOptions, lines: Sequence[str], name: str) -> 
 def _is_conllu(lines: Sequence[str]) -> bool:
     if plus_columns(first_line_of(lines)) != plus_columns(""):
         return True
-    rows = [line.split("\t") for line in lines if is_data(line) and not line.startswith("#")][:SAMPLE_ROWS]
+    rows = [line.split("\t") for line in lines if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
     return bool(rows) and all(len(row) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(row[0]) for row in rows)
 
 
 def _is_list_of_words(lines: Sequence[str]) -> bool:
     """Whether every line has one word and some, but not all, are a punctuation mark alone."""
-    words = [line.strip() for line in lines if is_data(line)]
+    words = [line.strip() for line in lines if is_token_line(line)]
     alone = sum(map(bool, map(_PUNCTUATION.fullmatch, words)))
     return bool(alone) and len(words) > alone and all(len(CELL.findall(word)) == 1 for word in words)
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby, repeat
 from typing import Any
 
-from tagmates.data.formats.brackets import is_mark
+from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import conllu_reader, plus_reader
-from tagmates.data.formats.jsonl import record_of, words_of
-from tagmates.data.formats.lines import RowReader, cell_in, sentences_in
-from tagmates.data.formats.sentence_lines import cells_of, lines_in
-from tagmates.data.formats.table import rows_of
-from tagmates.data.formats.webanno import rows_of as webanno_rows
+from tagmates.data.formats.jsonl import record_of
+from tagmates.data.formats.records import words_in_record
+from tagmates.data.formats.sentence_lines import split_word, word_lines
+from tagmates.data.formats.table import table_rows
+from tagmates.data.formats.token_lines import RowReader, cell_in, sentences_in
+from tagmates.data.formats.webanno import webanno_rows
 from tagmates.data.tokenize import Token, sentences_of
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions, table_layout
 
@@ -51,7 +52,7 @@ def sentences_in_lines(
     elif kind == "webanno":
         found = _of_webanno(lines, options, name, first_line)
     elif kind == "conll2012":
-        marked = ["\n" if is_mark(line) else line for line in lines]
+        marked = ["\n" if is_document_mark(line) else line for line in lines]
         found = _of_table(marked, replace(options, separator="whitespace"), name, first_line)
     else:
         found = _of_conllu(lines, options, name, first_line)
@@ -61,7 +62,7 @@ def sentences_in_lines(
 def _of_table(lines: Sequence[str], options: ReadOptions, name: str, first_line: int) -> Iterator[InputSentence]:
     layout = table_layout(options, first_line)
     texts = options.kind == "csv-text"
-    rows = rows_of("".join(lines), layout, name, first_line=first_line, line_ends=texts)
+    rows = table_rows("".join(lines), layout, name, first_line=first_line, line_ends=texts)
     column = int(layout.token_column)
     if texts:
         for row in rows:
@@ -78,11 +79,11 @@ def _of_table(lines: Sequence[str], options: ReadOptions, name: str, first_line:
 def _of_lines(lines: Sequence[str], options: ReadOptions, name: str, first_line: int) -> Iterator[InputSentence]:
     """Words are separated by white space. With a separator, as in ``word/TAG``, one part of each is the word."""
     separator, column = options.separator, int(options.token_column or 1)
-    for number, found in lines_in("".join(lines), name, first_line):
+    for number, found in word_lines("".join(lines), name, first_line):
         words = found
         if separator:
             at = f"{name}:{number}"
-            words = [cell_in(cells_of(word, separator, options.width, at), column, "word", at) for word in found]
+            words = [cell_in(split_word(word, separator, options.width, at), column, "word", at) for word in found]
         yield InputSentence(tuple(words), (number - first_line,) * len(words))
 
 
@@ -91,7 +92,7 @@ def _of_records(lines: Sequence[str], options: ReadOptions, name: str, first_lin
         if line.strip():
             where = f"{name}:{first_line + number}"
             record = record_of(line, where)
-            for sentence in words_of(record, str(options.token_column or "tokens"), where):
+            for sentence in words_in_record(record, str(options.token_column or "tokens"), where):
                 yield _of_sentence(sentence, number, record.get("offsets"))
 
 

@@ -8,7 +8,7 @@ import codecs
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tagmates.data.formats.table import Layout
+from tagmates.data.formats.table import TableLayout
 from tagmates.errors import ConfigError
 
 FORMATS = (
@@ -61,10 +61,10 @@ class ReadOptions:
     raw: bool = False  # whether quotes in a table of texts are ordinary characters
 
     @property
-    def table(self) -> Layout:
+    def table(self) -> TableLayout:
         """The layout for the reader of tables."""
         column: int | str = self.token_column or 1
-        return Layout(
+        return TableLayout(
             token_column=column,
             tag_column=column,
             separator=None if self.separator == "whitespace" else self.separator or "\t",
@@ -108,7 +108,7 @@ def check_options(options: ReadOptions) -> ReadOptions:
     )
 
 
-def table_layout(options: ReadOptions, first_line: int) -> Layout:
+def table_layout(options: ReadOptions, first_line: int) -> TableLayout:
     """The layout of a chunk of a table that begins with this line. Only the first chunk has the header."""
     return replace(options, header=bool(options.header) and first_line == 1).table
 

@@ -8,11 +8,11 @@ if the user says so.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tagmates.data.describing.sniffing import Layout, sniff
+from tagmates.data.describing.sniffing import FileLayout, sniff
 from tagmates.data.formats.conllu import plus_columns
-from tagmates.data.formats.sentence_lines import lines_in, tags_of_a_word
-from tagmates.data.formats.webanno import SIGN
-from tagmates.data.formats.webanno import columns_in as webanno_columns
+from tagmates.data.formats.sentence_lines import tags_per_word, word_lines
+from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
+from tagmates.data.formats.webanno import layer_columns as webanno_columns
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import first_of, shown
 from tagmates.tagging.format_detection import detect_format, first_line_of, first_record, tag_separator_in
@@ -47,8 +47,8 @@ def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions
     elif kind == "conll2012":
         full, note = replace(full, token_column=options.token_column or 4, comment=None), "CoNLL-2012"
     elif kind == "webanno":
-        if not text.startswith(SIGN):
-            raise DataError(f"{name}:1: does not begin with {SIGN!r}; export as WebAnno TSV 3")
+        if not text.startswith(WEBANNO_FIRST_LINE):
+            raise DataError(f"{name}:1: does not begin with {WEBANNO_FIRST_LINE!r}; export as WebAnno TSV 3")
         full, note = replace(full, width=len(webanno_columns(text))), "WebAnno TSV 3"
     elif kind == "lines":
         full, note = _recognise_sentence_lines(full, known, layout, text, name)
@@ -77,11 +77,11 @@ def _recognise_conllu(full: ReadOptions, lines: Sequence[str], name: str) -> tup
 
 
 def _recognise_sentence_lines(
-    full: ReadOptions, known: ReadOptions | None, layout: Layout | str, text: str, name: str
+    full: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
 ) -> tuple[ReadOptions, str]:
-    words = [word for _, own in lines_in(text, name) for word in own]
+    words = [word for _, own in word_lines(text, name) for word in own]
     separator = full.separator
-    if not separator and isinstance(layout, Layout) and layout.format == "lines":
+    if not separator and isinstance(layout, FileLayout) and layout.format == "lines":
         separator = layout.separator
     elif not separator and known is not None and all(known.separator in word for word in words):
         separator = known.separator
@@ -89,7 +89,7 @@ def _recognise_sentence_lines(
         separator = tag_separator_in(text.split("\n"))
     separator = "" if separator == "whitespace" else separator
     column = full.token_column or (known.token_column if known is not None and separator else 1)
-    width = tags_of_a_word(words, separator) if separator else 0
+    width = tags_per_word(words, separator) if separator else 0
     behind = f", {shown(separator)} between a word and its tags" if separator else ""
     return replace(full, separator=separator, token_column=column, width=width), f"a sentence a line{behind}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tagmates.data.formats.jsonl import leaves_of
+from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.spans import is_text
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.sniffing import Layout
-from tagmates.data.describing.tables import sign_of
+from tagmates.data.describing.sniffing import FileLayout
+from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import CELL, split_cells
-from tagmates.data.formats.lines import index_of, is_data
-from tagmates.data.formats.table import columns_in, header_of
+from tagmates.data.formats.table import column_numbers, find_header
+from tagmates.data.formats.token_lines import index_of, is_token_line
 from tagmates.errors import DataError
 from tagmates.formatting import shown
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
@@ -22,11 +22,11 @@ _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
 def recognise_table(
-    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, layout: Layout | str, text: str, name: str
+    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
 ) -> tuple[ReadOptions, str]:
     """Complete the options of a table: as given, else as in training if that fits the rows, else as the rows show."""
     options = full
-    guess = isinstance(layout, Layout) and layout.format in TABLE_FORMATS
+    guess = isinstance(layout, FileLayout) and layout.format in TABLE_FORMATS
     told: dict[str, Any] = {}
     if (
         known is not None
@@ -40,7 +40,7 @@ def recognise_table(
         options, guess = replace(full, **told, comment=comment), False
     if not options.separator:
         options = replace(options, separator=_table_separator(options, layout, text))
-    if guess and isinstance(layout, Layout) and layout.separator == options.separator:
+    if guess and isinstance(layout, FileLayout) and layout.separator == options.separator:
         options = _with_layout(options, given, layout)
     named = isinstance(options.token_column, str) or isinstance(options.sentence_column, str)
     if options.header is None:
@@ -48,14 +48,14 @@ def recognise_table(
             options, header=named or (options.kind in ("csv", "csv-text") and _first_row_is_header(options, text))
         )
     if options.header and options.token_column is None:
-        cells = (header_of(text, options.table, name) or (1, []))[1]
+        cells = (find_header(text, options.table, name) or (1, []))[1]
         names = [cell.lower() for cell in cells]
         options = replace(
             options, token_column=next((cells[names.index(n)] for n in (*TEXT_KEYS, *WORD_KEYS) if n in names), 1)
         )
     if text.strip():
-        token, _, sentence = columns_in(text, options.table, name)
-        names = (header_of(text, options.table, name) or (1, []))[1] if options.header else []
+        token, _, sentence = column_numbers(text, options.table, name)
+        names = (find_header(text, options.table, name) or (1, []))[1] if options.header else []
         options = replace(
             options, token_column=token, sentence_column=sentence, names=tuple(names), quoted=_all_quoted(options, text)
         )
@@ -66,7 +66,7 @@ def recognise_table(
             f"{name}: column 1 counts the words of each sentence (1, 2, 3, …); say where the words are, "
             "as --token-column 2"
         )
-    if given.kind != "auto" and given.token_column is None and guess and isinstance(layout, Layout):
+    if given.kind != "auto" and given.token_column is None and guess and isinstance(layout, FileLayout):
         _check_first_column(options, layout, name)
     column = int(options.token_column or 1)
     called = options.names[index_of(column, len(options.names))] if options.names else ""
@@ -103,7 +103,7 @@ def _first_row_is_header(options: ReadOptions, text: str) -> bool:
     return bool(others) and any(all(at < len(row) and _NUMBER.fullmatch(row[at]) for row in others) for at in numbered)
 
 
-def _with_layout(options: ReadOptions, given: ReadOptions, layout: Layout) -> ReadOptions:
+def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -> ReadOptions:
     """The reading with the header, the comments and the sentences that ``sniff`` has seen, and the column of words."""
     keys = layout.keys
     named = isinstance(given.token_column, str) or isinstance(given.sentence_column, str)
@@ -112,7 +112,7 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: Layout) -> Re
     column = given.token_column
     if column is None and options.kind != "csv-text" and (header or given.kind == "auto"):
         column, _ = tokens_and_tags(_named_columns(layout) if header else columns_of(layout))
-    sign = sign_of(layout.comments, layout.signed)
+    sign = comment_sign(layout.comments, layout.signed)
     return replace(
         options,
         token_column=column,
@@ -124,7 +124,7 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: Layout) -> Re
     )
 
 
-def _check_first_column(options: ReadOptions, layout: Layout, name: str) -> None:
+def _check_first_column(options: ReadOptions, layout: FileLayout, name: str) -> None:
     """Raise DataError if the words would be read from the first column, but another column looks like words."""
     rows = sum(map(len, layout.sample))
     if (options.token_column, options.header, layout.separator) == (1, False, options.separator) and rows > 2:
@@ -137,7 +137,7 @@ def _check_first_column(options: ReadOptions, layout: Layout, name: str) -> None
             )
 
 
-def columns_of(layout: Layout) -> dict[int, list[list[str]]]:
+def columns_of(layout: FileLayout) -> dict[int, list[list[str]]]:
     """The values of every column but the sentence column, by number (from 1), sentence by sentence."""
     return {
         at + 1: [[cells[at] for cells in sentence] for sentence in layout.sample]
@@ -146,7 +146,7 @@ def columns_of(layout: Layout) -> dict[int, list[list[str]]]:
     }
 
 
-def _named_columns(layout: Layout) -> Mapping[Any, Any]:
+def _named_columns(layout: FileLayout) -> Mapping[Any, Any]:
     columns = columns_of(layout)
     names = layout.heading
     if len(set(names)) < layout.columns or not all(names):
@@ -154,17 +154,17 @@ def _named_columns(layout: Layout) -> Mapping[Any, Any]:
     return {names[at - 1]: column for at, column in columns.items()}
 
 
-def _table_separator(options: ReadOptions, layout: Layout | str, text: str) -> str:
+def _table_separator(options: ReadOptions, layout: FileLayout | str, text: str) -> str:
     if options.kind in ("csv", "csv-text"):
         start = next((line for line in text.split("\n") if line.strip()), "")
-        seen = layout.separator if isinstance(layout, Layout) and layout.format in ("csv", "columns") else ""
+        seen = layout.separator if isinstance(layout, FileLayout) and layout.format in ("csv", "columns") else ""
         return seen if len(seen) == 1 else next((sign for sign in "\t,;" if sign in start), ",")
-    lines = [line for line in text.split("\n") if is_data(line) and not line.startswith("#")][:SAMPLE_ROWS]
+    lines = [line for line in text.split("\n") if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
     widths = {len(CELL.findall(line)) for line in lines}
-    if isinstance(layout, Layout) and layout.format == "columns" and layout.keys.get("header"):
+    if isinstance(layout, FileLayout) and layout.format == "columns" and layout.keys.get("header"):
         return layout.separator
     spaced = bool(lines) and not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}
-    if isinstance(layout, Layout) and layout.format == "columns" and layout.separator == "whitespace":
+    if isinstance(layout, FileLayout) and layout.format == "columns" and layout.separator == "whitespace":
         return "whitespace"
     return "whitespace" if spaced else "\t"
 
@@ -172,10 +172,10 @@ def _table_separator(options: ReadOptions, layout: Layout | str, text: str) -> s
 def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:
     """Whether the rows have all the columns of the files that the tagger was trained on."""
     if known.header:
-        found = header_of(text, known.table, name)
+        found = find_header(text, known.table, name)
         names = [column for column in (known.token_column, known.sentence_column) if isinstance(column, str)]
         return found is not None and set(names) <= set(found[1]) and bool(names)
-    rows = [line for line in text.split("\n") if is_data(line) and not line.startswith(known.comment or "#")][
+    rows = [line for line in text.split("\n") if is_token_line(line) and not line.startswith(known.comment or "#")][
         :SAMPLE_ROWS
     ]
     return bool(rows) and all(len(split_cells(line.rstrip("\r"), known.separator)) >= known.width for line in rows)
@@ -200,7 +200,7 @@ def _first_column_counts(text: str, options: ReadOptions) -> bool:
     if options.token_column != 1:
         return False
     for line in text.split("\n")[:SAMPLE_ROWS]:
-        if not is_data(line):
+        if not is_token_line(line):
             runs.append([])
         elif not (line.startswith("#") and not runs[-1]):
             cells = split_cells(line.rstrip("\r"), options.separator)

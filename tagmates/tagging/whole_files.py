@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.formats.docbin import docs_in, sentences_of
+from tagmates.data.formats.docbin import doc_sentences, docs_in
 from tagmates.data.formats.huggingface import read_rows, splits_in
-from tagmates.data.formats.jsonl import Record, records_in, words_of
+from tagmates.data.formats.jsonl import records_in_list
+from tagmates.data.formats.records import Record, words_in_record
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
@@ -49,12 +50,12 @@ def whole_sentences(path: Path | None, text: str, options: ReadOptions, name: st
     """Yield a JSON line for each sentence of a file or of a JSON ``text``: its words and, if known, their offsets."""
     if options.kind == "spacy" and path is not None:
         for doc in docs_in(path):
-            yield from map(_line, sentences_of(doc))
+            yield from map(_line, doc_sentences(doc))
         return
     key = ""
     for where, record in _records(path, text, options, name):
         key = key or str(options.token_column or key_of(record, _trained(options), name))
-        yield from map(_line, words_of(record, key, where))
+        yield from map(_line, words_in_record(record, key, where))
 
 
 def _trained(options: ReadOptions) -> int | str | None:
@@ -64,7 +65,7 @@ def _trained(options: ReadOptions) -> int | str | None:
 
 def _records(path: Path | None, text: str, options: ReadOptions, name: str) -> Iterator[tuple[str, Record]]:
     if path is None:
-        yield from ((where, record) for _, where, record in records_in(text, name))
+        yield from ((where, record) for record, _, where in records_in_list(text, name))
         return
     keys = (str(options.token_column),) if options.token_column else ()
     splits = splits_in(path) if path.is_dir() else []

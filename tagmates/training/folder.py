@@ -23,8 +23,8 @@ from tagmates.config import RunConfig, parse
 from tagmates.data.indexing import digest
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence, task_token
+from tagmates.data.task import Task
 from tagmates.data.task_data import data_difference, reading_of
-from tagmates.data.tasks import Task
 from tagmates.errors import BusyError, ConfigError, ModelError, OtherDataError
 from tagmates.failures import what_to_do
 from tagmates.files import read_json, read_tensors, write_atomically, write_json, write_tensors, write_text

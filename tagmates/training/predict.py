@@ -14,8 +14,8 @@ from tagmates.batching.corpus import Corpus
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence
+from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
-from tagmates.data.tasks import Task
 from tagmates.model.embedding import Tables
 from tagmates.model.network import TaggerModule, decode
 from tagmates.training.scores import Numbers, Reference, TaskScores, gold_tags

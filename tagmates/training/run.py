@@ -19,8 +19,8 @@ from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singleton
 from tagmates.config import RunConfig, former_run_id, run_id
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence, task_token
+from tagmates.data.task import SPLITS, Task
 from tagmates.data.task_data import TaskData, task_data
-from tagmates.data.tasks import SPLITS, Task
 from tagmates.model.network import TaggerModule
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator

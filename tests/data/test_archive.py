@@ -20,13 +20,14 @@ from tagmates import files
 from tagmates.batching import vectors as source_of_vectors
 from tagmates.batching.vectors import NO_VECTORS, Vectors, find_vectors, name_vectors
 from tagmates.config import RunConfig, Sharing, TrainingSettings
-from tagmates.data.archive import FORMAT, ArchivedTask, Header, archive_at, read_header, write_archive
+from tagmates.data.archive import FORMAT_VERSION, ArchivedTask, Header, archive_at, read_header, write_archive
 from tagmates.data.corpora import load_corpora, load_split, read_split
 from tagmates.data.indexing import IndexedTask, digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.statistics import table1
-from tagmates.data.tasks import SPLITS as SPLIT_NAMES
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.task import SPLITS as SPLIT_NAMES
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
 from tagmates.study.export import pack_study
 from tagmates.study.locate import open_study
@@ -110,7 +111,7 @@ def write(path: Path, corpora: Mapping[str, Any], vectors: Vectors = NO_VECTORS,
         ArchivedTask(name=name, scheme="plain", score="plain", splits=tuple(splits)) for name, splits in corpora.items()
     ]
     header = Header(tasks=tuple(tasks), vectors=vectors.source, **more)
-    write_archive(path, header, corpora, vectors)
+    write_archive(path, header, corpora, vectors.rows)
     return header
 
 
@@ -293,10 +294,10 @@ def as_header(value: Any) -> Any:
     ("header", "message"),
     [
         (
-            {"format": FORMAT + 1, "later": True},
-            rf"was packed by a later tagmates \(format {FORMAT + 1}, this one reads {FORMAT}\); install that one",
+            {"format": FORMAT_VERSION + 1, "later": True},
+            rf"was packed by a later tagmates \(format {FORMAT_VERSION + 1}, this one reads {FORMAT_VERSION}\); ",
         ),
-        ({"format": FORMAT}, r"is damaged or no packed study \(header: tasks: Field required\); copy it again"),
+        ({"format": FORMAT_VERSION}, r"is damaged or no packed study \(header: tasks: Field required\); copy it again"),
         ([], r"is damaged or no packed study \(header: "),
         (None, r"is damaged or no packed study \(.*header.*\); "),
     ],
@@ -361,7 +362,9 @@ def test_a_tag_that_breaks_its_scheme_has_a_place(here: Path) -> None:
     tasks = (ArchivedTask(name="x", scheme="iob2", score="prefix", splits=("train", "dev")),)
     good, bad = Sentence(("a",), ("O",)), Sentence(("b", "c"), ("O", "I-x"))
     path = here / "odd.pack"
-    write_archive(path, Header(tasks=tasks, vectors="random"), {"x": {"train": [good, bad], "dev": [good]}}, NO_VECTORS)
+    write_archive(
+        path, Header(tasks=tasks, vectors="random"), {"x": {"train": [good, bad], "dev": [good]}}, NO_VECTORS.rows
+    )
     outcome = tagmates("data", "check", path)
     assert outcome.code == 1
     assert re.search(rf"^error: {re.escape(str(path))}: x train, sentence 2: word 2: ", outcome.out, re.MULTILINE)

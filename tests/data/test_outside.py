@@ -18,8 +18,9 @@ from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence, Span
+from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.model.tagger import Tagged
 from tagmates.serve.requests import Piece
@@ -274,7 +275,7 @@ class TestRun:
             name="x", scheme=task.trained_scheme, score=task.score, outside=task.trained_outside,
             splits=("train", "dev", "test"),
         )  # fmt: skip
-        write_archive(tmp_path / "x.pack", Header(tasks=(packed,), vectors="random"), corpora, NO_VECTORS)
+        write_archive(tmp_path / "x.pack", Header(tasks=(packed,), vectors="random"), corpora, NO_VECTORS.rows)
         again = load_tasks(str(tmp_path / "x.pack"))["x"]
         assert (again.trained_scheme, again.trained_outside, again.score) == ("plain", "_", "plain")
         assert [s.labels for s in load_split(again, "test")] == [tuple(row) for row in rows]

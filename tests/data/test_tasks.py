@@ -10,7 +10,8 @@ from tagmates.config import read_toml
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.indexing import digest
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import PAPER_SCHEMES, STARTER, Part, Task, choose_tasks, load_tasks
+from tagmates.data.task import Part, Task
+from tagmates.data.tasks import PAPER_SCHEMES, STARTER, choose_tasks, load_tasks
 from tagmates.errors import ConfigError, DataError, TagmatesError
 
 SMALL = "Rain\tNOUN\nfalls\tVERB\n\nGood\tADJ\n\nOslo\tPROPN\nsleeps\tVERB\n"

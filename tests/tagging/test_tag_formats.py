@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tagmates.data.corpora import read_file
 from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.sentence import Sentence, Span
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.errors import ConfigError, DataError, TagmatesError
 from tagmates.tagging.appending import appended, check_append
 from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks

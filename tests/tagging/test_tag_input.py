@@ -119,7 +119,7 @@ def test_a_column_that_counts_is_never_taken_for_words(between: str, tmp_path: P
         ("a\tb\n", ReadOptions("conll", 3), r"input:1: has 2 columns, but the word is in column 3"),
         ("1\ta\n", ReadOptions("conllu"), r"input:1: has 2 columns, but CoNLL-U has 10"),
         ('{"a": 1, "b": "c"}\n', ReadOptions("jsonl"), r"input: no key is known .*--token-column: a, b"),
-        ('{"a": 1}\n', ReadOptions("jsonl", "a"), r"input:1: 'a' is no list of words and no text"),
+        ('{"a": 1}\n', ReadOptions("jsonl", "a"), r"input:1: 'a' is neither a list of words nor a text"),
         ('{"a": 1}\n', ReadOptions("jsonl", "b"), r"input:1: has no 'b'.*set --token-column to one of a"),
         ("no\n", ReadOptions("jsonl"), r"input:1: is not JSON"),
     ],

@@ -13,20 +13,20 @@ from tagmates.data.checking.scan import Fault, scan
 from tagmates.data.checking.splits import check_leaks, check_splits
 from tagmates.data.checking.tokens import check_tokens
 from tagmates.data.corpora import (
-    cut,
+    annotation_remarks,
     files_in,
+    location,
     path_in,
-    place,
     read_one,
     read_split,
-    remarks,
     require_labels,
+    select_sentences,
     violations,
     with_labels,
 )
 from tagmates.data.schemes import convert
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, TABLES, Part, Task
+from tagmates.data.task import SPLITS, TABLE_FORMATS, Part, Task
 from tagmates.errors import TagmatesError
 from tagmates.formatting import plural
 
@@ -66,11 +66,13 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
             text = f"{path}:{fault.line}: {fault.message}"
             yield Problem.of("error", fault.kind, task, split, text)
         splits[split] = [sentence for sentence in sentences if sentence is not None]
-        if task.format in TABLES:
+        if task.format in TABLE_FORMATS:
             yield from (Problem.of("warning", "irregular", task, split, text) for text in irregular_lines(task, split))
         yield from _check_tags(task, split, splits[split])
         with suppress(TagmatesError):  # a record that cannot be read has been named
-            yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
+            yield from (
+                Problem.of("warning", "stand-off", task, split, text) for text in annotation_remarks(task, split)
+            )
     yield from _check_overlap(task, splits)
 
 
@@ -90,7 +92,7 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
             files[path] = named, [(path, fault) for fault in wrong]
         sentences += files[path][0]
         faults += files[path][1]
-    return cut(task, split, sentences), faults
+    return select_sentences(task, split, sentences), faults
 
 
 def _read_file(task: Task, name: str, tags: str, part: Part) -> tuple[list[Sentence | None], list[Fault]]:
@@ -120,7 +122,7 @@ def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[P
             try:
                 convert(sentence.labels, task.writing, task.convert_to)
             except TagmatesError as error:
-                wrong.append(f"{place(task, split, sentence, 0)}: {error}")
+                wrong.append(f"{location(task, split, sentence, 0)}: {error}")
     yield from (Problem.of("error", "scheme", task, split, text) for text in wrong)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of
+from tagmates.data.notation import OUTSIDE_NAMES, NotationEstimate, estimate_notation, placeholders_in
 from tagmates.data.schemes import split_tag
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import NOTHING, Spelling, placeholders_in, spelling_of
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.formatting import shown
 
 _PLACEHOLDER = re.compile(r"label\d+")
@@ -46,7 +46,7 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
         )
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
         return
-    found = spelling_of(sentences)
+    found = estimate_notation(sentences)
     if found.writing.scheme != "plain":
         yield from _spans(task, counts, found)
         return
@@ -59,7 +59,7 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
         )
 
 
-def _spans(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[Kind, str]]:
+def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     writing = found.writing
     if task.score == "prefix" and writing.mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes"):
         return  # that is the lenient reading
@@ -75,7 +75,7 @@ def _spans(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[
     )
 
 
-def _outside(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[Kind, str]]:
+def _outside(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     (tag, most), total = counts.most_common(1)[0], counts.total()
     feature = task.format == "conllu" and ":" in str(task.tag_column) and counts["_"] > 0
     if task.outside == "O" and found.writing.outside == "" and counts["O"]:
@@ -87,7 +87,7 @@ def _outside(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tupl
     elif feature and task.outside != "_":
         yield "outside", _counted(task, "_", counts["_"], total)
     elif tag != task.outside and not (task.outside and counts[task.outside]):
-        fills = tag.lower() in NOTHING and (2 * most >= total or found.writing.outside == tag)
+        fills = tag.lower() in OUTSIDE_NAMES and (2 * most >= total or found.writing.outside == tag)
         if fills or most >= _MOST * total:
             yield "outside", _counted(task, tag, most, total)
 

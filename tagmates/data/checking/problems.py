@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tagmates.data.corpora import path_of
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 
 Level = Literal["error", "warning"]
 Kind = Literal[
@@ -43,8 +43,8 @@ Kind = Literal[
 """Stable names to filter by; docs/data.md says what each means."""
 
 _FILE = re.compile(r"(.+?)(?::\d+)?: ")
-EACH = 3  # problems of a group that have a line of their own
-PLACES = 5  # of a larger group, the lines that are named
+MAX_LISTED_PROBLEMS = 3  # problems of a group that have a line of their own
+MAX_LISTED_LINES = 5  # of a larger group, the lines that are named
 _LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path, where the split is a folder, and the line
 
 
@@ -82,7 +82,7 @@ class Problem:
         return asdict(self)
 
 
-def once(problems: Iterable[Problem]) -> list[Problem]:
+def unique_problems(problems: Iterable[Problem]) -> list[Problem]:
     """Each problem once, the errors first: a file that serves several tasks or splits is as wrong in each."""
     different: dict[tuple[object, ...], Problem] = {}
     for problem in problems:
@@ -100,7 +100,7 @@ def problem_lines(problems: Iterable[Problem], *, each: bool = False) -> Iterato
         key = (problem.level, problem.kind, problem.file, problem.task, problem.split)
         groups.setdefault(key, []).append(problem)
     for group in groups.values():
-        alone = group if each or len(group) <= EACH else ()
+        alone = group if each or len(group) <= MAX_LISTED_PROBLEMS else ()
         yield from (f"{problem.level}: {problem.text} [{problem.kind}]" for problem in alone)
         if not alone:
             yield f"{group[0].level}: {group[0].text} ({_others(group)}) [{group[0].kind}]"
@@ -108,5 +108,9 @@ def problem_lines(problems: Iterable[Problem], *, each: bool = False) -> Iterato
 
 def _others(group: Sequence[Problem]) -> str:
     lines = [str(line) for line in dict.fromkeys(problem.line for problem in group) if line is not None]
-    named = f"; lines {', '.join(lines[:PLACES])}{', …' if len(lines) > PLACES else ''}" if len(lines) > 1 else ""
+    named = (
+        f"; lines {', '.join(lines[:MAX_LISTED_LINES])}{', …' if len(lines) > MAX_LISTED_LINES else ''}"
+        if len(lines) > 1
+        else ""
+    )
     return f"{len(group):,} of this kind{named}"

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
-from tagmates.data.corpora import path_of, place
+from tagmates.data.corpora import location, path_of
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.formatting import listing, plural, shown
 
-WORDS = 3  # of a sentence that is the same by more than chance
-FEW = 20  # sentences of dev or test, below which a score says little
-SHIFT = 0.1  # share of tokens that would need another tag, above what chance makes, to be called a shift
+MIN_SHARED_WORDS = 3  # of a sentence that is the same by more than chance
+MIN_SPLIT_SENTENCES = 20  # sentences of dev or test, below which a score says little
+MAX_TAG_SHIFT = 0.1  # share of tokens that would need another tag, above what chance makes, to be called a shift
 
 Splits = Mapping[str, Sequence[Sentence]]
 _Tokens = tuple[str, ...]
@@ -41,7 +41,7 @@ def check_leaks(tasks: Mapping[str, Task], splits: Mapping[str, Splits]) -> Iter
     for name, own in splits.items():
         for sentence in own.get("test", ()):
             names = trained.get(sentence.tokens, [])
-            if names and name not in names and len(sentence) >= WORDS:
+            if names and name not in names and len(sentence) >= MIN_SHARED_WORDS:
                 text = f"the test sentence of {name} is in train of {listing(names)}; joint training would see it"
                 yield _problem(tasks[name], "test", sentence, "leak", text)
 
@@ -94,7 +94,7 @@ def _shared(task: Task, splits: Splits) -> Iterator[Problem]:
         known = {sentence.tokens: sentence for sentence in reversed(splits.get(source, ()))}
         for split in copies:
             for sentence in splits.get(split, ()):
-                if len(sentence) >= WORDS and sentence.tokens in known:
+                if len(sentence) >= MIN_SHARED_WORDS and sentence.tokens in known:
                     text = f"the {split} sentence is also in {source} ({_other(task, source, known[sentence.tokens])})"
                     yield _problem(task, split, sentence, kind, text)
 
@@ -111,7 +111,7 @@ def _duplicates(task: Task, train: Iterable[Sentence]) -> Iterator[Problem]:
 def _sizes(task: Task, splits: Splits) -> Iterator[Problem]:
     for split in ("dev", "test"):
         size, train = len(splits.get(split, ())), len(splits.get("train", ()))
-        if 0 < size < FEW:
+        if 0 < size < MIN_SPLIT_SENTENCES:
             text = f"{split} has only {plural(size, 'sentence')}, too few for a score to say much"
             yield Problem.of("warning", "small-split", task, split, f"{path_of(task, split)}: {text}")
         if size > train > 0:
@@ -140,7 +140,7 @@ def _distributions(task: Task, splits: Splits) -> Iterator[Problem]:
             yield Problem.of("warning", "one-tag", task, split, f"{path_of(task, split)}: {text}")
         elif split != "train" and tags and counts.get("train"):
             shares, train = _shares(tags), _shares(counts["train"])
-            if distance(shares, train) > SHIFT + chance(train, tags.total()):
+            if distance(shares, train) > MAX_TAG_SHIFT + expected_distance(train, tags.total()):
                 most = max(sorted(shares | train), key=lambda tag: abs(shares.get(tag, 0) - train.get(tag, 0)))
                 text = (
                     f"{task.name} {split} has other tags than train: {distance(shares, train):.0%} of its tokens would "
@@ -154,7 +154,7 @@ def distance(shares: Mapping[str, float], others: Mapping[str, float]) -> float:
     return sum(abs(shares.get(tag, 0) - others.get(tag, 0)) for tag in {**shares, **others}) / 2
 
 
-def chance(shares: Mapping[str, float], tokens: int) -> float:
+def expected_distance(shares: Mapping[str, float], tokens: int) -> float:
     """About the distance to be expected of so many tokens drawn from these shares, were each drawn on its own."""
     return sum(math.sqrt(2 * share * (1 - share) / (math.pi * tokens)) for share in shares.values()) / 2
 
@@ -164,9 +164,9 @@ def _shares(counts: Counter[str]) -> dict[str, float]:
 
 
 def _problem(task: Task, split: str, sentence: Sentence, kind: Kind, text: str, index: int = 0) -> Problem:
-    return Problem.of("warning", kind, task, split, f"{place(task, split, sentence, index)}: {text}")
+    return Problem.of("warning", kind, task, split, f"{location(task, split, sentence, index)}: {text}")
 
 
 def _other(task: Task, split: str, sentence: Sentence, index: int = 0) -> str:
     """The place of a token without its folder, which is mostly that of the problem."""
-    return place(task, split, sentence, index).removeprefix(f"{path_of(task, split).parent}/")
+    return location(task, split, sentence, index).removeprefix(f"{path_of(task, split).parent}/")

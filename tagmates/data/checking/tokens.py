@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from tagmates.data.checking.problems import Kind, Problem
-from tagmates.data.corpora import place
+from tagmates.data.corpora import location
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.formatting import shown
 
 LONG_SENTENCE = 100  # words
@@ -40,7 +40,7 @@ def _check_sentence(
 ) -> Iterator[Problem]:
     if len(sentence) > LONG_SENTENCE:
         text = f"the sentence has {len(sentence)} words; are sentence ends missing?"
-        yield Problem.of("warning", "long-sentence", task, split, f"{place(task, split, sentence, 0)}: {text}")
+        yield Problem.of("warning", "long-sentence", task, split, f"{location(task, split, sentence, 0)}: {text}")
     if words.keys().isdisjoint(sentence.tokens) and (not tags or tags.keys().isdisjoint(sentence.labels)):
         return
     pairs: tuple[tuple[Sequence[str | None], Mapping[str, _Fault]], ...] = (
@@ -51,7 +51,7 @@ def _check_sentence(
         for index, word in enumerate(texts):
             if word is not None and word in bad:
                 kind, message = bad[word]
-                where = place(task, split, sentence, index)
+                where = location(task, split, sentence, index)
                 yield Problem.of("warning", kind, task, split, f"{where}: {message}")
 
 

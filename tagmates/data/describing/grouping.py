@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tagmates.data.tasks import SPLITS, Split
+from tagmates.data.task import SPLITS, Split
 from tagmates.formatting import in_order, listing
 
 Held = Literal["held"]
@@ -35,7 +35,7 @@ _FEWEST = 3  # files that differ in a number alone, from which on they are taken
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class FileName:
     """A path: the split that it names, the rest of it, the rest without numbers of parts, and the corpus' folder."""
 
     path: str
@@ -51,7 +51,7 @@ class Name:
 
 
 @dataclass(slots=True)
-class Corpus:
+class CorpusFiles:
     """The files of each split; ``waits`` are splits that are not cut from train, since a file seems to be theirs."""
 
     files: dict[Split, list[str]]
@@ -67,10 +67,10 @@ class _Bundle:
     """Files of one kind and one rest, by the split that their names say."""
 
     kind: object
-    files: dict[Split | Held | None, list[Name]]
+    files: dict[Split | Held | None, list[FileName]]
 
     @property
-    def first(self) -> Name:
+    def first(self) -> FileName:
         return next(iter(self.files.values()))[0]
 
     @property
@@ -78,7 +78,7 @@ class _Bundle:
         return not {"train", None} & {*self.files}
 
 
-def name_of(path: str) -> Name:
+def name_of(path: str) -> FileName:
     """What a path says: the last of its words that names a split counts."""
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
         for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
@@ -88,24 +88,24 @@ def name_of(path: str) -> Name:
                 begin = match.start() + start
                 return _named(path, split, path[:begin], path[begin + len(word) :])
     numbered = re.sub(r"\d+", "#", path)
-    return Name(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
+    return FileName(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
 
 
-def _named(path: str, split: Split | Held, before: str, after: str) -> Name:
+def _named(path: str, split: Split | Held, before: str, after: str) -> FileName:
     rest, bare = before + after, before + _NUMBERS.sub("", after)
     folder = path.rpartition("/")[0]
     if "/" in after:  # a folder is called so
         file = after.rpartition("/")[2]
         folder = before.rpartition("/")[0]
         bare = f"{before}/*{file.rpartition('.')[2]}" if any(map(str.isdecimal, file)) else rest
-    return Name(path, split, rest, _squeezed(bare), folder)
+    return FileName(path, split, rest, _squeezed(bare), folder)
 
 
 def _squeezed(text: str) -> str:
     return re.sub(r"(?:[^\w/]|_)+", ".", text).strip(".")
 
 
-def corpora_of(kinds: Mapping[str, object], others: Collection[str]) -> tuple[list[Corpus], list[str]]:
+def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[list[CorpusFiles], list[str]]:
     """The corpora of these files, and what is left out of them and why.
 
     ``kinds`` are the files that hold tagged sentences, each with how it is written, which must be the same in a corpus.
@@ -141,28 +141,28 @@ def _paths(bundle: _Bundle) -> str:
     return ", ".join(name.path for names in bundle.files.values() for name in names)
 
 
-def _bundles(names: Sequence[Name], kinds: Mapping[str, object]) -> list[_Bundle]:
+def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bundle]:
     """Files with the same rest; of several of a split those with the same number, if each number has its train."""
-    groups: dict[tuple[object, str], list[Name]] = defaultdict(list)
+    groups: dict[tuple[object, str], list[FileName]] = defaultdict(list)
     for name in names:
         groups[kinds[name.path], name.bare].append(name)
     bundles = []
     for (kind, _), group in groups.items():
-        apart: dict[str, list[Name]] = defaultdict(list)
+        apart: dict[str, list[FileName]] = defaultdict(list)
         for name in group:
             apart[_squeezed(name.rest)].append(name)
         unsplit = {name.split for name in group} == {None}
         numbered = len(apart) > 1 and not any(_OF.search(name.path) for name in group)
         own = len(group) < _FEWEST if unsplit else all(map(_is_whole, apart.values()))
         for part in apart.values() if numbered and own else [group]:
-            files: dict[Split | Held | None, list[Name]] = defaultdict(list)
+            files: dict[Split | Held | None, list[FileName]] = defaultdict(list)
             for name in part:
                 files[name.split].append(name)
             bundles.append(_Bundle(kind, dict(files)))
     return bundles
 
 
-def _is_whole(names: Sequence[Name]) -> bool:
+def _is_whole(names: Sequence[FileName]) -> bool:
     splits = [name.split for name in names]
     return "train" in splits and len(splits) > 1 and len(splits) == len(set(splits))
 
@@ -186,7 +186,7 @@ def _join_tails(bundles: list[_Bundle], scope: str) -> None:
         bundles[:] = [bundle for bundle in bundles if bundle.files]
 
 
-def _corpus(bundle: _Bundle, left_out: list[str]) -> Corpus:
+def _corpus(bundle: _Bundle, left_out: list[str]) -> CorpusFiles:
     """The corpus of a bundle, which has a train or files of no split; what is not clear is left out."""
     files = dict(bundle.files)
     notes = []
@@ -207,7 +207,7 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> Corpus:
             files[split] = held
             notes.append(f"{_called(held)} is taken for {split}")
     train = files["train"]
-    corpus = Corpus({}, train[0].folder, train[0].bare, train[0].suffix, notes)
+    corpus = CorpusFiles({}, train[0].folder, train[0].bare, train[0].suffix, notes)
     for split in SPLITS:
         names = files.get(split, [])
         sure = split == "train" or len(train) > 1 or all(_OF.search(name.path) for name in names)
@@ -219,11 +219,11 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> Corpus:
     return corpus
 
 
-def _called(names: Sequence[Name]) -> str:
+def _called(names: Sequence[FileName]) -> str:
     return ", ".join(name.path for name in names)
 
 
-def _find_waits(corpus: Corpus, names: Sequence[Name]) -> None:
+def _find_waits(corpus: CorpusFiles, names: Sequence[FileName]) -> None:
     """Note the splits that the corpus lacks, but of which a file is there that was left out."""
     for name in names:
         for split in ("dev", "test") if name.split == "held" else (name.split,):

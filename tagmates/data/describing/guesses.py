@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
+from tagmates.data.notation import OUTSIDE_NAMES, find_mark
 from tagmates.data.schemes import split_tag
-from tagmates.data.spelling import NOTHING, mark_of
 
 Key = TypeVar("Key", int, str)
 Column = Sequence[Sequence[str | None]]  # sentences of values; None is a missing label
@@ -39,7 +39,7 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
     token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
     others = [key for key in columns if key != token]
     few = max(20, kinds[token] // 3)
-    tags = [key for key in others if key in words and (kinds[key] <= few or mark_of(_counted(columns[key])))]
+    tags = [key for key in others if key in words and (kinds[key] <= few or find_mark(_counted(columns[key])))]
     tags = tags or [key for key in others if 1 < kinds[key] <= few]  # numbers then: 0 and 1
     return token, tags or others[-1:]
 
@@ -47,12 +47,12 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
 def layer_name(tags: Mapping[str, int]) -> str | None:
     """upos, xpos, chunk or ner where nine in ten of the tags (how often each is used) are such; else None."""
     bare: Counter[str] = Counter()
-    mark = mark_of(Counter(tags))
+    mark = find_mark(Counter(tags))
     for tag, count in tags.items():
         found = split_tag(tag, mark) if mark else None
         if found:
             bare[found[1].upper()] += count
-        elif tag.lower() not in NOTHING:
+        elif tag.lower() not in OUTSIDE_NAMES:
             bare[tag] += count
     spans = ("chunk", "ner")
     for name, known in _KNOWN.items():

@@ -9,20 +9,20 @@ from os.path import commonpath, commonprefix
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.corpora import place, read_part
+from tagmates.data.corpora import location, read_part
 from tagmates.data.describing.guesses import layer_name
-from tagmates.data.describing.inspection import Source, find_sources
-from tagmates.data.describing.layers import Layer, layers_of, shown
-from tagmates.data.schemes import Writing, is_tag_of, violations_in
+from tagmates.data.describing.inspection import FoundCorpus, find_corpora
+from tagmates.data.describing.layers import TagLayer, comment_text, layers_of
+from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in
+from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import Spelling, placeholders_in, spelling_of
-from tagmates.data.tasks import Part, Split, Task
+from tagmates.data.task import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, plural
 
-FEW = 12  # files of a split that are named one by one
-WORDS = 3  # of a sentence that is the same in two corpora by more than chance
-BROKEN = 5  # of the tags that break a scheme, those that are listed
+MAX_LISTED_NAMES = 12  # files of a split that are named one by one
+MIN_SHARED_WORDS = 3  # of a sentence that is the same in two corpora by more than chance
+MAX_LISTED_TAGS = 5  # of the tags that break a scheme, those that are listed
 _SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags of a scheme of our choice
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
@@ -71,7 +71,7 @@ def propose(path: Path, folder: str) -> Proposal:
 
     Raises DataError where nothing looks like tagged sentences, ConfigError for a folder of too many files.
     """
-    sources, left_out = find_sources(path)
+    sources, left_out = find_corpora(path)
     root = path if path.is_dir() else path.parent
     lines = [
         _HEADING,
@@ -81,7 +81,7 @@ def propose(path: Path, folder: str) -> Proposal:
     wrong: list[str] = []
     described = [_describe(source, root) for source in sources]
     remarks = list(_leaks([(source.name, each.words) for source, each in zip(sources, described, strict=True)]))
-    lines += [f"# {shown(text, 300)}" for text in remarks]
+    lines += [f"# {comment_text(text, 300)}" for text in remarks]
     remarks += [note for source in sources for note in source.layout.notes]
     offered: list[str] = []
     for source, each in zip(sources, described, strict=True):
@@ -108,7 +108,7 @@ def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Words]]]]) -> It
     """For each corpus, how many of its test sentences are in train of which others, but not in its own."""
     for name, own in corpora:
         alone = set(own.get("train", ()))
-        there = [words for words in own.get("test", ()) if len(words) >= WORDS and words not in alone]
+        there = [words for words in own.get("test", ()) if len(words) >= MIN_SHARED_WORDS and words not in alone]
         others = {
             other: shared
             for other, words in corpora
@@ -122,7 +122,7 @@ def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Words]]]]) -> It
             )
 
 
-def _describe(source: Source, root: Path) -> _Described:
+def _describe(source: FoundCorpus, root: Path) -> _Described:
     keys, seen, layers = layers_of(source, root)
     tags = source.tags or {}
     parts = [
@@ -146,12 +146,12 @@ def _describe(source: Source, root: Path) -> _Described:
         # one line that cannot be read must not make a layer plain
         sample = _sample(task, source) if broken else []
         used = Counter(tag for sentence in everything for tag in sentence.labels if tag is not None)
-        spelling = spelling_of([*everything, *sample])
+        spelling = estimate_notation([*everything, *sample])
         # where no tag but O and _ says that a word is nothing, _ says that nobody has labelled it
         blanks = used["_"] if "outside" not in values and spelling.writing.outside != "_" else 0
         if blanks:
             sentences = [[_without_blanks(sentence) for sentence in part] for part in sentences]
-            spelling = spelling_of([*map(_without_blanks, [*everything, *sample])])
+            spelling = estimate_notation([*map(_without_blanks, [*everything, *sample])])
         name = layer.name or layer_name(used) or (source.name if len(layers) == 1 else _called(layer.keys))
         table = [f"# {note}" for note in (*broken, *layer.notes)]
         table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"]
@@ -159,7 +159,7 @@ def _describe(source: Source, root: Path) -> _Described:
             on = f"_ stands on {blanks:,} of {used.total():,} tokens"
             table += [f'# {on}: taken for no label; if it says that a word is nothing, add outside = "_"']
             del used["_"]
-        often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
+        often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
         table += [f"# {plural(len(used), 'different tag')}: {often}{', …' if len(used) > 6 else ''}"] if used else []
         if task.format in _SPANS or "scheme" in values:
             table += [f"scheme = {_toml(task.scheme)}  # as the spans are written here"]
@@ -176,11 +176,11 @@ def _describe(source: Source, root: Path) -> _Described:
             *([placeholders] if (placeholders := placeholders_in(used, spelling.writing.outside)) else []),
             *_unseen(_by_split(source, sentences)),
         ]
-        table += [f"# {shown(text, 300)}" for text in remarks]
+        table += [f"# {comment_text(text, 300)}" for text in remarks]
         tables.append(_Table(name, table, _listed(wrong), remarks))
     sizes = zip(source.files.values(), counts, strict=False)
-    shared = [f"# {shown(_several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
-    shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
+    shared = [f"# {comment_text(_several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
+    shared += [f"# {comment_text(note, 300)}" for note in (*source.layout.notes, *seen)]
     shared += [f"{key} = {_toml(value)}" for key, value in keys.items() if key != "scheme"]
     return _Described([*shared, *_parts(source, counts, root)], tables, words)
 
@@ -193,7 +193,7 @@ def _several(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {plural(len(names) - 1, 'more file')}"
 
 
-def _by_split(source: Source, sentences: Sequence[Sequence[Sentence]]) -> dict[Split, Sequence[Sentence]]:
+def _by_split(source: FoundCorpus, sentences: Sequence[Sequence[Sentence]]) -> dict[Split, Sequence[Sentence]]:
     """The sentences of each split, as they are proposed."""
     splits: dict[Split, Sequence[Sentence]] = dict(zip(source.files, sentences, strict=True))
     train = splits["train"]
@@ -214,19 +214,19 @@ def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
     del others[None]
     if not others or not splits["train"]:
         return []
-    named = ", ".join(f"{shown(str(tag))} ({count:,})" for tag, count in others.most_common(6))
+    named = ", ".join(f"{comment_text(str(tag))} ({count:,})" for tag, count in others.most_common(6))
     more = f", and {len(others) - 6:,} more" if len(others) > 6 else ""
     return [f"train lacks {plural(len(others), 'tag')} of dev or test, which cannot be learnt: {named}{more}"]
 
 
-def _offer(layer: Layer) -> _Table:
+def _offer(layer: TagLayer) -> _Table:
     """A task that nobody asked for, as a comment; its tags are those of some sentences alone."""
     used = Counter(tag for sentence in layer.sample for tag in sentence.labels if tag is not None)
     nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may say on every word that it is in none
-    writing = replace(spelling_of(layer.sample).writing, outside=nothing)
+    writing = replace(estimate_notation(layer.sample).writing, outside=nothing)
     blanks = used["_"] if nothing == "O" else 0
     del used["_"], used[nothing]
-    often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
+    often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
     lines = [f"{key} = {_toml(value)}" for key, value in layer.keys.items()]
     lines += [f"outside = {_toml(nothing)}"] if nothing != "O" else []
     lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
@@ -242,7 +242,7 @@ def _called(keys: Mapping[str, Any]) -> str:
     return f"column{column}" if isinstance(column, int) else str(column)
 
 
-def _sample(task: Task, source: Source) -> list[Sentence]:
+def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
     """The sentences of a column file's first lines, without those that have other numbers of columns."""
     if task.format != "columns":
         return []
@@ -261,19 +261,19 @@ def _without_blanks(sentence: Sentence) -> Sentence:
     return replace(sentence, tags=tuple(None if tag == "_" else tag for tag in sentence.labels))
 
 
-def _outside(spelling: Spelling, used: Counter[str]) -> list[str]:
+def _outside(spelling: NotationEstimate, used: Counter[str]) -> list[str]:
     """The line that says which tag is nothing, unless it is ``O``."""
     outside = spelling.writing.outside
     if outside == "O":
         return []
     if not outside:
         return [f'outside = ""  # O stands on {used["O"]:,} of {used.total():,} tokens, and looks like a label']
-    on = f"{shown(outside)} stands on {used[outside]:,} of {used.total():,} tokens"
+    on = f"{comment_text(outside)} stands on {used[outside]:,} of {used.total():,} tokens"
     return [f"outside = {_toml(outside)}  # {on}: taken to say that a word is nothing, and not scored"]
 
 
 def _wrong(
-    task: Task, source: Source, writing: Writing, sentences: Sequence[Sequence[Sentence]]
+    task: Task, source: FoundCorpus, writing: Notation, sentences: Sequence[Sequence[Sentence]]
 ) -> tuple[list[str], int, bool]:
     """The tags that break the scheme, where and why; in how many sentences; and whether the scheme has all of them."""
     found, broken, known = [], 0, True
@@ -283,17 +283,22 @@ def _wrong(
             wrong = list(violations_in(sentence.labels, writing))
             broken += bool(wrong)
             for index, text in wrong:
-                found.append(f"{place(own, 'train', sentence, index)}: {text}")
+                found.append(f"{location(own, 'train', sentence, index)}: {text}")
                 known = known and is_tag_of(sentence.labels[index] or "", writing)
     return found, broken, known
 
 
 def _listed(wrong: Sequence[str]) -> list[str]:
-    more = len(wrong) - BROKEN
-    return [*wrong[:BROKEN], *([f"and {more:,} more: `tagmates data check --all` names them"] if more > 0 else [])]
+    more = len(wrong) - MAX_LISTED_TAGS
+    return [
+        *wrong[:MAX_LISTED_TAGS],
+        *([f"and {more:,} more: `tagmates data check --all` names them"] if more > 0 else []),
+    ]
 
 
-def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool) -> list[str]:
+def _scheme(
+    spelling: NotationEstimate, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool
+) -> list[str]:
     """The lines of the scheme and of the mark, why they are thought so, and what breaks them."""
     writing = spelling.writing
     if writing.scheme == "plain":
@@ -309,7 +314,7 @@ def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: in
     if not wrong:
         why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
         return [f'scheme = "{writing.scheme}"  # {why}', *lines]
-    lines += [f"# breaks it: {shown(text, 200)}" for text in _listed(wrong)]
+    lines += [f"# breaks it: {comment_text(text, 200)}" for text in _listed(wrong)]
     if spelling.helps:
         lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
     count = f"not followed in {broken} of {sentences} sentences"
@@ -325,11 +330,11 @@ def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list
             sentences.append(read_part(task, part))
         except DataError as error:
             sentences.append([])
-            broken.append(f"cannot be read so: {shown(str(error), 300)}")
+            broken.append(f"cannot be read so: {comment_text(str(error), 300)}")
     return sentences, broken
 
 
-def _ranges(source: Source, total: int) -> dict[Split, tuple[int, int]]:
+def _ranges(source: FoundCorpus, total: int) -> dict[Split, tuple[int, int]]:
     """What is cut from train: dev, and test too where there is none, but nothing that a file seems to be there for."""
     tenth = max(1, total // 10)
     if "dev" in source.files or total <= 2 or source.waits:
@@ -339,14 +344,14 @@ def _ranges(source: Source, total: int) -> dict[Split, tuple[int, int]]:
     return {"train": (1, ranges["dev"][0] - 1), **ranges}
 
 
-def _parts(source: Source, counts: Sequence[int], root: Path) -> Iterator[str]:
+def _parts(source: FoundCorpus, counts: Sequence[int], root: Path) -> Iterator[str]:
     """The lines of the splits; where files lack dev, it is the end of train, and for one file alone test is too."""
     ranges = _ranges(source, counts[0] if counts else 0)
     if ranges:
         which = "dev and test are" if "test" in ranges else "dev is"
-        yield f"# no file is called dev, so {which} the end of {shown(_several(source.files['train']))}"
+        yield f"# no file is called dev, so {which} the end of {comment_text(_several(source.files['train']))}"
     for split, name in source.waits.items():
-        yield f'# {shown(name, 200)} seems to be {split}, and was left out: if it is, add {split} = "FILE"'
+        yield f'# {comment_text(name, 200)} seems to be {split}, and was left out: if it is, add {split} = "FILE"'
     if "dev" not in source.files and not ranges and "dev" not in source.waits:
         yield '# there is no dev split: add one, dev = "FILE"'
     for split, names in source.files.items():
@@ -367,7 +372,7 @@ def _files(names: Sequence[str], root: Path) -> str:
     """A name, or a list of names; of many a pattern, if one fits them alone."""
     if len(names) == 1:
         return _toml(names[0])
-    if len(names) > FEW:
+    if len(names) > MAX_LISTED_NAMES:
         folder, suffix = commonpath([name.rpartition("/")[0] or "." for name in names]), Path(names[0]).suffix
         start = "" if folder in (".", "") else f"{folder}/"
         beginning = commonprefix([name.rpartition("/")[2] for name in names])  # noqa: RUF071  (of names, not of paths)

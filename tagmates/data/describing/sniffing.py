@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tagmates.data.describing.tables import Table, table_in
-from tagmates.data.formats.brackets import is_mark
+from tagmates.data.describing.tables import SniffedTable, table_in
 from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, CONLLULEX_COLUMNS, plus_columns
-from tagmates.data.formats.jsonl import is_rows, is_text_pair, leaves_of
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
+from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.spans import are_spans, are_words, is_text
-from tagmates.data.formats.webanno import SIGN
+from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
 from tagmates.formatting import first_of
 
-READ = (
+READABLE_FORMATS = (
     "column files, CSV, CoNLL-U and CoNLL-U Plus, CoNLL-2012, JSON and JSON lines (lists of words, or texts with spans "
     "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
     "Hugging Face data sets"
@@ -36,7 +37,7 @@ Rows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FileLayout:
     """How a file is written, as far as its first lines tell, and the cells of these, sentence by sentence."""
 
     format: str
@@ -52,7 +53,7 @@ class Layout:
     tags: str = ""  # of parallel files, the one with the tags
 
 
-def sniff(data: bytes) -> Layout | str:
+def sniff(data: bytes) -> FileLayout | str:
     """How a file with these bytes is written; where it holds no tagged sentences as far as one sees, what was seen."""
     encoding, notes = _encoding(data)
     if not encoding:
@@ -74,10 +75,10 @@ def sniff(data: bytes) -> Layout | str:
     return replace(layout, encoding=encoding, notes=(*layout.notes, *notes))
 
 
-def _format_of(lines: Sequence[str], text: str) -> Layout | str:
+def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
     if text.startswith("#FORMAT=WebAnno"):
         other = "is WebAnno TSV of another version than 3: export it as TSV 3"
-        return Layout("webanno") if text.startswith(SIGN) else other
+        return FileLayout("webanno") if text.startswith(WEBANNO_FIRST_LINE) else other
     if any(line.startswith("#begin document") for line in lines[:100]):
         return _brackets(lines)
     if text.lstrip()[:1] in ("{", "["):
@@ -91,11 +92,11 @@ def _format_of(lines: Sequence[str], text: str) -> Layout | str:
     if sentences is not None:
         return sentences
     table = table_in(lines, text)
-    return _of_table(table) if isinstance(table, Table) else table
+    return _of_table(table) if isinstance(table, SniffedTable) else table
 
 
-def _of_table(table: Table) -> Layout:
-    return Layout(
+def _of_table(table: SniffedTable) -> FileLayout:
+    return FileLayout(
         format="csv" if table.quoted else "columns",
         separator=table.separator,
         columns=table.width,
@@ -146,7 +147,7 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
     return "utf-8", ()
 
 
-def _records(lines: Sequence[str], text: str) -> Layout | str | None:
+def _records(lines: Sequence[str], text: str) -> FileLayout | str | None:
     """JSON lines, or one list, of objects with two lists of one length, or with a text and its spans."""
     try:
         record = json.loads(next(line for line in lines if line.strip()))
@@ -177,7 +178,7 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
     if is_text_pair(record):
         record = {"text": record[0], **record[1]}
     if is_rows(record) or (isinstance(record, dict) and _is_record(record)):
-        return Layout(kind)
+        return FileLayout(kind)
     if not isinstance(record, dict):
         return "is JSON, but holds no objects"
     leaves = dict(leaves_of(record))
@@ -205,13 +206,13 @@ def _is_bare(value: Any) -> bool:
     return value is None or isinstance(value, str | int)
 
 
-def _brackets(lines: Sequence[str]) -> Layout | str:
-    rows = [(line, CELL.findall(line)) for line in lines if not is_mark(line)]
+def _brackets(lines: Sequence[str]) -> FileLayout | str:
+    rows = [(line, CELL.findall(line)) for line in lines if not is_document_mark(line)]
     sample = [[cells for _, cells in block] for block in _blocks(rows)]
     widths = Counter(len(cells) for sentence in sample for cells in sentence)
     if not widths or min(widths) < 11:
         return f"has CoNLL-2012's '#begin document', but lines of {min(widths, default=0)} cells, which has 11 or more"
-    return Layout("conll2012", columns=min(widths), sample=sample)
+    return FileLayout("conll2012", columns=min(widths), sample=sample)
 
 
 def _blocks(rows: Sequence[tuple[str, list[str]]]) -> Iterator[list[tuple[str, list[str]]]]:
@@ -224,23 +225,23 @@ def _blocks(rows: Sequence[tuple[str, list[str]]]) -> Iterator[list[tuple[str, l
             block = []
 
 
-def _conllu(lines: Sequence[str]) -> Layout | None:
+def _conllu(lines: Sequence[str]) -> FileLayout | None:
     rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
     first = next((line for line in lines if line.strip()), "")
     if re.match(r"#\s*global\.columns\s*=", first):
         names = plus_columns(first)
         if "FORM" in names and rows and sum(len(cells) == len(names) for cells in rows) >= 0.9 * len(rows):
-            return Layout(
+            return FileLayout(
                 "conllu", columns=len(names), heading=names, sample=[[r for r in rows if len(r) == len(names)]]
             )
     fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(cells[0])]
     if not rows or len(fitting) < 0.9 * len(rows):
         return None
     lex = len(fitting[0]) == len(CONLLU_COLUMNS) + len(CONLLULEX_COLUMNS)
-    return Layout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
+    return FileLayout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
 
 
-def _sentence_lines(lines: Sequence[str]) -> Layout | None:
+def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
     """Sentences a line, where every word has the same mark and few different tags behind it."""
     sentences = [CELL.findall(line) for line in lines if line.strip()]
     words = [word for sentence in sentences for word in sentence]
@@ -255,10 +256,10 @@ def _sentence_lines(lines: Sequence[str]) -> Layout | None:
         cells = [word for sentence in sample for word in sentence]
         tags = {word[-1] for word in cells}
         if min(counts) == width and all(all(word) for word in cells) and len(tags) <= max(20, len(words) // 5):
-            return Layout("lines", separator, width + 1, sample=sample)
+            return FileLayout("lines", separator, width + 1, sample=sample)
     return None
 
 
-def words_in(text: str) -> list[int]:
+def words_per_line(text: str) -> list[int]:
     """How many words every line of a text has that is not blank, to tell parallel files."""
     return [len(CELL.findall(line)) for line in text.split("\n") if line.strip()]

@@ -11,12 +11,12 @@ from typing import Any
 
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import DOCSTART
-from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_of
+from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_and_tags
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.formatting import shown
 
-ENDLESS = 200  # words of the only sentence of a file, beyond which sentence ends are thought to be missing
+MAX_SENTENCE_WORDS = 200  # words of the only sentence of a file, beyond which sentence ends are thought to be missing
 _TOKEN = re.compile(r"tokens?|words?|forms?|text|wort|mot|palabra|terms?", re.IGNORECASE)
 _TAG = re.compile(
     r"(?:u|x|c|fine|coarse)?[-_ ]?pos(?:tag)?s?|[^\W_]*[-_ ]?(?:tags?|labels?|ner|iob|bio)(?:[-_ ]?\w+)?|ne[-_l]\S*|"
@@ -29,7 +29,7 @@ _MARKS = "#%<=*@;"  # what comments and marks of documents begin with
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SniffedTable:
     """A table as its first lines show it: see ``Layout`` of ``sniffing``."""
 
     separator: str
@@ -50,7 +50,7 @@ class _Line:
     cells: list[str]
 
 
-def table_in(lines: Sequence[str], text: str) -> Table | str:
+def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     """The table that the lines of a text are; where they are none, what they are instead, for a message."""
     for separator in (",", ";", "\t", "|"):
         if (rows_of_words := _sentence_rows(lines, separator)) is not None:
@@ -58,12 +58,12 @@ def table_in(lines: Sequence[str], text: str) -> Table | str:
     reasons: list[str] = []
     for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
-        if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, Table):
+        if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, SniffedTable):
             return found
     for separator in ("\t", "whitespace", ",", ";", "|"):
         rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
         found = _looked_at(rows, separator, text, quoted=False)
-        if isinstance(found, Table):
+        if isinstance(found, SniffedTable):
             return found
         reasons += [found] if found else []
     line = next((line.strip() for line in lines if line.strip()), "")
@@ -72,7 +72,7 @@ def table_in(lines: Sequence[str], text: str) -> Table | str:
     return "; ".join(reasons[:1]) or f"has no columns that are equally many in its lines; the first is {shown(line)}"
 
 
-def _sentence_rows(lines: Sequence[str], separator: str) -> Table | None:
+def _sentence_rows(lines: Sequence[str], separator: str) -> SniffedTable | None:
     """The table, if each row is a sentence: two columns have equally many words in nearly all rows, one few different.
 
     In the sample other columns have their whole cell beside each word.
@@ -116,7 +116,7 @@ def _sentence_rows(lines: Sequence[str], separator: str) -> Table | None:
             if all(len(column) == len(columns[token]) for column in columns):
                 sample.append([list(cells) for cells in zip(*columns, strict=True)])
     keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
-    return Table(separator, quoted, width, heading, keys, (), (), (), sample) if sample else None
+    return SniffedTable(separator, quoted, width, heading, keys, (), (), (), sample) if sample else None
 
 
 def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[tuple[str, str]]]:
@@ -133,7 +133,7 @@ def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[
 def _words_of(row: Sequence[str], beside: int, at: int) -> list[str]:
     """The words in a cell; none where it is a broken list, or has not as many as the one beside it."""
     try:
-        others, words = words_of(row[beside], row[at], "")
+        others, words = words_and_tags(row[beside], row[at], "")
     except DataError:
         return []
     return words if len(words) == len(others) else []
@@ -166,7 +166,7 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
     return len(few) > 1 and all(re.match(r"[^\W\d]", names[at]) and cells[at] not in below[at] for at in few)
 
 
-def sign_of(comments: Sequence[str], signed: Sequence[str]) -> str:
+def comment_sign(comments: Sequence[str], signed: Sequence[str]) -> str:
     """What all comments begin with and, if that can be had, no line of words does; "" where they share nothing."""
     shared = commonprefix(list(comments))  # noqa: RUF071  (of lines, not of paths)
     longest = re.match(r"(?:.*[^\w\s])?\s*", shared, re.DOTALL)
@@ -203,7 +203,7 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     return rows if alike and (quoted or wrapped or named) else []
 
 
-def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> Table | str:
+def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> SniffedTable | str:
     """What the rows are if divided so: a table; what hinders it; "" where they cannot be one."""
     rows, markup = _without_markup(rows)
     full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
@@ -246,7 +246,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         return reason
     if not sample:
         return ""
-    sign = sign_of(comments + inside, [])
+    sign = comment_sign(comments + inside, [])
     inside = [line for line in inside if sign and line.startswith(sign)]
     keys |= {"comments_inside": True} if inside else {}
     signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARKS]
@@ -257,7 +257,9 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     if not heading and comments:
         heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
         heading = next((names for names in heads if len(names) == width and all(names)), ())
-    return Table(separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample)
+    return SniffedTable(
+        separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample
+    )
 
 
 def _without_markup(rows: Sequence[_Line]) -> tuple[Sequence[_Line], bool]:
@@ -276,7 +278,7 @@ def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str
     words = sum(1 for line in text.split("\n") if line.strip())
     return (
         ""
-        if len(sentence) <= ENDLESS
+        if len(sentence) <= MAX_SENTENCE_WORDS
         else (f"has no blank line: one sentence of {words:,} words; put a blank line after each sentence")
     )
 
@@ -340,7 +342,11 @@ def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[
         return {}
     for at, column in enumerate(zip(*rows, strict=True), start=1):
         runs = [value for value, _ in groupby(column)]
-        if len(runs) == len(set(runs)) and len(rows) / ENDLESS < len(runs) <= len(rows) / 3 and len(runs) > 1:
+        if (
+            len(runs) == len(set(runs))
+            and len(rows) / MAX_SENTENCE_WORDS < len(runs) <= len(rows) / 3
+            and len(runs) > 1
+        ):
             return {"sentence_column": at}
     return {}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagmates.data.formats.decompression import check_claim
-from tagmates.data.formats.footer import TEXT, chunks_in
+from tagmates.data.formats.parquet_footer import BYTE_ARRAY, column_chunks
 from tagmates.errors import ConfigError, DataError
 from tagmates.failures import is_out_of_memory
 from tagmates.installed import get_extra
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyarrow import Array, Field, Table
 
 
-def read_table(file: Path, columns: Set[str]) -> "Table":
+def read_arrow_table(file: Path, columns: Set[str]) -> "Table":
     """The table in a file; of its columns only these, where all of them are there.
 
     Raises ConfigError where pyarrow is missing, DataError for a file that is damaged or claims more than it can hold.
@@ -55,12 +55,12 @@ def _read_parquet(file: Path, columns: Set[str]) -> "Table":
     """Likewise; texts that the file holds once are made once."""
     from pyarrow import parquet  # noqa: PLC0415
 
-    chunks = chunks_in(file)
+    chunks = column_chunks(file)
     wanted = sorted(columns) if columns <= {chunk.path[0] for chunk in chunks} else []
     chunks = [chunk for chunk in chunks if not wanted or chunk.path[0] in wanted]
     check_claim(file, sum(abs(chunk.values) for chunk in chunks), "values")
     check_claim(file, sum(abs(chunk.bytes) for chunk in chunks), "bytes")
-    texts = {".".join(chunk.path) for chunk in chunks if chunk.type == TEXT}
+    texts = {".".join(chunk.path) for chunk in chunks if chunk.type == BYTE_ARRAY}
     with parquet.ParquetFile(file, read_dictionary=sorted(texts)) as source:
         # without threads, which pyarrow waits for in vain where there is no memory for them
         return source.read(columns=wanted or None, use_threads=False)

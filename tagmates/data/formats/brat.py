@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, compress, pairwise
 from pathlib import Path
 
-from tagmates.data.formats.lines import read_text
-from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tagged
+from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tag_words
+from tagmates.data.formats.token_lines import read_text, require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
@@ -34,11 +34,9 @@ def read_brat(
     """
     documents = list(read_documents(path, encoding))
     check_types(types, Counter(each.label for document in documents for each in document.annotations), str(path))
-    found = (parts for document in documents for _, *parts in tagged(document, types, scheme))
-    sentences = [Sentence(tokens, tags, number) for number, (tokens, tags) in enumerate(found, start=1)]
-    if not sentences:
-        raise DataError(f"{path}: holds no sentence; give documents with text")
-    return sentences
+    found = (parts for document in documents for _, *parts in tag_words(document, types, scheme))
+    sentences = (Sentence(tokens, tags, number) for number, (tokens, tags) in enumerate(found, start=1))
+    return require_sentences(sentences, path, "give documents with text")
 
 
 def brat_remarks(path: Path, *, types: Collection[str] = (), encoding: str = "utf-8") -> Iterator[str]:

@@ -4,16 +4,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tagmates.data.formats.lines import (
+from tagmates.data.formats.rows import split_rows
+from tagmates.data.formats.token_lines import (
     check_characters,
     index_of,
-    is_data,
+    is_token_line,
     pair_in,
     read_text,
+    require_sentences,
     sentences_in,
-    some,
 )
-from tagmates.data.formats.rows import split_rows
 from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 
@@ -41,7 +41,7 @@ def parse_columns(
     Raises ConfigError for columns or separators that cannot work, DataError for missing columns, empty cells and stray
     control characters.
     """
-    check_layout(token_column, tag_column, separator, comment)
+    check_columns(token_column, tag_column, separator, comment)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         if comment and position == 1 and line.startswith(comment):
@@ -70,12 +70,12 @@ def read_columns(
 
     Raises DataError also for a file that cannot be read or decoded, or that holds no sentence.
     """
-    check_layout(token_column, tag_column, separator, comment)
+    check_columns(token_column, tag_column, separator, comment)
     text = read_text(path, encoding).removeprefix("\ufeff")
-    return some(columns_of(text, str(path), token_column, tag_column, separator, comment), path)
+    return require_sentences(parse_text(text, str(path), token_column, tag_column, separator, comment), path)
 
 
-def columns_of(
+def parse_text(
     text: str, name: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
 ) -> Iterable[Sentence]:
     """What ``parse_columns`` gives for a whole text, at once where it is a table."""
@@ -117,7 +117,7 @@ def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str 
     ``parse_columns`` with the same separator reads the same cells again. Raises DataError for what it could not:
     a sentence without rows, an empty cell, a cell with a separator, line end or NUL in it, a ``-DOCSTART-`` row.
     """
-    check_layout(1, None, separator, None)
+    check_columns(1, None, separator, None)
     for number, rows in enumerate(sentences, start=1):
         lines = [_format_row(row, separator, f"sentence {number}, row {at}") for at, row in enumerate(rows, start=1)]
         if not lines:
@@ -125,7 +125,7 @@ def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str 
         yield "\n".join([*lines, "", ""])
 
 
-def check_layout(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
+def check_columns(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
     """Raise ConfigError for columns, separators or comment signs that cannot work."""
     if token_column == 0 or tag_column == 0:
         raise ConfigError("there is no column 0; columns count from 1, or from -1 for the last")
@@ -136,7 +136,7 @@ def check_layout(token_column: int, tag_column: int | None, separator: str | Non
 def _format_row(row: Sequence[str], separator: str, where: str) -> str:
     line = separator.join(row)
     check_characters(line, where)
-    if not all(row) or line.split(separator) != list(row) or not is_data(line):
+    if not all(row) or line.split(separator) != list(row) or not is_token_line(line):
         raise DataError(
             f"{where}: the cells {list(row)} could not be read back; choose another separator or other cells"
         )

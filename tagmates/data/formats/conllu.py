@@ -13,9 +13,9 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from tagmates.data.formats.lines import RowReader, cell_in, count_of, read_text, sentences_in, some
 from tagmates.data.formats.rows import split_rows
-from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tagged
+from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tag_words
+from tagmates.data.formats.token_lines import RowReader, cell_in, count_of, read_text, require_sentences, sentences_in
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
@@ -26,7 +26,7 @@ CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "depre
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
 
 CONLLU_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)  # of a word, a multiword range or an empty node
-NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
+_NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
 _PLUS = re.compile(r"#\s*global\.columns\s*=(.*)")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=(.*)")
 
@@ -44,12 +44,12 @@ def read_conllu(
     """
     text = read_text(path, encoding).removeprefix("\ufeff")
     if is_plus_column(column):
-        found = some(sentences_in(text.split("\n"), str(path), plus_reader(text, column, str(path))), path)
+        found = require_sentences(sentences_in(text.split("\n"), str(path), plus_reader(text, column, str(path))), path)
         return [expressions_of(s, scheme, str(path))[0] for s in found] if has_expressions(column, scheme) else found
     index, feature = conllu_column(column)
     read_row = conllu_reader(index, feature)
     sentences = _conllu_at_once(text, index, feature) or sentences_in(text.split("\n"), str(path), read_row)
-    return some(sentences, path)
+    return require_sentences(sentences, path)
 
 
 def conllu_reader(index: int, feature: str = "") -> RowReader:
@@ -57,7 +57,7 @@ def conllu_reader(index: int, feature: str = "") -> RowReader:
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
-        if line.startswith("#") or NOT_A_WORD.fullmatch(cells[0]):
+        if line.startswith("#") or _NOT_A_WORD.fullmatch(cells[0]):
             return ()
         if len(cells) < len(CONLLU_COLUMNS):
             raise DataError(
@@ -80,7 +80,7 @@ def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | Non
     if rows is None or rows.width < max(len(CONLLU_COLUMNS), index + 1):
         return None
     ids, tokens, tags = (rows.column(place) for place in (0, 1, index))
-    if skipped := {number for number in set(ids) if NOT_A_WORD.fullmatch(number)}:
+    if skipped := {number for number in set(ids) if _NOT_A_WORD.fullmatch(number)}:
         kept = [at for at, number in enumerate(ids) if number not in skipped]
         ids, tokens, tags = ([column[at] for at in kept] for column in (ids, tokens, tags))
         rows = replace(rows, line=rows.line[kept], block=rows.block[kept])
@@ -116,7 +116,7 @@ def plus_reader(text: str, column: str, name: str) -> RowReader:
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
-        if line.startswith("#") or (number is not None and NOT_A_WORD.fullmatch("".join(cells[number : number + 1]))):
+        if line.startswith("#") or (number is not None and _NOT_A_WORD.fullmatch("".join(cells[number : number + 1]))):
             return ()
         if len(cells) != len(names):
             raise DataError(
@@ -157,7 +157,7 @@ def expressions_of(sentence: Sentence, scheme: Scheme, name: str) -> tuple[Sente
     document = Document("x" * len(tokens), Words.given([tokens]), annotations, [])
     if set(sentence.labels) == {"_"}:  # of a blind test set
         return sentence, []
-    ((_, _, tags),) = tagged(document, (), scheme)
+    ((_, _, tags),) = tag_words(document, (), scheme)
     return replace(sentence, tags=tags), list(remarks_on(document, ()))
 
 

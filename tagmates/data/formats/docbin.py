@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagmates.data.formats.decompression import ALLOWED, BLOW_UP
-from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tagged
+from tagmates.data.formats.decompression import ALWAYS_ALLOWED, MAX_EXPANSION
+from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tag_words
+from tagmates.data.formats.token_lines import require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
@@ -35,9 +36,7 @@ def read_docbin(path: Path, *, column: str = "ent", scheme: Scheme = "iob2") -> 
     for doc in docs_in(path):
         for tokens, tags in _tagged(doc, column, scheme, path):
             sentences.append(Sentence(tokens, tags, len(sentences) + 1))
-    if not sentences:
-        raise DataError(f"{path}: holds no sentence; give a file of documents with text")
-    return sentences
+    return require_sentences(sentences, path, "give a file of documents with text")
 
 
 def docbin_remarks(path: Path, *, column: str) -> Iterator[str]:
@@ -54,7 +53,7 @@ def docbin_column(column: str) -> None:
         raise ConfigError(f"no layer of .spacy files is called {column!r}; name one of {', '.join(LAYERS)}, spans:KEY")
 
 
-def columns_of(doc: "Doc") -> list[str]:
+def layers_in(doc: "Doc") -> list[str]:
     """The layers of a document that have a value somewhere, but for its lemmas and morphology."""
     found = [name for name in ("tag", "pos", "dep") if any(getattr(token, _ATTRIBUTES[name]) for token in doc)]
     return [*(["ent"] if doc.ents else []), *(f"spans:{key}" for key, group in doc.spans.items() if len(group)), *found]
@@ -73,7 +72,7 @@ def docs_in(path: Path) -> "Iterator[Doc]":
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
     try:
-        most = max(ALLOWED, BLOW_UP * len(data))
+        most = max(ALWAYS_ALLOWED, MAX_EXPANSION * len(data))
         if len(zlib.decompressobj().decompress(data, most + 1)) > most:
             raise DataError(f"{path}: claims to hold more than {most:,} bytes; it is damaged or meant to harm")
         docs = list(DocBin().from_bytes(data).get_docs(Vocab()))
@@ -92,7 +91,7 @@ def _tagged(
         document = _document(doc, column, path)
         tokens = [token for token in doc if token.text.strip()]
         known = [column != "ent" or token.ent_iob != 0 for token in tokens]
-        for at, words, tags in tagged(document, (), scheme):
+        for at, words, tags in tag_words(document, (), scheme):
             yield words, tuple(tag if known[at + i] else None for i, tag in enumerate(tags))
         return
     for sentence in _sentences(doc):
@@ -102,7 +101,7 @@ def _tagged(
 
 
 def _document(doc: "Doc", column: str, path: Path) -> Document:
-    words = Words.given(sentences_of(doc))
+    words = Words.given(doc_sentences(doc))
     key = column.partition(":")[2]
     if key and key not in doc.spans:
         there = ", ".join(f"spans:{name}" for name in doc.spans) or "none"
@@ -115,7 +114,7 @@ def _document(doc: "Doc", column: str, path: Path) -> Document:
     return Document(doc.text, words, annotations, [])
 
 
-def sentences_of(doc: "Doc") -> list[list[Token]]:
+def doc_sentences(doc: "Doc") -> list[list[Token]]:
     """The words of each sentence, without those of white space alone, and their places in the text."""
     return [[Token(token.text, token.idx, token.idx + len(token.text)) for token in part] for part in _sentences(doc)]
 

@@ -13,8 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagmates.data.formats.arrow import read_table, values_of
-from tagmates.data.formats.jsonl import Keys, Record, sentences_of_records
+from tagmates.data.formats.arrow import read_arrow_table, values_of
+from tagmates.data.formats.records import LocatedRecord, Record, RecordKeys, sentences_of_records
+from tagmates.data.formats.token_lines import require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
@@ -34,34 +35,32 @@ def read_huggingface(
     scheme: Scheme = "plain",
     types: Collection[str] = (),
 ) -> list[Sentence]:
-    """Read the split at ``path``; keys are as in JSON lines, a sentence's ``line`` is its row, from 1.
+    """Read the split at ``path``. Keys are as in JSON lines; a sentence's ``line`` is the number of its row, from 1.
 
-    ``labels`` names integers where the features do not. Raises ConfigError where pyarrow is missing, DataError for
-    files that are missing, incomplete or broken, and for rows that ``sentence_of`` refuses.
+    ``labels`` names integer tags if the features do not. Raises ConfigError if pyarrow is not installed, DataError for
+    files that are missing, incomplete or broken, for rows that ``sentences_of_records`` refuses, and for a split
+    without a sentence.
     """
-    keys, records = records_in(path, Keys(token_key, tag_key, labels, scheme, types))
-    sentences = sentences_of_records(records, keys, str(path))
-    if not sentences:
-        raise DataError(f"{path}: holds no sentence; name another split")
-    return sentences
+    keys, records = huggingface_records(path, RecordKeys(token_key, tag_key, labels, scheme, types))
+    return require_sentences(sentences_of_records(records, keys, str(path)), path, "name another split")
 
 
-def records_in(path: Path, keys: Keys) -> tuple[Keys, Iterator[tuple[Record, int, str]]]:
-    """Every row of a split with its number, from 1, and its place; the keys with what the features call integers."""
+def huggingface_records(path: Path, keys: RecordKeys) -> tuple[RecordKeys, Iterator[LocatedRecord]]:
+    """The keys, with the names that the features give to integer tags, and every row of a split as a record."""
     rows = read_rows(path, (keys.tokens, keys.tags))
     first = next(rows, None)
     if first is not None and not keys.labels:
         names = class_names(first[1], keys.tags) or class_names(first[1], f"{keys.tags}.label")
         keys = replace(keys, labels=names)
     numbered = enumerate(chain([first] if first else [], rows), start=1)
-    return keys, ((record, number, f"{path}: sentence {number}") for number, (record, _) in numbered)
+    return keys, (LocatedRecord(record, number, f"{path}: sentence {number}") for number, (record, _) in numbered)
 
 
 def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Mapping[str, Any]]]:
     """Yield every row of a split, of its columns only those that ``keys`` go into, with the features of its file."""
     columns = {key.partition(".")[0] for key in keys}
     for file in _data_files(path):
-        table = read_table(file, columns)
+        table = read_arrow_table(file, columns)
         features = _features(table, file)
         for batch in table.to_batches(max_chunksize=10_000):
             rows = zip(*map(values_of, batch.columns), strict=True)

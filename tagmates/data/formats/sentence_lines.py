@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagmates.data.formats.columns import CELL
-from tagmates.data.formats.lines import check_characters, pair_in, read_text, some
+from tagmates.data.formats.token_lines import check_characters, pair_in, read_text, require_sentences
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 from tagmates.formatting import plural, shown
@@ -23,23 +23,23 @@ def read_lines(
 ) -> list[Sentence]:
     """Read a file of words with tags behind them; DataError for a word without a tag."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    width = tags_of_a_word((word for _, words in lines_in(text, str(path)) for word in words), separator)
+    width = tags_per_word((word for _, words in word_lines(text, str(path)) for word in words), separator)
     found = []
-    for number, words in lines_in(text, str(path)):
+    for number, words in word_lines(text, str(path)):
         pairs = [
-            pair_in(cells_of(word, separator, width, where), token_column, tag_column, where)
+            pair_in(split_word(word, separator, width, where), token_column, tag_column, where)
             for at, word in enumerate(words, start=1)
             if (where := f"{path}:{number}: word {at}")
         ]
         tokens, tags = zip(*pairs, strict=True)
         found.append(Sentence(tokens, tags, number))
-    return some(found, path)
+    return require_sentences(found, path)
 
 
 def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sentence]:
     """Read a file of words and one of their tags; DataError where lines do not have equally many."""
     words, others = (
-        dict(lines_in(read_text(file, encoding).removeprefix("\ufeff"), str(file))) for file in (path, tags)
+        dict(word_lines(read_text(file, encoding).removeprefix("\ufeff"), str(file))) for file in (path, tags)
     )
     found = []
     for number in sorted({*words, *others}):
@@ -50,16 +50,16 @@ def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sente
                 f"{plural(len(labels), 'tag')}; give each word one tag"
             )
         found.append(Sentence(tuple(tokens), tuple(labels), number))
-    return some(found, path)
+    return require_sentences(found, path)
 
 
-def tags_of_a_word(words: Iterable[str], separator: str) -> int:
+def tags_per_word(words: Iterable[str], separator: str) -> int:
     """How many tags most words have behind them."""
     counts = Counter(word.count(separator) for word in words)
     return max(counts, key=lambda count: counts[count], default=0)
 
 
-def cells_of(word: str, separator: str, width: int, where: str) -> list[str]:
+def split_word(word: str, separator: str, width: int, where: str) -> list[str]:
     """The word and its tags, of which there are ``width``; DataError where there are fewer."""
     cells = word.rsplit(separator, width)
     if not width or len(cells) <= width:
@@ -67,7 +67,7 @@ def cells_of(word: str, separator: str, width: int, where: str) -> list[str]:
     return cells
 
 
-def lines_in(text: str, name: str, first_line: int = 1) -> Iterator[Line]:
+def word_lines(text: str, name: str, first_line: int = 1) -> Iterator[Line]:
     """Yield the number and the words of every line that has any."""
     for number, line in enumerate(text.split("\n"), start=first_line):
         check_characters(line.removesuffix("\r"), f"{name}:{number}")

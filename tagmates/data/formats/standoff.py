@@ -84,7 +84,7 @@ class Document:
     notes: list[str]
 
 
-def tagged(
+def tag_words(
     document: Document, types: Collection[str], scheme: Scheme
 ) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
     """Yield of every sentence the number of its first word, its words, and its tags in ``scheme``."""

@@ -21,8 +21,15 @@ from itertools import chain
 from pathlib import Path
 
 from tagmates.config import nearest
-from tagmates.data.formats.columns import CELL, columns_of, split_cells
-from tagmates.data.formats.lines import cell_in, check_characters, is_data, pair_in, read_text, some
+from tagmates.data.formats.columns import CELL, parse_text, split_cells
+from tagmates.data.formats.token_lines import (
+    cell_in,
+    check_characters,
+    is_token_line,
+    pair_in,
+    read_text,
+    require_sentences,
+)
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, plural, shown
@@ -33,7 +40,7 @@ SENTENCE_MARK = re.compile(r"</?s\b[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TableLayout:
     """How a table is written: all that a task says of it."""
 
     token_column: Column = 1
@@ -56,7 +63,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row that holds a token: its cells, its line (the first, where quotes hold line ends), its sentence from 0."""
 
     cells: Sequence[str]
@@ -64,18 +71,18 @@ class Row:
     sentence: int
 
 
-def read_table(path: Path, layout: Layout, encoding: str = "utf-8") -> list[Sentence]:
+def read_table(path: Path, layout: TableLayout, encoding: str = "utf-8") -> list[Sentence]:
     """The sentences of a file; DataError for one that cannot be read, lacks columns, or has no sentence."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    token, tag, _ = columns_in(text, layout, str(path))
+    token, tag, _ = column_numbers(text, layout, str(path))
     if layout.is_plain:
         blanked = _without_header(text, layout)
-        found = columns_of(blanked, str(path), token, tag, layout.separator, layout.comment)
-        return some(found, path)
+        found = parse_text(blanked, str(path), token, tag, layout.separator, layout.comment)
+        return require_sentences(found, path)
     sentences: list[Sentence] = []
     pairs: list[tuple[str, ...]] = []
     first, number = 0, 0
-    for row in chain(rows_of(text, layout, str(path)), [Row((), 0, -1)]):  # the last ends a last sentence
+    for row in chain(table_rows(text, layout, str(path)), [TableRow((), 0, -1)]):  # the last ends a last sentence
         if pairs and row.sentence != number:
             tokens, tags = zip(*pairs, strict=True)
             sentences.append(Sentence(tokens, tags, first))
@@ -84,15 +91,15 @@ def read_table(path: Path, layout: Layout, encoding: str = "utf-8") -> list[Sent
             first = first if pairs else row.line
             number = row.sentence
             pairs += pairs_of(row, token, tag, layout, f"{path}:{row.line}")
-    return some(sentences, path)
+    return require_sentences(sentences, path)
 
 
-def pairs_of(row: Row, token: int, tag: int, layout: Layout, where: str) -> list[tuple[str, ...]]:
+def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: str) -> list[tuple[str, ...]]:
     """The token and the tag of a row, of a row that is a sentence all of them; DataError where they do not fit."""
     words, tags = pair_in(row.cells, token, tag, where)
     if not layout.sentence_rows:
         return [(words, tags)]
-    tokens, labels = words_of(words, tags, where)
+    tokens, labels = words_and_tags(words, tags, where)
     if len(tokens) != len(labels):
         raise DataError(
             f"{where}: has {plural(len(tokens), 'word')}, but {plural(len(labels), 'tag')}; give each word one tag"
@@ -100,7 +107,7 @@ def pairs_of(row: Row, token: int, tag: int, layout: Layout, where: str) -> list
     return list(zip(tokens, labels, strict=True))
 
 
-def words_of(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
+def words_and_tags(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
     """The words and the tags in two cells: between white space, or lists where both are such."""
     if all(cell.strip().startswith("[") and cell.strip().endswith("]") for cell in (words, tags)):
         return _list_in(words, where), _list_in(tags, where)
@@ -125,33 +132,35 @@ def _list_in(cell: str, where: str) -> list[str]:
     return items
 
 
-def columns_in(text: str, layout: Layout, name: str) -> tuple[int, int, int | None]:
+def column_numbers(text: str, layout: TableLayout, name: str) -> tuple[int, int, int | None]:
     """The numbers of the columns of tokens, of tags and, if there is one, of sentences; DataError for unknown names."""
-    found = header_of(text, layout, name) if layout.header else None
+    found = find_header(text, layout, name) if layout.header else None
     line, names = found if found else (1, [])
     columns = (layout.token_column, layout.tag_column, layout.sentence_column)
     numbers = [each if not isinstance(each, str) else _number(each, names, f"{name}:{line}") for each in columns]
     return numbers[0] or 1, numbers[1] or 1, numbers[2]
 
 
-def header_of(text: str, layout: Layout, name: str) -> tuple[int, list[str]] | None:
+def find_header(text: str, layout: TableLayout, name: str) -> tuple[int, list[str]] | None:
     """The line of the header, and its names; None where the text has no line for it."""
-    for number, line, cells in lines_of(text, layout, name):
+    for number, line, cells in table_lines(text, layout, name):
         if line.strip() and not (layout.comment and line.startswith(layout.comment)):
             return number, [cell.strip() for cell in cells]
     return None
 
 
-def rows_of(text: str, layout: Layout, name: str, *, first_line: int = 1, line_ends: bool = False) -> Iterator[Row]:
+def table_rows(
+    text: str, layout: TableLayout, name: str, *, first_line: int = 1, line_ends: bool = False
+) -> Iterator[TableRow]:
     """Yield the rows of a text that hold a token, without header and comments; DataError for stray characters.
 
     ``first_line`` is the number of the text's first line. With ``line_ends`` cells in quotes may hold line ends.
     """
-    header = header_of(text, layout, name) if layout.header else None
-    _, _, of_sentence = columns_in(text, layout, name)
+    header = find_header(text, layout, name) if layout.header else None
+    _, _, of_sentence = column_numbers(text, layout, name)
     sentence, value = 0, ""
     empty = True  # whether the sentence has no row yet
-    for number, line, cells in lines_of(text, layout, name, first_line, line_ends=line_ends):
+    for number, line, cells in table_lines(text, layout, name, first_line, line_ends=line_ends):
         if header and number == header[0] + first_line - 1:
             continue
         if layout.comment and line.startswith(layout.comment) and (empty or layout.comments_inside):
@@ -159,22 +168,22 @@ def rows_of(text: str, layout: Layout, name: str, *, first_line: int = 1, line_e
         mark = layout.markup and MARKUP.fullmatch(line.strip())
         if mark and not SENTENCE_MARK.fullmatch(line.strip()):
             continue
-        if mark or not is_data(line) or not any(cell.strip() for cell in cells):
+        if mark or not is_token_line(line) or not any(cell.strip() for cell in cells):
             sentence, empty = sentence + (not empty), True
             continue
         if of_sentence is not None:
             given = cell_in([cell or " " for cell in cells], of_sentence, "sentence", f"{name}:{number}").strip()
             if given and given != value:
                 sentence, value = sentence + (not empty), given
-        yield Row(cells, number, sentence)
+        yield TableRow(cells, number, sentence)
         empty = False
         ends = layout.sentence_end is not None and any(layout.sentence_end in cell.split("|") for cell in cells)
         if layout.sentence_rows or ends:
             sentence, empty = sentence + 1, True
 
 
-def lines_of(
-    text: str, layout: Layout, name: str, first_line: int = 1, *, line_ends: bool = False
+def table_lines(
+    text: str, layout: TableLayout, name: str, first_line: int = 1, *, line_ends: bool = False
 ) -> Iterator[tuple[int, str, list[str]]]:
     """Yield the number, the text and the cells of every line; of CSV, of every row and its first line."""
     if not layout.quoted:
@@ -199,9 +208,9 @@ def lines_of(
         number = reader.line_num + first_line
 
 
-def _without_header(text: str, layout: Layout) -> str:
+def _without_header(text: str, layout: TableLayout) -> str:
     """The text, in the place of its header a blank line."""
-    header = header_of(text, layout, "") if layout.header else None
+    header = find_header(text, layout, "") if layout.header else None
     if header is None:
         return text
     start = -1

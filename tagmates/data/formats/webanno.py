@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagmates.config import nearest
-from tagmates.data.formats.lines import check_characters, read_text, some
-from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tagged
+from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tag_words
+from tagmates.data.formats.token_lines import check_characters, read_text, require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
 
-SIGN = "#FORMAT=WebAnno TSV 3"
+WEBANNO_FIRST_LINE = "#FORMAT=WebAnno TSV 3"
 
 _ROW = re.compile(r"(\d{1,9})-(\d{1,9})(\.\d{1,9})?\t(\d{1,12})-(\d{1,12})\t([^\t]+)(?:\t(.*))?", re.ASCII)
 _VALUE = re.compile(r"((?:[^\\\[\]]|\\.)*)(?:\[(\d{1,9})\])?", re.ASCII)
@@ -30,7 +30,7 @@ _ESCAPE = re.compile(r"\\(->|.)")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WebAnnoRow:
     """A word or a part of one: where it stands in the file and in the text, its sentence, its cells."""
 
     line: int
@@ -52,7 +52,9 @@ def read_webanno(
     """
     document, lines = webanno_document(path, column, encoding, plain=scheme == "plain")
     check_types(types, {annotation.label: 1 for annotation in document.annotations}, str(path))
-    return some((Sentence(tokens, tags, lines[at]) for at, tokens, tags in tagged(document, types, scheme)), path)
+    return require_sentences(
+        (Sentence(tokens, tags, lines[at]) for at, tokens, tags in tag_words(document, types, scheme)), path
+    )
 
 
 def webanno_remarks(
@@ -64,17 +66,17 @@ def webanno_remarks(
 
 def features_in(text: str) -> list[str]:
     """The features of the layers of spans and chains, as ``NamedEntity.value``, in the order of their columns."""
-    return [name for name in columns_in(text) if name]
+    return [name for name in layer_columns(text) if name]
 
 
 def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = False) -> tuple[Document, list[int]]:
     """The words of a file with the spans of a column, and the line of every word; ``plain``: a span for every word."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    if not text.startswith(SIGN):
-        raise DataError(f"{path}:1: does not begin with {SIGN!r}; export as WebAnno TSV 3")
-    names = columns_in(text)
+    if not text.startswith(WEBANNO_FIRST_LINE):
+        raise DataError(f"{path}:1: does not begin with {WEBANNO_FIRST_LINE!r}; export as WebAnno TSV 3")
+    names = layer_columns(text)
     index = _index(column, names, path)
-    rows = list(rows_of(text, str(path), len(names)))
+    rows = list(webanno_rows(text, str(path), len(names)))
     sentences: list[list[Token]] = []
     before = ""
     words = [row for row in rows if not row.is_part]
@@ -97,7 +99,7 @@ def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = Fa
     return Document("", found, annotations, []), [row.line for row in words]
 
 
-def columns_in(text: str) -> list[str]:
+def layer_columns(text: str) -> list[str]:
     """What every column behind the word is: LAYER.FEATURE, "" where it belongs to relations."""
     names = []
     for raw in text.split("\n"):
@@ -122,7 +124,7 @@ def _index(column: str, names: Sequence[str], path: Path) -> int:
     return (exact or fitting)[0]
 
 
-def rows_of(text: str, name: str, columns: int, *, first_line: int = 1) -> Iterator[Row]:
+def webanno_rows(text: str, name: str, columns: int, *, first_line: int = 1) -> Iterator[WebAnnoRow]:
     """Yield the words and their parts; ``first_line`` is the number of the text's first line."""
     for number, raw in enumerate(text.split("\n"), start=first_line):
         line = raw.removesuffix("\r")
@@ -139,13 +141,13 @@ def rows_of(text: str, name: str, columns: int, *, first_line: int = 1) -> Itera
         start, end = int(match[4]), int(match[5])
         if start >= end:
             raise DataError(f"{where}: the offsets {start}-{end} do not ascend; correct them")
-        yield Row(number, match[1], match[3] is not None, start, end, _unescaped(match[6]), cells)
+        yield WebAnnoRow(number, match[1], match[3] is not None, start, end, _unescaped(match[6]), cells)
 
 
-def _spans(rows: Sequence[Row], index: int, layer: str, *, plain: bool) -> list[tuple[str, list[Row]]]:
+def _spans(rows: Sequence[WebAnnoRow], index: int, layer: str, *, plain: bool) -> list[tuple[str, list[WebAnnoRow]]]:
     """The spans of a column in the order of their first words: their label and the rows that they are on."""
-    spans: list[tuple[str, list[Row]]] = []
-    numbered: dict[tuple[str, str], list[Row]] = {}
+    spans: list[tuple[str, list[WebAnnoRow]]] = []
+    numbered: dict[tuple[str, str], list[WebAnnoRow]] = {}
     for row in rows:
         cell = row.cells[index]
         if cell in ("_", ""):

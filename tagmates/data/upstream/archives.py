@@ -15,8 +15,8 @@ from tagmates.failures import what_to_do
 from tagmates.files import write_atomically
 from tagmates.locks import take_lock
 
-BLOW_UP = 100  # times its own size that an archive may unpack to, beside the member: text packs to a tenth or so
-CHUNK = 1 << 16  # bytes
+MAX_EXPANSION = 100  # times its own size that an archive may unpack to, beside the member: text packs to a tenth or so
+BLOCK_SIZE = 1 << 16  # bytes
 MAX_HEADER = 1 << 14  # bytes of one extended header of a tar, which holds a name
 MAX_HEADERS = 1 << 23  # bytes of all headers of a tar
 MAX_GLOBAL = 1000  # settings in a tar for all its members
@@ -90,7 +90,7 @@ class _Unpacked(io.RawIOBase):
         """Pass over what lies before ``position``."""
         if whence != io.SEEK_SET or position < self.position:
             raise _RefusedError("one of its members claims to have less than no bytes")
-        while self.position < position and self.take(min(CHUNK, position - self.position)):
+        while self.position < position and self.take(min(BLOCK_SIZE, position - self.position)):
             pass
         return self.position
 
@@ -116,7 +116,7 @@ def _decompressed(file: io.BufferedReader, head: bytes) -> io.BufferedIOBase:
 def _from_tar(packed: io.BufferedReader, content: io.BufferedIOBase, member: str, limit: int) -> bytes:
     size = packed.seek(0, io.SEEK_END)
     packed.seek(0)
-    unpacked = _Unpacked(content, limit + BLOW_UP * size)
+    unpacked = _Unpacked(content, limit + MAX_EXPANSION * size)
     found: bytes | None = None
     with tarfile.open(fileobj=unpacked, mode="r:", encoding="utf-8") as tar:
         while (info := tar.next()) is not None:
@@ -127,7 +127,7 @@ def _from_tar(packed: io.BufferedReader, content: io.BufferedIOBase, member: str
                 found = unpacked.take(info.size)
                 if len(found) < info.size:
                     raise _RefusedError(f"it ends in the middle of {member!r}")
-    while unpacked.take(CHUNK):  # to the end, where gz and xz have their checksums
+    while unpacked.take(BLOCK_SIZE):  # to the end, where gz and xz have their checksums
         pass
     return _there(found, member)
 

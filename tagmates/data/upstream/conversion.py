@@ -12,7 +12,7 @@ from tagmates.data.formats.columns import read_columns
 from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.schemes import Scheme, convert
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS
+from tagmates.data.task import SPLITS
 from tagmates.data.upstream.semcor import semcor_splits
 from tagmates.data.upstream.sources import Mode
 from tagmates.errors import DataError
@@ -21,7 +21,7 @@ Splits = dict[str, list[Sentence]]
 Files = Mapping[str, Path]
 """Where each file is, by the name under which it was published."""
 
-DIFFERING = ("upos", "supsense", "sem")
+MODE_DEPENDENT_TASKS = ("upos", "supsense", "sem")
 """The tasks of which the modes make different things."""
 CHUNK_DEV = 1001  # sentences of CoNLL-2000's test file that are dev; the others are test
 HYP_SIZES = {"train": 2000, "dev": 974, "test": 1000}  # lines of the one file, in its order

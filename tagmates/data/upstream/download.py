@@ -12,17 +12,24 @@ from pathlib import Path
 from filelock import Timeout
 
 from tagmates.data.upstream.partial import Origin, Partial
-from tagmates.data.upstream.server import INSTEAD, BrokenOffError, OtherPartError, ask, extent, read_some
+from tagmates.data.upstream.server import (
+    MANUAL_ADVICE,
+    BrokenOffError,
+    OtherPartError,
+    content_range,
+    read_some,
+    request_file,
+)
 from tagmates.errors import DataError
 from tagmates.failures import what_to_do
 from tagmates.locks import take_lock
 
-CHUNK = 1 << 16  # bytes
+BLOCK_SIZE = 1 << 16  # bytes
 ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DownloadProgress:
     """Bytes that are there, and how many there will be, None where the server does not say."""
 
     name: str
@@ -39,7 +46,7 @@ def download(
     sha256: str = "",
     git_blob: str = "",
     pause: float = 1.0,
-) -> Iterator[Progress]:
+) -> Iterator[DownloadProgress]:
     """Download to ``path``, and say after every piece how many bytes are there.
 
     What has come is kept beside it as ``NAME.part`` until it is whole; a transfer that breaks off is taken up again a
@@ -54,13 +61,13 @@ def download(
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path):
             if verified and path.is_file() and _difference(path, sha256, git_blob) is None:
-                yield Progress(path.name, path.stat().st_size, path.stat().st_size)
+                yield DownloadProgress(path.name, path.stat().st_size, path.stat().st_size)
                 return
             yield from _transfer(url, partial, limit=limit, timeout=timeout, verified=verified, pause=pause)
             difference = _difference(partial.file, sha256, git_blob)
             if difference is not None:
                 partial.discard()
-                raise DataError(f"{url}: {difference}; nothing of it is kept; try again later, or {INSTEAD}")
+                raise DataError(f"{url}: {difference}; nothing of it is kept; try again later, or {MANUAL_ADVICE}")
             partial.finish()
     except OSError as error:  # those of the network have become DataErrors
         what = error.strerror or error
@@ -114,7 +121,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _transfer(
     url: str, partial: Partial, *, limit: int, timeout: float, verified: bool, pause: float
-) -> Iterator[Progress]:
+) -> Iterator[DownloadProgress]:
     reason = ""
     for attempt in range(ATTEMPTS):
         if attempt > 1:
@@ -129,35 +136,37 @@ def _transfer(
             reason = str(error)
     raise DataError(
         f"{url}: the transfer broke off {ATTEMPTS} times ({reason}); {partial.size:,} bytes have come and are kept: "
-        f"the same command goes on, or {INSTEAD}"
+        f"the same command goes on, or {MANUAL_ADVICE}"
     )
 
 
-def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified: bool) -> Iterator[Progress]:
+def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified: bool) -> Iterator[DownloadProgress]:
     """Go on from what is there to the end of the file. Raises BrokenOffError where it is not reached."""
     before = partial.origin(url, verified=verified)
     done = partial.size
     if before is not None and done == before.total:
         return  # all had come when it was interrupted
-    with ask(url, done, before.validator if before else "", timeout) as response:
-        start, end, total = extent(response)
+    with request_file(url, done, before.validator if before else "", timeout) as response:
+        start, end, total = content_range(response)
         origin = Origin.of(url, response.headers, total)
         if start == 0:
             partial.begin(origin)
         elif before is None or start != done or not before.is_continued_by(origin):
             raise OtherPartError("the server sent another part than was asked for")
         done, known = start, max(end or 0, total or 0)
-        yield Progress(partial.path.name, done, total)
+        yield DownloadProgress(partial.path.name, done, total)
         with partial.file.open("ab") as file:
             while max(done, known) <= limit and (
-                chunk := read_some(response, CHUNK if end is None else min(CHUNK, end - done))
+                chunk := read_some(response, BLOCK_SIZE if end is None else min(BLOCK_SIZE, end - done))
             ):
                 file.write(chunk)
                 file.flush()
                 done += len(chunk)
-                yield Progress(partial.path.name, done, total)
+                yield DownloadProgress(partial.path.name, done, total)
     if max(done, known) > limit:
         partial.discard()
-        raise DataError(f"{url}: is larger than the {limit:,} bytes that it may have; nothing of it is kept; {INSTEAD}")
+        raise DataError(
+            f"{url}: is larger than the {limit:,} bytes that it may have; nothing of it is kept; {MANUAL_ADVICE}"
+        )
     if done < known:
         raise BrokenOffError(f"the connection was closed {known - done:,} bytes before the end")

@@ -11,10 +11,10 @@ from filelock import Timeout
 from tagmates.data.statistics import statistics
 from tagmates.data.upstream.archives import extract_member
 from tagmates.data.upstream.conversion import convert_task
-from tagmates.data.upstream.download import Progress, download, git_blob_of, sha256_of
+from tagmates.data.upstream.download import DownloadProgress, download, git_blob_of, sha256_of
 from tagmates.data.upstream.prepared import Provenance, UsedFile, Verified, check_replaceable, write_task
-from tagmates.data.upstream.sources import File, Mode, Source, known_sources, sources_of
-from tagmates.data.upstream.table1 import Cell, compare
+from tagmates.data.upstream.sources import Mode, PublishedFile, Source, known_sources, sources_of
+from tagmates.data.upstream.table1 import Table1Cell, compare
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.failures import what_to_do
 from tagmates.files import cache_folder, is_private, keep_private
@@ -28,7 +28,7 @@ class Downloading:
     """Some more of a file has come."""
 
     source: Source
-    progress: Progress
+    progress: DownloadProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Found:
     """A file is here, and known to be the published one by this."""
 
     source: Source
-    file: File
+    file: PublishedFile
     path: Path
     sha256: str
     verified: Verified
@@ -68,7 +68,7 @@ class Prepared:
     row: Mapping[str, Any]
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[Table1Cell, ...]:
         """The cells that Table 1 prints for the task."""
         return compare(self.row)
 
@@ -93,7 +93,7 @@ class _Places:
             raise DataError(f"{error.filename}: cannot be read ({error.strerror}); see to its permissions") from None
 
 
-def fetch(
+def fetch_tasks(
     tasks: Iterable[str],
     output: Path,
     *,
@@ -188,7 +188,7 @@ def _prepare(
     return Prepared(folder, write_task(folder, splits, record), statistics(task, splits))
 
 
-def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloading, None, Found | None]:
+def _obtain(source: Source, file: PublishedFile, places: _Places) -> Generator[Downloading, None, Found | None]:
     """A file, verified; None where no copy is here and none may be downloaded."""
     for candidate in (file, file.substitute):
         path = places.copy(source, candidate.name) if candidate else None
@@ -219,7 +219,9 @@ def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloadin
     return _verified(source, file, path, file)
 
 
-def _verified(source: Source, file: File, path: Path, known: File, *, unverified: bool = False) -> Found:
+def _verified(
+    source: Source, file: PublishedFile, path: Path, known: PublishedFile, *, unverified: bool = False
+) -> Found:
     """The file at ``path``, which is to have the hashes of ``known``; DataError where it has others."""
     sha256 = sha256_of(path)
     verified: Verified = "unverified"

@@ -21,7 +21,7 @@ from tagmates.errors import ConfigError, DataError, DiskError
 from tagmates.failures import what_to_do
 from tagmates.files import write_atomically, write_json
 
-RECORD = "SOURCE.json"
+PROVENANCE_FILE = "SOURCE.json"
 Verified = Literal["sha256", "git blob", "unverified"]
 
 
@@ -54,7 +54,7 @@ class Provenance(Settings):
 def provenance_of(folder: Path) -> Provenance | None:
     """What a task's folder says of itself; None where it is missing or says nothing that can be understood."""
     try:
-        return Provenance.model_validate_json((folder / RECORD).read_bytes())
+        return Provenance.model_validate_json((folder / PROVENANCE_FILE).read_bytes())
     except (OSError, ValidationError):
         return None
 
@@ -73,7 +73,7 @@ def check_replaceable(folder: Path, mode: Mode) -> None:
         raise ConfigError(f"{folder}: holds the task in mode {made.mode}, not {mode}; {advice}")
     for path in sorted(folder.iterdir()):
         written = made.splits.get(path.stem) if path.suffix == ".conll" else None
-        if path.name != RECORD and (written is None or sha256_of(path) != written.sha256):
+        if path.name != PROVENANCE_FILE and (written is None or sha256_of(path) != written.sha256):
             raise ConfigError(f"{path}: is not as tagmates data fetch wrote it; {advice}")
 
 
@@ -96,7 +96,7 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
                 raise DataError(f"{folder.name} {split}: {error}") from None
             written[split] = WrittenSplit(sentences=len(sentences), sha256=sha256_of(path))
         made = Provenance(**record, splits=written)
-        write_json(new / RECORD, made.model_dump(mode="json"))
+        write_json(new / PROVENANCE_FILE, made.model_dump(mode="json"))
         if folder.exists():
             folder.rename(old)
         new.rename(folder)

@@ -11,7 +11,7 @@ from typing import cast
 
 from tagmates.data.formats.columns import read_columns
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS
+from tagmates.data.task import SPLITS
 
 _Texts = tuple[str, ...]
 

@@ -14,8 +14,8 @@ from tagmates.errors import DataError
 
 SCHEMES = ("http", "https")
 CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
-PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zip")  # some servers call the packing of such a file its encoding
-INSTEAD = "get the file yourself and name its folder with --from DIR"
+PACKED_SUFFIXES = (".gz", ".tgz", ".bz2", ".xz", ".zip")  # some servers call the packing of such a file its encoding
+MANUAL_ADVICE = "get the file yourself and name its folder with --from DIR"
 
 
 class BrokenOffError(Exception):
@@ -26,7 +26,7 @@ class OtherPartError(BrokenOffError):
     """The server does not have or send the part that was asked for; another attempt is to ask for the whole."""
 
 
-def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
+def request_file(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
     """The answer to a request for the file from byte ``start`` on, or for all of it if its version is another.
 
     Raises DataError where it is of no use to ask again, BrokenOffError where it may be.
@@ -47,23 +47,25 @@ def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
         raise _refused(url, error.code) from None
     except URLError as error:
         raise DataError(
-            f"{url}: cannot be reached ({_wording(error.reason)}); try again when it can, or {INSTEAD}"
+            f"{url}: cannot be reached ({_wording(error.reason)}); try again when it can, or {MANUAL_ADVICE}"
         ) from None
     except (InvalidURL, ValueError) as error:
-        raise DataError(f"{url}: is or leads to no address to download from ({_wording(error)}); {INSTEAD}") from None
+        raise DataError(
+            f"{url}: is or leads to no address to download from ({_wording(error)}); {MANUAL_ADVICE}"
+        ) from None
     except (OSError, HTTPException) as error:
         raise BrokenOffError(_wording(error)) from None
     encoding = response.headers.get("Content-Encoding", "")
-    if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED):
+    if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED_SUFFIXES):
         response.close()
-        raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {INSTEAD}")
+        raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {MANUAL_ADVICE}")
     if response.status not in (200, 206):
         response.close()
         raise _refused(url, response.status)
     return response
 
 
-def extent(response: HTTPResponse) -> tuple[int, int | None, int | None]:
+def content_range(response: HTTPResponse) -> tuple[int, int | None, int | None]:
     """The first byte that an answer brings, the one after its last, and the bytes of the whole file, where said."""
     if response.status == 200:
         return 0, response.length, response.length
@@ -100,7 +102,7 @@ class _Redirects(HTTPRedirectHandler):
 
 def _refused(url: str, code: int) -> DataError:
     answer = f"{code} {responses.get(code, '')}".strip()
-    advice = f"try again later, or {INSTEAD}" if code == 429 or code >= 500 else INSTEAD
+    advice = f"try again later, or {MANUAL_ADVICE}" if code == 429 or code >= 500 else MANUAL_ADVICE
     return DataError(f"{url}: the server answers {answer}; {advice}")
 
 

@@ -15,7 +15,7 @@ Mode = Literal["authors", "clean"]
 MODES: tuple[Mode, ...] = ("authors", "clean")
 
 
-class File(Settings):
+class PublishedFile(Settings):
     """A file as it was published; its hashes are of itself, also where an archive holds it."""
 
     name: str
@@ -24,7 +24,7 @@ class File(Settings):
     git_blob: str = ""
     url: str = Field("", description="of the file, or of the archive with it; empty: not to be downloaded")
     member: str = Field("", description="the file's path in the archive at url; empty: url is no archive")
-    substitute: "File | None" = Field(None, description="accepted in its place from a user's folder")
+    substitute: "PublishedFile | None" = Field(None, description="accepted in its place from a user's folder")
 
     @property
     def archive(self) -> str:
@@ -43,7 +43,7 @@ class Source(Settings):
     obtain: str = Field("", description="how to get it, where it is not to be downloaded")
     authors: tuple[str, ...]
     clean: tuple[str, ...]
-    file: tuple[File, ...]
+    file: tuple[PublishedFile, ...]
 
     def tasks(self, mode: Mode) -> tuple[str, ...]:
         """The tasks that need it."""

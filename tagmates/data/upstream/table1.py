@@ -13,7 +13,7 @@ LABELS = ("labels", "label_entropy")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Table1Cell:
     """A number that the paper prints, and what the data at hand have there; ``column`` as in ``data.statistics``."""
 
     column: str
@@ -39,10 +39,10 @@ def printed() -> dict[str, dict[str, float]]:
     }
 
 
-def compare(row: Mapping[str, Any]) -> tuple[Cell, ...]:
+def compare(row: Mapping[str, Any]) -> tuple[Table1Cell, ...]:
     """The cells that the paper prints for the task of this row: six, or only two for the second of a data set."""
     columns = LABELS if "sizes_of" in _table()[row["task"]] else (*SIZES, *LABELS)
-    return tuple(Cell(column, printed()[row["task"]][column], row[column]) for column in columns)
+    return tuple(Table1Cell(column, printed()[row["task"]][column], row[column]) for column in columns)
 
 
 @cache

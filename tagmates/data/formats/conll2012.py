@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tagmates.data.formats.columns import parse_columns
-from tagmates.data.formats.lines import read_text, some
+from tagmates.data.formats.token_lines import read_text, require_sentences
 from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.errors import DataError
@@ -21,7 +21,7 @@ _CELL = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
 _COMMENT = "#"
 
 
-def read_brackets(
+def read_conll2012(
     path: Path,
     *,
     token_column: int = 4,
@@ -31,18 +31,20 @@ def read_brackets(
     encoding: str = "utf-8",
 ) -> list[Sentence]:
     """The sentences of a file, their brackets as tags of ``scheme``; DataError for brackets that do not match."""
-    lines = ("" if is_mark(line) else line for line in read_text(path, encoding).removeprefix("\ufeff").split("\n"))
+    lines = (
+        "" if is_document_mark(line) else line for line in read_text(path, encoding).removeprefix("\ufeff").split("\n")
+    )
     sentences = parse_columns(lines, str(path), token_column=token_column, tag_column=tag_column, separator=separator)
     if scheme == "plain":
-        return some(sentences, path)
+        return require_sentences(sentences, path)
     found = []
     for sentence in sentences:
         spans = spans_of_brackets([tag or "" for tag in sentence.labels], str(path), sentence.line)
         found.append(Sentence(sentence.tokens, tags_of(spans, len(sentence), scheme), sentence.line))
-    return some(found, path)
+    return require_sentences(found, path)
 
 
-def is_mark(line: str) -> bool:
+def is_document_mark(line: str) -> bool:
     """Whether a line begins or ends a document."""
     return line.startswith(("#begin", "#end"))
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MAGIC = b"PAR1"
-TEXT = 6  # the physical type of byte arrays
+PARQUET_SIGNATURE = b"PAR1"
+BYTE_ARRAY = 6  # the physical type of byte arrays
 
 # numbers of fields in parquet.thrift
 _ROW_GROUPS, _COLUMNS, _META_DATA = 4, 1, 3
@@ -17,7 +17,7 @@ _TYPE, _PATH, _VALUES, _BYTES = 1, 3, 5, 6
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ColumnChunk:
     """A part of a column: its path in the schema, its physical type, its values, its bytes once decompressed."""
 
     path: tuple[str, ...]
@@ -26,19 +26,19 @@ class Chunk:
     bytes: int
 
 
-def chunks_in(file: Path) -> list[Chunk]:
+def column_chunks(file: Path) -> list[ColumnChunk]:
     """All parts of all columns; OSError, or ValueError and the like for what is no parquet file or a damaged one."""
     with file.open("rb") as source:
         end = source.seek(0, 2)
         source.seek(max(end - 8, 0))
         size, magic = int.from_bytes(source.read(4), "little"), source.read(4)
-        if magic != MAGIC or size > end - 8:
+        if magic != PARQUET_SIGNATURE or size > end - 8:
             raise ValueError("it does not end as a parquet file")
         source.seek(end - 8 - size)
         footer = _Thrift(source.read(size)).struct()
     columns = (column[_META_DATA] for group in footer[_ROW_GROUPS] for column in group[_COLUMNS])
     return [
-        Chunk(tuple(part.decode() for part in column[_PATH]), column[_TYPE], column[_VALUES], column[_BYTES])
+        ColumnChunk(tuple(part.decode() for part in column[_PATH]), column[_TYPE], column[_VALUES], column[_BYTES])
         for column in columns
     ]
 

@@ -16,7 +16,7 @@ from tagmates.errors import DataError
 RowReader = Callable[[str, str, int], tuple[str, ...]]
 """(line, "FILE:LINE", position in the sentence from 1) → (token,) or (token, tag), or () for a line to be skipped."""
 
-ADVICE = "write one token a line with all its columns, or name other columns or another separator"
+COLUMN_ADVICE = "write one token a line with all its columns, or name other columns or another separator"
 
 
 def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_line: int = 1) -> Iterator[Sentence]:
@@ -25,7 +25,7 @@ def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_
     first = 0
     for number, raw in enumerate(chain(lines, [""]), start=first_line):  # the "" ends a last sentence
         line = raw.removesuffix("\n").removesuffix("\r")
-        if is_data(line):
+        if is_token_line(line):
             where = f"{name}:{number}"
             check_characters(line, where)
             row = read_row(line, where, len(rows) + 1)
@@ -38,7 +38,7 @@ def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_
             rows = []
 
 
-def is_data(line: str) -> bool:
+def is_token_line(line: str) -> bool:
     """Whether a line belongs to a sentence: it is neither blank nor a separator of documents."""
     words = line.split(maxsplit=1)
     return bool(words) and words[0] != DOCSTART
@@ -50,7 +50,9 @@ def pair_in(cells: Sequence[str], token_column: int, tag_column: int | None, whe
     if tag_column is None:
         return (token,)
     if token_column != tag_column and index_of(token_column, len(cells)) == index_of(tag_column, len(cells)):
-        raise DataError(f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {ADVICE}")
+        raise DataError(
+            f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {COLUMN_ADVICE}"
+        )
     return token, cell_in(cells, tag_column, "tag", where)
 
 
@@ -58,7 +60,7 @@ def cell_in(cells: Sequence[str], column: int, what: str, where: str) -> str:
     """Return the cell of a column, counted from 1 or from -1 for the last; DataError where it is missing or empty."""
     index = index_of(column, len(cells))
     if not 0 <= index < len(cells):
-        raise DataError(f"{where}: has {count_of(cells)}, but the {what} is in column {column}; {ADVICE}")
+        raise DataError(f"{where}: has {count_of(cells)}, but the {what} is in column {column}; {COLUMN_ADVICE}")
     if not cells[index]:
         raise DataError(f"{where}: the {what} in column {column} is empty; fill it in, or name another separator")
     return cells[index]
@@ -112,9 +114,11 @@ def _line_ends(data: bytes, encoding: str) -> int:
         return data.count(b"\n")
 
 
-def some(sentences: Iterable[Sentence], path: Path) -> list[Sentence]:
-    """Return the sentences; DataError where there is none."""
+def require_sentences(
+    sentences: Iterable[Sentence], path: Path, advice: str = "give a file with one token a line"
+) -> list[Sentence]:
+    """Return the sentences as a list. Raises DataError, with this advice, if there is none."""
     found = list(sentences)
     if not found:
-        raise DataError(f"{path}: holds no sentence; give a file with one token a line")
+        raise DataError(f"{path}: holds no sentence; {advice}")
     return found

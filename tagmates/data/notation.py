@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tagmates.data.schemes import EVERY_LETTER, LETTERS, FileScheme, Writing, is_tag_of, split_tag, violations_in
+from tagmates.data.schemes import ALL_LETTERS, LETTERS, FileScheme, Notation, is_tag_of, split_tag, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.formatting import shown
 
-NOTHING = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
+OUTSIDE_NAMES = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
 """Tags, in small letters, that mostly say that a word is nothing."""
 
 _MADE_UP = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
@@ -22,10 +22,10 @@ _BARE = 0.9  # likewise where letters stand alone, without a label
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
+class NotationEstimate:
     """How a layer is written. Counts are of words: all with a tag, and those whose tag is not ``outside``."""
 
-    writing: Writing
+    writing: Notation
     words: int
     tagged: int
     repeated: int  # tagged as the word before them
@@ -38,20 +38,20 @@ class Spelling:
         return self.writing.scheme == "plain" and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
 
 
-def spelling_of(sentences: Sequence[Sentence]) -> Spelling:
+def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
     """How most of these sentences' tags are written; a missing label (None) says nothing."""
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
-    mark = mark_of(counts)
+    mark = find_mark(counts)
     if mark is None:
-        writing = Writing("plain", outside=_outside_of_plain(sentences, counts))
+        writing = Notation("plain", outside=_outside_of_plain(sentences, counts))
     else:
         outside = _outside_of_spans(counts, mark)
         schemes: list[FileScheme] = ["iob2", "iob1"]
         if any(found[0] not in "BI" for tag in counts if (found := split_tag(tag, mark))):
             schemes += ["iobes", "bilou", "bmes", "ioe2", "ioe1"]
         distinct = Counter(sentence.labels for sentence in sentences)
-        wrong = {scheme: _wrong(distinct, Writing(scheme, mark, outside)) for scheme in schemes}
-        writing = Writing(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
+        wrong = {scheme: _wrong(distinct, Notation(scheme, mark, outside)) for scheme in schemes}
+        writing = Notation(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
     repeated = sum(
         tag == before != writing.outside and tag is not None
         for sentence in sentences
@@ -59,10 +59,10 @@ def spelling_of(sentences: Sequence[Sentence]) -> Spelling:
     )
     helps = mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
     tagged = Counter({tag: count for tag, count in counts.items() if tag != writing.outside})
-    return Spelling(writing, counts.total(), tagged.total(), repeated, len(tagged), helps)
+    return NotationEstimate(writing, counts.total(), tagged.total(), repeated, len(tagged), helps)
 
 
-def mark_of(counts: Counter[str]) -> str | None:
+def find_mark(counts: Counter[str]) -> str | None:
     """How most tags join a letter of spans to a label, as ``Writing.mark``; None where they do not."""
     fitting: Counter[str] = Counter()
     letters: dict[str, set[str]] = {}
@@ -74,11 +74,11 @@ def mark_of(counts: Counter[str]) -> str | None:
             fitting[mark] += count
             letters.setdefault(mark, set()).add((tag[0] if mark[0] in "Bb" else tag[-1]).upper())
         # B- without a label is broken, but speaks for spans
-        if tag and tag[0].upper() in EVERY_LETTER and (len(tag) == 1 or (len(tag) == 2 and not tag[1].isalnum())):
+        if tag and tag[0].upper() in ALL_LETTERS and (len(tag) == 1 or (len(tag) == 2 and not tag[1].isalnum())):
             bare[tag[0]] += count
         elif not marks:
             unmarked[tag] = count
-    nothing = sum(n for tag, n in unmarked.items() if tag.lower() in NOTHING)
+    nothing = sum(n for tag, n in unmarked.items() if tag.lower() in OUTSIDE_NAMES)
     if unmarked and not nothing and max(unmarked.values()) >= 0.4 * counts.total():
         nothing = max(unmarked.values())  # whatever it is called
     meaning = counts.total() - nothing
@@ -107,14 +107,14 @@ def marks_of(tag: str) -> list[str]:
     return [
         (f"{sign}{b}" if behind else f"{b}{sign}")
         for letter, sign, behind in ends
-        if letter.upper() in EVERY_LETTER and not sign.isalnum() and not sign.isspace()
+        if letter.upper() in ALL_LETTERS and not sign.isalnum() and not sign.isspace()
         for b in ("b" if letter.islower() else "B")
     ]
 
 
 def placeholders_in(counts: Mapping[str, int], outside: str) -> str:
     """What to say where the tags are numbers, or names that a tool made up of numbers; "" where they are not."""
-    tags = [tag for tag in counts if tag != outside and tag.lower() not in NOTHING]
+    tags = [tag for tag in counts if tag != outside and tag.lower() not in OUTSIDE_NAMES]
     if not tags or not all(map(_MADE_UP.fullmatch, tags)):
         return ""
     named = ", ".join(shown(tag) for tag in tags[:3])
@@ -122,28 +122,28 @@ def placeholders_in(counts: Mapping[str, int], outside: str) -> str:
     return f"the tags are {what} ({named}{', …' if len(tags) > 3 else ''}), and nothing says what they stand for"
 
 
-def remedy(tag: str, writing: Writing, task: str) -> str:
+def advice_on_tag(tag: str, writing: Notation, task: str) -> str:
     """What to do about a tag that breaks the scheme of a task."""
     advice = f"correct the tag or the scheme of {task}"
     if is_tag_of(tag, writing):
-        if writing in (Writing("iob1"), Writing("iob2"), Writing("iobes")) and len(tag) > 1:
+        if writing in (Notation("iob1"), Notation("iob2"), Notation("iobes")) and len(tag) > 1:
             advice += ', or leave scheme out and set score = "prefix", which reads such tags as conlleval does'
         return advice
     if tag != tag.strip() and is_tag_of(tag.strip(), writing):
         return f"take the white space out of it, or correct the scheme of {task}"
-    if len(tag) == 2 and {tag[0], tag[1]} & set(EVERY_LETTER + EVERY_LETTER.lower()):
+    if len(tag) == 2 and {tag[0], tag[1]} & set(ALL_LETTERS + ALL_LETTERS.lower()):
         return f"name its label, or take the sign away; or correct the scheme of {task}"
     others = [
         f'scheme = "{scheme}"'
         for scheme in LETTERS
-        if scheme not in ("io", "plain") and is_tag_of(tag, Writing(scheme, writing.mark, writing.outside))
+        if scheme not in ("io", "plain") and is_tag_of(tag, Notation(scheme, writing.mark, writing.outside))
     ]
-    others += [f'mark = "{mark}"' for mark in marks_of(tag) if is_tag_of(tag, Writing(writing.scheme, mark))]
-    others += [f'outside = "{tag}"'] if tag.lower() in NOTHING else []
+    others += [f'mark = "{mark}"' for mark in marks_of(tag) if is_tag_of(tag, Notation(writing.scheme, mark))]
+    others += [f'outside = "{tag}"'] if tag.lower() in OUTSIDE_NAMES else []
     return f"{advice} ({' or '.join(others)} has it)" if others else advice
 
 
-def _wrong(distinct: Counter[tuple[str | None, ...]], writing: Writing) -> int:
+def _wrong(distinct: Counter[tuple[str | None, ...]], writing: Notation) -> int:
     return sum(count * sum(1 for _ in violations_in(labels, writing)) for labels, count in distinct.items())
 
 
@@ -152,7 +152,7 @@ def _outside_of_spans(counts: Counter[str], mark: str) -> str:
     others = Counter({tag: n for tag, n in counts.items() if split_tag(tag, mark) is None})
     if not others or others["O"] >= 0.02 * others.total():
         return "O"
-    named = [tag for tag, _ in others.most_common() if tag.lower() in NOTHING]
+    named = [tag for tag, _ in others.most_common() if tag.lower() in OUTSIDE_NAMES]
     most, count = others.most_common(1)[0]
     return named[0] if named else most if count >= 0.4 * counts.total() else "O"
 
@@ -163,9 +163,9 @@ def _outside_of_plain(sentences: Sequence[Sentence], counts: Counter[str]) -> st
         return "O"
     total = counts.total()
     tag, most = counts.most_common(1)[0]
-    if counts["O"] >= 0.02 * total or (counts["O"] and tag.lower() not in NOTHING):
+    if counts["O"] >= 0.02 * total or (counts["O"] and tag.lower() not in OUTSIDE_NAMES):
         return "" if 2 * counts["O"] <= total and _is_label(sentences, counts) else "O"
-    if tag.lower() in NOTHING and (tag not in ("_", "-") or 2 * most > total):
+    if tag.lower() in OUTSIDE_NAMES and (tag not in ("_", "-") or 2 * most > total):
         return tag
     return "O"
 
