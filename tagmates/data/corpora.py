@@ -43,12 +43,12 @@ def load_split(task: Task, split: str) -> Sentences:
     require_labels(task, split, sentences)
     for problem in violations(task, split, sentences):
         raise DataError(problem)
-    if task.scheme == task.trained_scheme == "plain" or task.writing == Notation(task.trained_scheme):
+    if task.scheme == task.trained_scheme == "plain" or task.notation == Notation(task.trained_scheme):
         return sentences  # they are written as they are trained
     converted = []
     for sentence in sentences:
         try:
-            tags = convert(sentence.labels, task.writing, task.trained_scheme)
+            tags = convert(sentence.labels, task.notation, task.trained_scheme)
         except DataError as error:
             raise DataError(f"{location(task, split, sentence, 0)}: {error}") from None
         converted.append(replace(sentence, tags=tags))
@@ -114,8 +114,8 @@ def require_labels(task: Task, split: str, sentences: Iterable[Sentence]) -> Non
 def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
     """For every tag that breaks the task's scheme: where, and what to do."""
     for sentence in sentences:
-        for index, what in violations_in(sentence.labels, task.writing):
-            advice = advice_on_tag(sentence.labels[index] or "", task.writing, task.name)
+        for index, what in violations_in(sentence.labels, task.notation):
+            advice = advice_on_tag(sentence.labels[index] or "", task.notation, task.name)
             yield f"{location(task, split, sentence, index)}: {what}; {advice}"
 
 

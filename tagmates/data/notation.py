@@ -25,7 +25,7 @@ _BARE = 0.9  # likewise where letters stand alone, without a label
 class NotationEstimate:
     """How a layer is written. Counts are of words: all with a tag, and those whose tag is not ``outside``."""
 
-    writing: Notation
+    notation: Notation
     words: int
     tagged: int
     repeated: int  # tagged as the word before them
@@ -35,7 +35,9 @@ class NotationEstimate:
     @property
     def looks_like_io(self) -> bool:
         """Whether a plain layer seems to mark spans: most words are nothing, and many tags repeat the one before."""
-        return self.writing.scheme == "plain" and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
+        return (
+            self.notation.scheme == "plain" and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
+        )
 
 
 def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
@@ -43,7 +45,7 @@ def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
     mark = find_mark(counts)
     if mark is None:
-        writing = Notation("plain", outside=_outside_of_plain(sentences, counts))
+        notation = Notation("plain", outside=_outside_of_plain(sentences, counts))
     else:
         outside = _outside_of_spans(counts, mark)
         schemes: list[FileScheme] = ["iob2", "iob1"]
@@ -51,15 +53,15 @@ def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
             schemes += ["iobes", "bilou", "bmes", "ioe2", "ioe1"]
         distinct = Counter(sentence.labels for sentence in sentences)
         wrong = {scheme: _wrong(distinct, Notation(scheme, mark, outside)) for scheme in schemes}
-        writing = Notation(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
+        notation = Notation(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
     repeated = sum(
-        tag == before != writing.outside and tag is not None
+        tag == before != notation.outside and tag is not None
         for sentence in sentences
         for before, tag in zip(sentence.labels, sentence.labels[1:], strict=False)
     )
-    helps = mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
-    tagged = Counter({tag: count for tag, count in counts.items() if tag != writing.outside})
-    return NotationEstimate(writing, counts.total(), tagged.total(), repeated, len(tagged), helps)
+    helps = mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
+    tagged = Counter({tag: count for tag, count in counts.items() if tag != notation.outside})
+    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), helps)
 
 
 def find_mark(counts: Counter[str]) -> str | None:
@@ -122,29 +124,29 @@ def placeholders_in(counts: Mapping[str, int], outside: str) -> str:
     return f"the tags are {what} ({named}{', …' if len(tags) > 3 else ''}), and nothing says what they stand for"
 
 
-def advice_on_tag(tag: str, writing: Notation, task: str) -> str:
+def advice_on_tag(tag: str, notation: Notation, task: str) -> str:
     """What to do about a tag that breaks the scheme of a task."""
     advice = f"correct the tag or the scheme of {task}"
-    if is_tag_of(tag, writing):
-        if writing in (Notation("iob1"), Notation("iob2"), Notation("iobes")) and len(tag) > 1:
+    if is_tag_of(tag, notation):
+        if notation in (Notation("iob1"), Notation("iob2"), Notation("iobes")) and len(tag) > 1:
             advice += ', or leave scheme out and set score = "prefix", which reads such tags as conlleval does'
         return advice
-    if tag != tag.strip() and is_tag_of(tag.strip(), writing):
+    if tag != tag.strip() and is_tag_of(tag.strip(), notation):
         return f"take the white space out of it, or correct the scheme of {task}"
     if len(tag) == 2 and {tag[0], tag[1]} & set(ALL_LETTERS + ALL_LETTERS.lower()):
         return f"name its label, or take the sign away; or correct the scheme of {task}"
     others = [
         f'scheme = "{scheme}"'
         for scheme in LETTERS
-        if scheme not in ("io", "plain") and is_tag_of(tag, Notation(scheme, writing.mark, writing.outside))
+        if scheme not in ("io", "plain") and is_tag_of(tag, Notation(scheme, notation.mark, notation.outside))
     ]
-    others += [f'mark = "{mark}"' for mark in marks_of(tag) if is_tag_of(tag, Notation(writing.scheme, mark))]
+    others += [f'mark = "{mark}"' for mark in marks_of(tag) if is_tag_of(tag, Notation(notation.scheme, mark))]
     others += [f'outside = "{tag}"'] if tag.lower() in OUTSIDE_NAMES else []
     return f"{advice} ({' or '.join(others)} has it)" if others else advice
 
 
-def _wrong(distinct: Counter[tuple[str | None, ...]], writing: Notation) -> int:
-    return sum(count * sum(1 for _ in violations_in(labels, writing)) for labels, count in distinct.items())
+def _wrong(distinct: Counter[tuple[str | None, ...]], notation: Notation) -> int:
+    return sum(count * sum(1 for _ in violations_in(labels, notation)) for labels, count in distinct.items())
 
 
 def _outside_of_spans(counts: Counter[str], mark: str) -> str:

@@ -122,7 +122,7 @@ def scheme_of_labels(labels: Collection[str]) -> Scheme:
 
 def is_tag_of(tag: str, scheme: FileScheme | Notation) -> bool:
     """Whether the scheme has such a tag."""
-    return _parse(tag, _writing(scheme)) != _UNKNOWN
+    return _parse(tag, _notation(scheme)) != _UNKNOWN
 
 
 def spans_of(tags: Sequence[str | None], scheme: FileScheme | Notation, repair: Repair = "begin") -> list[Span]:
@@ -136,13 +136,13 @@ def spans_of(tags: Sequence[str | None], scheme: FileScheme | Notation, repair: 
     if repair == "error" and (violation := first_violation(tags, scheme)):
         index, wrong = violation
         raise DataError(f"token {index + 1}: {wrong}; correct the tags, or name the scheme that they follow")
-    writing = _writing(scheme)
+    notation = _notation(scheme)
     spans = []
     start, previous = 0, _NO_SPAN
     for index, tag in enumerate([*tags, None]):
-        current = _parse(tag, writing)
+        current = _parse(tag, notation)
         if current == _UNKNOWN:
-            raise DataError(_no_tag(tag or "", writing))
+            raise DataError(_no_tag(tag or "", notation))
         if not _continues(previous, current):
             if _is_open(previous):
                 spans.append(Span(start, index, previous[1]))
@@ -189,11 +189,11 @@ def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Notation)
     ioe2).
     """
     known = list(tags)
-    writing = _writing(scheme)
-    closed, opened = writing.scheme in (*CLOSED_SCHEMES, "ioe2"), writing.scheme in (*CLOSED_SCHEMES, "iob2")
+    notation = _notation(scheme)
+    closed, opened = notation.scheme in (*CLOSED_SCHEMES, "ioe2"), notation.scheme in (*CLOSED_SCHEMES, "iob2")
     if None in known and (closed or opened):
-        for span in spans_of(tags, writing):
-            first, last = _parse(tags[span.start], writing)[0], _parse(tags[span.end - 1], writing)[0]
+        for span in spans_of(tags, notation):
+            first, last = _parse(tags[span.start], notation)[0], _parse(tags[span.end - 1], notation)[0]
             before = span.start > 0 and tags[span.start - 1] is None and first in ("I", "E") and opened
             after = span.end < len(tags) and tags[span.end] is None and last in ("B", "I") and closed
             if before or after:
@@ -211,37 +211,37 @@ def violations_in(tags: Sequence[str | None], scheme: FileScheme | Notation) -> 
 
     A tag that the scheme lacks excuses its neighbours, as one without a label does.
     """
-    writing = _writing(scheme)
-    if writing.scheme == "plain":  # no tag breaks it
+    notation = _notation(scheme)
+    if notation.scheme == "plain":  # no tag breaks it
         return
     previous = _NO_SPAN
-    for index, tag in enumerate([*tags, writing.outside or "O"]):
-        current = _UNKNOWN if tag is None else _parse(tag, writing) if index < len(tags) else _NO_SPAN
+    for index, tag in enumerate([*tags, notation.outside or "O"]):
+        current = _UNKNOWN if tag is None else _parse(tag, notation) if index < len(tags) else _NO_SPAN
         if current == _UNKNOWN:
             if tag is not None:
-                yield index, _no_tag(tag, writing)
+                yield index, _no_tag(tag, notation)
             previous = _UNKNOWN
             continue
         continues = previous == _UNKNOWN or _continues(previous, current)
-        if writing.scheme in (*CLOSED_SCHEMES, "ioe2") and _is_open(previous) and not continues:
-            last = "L" if writing.scheme == "bilou" else "E"
+        if notation.scheme in (*CLOSED_SCHEMES, "ioe2") and _is_open(previous) and not continues:
+            last = "L" if notation.scheme == "bilou" else "E"
             yield index - 1, f"no {last} tag closes the span of {shown(tags[index - 1] or '')}"
-        if writing.scheme == "iob1":
+        if notation.scheme == "iob1":
             touches = previous == _UNKNOWN or (_is_open(previous) and previous[1] == current[1])
             if current[0] == "B" and not touches:
                 text = "touches no earlier span of its label, and only then does IOB1 write B"
                 yield index, f"{shown(tag or '')} {text}"
-        elif writing.scheme == "ioe1":
+        elif notation.scheme == "ioe1":
             if previous[0] == "E" and (current[0] not in ("I", "E") or current[1] != previous[1]):
                 text = "touches no later span of its label, and only then does IOE1 write E"
                 yield index - 1, f"{shown(tags[index - 1] or '')} {text}"
-        elif writing.scheme not in ("io", "ioe2") and current[0] in ("I", "E") and not continues:
+        elif notation.scheme not in ("io", "ioe2") and current[0] in ("I", "E") and not continues:
             yield index, f"{shown(tag or '')} continues no span"
         previous = current
 
 
 @lru_cache
-def _writing(scheme: FileScheme | Notation) -> Notation:
+def _notation(scheme: FileScheme | Notation) -> Notation:
     if isinstance(scheme, Notation):
         return scheme
     _check_choice("scheme", scheme, get_args(FileScheme))
@@ -249,21 +249,21 @@ def _writing(scheme: FileScheme | Notation) -> Notation:
 
 
 @lru_cache(maxsize=4096)  # a corpus has few distinct tags
-def _parse(tag: str | None, writing: Notation) -> _Parsed:
+def _parse(tag: str | None, notation: Notation) -> _Parsed:
     """Split a tag; a plain one is an ``S`` of its own, one that the scheme lacks is ``_UNKNOWN``."""
-    if tag is None or tag == writing.outside:
+    if tag is None or tag == notation.outside:
         return _NO_SPAN
-    if writing.scheme == "plain":
+    if notation.scheme == "plain":
         return "S", tag
-    found = split_tag(tag, writing.mark)
-    if writing.scheme == "io" and (found is None or found[0] not in "BI" or found == ("B", "")):
+    found = split_tag(tag, notation.mark)
+    if notation.scheme == "io" and (found is None or found[0] not in "BI" or found == ("B", "")):
         return ("I", tag) if tag else _UNKNOWN
-    letter = LETTERS[writing.scheme].get(found[0]) if found else None
+    letter = LETTERS[notation.scheme].get(found[0]) if found else None
     return (letter, found[1]) if letter and found else _UNKNOWN
 
 
-def _no_tag(tag: str, writing: Notation) -> str:
-    return f"{shown(tag)} is no {writing.scheme} tag" + str(writing).removeprefix(writing.scheme)
+def _no_tag(tag: str, notation: Notation) -> str:
+    return f"{shown(tag)} is no {notation.scheme} tag" + str(notation).removeprefix(notation.scheme)
 
 
 def _is_open(tag: _Parsed) -> bool:

@@ -242,7 +242,7 @@ class Task(Settings):
         return self.outside if self.scheme == self.trained_scheme == "plain" else "O"
 
     @property
-    def writing(self) -> Notation:
+    def notation(self) -> Notation:
         """How the tags stand in the files."""
         if self.format in ("brat", "webanno", "conll2012", "spacy"):  # their tags are made by the reader
             return Notation(trained_as(self.scheme))

@@ -324,16 +324,16 @@ def ioe(spans: list[Span], length: int, *, always: bool) -> list[str]:
 @pytest.mark.parametrize("scheme", ["ioe1", "ioe2"])
 def test_ioe_is_read_as_it_is_defined(scheme: str) -> None:
     draw = random.Random(1)
-    writing = Notation("ioe1" if scheme == "ioe1" else "ioe2")
+    notation = Notation("ioe1" if scheme == "ioe1" else "ioe2")
     sentences = []
     for _ in range(3000):
         length = draw.randint(1, 8)
         spans = spans_at_random(draw, length)
         tags = ioe(spans, length, always=scheme == "ioe2")
-        assert spans_of(tags, writing, "error") == spans
-        assert convert(tags, writing, "iob2", "error") == tags_of(spans, length, "iob2")
+        assert spans_of(tags, notation, "error") == spans
+        assert convert(tags, notation, "iob2", "error") == tags_of(spans, length, "iob2")
         sentences.append(Sentence(("w",) * length, tuple(tags)))
-    assert estimate_notation(sentences).writing.scheme == scheme
+    assert estimate_notation(sentences).notation.scheme == scheme
 
 
 def test_ioe2_agrees_with_seqeval() -> None:

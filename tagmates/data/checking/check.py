@@ -120,7 +120,7 @@ def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[P
     if not wrong and task.convert_to:
         for sentence in sentences:
             try:
-                convert(sentence.labels, task.writing, task.convert_to)
+                convert(sentence.labels, task.notation, task.convert_to)
             except TagmatesError as error:
                 wrong.append(f"{location(task, split, sentence, 0)}: {error}")
     yield from (Problem.of("error", "scheme", task, split, text) for text in wrong)

@@ -47,11 +47,11 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
         return
     found = estimate_notation(sentences)
-    if found.writing.scheme != "plain":
+    if found.notation.scheme != "plain":
         yield from _spans(task, counts, found)
         return
     yield from _outside(task, counts, found)
-    if task.score == "plain" and task.outside == found.writing.outside and found.looks_like_io:
+    if task.score == "plain" and task.outside == found.notation.outside and found.looks_like_io:
         yield (
             "plain-spans",
             f"{found.repeated:,} of {found.tagged:,} words of {task.name} that are tagged have the tag of the word "
@@ -60,13 +60,13 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
 
 
 def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
-    writing = found.writing
-    if task.score == "prefix" and writing.mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes"):
+    notation = found.notation
+    if task.score == "prefix" and notation.mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes"):
         return  # that is the lenient reading
-    marked = sum(count for tag, count in counts.items() if split_tag(tag, writing.mark) is not None)
-    keys = [f'scheme = "{writing.scheme}"']
-    keys += [f'mark = "{writing.mark}"'] if writing.mark != "B-" else []
-    keys += [f'outside = "{writing.outside}"'] if writing.outside != task.outside else []
+    marked = sum(count for tag, count in counts.items() if split_tag(tag, notation.mark) is not None)
+    keys = [f'scheme = "{notation.scheme}"']
+    keys += [f'mark = "{notation.mark}"'] if notation.mark != "B-" else []
+    keys += [f'outside = "{notation.outside}"'] if notation.outside != task.outside else []
     lenient = ', or score = "prefix" alone, which reads ill-formed tags too, as conlleval does' if found.helps else ""
     yield (
         "plain-spans",
@@ -78,7 +78,7 @@ def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterato
 def _outside(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     (tag, most), total = counts.most_common(1)[0], counts.total()
     feature = task.format == "conllu" and ":" in str(task.tag_column) and counts["_"] > 0
-    if task.outside == "O" and found.writing.outside == "" and counts["O"]:
+    if task.outside == "O" and found.notation.outside == "" and counts["O"]:
         yield (
             "outside",
             f"O looks like a label of {task.name}, but the {counts['O']:,} of {total:,} words that have it are not "
@@ -87,7 +87,7 @@ def _outside(task: Task, counts: Counter[str], found: NotationEstimate) -> Itera
     elif feature and task.outside != "_":
         yield "outside", _counted(task, "_", counts["_"], total)
     elif tag != task.outside and not (task.outside and counts[task.outside]):
-        fills = tag.lower() in OUTSIDE_NAMES and (2 * most >= total or found.writing.outside == tag)
+        fills = tag.lower() in OUTSIDE_NAMES and (2 * most >= total or found.notation.outside == tag)
         if fills or most >= _MOST * total:
             yield "outside", _counted(task, tag, most, total)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import location, path_of
+from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.formatting import listing, plural, shown
 
-MIN_SHARED_WORDS = 3  # of a sentence that is the same by more than chance
 MIN_SPLIT_SENTENCES = 20  # sentences of dev or test, below which a score says little
 MAX_TAG_SHIFT = 0.1  # share of tokens that would need another tag, above what chance makes, to be called a shift
 

@@ -14,6 +14,7 @@ from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import TagLayer, comment_text, layers_of
 from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in
+from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Part, Split, Task
@@ -21,7 +22,6 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, plural
 
 MAX_LISTED_NAMES = 12  # files of a split that are named one by one
-MIN_SHARED_WORDS = 3  # of a sentence that is the same in two corpora by more than chance
 MAX_LISTED_TAGS = 5  # of the tags that break a scheme, those that are listed
 _SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags of a scheme of our choice
 _HEADING = (
@@ -146,12 +146,12 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
         # one line that cannot be read must not make a layer plain
         sample = _sample(task, source) if broken else []
         used = Counter(tag for sentence in everything for tag in sentence.labels if tag is not None)
-        spelling = estimate_notation([*everything, *sample])
+        estimate = estimate_notation([*everything, *sample])
         # where no tag but O and _ says that a word is nothing, _ says that nobody has labelled it
-        blanks = used["_"] if "outside" not in values and spelling.writing.outside != "_" else 0
+        blanks = used["_"] if "outside" not in values and estimate.notation.outside != "_" else 0
         if blanks:
             sentences = [[_without_blanks(sentence) for sentence in part] for part in sentences]
-            spelling = estimate_notation([*map(_without_blanks, [*everything, *sample])])
+            estimate = estimate_notation([*map(_without_blanks, [*everything, *sample])])
         name = layer.name or layer_name(used) or (source.name if len(layers) == 1 else _called(layer.keys))
         table = [f"# {note}" for note in (*broken, *layer.notes)]
         table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"]
@@ -166,14 +166,14 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
             tables.append(_Table(name, table))
             continue
         if "outside" in values:
-            spelling = replace(spelling, writing=replace(spelling.writing, outside=str(values["outside"])))
+            estimate = replace(estimate, notation=replace(estimate.notation, outside=str(values["outside"])))
         else:
-            table += _outside(spelling, used)
-        wrong, broken_sentences, known = _wrong(task, source, spelling.writing, sentences)
-        spelling = replace(spelling, helps=spelling.helps and known)
-        table += _scheme(spelling, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
+            table += _outside(estimate, used)
+        wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
+        estimate = replace(estimate, helps=estimate.helps and known)
+        table += _scheme(estimate, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
         remarks = [
-            *([placeholders] if (placeholders := placeholders_in(used, spelling.writing.outside)) else []),
+            *([placeholders] if (placeholders := placeholders_in(used, estimate.notation.outside)) else []),
             *_unseen(_by_split(source, sentences)),
         ]
         table += [f"# {comment_text(text, 300)}" for text in remarks]
@@ -223,15 +223,15 @@ def _offer(layer: TagLayer) -> _Table:
     """A task that nobody asked for, as a comment; its tags are those of some sentences alone."""
     used = Counter(tag for sentence in layer.sample for tag in sentence.labels if tag is not None)
     nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may say on every word that it is in none
-    writing = replace(estimate_notation(layer.sample).writing, outside=nothing)
+    notation = replace(estimate_notation(layer.sample).notation, outside=nothing)
     blanks = used["_"] if nothing == "O" else 0
     del used["_"], used[nothing]
     often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
     lines = [f"{key} = {_toml(value)}" for key, value in layer.keys.items()]
     lines += [f"outside = {_toml(nothing)}"] if nothing != "O" else []
     lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
-    lines += [f"scheme = {_toml(writing.scheme)}"] if writing.scheme != "plain" else []
-    lines += [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
+    lines += [f"scheme = {_toml(notation.scheme)}"] if notation.scheme != "plain" else []
+    lines += [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
     notes = [*layer.notes, f"tags, as far as was looked: {often}{', …' if len(used) > 6 else ''}"]
     return _Table(layer.name or _called(layer.keys), [*(f"# {note}" for note in notes), *lines], offered=True)
 
@@ -261,9 +261,9 @@ def _without_blanks(sentence: Sentence) -> Sentence:
     return replace(sentence, tags=tuple(None if tag == "_" else tag for tag in sentence.labels))
 
 
-def _outside(spelling: NotationEstimate, used: Counter[str]) -> list[str]:
+def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
     """The line that says which tag is nothing, unless it is ``O``."""
-    outside = spelling.writing.outside
+    outside = estimate.notation.outside
     if outside == "O":
         return []
     if not outside:
@@ -273,18 +273,18 @@ def _outside(spelling: NotationEstimate, used: Counter[str]) -> list[str]:
 
 
 def _wrong(
-    task: Task, source: FoundCorpus, writing: Notation, sentences: Sequence[Sequence[Sentence]]
+    task: Task, source: FoundCorpus, notation: Notation, sentences: Sequence[Sequence[Sentence]]
 ) -> tuple[list[str], int, bool]:
     """The tags that break the scheme, where and why; in how many sentences; and whether the scheme has all of them."""
     found, broken, known = [], 0, True
     for files, part in zip(source.files.values(), sentences, strict=False):
         own = task.model_copy(update={"folder": Path(), "train": Part(file=files[0])})
         for sentence in part:
-            wrong = list(violations_in(sentence.labels, writing))
+            wrong = list(violations_in(sentence.labels, notation))
             broken += bool(wrong)
             for index, text in wrong:
                 found.append(f"{location(own, 'train', sentence, index)}: {text}")
-                known = known and is_tag_of(sentence.labels[index] or "", writing)
+                known = known and is_tag_of(sentence.labels[index] or "", notation)
     return found, broken, known
 
 
@@ -297,28 +297,28 @@ def _listed(wrong: Sequence[str]) -> list[str]:
 
 
 def _scheme(
-    spelling: NotationEstimate, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool
+    estimate: NotationEstimate, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool
 ) -> list[str]:
     """The lines of the scheme and of the mark, why they are thought so, and what breaks them."""
-    writing = spelling.writing
-    if writing.scheme == "plain":
-        if not spelling.words:
+    notation = estimate.notation
+    if notation.scheme == "plain":
+        if not estimate.words:
             return ['scheme = "plain"  # no tag could be read: name the scheme of yours']
-        if not spelling.looks_like_io or numbered:
+        if not estimate.looks_like_io or numbered:
             return ['scheme = "plain"  # the tags have no B- and I-, so every word counts by itself']
-        why = f"{spelling.repeated:,} of {spelling.tagged:,} tagged words have the tag of the word before"
-        if spelling.labels > 1:
+        why = f"{estimate.repeated:,} of {estimate.tagged:,} tagged words have the tag of the word before"
+        if estimate.labels > 1:
             return [f'scheme = "io"  # {why}: taken for one span; with "plain" every word counts by itself']
         return [f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span']
-    lines = [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
+    lines = [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
     if not wrong:
         why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
-        return [f'scheme = "{writing.scheme}"  # {why}', *lines]
+        return [f'scheme = "{notation.scheme}"  # {why}', *lines]
     lines += [f"# breaks it: {comment_text(text, 200)}" for text in _listed(wrong)]
-    if spelling.helps:
+    if estimate.helps:
         lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
     count = f"not followed in {broken} of {sentences} sentences"
-    return [f'scheme = "{writing.scheme}"  # as most tags say, but {count}', *lines]
+    return [f'scheme = "{notation.scheme}"  # as most tags say, but {count}', *lines]
 
 
 def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list[str]]:

@@ -1,4 +1,4 @@
-"""tagmates.data.spelling: what most tags say is found, however they are written and whatever is wrong among them."""
+"""tagmates.data.notation: what most tags say is found, however they are written and whatever is wrong among them."""
 
 import random
 from collections import Counter
@@ -58,13 +58,13 @@ def sentences_of(rows: Sequence[Sequence[str | None]]) -> list[Sentence]:
 def test_every_way_of_writing_is_recognised_and_read(scheme: FileScheme, mark: str, outside: str) -> None:
     layer = spans(1)
     rows = [written(own, length, scheme, mark, outside) for own, length in layer]
-    writing = estimate_notation(sentences_of(rows)).writing
-    assert writing == Notation(scheme, mark, outside)
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation(scheme, mark, outside)
     for (own, length), row in zip(layer, rows, strict=True):
-        assert first_violation(row, writing) is None
-        assert spans_of(row, writing, "error") == own
+        assert first_violation(row, notation) is None
+        assert spans_of(row, notation, "error") == own
         for target in ("iob1", "iob2", "iobes"):
-            assert convert(row, writing, target) == tags_of(own, length, target)
+            assert convert(row, notation, target) == tags_of(own, length, target)
 
 
 @pytest.mark.parametrize("scheme", ["iob2", "iobes", "bilou", "bmes"])
@@ -72,16 +72,16 @@ def test_every_way_of_writing_is_recognised_and_read(scheme: FileScheme, mark: s
 def test_letters_alone(scheme: FileScheme, mark: str) -> None:
     layer = [([Span(span.start, span.end, "") for span in own], length) for own, length in spans(2)]
     rows = [written(own, length, scheme, mark, "O") for own, length in layer]
-    writing = estimate_notation(sentences_of(rows)).writing
-    assert writing == Notation(scheme, mark)
-    assert [spans_of(row, writing, "error") for row in rows] == [own for own, _ in layer]
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation(scheme, mark)
+    assert [spans_of(row, notation, "error") for row in rows] == [own for own, _ in layer]
 
 
 def test_word_segmentation_has_no_outside() -> None:
     rows = [["B", "E", "S", "B", "M", "E"], ["S", "S", "B", "E"]] * 5
-    writing = estimate_notation(sentences_of(rows)).writing
-    assert writing == Notation("bmes")
-    assert spans_of(rows[0], writing, "error") == [Span(0, 2, ""), Span(2, 3, ""), Span(3, 6, "")]
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation("bmes")
+    assert spans_of(rows[0], notation, "error") == [Span(0, 2, ""), Span(2, 3, ""), Span(3, 6, "")]
     assert spans_of(["W", "B", "M", "E", "W"], "bmes", "error") == [Span(0, 1, ""), Span(1, 4, ""), Span(4, 5, "")]
 
 
@@ -119,9 +119,9 @@ def _half_outside(rows: list[list[str]]) -> None:
 def test_wrong_tags_do_not_hide_the_scheme(damage: Callable[[list[list[str]]], None], scheme: FileScheme) -> None:
     rows = [written(own, length, scheme, "B-", "O") for own, length in spans(3)]
     damage(rows)
-    writing = estimate_notation(sentences_of(rows)).writing
-    assert writing == Notation(scheme)
-    broken = [number for number, row in enumerate(rows) if first_violation(row, writing)]
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation(scheme)
+    broken = [number for number, row in enumerate(rows) if first_violation(row, notation)]
     assert broken or rows[7][0] in ("U-PER", "B-")  # which bilou has
     if len(broken) == 1:
         assert broken[0] in (0, 7)
@@ -132,12 +132,12 @@ def test_one_file_where_every_tenth_sentence_is_broken() -> None:
     for row in rows[::10]:
         row[:] = [tag.replace("B-", "I-") for tag in row]
     found = estimate_notation(sentences_of(rows))
-    assert found.writing == Notation("iob2")
+    assert found.notation == Notation("iob2")
     assert found.helps
 
 
 @pytest.mark.parametrize(
-    ("tags", "writing"),
+    ("tags", "notation"),
     [
         ("I-PER O I-PER I-PER O I-LOC", Notation("iob1")),
         ("i-per O i-per i-per O i-loc", Notation("iob1", "b-")),
@@ -156,8 +156,8 @@ def test_one_file_where_every_tenth_sentence_is_broken() -> None:
         ("O O NN ", Notation("plain")),
     ],
 )
-def test_what_is_nothing(tags: str, writing: Notation) -> None:
-    assert estimate_notation(sentences_of([tags.split(" ")] * 5)).writing == writing
+def test_what_is_nothing(tags: str, notation: Notation) -> None:
+    assert estimate_notation(sentences_of([tags.split(" ")] * 5)).notation == notation
 
 
 def test_punctuation_tells_whether_o_is_a_label() -> None:
@@ -165,13 +165,13 @@ def test_punctuation_tells_whether_o_is_a_label() -> None:
     tokens = ("she", "left", "the", "house", ".")
     for tags, outside in (("PRON VERB DET NOUN O", "O"), ("O VERB DET NOUN PUNCT", "")):
         sentences = [Sentence(tokens, tuple(tags.split()))] * 10
-        assert estimate_notation(sentences).writing == Notation("plain", outside=outside)
+        assert estimate_notation(sentences).notation == Notation("plain", outside=outside)
 
 
 def test_neighbours_that_repeat() -> None:
     layer = [([span for span in own if span.end - span.start > 1], length) for own, length in spans(5)]
     found = estimate_notation(sentences_of([written(own, length, "io", "B-", "O") for own, length in layer]))
-    assert found.writing == Notation("plain")
+    assert found.notation == Notation("plain")
     assert found.looks_like_io
     assert found.repeated <= found.tagged <= found.words
     assert not estimate_notation(sentences_of([["NN", "NN", "VB", "."]] * 9)).looks_like_io
@@ -187,13 +187,13 @@ def test_io_is_read_with_and_without_letters() -> None:
 
 
 def test_no_tags() -> None:
-    assert estimate_notation([]).writing == Notation("plain")
-    assert estimate_notation(sentences_of([[None, None]])).writing == Notation("plain")
+    assert estimate_notation([]).notation == Notation("plain")
+    assert estimate_notation(sentences_of([[None, None]])).notation == Notation("plain")
     assert find_mark(Counter()) is None
 
 
 @pytest.mark.parametrize(
-    ("tag", "writing", "advice"),
+    ("tag", "notation", "advice"),
     [
         (
             "I-PER",
@@ -215,8 +215,8 @@ def test_no_tags() -> None:
         ("tag", Notation("iob2"), "correct the tag or the scheme of x"),
     ],
 )
-def test_advice(tag: str, writing: Notation, advice: str) -> None:
-    found = advice_on_tag(tag, writing, "x")
+def test_advice(tag: str, notation: Notation, advice: str) -> None:
+    found = advice_on_tag(tag, notation, "x")
     assert found.endswith(advice) or advice in found
     if advice.startswith("correct"):
         assert found == advice
