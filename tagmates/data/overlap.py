@@ -1,4 +1,4 @@
-"""What tasks have in common, which one wants to know before training them jointly: words and sentences."""
+"""The overlap of tasks in words and sentences, which matters when they are trained jointly."""
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
@@ -14,10 +14,10 @@ MIN_SHARED_WORDS = 3  # shorter sentences are the same by chance
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How much of ``task`` the train split of ``other`` has too, as shares from 0 to 1; None where there is nothing.
+    """The shares (0 to 1) of ``task`` that are also in the train split of ``other``; None if ``task`` has no items.
 
-    Words are lower-cased; sentences are those of three words or more, case as it is. A share of ``test_sentences``
-    above 0 is a leak: what trains on ``other`` has seen them.
+    Words are lower-cased. Only sentences of three words or more count; their case matters. A share of
+    ``test_sentences`` above 0 is a leak: training on ``other`` sees them.
     """
 
     task: str
@@ -26,12 +26,12 @@ class Overlap:
     test_tokens: float | None
     train_sentences: float | None
     test_sentences: float | None
-    num_test_sentences: int  # those that both have
+    num_test_sentences: int  # number of test sentences in both
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownWords:
-    """Shares of a task's test tokens, lower-cased, that are not in train: of the task, of any task."""
+    """Shares of a task's lower-cased test tokens that are not in its own train split, or not in that of any task."""
 
     task: str
     own: float | None
@@ -39,9 +39,11 @@ class UnknownWords:
 
 
 def overlaps(corpora: Corpora) -> list[Overlap]:
-    """Of every task with every task, itself included."""
+    """The overlap of every task with every task, including itself."""
     words = {task: {split: _words(some) for split, some in splits.items()} for task, splits in corpora.items()}
-    numbers: defaultdict[tuple[str, ...], int] = defaultdict(count().__next__)  # hashing a tuple takes its time
+    numbers: defaultdict[tuple[str, ...], int] = defaultdict(
+        count().__next__
+    )  # faster than hashing tuples again and again
     sentences = {
         task: {
             split: Counter(numbers[s.tokens] for s in some if len(s) >= MIN_SHARED_WORDS)
@@ -65,7 +67,7 @@ def overlaps(corpora: Corpora) -> list[Overlap]:
 
 
 def unknown_words(corpora: Corpora) -> list[UnknownWords]:
-    """The words that a tagger meets first in test, alone and when all tasks are trained jointly."""
+    """The shares of words that are new in test, for each task alone and when all tasks are trained jointly."""
     trained = {task: _words(splits["train"]) for task, splits in corpora.items()}
     everything = set().union(*trained.values())
     return [
@@ -76,7 +78,7 @@ def unknown_words(corpora: Corpora) -> list[UnknownWords]:
 
 
 def share_known(items: Counter[Any], known: Container[Hashable]) -> float | None:
-    """The share of the items, each as often as it occurs, that are known; None of no items."""
+    """The share of known items, each counted as often as it occurs; None if there are no items."""
     return sum(n for item, n in items.items() if item in known) / items.total() if items else None
 
 

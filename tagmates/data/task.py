@@ -18,8 +18,8 @@ from tagmates.formatting import in_order
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-SHARED = "*"  # the name of the one label space of te_dec and te_enc; no task may have it
-# where a format's defaults are not those of column files
+SHARED = "*"  # the name of the label space that te_dec and te_enc share; not the name of a task
+# the defaults of a format that differ from those of column files
 FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "conllu": {"tag_column": "upos"},
     "csv": {"separator": ","},
@@ -37,33 +37,33 @@ TABLE_FORMATS = ("columns", "csv")
 
 
 class Part(Settings):
-    """Some sentences of a file or of several: all, those numbered ``first-last`` from 1, or those of some names.
+    """The sentences of a split: of one file or several, all or only those with some numbers or names.
 
-    Several files follow one another as if they were one.
+    Several files follow one another as if they were one file. Numbers count from 1.
     """
 
-    file: str | tuple[str, ...] = Field(description="a name, a pattern with * for any characters, or a list of them")
-    sentences: str = Field("", pattern=r"^(([1-9][0-9]{0,17})?-([1-9][0-9]{0,17})?)?$", description='as "1002-"')
-    sent_id: str = Field("", description='of CoNLL-U, a pattern that the sentences\' names fit, as "weblog-*"')
+    file: str | tuple[str, ...] = Field(description="a name, a pattern with * for any characters, or a list of these")
+    sentences: str = Field("", pattern=r"^(([1-9][0-9]{0,17})?-([1-9][0-9]{0,17})?)?$", description='such as "1002-"')
+    sent_id: str = Field("", description='in CoNLL-U, a pattern of sentence names, such as "weblog-*"')
     tags: str | tuple[str, ...] = Field(
-        "", description="of parallel files, the one with the tags; ``file`` has the words"
+        "", description="for parallel files, the file of the tags; ``file`` has the words"
     )
 
     @property
     def has_several(self) -> bool:
-        """Whether it names several files, or may do so with a pattern."""
+        """Whether it names several files, or a pattern that may match several."""
         return not isinstance(self.file, str) or "*" in self.file
 
     def files(self, folder: Path) -> tuple[str, ...]:
-        """The names of its files, a pattern replaced by the files of ``folder`` that fit it, in order."""
+        """The names of its files; a pattern stands for the matching files of ``folder``, sorted by name."""
         return _files(self.file, folder)
 
     def tag_files(self, folder: Path) -> tuple[str, ...]:
-        """Likewise of the files of tags of parallel files."""
+        """The names of the files of tags, for parallel files."""
         return _files(self.tags, folder)
 
     def bounds(self, total: int) -> tuple[int, int]:
-        """The half-open range of sentences, counted from 0, of a file of ``total``; it may end beyond the file."""
+        """The half-open range of sentences, from 0, in a file of ``total`` sentences; it may end beyond the file."""
         first, _, last = self.sentences.partition("-")
         return int(first or 1) - 1, int(last or total)
 
@@ -80,7 +80,7 @@ def _files(names: str | tuple[str, ...], folder: Path) -> tuple[str, ...]:
 
 
 class Task(Settings):
-    """One tagging task. Columns count from 1, or from the end as -1; paths are relative to ``folder``."""
+    """One tagging task. Columns count from 1, or from -1 for the last; paths are relative to ``folder``."""
 
     name: str
     train: Part | None = None
@@ -100,33 +100,41 @@ class Task(Settings):
         "webanno",
         "spacy",
         "packed",
-    ] = Field("columns", description="packed: a split of the packed file ``folder``")
-    token_column: int | str = Field(1, description="a number, or a name of the header; of records a key, as tokens")
-    tag_column: int | str = Field(
-        2, description="a number; of CoNLL-U a name: upos, xpos, feats:Number, misc:NAME; of records a key: tags.upos"
+    ] = Field("columns", description="packed: a split of the packed study ``folder``")
+    token_column: int | str = Field(
+        1, description="a number, or a name in the header; in records a key, such as tokens"
     )
-    labels: tuple[str, ...] = Field((), description="what integers as tags of records stand for, from 0")
-    types: tuple[str, ...] = Field((), description="of annotations of a text, those that are read; all where empty")
-    separator: str | None = Field("\t", description="between columns; null in Python, 'whitespace' in TOML: any run")
+    tag_column: int | str = Field(
+        2, description="a number; in CoNLL-U a name: upos, xpos, feats:Number, misc:NAME; in records a key: tags.upos"
+    )
+    labels: tuple[str, ...] = Field((), description="in records, the names of integer tags, from 0")
+    types: tuple[str, ...] = Field((), description="the types of annotations of a text that are read; all if empty")
+    separator: str | None = Field(
+        "\t", description="between columns; any white space is null in Python, 'whitespace' in TOML"
+    )
     comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
     comments_inside: bool = Field(False, description="whether such lines are skipped inside sentences too")
     header: bool = Field(False, description="whether the first line names the columns")
-    sentence_column: int | str | None = Field(None, description="a column that has another value in each sentence")
-    sentence_end: str | None = Field(None, description="a word in some cell of the last row of each sentence")
-    sentence_rows: bool = Field(False, description="whether each row is a sentence: cells of words, or of lists")
-    markup: bool = Field(False, description="whether lines of tags as <p> are skipped, and <s> and </s> end a sentence")
+    sentence_column: int | str | None = Field(None, description="a column whose value changes with each sentence")
+    sentence_end: str | None = Field(None, description="a word in a cell of the last row of each sentence")
+    sentence_rows: bool = Field(
+        False, description="whether each row is a sentence, with a cell of words and a cell of tags"
+    )
+    markup: bool = Field(
+        False, description="whether lines with tags such as <p> are skipped, and <s> and </s> end a sentence"
+    )
     encoding: str = "utf-8"
     scheme: FileScheme = "plain"
     mark: str = Field(
         "B-",
         pattern=r"^([Bb]([^\w\s]|_)|([^\w\s]|_)[Bb])$",
-        description="how tags join B to a label: B- or B_ before it, -B behind it, b- with small letters",
+        description="how tags join B to a label: B- or B_ before it, -B after it, b- with small letters",
     )
-    outside: str = Field("O", description='the tag of a token that is in no span, that is nothing; "" where none is')
+    outside: str = Field("O", description='the tag of a token outside of all spans; "" if there is none')
     unlabelled: str | None = Field(
-        None, description="the tag of a token without a label; where absent _ (not if outside), where empty none"
+        None, description="the tag of a token without a label; by default _ (unless it is outside); if empty, none"
     )
-    convert_to: Scheme | None = Field(None, description="the scheme to train in; as the file's where absent")
+    convert_to: Scheme | None = Field(None, description="the scheme to train in; by default that of the file")
     score: Literal["prefix", "plain"] = Field(
         "plain", description="prefix: B- I- E- S- make spans (protocol section 4); plain: every tag but O is one"
     )
@@ -157,7 +165,7 @@ class Task(Settings):
 
     @model_validator(mode="after")
     def _check_columns(self) -> "Task":
-        """Whether columns are numbers or names where they are to be."""
+        """Check that columns are numbers or names, as the format requires."""
         for key in ("token_column", "tag_column", "sentence_column"):
             value = getattr(self, key)
             if isinstance(value, str) and self.format in TABLE_FORMATS and not self.header:
@@ -175,11 +183,11 @@ class Task(Settings):
                 if getattr(self, key):
                     raise ValueError(f"{key}: only column files and CSV have it; leave it out")
         if self.sentence_rows and self.separator is None:
-            raise ValueError("separator: white space stands between the words of a row; name what stands between cells")
+            raise ValueError("separator: white space separates the words of a row; name the separator of cells")
         if self.format == "csv" and len(self.separator or "") != 1:
             raise ValueError("separator: must be one character for CSV")
         if self.format == "lines" and not (self.separator or "").strip():
-            raise ValueError("separator: must be what stands between a word and its tags, no white space")
+            raise ValueError("separator: must be what separates a word from its tags, and not white space")
         try:
             if self.format == "conllu" and not is_plus_column(str(self.tag_column)):
                 conllu_column(str(self.tag_column))
@@ -198,13 +206,13 @@ class Task(Settings):
 
     @property
     def is_table(self) -> bool:
-        """Whether its files are read by ``formats.table``, not as plain column files."""
+        """Whether its files are read by ``formats.table``, and not as plain column files."""
         more = self.header or self.comments_inside or self.sentence_column is not None or self.sentence_end
         return self.format == "csv" or (self.format == "columns" and bool(more or self.sentence_rows or self.markup))
 
     @property
     def table(self) -> TableLayout:
-        """How its files of columns are written."""
+        """The layout of its tables."""
         return TableLayout(
             token_column=self.token_column,
             tag_column=self.tag_column,
@@ -221,10 +229,10 @@ class Task(Settings):
 
     @property
     def no_label(self) -> str | None:
-        """The tag that stands for "no label" in the task's files, None where every tag is a label.
+        """The tag that means "no label" in the files of the task; None if every tag is a label.
 
-        Unless ``unlabelled`` says otherwise it is ``_``, but where that is ``outside``, for a feature of CoNLL-U, where
-        ``_`` says that the word has no such feature, and for a packed study, which knows what has no label.
+        It is ``unlabelled`` if that is set, else ``_``. It is None if ``_`` is the outside tag, for a CoNLL-U feature
+        (where ``_`` means that the word does not have it), and in a packed study, which stores missing labels.
         """
         if self.unlabelled is not None or self.outside == "_":
             return self.unlabelled or None
@@ -233,22 +241,22 @@ class Task(Settings):
 
     @property
     def trained_scheme(self) -> Scheme:
-        """The scheme of the tags that training and scores see."""
+        """The scheme of the tags in training and scores."""
         return self.convert_to or trained_as(self.scheme)
 
     @property
     def trained_outside(self) -> str:
-        """The tag of these that is nothing, "" where none is; in the tags of spans it is always ``O``."""
+        """The outside tag in training and scores, "" if there is none; in a scheme of spans always ``O``."""
         return self.outside if self.scheme == self.trained_scheme == "plain" else "O"
 
     @property
     def notation(self) -> Notation:
-        """How the tags stand in the files."""
-        if self.format in ("brat", "webanno", "conll2012", "spacy"):  # their tags are made by the reader
+        """The notation of the tags in the files."""
+        if self.format in ("brat", "webanno", "conll2012", "spacy"):  # the reader makes their tags
             return Notation(trained_as(self.scheme))
         return Notation(self.scheme, self.mark, self.outside)
 
     def part(self, split: str) -> Part | None:
-        """The sentences of one split, None where the task has none."""
+        """The part of one split, None if the task does not have this split."""
         found: Part | None = getattr(self, split)
         return found

@@ -12,7 +12,7 @@ from tagmates.data.task import SPLITS, Part, Task
 from tagmates.data.tasks_toml import check_task_name, read_tasks_toml
 from tagmates.errors import ConfigError, DataError
 
-# scheme of each task's files as the study used them; all are scored by prefix (protocol section 4)
+# the scheme of each task's files in the study; all are scored by prefix (protocol section 4)
 PAPER_SCHEMES: Mapping[str, Scheme] = {
     "upos": "plain",
     "xpos": "plain",
@@ -30,10 +30,10 @@ STARTER = Path(__file__).parent / "starter" / "tasks.toml"
 
 
 def load_tasks(data: str) -> dict[str, Task]:
-    """The tasks of ``data``: ``starter``, a TOML file, a packed study, or a folder.
+    """The tasks of ``data``, by name. ``data`` is ``starter``, a TOML file, a packed study, or a folder.
 
-    A folder has a ``tasks.toml``, or holds ``TASK/train.conll``, ``dev.conll`` and ``test.conll`` (token, tab, tag) for
-    some of the paper's eleven. Raises ConfigError for a bad TOML file, DataError where nothing is found.
+    A folder has a ``tasks.toml``, or ``TASK/train.conll``, ``TASK/dev.conll`` and ``TASK/test.conll`` (token, tab, tag)
+    for some of the paper's tasks. Raises ConfigError for a bad TOML file, DataError if no task is found.
     """
     if not data:
         raise ConfigError("--data: is empty; give 'starter', a TOML file of tasks, or a folder")
@@ -59,7 +59,7 @@ def load_tasks(data: str) -> dict[str, Task]:
 
 
 def default_preset(tasks: Mapping[str, Task]) -> str:
-    """``paper`` for the paper's tasks, from their folder or a packed study; ``practical`` for all other data."""
+    """The default preset: ``paper`` for the paper's tasks, in a folder or a packed study; else ``practical``."""
     return "paper" if all(map(_is_of_the_paper, tasks.values())) else "practical"
 
 
@@ -71,7 +71,7 @@ def _is_of_the_paper(task: Task) -> bool:
 
 
 def choose_tasks(names: str, known: Collection[str], where: str = "--tasks") -> tuple[str, ...]:
-    """The names of a comma-separated list, in its order, or of ``all``; ConfigError, saying ``where``, for others."""
+    """The names in a comma-separated list, or all for ``all``. Raises ConfigError, beginning with ``where``."""
     chosen = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
         raise ConfigError(f"{where}: is empty; name tasks, or 'all'")
@@ -80,7 +80,7 @@ def choose_tasks(names: str, known: Collection[str], where: str = "--tasks") -> 
 
 
 def require_tasks(names: Sequence[str], known: Collection[str], where: str = "--tasks") -> None:
-    """Raise ConfigError unless these are names of known tasks, each given once; ``where`` says who named them."""
+    """Raise ConfigError, beginning with ``where``, unless these are names of known tasks, each given once."""
     for name in names:
         if name not in known:
             raise ConfigError(f"{where}: no task {name!r}{nearest(name, known)}; there are {', '.join(known)}")

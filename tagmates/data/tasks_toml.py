@@ -39,7 +39,7 @@ def read_tasks_toml(path: Path) -> dict[str, Task]:
 
 
 def _normalised(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The keys of a table as ``Task`` has them: ``dev`` for ``validation``, None for the separator ``whitespace``."""
+    """A table with the keys of ``Task``: ``dev`` for ``validation``, None for the separator ``whitespace``."""
     values = dict(table)
     if "name" in values:
         raise ConfigError(f"{where}: unknown key 'name'; a task's name is that of its table")

@@ -234,10 +234,10 @@ class TestTables:
     def test_csv_that_is_broken(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         for text, message in [
-            ('a,X\n"b,Y\n', r"a\.csv:2: is no CSV"),
-            ('a,X\n"b"c,Y\n', r"a\.csv:2: is no CSV"),
+            ('a,X\n"b,Y\n', r"a\.csv:2: is not CSV"),
+            ('a,X\n"b"c,Y\n', r"a\.csv:2: is not CSV"),
             ("a,X\nb\n", r"a\.csv:2: has 1 column, but the tag is in column 2"),
-            (f'"{"x" * 200_000}",Y\n', r"a\.csv:1: is no CSV \(field larger than field limit"),
+            (f'"{"x" * 200_000}",Y\n', r"a\.csv:1: is not CSV \(field larger than field limit"),
             ('"a\nb",Y\n', r"a\.csv:1: has a line end inside a line"),
         ]:
             path.write_text(text)
@@ -257,7 +257,7 @@ class TestSentenceLines:
         (tmp_path / "a").write_text("1/2/NUM cups/NOUN\n\nyes/INTJ\n")
         assert pairs(read_lines(tmp_path / "a")) == [[("1/2", "NUM"), ("cups", "NOUN")], [("yes", "INTJ")]]
         (tmp_path / "a").write_text("a/X b/X\nc d/X e/X\n")
-        with pytest.raises(DataError, match="a:2: word 1: 'c' has not 1 tags behind '/'"):
+        with pytest.raises(DataError, match="a:2: word 1: 'c' needs 1 tag after '/'"):
             read_lines(tmp_path / "a")
 
     def test_words_and_tags_in_two_files(self, tmp_path: Path) -> None:
@@ -497,7 +497,7 @@ class TestConlluPlus:
     @pytest.mark.parametrize(
         ("row", "column", "message"),
         [
-            ("1\ta\tX\t3", "PARSEME:MWE", ":2: word 1: '3' is no PARSEME expression"),
+            ("1\ta\tX\t3", "PARSEME:MWE", ":2: word 1: '3' is not a PARSEME expression"),
             ("1\ta\tX", "UPOS", ":2: has 3 columns, but # global.columns names 4"),
             ("1\ta\tX\t*", "XPOS", ":1: no column is called 'XPOS'; # global.columns names ID, FORM"),
         ],

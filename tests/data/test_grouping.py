@@ -114,7 +114,7 @@ class TestNames:
         [
             (["a-test.x", "a-dev.x"], "a-test.x, a-dev.x: called test and dev, and there is no train"),
             (["a-train.x", "b-train.x", "c-dev.x"], "c-dev.x: called dev, and which train it belongs to is not clear"),
-            (["one.x", "other.x", "dev.x"], "one.x: is no dev or test by its name, but which file is train is not"),
+            (["one.x", "other.x", "dev.x"], "one.x: is not dev or test by its name, but which file is train is not"),
             (["train.x", "dev.x", "test1.x", "test2.x"], "test1.x, test2.x: several files are called test"),
             (["a.train", "a.dev", "a"], "a: beside it are files called train and dev"),
         ],

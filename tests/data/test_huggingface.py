@@ -100,11 +100,11 @@ class TestHub:
     def test_what_is_no_split(self, tmp_path: Path) -> None:
         for split in ("train", "test"):
             write_parquet(tmp_path / "data" / f"{split}-00000-of-00001.parquet", table())
-        with pytest.raises(DataError, match="dev: is no split of a Hugging Face data set; there are test, train"):
+        with pytest.raises(DataError, match="dev: is not a split of a Hugging Face data set; there are test, train"):
             read(tmp_path / "dev")
         with pytest.raises(DataError, match="data: holds several splits; name one of test, train"):
             read(tmp_path / "data")
-        with pytest.raises(DataError, match="none/train: is no split of a Hugging Face data set; give a folder"):
+        with pytest.raises(DataError, match="none/train: is not a split of a Hugging Face data set; give a folder"):
             read(tmp_path / "none" / "train")
 
     def test_names_of_integers(self, tmp_path: Path) -> None:

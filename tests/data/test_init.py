@@ -379,7 +379,7 @@ class TestCommand:
         task, other = load_tasks("tasks.toml").values()
         assert (task.scheme, other.scheme) == ("iob2", "plain")
         assert 'scheme = "iob2"  # as most tags say, but not followed in 2 of 90 sentences' in text
-        for where in ("dev.tsv:3: 'B_PER' is no iob2 tag", "test.tsv:3: '0' is no iob2 tag"):
+        for where in ("dev.tsv:3: 'B_PER' is not a tag of iob2", "test.tsv:3: '0' is not a tag of iob2"):
             assert f"# breaks it: {where}" in text
             assert f"breaks its scheme: ner: {where}" in said
         assert 'score = "prefix"' not in text  # it would not help

@@ -88,7 +88,7 @@ class TestSentenceRows:
             load_split(task, "train")
         errors = [p for p in check_tasks({"x": task}) if p.level == "error"]
         assert [(p.line, p.kind) for p in errors if p.split == "train"] == [(8, "line"), (10, "line")]
-        assert "is no list of strings" in errors[1].message
+        assert "is not a list of strings" in errors[1].message
 
     def test_a_header_that_is_not_declared_is_warned_of(self, tmp_path: Path) -> None:
         text = "text\tlabels\n" + "".join(
@@ -349,7 +349,7 @@ def test_ioe2_agrees_with_seqeval() -> None:
 
 def test_what_breaks_ioe_is_named() -> None:
     assert first_violation(["I-X", "O"], "ioe2") == (0, "no E tag closes the span of 'I-X'")
-    assert first_violation(["B-X"], "ioe2") == (0, "'B-X' is no ioe2 tag")
+    assert first_violation(["B-X"], "ioe2") == (0, "'B-X' is not a tag of ioe2")
     assert first_violation(["I-X", "E-X", "O"], "ioe1") == (
         1,
         "'E-X' touches no later span of its label, and only then does IOE1 write E",

@@ -182,7 +182,7 @@ def test_io_is_read_with_and_without_letters() -> None:
     for tags in ("PER PER LOC O PER", "I-PER I-PER I-LOC O I-PER"):
         assert spans_of(tags.split(), "io", "error") == spans_there
         assert convert(tags.split(), "io", "iob2") == ("B-PER", "I-PER", "B-LOC", "O", "B-PER")
-    assert first_violation(["PER", "B-PER"], "io") == (1, "'B-PER' is no io tag")
+    assert first_violation(["PER", "B-PER"], "io") == (1, "'B-PER' is not a tag of io")
     assert spans_of(["S-bahn", "E-mail"], "io") == [Span(0, 1, "S-bahn"), Span(1, 2, "E-mail")]
 
 

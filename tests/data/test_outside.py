@@ -131,7 +131,7 @@ class TestFiles:
             DataError, match=r"all\.tsv:6: 'x_I' continues no span; correct the tag or the scheme of x$"
         ):
             load_split(task, "train")
-        with pytest.raises(DataError, match=r"all\.tsv:1: 'x_B' is no iob2 tag .*; .* \(mark = \"_B\" has it\)"):
+        with pytest.raises(DataError, match=r"all\.tsv:1: 'x_B' is not a tag of iob2 .*; .* \(mark = \"_B\" has it\)"):
             load_split(task.model_copy(update={"mark": "B-"}), "train")
 
     def test_every_wrong_tag_of_a_sentence_is_named(self, tmp_path: Path) -> None:

@@ -292,7 +292,7 @@ def test_conversion_by_hand(task: str, mode: str, copies: Path) -> None:
         ("hyp", "dp.stanford.select", PLAIN, "has 1 sentences, not 3974"),
         ("hyp", "dp.stanford.select", "UH Oh ?", ":1: is not of the form"),
         ("hyp", "dp.stanford.select", "(BYPASS UH Oh UH No ?)", ":1: is not of the form"),
-        ("ner", "eng.testb", columns("Oslo/N/N/LOC", separator=" "), "'LOC' is no iob1 tag"),
+        ("ner", "eng.testb", columns("Oslo/N/N/LOC", separator=" "), "'LOC' is not a tag of iob1"),
         ("mwe", "streusle.ud_dev.conllulex", conllu("Fog/NOUN/NN"), "streusle.ud_dev.conllulex:2"),
         ("com", "broadcast1_com_dev.conll", b"well \xff\n", "0xff"),
     ],
@@ -703,7 +703,7 @@ def test_fetch_command_says_how_to_get_what_belongs_to_others(tmp_path: Path) ->
     [
         (["fetch", "upso"], "TASKS: no task 'upso' (did you mean 'upos'?)"),
         (["fetch", "upos", "upos"], "named twice"),
-        (["fetch", "chunk", "--from", "/nowhere/at/all"], "--from /nowhere/at/all: is no folder"),
+        (["fetch", "chunk", "--from", "/nowhere/at/all"], "--from /nowhere/at/all: is not a folder"),
         (["fetch", "chunk", "--mode", "tidy"], "--mode"),
         (["fetch"], "TASKS"),
     ],

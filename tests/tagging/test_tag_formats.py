@@ -581,7 +581,7 @@ def test_sentences_are_the_same_however_short_the_pieces(name: str, tmp_path: Pa
 
 def test_a_row_with_open_quotes_ends_in_one_line(tmp_path: Path) -> None:
     path = written(tmp_path, 'token,pos\nMika,N\n"sinks,V\n' + "a,N\n" * 40)
-    with pytest.raises(DataError, match=r"input:3: is no CSV"):
+    with pytest.raises(DataError, match=r"input:3: is not CSV"):
         tokens_of(path, ReadOptions("csv"))
 
 

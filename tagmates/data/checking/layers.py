@@ -1,4 +1,4 @@
-"""Check how a task reads its layer of tags: a reading that misleads makes a score that misleads."""
+"""Check whether a task reads its layer of tags as it is meant; otherwise its scores mislead."""
 
 import re
 from collections import Counter
@@ -13,22 +13,22 @@ from tagmates.data.task import Task
 from tagmates.formatting import shown
 
 _PLACEHOLDER = re.compile(r"label\d+")
-_MOST = 0.9  # of the words with one tag: whatever it is called, it looks like nothing
+_MOST = 0.9  # share of words with one tag, from which on it is taken for an outside tag
 
 
 def check_layer(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
-    """A warning for each way in which the task seems to read its tags otherwise than they are meant."""
+    """Yield a warning for each sign that the task does not read its tags as they are meant."""
     split = next((name for name in ("train", *splits) if splits.get(name)), None)
     if split is not None:
         if task.outside not in ("", "O") and not any(task.outside in sentence.labels for sentence in splits[split]):
-            text = f"outside = {shown(task.outside)} of {task.name} stands on no word; correct it"
+            text = f"outside = {shown(task.outside)} of {task.name} is not the tag of any word; correct it"
             yield Problem.of("warning", "outside", task, split, f"{path_of(task, split)}: {text}")
         for kind, text in layer_remarks(task, splits[split]):
             yield Problem.of("warning", kind, task, split, f"{path_of(task, split)}: {text}")
 
 
 def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[Kind, str]]:
-    """What these sentences, with their tags as in the file, say against the task's scheme, outside and labels."""
+    """Yield remarks on the task's scheme, outside tag and labels, judged by sentences with the tags of the file."""
     placeholders = [label for label in task.labels if _PLACEHOLDER.fullmatch(label)]
     if placeholders:
         yield (
@@ -37,7 +37,9 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             "what the integers stand for, and name the scheme of these tags",
         )
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
-    feature = task.format == "conllu" and ":" in str(task.tag_column)  # as feats:Person, whose values are numbers
+    feature = task.format == "conllu" and ":" in str(
+        task.tag_column
+    )  # for example feats:Person, whose values are numbers
     numbers = "" if placeholders or feature else placeholders_in(counts, task.outside)
     if numbers:
         yield (
@@ -62,7 +64,7 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
 def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     notation = found.notation
     if task.score == "prefix" and notation.mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes"):
-        return  # that is the lenient reading
+        return  # this is the lenient reading
     marked = sum(count for tag, count in counts.items() if split_tag(tag, notation.mark) is not None)
     keys = [f'scheme = "{notation.scheme}"']
     keys += [f'mark = "{notation.mark}"'] if notation.mark != "B-" else []

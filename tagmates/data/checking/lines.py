@@ -1,4 +1,4 @@
-"""Lines of tables that are probably no words, or not the words that they seem: they are read, and warned of."""
+"""Warn about lines of tables that probably are not words, such as headers and comments."""
 
 import re
 from collections import Counter
@@ -15,14 +15,14 @@ from tagmates.errors import DataError
 from tagmates.formatting import plural, shown
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # between documents
-SAMPLE_ROWS = 500  # rows that tell a header from words
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # lines between documents
+SAMPLE_ROWS = 500  # rows by which a header is recognised
 
 
 def irregular_lines(task: Task, split: str) -> Iterator[str]:
-    """Of files of columns, FILE:LINE and what is odd: a header, a comment, a mark, quotes, another number of cells.
+    """Yield FILE:LINE and a warning for odd lines: headers, comments, marks, quotes, other numbers of columns.
 
-    Nothing of a file that cannot be read so: its errors say that.
+    Yields nothing for a file that cannot be read, since its errors are reported elsewhere.
     """
     for path in paths_of(task, split):
         try:
@@ -39,7 +39,7 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
 
 
 def _skipped_words(text: str, rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
-    """The lines that are skipped as comments, but are as wide as those of words and end in a tag of theirs."""
+    """Yield lines that are skipped as comments, but have as many columns as words, and one of their tags."""
     if layout.comment is None or f"\n{layout.comment}" not in f"\n{text}":
         return
     width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
@@ -52,7 +52,7 @@ def _skipped_words(text: str, rows: Sequence[TableRow], layout: TableLayout, pat
 
 
 def _header_of_sentences(text: str, layout: TableLayout, path: Path) -> Iterator[str]:
-    """What to say of a header where each row is a sentence, and a header would be one of one word."""
+    """Yield a warning if the first row is probably a header, in files where each row is a sentence."""
     token, tag, _ = column_numbers(text, layout, str(path))
     rows = [] if layout.header else list(table_rows(text, layout, str(path)))
     if rows and is_header_of_sentences([row.cells for row in rows], token - 1, tag - 1):
@@ -61,7 +61,7 @@ def _header_of_sentences(text: str, layout: TableLayout, path: Path) -> Iterator
 
 
 def _rows(text: str, layout: TableLayout, path: Path) -> list[TableRow]:
-    """The rows of a text; where all have equally many cells only the first, and those that begin oddly."""
+    """The rows of a text; only the first ones if all have equally many cells and nothing looks odd."""
     if layout.is_plain and not layout.header:
         at_once = split_rows(text, layout.separator, layout.comment)
         if at_once is not None and not any(sign in text for sign in ("\n#", "\n<", "-DOC", '"')):
@@ -108,7 +108,7 @@ def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iter
 
 
 def _alike(rows: Sequence[TableRow]) -> set[int]:
-    """The sentences of two rows or more that all have equally many cells, as in files with a column per predicate."""
+    """The sentences of several rows with equally many cells; in files with a column per predicate these are usual."""
     widths: dict[int, set[int]] = {}
     sizes = Counter(row.sentence for row in rows)
     for row in rows:

@@ -1,6 +1,6 @@
-"""Every bad line of a column file, CoNLL-U or JSON lines, where a reader stops at the first.
+"""Find every bad line of a column file, CoNLL-U file or JSON lines file; readers stop at the first one.
 
-A slow second reading for ``data check``: it says of each line what the reader would say, had it come that far.
+This is a slower second reading for ``data check``, with the same messages as those of the readers.
 """
 
 import re
@@ -23,13 +23,13 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.errors import DataError
 
-MAX_FAULTS = 1000  # bad lines of a file, after which the rest is not looked at
+MAX_FAULTS = 1000  # bad lines of a file, after which the rest is ignored
 _EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;|number \d+ in '.*' is empty;")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a line, counted from 1: bytes that are no text, an empty cell, or anything else."""
+    """A bad line, counted from 1: bytes in another encoding, an empty cell, or anything else."""
 
     line: int
     kind: Literal["encoding", "empty", "line"]
@@ -37,9 +37,9 @@ class Fault:
 
 
 def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    """All sentences of a file, None for each with a bad line; and the bad lines, in order.
+    """All sentences of a file (None for a sentence with a bad line), and the bad lines, in order.
 
-    Nothing where the file has no lines to be looked at one by one: it is not there, or is UTF-16.
+    Returns empty lists if the file cannot be read line by line: it is missing, or in UTF-16.
     """
     if task.is_table:
         return _scan_table(task, path)
@@ -47,7 +47,7 @@ def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
 
 
 def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    """Of a table whose rows can be told apart; else nothing."""
+    """Scan a table; empty lists if its rows cannot be told apart."""
     try:
         text = read_text(path, task.encoding).removeprefix("\ufeff")
         token, tag, _ = column_numbers(text, task.table, str(path))
@@ -76,13 +76,13 @@ def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fau
 def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
     sentences: list[Sentence | None] = []
     faults: list[Fault] = []
-    rows: list[tuple[str, ...]] = []  # of the sentence at hand; a bad one has no cells
+    rows: list[tuple[str, ...]] = []  # of the current sentence; a bad row has no cells
     first, position = 0, 1
     lines = _raw_lines(path, task.encoding)
     if task.format == "conllu" and has_expressions(str(task.tag_column), trained_as(task.scheme)):
         return [], []
     read_row = _conllu_row_reader(task, path, lines) if task.format == "conllu" else None
-    for number, raw in enumerate([*lines, b""], start=1):  # b"" ends a last sentence
+    for number, raw in enumerate([*lines, b""], start=1):  # b"" ends the last sentence
         if len(faults) == MAX_FAULTS:
             faults.append(_given_up(number))
             break
@@ -130,7 +130,7 @@ def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[F
 
 
 def _records_of(lines: Iterable[bytes], encoding: str) -> Iterator[LocatedRecord]:
-    """The lines that are records."""
+    """Yield the lines that are records."""
     for number, raw in enumerate(lines, start=1):
         with suppress(UnicodeDecodeError, DataError):
             yield LocatedRecord(record_of(raw.decode(encoding).removeprefix("\ufeff"), ""), number, "")
@@ -145,7 +145,7 @@ def _fault(number: int, error: UnicodeDecodeError | DataError, encoding: str) ->
 
 
 def _given_up(number: int) -> Fault:
-    return Fault(number, "line", f"follows {MAX_FAULTS:,} bad lines; the rest of the file is not looked at")
+    return Fault(number, "line", f"follows {MAX_FAULTS:,} bad lines; the rest of the file is not checked")
 
 
 def _raw_lines(path: Path, encoding: str) -> list[bytes]:
@@ -156,7 +156,7 @@ def _raw_lines(path: Path, encoding: str) -> list[bytes]:
 
 
 def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | None:
-    """Token and tag; None where a line has no token."""
+    """Token and tag; None for a line without a token."""
     sentences = parse_columns(
         [line],
         "",

@@ -1,4 +1,4 @@
-"""Check how train, dev and test of a task relate: what they share, what one lacks, how they are cut."""
+"""Check the splits of a task against each other: shared sentences, unseen tags, sizes, distributions of tags."""
 
 import math
 from collections import Counter
@@ -11,17 +11,17 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.formatting import listing, plural, shown
 
-MIN_SPLIT_SENTENCES = 20  # sentences of dev or test, below which a score says little
-MAX_TAG_SHIFT = 0.1  # share of tokens that would need another tag, above what chance makes, to be called a shift
+MIN_SPLIT_SENTENCES = 20  # with fewer sentences in dev or test, a score says little
+MAX_TAG_SHIFT = 0.1  # share of tokens that would need another tag, beyond chance, from which on a shift is reported
 
 Splits = Mapping[str, Sequence[Sentence]]
 _Tokens = tuple[str, ...]
 _Labels = Sequence[str | None]
-_Place = tuple[str, Sentence]  # the split and the sentence
+_Place = tuple[str, Sentence]  # a split and a sentence of it
 
 
 def check_splits(task: Task, splits: Splits) -> Iterator[Problem]:
-    """Tags that train lacks, shared, repeated and contradictory sentences, and splits that look wrong."""
+    """Yield warnings: tags that train lacks; shared, repeated and contradictory sentences; splits that look wrong."""
     if "train" in splits:
         yield from _unseen_tags(task, splits)
     yield from _conflicts(task, splits)
@@ -33,7 +33,7 @@ def check_splits(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def check_leaks(tasks: Mapping[str, Task], splits: Mapping[str, Splits]) -> Iterator[Problem]:
-    """Test sentences of a task that are in train of other tasks, but not of its own: joint training would see them."""
+    """Yield a warning for each test sentence of a task that is in train of other tasks, but not in its own train."""
     trained: dict[_Tokens, list[str]] = {}
     for name, own in splits.items():
         for tokens in {sentence.tokens for sentence in own.get("train", ())}:
@@ -59,8 +59,8 @@ def _unseen_tags(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def _conflicts(task: Task, splits: Splits) -> Iterator[Problem]:
-    """For every sequence of words, the first sentence whose tags differ from those of the first."""
-    first: dict[_Tokens, _Place | None] = {}  # None: it has been said
+    """Yield, for each sequence of words, the first sentence whose tags contradict those of its first occurrence."""
+    first: dict[_Tokens, _Place | None] = {}  # None: already reported
     for split, sentences in splits.items():
         for sentence in sentences:
             before = first.setdefault(sentence.tokens, (split, sentence))
@@ -120,7 +120,7 @@ def _sizes(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def _missing_labels(task: Task, splits: Splits) -> Iterator[Problem]:
-    """Tokens without a label, since a tag that only looks like none would go unnoticed."""
+    """Yield the number of tokens without a label, since a tag could be mistaken for "no label"."""
     for split, sentences in splits.items():
         missing = sum(sentence.labels.count(None) for sentence in sentences)
         if missing:
@@ -150,12 +150,12 @@ def _distributions(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def distance(shares: Mapping[str, float], others: Mapping[str, float]) -> float:
-    """The share of tokens that would have to change so that both are equal: the total variation distance."""
+    """The total variation distance: the share of tokens that would have to change so that both are equal."""
     return sum(abs(shares.get(tag, 0) - others.get(tag, 0)) for tag in {**shares, **others}) / 2
 
 
 def expected_distance(shares: Mapping[str, float], tokens: int) -> float:
-    """About the distance to be expected of so many tokens drawn from these shares, were each drawn on its own."""
+    """The approximate expected distance of ``tokens`` tokens that are drawn independently from these shares."""
     return sum(math.sqrt(2 * share * (1 - share) / (math.pi * tokens)) for share in shares.values()) / 2
 
 
@@ -168,5 +168,5 @@ def _problem(task: Task, split: str, sentence: Sentence, kind: Kind, text: str, 
 
 
 def _other(task: Task, split: str, sentence: Sentence, index: int = 0) -> str:
-    """The place of a token without its folder, which is mostly that of the problem."""
+    """The place of a token without its folder, which is usually that of the problem."""
     return location(task, split, sentence, index).removeprefix(f"{path_of(task, split).parent}/")

@@ -1,7 +1,7 @@
-"""Which files of a folder belong together: the splits of each corpus, as far as names say so.
+"""Group the files of a folder into the splits of corpora, by their names.
 
-A word of its path says which split a file is (``eng.testa`` is dev); the rest says which corpus. Files of one corpus
-have the same rest; else they are the only ones of their splits in their folder, or in all folders.
+A word of its path tells the split of a file (``eng.testa`` is dev); the rest of the path tells the corpus. Files with
+the same rest belong together; so do files that are the only ones of their splits in their folder, or in all folders.
 """
 
 import re
@@ -22,21 +22,21 @@ _WORDS: Mapping[str, Split | Held] = {
         "dev",
     ),
     **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest"), "test"),
-    **dict.fromkeys(("heldout", "held", "eval", "evaluation"), "held"),  # dev or test, whichever is not there
+    **dict.fromkeys(("heldout", "held", "eval", "evaluation"), "held"),  # dev or test, whichever is missing
 }
-_PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 is Ner and Train
-_NUMBERS = re.compile(  # of the files of one split: -00000-of-00003, _2, -a-1
+_PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 has the parts Ner and Train
+_NUMBERS = re.compile(  # that number the files of one split: -00000-of-00003, _2, -a-1
     r"^(?:[\W_]*(?:part|shard|section)?[\W_]*(?:\d+[\W_]*of[\W_]*\d+|\d{1,3}(?!\d)|0\d+)|[\W_]+[a-z](?![^\W_]))+",
     re.IGNORECASE,
 )
 _OF = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
 _MORE = ("set", "data", "file", "split")  # trainset
-_FEWEST = 3  # files that differ in a number alone, from which on they are taken for parts of one corpus
+_FEWEST = 3  # with so many files that differ only in a number, they are taken for parts of one corpus
 
 
 @dataclass(frozen=True, slots=True)
 class FileName:
-    """A path: the split that it names, the rest of it, the rest without numbers of parts, and the corpus' folder."""
+    """A path: the split that it names, its rest, the rest without numbers of parts, and the folder of its corpus."""
 
     path: str
     split: Split | Held | None
@@ -46,13 +46,13 @@ class FileName:
 
     @property
     def suffix(self) -> str:
-        """What stands behind the last dot of the rest."""
+        """The part of the rest after its last dot."""
         return self.rest.rpartition("/")[2].rpartition(".")[2]
 
 
 @dataclass(slots=True)
 class CorpusFiles:
-    """The files of each split; ``waits`` are splits that are not cut from train, since a file seems to be theirs."""
+    """The files of each split. ``waits``: splits that are not cut from train, since some file seems to hold them."""
 
     files: dict[Split, list[str]]
     folder: str
@@ -64,7 +64,7 @@ class CorpusFiles:
 
 @dataclass(slots=True)
 class _Bundle:
-    """Files of one kind and one rest, by the split that their names say."""
+    """Files of one format with the same rest, by the split in their names."""
 
     kind: object
     files: dict[Split | Held | None, list[FileName]]
@@ -79,7 +79,7 @@ class _Bundle:
 
 
 def name_of(path: str) -> FileName:
-    """What a path says: the last of its words that names a split counts."""
+    """The parts of a path. Of several words that name a split, the last one counts."""
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
         for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
             low = word.lower()
@@ -94,7 +94,7 @@ def name_of(path: str) -> FileName:
 def _named(path: str, split: Split | Held, before: str, after: str) -> FileName:
     rest, bare = before + after, before + _NUMBERS.sub("", after)
     folder = path.rpartition("/")[0]
-    if "/" in after:  # a folder is called so
+    if "/" in after:  # it is the name of a folder
         file = after.rpartition("/")[2]
         folder = before.rpartition("/")[0]
         bare = f"{before}/*{file.rpartition('.')[2]}" if any(map(str.isdecimal, file)) else rest
@@ -106,10 +106,10 @@ def _squeezed(text: str) -> str:
 
 
 def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[list[CorpusFiles], list[str]]:
-    """The corpora of these files, and what is left out of them and why.
+    """The corpora of these files, and a message for each file that is left out.
 
-    ``kinds`` are the files that hold tagged sentences, each with how it is written, which must be the same in a corpus.
-    ``others`` are files that could not be read: none of their splits is to be cut from train.
+    ``kinds`` maps each file with tagged sentences to its format; all files of a corpus have the same format. ``others``
+    are files that could not be read; the splits that they name are not cut from train.
     """
     bundles = _bundles([name_of(path) for path in kinds], kinds)
     for scope in ("folder", ""):
@@ -122,7 +122,7 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     for bundle in heads:
         unknown = [name for name in lost if name.split != "train" and name.folder == bundle.first.folder]
         if set(bundle.files) == {None} and unknown:
-            left_out.append(f"{_paths(bundle)}: is no dev or test by its name, but which file is train is not clear")
+            left_out.append(f"{_paths(bundle)}: is not dev or test by its name, but which file is train is not clear")
             continue
         corpora.append(_corpus(bundle, left_out))
     for bundle in tails:
@@ -142,7 +142,7 @@ def _paths(bundle: _Bundle) -> str:
 
 
 def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bundle]:
-    """Files with the same rest; of several of a split those with the same number, if each number has its train."""
+    """Files with the same rest. If a split has several files, they are grouped by number if each number has a train."""
     groups: dict[tuple[object, str], list[FileName]] = defaultdict(list)
     for name in names:
         groups[kinds[name.path], name.bare].append(name)
@@ -168,7 +168,7 @@ def _is_whole(names: Sequence[FileName]) -> bool:
 
 
 def _join_tails(bundles: list[_Bundle], scope: str) -> None:
-    """Give each corpus the dev and test of another rest that are the only ones beside it."""
+    """Give each corpus the dev and test files with another rest if they are the only ones beside it."""
     places: dict[tuple[object, str], list[_Bundle]] = defaultdict(list)
     for bundle in bundles:
         places[bundle.kind, bundle.first.folder if scope else ""].append(bundle)
@@ -187,7 +187,7 @@ def _join_tails(bundles: list[_Bundle], scope: str) -> None:
 
 
 def _corpus(bundle: _Bundle, left_out: list[str]) -> CorpusFiles:
-    """The corpus of a bundle, which has a train or files of no split; what is not clear is left out."""
+    """The corpus of a bundle with train, or with files that name no split. Unclear files are left out."""
     files = dict(bundle.files)
     notes = []
     if "train" not in files:
@@ -224,7 +224,7 @@ def _called(names: Sequence[FileName]) -> str:
 
 
 def _find_waits(corpus: CorpusFiles, names: Sequence[FileName]) -> None:
-    """Note the splits that the corpus lacks, but of which a file is there that was left out."""
+    """Note splits that the corpus lacks although a file for them exists and was left out."""
     for name in names:
         for split in ("dev", "test") if name.split == "held" else (name.split,):
             near = name.folder == corpus.folder and (name.suffix == corpus.suffix or name.bare == corpus.bare)

@@ -1,4 +1,4 @@
-"""Look at the files of a folder: which hold tagged sentences, in which format, and which of them belong together."""
+"""Inspect the files of a folder: which hold tagged sentences, in which format, and which belong together."""
 
 import re
 from collections import defaultdict
@@ -16,7 +16,7 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, plural
 
 MAX_FILES = 2000
-MAX_LISTED_FILES = 20  # files that are left out, each with a line
+MAX_LISTED_FILES = 20  # files that are left out and named one by one
 
 _NEVER = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
 _ABOUT = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
@@ -24,14 +24,14 @@ _ABOUT = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPY
 
 @dataclass(frozen=True, slots=True)
 class FoundCorpus:
-    """Files (relative to a folder) that are the splits of one corpus."""
+    """The files of one corpus (relative to a folder), by split."""
 
     name: str
     layout: FileLayout
     files: Mapping[Split, tuple[str, ...]]
     mixed: bool = False  # whether its files have different numbers of columns
-    tags: Mapping[str, str] | None = None  # of parallel files, the file of tags of every file of words
-    waits: Mapping[Split, str] = field(default_factory=dict)  # splits for which a file seems to be there
+    tags: Mapping[str, str] | None = None  # for parallel files: file of words -> file of tags
+    waits: Mapping[Split, str] = field(default_factory=dict)  # splits that some other file seems to hold
 
     @property
     def every_file(self) -> list[str]:
@@ -45,9 +45,9 @@ class FoundCorpus:
 
 
 def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
-    """The corpora of a folder, or of one file, and of every file that is left out why: what was seen in it.
+    """The corpora of a folder, or of one file, and for each file that is left out, what was seen in it.
 
-    Raises DataError where nothing is found, ConfigError for a folder of too many files.
+    Raises DataError if nothing is found, ConfigError for a folder with too many files.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; name a folder of data files")
@@ -67,7 +67,7 @@ def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
 
 
 def _nothing(path: Path, left_out: Sequence[str]) -> str:
-    """What to say where nothing was found: of each file what was seen in it, and which formats are read."""
+    """The message if nothing was found: what was seen in each file, and which formats are read."""
     reasons = _at_most(left_out)
     seen = f": {reasons[0]}; " if len(reasons) == 1 else "".join(f"\n  {reason}" for reason in reasons) + "\n"
     formats = f"these formats are read: {READABLE_FORMATS}; else describe your files in a tasks.toml"
@@ -80,7 +80,7 @@ def _at_most(left_out: Sequence[str]) -> list[str]:
 
 
 def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, FileLayout]:
-    """How its files are written; what is left out, and why, is added to ``left_out``, its names to ``names``."""
+    """The layout of each file. Files that are left out are added to ``left_out`` with a reason, and to ``names``."""
     found: dict[str, FileLayout] = {}
     unknown: dict[str, str] = {}
     for file in _files(folder):
@@ -91,7 +91,7 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
         elif layout:
             unknown[name] = layout
     broken = [path for path in folder.rglob("*") if path.is_symlink() and not path.exists()]
-    left_out += [f"{path}: is a link to a file that is not there" for path in sorted(broken)]
+    left_out += [f"{path}: is a link to a file that does not exist" for path in sorted(broken)]
     names += [path.relative_to(folder).as_posix() for path in broken]
     annotated = {Path(name).parent.as_posix() for name in found if name.endswith(".ann")}
     found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
@@ -104,7 +104,7 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
 
 
 def _pairs(folder: Path, unknown: Mapping[str, str]) -> dict[str, str]:
-    """Of files that were not recognised the pairs, in one folder, that have equally many words in every line."""
+    """Pairs of parallel files: files that were not recognised, in one folder, with equally many words on every line."""
     alike: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
     texts: dict[str, str] = {}
     for name in unknown:
@@ -140,8 +140,8 @@ def _is_plain(path: Path) -> bool:
 def _together(
     found: Mapping[str, FileLayout], unknown: Collection[str], root: Path
 ) -> tuple[list[FoundCorpus], list[str]]:
-    """Put the splits of each corpus together."""
-    # only some of the files of a corpus may have quotes of CSV
+    """Group the files into corpora."""
+    # perhaps only some files of a corpus have CSV quotes
     kinds = {name: (layout.format.replace("csv", "columns"), layout.separator) for name, layout in found.items()}
     corpora, left_out = group_files(kinds, unknown)
     return [_source(corpus, found, root) for corpus in corpora], left_out
@@ -179,14 +179,14 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
 
 
 def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The encoding of the files of a corpus, and a note where they have several; ASCII is every one of 8 bits."""
+    """The encoding of the files of a corpus, and a note if they have several. ASCII files fit every 8-bit encoding."""
     if len(set(encodings.values())) > 1 and set(encodings.values()) <= {"utf-8", "latin-1", "cp1252"}:
         encodings = {
             name: encoding
             for name, encoding in encodings.items()
             if encoding != "utf-8" or not (root / name).read_bytes().isascii()
         }
-    if set(encodings.values()) == {"latin-1", "cp1252"}:  # equal but for the bytes that latin-1 makes no use of
+    if set(encodings.values()) == {"latin-1", "cp1252"}:  # the two differ only in bytes that latin-1 text does not use
         return "cp1252", []
     different = list(dict.fromkeys(encodings.values()))
     if len(different) == 1:
@@ -196,7 +196,7 @@ def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[st
 
 
 def _looked_at(path: Path) -> FileLayout | str | None:
-    """How a file is written; what was seen where it holds no tagged sentences; None for what is no file of data."""
+    """The layout of a file; what was seen in it if it has no tagged sentences; None if it is not a data file."""
     suffix = path.suffix.lower()
     if suffix in _NEVER or path.with_suffix(".ann").is_file():
         return FileLayout("brat") if suffix == ".ann" else None

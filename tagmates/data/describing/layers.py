@@ -1,4 +1,4 @@
-"""The layers of tags that files hold, format by format, and the keys of TOML that read them."""
+"""The layers of tags in files, format by format, and the keys of tasks.toml that read them."""
 
 import re
 from collections import Counter
@@ -29,15 +29,15 @@ _FILLED = 0.05  # of the words: those with a feature, from which on it is offere
 _OFFERED = 6  # features at most
 _TEXTS = ("text", "data.text", "sentence", "content")
 _WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
-_ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
-_BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # of STREUSLE
+_ANY = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
+_BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # columns of STREUSLE
 
 
 @dataclass(frozen=True, slots=True)
 class TagLayer:
-    """One layer of tags: the keys that tell its task from the others of its files, and a name if there is one.
+    """One layer of tags: the keys that distinguish its task from others on the same files, and a name if it has one.
 
-    A layer that is only offered has a ``sample`` of sentences.
+    A layer that is only offered as a comment has a ``sample`` of sentences.
     """
 
     keys: Mapping[str, Any]
@@ -47,7 +47,7 @@ class TagLayer:
 
 
 def layers_of(source: FoundCorpus, root: Path) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    """The keys that the tasks of a source share, what was seen, and its layers of tags."""
+    """The keys that all tasks of a corpus share, notes on what was seen, and its layers of tags."""
     layout = source.layout
     keys: dict[str, Any] = {"format": layout.format} if layout.format != "columns" else {}
     keys |= {"encoding": layout.encoding} if layout.encoding != "utf-8" else {}
@@ -63,7 +63,7 @@ def layers_of(source: FoundCorpus, root: Path) -> tuple[dict[str, Any], list[str
 
 
 def _of_spans_beside(source: FoundCorpus, root: Path) -> list[TagLayer]:
-    """The layers of the formats that mark spans in their own ways."""
+    """The layers of formats that mark spans in their own way."""
     if source.layout.format == "conll2012":
         return _of_brackets(source)
     if source.layout.format == "webanno":
@@ -76,7 +76,7 @@ def _of_spans_beside(source: FoundCorpus, root: Path) -> list[TagLayer]:
 def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
     layout = source.layout
     heading = layout.heading if layout.keys.get("header") else ()
-    # a column without a name, as pandas' index, or with that of another, has its number
+    # a column without a name of its own, such as pandas' index, is called by its number
     names: Sequence[Any] = [
         heading[at] if heading and heading[at] and list(heading).count(heading[at]) == 1 else at + 1
         for at in range(layout.columns)
@@ -94,7 +94,7 @@ def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, An
     if keys.get("header"):
         seen.append(f"the first line is taken for a header: {comment_text(' | '.join(layout.heading), 100)}")
     keys |= {"separator": layout.separator, "token_column": token}
-    if source.mixed:  # the files have other numbers of columns: all have a last one
+    if source.mixed:  # the files have different numbers of columns, but all have a last one
         note = "the files have different numbers of columns, so this is the last of each"
         return keys, seen, [TagLayer({"tag_column": -1}, notes=(note,))]
     called: Sequence[str | None] = layout.heading or (None,) * layout.columns
@@ -102,7 +102,7 @@ def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, An
 
 
 def _of_plus(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    """CoNLL-U Plus: the columns of its first line, where they have something like tags."""
+    """CoNLL-U Plus: the columns named in its first line that look like tags."""
     names = source.layout.heading
     rows = [
         cells for sentence in source.layout.sample for cells in sentence if "-" not in cells[0] and "." not in cells[0]
@@ -124,7 +124,7 @@ def _of_plus(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def _short(name: str) -> str:
-    """What a column of CoNLL-U Plus may be called as a task: PARSEME:MWE is mwe."""
+    """The name of a task for a column of CoNLL-U Plus: PARSEME:MWE becomes mwe."""
     return name.rpartition(":")[2].lower()
 
 
@@ -184,7 +184,7 @@ def _of_conllu(
 
 
 def _features(source: FoundCorpus, root: Path) -> tuple[int, dict[str, Counter[str]]]:
-    """The number of words of train, and of each feature of FEATS and MISC how often it has which value."""
+    """The number of words in train, and for each feature of FEATS and MISC the counts of its values."""
     cells: Counter[tuple[str, str]] = Counter()
     for file in source.files["train"]:
         for line in read_text(root / file, source.layout.encoding).split("\n"):
@@ -201,7 +201,7 @@ def _features(source: FoundCorpus, root: Path) -> tuple[int, dict[str, Counter[s
 
 
 def _is_filled(values: Counter[str], words: int) -> bool:
-    """Whether a feature may be worth a task: not on few words, and with several values, of which each is not new."""
+    """Whether a feature may be worth a task: it is on many words and has several values, which recur."""
     return values.total() >= _FILLED * words and 1 < len(values) <= max(20, values.total() // 10)
 
 
@@ -225,7 +225,7 @@ def _of_records(
     records = []
     for file in source.every_file:
         if source.layout.format == "huggingface":
-            for record, features in read_rows(root / file):  # noqa: B007  (one file's are as good as another's)
+            for record, features in read_rows(root / file):  # noqa: B007  (the features of all files are alike)
                 records.append({**dict(leaves_of(record)), **record})
         else:
             one_list = source.layout.format == "json"
@@ -276,7 +276,7 @@ def _of_records(
 def _of_spans(
     records: Sequence[Record], keys: dict[str, Any], features: Mapping[str, Any], path: Path
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
-    """Likewise, where every record has a text, or words with their places, and spans; else None."""
+    """As ``_of_records``, if every record has spans and a text, or words with their places; else None."""
     kept = [record for record in records if record.get("answer", "accept") == "accept"]
     texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
     lists = [key for key in (kept[0] if kept else ()) if all(are_words(record.get(key)) for record in kept)]
@@ -310,7 +310,7 @@ def _of_spans(
 def _of_spans_of_words(
     records: Sequence[Record], keys: dict[str, Any], lists: Sequence[str], found: Sequence[str], path: Path
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    """Likewise, where every record has a list of words, and spans that count these."""
+    """As ``_of_records``, if every record has a list of words, and spans that count these words."""
     token = next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
     layers = []
     for key in found:
@@ -331,7 +331,7 @@ def _said(item: str | int | None, names: Sequence[str]) -> str | None:
 
 
 def _is_layer(value: Any) -> bool:
-    """Whether it is a list of strings, integers and nulls, which are tokens without a label."""
+    """Whether this is a list of strings, integers and nulls (for tokens without a label)."""
     return isinstance(value, list) and {type(item) for item in value} <= {str, int, type(None)}
 
 

@@ -1,4 +1,4 @@
-"""A TOML file of tasks for files that were looked at: what was guessed, why, and what was seen, for a user to check."""
+"""A proposed tasks.toml for files: what was guessed, why, and what was seen, for the user to check."""
 
 import json
 import re
@@ -22,21 +22,22 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, plural
 
 MAX_LISTED_NAMES = 12  # files of a split that are named one by one
-MAX_LISTED_TAGS = 5  # of the tags that break a scheme, those that are listed
-_SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags of a scheme of our choice
+MAX_LISTED_TAGS = 5  # tags that break a scheme and are listed one by one
+_SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags in a scheme that tagmates chooses
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
 )
 
 
-Words = tuple[str, ...]  # of a sentence
+Tokens = tuple[str, ...]  # of a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The text of a TOML file, and its tasks' names; what was left out and why; what breaks a scheme; what else to say.
+    """The text of a tasks.toml and the names of its tasks, with messages on what was found.
 
-    That is test sentences of one corpus in train of another, tags that train lacks, and tags that are no names.
+    ``left_out`` names files that were left out and why, ``broken`` tags that break their scheme. ``remarks`` are about
+    test sentences in train of another corpus, tags that train lacks, and tags that are only numbers.
     """
 
     text: str
@@ -48,7 +49,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A task: its wanted name, its lines, what breaks its scheme, what else to say; if ``offered``, as a comment."""
+    """A task: its preferred name, lines, and messages. If ``offered``, it is written as a comment."""
 
     name: str
     lines: list[str]
@@ -59,17 +60,17 @@ class _Table:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """The lines that the tasks of a source share, its tasks, and the words of the sentences of each split."""
+    """The lines that the tasks of a corpus share, its tasks, and the tokens of the sentences of each split."""
 
     shared: list[str]
     tables: list[_Table]
-    words: dict[Split, list[Words]]
+    words: dict[Split, list[Tokens]]
 
 
 def propose(path: Path, folder: str) -> Proposal:
-    """Look at the files of a folder (or at one file) and describe them; ``folder`` is what the TOML calls it.
+    """Inspect the files of a folder, or one file, and describe them; ``folder`` is the name of the folder in the TOML.
 
-    Raises DataError where nothing looks like tagged sentences, ConfigError for a folder of too many files.
+    Raises DataError if nothing looks like tagged sentences, ConfigError for a folder with too many files.
     """
     sources, left_out = find_corpora(path)
     root = path if path.is_dir() else path.parent
@@ -104,8 +105,8 @@ def propose(path: Path, folder: str) -> Proposal:
     return Proposal(text, tuple(names), tuple(left_out), tuple(wrong), tuple(remarks))
 
 
-def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Words]]]]) -> Iterator[str]:
-    """For each corpus, how many of its test sentences are in train of which others, but not in its own."""
+def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Tokens]]]]) -> Iterator[str]:
+    """Yield, for each corpus, how many of its test sentences are in train of other corpora, but not in its own."""
     for name, own in corpora:
         alone = set(own.get("train", ()))
         there = [words for words in own.get("test", ()) if len(words) >= MIN_SHARED_WORDS and words not in alone]
@@ -129,7 +130,7 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
         Part(file=_alone(names), tags=_alone(tuple(tags[name] for name in names if name in tags)))
         for names in source.files.values()
     ]
-    words: dict[Split, list[Words]] = {}
+    words: dict[Split, list[Tokens]] = {}
     tables: list[_Table] = []
     counts: list[int] = []
     for layer in layers:
@@ -143,11 +144,11 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
             counts = [len(part) for part in sentences]
             words = {split: [s.tokens for s in part] for split, part in _by_split(source, sentences).items()}
         everything = [sentence for part in sentences for sentence in part]
-        # one line that cannot be read must not make a layer plain
+        # a line that cannot be read must not make a layer plain
         sample = _sample(task, source) if broken else []
         used = Counter(tag for sentence in everything for tag in sentence.labels if tag is not None)
         estimate = estimate_notation([*everything, *sample])
-        # where no tag but O and _ says that a word is nothing, _ says that nobody has labelled it
+        # if _ is not the outside tag, it means that a word has no label
         blanks = used["_"] if "outside" not in values and estimate.notation.outside != "_" else 0
         if blanks:
             sentences = [[_without_blanks(sentence) for sentence in part] for part in sentences]
@@ -194,7 +195,7 @@ def _several(names: Sequence[str]) -> str:
 
 
 def _by_split(source: FoundCorpus, sentences: Sequence[Sequence[Sentence]]) -> dict[Split, Sequence[Sentence]]:
-    """The sentences of each split, as they are proposed."""
+    """The sentences of each proposed split."""
     splits: dict[Split, Sequence[Sentence]] = dict(zip(source.files, sentences, strict=True))
     train = splits["train"]
     ranges = _ranges(source, len(train))
@@ -202,7 +203,7 @@ def _by_split(source: FoundCorpus, sentences: Sequence[Sequence[Sentence]]) -> d
 
 
 def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
-    """Which tags dev or test have that train lacks."""
+    """A message on tags of dev or test that train lacks, if there are any."""
     known = {tag for sentence in splits["train"] for tag in sentence.labels}
     others = Counter(
         tag
@@ -220,9 +221,9 @@ def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
 
 
 def _offer(layer: TagLayer) -> _Table:
-    """A task that nobody asked for, as a comment; its tags are those of some sentences alone."""
+    """A task that is offered as a comment; its tags are taken from a sample of sentences."""
     used = Counter(tag for sentence in layer.sample for tag in sentence.labels if tag is not None)
-    nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may say on every word that it is in none
+    nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may tag every other word with O
     notation = replace(estimate_notation(layer.sample).notation, outside=nothing)
     blanks = used["_"] if nothing == "O" else 0
     del used["_"], used[nothing]
@@ -237,13 +238,13 @@ def _offer(layer: TagLayer) -> _Table:
 
 
 def _called(keys: Mapping[str, Any]) -> str:
-    """The key of a layer that nothing names, or column and its number."""
+    """The name of a layer without a better one: its key, or "column" and its number."""
     column = keys["tag_column"]
     return f"column{column}" if isinstance(column, int) else str(column)
 
 
 def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
-    """The sentences of a column file's first lines, without those that have other numbers of columns."""
+    """The sentences in the first lines of a column file, without rows of other numbers of columns."""
     if task.format != "columns":
         return []
     names = list(source.layout.heading)
@@ -262,7 +263,7 @@ def _without_blanks(sentence: Sentence) -> Sentence:
 
 
 def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
-    """The line that says which tag is nothing, unless it is ``O``."""
+    """The line for the outside tag, unless it is ``O``."""
     outside = estimate.notation.outside
     if outside == "O":
         return []
@@ -275,7 +276,7 @@ def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
 def _wrong(
     task: Task, source: FoundCorpus, notation: Notation, sentences: Sequence[Sequence[Sentence]]
 ) -> tuple[list[str], int, bool]:
-    """The tags that break the scheme, where and why; in how many sentences; and whether the scheme has all of them."""
+    """Messages on tags that break the scheme, the number of their sentences, and whether the scheme has these tags."""
     found, broken, known = [], 0, True
     for files, part in zip(source.files.values(), sentences, strict=False):
         own = task.model_copy(update={"folder": Path(), "train": Part(file=files[0])})
@@ -299,7 +300,7 @@ def _listed(wrong: Sequence[str]) -> list[str]:
 def _scheme(
     estimate: NotationEstimate, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool
 ) -> list[str]:
-    """The lines of the scheme and of the mark, why they are thought so, and what breaks them."""
+    """The lines for the scheme and the mark, with the reasons, and with tags that break them."""
     notation = estimate.notation
     if notation.scheme == "plain":
         if not estimate.words:
@@ -322,7 +323,7 @@ def _scheme(
 
 
 def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list[str]]:
-    """The sentences of each file, none of one that cannot be read, and why that is."""
+    """The sentences of each file (none if it cannot be read), and the errors."""
     sentences: list[list[Sentence]] = []
     broken = []
     for part in parts:
@@ -335,7 +336,7 @@ def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list
 
 
 def _ranges(source: FoundCorpus, total: int) -> dict[Split, tuple[int, int]]:
-    """What is cut from train: dev, and test too where there is none, but nothing that a file seems to be there for."""
+    """The ranges of sentences cut from train for dev, and for test if it is missing; none if a file may hold them."""
     tenth = max(1, total // 10)
     if "dev" in source.files or total <= 2 or source.waits:
         return {}
@@ -345,7 +346,7 @@ def _ranges(source: FoundCorpus, total: int) -> dict[Split, tuple[int, int]]:
 
 
 def _parts(source: FoundCorpus, counts: Sequence[int], root: Path) -> Iterator[str]:
-    """The lines of the splits; where files lack dev, it is the end of train, and for one file alone test is too."""
+    """The lines of the splits. Without a file for dev or test, the end of train is proposed for it."""
     ranges = _ranges(source, counts[0] if counts else 0)
     if ranges:
         which = "dev and test are" if "test" in ranges else "dev is"
@@ -369,7 +370,7 @@ def _parts(source: FoundCorpus, counts: Sequence[int], root: Path) -> Iterator[s
 
 
 def _files(names: Sequence[str], root: Path) -> str:
-    """A name, or a list of names; of many a pattern, if one fits them alone."""
+    """A name, a list of names, or, for many names, a pattern that matches exactly these."""
     if len(names) == 1:
         return _toml(names[0])
     if len(names) > MAX_LISTED_NAMES:
@@ -383,7 +384,7 @@ def _files(names: Sequence[str], root: Path) -> str:
 
 
 def _variants(name: str, source: str) -> Iterator[str]:
-    """Names that a task may have: as wanted, then with that of its files, then with a number."""
+    """Yield possible names of a task: the preferred one, then with the name of its corpus, then with a number."""
     name = re.sub(r"[\s,/\\]+", "_", name)
     if name not in ("all", "*"):
         yield name
@@ -395,5 +396,5 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
-def _toml(value: str | int | Sequence[str]) -> str:  # of bool too: JSON's true is TOML's
+def _toml(value: str | int | Sequence[str]) -> str:  # also for bool: true is the same in JSON and TOML
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""Look at the text of one file: in which format its first lines are, or what was seen in it instead."""
+"""Recognise the format of a file from its first lines, or describe what was seen in it instead."""
 
 import json
 import re
@@ -22,7 +22,7 @@ READABLE_FORMATS = (
     "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
     "Hugging Face data sets"
 )
-_HEAD = 2**17  # characters of a file that say what it is
+_HEAD = 2**17  # characters of a file that are inspected
 JSON_START = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
 _PACKED = {
     b"\x1f\x8b": "gzip",
@@ -38,23 +38,23 @@ Rows = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """How a file is written, as far as its first lines tell, and the cells of these, sentence by sentence."""
+    """The layout of a file, as far as its first lines show it, and the cells of these lines, sentence by sentence."""
 
     format: str
-    separator: str = ""  # as in TOML
+    separator: str = ""  # as in tasks.toml
     columns: int = 0
-    heading: tuple[str, ...] = ()  # the names of the columns, where a header or a comment line tells
+    heading: tuple[str, ...] = ()  # the names of the columns, from a header or a comment line
     encoding: str = "utf-8"
     notes: tuple[str, ...] = ()
     sample: Sequence[Rows] = ()
     comments: tuple[str, ...] = ()  # lines that look like comments
-    signed: tuple[str, ...] = ()  # lines of words that could be taken for comments
-    keys: Mapping[str, Any] = field(default_factory=dict)  # what else TOML should say
-    tags: str = ""  # of parallel files, the one with the tags
+    signed: tuple[str, ...] = ()  # lines of words that could be mistaken for comments
+    keys: Mapping[str, Any] = field(default_factory=dict)  # further keys for tasks.toml
+    tags: str = ""  # for parallel files, the file of tags
 
 
 def sniff(data: bytes) -> FileLayout | str:
-    """How a file with these bytes is written; where it holds no tagged sentences as far as one sees, what was seen."""
+    """The layout of a file with these bytes; if no tagged sentences are found, a description of what was seen."""
     encoding, notes = _encoding(data)
     if not encoding:
         return notes[0]
@@ -63,7 +63,7 @@ def sniff(data: bytes) -> FileLayout | str:
         return "is empty"
     head = text[:_HEAD]
     if "\0" in head:
-        return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is no text"
+        return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is not text"
     if "\n" not in head and "\r" in head:
         head = head.replace("\r", "\n")
         notes = (*notes, "its line ends are \\r alone, as of old Macintoshes: convert them to \\n first")
@@ -110,7 +110,7 @@ def _of_table(table: SniffedTable) -> FileLayout:
 
 
 def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """The encoding and what to note of it; where it is none that is read, "" and why."""
+    """The encoding and notes on it; for an encoding that is not read, "" and the reason."""
     kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), None)
     if kind:
         return "", (f"is packed ({kind}): unpack it, or save it as text",)
@@ -119,7 +119,7 @@ def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """UTF-16 and UTF-32, "" where it is neither."""
+    """UTF-16 or UTF-32 and notes; "" if it is neither."""
     if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
         return "utf-32", ()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -140,7 +140,7 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
         good = sum(byte >= 0xC2 for byte in data.decode(errors="ignore").encode())
         if data.decode(errors="replace").count("\ufffd") <= good:
             return "utf-8", (f"line {line} has a byte that is not UTF-8, as the rest is: repair it",)
-        # in latin-1 these bytes are control characters, in Windows' encoding quotes, dashes and the euro
+        # these bytes are control characters in latin-1, but quotes, dashes and the euro sign in cp1252
         windows = any(0x80 <= byte < 0xA0 for byte in data) and not any(byte in data for byte in _NOT_OF_WINDOWS)
         name = "cp1252" if windows else "latin-1"
         return name, (f"line {line} is not UTF-8; it is read as {name}: look whether its letters are right",)
@@ -148,7 +148,7 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _records(lines: Sequence[str], text: str) -> FileLayout | str | None:
-    """JSON lines, or one list, of objects with two lists of one length, or with a text and its spans."""
+    """JSON lines or one JSON list, of objects with two lists of equal length or with a text and its spans."""
     try:
         record = json.loads(next(line for line in lines if line.strip()))
         held = (
@@ -189,7 +189,7 @@ def _records(lines: Sequence[str], text: str) -> FileLayout | str | None:
 
 
 def _is_record(record: Mapping[str, Any]) -> bool:
-    """Whether an object has two lists of one length, or a text with its spans."""
+    """Whether an object has two lists of equal length, or a text with its spans."""
     leaves = dict(leaves_of(record))
     bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
     alike = len({len(value) for value in bare}) < len(bare)
@@ -198,7 +198,7 @@ def _is_record(record: Mapping[str, Any]) -> bool:
 
 
 def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
-    """The lists in an object that do not hold bare texts and numbers."""
+    """The lists in an object that do not hold plain texts or numbers."""
     return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
 
 
@@ -242,7 +242,7 @@ def _conllu(lines: Sequence[str]) -> FileLayout | None:
 
 
 def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
-    """Sentences a line, where every word has the same mark and few different tags behind it."""
+    """One sentence per line, if every word is followed by the same separator and one of a few tags."""
     sentences = [CELL.findall(line) for line in lines if line.strip()]
     words = [word for sentence in sentences for word in sentence]
     if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line for line in lines):
@@ -261,5 +261,5 @@ def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
 
 
 def words_per_line(text: str) -> list[int]:
-    """How many words every line of a text has that is not blank, to tell parallel files."""
+    """The number of words on each line that is not blank, to recognise parallel files."""
     return [len(CELL.findall(line)) for line in text.split("\n") if line.strip()]

@@ -1,4 +1,4 @@
-"""Column files → ``Sentence``, and back: one token a line, an empty line after each sentence."""
+"""Column files → ``Sentence``, and back: one token per line, an empty line after each sentence."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,10 +34,10 @@ def parse_columns(
 ) -> Iterator[Sentence]:
     """Yield the sentences of a column file's ``lines``, with or without their line ends.
 
-    ``name`` and ``first_line``, the number of the first of these lines, are for messages. Columns count from 1, or from
-    -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None is any run of ASCII white
-    space; with a separator, cells may hold other white space. Blank lines and ``-DOCSTART-`` lines end a sentence.
-    Lines that start with ``comment`` are skipped before a sentence's first token only, so that a token ``#`` is data.
+    ``name`` and ``first_line`` (the number of the first of these lines) are used in messages. Columns count from 1, or
+    from -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None is any run of ASCII white
+    space; with a separator, cells may contain white space. Blank lines and ``-DOCSTART-`` lines end a sentence. Lines
+    that start with ``comment`` are skipped, but only before the first token of a sentence: ``#`` can be a token.
     Raises ConfigError for columns or separators that cannot work, DataError for missing columns, empty cells and stray
     control characters.
     """
@@ -66,7 +66,7 @@ def read_columns(
     separator: str | None = None,
     comment: str | None = None,
 ) -> list[Sentence]:
-    """Read a whole column file; see ``parse_columns``. A byte order mark and a missing last line end are accepted.
+    """Read a column file; see ``parse_columns``. A byte order mark and a missing last line end are accepted.
 
     Raises DataError also for a file that cannot be read or decoded, or that holds no sentence.
     """
@@ -78,7 +78,7 @@ def read_columns(
 def parse_text(
     text: str, name: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
 ) -> Iterable[Sentence]:
-    """What ``parse_columns`` gives for a whole text, at once where it is a table."""
+    """The sentences of a whole text, as ``parse_columns`` finds them; faster if all rows have equally many cells."""
     return _columns_at_once(text, token_column, tag_column, separator, comment) or parse_columns(
         text.split("\n"),
         name,
@@ -92,7 +92,7 @@ def parse_text(
 def _columns_at_once(
     text: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
 ) -> list[Sentence] | None:
-    """What ``parse_columns`` gives; None where it is to be asked."""
+    """The sentences that ``parse_columns`` would find; None if the text needs to be read line by line."""
     rows = split_rows(text, separator, comment)
     if rows is None:
         return None
@@ -112,16 +112,16 @@ def split_cells(line: str, separator: str | None) -> list[str]:
 
 
 def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str = "\t") -> Iterator[str]:
-    """Yield the text of each sentence, given as rows of cells: a line for a row, then an empty line.
+    """Yield the text of each sentence, given as rows of cells: one line per row, then an empty line.
 
-    ``parse_columns`` with the same separator reads the same cells again. Raises DataError for what it could not:
-    a sentence without rows, an empty cell, a cell with a separator, line end or NUL in it, a ``-DOCSTART-`` row.
+    ``parse_columns`` with the same separator reads the same cells again. Raises DataError for cells that it could not
+    read: a sentence without rows, an empty cell, a cell with a separator, line end or NUL, a ``-DOCSTART-`` row.
     """
     check_columns(1, None, separator, None)
     for number, rows in enumerate(sentences, start=1):
         lines = [_format_row(row, separator, f"sentence {number}, row {at}") for at, row in enumerate(rows, start=1)]
         if not lines:
-            raise DataError(f"sentence {number}: has no tokens, and a column file cannot say so; leave it out")
+            raise DataError(f"sentence {number}: has no tokens, which a column file cannot express; leave it out")
         yield "\n".join([*lines, "", ""])
 
 

@@ -1,8 +1,8 @@
 """spaCy's .spacy files (``DocBin``) → ``Sentence``.
 
-Layers are ``ent``, ``tag``, ``pos``, ``dep``, ``lemma``, ``morph``, and ``spans:KEY`` for a group of spans. A document
-whose sentences are marked is divided, any other is one sentence. Tokens of white space alone are left out. A token has
-no label where its entity is missing or its tag is empty. It needs spaCy, an extra.
+The layers are ``ent``, ``tag``, ``pos``, ``dep``, ``lemma``, ``morph``, and ``spans:KEY`` for a group of spans. A
+document without sentence boundaries is one sentence. Tokens of white space are left out. A token has no label if its
+entity annotation is missing or its tag is empty. Reading needs the package spaCy.
 """
 
 import zlib
@@ -28,8 +28,8 @@ _ATTRIBUTES = {"tag": "tag_", "pos": "pos_", "dep": "dep_", "lemma": "lemma_", "
 def read_docbin(path: Path, *, column: str = "ent", scheme: Scheme = "iob2") -> list[Sentence]:
     """Read a file; a sentence's ``line`` is its number. ``ent`` and ``spans:KEY`` become tags of ``scheme``.
 
-    Raises ConfigError where spaCy is missing or there is no such layer, DataError for a file that is missing, damaged,
-    or has no sentence.
+    Raises ConfigError if spaCy is not installed or there is no such layer, DataError for a file that is missing,
+    damaged, or without a sentence.
     """
     docbin_column(column)
     sentences: list[Sentence] = []
@@ -40,21 +40,21 @@ def read_docbin(path: Path, *, column: str = "ent", scheme: Scheme = "iob2") -> 
 
 
 def docbin_remarks(path: Path, *, column: str) -> Iterator[str]:
-    """Yield where the tags say less or more than a group of spans, and what was done."""
+    """Yield a remark for each span of a group that tags cannot express exactly."""
     if column.startswith("spans:"):
         for doc in docs_in(path):
             yield from remarks_on(_document(doc, column, path), ())
 
 
 def docbin_column(column: str) -> None:
-    """Raise ConfigError for a layer that such files do not have."""
+    """Raise ConfigError for a layer that .spacy files do not have."""
     name, _, key = column.partition(":")
     if column not in LAYERS and not (name == "spans" and key):
         raise ConfigError(f"no layer of .spacy files is called {column!r}; name one of {', '.join(LAYERS)}, spans:KEY")
 
 
 def layers_in(doc: "Doc") -> list[str]:
-    """The layers of a document that have a value somewhere, but for its lemmas and morphology."""
+    """The layers of a document that have any value, except lemmas and morphology."""
     found = [name for name in ("tag", "pos", "dep") if any(getattr(token, _ATTRIBUTES[name]) for token in doc)]
     return [*(["ent"] if doc.ents else []), *(f"spans:{key}" for key, group in doc.spans.items() if len(group)), *found]
 
@@ -78,7 +78,7 @@ def docs_in(path: Path) -> "Iterator[Doc]":
         docs = list(DocBin().from_bytes(data).get_docs(Vocab()))
     except DataError:
         raise
-    except Exception as error:  # zlib, msgpack, numpy and spaCy have one each for a damaged file
+    except Exception as error:  # a damaged file causes errors of zlib, msgpack, numpy or spaCy
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise DataError(f"{path}: cannot be read as a .spacy file ({reason}); write it again") from None
     yield from docs
@@ -115,12 +115,12 @@ def _document(doc: "Doc", column: str, path: Path) -> Document:
 
 
 def doc_sentences(doc: "Doc") -> list[list[Token]]:
-    """The words of each sentence, without those of white space alone, and their places in the text."""
+    """The words of each sentence, without tokens of white space, and their places in the text."""
     return [[Token(token.text, token.idx, token.idx + len(token.text)) for token in part] for part in _sentences(doc)]
 
 
 def _sentences(doc: "Doc") -> list[list[Any]]:
-    """The tokens of each sentence, without those of white space alone."""
+    """The tokens of each sentence, without tokens of white space."""
     parts = doc.sents if doc.has_annotation("SENT_START") else [doc]
     found = [[token for token in part if token.text.strip()] for part in parts]
     return [part for part in found if part]

@@ -1,8 +1,8 @@
-"""A folder copy of a Hugging Face data set → ``Sentence``: what ``save_to_disk`` writes, or a snapshot from the Hub.
+"""A local copy of a Hugging Face data set → ``Sentence``: written by ``save_to_disk``, or a snapshot from the Hub.
 
-``save_to_disk`` makes a folder of Arrow files for each split; the Hub keeps ``SPLIT-00000-of-00001.parquet`` or
-``data/SPLIT-…`` or ``CONFIG/SPLIT-…``. A split is named by its path in the folder, as ``train`` or ``en/train``. The
-features that are kept with the data name the integers of class labels.
+``save_to_disk`` writes a folder of Arrow files for each split. On the Hub the files are called
+``SPLIT-00000-of-00001.parquet``, ``data/SPLIT-…`` or ``CONFIG/SPLIT-…``. A split is named by its path in the folder,
+such as ``train`` or ``en/train``. The features stored with the data give the names of integer class labels.
 """
 
 import json
@@ -57,7 +57,7 @@ def huggingface_records(path: Path, keys: RecordKeys) -> tuple[RecordKeys, Itera
 
 
 def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Mapping[str, Any]]]:
-    """Yield every row of a split, of its columns only those that ``keys`` go into, with the features of its file."""
+    """Yield every row of a split, with the features of its file; only the columns of ``keys``, if any are given."""
     columns = {key.partition(".")[0] for key in keys}
     for file in _data_files(path):
         table = read_arrow_table(file, columns)
@@ -68,7 +68,7 @@ def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Ma
 
 
 def splits_in(folder: Path) -> list[str]:
-    """The splits of a folder copy, as a task names them; "." for a folder that holds one split; none if it is none."""
+    """The names of the splits in a folder; "." if the folder itself is a split; none if it is not a data set."""
     if (folder / "state.json").is_file():
         return ["."]
     saved = [path.parent.name for path in folder.glob("*/state.json")]
@@ -77,7 +77,7 @@ def splits_in(folder: Path) -> list[str]:
 
 
 def class_names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """What the integers of a column stand for, from 0; empty where the features do not say."""
+    """The names of the integer labels of a column, from 0; empty if the features do not name them."""
     found: Any = features
     for part in key.split("."):
         found = _inner(found)
@@ -88,7 +88,7 @@ def class_names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _inner(feature: Any) -> Any:
-    """The feature of a list's items; any other feature as it is."""
+    """The feature of the items of a list; any other feature unchanged."""
     while (isinstance(feature, Mapping) and "_type" in feature and "feature" in feature) or (
         isinstance(feature, list) and len(feature) == 1
     ):
@@ -104,7 +104,7 @@ def _split_of(path: Path) -> str:
 
 
 def _data_files(path: Path) -> list[Path]:
-    """The files of a split in the order of their rows; DataError where there are none, or not all."""
+    """The files of a split, in the order of their rows. Raises DataError if some are missing."""
     if path.is_file():
         return [path]
     if path.is_dir():
@@ -115,7 +115,7 @@ def _data_files(path: Path) -> list[Path]:
     if not found:
         there = splits_in(path if path.is_dir() else path.parent)
         hint = f"there are {', '.join(there)}" if there else "give a folder of save_to_disk, or of parquet files"
-        raise DataError(f"{path}: is no split of a Hugging Face data set; {hint}")
+        raise DataError(f"{path}: is not a split of a Hugging Face data set; {hint}")
     matches = [match for file in found if (match := _SHARD.fullmatch(file.name))]
     if len({match["split"] for match in matches}) > 1:
         raise DataError(f"{path}: holds several splits; name one of {', '.join(splits_in(path))}")
@@ -126,7 +126,7 @@ def _data_files(path: Path) -> list[Path]:
 
 
 def _features(table: "Table", file: Path) -> Mapping[str, Any]:
-    """The features as the file's schema has them, or ``dataset_info.json`` beside it."""
+    """The features in the schema of the file, or in the ``dataset_info.json`` beside it."""
     texts = [(table.schema.metadata or {}).get(b"huggingface", b"")]
     info = file.with_name("dataset_info.json")
     if info.is_file():
@@ -135,7 +135,7 @@ def _features(table: "Table", file: Path) -> Mapping[str, Any]:
         try:
             found = json.loads(text or b"{}")
         except (ValueError, RecursionError):
-            continue  # the integers then need labels, and the reader says so
+            continue  # integer tags then need labels, which the reader reports
         found = found.get("info", found) if isinstance(found, dict) else {}
         features = found.get("features") if isinstance(found, dict) else None
         if isinstance(features, dict) and features:

@@ -1,8 +1,9 @@
-"""Files of a sentence a line → ``Sentence``: words with their tags behind them, or words and tags in two files.
+"""Files with one sentence per line → ``Sentence``: words followed by their tags, or words and tags in two files.
 
-``format = "lines"``: white space stands between words, the separator between a word and its tags, as ``sails/VERB``,
-``sails###VERB`` or ``sails|VERB|O``. Most words say how many tags there are; a word with more separators has them in
-itself (``1/2/NUM``). ``format = "parallel"``: a line of one file has the words, the same line of the other their tags.
+``format = "lines"``: words are separated by white space, a word and its tags by the separator: ``sails/VERB``,
+``sails###VERB`` or ``sails|VERB|O``. Most words determine the number of tags; in a word with more separators the first
+ones belong to the word (``1/2/NUM``). ``format = "parallel"``: each line of one file has the words, the same line of
+the other file their tags.
 """
 
 from collections import Counter
@@ -21,7 +22,7 @@ Line = tuple[int, Sequence[str]]
 def read_lines(
     path: Path, *, token_column: int = 1, tag_column: int = 2, separator: str = "/", encoding: str = "utf-8"
 ) -> list[Sentence]:
-    """Read a file of words with tags behind them; DataError for a word without a tag."""
+    """Read a file of words followed by their tags. Raises DataError for a word without a tag."""
     text = read_text(path, encoding).removeprefix("\ufeff")
     width = tags_per_word((word for _, words in word_lines(text, str(path)) for word in words), separator)
     found = []
@@ -37,7 +38,7 @@ def read_lines(
 
 
 def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sentence]:
-    """Read a file of words and one of their tags; DataError where lines do not have equally many."""
+    """Read a file of words and a file of tags. Raises DataError if a line does not have equally many of both."""
     words, others = (
         dict(word_lines(read_text(file, encoding).removeprefix("\ufeff"), str(file))) for file in (path, tags)
     )
@@ -54,21 +55,23 @@ def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sente
 
 
 def tags_per_word(words: Iterable[str], separator: str) -> int:
-    """How many tags most words have behind them."""
+    """The number of tags after a word, for most words."""
     counts = Counter(word.count(separator) for word in words)
     return max(counts, key=lambda count: counts[count], default=0)
 
 
 def split_word(word: str, separator: str, width: int, where: str) -> list[str]:
-    """The word and its tags, of which there are ``width``; DataError where there are fewer."""
+    """The word and its ``width`` tags. Raises DataError if there are fewer."""
     cells = word.rsplit(separator, width)
     if not width or len(cells) <= width:
-        raise DataError(f"{where}: {shown(word)} has not {width or 1} tags behind {shown(separator)}; add what lacks")
+        raise DataError(
+            f"{where}: {shown(word)} needs {plural(width or 1, 'tag')} after {shown(separator)}; complete it"
+        )
     return cells
 
 
 def word_lines(text: str, name: str, first_line: int = 1) -> Iterator[Line]:
-    """Yield the number and the words of every line that has any."""
+    """Yield the line number and the words of every line that has words."""
     for number, line in enumerate(text.split("\n"), start=first_line):
         check_characters(line.removesuffix("\r"), f"{name}:{number}")
         words = CELL.findall(line.removesuffix("\r"))

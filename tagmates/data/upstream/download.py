@@ -1,4 +1,4 @@
-"""Download a file over HTTP: resumed where a transfer broke off, verified before it is in its place."""
+"""Download a file over HTTP. Interrupted transfers are resumed, and the file is verified before it is put in place."""
 
 import hashlib
 import io
@@ -30,7 +30,7 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """Bytes that are there, and how many there will be, None where the server does not say."""
+    """The number of bytes that have arrived, and the total, None if the server does not say."""
 
     name: str
     done: int
@@ -47,13 +47,13 @@ def download(
     git_blob: str = "",
     pause: float = 1.0,
 ) -> Iterator[DownloadProgress]:
-    """Download to ``path``, and say after every piece how many bytes are there.
+    """Download to ``path``; yield the progress after every block.
 
-    What has come is kept beside it as ``NAME.part`` until it is whole; a transfer that breaks off is taken up again a
-    few times, at first at once, then after ``pause``, twice that … seconds, and by the next call. A file that is there
-    with the given checksum is not downloaded; without one it is, and replaced. ``limit`` is the most bytes that it may
-    have; ``timeout`` the seconds to wait for an answer or the next piece. Raises DataError; a file of a wrong checksum
-    is not kept.
+    An incomplete file is kept beside it as ``NAME.part``. An interrupted transfer is resumed a few times: first at
+    once, then after ``pause`` seconds, then after twice as many, and so on; the next call resumes it too. An existing
+    file with the given checksum is not downloaded again; without a checksum it is, and replaced. ``limit`` is the
+    largest size in bytes; ``timeout`` is the time in seconds to wait for an answer or the next block. Raises DataError.
+    A file with a wrong checksum is not kept.
     """
     partial = Partial(path)
     verified = bool(sha256 or git_blob)
@@ -69,7 +69,7 @@ def download(
                 partial.discard()
                 raise DataError(f"{url}: {difference}; nothing of it is kept; try again later, or {MANUAL_ADVICE}")
             partial.finish()
-    except OSError as error:  # those of the network have become DataErrors
+    except OSError as error:  # errors of the network are DataErrors already
         what = error.strerror or error
         raise DataError(
             f"{path}: cannot be written ({what}); {what_to_do(error)}, or choose another place; what has come is kept"
@@ -77,13 +77,13 @@ def download(
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256, in hexadecimal. Raises DataError where it cannot be read."""
+    """The sha256 of a file, in hexadecimal. Raises DataError if it cannot be read."""
     with _reading(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob_of(path: Path) -> str:
-    """The hash by which git knows the file's content, in hexadecimal. Raises DataError where it cannot be read."""
+    """The hash of the git blob with the content of a file, in hexadecimal. Raises DataError if it cannot be read."""
     with _reading(path) as file:
         head = hashlib.sha1(b"blob %d\0" % os.fstat(file.fileno()).st_size, usedforsecurity=False)
         return hashlib.file_digest(file, lambda: head).hexdigest()
@@ -99,7 +99,7 @@ def _reading(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
-    """What is wrong with the file's checksum; None where nothing is, or where none is known."""
+    """The difference between the file's checksum and the known one; None if they agree or none is known."""
     for kind, known, compute in (("sha256", sha256, sha256_of), ("git blob hash", git_blob, git_blob_of)):
         if known and (found := compute(path)) != known.lower():
             return f"has the {kind} {found}, not {known.lower()}, so it is another file or a damaged one"
@@ -108,7 +108,7 @@ def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes from downloading to the same place; the system lets go of it when one is killed."""
+    """Keep other processes from downloading to the same place. The system releases the lock if this one is killed."""
     try:
         lock = take_lock(path.with_name(f".{path.name}.lock"))
     except Timeout:
@@ -141,11 +141,11 @@ def _transfer(
 
 
 def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified: bool) -> Iterator[DownloadProgress]:
-    """Go on from what is there to the end of the file. Raises BrokenOffError where it is not reached."""
+    """Download the rest of the file. Raises BrokenOffError if its end is not reached."""
     before = partial.origin(url, verified=verified)
     done = partial.size
     if before is not None and done == before.total:
-        return  # all had come when it was interrupted
+        return  # everything had arrived before the interruption
     with request_file(url, done, before.validator if before else "", timeout) as response:
         start, end, total = content_range(response)
         origin = Origin.of(url, response.headers, total)
