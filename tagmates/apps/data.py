@@ -130,8 +130,8 @@ def init(
 ) -> None:
     """Describe the files of a folder in a TOML file, for you to check.
 
-    Formats are recognised by the content of files (docs/data.md lists them); train, dev and test by file names. Comments
-    in the TOML file say what was guessed, why, and what was seen. Files that are left out are named first.
+    Formats are recognised by the content of files (docs/data.md lists them), splits by the names of files. Comments in
+    the TOML file say what was guessed, why, and what was seen. Files that are left out are named first.
 
     Example: tagmates data init corpus/
     """

@@ -96,6 +96,6 @@ def _outside(task: Task, counts: Counter[str], found: NotationEstimate) -> Itera
 
 def _counted(task: Task, tag: str, count: int, total: int) -> str:
     return (
-        f"{shown(tag)} stands on {count:,} of {total:,} words of {task.name} and counts as a right answer there; if it "
-        f'says that a word is nothing, set outside = "{tag}"'
+        f"{shown(tag)} is the tag of {count:,} of {total:,} words of {task.name} and counts as a right answer; if "
+        f'it means that a word is outside of all spans, set outside = "{tag}"'
     )

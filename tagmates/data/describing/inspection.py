@@ -156,7 +156,7 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     notes = [f"{name}: {note}" for name in files for note in found[name].notes]
     lost = sum(bool(sign) and line.startswith(sign) for line in signed)
     if lost:
-        notes.append(f"{lost} sentences begin with {sign!r} too, and lose their first line as if it were a comment")
+        notes.append(f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment")
     first = found[files[0]]
     encoding, more = _encoding_of(root, {name: found[name].encoding for name in files})
     keys = {key: value for each in layouts for key, value in each.keys.items()}

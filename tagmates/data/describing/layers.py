@@ -58,7 +58,7 @@ def layers_of(source: FoundCorpus, root: Path) -> tuple[dict[str, Any], list[str
     if layout.format in RECORD_FORMATS:
         return _of_records(source, keys, root)
     if layout.format == "parallel":
-        return keys, ["words and tags stand in two files, line by line"], [TagLayer({})]
+        return keys, ["words and tags are in two files, line by line"], [TagLayer({})]
     return keys, [], _of_spans_beside(source, root)
 
 
@@ -262,7 +262,7 @@ def _of_records(
             if numbers[0] == max(numbers.values()):
                 named["labels"][0] = "O"
                 on = f"{numbers[0]:,} of {numbers.total():,} words"
-                notes.append(f'0 stands on {on} and is taken for "O", which says that a word is nothing')
+                notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
         layers.append(TagLayer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))

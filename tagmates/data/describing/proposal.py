@@ -157,8 +157,10 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
         table = [f"# {note}" for note in (*broken, *layer.notes)]
         table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"]
         if blanks:
-            on = f"_ stands on {blanks:,} of {used.total():,} tokens"
-            table += [f'# {on}: taken for no label; if it says that a word is nothing, add outside = "_"']
+            on = f"_ is the tag of {blanks:,} of {used.total():,} tokens"
+            table += [
+                f'# {on}: taken for "no label"; if it means that a word is outside of all spans, add outside = "_"'
+            ]
             del used["_"]
         often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
         table += [f"# {plural(len(used), 'different tag')}: {often}{', …' if len(used) > 6 else ''}"] if used else []
@@ -233,7 +235,7 @@ def _offer(layer: TagLayer) -> _Table:
     lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
     lines += [f"scheme = {_toml(notation.scheme)}"] if notation.scheme != "plain" else []
     lines += [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
-    notes = [*layer.notes, f"tags, as far as was looked: {often}{', …' if len(used) > 6 else ''}"]
+    notes = [*layer.notes, f"tags of the first sentences: {often}{', …' if len(used) > 6 else ''}"]
     return _Table(layer.name or _called(layer.keys), [*(f"# {note}" for note in notes), *lines], offered=True)
 
 
@@ -268,9 +270,9 @@ def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
     if outside == "O":
         return []
     if not outside:
-        return [f'outside = ""  # O stands on {used["O"]:,} of {used.total():,} tokens, and looks like a label']
-    on = f"{comment_text(outside)} stands on {used[outside]:,} of {used.total():,} tokens"
-    return [f"outside = {_toml(outside)}  # {on}: taken to say that a word is nothing, and not scored"]
+        return [f'outside = ""  # O is the tag of {used["O"]:,} of {used.total():,} tokens, and looks like a label']
+    on = f"{comment_text(outside)} is the tag of {used[outside]:,} of {used.total():,} tokens"
+    return [f"outside = {_toml(outside)}  # {on}: taken for the outside tag, which is not scored"]
 
 
 def _wrong(

@@ -66,7 +66,7 @@ def sniff(data: bytes) -> FileLayout | str:
         return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is not text"
     if "\n" not in head and "\r" in head:
         head = head.replace("\r", "\n")
-        notes = (*notes, "its line ends are \\r alone, as of old Macintoshes: convert them to \\n first")
+        notes = (*notes, "its lines end with \\r alone, as on old Macintosh computers: convert them to \\n first")
     lines = [line.removesuffix("\r") for line in head.split("\n")]
     lines = lines[: -1 if len(text) > _HEAD else None]
     layout = _format_of(lines, text)
@@ -139,11 +139,11 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
         line = data[: error.start].count(b"\n") + 1
         good = sum(byte >= 0xC2 for byte in data.decode(errors="ignore").encode())
         if data.decode(errors="replace").count("\ufffd") <= good:
-            return "utf-8", (f"line {line} has a byte that is not UTF-8, as the rest is: repair it",)
+            return "utf-8", (f"line {line} has a byte that is not UTF-8, unlike the rest: repair it",)
         # these bytes are control characters in latin-1, but quotes, dashes and the euro sign in cp1252
         windows = any(0x80 <= byte < 0xA0 for byte in data) and not any(byte in data for byte in _NOT_OF_WINDOWS)
         name = "cp1252" if windows else "latin-1"
-        return name, (f"line {line} is not UTF-8; it is read as {name}: look whether its letters are right",)
+        return name, (f"line {line} is not UTF-8; it is read as {name}: check whether its letters are right",)
     return "utf-8", ()
 
 

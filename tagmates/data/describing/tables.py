@@ -295,8 +295,8 @@ def _uneven(counts: Mapping[int, int], width: int, odd: _Line, separator: str) -
     others = ", ".join(f"{count} of {size}" for size, count in sorted(counts.items()) if size != width)
     by = "white space" if separator == "whitespace" else shown(separator)
     return (
-        f"{counts[width]} lines have {width} columns by {by}, but {others}, as line {odd.number}, {shown(odd.text)}: "
-        "is there a separator in a word or in a tag? Put tabs between the columns"
+        f"{counts[width]} lines have {width} columns by {by}, but {others}, as in line {odd.number}, "
+        f"{shown(odd.text)}: is there a separator in a word or in a tag? Put tabs between the columns"
     )
 
 
@@ -332,7 +332,7 @@ def _is_padded(rows: Sequence[_Line], width: int) -> bool:
 
 
 def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[str]) -> dict[str, Any]:
-    """The key for sentence ends, if blank lines do not mark them: ``sentence_column`` (a number) or ``sentence_end``."""
+    """The key for sentence ends not marked by blank lines: ``sentence_column`` (a number) or ``sentence_end``."""
     rows = [cells for sentence in sample for cells in sentence]
     for word in _SENTENCE_ENDS:
         if any(word in cell.split("|") for cells in rows for cell in cells[1:]):
