@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tagmates.config import ModelSettings, RunConfig
 from tagmates.study.task_cache import prepare
-from tagmates.tagging.chunks import read_pieces
+from tagmates.tagging.chunks import read_chunks
 
 SENTENCES = (
     "The ferry to Port Ness left pier {} in fog, and nobody on board said a word about it.",
@@ -93,10 +93,10 @@ def main() -> None:
         for end, name in (("\n\n", "paragraphs"), (" and ", "one line")):
             if options.cut:
                 write_text(text, options.cut * MEGABYTE, end)
-                began, pieces = time.perf_counter(), sum(1 for _ in read_pieces([str(text)], "text"))
+                began, chunks = time.perf_counter(), sum(1 for _ in read_chunks([str(text)], "text"))
                 seconds, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
                 print(
-                    f"{options.cut} MB cut, {name}: {pieces} pieces, {seconds:.1f} s, memory {peak:.0f} MB", flush=True
+                    f"{options.cut} MB cut, {name}: {chunks} chunks, {seconds:.1f} s, memory {peak:.0f} MB", flush=True
                 )
         model = options.model or small_model(Path(folder) / "model")
         for size in map(int, filter(None, options.megabytes.split(","))):

@@ -12,8 +12,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tagmates.data.tasks import PAPER_SCHEMES, SPLITS
-from tagmates.data.upstream.fetch import Prepared, fetch
+from tagmates.data.task import SPLITS
+from tagmates.data.tasks import PAPER_SCHEMES
+from tagmates.data.upstream.fetch import Prepared, fetch_tasks
 from tagmates.data.upstream.sources import MODES
 
 
@@ -35,7 +36,7 @@ def main() -> None:
             start = time.process_time()
             (made,) = (
                 event
-                for event in fetch([task], Path(name), mode=arguments.mode, copies=arguments.copies)
+                for event in fetch_tasks([task], Path(name), mode=arguments.mode, copies=arguments.copies)
                 if isinstance(event, Prepared)
             )
             cells.update(cell.equal for cell in made.cells)

@@ -18,7 +18,7 @@ from rounds import arguments
 from scipy.optimize import minimize
 
 from tagmates.data.affinity import Affinity, TrainingData, affinities, describe_training_data
-from tagmates.data.corpora import load_coded
+from tagmates.data.corpora import load_indexed
 from tagmates.data.tasks import load_tasks
 from tagmates.study.gains import TYPICAL_ERROR, TYPICAL_TOKENS, Floats, GainPrior, GainPriors, features
 from tagmates.study.locate import open_study
@@ -52,7 +52,7 @@ def grids() -> dict[str, Grid]:
 
 def load_data(data: str) -> tuple[list[Affinity], dict[str, TrainingData]]:
     """Of the paper's tasks."""
-    coded = load_coded(load_tasks(data), PAPER_TASKS)
+    coded = load_indexed(load_tasks(data), PAPER_TASKS)
     trains = {task: coded[task].splits["train"] for task in PAPER_TASKS}
     return affinities(trains), {task: describe_training_data(train) for task, train in trains.items()}
 

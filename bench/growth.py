@@ -22,7 +22,7 @@ from tagmates.batching.vectors import NO_VECTORS
 from tagmates.config import RunConfig, TrainingSettings
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run

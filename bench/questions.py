@@ -5,7 +5,7 @@ import random
 from math import isclose
 from typing import Any
 
-from tagmates.data.corpora import load_coded
+from tagmates.data.corpora import load_indexed
 from tagmates.data.tasks import load_tasks
 from tagmates.model.tagger import Tagged, Tagger
 
@@ -16,7 +16,7 @@ Request = tuple[bytes, list[Any]]  # what is sent, and the documents that must c
 def make_pool(tagger: Tagger, data: str) -> list[Request]:
     """Of five requests three are a sentence as text, one several texts, one words; one in three asks how sure."""
     draw, tasks = random.Random(1), load_tasks(data)
-    sentences = [s.tokens for task in load_coded(tasks, tuple(tasks)).values() for s in task.splits["dev"].sentences]
+    sentences = [s.tokens for task in load_indexed(tasks, tuple(tasks)).values() for s in task.splits["dev"].sentences]
     pool = []
     for number in range(POOL):
         words = draw.choices(sentences, k=draw.randint(2, 5))

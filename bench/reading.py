@@ -24,8 +24,8 @@ from rounds import alternate, arguments, show, summary
 
 from tagmates.batching.vectors import NO_VECTORS
 from tagmates.data.archive import ArchivedTask, Header, read_archived, write_archive
-from tagmates.data.cache import SWITCH
-from tagmates.data.corpora import load_coded
+from tagmates.data.cache import SWITCH_VARIABLE
+from tagmates.data.corpora import load_indexed
 from tagmates.data.formats import columns as column_files
 from tagmates.data.formats import conllu as conllu_files
 from tagmates.data.formats.brat import read_brat
@@ -34,7 +34,8 @@ from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, read
 from tagmates.data.formats.huggingface import read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 
 Work = Callable[[], object]
 
@@ -188,8 +189,8 @@ def readers_of(files: dict[str, Path]) -> dict[str, dict[str, Work]]:
 
 def load(tasks: dict[str, Task], switch: str) -> None:
     """All tasks, as for a training."""
-    os.environ[SWITCH] = switch
-    load_coded(tasks, tasks)
+    os.environ[SWITCH_VARIABLE] = switch
+    load_indexed(tasks, tasks)
 
 
 def main() -> None:
@@ -198,7 +199,7 @@ def main() -> None:
     tasks = load_tasks(options.data)
     with TemporaryDirectory() as name:
         os.environ["TAGMATES_CACHE"] = name
-        coded = load_coded(tasks, tasks)
+        coded = load_indexed(tasks, tasks)
         held = list(chain.from_iterable(split.sentences for task in coded.values() for split in task.splits.values()))
         chosen = list(some(held, options.tokens))
         tokens = sum(map(len, chosen))

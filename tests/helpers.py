@@ -13,7 +13,7 @@ from tagmates.config import ModelSettings, RunConfig, Sharing, TrainingSettings
 from tagmates.data.corpora import Corpora
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.model.gru import GRULayer
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run

@@ -23,7 +23,8 @@ from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, preset_of
 from tagmates.data.checking.layers import layer_remarks
-from tagmates.data.tasks import Task, choose_tasks, default_preset, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, OutOfMemoryError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
 from tagmates.files import ESCAPED

@@ -1,4 +1,4 @@
-"""The commands on the data of tasks: get the paper's, describe your own, look for mistakes."""
+"""The commands on data: get the paper's tasks, describe your own, check them for mistakes."""
 
 import json
 from collections.abc import Mapping
@@ -12,16 +12,17 @@ from tagmates.apps.fetch import fetch, list_
 from tagmates.apps.shared import say, talk
 from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.checking.check import check_tasks
-from tagmates.data.checking.problems import once, problem_lines
+from tagmates.data.checking.problems import problem_lines, unique_problems
 from tagmates.data.describing.proposal import propose
 from tagmates.data.overlap import overlap_json, overlaps, unknown_words
 from tagmates.data.statistics import load_splits, statistics, table1
-from tagmates.data.tasks import Task, choose_tasks, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
 from tagmates.formatting import plural
 
-app = App(name="data", help="Get the paper's data, describe your own, look at statistics and for mistakes.")
+app = App(name="data", help="Get the paper's data, describe your own, print statistics, check for mistakes.")
 app.command(fetch)
 app.command(list_, name="list")
 app.command(  # loaded when asked for: its packages are an extra
@@ -34,8 +35,8 @@ Data = Annotated[
     str,
     Parameter(
         env_var="TAGMATES_DATA",
-        help="'starter' (embedded), a TOML file of tasks, a folder with tasks.toml or TASK/{train,dev,test}.conll, a "
-        "packed study.",
+        help="'starter' (comes with tagmates), a TOML file of tasks, a folder with tasks.toml or "
+        "TASK/{train,dev,test}.conll, or a packed study.",
     ),
 ]
 
@@ -47,17 +48,15 @@ def stats(
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     plot: Annotated[
         Path | None,
-        Parameter(
-            help="Draw lengths, tags and overlap: a folder (an SVG each), or a file (.svg, .png) with all of them."
-        ),
+        Parameter(help="Draw lengths, tags and overlap: into a folder (one SVG each), or into one file (.svg, .png)."),
     ] = None,
     json_: Annotated[
-        bool, Parameter(name="--json", negative="", help="Print a JSON list of rows; with --plot an object.")
+        bool, Parameter(name="--json", negative="", help="Print JSON: a list of rows, or an object with --plot.")
     ] = False,
 ) -> None:
-    """Print the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy.
+    """Print the statistics of the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy.
 
-    With --plot also what the tasks have in common: words, sentences, and test sentences that are in train of another.
+    With --plot also the overlap of the tasks: words, sentences, and test sentences that are in train of another task.
 
     Example: tagmates data stats tasks.toml --plot figures
     """
@@ -97,16 +96,17 @@ def check(
     data: Data,
     *,
     all_: Annotated[
-        bool, Parameter(name="--all", negative="", help="A line for every problem, however many are of a kind.")
+        bool,
+        Parameter(name="--all", negative="", help="Print a line for every problem, not only the first of each kind."),
     ] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of all problems.")] = False,
 ) -> int:
-    """Say what is wrong with the files of tasks; exit code 1 if anything is an error, 0 if all are warnings.
+    """Report what is wrong with the files of tasks. The exit code is 1 if there are errors, 0 for warnings alone.
 
-    The kind of each problem stands in brackets at the end of its line; docs/data.md says what to do about it.
+    The kind of each problem is in brackets at the end of its line; docs/data.md explains what to do about each kind.
     """
     known = load_tasks(data)
-    found = once(check_tasks(known))
+    found = unique_problems(check_tasks(known))
     errors = sum(problem.level == "error" for problem in found)
     if json_:
         print(json.dumps([problem.to_json() for problem in found], indent=2, ensure_ascii=False))
@@ -127,23 +127,23 @@ def init(
     output: Annotated[
         str | None,
         Parameter(
-            help="The TOML file to write, '-' for stdout. [default: tasks.toml beside the data]",
+            help="The TOML file to write, or '-' for stdout. [default: tasks.toml beside the data]",
             allow_leading_hyphen=True,
         ),
     ] = None,
     force: Annotated[bool, Parameter(negative="", help="Overwrite the TOML file.")] = False,
 ) -> None:
-    """Look at the files of a folder and describe them in a TOML file, for you to check.
+    """Describe the files of a folder in a TOML file, for you to check.
 
-    It knows formats by what files hold (docs/data.md lists them); train, dev and test by the names of files. What it
-    guessed, why, and what it saw stand in the file as comments. Files that it leaves out are named first.
+    Formats are recognised by the content of files (docs/data.md lists them), splits by the names of files. Comments in
+    the TOML file say what was guessed, why, and what was seen. Files that are left out are named first.
 
     Example: tagmates data init corpus/
     """
     beside = path if path.is_dir() else path.parent
     target = None if output == "-" else Path(output or beside / "tasks.toml")
     if target is not None and target.exists() and not force:
-        raise ConfigError(f"{target}: is there already; name another --output, or --force to overwrite it")
+        raise ConfigError(f"{target}: exists already; name another --output, or overwrite it with --force")
     here = target is not None and target.parent.resolve() == beside.resolve()
     proposal = propose(path, "" if here else str(beside.resolve()))
     for text in proposal.left_out:
@@ -158,5 +158,5 @@ def init(
     for text in proposal.broken:
         say(f"breaks its scheme: {text}")
     if target is not None:
-        say("read it, correct what is guessed wrong, then:")
+        say("read it, correct wrong guesses, then:")
         say(f"  tagmates data check {target}\n  tagmates data stats {target}")

@@ -1,4 +1,4 @@
-"""The commands that get the paper's data: fetch, list."""
+"""The commands that get the paper's data: fetch and list."""
 
 import json
 from collections.abc import Iterator
@@ -15,9 +15,8 @@ from rich.table import Table
 
 from tagmates.apps.shared import say, talk
 from tagmates.data.tasks import PAPER_SCHEMES, choose_tasks
-from tagmates.data.upstream.conversion import DIFFERING
-from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared
-from tagmates.data.upstream.fetch import fetch as fetch_tasks
+from tagmates.data.upstream.conversion import MODE_DEPENDENT_TASKS
+from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared, fetch_tasks
 from tagmates.data.upstream.listing import Listed, list_tasks
 from tagmates.data.upstream.sources import Mode
 from tagmates.data.upstream.table1 import LABELS, SIZES
@@ -27,10 +26,10 @@ from tagmates.formatting import listing
 HEADINGS = {"sentences": SIZES[:2], "token/type": SIZES[2:], "labels": LABELS[:1], "label\nentropy": LABELS[1:]}
 
 AMode = Annotated[
-    Mode, Parameter(help="authors: the paper's files to the last tag; clean: what they meant (docs/data.md).")
+    Mode, Parameter(help="authors: exactly the files of the paper's authors; clean: what they meant (docs/data.md).")
 ]
 Output = Annotated[
-    Path | None, Parameter(help="Where TASK/{train,dev,test}.conll and TASK/SOURCE.json are. [default: data/MODE]")
+    Path | None, Parameter(help="The folder of TASK/{train,dev,test}.conll and TASK/SOURCE.json. [default: data/MODE]")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
@@ -49,16 +48,16 @@ def fetch(
     mode: AMode = "authors",
     output_dir: Output = None,
     unverified: Annotated[
-        bool, Parameter(negative="", help="Take a copy that has another checksum than what was published.")
+        bool, Parameter(negative="", help="Accept a copy with another checksum than the published file.")
     ] = False,
     json_: Json = False,
 ) -> int:
-    """Get the corpora of the paper's tasks, convert them, and compare what comes out with the paper's Table 1.
+    """Get the corpora of the paper's tasks, convert them, and compare their statistics with the paper's Table 1.
 
-    Open data are downloaded once, into the cache; a transfer that breaks off is taken up again. Of CoNLL-2000,
-    CoNLL-2003, Broadcast News and FrameNet (chunk, ner, com, frame), whose texts belong to others, you need a copy of
-    your own: without one this command says where and under which terms to get it. Every file is verified by its
-    checksum, where one is known. Exit code 1 if a task could not be had, or is not as in the paper.
+    Open data are downloaded once, into the cache; interrupted downloads are resumed. CoNLL-2000, CoNLL-2003, Broadcast
+    News and FrameNet (chunk, ner, com, frame) may not be downloaded, since their texts belong to others: you need your
+    own copy, and this command says where and under which terms to get it. Every file with a known checksum is verified.
+    The exit code is 1 if a task is not available, or differs from the paper.
 
     Example: tagmates data fetch upos xpos mwe supsense hyp sem semtr
 
@@ -84,19 +83,19 @@ def fetch(
     elif prepared:
         Console().print(_table(prepared))
     different = [one.provenance.task for one in prepared if not all(cell.equal for cell in one.cells)]
-    cleaned = [task for task in different if mode == "clean" and task in DIFFERING]
+    cleaned = [task for task in different if mode == "clean" and task in MODE_DEPENDENT_TASKS]
     unlike = [task for task in different if task not in cleaned]
     if cleaned:
-        say(f"{listing(cleaned)}: docs/data.md says why a clean conversion is not as in Table 1")
+        say(f"{listing(cleaned)}: docs/data.md explains why the clean conversion differs from Table 1")
     if unlike:
-        say(f"{listing(unlike)}: not what the paper used; is your copy the one that docs/data.md names?")
+        say(f"{listing(unlike)}: differs from the paper's Table 1; is your copy the one that docs/data.md names?")
     if prepared:
-        say(f"in {output}: give it to other commands as --data {output}")
+        say(f"written to {output}: other commands take it as --data {output}")
     return 1 if missing or failed or unlike else 0
 
 
 def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = False) -> None:
-    """List the paper's tasks: what each is made from, under which licence, and whether it is here.
+    """List the paper's tasks with their data sets and licences, and whether they are on this machine.
 
     here: fetched into --output-dir; downloaded: its files are in the cache; needs your copy: fetch it with --from. The
     size is that of the published files.
@@ -111,11 +110,11 @@ def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = F
         size = decimal(row.size) if row.size_known else f"> {decimal(row.size)}"
         table.add_row(row.task, escape(row.source.title), escape(row.source.licence), row.state, size)
     Console().print(table)
-    say("tagmates data fetch TASK ... gets them; --json has terms and addresses")
+    say("tagmates data fetch TASK ... gets them; --json prints their terms and addresses too")
 
 
 def _shown(events: Iterator[Event]) -> Iterator[Event]:
-    """Say what happens; pass on the events that are results."""
+    """Print what happens; yield the events that are results."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bars:
         bar, name = None, ""
@@ -147,7 +146,7 @@ def _shown(events: Iterator[Event]) -> Iterator[Event]:
 def _verified(found: Found) -> str:
     if found.verified != "unverified":
         return f"verified by its {found.verified}"
-    return "unverified; Table 1 says whether it is what the paper used"
+    return "unverified; compare with Table 1 whether it is what the paper used"
 
 
 def _how_to_get(missing: Missing) -> str:
@@ -161,7 +160,7 @@ def _how_to_get(missing: Missing) -> str:
 
 
 def _table(prepared: list[Prepared]) -> Table:
-    table = Table(caption="train / train+dev+test; where the paper prints another number, that is below")
+    table = Table(caption="train / train+dev+test; if the paper prints another number, it is below")
     table.add_column("task", no_wrap=True)
     for heading in (*HEADINGS, "Table 1", "verified"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -174,7 +173,7 @@ def _table(prepared: list[Prepared]) -> Table:
 
 
 def _numbers(one: Prepared, columns: tuple[str, ...]) -> str:
-    """What was measured, and below it what the paper prints if that is something else."""
+    """The measured number, and below it the number in the paper if it differs."""
     form = ".1f" if columns[0].startswith(("token", "label_")) else "d"
     printed = [cell for cell in one.cells if cell.column in columns]
     texts = ["/".join(format(one.row[column], form) for column in columns)]

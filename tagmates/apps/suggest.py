@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tagmates.apps.shared import say
-from tagmates.data.corpora import load_coded
-from tagmates.data.tasks import Task, choose_tasks, load_tasks
+from tagmates.data.corpora import load_indexed
+from tagmates.data.task import Task
+from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.formatting import percent, points, suggestion
 from tagmates.study.locate import open_study
@@ -79,7 +80,7 @@ def _suggest(
         raise ConfigError(f"--task: there is no {task!r}{suggestion(task, names)}; there are {', '.join(names)}")
     if top < 0:
         raise ConfigError(f"--top {top}: must be 0 or more")
-    trains = {name: coded.splits["train"] for name, coded in load_coded(known, names).items()}
+    trains = {name: coded.splits["train"] for name, coded in load_indexed(known, names).items()}
     suggestions = suggest(trains)
     if plot is not None:
         from tagmates.report.figures.affinity import write_affinity_figure  # noqa: PLC0415  (matplotlib is an extra)

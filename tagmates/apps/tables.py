@@ -7,7 +7,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from tagmates.data.overlap import Overlap, Unknown
+from tagmates.data.overlap import Overlap, UnknownWords
 from tagmates.formatting import percent
 from tagmates.model.tagger import Tagged
 from tagmates.training.evaluation import Evaluation
@@ -73,7 +73,7 @@ def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def overlap_tables(overlaps: Sequence[Overlap], unknown: Sequence[Unknown]) -> Iterator[tuple[str, Table]]:
+def overlap_tables(overlaps: Sequence[Overlap], unknown: Sequence[UnknownWords]) -> Iterator[tuple[str, Table]]:
     """Words that are new in test, and what the tasks have in common: titles (which may be wider) and tables."""
     table = Table()
     table.add_column("task")

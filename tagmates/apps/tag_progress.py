@@ -1,4 +1,4 @@
-"""Tagging as a person sees it: a bar on a terminal, elsewhere a line now and then; all on stderr."""
+"""The progress of tagging, on stderr: a bar on a terminal, else a line from time to time."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -8,18 +8,18 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tagmates.apps.progress import duration
-from tagmates.tagging.workers import TaggedPiece
+from tagmates.tagging.workers import TaggedChunk
 
-EVERY = 30  # seconds between two lines
+LINE_INTERVAL = 30  # seconds between two lines
 
 
 def show_tagging(
-    results: Iterable[TaggedPiece], console: Console, total: int | None, skipped: int = 0
-) -> Iterator[TaggedPiece]:
-    """Yield the results and show how much of the input they are, how fast they come and how long the rest will take.
+    results: Iterable[TaggedChunk], console: Console, total: int | None, skipped: int = 0
+) -> Iterator[TaggedChunk]:
+    """Yield the results; meanwhile show how much of the input is done, the speed, and the time that is left.
 
-    ``total`` is the length of the input in bytes, if it is known; ``skipped`` bytes were done before. What is over
-    after one piece shows nothing.
+    ``total`` is the size of the input in bytes, if it is known; ``skipped`` bytes were tagged before. Nothing is shown
+    for input of one chunk.
     """
     columns = (
         BarColumn(24),
@@ -35,12 +35,12 @@ def show_tagging(
     try:
         for result in results:
             yield result
-            size, tokens, now = size + len(result.piece.data), tokens + result.tokens, time.monotonic()
+            size, tokens, now = size + len(result.chunk.data), tokens + result.tokens, time.monotonic()
             speed = f"{tokens / max(now - began, 1e-9):,.0f} tokens/s"
             if console.is_terminal:
                 bar.start()
                 bar.update(tagging, completed=size, speed=speed)
-            elif now - said >= EVERY:
+            elif now - said >= LINE_INTERVAL:
                 said = now
                 of, left = "", ""
                 if total is not None:

@@ -9,7 +9,7 @@ from tagmates.config import Sharing
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.schemes import OUTSIDE, Scheme, scheme_of_labels
 from tagmates.data.sentence import task_token
-from tagmates.data.tasks import SHARED
+from tagmates.data.task import SHARED
 from tagmates.errors import ModelError
 
 

@@ -1,1 +1,1 @@
-"""Text to sentences to numbers: formats, tasks, vocabularies, vectors, batches."""
+"""Files → sentences: formats, tag schemes, tasks, corpora, and their checks and statistics."""

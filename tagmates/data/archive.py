@@ -1,8 +1,8 @@
-"""One file that holds all that training needs: sentences of tasks, vectors of their words, what to train on them.
+"""A packed study: one file with everything that training needs (sentences, word vectors, and settings).
 
-It is a compressed .npz. ``header`` says what is there; ``tokens`` and ``tags`` are the distinct ones;
-``N/SPLIT/tokens``, ``tags`` (their places in these) and ``lengths`` are the sentences of the header's task N;
-``words`` are those that have ``vectors``, a row each.
+It is a compressed .npz file. ``header`` describes its content. ``tokens`` and ``tags`` are the distinct tokens and
+tags. The sentences of task N in the header are ``N/SPLIT/tokens`` and ``N/SPLIT/tags`` (indices into these) and
+``N/SPLIT/lengths``. ``words`` are the words that have a vector, ``vectors`` has a row for each.
 """
 
 import io
@@ -19,15 +19,15 @@ from pydantic import Field, ValidationError
 
 from tagmates.config import Settings
 from tagmates.data.formats.decompression import check_claim
-from tagmates.data.indexing import decode, json_array, json_value
+from tagmates.data.indexing import json_array, json_value, restore_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence, task_token
 from tagmates.errors import DataError
 from tagmates.files import write_atomically
 
-FORMAT = 3  # also read: 2, where nothing but O was outside, and 1, where sentences had all their tags or none
-MAGIC = b"PK\x03\x04"  # of a zip
-PACK = "tagmates study pack"
+FORMAT_VERSION = 3  # older ones are read too: 2 (outside was always O) and 1 (sentences had all their tags or none)
+ZIP_SIGNATURE = b"PK\x03\x04"  # the first bytes of a zip file
+PACK_COMMAND = "tagmates study pack"
 
 Value = TypeVar("Value")
 Text = TypeVar("Text", str, str | None)
@@ -37,7 +37,7 @@ Rows = Callable[[Sequence[str]], tuple[npt.NDArray[np.int64], Matrix]]
 
 
 class ArchivedTask(Settings):
-    """A task as it is trained: in the scheme that its tags were converted to."""
+    """A task as it is trained, with its tags converted to ``scheme``."""
 
     name: str
     scheme: Scheme
@@ -47,9 +47,9 @@ class ArchivedTask(Settings):
 
 
 class Header(Settings):
-    """What a packed file holds; ``settings`` are those of the study ``study``, both empty where there is none."""
+    """The content of a packed file. ``study`` and ``settings`` are the name and settings of a study, if it has one."""
 
-    format: int = FORMAT
+    format: int = FORMAT_VERSION
     study: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
     tasks: tuple[ArchivedTask, ...]
@@ -57,19 +57,19 @@ class Header(Settings):
 
 
 def archive_at(data: str) -> Path | None:
-    """The path of the archive that ``data`` (as ``load_tasks`` takes it) names; None where it names something else."""
+    """The path of the archive that ``data`` (see ``load_tasks``) names; None if it names something else."""
     path = Path(os.path.expanduser(data))  # noqa: PTH111  (Path's raises)
     return path if data != "starter" and _is_zip(path) else None
 
 
 def write_archive(path: Path, header: Header, corpora: Mapping[str, Splits], rows: Rows) -> None:
-    """Write these corpora (task -> split -> sentences) of the header's tasks, and the vectors that their words have.
+    """Write the corpora (task -> split -> sentences) of the header's tasks, and the vectors of their words.
 
-    ``rows`` gives the places of those of some words that have a vector, and their vectors. The same content makes the
-    same bytes. Raises DiskError where there is no room.
+    ``rows`` maps a list of words to the indices of those that have a vector, and to their vectors. Equal content gives
+    equal bytes. Raises DiskError if the disk is full.
     """
     sentences = [(f"{i}/{s}", corpora[t.name][s]) for i, t in enumerate(header.tasks) for s in t.splits]
-    # the most frequent first: small numbers take less room
+    # the most frequent first, since small numbers take less space
     tokens = _by_frequency(token for _, some in sentences for sentence in some for token in sentence.tokens)
     tags = _by_frequency(tag for _, some in sentences for sentence in some for tag in sentence.labels)
     words = sorted({*(token.lower() for token in tokens), *(task_token(task.name).lower() for task in header.tasks)})
@@ -91,7 +91,7 @@ def write_archive(path: Path, header: Header, corpora: Mapping[str, Splits], row
 
 
 def read_header(path: Path) -> Header:
-    """What a packed file holds. Raises DataError where it is missing, damaged, foreign or of a later format."""
+    """The header of a packed file. Raises DataError if the file is missing, damaged, or of another or later format."""
     return _read(path, lambda arrays: _header(path, arrays))
 
 
@@ -104,10 +104,10 @@ def read_archived(path: Path, task: str, split: str) -> list[Sentence]:
         held = [arrays[f"{number}/{split}/{what}"] for what in ("lengths", "tokens", "tags")]
         lengths, tokens, tags = held
         if not all(array.dtype.kind == "u" and array.ndim == 1 for array in held) or not lengths.all():
-            raise ValueError(f"{task} {split}: its arrays are no lengths and places")
+            raise ValueError(f"{task} {split}: its arrays are not lengths and places")
         if not lengths.sum() == len(tokens) == len(tags) > 0:
             raise ValueError(f"{task} {split}: its arrays do not fit")
-        return decode(distinct, labels, tokens, tags, lengths, np.arange(1, len(lengths) + 1))
+        return restore_sentences(distinct, labels, tokens, tags, lengths, np.arange(1, len(lengths) + 1))
 
     return _read(path, read)
 
@@ -127,14 +127,14 @@ def read_archived_vectors(path: Path) -> tuple[str, list[str], Matrix]:
 def _is_zip(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(len(ZIP_SIGNATURE)) == ZIP_SIGNATURE
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return False
 
 
 def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
     if path.exists() and not _is_zip(path):
-        raise DataError(f"{path}: is no packed study; give a file that `{PACK}` has made")
+        raise DataError(f"{path}: is not a packed study; give a file that `{PACK_COMMAND}` has made")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             check_claim(path, sum(member.file_size for member in arrays.zip.infolist()), "bytes")
@@ -143,17 +143,18 @@ def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
         raise
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
-    except Exception as error:  # zipfile, zlib, numpy, json and pydantic have one each for a damaged file
+    except Exception as error:  # a damaged file causes errors of zipfile, zlib, numpy, json or pydantic
         raise DataError(
-            f"{path}: is damaged or no packed study ({str(error)[:200]}); copy it again, or make it anew with `{PACK}`"
+            f"{path}: is damaged or not a packed study ({str(error)[:200]}); copy it again, or make it anew with "
+            f"`{PACK_COMMAND}`"
         ) from None
 
 
 def _header(path: Path, arrays: NpzFile) -> Header:
     values = json_value(arrays["header"])
-    if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT:
+    if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT_VERSION:
         raise DataError(
-            f"{path}: was packed by a later tagmates (format {values['format']}, this one reads {FORMAT}); "
+            f"{path}: was packed by a later tagmates (format {values['format']}, this one reads {FORMAT_VERSION}); "
             "install that one here, or pack with this one"
         )
     try:
@@ -164,10 +165,10 @@ def _header(path: Path, arrays: NpzFile) -> Header:
 
 
 def _texts(arrays: NpzFile, name: str, kind: Any) -> list[Any]:
-    """The distinct texts of an array, all of them of this kind."""
+    """The texts of an array, which must be distinct and of this type."""
     texts = json_value(arrays[name])
     if not isinstance(texts, list) or not all(isinstance(text, kind) for text in texts):
-        raise ValueError(f"{name}: is no list of texts")
+        raise ValueError(f"{name}: is not a list of texts")
     if len(set(texts)) < len(texts):
         raise ValueError(f"{name}: are not distinct")
     return texts

@@ -1,8 +1,8 @@
-"""A cache of tasks as they are loaded, so that their files are read once however many trainings there are.
+"""A cache of loaded tasks, so that their files are read only once for many trainings.
 
-An entry is an uncompressed .npz in ``corpora`` of the cache folder, named after all that decides what is in it: the
-task, its files as the system describes them, and tagmates' code. It holds what ``IndexedTask`` holds. No entry is ever
-needed: what is missing, damaged or cannot be written costs time and nothing else.
+An entry is an uncompressed .npz file in ``corpora`` of the cache folder, which holds an ``IndexedTask``. Its name is a
+hash of everything that decides its content: the task, its files as the system describes them, and tagmates' code.
+Entries are never required: one that is missing, damaged or cannot be written costs time and nothing else.
 """
 
 import hashlib
@@ -22,27 +22,27 @@ from typing import Any
 
 import numpy as np
 
-from tagmates.data.indexing import IndexedSplit, IndexedTask, Numbers, decode, json_array, json_value
-from tagmates.data.tasks import Task
+from tagmates.data.indexing import IndexedSplit, IndexedTask, Numbers, json_array, json_value, restore_sentences
+from tagmates.data.task import Task
 from tagmates.files import cache_folder, is_private, make_private
 
 log = logging.getLogger("tagmates")
-SWITCH = "TAGMATES_CACHE_CORPORA"
-"""Environment variable that switches the cache off where it is 0."""
-LIMIT = 2**30  # bytes of all entries; the paper's eleven tasks are 24 MB
-SMALL = 2**18  # bytes of a task's files that are read as fast as an entry
-YOUNG = 2.0  # seconds; the coarsest file systems count times by two
-CACHED = ("columns", "csv", "lines", "parallel", "conllu", "conll2012", "jsonl", "json", "webanno")
+SWITCH_VARIABLE = "TAGMATES_CACHE_CORPORA"
+"""The environment variable that switches the cache off if it is 0."""
+MAX_CACHE_SIZE = 2**30  # bytes of all entries; the paper's eleven tasks are 24 MB
+MIN_FILES_SIZE = 2**18  # bytes; smaller files of a task are read as fast as an entry
+MIN_FILE_AGE = 2.0  # seconds; the coarsest file systems store times in steps of two seconds
+CACHED_FORMATS = ("columns", "csv", "lines", "parallel", "conllu", "conll2012", "jsonl", "json", "webanno")
 
 
 def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
-    """Where the cache has, or would have, these splits; None where they are not to be cached.
+    """The path of the entry for these splits, which need not exist; None if they are not cached.
 
-    That is so for small files, for a packed study, for formats of several files (of which the task names one), for
-    those that others' code reads, and for files of the last seconds: they may change once more without a change of
-    their time.
+    Not cached are small files, packed studies, formats of several files (of which the task names only one), formats
+    read by other packages, and files changed in the last seconds: these may change again without a change of their
+    time.
     """
-    if task.format not in CACHED or os.environ.get(SWITCH) == "0":
+    if task.format not in CACHED_FORMATS or os.environ.get(SWITCH_VARIABLE) == "0":
         return None
     try:
         parts = [part for split in splits if (part := task.part(split))]
@@ -53,14 +53,22 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
         if not is_private(folder):
             _warn(folder)
             return None
-    except (OSError, ValueError, RuntimeError):  # a file is missing: reading it says so; or there is no home
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # a file is missing, which reading it will report, or there is no home folder
         return None
     newest = max(max(status.st_mtime, status.st_ctime) for _, status in found)
     total = sum(status.st_size for _, status in found)
-    if not all(stat.S_ISREG(status.st_mode) for _, status in found) or total < SMALL or time.time() - newest < YOUNG:
+    if (
+        not all(stat.S_ISREG(status.st_mode) for _, status in found)
+        or total < MIN_FILES_SIZE
+        or time.time() - newest < MIN_FILE_AGE
+    ):
         return None
-    # the time of the last change of anything too: copies can bring an old time of change of content with them;
-    # and which file it is: a link may lead to another one now that was written in the same tick of the clock
+    # with the time of the last status change, since copies may keep the old time of modification; and with the inode,
+    # since a link may now lead to another file that was written in the same tick of the clock
     described = [[path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for path, s in found]
     key = json.dumps(
         [_code(), list(splits), task.model_dump(mode="json", exclude={"name", "folder", "score"}), described]
@@ -69,23 +77,23 @@ def entry_of(task: Task, splits: Sequence[str]) -> Path | None:
 
 
 def read_entry(entry: Path) -> IndexedTask | None:
-    """What the entry holds; None where there is none that can be read, or one that others can change."""
+    """The content of an entry; None if there is none, if it cannot be read, or if other users can change it."""
     if not is_private(entry):
         _warn(entry)
         return None
     try:
         with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names, digest = json_value(arrays["task"])
-            splits = {name: _split({part: arrays[f"{name}/{part}"] for part in PARTS}) for name in names}
-    except Exception:  # zipfile, zlib, numpy and json have one each for a damaged file
+            splits = {name: _split({part: arrays[f"{name}/{part}"] for part in ENTRY_ARRAYS}) for name in names}
+    except Exception:  # a damaged file causes errors of zipfile, zlib, numpy or json
         return None
     with suppress(OSError):
-        os.utime(entry)  # what was used last goes last
+        os.utime(entry)  # entries that were used last are removed last
     return IndexedTask(splits, digest)
 
 
 def write_entry(entry: Path, coded: IndexedTask) -> None:
-    """Write an entry, and remove those that were not used for longest where all together are too many."""
+    """Write an entry. If the cache is then too large, remove the entries that were not used for the longest time."""
     arrays: dict[str, Numbers] = {"task": json_array([list(coded.splits), coded.digest])}
     for name, split in coded.splits.items():
         line = np.array([sentence.line for sentence in split.sentences], dtype=np.int64)
@@ -93,12 +101,14 @@ def write_entry(entry: Path, coded: IndexedTask) -> None:
         place = np.array([files[sentence.file] for sentence in split.sentences], dtype=np.int64)
         texts = (json_array(split.forms), json_array(split.tags), json_array(list(files)))
         values: tuple[Numbers, ...] = (*texts, split.form, split.tag, split.lengths, line, place)
-        arrays |= {f"{name}/{part}": value for part, value in zip(PARTS, values, strict=True)}
+        arrays |= {f"{name}/{part}": value for part, value in zip(ENTRY_ARRAYS, values, strict=True)}
     data = io.BytesIO()
     np.savez(data, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
     with suppress(OSError):
         make_private(entry.parent)
-        with NamedTemporaryFile(dir=entry.parent, suffix=".npz", delete=False) as file:  # others may write it too
+        with NamedTemporaryFile(
+            dir=entry.parent, suffix=".npz", delete=False
+        ) as file:  # other processes may write it too
             made = Path(file.name)
             try:
                 file.write(data.getbuffer())
@@ -115,14 +125,14 @@ def _warn(path: Path) -> None:
     log.warning("%s: other users can change it, so it is not read; delete it, or take that right from them", path)
 
 
-PARTS = ("forms", "tags", "files", "form", "tag", "lengths", "line", "file")
-"""Of a split in an entry: the fields of ``IndexedSplit``, and the sentences' lines and files."""
+ENTRY_ARRAYS = ("forms", "tags", "files", "form", "tag", "lengths", "line", "file")
+"""The arrays of a split in an entry: the fields of ``IndexedSplit``, and the sentences' lines and files."""
 
 
 def _split(held: Mapping[str, Any]) -> IndexedSplit:
     texts, labels, files = (tuple(json_value(held[part])) for part in ("forms", "tags", "files"))
     form, tag, lengths = held["form"], held["tag"], held["lengths"]
-    sentences = decode(texts, labels, form, tag, lengths, held["line"])
+    sentences = restore_sentences(texts, labels, form, tag, lengths, held["line"])
     if any(files):
         places = zip(sentences, held["file"].tolist(), strict=True)
         sentences = [replace(sentence, file=files[place]) for sentence, place in places]
@@ -134,13 +144,13 @@ def _remove_oldest(folder: Path) -> None:
     total = 0
     for status, path in entries:
         total += status.st_size
-        if total > LIMIT:
+        if total > MAX_CACHE_SIZE:
             path.unlink(missing_ok=True)
 
 
 @cache
 def _code() -> str:
-    """A digest of the code that reads, so that an entry of another version is never taken."""
+    """A digest of the code that reads data, so that an entry of another version is never used."""
     sha = hashlib.sha256()
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         sha.update(file.read_bytes())

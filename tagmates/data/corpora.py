@@ -1,4 +1,4 @@
-"""Load the sentences of tasks from their files, and say what is wrong with them."""
+"""Load the sentences of tasks from their files, and report what is wrong with them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -9,21 +9,22 @@ from typing import Any, TypeVar
 
 from tagmates.data.archive import read_archived
 from tagmates.data.cache import entry_of, read_entry, write_entry
-from tagmates.data.formats.brackets import read_brackets
 from tagmates.data.formats.brat import brat_remarks, read_brat
 from tagmates.data.formats.columns import read_columns
+from tagmates.data.formats.conll2012 import read_conll2012
 from tagmates.data.formats.conllu import expression_remarks, read_conllu, sentence_ids
 from tagmates.data.formats.docbin import docbin_remarks, read_docbin
-from tagmates.data.formats.huggingface import read_huggingface, records_in
-from tagmates.data.formats.jsonl import Keys, read_jsonl, read_records, record_remarks
+from tagmates.data.formats.huggingface import huggingface_records, read_huggingface
+from tagmates.data.formats.jsonl import read_jsonl, read_records
+from tagmates.data.formats.records import RecordKeys, record_remarks
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
 from tagmates.data.formats.table import read_table
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
 from tagmates.data.indexing import IndexedTask
-from tagmates.data.schemes import Writing, convert, trained_as, violations_in
+from tagmates.data.notation import advice_on_tag
+from tagmates.data.schemes import Notation, convert, trained_as, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import remedy
-from tagmates.data.tasks import RECORDS, SPLITS, Part, Task
+from tagmates.data.task import RECORD_FORMATS, SPLITS, Part, Task
 from tagmates.errors import DataError
 from tagmates.formatting import plural
 from tagmates.memory import no_cycles
@@ -34,40 +35,41 @@ Item = TypeVar("Item", Sentence, Sentence | None)
 
 
 def load_split(task: Task, split: str) -> Sentences:
-    """The sentences of one split; DataError where it is missing, empty or broken (a tag that breaks its scheme too).
+    """The sentences of one split, with tags in the scheme of training.
 
-    Train and dev need a label at least; without any in test there is nothing to score.
+    Raises DataError if the split is missing, empty or broken, if a tag breaks its scheme, and if train or dev has no
+    label at all.
     """
     sentences = read_split(task, split)
     require_labels(task, split, sentences)
     for problem in violations(task, split, sentences):
         raise DataError(problem)
-    if task.scheme == task.trained_scheme == "plain" or task.writing == Writing(task.trained_scheme):
-        return sentences  # they are written as they are trained
+    if task.scheme == task.trained_scheme == "plain" or task.notation == Notation(task.trained_scheme):
+        return sentences  # the tags of the files are those of training
     converted = []
     for sentence in sentences:
         try:
-            tags = convert(sentence.labels, task.writing, task.trained_scheme)
+            tags = convert(sentence.labels, task.notation, task.trained_scheme)
         except DataError as error:
-            raise DataError(f"{place(task, split, sentence, 0)}: {error}") from None
+            raise DataError(f"{location(task, split, sentence, 0)}: {error}") from None
         converted.append(replace(sentence, tags=tags))
     return converted
 
 
 def read_split(task: Task, split: str) -> Sentences:
-    """The sentences of one split as they stand in the file, their tags unchecked, None where there is no label."""
+    """The sentences of one split with the tags of the file, unchecked; None for tokens without a label."""
     part = task.part(split)
     if part is None:
         raise DataError(f"{task.folder}: task {task.name} has no {split} split; add one to its files")
     if task.format == "packed":
         return read_archived(task.folder, task.name, split)
-    return cut(task, split, read_part(task, part))
+    return select_sentences(task, split, read_part(task, part))
 
 
-def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
-    """Those of its files' sentences that make the split; DataError where they have not so many, or none so called.
+def select_sentences(task: Task, split: str, everything: list[Item]) -> list[Item]:
+    """Select the sentences of a split from all sentences of its files; None stands for one that could not be read.
 
-    In the place of a sentence that could not be read stands None.
+    Raises DataError if the files have fewer sentences than the split names, or none with such a name.
     """
     part = task.part(split) or Part(file="")
     start, stop = part.bounds(len(everything))
@@ -90,36 +92,36 @@ def cut(task: Task, split: str, everything: list[Item]) -> list[Item]:
 
 
 def _names(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
-    """The ``sent_id`` of every sentence."""
+    """Yield the ``sent_id`` of every sentence."""
     for _, own in groupby(sentences, key=lambda sentence: sentence.file):
         of_file = list(own)
         yield from sentence_ids(path_in(task, split, of_file[0]), of_file, task.encoding)
 
 
 def with_labels(task: Task, sentence: Sentence) -> Sentence:
-    """The sentence, None in the place of tags that ``task`` takes for no label."""
+    """The sentence, with None instead of the tag that means "no label" in this task."""
     if sentence.tags is None or task.no_label is None or task.no_label not in sentence.tags:
         return sentence
     return replace(sentence, tags=tuple(None if tag == task.no_label else tag for tag in sentence.tags))
 
 
 def require_labels(task: Task, split: str, sentences: Iterable[Sentence]) -> None:
-    """Raise DataError where there is no label to train or validate on."""
+    """Raise DataError if train or dev has no label."""
     if split != "test" and all(tag is None for sentence in sentences for tag in sentence.labels):
         other = f", or set unlabelled to another tag than {task.no_label!r}" if task.no_label else ""
         raise DataError(f"{path_of(task, split)}: no token of {task.name} {split} has a label; label some{other}")
 
 
 def violations(task: Task, split: str, sentences: Iterable[Sentence]) -> Iterator[str]:
-    """For every tag that breaks the task's scheme: where, and what to do."""
+    """Yield a message for every tag that breaks the scheme of the task: where it is, and what to do."""
     for sentence in sentences:
-        for index, what in violations_in(sentence.labels, task.writing):
-            advice = remedy(sentence.labels[index] or "", task.writing, task.name)
-            yield f"{place(task, split, sentence, index)}: {what}; {advice}"
+        for index, what in violations_in(sentence.labels, task.notation):
+            advice = advice_on_tag(sentence.labels[index] or "", task.notation, task.name)
+            yield f"{location(task, split, sentence, index)}: {what}; {advice}"
 
 
-def remarks(task: Task, split: str) -> Iterator[str]:
-    """What was done to the annotations of a split so that a tag for each word can say them, and where."""
+def annotation_remarks(task: Task, split: str) -> Iterator[str]:
+    """Yield a remark for each annotation of a split that one tag per word cannot express exactly."""
     for path in paths_of(task, split):
         yield from _remarks(task, path)
 
@@ -137,38 +139,37 @@ def _remarks(task: Task, path: Path) -> Iterator[str]:
     elif task.format == "spacy":
         yield from docbin_remarks(path, column=column)
     elif task.format == "huggingface":
-        keys, records = records_in(path, keys_of(task))
+        keys, records = huggingface_records(path, keys_of(task))
         yield from record_remarks(records, keys)
-    elif task.format in RECORDS:
-        lines = read_records(path, task.encoding, one_list=task.format == "json")
-        yield from record_remarks(((record, line, where) for line, where, record in lines), keys_of(task))
+    elif task.format in RECORD_FORMATS:
+        yield from record_remarks(read_records(path, task.encoding, one_list=task.format == "json"), keys_of(task))
 
 
-def keys_of(task: Task) -> Keys:
-    """How the task reads records."""
-    return Keys(str(task.token_column), str(task.tag_column), task.labels, trained_as(task.scheme), task.types)
+def keys_of(task: Task) -> RecordKeys:
+    """The keys with which the task reads records."""
+    return RecordKeys(str(task.token_column), str(task.tag_column), task.labels, trained_as(task.scheme), task.types)
 
 
 def path_of(task: Task, split: str) -> Path:
-    """The file that holds a split, of several the first, the task's folder where there is none."""
+    """The file of a split (of several, the first), or the folder of the task if it has no such split."""
     return paths_of(task, split)[0]
 
 
 def paths_of(task: Task, split: str) -> list[Path]:
-    """The files that hold a split, the task's folder where there is none."""
+    """The files of a split, or the folder of the task if it has no such split."""
     part = task.part(split)
     return [task.folder / name for name in part.files(task.folder)] if part else [task.folder]
 
 
 def path_in(task: Task, split: str, sentence: Sentence) -> Path:
-    """The file that a sentence of a split is from."""
+    """The file that a sentence of a split comes from."""
     return task.folder / sentence.file if sentence.file else path_of(task, split)
 
 
-def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
-    """Where a token is: ``file:line``; where a word is no line of its own, ``file:line`` of the sentence, and the word.
+def location(task: Task, split: str, sentence: Sentence, index: int) -> str:
+    """The place of a token for messages: ``FILE:LINE``, and the number of the word if it has no line of its own.
 
-    Where there are no lines, the number of the sentence or record and the word, in a packed study the split too.
+    For formats without lines: the number of the sentence or record, and of the word. For a packed study also the split.
     """
     path = path_in(task, split, sentence)
     if task.format == "packed":
@@ -183,12 +184,12 @@ def place(task: Task, split: str, sentence: Sentence, index: int) -> str:
 
 
 def read_part(task: Task, part: Part) -> Sentences:
-    """All sentences of the files of a part, None where ``task`` takes a tag for no label."""
+    """All sentences of the files of a part, with None for tokens without a label."""
     return [sentence for name, tags in files_in(task, part) for sentence in read_one(task, name, tags, part)]
 
 
 def files_in(task: Task, part: Part) -> list[tuple[str, str]]:
-    """The names of the files of a part, each with that of its tags, which is empty where it holds them itself."""
+    """The files of a part, each with its file of tags, or "" if it holds the tags itself."""
     names, tags = part.files(task.folder), part.tag_files(task.folder)
     if task.format != "parallel":
         return [(name, "") for name in names]
@@ -201,7 +202,7 @@ def files_in(task: Task, part: Part) -> list[tuple[str, str]]:
 
 
 def read_one(task: Task, name: str, tags: str, part: Part) -> Sentences:
-    """All sentences of one of the files of a part."""
+    """All sentences of one file of a part; ``tags`` is its file of tags, or ""."""
     path = task.folder / name
     if task.format == "parallel":
         found = [with_labels(task, each) for each in read_parallel(path, task.folder / tags, task.encoding)]
@@ -211,7 +212,7 @@ def read_one(task: Task, name: str, tags: str, part: Part) -> Sentences:
 
 
 def read_file(task: Task, path: Path) -> Sentences:
-    """All sentences of a file in the task's format, None where ``task`` takes a tag for no label."""
+    """All sentences of a file in the format of the task, with None for tokens without a label."""
     return [with_labels(task, sentence) for sentence in _read_file(task, path)]
 
 
@@ -219,7 +220,7 @@ def _read_file(task: Task, path: Path) -> Sentences:
     encoding, column = task.encoding, str(task.tag_column)
     if task.is_table:
         return read_table(path, task.table, encoding)
-    if task.format in RECORDS:
+    if task.format in RECORD_FORMATS:
         return _read_records(task, path)
     found: Sentences
     if task.format == "conllu":
@@ -239,7 +240,7 @@ def _read_columns(task: Task, path: Path, columns: Mapping[str, int]) -> Sentenc
     if task.format == "lines":
         return read_lines(path, **columns, separator=task.separator or "/", encoding=task.encoding)
     if task.format == "conll2012":
-        return read_brackets(
+        return read_conll2012(
             path, **columns, separator=task.separator, scheme=trained_as(task.scheme), encoding=task.encoding
         )
     return read_columns(path, **columns, separator=task.separator, comment=task.comment, encoding=task.encoding)
@@ -254,25 +255,25 @@ def _read_records(task: Task, path: Path) -> Sentences:
 
 
 def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:
-    """Task -> split -> sentences, for tasks that are to be trained: train and dev must be there, test may be."""
+    """Task -> split -> sentences, for training. Train and dev are required, test is optional."""
     return {
-        name: {split: part.sentences for split, part in coded.splits.items()}
-        for name, coded in load_coded(tasks, names).items()
+        name: {split: part.sentences for split, part in indexed.splits.items()}
+        for name, indexed in load_indexed(tasks, names).items()
     }
 
 
-def load_coded(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, IndexedTask]:
-    """Likewise, with what is made of their sentences: from the cache, where it has them, else from their files."""
+def load_indexed(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, IndexedTask]:
+    """The tasks with their sentences and their digest, from the cache if it has them, else from their files."""
     with no_cycles():
-        return {name: _load_coded(tasks[name]) for name in names}
+        return {name: _load_indexed(tasks[name]) for name in names}
 
 
-def _load_coded(task: Task) -> IndexedTask:
+def _load_indexed(task: Task) -> IndexedTask:
     needed = [split for split in SPLITS if split != "test" or task.test is not None]
     entry = entry_of(task, needed)
     if entry is not None and (held := read_entry(entry)) is not None:
         return held
-    coded = IndexedTask.of({split: load_split(task, split) for split in needed})
-    if entry is not None and entry == entry_of(task, needed):  # no file has changed meanwhile
-        write_entry(entry, coded)
-    return coded
+    indexed = IndexedTask.of({split: load_split(task, split) for split in needed})
+    if entry is not None and entry == entry_of(task, needed):  # no file has changed in the meantime
+        write_entry(entry, indexed)
+    return indexed

@@ -1,4 +1,4 @@
-"""What is made once of a task's sentences, for all runs on them: numbers instead of texts, and a digest."""
+"""Indexed corpora: the sentences of a task as integers, and a digest of them, computed once for all runs."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ Text = TypeVar("Text", str, str | None)
 
 @dataclass(frozen=True)
 class IndexedSplit:
-    """Sentences, with their distinct tokens and tags in order of appearance and the places of all tokens in these.
+    """Sentences with their distinct tokens and tags, in order of appearance, and the index of each token and tag.
 
     A token without a label has the tag None.
     """
@@ -28,13 +28,13 @@ class IndexedSplit:
     sentences: Sequence[Sentence]
     forms: tuple[str, ...]
     tags: tuple[str | None, ...]
-    form: Numbers  # of every token, its place in ``forms``
-    tag: Numbers  # likewise in ``tags``
-    lengths: Numbers  # of every sentence
+    form: Numbers  # for every token, its index in ``forms``
+    tag: Numbers  # for every token, the index of its tag in ``tags``
+    lengths: Numbers  # number of tokens of every sentence
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> "IndexedSplit":
-        """Number the tokens and tags of these sentences."""
+        """Index the tokens and tags of these sentences."""
         forms, form = _numbered(chain.from_iterable(s.tokens for s in sentences))
         tags, tag = _numbered(chain.from_iterable(s.labels for s in sentences))
         return cls(sentences, forms, tags, form, tag, np.array([len(s) for s in sentences], dtype=np.int64))
@@ -63,23 +63,23 @@ class IndexedSplit:
 
 @dataclass(frozen=True, slots=True)
 class IndexedTask:
-    """The splits of a task, and the digest of them."""
+    """The splits of a task, and their digest."""
 
     splits: Mapping[str, IndexedSplit]
     digest: str
 
     @classmethod
     def of(cls, splits: Mapping[str, Sequence[Sentence]]) -> "IndexedTask":
-        """Number the splits one by one."""
+        """Index each split."""
         return cls({split: IndexedSplit.of(sentences) for split, sentences in splits.items()}, digest(splits))
 
 
-def decode(
+def restore_sentences(
     forms: Sequence[str], tags: Sequence[str | None], form: Numbers, tag: Numbers, lengths: Numbers, lines: Numbers
 ) -> list[Sentence]:
-    """The sentences that these numbers say, as in ``IndexedSplit``; one without any label has no tags.
+    """The sentences that these arrays (see ``IndexedSplit``) describe; a sentence without any label gets no tags.
 
-    Raises IndexError or ValueError where the numbers do not fit each other.
+    Raises IndexError or ValueError if the arrays do not fit each other.
     """
     tokens = np.array(forms, dtype=object)[form].tolist()
     labels = np.array(tags, dtype=object)[tag].tolist()
@@ -98,7 +98,7 @@ def decode(
 
 
 def digest(splits: Mapping[str, Sequence[Sentence]]) -> str:
-    """sha256 over the tokens and tags of a task's splits, and over the places of tokens without a label."""
+    """The sha256 of the tokens and tags of a task's splits, and of the places of tokens without a label."""
     sha = hashlib.sha256()
     missing: list[str] = []
     for split, sentences in sorted(splits.items()):
@@ -110,24 +110,24 @@ def digest(splits: Mapping[str, Sequence[Sentence]]) -> str:
                 tags = [tag or "" for tag in tags]
             rows = zip(sentence.tokens, tags, strict=True)
             sha.update("\n".join(map("\t".join, rows)).encode("utf-8", "surrogatepass") + b"\n\n")
-    # what is fully labelled ends in a line end, so no such text can be mistaken for these places
+    # the text of labelled sentences ends in a line end, so it cannot be mistaken for these places
     sha.update(", ".join(missing).encode())
     return sha.hexdigest()
 
 
 def json_array(value: Any) -> npt.NDArray[np.uint8]:
-    """A JSON value as an array of bytes, to be kept beside arrays."""
-    # not escaped: two lone surrogates would come back as one character
+    """A JSON value as an array of bytes, to be stored beside other arrays."""
+    # not escaped, since two lone surrogates would come back as one character
     return np.frombuffer(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), dtype=np.uint8)
 
 
 def json_value(array: npt.NDArray[np.uint8]) -> Any:
-    """The value that ``json_array`` made an array of; ValueError where none did."""
+    """The JSON value in an array made by ``json_array``. Raises ValueError for other arrays."""
     return json.loads(array.tobytes().decode("utf-8", "surrogatepass"))
 
 
 def _numbered(texts: Iterable[Text]) -> tuple[tuple[Text, ...], Numbers]:
-    """The distinct texts in order of appearance, and the place of every text among them."""
+    """The distinct texts in order of appearance, and the index of every text among them."""
     places: defaultdict[Text, int] = defaultdict(count().__next__)
     numbers = np.fromiter(map(places.__getitem__, texts), dtype=np.int32)
     return tuple(places), numbers

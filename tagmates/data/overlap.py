@@ -1,4 +1,4 @@
-"""What tasks have in common, which one wants to know before training them jointly: words and sentences."""
+"""The overlap of tasks in words and sentences, which matters when they are trained jointly."""
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
@@ -6,17 +6,18 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
 
-from tagmates.data.checking.splits import WORDS
 from tagmates.data.corpora import Corpora
 from tagmates.data.sentence import Sentence
+
+MIN_SHARED_WORDS = 3  # shorter sentences are the same by chance
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How much of ``task`` the train split of ``other`` has too, as shares from 0 to 1; None where there is nothing.
+    """The shares (0 to 1) of ``task`` that are also in the train split of ``other``; None if ``task`` has no items.
 
-    Words are lower-cased; sentences are those of three words or more, case as it is. A share of ``test_sentences``
-    above 0 is a leak: what trains on ``other`` has seen them.
+    Words are lower-cased. Only sentences of three words or more count; their case matters. A share of
+    ``test_sentences`` above 0 is a leak: training on ``other`` sees them.
     """
 
     task: str
@@ -25,12 +26,12 @@ class Overlap:
     test_tokens: float | None
     train_sentences: float | None
     test_sentences: float | None
-    num_test_sentences: int  # those that both have
+    num_test_sentences: int  # number of test sentences in both
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """Shares of a task's test tokens, lower-cased, that are not in train: of the task, of any task."""
+class UnknownWords:
+    """Shares of a task's lower-cased test tokens that are not in its own train split, or not in that of any task."""
 
     task: str
     own: float | None
@@ -38,21 +39,26 @@ class Unknown:
 
 
 def overlaps(corpora: Corpora) -> list[Overlap]:
-    """Of every task with every task, itself included."""
+    """The overlap of every task with every task, including itself."""
     words = {task: {split: _words(some) for split, some in splits.items()} for task, splits in corpora.items()}
-    numbers: defaultdict[tuple[str, ...], int] = defaultdict(count().__next__)  # hashing a tuple takes its time
+    numbers: defaultdict[tuple[str, ...], int] = defaultdict(
+        count().__next__
+    )  # faster than hashing tuples again and again
     sentences = {
-        task: {split: Counter(numbers[s.tokens] for s in some if len(s) >= WORDS) for split, some in splits.items()}
+        task: {
+            split: Counter(numbers[s.tokens] for s in some if len(s) >= MIN_SHARED_WORDS)
+            for split, some in splits.items()
+        }
         for task, splits in corpora.items()
     }
     return [
         Overlap(
             task,
             other,
-            types=share(Counter(words[task]["train"].keys()), words[other]["train"]),
-            test_tokens=share(words[task].get("test", Counter()), words[other]["train"]),
-            train_sentences=share(sentences[task]["train"], sentences[other]["train"]),
-            test_sentences=share(tests := sentences[task].get("test", Counter()), sentences[other]["train"]),
+            types=share_known(Counter(words[task]["train"].keys()), words[other]["train"]),
+            test_tokens=share_known(words[task].get("test", Counter()), words[other]["train"]),
+            train_sentences=share_known(sentences[task]["train"], sentences[other]["train"]),
+            test_sentences=share_known(tests := sentences[task].get("test", Counter()), sentences[other]["train"]),
             num_test_sentences=sum(n for sentence, n in tests.items() if sentence in sentences[other]["train"]),
         )
         for task in corpora
@@ -60,23 +66,23 @@ def overlaps(corpora: Corpora) -> list[Overlap]:
     ]
 
 
-def unknown_words(corpora: Corpora) -> list[Unknown]:
-    """The words that a tagger meets first in test, alone and when all tasks are trained jointly."""
+def unknown_words(corpora: Corpora) -> list[UnknownWords]:
+    """The shares of words that are new in test, for each task alone and when all tasks are trained jointly."""
     trained = {task: _words(splits["train"]) for task, splits in corpora.items()}
     everything = set().union(*trained.values())
     return [
-        Unknown(task, _rest(share(test, trained[task])), _rest(share(test, everything)))
+        UnknownWords(task, _rest(share_known(test, trained[task])), _rest(share_known(test, everything)))
         for task, splits in corpora.items()
         for test in [_words(splits.get("test", ()))]
     ]
 
 
-def share(items: Counter[Any], known: Container[Hashable]) -> float | None:
-    """The share of the items, each as often as it occurs, that are known; None of no items."""
+def share_known(items: Counter[Any], known: Container[Hashable]) -> float | None:
+    """The share of known items, each counted as often as it occurs; None if there are no items."""
     return sum(n for item, n in items.items() if item in known) / items.total() if items else None
 
 
-def overlap_json(overlap: Sequence[Overlap], unknown: Iterable[Unknown]) -> Mapping[str, Any]:
+def overlap_json(overlap: Sequence[Overlap], unknown: Iterable[UnknownWords]) -> Mapping[str, Any]:
     """A JSON object."""
     return {"overlap": [asdict(row) for row in overlap], "unknown_words": [asdict(row) for row in unknown]}
 

@@ -1,25 +1,25 @@
-"""Tags ⇄ spans, in the ways in which corpora write spans.
+"""Tags ⇄ spans, in all schemes that corpora use.
 
 ========  ==============================================================================
-iob1      ``I`` on every token of a span; ``B`` on the first of one that touches another of its label
+iob1      ``I`` on every token of a span; ``B`` on the first token if the span touches an earlier one of its label
 iob2      ``B`` on the first token of a span, ``I`` on the others
-iobes     as iob2, but ``E`` on the last token of a span, ``S`` on the only one
+iobes     as iob2, but ``E`` on the last token of a span, ``S`` on a single token
 bilou     as iobes, but ``L`` for ``E`` and ``U`` for ``S``
 bmes      as iobes, but ``M`` for ``I``; ``W`` means the same as ``S``
-ioe1      as iob1 from behind: ``E`` on the last token of a span that touches the next one of its label, else ``I``
+ioe1      iob1 reversed: ``E`` on the last token of a span that touches a later one of its label, else ``I``
 ioe2      ``E`` on the last token of a span, ``I`` on the others
-io        the label alone, or after ``I``; neighbours of one label are one span
-plain     every tag other than ``O`` is a span of one token; neighbours never merge
+io        the label alone, or after ``I``; adjacent tokens with the same label are one span
+plain     every tag other than ``O`` is a span of one token; adjacent tokens are never merged
 ========  ==============================================================================
 
-Files may use all of them. Training, scores and taggers know iob1, iob2, iobes and plain; the others are read into these
-(``trained_as``). A label follows its letter after a hyphen and may hold hyphens itself; a bare ``B`` or ``I`` has the
-label "". ``Writing`` says where a file does otherwise: another sign, the letter behind the label, lower-case letters,
-another tag than ``O``.
+Files may use all of them. Training, scores and taggers use iob1, iob2, iobes and plain; the others are converted to
+these when they are read (``trained_as``). A label follows its letter and a hyphen, and may contain hyphens; that of
+a bare ``B`` or ``I`` is "". ``Notation`` describes files with another sign, the letter after the label, lower-case
+letters, or another tag than ``O``.
 
-The tag of a token without a label is None. It breaks no scheme, for it may begin, continue or end whatever stands
-beside it. A span ends before it as before ``O``; where its tags say that it goes on there it is cut, see
-``without_cut_spans``.
+The tag of a token without a label is None. It breaks no scheme, since the token may begin, continue or end any span
+beside it. A span ends before it, as before ``O``. If the tags of the span say that it goes on there, it is cut (see
+``without_cut_spans``).
 """
 
 import re
@@ -32,12 +32,12 @@ from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import shown
 
-OUTSIDE = "O"  # the tag of a token that is in no span, where a task names no other
+OUTSIDE = "O"  # the tag of a token outside of all spans, unless a task names another
 
 Scheme = Literal["iob1", "iob2", "iobes", "plain"]
-"""Those of training, scores and taggers."""
+"""The schemes of training, scores and taggers."""
 FileScheme = Literal["iob1", "iob2", "iobes", "bilou", "bmes", "ioe1", "ioe2", "io", "plain"]
-"""Those of files."""
+"""The schemes of files."""
 Repair = Literal["begin", "error"]
 
 LETTERS: Mapping[FileScheme, Mapping[str, str]] = {
@@ -51,9 +51,9 @@ LETTERS: Mapping[FileScheme, Mapping[str, str]] = {
     "io": {"I": "I"},
     "plain": {},
 }
-"""The letters of a scheme, and what they are called in iobes."""
-EVERY_LETTER = "".join(sorted({letter for letters in LETTERS.values() for letter in letters}))
-CLOSED = ("iobes", "bilou", "bmes")  # the last token of a span says that it is the last
+"""The letters of each scheme, and the corresponding letters of iobes."""
+ALL_LETTERS = "".join(sorted({letter for letters in LETTERS.values() for letter in letters}))
+CLOSED_SCHEMES = ("iobes", "bilou", "bmes")  # schemes that mark the last token of a span
 
 _SPAN_TAG = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
 
@@ -64,11 +64,11 @@ _UNKNOWN: _Parsed = ("?", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """How a file writes the spans of a layer in tags.
+class Notation:
+    """The notation of a layer's tags in a file: their scheme, the form of their letters, and the outside tag.
 
-    ``mark`` is how ``B`` is joined to a label: ``B-`` and ``B_`` stand before it, ``-B`` and ``_B`` behind it, and a
-    small ``b`` says that all letters are small. ``outside`` is the tag of a token in no span, "" where there is none.
+    ``mark`` shows how ``B`` is joined to a label: ``B-`` or ``B_`` before it, ``-B`` or ``_B`` after it; a small ``b``
+    means that all letters are lower-case. ``outside`` is the tag of a token outside of all spans, "" if there is none.
     """
 
     scheme: FileScheme
@@ -76,28 +76,28 @@ class Writing:
     outside: str = "O"
 
     def __str__(self) -> str:
-        """As in an error: the scheme, and what is not as usual."""
+        """The scheme, and whatever differs from the default, for messages."""
         more = [f'mark = "{self.mark}"'] if self.mark != "B-" and self.scheme != "plain" else []
         more += [f"outside = {shown(self.outside)}"] if self.outside != "O" else []
         return f"{self.scheme} ({', '.join(more)})" if more else self.scheme
 
 
 def trained_as(scheme: FileScheme) -> Scheme:
-    """The scheme in which tags of a file's scheme are trained, scored and written by a tagger."""
+    """The scheme of training, scores and taggers for tags that a file writes in ``scheme``."""
     if scheme in ("bilou", "bmes"):
         return "iobes"
     return "iob2" if scheme in ("io", "ioe1", "ioe2") else scheme  # type: ignore[return-value]  # mypy does not narrow by "in"
 
 
 def split_tag(tag: str, mark: str) -> tuple[str, str] | None:
-    """The letter, as a capital, and the label of a tag that is so written; None where it has no such letter.
+    """The letter, as a capital, and the label of a tag with this mark; None if it has no such letter.
 
-    A letter alone has the label "".
+    The label of a letter alone is "".
     """
     before, lower = mark[0] in "Bb", "b" in mark
     sign = mark[1] if before else mark[0]
     letter, rest = (tag[:1], tag[1:]) if before else (tag[-1:], tag[:-1])
-    if not letter or letter.upper() not in EVERY_LETTER or letter.islower() != lower:
+    if not letter or letter.upper() not in ALL_LETTERS or letter.islower() != lower:
         return None
     if not rest:
         return letter.upper(), ""
@@ -107,42 +107,42 @@ def split_tag(tag: str, mark: str) -> tuple[str, str] | None:
 
 
 def are_span_tags(tags: Collection[str]) -> bool:
-    """Whether these distinct tags are those of spans: a hyphen behind a prefix somewhere, or both B and I alone."""
+    """Whether these tags mark spans: all are O or have a prefix, and one has a hyphen, or both B and I occur alone."""
     if not all(_SPAN_TAG.fullmatch(tag) for tag in tags):
         return False
     return any("-" in tag for tag in tags) or {"B", "I"} <= set(tags)
 
 
 def scheme_of_labels(labels: Collection[str]) -> Scheme:
-    """The scheme in which a layer of these labels is to be read: iobes, iob2 (which reads iob1 as well) or plain."""
+    """The scheme in which to read a layer with these labels: iobes, iob2 (which also reads iob1) or plain."""
     if not are_span_tags(labels):
         return "plain"
     return "iobes" if any(label[0] in "ES" for label in labels) else "iob2"
 
 
-def is_tag_of(tag: str, scheme: FileScheme | Writing) -> bool:
+def is_tag_of(tag: str, scheme: FileScheme | Notation) -> bool:
     """Whether the scheme has such a tag."""
-    return _parse(tag, _writing(scheme)) != _UNKNOWN
+    return _parse(tag, _notation(scheme)) != _UNKNOWN
 
 
-def spans_of(tags: Sequence[str | None], scheme: FileScheme | Writing, repair: Repair = "begin") -> list[Span]:
-    """Return the spans of one sentence's tags, in order.
+def spans_of(tags: Sequence[str | None], scheme: FileScheme | Notation, repair: Repair = "begin") -> list[Span]:
+    """The spans of one sentence's tags, in order.
 
-    ``repair`` says what becomes of ill-formed tags: with "begin" a continuation that continues nothing (``I`` or ``E``
-    after ``O`` or after another label) begins a span, and a span that no ``E`` closes ends before the next one or
-    ``O``, as in conlleval; with "error" they raise DataError. A tag that the scheme lacks raises DataError with both.
+    ``repair`` decides about ill-formed tags. With "begin", as in conlleval, an ``I`` or ``E`` that continues nothing
+    (after ``O`` or after another label) begins a span, and a span that no ``E`` closes ends before the next span or
+    ``O``. With "error" they raise DataError. A tag that the scheme does not have always raises DataError.
     """
     _check_choice("repair", repair, get_args(Repair))
     if repair == "error" and (violation := first_violation(tags, scheme)):
         index, wrong = violation
         raise DataError(f"token {index + 1}: {wrong}; correct the tags, or name the scheme that they follow")
-    writing = _writing(scheme)
+    notation = _notation(scheme)
     spans = []
     start, previous = 0, _NO_SPAN
     for index, tag in enumerate([*tags, None]):
-        current = _parse(tag, writing)
+        current = _parse(tag, notation)
         if current == _UNKNOWN:
-            raise DataError(_no_tag(tag or "", writing))
+            raise DataError(_no_tag(tag or "", notation))
         if not _continues(previous, current):
             if _is_open(previous):
                 spans.append(Span(start, index, previous[1]))
@@ -154,9 +154,9 @@ def spans_of(tags: Sequence[str | None], scheme: FileScheme | Writing, repair: R
 
 
 def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> tuple[str, ...]:
-    """Return ``length`` tags that mark the spans, which may come in any order.
+    """``length`` tags that mark the spans, which may be given in any order.
 
-    Plain tags repeat a span's label on each of its tokens, so only spans of one token come back from them. Raises
+    Plain tags repeat the label of a span on each of its tokens; ``spans_of`` then returns a span for each token. Raises
     DataError for spans that are empty, overlap or leave the sentence, and for the labels "" and "O" in plain tags.
     """
     _check_choice("scheme", scheme, get_args(Scheme))
@@ -171,29 +171,29 @@ def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> tuple[str, ..
 
 
 def convert(
-    tags: Sequence[str | None], source: FileScheme | Writing, target: Scheme, repair: Repair = "begin"
+    tags: Sequence[str | None], source: FileScheme | Notation, target: Scheme, repair: Repair = "begin"
 ) -> tuple[str | None, ...]:
-    """Return the tags of one scheme in another, None where there is no label and in spans that are cut.
+    """Convert tags from one scheme to another; None for tokens without a label and in spans that are cut.
 
-    Raises what ``spans_of`` and ``tags_of`` raise.
+    Raises DataError as ``spans_of`` and ``tags_of`` do.
     """
     written = tags_of(spans_of(tags, source, repair), len(tags), target)
     known = without_cut_spans(tags, source)
     return tuple(None if tag is None else new for tag, new in zip(known, written, strict=True))
 
 
-def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Writing) -> tuple[str | None, ...]:
-    """Return the tags, but None in every span that is cut: that goes on, as its tags say, in a token without a label.
+def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Notation) -> tuple[str | None, ...]:
+    """The tags, with None in every span that is cut: a span that continues, by its tags, in a token without a label.
 
-    So do ``I`` and ``E`` right after such a token (in iob2 and iobes), ``B`` and ``I`` right before one (in iobes and
-    ioe2).
+    These are spans with ``I`` or ``E`` right after such a token (in iob2 and iobes), and with ``B`` or ``I`` right
+    before one (in iobes and ioe2).
     """
     known = list(tags)
-    writing = _writing(scheme)
-    closed, opened = writing.scheme in (*CLOSED, "ioe2"), writing.scheme in (*CLOSED, "iob2")
+    notation = _notation(scheme)
+    closed, opened = notation.scheme in (*CLOSED_SCHEMES, "ioe2"), notation.scheme in (*CLOSED_SCHEMES, "iob2")
     if None in known and (closed or opened):
-        for span in spans_of(tags, writing):
-            first, last = _parse(tags[span.start], writing)[0], _parse(tags[span.end - 1], writing)[0]
+        for span in spans_of(tags, notation):
+            first, last = _parse(tags[span.start], notation)[0], _parse(tags[span.end - 1], notation)[0]
             before = span.start > 0 and tags[span.start - 1] is None and first in ("I", "E") and opened
             after = span.end < len(tags) and tags[span.end] is None and last in ("B", "I") and closed
             if before or after:
@@ -201,73 +201,73 @@ def without_cut_spans(tags: Sequence[str | None], scheme: FileScheme | Writing) 
     return tuple(known)
 
 
-def first_violation(tags: Sequence[str | None], scheme: FileScheme | Writing) -> tuple[int, str] | None:
-    """Return the index of the first tag that breaks the scheme and what is wrong with it, or None."""
+def first_violation(tags: Sequence[str | None], scheme: FileScheme | Notation) -> tuple[int, str] | None:
+    """The index of the first tag that breaks the scheme, and what is wrong with it; None if all tags are right."""
     return next(violations_in(tags, scheme), None)
 
 
-def violations_in(tags: Sequence[str | None], scheme: FileScheme | Writing) -> Iterator[tuple[int, str]]:
-    """Yield the index of every tag that breaks the scheme and what is wrong with it, in order.
+def violations_in(tags: Sequence[str | None], scheme: FileScheme | Notation) -> Iterator[tuple[int, str]]:
+    """Yield the index of every tag that breaks the scheme, and what is wrong with it, in order.
 
-    A tag that the scheme lacks excuses its neighbours, as one without a label does.
+    The neighbours of a tag that the scheme does not have are not reported, nor are those of a token without a label.
     """
-    writing = _writing(scheme)
-    if writing.scheme == "plain":  # no tag breaks it
+    notation = _notation(scheme)
+    if notation.scheme == "plain":  # no tag breaks it
         return
     previous = _NO_SPAN
-    for index, tag in enumerate([*tags, writing.outside or "O"]):
-        current = _UNKNOWN if tag is None else _parse(tag, writing) if index < len(tags) else _NO_SPAN
+    for index, tag in enumerate([*tags, notation.outside or "O"]):
+        current = _UNKNOWN if tag is None else _parse(tag, notation) if index < len(tags) else _NO_SPAN
         if current == _UNKNOWN:
             if tag is not None:
-                yield index, _no_tag(tag, writing)
+                yield index, _no_tag(tag, notation)
             previous = _UNKNOWN
             continue
         continues = previous == _UNKNOWN or _continues(previous, current)
-        if writing.scheme in (*CLOSED, "ioe2") and _is_open(previous) and not continues:
-            last = "L" if writing.scheme == "bilou" else "E"
+        if notation.scheme in (*CLOSED_SCHEMES, "ioe2") and _is_open(previous) and not continues:
+            last = "L" if notation.scheme == "bilou" else "E"
             yield index - 1, f"no {last} tag closes the span of {shown(tags[index - 1] or '')}"
-        if writing.scheme == "iob1":
+        if notation.scheme == "iob1":
             touches = previous == _UNKNOWN or (_is_open(previous) and previous[1] == current[1])
             if current[0] == "B" and not touches:
                 text = "touches no earlier span of its label, and only then does IOB1 write B"
                 yield index, f"{shown(tag or '')} {text}"
-        elif writing.scheme == "ioe1":
+        elif notation.scheme == "ioe1":
             if previous[0] == "E" and (current[0] not in ("I", "E") or current[1] != previous[1]):
                 text = "touches no later span of its label, and only then does IOE1 write E"
                 yield index - 1, f"{shown(tags[index - 1] or '')} {text}"
-        elif writing.scheme not in ("io", "ioe2") and current[0] in ("I", "E") and not continues:
+        elif notation.scheme not in ("io", "ioe2") and current[0] in ("I", "E") and not continues:
             yield index, f"{shown(tag or '')} continues no span"
         previous = current
 
 
 @lru_cache
-def _writing(scheme: FileScheme | Writing) -> Writing:
-    if isinstance(scheme, Writing):
+def _notation(scheme: FileScheme | Notation) -> Notation:
+    if isinstance(scheme, Notation):
         return scheme
     _check_choice("scheme", scheme, get_args(FileScheme))
-    return Writing(scheme)
+    return Notation(scheme)
 
 
 @lru_cache(maxsize=4096)  # a corpus has few distinct tags
-def _parse(tag: str | None, writing: Writing) -> _Parsed:
-    """Split a tag; a plain one is an ``S`` of its own, one that the scheme lacks is ``_UNKNOWN``."""
-    if tag is None or tag == writing.outside:
+def _parse(tag: str | None, notation: Notation) -> _Parsed:
+    """The letter and label of a tag. A plain tag counts as ``S``; one that the scheme does not have is ``_UNKNOWN``."""
+    if tag is None or tag == notation.outside:
         return _NO_SPAN
-    if writing.scheme == "plain":
+    if notation.scheme == "plain":
         return "S", tag
-    found = split_tag(tag, writing.mark)
-    if writing.scheme == "io" and (found is None or found[0] not in "BI" or found == ("B", "")):
+    found = split_tag(tag, notation.mark)
+    if notation.scheme == "io" and (found is None or found[0] not in "BI" or found == ("B", "")):
         return ("I", tag) if tag else _UNKNOWN
-    letter = LETTERS[writing.scheme].get(found[0]) if found else None
+    letter = LETTERS[notation.scheme].get(found[0]) if found else None
     return (letter, found[1]) if letter and found else _UNKNOWN
 
 
-def _no_tag(tag: str, writing: Writing) -> str:
-    return f"{shown(tag)} is no {writing.scheme} tag" + str(writing).removeprefix(writing.scheme)
+def _no_tag(tag: str, notation: Notation) -> str:
+    return f"{shown(tag)} is not a tag of {notation.scheme}" + str(notation).removeprefix(notation.scheme)
 
 
 def _is_open(tag: _Parsed) -> bool:
-    """Whether the span of this tag may go on in the next one."""
+    """Whether the span of this tag may continue in the next tag."""
     return tag[0] in ("B", "I")
 
 
@@ -293,7 +293,7 @@ def _check_span(span: Span, before: Span, length: int, scheme: Scheme) -> None:
     if span.start < before.end:
         raise DataError(f"{before} and {span} overlap; one layer of tags marks each token once")
     if scheme == "plain" and span.label in ("", "O"):
-        raise DataError(f"{span} has a label that plain tags cannot say; choose another label or scheme")
+        raise DataError(f"{span} has a label that plain tags cannot express; choose another label or scheme")
 
 
 def _check_choice(what: str, value: str, known: tuple[str, ...]) -> None:

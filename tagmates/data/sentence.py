@@ -1,4 +1,4 @@
-"""The two records that every room speaks of: a sentence with its tags, and a span of it."""
+"""The two basic records of tagmates: a sentence with its tags, and a span of a sentence."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 class Sentence:
     """Tokens with one tag each: None for a token without a label.
 
-    ``tags`` is None for text that nobody has tagged, as if every one of them were. ``line`` is the number of its first
-    token's line in the file it came from, 0 if it came from none. ``file`` is that file's name where its split has
-    several, else empty.
+    ``tags`` is None for a sentence without any annotation. ``line`` is the line number of its first token in its file,
+    0 if it comes from no file. ``file`` is the name of the file if its split has several files, else "".
     """
 
     tokens: tuple[str, ...]
@@ -22,7 +21,7 @@ class Sentence:
 
     @property
     def labels(self) -> tuple[str | None, ...]:
-        """The tag of every token, None where it has no label."""
+        """The tag of every token, None for a token without a label."""
         return (None,) * len(self.tokens) if self.tags is None else self.tags
 
 

@@ -1,4 +1,4 @@
-"""The characteristics of data sets that the paper's Table 1 shows."""
+"""The statistics of data sets in the paper's Table 1."""
 
 import math
 from collections import Counter
@@ -8,27 +8,28 @@ from typing import Any
 
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, Task
+from tagmates.data.task import SPLITS, Task
 
 
 def table1(tasks: Mapping[str, Task], names: Iterable[str]) -> list[dict[str, Any]]:
     """One row per task: sentences and token/type ratio of train and of all splits, labels, label entropy.
 
-    Types are lower-cased; labels are the distinct full tags of all splits, O included; the entropy is that of train,
-    in nats. The paper prints one decimal, and for two tasks of one data set the sentences of the first.
+    Types are lower-cased. Labels are the distinct full tags of all splits, including O. The entropy is that of the
+    labels in train, in nats. The paper prints one decimal, and only one number of sentences for two tasks of one data
+    set.
     """
     return [statistics(name, load_splits(tasks[name])) for name in names]
 
 
 def load_splits(task: Task) -> Mapping[str, Sequence[Sentence]]:
-    """The sentences of all splits that the task has, from the cache where it has them."""
+    """The sentences of all splits of the task, from the cache if it has them."""
     if task.dev is not None:
         return load_corpora({task.name: task}, [task.name])[task.name]
     return {split: load_split(task, split) for split in SPLITS if task.part(split)}
 
 
 def statistics(name: str, splits: Mapping[str, Sequence[Sentence]]) -> dict[str, Any]:
-    """The row of one task."""
+    """The row of one task, from the sentences of its splits."""
     train = splits["train"]
     everything = [sentence for split in splits.values() for sentence in split]
     return {
@@ -55,6 +56,6 @@ def label_entropy(sentences: Iterable[Sentence]) -> float:
 
 
 def entropy(counts: Counter[str]) -> float:
-    """Entropy of the distribution that these counts are of, in nats."""
+    """The entropy of the distribution with these counts, in nats."""
     total = counts.total()
     return sum(n / total * math.log(total / n) for n in counts.values())

@@ -17,7 +17,7 @@ from tagmates.batching.vectors import NO_VECTORS, Vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig
 from tagmates.data.schemes import OUTSIDE
-from tagmates.data.tasks import SHARED
+from tagmates.data.task import SHARED
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors
 from tagmates.model.hub import download_model

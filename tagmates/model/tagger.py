@@ -15,7 +15,7 @@ from tagmates.batching.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import VECTOR_SOURCES, RunConfig
 from tagmates.data.indexing import IndexedSplit
-from tagmates.data.schemes import Scheme, Writing, is_tag_of, spans_of
+from tagmates.data.schemes import Notation, Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span, task_token
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import ConfigError, DataError, ModelError
@@ -174,8 +174,8 @@ class Tagger:
         """The spans that a task's tags mark; in a plain task, one for every token whose tag is not ``outside``."""
         scheme = self.schemes[task]
         if scheme == "plain":
-            return spans_of(sentence.tags[task], Writing("plain", outside=self.outside[task]))
-        # the decoder may have given tags of other tasks that share it
+            return spans_of(sentence.tags[task], Notation("plain", outside=self.outside[task]))
+        # tasks that share a decoder may get each other's tags
         return spans_of([tag if is_tag_of(tag, scheme) else "O" for tag in sentence.tags[task]], scheme)
 
     def _tag_chunk(

@@ -15,10 +15,11 @@ import numpy as np
 
 from tagmates.batching.vectors import NO_VECTORS, Vectors, find_vectors
 from tagmates.config import RunConfig
-from tagmates.data.corpora import load_coded
+from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
+from tagmates.data.task import Task
 from tagmates.data.task_data import TaskData, task_data
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ModelError, TagmatesError
 from tagmates.files import read_json, write_json
 from tagmates.formatting import plural
@@ -44,7 +45,7 @@ def adopt(store: Store, source: str, names: Sequence[str]) -> Adoption:
     record cannot be written.
     """
     tasks = load_tasks(source)
-    data = _Data(source, tasks, load_coded(tasks, names))
+    data = _Data(source, tasks, load_indexed(tasks, names))
     store.check_data(source, data.task_data)
     completed, complete, refused = [], [], {}
     for name in store.finished():

@@ -5,11 +5,12 @@ from typing import Any
 
 from tagmates.batching.vectors import Vectors, find_vectors, name_vectors
 from tagmates.config import RunConfig
-from tagmates.data.corpora import load_coded
+from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.statistics import statistics
+from tagmates.data.task import Task
 from tagmates.data.task_data import task_data
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.tasks import load_tasks
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run
 
@@ -51,7 +52,7 @@ def tasks_of(data: str) -> dict[str, Task]:
 @cache
 def indexed_task(data: str, task: str) -> IndexedTask:
     """The indexed sentences of a task."""
-    return load_coded(tasks_of(data), [task])[task]
+    return load_indexed(tasks_of(data), [task])[task]
 
 
 @cache

@@ -1,20 +1,20 @@
-"""The key of a record under which its words are, or a text, where nobody has named it."""
+"""The key of a record that holds its words or its text, if the user has not named it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tagmates.data.formats.jsonl import leaves_of
+from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.spans import is_text
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
-TEXTS = ("text", "data.text", "sentence", "content", "document", "message", "tweet")
-WORDS = ("tokens", "words", "token", "word", "forms", "form")
+TEXT_KEYS = ("text", "data.text", "sentence", "content", "document", "message", "tweet")
+WORD_KEYS = ("tokens", "words", "token", "word", "forms", "form")
 
 
 def key_of(record: Any, trained: int | str | None, name: str) -> str:
-    """The key of a record's words: as in training, else by its name; DataError where none is to be seen."""
+    """The key of a record's words: as in training, else found by its name. Raises DataError if none is found."""
     if isinstance(record, list) and len(record) == 2 and isinstance(record[1], dict):
         record = {"text": record[0], **record[1]}
     if not isinstance(record, dict) or not record:
@@ -30,15 +30,15 @@ def key_of(record: Any, trained: int | str | None, name: str) -> str:
 
 
 def words_key(record: Mapping[str, Any]) -> str:
-    """The key of a record that has a list of words, or a text; "" where none is known."""
+    """The key of a list of words or of a text in the record; "" if none is found."""
     leaves = {**dict(leaves_of(record)), **record}
-    for name in (*WORDS, *TEXTS):
+    for name in (*WORD_KEYS, *TEXT_KEYS):
         for key, value in leaves.items():
             lists = isinstance(value, list) and all(isinstance(item, str) for item in value)
-            fits = (lists or is_text(value)) if name in WORDS else isinstance(value, str)
+            fits = (lists or is_text(value)) if name in WORD_KEYS else isinstance(value, str)
             if fits and name.lower() in (key.lower(), key.rpartition(".")[2].lower()):
                 return key
-    named = [key for key, value in leaves.items() if isinstance(value, list) and key.rpartition(".")[2] in WORDS]
+    named = [key for key, value in leaves.items() if isinstance(value, list) and key.rpartition(".")[2] in WORD_KEYS]
     texts = named or [key for key, value in leaves.items() if isinstance(value, list) and value and _are_words(value)]
     texts = texts or [key for key, value in leaves.items() if isinstance(value, str) and len(value.split()) > 1]
     return texts[0] if len(texts) == 1 else ""
@@ -48,7 +48,7 @@ def _are_words(values: Sequence[Any]) -> bool:
     return all(isinstance(item, str) for item in values) and not are_span_tags({*values})
 
 
-def list_in(record: Mapping[str, Any]) -> bool:
-    """Whether an object holds one list of objects."""
+def has_list_of_records(record: Mapping[str, Any]) -> bool:
+    """Whether the object holds exactly one list of objects."""
     lists = [value for value in record.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
     return len(lists) == 1

@@ -1,8 +1,9 @@
-"""An output file that grows piece by piece and can be gone on with after a kill.
+"""An output file that grows chunk by chunk and can be resumed after a kill.
 
-Beside it stands a record of what made it and how far it is, replaced whole after every piece that is on the disk. Going
-on cuts the file to that length. What is in the file is thus always what the record says, and perhaps a part of the next
-piece. When all is written, the record goes: a file without one is whole.
+A progress file beside it (``NAME.progress``) says what the output was made from and how much of it is complete. It is
+replaced after every chunk that is on the disk. So the output always holds what the progress file says, and at most a
+part of the next chunk, which resuming cuts off. When everything is written, the progress file is removed: an output
+without one is complete.
 """
 
 import hashlib
@@ -14,27 +15,28 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tagmates.errors import BusyError, ConfigError, DiskError
 from tagmates.failures import what_to_do
 from tagmates.files import write_json
 from tagmates.locks import take_lock
-from tagmates.tagging.chunks import Piece
+from tagmates.tagging.chunks import Chunk
 
 Settings = dict[str, str | bool | list[str]]
 
 
-class Record(BaseModel):
-    """What decides the content of an output file, and how far it is.
+class OutputProgress(BaseModel):
+    """The content of a progress file: the settings that decide the output, and how much of it is complete.
 
-    ``digest`` is of the pieces of input that are done: sha256 of the digest before each, and of its bytes.
+    ``chunks`` (called ``pieces`` in the file) is the number of complete chunks of input. ``digest`` identifies their
+    content: for each chunk, the sha256 of the digest so far and of the chunk's bytes. ``length`` is in bytes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     settings: Settings
-    pieces: int = 0
+    chunks: int = Field(0, alias="pieces")
     digest: str = ""
     length: int = 0
     sentences: int = 0
@@ -42,108 +44,110 @@ class Record(BaseModel):
 
 
 def check_output(path: Path, *, resume: bool, force: bool) -> bool:
-    """Whether anything is to be written: not where it is whole already and to be resumed.
+    """Whether there is anything to write; False if the output is complete already and ``resume`` is given.
 
-    Raises ConfigError for an output that exists, unless it is to be resumed or overwritten, and for what is no file.
+    Raises ConfigError if the output exists and is neither resumed nor overwritten, or if it cannot be a file.
     """
     if path.exists() and not path.is_file():
-        raise ConfigError(f"{path}: is no regular file; choose another, or leave out --output-file to write to stdout")
+        raise ConfigError(
+            f"{path}: is not a regular file; choose another, or leave out --output-file to write to stdout"
+        )
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: its folder is missing; make it, or choose another")
-    if (path.exists() or beside(path).exists()) and not (resume or force):
+    if (path.exists() or progress_path(path).exists()) and not (resume or force):
         raise ConfigError(f"{path}: exists; go on with --resume, overwrite it with --force, or choose another")
-    return not (resume and path.exists() and not beside(path).exists())
+    return not (resume and path.exists() and not progress_path(path).exists())
 
 
 class Output:
-    """An output file that grows from where its record says that it is to be gone on with.
+    """An output file, written on from where its progress says that it is complete.
 
-    A new one takes the place of what stood there when something is first written.
+    A new output replaces an existing file when something is first written.
     """
 
-    def __init__(self, path: Path, record: Record) -> None:
-        self.path, self.record = path, record
-        self._file = self._open("r+b") if record.length else None
+    def __init__(self, path: Path, progress: OutputProgress) -> None:
+        self.path, self.progress = path, progress
+        self._file = self._open("r+b") if progress.length else None
 
     def _open(self, mode: Literal["r+b", "wb"]) -> FileIO:
         with _disk(self.path):
-            # unbuffered: closing would try once more to write what a full disk has refused
+            # unbuffered: otherwise closing the file would try again to write what a full disk has refused
             file = self.path.open(mode, buffering=0)
-            file.truncate(self.record.length)
-            file.seek(self.record.length)
+            file.truncate(self.progress.length)
+            file.seek(self.progress.length)
             return file
 
     @property
     def begun(self) -> bool:
-        """Whether the file holds anything that could be gone on with."""
+        """Whether the file holds anything that could be resumed."""
         return self._file is not None and self._file.tell() > 0
 
     @property
     def opened(self) -> bool:
-        """Whether what stood there is gone."""
+        """Whether an existing file has been replaced."""
         return self._file is not None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
-    def skip(self, pieces: Iterator[Piece]) -> int:
-        """Take those that are done already from ``pieces`` and say how many bytes they are.
+    def skip(self, chunks: Iterator[Chunk]) -> int:
+        """Consume the chunks that are complete already; return their size in bytes.
 
-        Raises ConfigError where they are not what the record was made from.
+        Raises ConfigError if they differ from the input that the output was begun with.
         """
         digest, size = "", 0
-        for piece in islice(pieces, self.record.pieces):
-            digest, size = _chained(digest, piece), size + len(piece.data)
-        if digest != self.record.digest:
+        for chunk in islice(chunks, self.progress.chunks):
+            digest, size = _chained(digest, chunk), size + len(chunk.data)
+        if digest != self.progress.digest:
             raise ConfigError(
                 f"{self.path}: was begun with other input, or in another order; restore it, or start anew with --force"
             )
         return size
 
     def write(self, data: bytes) -> None:
-        """Write what cannot be relied on before it is recorded. Raises DiskError."""
+        """Write bytes; they count only once ``done`` has recorded them. Raises DiskError."""
         rest = memoryview(data)
         self._file = self._file or self._open("wb")
         with _disk(self.path):
             while rest:
                 rest = rest[self._file.write(rest) :]
 
-    def done(self, piece: Piece, *, sentences: int, tokens: int) -> None:
-        """Record that all is written which belongs to a piece. Raises DiskError."""
+    def done(self, chunk: Chunk, *, sentences: int, tokens: int) -> None:
+        """Record that the output of a chunk is complete. Raises DiskError."""
         length = 0
         if self._file is not None:
             with _disk(self.path):
                 os.fsync(self._file.fileno())
                 length = self._file.tell()
-        before = self.record
-        self.record = Record(
+        before = self.progress
+        self.progress = OutputProgress(
             settings=before.settings,
-            pieces=before.pieces + 1,
-            digest=_chained(before.digest, piece),
+            chunks=before.chunks + 1,
+            digest=_chained(before.digest, chunk),
             length=length,
             sentences=before.sentences + sentences,
             tokens=before.tokens + tokens,
         )
-        write_json(beside(self.path), self.record.model_dump())
+        write_json(progress_path(self.path), self.progress.model_dump(by_alias=True))
 
 
 @contextmanager
 def open_output(path: Path, settings: Settings, *, resume: bool, force: bool) -> Iterator[Output]:
-    """Make a new file or, to ``resume``, go on with the one that was begun, if any was.
+    """Open a new output or, with ``resume``, one that was begun.
 
-    Leaving this without an error means that the file is whole. Raises ConfigError where the file was begun with other
-    settings, BusyError where another process writes it, and DiskError.
+    Leaving the context without an error means that the output is complete. Raises ConfigError if it was begun with
+    other settings, BusyError if another process writes it, and DiskError.
     """
     with _locked(path):
         if not check_output(path, resume=resume, force=force):
             raise BusyError(f"{path}: another process has just written it")
-        begun = resume and beside(path).exists()
-        record = _read(path, settings) if begun else Record(settings=settings)
-        if not begun:  # the record first: a file without one would be whole
-            write_json(beside(path), record.model_dump())
-        output = Output(path, record)
+        begun = resume and progress_path(path).exists()
+        progress = _read(path, settings) if begun else OutputProgress(settings=settings)
+        if not begun:  # the progress file first: an output without one would count as complete
+            write_json(progress_path(path), progress.model_dump(by_alias=True))
+        output = Output(path, progress)
         with closing(output):
             try:
                 yield output
@@ -151,31 +155,33 @@ def open_output(path: Path, settings: Settings, *, resume: bool, force: bool) ->
                 if not output.begun:
                     if output.opened:
                         path.unlink()
-                    beside(path).unlink()
+                    progress_path(path).unlink()
                 raise
-        beside(path).unlink()
+        progress_path(path).unlink()
 
 
-def _read(path: Path, settings: Settings) -> Record:
+def _read(path: Path, settings: Settings) -> OutputProgress:
     try:
-        record = Record.model_validate_json(beside(path).read_bytes())
+        progress = OutputProgress.model_validate_json(progress_path(path).read_bytes())
     except (OSError, ValidationError):
-        raise ConfigError(f"{beside(path)}: is no record of tagmates tag; start anew with --force") from None
-    for key in settings.keys() | record.settings.keys():
-        if settings.get(key) != record.settings.get(key):
+        raise ConfigError(
+            f"{progress_path(path)}: is not a progress file of tagmates tag; start anew with --force"
+        ) from None
+    for key in settings.keys() | progress.settings.keys():
+        if settings.get(key) != progress.settings.get(key):
             raise ConfigError(f"{path}: was begun with another {key}; take the same, or start anew with --force")
-    if (path.stat().st_size if path.exists() else 0) < record.length:
+    if (path.stat().st_size if path.exists() else 0) < progress.length:
         raise ConfigError(f"{path}: is shorter than when its tagging stopped; start anew with --force")
-    return record
+    return progress
 
 
-def beside(path: Path) -> Path:
-    """Where the record of an output file is."""
+def progress_path(path: Path) -> Path:
+    """The path of the progress file of an output."""
     return Path(f"{path}.progress")
 
 
-def _chained(digest: str, piece: Piece) -> str:
-    return hashlib.sha256(digest.encode() + piece.data).hexdigest()
+def _chained(digest: str, chunk: Chunk) -> str:
+    return hashlib.sha256(digest.encode() + chunk.data).hexdigest()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Input that is read as a whole, not line by line: JSON lists, .spacy, Arrow and parquet, and folders of BRAT.
+"""Input that is read as a whole, not line by line: JSON lists, .spacy, Arrow and parquet files, and folders of BRAT.
 
-Their sentences become JSON lines of words, which are then tagged as all others.
+Their sentences become JSON lines with lists of words, which are then tagged like any others.
 """
 
 import json
@@ -8,20 +8,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.formats.docbin import docs_in, sentences_of
+from tagmates.data.formats.docbin import doc_sentences, docs_in
 from tagmates.data.formats.huggingface import read_rows, splits_in
-from tagmates.data.formats.jsonl import Record, records_in, words_of
+from tagmates.data.formats.jsonl import records_in_list
+from tagmates.data.formats.records import Record, words_in_record
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
-from tagmates.tagging.reading import Reading
+from tagmates.tagging.read_options import ReadOptions
 from tagmates.tagging.record_keys import key_of
 
 _SUFFIXES = {".spacy": "spacy", ".parquet": "huggingface", ".arrow": "huggingface", ".ann": "brat"}
 
 
 def whole_kind(path: Path) -> str:
-    """The format of a file or folder that its name or the files in it tell, "" where they tell nothing."""
+    """The format of a file or folder, by its name or by the files in it; "" if these do not tell."""
     if path.is_dir():
         if _annotations(path):
             return "brat"
@@ -32,7 +33,7 @@ def whole_kind(path: Path) -> str:
 
 
 def documents_in(path: Path) -> list[Path]:
-    """The texts of a folder of BRAT's documents in the order of their names, or that of one document."""
+    """The text files of a folder of BRAT documents, sorted by name, or the text file of one document."""
     if path.is_dir():
         found = _annotations(path)
         if not found:
@@ -45,28 +46,28 @@ def _annotations(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.ann")) or sorted(folder.glob("*/*.ann"))
 
 
-def whole_sentences(path: Path | None, text: str, reading: Reading, name: str) -> Iterator[bytes]:
-    """A JSON line of words, and where known of their offsets, for each sentence of a file, or of a JSON ``text``."""
-    if reading.kind == "spacy" and path is not None:
+def whole_sentences(path: Path | None, text: str, options: ReadOptions, name: str) -> Iterator[bytes]:
+    """Yield a JSON line for each sentence of a file or of a JSON ``text``: its words and, if known, their offsets."""
+    if options.kind == "spacy" and path is not None:
         for doc in docs_in(path):
-            yield from map(_line, sentences_of(doc))
+            yield from map(_line, doc_sentences(doc))
         return
     key = ""
-    for where, record in _records(path, text, reading, name):
-        key = key or str(reading.token_column or key_of(record, _trained(reading), name))
-        yield from map(_line, words_of(record, key, where))
+    for where, record in _records(path, text, options, name):
+        key = key or str(options.token_column or key_of(record, _trained(options), name))
+        yield from map(_line, words_in_record(record, key, where))
 
 
-def _trained(reading: Reading) -> int | str | None:
-    known = reading.trained
-    return known.token_column if known is not None and known.kind == reading.kind else None
+def _trained(options: ReadOptions) -> int | str | None:
+    known = options.trained
+    return known.token_column if known is not None and known.kind == options.kind else None
 
 
-def _records(path: Path | None, text: str, reading: Reading, name: str) -> Iterator[tuple[str, Record]]:
+def _records(path: Path | None, text: str, options: ReadOptions, name: str) -> Iterator[tuple[str, Record]]:
     if path is None:
-        yield from ((where, record) for _, where, record in records_in(text, name))
+        yield from ((where, record) for record, _, where in records_in_list(text, name))
         return
-    keys = (str(reading.token_column),) if reading.token_column else ()
+    keys = (str(options.token_column),) if options.token_column else ()
     splits = splits_in(path) if path.is_dir() else []
     if len(splits) > 1:
         raise DataError(f"{path}: holds several splits; name one as {path / splits[0]}; there are {first_of(splits)}")

@@ -1,4 +1,4 @@
-"""Tag pieces of large input, in order: in this process, or in worker processes of one thread each."""
+"""Tag the chunks of large input in order, in this process or in worker processes with one thread each."""
 
 import hashlib
 import json
@@ -25,39 +25,41 @@ from tagmates.kernels.build import compiled
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.processes import deaf, end_with
 from tagmates.tagging.appending import appended
-from tagmates.tagging.chunks import Piece
-from tagmates.tagging.reading import Reading, Words
-from tagmates.tagging.text import conll_heading, lines_of, words_of, write_conll, write_json_lines
+from tagmates.tagging.chunks import Chunk
+from tagmates.tagging.input_sentences import InputSentence
+from tagmates.tagging.read_options import ReadOptions
+from tagmates.tagging.reading import lines_of, sentences_of_lines
+from tagmates.tagging.writing import conll_heading, write_conll, write_json_lines
 
 log = logging.getLogger("tagmates")
-TRIES = 3  # how often workers may die before anything more is done
+MAX_WORKER_DEATHS = 3  # workers that may die in a row before a chunk is done
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """How pieces are tagged: what a worker has to know."""
+class TaggingJob:
+    """How chunks are tagged: the model, the tasks, and the formats of input and output."""
 
     model: str
     device: str
     vectors: str | None
     tasks: tuple[str, ...]
-    input: Reading
+    input: ReadOptions
     output: str  # conll or json
     probabilities: bool = False
 
     @property
     def heading(self) -> str:
-        """What the output begins with."""
+        """The first line of the output, or ""."""
         if self.output != "conll" or self.input.append:
             return ""
         return conll_heading(self.tasks, probabilities=self.probabilities)
 
 
 @dataclass(frozen=True, slots=True)
-class TaggedPiece:
-    """What is to be written for a piece; with an ``error`` it is what comes before it."""
+class TaggedChunk:
+    """The output of a chunk. With an ``error``, the output up to it."""
 
-    piece: Piece
+    chunk: Chunk
     text: str
     sentences: int
     tokens: int
@@ -65,104 +67,106 @@ class TaggedPiece:
 
     @property
     def data(self) -> bytes:
-        """The text in bytes: UTF-8, or where it repeats the input the encoding of that."""
-        encoding = self.piece.reading.encoding if self.piece.reading.append else ""
-        return (self.piece.before + self.text if self.text else "").encode(encoding or "utf-8")
+        """The text as UTF-8, or with ``--append`` in the encoding of the input."""
+        encoding = self.chunk.options.encoding if self.chunk.options.append else ""
+        return (self.chunk.before + self.text if self.text else "").encode(encoding or "utf-8")
 
 
-def tag_piece(tagger: Tagger, job: Job, piece: Piece) -> TaggedPiece:
-    """Tag a piece on its own, so that its company never matters."""
-    words: list[Words] = []
+def tag_chunk(tagger: Tagger, job: TaggingJob, chunk: Chunk) -> TaggedChunk:
+    """Tag a chunk by itself, so that the result does not depend on other chunks."""
+    words: list[InputSentence] = []
     lines: list[str] = []
     error = None
     try:
-        lines, broken = lines_of(piece)
-        words.extend(words_of(piece, lines, broken))
+        lines, broken = lines_of(chunk)
+        words.extend(sentences_of_lines(chunk, lines, broken))
     except DataError as wrong:
         error = wrong
     text = StringIO()
     tagged = tagger.stream((sentence.tokens for sentence in words), job.tasks, probabilities=job.probabilities)
     known = (replace(sentence, offsets=own.offsets) for sentence, own in zip(tagged, words, strict=True))
     try:
-        if piece.reading.append:
+        if chunk.options.append:
             text.write(
-                _appended(tagger, piece, lines, list(zip(words, known, strict=True)), job.tasks, whole=not error)
+                _appended(tagger, chunk, lines, list(zip(words, known, strict=True)), job.tasks, whole=not error)
             )
         elif job.output == "conll":
             write_conll(known, job.tasks, text)
         else:
             write_json_lines(known, job.tasks, text, partial(_spans, tagger))
     except DataError as wrong:
-        error = DataError(f"{piece.name}:{piece.line}: from here on, {wrong}, or write JSON lines")
-    return TaggedPiece(piece, text.getvalue(), len(words), sum(len(own.tokens) for own in words), error)
+        error = DataError(f"{chunk.name}:{chunk.line}: from here on, {wrong}, or write JSON lines")
+    return TaggedChunk(chunk, text.getvalue(), len(words), sum(len(own.tokens) for own in words), error)
 
 
 def _appended(
     tagger: Tagger,
-    piece: Piece,
+    chunk: Chunk,
     lines: list[str],
-    tagged: list[tuple[Words, Tagged]],
+    tagged: list[tuple[InputSentence, Tagged]],
     tasks: Sequence[str],
     *,
     whole: bool,
 ) -> str:
-    """The lines with their tags; where the piece could not be read to its end, up to the last sentence before that."""
+    """The lines of a chunk with tags added; if it could not be read to its end, up to the last complete sentence."""
     if not whole:
         del lines[max((line for words, _ in tagged for line in words.lines), default=-1) + 1 :]
-        lines += ["\n"] if lines and piece.reading.kind in ("columns", "conllu", "conll2012") else []
+        lines += ["\n"] if lines and chunk.options.kind in ("columns", "conllu", "conll2012") else []
     found = [
         (words, sentence.tags, {task: tagger.spans(sentence, task) for task in tasks} if words.in_text else {})
         for words, sentence in tagged
     ]
-    text = appended(lines, piece.reading, piece.line, found, tasks)
+    text = appended(lines, chunk.options, chunk.line, found, tasks)
     try:
-        text.encode(piece.reading.encoding or "utf-8")
+        text.encode(chunk.options.encoding or "utf-8")
     except UnicodeEncodeError as wrong:
         raise DataError(
-            f"{piece.reading.encoding} has no {shown(wrong.object[wrong.start])}, which a tag has; convert the input"
+            f"{chunk.options.encoding} cannot encode {shown(wrong.object[wrong.start])}, which a tag contains"
         ) from None
     return text
 
 
 def _spans(tagger: Tagger, sentence: Tagged) -> dict[str, list[Span]]:
-    """The spans of the layers that mark some."""
+    """The spans of all tasks that are not plain."""
     return {task: tagger.spans(sentence, task) for task in sentence.tags if tagger.schemes[task] != "plain"}
 
 
-def tag_in_workers(job: Job, pieces: Iterator[Piece], workers: int) -> Generator[TaggedPiece, None, None]:
-    """Tag pieces in so many processes; what comes out is in order, and at most two pieces a worker are under way.
+def tag_in_workers(job: TaggingJob, chunks: Iterator[Chunk], workers: int) -> Generator[TaggedChunk, None, None]:
+    """Tag chunks in worker processes; yield the results in order. At most two chunks per worker are in progress.
 
-    A worker that dies is replaced, and what was under way is done again. Raises TagmatesError where they die again and
-    again.
+    A worker that dies is replaced, and the chunks in progress are tagged again. Raises TagmatesError if workers die
+    three times without finishing a chunk.
     """
     if job.device == "cpu":
         compiled()  # once, for all workers
-    under_way: deque[Piece] = deque()
-    deaths = 0  # since a piece was last done
-    while deaths < TRIES:
+    in_progress: deque[Chunk] = deque()
+    deaths = 0  # since the last finished chunk
+    while deaths < MAX_WORKER_DEATHS:
         if deaths:
-            log.warning("a worker died; what was under way is tagged again")
+            log.warning("a worker died; the chunks in progress are tagged again")
         try:
             with _pool(workers) as pool:
-                results = deque(_submit(pool, job, piece) for piece in under_way)
+                results = deque(_submit(pool, job, chunk) for chunk in in_progress)
                 while True:
-                    for piece in islice(pieces, 2 * workers - len(under_way)):
-                        under_way.append(piece)
-                        results.append(_submit(pool, job, piece))
+                    for chunk in islice(chunks, 2 * workers - len(in_progress)):
+                        in_progress.append(chunk)
+                        results.append(_submit(pool, job, chunk))
                     if not results:
                         return
                     tagged = results.popleft().result()
                     deaths = 0
-                    under_way.popleft()
+                    in_progress.popleft()
                     yield tagged
         except BrokenProcessPool:
             deaths += 1
-    where = f"{under_way[0].name}:{under_way[0].line}"
-    raise TagmatesError(f"{where}: workers died {TRIES} times from here on (was memory short?); take fewer --workers")
+    where = f"{in_progress[0].name}:{in_progress[0].line}"
+    raise TagmatesError(
+        f"{where}: workers died {MAX_WORKER_DEATHS} times from here on (was memory short?); take fewer --workers"
+    )
 
 
 def identity(tagger: Tagger) -> str:
-    """sha256 of all that decides a tagger's tags, wherever its files lie."""
+    """The sha256 of everything that decides a tagger's tags: vocabulary, sharing, weights and vectors."""
     known = {"vocabulary": tagger.vocabulary.to_json(), "sharing": tagger.config.sharing}
     found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for name, parameter in sorted(tagger.module.named_parameters()):
@@ -179,7 +183,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        ours.close()  # nobody waits for what they are doing
+        ours.close()  # tells the workers to stop: nobody needs their results
         raise
     finally:
         pool.shutdown(cancel_futures=True)
@@ -187,19 +191,19 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         theirs.close()
 
 
-def _submit(pool: ProcessPoolExecutor, job: Job, piece: Piece) -> "Future[TaggedPiece]":
+def _submit(pool: ProcessPoolExecutor, job: TaggingJob, chunk: Chunk) -> "Future[TaggedChunk]":
     with deaf():  # workers are started here
-        return pool.submit(_tag_in_worker, job, piece)
+        return pool.submit(_tag_in_worker, job, chunk)
 
 
 def _begin_worker(starter: Connection) -> None:
     end_with(starter)
     torch.set_num_threads(1)
-    log.addHandler(logging.NullHandler())  # the starter has said it
+    log.addHandler(logging.NullHandler())  # the main process has logged it
 
 
-def _tag_in_worker(job: Job, piece: Piece) -> TaggedPiece:
-    return tag_piece(_tagger(job.model, job.device, job.vectors), job, piece)
+def _tag_in_worker(job: TaggingJob, chunk: Chunk) -> TaggedChunk:
+    return tag_chunk(_tagger(job.model, job.device, job.vectors), job, chunk)
 
 
 @cache

@@ -6,8 +6,8 @@ from itertools import chain
 
 from tagmates.data.corpora import load_split
 from tagmates.data.sentence import Sentence
+from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
-from tagmates.data.tasks import Task
 from tagmates.training.scores import TaskScores, gold_tags, score
 
 

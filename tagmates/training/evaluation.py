@@ -10,7 +10,8 @@ from tagmates.data.corpora import load_split
 from tagmates.data.formats.columns import format_columns
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, Task, load_tasks
+from tagmates.data.task import SPLITS, Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_atomically
 from tagmates.model.pretrained import find_model

@@ -13,8 +13,8 @@ from tagmates.batching.corpus import Corpus
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence
+from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
-from tagmates.data.tasks import Task
 from tagmates.model.embedding import Tables
 from tagmates.model.network import BATCH_TOKENS, TaggerModule, decode
 from tagmates.training.scores import GoldUnits, Numbers, TaskScores, gold_tags

@@ -12,8 +12,8 @@ from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singleton
 from tagmates.config import RunConfig
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import task_token
+from tagmates.data.task import SPLITS, Task
 from tagmates.data.task_data import TaskData, task_data
-from tagmates.data.tasks import SPLITS, Task
 from tagmates.model.network import TaggerModule
 from tagmates.run_id import former_run_id, run_id
 from tagmates.training.run import Run

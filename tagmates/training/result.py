@@ -13,8 +13,8 @@ from tagmates.config import RunConfig
 from tagmates.data.indexing import digest
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence, task_token
+from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
-from tagmates.data.tasks import Task
 from tagmates.files import write_atomically, write_json, write_tensors, write_text
 from tagmates.installed import VERSION
 from tagmates.training.card import model_card

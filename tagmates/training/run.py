@@ -16,8 +16,8 @@ from tagmates.batching.vectors import Vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig
 from tagmates.data.sentence import Sentence
+from tagmates.data.task import Task
 from tagmates.data.task_data import TaskData
-from tagmates.data.tasks import Task
 from tagmates.model.network import TaggerModule
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator

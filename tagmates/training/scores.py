@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from tagmates.data.schemes import OUTSIDE, without_cut_spans
 from tagmates.data.sentence import Sentence, Span
-from tagmates.data.task_data import BARE, Reading
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
+from tagmates.data.task_data import BARE_TAGS, Reading
 
 Numbers = npt.NDArray[np.int64]
 
@@ -215,7 +215,7 @@ def _numbered(tags: Iterable[str | None], labels: Sequence[str | None]) -> Numbe
 
 
 def _is_prefixed(tag: str, reading: Reading) -> bool:
-    return reading != "plain" and (tag[:2] in PREFIXES or (reading == "prefix+bare" and tag in BARE))
+    return reading != "plain" and (tag[:2] in PREFIXES or (reading == "prefix+bare" and tag in BARE_TAGS))
 
 
 def signature(*, version: str, outside: str = OUTSIDE, **choices: object) -> str:

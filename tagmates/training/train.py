@@ -11,9 +11,10 @@ import torch
 
 from tagmates.batching.vectors import Vectors, find_vectors
 from tagmates.config import RunConfig
-from tagmates.data.corpora import load_coded
+from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
-from tagmates.data.tasks import Task, default_preset, load_tasks, require_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import default_preset, load_tasks, require_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
@@ -92,7 +93,7 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    coded, vectors = load_coded(tasks, config.tasks), find_vectors(config.vectors, data)
+    coded, vectors = load_indexed(tasks, config.tasks), find_vectors(config.vectors, data)
     yield from train_on(config, folder, data, tasks, coded, vectors, device=target, force=force, lock=lock)
 
 

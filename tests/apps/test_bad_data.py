@@ -27,7 +27,7 @@ BROKEN: dict[str, tuple[dict[str, bytes | str | None], str]] = {
         {"train": GOOD + "Mika\tN\tO\nLind\tN\tI-PERSON\n"},
         r"train\.txt:5: 'I-PERSON' continues no span; correct the tag or the scheme of ner",
     ),
-    "a tag of no scheme": ({"dev": "Mika\tN\tPERSON\n"}, r"dev\.txt:1: 'PERSON' is no iob2 tag; correct"),
+    "a tag of no scheme": ({"dev": "Mika\tN\tPERSON\n"}, r"dev\.txt:1: 'PERSON' is not a tag of iob2; correct"),
 }
 
 

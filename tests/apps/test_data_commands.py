@@ -108,7 +108,7 @@ def test_check_warns_and_exits_0_or_finds_errors_and_exits_1(here: Path) -> None
         "line": 1,
         "task": "pos",
         "split": "train",
-        "message": "'N' is no iobes tag; correct the tag or the scheme of pos",
+        "message": "'N' is not a tag of iobes; correct the tag or the scheme of pos",
     }
     assert found.err == ""
 

@@ -10,7 +10,8 @@ from typing import get_args
 import pytest
 
 from tagmates.apps import cli
-from tagmates.data.tasks import PAPER_SCHEMES, Task, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import PAPER_SCHEMES, load_tasks
 from tagmates.data.upstream.sources import known_sources
 from tagmates.data.upstream.table1 import printed
 

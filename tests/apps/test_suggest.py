@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import TINY, done, refused, write_corpus
 
-from tagmates.data.corpora import load_coded
+from tagmates.data.corpora import load_indexed
 from tagmates.data.tasks import load_tasks
 from tagmates.report.figures.affinity import write_affinity_figure
 from tagmates.study.suggest import checked, suggest
@@ -64,7 +64,7 @@ def test_what_cannot_be_suggested_is_refused(here: Path) -> None:
 
 def test_the_map_is_the_same_each_time_and_says_that_it_predicts(here: Path) -> None:
     known = load_tasks("starter")
-    coded = load_coded(known, ["upos", "chunk", "ner"])
+    coded = load_indexed(known, ["upos", "chunk", "ner"])
     suggestions = suggest({task: each.splits["train"] for task, each in coded.items()})
     for name in ("a.svg", "b.svg", "c.png"):
         write_affinity_figure(suggestions, here / name)

@@ -10,7 +10,7 @@ from command_line import FILES, PARTS, TINY, columns, done, refused, training_of
 
 from tagmates.data.formats.columns import read_columns
 from tagmates.errors import DataError
-from tagmates.tagging.text import read_input
+from tagmates.tagging.reading import read_input
 
 pytestmark = pytest.mark.usefixtures("here")
 

@@ -14,7 +14,7 @@ from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singleton
 from tagmates.config import Sharing
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.sentence import Sentence, task_token
-from tagmates.data.tasks import SHARED
+from tagmates.data.task import SHARED
 from tagmates.errors import ModelError
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "paper"

@@ -20,13 +20,14 @@ from tagmates import files
 from tagmates.batching import vectors as source_of_vectors
 from tagmates.batching.vectors import NO_VECTORS, Vectors, find_vectors, name_vectors
 from tagmates.config import RunConfig, Sharing, TrainingSettings
-from tagmates.data.archive import FORMAT, ArchivedTask, Header, archive_at, read_header, write_archive
+from tagmates.data.archive import FORMAT_VERSION, ArchivedTask, Header, archive_at, read_header, write_archive
 from tagmates.data.corpora import load_corpora, load_split, read_split
 from tagmates.data.indexing import IndexedTask, digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.statistics import table1
-from tagmates.data.tasks import SPLITS as SPLIT_NAMES
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.task import SPLITS as SPLIT_NAMES
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
 from tagmates.study.export import pack_study
 from tagmates.study.locate import open_study
@@ -293,12 +294,15 @@ def as_header(value: Any) -> Any:
     ("header", "message"),
     [
         (
-            {"format": FORMAT + 1, "later": True},
-            rf"was packed by a later tagmates \(format {FORMAT + 1}, this one reads {FORMAT}\); install that one",
+            {"format": FORMAT_VERSION + 1, "later": True},
+            rf"was packed by a later tagmates \(format {FORMAT_VERSION + 1}, this one reads {FORMAT_VERSION}\); ",
         ),
-        ({"format": FORMAT}, r"is damaged or no packed study \(header: tasks: Field required\); copy it again"),
-        ([], r"is damaged or no packed study \(header: "),
-        (None, r"is damaged or no packed study \(.*header.*\); "),
+        (
+            {"format": FORMAT_VERSION},
+            r"is damaged or not a packed study \(header: tasks: Field required\); copy it again",
+        ),
+        ([], r"is damaged or not a packed study \(header: "),
+        (None, r"is damaged or not a packed study \(.*header.*\); "),
     ],
 )
 def test_foreign_archives(here: Path, header: Any, message: str) -> None:
@@ -310,16 +314,16 @@ def test_foreign_archives(here: Path, header: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"tokens": as_header([1, 2, 3])}, "tokens: is no list of texts"),
-        ({"tokens": as_header([["the"], "Fog", "in"])}, "tokens: is no list of texts"),
+        ({"tokens": as_header([1, 2, 3])}, "tokens: is not a list of texts"),
+        ({"tokens": as_header([["the"], "Fog", "in"])}, "tokens: is not a list of texts"),
         ({"tokens": as_header(["the", "the", "in"])}, "tokens: are not distinct"),
-        ({"tags": as_header("DNP")}, "tags: is no list of texts"),
-        ({"tags": as_header([1, 2, 3])}, "tags: is no list of texts"),
-        ({"0/train/tokens": np.array([-1, -2])}, "x train: its arrays are no lengths and places"),
-        ({"0/train/lengths": np.array([3, -1])}, "x train: its arrays are no lengths and places"),
-        ({"0/train/lengths": np.array([0, 2], np.uint8)}, "x train: its arrays are no lengths and places"),
+        ({"tags": as_header("DNP")}, "tags: is not a list of texts"),
+        ({"tags": as_header([1, 2, 3])}, "tags: is not a list of texts"),
+        ({"0/train/tokens": np.array([-1, -2])}, "x train: its arrays are not lengths and places"),
+        ({"0/train/lengths": np.array([3, -1])}, "x train: its arrays are not lengths and places"),
+        ({"0/train/lengths": np.array([0, 2], np.uint8)}, "x train: its arrays are not lengths and places"),
         ({f"0/dev/{what}": np.array([], np.uint8) for what in ("lengths", "tokens", "tags")}, "x dev: its arrays do"),
-        ({"words": as_header([["fog"], "in", "the"])}, "words: is no list of texts"),
+        ({"words": as_header([["fog"], "in", "the"])}, "words: is not a list of texts"),
         ({"vectors": np.full((3, 50), np.nan, np.float32)}, "its words and vectors do not fit"),
     ],
 )
@@ -328,7 +332,7 @@ def test_what_an_archive_holds_must_be_what_it_says(here: Path, changed: dict[st
     write(path, {"x": {"train": [Sentence(("the", "Fog"), ("D", "N"))], "dev": [Sentence(("in",), ("P",))]}}, GLOVE)
     with np.load(path) as arrays:
         npz(path, **{**arrays, **changed})
-    with pytest.raises(DataError, match=rf"odd\.pack: is damaged or no packed study \({message}"):
+    with pytest.raises(DataError, match=rf"odd\.pack: is damaged or not a packed study \({message}"):
         load_corpora(load_tasks(str(path)), ["x"])
         find_vectors("glove", str(path))
 
@@ -336,13 +340,13 @@ def test_what_an_archive_holds_must_be_what_it_says(here: Path, changed: dict[st
 @pytest.mark.parametrize("content", [b"", b"[tasks.x]\n", b"\x93NUMPY", bytes(range(256))])
 def test_a_file_that_is_no_archive(here: Path, content: bytes) -> None:
     (here / "odd.pack").write_bytes(content)
-    pattern = r"odd\.pack: is no packed study; give a file that `tagmates study pack` has made"
+    pattern = r"odd\.pack: is not a packed study; give a file that `tagmates study pack` has made"
     refused(1, pattern, "study", "run", *LOCAL, "--packed", "odd.pack")
 
 
 def test_a_file_that_is_not_there(here: Path) -> None:
     refused(1, r"gone: cannot be read \(No such file or directory\); ", "study", "run", "--packed", "gone")
-    refused(1, r"corpus: is no packed study", "study", "run", "--packed", "corpus")
+    refused(1, r"corpus: is not a packed study", "study", "run", "--packed", "corpus")
 
 
 def test_a_packed_file_is_not_described_in_toml(here: Path, packed: Path) -> None:

@@ -148,8 +148,8 @@ class TestBroken:
             ("T1\tPER 0 0\t", "the offsets 0 0 do not ascend"),
             ("T1\tPER 4 6;0 3\tEk Ada", "the offsets 4 6;0 3 do not ascend"),
             ("T1\tPER 3 4\t ", "covers no word; "),
-            ("T1 PER 0 3 Ada", "is no BRAT annotation; write T1, tab, type and offsets, tab, the text"),
-            ("T1\tPER 0 3", "is no BRAT annotation"),
+            ("T1 PER 0 3 Ada", "is not a BRAT annotation; write T1, tab, type and offsets, tab, the text"),
+            ("T1\tPER 0 3", "is not a BRAT annotation"),
         ],
     )
     def test_lines(self, line: str, message: str, write: Write) -> None:

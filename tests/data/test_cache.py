@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tagmates.data import cache, corpora
-from tagmates.data.corpora import load_coded, load_corpora
+from tagmates.data.corpora import load_corpora, load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Part, Task
+from tagmates.data.task import Part, Task
 from tagmates.errors import DataError
 from tagmates.files import cache_folder
 
@@ -23,9 +23,9 @@ FIRST = "Fog\tB-x\nand\tI-x\nrain\tO\n\n\nFog\tO\n"
 def entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own that takes every file at once; the folder of its entries."""
     monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv(cache.SWITCH)
-    monkeypatch.setattr(cache, "SMALL", 0)
-    monkeypatch.setattr(cache, "YOUNG", 0)
+    monkeypatch.delenv(cache.SWITCH_VARIABLE)
+    monkeypatch.setattr(cache, "MIN_FILES_SIZE", 0)
+    monkeypatch.setattr(cache, "MIN_FILE_AGE", 0)
     return tmp_path / "cache" / "corpora"
 
 
@@ -38,7 +38,7 @@ def task(tmp_path: Path) -> Task:
 
 
 def load(task: Task) -> IndexedTask:
-    return load_coded({"x": task}, ["x"])["x"]
+    return load_indexed({"x": task}, ["x"])["x"]
 
 
 def same(one: IndexedTask, other: IndexedTask) -> bool:
@@ -109,9 +109,9 @@ def test_what_decides_what_is_read(
     other = Task(**{**{name: getattr(task, name) for name in Task.model_fields}, **change})
     assert reads_files(monkeypatch, other)
     assert not reads_files(monkeypatch, other)
-    monkeypatch.setenv(cache.SWITCH, "0")
+    monkeypatch.setenv(cache.SWITCH_VARIABLE, "0")
     held = load(other)
-    monkeypatch.delenv(cache.SWITCH)
+    monkeypatch.delenv(cache.SWITCH_VARIABLE)
     assert same(load(other), held)
 
 
@@ -131,12 +131,12 @@ def test_other_code_reads_again(entries: Path, task: Task, monkeypatch: pytest.M
 
 
 def test_what_is_not_cached(entries: Path, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SMALL", 2**18), ("YOUNG", 60.0)):
+    for name, value in (("MIN_FILES_SIZE", 2**18), ("MIN_FILE_AGE", 60.0)):
         with monkeypatch.context() as patch:
             patch.setattr(cache, name, value)
             load(task)
     with monkeypatch.context() as patch:
-        patch.setenv(cache.SWITCH, "0")
+        patch.setenv(cache.SWITCH_VARIABLE, "0")
         load(task)
     assert not entries.exists()
 
@@ -246,7 +246,7 @@ def test_what_was_not_used_for_longest_goes_first(entries: Path, task: Task, mon
         os.utime(cache.entry_of(other, ["train", "dev", "test"]) or "", (number, number))
     load(tasks[0])  # used now
     size = sum(entry.stat().st_size for entry in entries.iterdir())
-    monkeypatch.setattr(cache, "LIMIT", size)
+    monkeypatch.setattr(cache, "MAX_CACHE_SIZE", size)
     load(task)
     assert len(list(entries.iterdir())) == 2
     assert [reads_files(monkeypatch, other) for other in (task, tasks[0])] == [False, False]

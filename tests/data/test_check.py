@@ -12,13 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagmates.data.checking.check import check_tasks
-from tagmates.data.checking.problems import EACH, PLACES, Kind, Problem, once, problem_lines
-from tagmates.data.checking.scan import LIMIT, scan
-from tagmates.data.checking.splits import chance, check_splits, distance
+from tagmates.data.checking.problems import (
+    MAX_LISTED_LINES,
+    MAX_LISTED_PROBLEMS,
+    Kind,
+    Problem,
+    problem_lines,
+    unique_problems,
+)
+from tagmates.data.checking.scan import MAX_FAULTS, scan
+from tagmates.data.checking.splits import check_splits, distance, expected_distance
 from tagmates.data.checking.tokens import check_tokens
 from tagmates.data.corpora import read_file, with_labels
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Part, Task, load_tasks
+from tagmates.data.task import Part, Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +55,7 @@ tasks = st.sampled_from(
 
 
 def problems(task: Task) -> list[Problem]:
-    return once(check_tasks({task.name: task}))
+    return unique_problems(check_tasks({task.name: task}))
 
 
 def kinds(found: list[Problem]) -> list[str]:
@@ -124,10 +132,10 @@ class TestScan:
 
     def test_a_file_that_is_wrong_throughout_is_not_looked_at_to_its_end(self, tmp_path: Path) -> None:
         path = tmp_path / "f"
-        path.write_text("word\n" * 3 * LIMIT)
+        path.write_text("word\n" * 3 * MAX_FAULTS)
         for task in (Task(name="t"), Task(name="t", format="jsonl")):
             _, faults = scan(task, path)
-            assert len(faults) == LIMIT + 1
+            assert len(faults) == MAX_FAULTS + 1
             assert faults[-1].message == "follows 1,000 bad lines; the rest of the file is not looked at"
 
     @pytest.mark.parametrize("encoding", ["utf-16", "rot13", "nonsense"])
@@ -159,7 +167,7 @@ class TestFiles:
         (tmp_path / "a.tsv").write_text("a\tI-x\n")
         one = Task(name="one", train=Part(file="a.tsv"), dev=Part(file="gone"), folder=tmp_path, scheme="iob2")
         two = Task(name="two", train=Part(file="a.tsv"), folder=tmp_path)
-        found = once(check_tasks({"one": one, "two": two}))
+        found = unique_problems(check_tasks({"one": one, "two": two}))
         errors = [problem.text for problem in found if problem.level == "error"]
         assert errors[0].startswith(f"{tmp_path / 'a.tsv'}:1: 'I-x' continues no span")
         assert errors[1].startswith(f"{tmp_path / 'gone'}: cannot be read")
@@ -207,7 +215,7 @@ class TestFiles:
     def test_what_is_wrong_for_every_task_of_a_file_is_said_once(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_bytes(b"a\tX\tY\n\xff\n\nword\n")
         many = {name: Task(name=name, train=Part(file="f"), dev=Part(file="f"), folder=tmp_path) for name in "ab"}
-        found = [problem for problem in once(check_tasks(many)) if problem.kind in ("encoding", "line")]
+        found = [problem for problem in unique_problems(check_tasks(many)) if problem.kind in ("encoding", "line")]
         assert [(problem.kind, problem.line) for problem in found] == [("encoding", 2), ("line", 4)]
 
 
@@ -333,7 +341,7 @@ class TestSplits:
         assert distance(one, two) == pytest.approx(distance(two, one))
         # as much must be taken from some tags as must be given to others
         assert distance(one, two) == pytest.approx(sum(max(one.get(k, 0) - two.get(k, 0), 0) for k in one | two))
-        assert chance(one, 100) == pytest.approx(2 * chance(one, 400))
+        assert expected_distance(one, 100) == pytest.approx(2 * expected_distance(one, 400))
 
     def test_leaks_are_what_own_training_does_not_see(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("one\tX\ntwo\tX\nthree\tX\n\nshort\tX\n\n")
@@ -355,18 +363,23 @@ class TestLines:
             for line in range(1, count + 1)
         ]
         few = list(problem_lines(found))
-        assert len(few) == sum(count if count <= EACH else 1 for count in counts)
+        assert len(few) == sum(count if count <= MAX_LISTED_PROBLEMS else 1 for count in counts)
         assert list(problem_lines(found, each=True)) == [f"warning: {p.text} [duplicate]" for p in found]
         for i, count in enumerate(counts):
-            if count > EACH:
+            if count > MAX_LISTED_PROBLEMS:
                 (line,) = (line for line in few if line.startswith(f"warning: f{i}:"))
-                named = ", ".join(map(str, range(1, min(count, PLACES) + 1))) + (", …" if count > PLACES else "")
+                named = ", ".join(map(str, range(1, min(count, MAX_LISTED_LINES) + 1))) + (
+                    ", …" if count > MAX_LISTED_LINES else ""
+                )
                 assert line == f"warning: f{i}:1: again ({count} of this kind; lines {named}) [duplicate]"
 
     def test_errors_come_first_and_each_problem_once(self) -> None:
         warning = Problem("warning", "missing", "d", None, "t", "test", "m")
         error = Problem("error", "line", "f", 3, "t", "train", "m")
-        assert once([warning, error, Problem("error", "line", "f", 3, "u", "dev", "m"), warning]) == [error, warning]
+        assert unique_problems([warning, error, Problem("error", "line", "f", 3, "u", "dev", "m"), warning]) == [
+            error,
+            warning,
+        ]
         assert error.to_json() == {
             "level": "error",
             "kind": "line",
@@ -390,7 +403,7 @@ def test_the_docs_explain_every_kind() -> None:
 def test_the_counts_of_the_papers_data() -> None:
     """Against counts that were made by other means."""
     hygiene: dict[str, Any] = json.loads((SHARED / "table1.json").read_text())["hygiene"]["per_task"]
-    found = once(check_tasks(load_tasks(str(SHARED / "paper"))))
+    found = unique_problems(check_tasks(load_tasks(str(SHARED / "paper"))))
     assert not [problem for problem in found if problem.level == "error"]
     counts = Counter((problem.task, problem.split, problem.kind) for problem in found)
     by_task = Counter((problem.task, problem.kind) for problem in found)

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from tagmates import __version__
 from tagmates.data.upstream import download as module
-from tagmates.data.upstream.download import Progress, git_blob_of, sha256_of
+from tagmates.data.upstream.download import DownloadProgress, git_blob_of, sha256_of
 from tagmates.errors import DataError
 
 UPSTREAM = Path(__file__).parents[3] / "shared" / "data" / "upstream"
@@ -77,7 +77,10 @@ def test_a_file_comes_with_its_progress(server: Server, path: Path) -> None:
     seen = list(download(server.url, path, sha256=SHA.upper(), git_blob=git_blob(CONTENT)))
     assert path.read_bytes() == CONTENT
     assert left(path) == {"corpus.txt"}
-    assert (seen[0], seen[-1]) == (Progress("corpus.txt", 0, 300_000), Progress("corpus.txt", 300_000, 300_000))
+    assert (seen[0], seen[-1]) == (
+        DownloadProgress("corpus.txt", 0, 300_000),
+        DownloadProgress("corpus.txt", 300_000, 300_000),
+    )
     assert sorted(progress.done for progress in seen) == [progress.done for progress in seen]
     (request,) = server.requests
     assert (request["user-agent"], request["accept-encoding"]) == (f"tagmates/{__version__}", "identity")
@@ -100,7 +103,7 @@ def git_blob(content: bytes) -> str:
 def test_a_file_that_is_there_is_downloaded_again_only_without_a_checksum(server: Server, path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(CONTENT)
-    assert list(download(server.url, path, sha256=SHA)) == [Progress("corpus.txt", 300_000, 300_000)]
+    assert list(download(server.url, path, sha256=SHA)) == [DownloadProgress("corpus.txt", 300_000, 300_000)]
     assert server.requests == []
     server.content = OTHER
     list(download(server.url, path))
@@ -141,7 +144,7 @@ def test_one_that_never_ends_is_given_up_and_the_next_call_goes_on(server: Serve
     assert "broke off 5 times (the connection was closed 199,960 bytes before the end); 100,040 bytes have come" in text
     assert "the same command goes on" in text and "--from DIR" in text
     assert (kept(path), path.exists()) == (CONTENT[:100_040], False)
-    assert next(download(server.url, path)) == Progress("corpus.txt", 100_040, 300_000)
+    assert next(download(server.url, path)) == DownloadProgress("corpus.txt", 100_040, 300_000)
     list(download(server.url, path, sha256=SHA))
     assert path.read_bytes() == CONTENT
 
@@ -472,7 +475,7 @@ def test_chunks_come_without_a_total(server: Server, path: Path) -> None:
     server.answers = [chunked(CONTENT[:MORE], CONTENT[MORE:])]
     seen = list(download(server.url, path))
     assert path.read_bytes() == CONTENT
-    assert seen[-1] == Progress("corpus.txt", 300_000, None)
+    assert seen[-1] == DownloadProgress("corpus.txt", 300_000, None)
 
 
 @pytest.mark.parametrize("end", [b"", b"f", b"zz\r\n", b"ffff\r\nshort"])

@@ -11,21 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.data.checking.check import check_tasks
-from tagmates.data.corpora import load_split, place, remarks
+from tagmates.data.corpora import annotation_remarks, load_split, location
 from tagmates.data.describing.grouping import name_of
-from tagmates.data.describing.inspection import find_sources
+from tagmates.data.describing.inspection import find_corpora
 from tagmates.data.describing.proposal import propose
-from tagmates.data.describing.tables import looks_like_header, sign_of
-from tagmates.data.formats.brackets import read_brackets
+from tagmates.data.describing.tables import comment_sign, looks_like_header
 from tagmates.data.formats.brat import brat_remarks, read_brat
+from tagmates.data.formats.conll2012 import read_conll2012
 from tagmates.data.formats.conllu import expression_remarks, read_conllu
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
-from tagmates.data.formats.table import Layout, read_table
+from tagmates.data.formats.table import TableLayout, read_table
 from tagmates.data.formats.webanno import features_in, read_webanno, webanno_remarks
 from tagmates.data.schemes import tags_of
 from tagmates.data.sentence import Sentence, Span
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import ConfigError, DataError
 
@@ -114,7 +115,7 @@ class TestTables:
         path = tmp_path_factory.getbasetemp() / "a.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=separator).writerows([("w", "t"), *cells])
-        (sentence,) = read_table(path, Layout(token_column="w", tag_column="t", separator=separator, header=True))
+        (sentence,) = read_table(path, TableLayout(token_column="w", tag_column="t", separator=separator, header=True))
         assert list(zip(sentence.tokens, sentence.labels, strict=True)) == cells
 
     def test_a_header_names_columns(self, tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ class TestTables:
         ]
         assert pairs(load_split(tasks["label"], "dev")) == wanted()
         sentence = load_split(tasks["label"], "dev")[1]
-        assert place(tasks["label"], "dev", sentence, 2) == f"{tmp_path / 'dev.tsv'}:{2 + len(made(1)[0]) + 1 + 2}"
+        assert location(tasks["label"], "dev", sentence, 2) == f"{tmp_path / 'dev.tsv'}:{2 + len(made(1)[0]) + 1 + 2}"
 
     def test_a_header_that_is_not_said_is_warned_of(self, tmp_path: Path) -> None:
         text = "TOKEN\tNER\n" + "".join("".join(f"{r[0]}\t{r[2]}\n" for r in s) + "\n" for s in made(12))
@@ -157,7 +158,7 @@ class TestTables:
         with pytest.raises(
             DataError, match=r"a:1: no column is called 'tags' \(did you mean 'tag'\?\); the header names"
         ):
-            read_table(tmp_path / "a", Layout("word", "tags", "\t", quoted=False, header=True))
+            read_table(tmp_path / "a", TableLayout("word", "tags", "\t", quoted=False, header=True))
         with pytest.raises(ConfigError, match="must be a number for a column file"):
             (tmp_path / "t.toml").write_text('train = "a"\ntag_column = "tag"\n[tasks.x]\n')
             load_tasks(str(tmp_path / "t.toml"))
@@ -183,7 +184,7 @@ class TestTables:
         assert (task.comment, task.comments_inside, task.sentence_end) == ("# ", True, "EndOfSentence")
         assert pairs(load_split(task, "test")) == wanted()
         sentence = load_split(task, "test")[0]
-        assert place(task, "test", sentence, 1).endswith(f"HIPE-test-en.tsv:{sentence.line}: word 2")
+        assert location(task, "test", sentence, 1).endswith(f"HIPE-test-en.tsv:{sentence.line}: word 2")
 
     def test_comments_inside_a_sentence_are_named_or_skipped(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("Kito\tB-PER\n# page 3\nLund\tI-PER\n")
@@ -205,7 +206,7 @@ class TestTables:
         ],
     )  # fmt: skip
     def test_signs_of_comments(self, comments: list[str], words: list[str], sign: str) -> None:
-        assert sign_of(comments, words) == sign
+        assert comment_sign(comments, words) == sign
 
     def test_lines_with_another_number_of_cells_are_named(self, tmp_path: Path) -> None:
         text = "".join("".join(f"{r[0]} -X- _ {r[2]}\n" for r in s) + "\n" for s in made(12))
@@ -233,15 +234,15 @@ class TestTables:
     def test_csv_that_is_broken(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         for text, message in [
-            ('a,X\n"b,Y\n', r"a\.csv:2: is no CSV"),
-            ('a,X\n"b"c,Y\n', r"a\.csv:2: is no CSV"),
+            ('a,X\n"b,Y\n', r"a\.csv:2: is not CSV"),
+            ('a,X\n"b"c,Y\n', r"a\.csv:2: is not CSV"),
             ("a,X\nb\n", r"a\.csv:2: has 1 column, but the tag is in column 2"),
-            (f'"{"x" * 200_000}",Y\n', r"a\.csv:1: is no CSV \(field larger than field limit"),
+            (f'"{"x" * 200_000}",Y\n', r"a\.csv:1: is not CSV \(field larger than field limit"),
             ('"a\nb",Y\n', r"a\.csv:1: has a line end inside a line"),
         ]:
             path.write_text(text)
             with pytest.raises(DataError, match=message):
-                read_table(path, Layout())
+                read_table(path, TableLayout())
 
 
 class TestSentenceLines:
@@ -256,7 +257,7 @@ class TestSentenceLines:
         (tmp_path / "a").write_text("1/2/NUM cups/NOUN\n\nyes/INTJ\n")
         assert pairs(read_lines(tmp_path / "a")) == [[("1/2", "NUM"), ("cups", "NOUN")], [("yes", "INTJ")]]
         (tmp_path / "a").write_text("a/X b/X\nc d/X e/X\n")
-        with pytest.raises(DataError, match="a:2: word 1: 'c' has not 1 tags behind '/'"):
+        with pytest.raises(DataError, match="a:2: word 1: 'c' needs 1 tag after '/'"):
             read_lines(tmp_path / "a")
 
     def test_words_and_tags_in_two_files(self, tmp_path: Path) -> None:
@@ -269,7 +270,7 @@ class TestSentenceLines:
         (task,) = described(tmp_path).values()
         assert (task.format, task.dev and task.dev.tags) == ("parallel", "valid/seq.out")
         assert pairs(load_split(task, "dev")) == wanted()
-        assert len(find_sources(tmp_path)[1]) == 3  # the labels of sentences are named
+        assert len(find_corpora(tmp_path)[1]) == 3  # the labels of sentences are named
         (tmp_path / "train" / "seq.out").write_text("O O\n")
         with pytest.raises(DataError, match=r"seq\.in:1: has \d words, but that line of seq\.out has 2 tags"):
             read_parallel(tmp_path / "train" / "seq.in", tmp_path / "train" / "seq.out")
@@ -320,7 +321,7 @@ class TestTextsWithSpans:
         assert task.format == ("json" if one_list else "jsonl")
         assert (task.scheme, task.score) == ("iob2", "prefix")
         assert pairs(load_split(task, "test")) == wanted()
-        assert list(remarks(task, "test")) == []
+        assert list(annotation_remarks(task, "test")) == []
 
     @given(text=st.text("ab é.!'\n😀-", min_size=1, max_size=40), data=st.data())
     @settings(deadline=None, max_examples=60)
@@ -370,7 +371,7 @@ class TestTextsWithSpans:
             'train = "a.jsonl"\ndev = "a.jsonl"\n[tasks.x]\n'
         )
         task = load_tasks(str(tmp_path / "t.toml"))["x"]
-        assert list(remarks(task, "train")) == [
+        assert list(annotation_remarks(task, "train")) == [
             f"{tmp_path / 'a.jsonl'}:1: 'B' at 5-11 shares a word with 'C' at 5-16, which is kept alone",
             f"{tmp_path / 'a.jsonl'}:1: 'A' at 0-2 begins or ends inside a word; the whole word is marked",
         ]
@@ -427,14 +428,14 @@ class TestTextsWithSpans:
             self.read(path, one, types=["Z"])
 
     def test_a_text_without_a_scheme(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"'text' is no list; .*set scheme = \"iob2\" where 'label' holds spans"):
+        with pytest.raises(DataError, match=r"'text' is not a list; .*set scheme = \"iob2\" where 'label' holds spans"):
             self.read(tmp_path / "a", {"text": "Kito", "label": []}, scheme="plain")
 
     @pytest.mark.parametrize(
         ("text", "message"),
         [
             ('[{"text": "Kito", "label": [', ":1: is not JSON"), ("[" * 200_000, ": is not JSON (nested too deeply)"),
-            ("3", ": holds no list"), ("[3]", ": record 1: is no JSON object"), ('{"a": 1}', ": holds no list"),
+            ("3", ": holds no list"), ("[3]", ": record 1: is not a JSON object"), ('{"a": 1}', ": holds no list"),
             ("[]", ": holds no sentence"),
         ],
     )  # fmt: skip
@@ -496,7 +497,7 @@ class TestConlluPlus:
     @pytest.mark.parametrize(
         ("row", "column", "message"),
         [
-            ("1\ta\tX\t3", "PARSEME:MWE", ":2: word 1: '3' is no PARSEME expression"),
+            ("1\ta\tX\t3", "PARSEME:MWE", ":2: word 1: '3' is not a PARSEME expression"),
             ("1\ta\tX", "UPOS", ":2: has 3 columns, but # global.columns names 4"),
             ("1\ta\tX\t*", "XPOS", ":1: no column is called 'XPOS'; # global.columns names ID, FORM"),
         ],
@@ -556,13 +557,13 @@ class TestBrackets:
         path = tmp_path / "a"
         path.write_text("".join(f"w {cell}\n" for cell in cells))
         with pytest.raises(DataError) as caught:
-            read_brackets(path, token_column=1, tag_column=2)
+            read_conll2012(path, token_column=1, tag_column=2)
         assert str(caught.value).startswith(f"{path}{message}")
 
     def test_nested_brackets(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
         path.write_text("a (X*\nb (Y*)\nc *)\nd (Z)\n")
-        assert pairs(read_brackets(path, token_column=1, tag_column=2)) == [
+        assert pairs(read_conll2012(path, token_column=1, tag_column=2)) == [
             [("a", "B-X"), ("b", "I-X"), ("c", "I-X"), ("d", "B-Z")]
         ]
 

@@ -21,22 +21,23 @@ from tagmates.batching.vectors import load_vectors
 from tagmates.data.archive import read_archived
 from tagmates.data.corpora import load_split
 from tagmates.data.formats import columns, conllu
-from tagmates.data.formats.brackets import read_brackets
 from tagmates.data.formats.brat import brat_remarks, read_brat
 from tagmates.data.formats.columns import read_columns
+from tagmates.data.formats.conll2012 import read_conll2012
 from tagmates.data.formats.conllu import read_conllu, sentence_ids
 from tagmates.data.formats.huggingface import read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.formats.sentence_lines import read_lines
-from tagmates.data.formats.table import Layout, read_table
-from tagmates.data.formats.webanno import SIGN, read_webanno
+from tagmates.data.formats.table import TableLayout, read_table
+from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE, read_webanno
 from tagmates.data.indexing import json_array
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, load_tasks
+from tagmates.data.task import SPLITS
+from tagmates.data.tasks import load_tasks
 from tagmates.data.upstream.conversion import convert_task
 from tagmates.data.upstream.prepared import check_replaceable, provenance_of
 from tagmates.errors import ConfigError, DataError, TagmatesError
-from tagmates.tagging.text import read_input
+from tagmates.tagging.reading import read_input
 
 Read = Callable[[Path], list[Sentence]]
 Rows = Iterable[tuple[str, ...]]  # a token and its tag, () between sentences
@@ -161,24 +162,24 @@ READERS: dict[str, tuple[Read, bytes, Callable[[str], Rows] | None]] = {
         partial(plain_conllu, column=18),
     ),
     "csv": (
-        partial(read_table, layout=Layout("w", "t", header=True, comment="#")),
+        partial(read_table, layout=TableLayout("w", "t", header=True, comment="#")),
         b'w,t\n"Ravens",N\n"sing, loud",V\n\n# 1\n\xc3\x86sir,"N"\n',
         None,
     ),
     "sentence column": (
-        partial(read_table, layout=Layout(2, 3, "\t", quoted=False, sentence_column=1, sentence_end="end")),
+        partial(read_table, layout=TableLayout(2, 3, "\t", quoted=False, sentence_column=1, sentence_end="end")),
         b"1\tRavens\tN\n\tsing\tV\n2\t\xc3\x86sir\tN\nx|end\ta\tb\n",
         None,
     ),
     "lines": (read_lines, "Ravens/N sing/V\nÆsir/🎵/N\n".encode(), None),
     "brackets": (
-        partial(read_brackets, token_column=1, tag_column=2),
+        partial(read_conll2012, token_column=1, tag_column=2),
         "#begin document x\nRavens (A*\nsing *)\n\nÆsir (B)\n#end document\n".encode(),
         None,
     ),
     "webanno": (
         partial(read_webanno, column="A.b"),
-        f"{SIGN}.3\n#T_SP=x.A|b\n\n1-1\t0-6\tRavens\tX[1]\n1-2\t7-9\tsi\tX[1]|Y\n1-2.1\t7-8\ts\tZ\n\n2-1\t9-10\t.\t*\n".encode(),
+        f"{WEBANNO_FIRST_LINE}.3\n#T_SP=x.A|b\n\n1-1\t0-6\tRavens\tX[1]\n1-2\t7-9\tsi\tX[1]|Y\n1-2.1\t7-8\ts\tZ\n\n2-1\t9-10\t.\t*\n".encode(),
         None,
     ),
     "cupt": (

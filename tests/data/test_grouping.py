@@ -10,11 +10,12 @@ import pytest
 from tagmates.apps.cli import app
 from tagmates.data.cache import entry_of, write_entry
 from tagmates.data.checking.check import check_tasks
-from tagmates.data.corpora import load_split, path_in, place, read_split
-from tagmates.data.describing.grouping import corpora_of
+from tagmates.data.corpora import load_split, location, path_in, read_split
+from tagmates.data.describing.grouping import group_files
 from tagmates.data.describing.proposal import propose
 from tagmates.data.indexing import IndexedTask
-from tagmates.data.tasks import SPLITS, Task, load_tasks
+from tagmates.data.task import SPLITS, Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "upstream"
@@ -104,7 +105,7 @@ class TestNames:
         ],
     )  # fmt: skip
     def test_corpora(self, names: list[str], corpora: list[dict[str, list[str]]]) -> None:
-        found, left_out = corpora_of(dict.fromkeys(names, "kind"), ())
+        found, left_out = group_files(dict.fromkeys(names, "kind"), ())
         assert sorted((each.files for each in found), key=str) == sorted(corpora, key=str)
         assert left_out == []
 
@@ -113,13 +114,13 @@ class TestNames:
         [
             (["a-test.x", "a-dev.x"], "a-test.x, a-dev.x: called test and dev, and there is no train"),
             (["a-train.x", "b-train.x", "c-dev.x"], "c-dev.x: called dev, and which train it belongs to is not clear"),
-            (["one.x", "other.x", "dev.x"], "one.x: is no dev or test by its name, but which file is train is not"),
+            (["one.x", "other.x", "dev.x"], "one.x: is not dev or test by its name, but which file is train is not"),
             (["train.x", "dev.x", "test1.x", "test2.x"], "test1.x, test2.x: several files are called test"),
             (["a.train", "a.dev", "a"], "a: beside it are files called train and dev"),
         ],
     )  # fmt: skip
     def test_what_is_not_clear_is_left_out(self, names: list[str], left: str) -> None:
-        found, left_out = corpora_of(dict.fromkeys(names, "kind"), ())
+        found, left_out = group_files(dict.fromkeys(names, "kind"), ())
         assert any(text.startswith(left) for text in left_out), left_out
         used = [name for corpus in found for own in corpus.files.values() for name in own]
         assert len(used) == len(set(used))
@@ -132,7 +133,7 @@ class TestNames:
             names = list({"".join(draw.choices([*words, "-", "/", "."], k=draw.randint(1, 6))) for _ in range(6)})
             names = [name.strip("/") or "x" for name in names]
             kinds = {name: draw.choice("kl") for name in names}
-            found, left_out = corpora_of(kinds, ())
+            found, left_out = group_files(kinds, ())
             used = [name for corpus in found for own in corpus.files.values() for name in own]
             said = [name for text in left_out for name in text.split(": ")[0].split(", ")]
             assert sorted([*used, *said]) == sorted(kinds)
@@ -271,7 +272,7 @@ class TestSeveralFiles:
         assert "repeats the one at train-1.tsv:1" in repeated[0].message
         sentence = read_split(task, "train")[7]
         assert path_in(task, "train", sentence) == folder / "train-2.tsv"
-        assert place(task, "train", sentence, 1) == f"{folder / 'train-2.tsv'}:6"
+        assert location(task, "train", sentence, 1) == f"{folder / 'train-2.tsv'}:6"
 
     def test_a_file_of_two_splits_overlaps(self, folder: Path) -> None:
         (task,) = load_tasks_of(folder, 'train = ["train-1.tsv", "dev.tsv"]\ndev = "dev.tsv"\n[tasks.pos]\n')
@@ -290,8 +291,8 @@ class TestSeveralFiles:
 
         monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("TAGMATES_CACHE_CORPORA", "1")
-        monkeypatch.setattr(cache, "SMALL", 1)
-        monkeypatch.setattr(cache, "YOUNG", -1.0)
+        monkeypatch.setattr(cache, "MIN_FILES_SIZE", 1)
+        monkeypatch.setattr(cache, "MIN_FILE_AGE", -1.0)
         task = self.task(folder, '"train-*.tsv"')
         entry = entry_of(task, SPLITS)
         assert entry is not None

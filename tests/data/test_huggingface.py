@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from tagmates.data.corpora import load_split
-from tagmates.data.formats.footer import chunks_in
 from tagmates.data.formats.huggingface import read_huggingface, splits_in
+from tagmates.data.formats.parquet_footer import column_chunks
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
@@ -100,11 +100,11 @@ class TestHub:
     def test_what_is_no_split(self, tmp_path: Path) -> None:
         for split in ("train", "test"):
             write_parquet(tmp_path / "data" / f"{split}-00000-of-00001.parquet", table())
-        with pytest.raises(DataError, match="dev: is no split of a Hugging Face data set; there are test, train"):
+        with pytest.raises(DataError, match="dev: is not a split of a Hugging Face data set; there are test, train"):
             read(tmp_path / "dev")
         with pytest.raises(DataError, match="data: holds several splits; name one of test, train"):
             read(tmp_path / "data")
-        with pytest.raises(DataError, match="none/train: is no split of a Hugging Face data set; give a folder"):
+        with pytest.raises(DataError, match="none/train: is not a split of a Hugging Face data set; give a folder"):
             read(tmp_path / "none" / "train")
 
     def test_names_of_integers(self, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_footer_says_what_pyarrow_says(size: int, tmp_path: Path) -> None:
     write_parquet(tmp_path / "f", pa.concat_tables([table()] * size).append_column("n", pa.array([1.5, None] * size)))
     said = parquet.read_metadata(tmp_path / "f")
     columns = [said.row_group(i).column(j) for i in range(said.num_row_groups) for j in range(said.num_columns)]
-    assert [(".".join(c.path), c.values, c.bytes) for c in chunks_in(tmp_path / "f")] == [
+    assert [(".".join(c.path), c.values, c.bytes) for c in column_chunks(tmp_path / "f")] == [
         (c.path_in_schema, c.num_values, c.total_uncompressed_size) for c in columns
     ]
 

@@ -16,11 +16,12 @@ from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
 from tagmates.data.describing.grouping import name_of
 from tagmates.data.describing.guesses import layer_name, tokens_and_tags
-from tagmates.data.describing.inspection import find_sources
+from tagmates.data.describing.inspection import find_corpora
 from tagmates.data.describing.proposal import propose
 from tagmates.data.schemes import tags_of
 from tagmates.data.sentence import Span
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "upstream"
@@ -336,7 +337,7 @@ def test_sources_of_published_corpora() -> None:
     if not SHARED.exists():
         pytest.skip("the study's data are not here")
     for folder in ("conll2000", "streusle_4.0", "hyperlinks"):
-        sources, left_out = find_sources(SHARED / folder)
+        sources, left_out = find_corpora(SHARED / folder)
         assert len(sources) == 1
         assert not any("conll" in Path(text.partition(":")[0]).name for text in left_out)  # lists, and another form
         assert set(sources[0].files) >= {"train", "test"}
@@ -378,7 +379,7 @@ class TestCommand:
         task, other = load_tasks("tasks.toml").values()
         assert (task.scheme, other.scheme) == ("iob2", "plain")
         assert 'scheme = "iob2"  # as most tags say, but not followed in 2 of 90 sentences' in text
-        for where in ("dev.tsv:3: 'B_PER' is no iob2 tag", "test.tsv:3: '0' is no iob2 tag"):
+        for where in ("dev.tsv:3: 'B_PER' is not a tag of iob2", "test.tsv:3: '0' is not a tag of iob2"):
             assert f"# breaks it: {where}" in text
             assert f"breaks its scheme: ner: {where}" in said
         assert 'score = "prefix"' not in text  # it would not help

@@ -15,7 +15,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
 from tagmates.model.tagger import Tagged
-from tagmates.tagging.text import write_json_lines
+from tagmates.tagging.writing import write_json_lines
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), min_size=1, max_size=5)
 rows = st.lists(st.tuples(texts, texts), min_size=1, max_size=4).filter(lambda row: row[0][0] != "-DOCSTART-")
@@ -73,14 +73,14 @@ class TestRead:
         [
             ("tokens", ":2: is not JSON (Expecting value"),
             ("[" * 100_000, ":2: is not JSON (nested too deeply)"),
-            ("[1]", ":2: is no JSON object; "),
+            ("[1]", ":2: is not a JSON object; "),
             (
                 '{"token": ["a"], "tags": ["O"]}',
                 ":2: has no 'tokens' (did you mean 'token'?); set token_column to one of",
             ),
             ('{"tokens": ["a"]}', ":2: has no 'tags'"),
             ("{}", ":2: has no 'tokens'; "),
-            ('{"tokens": "a", "tags": ["O"]}', ":2: 'tokens' is no list; "),
+            ('{"tokens": "a", "tags": ["O"]}', ":2: 'tokens' is not a list; "),
             ('{"tokens": ["a"], "tags": {"x": ["O"]}}', ":2: 'tags' is an object; set tag_column to one of tags.x"),
             ('{"tokens": ["a", "b"], "tags": ["O"]}', ":2: 2 in 'tokens', but 1 in 'tags'; "),
             ('{"tokens": ["a", ""], "tags": ["O", "O"]}', ":2: number 2 in 'tokens' is empty; "),

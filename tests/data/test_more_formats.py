@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tagmates.data.checking.check import check_tasks
-from tagmates.data.corpora import load_split, read_split, remarks
+from tagmates.data.corpora import annotation_remarks, load_split, read_split
 from tagmates.data.describing.proposal import propose
 from tagmates.data.formats.spans import ends_of
-from tagmates.data.schemes import Writing, convert, first_violation, spans_of, tags_of
+from tagmates.data.notation import estimate_notation
+from tagmates.data.schemes import Notation, convert, first_violation, spans_of, tags_of
 from tagmates.data.sentence import Sentence, Span
-from tagmates.data.spelling import spelling_of
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
 
 Rows = list[tuple[str, str, str]]
@@ -87,7 +88,7 @@ class TestSentenceRows:
             load_split(task, "train")
         errors = [p for p in check_tasks({"x": task}) if p.level == "error"]
         assert [(p.line, p.kind) for p in errors if p.split == "train"] == [(8, "line"), (10, "line")]
-        assert "is no list of strings" in errors[1].message
+        assert "is not a list of strings" in errors[1].message
 
     def test_a_header_that_is_not_declared_is_warned_of(self, tmp_path: Path) -> None:
         text = "text\tlabels\n" + "".join(
@@ -190,7 +191,7 @@ class TestSpansOfWords:
         with pytest.raises(DataError, match=r"train\.jsonl:41: span 1, 1-2, is empty or leaves the 2 words"):
             load_split(task, "train")
         assert [(p.line, p.kind) for p in check_tasks({"x": task}) if p.level == "error"] == [(41, "line")]
-        assert ["shares a word" in text for text in remarks(task, "dev")] == [True]
+        assert ["shares a word" in text for text in annotation_remarks(task, "dev")] == [True]
 
     def test_a_list_of_tags_that_is_empty_is_no_list_of_spans(self, tmp_path: Path) -> None:
         records = [{"tokens": ["a", "b"], "ner": ["O", "B-X"]}, {"tokens": ["a", "b"], "ner": []}]
@@ -323,16 +324,16 @@ def ioe(spans: list[Span], length: int, *, always: bool) -> list[str]:
 @pytest.mark.parametrize("scheme", ["ioe1", "ioe2"])
 def test_ioe_is_read_as_it_is_defined(scheme: str) -> None:
     draw = random.Random(1)
-    writing = Writing("ioe1" if scheme == "ioe1" else "ioe2")
+    notation = Notation("ioe1" if scheme == "ioe1" else "ioe2")
     sentences = []
     for _ in range(3000):
         length = draw.randint(1, 8)
         spans = spans_at_random(draw, length)
         tags = ioe(spans, length, always=scheme == "ioe2")
-        assert spans_of(tags, writing, "error") == spans
-        assert convert(tags, writing, "iob2", "error") == tags_of(spans, length, "iob2")
+        assert spans_of(tags, notation, "error") == spans
+        assert convert(tags, notation, "iob2", "error") == tags_of(spans, length, "iob2")
         sentences.append(Sentence(("w",) * length, tuple(tags)))
-    assert spelling_of(sentences).writing.scheme == scheme
+    assert estimate_notation(sentences).notation.scheme == scheme
 
 
 def test_ioe2_agrees_with_seqeval() -> None:
@@ -348,7 +349,7 @@ def test_ioe2_agrees_with_seqeval() -> None:
 
 def test_what_breaks_ioe_is_named() -> None:
     assert first_violation(["I-X", "O"], "ioe2") == (0, "no E tag closes the span of 'I-X'")
-    assert first_violation(["B-X"], "ioe2") == (0, "'B-X' is no ioe2 tag")
+    assert first_violation(["B-X"], "ioe2") == (0, "'B-X' is not a tag of ioe2")
     assert first_violation(["I-X", "E-X", "O"], "ioe1") == (
         1,
         "'E-X' touches no later span of its label, and only then does IOE1 write E",

@@ -18,8 +18,9 @@ from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence, Span
+from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.model.tagger import Tagged
 from tagmates.serve.requests import Piece
@@ -131,7 +132,7 @@ class TestFiles:
             DataError, match=r"all\.tsv:6: 'x_I' continues no span; correct the tag or the scheme of x$"
         ):
             load_split(task, "train")
-        with pytest.raises(DataError, match=r"all\.tsv:1: 'x_B' is no iob2 tag .*; .* \(mark = \"_B\" has it\)"):
+        with pytest.raises(DataError, match=r"all\.tsv:1: 'x_B' is not a tag of iob2 .*; .* \(mark = \"_B\" has it\)"):
             load_split(task.model_copy(update={"mark": "B-"}), "train")
 
     def test_every_wrong_tag_of_a_sentence_is_named(self, tmp_path: Path) -> None:

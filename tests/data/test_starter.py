@@ -11,7 +11,8 @@ from tagmates.data.corpora import load_corpora
 from tagmates.data.formats.columns import read_columns
 from tagmates.data.schemes import first_violation, spans_of
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import PAPER_SCHEMES, SPLITS, STARTER, load_tasks
+from tagmates.data.task import SPLITS
+from tagmates.data.tasks import PAPER_SCHEMES, STARTER, load_tasks
 
 FOLDER = STARTER.parent
 PAPER = Path(__file__).parents[3] / "shared" / "data" / "paper"

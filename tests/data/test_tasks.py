@@ -9,7 +9,8 @@ import pytest
 from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.indexing import digest
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import PAPER_SCHEMES, STARTER, Part, Task, choose_tasks, load_tasks
+from tagmates.data.task import Part, Task
+from tagmates.data.tasks import PAPER_SCHEMES, STARTER, choose_tasks, load_tasks
 from tagmates.errors import ConfigError, DataError, TagmatesError
 from tagmates.settings_parsing import read_toml
 

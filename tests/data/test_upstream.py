@@ -16,14 +16,15 @@ from command_line import tagmates
 
 from tagmates.data.corpora import load_corpora
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import PAPER_SCHEMES, SPLITS, load_tasks
+from tagmates.data.task import SPLITS
+from tagmates.data.tasks import PAPER_SCHEMES, load_tasks
 from tagmates.data.upstream import fetch as fetching
 from tagmates.data.upstream import prepared
 from tagmates.data.upstream.conversion import Splits, convert_task
 from tagmates.data.upstream.download import git_blob_of, sha256_of
-from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared, fetch
+from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared, fetch_tasks
 from tagmates.data.upstream.listing import list_tasks
-from tagmates.data.upstream.sources import MODES, File, Mode, Source, known_sources, sources_of
+from tagmates.data.upstream.sources import MODES, Mode, PublishedFile, Source, known_sources, sources_of
 from tagmates.data.upstream.table1 import compare, printed
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.files import cache_folder
@@ -35,7 +36,9 @@ here = pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not 
 
 
 def fetched(task: str, mode: Mode, output: Path) -> Prepared:
-    (event,) = (e for e in fetch([task], output, mode=mode, copies=SHARED / "upstream") if isinstance(e, Prepared))
+    (event,) = (
+        e for e in fetch_tasks([task], output, mode=mode, copies=SHARED / "upstream") if isinstance(e, Prepared)
+    )
     return event
 
 
@@ -217,7 +220,7 @@ def facts(path: Path) -> dict[str, object]:
     return {"size": path.stat().st_size, "sha256": sha256_of(path), "substitute": None}
 
 
-def with_files(change: Callable[[Source, File], File]) -> tuple[Source, ...]:
+def with_files(change: Callable[[Source, PublishedFile], PublishedFile]) -> tuple[Source, ...]:
     return tuple(
         source.model_copy(update={"file": tuple(change(source, file) for file in source.file)})
         for source in known_sources()
@@ -289,7 +292,7 @@ def test_conversion_by_hand(task: str, mode: str, copies: Path) -> None:
         ("hyp", "dp.stanford.select", PLAIN, "has 1 sentences, not 3974"),
         ("hyp", "dp.stanford.select", "UH Oh ?", ":1: is not of the form"),
         ("hyp", "dp.stanford.select", "(BYPASS UH Oh UH No ?)", ":1: is not of the form"),
-        ("ner", "eng.testb", columns("Oslo/N/N/LOC", separator=" "), "'LOC' is no iob1 tag"),
+        ("ner", "eng.testb", columns("Oslo/N/N/LOC", separator=" "), "'LOC' is not a tag of iob1"),
         ("mwe", "streusle.ud_dev.conllulex", conllu("Fog/NOUN/NN"), "streusle.ud_dev.conllulex:2"),
         ("com", "broadcast1_com_dev.conll", b"well \xff\n", "0xff"),
     ],
@@ -314,7 +317,7 @@ def failure(events: Iterable[Event]) -> str:
 
 
 def test_fetched_tasks_are_what_data_takes(copies: Path, sources: tuple[Source, ...], tmp_path: Path) -> None:
-    events = list(fetch(PAPER_SCHEMES, tmp_path / "o", copies=copies, cache=tmp_path / "c", sources=sources))
+    events = list(fetch_tasks(PAPER_SCHEMES, tmp_path / "o", copies=copies, cache=tmp_path / "c", sources=sources))
     made = {event.provenance.task: event for event in events if isinstance(event, Prepared)}
     assert list(made) == list(PAPER_SCHEMES)
     assert not any(isinstance(event, Missing | Downloading) for event in events)
@@ -331,17 +334,17 @@ def test_fetched_tasks_are_what_data_takes(copies: Path, sources: tuple[Source, 
 
 def test_files_may_lie_side_by_side(copies: Path, sources: tuple[Source, ...], tmp_path: Path) -> None:
     flat = copies / "framenet_targets"
-    assert [type(event) for event in fetch(["frame"], tmp_path, copies=flat, sources=sources)][-1] is Prepared
+    assert [type(event) for event in fetch_tasks(["frame"], tmp_path, copies=flat, sources=sources)][-1] is Prepared
 
 
 def test_wrong_checksum_is_refused_unless_told(copies: Path, sources: tuple[Source, ...], tmp_path: Path) -> None:
     flat, output = tmp_path / "copy", tmp_path / "o"
     shutil.copytree(copies / "framenet_targets", flat)
     (flat / "eng_fnt_dev.conll").write_text(columns("pebbles/B-TARGET"))
-    reason = failure(fetch(["frame"], output, copies=flat, sources=sources))
+    reason = failure(fetch_tasks(["frame"], output, copies=flat, sources=sources))
     assert re.search(r"eng_fnt_dev\.conll: is not the published file.*--unverified", reason)
     assert [path.name for path in output.iterdir()] == [".lock"]
-    *_, last = fetch(["frame"], output, copies=flat, sources=sources, unverified=True)
+    *_, last = fetch_tasks(["frame"], output, copies=flat, sources=sources, unverified=True)
     assert isinstance(last, Prepared)
     assert [file.verified for file in last.provenance.files] == ["sha256", "unverified", "sha256"]
 
@@ -350,10 +353,10 @@ def test_what_a_file_is_known_by(copies: Path, tmp_path: Path) -> None:
     folder = copies / "framenet_targets"
     blob = git_blob_of(folder / "eng_fnt_dev.conll")
     hashes = {"eng_fnt_dev.conll": {"git_blob": blob}, "eng_fnt_test.conll": {"git_blob": "0" * 40}}
-    known = with_files(lambda _, file: File(name=file.name, **hashes.get(file.name, {})))
-    reason = failure(fetch(["frame"], tmp_path, copies=folder, sources=known))
+    known = with_files(lambda _, file: PublishedFile(name=file.name, **hashes.get(file.name, {})))
+    reason = failure(fetch_tasks(["frame"], tmp_path, copies=folder, sources=known))
     assert re.search(r"eng_fnt_test\.conll: is not the published file, which has git blob 0000", reason)
-    events = fetch(["frame"], tmp_path, copies=folder, sources=known, unverified=True)
+    events = fetch_tasks(["frame"], tmp_path, copies=folder, sources=known, unverified=True)
     verified = [event.verified for event in events if isinstance(event, Found)]
     assert verified == ["unverified", "git blob", "unverified"]
 
@@ -363,11 +366,12 @@ def test_substitute_is_taken_under_its_name(copies: Path, tmp_path: Path) -> Non
     rebuilt = tmp_path / "copy" / "streusle.ud_train.rebuilt.conllulex"
     (tmp_path / "copy" / "streusle.ud_train.conllulex").rename(rebuilt)
     known = with_files(
-        lambda _, file: File(
-            name=file.name, substitute=File(name=rebuilt.name, sha256=sha256_of(rebuilt)) if file.substitute else None
+        lambda _, file: PublishedFile(
+            name=file.name,
+            substitute=PublishedFile(name=rebuilt.name, sha256=sha256_of(rebuilt)) if file.substitute else None,
         )
     )
-    *_, last = fetch(["mwe"], tmp_path / "o", copies=tmp_path / "copy", sources=known)
+    *_, last = fetch_tasks(["mwe"], tmp_path / "o", copies=tmp_path / "copy", sources=known)
     assert isinstance(last, Prepared)
     assert last.provenance.files[0].name == rebuilt.name
     assert [file.verified for file in last.provenance.files] == ["sha256", "unverified", "unverified"]
@@ -378,7 +382,7 @@ def test_what_belongs_to_others_is_missing_and_the_rest_goes_on(
 ) -> None:
     shutil.copytree(copies, tmp_path / "copy")
     (tmp_path / "copy" / "conll2000" / "test.txt").unlink()
-    events = list(fetch(["chunk", "frame"], tmp_path / "o", copies=tmp_path / "copy", sources=sources))
+    events = list(fetch_tasks(["chunk", "frame"], tmp_path / "o", copies=tmp_path / "copy", sources=sources))
     (missing,) = (event for event in events if isinstance(event, Missing))
     assert (missing.task, missing.source.name, missing.files) == ("chunk", "conll2000", ("test.txt",))
     assert isinstance(events[-1], Prepared)
@@ -389,7 +393,7 @@ def test_a_broken_file_stops_only_its_tasks(copies: Path, sources: tuple[Source,
     shutil.copytree(copies, tmp_path / "copy")
     traits = tmp_path / "copy" / "semantic_traits" / "semcor_semantictraits_dev.conll"
     traits.write_text("no tab\n")
-    events = list(fetch(["sem", "semtr", "frame"], tmp_path / "o", copies=tmp_path / "copy", sources=sources))
+    events = list(fetch_tasks(["sem", "semtr", "frame"], tmp_path / "o", copies=tmp_path / "copy", sources=sources))
     assert [type(event) for event in events if not isinstance(event, Found)] == [Failed, Failed, Prepared]
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [".lock", "frame"]
 
@@ -400,8 +404,8 @@ def test_what_was_downloaded_unverified_is_said_to_be(copies: Path, tmp_path: Pa
     cached.parent.mkdir()
     shutil.copytree(copies / "streusle_4.0", cached)
     (cached / "streusle.ud_train.conllulex").write_text("<p>Log in</p>\n")
-    known = with_files(lambda _, file: File(name=file.name, url=file.url))
-    reason = failure(fetch(["mwe"], tmp_path / "o", cache=tmp_path, sources=known))
+    known = with_files(lambda _, file: PublishedFile(name=file.name, url=file.url))
+    reason = failure(fetch_tasks(["mwe"], tmp_path / "o", cache=tmp_path, sources=known))
     assert re.search(r"train\.conllulex:1: .*: delete it, and it is downloaded again", reason)
 
 
@@ -409,18 +413,18 @@ def test_links_and_write_protected_folders_are_left(
     copies: Path, sources: tuple[Source, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stands in their place could not be removed, and would be in the way of the next fetch."""
-    list(fetch(["frame"], tmp_path / "there", copies=copies, sources=sources))
+    list(fetch_tasks(["frame"], tmp_path / "there", copies=copies, sources=sources))
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "frame").symlink_to(tmp_path / "there" / "frame")
     for output in (tmp_path / "o", tmp_path / "there"):
         with pytest.raises(ConfigError, match="frame: is a link or write-protected"):
-            list(fetch(["frame"], output, copies=copies, sources=sources))
+            list(fetch_tasks(["frame"], output, copies=copies, sources=sources))
         monkeypatch.setattr(os, "access", lambda *_: False)  # nothing is protected from root
 
 
 def test_nobody_s_files_are_overwritten(copies: Path, sources: tuple[Source, ...], tmp_path: Path) -> None:
     def again(mode: Mode = "authors") -> list[Event]:
-        return list(fetch(["frame"], tmp_path, mode=mode, copies=copies, sources=sources))
+        return list(fetch_tasks(["frame"], tmp_path, mode=mode, copies=copies, sources=sources))
 
     again()
     again()  # over its own
@@ -450,7 +454,7 @@ def test_a_killed_fetch_leaves_no_half(
     moment: int, copies: Path, sources: tuple[Source, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ended before any of the writes and renames, nothing cleaned up: the task is there as it was, or not at all."""
-    list(fetch(["frame"], tmp_path, copies=copies, sources=sources))
+    list(fetch_tasks(["frame"], tmp_path, copies=copies, sources=sources))
     steps = 0
 
     def dying(function: Callable[..., object]) -> Callable[..., object]:
@@ -469,7 +473,7 @@ def test_a_killed_fetch_leaves_no_half(
         patch.setattr(Path, "rename", dying(Path.rename))
         patch.setattr(prepared.shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(_Killed):
-            list(fetch(["frame"], tmp_path, copies=copies, sources=sources))
+            list(fetch_tasks(["frame"], tmp_path, copies=copies, sources=sources))
     if (tmp_path / "frame").exists():
         assert {path.name for path in (tmp_path / "frame").iterdir()} == {
             "SOURCE.json",
@@ -481,7 +485,7 @@ def test_a_killed_fetch_leaves_no_half(
     else:
         with pytest.raises(DataError):
             load_tasks(str(tmp_path))
-    *_, last = fetch(["frame"], tmp_path, copies=copies, sources=sources)
+    *_, last = fetch_tasks(["frame"], tmp_path, copies=copies, sources=sources)
     assert isinstance(last, Prepared)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "frame"]
 
@@ -489,7 +493,7 @@ def test_a_killed_fetch_leaves_no_half(
 def test_a_full_disk_leaves_what_was_there(
     copies: Path, sources: tuple[Source, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list(fetch(["frame"], tmp_path, copies=copies, sources=sources))
+    list(fetch_tasks(["frame"], tmp_path, copies=copies, sources=sources))
     before = {path: path.read_bytes() for path in (tmp_path / "frame").iterdir()}
     rename = Path.rename
 
@@ -500,16 +504,16 @@ def test_a_full_disk_leaves_what_was_there(
 
     monkeypatch.setattr(Path, "rename", full)
     with pytest.raises(DiskError, match="frame: cannot be written"):
-        list(fetch(["frame"], tmp_path, copies=copies, sources=sources))
+        list(fetch_tasks(["frame"], tmp_path, copies=copies, sources=sources))
     assert {path: path.read_bytes() for path in (tmp_path / "frame").iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "frame"]
 
 
 def test_two_at_once_are_refused(copies: Path, sources: tuple[Source, ...], tmp_path: Path) -> None:
-    first = fetch(["frame"], tmp_path, copies=copies, sources=sources)
+    first = fetch_tasks(["frame"], tmp_path, copies=copies, sources=sources)
     next(first)
     with pytest.raises(BusyError, match="another fetch writes here"):
-        next(fetch(["frame"], tmp_path, copies=copies, sources=sources))
+        next(fetch_tasks(["frame"], tmp_path, copies=copies, sources=sources))
     list(first)
 
 
@@ -546,7 +550,7 @@ def test_downloads_are_kept_and_verified(
 ) -> None:
     here = {source.name: source for source in sources}
 
-    def moved(source: Source, file: File) -> File:
+    def moved(source: Source, file: PublishedFile) -> PublishedFile:
         known = next(one for one in here[source.name].file if one.name == file.name)
         url = f"{server}/markup-data.tar.bz2" if file.member else f"{server}/{source.name}/{file.name}"
         member = f"./{file.member}" if file.member else ""
@@ -555,7 +559,7 @@ def test_downloads_are_kept_and_verified(
     served = with_files(moved)
     monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "cache"))
     tasks = ["upos", "xpos", "mwe", "supsense", "hyp", "sem", "semtr"]
-    events = list(fetch(tasks, tmp_path / "o", sources=served))
+    events = list(fetch_tasks(tasks, tmp_path / "o", sources=served))
     assert [event.provenance.task for event in events if isinstance(event, Prepared)] == tasks
     assert all(event.verified == "sha256" for event in events if isinstance(event, Found))
     assert len(_Quiet.asked) == len(set(_Quiet.asked)) == 13
@@ -563,13 +567,13 @@ def test_downloads_are_kept_and_verified(
 
     damaged = tmp_path / "cache" / "upstream" / "ud_english_r1.3" / "en-ud-dev.conllu"
     damaged.write_text(conllu("Pebbles/NOUN/NNS"))
-    again = list(fetch(tasks, tmp_path / "o", sources=served))
+    again = list(fetch_tasks(tasks, tmp_path / "o", sources=served))
     assert len(_Quiet.asked) == 14  # the damaged one alone
     assert [e for e in again if isinstance(e, Prepared)] == [e for e in events if isinstance(e, Prepared)]
 
     (tmp_path / "www" / "ud_english_r1.4" / "en-ud-dev.conllu").write_text(conllu("Pebbles/NOUN/NNS"))
     asked = len(_Quiet.asked)
-    *_, first, second, _, third = fetch(["upos", "xpos", "hyp"], tmp_path / "clean", mode="clean", sources=served)
+    *_, first, second, _, third = fetch_tasks(["upos", "xpos", "hyp"], tmp_path / "clean", mode="clean", sources=served)
     assert isinstance(first, Failed) and re.search(r"en-ud-dev\.conllu.*sha256", first.reason)
     assert second == Failed("xpos", first.reason)
     assert isinstance(third, Prepared)
@@ -580,7 +584,7 @@ def test_downloads_are_kept_and_verified(
 def test_an_archive_of_one_s_own_is_unpacked(server: str, sources: tuple[Source, ...], tmp_path: Path) -> None:
     (known,) = sources_of("hyp", "authors", sources)
     own = known.model_copy(update={"file": tuple(f.model_copy(update={"member": "./" + f.name}) for f in known.file)})
-    *_, last = fetch(["hyp"], tmp_path / "o", copies=tmp_path / "www", cache=tmp_path / "c", sources=[own])
+    *_, last = fetch_tasks(["hyp"], tmp_path / "o", copies=tmp_path / "www", cache=tmp_path / "c", sources=[own])
     assert isinstance(last, Prepared)
     assert not _Quiet.asked
     assert (tmp_path / "www" / "markup-data.tar.bz2").exists()
@@ -630,7 +634,7 @@ def test_states(copies: Path, sources: tuple[Source, ...], tmp_path: Path) -> No
     cached = tmp_path / "cache" / "upstream" / "semantic_traits"
     cached.parent.mkdir(parents=True)
     shutil.copytree(copies / "semantic_traits", cached)
-    list(fetch(["frame"], tmp_path / "o", copies=copies, sources=sources))
+    list(fetch_tasks(["frame"], tmp_path / "o", copies=copies, sources=sources))
     states = {(row.task, row.source.name): row for row in list_tasks("authors", tmp_path / "o", tmp_path / "cache")}
     assert states["frame", "framenet_targets"].state == "here"
     assert states["chunk", "conll2000"].state == "needs your copy"
@@ -699,7 +703,7 @@ def test_fetch_command_says_how_to_get_what_belongs_to_others(tmp_path: Path) ->
     [
         (["fetch", "upso"], "TASKS: no task 'upso' (did you mean 'upos'?)"),
         (["fetch", "upos", "upos"], "named twice"),
-        (["fetch", "chunk", "--from", "/nowhere/at/all"], "--from /nowhere/at/all: is no folder"),
+        (["fetch", "chunk", "--from", "/nowhere/at/all"], "--from /nowhere/at/all: is not a folder"),
         (["fetch", "chunk", "--mode", "tidy"], "--mode"),
         (["fetch"], "TASKS"),
     ],

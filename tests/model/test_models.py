@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tagmates import Tagger
-from tagmates.data.upstream.fetch import Prepared, fetch
+from tagmates.data.upstream.fetch import Prepared, fetch_tasks
 from tagmates.model.pretrained import BUNDLED_MODELS
 from tagmates.training.evaluation import evaluate_folder
 
@@ -76,7 +76,7 @@ def test_a_shell_in_an_empty_home_needs_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.skipif(not UPSTREAM.is_dir(), reason="the corpora are not here")
 def test_it_scores_what_the_card_says(tmp_path: Path) -> None:
     """As stored, in 16 bits, within 0.02 points of the training's own scores."""
-    events = list(fetch(TASKS, tmp_path, mode="clean", copies=UPSTREAM))
+    events = list(fetch_tasks(TASKS, tmp_path, mode="clean", copies=UPSTREAM))
     assert sum(isinstance(event, Prepared) for event in events) == 4
     result = json.loads((EN / "result.json").read_text())
     scored = evaluate_folder(EN, data=str(tmp_path)).to_json()["tasks"]

@@ -161,7 +161,7 @@ def test_licences_are_those_of_the_cards(tmp_path: Path) -> None:
         licence_of(tmp_path)
     card.unlink()
     os.mkfifo(card)
-    with pytest.raises(ModelError, match="is no regular file"):
+    with pytest.raises(ModelError, match="is not a regular file"):
         licence_of(tmp_path)
     service = create_service(TAGGERS, Limits(), licences={"a": "mit"})
     assert [model["licence"] for model in ask("GET", "/api/models", service).json()["models"]] == ["mit", None]

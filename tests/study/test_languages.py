@@ -10,7 +10,8 @@ import pytest
 from tagmates.apps.cli import app
 from tagmates.data.archive import read_archived
 from tagmates.data.corpora import load_corpora, load_split
-from tagmates.data.tasks import Part, Task, load_tasks
+from tagmates.data.task import Part, Task
+from tagmates.data.tasks import load_tasks
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import read_study
 

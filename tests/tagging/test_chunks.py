@@ -1,4 +1,4 @@
-"""Input in pieces: nothing is lost, sentences stay whole, and whatever comes in, a piece is not long."""
+"""Input in chunks: nothing is lost, sentences stay whole, and whatever comes in, a chunk is not long."""
 
 from itertools import accumulate
 from pathlib import Path
@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.errors import DataError
-from tagmates.tagging.chunks import Piece, read_pieces, size_of
-from tagmates.tagging.reading import Reading
-from tagmates.tagging.text import read_input, read_piece
+from tagmates.tagging.chunks import Chunk, read_chunks, total_size
+from tagmates.tagging.read_options import ReadOptions
+from tagmates.tagging.reading import read_chunk, read_input
 
 NASTY = st.lists(
     st.sampled_from(
@@ -35,48 +35,48 @@ PARAGRAPHS = st.lists(
     ),
     max_size=8,
 )
-LONG = 200  # bytes of a piece in which there is room for sentences
+LONG = 200  # bytes of a chunk in which there is room for sentences
 
 
-def pieces_of(folder: Any, content: bytes, kind: str | Reading, size: int) -> list[Piece]:
+def pieces_of(folder: Any, content: bytes, kind: str | ReadOptions, size: int) -> list[Chunk]:
     path = folder.getbasetemp() / "input"
     path.write_bytes(content)
-    return list(read_pieces([str(path)], kind, size))
+    return list(read_chunks([str(path)], kind, size))
 
 
-def sentences_of(pieces: list[Piece]) -> list[tuple[str, ...]]:
-    return [sentence.tokens for piece in pieces for sentence in read_piece(piece)]
+def sentences_of(chunks: list[Chunk]) -> list[tuple[str, ...]]:
+    return [sentence.tokens for chunk in chunks for sentence in read_chunk(chunk)]
 
 
 @settings(deadline=None)
 @given(content=NASTY, size=st.integers(4, 40))
 def test_pieces_are_the_input_and_know_where_they_stand(content: bytes, size: int, tmp_path_factory: Any) -> None:
-    pieces = pieces_of(tmp_path_factory, content, "text", size)
-    assert b"".join(piece.data for piece in pieces) == content
-    assert all(0 < len(piece.data) <= 2 * size for piece in pieces)
-    assert all(len(piece.data) >= size for piece in pieces[:-1])
-    starts = accumulate((len(piece.data) for piece in pieces), initial=0)
-    for piece, start in zip(pieces, starts, strict=False):
+    chunks = pieces_of(tmp_path_factory, content, "text", size)
+    assert b"".join(chunk.data for chunk in chunks) == content
+    assert all(0 < len(chunk.data) <= 2 * size for chunk in chunks)
+    assert all(len(chunk.data) >= size for chunk in chunks[:-1])
+    starts = accumulate((len(chunk.data) for chunk in chunks), initial=0)
+    for chunk, start in zip(chunks, starts, strict=False):
         before = content[:start]
-        assert (piece.line, piece.column) == (before.count(b"\n") + 1, start - before.rfind(b"\n") - 1)
-        assert not (before.endswith(b"\r") and piece.data.startswith(b"\n"))
+        assert (chunk.line, chunk.column) == (before.count(b"\n") + 1, start - before.rfind(b"\n") - 1)
+        assert not (before.endswith(b"\r") and chunk.data.startswith(b"\n"))
 
 
 @settings(deadline=None)
 @given(content=st.text(st.sampled_from("aß日🙂 \n"), max_size=120), size=st.integers(4, 40))
 def test_characters_stay_whole(content: str, size: int, tmp_path_factory: Any) -> None:
-    pieces = pieces_of(tmp_path_factory, content.encode(), "text", size)
-    assert "".join(piece.data.decode() for piece in pieces) == content
+    chunks = pieces_of(tmp_path_factory, content.encode(), "text", size)
+    assert "".join(chunk.data.decode() for chunk in chunks) == content
 
 
 @settings(deadline=None)
 @given(content=NASTY, size=st.integers(4, 40))
 def test_what_is_left_makes_the_same_pieces(content: bytes, size: int, tmp_path_factory: Any) -> None:
-    pieces = pieces_of(tmp_path_factory, content, "text", size)
-    for i in range(len(pieces)):
-        rest = b"".join(piece.data for piece in pieces[i:])
+    chunks = pieces_of(tmp_path_factory, content, "text", size)
+    for i in range(len(chunks)):
+        rest = b"".join(chunk.data for chunk in chunks[i:])
         again = pieces_of(tmp_path_factory, rest, "text", size)
-        assert [piece.data for piece in again] == [piece.data for piece in pieces[i:]]
+        assert [chunk.data for chunk in again] == [chunk.data for chunk in chunks[i:]]
 
 
 @settings(deadline=None, max_examples=50)
@@ -87,9 +87,9 @@ def test_ordinary_text_has_the_sentences_that_it_has_in_one_piece(
     paragraphs: list[str], size: int, blank: str, tmp_path_factory: Any
 ) -> None:
     content = blank.join(paragraphs).encode()
-    pieces = pieces_of(tmp_path_factory, content, "text", size)
-    (whole,) = pieces_of(tmp_path_factory, content, "text", len(content) + 1) or [Piece("")]
-    assert sentences_of(pieces) == sentences_of([whole])
+    chunks = pieces_of(tmp_path_factory, content, "text", size)
+    (whole,) = pieces_of(tmp_path_factory, content, "text", len(content) + 1) or [Chunk("")]
+    assert sentences_of(chunks) == sentences_of([whole])
 
 
 WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- O"]), min_size=1, max_size=12)
@@ -101,29 +101,29 @@ WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- 
 )
 def test_no_word_of_a_column_file_is_lost(sentences: list[str], size: int, end: str, tmp_path_factory: Any) -> None:
     content = "\n\n".join(sentences).replace("\n", end).encode()
-    tabs = Reading("conll", 1, separator="\t")
-    pieces = pieces_of(tmp_path_factory, content, tabs, size)
-    assert b"".join(piece.data for piece in pieces) == content
-    (whole,) = pieces_of(tmp_path_factory, content, tabs, len(content) + 1) or [Piece("")]
-    # sentences that are longer than a piece come apart
-    words = [[word for sentence in sentences_of(found) for word in sentence] for found in (pieces, [whole])]
+    tabs = ReadOptions("conll", 1, separator="\t")
+    chunks = pieces_of(tmp_path_factory, content, tabs, size)
+    assert b"".join(chunk.data for chunk in chunks) == content
+    (whole,) = pieces_of(tmp_path_factory, content, tabs, len(content) + 1) or [Chunk("")]
+    # sentences that are longer than a chunk come apart
+    words = [[word for sentence in sentences_of(found) for word in sentence] for found in (chunks, [whole])]
     assert words[0] == words[1]
 
 
 def test_a_column_file_is_cut_where_sentences_end_if_any_does(tmp_path_factory: Any) -> None:
     content = b"gulls\nsleep\n\n" * 100
-    pieces = pieces_of(tmp_path_factory, content, "conll", 50)
-    assert len(pieces) > 10
-    assert sentences_of(pieces) == [("gulls", "sleep")] * 100
+    chunks = pieces_of(tmp_path_factory, content, "conll", 50)
+    assert len(chunks) > 10
+    assert sentences_of(chunks) == [("gulls", "sleep")] * 100
 
 
 def test_a_line_of_words_that_never_ends_is_an_error_after_all_that_stands_before(tmp_path: Path) -> None:
     path = tmp_path / "long.conll"
     path.write_bytes(b"gull\tN\n\n" * 10 + b"x" * 500)
-    *before, last = read_pieces([str(path)], "conll", 100)
-    assert b"".join(piece.data for piece in before) == b"gull\tN\n\n" * 10
+    *before, last = read_chunks([str(path)], "conll", 100)
+    assert b"".join(chunk.data for chunk in before) == b"gull\tN\n\n" * 10
     with pytest.raises(DataError, match=r"long\.conll:21: is longer than 200 bytes; write one token a line"):
-        list(read_piece(last))
+        list(read_chunk(last))
 
 
 @pytest.mark.parametrize("kind", ["text", "conll"])
@@ -133,11 +133,11 @@ def test_a_line_of_words_that_never_ends_is_an_error_after_all_that_stands_befor
 def test_errors_name_the_line_of_the_file(kind: str, bad: bytes, what: str, tmp_path: Path) -> None:
     path = tmp_path / "input"
     path.write_bytes(b"\xef\xbb\xbf" + b"gull\n\n" * 1000 + bad + b"\n\n" + b"gull\n\n" * 10)
-    pieces = list(read_pieces([str(path)], kind, 100))
+    chunks = list(read_chunks([str(path)], kind, 100))
     found = []
     with pytest.raises(DataError, match=rf"input:2001: {what}"):
-        for piece in pieces:
-            found.extend(sentence.tokens for sentence in read_piece(piece))
+        for chunk in chunks:
+            found.extend(sentence.tokens for sentence in read_chunk(chunk))
     assert found == [("gull",)] * 1000
 
 
@@ -145,18 +145,18 @@ def test_a_byte_of_a_line_that_is_cut_is_counted_from_its_start(tmp_path: Path) 
     path = tmp_path / "input"
     path.write_bytes(b"gull " * 100 + b"\xf8")
     with pytest.raises(DataError, match=r"input:1: is not UTF-8 \(byte 501\)"):
-        for piece in read_pieces([str(path)], "text", 100):
-            list(read_piece(piece))
+        for chunk in read_chunks([str(path)], "text", 100):
+            list(read_chunk(chunk))
 
 
 def test_pieces_end_where_files_do_and_with_the_first_that_is_missing(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in ("a", "none", "a")]
     (tmp_path / "a").write_bytes(b"gulls\nsleep")
-    first, second = read_pieces(files, "text")
+    first, second = read_chunks(files, "text")
     assert (first.data, first.error) == (b"gulls\nsleep", None)
     assert str(second.error).startswith(f"{tmp_path / 'none'}: cannot be read (No such file or directory)")
     with pytest.raises(DataError, match="cannot be read"):
         list(read_input(files, "text"))
-    assert size_of(files[:1]) == 11
-    assert size_of(files) is None
-    assert size_of(["-"]) is None
+    assert total_size(files[:1]) == 11
+    assert total_size(files) is None
+    assert total_size(["-"]) is None

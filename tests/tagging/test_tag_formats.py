@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from tagmates.data.corpora import read_file
 from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.sentence import Sentence, Span
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.errors import ConfigError, DataError, TagmatesError
 from tagmates.tagging.appending import appended, check_append
-from tagmates.tagging.chunks import HEAD, SIZE, read_pieces
-from tagmates.tagging.reading import Reading
-from tagmates.tagging.text import lines_of, read_input, read_piece, words_of
+from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
+from tagmates.tagging.decoding import HEAD_SIZE
+from tagmates.tagging.read_options import ReadOptions
+from tagmates.tagging.reading import lines_of, read_chunk, read_input, sentences_of_lines
 
 WORDS: Sequence[Sequence[str]] = (
     ("Mika", "does", "n't", "paint", "."),
@@ -119,35 +120,35 @@ def written(tmp_path: Path, content: str | bytes, name: str = "input") -> str:
     return str(path)
 
 
-def tokens_of(path: str, reading: Reading | None = None) -> list[tuple[str, ...]]:
+def tokens_of(path: str, options: ReadOptions | None = None) -> list[tuple[str, ...]]:
     """The sentences of a file."""
-    return list(read_input([path], reading or Reading()))
+    return list(read_input([path], options or ReadOptions()))
 
 
 def repeated(
-    files: Sequence[str], reading: Reading, tasks: Sequence[str], tag: Callable[[str], str], size: int
+    files: Sequence[str], options: ReadOptions, tasks: Sequence[str], tag: Callable[[str], str], size: int
 ) -> bytes:
-    """The files with a tag for every word of each task, as pieces of this size."""
+    """The files with a tag for every word of each task, as chunks of this size."""
     out = b""
-    for piece in read_pieces(files, reading, size):
-        lines, error = lines_of(piece)
+    for chunk in read_chunks(files, options, size):
+        lines, error = lines_of(chunk)
         found = []
-        for words in words_of(piece, lines, error):
+        for words in sentences_of_lines(chunk, lines, error):
             tags = {task: tuple(map(tag, words.tokens)) for task in tasks}
             spans = {
                 task: [Span(at, at + 1, tag(word)) for at, word in enumerate(words.tokens if words.in_text else ())]
                 for task in tasks
             }
             found.append((words, tags, spans))
-        text = appended(lines, piece.reading, piece.line, found, tasks)
-        out += (piece.before + text).encode(piece.reading.encoding)
+        text = appended(lines, chunk.options, chunk.line, found, tasks)
+        out += (chunk.before + text).encode(chunk.options.encoding)
     return out
 
 
-def with_tags(path: str, reading: Reading, tasks: Sequence[str] = ("t",), size: int = SIZE) -> str:
+def with_tags(path: str, options: ReadOptions, tasks: Sequence[str] = ("t",), size: int = CHUNK_SIZE) -> str:
     """A file with the length of every word as its tag."""
     return repeated(
-        [path], replace(reading, append=reading.append or "auto"), tasks, lambda word: f"L{len(word)}", size
+        [path], replace(options, append=options.append or "auto"), tasks, lambda word: f"L{len(word)}", size
     ).decode()
 
 
@@ -158,10 +159,10 @@ def with_tags(path: str, reading: Reading, tasks: Sequence[str] = ("t",), size: 
 def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> None:
     kind, text = (FILES | WHOLE)[name]
     path = written(tmp_path, text)
-    piece = next(read_pieces([path], Reading()))
-    assert piece.reading.kind == ("jsonl" if kind == "json" else kind)
-    assert piece.note
-    assert tokens_of(path) == tokens_of(path, Reading(kind, 2 if name == "numbered columns" else None))
+    chunk = next(read_chunks([path], ReadOptions()))
+    assert chunk.options.kind == ("jsonl" if kind == "json" else kind)
+    assert chunk.note
+    assert tokens_of(path) == tokens_of(path, ReadOptions(kind, 2 if name == "numbered columns" else None))
     if kind not in ("webanno", "csv-text") and name not in ("plus", "jsonl of texts"):
         assert tokens_of(path) == [tuple(words) for words in WORDS]
 
@@ -207,9 +208,9 @@ def test_a_folder_of_brat_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read"):
         tokens_of(str(tmp_path / "brat" / "none.ann"))
     with pytest.raises(
-        ConfigError, match=r"--append: .* is read as text, which takes no column; .* --output conll, json"
+        ConfigError, match=r"--append: .* is read as text, to which no column can be added; .* --output conll, json"
     ):
-        list(read_pieces([str(tmp_path / "brat")], Reading(append="auto")))
+        list(read_chunks([str(tmp_path / "brat")], ReadOptions(append="auto")))
 
 
 def test_spacy_s_own_files(tmp_path: Path) -> None:
@@ -218,8 +219,8 @@ def test_spacy_s_own_files(tmp_path: Path) -> None:
     nlp.add_pipe("sentencizer")
     path = tmp_path / "a.spacy"
     spacy.tokens.DocBin(docs=[nlp("Mika paints. He  left."), nlp("Gulls sleep.")]).to_disk(path)
-    (piece,) = read_pieces([str(path)], Reading())
-    sentences = list(read_piece(piece))
+    (chunk,) = read_chunks([str(path)], ReadOptions())
+    sentences = list(read_chunk(chunk))
     assert [words.tokens for words in sentences] == [
         ("Mika", "paints", "."),
         ("He", "left", "."),
@@ -240,7 +241,7 @@ def test_parquet(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"words": list(map(list, WORDS)), "n": [1] * len(WORDS)}), tmp_path / "a.parquet")
     wanted = [tuple(words) for words in WORDS]
     assert tokens_of(str(tmp_path / "a.parquet")) == wanted
-    assert tokens_of(str(tmp_path / "a.parquet"), Reading(token_column="words")) == wanted
+    assert tokens_of(str(tmp_path / "a.parquet"), ReadOptions(token_column="words")) == wanted
     (tmp_path / "set").mkdir()
     (tmp_path / "a.parquet").rename(tmp_path / "set" / "test-00000-of-00001.parquet")
     assert tokens_of(str(tmp_path / "set")) == wanted
@@ -249,7 +250,7 @@ def test_parquet(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds several splits; name one as .*test; there are test, train"):
         tokens_of(str(tmp_path / "set"))
     with pytest.raises(ConfigError, match="reads a file or folder by its name"):
-        tokens_of("-", Reading("huggingface"))
+        tokens_of("-", ReadOptions("huggingface"))
 
 
 PROSE = [
@@ -276,8 +277,8 @@ PROSE = [
 @pytest.mark.parametrize("text", PROSE)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
-    for piece in read_pieces([written(tmp_path, text.replace("\n", end))], Reading()):
-        assert (piece.reading.kind, piece.note) == ("text", "")
+    for chunk in read_chunks([written(tmp_path, text.replace("\n", end))], ReadOptions()):
+        assert (chunk.options.kind, chunk.note) == ("text", "")
 
 
 @pytest.mark.parametrize(
@@ -286,10 +287,10 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         (b"%PDF-1.4", r"input: is packed \(PDF\).* these formats are read: raw text, column files"),
         (b"PK\x03\x04", r"input: is packed \(zip"),
         (b"\x1f\x8b\x08\x00", r"input: is packed \(gzip"),
-        (b"<?xml version='1.0'?>\n<s>Mika</s>\n", r"input: is XML or HTML, .* or say --input text"),
+        (b"<?xml version='1.0'?>\n<s>Mika</s>\n", r"input: is XML or HTML; .* or say --input text"),
         (
             conllu().replace("\t", " ").encode(),
-            r"input: is CoNLL-U, but its columns stand between blanks; put tabs there",
+            r"input: is CoNLL-U, but its columns are separated by spaces; separate them by tabs",
         ),
         (b'{"tokens": ["Mika", null]}\n', r"input:1: number 2 in 'tokens' is null, not a string"),
         (b"#FORMAT=WebAnno TSV 2\n", r"WebAnno TSV of another version than 3"),
@@ -309,35 +310,37 @@ def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message:
 
 
 @pytest.mark.parametrize(
-    ("text", "reading", "words"),
+    ("text", "options", "words"),
     [
-        ("a;b\nMika;N\n;\npaints;V\n", Reading("csv", "a"), [("Mika",), ("paints",)]),
-        ("N;Mika\nV;paints\n", Reading("csv", 2, ";", header=False), [("Mika", "paints")]),
-        ("x\tform\n7\tMika\n8\tpaints\n", Reading(token_column="form"), [("Mika", "paints")]),
-        ("id,body\n1,Mika paints.\n2,He.\n", Reading(token_column="body"), [("Mika", "paints", "."), ("He", ".")]),
-        ("id,body\n1,Mika paints.\n2,He left.\n", Reading("csv", 2), [("Mika", "paints", "."), ("He", "left", ".")]),
-        ("token\nMika\npaints\n", Reading("csv"), [("Mika", "paints")]),
-        ("id,body\n1,Mika paints.\n2,He.\n", Reading("csv-text", "body"), [("Mika", "paints", "."), ("He", ".")]),
-        ("s,w\na,Mika\na,paints\nb,He\n", Reading("csv", "w", sentence_column="s"), [("Mika", "paints"), ("He",)]),
-        ("N/Mika V/paints\n", Reading("lines", 2, "/"), [("Mika", "paints")]),
-        ("Mika_NNP paints_VBZ ._.\n", Reading(), [("Mika", "paints", ".")]),
-        ("The/at sea/nn ./.\n" * 2, Reading(), [("The", "sea", ".")] * 2),
-        ("Mika|NNP|I-PER paints|VBZ|O .|.|O\n", Reading(), [("Mika", "paints", ".")]),
-        ("Mika  paints\n\nHe\n", Reading("lines"), [("Mika", "paints"), ("He",)]),
-        (conllu(), Reading("conllu", "upos"), list(TAGS)),
-        (PLUS, Reading("conllu", "UPOS"), [("N", "V", "P")]),
-        ('["Mika paints.", {"entities": []}]\n', Reading(), [("Mika", "paints", ".")]),
-        ('{"data": {"text": "Mika paints."}, "annotations": []}\n', Reading(), [("Mika", "paints", ".")]),
-        ('{"data": [{"words": ["Mika"]}]}', Reading(), [("Mika",)]),
-        ('[{"id": "a", "data": {"review": "Mika paints."}}]', Reading(), [("Mika", "paints", ".")]),
-        ('token,n\n"Mika",1\npaints,2\n\nHe,3\n', Reading(), [("Mika", "paints"), ("He",)]),
-        ("word, tag\nMika, N\npaints, V\n", Reading(), [("Mika", "paints")]),
-        ('id,text\r\n1,"Mika\r\npaints."\r\n2,"He."\r\n3,""\r\n', Reading(), [("Mika", "paints", "."), ("He", ".")]),
-        ('{"tokens": []}\n{"tokens": ["-DOCSTART-"]}\n{"tokens": ["Mika"]}\n', Reading(), [("Mika",)]),
+        ("a;b\nMika;N\n;\npaints;V\n", ReadOptions("csv", "a"), [("Mika",), ("paints",)]),
+        ("N;Mika\nV;paints\n", ReadOptions("csv", 2, ";", header=False), [("Mika", "paints")]),
+        ("x\tform\n7\tMika\n8\tpaints\n", ReadOptions(token_column="form"), [("Mika", "paints")]),
+        ("id,body\n1,Mika paints.\n2,He.\n", ReadOptions(token_column="body"), [("Mika", "paints", "."), ("He", ".")]),
+        ("id,body\n1,Mika paints.\n2,He left.\n", ReadOptions("csv", 2), [("Mika", "paints", "."), ("He", "left", ".")]),  # noqa: E501
+        ("token\nMika\npaints\n", ReadOptions("csv"), [("Mika", "paints")]),
+        ("id,body\n1,Mika paints.\n2,He.\n", ReadOptions("csv-text", "body"), [("Mika", "paints", "."), ("He", ".")]),
+        ("s,w\na,Mika\na,paints\nb,He\n", ReadOptions("csv", "w", sentence_column="s"), [("Mika", "paints"), ("He",)]),
+        ("N/Mika V/paints\n", ReadOptions("lines", 2, "/"), [("Mika", "paints")]),
+        ("Mika_NNP paints_VBZ ._.\n", ReadOptions(), [("Mika", "paints", ".")]),
+        ("The/at sea/nn ./.\n" * 2, ReadOptions(), [("The", "sea", ".")] * 2),
+        ("Mika|NNP|I-PER paints|VBZ|O .|.|O\n", ReadOptions(), [("Mika", "paints", ".")]),
+        ("Mika  paints\n\nHe\n", ReadOptions("lines"), [("Mika", "paints"), ("He",)]),
+        (conllu(), ReadOptions("conllu", "upos"), list(TAGS)),
+        (PLUS, ReadOptions("conllu", "UPOS"), [("N", "V", "P")]),
+        ('["Mika paints.", {"entities": []}]\n', ReadOptions(), [("Mika", "paints", ".")]),
+        ('{"data": {"text": "Mika paints."}, "annotations": []}\n', ReadOptions(), [("Mika", "paints", ".")]),
+        ('{"data": [{"words": ["Mika"]}]}', ReadOptions(), [("Mika",)]),
+        ('[{"id": "a", "data": {"review": "Mika paints."}}]', ReadOptions(), [("Mika", "paints", ".")]),
+        ('token,n\n"Mika",1\npaints,2\n\nHe,3\n', ReadOptions(), [("Mika", "paints"), ("He",)]),
+        ("word, tag\nMika, N\npaints, V\n", ReadOptions(), [("Mika", "paints")]),
+        ('id,text\r\n1,"Mika\r\npaints."\r\n2,"He."\r\n3,""\r\n', ReadOptions(), [("Mika", "paints", "."), ("He", ".")]),  # noqa: E501
+        ('{"tokens": []}\n{"tokens": ["-DOCSTART-"]}\n{"tokens": ["Mika"]}\n', ReadOptions(), [("Mika",)]),
     ],
 )  # fmt: skip
-def test_options_say_where_words_are(text: str, reading: Reading, words: list[tuple[str, ...]], tmp_path: Path) -> None:
-    assert tokens_of(written(tmp_path, text), reading) == words
+def test_options_say_where_words_are(
+    text: str, options: ReadOptions, words: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    assert tokens_of(written(tmp_path, text), options) == words
 
 
 @pytest.mark.parametrize(
@@ -348,9 +351,9 @@ def test_options_say_where_words_are(text: str, reading: Reading, words: list[tu
 def test_other_encodings_are_read_and_written(encoding: str, mark: str, end: str, tmp_path: Path) -> None:
     text = mark + columns("\t", end).replace("Mika", "Größe")
     path = written(tmp_path, text.encode(encoding))
-    reading = Reading(encoding="latin-1") if encoding == "latin-1" else Reading()
-    assert tokens_of(path, reading)[0] == ("Größe", *WORDS[0][1:])
-    found = repeated([path], replace(reading, append="auto"), ("t",), lambda _: "x", 64)
+    options = ReadOptions(encoding="latin-1") if encoding == "latin-1" else ReadOptions()
+    assert tokens_of(path, options)[0] == ("Größe", *WORDS[0][1:])
+    found = repeated([path], replace(options, append="auto"), ("t",), lambda _: "x", 64)
     assert found.decode(encoding) == mark.removeprefix("\ufeff" if encoding == "utf-16" else "") + "".join(
         f"{line}\tx{end}" if line else end for line in text.removeprefix(mark).split(end)[:-1]
     ).join([mark, ""] if mark else ["", ""]).removeprefix(mark)
@@ -359,13 +362,13 @@ def test_other_encodings_are_read_and_written(encoding: str, mark: str, end: str
 def test_an_encoding_that_does_not_fit_is_named_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, "Mika\tN\n\n".encode("utf-16-le") * 20_000 + b"\x00\xd8" * 2)
     with pytest.raises(DataError, match=r"input:40001: is not utf-16-le; name the right --encoding, or repair it"):
-        tokens_of(path, Reading("columns", encoding="utf-16-le"))
+        tokens_of(path, ReadOptions("columns", encoding="utf-16-le"))
 
 
 def test_a_tag_that_the_encoding_lacks(tmp_path: Path) -> None:
     path = written(tmp_path, columns("\t").encode("latin-1"))
     with pytest.raises(UnicodeEncodeError):
-        repeated([path], Reading(encoding="latin-1", append="auto"), ("t",), lambda _: "名", SIZE)
+        repeated([path], ReadOptions(encoding="latin-1", append="auto"), ("t",), lambda _: "名", CHUNK_SIZE)
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -393,8 +396,8 @@ def test_without_tags_every_byte_stays(
     content = text.encode(encoding)
     path = written(tmp_path_factory.getbasetemp(), content)
     column = 2 if name == "numbered columns" else None
-    reading = Reading(kind, column, append="auto", encoding="utf-16-be" if encoding == "utf-16-be" else "")
-    assert repeated([path], reading, (), str, size) == content
+    options = ReadOptions(kind, column, append="auto", encoding="utf-16-be" if encoding == "utf-16-be" else "")
+    assert repeated([path], options, (), str, size) == content
 
 
 CELLS = st.text(st.sampled_from("aß,;\"'|#-\t"), min_size=1, max_size=5).filter(lambda cell: len(cell.split()) == 1)
@@ -414,9 +417,9 @@ def test_csv_keeps_its_cells_and_gets_one_more(
     out = StringIO(newline="")
     csv.writer(out, delimiter=separator, quoting=quoting, lineterminator=end).writerows([["w", "x"], *rows])
     path = written(tmp_path_factory.getbasetemp(), out.getvalue())
-    reading = Reading("csv", "w", separator, header=True, comment="%", append="auto")
-    assert repeated([path], reading, (), str, size).decode() == out.getvalue()
-    found = repeated([path], reading, ("t",), lambda word: f'{word[:1]}{separator}"', size).decode()
+    options = ReadOptions("csv", "w", separator, header=True, comment="%", append="auto")
+    assert repeated([path], options, (), str, size).decode() == out.getvalue()
+    found = repeated([path], options, ("t",), lambda word: f'{word[:1]}{separator}"', size).decode()
     again = list(csv.reader(StringIO(found, newline=""), delimiter=separator))
     assert again == [["w", "x", "t"], *([*row, f'{row[0][:1]}{separator}"'] for row in rows)]
     for old, new in zip(out.getvalue().split(end), found.split(end), strict=True):
@@ -426,8 +429,8 @@ def test_csv_keeps_its_cells_and_gets_one_more(
 @pytest.mark.parametrize("name", ["columns", "columns by spaces", "columns with a header", "numbered columns"])
 def test_a_column_is_read_as_tags_again(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, FILES[name][1])
-    for size in (30, SIZE):
-        written(tmp_path, with_tags(path, Reading("columns", 2 if "numbered" in name else None), size=size), "out")
+    for size in (30, CHUNK_SIZE):
+        written(tmp_path, with_tags(path, ReadOptions("columns", 2 if "numbered" in name else None), size=size), "out")
         header = "header" in name
         task = Task(
             name="x",
@@ -446,7 +449,7 @@ def test_a_column_is_read_as_tags_again(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("append", ["auto", "misc", "feats", "column"])
 def test_conllu_gets_keys_or_columns(append: Any, tmp_path: Path) -> None:
     text = conllu(feats="Number=Sing|t=old|Case=Nom", misc="SpaceAfter=No|t=old")
-    found = with_tags(written(tmp_path, text), Reading(append=append))
+    found = with_tags(written(tmp_path, text), ReadOptions(append=append))
     path = Path(written(tmp_path, found, "out"))
     column = {"auto": "misc:t", "misc": "misc:t", "feats": "feats:t", "column": "TAGMATES:t"}[append]
     read = read_conllu(path, column=column)
@@ -473,40 +476,42 @@ def test_keys_of_feats_are_sorted_and_a_blank_is_none(tmp_path: Path) -> None:
     row = "1\tMika\t_\tN\t_\t{}\t0\tdep\t_\t_\n\n"
     path = written(tmp_path, row.format("_") + row.format("Aspect=Imp|Zeta=1") + row.format("number=x"))
     tags = iter(["Sing", "_", "_"])
-    found = repeated([path], Reading("conllu", append="feats"), ("number",), lambda _: next(tags), SIZE).decode()
+    found = repeated(
+        [path], ReadOptions("conllu", append="feats"), ("number",), lambda _: next(tags), CHUNK_SIZE
+    ).decode()
     assert [line.split("\t")[5] for line in found.split("\n") if line] == ["number=Sing", "Aspect=Imp|Zeta=1", "_"]
-    bars = repeated([path], Reading("conllu", append="misc"), ("t",), lambda _: "a|b", SIZE).decode()
+    bars = repeated([path], ReadOptions("conllu", append="misc"), ("t",), lambda _: "a|b", CHUNK_SIZE).decode()
     assert bars.count("\tt=a\\pb\n") == 3
     written(tmp_path, bars, "out")
     assert [s.tags for s in read_conllu(tmp_path / "out", column="misc:t")] == [("a|b",)] * 3
-    with pytest.raises(DataError, match="cannot stand in MISC or FEATS; choose --append column"):
-        repeated([path], Reading("conllu", append="feats"), ("t",), lambda _: "a b", SIZE)
+    with pytest.raises(DataError, match="cannot be a key of MISC or FEATS; choose --append column"):
+        repeated([path], ReadOptions("conllu", append="feats"), ("t",), lambda _: "a b", CHUNK_SIZE)
 
 
 def test_conllu_plus_names_the_new_column(tmp_path: Path) -> None:
-    old, new = PLUS.split("\n"), with_tags(written(tmp_path, PLUS), Reading()).split("\n")
+    old, new = PLUS.split("\n"), with_tags(written(tmp_path, PLUS), ReadOptions()).split("\n")
     assert new[0] == old[0] + " TAGMATES:t"
     assert new[1:] == [old[1], old[2] + "\tL4", old[3] + "\t_", old[4] + "\tL4", old[5] + "\tL3", "", ""]
     with pytest.raises(ConfigError, match=r"--append misc: .* has no column MISC; choose column"):
-        with_tags(written(tmp_path, PLUS), Reading(append="misc"))
+        with_tags(written(tmp_path, PLUS), ReadOptions(append="misc"))
 
 
 def test_records_get_keys(tmp_path: Path) -> None:
     text = '{"tokens":["Mika" , "\\u00df"],  "n": 1.50}\r\n\r\n{"tokens": []}\n{ "t": 1, "tokens": ["x"] }'
-    found = with_tags(written(tmp_path, text), Reading(), ("t", "u")).split("\n")
+    found = with_tags(written(tmp_path, text), ReadOptions(), ("t", "u")).split("\n")
     assert found[0] == '{"tokens":["Mika" , "\\u00df"],  "n": 1.50, "t": ["L4", "L1"], "u": ["L4", "L1"]}\r'
     assert found[1:3] == ["\r", '{"tokens": [], "t": [], "u": []}']
     assert json.loads(found[3]) == {"t": ["L1"], "tokens": ["x"], "u": ["L1"]}
 
 
 def test_texts_get_spans_of_characters_that_training_reads(tmp_path: Path) -> None:
-    found = with_tags(written(tmp_path, '{"text": "Mika paints. He left."}\n'), Reading())
+    found = with_tags(written(tmp_path, '{"text": "Mika paints. He left."}\n'), ReadOptions())
     record = json.loads(found)
     assert [record["text"][start:end] for start, end, _ in record["t"]] == ["Mika", "paints", ".", "He", "left", "."]
     path = Path(written(tmp_path, found, "out"))
     task = Task(name="x", format="jsonl", token_column="text", tag_column="t", scheme="iob2", folder=tmp_path)
     assert [sentence.tags for sentence in read_file(task, path)] == [("B-L4", "B-L6", "B-L1"), ("B-L2", "B-L4", "B-L1")]
-    rows = list(csv.reader(StringIO(with_tags(written(tmp_path, TEXTS), Reading()), newline="")))
+    rows = list(csv.reader(StringIO(with_tags(written(tmp_path, TEXTS), ReadOptions()), newline="")))
     assert [row[:3] for row in rows] == list(csv.reader(StringIO(TEXTS, newline="")))
     assert [row[3] for row in rows[:2]] == ["t", "[]"]
     for row in rows[2:]:
@@ -516,32 +521,34 @@ def test_texts_get_spans_of_characters_that_training_reads(tmp_path: Path) -> No
 
 
 def test_lines_get_parts_of_words(tmp_path: Path) -> None:
-    found = with_tags(written(tmp_path, "Mika###N  sinks###V\r\n\n x###N\n"), Reading("lines", separator="###"))
+    found = with_tags(written(tmp_path, "Mika###N  sinks###V\r\n\n x###N\n"), ReadOptions("lines", separator="###"))
     assert found == "Mika###N###L4  sinks###V###L5\r\n\n x###N###L1\n"
-    assert with_tags(written(tmp_path, "1/2 Mika"), Reading("lines")) == "1/2/L3 Mika/L4"
-    with pytest.raises(DataError, match="in it, which divides lines"):
-        repeated([written(tmp_path, "a b")], Reading("lines", append="auto"), ("t",), lambda _: "x/y", SIZE)
+    assert with_tags(written(tmp_path, "1/2 Mika"), ReadOptions("lines")) == "1/2/L3 Mika/L4"
+    with pytest.raises(DataError, match="or white space, which separates words and tags"):
+        repeated([written(tmp_path, "a b")], ReadOptions("lines", append="auto"), ("t",), lambda _: "x/y", CHUNK_SIZE)
 
 
 def test_a_tag_with_a_separator_in_it(tmp_path: Path) -> None:
     path = written(tmp_path, columns(" "))
-    with pytest.raises(DataError, match="the tag 'x y' has ' ' in it, which stands between columns"):
-        repeated([path], Reading("columns", append="auto"), ("t",), lambda _: "x y", SIZE)
+    with pytest.raises(DataError, match="the tag 'x y' contains ' ', which separates columns"):
+        repeated([path], ReadOptions("columns", append="auto"), ("t",), lambda _: "x y", CHUNK_SIZE)
 
 
 def test_a_name_that_a_header_has_is_not_given_twice(tmp_path: Path) -> None:
-    found = with_tags(written(tmp_path, csv_of()), Reading(), ("pos", "new"))
+    found = with_tags(written(tmp_path, csv_of()), ReadOptions(), ("pos", "new"))
     assert found.startswith("id,token,pos,pos_2,new\n0,Mika,")
 
 
 @pytest.mark.parametrize("name", [*WHOLE, "text"])
 def test_what_takes_no_column_says_so(name: str, tmp_path: Path) -> None:
     kind, text = {**WHOLE, "text": ("text", "Mika paints.")}[name]
-    pattern = f"--append: .* is read as {kind}, which takes no column; .* choose --output conll, json or table"
+    pattern = (
+        f"--append: .* is read as {kind}, to which no column can be added; .* choose --output conll, json or table"
+    )
     with pytest.raises(ConfigError, match=pattern):
-        list(read_pieces([written(tmp_path, text)], Reading(append="auto")))
+        list(read_chunks([written(tmp_path, text)], ReadOptions(append="auto")))
     with pytest.raises(ConfigError, match="has no column FEATS"):
-        check_append(Reading("columns", append="feats"), "a")
+        check_append(ReadOptions("columns", append="feats"), "a")
 
 
 def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) -> None:
@@ -549,37 +556,37 @@ def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) ->
         written(tmp_path, text, name)
         for name, text in (("a", "\ufeffMika\tN\n"), ("b", "\ufeffsinks\tV"), ("c", ".\tP\n\n"))
     ]
-    found = repeated(files, Reading("columns", append="auto"), ("t",), lambda _: "x", SIZE).decode()
+    found = repeated(files, ReadOptions("columns", append="auto"), ("t",), lambda _: "x", CHUNK_SIZE).decode()
     assert found == "\ufeffMika\tN\tx\n\nsinks\tV\tx\n\n.\tP\tx\n\n"
-    with pytest.raises(ConfigError, match="names its columns in a line of its own; append to one such file a call"):
-        list(read_pieces([written(tmp_path, csv_of())] * 2, Reading("csv", append="auto")))
+    with pytest.raises(ConfigError, match="names its columns in a header line; append to one such file at a time"):
+        list(read_chunks([written(tmp_path, csv_of())] * 2, ReadOptions("csv", append="auto")))
 
 
-# --- pieces ----------------------------------------------------------------------------------------------------------
+# --- chunks ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", list(FILES))
 def test_sentences_are_the_same_however_short_the_pieces(name: str, tmp_path: Path) -> None:
     kind, text = FILES[name]
     path = written(tmp_path, text)
-    reading = Reading(kind, 2 if name == "numbered columns" else None)
-    many = [words.tokens for piece in read_pieces([path], reading, 64) for words in read_piece(piece)]
-    if kind in ("columns", "conll2012"):  # a sentence that is longer than a piece comes apart
-        whole = tokens_of(path, reading)
+    options = ReadOptions(kind, 2 if name == "numbered columns" else None)
+    many = [words.tokens for chunk in read_chunks([path], options, 64) for words in read_chunk(chunk)]
+    if kind in ("columns", "conll2012"):  # a sentence that is longer than a chunk comes apart
+        whole = tokens_of(path, options)
         assert [word for words in many for word in words] == [word for words in whole for word in words]
     else:
         assert many == tokens_of(path)
-    assert len(list(read_pieces([path], reading, 16))) > (name not in ("plus", "csv of texts"))
+    assert len(list(read_chunks([path], options, 16))) > (name not in ("plus", "csv of texts"))
 
 
 def test_a_row_with_open_quotes_ends_in_one_line(tmp_path: Path) -> None:
     path = written(tmp_path, 'token,pos\nMika,N\n"sinks,V\n' + "a,N\n" * 40)
-    with pytest.raises(DataError, match=r"input:3: is no CSV"):
-        tokens_of(path, Reading("csv"))
+    with pytest.raises(DataError, match=r"input:3: is not CSV"):
+        tokens_of(path, ReadOptions("csv"))
 
 
 def test_the_first_record_may_be_longer_than_what_is_looked_at(tmp_path: Path) -> None:
-    long = json.dumps({"id": "x" * 3 * HEAD, "tokens": ["Mika"]}) + "\n"
+    long = json.dumps({"id": "x" * 3 * HEAD_SIZE, "tokens": ["Mika"]}) + "\n"
     assert tokens_of(written(tmp_path, long * 3)) == [("Mika",)] * 3
 
 
@@ -600,12 +607,14 @@ def test_whatever_comes_in_is_read_or_refused_in_one_line(
     data = "".join(content).encode()
     path = written(tmp_path_factory.getbasetemp(), data)
     try:
-        pieces = list(
-            read_pieces([path], Reading(kind, append="auto" if kind not in ("json", "webanno", "auto") else ""), size)
+        chunks = list(
+            read_chunks(
+                [path], ReadOptions(kind, append="auto" if kind not in ("json", "webanno", "auto") else ""), size
+            )
         )
-        for piece in pieces:
-            assert all(words.tokens and all(words.tokens) for words in read_piece(piece))
+        for chunk in chunks:
+            assert all(words.tokens and all(words.tokens) for words in read_chunk(chunk))
         if kind not in ("json", "webanno", "auto"):
-            assert b"".join(piece.data for piece in pieces) == data
+            assert b"".join(chunk.data for chunk in chunks) == data
     except TagmatesError as error:
         assert "\n" not in str(error)

@@ -9,13 +9,14 @@ import pytest
 
 from tagmates import Tagger
 from tagmates.apps.cli import app
-from tagmates.apps.tag import _as_trained
+from tagmates.apps.tag import _with_training_format
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_json
-from tagmates.tagging.chunks import HEAD, SIZE, read_pieces
-from tagmates.tagging.reading import Reading, check_reading
-from tagmates.tagging.text import read_input, read_piece
-from tagmates.tagging.workers import Job, tag_piece
+from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
+from tagmates.tagging.decoding import HEAD_SIZE
+from tagmates.tagging.read_options import ReadOptions, check_options
+from tagmates.tagging.reading import read_chunk, read_input
+from tagmates.tagging.workers import TaggingJob, tag_chunk
 
 CONLLU = (
     "# sent_id = 1\n"
@@ -39,22 +40,22 @@ def tagger() -> Tagger:
     return Tagger.from_pretrained("en")
 
 
-def words(tmp_path: Path, text: str, reading: Reading) -> list[tuple[str, ...]]:
+def words(tmp_path: Path, text: str, options: ReadOptions) -> list[tuple[str, ...]]:
     """The sentences of a file with this text."""
     (tmp_path / "input").write_text(text, encoding="utf-8")
-    return list(read_input([str(tmp_path / "input")], reading))
+    return list(read_input([str(tmp_path / "input")], options))
 
 
 @pytest.mark.parametrize("kind", ["conll", "conllu"])
 def test_the_words_of_conllu_are_its_forms(kind: str, tmp_path: Path) -> None:
-    assert words(tmp_path, CONLLU, Reading(kind)) == WORDS
+    assert words(tmp_path, CONLLU, ReadOptions(kind)) == WORDS
 
 
 def test_the_first_rows_decide_for_all_pieces(tmp_path: Path) -> None:
-    """A piece with rows of another width is read as the file's first rows say."""
-    many = HEAD // 8
+    """A chunk with rows of another width is read as the file's first rows say."""
+    many = HEAD_SIZE // 8
     (tmp_path / "a").write_text("Mika\tN\n\n" * many + "10 000\n\n" * 40, encoding="utf-8")
-    found = [sentence.tokens for piece in read_pieces([str(tmp_path / "a")], "conll") for sentence in read_piece(piece)]
+    found = [sentence.tokens for chunk in read_chunks([str(tmp_path / "a")], "conll") for sentence in read_chunk(chunk)]
     assert found == [*[("Mika",)] * many, *[("10 000",)] * 40]
 
 
@@ -62,106 +63,110 @@ def test_words_are_where_they_were_in_training_if_the_rows_are_as_wide(tmp_path:
     toml = 'train = "x"\nseparator = "whitespace"\ntoken_column = 2\n[tasks.upos]\ntag_column = 3\n'
     (tmp_path / "tasks.toml").write_text(toml, encoding="utf-8")
     write_json(tmp_path / "environment.json", {"data": str(tmp_path)})
-    reading = _as_trained(Reading("conll"), str(tmp_path), ["upos"])
-    assert words(tmp_path, "7 Mika N\n8 sinks V\n", reading) == [("Mika", "sinks")]
-    assert words(tmp_path, "Mika N\nsinks V\n", reading) == [("Mika", "sinks")]  # not as wide: the tag is no word
-    assert words(tmp_path, CONLLU, reading) == WORDS
-    given = _as_trained(Reading("conll", 1, "whitespace"), str(tmp_path), ["upos"])
+    options = _with_training_format(ReadOptions("conll"), str(tmp_path), ["upos"])
+    assert words(tmp_path, "7 Mika N\n8 sinks V\n", options) == [("Mika", "sinks")]
+    assert words(tmp_path, "Mika N\nsinks V\n", options) == [("Mika", "sinks")]  # not as wide: the tag is no word
+    assert words(tmp_path, CONLLU, options) == WORDS
+    given = _with_training_format(ReadOptions("conll", 1, "whitespace"), str(tmp_path), ["upos"])
     assert words(tmp_path, "7 Mika N\n8 sinks V\n", given) == [("7", "8")]
     toml = 'train = "x"\nformat = "jsonl"\n[tasks.upos]\ntoken_column = "words"\n'
     (tmp_path / "tasks.toml").write_text(toml, encoding="utf-8")
-    reading = _as_trained(Reading("jsonl"), str(tmp_path), ["upos"])
-    assert words(tmp_path, '{"tokens": ["a"], "words": ["Mika"]}\n', reading) == [("Mika",)]
+    options = _with_training_format(ReadOptions("jsonl"), str(tmp_path), ["upos"])
+    assert words(tmp_path, '{"tokens": ["a"], "words": ["Mika"]}\n', options) == [("Mika",)]
     (tmp_path / "tasks.toml").unlink()
-    assert _as_trained(Reading("conll"), str(tmp_path), ["upos"]) == Reading("conll")
+    assert _with_training_format(ReadOptions("conll"), str(tmp_path), ["upos"]) == ReadOptions("conll")
 
 
 def test_any_column_of_conllu(tmp_path: Path) -> None:
-    assert words(tmp_path, CONLLU, Reading("conllu", 3)) == [("Mika", "do", "not"), ("stone", "sink")]
+    assert words(tmp_path, CONLLU, ReadOptions("conllu", 3)) == [("Mika", "do", "not"), ("stone", "sink")]
 
 
 @pytest.mark.parametrize(
-    ("text", "reading"),
+    ("text", "options"),
     [
-        ("Mika\tN\ndoes\tV\nn't\tV\n\nStones\tN\nsink\tV\n", Reading("conll")),
-        ("Mika N\ndoes V\nn't V\n\nStones N\nsink V\n", Reading("conll")),
-        ("N Mika\nV does\nV n't\n\nN Stones\nV sink\n", Reading("conll", -1)),
-        ("N,Mika,x\nV,does,x\nV,n't,x\n\nN,Stones,x\nV,sink,x\n", Reading("conll", 2, ",")),
-        ("% a\nMika\ndoes\nn't\n\n% b\nStones\nsink\n", Reading("conll", comment="% ")),
-        ("Mika does  n't\n\nStones sink\n", Reading("lines")),
-        ("Mika###N does###V n't###V\nStones###N sink###V\n", Reading("lines", separator="###")),
-        ("N|Mika V|does V|n't\nN|Stones V|sink\n", Reading("lines", 2, "|")),
-        ("".join(json.dumps({"tokens": own}) + "\n" for own in WORDS), Reading("jsonl")),
-        ("".join(json.dumps({"a": {"words": own}}) + "\n" for own in WORDS), Reading("jsonl", "a.words")),
+        ("Mika\tN\ndoes\tV\nn't\tV\n\nStones\tN\nsink\tV\n", ReadOptions("conll")),
+        ("Mika N\ndoes V\nn't V\n\nStones N\nsink V\n", ReadOptions("conll")),
+        ("N Mika\nV does\nV n't\n\nN Stones\nV sink\n", ReadOptions("conll", -1)),
+        ("N,Mika,x\nV,does,x\nV,n't,x\n\nN,Stones,x\nV,sink,x\n", ReadOptions("conll", 2, ",")),
+        ("% a\nMika\ndoes\nn't\n\n% b\nStones\nsink\n", ReadOptions("conll", comment="% ")),
+        ("Mika does  n't\n\nStones sink\n", ReadOptions("lines")),
+        ("Mika###N does###V n't###V\nStones###N sink###V\n", ReadOptions("lines", separator="###")),
+        ("N|Mika V|does V|n't\nN|Stones V|sink\n", ReadOptions("lines", 2, "|")),
+        ("".join(json.dumps({"tokens": own}) + "\n" for own in WORDS), ReadOptions("jsonl")),
+        ("".join(json.dumps({"a": {"words": own}}) + "\n" for own in WORDS), ReadOptions("jsonl", "a.words")),
     ],
 )
-def test_words_are_found_in_any_form_of_row(text: str, reading: Reading, tmp_path: Path) -> None:
-    assert words(tmp_path, text, reading) == WORDS
+def test_words_are_found_in_any_form_of_row(text: str, options: ReadOptions, tmp_path: Path) -> None:
+    assert words(tmp_path, text, options) == WORDS
 
 
 def test_a_word_may_hold_a_space_where_columns_are_separated_by_tabs(tmp_path: Path) -> None:
-    assert words(tmp_path, "10 000\tNUM\nstones\tN\n", Reading("conll")) == [("10 000", "stones")]
+    assert words(tmp_path, "10 000\tNUM\nstones\tN\n", ReadOptions("conll")) == [("10 000", "stones")]
 
 
 @pytest.mark.parametrize("between", ["\t", " "])
 def test_a_column_that_counts_is_never_taken_for_words(between: str, tmp_path: Path) -> None:
     text = f"1{between}Mika\n2{between}does\n3{between}paint\n\n1{between}Stones\n2{between}sink\n"
     with pytest.raises(DataError, match=r"column 1 counts the words .* --token-column 2"):
-        words(tmp_path, text, Reading("conll"))
-    assert words(tmp_path, text, Reading("conll", 2)) == [("Mika", "does", "paint"), ("Stones", "sink")]
-    assert words(tmp_path, "1\n2\n3\n", Reading("conll")) == [("1", "2", "3")]  # of one column: these are the words
+        words(tmp_path, text, ReadOptions("conll"))
+    assert words(tmp_path, text, ReadOptions("conll", 2)) == [("Mika", "does", "paint"), ("Stones", "sink")]
+    assert words(tmp_path, "1\n2\n3\n", ReadOptions("conll")) == [("1", "2", "3")]  # of one column: these are the words
 
 
 @pytest.mark.parametrize(
-    ("text", "reading", "message"),
+    ("text", "options", "message"),
     [
-        ("a\tb\n", Reading("conll", 3), r"input:1: has 2 columns, but the word is in column 3"),
-        ("1\ta\n", Reading("conllu"), r"input:1: has 2 columns, but CoNLL-U has 10"),
-        ('{"a": 1, "b": "c"}\n', Reading("jsonl"), r"input: no key is known .*--token-column: a, b"),
-        ('{"a": 1}\n', Reading("jsonl", "a"), r"input:1: 'a' is no list of words and no text"),
-        ('{"a": 1}\n', Reading("jsonl", "b"), r"input:1: has no 'b'.*set --token-column to one of a"),
-        ("no\n", Reading("jsonl"), r"input:1: is not JSON"),
+        ("a\tb\n", ReadOptions("conll", 3), r"input:1: has 2 columns, but the word is in column 3"),
+        ("1\ta\n", ReadOptions("conllu"), r"input:1: has 2 columns, but CoNLL-U has 10"),
+        ('{"a": 1, "b": "c"}\n', ReadOptions("jsonl"), r"input: no key is known .*--token-column: a, b"),
+        ('{"a": 1}\n', ReadOptions("jsonl", "a"), r"input:1: 'a' is neither a list of words nor a text"),
+        ('{"a": 1}\n', ReadOptions("jsonl", "b"), r"input:1: has no 'b'.*set --token-column to one of a"),
+        ("no\n", ReadOptions("jsonl"), r"input:1: is not JSON"),
     ],
 )
-def test_rows_that_do_not_fit_are_named(text: str, reading: Reading, message: str, tmp_path: Path) -> None:
+def test_rows_that_do_not_fit_are_named(text: str, options: ReadOptions, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
-        words(tmp_path, text, reading)
+        words(tmp_path, text, options)
 
 
 @pytest.mark.parametrize(
-    ("reading", "message"),
+    ("options", "message"),
     [
-        (Reading("xml"), "--input xml: choose one of auto, text, columns"),
-        (Reading("text", "2"), "raw text has no columns"),
-        (Reading("conll", "word", header=False), "must be a number where no header names the columns"),
-        (Reading("conll2012", "word"), "must be a number"),
-        (Reading("csv", separator="ab"), "--separator ab: must be one character"),
-        (Reading(encoding="base64"), "--encoding base64: is no encoding of text"),
-        (Reading("conll", "0"), "columns count from 1"),
+        (ReadOptions("xml"), "--input xml: choose one of auto, text, columns"),
+        (ReadOptions("text", "2"), "raw text has no columns"),
+        (ReadOptions("conll", "word", header=False), "must be a number where no header names the columns"),
+        (ReadOptions("conll2012", "word"), "must be a number"),
+        (ReadOptions("csv", separator="ab"), "--separator ab: must be one character"),
+        (ReadOptions(encoding="base64"), "--encoding base64: is not a text encoding"),
+        (ReadOptions("conll", "0"), "columns count from 1"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(reading: Reading, message: str) -> None:
+def test_options_that_do_not_go_together_are_refused(options: ReadOptions, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check_reading(reading)
+        check_options(options)
 
 
-def appended(tagger: Tagger, text: str, reading: Reading) -> str:
+def appended(tagger: Tagger, text: str, options: ReadOptions) -> str:
     """What --append makes of a text."""
-    return tagged(tagger, text.encode(), reading).decode()
+    return tagged(tagger, text.encode(), options).decode()
 
 
 def tagged(
-    tagger: Tagger, content: bytes, reading: Reading, tasks: tuple[str, ...] = ("upos", "mwe"), size: int = SIZE
+    tagger: Tagger,
+    content: bytes,
+    options: ReadOptions,
+    tasks: tuple[str, ...] = ("upos", "mwe"),
+    size: int = CHUNK_SIZE,
 ) -> bytes:
     """What --append makes of a file with this content."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "input")
         path.write_bytes(content)
-        reading = reading if reading.append else replace(reading, append="auto")
-        job = Job("en", "cpu", None, tasks, reading, "conll")
+        options = options if options.append else replace(options, append="auto")
+        job = TaggingJob("en", "cpu", None, tasks, options, "conll")
         found = []
-        for piece in read_pieces([str(path)], reading, size):
-            done = tag_piece(tagger, job, piece)
+        for chunk in read_chunks([str(path)], options, size):
+            done = tag_chunk(tagger, job, chunk)
             if done.error is not None:
                 raise done.error
             found.append(done.data)
@@ -169,7 +174,7 @@ def tagged(
 
 
 def test_append_keeps_every_line_and_adds_keys_to_misc(tagger: Tagger) -> None:
-    before, after = CONLLU.split("\n"), appended(tagger, CONLLU, Reading("conllu")).split("\n")
+    before, after = CONLLU.split("\n"), appended(tagger, CONLLU, ReadOptions("conllu")).split("\n")
     found = tagger.tag(WORDS, ["upos", "mwe"])
     tags = [pair for sentence in found for pair in zip(sentence.tags["upos"], sentence.tags["mwe"], strict=True)]
     assert len(after) == len(before)
@@ -188,7 +193,7 @@ def test_append_keeps_every_line_and_adds_keys_to_misc(tagger: Tagger) -> None:
 @pytest.mark.parametrize("between", ["\t", " "])
 def test_append_adds_columns(between: str, end: str, tagger: Tagger) -> None:
     rows = ["# a", f"Mika{between}x{between}1", f"does{between}y{between}2", f"n't{between}z{between}3", "", ""]
-    lines = appended(tagger, end.join(rows), Reading("conll")).split(end)
+    lines = appended(tagger, end.join(rows), ReadOptions("conll")).split(end)
     (found,) = tagger.tag([WORDS[0]], ["upos", "mwe"])
     more = zip(found.tags["upos"], found.tags["mwe"], strict=True)
     assert lines == [rows[0], *(between.join([row, *own]) for row, own in zip(rows[1:4], more, strict=True)), "", ""]
@@ -198,7 +203,7 @@ def test_append_in_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     (tmp_path / "a.conllu").write_text(CONLLU, encoding="utf-8")
     args = ["tag", "en", str(tmp_path / "a.conllu"), "--input", "conll", "--tasks", "upos,mwe", "--append"]
     app(args, exit_on_error=False, print_error=False)
-    assert capsys.readouterr().out == appended(tagger, CONLLU, Reading("conllu"))
+    assert capsys.readouterr().out == appended(tagger, CONLLU, ReadOptions("conllu"))
     with pytest.raises(ConfigError, match="--append: repeats the input"):
         app([*args, "--output", "json"], exit_on_error=False, print_error=False)
 
@@ -207,11 +212,11 @@ def test_json_says_where_words_and_spans_are(tmp_path: Path, tagger: Tagger) -> 
     text = "\ufeffMika gave up.\r\n\r\nThe fog \u2013 gr\u00fc\u00df \U0001f600 \u2013 lifts. She went on.\n" * 9
     (tmp_path / "a.txt").write_text(text, encoding="utf-8", newline="")
     content = text.removeprefix("\ufeff")
-    job = Job("en", "cpu", None, ("upos", "mwe"), Reading("text"), "json")
-    pieces = list(read_pieces([str(tmp_path / "a.txt")], "text", 100))
-    assert len(pieces) > 3
-    for piece in pieces:
-        for record in map(json.loads, tag_piece(tagger, job, piece).text.splitlines()):
+    job = TaggingJob("en", "cpu", None, ("upos", "mwe"), ReadOptions("text"), "json")
+    chunks = list(read_chunks([str(tmp_path / "a.txt")], "text", 100))
+    assert len(chunks) > 3
+    for chunk in chunks:
+        for record in map(json.loads, tag_chunk(tagger, job, chunk).text.splitlines()):
             assert [content[start:end] for start, end in record["offsets"]] == record["tokens"]
             (found,) = tagger.tag([record["tokens"]], ["upos", "mwe"])
             assert record["tags"] == {task: list(tags) for task, tags in found.tags.items()}
@@ -221,4 +226,4 @@ def test_json_says_where_words_and_spans_are(tmp_path: Path, tagger: Tagger) -> 
                 for task, own in spans.items()
             }
             assert record["spans"] == expected
-    assert sum(len(list(read_piece(piece))) for piece in pieces) >= 27
+    assert sum(len(list(read_chunk(chunk))) for chunk in chunks) >= 27

@@ -26,12 +26,12 @@ from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.formats.columns import read_columns
 from tagmates.errors import TagmatesError
 from tagmates.tagging import resumable, workers
-from tagmates.tagging.chunks import Piece, read_pieces
-from tagmates.tagging.reading import Reading
-from tagmates.tagging.workers import Job, TaggedPiece, identity, tag_in_workers, tag_piece
+from tagmates.tagging.chunks import Chunk, read_chunks
+from tagmates.tagging.read_options import ReadOptions
+from tagmates.tagging.workers import TaggedChunk, TaggingJob, identity, tag_chunk, tag_in_workers
 
 TASKS = {"pos": ["N", "V", "A"], "ner": ["O", "B-X", "I-X"]}
-SIZE = 200  # bytes of a piece in these tests
+SIZE = 200  # bytes of a chunk in these tests
 TEXT = "".join(f"Otters juggle {i} stones in the fog. Nobody sails to Port Ness!\n\n" for i in range(40))
 
 
@@ -52,9 +52,9 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a long text, and pieces that are short."""
+    """A working directory with a long text, and chunks that are short."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(read_pieces, "__defaults__", (SIZE,))
+    monkeypatch.setattr(read_chunks, "__defaults__", (SIZE,))
     (tmp_path / "big.txt").write_text(TEXT)
     return tmp_path
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_written_is_what_stdout_gets(model: Path, whole: str) -> 
 
 
 def test_pieces_give_what_one_piece_gives(model: Path, whole: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_pieces, "__defaults__", (len(TEXT),))
+    monkeypatch.setattr(read_chunks, "__defaults__", (len(TEXT),))
     assert tag(model).out == whole
     tagged = Tagger.from_pretrained(model).tag(TEXT)
     found = read_columns_of(whole)
@@ -132,12 +132,12 @@ def test_probabilities_are_a_column_or_a_key(model: Path) -> None:
         (["--resume"], "--resume: needs --output-file"),
         (["--force"], "--force: needs --output-file"),
         (["--output-file", "out", "--resume", "--force"], "--resume and --force: choose one"),
-        (["--output-file", "out", "--output", "table"], "--output table: is for people"),
-        (["--output", "table", "--workers", "2"], "--output table: is for people"),
+        (["--output-file", "out", "--output", "table"], "--output table: is for reading"),
+        (["--output", "table", "--workers", "2"], "--output table: is for reading"),
         (["--workers", "0"], "--workers 0: must be 1 or more"),
         (["--workers", "2", "--threads", "2"], "--threads 2: each of several --workers has one thread"),
         (["--output-file", "big.txt", "--force"], "--output-file big.txt: would overwrite big.txt, which is input"),
-        (["--output-file", "."], "is no regular file"),
+        (["--output-file", "."], "is not a regular file"),
         (["--output-file", "nowhere/out"], "nowhere/out: its folder is missing"),
         (["--output-file", "old"], "old: exists; go on with --resume, overwrite it with --force, or choose another"),
     ],
@@ -155,7 +155,7 @@ def test_options_that_cannot_work_are_refused_in_one_line(model: Path, args: lis
 def test_an_old_file_is_overwritten_or_left_alone(model: Path, whole: str) -> None:
     Path("out").write_text("mine")
     outcome = to_file(model, "--resume")
-    assert (outcome.code, outcome.err) == (0, "out: is whole; nothing to resume\n")
+    assert (outcome.code, outcome.err) == (0, "out: is complete; nothing to resume\n")
     assert Path("out").read_text() == "mine"
     assert to_file(model, "--force").code == 0
     assert_whole(whole)
@@ -214,11 +214,11 @@ def test_a_word_that_columns_cannot_hold_is_found_again(model: Path) -> None:
 
 
 def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    results = [TaggedPiece(Piece("x", data=b"x" * 10_000), "", 1, 50) for _ in range(3)]
+    results = [TaggedChunk(Chunk("x", data=b"x" * 10_000), "", 1, 50) for _ in range(3)]
     said = StringIO()
     assert list(show_tagging(results, Console(file=said), 40_000, 10_000)) == results
     assert said.getvalue() == ""
-    monkeypatch.setattr(tag_progress, "EVERY", 0)
+    monkeypatch.setattr(tag_progress, "LINE_INTERVAL", 0)
     list(show_tagging(results, Console(file=said), 40_000, 10_000))
     pattern = r"20\.0 kB of 40\.0 kB, [\d,]+ tokens/s, 0:00 left\n"
     assert re.match(pattern, said.getvalue())
@@ -266,12 +266,12 @@ def test_wherever_it_is_killed_it_goes_on_to_the_same_bytes(
 
 
 def interrupted(model: Path, after: int, *more: object, file: object = "big.txt", stdin: bytes = b"") -> Outcome:
-    """Tag until so many pieces are done; then there is Ctrl-C."""
+    """Tag until so many chunks are done; then there is Ctrl-C."""
     done = resumable.Output.done
 
-    def stopping(output: resumable.Output, piece: Piece, **counts: int) -> None:
-        done(output, piece, **counts)
-        if output.record.pieces == after:
+    def stopping(output: resumable.Output, chunk: Chunk, **counts: int) -> None:
+        done(output, chunk, **counts)
+        if output.progress.chunks == after:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
@@ -373,9 +373,9 @@ def test_a_record_or_output_that_is_spoilt_is_refused(model: Path, content: byte
 def test_two_never_write_one_file(model: Path, whole: str, monkeypatch: pytest.MonkeyPatch) -> None:
     done, seen = resumable.Output.done, []
 
-    def meanwhile(output: resumable.Output, piece: Piece, **counts: int) -> None:
-        done(output, piece, **counts)
-        if output.record.pieces == 2:
+    def meanwhile(output: resumable.Output, chunk: Chunk, **counts: int) -> None:
+        done(output, chunk, **counts)
+        if output.progress.chunks == 2:
             seen.append(to_file(model, "--resume"))
 
     monkeypatch.setattr(resumable.Output, "done", meanwhile)
@@ -388,27 +388,27 @@ def test_two_never_write_one_file(model: Path, whole: str, monkeypatch: pytest.M
 # --- workers ---------------------------------------------------------------------------------------------------------
 
 
-def job_of(model: Path) -> Job:
-    return Job(str(model), "cpu", None, ("pos", "ner"), Reading("text"), "conll")
+def job_of(model: Path) -> TaggingJob:
+    return TaggingJob(str(model), "cpu", None, ("pos", "ner"), ReadOptions("text"), "conll")
 
 
 @pytest.mark.slow
 def test_two_workers_give_what_one_gives_though_they_are_killed(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     taken = 0
 
-    def counted() -> Iterator[Piece]:
+    def counted() -> Iterator[Chunk]:
         nonlocal taken
-        for piece in read_pieces(["big.txt"], "text"):
+        for chunk in read_chunks(["big.txt"], "text"):
             taken += 1
-            yield piece
+            yield chunk
 
     tagger, job = Tagger.from_pretrained(model), job_of(model)
-    expected = [tag_piece(tagger, job, piece) for piece in read_pieces(["big.txt"], "text")]
+    expected = [tag_chunk(tagger, job, chunk) for chunk in read_chunks(["big.txt"], "text")]
     found = []
     with closing(tag_in_workers(job, counted(), 2)) as results:
         for result in results:
             found.append(result)
-            assert taken <= len(found) + 4 - 1  # two pieces a worker are under way, this one among them
+            assert taken <= len(found) + 4 - 1  # two chunks a worker are under way, this one among them
             if len(found) == 2:
                 for victim in multiprocessing.active_children():
                     victim.kill()
@@ -420,16 +420,15 @@ def test_two_workers_give_what_one_gives_though_they_are_killed(model: Path, cap
 def test_workers_that_always_die_end_it_in_one_line(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_begin_worker", os._exit)
     with pytest.raises(TagmatesError, match=r"big\.txt:1: workers died 3 times from here on .*take fewer --workers"):
-        list(tag_in_workers(job_of(model), read_pieces(["big.txt"], "text"), 1))
+        list(tag_in_workers(job_of(model), read_chunks(["big.txt"], "text"), 1))
 
 
 DRIVER = """
 import os, signal, sys
 from tagmates.apps import cli
 from tagmates.tagging import resumable
-from tagmates.tagging.reading import Reading
-from tagmates.tagging.chunks import read_pieces
-read_pieces.__defaults__ = ({size},)
+from tagmates.tagging.chunks import read_chunks
+read_chunks.__defaults__ = ({size},)
 def killing(function):
     def killed(*args, **more):
         global left

@@ -17,7 +17,8 @@ from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.indexing import digest
 from tagmates.data.sentence import Sentence
 from tagmates.data.statistics import label_entropy, statistics
-from tagmates.data.tasks import Task, load_tasks
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 from tagmates.training.baseline import most_frequent
 from tagmates.training.loop import EpochEnded, Updated, train_side_by_side
 from tagmates.training.run import Run

@@ -16,7 +16,7 @@ from strategies import layers
 from tagmates.config import Sharing
 from tagmates.data.schemes import Scheme, tags_of
 from tagmates.data.sentence import Sentence, Span
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.training.scores import GoldUnits, Reading, Scores, TaskScores, gold_tags, score, signature, units
 
 Sentences = list[list[str]]

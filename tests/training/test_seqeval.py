@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import pytest
 
-from tagmates.data.schemes import LETTERS, FileScheme, Writing, convert, first_violation, spans_of, tags_of, trained_as
+from tagmates.data.schemes import LETTERS, FileScheme, Notation, convert, first_violation, spans_of, tags_of, trained_as
 from tagmates.data.sentence import Span
 from tagmates.training.scores import score, units
 
@@ -106,7 +106,7 @@ def test_any_predicted_tags_are_scored_as_seqeval_does(scheme: FileScheme, bare:
         own, length = random_spans(draw, bare=bare)
         tags = in_file(tags_of(own, length, target), scheme)
         assert spans_of(tags, scheme, "error") == own
-        right = [tag or "" for tag in convert(tags, Writing(scheme), target)]
+        right = [tag or "" for tag in convert(tags, Notation(scheme), target)]
         guess = [
             tag if draw.random() < 0.8 else draw.choice(random_tags(draw, target, bare=bare) or ["O"]) for tag in right
         ]

@@ -22,7 +22,7 @@ from tagmates import ConfigError, ModelError, RunConfig, Tagger, TrainingError
 from tagmates.batching.vectors import NO_VECTORS
 from tagmates.config import ModelSettings, Sharing, TrainingSettings
 from tagmates.data.indexing import IndexedTask
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.errors import BusyError
 from tagmates.files import read_tensors, write_atomically
 from tagmates.training.evaluation import evaluate_folder

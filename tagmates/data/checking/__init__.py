@@ -1,1 +1,1 @@
-"""What is wrong with the data of tasks, for ``data check``."""
+"""Check the data of tasks for mistakes, for ``data check``."""

@@ -1,4 +1,4 @@
-"""Say what is wrong with the files of tasks before a training finds out."""
+"""Find what is wrong with the files of tasks before training starts."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,20 +13,20 @@ from tagmates.data.checking.scan import Fault, scan
 from tagmates.data.checking.splits import check_leaks, check_splits
 from tagmates.data.checking.tokens import check_tokens
 from tagmates.data.corpora import (
-    cut,
+    annotation_remarks,
     files_in,
+    location,
     path_in,
-    place,
     read_one,
     read_split,
-    remarks,
     require_labels,
+    select_sentences,
     violations,
     with_labels,
 )
 from tagmates.data.schemes import convert
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS, TABLES, Part, Task
+from tagmates.data.task import SPLITS, TABLE_FORMATS, Part, Task
 from tagmates.errors import TagmatesError
 from tagmates.formatting import plural
 
@@ -35,9 +35,9 @@ _Read = tuple[list[Sentence | None], list[tuple[Path, Fault]]]
 
 
 def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    """Everything that is wrong with the tasks' files, task by task, and what training them jointly would mix up.
+    """Yield all problems of the tasks' files, task by task, then the leaks between tasks that are trained jointly.
 
-    A file that cannot be read to its end is looked at line by line; its sentences without a bad line are checked on.
+    A file with bad lines is read line by line, and its other sentences go through all checks.
     """
     everything: dict[str, Splits] = {}
     for task in tasks.values():
@@ -50,7 +50,7 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 
 
 def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
-    """What stops a training; fills ``splits`` with the sentences that could be read."""
+    """Yield the problems that stop training. Fills ``splits`` with the sentences that could be read."""
     files: dict[Path, _Read] = {}
     for split in SPLITS:
         if task.part(split) is None:
@@ -66,16 +66,18 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
             text = f"{path}:{fault.line}: {fault.message}"
             yield Problem.of("error", fault.kind, task, split, text)
         splits[split] = [sentence for sentence in sentences if sentence is not None]
-        if task.format in TABLES:
+        if task.format in TABLE_FORMATS:
             yield from (Problem.of("warning", "irregular", task, split, text) for text in irregular_lines(task, split))
         yield from _check_tags(task, split, splits[split])
-        with suppress(TagmatesError):  # a record that cannot be read has been named
-            yield from (Problem.of("warning", "stand-off", task, split, text) for text in remarks(task, split))
+        with suppress(TagmatesError):  # a record that cannot be read has been reported
+            yield from (
+                Problem.of("warning", "stand-off", task, split, text) for text in annotation_remarks(task, split)
+            )
     yield from _check_overlap(task, splits)
 
 
 def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
-    """The sentences of a split, and the bad lines of its file, which is read once for all splits of the task."""
+    """The sentences of a split, and the bad lines of its files, which are read once for all splits of the task."""
     if task.format == "packed":
         return list(read_split(task, split)), []
     part = task.part(split) or Part(file="")
@@ -90,7 +92,7 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
             files[path] = named, [(path, fault) for fault in wrong]
         sentences += files[path][0]
         faults += files[path][1]
-    return cut(task, split, sentences), faults
+    return select_sentences(task, split, sentences), faults
 
 
 def _read_file(task: Task, name: str, tags: str, part: Part) -> tuple[list[Sentence | None], list[Fault]]:
@@ -105,30 +107,30 @@ def _read_file(task: Task, name: str, tags: str, part: Part) -> tuple[list[Sente
 
 
 def _check_tags(task: Task, split: str, sentences: list[Sentence]) -> Iterator[Problem]:
-    """Labels that are missing; of every sentence the first that breaks its scheme or cannot be said in another."""
-    if not sentences:  # each has a bad line, which has been named
+    """Yield errors for missing labels, and for tags that break their scheme or cannot be converted to another."""
+    if not sentences:  # all have a bad line, which has been reported
         return
     try:
         require_labels(task, split, sentences)
     except TagmatesError as error:
         yield Problem.of("error", "no-label", task, split, str(error))
     if task.scheme == task.trained_scheme == "plain":
-        return  # every tag is one
+        return  # every tag is right
     wrong = list(violations(task, split, sentences))
     if not wrong and task.convert_to:
         for sentence in sentences:
             try:
-                convert(sentence.labels, task.writing, task.convert_to)
+                convert(sentence.labels, task.notation, task.convert_to)
             except TagmatesError as error:
-                wrong.append(f"{place(task, split, sentence, 0)}: {error}")
+                wrong.append(f"{location(task, split, sentence, 0)}: {error}")
     yield from (Problem.of("error", "scheme", task, split, text) for text in wrong)
 
 
 def _check_overlap(task: Task, splits: Splits) -> Iterator[Problem]:
-    """Two splits that have sentences of one file in common."""
-    if task.format == "packed":  # whose lines count anew in each split
+    """Yield problems for two splits that share sentences of one file."""
+    if task.format == "packed":  # its line numbers begin anew in each split
         return
-    # each file is read once, so a sentence of two splits is one object; of records, several may have one line
+    # each file is read once, so a shared sentence is one object; several records may be on one line
     for first, second in combinations(splits, 2):
         known = {id(sentence) for sentence in splits[first]}
         shared = [sentence for sentence in splits[second] if id(sentence) in known]

@@ -1,4 +1,4 @@
-"""Check how a task reads its layer of tags: a reading that misleads makes a score that misleads."""
+"""Check whether a task reads its layer of tags as it is meant; otherwise its scores mislead."""
 
 import re
 from collections import Counter
@@ -6,29 +6,29 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of
+from tagmates.data.notation import OUTSIDE_NAMES, NotationEstimate, estimate_notation, placeholders_in
 from tagmates.data.schemes import split_tag
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import NOTHING, Spelling, placeholders_in, spelling_of
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.formatting import shown
 
 _PLACEHOLDER = re.compile(r"label\d+")
-_MOST = 0.9  # of the words with one tag: whatever it is called, it looks like nothing
+_MOST = 0.9  # share of words with one tag, from which on it is taken for an outside tag
 
 
 def check_layer(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
-    """A warning for each way in which the task seems to read its tags otherwise than they are meant."""
+    """Yield a warning for each sign that the task does not read its tags as they are meant."""
     split = next((name for name in ("train", *splits) if splits.get(name)), None)
     if split is not None:
         if task.outside not in ("", "O") and not any(task.outside in sentence.labels for sentence in splits[split]):
-            text = f"outside = {shown(task.outside)} of {task.name} stands on no word; correct it"
+            text = f"outside = {shown(task.outside)} of {task.name} is not the tag of any word; correct it"
             yield Problem.of("warning", "outside", task, split, f"{path_of(task, split)}: {text}")
         for kind, text in layer_remarks(task, splits[split]):
             yield Problem.of("warning", kind, task, split, f"{path_of(task, split)}: {text}")
 
 
 def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[Kind, str]]:
-    """What these sentences, with their tags as in the file, say against the task's scheme, outside and labels."""
+    """Yield remarks on the task's scheme, outside tag and labels, judged by sentences with the tags of the file."""
     placeholders = [label for label in task.labels if _PLACEHOLDER.fullmatch(label)]
     if placeholders:
         yield (
@@ -37,7 +37,9 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             "what the integers stand for, and name the scheme of these tags",
         )
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
-    feature = task.format == "conllu" and ":" in str(task.tag_column)  # as feats:Person, whose values are numbers
+    feature = task.format == "conllu" and ":" in str(
+        task.tag_column
+    )  # for example feats:Person, whose values are numbers
     numbers = "" if placeholders or feature else placeholders_in(counts, task.outside)
     if numbers:
         yield (
@@ -46,12 +48,12 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
         )
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
         return
-    found = spelling_of(sentences)
-    if found.writing.scheme != "plain":
+    found = estimate_notation(sentences)
+    if found.notation.scheme != "plain":
         yield from _spans(task, counts, found)
         return
     yield from _outside(task, counts, found)
-    if task.score == "plain" and task.outside == found.writing.outside and found.looks_like_io:
+    if task.score == "plain" and task.outside == found.notation.outside and found.looks_like_io:
         yield (
             "plain-spans",
             f"{found.repeated:,} of {found.tagged:,} words of {task.name} that are tagged have the tag of the word "
@@ -59,14 +61,14 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
         )
 
 
-def _spans(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[Kind, str]]:
-    writing = found.writing
-    if task.score == "prefix" and writing.mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes"):
-        return  # that is the lenient reading
-    marked = sum(count for tag, count in counts.items() if split_tag(tag, writing.mark) is not None)
-    keys = [f'scheme = "{writing.scheme}"']
-    keys += [f'mark = "{writing.mark}"'] if writing.mark != "B-" else []
-    keys += [f'outside = "{writing.outside}"'] if writing.outside != task.outside else []
+def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
+    notation = found.notation
+    if task.score == "prefix" and notation.mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes"):
+        return  # this is the lenient reading
+    marked = sum(count for tag, count in counts.items() if split_tag(tag, notation.mark) is not None)
+    keys = [f'scheme = "{notation.scheme}"']
+    keys += [f'mark = "{notation.mark}"'] if notation.mark != "B-" else []
+    keys += [f'outside = "{notation.outside}"'] if notation.outside != task.outside else []
     lenient = ', or score = "prefix" alone, which reads ill-formed tags too, as conlleval does' if found.helps else ""
     yield (
         "plain-spans",
@@ -75,10 +77,10 @@ def _spans(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[
     )
 
 
-def _outside(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tuple[Kind, str]]:
+def _outside(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     (tag, most), total = counts.most_common(1)[0], counts.total()
     feature = task.format == "conllu" and ":" in str(task.tag_column) and counts["_"] > 0
-    if task.outside == "O" and found.writing.outside == "" and counts["O"]:
+    if task.outside == "O" and found.notation.outside == "" and counts["O"]:
         yield (
             "outside",
             f"O looks like a label of {task.name}, but the {counts['O']:,} of {total:,} words that have it are not "
@@ -87,13 +89,13 @@ def _outside(task: Task, counts: Counter[str], found: Spelling) -> Iterator[tupl
     elif feature and task.outside != "_":
         yield "outside", _counted(task, "_", counts["_"], total)
     elif tag != task.outside and not (task.outside and counts[task.outside]):
-        fills = tag.lower() in NOTHING and (2 * most >= total or found.writing.outside == tag)
+        fills = tag.lower() in OUTSIDE_NAMES and (2 * most >= total or found.notation.outside == tag)
         if fills or most >= _MOST * total:
             yield "outside", _counted(task, tag, most, total)
 
 
 def _counted(task: Task, tag: str, count: int, total: int) -> str:
     return (
-        f"{shown(tag)} stands on {count:,} of {total:,} words of {task.name} and counts as a right answer there; if it "
-        f'says that a word is nothing, set outside = "{tag}"'
+        f"{shown(tag)} is the tag of {count:,} of {total:,} words of {task.name} and counts as a right answer; if "
+        f'it means that a word is outside of all spans, set outside = "{tag}"'
     )

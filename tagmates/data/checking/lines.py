@@ -1,4 +1,4 @@
-"""Lines of tables that are probably no words, or not the words that they seem: they are read, and warned of."""
+"""Warn about lines of tables that probably are not words, such as headers and comments."""
 
 import re
 from collections import Counter
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from tagmates.data.corpora import paths_of
 from tagmates.data.describing.tables import is_header_of_sentences, looks_like_header
-from tagmates.data.formats.lines import read_text
 from tagmates.data.formats.rows import split_rows
-from tagmates.data.formats.table import Layout, Row, columns_in, lines_of, rows_of
-from tagmates.data.tasks import Task
+from tagmates.data.formats.table import TableLayout, TableRow, column_numbers, table_lines, table_rows
+from tagmates.data.formats.token_lines import read_text
+from tagmates.data.task import Task
 from tagmates.errors import DataError
 from tagmates.formatting import plural, shown
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # between documents
-SAMPLE = 500  # rows that tell a header from words
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # lines between documents
+SAMPLE_ROWS = 500  # rows by which a header is recognised
 
 
 def irregular_lines(task: Task, split: str) -> Iterator[str]:
-    """Of files of columns, FILE:LINE and what is odd: a header, a comment, a mark, quotes, another number of cells.
+    """Yield FILE:LINE and a warning for odd lines: headers, comments, marks, quotes, other numbers of columns.
 
-    Nothing of a file that cannot be read so: its errors say that.
+    Yields nothing for a file that cannot be read, since its errors are reported elsewhere.
     """
     for path in paths_of(task, split):
         try:
@@ -38,42 +38,42 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
             yield from _skipped_words(text, rows, task.table, path)
 
 
-def _skipped_words(text: str, rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
-    """The lines that are skipped as comments, but are as wide as those of words and end in a tag of theirs."""
+def _skipped_words(text: str, rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
+    """Yield lines that are skipped as comments, but have as many columns as words, and one of their tags."""
     if layout.comment is None or f"\n{layout.comment}" not in f"\n{text}":
         return
     width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
     tags = {row.cells[-1] for row in rows if len(row.cells) == width}
     used = {row.line for row in rows}
-    for number, line, cells in lines_of(text, layout, str(path)):
+    for number, line, cells in table_lines(text, layout, str(path)):
         alike = line.startswith(layout.comment) and len(cells) == width and cells[-1] in tags
         if alike and number not in used:
             yield f"{path}:{number}: {shown(line)} is skipped as a comment, but looks like a word; correct comment"
 
 
-def _header_of_sentences(text: str, layout: Layout, path: Path) -> Iterator[str]:
-    """What to say of a header where each row is a sentence, and a header would be one of one word."""
-    token, tag, _ = columns_in(text, layout, str(path))
-    rows = [] if layout.header else list(rows_of(text, layout, str(path)))
+def _header_of_sentences(text: str, layout: TableLayout, path: Path) -> Iterator[str]:
+    """Yield a warning if the first row is probably a header, in files where each row is a sentence."""
+    token, tag, _ = column_numbers(text, layout, str(path))
+    rows = [] if layout.header else list(table_rows(text, layout, str(path)))
     if rows and is_header_of_sentences([row.cells for row in rows], token - 1, tag - 1):
         line = shown(_line(rows[0].cells, layout))
         yield f"{path}:{rows[0].line}: {line} looks like a header, and is read as a sentence; set header = true"
 
 
-def _rows(text: str, layout: Layout, path: Path) -> list[Row]:
-    """The rows of a text; where all have equally many cells only the first, and those that begin oddly."""
+def _rows(text: str, layout: TableLayout, path: Path) -> list[TableRow]:
+    """The rows of a text; only the first ones if all have equally many cells and nothing looks odd."""
     if layout.is_plain and not layout.header:
         at_once = split_rows(text, layout.separator, layout.comment)
         if at_once is not None and not any(sign in text for sign in ("\n#", "\n<", "-DOC", '"')):
-            text = "\n".join(text.split("\n", SAMPLE)[:SAMPLE])
-    return list(rows_of(text, layout, str(path)))
+            text = "\n".join(text.split("\n", SAMPLE_ROWS)[:SAMPLE_ROWS])
+    return list(table_rows(text, layout, str(path)))
 
 
-def _oddities(rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
+def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
     widths = Counter(len(row.cells) for row in rows)
     width = widths.most_common(1)[0][0]
     alike = _alike(rows)
-    usual = [row.cells for row in rows[:SAMPLE] if len(row.cells) == width]
+    usual = [row.cells for row in rows[:SAMPLE_ROWS] if len(row.cells) == width]
     tags = {row.cells[-1] for row in rows if not (row.cells[0][:1] == "#" or _MARKUP.fullmatch(row.cells[0]))}
     first = rows[0]
     before = -1
@@ -107,8 +107,8 @@ def _oddities(rows: Sequence[Row], layout: Layout, path: Path) -> Iterator[str]:
             yield f'{where}: {shown(line)} has quotes of CSV, which are read as a part of the word; set format = "csv"'
 
 
-def _alike(rows: Sequence[Row]) -> set[int]:
-    """The sentences of two rows or more that all have equally many cells, as in files with a column per predicate."""
+def _alike(rows: Sequence[TableRow]) -> set[int]:
+    """The sentences of several rows with equally many cells; in files with a column per predicate these are usual."""
     widths: dict[int, set[int]] = {}
     sizes = Counter(row.sentence for row in rows)
     for row in rows:
@@ -116,5 +116,5 @@ def _alike(rows: Sequence[Row]) -> set[int]:
     return {sentence for sentence, found in widths.items() if len(found) == 1 and sizes[sentence] > 1}
 
 
-def _line(cells: Sequence[str], layout: Layout) -> str:
+def _line(cells: Sequence[str], layout: TableLayout) -> str:
     return (layout.separator or " ").join(cells)

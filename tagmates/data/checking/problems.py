@@ -1,4 +1,4 @@
-"""What may be wrong with the data of tasks: a record for each place, and its lines on a terminal."""
+"""The problems of the data of tasks, and their lines on a terminal."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tagmates.data.corpora import path_of
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 
 Level = Literal["error", "warning"]
 Kind = Literal[
@@ -40,17 +40,17 @@ Kind = Literal[
     "lost-character",
     "normalization",
 ]
-"""Stable names to filter by; docs/data.md says what each means."""
+"""Stable names of kinds, for filtering; docs/data.md explains each."""
 
 _FILE = re.compile(r"(.+?)(?::\d+)?: ")
-EACH = 3  # problems of a group that have a line of their own
-PLACES = 5  # of a larger group, the lines that are named
-_LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path, where the split is a folder, and the line
+MAX_LISTED_PROBLEMS = 3  # problems of a group that are printed one by one
+MAX_LISTED_LINES = 5  # line numbers that are named for a larger group
+_LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path if the split is a folder, and the line
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error stops a training or makes its scores worthless; a warning is worth a look. ``line`` counts from 1."""
+    """A problem. An error stops training or makes its scores worthless; a warning is worth a look. ``line``: from 1."""
 
     level: Level
     kind: Kind
@@ -62,7 +62,7 @@ class Problem:
 
     @classmethod
     def of(cls, level: Level, kind: Kind, task: Task, split: str, text: str) -> "Problem":
-        """From ``FILE:LINE: message`` or ``FILE: message``, FILE being that of the split or in it."""
+        """A problem from ``FILE:LINE: message`` or ``FILE: message``, where FILE is the split or a file in it."""
         part = task.part(split)
         several = _FILE.match(text) if part and part.has_several else None
         file = several[1] if several else str(path_of(task, split))
@@ -82,8 +82,8 @@ class Problem:
         return asdict(self)
 
 
-def once(problems: Iterable[Problem]) -> list[Problem]:
-    """Each problem once, the errors first: a file that serves several tasks or splits is as wrong in each."""
+def unique_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once, errors first. A file that serves several tasks or splits has the same problems in each."""
     different: dict[tuple[object, ...], Problem] = {}
     for problem in problems:
         different.setdefault((problem.level, problem.kind, problem.file, problem.line, problem.message), problem)
@@ -91,16 +91,16 @@ def once(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def problem_lines(problems: Iterable[Problem], *, each: bool = False) -> Iterator[str]:
-    """A line for each problem, in the order of the first of their kind, file, task and split.
+    """Yield a line for each problem, grouped by kind, file, task and split.
 
-    Unless ``each``, of a kind that occurs more than a few times in a split only the first, with their number.
+    Unless ``each`` is True, only the first problem of a large group is named, with the number of all.
     """
     groups: dict[tuple[str, ...], list[Problem]] = {}
     for problem in problems:
         key = (problem.level, problem.kind, problem.file, problem.task, problem.split)
         groups.setdefault(key, []).append(problem)
     for group in groups.values():
-        alone = group if each or len(group) <= EACH else ()
+        alone = group if each or len(group) <= MAX_LISTED_PROBLEMS else ()
         yield from (f"{problem.level}: {problem.text} [{problem.kind}]" for problem in alone)
         if not alone:
             yield f"{group[0].level}: {group[0].text} ({_others(group)}) [{group[0].kind}]"
@@ -108,5 +108,9 @@ def problem_lines(problems: Iterable[Problem], *, each: bool = False) -> Iterato
 
 def _others(group: Sequence[Problem]) -> str:
     lines = [str(line) for line in dict.fromkeys(problem.line for problem in group) if line is not None]
-    named = f"; lines {', '.join(lines[:PLACES])}{', …' if len(lines) > PLACES else ''}" if len(lines) > 1 else ""
+    named = (
+        f"; lines {', '.join(lines[:MAX_LISTED_LINES])}{', …' if len(lines) > MAX_LISTED_LINES else ''}"
+        if len(lines) > 1
+        else ""
+    )
     return f"{len(group):,} of this kind{named}"

@@ -1,10 +1,10 @@
-"""Every bad line of a column file, CoNLL-U or JSON lines, where a reader stops at the first.
+"""Find every bad line of a column file, CoNLL-U file or JSON lines file; readers stop at the first one.
 
-A slow second reading for ``data check``: it says of each line what the reader would say, had it come that far.
+This is a slower second reading for ``data check``, with the same messages as those of the readers.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import Literal
 
 from tagmates.data.corpora import keys_of
-from tagmates.data.formats.columns import INSIDE, parse_columns
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column
-from tagmates.data.formats.jsonl import Record, record_of, sentences_of_records, with_ends
-from tagmates.data.formats.lines import read_text
-from tagmates.data.formats.table import columns_in, pairs_of, rows_of
+from tagmates.data.formats.columns import COMMENT_INSIDE_SENTENCE, parse_columns
+from tagmates.data.formats.conllu import conllu_column, conllu_reader, has_expressions, is_plus_column, plus_reader
+from tagmates.data.formats.jsonl import record_of
+from tagmates.data.formats.records import LocatedRecord, sentences_of_records, with_ends
+from tagmates.data.formats.table import column_numbers, pairs_of, table_rows
+from tagmates.data.formats.token_lines import RowReader, check_characters, is_token_line, read_text
+from tagmates.data.schemes import trained_as
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.errors import DataError
-from tagmates.formatting import shown
 
-LIMIT = 1000  # bad lines of a file, after which the rest is not looked at
-_NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)
+MAX_FAULTS = 1000  # bad lines of a file, after which the rest is ignored
 _EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;|number \d+ in '.*' is empty;")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a line, counted from 1: bytes that are no text, an empty cell, or anything else."""
+    """A bad line, counted from 1: bytes in another encoding, an empty cell, or anything else."""
 
     line: int
     kind: Literal["encoding", "empty", "line"]
@@ -37,9 +37,9 @@ class Fault:
 
 
 def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    """All sentences of a file, None for each with a bad line; and the bad lines, in order.
+    """All sentences of a file (None for a sentence with a bad line), and the bad lines, in order.
 
-    Nothing where the file has no lines to be looked at one by one: it is not there, or is UTF-16.
+    Returns empty lists if the file cannot be read line by line: it is missing, or in UTF-16.
     """
     if task.is_table:
         return _scan_table(task, path)
@@ -47,11 +47,11 @@ def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
 
 
 def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    """Of a table whose rows can be told apart; else nothing."""
+    """Scan a table; empty lists if its rows cannot be told apart."""
     try:
         text = read_text(path, task.encoding).removeprefix("\ufeff")
-        token, tag, _ = columns_in(text, task.table, str(path))
-        rows = list(rows_of(text, task.table, str(path)))
+        token, tag, _ = column_numbers(text, task.table, str(path))
+        rows = list(table_rows(text, task.table, str(path)))
     except DataError:
         return [], []
     faults: list[Fault] = []
@@ -67,7 +67,7 @@ def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fau
                 pairs.append(())
                 faults.append(_fault(row.line, error, task.encoding))
         sentences.append(_sentence(pairs, first))
-        if len(faults) >= LIMIT:
+        if len(faults) >= MAX_FAULTS:
             faults.append(_given_up(rows[-1].line))
             break
     return sentences, faults
@@ -76,19 +76,23 @@ def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fau
 def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
     sentences: list[Sentence | None] = []
     faults: list[Fault] = []
-    rows: list[tuple[str, ...]] = []  # of the sentence at hand; a bad one has no cells
+    rows: list[tuple[str, ...]] = []  # of the current sentence; a bad row has no cells
     first, position = 0, 1
-    for number, raw in enumerate([*_raw_lines(path, task.encoding), b""], start=1):  # b"" ends a last sentence
-        if len(faults) == LIMIT:
+    lines = _raw_lines(path, task.encoding)
+    if task.format == "conllu" and has_expressions(str(task.tag_column), trained_as(task.scheme)):
+        return [], []
+    read_row = _conllu_row_reader(task, path, lines) if task.format == "conllu" else None
+    for number, raw in enumerate([*lines, b""], start=1):  # b"" ends the last sentence
+        if len(faults) == MAX_FAULTS:
             faults.append(_given_up(number))
             break
         row: tuple[str, ...] | None = ()
         line = ""
         try:
             line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "").removesuffix("\r")
-            if task.format == "conllu" and _is_no_word(line):
+            row = _read_conllu(read_row, line, position) if read_row else _read_columns(task, line, position)
+            if row == ():  # a comment, a multiword range or an empty node
                 continue
-            row = _read_conllu(task, line, position) if task.format == "conllu" else _read_columns(task, line, position)
         except (UnicodeDecodeError, DataError) as error:
             faults.append(_fault(number, error, task.encoding))
         if row is not None:
@@ -112,24 +116,24 @@ def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[F
     except DataError:
         return [], []
     for number, raw in enumerate(lines, start=1):
-        if len(faults) == LIMIT:
+        if len(faults) == MAX_FAULTS:
             faults.append(_given_up(number))
             break
         try:
             line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "")
             if line.strip():
-                sentences += sentences_of_records([(record_of(line, ""), number, "")], keys, "")
+                sentences += sentences_of_records([LocatedRecord(record_of(line, ""), number, "")], keys, "")
         except (UnicodeDecodeError, DataError) as error:
             faults.append(_fault(number, error, task.encoding))
             sentences.append(None)
     return sentences, faults
 
 
-def _records_of(lines: Iterable[bytes], encoding: str) -> Iterator[tuple[Record, int, str]]:
-    """The lines that are records."""
+def _records_of(lines: Iterable[bytes], encoding: str) -> Iterator[LocatedRecord]:
+    """Yield the lines that are records."""
     for number, raw in enumerate(lines, start=1):
         with suppress(UnicodeDecodeError, DataError):
-            yield record_of(raw.decode(encoding).removeprefix("\ufeff"), ""), number, ""
+            yield LocatedRecord(record_of(raw.decode(encoding).removeprefix("\ufeff"), ""), number, "")
 
 
 def _fault(number: int, error: UnicodeDecodeError | DataError, encoding: str) -> Fault:
@@ -141,7 +145,7 @@ def _fault(number: int, error: UnicodeDecodeError | DataError, encoding: str) ->
 
 
 def _given_up(number: int) -> Fault:
-    return Fault(number, "line", f"follows {LIMIT:,} bad lines; the rest of the file is not looked at")
+    return Fault(number, "line", f"follows {MAX_FAULTS:,} bad lines; the rest of the file is not checked")
 
 
 def _raw_lines(path: Path, encoding: str) -> list[bytes]:
@@ -152,7 +156,7 @@ def _raw_lines(path: Path, encoding: str) -> list[bytes]:
 
 
 def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | None:
-    """Token and tag; None where a line has no token."""
+    """Token and tag; None for a line without a token."""
     sentences = parse_columns(
         [line],
         "",
@@ -165,33 +169,23 @@ def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | Non
         return next((_pair(sentence) for sentence in sentences), None)
     except DataError as error:
         inside = task.comment and line.startswith(task.comment)
-        raise DataError(f"{error}; {INSIDE}") if inside else error from None
+        raise DataError(f"{error}; {COMMENT_INSIDE_SENTENCE}") if inside else error from None
 
 
-def _is_no_word(line: str) -> bool:
-    """Whether a line of CoNLL-U is a comment, a multiword range or an empty node."""
-    has_text = any(parse_columns([line], "", tag_column=None))  # raises for NUL and CR, in comments too
-    return has_text and (line.startswith("#") or _NOT_A_WORD.fullmatch(line.partition("\t")[0]) is not None)
+def _conllu_row_reader(task: Task, path: Path, lines: Sequence[bytes]) -> RowReader:
+    column = str(task.tag_column)
+    if is_plus_column(column):
+        head = lines[0].decode(task.encoding, "replace").removeprefix("\ufeff") if lines else ""
+        return plus_reader(head.removesuffix("\r"), column, str(path))
+    return conllu_reader(*conllu_column(column))
 
 
-def _read_conllu(task: Task, line: str, position: int) -> tuple[str, ...] | None:
-    if not any(parse_columns([line], "", tag_column=None)):
+def _read_conllu(read_row: RowReader, line: str, position: int) -> tuple[str, ...] | None:
+    """Form and tag; () for a comment, a multiword range or an empty node, None for a blank line."""
+    if not is_token_line(line):
         return None
-    given, *others = line.split("\t")
-    if len(others) < len(CONLLU_COLUMNS) - 1:
-        columns = "1 column" if not others else f"{len(others) + 1} columns"
-        raise DataError(f"has {columns}, but CoNLL-U has 10, separated by tabs; is it a column file?")
-    if given != str(position):
-        raise DataError(
-            f"the ID is {shown(given)}, but {position} comes next; number the words of a sentence from 1 "
-            "and put an empty line between sentences"
-        )
-    index, feature = conllu_column(str(task.tag_column))
-    (sentence,) = parse_columns([line], "", token_column=2, tag_column=index + 1, separator="\t")
-    form, cell = _pair(sentence)
-    if not feature:
-        return form, cell
-    return form, dict(part.partition("=")[::2] for part in cell.split("|")).get(feature) or "_"
+    check_characters(line, "")
+    return read_row(line, "", position)
 
 
 def _pair(sentence: Sentence) -> tuple[str, str]:

@@ -1,27 +1,27 @@
-"""Check how train, dev and test of a task relate: what they share, what one lacks, how they are cut."""
+"""Check the splits of a task against each other: shared sentences, unseen tags, sizes, distributions of tags."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
-from tagmates.data.corpora import path_of, place
+from tagmates.data.corpora import location, path_of
+from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.formatting import listing, plural, shown
 
-WORDS = 3  # of a sentence that is the same by more than chance
-FEW = 20  # sentences of dev or test, below which a score says little
-SHIFT = 0.1  # share of tokens that would need another tag, above what chance makes, to be called a shift
+MIN_SPLIT_SENTENCES = 20  # with fewer sentences in dev or test, a score says little
+MAX_TAG_SHIFT = 0.1  # share of tokens that would need another tag, beyond chance, from which on a shift is reported
 
 Splits = Mapping[str, Sequence[Sentence]]
 _Tokens = tuple[str, ...]
 _Labels = Sequence[str | None]
-_Place = tuple[str, Sentence]  # the split and the sentence
+_Place = tuple[str, Sentence]  # a split and a sentence of it
 
 
 def check_splits(task: Task, splits: Splits) -> Iterator[Problem]:
-    """Tags that train lacks, shared, repeated and contradictory sentences, and splits that look wrong."""
+    """Yield warnings: tags that train lacks; shared, repeated and contradictory sentences; splits that look wrong."""
     if "train" in splits:
         yield from _unseen_tags(task, splits)
     yield from _conflicts(task, splits)
@@ -33,7 +33,7 @@ def check_splits(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def check_leaks(tasks: Mapping[str, Task], splits: Mapping[str, Splits]) -> Iterator[Problem]:
-    """Test sentences of a task that are in train of other tasks, but not of its own: joint training would see them."""
+    """Yield a warning for each test sentence of a task that is in train of other tasks, but not in its own train."""
     trained: dict[_Tokens, list[str]] = {}
     for name, own in splits.items():
         for tokens in {sentence.tokens for sentence in own.get("train", ())}:
@@ -41,7 +41,7 @@ def check_leaks(tasks: Mapping[str, Task], splits: Mapping[str, Splits]) -> Iter
     for name, own in splits.items():
         for sentence in own.get("test", ()):
             names = trained.get(sentence.tokens, [])
-            if names and name not in names and len(sentence) >= WORDS:
+            if names and name not in names and len(sentence) >= MIN_SHARED_WORDS:
                 text = f"the test sentence of {name} is in train of {listing(names)}; joint training would see it"
                 yield _problem(tasks[name], "test", sentence, "leak", text)
 
@@ -59,8 +59,8 @@ def _unseen_tags(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def _conflicts(task: Task, splits: Splits) -> Iterator[Problem]:
-    """For every sequence of words, the first sentence whose tags differ from those of the first."""
-    first: dict[_Tokens, _Place | None] = {}  # None: it has been said
+    """Yield, for each sequence of words, the first sentence whose tags contradict those of its first occurrence."""
+    first: dict[_Tokens, _Place | None] = {}  # None: already reported
     for split, sentences in splits.items():
         for sentence in sentences:
             before = first.setdefault(sentence.tokens, (split, sentence))
@@ -94,7 +94,7 @@ def _shared(task: Task, splits: Splits) -> Iterator[Problem]:
         known = {sentence.tokens: sentence for sentence in reversed(splits.get(source, ()))}
         for split in copies:
             for sentence in splits.get(split, ()):
-                if len(sentence) >= WORDS and sentence.tokens in known:
+                if len(sentence) >= MIN_SHARED_WORDS and sentence.tokens in known:
                     text = f"the {split} sentence is also in {source} ({_other(task, source, known[sentence.tokens])})"
                     yield _problem(task, split, sentence, kind, text)
 
@@ -111,7 +111,7 @@ def _duplicates(task: Task, train: Iterable[Sentence]) -> Iterator[Problem]:
 def _sizes(task: Task, splits: Splits) -> Iterator[Problem]:
     for split in ("dev", "test"):
         size, train = len(splits.get(split, ())), len(splits.get("train", ()))
-        if 0 < size < FEW:
+        if 0 < size < MIN_SPLIT_SENTENCES:
             text = f"{split} has only {plural(size, 'sentence')}, too few for a score to say much"
             yield Problem.of("warning", "small-split", task, split, f"{path_of(task, split)}: {text}")
         if size > train > 0:
@@ -120,7 +120,7 @@ def _sizes(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def _missing_labels(task: Task, splits: Splits) -> Iterator[Problem]:
-    """Tokens without a label, since a tag that only looks like none would go unnoticed."""
+    """Yield the number of tokens without a label, since a tag could be mistaken for "no label"."""
     for split, sentences in splits.items():
         missing = sum(sentence.labels.count(None) for sentence in sentences)
         if missing:
@@ -140,7 +140,7 @@ def _distributions(task: Task, splits: Splits) -> Iterator[Problem]:
             yield Problem.of("warning", "one-tag", task, split, f"{path_of(task, split)}: {text}")
         elif split != "train" and tags and counts.get("train"):
             shares, train = _shares(tags), _shares(counts["train"])
-            if distance(shares, train) > SHIFT + chance(train, tags.total()):
+            if distance(shares, train) > MAX_TAG_SHIFT + expected_distance(train, tags.total()):
                 most = max(sorted(shares | train), key=lambda tag: abs(shares.get(tag, 0) - train.get(tag, 0)))
                 text = (
                     f"{task.name} {split} has other tags than train: {distance(shares, train):.0%} of its tokens would "
@@ -150,12 +150,12 @@ def _distributions(task: Task, splits: Splits) -> Iterator[Problem]:
 
 
 def distance(shares: Mapping[str, float], others: Mapping[str, float]) -> float:
-    """The share of tokens that would have to change so that both are equal: the total variation distance."""
+    """The total variation distance: the share of tokens that would have to change so that both are equal."""
     return sum(abs(shares.get(tag, 0) - others.get(tag, 0)) for tag in {**shares, **others}) / 2
 
 
-def chance(shares: Mapping[str, float], tokens: int) -> float:
-    """About the distance to be expected of so many tokens drawn from these shares, were each drawn on its own."""
+def expected_distance(shares: Mapping[str, float], tokens: int) -> float:
+    """The approximate expected distance of ``tokens`` tokens that are drawn independently from these shares."""
     return sum(math.sqrt(2 * share * (1 - share) / (math.pi * tokens)) for share in shares.values()) / 2
 
 
@@ -164,9 +164,9 @@ def _shares(counts: Counter[str]) -> dict[str, float]:
 
 
 def _problem(task: Task, split: str, sentence: Sentence, kind: Kind, text: str, index: int = 0) -> Problem:
-    return Problem.of("warning", kind, task, split, f"{place(task, split, sentence, index)}: {text}")
+    return Problem.of("warning", kind, task, split, f"{location(task, split, sentence, index)}: {text}")
 
 
 def _other(task: Task, split: str, sentence: Sentence, index: int = 0) -> str:
-    """The place of a token without its folder, which is mostly that of the problem."""
-    return place(task, split, sentence, index).removeprefix(f"{path_of(task, split).parent}/")
+    """The place of a token without its folder, which is usually that of the problem."""
+    return location(task, split, sentence, index).removeprefix(f"{path_of(task, split).parent}/")

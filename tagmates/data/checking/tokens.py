@@ -1,4 +1,4 @@
-"""Check the words and tags themselves: their length, and characters in them that nobody sees."""
+"""Check the words and tags themselves: their length, and invisible or lost characters in them."""
 
 import re
 import unicodedata
@@ -6,26 +6,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from tagmates.data.checking.problems import Kind, Problem
-from tagmates.data.corpora import place
+from tagmates.data.corpora import location
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import Task
+from tagmates.data.task import Task
 from tagmates.formatting import shown
 
 LONG_SENTENCE = 100  # words
 LONG_TOKEN = 100  # characters
 
-_JOINERS = re.compile(  # of emoji, of Persian and Indic letters; the one that joins may end a word
+_JOINERS = re.compile(  # in emoji and in Persian and Indic words; U+200D may also end a word
     "(?<=[^\\x00-\\x7f])(?:\u200d|\u200c(?=[^\\x00-\\x7f]))"
 )
-_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+")  # of England, Scotland and Wales
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+")  # the flags of England, Scotland and Wales
 _VISIBLE = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2")  # signs above Arabic and Syriac numbers
-_UNSEEN = frozenset(("Cc", "Cf", "Cs"))  # control, format, half of a character
+_UNSEEN = frozenset(("Cc", "Cf", "Cs"))  # control, format, surrogate
 
 _Fault = tuple[Kind, str]
 
 
 def check_tokens(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
-    """Long sentences; long tokens; tokens and tags with white space, invisible or lost characters; NFC beside NFD."""
+    """Yield warnings: long sentences and tokens; white space, invisible or lost characters; NFC beside NFD."""
     words = {token for sentences in splits.values() for sentence in sentences for token in sentence.tokens}
     tags = {tag for sentences in splits.values() for sentence in sentences for tag in sentence.labels if tag}
     bad_words = _faults(words, partial(_fault, "token")) | _unnormalised(words)
@@ -40,7 +40,7 @@ def _check_sentence(
 ) -> Iterator[Problem]:
     if len(sentence) > LONG_SENTENCE:
         text = f"the sentence has {len(sentence)} words; are sentence ends missing?"
-        yield Problem.of("warning", "long-sentence", task, split, f"{place(task, split, sentence, 0)}: {text}")
+        yield Problem.of("warning", "long-sentence", task, split, f"{location(task, split, sentence, 0)}: {text}")
     if words.keys().isdisjoint(sentence.tokens) and (not tags or tags.keys().isdisjoint(sentence.labels)):
         return
     pairs: tuple[tuple[Sequence[str | None], Mapping[str, _Fault]], ...] = (
@@ -51,12 +51,12 @@ def _check_sentence(
         for index, word in enumerate(texts):
             if word is not None and word in bad:
                 kind, message = bad[word]
-                where = place(task, split, sentence, index)
+                where = location(task, split, sentence, index)
                 yield Problem.of("warning", kind, task, split, f"{where}: {message}")
 
 
 def _faults(texts: set[str], fault: Callable[[str], _Fault | None]) -> dict[str, _Fault]:
-    # letters and digits have no fault but their number
+    # words of letters and digits can only be too long
     return {text: found for text in texts if (len(text) > LONG_TOKEN or not text.isalnum()) and (found := fault(text))}
 
 
@@ -68,14 +68,14 @@ def _fault(what: str, text: str) -> _Fault | None:
         if unicodedata.category(character) in _UNSEEN and character not in _VISIBLE:
             return "invisible", f"the {what} {shown(text)} has an invisible character in it ({_name(character)})"
     if "\ufffd" in text:
-        return "lost-character", f"the {what} {shown(text)} has a sign for a character that an earlier step lost"
+        return "lost-character", f"the {what} {shown(text)} has a sign for a character that an earlier conversion lost"
     if len(text) > LONG_TOKEN:
         return "long-token", f"the {what} has {len(text)} characters: {shown(text)}"
     return None
 
 
 def _unnormalised(words: set[str]) -> dict[str, _Fault]:
-    """The words that another word only looks like: the forms that are not composed (NFC)."""
+    """The words that look like another word: forms that are not composed (NFC)."""
     return {
         word: ("normalization", f"the token {shown(word)} is written otherwise elsewhere; bring all text to NFC")
         for word in words

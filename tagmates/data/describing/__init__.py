@@ -1,1 +1,1 @@
-"""From files that nobody has described to the TOML of their tasks, for ``data init``."""
+"""Describe unknown files as tasks in TOML, for ``data init``."""

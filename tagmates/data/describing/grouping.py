@@ -1,7 +1,7 @@
-"""Which files of a folder belong together: the splits of each corpus, as far as names say so.
+"""Group the files of a folder into the splits of corpora, by their names.
 
-A word of its path says which split a file is (``eng.testa`` is dev); the rest says which corpus. Files of one corpus
-have the same rest; else they are the only ones of their splits in their folder, or in all folders.
+A word of its path tells the split of a file (``eng.testa`` is dev); the rest of the path tells the corpus. Files with
+the same rest belong together; so do files that are the only ones of their splits in their folder, or in all folders.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tagmates.data.tasks import SPLITS, Split
+from tagmates.data.task import SPLITS, Split
 from tagmates.formatting import in_order, listing
 
 Held = Literal["held"]
@@ -22,21 +22,21 @@ _WORDS: Mapping[str, Split | Held] = {
         "dev",
     ),
     **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest"), "test"),
-    **dict.fromkeys(("heldout", "held", "eval", "evaluation"), "held"),  # dev or test, whichever is not there
+    **dict.fromkeys(("heldout", "held", "eval", "evaluation"), "held"),  # dev or test, whichever is missing
 }
-_PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 is Ner and Train
-_NUMBERS = re.compile(  # of the files of one split: -00000-of-00003, _2, -a-1
+_PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 has the parts Ner and Train
+_NUMBERS = re.compile(  # that number the files of one split: -00000-of-00003, _2, -a-1
     r"^(?:[\W_]*(?:part|shard|section)?[\W_]*(?:\d+[\W_]*of[\W_]*\d+|\d{1,3}(?!\d)|0\d+)|[\W_]+[a-z](?![^\W_]))+",
     re.IGNORECASE,
 )
 _OF = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
 _MORE = ("set", "data", "file", "split")  # trainset
-_FEWEST = 3  # files that differ in a number alone, from which on they are taken for parts of one corpus
+_FEWEST = 3  # with so many files that differ only in a number, they are taken for parts of one corpus
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """A path: the split that it names, the rest of it, the rest without numbers of parts, and the corpus' folder."""
+class FileName:
+    """A path: the split that it names, its rest, the rest without numbers of parts, and the folder of its corpus."""
 
     path: str
     split: Split | Held | None
@@ -46,13 +46,13 @@ class Name:
 
     @property
     def suffix(self) -> str:
-        """What stands behind the last dot of the rest."""
+        """The part of the rest after its last dot."""
         return self.rest.rpartition("/")[2].rpartition(".")[2]
 
 
 @dataclass(slots=True)
-class Corpus:
-    """The files of each split; ``waits`` are splits that are not cut from train, since a file seems to be theirs."""
+class CorpusFiles:
+    """The files of each split. ``waits``: splits that are not cut from train, since some file seems to hold them."""
 
     files: dict[Split, list[str]]
     folder: str
@@ -64,13 +64,13 @@ class Corpus:
 
 @dataclass(slots=True)
 class _Bundle:
-    """Files of one kind and one rest, by the split that their names say."""
+    """Files of one format with the same rest, by the split in their names."""
 
     kind: object
-    files: dict[Split | Held | None, list[Name]]
+    files: dict[Split | Held | None, list[FileName]]
 
     @property
-    def first(self) -> Name:
+    def first(self) -> FileName:
         return next(iter(self.files.values()))[0]
 
     @property
@@ -78,8 +78,8 @@ class _Bundle:
         return not {"train", None} & {*self.files}
 
 
-def name_of(path: str) -> Name:
-    """What a path says: the last of its words that names a split counts."""
+def name_of(path: str) -> FileName:
+    """The parts of a path. Of several words that name a split, the last one counts."""
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
         for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
             low = word.lower()
@@ -88,28 +88,28 @@ def name_of(path: str) -> Name:
                 begin = match.start() + start
                 return _named(path, split, path[:begin], path[begin + len(word) :])
     numbered = re.sub(r"\d+", "#", path)
-    return Name(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
+    return FileName(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
 
 
-def _named(path: str, split: Split | Held, before: str, after: str) -> Name:
+def _named(path: str, split: Split | Held, before: str, after: str) -> FileName:
     rest, bare = before + after, before + _NUMBERS.sub("", after)
     folder = path.rpartition("/")[0]
-    if "/" in after:  # a folder is called so
+    if "/" in after:  # it is the name of a folder
         file = after.rpartition("/")[2]
         folder = before.rpartition("/")[0]
         bare = f"{before}/*{file.rpartition('.')[2]}" if any(map(str.isdecimal, file)) else rest
-    return Name(path, split, rest, _squeezed(bare), folder)
+    return FileName(path, split, rest, _squeezed(bare), folder)
 
 
 def _squeezed(text: str) -> str:
     return re.sub(r"(?:[^\w/]|_)+", ".", text).strip(".")
 
 
-def corpora_of(kinds: Mapping[str, object], others: Collection[str]) -> tuple[list[Corpus], list[str]]:
-    """The corpora of these files, and what is left out of them and why.
+def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[list[CorpusFiles], list[str]]:
+    """The corpora of these files, and a message for each file that is left out.
 
-    ``kinds`` are the files that hold tagged sentences, each with how it is written, which must be the same in a corpus.
-    ``others`` are files that could not be read: none of their splits is to be cut from train.
+    ``kinds`` maps each file with tagged sentences to its format; all files of a corpus have the same format. ``others``
+    are files that could not be read; the splits that they name are not cut from train.
     """
     bundles = _bundles([name_of(path) for path in kinds], kinds)
     for scope in ("folder", ""):
@@ -122,7 +122,7 @@ def corpora_of(kinds: Mapping[str, object], others: Collection[str]) -> tuple[li
     for bundle in heads:
         unknown = [name for name in lost if name.split != "train" and name.folder == bundle.first.folder]
         if set(bundle.files) == {None} and unknown:
-            left_out.append(f"{_paths(bundle)}: is no dev or test by its name, but which file is train is not clear")
+            left_out.append(f"{_paths(bundle)}: is not dev or test by its name, but which file is train is not clear")
             continue
         corpora.append(_corpus(bundle, left_out))
     for bundle in tails:
@@ -141,34 +141,34 @@ def _paths(bundle: _Bundle) -> str:
     return ", ".join(name.path for names in bundle.files.values() for name in names)
 
 
-def _bundles(names: Sequence[Name], kinds: Mapping[str, object]) -> list[_Bundle]:
-    """Files with the same rest; of several of a split those with the same number, if each number has its train."""
-    groups: dict[tuple[object, str], list[Name]] = defaultdict(list)
+def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bundle]:
+    """Files with the same rest. If a split has several files, they are grouped by number if each number has a train."""
+    groups: dict[tuple[object, str], list[FileName]] = defaultdict(list)
     for name in names:
         groups[kinds[name.path], name.bare].append(name)
     bundles = []
     for (kind, _), group in groups.items():
-        apart: dict[str, list[Name]] = defaultdict(list)
+        apart: dict[str, list[FileName]] = defaultdict(list)
         for name in group:
             apart[_squeezed(name.rest)].append(name)
         unsplit = {name.split for name in group} == {None}
         numbered = len(apart) > 1 and not any(_OF.search(name.path) for name in group)
         own = len(group) < _FEWEST if unsplit else all(map(_is_whole, apart.values()))
         for part in apart.values() if numbered and own else [group]:
-            files: dict[Split | Held | None, list[Name]] = defaultdict(list)
+            files: dict[Split | Held | None, list[FileName]] = defaultdict(list)
             for name in part:
                 files[name.split].append(name)
             bundles.append(_Bundle(kind, dict(files)))
     return bundles
 
 
-def _is_whole(names: Sequence[Name]) -> bool:
+def _is_whole(names: Sequence[FileName]) -> bool:
     splits = [name.split for name in names]
     return "train" in splits and len(splits) > 1 and len(splits) == len(set(splits))
 
 
 def _join_tails(bundles: list[_Bundle], scope: str) -> None:
-    """Give each corpus the dev and test of another rest that are the only ones beside it."""
+    """Give each corpus the dev and test files with another rest if they are the only ones beside it."""
     places: dict[tuple[object, str], list[_Bundle]] = defaultdict(list)
     for bundle in bundles:
         places[bundle.kind, bundle.first.folder if scope else ""].append(bundle)
@@ -186,8 +186,8 @@ def _join_tails(bundles: list[_Bundle], scope: str) -> None:
         bundles[:] = [bundle for bundle in bundles if bundle.files]
 
 
-def _corpus(bundle: _Bundle, left_out: list[str]) -> Corpus:
-    """The corpus of a bundle, which has a train or files of no split; what is not clear is left out."""
+def _corpus(bundle: _Bundle, left_out: list[str]) -> CorpusFiles:
+    """The corpus of a bundle with train, or with files that name no split. Unclear files are left out."""
     files = dict(bundle.files)
     notes = []
     if "train" not in files:
@@ -207,7 +207,7 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> Corpus:
             files[split] = held
             notes.append(f"{_called(held)} is taken for {split}")
     train = files["train"]
-    corpus = Corpus({}, train[0].folder, train[0].bare, train[0].suffix, notes)
+    corpus = CorpusFiles({}, train[0].folder, train[0].bare, train[0].suffix, notes)
     for split in SPLITS:
         names = files.get(split, [])
         sure = split == "train" or len(train) > 1 or all(_OF.search(name.path) for name in names)
@@ -219,12 +219,12 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> Corpus:
     return corpus
 
 
-def _called(names: Sequence[Name]) -> str:
+def _called(names: Sequence[FileName]) -> str:
     return ", ".join(name.path for name in names)
 
 
-def _find_waits(corpus: Corpus, names: Sequence[Name]) -> None:
-    """Note the splits that the corpus lacks, but of which a file is there that was left out."""
+def _find_waits(corpus: CorpusFiles, names: Sequence[FileName]) -> None:
+    """Note splits that the corpus lacks although a file for them exists and was left out."""
     for name in names:
         for split in ("dev", "test") if name.split == "held" else (name.split,):
             near = name.folder == corpus.folder and (name.suffix == corpus.suffix or name.bare == corpus.bare)

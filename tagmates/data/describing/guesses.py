@@ -1,15 +1,15 @@
-"""Guesses from values alone: which column holds the tokens and which hold tags, what a layer is called."""
+"""Guesses from values: which column holds the tokens, which columns hold tags, and the name of a layer."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
+from tagmates.data.notation import OUTSIDE_NAMES, find_mark
 from tagmates.data.schemes import split_tag
-from tagmates.data.spelling import NOTHING, mark_of
 
 Key = TypeVar("Key", int, str)
-Column = Sequence[Sequence[str | None]]  # sentences of values; None is a missing label
+Column = Sequence[Sequence[str | None]]  # the values of each sentence; None is a missing label
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,:/]\d+)*|_|-")
 _TOKEN_KEYS = ("tokens", "words", "token", "word", "forms", "form")
@@ -28,10 +28,10 @@ _KNOWN: Mapping[str, Collection[str]] = {
 
 
 def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
-    """The column that looks like tokens, and those that look like tags; of the latter at least one if there are two.
+    """The column that looks like tokens, and the columns that look like tags (at least one if there are two columns).
 
-    Tokens are the first of the columns with many different values that are not numbers; tags have few different
-    values, or the prefixes of spans. What is the same throughout each sentence (a document's name) is neither.
+    Tokens are the first column with many different values that are not numbers. Tags have few different values, or the
+    prefixes of spans. A column with one value throughout each sentence, such as a document's name, is neither.
     """
     kinds = {key: len(_counted(column)) for key, column in columns.items()}
     words = {key: n for key, n in kinds.items() if not _is_numeric(columns[key]) and _varies(columns[key])} or kinds
@@ -39,20 +39,22 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
     token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
     others = [key for key in columns if key != token]
     few = max(20, kinds[token] // 3)
-    tags = [key for key in others if key in words and (kinds[key] <= few or mark_of(_counted(columns[key])))]
-    tags = tags or [key for key in others if 1 < kinds[key] <= few]  # numbers then: 0 and 1
+    tags = [key for key in others if key in words and (kinds[key] <= few or find_mark(_counted(columns[key])))]
+    tags = tags or [
+        key for key in others if 1 < kinds[key] <= few
+    ]  # if there are none: columns of numbers, such as 0 and 1
     return token, tags or others[-1:]
 
 
 def layer_name(tags: Mapping[str, int]) -> str | None:
-    """upos, xpos, chunk or ner where nine in ten of the tags (how often each is used) are such; else None."""
+    """upos, xpos, chunk or ner if nine in ten of the tags, by their counts, belong to it; else None."""
     bare: Counter[str] = Counter()
-    mark = mark_of(Counter(tags))
+    mark = find_mark(Counter(tags))
     for tag, count in tags.items():
         found = split_tag(tag, mark) if mark else None
         if found:
             bare[found[1].upper()] += count
-        elif tag.lower() not in NOTHING:
+        elif tag.lower() not in OUTSIDE_NAMES:
             bare[tag] += count
     spans = ("chunk", "ner")
     for name, known in _KNOWN.items():

@@ -1,4 +1,4 @@
-"""Look at the files of a folder: which hold tagged sentences, in which format, and which of them belong together."""
+"""Inspect the files of a folder: which hold tagged sentences, in which format, and which belong together."""
 
 import re
 from collections import defaultdict
@@ -7,31 +7,31 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from tagmates.data.describing.grouping import Corpus, corpora_of
-from tagmates.data.describing.sniffing import READ, Layout, sniff, words_in
-from tagmates.data.describing.tables import sign_of
+from tagmates.data.describing.grouping import CorpusFiles, group_files
+from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff, words_per_line
+from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.huggingface import splits_in
-from tagmates.data.tasks import Split
+from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, plural
 
-MOST_FILES = 2000
-MOST_SAID = 20  # files that are left out, each with a line
+MAX_FILES = 2000
+MAX_LISTED_FILES = 20  # files that are left out and named one by one
 
 _NEVER = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
 _ABOUT = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Files (relative to a folder) that are the splits of one corpus."""
+class FoundCorpus:
+    """The files of one corpus (relative to a folder), by split."""
 
     name: str
-    layout: Layout
+    layout: FileLayout
     files: Mapping[Split, tuple[str, ...]]
     mixed: bool = False  # whether its files have different numbers of columns
-    tags: Mapping[str, str] | None = None  # of parallel files, the file of tags of every file of words
-    waits: Mapping[Split, str] = field(default_factory=dict)  # splits for which a file seems to be there
+    tags: Mapping[str, str] | None = None  # for parallel files: file of words -> file of tags
+    waits: Mapping[Split, str] = field(default_factory=dict)  # splits that some other file seems to hold
 
     @property
     def every_file(self) -> list[str]:
@@ -44,10 +44,10 @@ class Source:
         return self.files["train"][0]
 
 
-def find_sources(path: Path) -> tuple[list[Source], list[str]]:
-    """The corpora of a folder, or of one file, and of every file that is left out why: what was seen in it.
+def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
+    """The corpora of a folder, or of one file, and for each file that is left out, what was seen in it.
 
-    Raises DataError where nothing is found, ConfigError for a folder of too many files.
+    Raises DataError if nothing is found, ConfigError for a folder with too many files.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; name a folder of data files")
@@ -56,9 +56,9 @@ def find_sources(path: Path) -> tuple[list[Source], list[str]]:
     if path.is_file():
         seen = {path.name: _looked_at(path)}
         left_out += [f"{path}: {what}" for what in seen.values() if isinstance(what, str)]
-        found = {name: layout for name, layout in seen.items() if isinstance(layout, Layout)}
+        found = {name: layout for name, layout in seen.items() if isinstance(layout, FileLayout)}
     else:
-        found = {name: Layout("huggingface") for name in splits_in(path)} or _files_in(path, left_out, unknown)
+        found = {name: FileLayout("huggingface") for name in splits_in(path)} or _files_in(path, left_out, unknown)
     sources, unclear = _together(found, unknown, path if path.is_dir() else path.parent)
     left_out += unclear
     if not sources:
@@ -67,44 +67,44 @@ def find_sources(path: Path) -> tuple[list[Source], list[str]]:
 
 
 def _nothing(path: Path, left_out: Sequence[str]) -> str:
-    """What to say where nothing was found: of each file what was seen in it, and which formats are read."""
+    """The message if nothing was found: what was seen in each file, and which formats are read."""
     reasons = _at_most(left_out)
     seen = f": {reasons[0]}; " if len(reasons) == 1 else "".join(f"\n  {reason}" for reason in reasons) + "\n"
-    formats = f"these formats are read: {READ}; else describe your files in a tasks.toml"
+    formats = f"these formats are read: {READABLE_FORMATS}; else describe your files in a tasks.toml"
     return f"{path}: no file of it looks like tagged sentences{seen if reasons else '; '}{formats}"
 
 
 def _at_most(left_out: Sequence[str]) -> list[str]:
-    more = len(left_out) - MOST_SAID
-    return [*left_out[:MOST_SAID], *([f"and {plural(more, 'file')} more"] if more > 0 else [])]
+    more = len(left_out) - MAX_LISTED_FILES
+    return [*left_out[:MAX_LISTED_FILES], *([f"and {plural(more, 'file')} more"] if more > 0 else [])]
 
 
-def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, Layout]:
-    """How its files are written; what is left out, and why, is added to ``left_out``, its names to ``names``."""
-    found: dict[str, Layout] = {}
+def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, FileLayout]:
+    """The layout of each file. Files that are left out are added to ``left_out`` with a reason, and to ``names``."""
+    found: dict[str, FileLayout] = {}
     unknown: dict[str, str] = {}
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
         layout = _looked_at(file)
-        if isinstance(layout, Layout):
+        if isinstance(layout, FileLayout):
             found[name] = layout
         elif layout:
             unknown[name] = layout
     broken = [path for path in folder.rglob("*") if path.is_symlink() and not path.exists()]
-    left_out += [f"{path}: is a link to a file that is not there" for path in sorted(broken)]
+    left_out += [f"{path}: is a link to a file that does not exist" for path in sorted(broken)]
     names += [path.relative_to(folder).as_posix() for path in broken]
     annotated = {Path(name).parent.as_posix() for name in found if name.endswith(".ann")}
     found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
     for words, tags in _pairs(folder, unknown).items():
-        found[words] = Layout("parallel", tags=tags)
+        found[words] = FileLayout("parallel", tags=tags)
         del unknown[words], unknown[tags]
     left_out += [f"{folder / name}: {what}" for name, what in unknown.items() if not _ABOUT.fullmatch(Path(name).name)]
     names += unknown
-    return found | {name: Layout("brat") for name in annotated}
+    return found | {name: FileLayout("brat") for name in annotated}
 
 
 def _pairs(folder: Path, unknown: Mapping[str, str]) -> dict[str, str]:
-    """Of files that were not recognised the pairs, in one folder, that have equally many words in every line."""
+    """Pairs of parallel files: files that were not recognised, in one folder, with equally many words on every line."""
     alike: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
     texts: dict[str, str] = {}
     for name in unknown:
@@ -113,7 +113,7 @@ def _pairs(folder: Path, unknown: Mapping[str, str]) -> dict[str, str]:
             texts[name] = file.read_text("utf-8")
         except (OSError, ValueError):
             continue
-        counts = tuple(words_in(texts[name]))
+        counts = tuple(words_per_line(texts[name]))
         if len(counts) > 1 and max(counts) > 1:
             alike[file.parent.as_posix(), counts].append(name)
     pairs = {}
@@ -127,9 +127,9 @@ def _pairs(folder: Path, unknown: Mapping[str, str]) -> dict[str, str]:
 
 def _files(folder: Path) -> list[Path]:
     paths = (path for path in folder.rglob("*") if path.is_file() and _is_plain(path.relative_to(folder)))
-    files = list(islice(paths, MOST_FILES + 1))
-    if len(files) > MOST_FILES:
-        raise ConfigError(f"{folder}: holds more than {MOST_FILES:,} files; name the folder of one corpus")
+    files = list(islice(paths, MAX_FILES + 1))
+    if len(files) > MAX_FILES:
+        raise ConfigError(f"{folder}: holds more than {MAX_FILES:,} files; name the folder of one corpus")
     return [folder / name for name in in_order([file.relative_to(folder).as_posix() for file in files])]
 
 
@@ -137,24 +137,26 @@ def _is_plain(path: Path) -> bool:
     return not any(part.startswith(".") or not part.isprintable() for part in path.parts)
 
 
-def _together(found: Mapping[str, Layout], unknown: Collection[str], root: Path) -> tuple[list[Source], list[str]]:
-    """Put the splits of each corpus together."""
-    # only some of the files of a corpus may have quotes of CSV
+def _together(
+    found: Mapping[str, FileLayout], unknown: Collection[str], root: Path
+) -> tuple[list[FoundCorpus], list[str]]:
+    """Group the files into corpora."""
+    # perhaps only some files of a corpus have CSV quotes
     kinds = {name: (layout.format.replace("csv", "columns"), layout.separator) for name, layout in found.items()}
-    corpora, left_out = corpora_of(kinds, unknown)
+    corpora, left_out = group_files(kinds, unknown)
     return [_source(corpus, found, root) for corpus in corpora], left_out
 
 
-def _source(corpus: Corpus, found: Mapping[str, Layout], root: Path) -> Source:
+def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> FoundCorpus:
     files = [name for names in corpus.files.values() for name in names]
     layouts = [found[name] for name in files]
     comments = [line for each in layouts for line in each.comments]
     signed = [line for each in layouts for line in each.signed]
-    sign = sign_of(comments, signed)
+    sign = comment_sign(comments, signed)
     notes = [f"{name}: {note}" for name in files for note in found[name].notes]
     lost = sum(bool(sign) and line.startswith(sign) for line in signed)
     if lost:
-        notes.append(f"{lost} sentences begin with {sign!r} too, and lose their first line as if it were a comment")
+        notes.append(f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment")
     first = found[files[0]]
     encoding, more = _encoding_of(root, {name: found[name].encoding for name in files})
     keys = {key: value for each in layouts for key, value in each.keys.items()}
@@ -173,18 +175,18 @@ def _source(corpus: Corpus, found: Mapping[str, Layout], root: Path) -> Source:
     tags = {name: found[name].tags for name in files if found[name].tags}
     splits = {split: tuple(names) for split, names in corpus.files.items()}
     mixed = len({each.columns for each in layouts}) > 1
-    return Source(label or "tags", layout, splits, mixed, tags or None, corpus.waits)
+    return FoundCorpus(label or "tags", layout, splits, mixed, tags or None, corpus.waits)
 
 
 def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The encoding of the files of a corpus, and a note where they have several; ASCII is every one of 8 bits."""
+    """The encoding of the files of a corpus, and a note if they have several. ASCII files fit every 8-bit encoding."""
     if len(set(encodings.values())) > 1 and set(encodings.values()) <= {"utf-8", "latin-1", "cp1252"}:
         encodings = {
             name: encoding
             for name, encoding in encodings.items()
             if encoding != "utf-8" or not (root / name).read_bytes().isascii()
         }
-    if set(encodings.values()) == {"latin-1", "cp1252"}:  # equal but for the bytes that latin-1 makes no use of
+    if set(encodings.values()) == {"latin-1", "cp1252"}:  # the two differ only in bytes that latin-1 text does not use
         return "cp1252", []
     different = list(dict.fromkeys(encodings.values()))
     if len(different) == 1:
@@ -193,13 +195,13 @@ def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[st
     return different[0], [f"the files have different encodings ({', '.join(named)}): convert them to one"]
 
 
-def _looked_at(path: Path) -> Layout | str | None:
-    """How a file is written; what was seen where it holds no tagged sentences; None for what is no file of data."""
+def _looked_at(path: Path) -> FileLayout | str | None:
+    """The layout of a file; what was seen in it if it has no tagged sentences; None if it is not a data file."""
     suffix = path.suffix.lower()
     if suffix in _NEVER or path.with_suffix(".ann").is_file():
-        return Layout("brat") if suffix == ".ann" else None
+        return FileLayout("brat") if suffix == ".ann" else None
     if suffix == ".spacy":
-        return Layout("spacy")
+        return FileLayout("spacy")
     try:
         return sniff(path.read_bytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The layers of tags that files hold, format by format, and the keys of TOML that read them."""
+"""The layers of tags in files, format by format, and the keys of tasks.toml that read them."""
 
 import re
 from collections import Counter
@@ -9,17 +9,18 @@ from textwrap import wrap
 from typing import Any
 
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.inspection import Source
+from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.formats.brat import read_documents
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column, feature_in
-from tagmates.data.formats.docbin import columns_of, docs_in
+from tagmates.data.formats.docbin import docs_in, layers_in
 from tagmates.data.formats.huggingface import class_names, read_rows
-from tagmates.data.formats.jsonl import NO_LABEL, Record, leaves_of, read_records
-from tagmates.data.formats.lines import read_text
+from tagmates.data.formats.jsonl import read_records
+from tagmates.data.formats.records import NO_LABEL, Record, leaves_of
 from tagmates.data.formats.spans import are_spans, are_words, document_of, ends_of, is_text
+from tagmates.data.formats.token_lines import read_text
 from tagmates.data.formats.webanno import features_in, webanno_document
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import RECORDS
+from tagmates.data.task import RECORD_FORMATS
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, listing
 
@@ -28,15 +29,15 @@ _FILLED = 0.05  # of the words: those with a feature, from which on it is offere
 _OFFERED = 6  # features at most
 _TEXTS = ("text", "data.text", "sentence", "content")
 _WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
-_ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
-_BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # of STREUSLE
+_ANY = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
+_BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # columns of STREUSLE
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer of tags: the keys that tell its task from the others of its files, and a name if there is one.
+class TagLayer:
+    """One layer of tags: the keys that distinguish its task from others on the same files, and a name if it has one.
 
-    A layer that is only offered has a ``sample`` of sentences.
+    A layer that is only offered as a comment has a ``sample`` of sentences.
     """
 
     keys: Mapping[str, Any]
@@ -45,8 +46,8 @@ class Layer:
     sample: Sequence[Sentence] = ()
 
 
-def layers_of(source: Source, root: Path) -> tuple[dict[str, Any], list[str], list[Layer]]:
-    """The keys that the tasks of a source share, what was seen, and its layers of tags."""
+def layers_of(source: FoundCorpus, root: Path) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+    """The keys that all tasks of a corpus share, notes on what was seen, and its layers of tags."""
     layout = source.layout
     keys: dict[str, Any] = {"format": layout.format} if layout.format != "columns" else {}
     keys |= {"encoding": layout.encoding} if layout.encoding != "utf-8" else {}
@@ -54,28 +55,28 @@ def layers_of(source: Source, root: Path) -> tuple[dict[str, Any], list[str], li
         return _of_columns(source, {**keys, **layout.keys})
     if layout.format == "conllu":
         return _of_plus(source, keys) if layout.heading else _of_conllu(source, keys, root)
-    if layout.format in RECORDS:
+    if layout.format in RECORD_FORMATS:
         return _of_records(source, keys, root)
     if layout.format == "parallel":
-        return keys, ["words and tags stand in two files, line by line"], [Layer({})]
+        return keys, ["words and tags are in two files, line by line"], [TagLayer({})]
     return keys, [], _of_spans_beside(source, root)
 
 
-def _of_spans_beside(source: Source, root: Path) -> list[Layer]:
-    """The layers of the formats that mark spans in their own ways."""
+def _of_spans_beside(source: FoundCorpus, root: Path) -> list[TagLayer]:
+    """The layers of formats that mark spans in their own way."""
     if source.layout.format == "conll2012":
         return _of_brackets(source)
     if source.layout.format == "webanno":
         return _of_webanno(source, root)
     if source.layout.format == "spacy":
         return _of_docbin(source, root)
-    return [Layer({}, notes=_types(source, root))]
+    return [TagLayer({}, notes=_types(source, root))]
 
 
-def _of_columns(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
+def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
     layout = source.layout
     heading = layout.heading if layout.keys.get("header") else ()
-    # a column without a name, as pandas' index, or with that of another, has its number
+    # a column without a name of its own, such as pandas' index, is called by its number
     names: Sequence[Any] = [
         heading[at] if heading and heading[at] and list(heading).count(heading[at]) == 1 else at + 1
         for at in range(layout.columns)
@@ -88,20 +89,20 @@ def _of_columns(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], l
     token, tags = tokens_and_tags(columns)
     seen = [
         f"{layout.columns} columns; {token} looks like tokens, {listing([str(tag) for tag in tags])} like tags",
-        *(f"  {shown(' | '.join(cells), 100)}" for cells in layout.sample[0][:3]),
+        *(f"  {comment_text(' | '.join(cells), 100)}" for cells in layout.sample[0][:3]),
     ]
     if keys.get("header"):
-        seen.append(f"the first line is taken for a header: {shown(' | '.join(layout.heading), 100)}")
+        seen.append(f"the first line is taken for a header: {comment_text(' | '.join(layout.heading), 100)}")
     keys |= {"separator": layout.separator, "token_column": token}
-    if source.mixed:  # the files have other numbers of columns: all have a last one
+    if source.mixed:  # the files have different numbers of columns, but all have a last one
         note = "the files have different numbers of columns, so this is the last of each"
-        return keys, seen, [Layer({"tag_column": -1}, notes=(note,))]
+        return keys, seen, [TagLayer({"tag_column": -1}, notes=(note,))]
     called: Sequence[str | None] = layout.heading or (None,) * layout.columns
-    return keys, seen, [Layer({"tag_column": tag}, called[list(names).index(tag)] or None) for tag in tags]
+    return keys, seen, [TagLayer({"tag_column": tag}, called[list(names).index(tag)] or None) for tag in tags]
 
 
-def _of_plus(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[Layer]]:
-    """CoNLL-U Plus: the columns of its first line, where they have something like tags."""
+def _of_plus(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+    """CoNLL-U Plus: the columns named in its first line that look like tags."""
     names = source.layout.heading
     rows = [
         cells for sentence in source.layout.sample for cells in sentence if "-" not in cells[0] and "." not in cells[0]
@@ -114,26 +115,26 @@ def _of_plus(source: Source, keys: dict[str, Any]) -> tuple[dict[str, Any], list
     ]
     spans = {"PARSEME:MWE": {"scheme": "iob2"}}
     layers = [
-        Layer(
+        TagLayer(
             {"tag_column": name if name != name.lower() else names.index(name) + 1, **spans.get(name, {})}, _short(name)
         )
         for name in there or ["UPOS"]
     ]
-    return keys, [f"# global.columns names {shown(' '.join(names), 100)}"], layers
+    return keys, [f"# global.columns names {comment_text(' '.join(names), 100)}"], layers
 
 
 def _short(name: str) -> str:
-    """What a column of CoNLL-U Plus may be called as a task: PARSEME:MWE is mwe."""
+    """The name of a task for a column of CoNLL-U Plus: PARSEME:MWE becomes mwe."""
     return name.rpartition(":")[2].lower()
 
 
-def _of_brackets(source: Source) -> list[Layer]:
+def _of_brackets(source: FoundCorpus) -> list[TagLayer]:
     rows = [cells for sentence in source.layout.sample for cells in sentence]
-    layers = [Layer({"tag_column": 5, "scheme": "plain"}, "pos")] if len({cells[4] for cells in rows}) > 1 else []
-    return layers + ([Layer({"tag_column": 11}, "ner")] if len({cells[10] for cells in rows}) > 1 else [])
+    layers = [TagLayer({"tag_column": 5, "scheme": "plain"}, "pos")] if len({cells[4] for cells in rows}) > 1 else []
+    return layers + ([TagLayer({"tag_column": 11}, "ner")] if len({cells[10] for cells in rows}) > 1 else [])
 
 
-def _of_webanno(source: Source, root: Path) -> list[Layer]:
+def _of_webanno(source: FoundCorpus, root: Path) -> list[TagLayer]:
     path = root / source.first_file
     text = read_text(path, source.layout.encoding).removeprefix("\ufeff")
     layers = []
@@ -142,24 +143,28 @@ def _of_webanno(source: Source, root: Path) -> list[Layer]:
         alone = all(each.last == each.first + 1 for each in document.annotations)
         plain = alone and len(document.annotations) == len(document.words.tokens)  # a value for every word
         if document.annotations:
-            layers.append(Layer({"tag_column": name, **({"scheme": "plain"} if plain else {})}, name.replace(".", "_")))
+            layers.append(
+                TagLayer({"tag_column": name, **({"scheme": "plain"} if plain else {})}, name.replace(".", "_"))
+            )
     if not layers:
         raise DataError(f"{path}: has no annotation in any of its layers of spans; annotate some")
     return layers
 
 
-def _of_docbin(source: Source, root: Path) -> list[Layer]:
-    columns = dict.fromkeys(column for doc in docs_in(root / source.first_file) for column in columns_of(doc))
+def _of_docbin(source: FoundCorpus, root: Path) -> list[TagLayer]:
+    columns = dict.fromkeys(column for doc in docs_in(root / source.first_file) for column in layers_in(doc))
     spans = [column for column in columns if column == "ent" or column.startswith("spans:")]
     if not columns:
         raise DataError(f"{root / source.first_file}: has no entities, no spans and no tags; annotate some")
     return [
-        Layer({"tag_column": column} | ({} if column in spans else {"scheme": "plain"}), column.replace(":", "_"))
+        TagLayer({"tag_column": column} | ({} if column in spans else {"scheme": "plain"}), column.replace(":", "_"))
         for column in columns
     ]
 
 
-def _of_conllu(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[str, Any], list[str], list[Layer]]:
+def _of_conllu(
+    source: FoundCorpus, keys: dict[str, Any], root: Path
+) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
     rows = [cells for sentence in source.layout.sample for cells in sentence if cells[0].isdigit()]
     used = {name: {cells[at] for cells in rows if at < len(cells)} - {"_", ""} for name, at in _CONLLU.items()}
     words, features = _features(source, root)
@@ -169,17 +174,17 @@ def _of_conllu(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[s
     ]
     seen += ['  (with feats: and misc: add outside = "_", which words without the key have)'] if features else []
     names = [name for name, values in used.items() if len(values) > 1] or ["upos"]
-    layers = [Layer({"tag_column": name, **_BLANK_IS_NOTHING.get(name, {})}, name) for name in names]
+    layers = [TagLayer({"tag_column": name, **_BLANK_IS_NOTHING.get(name, {})}, name) for name in names]
     filled = {name: values for name, values in features.items() if _is_filled(values, words)}
     for name in sorted(filled, key=lambda name: -filled[name].total())[:_OFFERED]:
         note = f"on {filled[name].total():,} of {words:,} words of train; take the # away to have it as a task"
         sample = _sentences_of(rows, *conllu_column(name))
-        layers.append(Layer({"tag_column": name}, name.partition(":")[2].lower(), (note,), sample))
+        layers.append(TagLayer({"tag_column": name}, name.partition(":")[2].lower(), (note,), sample))
     return keys, seen, layers
 
 
-def _features(source: Source, root: Path) -> tuple[int, dict[str, Counter[str]]]:
-    """The number of words of train, and of each feature of FEATS and MISC how often it has which value."""
+def _features(source: FoundCorpus, root: Path) -> tuple[int, dict[str, Counter[str]]]:
+    """The number of words in train, and for each feature of FEATS and MISC the counts of its values."""
     cells: Counter[tuple[str, str]] = Counter()
     for file in source.files["train"]:
         for line in read_text(root / file, source.layout.encoding).split("\n"):
@@ -196,7 +201,7 @@ def _features(source: Source, root: Path) -> tuple[int, dict[str, Counter[str]]]
 
 
 def _is_filled(values: Counter[str], words: int) -> bool:
-    """Whether a feature may be worth a task: not on few words, and with several values, of which each is not new."""
+    """Whether a feature may be worth a task: it is on many words and has several values, which recur."""
     return values.total() >= _FILLED * words and 1 < len(values) <= max(20, values.total() // 10)
 
 
@@ -213,17 +218,19 @@ def _sentences_of(rows: Sequence[Sequence[str]], column: int, feature: str) -> l
     ]
 
 
-def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[str, Any], list[str], list[Layer]]:
+def _of_records(
+    source: FoundCorpus, keys: dict[str, Any], root: Path
+) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
     features: Mapping[str, Any] = {}
     records = []
     for file in source.every_file:
         if source.layout.format == "huggingface":
-            for record, features in read_rows(root / file):  # noqa: B007  (one file's are as good as another's)
+            for record, features in read_rows(root / file):  # noqa: B007  (the features of all files are alike)
                 records.append({**dict(leaves_of(record)), **record})
         else:
             one_list = source.layout.format == "json"
-            lines = read_records(root / file, source.layout.encoding, one_list=one_list)
-            records += [{**dict(leaves_of(record)), **record} for _, _, record in lines]
+            found = read_records(root / file, source.layout.encoding, one_list=one_list)
+            records += [{**dict(leaves_of(record)), **record} for record, _, _ in found]
     marked = _of_spans(records, keys, features, root / source.first_file)
     if marked is not None:
         return marked
@@ -255,18 +262,21 @@ def _of_records(source: Source, keys: dict[str, Any], root: Path) -> tuple[dict[
             if numbers[0] == max(numbers.values()):
                 named["labels"][0] = "O"
                 on = f"{numbers[0]:,} of {numbers.total():,} words"
-                notes.append(f'0 stands on {on} and is taken for "O", which says that a word is nothing')
+                notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
-        layers.append(Layer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))
-    seen = [f"keys with lists: {shown(', '.join(alike), 100)}", f"  {shown(' '.join(map(str, alike[token][0])), 100)}"]
+        layers.append(TagLayer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))
+    seen = [
+        f"keys with lists: {comment_text(', '.join(alike), 100)}",
+        f"  {comment_text(' '.join(map(str, alike[token][0])), 100)}",
+    ]
     return {**keys, "token_column": token}, seen, layers
 
 
 def _of_spans(
     records: Sequence[Record], keys: dict[str, Any], features: Mapping[str, Any], path: Path
-) -> tuple[dict[str, Any], list[str], list[Layer]] | None:
-    """Likewise, where every record has a text, or words with their places, and spans; else None."""
+) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
+    """As ``_of_records``, if every record has spans and a text, or words with their places; else None."""
     kept = [record for record in records if record.get("answer", "accept") == "accept"]
     texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
     lists = [key for key in (kept[0] if kept else ()) if all(are_words(record.get(key)) for record in kept)]
@@ -291,25 +301,25 @@ def _of_spans(
         documents = (document_of(text, spans, names or _ANY, str(path)) for text, spans in pairs)
         used = Counter(each.label for document in documents for each in document.annotations)
         most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
-        note = f'types of spans: {shown(most, 100)}; types = ["…"] takes only some'
-        layers.append(Layer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
+        note = f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some'
+        layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
     text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])
-    return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {shown(text, 100)}"], layers
+    return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
 
 
 def _of_spans_of_words(
     records: Sequence[Record], keys: dict[str, Any], lists: Sequence[str], found: Sequence[str], path: Path
-) -> tuple[dict[str, Any], list[str], list[Layer]]:
-    """Likewise, where every record has a list of words, and spans that count these."""
+) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+    """As ``_of_records``, if every record has a list of words, and spans that count these words."""
     token = next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
     layers = []
     for key in found:
         ends = ends_of(token, [record[key] for record in records], str(path))
         if ends is not None:
             note = f"spans that count words, from 0, with {ends} ends"
-            layers.append(Layer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
+            layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
     text = " ".join(records[0][token])
-    return {**keys, "token_column": token, "scheme": "iob2"}, [f"words with spans: {shown(text, 100)}"], layers
+    return {**keys, "token_column": token, "scheme": "iob2"}, [f"words with spans: {comment_text(text, 100)}"], layers
 
 
 def _said(item: str | int | None, names: Sequence[str]) -> str | None:
@@ -321,11 +331,11 @@ def _said(item: str | int | None, names: Sequence[str]) -> str | None:
 
 
 def _is_layer(value: Any) -> bool:
-    """Whether it is a list of strings, integers and nulls, which are tokens without a label."""
+    """Whether this is a list of strings, integers and nulls (for tokens without a label)."""
     return isinstance(value, list) and {type(item) for item in value} <= {str, int, type(None)}
 
 
-def _types(source: Source, root: Path) -> tuple[str, ...]:
+def _types(source: FoundCorpus, root: Path) -> tuple[str, ...]:
     used = Counter(
         annotation.label
         for file in source.every_file
@@ -333,10 +343,10 @@ def _types(source: Source, root: Path) -> tuple[str, ...]:
         for annotation in document.annotations
     )
     most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
-    return (f'types of annotations: {shown(most, 100)}; types = ["…"] takes only some',)
+    return (f'types of annotations: {comment_text(most, 100)}; types = ["…"] takes only some',)
 
 
-def shown(text: str, most: int = 60) -> str:
+def comment_text(text: str, most: int = 60) -> str:
     """A text for a comment: printable, and not too long."""
     plain = "".join(character if character.isprintable() else "\ufffd" for character in text)
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""A TOML file of tasks for files that were looked at: what was guessed, why, and what was seen, for a user to check."""
+"""A proposed tasks.toml for files: what was guessed, why, and what was seen, for the user to check."""
 
 import json
 import re
@@ -9,34 +9,35 @@ from os.path import commonpath, commonprefix
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.corpora import place, read_part
+from tagmates.data.corpora import location, read_part
 from tagmates.data.describing.guesses import layer_name
-from tagmates.data.describing.inspection import Source, find_sources
-from tagmates.data.describing.layers import Layer, layers_of, shown
-from tagmates.data.schemes import Writing, is_tag_of, violations_in
+from tagmates.data.describing.inspection import FoundCorpus, find_corpora
+from tagmates.data.describing.layers import TagLayer, comment_text, layers_of
+from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in
+from tagmates.data.overlap import MIN_SHARED_WORDS
+from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.data.spelling import Spelling, placeholders_in, spelling_of
-from tagmates.data.tasks import Part, Split, Task
+from tagmates.data.task import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, plural
 
-FEW = 12  # files of a split that are named one by one
-WORDS = 3  # of a sentence that is the same in two corpora by more than chance
-BROKEN = 5  # of the tags that break a scheme, those that are listed
-_SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags of a scheme of our choice
+MAX_LISTED_NAMES = 12  # files of a split that are named one by one
+MAX_LISTED_TAGS = 5  # tags that break a scheme and are listed one by one
+_SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags in a scheme that tagmates chooses
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
 )
 
 
-Words = tuple[str, ...]  # of a sentence
+Tokens = tuple[str, ...]  # of a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The text of a TOML file, and its tasks' names; what was left out and why; what breaks a scheme; what else to say.
+    """The text of a tasks.toml and the names of its tasks, with messages on what was found.
 
-    That is test sentences of one corpus in train of another, tags that train lacks, and tags that are no names.
+    ``left_out`` names files that were left out and why, ``broken`` tags that break their scheme. ``remarks`` are about
+    test sentences in train of another corpus, tags that train lacks, and tags that are only numbers.
     """
 
     text: str
@@ -48,7 +49,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A task: its wanted name, its lines, what breaks its scheme, what else to say; if ``offered``, as a comment."""
+    """A task: its preferred name, lines, and messages. If ``offered``, it is written as a comment."""
 
     name: str
     lines: list[str]
@@ -59,19 +60,19 @@ class _Table:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """The lines that the tasks of a source share, its tasks, and the words of the sentences of each split."""
+    """The lines that the tasks of a corpus share, its tasks, and the tokens of the sentences of each split."""
 
     shared: list[str]
     tables: list[_Table]
-    words: dict[Split, list[Words]]
+    words: dict[Split, list[Tokens]]
 
 
 def propose(path: Path, folder: str) -> Proposal:
-    """Look at the files of a folder (or at one file) and describe them; ``folder`` is what the TOML calls it.
+    """Inspect the files of a folder, or one file, and describe them; ``folder`` is the name of the folder in the TOML.
 
-    Raises DataError where nothing looks like tagged sentences, ConfigError for a folder of too many files.
+    Raises DataError if nothing looks like tagged sentences, ConfigError for a folder with too many files.
     """
-    sources, left_out = find_sources(path)
+    sources, left_out = find_corpora(path)
     root = path if path.is_dir() else path.parent
     lines = [
         _HEADING,
@@ -81,7 +82,7 @@ def propose(path: Path, folder: str) -> Proposal:
     wrong: list[str] = []
     described = [_describe(source, root) for source in sources]
     remarks = list(_leaks([(source.name, each.words) for source, each in zip(sources, described, strict=True)]))
-    lines += [f"# {shown(text, 300)}" for text in remarks]
+    lines += [f"# {comment_text(text, 300)}" for text in remarks]
     remarks += [note for source in sources for note in source.layout.notes]
     offered: list[str] = []
     for source, each in zip(sources, described, strict=True):
@@ -104,11 +105,11 @@ def propose(path: Path, folder: str) -> Proposal:
     return Proposal(text, tuple(names), tuple(left_out), tuple(wrong), tuple(remarks))
 
 
-def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Words]]]]) -> Iterator[str]:
-    """For each corpus, how many of its test sentences are in train of which others, but not in its own."""
+def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Tokens]]]]) -> Iterator[str]:
+    """Yield, for each corpus, how many of its test sentences are in train of other corpora, but not in its own."""
     for name, own in corpora:
         alone = set(own.get("train", ()))
-        there = [words for words in own.get("test", ()) if len(words) >= WORDS and words not in alone]
+        there = [words for words in own.get("test", ()) if len(words) >= MIN_SHARED_WORDS and words not in alone]
         others = {
             other: shared
             for other, words in corpora
@@ -122,14 +123,14 @@ def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Words]]]]) -> It
             )
 
 
-def _describe(source: Source, root: Path) -> _Described:
+def _describe(source: FoundCorpus, root: Path) -> _Described:
     keys, seen, layers = layers_of(source, root)
     tags = source.tags or {}
     parts = [
         Part(file=_alone(names), tags=_alone(tuple(tags[name] for name in names if name in tags)))
         for names in source.files.values()
     ]
-    words: dict[Split, list[Words]] = {}
+    words: dict[Split, list[Tokens]] = {}
     tables: list[_Table] = []
     counts: list[int] = []
     for layer in layers:
@@ -143,44 +144,46 @@ def _describe(source: Source, root: Path) -> _Described:
             counts = [len(part) for part in sentences]
             words = {split: [s.tokens for s in part] for split, part in _by_split(source, sentences).items()}
         everything = [sentence for part in sentences for sentence in part]
-        # one line that cannot be read must not make a layer plain
+        # a line that cannot be read must not make a layer plain
         sample = _sample(task, source) if broken else []
         used = Counter(tag for sentence in everything for tag in sentence.labels if tag is not None)
-        spelling = spelling_of([*everything, *sample])
-        # where no tag but O and _ says that a word is nothing, _ says that nobody has labelled it
-        blanks = used["_"] if "outside" not in values and spelling.writing.outside != "_" else 0
+        estimate = estimate_notation([*everything, *sample])
+        # if _ is not the outside tag, it means that a word has no label
+        blanks = used["_"] if "outside" not in values and estimate.notation.outside != "_" else 0
         if blanks:
             sentences = [[_without_blanks(sentence) for sentence in part] for part in sentences]
-            spelling = spelling_of([*map(_without_blanks, [*everything, *sample])])
+            estimate = estimate_notation([*map(_without_blanks, [*everything, *sample])])
         name = layer.name or layer_name(used) or (source.name if len(layers) == 1 else _called(layer.keys))
         table = [f"# {note}" for note in (*broken, *layer.notes)]
         table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"]
         if blanks:
-            on = f"_ stands on {blanks:,} of {used.total():,} tokens"
-            table += [f'# {on}: taken for no label; if it says that a word is nothing, add outside = "_"']
+            on = f"_ is the tag of {blanks:,} of {used.total():,} tokens"
+            table += [
+                f'# {on}: taken for "no label"; if it means that a word is outside of all spans, add outside = "_"'
+            ]
             del used["_"]
-        often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
+        often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
         table += [f"# {plural(len(used), 'different tag')}: {often}{', …' if len(used) > 6 else ''}"] if used else []
         if task.format in _SPANS or "scheme" in values:
             table += [f"scheme = {_toml(task.scheme)}  # as the spans are written here"]
             tables.append(_Table(name, table))
             continue
         if "outside" in values:
-            spelling = replace(spelling, writing=replace(spelling.writing, outside=str(values["outside"])))
+            estimate = replace(estimate, notation=replace(estimate.notation, outside=str(values["outside"])))
         else:
-            table += _outside(spelling, used)
-        wrong, broken_sentences, known = _wrong(task, source, spelling.writing, sentences)
-        spelling = replace(spelling, helps=spelling.helps and known)
-        table += _scheme(spelling, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
+            table += _outside(estimate, used)
+        wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
+        estimate = replace(estimate, helps=estimate.helps and known)
+        table += _scheme(estimate, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
         remarks = [
-            *([placeholders] if (placeholders := placeholders_in(used, spelling.writing.outside)) else []),
+            *([placeholders] if (placeholders := placeholders_in(used, estimate.notation.outside)) else []),
             *_unseen(_by_split(source, sentences)),
         ]
-        table += [f"# {shown(text, 300)}" for text in remarks]
+        table += [f"# {comment_text(text, 300)}" for text in remarks]
         tables.append(_Table(name, table, _listed(wrong), remarks))
     sizes = zip(source.files.values(), counts, strict=False)
-    shared = [f"# {shown(_several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
-    shared += [f"# {shown(note, 300)}" for note in (*source.layout.notes, *seen)]
+    shared = [f"# {comment_text(_several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
+    shared += [f"# {comment_text(note, 300)}" for note in (*source.layout.notes, *seen)]
     shared += [f"{key} = {_toml(value)}" for key, value in keys.items() if key != "scheme"]
     return _Described([*shared, *_parts(source, counts, root)], tables, words)
 
@@ -193,8 +196,8 @@ def _several(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {plural(len(names) - 1, 'more file')}"
 
 
-def _by_split(source: Source, sentences: Sequence[Sequence[Sentence]]) -> dict[Split, Sequence[Sentence]]:
-    """The sentences of each split, as they are proposed."""
+def _by_split(source: FoundCorpus, sentences: Sequence[Sequence[Sentence]]) -> dict[Split, Sequence[Sentence]]:
+    """The sentences of each proposed split."""
     splits: dict[Split, Sequence[Sentence]] = dict(zip(source.files, sentences, strict=True))
     train = splits["train"]
     ranges = _ranges(source, len(train))
@@ -202,7 +205,7 @@ def _by_split(source: Source, sentences: Sequence[Sequence[Sentence]]) -> dict[S
 
 
 def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
-    """Which tags dev or test have that train lacks."""
+    """A message on tags of dev or test that train lacks, if there are any."""
     known = {tag for sentence in splits["train"] for tag in sentence.labels}
     others = Counter(
         tag
@@ -214,36 +217,36 @@ def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
     del others[None]
     if not others or not splits["train"]:
         return []
-    named = ", ".join(f"{shown(str(tag))} ({count:,})" for tag, count in others.most_common(6))
+    named = ", ".join(f"{comment_text(str(tag))} ({count:,})" for tag, count in others.most_common(6))
     more = f", and {len(others) - 6:,} more" if len(others) > 6 else ""
     return [f"train lacks {plural(len(others), 'tag')} of dev or test, which cannot be learnt: {named}{more}"]
 
 
-def _offer(layer: Layer) -> _Table:
-    """A task that nobody asked for, as a comment; its tags are those of some sentences alone."""
+def _offer(layer: TagLayer) -> _Table:
+    """A task that is offered as a comment; its tags are taken from a sample of sentences."""
     used = Counter(tag for sentence in layer.sample for tag in sentence.labels if tag is not None)
-    nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may say on every word that it is in none
-    writing = replace(spelling_of(layer.sample).writing, outside=nothing)
+    nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may tag every other word with O
+    notation = replace(estimate_notation(layer.sample).notation, outside=nothing)
     blanks = used["_"] if nothing == "O" else 0
     del used["_"], used[nothing]
-    often = ", ".join(shown(tag) for tag, _ in used.most_common(6))
+    often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
     lines = [f"{key} = {_toml(value)}" for key, value in layer.keys.items()]
     lines += [f"outside = {_toml(nothing)}"] if nothing != "O" else []
     lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
-    lines += [f"scheme = {_toml(writing.scheme)}"] if writing.scheme != "plain" else []
-    lines += [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
-    notes = [*layer.notes, f"tags, as far as was looked: {often}{', …' if len(used) > 6 else ''}"]
+    lines += [f"scheme = {_toml(notation.scheme)}"] if notation.scheme != "plain" else []
+    lines += [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
+    notes = [*layer.notes, f"tags of the first sentences: {often}{', …' if len(used) > 6 else ''}"]
     return _Table(layer.name or _called(layer.keys), [*(f"# {note}" for note in notes), *lines], offered=True)
 
 
 def _called(keys: Mapping[str, Any]) -> str:
-    """The key of a layer that nothing names, or column and its number."""
+    """The name of a layer without a better one: its key, or "column" and its number."""
     column = keys["tag_column"]
     return f"column{column}" if isinstance(column, int) else str(column)
 
 
-def _sample(task: Task, source: Source) -> list[Sentence]:
-    """The sentences of a column file's first lines, without those that have other numbers of columns."""
+def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
+    """The sentences in the first lines of a column file, without rows of other numbers of columns."""
     if task.format != "columns":
         return []
     names = list(source.layout.heading)
@@ -261,63 +264,68 @@ def _without_blanks(sentence: Sentence) -> Sentence:
     return replace(sentence, tags=tuple(None if tag == "_" else tag for tag in sentence.labels))
 
 
-def _outside(spelling: Spelling, used: Counter[str]) -> list[str]:
-    """The line that says which tag is nothing, unless it is ``O``."""
-    outside = spelling.writing.outside
+def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
+    """The line for the outside tag, unless it is ``O``."""
+    outside = estimate.notation.outside
     if outside == "O":
         return []
     if not outside:
-        return [f'outside = ""  # O stands on {used["O"]:,} of {used.total():,} tokens, and looks like a label']
-    on = f"{shown(outside)} stands on {used[outside]:,} of {used.total():,} tokens"
-    return [f"outside = {_toml(outside)}  # {on}: taken to say that a word is nothing, and not scored"]
+        return [f'outside = ""  # O is the tag of {used["O"]:,} of {used.total():,} tokens, and looks like a label']
+    on = f"{comment_text(outside)} is the tag of {used[outside]:,} of {used.total():,} tokens"
+    return [f"outside = {_toml(outside)}  # {on}: taken for the outside tag, which is not scored"]
 
 
 def _wrong(
-    task: Task, source: Source, writing: Writing, sentences: Sequence[Sequence[Sentence]]
+    task: Task, source: FoundCorpus, notation: Notation, sentences: Sequence[Sequence[Sentence]]
 ) -> tuple[list[str], int, bool]:
-    """The tags that break the scheme, where and why; in how many sentences; and whether the scheme has all of them."""
+    """Messages on tags that break the scheme, the number of their sentences, and whether the scheme has these tags."""
     found, broken, known = [], 0, True
     for files, part in zip(source.files.values(), sentences, strict=False):
         own = task.model_copy(update={"folder": Path(), "train": Part(file=files[0])})
         for sentence in part:
-            wrong = list(violations_in(sentence.labels, writing))
+            wrong = list(violations_in(sentence.labels, notation))
             broken += bool(wrong)
             for index, text in wrong:
-                found.append(f"{place(own, 'train', sentence, index)}: {text}")
-                known = known and is_tag_of(sentence.labels[index] or "", writing)
+                found.append(f"{location(own, 'train', sentence, index)}: {text}")
+                known = known and is_tag_of(sentence.labels[index] or "", notation)
     return found, broken, known
 
 
 def _listed(wrong: Sequence[str]) -> list[str]:
-    more = len(wrong) - BROKEN
-    return [*wrong[:BROKEN], *([f"and {more:,} more: `tagmates data check --all` names them"] if more > 0 else [])]
+    more = len(wrong) - MAX_LISTED_TAGS
+    return [
+        *wrong[:MAX_LISTED_TAGS],
+        *([f"and {more:,} more: `tagmates data check --all` names them"] if more > 0 else []),
+    ]
 
 
-def _scheme(spelling: Spelling, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool) -> list[str]:
-    """The lines of the scheme and of the mark, why they are thought so, and what breaks them."""
-    writing = spelling.writing
-    if writing.scheme == "plain":
-        if not spelling.words:
+def _scheme(
+    estimate: NotationEstimate, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool
+) -> list[str]:
+    """The lines for the scheme and the mark, with the reasons, and with tags that break them."""
+    notation = estimate.notation
+    if notation.scheme == "plain":
+        if not estimate.words:
             return ['scheme = "plain"  # no tag could be read: name the scheme of yours']
-        if not spelling.looks_like_io or numbered:
+        if not estimate.looks_like_io or numbered:
             return ['scheme = "plain"  # the tags have no B- and I-, so every word counts by itself']
-        why = f"{spelling.repeated:,} of {spelling.tagged:,} tagged words have the tag of the word before"
-        if spelling.labels > 1:
+        why = f"{estimate.repeated:,} of {estimate.tagged:,} tagged words have the tag of the word before"
+        if estimate.labels > 1:
             return [f'scheme = "io"  # {why}: taken for one span; with "plain" every word counts by itself']
         return [f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span']
-    lines = [f"mark = {_toml(writing.mark)}"] if writing.mark != "B-" else []
+    lines = [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
     if not wrong:
         why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
-        return [f'scheme = "{writing.scheme}"  # {why}', *lines]
-    lines += [f"# breaks it: {shown(text, 200)}" for text in _listed(wrong)]
-    if spelling.helps:
+        return [f'scheme = "{notation.scheme}"  # {why}', *lines]
+    lines += [f"# breaks it: {comment_text(text, 200)}" for text in _listed(wrong)]
+    if estimate.helps:
         lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
     count = f"not followed in {broken} of {sentences} sentences"
-    return [f'scheme = "{writing.scheme}"  # as most tags say, but {count}', *lines]
+    return [f'scheme = "{notation.scheme}"  # as most tags say, but {count}', *lines]
 
 
 def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list[str]]:
-    """The sentences of each file, none of one that cannot be read, and why that is."""
+    """The sentences of each file (none if it cannot be read), and the errors."""
     sentences: list[list[Sentence]] = []
     broken = []
     for part in parts:
@@ -325,12 +333,12 @@ def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list
             sentences.append(read_part(task, part))
         except DataError as error:
             sentences.append([])
-            broken.append(f"cannot be read so: {shown(str(error), 300)}")
+            broken.append(f"cannot be read so: {comment_text(str(error), 300)}")
     return sentences, broken
 
 
-def _ranges(source: Source, total: int) -> dict[Split, tuple[int, int]]:
-    """What is cut from train: dev, and test too where there is none, but nothing that a file seems to be there for."""
+def _ranges(source: FoundCorpus, total: int) -> dict[Split, tuple[int, int]]:
+    """The ranges of sentences cut from train for dev, and for test if it is missing; none if a file may hold them."""
     tenth = max(1, total // 10)
     if "dev" in source.files or total <= 2 or source.waits:
         return {}
@@ -339,14 +347,14 @@ def _ranges(source: Source, total: int) -> dict[Split, tuple[int, int]]:
     return {"train": (1, ranges["dev"][0] - 1), **ranges}
 
 
-def _parts(source: Source, counts: Sequence[int], root: Path) -> Iterator[str]:
-    """The lines of the splits; where files lack dev, it is the end of train, and for one file alone test is too."""
+def _parts(source: FoundCorpus, counts: Sequence[int], root: Path) -> Iterator[str]:
+    """The lines of the splits. Without a file for dev or test, the end of train is proposed for it."""
     ranges = _ranges(source, counts[0] if counts else 0)
     if ranges:
         which = "dev and test are" if "test" in ranges else "dev is"
-        yield f"# no file is called dev, so {which} the end of {shown(_several(source.files['train']))}"
+        yield f"# no file is called dev, so {which} the end of {comment_text(_several(source.files['train']))}"
     for split, name in source.waits.items():
-        yield f'# {shown(name, 200)} seems to be {split}, and was left out: if it is, add {split} = "FILE"'
+        yield f'# {comment_text(name, 200)} seems to be {split}, and was left out: if it is, add {split} = "FILE"'
     if "dev" not in source.files and not ranges and "dev" not in source.waits:
         yield '# there is no dev split: add one, dev = "FILE"'
     for split, names in source.files.items():
@@ -364,10 +372,10 @@ def _parts(source: Source, counts: Sequence[int], root: Path) -> Iterator[str]:
 
 
 def _files(names: Sequence[str], root: Path) -> str:
-    """A name, or a list of names; of many a pattern, if one fits them alone."""
+    """A name, a list of names, or, for many names, a pattern that matches exactly these."""
     if len(names) == 1:
         return _toml(names[0])
-    if len(names) > FEW:
+    if len(names) > MAX_LISTED_NAMES:
         folder, suffix = commonpath([name.rpartition("/")[0] or "." for name in names]), Path(names[0]).suffix
         start = "" if folder in (".", "") else f"{folder}/"
         beginning = commonprefix([name.rpartition("/")[2] for name in names])  # noqa: RUF071  (of names, not of paths)
@@ -378,7 +386,7 @@ def _files(names: Sequence[str], root: Path) -> str:
 
 
 def _variants(name: str, source: str) -> Iterator[str]:
-    """Names that a task may have: as wanted, then with that of its files, then with a number."""
+    """Yield possible names of a task: the preferred one, then with the name of its corpus, then with a number."""
     name = re.sub(r"[\s,/\\]+", "_", name)
     if name not in ("all", "*"):
         yield name
@@ -390,5 +398,5 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
-def _toml(value: str | int | Sequence[str]) -> str:  # of bool too: JSON's true is TOML's
+def _toml(value: str | int | Sequence[str]) -> str:  # also for bool: true is the same in JSON and TOML
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

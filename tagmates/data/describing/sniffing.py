@@ -1,4 +1,4 @@
-"""Look at the text of one file: in which format its first lines are, or what was seen in it instead."""
+"""Recognise the format of a file from its first lines, or describe what was seen in it instead."""
 
 import json
 import re
@@ -7,22 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tagmates.data.describing.tables import Table, table_in
-from tagmates.data.formats.brackets import is_mark
+from tagmates.data.describing.tables import SniffedTable, table_in
 from tagmates.data.formats.columns import CELL
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, plus_columns
-from tagmates.data.formats.jsonl import is_rows, leaves_of
+from tagmates.data.formats.conll2012 import is_document_mark
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, CONLLULEX_COLUMNS, plus_columns
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
+from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.spans import are_spans, are_words, is_text
-from tagmates.data.formats.webanno import SIGN
+from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
 from tagmates.formatting import first_of
 
-READ = (
+READABLE_FORMATS = (
     "column files, CSV, CoNLL-U and CoNLL-U Plus, CoNLL-2012, JSON and JSON lines (lists of words, or texts with spans "
     "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
     "Hugging Face data sets"
 )
-_HEAD = 2**17  # characters of a file that say what it is
-_JSON = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
+_HEAD = 2**17  # characters of a file that are inspected
+JSON_START = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
 _PACKED = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip, or a spreadsheet",
@@ -31,30 +32,29 @@ _PACKED = {
     b"%PDF": "PDF",
 }
 _NOT_OF_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
-_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)
 
 Rows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a file is written, as far as its first lines tell, and the cells of these, sentence by sentence."""
+class FileLayout:
+    """The layout of a file, as far as its first lines show it, and the cells of these lines, sentence by sentence."""
 
     format: str
-    separator: str = ""  # as in TOML
+    separator: str = ""  # as in tasks.toml
     columns: int = 0
-    heading: tuple[str, ...] = ()  # the names of the columns, where a header or a comment line tells
+    heading: tuple[str, ...] = ()  # the names of the columns, from a header or a comment line
     encoding: str = "utf-8"
     notes: tuple[str, ...] = ()
     sample: Sequence[Rows] = ()
     comments: tuple[str, ...] = ()  # lines that look like comments
-    signed: tuple[str, ...] = ()  # lines of words that could be taken for comments
-    keys: Mapping[str, Any] = field(default_factory=dict)  # what else TOML should say
-    tags: str = ""  # of parallel files, the one with the tags
+    signed: tuple[str, ...] = ()  # lines of words that could be mistaken for comments
+    keys: Mapping[str, Any] = field(default_factory=dict)  # further keys for tasks.toml
+    tags: str = ""  # for parallel files, the file of tags
 
 
-def sniff(data: bytes) -> Layout | str:
-    """How a file with these bytes is written; where it holds no tagged sentences as far as one sees, what was seen."""
+def sniff(data: bytes) -> FileLayout | str:
+    """The layout of a file with these bytes; if no tagged sentences are found, a description of what was seen."""
     encoding, notes = _encoding(data)
     if not encoding:
         return notes[0]
@@ -63,10 +63,10 @@ def sniff(data: bytes) -> Layout | str:
         return "is empty"
     head = text[:_HEAD]
     if "\0" in head:
-        return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is no text"
+        return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is not text"
     if "\n" not in head and "\r" in head:
         head = head.replace("\r", "\n")
-        notes = (*notes, "its line ends are \\r alone, as of old Macintoshes: convert them to \\n first")
+        notes = (*notes, "its lines end with \\r alone, as on old Macintosh computers: convert them to \\n first")
     lines = [line.removesuffix("\r") for line in head.split("\n")]
     lines = lines[: -1 if len(text) > _HEAD else None]
     layout = _format_of(lines, text)
@@ -75,10 +75,10 @@ def sniff(data: bytes) -> Layout | str:
     return replace(layout, encoding=encoding, notes=(*layout.notes, *notes))
 
 
-def _format_of(lines: Sequence[str], text: str) -> Layout | str:
+def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
     if text.startswith("#FORMAT=WebAnno"):
         other = "is WebAnno TSV of another version than 3: export it as TSV 3"
-        return Layout("webanno") if text.startswith(SIGN) else other
+        return FileLayout("webanno") if text.startswith(WEBANNO_FIRST_LINE) else other
     if any(line.startswith("#begin document") for line in lines[:100]):
         return _brackets(lines)
     if text.lstrip()[:1] in ("{", "["):
@@ -92,11 +92,11 @@ def _format_of(lines: Sequence[str], text: str) -> Layout | str:
     if sentences is not None:
         return sentences
     table = table_in(lines, text)
-    return _of_table(table) if isinstance(table, Table) else table
+    return _of_table(table) if isinstance(table, SniffedTable) else table
 
 
-def _of_table(table: Table) -> Layout:
-    return Layout(
+def _of_table(table: SniffedTable) -> FileLayout:
+    return FileLayout(
         format="csv" if table.quoted else "columns",
         separator=table.separator,
         columns=table.width,
@@ -110,7 +110,7 @@ def _of_table(table: Table) -> Layout:
 
 
 def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """The encoding and what to note of it; where it is none that is read, "" and why."""
+    """The encoding and notes on it; for an encoding that is not read, "" and the reason."""
     kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), None)
     if kind:
         return "", (f"is packed ({kind}): unpack it, or save it as text",)
@@ -119,7 +119,7 @@ def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """UTF-16 and UTF-32, "" where it is neither."""
+    """UTF-16 or UTF-32 and notes; "" if it is neither."""
     if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
         return "utf-32", ()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -139,16 +139,16 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
         line = data[: error.start].count(b"\n") + 1
         good = sum(byte >= 0xC2 for byte in data.decode(errors="ignore").encode())
         if data.decode(errors="replace").count("\ufffd") <= good:
-            return "utf-8", (f"line {line} has a byte that is not UTF-8, as the rest is: repair it",)
-        # in latin-1 these bytes are control characters, in Windows' encoding quotes, dashes and the euro
+            return "utf-8", (f"line {line} has a byte that is not UTF-8, unlike the rest: repair it",)
+        # these bytes are control characters in latin-1, but quotes, dashes and the euro sign in cp1252
         windows = any(0x80 <= byte < 0xA0 for byte in data) and not any(byte in data for byte in _NOT_OF_WINDOWS)
         name = "cp1252" if windows else "latin-1"
-        return name, (f"line {line} is not UTF-8; it is read as {name}: look whether its letters are right",)
+        return name, (f"line {line} is not UTF-8; it is read as {name}: check whether its letters are right",)
     return "utf-8", ()
 
 
-def _records(lines: Sequence[str], text: str) -> Layout | str | None:
-    """JSON lines, or one list, of objects with two lists of one length, or with a text and its spans."""
+def _records(lines: Sequence[str], text: str) -> FileLayout | str | None:
+    """JSON lines or one JSON list, of objects with two lists of equal length or with a text and its spans."""
     try:
         record = json.loads(next(line for line in lines if line.strip()))
         held = (
@@ -156,7 +156,7 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
             and sum(map(bool, map(str.strip, lines))) == 1
             and len(_lists_of_records(record)) == 1
         )
-        item = _is_pair(record) or (is_rows(record) and sum(map(bool, map(str.strip, lines))) > 1)
+        item = is_text_pair(record) or (is_rows(record) and sum(map(bool, map(str.strip, lines))) > 1)
         one_list = (isinstance(record, list) and not item) or (held and not _is_record(record))
     except (ValueError, RecursionError, StopIteration):
         one_list = True
@@ -168,17 +168,17 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
             return "is JSON nested too deeply"
         except ValueError as error:
             place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
-            return f"begins as JSON, but is not ({place}): is it cut off?" if _JSON.match(text) else None
+            return f"begins as JSON, but is not ({place}): is it cut off?" if JSON_START.match(text) else None
         if isinstance(found, dict):
             inner = _lists_of_records(found)
             if len(inner) != 1:
                 return f"is one JSON object, with the keys {first_of(found)}, and not one list of records"
             found = inner[0]
         record = found[0] if isinstance(found, list) and found else None
-    if _is_pair(record):
+    if is_text_pair(record):
         record = {"text": record[0], **record[1]}
     if is_rows(record) or (isinstance(record, dict) and _is_record(record)):
-        return Layout(kind)
+        return FileLayout(kind)
     if not isinstance(record, dict):
         return "is JSON, but holds no objects"
     leaves = dict(leaves_of(record))
@@ -189,7 +189,7 @@ def _records(lines: Sequence[str], text: str) -> Layout | str | None:
 
 
 def _is_record(record: Mapping[str, Any]) -> bool:
-    """Whether an object has two lists of one length, or a text with its spans."""
+    """Whether an object has two lists of equal length, or a text with its spans."""
     leaves = dict(leaves_of(record))
     bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
     alike = len({len(value) for value in bare}) < len(bare)
@@ -198,26 +198,21 @@ def _is_record(record: Mapping[str, Any]) -> bool:
 
 
 def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
-    """The lists in an object that do not hold bare texts and numbers."""
+    """The lists in an object that do not hold plain texts or numbers."""
     return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
-
-
-def _is_pair(value: Any) -> bool:
-    """Whether it is ["text", {"entities": …}]."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
 
 
 def _is_bare(value: Any) -> bool:
     return value is None or isinstance(value, str | int)
 
 
-def _brackets(lines: Sequence[str]) -> Layout | str:
-    rows = [(line, CELL.findall(line)) for line in lines if not is_mark(line)]
+def _brackets(lines: Sequence[str]) -> FileLayout | str:
+    rows = [(line, CELL.findall(line)) for line in lines if not is_document_mark(line)]
     sample = [[cells for _, cells in block] for block in _blocks(rows)]
     widths = Counter(len(cells) for sentence in sample for cells in sentence)
     if not widths or min(widths) < 11:
         return f"has CoNLL-2012's '#begin document', but lines of {min(widths, default=0)} cells, which has 11 or more"
-    return Layout("conll2012", columns=min(widths), sample=sample)
+    return FileLayout("conll2012", columns=min(widths), sample=sample)
 
 
 def _blocks(rows: Sequence[tuple[str, list[str]]]) -> Iterator[list[tuple[str, list[str]]]]:
@@ -230,24 +225,24 @@ def _blocks(rows: Sequence[tuple[str, list[str]]]) -> Iterator[list[tuple[str, l
             block = []
 
 
-def _conllu(lines: Sequence[str]) -> Layout | None:
+def _conllu(lines: Sequence[str]) -> FileLayout | None:
     rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
     first = next((line for line in lines if line.strip()), "")
     if re.match(r"#\s*global\.columns\s*=", first):
         names = plus_columns(first)
         if "FORM" in names and rows and sum(len(cells) == len(names) for cells in rows) >= 0.9 * len(rows):
-            return Layout(
+            return FileLayout(
                 "conllu", columns=len(names), heading=names, sample=[[r for r in rows if len(r) == len(names)]]
             )
-    fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and _ID.fullmatch(cells[0])]
+    fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(cells[0])]
     if not rows or len(fitting) < 0.9 * len(rows):
         return None
     lex = len(fitting[0]) == len(CONLLU_COLUMNS) + len(CONLLULEX_COLUMNS)
-    return Layout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
+    return FileLayout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
 
 
-def _sentence_lines(lines: Sequence[str]) -> Layout | None:
-    """Sentences a line, where every word has the same mark and few different tags behind it."""
+def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
+    """One sentence per line, if every word is followed by the same separator and one of a few tags."""
     sentences = [CELL.findall(line) for line in lines if line.strip()]
     words = [word for sentence in sentences for word in sentence]
     if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line for line in lines):
@@ -261,10 +256,10 @@ def _sentence_lines(lines: Sequence[str]) -> Layout | None:
         cells = [word for sentence in sample for word in sentence]
         tags = {word[-1] for word in cells}
         if min(counts) == width and all(all(word) for word in cells) and len(tags) <= max(20, len(words) // 5):
-            return Layout("lines", separator, width + 1, sample=sample)
+            return FileLayout("lines", separator, width + 1, sample=sample)
     return None
 
 
-def words_in(text: str) -> list[int]:
-    """How many words every line of a text has that is not blank, to tell parallel files."""
+def words_per_line(text: str) -> list[int]:
+    """The number of words on each line that is not blank, to recognise parallel files."""
     return [len(CELL.findall(line)) for line in text.split("\n") if line.strip()]

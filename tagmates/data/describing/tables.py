@@ -1,4 +1,4 @@
-"""Look at the lines of a file as a table: what divides them into columns, its comments, header and sentences."""
+"""Recognise a table from the lines of a file: its separator, comments, header and sentence boundaries."""
 
 import csv
 import re
@@ -9,14 +9,14 @@ from itertools import groupby
 from os.path import commonprefix
 from typing import Any
 
-from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import DOCSTART
-from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_of
+from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_and_tags
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.formatting import shown
 
-ENDLESS = 200  # words of the only sentence of a file, beyond which sentence ends are thought to be missing
+MAX_SENTENCE_WORDS = 200  # if the only sentence of a file has more words, its sentence ends are probably missing
 _TOKEN = re.compile(r"tokens?|words?|forms?|text|wort|mot|palabra|terms?", re.IGNORECASE)
 _TAG = re.compile(
     r"(?:u|x|c|fine|coarse)?[-_ ]?pos(?:tag)?s?|[^\W_]*[-_ ]?(?:tags?|labels?|ner|iob|bio)(?:[-_ ]?\w+)?|ne[-_l]\S*|"
@@ -24,13 +24,13 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
-_SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # of HIPE
-_MARKS = "#%<=*@;"  # what comments and marks of documents begin with
+_SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # in the files of HIPE
+_MARKS = "#%<=*@;"  # the first characters of comments and document marks
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table as its first lines show it: see ``Layout`` of ``sniffing``."""
+class SniffedTable:
+    """A table as its first lines show it; see ``FileLayout`` in ``sniffing``."""
 
     separator: str
     quoted: bool
@@ -50,20 +50,20 @@ class _Line:
     cells: list[str]
 
 
-def table_in(lines: Sequence[str], text: str) -> Table | str:
-    """The table that the lines of a text are; where they are none, what they are instead, for a message."""
+def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
+    """The table in the lines of a text; if they are none, a description of what was seen."""
     for separator in (",", ";", "\t", "|"):
         if (rows_of_words := _sentence_rows(lines, separator)) is not None:
             return rows_of_words
     reasons: list[str] = []
     for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
-        if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, Table):
+        if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, SniffedTable):
             return found
     for separator in ("\t", "whitespace", ",", ";", "|"):
-        rows = [_Line(number, line, _cells(line, separator)) for number, line in enumerate(lines, start=1)]
+        rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
         found = _looked_at(rows, separator, text, quoted=False)
-        if isinstance(found, Table):
+        if isinstance(found, SniffedTable):
             return found
         reasons += [found] if found else []
     line = next((line.strip() for line in lines if line.strip()), "")
@@ -72,10 +72,10 @@ def table_in(lines: Sequence[str], text: str) -> Table | str:
     return "; ".join(reasons[:1]) or f"has no columns that are equally many in its lines; the first is {shown(line)}"
 
 
-def _sentence_rows(lines: Sequence[str], separator: str) -> Table | None:
-    """The table, if each row is a sentence: two columns have equally many words in nearly all rows, one few different.
+def _sentence_rows(lines: Sequence[str], separator: str) -> SniffedTable | None:
+    """The table, if each row is a sentence: in nearly all rows, two columns have equally many words, one of them tags.
 
-    In the sample other columns have their whole cell beside each word.
+    In the sample, the cells of other columns are repeated beside each word.
     """
     quoted = any('"' in line for line in lines)
     rows: list[list[str]] = []
@@ -85,7 +85,7 @@ def _sentence_rows(lines: Sequence[str], separator: str) -> Table | None:
             csv.reader(text, delimiter=separator, strict=True) if quoted else (t[:-1].split(separator) for t in text)
         )
     except csv.Error:
-        if len(rows) < 50:  # else the first lines of the file end in a cell
+        if len(rows) < 50:  # otherwise the lines that were read end inside a cell
             return None
     rows = [row for row in rows if any(map(str.strip, row))]
     width = len(rows[-1]) if rows else 0
@@ -116,11 +116,11 @@ def _sentence_rows(lines: Sequence[str], separator: str) -> Table | None:
             if all(len(column) == len(columns[token]) for column in columns):
                 sample.append([list(cells) for cells in zip(*columns, strict=True)])
     keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
-    return Table(separator, quoted, width, heading, keys, (), (), (), sample) if sample else None
+    return SniffedTable(separator, quoted, width, heading, keys, (), (), (), sample) if sample else None
 
 
 def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[tuple[str, str]]]:
-    """The words and tags of the rows that have equally many of both."""
+    """The words and tags of each row that has equally many of both."""
     found = []
     for row in rows:
         tags = _words_of(row, token, tag)
@@ -131,16 +131,16 @@ def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[
 
 
 def _words_of(row: Sequence[str], beside: int, at: int) -> list[str]:
-    """The words in a cell; none where it is a broken list, or has not as many as the one beside it."""
+    """The words in a cell; none if it is a broken list, or if the other cell has another number of words."""
     try:
-        others, words = words_of(row[beside], row[at], "")
+        others, words = words_and_tags(row[beside], row[at], "")
     except DataError:
         return []
     return words if len(words) == len(others) else []
 
 
 def is_header_of_sentences(rows: Sequence[Sequence[str]], token: int, tag: int) -> bool:
-    """Whether the first of rows that are sentences names columns: one word, with a tag that no other row has."""
+    """Whether the first row names the columns, in files where each row is a sentence: its tag occurs nowhere else."""
     first = rows[0][tag].strip()
     return len(first.split()) == 1 and not any(
         first in CELL.findall(row[tag]) or repr(first) in row[tag] for row in rows[1:] if len(row) > tag
@@ -148,10 +148,10 @@ def is_header_of_sentences(rows: Sequence[Sequence[str]], token: int, tag: int) 
 
 
 def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
-    """Whether a row names columns rather than holding a word: ``others`` are the rows that follow, as wide as it.
+    """Whether a row names the columns and is not a word. ``others`` are the following rows, with as many columns.
 
-    So it is where it calls one column a token and another a tag, where the tags below are those of spans and it has
-    none, or where in every column of few values, of two or more, it has one that never comes again.
+    It does if it names one column as tokens and another as tags; if the tags below mark spans and its own does not; or
+    if, in all of several columns with few values, its value never occurs again.
     """
     names = [cell.strip() for cell in cells]
     if sum(map(bool, map(_TOKEN.fullmatch, names))) and any(map(_TAG.fullmatch, names)):
@@ -166,11 +166,11 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
     return len(few) > 1 and all(re.match(r"[^\W\d]", names[at]) and cells[at] not in below[at] for at in few)
 
 
-def sign_of(comments: Sequence[str], signed: Sequence[str]) -> str:
-    """What all comments begin with and, if that can be had, no line of words does; "" where they share nothing."""
+def comment_sign(comments: Sequence[str], signed: Sequence[str]) -> str:
+    """The common beginning of all comments, if possible one that no line of words has; "" if there is none."""
     shared = commonprefix(list(comments))  # noqa: RUF071  (of lines, not of paths)
     longest = re.match(r"(?:.*[^\w\s])?\s*", shared, re.DOTALL)
-    sign = re.match(r"([^\w\s])\1*\s?", shared)  # as "# " or ";; "
+    sign = re.match(r"([^\w\s])\1*\s?", shared)  # for example "# " or ";; "
     start = sign[0] if sign else shared[:1]
     longer = longest[0] if longest else ""
     words = re.match(r"[^\w\s]+\s*\w+\s", shared)
@@ -180,7 +180,7 @@ def sign_of(comments: Sequence[str], signed: Sequence[str]) -> str:
 
 
 def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
-    """The rows of CSV, where quotes or a header leave no doubt that it is such; else none."""
+    """The rows of CSV, if quotes or a header leave no doubt that it is CSV; else none."""
     rows: list[_Line] = []
     quotes = re.compile(rf'(?:^|{separator})"(?:[^"]|"")*(?:{separator}|"")(?:[^"]|"")*"(?={separator}|$)')
     quoted = any(quotes.search(line) for line in lines if '"' in line)
@@ -191,7 +191,7 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
             rows.append(_Line(number, lines[number - 1], cells))
             number = reader.line_num + 1
     except csv.Error:
-        if number < len(lines) - 50:  # not where the first lines of the file end
+        if number < len(lines) - 50:  # but not in the last lines that were read
             return []
     full = [row.cells for row in rows if any(map(str.strip, row.cells))]
     if any("\n" in cell for cells in full for cell in cells) or not full:
@@ -203,8 +203,8 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     return rows if alike and (quoted or wrapped or named) else []
 
 
-def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> Table | str:
-    """What the rows are if divided so: a table; what hinders it; "" where they cannot be one."""
+def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> SniffedTable | str:
+    """The table that the rows are with this separator; a reason why not; or "" if they cannot be one."""
     rows, markup = _without_markup(rows)
     full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
     full = [row for row in full if row.text.split(maxsplit=1)[0] != DOCSTART]
@@ -223,7 +223,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     prose = separator in ",;|" and len(sentences) == 1 and sum(" " in row.text for row in full) > 0.5 * len(full)
     padded = separator == "\t" and _is_padded(
         fitting, width
-    )  # white space divides it too, and leaves no blanks in cells
+    )  # with white space as separator, the cells have no spaces around them
     if not fitting or listed or padded or prose:
         return ""
     if len(odd) * 10 > len(found):
@@ -246,7 +246,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         return reason
     if not sample:
         return ""
-    sign = sign_of(comments + inside, [])
+    sign = comment_sign(comments + inside, [])
     inside = [line for line in inside if sign and line.startswith(sign)]
     keys |= {"comments_inside": True} if inside else {}
     signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARKS]
@@ -257,11 +257,13 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     if not heading and comments:
         heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
         heading = next((names for names in heads if len(names) == width and all(names)), ())
-    return Table(separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample)
+    return SniffedTable(
+        separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample
+    )
 
 
 def _without_markup(rows: Sequence[_Line]) -> tuple[Sequence[_Line], bool]:
-    """The rows, blank ones in the place of the tag <s>, without other tags; and whether that tag is there at all."""
+    """The rows with blank rows instead of the tag <s> and without other tags; and whether <s> occurs at all."""
     if not any(SENTENCE_MARK.fullmatch(row.text.strip()) for row in rows):
         return rows, False
     kept = [row for row in rows if not MARKUP.fullmatch(row.text.strip()) or SENTENCE_MARK.fullmatch(row.text.strip())]
@@ -269,37 +271,39 @@ def _without_markup(rows: Sequence[_Line]) -> tuple[Sequence[_Line], bool]:
 
 
 def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str) -> str:
-    """Why a file's only sentence is thought to be several; "" where it may be one."""
+    """The reason to think that the only sentence of a file is several; "" if it may be one."""
     mark = next((line for line in inside if line[0] == "<"), None)
     if mark:
-        return f"has no blank line, but lines as {shown(mark)}: put a blank line after each sentence in their place"
+        return (
+            f"has no blank line, but lines such as {shown(mark)}: put a blank line after each sentence in their place"
+        )
     words = sum(1 for line in text.split("\n") if line.strip())
     return (
         ""
-        if len(sentence) <= ENDLESS
+        if len(sentence) <= MAX_SENTENCE_WORDS
         else (f"has no blank line: one sentence of {words:,} words; put a blank line after each sentence")
     )
 
 
 def _is_shifted(rows: Sequence[_Line]) -> bool:
-    """Whether all lines begin with equally many blanks, so that none is a list with numbers or levels."""
+    """Whether all lines begin with equally many spaces; if not, they may be a list with levels."""
     return len({len(row.text) - len(row.text.lstrip(" ")) for row in rows}) == 1
 
 
 def _uneven(counts: Mapping[int, int], width: int, odd: _Line, separator: str) -> str:
-    """What hinders a table whose lines have unequally many cells."""
+    """The reason why lines with different numbers of cells are not a table."""
     others = ", ".join(f"{count} of {size}" for size, count in sorted(counts.items()) if size != width)
     by = "white space" if separator == "whitespace" else shown(separator)
     return (
-        f"{counts[width]} lines have {width} columns by {by}, but {others}, as line {odd.number}, {shown(odd.text)}: "
-        "is there a separator in a word or in a tag? Put tabs between the columns"
+        f"{counts[width]} lines have {width} columns by {by}, but {others}, as in line {odd.number}, "
+        f"{shown(odd.text)}: is there a separator in a word or in a tag? Put tabs between the columns"
     )
 
 
 def _divided(
     rows: Sequence[_Line], width: int, separator: str, last: set[str]
 ) -> tuple[list[str], list[str], list[list[_Line]]]:
-    """The comments before sentences, those inside, and the sentences; ``last`` are the last cells of other lines."""
+    """The comments before sentences, the comments inside, and the sentences; ``last``: last cells of other lines."""
     comments: list[str] = []
     inside: list[str] = []
     sentences: list[list[_Line]] = [[]]
@@ -328,7 +332,7 @@ def _is_padded(rows: Sequence[_Line], width: int) -> bool:
 
 
 def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[str]) -> dict[str, Any]:
-    """Where sentences end, if no blank line says so: ``sentence_column``, here as a number, or ``sentence_end``."""
+    """The key for sentence ends not marked by blank lines: ``sentence_column`` (a number) or ``sentence_end``."""
     rows = [cells for sentence in sample for cells in sentence]
     for word in _SENTENCE_ENDS:
         if any(word in cell.split("|") for cells in rows for cell in cells[1:]):
@@ -340,7 +344,11 @@ def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[
         return {}
     for at, column in enumerate(zip(*rows, strict=True), start=1):
         runs = [value for value, _ in groupby(column)]
-        if len(runs) == len(set(runs)) and len(rows) / ENDLESS < len(runs) <= len(rows) / 3 and len(runs) > 1:
+        if (
+            len(runs) == len(set(runs))
+            and len(rows) / MAX_SENTENCE_WORDS < len(runs) <= len(rows) / 3
+            and len(runs) > 1
+        ):
             return {"sentence_column": at}
     return {}
 
@@ -356,7 +364,3 @@ def _by_column(sample: Sequence[Sequence[list[str]]], index: int) -> list[list[l
             before = value or before
             sentences[-1].append(cells)
     return sentences
-
-
-def _cells(line: str, separator: str) -> list[str]:
-    return CELL.findall(line) if separator == "whitespace" else line.split(separator)

@@ -1,1 +1,1 @@
-"""Readers of files, format by format → ``Sentence``; and column files back."""
+"""Readers: files of each format → ``Sentence``. Column files can also be written."""

@@ -1,4 +1,4 @@
-"""Arrow and parquet files → lists, as if whoever made the files meant harm."""
+"""Arrow and parquet files → lists. The files are not trusted: they may be damaged or made to do harm."""
 
 import re
 from collections.abc import Iterable, Set
@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagmates.data.formats.decompression import check_claim
-from tagmates.data.formats.footer import TEXT, chunks_in
+from tagmates.data.formats.parquet_footer import BYTE_ARRAY, column_chunks
 from tagmates.errors import ConfigError, DataError
 from tagmates.failures import is_out_of_memory
 from tagmates.installed import get_extra
 
-_ASKED = re.compile(r"\bof size (\d+) failed")  # in what pyarrow says of memory that it did not get
+_ASKED = re.compile(r"\bof size (\d+) failed")  # in pyarrow's message when it gets no memory
 
 if TYPE_CHECKING:
     from pyarrow import Array, Field, Table
 
 
-def read_table(file: Path, columns: Set[str]) -> "Table":
-    """The table in a file; of its columns only these, where all of them are there.
+def read_arrow_table(file: Path, columns: Set[str]) -> "Table":
+    """The table in a file, with these columns only, if the file has all of them.
 
-    Raises ConfigError where pyarrow is missing, DataError for a file that is damaged or claims more than it can hold.
+    Raises ConfigError if pyarrow is not installed, DataError for a file that is damaged or claims to hold more than it
+    can.
     """
     try:
         import pyarrow as pa  # noqa: PLC0415  (an extra)
@@ -41,7 +42,7 @@ def read_table(file: Path, columns: Set[str]) -> "Table":
         check_claim(file, sum(_count(chunk) for column in table.columns for chunk in column.chunks), "values")
     except DataError:
         raise
-    except Exception as error:  # ArrowException, and what else pyarrow meets in a damaged file
+    except Exception as error:  # ArrowException, and others that a damaged file causes
         if asked := _ASKED.search(str(error)):
             check_claim(file, int(asked[1]), "bytes")
         if is_out_of_memory(error):
@@ -52,29 +53,29 @@ def read_table(file: Path, columns: Set[str]) -> "Table":
 
 
 def _read_parquet(file: Path, columns: Set[str]) -> "Table":
-    """Likewise; texts that the file holds once are made once."""
+    """The table in a parquet file; texts that are stored once are created once."""
     from pyarrow import parquet  # noqa: PLC0415
 
-    chunks = chunks_in(file)
+    chunks = column_chunks(file)
     wanted = sorted(columns) if columns <= {chunk.path[0] for chunk in chunks} else []
     chunks = [chunk for chunk in chunks if not wanted or chunk.path[0] in wanted]
     check_claim(file, sum(abs(chunk.values) for chunk in chunks), "values")
     check_claim(file, sum(abs(chunk.bytes) for chunk in chunks), "bytes")
-    texts = {".".join(chunk.path) for chunk in chunks if chunk.type == TEXT}
+    texts = {".".join(chunk.path) for chunk in chunks if chunk.type == BYTE_ARRAY}
     with parquet.ParquetFile(file, read_dictionary=sorted(texts)) as source:
-        # without threads, which pyarrow waits for in vain where there is no memory for them
+        # without threads: pyarrow would wait forever for threads that get no memory
         return source.read(columns=wanted or None, use_threads=False)
 
 
 def _check_names(fields: "Iterable[Field]") -> None:
-    """Raise UnicodeDecodeError for a name that is no text."""
+    """Raise UnicodeDecodeError for a name that is not text."""
     for field in fields:
         _ = field.name
         _check_names(field.type.field(number) for number in range(field.type.num_fields))
 
 
 def _count(array: "Array") -> int:
-    """How many values and characters Python would make of an array, which may hold them once or nowhere."""
+    """The number of values and characters that the array has as Python objects; the file may store them only once."""
     from pyarrow import compute, types  # noqa: PLC0415
 
     if types.is_dictionary(array.type) and types.is_string(array.type.value_type):
@@ -89,7 +90,7 @@ def _count(array: "Array") -> int:
 
 
 def values_of(array: "Array") -> list[Any]:
-    """The array as Python has it, equal texts as one object; in place of what no layer of tags is made of, its type."""
+    """An array as Python objects, equal texts as one object; types that cannot be tags give their type."""
     from pyarrow import types  # noqa: PLC0415
 
     kind = array.type

@@ -1,10 +1,10 @@
-"""BRAT stand-off → ``Sentence``: DOC.txt, and DOC.ann with the annotations of its characters.
+"""BRAT stand-off files → ``Sentence``: a text, DOC.txt, and annotations of its characters, DOC.ann.
 
-The text becomes sentences and words as ``tagmates tag`` makes them, and annotations become tags of words, see
-``standoff``. Offsets count characters (Unicode code points) of the file as it stands, a byte order mark too. brat
-itself counts a Windows line end as one character; other tools count two. A document is read in the one of the two ways
-in which all its offsets fit the text. Relations, events, attributes, modifications, normalisations, equivalences and
-notes (R, E, A, M, N, * and #) are skipped.
+The text is split into sentences and words as ``tagmates tag`` splits text, and annotations become tags of words (see
+``standoff``). Offsets count the characters (Unicode code points) of the file, including a byte order mark. brat counts
+a Windows line end as one character, other tools as two; a document is read in the way in which all its offsets fit the
+text. Relations, events, attributes, modifications, normalisations, equivalences and notes (R, E, A, M, N, * and #) are
+skipped.
 """
 
 import re
@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, compress, pairwise
 from pathlib import Path
 
-from tagmates.data.formats.lines import read_text
-from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tagged
+from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tag_words
+from tagmates.data.formats.token_lines import read_text, require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
@@ -27,28 +27,26 @@ _ANNOTATION = re.compile(r"(T\S*)\t(\S+) (\d{1,12} \d{1,12}(?:;\d{1,12} \d{1,12}
 def read_brat(
     path: Path, *, scheme: Scheme = "iob2", types: Collection[str] = (), encoding: str = "utf-8"
 ) -> list[Sentence]:
-    """Read a document (DOC.ann or DOC.txt) or a folder of them, in the order of their names, as tags of ``scheme``.
+    """Read a document (DOC.ann or DOC.txt), or a folder of documents sorted by name, with tags in ``scheme``.
 
-    Only annotations of ``types`` are read, if any are named. A sentence's ``line`` is its number, from 1. Raises
-    DataError for files that are missing or broken, offsets that do not fit the text, and types that nobody used.
+    If ``types`` are named, only annotations of these types are read. A sentence's ``line`` is its number, from 1.
+    Raises DataError for files that are missing or broken, offsets that do not fit the text, and types that never occur.
     """
     documents = list(read_documents(path, encoding))
     check_types(types, Counter(each.label for document in documents for each in document.annotations), str(path))
-    found = (parts for document in documents for _, *parts in tagged(document, types, scheme))
-    sentences = [Sentence(tokens, tags, number) for number, (tokens, tags) in enumerate(found, start=1)]
-    if not sentences:
-        raise DataError(f"{path}: holds no sentence; give documents with text")
-    return sentences
+    found = (parts for document in documents for _, *parts in tag_words(document, types, scheme))
+    sentences = (Sentence(tokens, tags, number) for number, (tokens, tags) in enumerate(found, start=1))
+    return require_sentences(sentences, path, "give documents with text")
 
 
 def brat_remarks(path: Path, *, types: Collection[str] = (), encoding: str = "utf-8") -> Iterator[str]:
-    """Yield where the tags say less, more or something else than the annotations: FILE:LINE, and what was done."""
+    """Yield a remark, with FILE:LINE, for each annotation that tags cannot express exactly."""
     for document in read_documents(path, encoding):
         yield from remarks_on(document, types)
 
 
 def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
-    """Yield the documents of a folder in the order of their names, or the one of which this is the .ann or .txt."""
+    """Yield the documents of a folder, sorted by name, or the document of one .ann or .txt file."""
     alone = [path.with_suffix(".ann")] if path.suffix in (".ann", ".txt") else []
     found = sorted(path.glob("*.ann")) if path.is_dir() else alone
     if not found:
@@ -67,7 +65,7 @@ def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
 
 
 def _as_brat_counts(text: str, lines: Sequence[str], name: str) -> Document:
-    """The document if its offsets count \\r\\n as one character; else the error of the text as it stands is raised."""
+    """The document with offsets that count \\r\\n as one character. If these do not fit, raises the first error."""
     try:
         document = _document(text.replace("\r\n", "\n"), lines, name)
     except DataError:
@@ -77,16 +75,16 @@ def _as_brat_counts(text: str, lines: Sequence[str], name: str) -> Document:
 
 
 def _document(text: str, lines: Sequence[str], name: str) -> Document:
-    # a byte order mark counts, but is no part of a word
+    # a byte order mark counts, but belongs to no word
     words = Words.of(" " + text[1:] if text.startswith("\ufeff") else text)
     return Document(text, words, list(_annotations(lines, name, text, words)), [])
 
 
 def _annotations(lines: Sequence[str], name: str, text: str, words: Words) -> Iterator[Annotation]:
-    # runs of white space are cut to one character: else many short annotations that cover a long one would take hours
+    # runs of white space are cut to one character: otherwise many annotations of a long run would take hours
     kept = bytes(not (before.isspace() and character.isspace()) for before, character in pairwise(f" {text}"))
     short = "".join(compress(text, kept))
-    place = array("L", accumulate(kept, initial=0))  # of every character of the text in the short one
+    place = array("L", accumulate(kept, initial=0))  # the position of every character of the text in the shortened text
     for number, raw in enumerate(lines, start=1):
         line = raw.removesuffix("\r")
         where = f"{name}:{number}"
@@ -95,7 +93,7 @@ def _annotations(lines: Sequence[str], name: str, text: str, words: Words) -> It
         match = _ANNOTATION.fullmatch(line)
         if match is None:
             raise DataError(
-                f"{where}: is no BRAT annotation; write T1, tab, type and offsets, tab, the text they cover"
+                f"{where}: is not a BRAT annotation; write T1, tab, type and offsets, tab, the text they cover"
             )
         fragments = [tuple(map(int, fragment.split())) for fragment in match[3].split(";")]
         order = [offset for fragment in fragments for offset in fragment]

@@ -1,24 +1,24 @@
-"""Column files → ``Sentence``, and back: one token a line, an empty line after each sentence."""
+"""Column files → ``Sentence``, and back: one token per line, an empty line after each sentence."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tagmates.data.formats.lines import (
+from tagmates.data.formats.rows import split_rows
+from tagmates.data.formats.token_lines import (
     check_characters,
     index_of,
-    is_data,
+    is_token_line,
     pair_in,
     read_text,
+    require_sentences,
     sentences_in,
-    some,
 )
-from tagmates.data.formats.rows import split_rows
 from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 
+COMMENT_INSIDE_SENTENCE = "comments count only before a sentence; set comments_inside = true to skip this line"
 # Not `str.split()`: a no-break space inside a token ("10 000") would silently move the tag to another column.
-INSIDE = "comments count only before a sentence; set comments_inside = true to skip this line"
 CELL = re.compile(r"[^ \t\v\f]+")
 
 
@@ -34,25 +34,25 @@ def parse_columns(
 ) -> Iterator[Sentence]:
     """Yield the sentences of a column file's ``lines``, with or without their line ends.
 
-    ``name`` and ``first_line``, the number of the first of these lines, are for messages. Columns count from 1, or from
-    -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None is any run of ASCII white
-    space; with a separator, cells may hold other white space. Blank lines and ``-DOCSTART-`` lines end a sentence.
-    Lines that start with ``comment`` are skipped before a sentence's first token only, so that a token ``#`` is data.
+    ``name`` and ``first_line`` (the number of the first of these lines) are used in messages. Columns count from 1, or
+    from -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None is any run of ASCII white
+    space; with a separator, cells may contain white space. Blank lines and ``-DOCSTART-`` lines end a sentence. Lines
+    that start with ``comment`` are skipped, but only before the first token of a sentence: ``#`` can be a token.
     Raises ConfigError for columns or separators that cannot work, DataError for missing columns, empty cells and stray
     control characters.
     """
-    check_layout(token_column, tag_column, separator, comment)
+    check_columns(token_column, tag_column, separator, comment)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         if comment and position == 1 and line.startswith(comment):
             return ()
-        cells = CELL.findall(line) if separator is None else line.split(separator)
+        cells = split_cells(line, separator)
         try:
             return pair_in(cells, token_column, tag_column, where)
         except DataError as error:
             if not comment or not line.startswith(comment):
                 raise
-            raise DataError(f"{error}; {INSIDE}") from None
+            raise DataError(f"{error}; {COMMENT_INSIDE_SENTENCE}") from None
 
     return sentences_in(lines, name, read_row, first_line=first_line)
 
@@ -66,19 +66,19 @@ def read_columns(
     separator: str | None = None,
     comment: str | None = None,
 ) -> list[Sentence]:
-    """Read a whole column file; see ``parse_columns``. A byte order mark and a missing last line end are accepted.
+    """Read a column file; see ``parse_columns``. A byte order mark and a missing last line end are accepted.
 
     Raises DataError also for a file that cannot be read or decoded, or that holds no sentence.
     """
-    check_layout(token_column, tag_column, separator, comment)
+    check_columns(token_column, tag_column, separator, comment)
     text = read_text(path, encoding).removeprefix("\ufeff")
-    return some(columns_of(text, str(path), token_column, tag_column, separator, comment), path)
+    return require_sentences(parse_text(text, str(path), token_column, tag_column, separator, comment), path)
 
 
-def columns_of(
+def parse_text(
     text: str, name: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
 ) -> Iterable[Sentence]:
-    """What ``parse_columns`` gives for a whole text, at once where it is a table."""
+    """The sentences of a whole text, as ``parse_columns`` finds them; faster if all rows have equally many cells."""
     return _columns_at_once(text, token_column, tag_column, separator, comment) or parse_columns(
         text.split("\n"),
         name,
@@ -92,7 +92,7 @@ def columns_of(
 def _columns_at_once(
     text: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
 ) -> list[Sentence] | None:
-    """What ``parse_columns`` gives; None where it is to be asked."""
+    """The sentences that ``parse_columns`` would find; None if the text needs to be read line by line."""
     rows = split_rows(text, separator, comment)
     if rows is None:
         return None
@@ -106,21 +106,26 @@ def _columns_at_once(
     return rows.sentences(tokens, tags[0] if tags else None)
 
 
-def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str = "\t") -> Iterator[str]:
-    """Yield the text of each sentence, given as rows of cells: a line for a row, then an empty line.
+def split_cells(line: str, separator: str | None) -> list[str]:
+    """The cells of a line. The separator None, or ``whitespace``, is any run of ASCII white space."""
+    return CELL.findall(line) if separator in (None, "whitespace") else line.split(separator)
 
-    ``parse_columns`` with the same separator reads the same cells again. Raises DataError for what it could not:
-    a sentence without rows, an empty cell, a cell with a separator, line end or NUL in it, a ``-DOCSTART-`` row.
+
+def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str = "\t") -> Iterator[str]:
+    """Yield the text of each sentence, given as rows of cells: one line per row, then an empty line.
+
+    ``parse_columns`` with the same separator reads the same cells again. Raises DataError for cells that it could not
+    read: a sentence without rows, an empty cell, a cell with a separator, line end or NUL, a ``-DOCSTART-`` row.
     """
-    check_layout(1, None, separator, None)
+    check_columns(1, None, separator, None)
     for number, rows in enumerate(sentences, start=1):
         lines = [_format_row(row, separator, f"sentence {number}, row {at}") for at, row in enumerate(rows, start=1)]
         if not lines:
-            raise DataError(f"sentence {number}: has no tokens, and a column file cannot say so; leave it out")
+            raise DataError(f"sentence {number}: has no tokens, which a column file cannot express; leave it out")
         yield "\n".join([*lines, "", ""])
 
 
-def check_layout(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
+def check_columns(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
     """Raise ConfigError for columns, separators or comment signs that cannot work."""
     if token_column == 0 or tag_column == 0:
         raise ConfigError("there is no column 0; columns count from 1, or from -1 for the last")
@@ -131,7 +136,7 @@ def check_layout(token_column: int, tag_column: int | None, separator: str | Non
 def _format_row(row: Sequence[str], separator: str, where: str) -> str:
     line = separator.join(row)
     check_characters(line, where)
-    if not all(row) or line.split(separator) != list(row) or not is_data(line):
+    if not all(row) or line.split(separator) != list(row) or not is_token_line(line):
         raise DataError(
             f"{where}: the cells {list(row)} could not be read back; choose another separator or other cells"
         )

@@ -1,9 +1,9 @@
-"""CoNLL-U and CoNLL-U-Lex files → ``Sentence``: a word a line, ten columns (nineteen), comments before a sentence.
+"""CoNLL-U and CoNLL-U-Lex files → ``Sentence``: one word per line, 10 or 19 columns, comments before a sentence.
 
-CoNLL-U Plus, as PARSEME's .cupt, names its columns in its first line, ``# global.columns = ID FORM … PARSEME:MWE``.
-Such a name, with capitals, reads that column; the ID of such a file may be missing. In ``PARSEME:MWE`` expressions have
-numbers (``1:VID``, then ``1`` on the other words, ``*`` elsewhere): in a scheme of spans they become spans, see
-``standoff`` for those with gaps and those that share a word.
+CoNLL-U Plus (PARSEME's .cupt) names its columns in the first line: ``# global.columns = ID FORM PARSEME:MWE``.
+A column name with capitals refers to these names; such a file may have no ID column. In ``PARSEME:MWE``, expressions
+are numbered (``1:VID``, then ``1`` on the other words, ``*`` elsewhere). In a scheme of spans they become spans; see
+``standoff`` for expressions with gaps and expressions that share a word.
 """
 
 import re
@@ -13,9 +13,9 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from tagmates.data.formats.lines import RowReader, cell_in, count_of, read_text, sentences_in, some
 from tagmates.data.formats.rows import split_rows
-from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tagged
+from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tag_words
+from tagmates.data.formats.token_lines import RowReader, cell_in, count_of, read_text, require_sentences, sentences_in
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
@@ -25,6 +25,7 @@ from tagmates.formatting import first_of, shown
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
 
+CONLLU_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)  # of a word, a multiword range or an empty node
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
 _PLUS = re.compile(r"#\s*global\.columns\s*=(.*)")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=(.*)")
@@ -35,24 +36,24 @@ def read_conllu(
 ) -> list[Sentence]:
     """Read a CoNLL-U file: the tokens are the forms, the tags are ``column``.
 
-    ``column`` is the lower-case name of any column after the form, such as upos, xpos, deprel or lemma, or of one of
-    the nine more of a CoNLL-U-Lex file, such as lextag; ``feats:NAME`` and ``misc:NAME`` take one feature, ``_`` where
-    a word has none; a name with capitals is one of ``# global.columns``. Multiword ranges and empty nodes are skipped.
-    ``scheme`` is that of the spans of PARSEME:MWE. Raises ConfigError for an unknown column, DataError for a file that
-    is missing, empty or broken.
+    ``column`` is the lower-case name of a column after the form, such as upos, xpos, deprel or lemma; in CoNLL-U-Lex
+    also of its nine other columns, such as lextag. ``feats:NAME`` and ``misc:NAME`` are a single feature; the tag of a
+    word without it is ``_``. A name with capitals is one of ``# global.columns``. Multiword ranges and empty nodes are
+    skipped. ``scheme`` is the scheme of PARSEME:MWE's spans. Raises ConfigError for an unknown column, DataError for a
+    file that is missing, empty or broken.
     """
     text = read_text(path, encoding).removeprefix("\ufeff")
     if is_plus_column(column):
-        found = some(sentences_in(text.split("\n"), str(path), plus_reader(text, column, str(path))), path)
+        found = require_sentences(sentences_in(text.split("\n"), str(path), plus_reader(text, column, str(path))), path)
         return [expressions_of(s, scheme, str(path))[0] for s in found] if has_expressions(column, scheme) else found
     index, feature = conllu_column(column)
     read_row = conllu_reader(index, feature)
     sentences = _conllu_at_once(text, index, feature) or sentences_in(text.split("\n"), str(path), read_row)
-    return some(sentences, path)
+    return require_sentences(sentences, path)
 
 
 def conllu_reader(index: int, feature: str = "") -> RowReader:
-    """How a row is read as its form and the cell with this index, counted from 0, or a feature in that cell."""
+    """A reader that takes the form of a row, and the cell with this index (from 0) or one feature in it as the tag."""
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
@@ -74,7 +75,7 @@ def conllu_reader(index: int, feature: str = "") -> RowReader:
 
 
 def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | None:
-    """What ``read_row`` gives, row by row; None where it is to be asked."""
+    """The sentences that ``conllu_reader`` would find, row by row; None if the text needs to be read line by line."""
     rows = split_rows(text, "\t", "#")
     if rows is None or rows.width < max(len(CONLLU_COLUMNS), index + 1):
         return None
@@ -94,18 +95,18 @@ def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | Non
 
 
 def is_plus_column(column: str) -> bool:
-    """Whether this is a name of ``# global.columns``, not one of the names that every file has."""
+    """Whether this is a name in ``# global.columns``, and not a name that every CoNLL-U file has."""
     return column != column.lower() and column.partition(":")[0] not in ("feats", "misc")
 
 
 def plus_columns(text: str) -> tuple[str, ...]:
-    """The names of the columns in the first line of CoNLL-U Plus; the ten of CoNLL-U where it has none."""
+    """The column names in the first line of CoNLL-U Plus; the ten of CoNLL-U if it names none."""
     match = _PLUS.match(text)
     return tuple(match[1].split()) if match else tuple(name.upper() for name in CONLLU_COLUMNS)
 
 
 def plus_reader(text: str, column: str, name: str) -> RowReader:
-    """How a row of this file is read as form and ``column``; DataError where its first line names no such column."""
+    """A reader that takes the form and ``column`` of a row. Raises DataError if the first line names no such column."""
     names = plus_columns(text)
     for each in ("FORM", column):
         if each not in names:
@@ -127,12 +128,12 @@ def plus_reader(text: str, column: str, name: str) -> RowReader:
 
 
 def has_expressions(column: str, scheme: Scheme) -> bool:
-    """Whether a column holds PARSEME's numbered expressions, and is to be read as spans."""
+    """Whether the column holds PARSEME's numbered expressions and the scheme makes them spans."""
     return column == "PARSEME:MWE" and scheme != "plain"
 
 
 def expressions_of(sentence: Sentence, scheme: Scheme, name: str) -> tuple[Sentence, list[str]]:
-    """The sentence with its PARSEME expressions as tags of ``scheme``, and the remarks on what these cannot say."""
+    """The sentence with its PARSEME expressions as tags of ``scheme``; remarks on those that tags cannot express."""
     words: dict[str, list[int]] = {}
     labels: dict[str, str] = {}
     for at, cell in enumerate(sentence.labels):
@@ -143,7 +144,7 @@ def expressions_of(sentence: Sentence, scheme: Scheme, name: str) -> tuple[Sente
             if not number.isdecimal() or bool(colon) != bool(label) or (not label and number not in labels):
                 where = f"{name}:{sentence.line}: word {at + 1}"
                 raise DataError(
-                    f"{where}: {shown(part)} is no PARSEME expression; write 1:VID, then 1, and * elsewhere"
+                    f"{where}: {shown(part)} is not a PARSEME expression; write 1:VID, then 1, and * elsewhere"
                 )
             labels.setdefault(number, label)
             words.setdefault(number, []).append(at)
@@ -154,21 +155,21 @@ def expressions_of(sentence: Sentence, scheme: Scheme, name: str) -> tuple[Sente
         for number, places in words.items()
     ]
     document = Document("x" * len(tokens), Words.given([tokens]), annotations, [])
-    if set(sentence.labels) == {"_"}:  # of a blind test set
+    if set(sentence.labels) == {"_"}:  # a test set without annotation
         return sentence, []
-    ((_, _, tags),) = tagged(document, (), scheme)
+    ((_, _, tags),) = tag_words(document, (), scheme)
     return replace(sentence, tags=tags), list(remarks_on(document, ()))
 
 
 def expression_remarks(path: Path, column: str, scheme: Scheme, encoding: str = "utf-8") -> Iterator[str]:
-    """Yield where the tags say less or more than PARSEME's expressions: FILE:LINE of the sentence, what was done."""
+    """Yield a remark, with the FILE:LINE of its sentence, for each expression that tags cannot express exactly."""
     if has_expressions(column, scheme):
         for sentence in read_conllu(path, column=column, encoding=encoding):
             yield from expressions_of(sentence, scheme, str(path))[1]
 
 
 def conllu_column(column: str) -> tuple[int, str]:
-    """Return the index of the column and the name of the feature in it, "" for the whole column; else ConfigError."""
+    """The index of a column, and the feature in it ("" for the whole column). Raises ConfigError for unknown names."""
     name, colon, feature = column.partition(":")
     names = CONLLU_COLUMNS + CONLLULEX_COLUMNS
     if name in names[2:] and (bool(feature) if name in ("feats", "misc") and colon else not colon):
@@ -179,18 +180,18 @@ def conllu_column(column: str) -> tuple[int, str]:
 
 
 def feature_in(cell: str, name: str) -> str:
-    """The value of a feature in a cell of FEATS or MISC, ``_`` where it has none."""
+    """The value of a feature in a cell of FEATS or MISC; ``_`` if the cell has no such feature."""
     values = dict(part.partition("=")[::2] for part in cell.split("|"))
-    return values.get(name, "").replace("\\p", "|") or "_"  # as `tagmates tag` writes a bar
+    return values.get(name, "").replace("\\p", "|") or "_"  # `tagmates tag` writes a bar as \\p
 
 
 def sentence_ids(path: Path, sentences: Sequence[Sentence], encoding: str = "utf-8") -> list[str]:
-    """Return the ``sent_id`` of each of a file's sentences, in its order, "" for one without."""
+    """The ``sent_id`` of each sentence of a file, in order; "" for a sentence without one."""
     lines = read_text(path, encoding).removeprefix("\ufeff").split("\n")
     found = [(number, match[1].strip()) for number, match in enumerate(map(_SENT_ID.match, lines), start=1) if match]
     numbers = [number for number, _ in found]
     ids = []
-    before = 0  # the line of the first word of the sentence before
+    before = 0  # the line of the first word of the previous sentence
     for sentence in sentences:
         last = bisect_left(numbers, sentence.line) - 1
         ids.append(found[last][1] if last >= 0 and numbers[last] > before else "")

@@ -1,8 +1,8 @@
-"""A folder copy of a Hugging Face data set → ``Sentence``: what ``save_to_disk`` writes, or a snapshot from the Hub.
+"""A local copy of a Hugging Face data set → ``Sentence``: written by ``save_to_disk``, or a snapshot from the Hub.
 
-``save_to_disk`` makes a folder of Arrow files for each split; the Hub keeps ``SPLIT-00000-of-00001.parquet`` or
-``data/SPLIT-…`` or ``CONFIG/SPLIT-…``. A split is named by its path in the folder, as ``train`` or ``en/train``. The
-features that are kept with the data name the integers of class labels.
+``save_to_disk`` writes a folder of Arrow files for each split. On the Hub the files are called
+``SPLIT-00000-of-00001.parquet``, ``data/SPLIT-…`` or ``CONFIG/SPLIT-…``. A split is named by its path in the folder,
+such as ``train`` or ``en/train``. The features stored with the data give the names of integer class labels.
 """
 
 import json
@@ -13,8 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagmates.data.formats.arrow import read_table, values_of
-from tagmates.data.formats.jsonl import Keys, Record, sentences_of_records
+from tagmates.data.formats.arrow import read_arrow_table, values_of
+from tagmates.data.formats.records import LocatedRecord, Record, RecordKeys, sentences_of_records
+from tagmates.data.formats.token_lines import require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
@@ -34,34 +35,32 @@ def read_huggingface(
     scheme: Scheme = "plain",
     types: Collection[str] = (),
 ) -> list[Sentence]:
-    """Read the split at ``path``; keys are as in JSON lines, a sentence's ``line`` is its row, from 1.
+    """Read the split at ``path``. Keys are as in JSON lines; a sentence's ``line`` is the number of its row, from 1.
 
-    ``labels`` names integers where the features do not. Raises ConfigError where pyarrow is missing, DataError for
-    files that are missing, incomplete or broken, and for rows that ``sentence_of`` refuses.
+    ``labels`` names integer tags if the features do not. Raises ConfigError if pyarrow is not installed, DataError for
+    files that are missing, incomplete or broken, for rows that ``sentences_of_records`` refuses, and for a split
+    without a sentence.
     """
-    keys, records = records_in(path, Keys(token_key, tag_key, labels, scheme, types))
-    sentences = sentences_of_records(records, keys, str(path))
-    if not sentences:
-        raise DataError(f"{path}: holds no sentence; name another split")
-    return sentences
+    keys, records = huggingface_records(path, RecordKeys(token_key, tag_key, labels, scheme, types))
+    return require_sentences(sentences_of_records(records, keys, str(path)), path, "name another split")
 
 
-def records_in(path: Path, keys: Keys) -> tuple[Keys, Iterator[tuple[Record, int, str]]]:
-    """Every row of a split with its number, from 1, and its place; the keys with what the features call integers."""
+def huggingface_records(path: Path, keys: RecordKeys) -> tuple[RecordKeys, Iterator[LocatedRecord]]:
+    """The keys, with the names that the features give to integer tags, and every row of a split as a record."""
     rows = read_rows(path, (keys.tokens, keys.tags))
     first = next(rows, None)
     if first is not None and not keys.labels:
         names = class_names(first[1], keys.tags) or class_names(first[1], f"{keys.tags}.label")
         keys = replace(keys, labels=names)
     numbered = enumerate(chain([first] if first else [], rows), start=1)
-    return keys, ((record, number, f"{path}: sentence {number}") for number, (record, _) in numbered)
+    return keys, (LocatedRecord(record, number, f"{path}: sentence {number}") for number, (record, _) in numbered)
 
 
 def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Mapping[str, Any]]]:
-    """Yield every row of a split, of its columns only those that ``keys`` go into, with the features of its file."""
+    """Yield every row of a split, with the features of its file; only the columns of ``keys``, if any are given."""
     columns = {key.partition(".")[0] for key in keys}
     for file in _data_files(path):
-        table = read_table(file, columns)
+        table = read_arrow_table(file, columns)
         features = _features(table, file)
         for batch in table.to_batches(max_chunksize=10_000):
             rows = zip(*map(values_of, batch.columns), strict=True)
@@ -69,7 +68,7 @@ def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Ma
 
 
 def splits_in(folder: Path) -> list[str]:
-    """The splits of a folder copy, as a task names them; "." for a folder that holds one split; none if it is none."""
+    """The names of the splits in a folder; "." if the folder itself is a split; none if it is not a data set."""
     if (folder / "state.json").is_file():
         return ["."]
     saved = [path.parent.name for path in folder.glob("*/state.json")]
@@ -78,7 +77,7 @@ def splits_in(folder: Path) -> list[str]:
 
 
 def class_names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """What the integers of a column stand for, from 0; empty where the features do not say."""
+    """The names of the integer labels of a column, from 0; empty if the features do not name them."""
     found: Any = features
     for part in key.split("."):
         found = _inner(found)
@@ -89,7 +88,7 @@ def class_names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _inner(feature: Any) -> Any:
-    """The feature of a list's items; any other feature as it is."""
+    """The feature of the items of a list; any other feature unchanged."""
     while (isinstance(feature, Mapping) and "_type" in feature and "feature" in feature) or (
         isinstance(feature, list) and len(feature) == 1
     ):
@@ -105,7 +104,7 @@ def _split_of(path: Path) -> str:
 
 
 def _data_files(path: Path) -> list[Path]:
-    """The files of a split in the order of their rows; DataError where there are none, or not all."""
+    """The files of a split, in the order of their rows. Raises DataError if some are missing."""
     if path.is_file():
         return [path]
     if path.is_dir():
@@ -116,7 +115,7 @@ def _data_files(path: Path) -> list[Path]:
     if not found:
         there = splits_in(path if path.is_dir() else path.parent)
         hint = f"there are {', '.join(there)}" if there else "give a folder of save_to_disk, or of parquet files"
-        raise DataError(f"{path}: is no split of a Hugging Face data set; {hint}")
+        raise DataError(f"{path}: is not a split of a Hugging Face data set; {hint}")
     matches = [match for file in found if (match := _SHARD.fullmatch(file.name))]
     if len({match["split"] for match in matches}) > 1:
         raise DataError(f"{path}: holds several splits; name one of {', '.join(splits_in(path))}")
@@ -127,7 +126,7 @@ def _data_files(path: Path) -> list[Path]:
 
 
 def _features(table: "Table", file: Path) -> Mapping[str, Any]:
-    """The features as the file's schema has them, or ``dataset_info.json`` beside it."""
+    """The features in the schema of the file, or in the ``dataset_info.json`` beside it."""
     texts = [(table.schema.metadata or {}).get(b"huggingface", b"")]
     info = file.with_name("dataset_info.json")
     if info.is_file():
@@ -136,7 +135,7 @@ def _features(table: "Table", file: Path) -> Mapping[str, Any]:
         try:
             found = json.loads(text or b"{}")
         except (ValueError, RecursionError):
-            continue  # the integers then need labels, and the reader says so
+            continue  # integer tags then need labels, which the reader reports
         found = found.get("info", found) if isinstance(found, dict) else {}
         features = found.get("features") if isinstance(found, dict) else None
         if isinstance(features, dict) and features:

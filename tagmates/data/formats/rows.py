@@ -1,7 +1,7 @@
-"""The fast way into files of one token a line: the whole text is split at once.
+"""A fast reader for files with one token per line, which splits the whole text at once with numpy.
 
-It is for tables, where all rows have equally many cells. What is anything else, and what might be wrong, is left to the
-way line by line in ``columns`` and ``conllu``, so that errors come from one place.
+It reads only texts in which all rows have equally many cells. All others, and whatever might be wrong, are left to the
+readers in ``columns`` and ``conllu``, which go line by line, so that errors come from one place.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tagmates.data.sentence import Sentence
 
 DOCSTART = "-DOCSTART-"
-"""First word of the lines that separate documents in the CoNLL-2003 files; never a token."""
+"""The first word of the lines that separate documents in the CoNLL-2003 files; never a token."""
 
 _DOCSTART_LINE = re.compile(rf"\n[^\S\n]*{DOCSTART}(?!\S).*")
 _NEWLINE = ord("\n")
@@ -22,30 +22,30 @@ _NEWLINE = ord("\n")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of a text that are not blank, all of the same number of cells, and where they stand."""
+    """The rows of a text that are not blank, all with the same number of cells, and their places."""
 
-    text: npt.NDArray[np.uint8]  # in UTF-8, an end of line before and after
-    marks: npt.NDArray[np.int64]  # places of separators and ends of lines in it
-    before: npt.NDArray[np.int64]  # of every row, which of the marks ends the line before
+    text: npt.NDArray[np.uint8]  # in UTF-8, with line ends added before and after it
+    marks: npt.NDArray[np.int64]  # positions of separators and line ends in the text
+    before: npt.NDArray[np.int64]  # for every row, the index of the mark that ends the previous line
     separator: str
-    width: int  # cells of a row
-    line: npt.NDArray[np.int64]  # of every row, from 1
-    block: npt.NDArray[np.int64]  # of every row; blank lines stand between blocks
+    width: int  # number of cells per row
+    line: npt.NDArray[np.int64]  # for every row, its line number, from 1
+    block: npt.NDArray[np.int64]  # for every row, the number of its block; blank lines separate blocks
 
     def column(self, index: int) -> list[str]:
-        """The cells of a column, counted from 0; equal ones are one object, which saves memory and later time."""
+        """The cells of a column, counted from 0. Equal cells are one object, which saves memory and later time."""
         edges = np.zeros(len(self.text), np.int8)
         edges[self.marks[self.before + index] + 1] = 1
-        edges[self.marks[self.before + index + 1]] -= 1  # where the cell is empty, they cancel out
+        edges[self.marks[self.before + index + 1]] -= 1  # in an empty cell the two cancel out
         edges = np.cumsum(edges, dtype=np.int8)
-        edges[self.marks[self.before + index + 1]] = 1  # what ends the cell, to tell it from the next
+        edges[self.marks[self.before + index + 1]] = 1  # the mark after the cell, which separates it from the next one
         column = self.text[edges.view(np.bool_)].tobytes().replace(b"\n", self.separator.encode())
         cells = column[:-1].decode("utf-8", "surrogatepass").split(self.separator)
         seen: dict[str, str] = {}
         return list(map(seen.setdefault, cells, cells))
 
     def sentences(self, tokens: list[str], tags: list[str] | None) -> list[Sentence]:
-        """A sentence of every block, given the token and the tag of every row."""
+        """A sentence for each block, given the token and the tag of every row."""
         starts = np.flatnonzero(np.diff(self.block, prepend=-1))
         bounds = zip(pairwise([*starts.tolist(), len(tokens)]), self.line[starts].tolist(), strict=True)
         if tags is None:
@@ -54,11 +54,10 @@ class Rows:
 
 
 def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | None:
-    r"""The rows of a text without its byte order mark; None where not all have equally many cells, or to be careful.
+    r"""The rows of a text without a byte order mark; None if they do not all have equally many cells, or in doubt.
 
-    ``separator`` None is any run of ASCII white space. Lines that start with ``comment`` before a block's first row
-    count as blank, ``-DOCSTART-`` lines everywhere. A row of white space alone is a blank line too, and left to the
-    caller to notice.
+    ``separator`` None is any run of ASCII white space. Lines that start with ``comment`` count as blank before the
+    first row of a block, ``-DOCSTART-`` lines everywhere. The caller has to check for rows of white space only.
     """
     text = f"\n\n{text}\n".replace("\r\n", "\n")
     if "\r" in text or "\0" in text or "\n" in (comment or ""):
@@ -68,7 +67,7 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
     if comment is not None:
         sign = re.escape(comment)
         text = re.sub(rf"\n\n{sign}.*\n(?:{sign}.*\n|\n)*+", lambda found: "\n" * found[0].count("\n"), text)
-        if f"\n{comment}" in text:  # in the midst of a sentence, or after a line of white space
+        if f"\n{comment}" in text:  # inside a sentence, or after a line of white space
             return None
     if separator is None:
         text, separator = _single_spaces(text), " "
@@ -78,7 +77,7 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
     data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
     marks = np.flatnonzero((data == _NEWLINE) | (data == ord(separator)))
     ends = np.flatnonzero(data[marks] == _NEWLINE)
-    line = np.flatnonzero(np.diff(marks[ends]) > 1)  # after the two line ends that were put before, they count from 1
+    line = np.flatnonzero(np.diff(marks[ends]) > 1)  # two line ends were added before the text, so these count from 1
     width = np.diff(ends)[line]
     if not len(line) or (width != width[0]).any():
         return None

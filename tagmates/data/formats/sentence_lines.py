@@ -1,8 +1,9 @@
-"""Files of a sentence a line → ``Sentence``: words with their tags behind them, or words and tags in two files.
+"""Files with one sentence per line → ``Sentence``: words followed by their tags, or words and tags in two files.
 
-``format = "lines"``: white space stands between words, the separator between a word and its tags, as ``sails/VERB``,
-``sails###VERB`` or ``sails|VERB|O``. Most words say how many tags there are; a word with more separators has them in
-itself (``1/2/NUM``). ``format = "parallel"``: a line of one file has the words, the same line of the other their tags.
+``format = "lines"``: words are separated by white space, a word and its tags by the separator: ``sails/VERB``,
+``sails###VERB`` or ``sails|VERB|O``. Most words determine the number of tags; in a word with more separators the first
+ones belong to the word (``1/2/NUM``). ``format = "parallel"``: each line of one file has the words, the same line of
+the other file their tags.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tagmates.data.formats.columns import CELL
-from tagmates.data.formats.lines import check_characters, pair_in, read_text, some
+from tagmates.data.formats.token_lines import check_characters, pair_in, read_text, require_sentences
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 from tagmates.formatting import plural, shown
@@ -21,25 +22,25 @@ Line = tuple[int, Sequence[str]]
 def read_lines(
     path: Path, *, token_column: int = 1, tag_column: int = 2, separator: str = "/", encoding: str = "utf-8"
 ) -> list[Sentence]:
-    """Read a file of words with tags behind them; DataError for a word without a tag."""
+    """Read a file of words followed by their tags. Raises DataError for a word without a tag."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    width = tags_of_a_word((word for _, words in lines_in(text, str(path)) for word in words), separator)
+    width = tags_per_word((word for _, words in word_lines(text, str(path)) for word in words), separator)
     found = []
-    for number, words in lines_in(text, str(path)):
+    for number, words in word_lines(text, str(path)):
         pairs = [
-            pair_in(cells_of(word, separator, width, where), token_column, tag_column, where)
+            pair_in(split_word(word, separator, width, where), token_column, tag_column, where)
             for at, word in enumerate(words, start=1)
             if (where := f"{path}:{number}: word {at}")
         ]
         tokens, tags = zip(*pairs, strict=True)
         found.append(Sentence(tokens, tags, number))
-    return some(found, path)
+    return require_sentences(found, path)
 
 
 def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sentence]:
-    """Read a file of words and one of their tags; DataError where lines do not have equally many."""
+    """Read a file of words and a file of tags. Raises DataError if a line does not have equally many of both."""
     words, others = (
-        dict(lines_in(read_text(file, encoding).removeprefix("\ufeff"), str(file))) for file in (path, tags)
+        dict(word_lines(read_text(file, encoding).removeprefix("\ufeff"), str(file))) for file in (path, tags)
     )
     found = []
     for number in sorted({*words, *others}):
@@ -50,25 +51,27 @@ def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sente
                 f"{plural(len(labels), 'tag')}; give each word one tag"
             )
         found.append(Sentence(tuple(tokens), tuple(labels), number))
-    return some(found, path)
+    return require_sentences(found, path)
 
 
-def tags_of_a_word(words: Iterable[str], separator: str) -> int:
-    """How many tags most words have behind them."""
+def tags_per_word(words: Iterable[str], separator: str) -> int:
+    """The number of tags after a word, for most words."""
     counts = Counter(word.count(separator) for word in words)
     return max(counts, key=lambda count: counts[count], default=0)
 
 
-def cells_of(word: str, separator: str, width: int, where: str) -> list[str]:
-    """The word and its tags, of which there are ``width``; DataError where there are fewer."""
+def split_word(word: str, separator: str, width: int, where: str) -> list[str]:
+    """The word and its ``width`` tags. Raises DataError if there are fewer."""
     cells = word.rsplit(separator, width)
     if not width or len(cells) <= width:
-        raise DataError(f"{where}: {shown(word)} has not {width or 1} tags behind {shown(separator)}; add what lacks")
+        raise DataError(
+            f"{where}: {shown(word)} needs {plural(width or 1, 'tag')} after {shown(separator)}; complete it"
+        )
     return cells
 
 
-def lines_in(text: str, name: str, first_line: int = 1) -> Iterator[Line]:
-    """Yield the number and the words of every line that has any."""
+def word_lines(text: str, name: str, first_line: int = 1) -> Iterator[Line]:
+    """Yield the line number and the words of every line that has words."""
     for number, line in enumerate(text.split("\n"), start=first_line):
         check_characters(line.removesuffix("\r"), f"{name}:{number}")
         words = CELL.findall(line.removesuffix("\r"))

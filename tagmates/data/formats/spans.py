@@ -1,8 +1,8 @@
-"""Records of a text and its spans → ``Document``: what doccano, Label Studio, Prodigy and data sets of texts hold.
+"""Records with a text and its spans → ``Document``, as doccano, Label Studio, Prodigy and others write them.
 
-A span is ``[start, end, label]``, or an object with these under the names that one of the tools gives them. Offsets
-count characters (Unicode code points) from 0, the end is exclusive. Where a span repeats the text that it covers, the
-two must agree; where they agree only if a character beyond U+FFFF counts as two, as in JavaScript, it does.
+A span is ``[start, end, label]``, or an object with these values under the names that one of the tools uses. Offsets
+count characters (Unicode code points) from 0; the end is exclusive. If a span repeats the text that it covers, the two
+must agree. If they agree only when characters beyond U+FFFF count as two, as in JavaScript, then they count as two.
 
 * doccano: ``{"text": …, "label": [[0, 4, "PER"]]}``, ``"entities": [{"start_offset": …, "end_offset": …, "label": …}]``
 * Label Studio: ``{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": …, "labels": […]}}]}]}``, of
@@ -12,8 +12,9 @@ two must agree; where they agree only if a character beyond U+FFFF counts as two
 * spaCy: ``["text", {"entities": [[0, 4, "PER"]]}]``
 * CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
 
-Beside a list of bare words spans count words. Those of GLiNER (``"tokenized_text": […], "ner": [[0, 1, "PER"]]``) have
-inclusive ends, and so have all of a file where some start is its end; objects, as SpERT's, else have exclusive ones.
+Beside a list of plain words, spans count words. In GLiNER's files (``"tokenized_text": […], "ner": [[0, 1, "PER"]]``)
+ends are inclusive, and so they are in files where some span starts where it ends. In other files, spans that are
+objects, such as SpERT's, have exclusive ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import shown
 
-_ANY = tuple(f"label{number}" for number in range(1000))  # names for integers until somebody gives better ones
+_ANY = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 _START = ("start", "start_offset", "startOffset", "start_char", "begin")
 _END = ("end", "end_offset", "endOffset", "end_char")
 _LABEL = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "class")
@@ -36,7 +37,7 @@ _CANCELLED = ("was_cancelled", "skipped")
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    """A span of a text as a record has it; ``covered`` is the text that it says it covers, if it does."""
+    """A span of a text as it stands in a record; ``covered`` is the text that the record says it covers, if any."""
 
     start: int
     end: int
@@ -45,7 +46,7 @@ class _Marked:
 
 
 def is_text(value: Any) -> bool:
-    """Whether this is a text, or the words of one with their places, rather than a list of bare words or of spans."""
+    """Whether this is a text, or a list of words with their places in one; not a list of plain words or of spans."""
     first = value[0] if isinstance(value, list) and value else None
     words = (
         isinstance(first, Mapping) and isinstance(first.get("text"), str) and not any(key in first for key in _LABEL)
@@ -54,7 +55,7 @@ def is_text(value: Any) -> bool:
 
 
 def are_spans(value: Any) -> bool:
-    """Whether this is a list of spans, which may be empty."""
+    """Whether this is a list of spans; it may be empty."""
     try:
         return value == [] or any(True for _ in _marked(value, (), "")) or _is_studio(value)
     except DataError:
@@ -62,10 +63,10 @@ def are_spans(value: Any) -> bool:
 
 
 def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole: Any = None) -> Document:
-    """The words of a text, and the spans among them; DataError, beginning with ``where``, for broken ones.
+    """The words of a text and its spans. Raises DataError, beginning with ``where``, for broken spans.
 
-    ``text`` is a string, which tagmates splits into words, or a list of objects that are its words, in which case
-    ``whole`` is the string that they come from, if it is known. ``labels`` names integers.
+    ``text`` is a string, which is split into words, or a list of objects, its words; then ``whole`` is the string that
+    they come from, if it is known. ``labels`` are the names of integer labels.
     """
     notes = []
     if isinstance(text, str):
@@ -99,14 +100,15 @@ def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole
 
 
 def are_words(value: Any) -> bool:
-    """Whether this is a list of bare words, one at least."""
+    """Whether this is a list of plain words, with at least one."""
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def ends_of(key: str, spans: Sequence[Any], where: str) -> Ends | None:
-    """How the spans of a file count words: whether their ends are inclusive; None where these are no spans.
+    """Whether the ends of spans that count words are inclusive or exclusive; None if ``spans`` are not spans.
 
-    ``key`` is that of the words, ``spans`` are the lists of spans of all records. DataError where it is not clear.
+    ``key`` is the key of the words; ``spans`` are the lists of spans of all records. Raises DataError if it is not
+    clear.
     """
     marked = [span for value in spans for span in (_marked(value, _ANY, where) if are_spans(value) else ())]
     if not marked or not all(map(are_spans, spans)):
@@ -122,7 +124,7 @@ def ends_of(key: str, spans: Sequence[Any], where: str) -> Ends | None:
 
 
 def document_of_words(tokens: Sequence[str], marked: Any, labels: Sequence[str], where: str, ends: Ends) -> Document:
-    """As ``document_of``, of a list of words and spans that count them."""
+    """As ``document_of``, for a list of words and spans that count these words."""
     starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
     words = [{"text": token, "start": at, "end": at + len(token)} for token, at in zip(tokens, starts, strict=False)]
     spans = []
@@ -192,7 +194,7 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
 
 
 def _tokens(items: Sequence[Any], where: str) -> list[Token]:
-    """The words that a record brings along, those without white space alone."""
+    """The words listed in a record, except those of white space."""
     tokens = []
     last = 0
     for number, item in enumerate(items, start=1):
@@ -208,10 +210,10 @@ def _tokens(items: Sequence[Any], where: str) -> list[Token]:
 
 
 def _spaced(tokens: Sequence[Token]) -> str:
-    """A text in which these words stand where they say they do."""
+    """A text in which the words stand at their positions."""
     text = ""
     for token in tokens:
-        if token.start - len(text) > 2**20:  # what no text in earnest has between words
+        if token.start - len(text) > 2**20:  # no real text has so much space between words
             break
         text = text.ljust(token.start) + token.text
     return text
@@ -233,7 +235,7 @@ def _is_studio(value: Any) -> bool:
 
 
 def _is_cluener(value: Any) -> bool:
-    """Whether these are CLUENER's spans: by label and text that they cover, pairs of start and last character."""
+    """Whether these are CLUENER's spans: pairs of first and last character, by label and covered text."""
     return (
         isinstance(value, Mapping)
         and bool(value)
@@ -252,7 +254,7 @@ def _is_cancelled(annotation: Mapping[str, Any]) -> bool:
 
 
 def _first(item: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    """What is under the first of these keys that the item has."""
+    """The value of the first of these keys that the item has."""
     return next((item[key] for key in keys if key in item), None)
 
 

@@ -1,13 +1,13 @@
-"""Annotations of characters → tags of words, for all formats that mark spans of a text.
+"""Annotations of characters → tags of words, for all formats that annotate spans of a text.
 
-One layer of tags marks each word once. So
+A layer of tags marks each word only once. So
 
 * an annotation that begins or ends inside a word marks the whole word;
-* one with gaps is marked from its first word to its last;
-* of two that share a word the longer one is kept, of equal ones the first in the file;
-* sentences that one annotation reaches across are joined.
+* an annotation with gaps is marked from its first word to its last;
+* of two annotations that share a word the longer one is kept; of equally long ones, the first in the file;
+* sentences are joined if an annotation spans them.
 
-Each of these is a remark of ``data check``.
+``data check`` remarks on each of these.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,7 +24,7 @@ from tagmates.formatting import first_of, suggestion
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of a text in their order, the numbers of those that begin a sentence, and where each starts and ends.
+    """The words of a text in order, the indices of those that begin a sentence, and where each word starts and ends.
 
     Words do not overlap.
     """
@@ -36,12 +36,12 @@ class Words:
 
     @classmethod
     def of(cls, text: str) -> "Words":
-        """The words and sentences of a text, as ``tagmates tag`` finds them."""
+        """The words and sentences of a text, split as ``tagmates tag`` splits text."""
         return cls.given(sentences_of(text))
 
     @classmethod
     def given(cls, sentences: Sequence[Sequence[Token]]) -> "Words":
-        """The words of these sentences, which somebody else has found."""
+        """The words of these sentences, which are given."""
         first, at = [], 0
         for sentence in sentences:
             first.append(at)
@@ -50,11 +50,11 @@ class Words:
         return cls(tokens, first, [token.start for token in tokens], [token.end for token in tokens])
 
     def sentences(self) -> list[list[Token]]:
-        """The words, sentence by sentence."""
+        """The words of each sentence."""
         return [list(self.tokens[start:end]) for start, end in pairwise([*self.first, len(self.tokens)])]
 
     def under(self, start: int, end: int, where: str) -> tuple[int, int]:
-        """The first word of which these characters cover a part, and the one behind the last; DataError if none is."""
+        """The first word that these characters touch, and the one after the last. Raises DataError if there is none."""
         first, last = bisect_right(self.ends, start), bisect_left(self.starts, end)
         if first >= last:
             raise DataError(f"{where}: covers no word; correct the offsets, or delete the annotation")
@@ -63,7 +63,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A text-bound annotation: its fragments in characters, and the words from ``first`` to ``last`` (exclusive)."""
+    """An annotation of a text: its fragments in characters, and its words from ``first`` to ``last`` (exclusive)."""
 
     name: str
     label: str
@@ -75,7 +75,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with its words and all its annotations; ``notes`` are what else ``data check`` should say of it."""
+    """A text with its words and annotations; ``notes`` are further remarks for ``data check``."""
 
     text: str
     words: Words
@@ -83,10 +83,10 @@ class Document:
     notes: list[str]
 
 
-def tagged(
+def tag_words(
     document: Document, types: Collection[str], scheme: Scheme
 ) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
-    """Yield of every sentence the number of its first word, its words, and its tags in ``scheme``."""
+    """Yield for each sentence the index of its first word, its words, and its tags in ``scheme``."""
     kept, _ = _one_layer(document, types)
     words = document.words
     spans = [Span(annotation.first, annotation.last, annotation.label) for annotation in kept]
@@ -98,7 +98,7 @@ def tagged(
 
 
 def remarks_on(document: Document, types: Collection[str]) -> Iterator[str]:
-    """Yield where the tags say less, more or something else than the annotations: the place, and what was done."""
+    """Yield a remark, with its place, for each annotation that tags cannot express exactly."""
     yield from document.notes
     kept, remarks = _one_layer(document, types)
     yield from remarks
@@ -125,7 +125,7 @@ def check_types(types: Collection[str], used: Mapping[str, int], where: str) -> 
 
 
 def _one_layer(document: Document, types: Collection[str]) -> tuple[list[Annotation], list[str]]:
-    """The annotations of these types that mark each word at most once, and a remark for each that is left out."""
+    """The annotations of these types without those that share a word, and a remark on each one left out."""
     wanted = [annotation for annotation in document.annotations if not types or annotation.label in types]
     owner: list[Annotation | None] = [None] * len(document.words.tokens)
     taken = bytearray(len(document.words.tokens))

@@ -1,13 +1,16 @@
-r"""Tables that say more than a plain column file: CSV with its quotes, header lines, sentences that a column tells.
+r"""Tables beyond plain column files: CSV with quotes, header lines, sentences marked by a column, and others.
 
-CSV is read by Python's ``csv``: a cell may stand in double quotes, and then hold the separator; a double quote in it is
-written twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence ends
-at a blank line or row; with ``sentence_column`` before each row that has another value there than the row before (an
-empty cell goes on, as in the first row of each sentence only); with ``sentence_end`` after each row that has this word
-in some cell, alone or between bars; with ``markup`` at each line of the tag ``<s>`` or ``</s>``, where lines of other
-tags are skipped. With ``sentence_rows`` each row is a sentence: its cells hold words and tags between white space, or
-both lists as Python, JSON or numpy write them. Everything wrong in a file is a
-``DataError`` that starts with ``FILE:LINE``.
+CSV is read by Python's ``csv``: a cell in double quotes may contain the separator, and a double quote in it is written
+twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence ends
+
+* at a blank line or row;
+* with ``sentence_column``, before each row with a new value in this column (an empty cell repeats the value above);
+* with ``sentence_end``, after each row with this word in some cell, alone or between bars;
+* with ``markup``, at each line with the tag ``<s>`` or ``</s>``; lines with other tags are skipped.
+
+With ``sentence_rows`` each row is a sentence: one cell holds its words and another its tags, both separated by white
+space, or both as lists written by Python, JSON or numpy. Everything wrong in a file is a ``DataError`` that starts with
+``FILE:LINE``.
 """
 
 import csv
@@ -20,8 +23,15 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from tagmates.data.formats.columns import CELL, columns_of
-from tagmates.data.formats.lines import cell_in, check_characters, is_data, pair_in, read_text, some
+from tagmates.data.formats.columns import CELL, parse_text, split_cells
+from tagmates.data.formats.token_lines import (
+    cell_in,
+    check_characters,
+    is_token_line,
+    pair_in,
+    read_text,
+    require_sentences,
+)
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, plural, shown, suggestion
@@ -32,8 +42,8 @@ SENTENCE_MARK = re.compile(r"</?s\b[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a table is written: all that a task says of it."""
+class TableLayout:
+    """The layout of a table, as a task describes it."""
 
     token_column: Column = 1
     tag_column: Column = 2
@@ -49,32 +59,32 @@ class Layout:
 
     @property
     def is_plain(self) -> bool:
-        """Whether a column file without its header is all that it is."""
+        """Whether the table is a plain column file, apart from its header."""
         more = self.comments_inside or self.sentence_rows or self.markup
         return not (self.quoted or more or self.sentence_column is not None or self.sentence_end)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row that holds a token: its cells, its line (the first, where quotes hold line ends), its sentence from 0."""
+class TableRow:
+    """A row with a token: its cells, its line (of several, the first), and the number of its sentence, from 0."""
 
     cells: Sequence[str]
     line: int
     sentence: int
 
 
-def read_table(path: Path, layout: Layout, encoding: str = "utf-8") -> list[Sentence]:
-    """The sentences of a file; DataError for one that cannot be read, lacks columns, or has no sentence."""
+def read_table(path: Path, layout: TableLayout, encoding: str = "utf-8") -> list[Sentence]:
+    """The sentences of a file. Raises DataError if it cannot be read, lacks columns, or has no sentence."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    token, tag, _ = columns_in(text, layout, str(path))
+    token, tag, _ = column_numbers(text, layout, str(path))
     if layout.is_plain:
         blanked = _without_header(text, layout)
-        found = columns_of(blanked, str(path), token, tag, layout.separator, layout.comment)
-        return some(found, path)
+        found = parse_text(blanked, str(path), token, tag, layout.separator, layout.comment)
+        return require_sentences(found, path)
     sentences: list[Sentence] = []
     pairs: list[tuple[str, ...]] = []
     first, number = 0, 0
-    for row in chain(rows_of(text, layout, str(path)), [Row((), 0, -1)]):  # the last ends a last sentence
+    for row in chain(table_rows(text, layout, str(path)), [TableRow((), 0, -1)]):  # the last row ends the last sentence
         if pairs and row.sentence != number:
             tokens, tags = zip(*pairs, strict=True)
             sentences.append(Sentence(tokens, tags, first))
@@ -83,15 +93,15 @@ def read_table(path: Path, layout: Layout, encoding: str = "utf-8") -> list[Sent
             first = first if pairs else row.line
             number = row.sentence
             pairs += pairs_of(row, token, tag, layout, f"{path}:{row.line}")
-    return some(sentences, path)
+    return require_sentences(sentences, path)
 
 
-def pairs_of(row: Row, token: int, tag: int, layout: Layout, where: str) -> list[tuple[str, ...]]:
-    """The token and the tag of a row, of a row that is a sentence all of them; DataError where they do not fit."""
+def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: str) -> list[tuple[str, ...]]:
+    """The token and tag of a row, or all tokens and tags of a row that is a sentence. Raises DataError."""
     words, tags = pair_in(row.cells, token, tag, where)
     if not layout.sentence_rows:
         return [(words, tags)]
-    tokens, labels = words_of(words, tags, where)
+    tokens, labels = words_and_tags(words, tags, where)
     if len(tokens) != len(labels):
         raise DataError(
             f"{where}: has {plural(len(tokens), 'word')}, but {plural(len(labels), 'tag')}; give each word one tag"
@@ -99,15 +109,15 @@ def pairs_of(row: Row, token: int, tag: int, layout: Layout, where: str) -> list
     return list(zip(tokens, labels, strict=True))
 
 
-def words_of(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
-    """The words and the tags in two cells: between white space, or lists where both are such."""
+def words_and_tags(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
+    """The words and the tags in two cells, which are separated by white space, or both lists."""
     if all(cell.strip().startswith("[") and cell.strip().endswith("]") for cell in (words, tags)):
         return _list_in(words, where), _list_in(tags, where)
     return CELL.findall(words), CELL.findall(tags)
 
 
 def _list_in(cell: str, where: str) -> list[str]:
-    """The strings and numbers of a list, with or without commas between them."""
+    """The strings and numbers of a list, with or without commas."""
     items: list[str] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline):
@@ -116,41 +126,43 @@ def _list_in(cell: str, where: str) -> list[str]:
             elif token.type == tokenize.NUMBER:
                 items.append(token.string)
             elif token.string.strip() not in ("", ",", "[", "]"):
-                raise ValueError(f"{shown(token.string)} is no string")
+                raise ValueError(f"{shown(token.string)} is not a string")
     except (tokenize.TokenError, SyntaxError, ValueError) as error:
-        raise DataError(f"{where}: {shown(cell)} is no list of strings ({error}); correct it") from None
+        raise DataError(f"{where}: {shown(cell)} is not a list of strings ({error}); correct it") from None
     if not all(item.strip() for item in items) or any("\n" in item or "\r" in item for item in items):
         raise DataError(f"{where}: {shown(cell)} has an empty string or a line end in it; correct it")
     return items
 
 
-def columns_in(text: str, layout: Layout, name: str) -> tuple[int, int, int | None]:
-    """The numbers of the columns of tokens, of tags and, if there is one, of sentences; DataError for unknown names."""
-    found = header_of(text, layout, name) if layout.header else None
+def column_numbers(text: str, layout: TableLayout, name: str) -> tuple[int, int, int | None]:
+    """The numbers of the columns of tokens, tags and (or None) sentences. Raises DataError for unknown names."""
+    found = find_header(text, layout, name) if layout.header else None
     line, names = found if found else (1, [])
     columns = (layout.token_column, layout.tag_column, layout.sentence_column)
     numbers = [each if not isinstance(each, str) else _number(each, names, f"{name}:{line}") for each in columns]
     return numbers[0] or 1, numbers[1] or 1, numbers[2]
 
 
-def header_of(text: str, layout: Layout, name: str) -> tuple[int, list[str]] | None:
-    """The line of the header, and its names; None where the text has no line for it."""
-    for number, line, cells in lines_of(text, layout, name):
+def find_header(text: str, layout: TableLayout, name: str) -> tuple[int, list[str]] | None:
+    """The line number of the header, and its names; None if all lines are blank or comments."""
+    for number, line, cells in table_lines(text, layout, name):
         if line.strip() and not (layout.comment and line.startswith(layout.comment)):
             return number, [cell.strip() for cell in cells]
     return None
 
 
-def rows_of(text: str, layout: Layout, name: str, *, first_line: int = 1, line_ends: bool = False) -> Iterator[Row]:
-    """Yield the rows of a text that hold a token, without header and comments; DataError for stray characters.
+def table_rows(
+    text: str, layout: TableLayout, name: str, *, first_line: int = 1, line_ends: bool = False
+) -> Iterator[TableRow]:
+    """Yield the rows of a text that hold a token. Raises DataError for stray characters.
 
-    ``first_line`` is the number of the text's first line. With ``line_ends`` cells in quotes may hold line ends.
+    ``first_line`` is the number of the first line of the text. With ``line_ends``, cells in quotes may have line ends.
     """
-    header = header_of(text, layout, name) if layout.header else None
-    _, _, of_sentence = columns_in(text, layout, name)
+    header = find_header(text, layout, name) if layout.header else None
+    _, _, of_sentence = column_numbers(text, layout, name)
     sentence, value = 0, ""
-    empty = True  # whether the sentence has no row yet
-    for number, line, cells in lines_of(text, layout, name, first_line, line_ends=line_ends):
+    empty = True  # whether the current sentence has no row yet
+    for number, line, cells in table_lines(text, layout, name, first_line, line_ends=line_ends):
         if header and number == header[0] + first_line - 1:
             continue
         if layout.comment and line.startswith(layout.comment) and (empty or layout.comments_inside):
@@ -158,29 +170,29 @@ def rows_of(text: str, layout: Layout, name: str, *, first_line: int = 1, line_e
         mark = layout.markup and MARKUP.fullmatch(line.strip())
         if mark and not SENTENCE_MARK.fullmatch(line.strip()):
             continue
-        if mark or not is_data(line) or not any(cell.strip() for cell in cells):
+        if mark or not is_token_line(line) or not any(cell.strip() for cell in cells):
             sentence, empty = sentence + (not empty), True
             continue
         if of_sentence is not None:
             given = cell_in([cell or " " for cell in cells], of_sentence, "sentence", f"{name}:{number}").strip()
             if given and given != value:
                 sentence, value = sentence + (not empty), given
-        yield Row(cells, number, sentence)
+        yield TableRow(cells, number, sentence)
         empty = False
         ends = layout.sentence_end is not None and any(layout.sentence_end in cell.split("|") for cell in cells)
         if layout.sentence_rows or ends:
             sentence, empty = sentence + 1, True
 
 
-def lines_of(
-    text: str, layout: Layout, name: str, first_line: int = 1, *, line_ends: bool = False
+def table_lines(
+    text: str, layout: TableLayout, name: str, first_line: int = 1, *, line_ends: bool = False
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield the number, the text and the cells of every line; of CSV, of every row and its first line."""
+    """Yield the number, the text and the cells of every line; for CSV, of every row, numbered by its first line."""
     if not layout.quoted:
         for number, raw in enumerate(text.split("\n"), start=first_line):
             line = raw.removesuffix("\r")
             check_characters(line, f"{name}:{number}")
-            yield number, line, CELL.findall(line) if layout.separator is None else line.split(layout.separator)
+            yield number, line, split_cells(line, layout.separator)
         return
     lines = (line.removesuffix("\r") + "\n" for line in text.split("\n"))
     reader = csv.reader(lines, delimiter=layout.separator or ",", strict=True)
@@ -189,7 +201,7 @@ def lines_of(
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise DataError(f"{name}:{number}: is no CSV ({error}); close the quotes, or name the separator") from None
+            raise DataError(f"{name}:{number}: is not CSV ({error}); close the quotes, or name the separator") from None
         if cells is None:
             return
         line = (layout.separator or ",").join(cells)
@@ -198,9 +210,9 @@ def lines_of(
         number = reader.line_num + first_line
 
 
-def _without_header(text: str, layout: Layout) -> str:
-    """The text, in the place of its header a blank line."""
-    header = header_of(text, layout, "") if layout.header else None
+def _without_header(text: str, layout: TableLayout) -> str:
+    """The text with a blank line in place of its header."""
+    header = find_header(text, layout, "") if layout.header else None
     if header is None:
         return text
     start = -1

@@ -1,10 +1,10 @@
-r"""WebAnno TSV 3, which WebAnno and INCEpTION export → ``Sentence``.
+r"""WebAnno TSV 3, exported by WebAnno and INCEpTION → ``Sentence``.
 
 The head of a file names layers of spans (``#T_SP=custom.Food|kind|colour``), of chains (``#T_CH``) and of relations
-(``#T_RL``), each with its features; every feature is a column behind number, offsets and word. A cell is ``_`` where
-there is nothing, ``*`` for a span without a value, ``FOOD`` for one word, ``FOOD[3]`` on every word of span 3; bars
-stand between spans that share the word. Rows such as ``2-5.1`` are parts of words. Spans become tags as ``standoff``
-says; in ``plain`` every word has the value of the first span on it.
+(``#T_RL``), each with its features. Every feature is a column after number, offsets and word. A cell is ``_`` if there
+is no span, ``*`` for a span without a value, ``FOOD`` for a span of one word, ``FOOD[3]`` on every word of span 3; bars
+separate spans that share the word. Rows such as ``2-5.1`` are parts of words. Spans become tags as described in
+``standoff``; in ``plain`` every word has the value of its first span.
 """
 
 import re
@@ -12,15 +12,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagmates.data.formats.lines import check_characters, read_text, some
-from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tagged
+from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tag_words
+from tagmates.data.formats.token_lines import check_characters, read_text, require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown, suggestion
 
-SIGN = "#FORMAT=WebAnno TSV 3"
+WEBANNO_FIRST_LINE = "#FORMAT=WebAnno TSV 3"
 
 _ROW = re.compile(r"(\d{1,9})-(\d{1,9})(\.\d{1,9})?\t(\d{1,12})-(\d{1,12})\t([^\t]+)(?:\t(.*))?", re.ASCII)
 _VALUE = re.compile(r"((?:[^\\\[\]]|\\.)*)(?:\[(\d{1,9})\])?", re.ASCII)
@@ -29,8 +29,8 @@ _ESCAPE = re.compile(r"\\(->|.)")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A word or a part of one: where it stands in the file and in the text, its sentence, its cells."""
+class WebAnnoRow:
+    """A word or a part of one: its place in the file and in the text, its sentence, and its cells."""
 
     line: int
     sentence: str
@@ -44,36 +44,38 @@ class Row:
 def read_webanno(
     path: Path, *, column: str, scheme: Scheme = "iob2", types: Collection[str] = (), encoding: str = "utf-8"
 ) -> list[Sentence]:
-    """Read a file; ``column`` is a feature of a layer, as ``NamedEntity.value``, or a layer with one feature.
+    """Read a file. ``column`` is a feature of a layer, such as ``NamedEntity.value``, or a layer with one feature.
 
     A sentence's ``line`` is that of its first word. Raises DataError for a file that is missing, broken or of another
-    version, and where no layer or several have such a feature.
+    version, and if no feature, or more than one, has this name.
     """
     document, lines = webanno_document(path, column, encoding, plain=scheme == "plain")
     check_types(types, {annotation.label: 1 for annotation in document.annotations}, str(path))
-    return some((Sentence(tokens, tags, lines[at]) for at, tokens, tags in tagged(document, types, scheme)), path)
+    return require_sentences(
+        (Sentence(tokens, tags, lines[at]) for at, tokens, tags in tag_words(document, types, scheme)), path
+    )
 
 
 def webanno_remarks(
     path: Path, *, column: str, scheme: Scheme = "iob2", types: Collection[str] = (), encoding: str = "utf-8"
 ) -> Iterator[str]:
-    """Yield where the tags say less, more or something else than the spans: FILE:LINE, and what was done."""
+    """Yield a remark, with FILE:LINE, for each span that tags cannot express exactly."""
     yield from remarks_on(webanno_document(path, column, encoding, plain=scheme == "plain")[0], types)
 
 
 def features_in(text: str) -> list[str]:
-    """The features of the layers of spans and chains, as ``NamedEntity.value``, in the order of their columns."""
-    return [name for name in columns_in(text) if name]
+    """The features of span and chain layers, such as ``NamedEntity.value``, in the order of their columns."""
+    return [name for name in layer_columns(text) if name]
 
 
 def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = False) -> tuple[Document, list[int]]:
-    """The words of a file with the spans of a column, and the line of every word; ``plain``: a span for every word."""
+    """The words of a file with the spans of a column, and the line of each word. ``plain``: one span per word."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    if not text.startswith(SIGN):
-        raise DataError(f"{path}:1: does not begin with {SIGN!r}; export as WebAnno TSV 3")
-    names = columns_in(text)
+    if not text.startswith(WEBANNO_FIRST_LINE):
+        raise DataError(f"{path}:1: does not begin with {WEBANNO_FIRST_LINE!r}; export as WebAnno TSV 3")
+    names = layer_columns(text)
     index = _index(column, names, path)
-    rows = list(rows_of(text, str(path), len(names)))
+    rows = list(webanno_rows(text, str(path), len(names)))
     sentences: list[list[Token]] = []
     before = ""
     words = [row for row in rows if not row.is_part]
@@ -96,8 +98,8 @@ def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = Fa
     return Document("", found, annotations, []), [row.line for row in words]
 
 
-def columns_in(text: str) -> list[str]:
-    """What every column behind the word is: LAYER.FEATURE, "" where it belongs to relations."""
+def layer_columns(text: str) -> list[str]:
+    """The names of the columns after the word: LAYER.FEATURE, or "" for those of relations."""
     names = []
     for raw in text.split("\n"):
         line = raw.removesuffix("\r")
@@ -121,8 +123,8 @@ def _index(column: str, names: Sequence[str], path: Path) -> int:
     return (exact or fitting)[0]
 
 
-def rows_of(text: str, name: str, columns: int, *, first_line: int = 1) -> Iterator[Row]:
-    """Yield the words and their parts; ``first_line`` is the number of the text's first line."""
+def webanno_rows(text: str, name: str, columns: int, *, first_line: int = 1) -> Iterator[WebAnnoRow]:
+    """Yield the words and parts of words; ``first_line`` is the number of the first line of the text."""
     for number, raw in enumerate(text.split("\n"), start=first_line):
         line = raw.removesuffix("\r")
         where = f"{name}:{number}"
@@ -131,20 +133,20 @@ def rows_of(text: str, name: str, columns: int, *, first_line: int = 1) -> Itera
         if match is None:
             if not line.strip() or line.startswith("#"):
                 continue
-            raise DataError(f"{where}: is no row of WebAnno TSV 3, as 1-2, tab, 4-9, tab, the word, …; correct it")
+            raise DataError(f"{where}: is not a row of WebAnno TSV 3, as 1-2, tab, 4-9, tab, the word, …; correct it")
         cells = (match[7] or "").removesuffix("\t").split("\t") if columns else []
         if len(cells) != columns:
             raise DataError(f"{where}: has {len(cells)} columns of layers, but the head names {columns}; correct it")
         start, end = int(match[4]), int(match[5])
         if start >= end:
             raise DataError(f"{where}: the offsets {start}-{end} do not ascend; correct them")
-        yield Row(number, match[1], match[3] is not None, start, end, _unescaped(match[6]), cells)
+        yield WebAnnoRow(number, match[1], match[3] is not None, start, end, _unescaped(match[6]), cells)
 
 
-def _spans(rows: Sequence[Row], index: int, layer: str, *, plain: bool) -> list[tuple[str, list[Row]]]:
-    """The spans of a column in the order of their first words: their label and the rows that they are on."""
-    spans: list[tuple[str, list[Row]]] = []
-    numbered: dict[tuple[str, str], list[Row]] = {}
+def _spans(rows: Sequence[WebAnnoRow], index: int, layer: str, *, plain: bool) -> list[tuple[str, list[WebAnnoRow]]]:
+    """The spans of a column, in the order of their first words: the label and the rows of each."""
+    spans: list[tuple[str, list[WebAnnoRow]]] = []
+    numbered: dict[tuple[str, str], list[WebAnnoRow]] = {}
     for row in rows:
         cell = row.cells[index]
         if cell in ("_", ""):

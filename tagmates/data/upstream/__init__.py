@@ -1,1 +1,1 @@
-"""From what was published to the paper's eleven tasks: where the files are, how they are fetched and converted."""
+"""Fetch the published files of the paper's eleven tasks and convert them, for ``data fetch``."""

@@ -1,4 +1,4 @@
-"""One file out of an archive, taken as if whoever made the archive meant harm."""
+"""Extract one file from an archive, which is not trusted: it may be damaged or made to do harm."""
 
 import bz2
 import gzip
@@ -15,22 +15,24 @@ from tagmates.failures import what_to_do
 from tagmates.files import write_atomically
 from tagmates.locks import take_lock
 
-BLOW_UP = 100  # times its own size that an archive may unpack to, beside the member: text packs to a tenth or so
-CHUNK = 1 << 16  # bytes
-MAX_HEADER = 1 << 14  # bytes of one extended header of a tar, which holds a name
-MAX_HEADERS = 1 << 23  # bytes of all headers of a tar
-MAX_GLOBAL = 1000  # settings in a tar for all its members
-BZ2 = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")  # a tar may begin with a name in BZh
-DIGITS = re.compile(rb"\d{100}")  # before Python 3.11.10, tarfile takes minutes over many of them (CVE-2024-6232)
+MAX_EXPANSION = (
+    100  # times its own size to which an archive may unpack, apart from the member; text is compressed to about a tenth
+)
+BLOCK_SIZE = 1 << 16  # bytes
+MAX_HEADER = 1 << 14  # bytes of one extended header of a tar file, which holds a name
+MAX_HEADERS = 1 << 23  # bytes of all headers of a tar file
+MAX_GLOBAL = 1000  # settings in a tar file for all its members
+BZ2 = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")  # a tar file may begin with a name in BZh
+DIGITS = re.compile(rb"\d{100}")  # before Python 3.11.10, tarfile needs minutes for many of them (CVE-2024-6232)
 
 
 def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> None:
     """Write one member of a tar (plain, gz, bz2 or xz) or a zip to ``path``, whole or not at all.
 
-    ``member`` is its path in the archive; a bare name may stand in any folder of it.
-    Raises DataError where the archive is damaged, holds the member never, twice or behind a link, holds any name that
-    leads out of a folder, or where the member has more than ``limit`` bytes (which are held in memory) or the whole
-    unpacks to far more than its own size; DiskError where ``path`` cannot be written.
+    ``member`` is its path in the archive; a bare name may be in any folder of it. Raises DataError if the archive is
+    damaged, if it holds the member never, twice or behind a link, if any name leads out of a folder, if the member has
+    more than ``limit`` bytes (it is held in memory), or if the archive unpacks to far more than its own size. Raises
+    DataError also if ``path`` cannot be written.
     """
     try:
         with archive.open("rb") as file:
@@ -42,7 +44,7 @@ def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> Non
                 content = _from_tar(file, _decompressed(file, head), member, limit)
     except _RefusedError as error:
         raise DataError(f"{archive}: {error}; take another copy, or unpack it yourself and give the folder") from None
-    except Exception as error:  # whatever the standard library's parsers meet in bytes that are no archive
+    except Exception as error:  # the standard library's parsers raise many kinds of errors for other bytes
         what = getattr(error, "strerror", None) or str(error)[:200] or type(error).__name__
         raise DataError(f"{archive}: is damaged, or no tar or zip ({what}); take another copy") from None
     try:
@@ -54,14 +56,14 @@ def extract_member(archive: Path, member: str, path: Path, *, limit: int) -> Non
 
 
 class _RefusedError(Exception):
-    """What is wrong with an archive."""
+    """The reason why an archive is refused."""
 
 
 class _Unpacked(io.RawIOBase):
-    """What an archive unpacks to, read from first to last; _RefusedError after ``most`` bytes.
+    """The unpacked content of an archive, read from first to last. Raises _RefusedError after ``most`` bytes.
 
-    tarfile reads headers by ``read`` and passes over the rest by ``seek``, so that both can be bounded: it would
-    believe any length that a header claims.
+    tarfile reads headers with ``read`` and skips the rest with ``seek``. Both are bounded here, because tarfile trusts
+    any length that a header claims.
     """
 
     def __init__(self, file: io.BufferedIOBase, most: int) -> None:
@@ -74,7 +76,7 @@ class _Unpacked(io.RawIOBase):
         return self.position
 
     def read(self, size: int = -1) -> bytes:
-        """Bytes of a header."""
+        """Read bytes of a header."""
         self.headers += size
         if not 0 <= size <= MAX_HEADER or self.headers > MAX_HEADERS:
             raise _RefusedError("its headers are larger than those of an honest archive")
@@ -84,15 +86,15 @@ class _Unpacked(io.RawIOBase):
         return data
 
     def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
-        """Pass over what lies before ``position``."""
+        """Skip to ``position``."""
         if whence != io.SEEK_SET or position < self.position:
             raise _RefusedError("one of its members claims to have less than no bytes")
-        while self.position < position and self.take(min(CHUNK, position - self.position)):
+        while self.position < position and self.take(min(BLOCK_SIZE, position - self.position)):
             pass
         return self.position
 
     def take(self, size: int) -> bytes:
-        """The next bytes, fewer where the archive ends."""
+        """Read the next bytes; fewer at the end of the archive."""
         data = self.file.read(size)
         self.position += len(data)
         if self.position > self.most:
@@ -113,7 +115,7 @@ def _decompressed(file: io.BufferedReader, head: bytes) -> io.BufferedIOBase:
 def _from_tar(packed: io.BufferedReader, content: io.BufferedIOBase, member: str, limit: int) -> bytes:
     size = packed.seek(0, io.SEEK_END)
     packed.seek(0)
-    unpacked = _Unpacked(content, limit + BLOW_UP * size)
+    unpacked = _Unpacked(content, limit + MAX_EXPANSION * size)
     found: bytes | None = None
     with tarfile.open(fileobj=unpacked, mode="r:", encoding="utf-8") as tar:
         while (info := tar.next()) is not None:
@@ -124,7 +126,7 @@ def _from_tar(packed: io.BufferedReader, content: io.BufferedIOBase, member: str
                 found = unpacked.take(info.size)
                 if len(found) < info.size:
                     raise _RefusedError(f"it ends in the middle of {member!r}")
-    while unpacked.take(CHUNK):  # to the end, where gz and xz have their checksums
+    while unpacked.take(BLOCK_SIZE):  # to the end, where gz and xz store their checksums
         pass
     return _there(found, member)
 
@@ -133,11 +135,14 @@ def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
     found: bytes | None = None
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            mode = stat.S_IFMT(info.external_attr >> 16)  # 0 where it was not made on Unix
+            mode = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not made on Unix
             if _is_wanted(info.filename, member, is_link=mode == stat.S_IFLNK):
                 is_file = not info.is_dir() and mode in (0, stat.S_IFREG)
                 _check(member, info.file_size, limit, found, is_file=is_file)
-                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are unbounded
+                if info.compress_type not in (
+                    zipfile.ZIP_STORED,
+                    zipfile.ZIP_DEFLATED,
+                ):  # the size of others is not bounded
                     raise _RefusedError(f"{member!r} is packed in an unusual way")
                 with archive.open(info) as unpacked:
                     found = unpacked.read(limit + 1)
@@ -147,8 +152,8 @@ def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
 
 
 def _is_wanted(name: str, member: str, *, is_link: bool) -> bool:
-    """Whether a name is the member's. Raises _RefusedError where it leads out of a folder or a link leads to it."""
-    windows = PureWindowsPath(name)  # which knows both kinds of slashes
+    """Whether a name is that of the member. Raises _RefusedError for names out of the folder and for links to it."""
+    windows = PureWindowsPath(name)  # it accepts both kinds of slashes
     if windows.anchor or ".." in windows.parts:
         raise _RefusedError(f"it holds the name {name[:200]!r}, which leads out of its folder")
     path, wanted = PurePosixPath(name), PurePosixPath(member)
@@ -161,7 +166,7 @@ def _check(member: str, size: int, limit: int, found: bytes | None, *, is_file: 
     if found is not None:
         raise _RefusedError(f"it holds {member!r} twice")
     if not is_file:
-        raise _RefusedError(f"{member!r} is no ordinary file in it")
+        raise _RefusedError(f"{member!r} is not an ordinary file in it")
     if size > limit:
         raise _RefusedError(f"{member!r} has {size:,} bytes in it, more than {limit:,}")
 

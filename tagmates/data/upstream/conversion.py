@@ -1,7 +1,7 @@
-"""The files that were published → the sentences of the paper's tasks, in two modes.
+"""Published files → the sentences of the paper's tasks, in two modes.
 
-``authors`` gives what the paper's authors trained on, to the last tag. ``clean`` gives what they meant: each difference
-stands beside the code that makes it; where there is none, the modes are the same (``docs/data.md`` has all steps).
+``authors`` gives exactly what the paper's authors trained on. ``clean`` gives what they meant. Differences between the
+modes are explained beside the code that makes them; ``docs/data.md`` describes all steps.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,25 +12,25 @@ from tagmates.data.formats.columns import read_columns
 from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.schemes import Scheme, convert
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS
+from tagmates.data.task import SPLITS
 from tagmates.data.upstream.semcor import semcor_splits
 from tagmates.data.upstream.sources import Mode
 from tagmates.errors import DataError
 
 Splits = dict[str, list[Sentence]]
 Files = Mapping[str, Path]
-"""Where each file is, by the name under which it was published."""
+"""The path of each file, by the name under which it was published."""
 
-DIFFERING = ("upos", "supsense", "sem")
-"""The tasks of which the modes make different things."""
-CHUNK_DEV = 1001  # sentences of CoNLL-2000's test file that are dev; the others are test
-HYP_SIZES = {"train": 2000, "dev": 974, "test": 1000}  # lines of the one file, in its order
+MODE_DEPENDENT_TASKS = ("upos", "supsense", "sem")
+"""The tasks that differ between the modes."""
+CHUNK_DEV = 1001  # the first sentences of CoNLL-2000's test file are dev, the others test
+HYP_SIZES = {"train": 2000, "dev": 974, "test": 1000}  # numbers of lines of the single file, in order
 
 
 def convert_task(task: str, files: Files, mode: Mode) -> Splits:  # noqa: PLR0911  (a table of tasks)
-    """Train, dev and test of one of the paper's tasks; DataError where a file is not what it should be."""
+    """Train, dev and test of one of the paper's tasks. Raises DataError for files that are not the published ones."""
     match task:
-        case "upos" | "xpos":  # the modes take different releases
+        case "upos" | "xpos":  # the modes use different releases
             return {split: read_conllu(files[f"en-ud-{split}.conllu"], column=task) for split in SPLITS}
         case "chunk":
             return _chunk(files)
@@ -56,7 +56,7 @@ def convert_task(task: str, files: Files, mode: Mode) -> Splits:  # noqa: PLR091
 
 
 def _chunk(files: Files) -> Splits:
-    """CoNLL-2000 has no dev set; the authors make it of the first half of the test set."""
+    """CoNLL-2000 has no dev set; the authors took the first half of the test set."""
     train, rest = (_columns(files[name], 3, "iob2") for name in ("train.txt", "test.txt"))
     if len(rest) <= CHUNK_DEV:
         raise DataError(
@@ -66,7 +66,7 @@ def _chunk(files: Files) -> Splits:
 
 
 def _columns(path: Path, tag_column: int, scheme: Scheme) -> list[Sentence]:
-    """Column files of a shared task, their tags made IOBES."""
+    """Column files of a shared task, with tags converted to IOBES."""
     converted = []
     for sentence in read_columns(path, tag_column=tag_column, separator=" "):
         try:
@@ -78,24 +78,24 @@ def _columns(path: Path, tag_column: int, scheme: Scheme) -> list[Sentence]:
 
 
 def _streusle(files: Files, tag_of: Callable[[str], str]) -> Splits:
-    """What ``tag_of`` makes of column 19, LEXTAG: ``B-V-v.social`` is a position, a lexical category, a supersense."""
+    """Tags made from LEXTAG, column 19: ``B-V-v.social`` is a position, a lexical category, a supersense."""
     paths = {split: files[f"streusle.ud_{split}.conllulex"] for split in SPLITS}
     return _retagged({split: read_conllu(path, column="lextag") for split, path in paths.items()}, tag_of)
 
 
 def _mwe(lextag: str) -> str:
-    """Strong (``I_``) and weak (``I~``) expressions alike, and what stands in a gap (``o b i``) as if in none."""
+    """One tag for strong (``I_``) and weak (``I~``) expressions; words in a gap (``o b i``) are tagged as others."""
     return lextag[0].upper()
 
 
 def _supersense_of_three_parts(lextag: str) -> str:
-    """The authors split at every hyphen, so that ``p.Co-Agent`` is lost: 212 labels."""
+    """Mode ``authors``: they split at every hyphen, so that ``p.Co-Agent`` is lost. 212 labels."""
     parts = lextag.split("-")
     return parts[2] if len(parts) == 3 else "O"
 
 
 def _supersense(lextag: str) -> str:
-    """All that follows the lexical category: 220 labels."""
+    """Mode ``clean``: everything after the lexical category. 220 labels."""
     parts = lextag.split("-", 2)
     return parts[2] if len(parts) == 3 else "O"
 
@@ -116,10 +116,10 @@ def _hyp(path: Path) -> Splits:
 
 
 def _marked_up(path: Path) -> Iterator[Sentence]:
-    """A sentence a line, ``(BYPASS DT<a>1 the NN<a>1 news ? ?)``: a POS before each word, then a ``?`` for each.
+    """One sentence per line, ``(BYPASS DT<a>1 the NN<a>1 news ? ?)``: a POS before each word, then a ``?`` for each.
 
-    ``B-HTML`` marks a word whose POS has a mark-up of any kind: link, bold, italics, underlined. One byte of the file
-    is no UTF-8; both modes leave it out, as the authors did.
+    ``B-HTML`` marks a word whose POS has mark-up of any kind: link, bold, italics, underlined. One byte of the file is
+    not UTF-8; both modes leave it out, as the authors did.
     """
     try:
         text = path.read_bytes().decode("utf-8", "ignore")

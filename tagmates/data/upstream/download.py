@@ -1,4 +1,4 @@
-"""Download a file over HTTP: resumed where a transfer broke off, verified before it is in its place."""
+"""Download a file over HTTP. Interrupted transfers are resumed, and the file is verified before it is put in place."""
 
 import hashlib
 import io
@@ -10,18 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagmates.data.upstream.partial import Origin, Partial
-from tagmates.data.upstream.server import INSTEAD, BrokenOffError, OtherPartError, ask, extent, read_some
+from tagmates.data.upstream.server import (
+    MANUAL_ADVICE,
+    BrokenOffError,
+    OtherPartError,
+    content_range,
+    read_some,
+    request_file,
+)
 from tagmates.errors import DataError
 from tagmates.failures import what_to_do
 from tagmates.locks import take_lock
 
-CHUNK = 1 << 16  # bytes
+BLOCK_SIZE = 1 << 16  # bytes
 ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Bytes that are there, and how many there will be, None where the server does not say."""
+class DownloadProgress:
+    """The number of bytes that have arrived, and the total, None if the server does not say."""
 
     name: str
     done: int
@@ -37,14 +44,14 @@ def download(
     sha256: str = "",
     git_blob: str = "",
     pause: float = 1.0,
-) -> Iterator[Progress]:
-    """Download to ``path``, and say after every piece how many bytes are there.
+) -> Iterator[DownloadProgress]:
+    """Download to ``path``; yield the progress after every block.
 
-    What has come is kept beside it as ``NAME.part`` until it is whole; a transfer that breaks off is taken up again a
-    few times, at first at once, then after ``pause``, twice that … seconds, and by the next call. A file that is there
-    with the given checksum is not downloaded; without one it is, and replaced. ``limit`` is the most bytes that it may
-    have; ``timeout`` the seconds to wait for an answer or the next piece. Raises DataError; a file of a wrong checksum
-    is not kept.
+    An incomplete file is kept beside it as ``NAME.part``. An interrupted transfer is resumed a few times: first at
+    once, then after ``pause`` seconds, then after twice as many, and so on; the next call resumes it too. An existing
+    file with the given checksum is not downloaded again; without a checksum it is, and replaced. ``limit`` is the
+    largest size in bytes; ``timeout`` is the time in seconds to wait for an answer or the next block. Raises DataError.
+    A file with a wrong checksum is not kept.
     """
     partial = Partial(path)
     verified = bool(sha256 or git_blob)
@@ -52,15 +59,15 @@ def download(
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path):
             if verified and path.is_file() and _difference(path, sha256, git_blob) is None:
-                yield Progress(path.name, path.stat().st_size, path.stat().st_size)
+                yield DownloadProgress(path.name, path.stat().st_size, path.stat().st_size)
                 return
             yield from _transfer(url, partial, limit=limit, timeout=timeout, verified=verified, pause=pause)
             difference = _difference(partial.file, sha256, git_blob)
             if difference is not None:
                 partial.discard()
-                raise DataError(f"{url}: {difference}; nothing of it is kept; try again later, or {INSTEAD}")
+                raise DataError(f"{url}: {difference}; nothing of it is kept; try again later, or {MANUAL_ADVICE}")
             partial.finish()
-    except OSError as error:  # those of the network have become DataErrors
+    except OSError as error:  # errors of the network are DataErrors already
         what = error.strerror or error
         raise DataError(
             f"{path}: cannot be written ({what}); {what_to_do(error)}, or choose another place; what has come is kept"
@@ -68,13 +75,13 @@ def download(
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256, in hexadecimal. Raises DataError where it cannot be read."""
+    """The sha256 of a file, in hexadecimal. Raises DataError if it cannot be read."""
     with _reading(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob_of(path: Path) -> str:
-    """The hash by which git knows the file's content, in hexadecimal. Raises DataError where it cannot be read."""
+    """The hash of the git blob with the content of a file, in hexadecimal. Raises DataError if it cannot be read."""
     with _reading(path) as file:
         head = hashlib.sha1(b"blob %d\0" % os.fstat(file.fileno()).st_size, usedforsecurity=False)
         return hashlib.file_digest(file, lambda: head).hexdigest()
@@ -90,7 +97,7 @@ def _reading(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
-    """What is wrong with the file's checksum; None where nothing is, or where none is known."""
+    """The difference between the file's checksum and the known one; None if they agree or none is known."""
     for kind, known, compute in (("sha256", sha256, sha256_of), ("git blob hash", git_blob, git_blob_of)):
         if known and (found := compute(path)) != known.lower():
             return f"has the {kind} {found}, not {known.lower()}, so it is another file or a damaged one"
@@ -107,7 +114,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _transfer(
     url: str, partial: Partial, *, limit: int, timeout: float, verified: bool, pause: float
-) -> Iterator[Progress]:
+) -> Iterator[DownloadProgress]:
     reason = ""
     for attempt in range(ATTEMPTS):
         if attempt > 1:
@@ -122,35 +129,37 @@ def _transfer(
             reason = str(error)
     raise DataError(
         f"{url}: the transfer broke off {ATTEMPTS} times ({reason}); {partial.size:,} bytes have come and are kept: "
-        f"the same command goes on, or {INSTEAD}"
+        f"the same command goes on, or {MANUAL_ADVICE}"
     )
 
 
-def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified: bool) -> Iterator[Progress]:
-    """Go on from what is there to the end of the file. Raises BrokenOffError where it is not reached."""
+def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified: bool) -> Iterator[DownloadProgress]:
+    """Download the rest of the file. Raises BrokenOffError if its end is not reached."""
     before = partial.origin(url, verified=verified)
     done = partial.size
     if before is not None and done == before.total:
-        return  # all had come when it was interrupted
-    with ask(url, done, before.validator if before else "", timeout) as response:
-        start, end, total = extent(response)
+        return  # everything had arrived before the interruption
+    with request_file(url, done, before.validator if before else "", timeout) as response:
+        start, end, total = content_range(response)
         origin = Origin.of(url, response.headers, total)
         if start == 0:
             partial.begin(origin)
         elif before is None or start != done or not before.is_continued_by(origin):
             raise OtherPartError("the server sent another part than was asked for")
         done, known = start, max(end or 0, total or 0)
-        yield Progress(partial.path.name, done, total)
+        yield DownloadProgress(partial.path.name, done, total)
         with partial.file.open("ab") as file:
             while max(done, known) <= limit and (
-                chunk := read_some(response, CHUNK if end is None else min(CHUNK, end - done))
+                chunk := read_some(response, BLOCK_SIZE if end is None else min(BLOCK_SIZE, end - done))
             ):
                 file.write(chunk)
                 file.flush()
                 done += len(chunk)
-                yield Progress(partial.path.name, done, total)
+                yield DownloadProgress(partial.path.name, done, total)
     if max(done, known) > limit:
         partial.discard()
-        raise DataError(f"{url}: is larger than the {limit:,} bytes that it may have; nothing of it is kept; {INSTEAD}")
+        raise DataError(
+            f"{url}: is larger than the {limit:,} bytes that it may have; nothing of it is kept; {MANUAL_ADVICE}"
+        )
     if done < known:
         raise BrokenOffError(f"the connection was closed {known - done:,} bytes before the end")

@@ -1,4 +1,4 @@
-"""From a user's copy, the cache or the network to prepared tasks that ``--data`` takes, checked against Table 1."""
+"""Fetch the paper's tasks from a user's copies, the cache or the network, convert them, and compare with Table 1."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -9,32 +9,32 @@ from typing import Any
 from tagmates.data.statistics import statistics
 from tagmates.data.upstream.archives import extract_member
 from tagmates.data.upstream.conversion import convert_task
-from tagmates.data.upstream.download import Progress, download, git_blob_of, sha256_of
+from tagmates.data.upstream.download import DownloadProgress, download, git_blob_of, sha256_of
 from tagmates.data.upstream.prepared import Provenance, UsedFile, Verified, check_replaceable, write_task
-from tagmates.data.upstream.sources import File, Mode, Source, known_sources, sources_of
-from tagmates.data.upstream.table1 import Cell, compare
+from tagmates.data.upstream.sources import Mode, PublishedFile, Source, known_sources, sources_of
+from tagmates.data.upstream.table1 import Table1Cell, compare
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.failures import what_to_do
 from tagmates.files import cache_folder, is_private, keep_private
 from tagmates.locks import take_lock
 
-MAX_BYTES = 1 << 30  # of what is downloaded or unpacked and has no known size
+MAX_BYTES = 1 << 30  # limit for downloads and unpacked files of unknown size
 
 
 @dataclass(frozen=True, slots=True)
 class Downloading:
-    """Some more of a file has come."""
+    """More of a file has arrived."""
 
     source: Source
-    progress: Progress
+    progress: DownloadProgress
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file is here, and known to be the published one by this."""
+    """A file was found. ``verified`` says how it is known to be the published one."""
 
     source: Source
-    file: File
+    file: PublishedFile
     path: Path
     sha256: str
     verified: Verified
@@ -42,7 +42,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A task cannot be made: these files of its data set are nowhere, and may not be downloaded."""
+    """A task cannot be prepared: these files of its data set were not found and may not be downloaded."""
 
     task: str
     source: Source
@@ -51,7 +51,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A task cannot be made: a file could not be got, is not the published one, or cannot be read."""
+    """A task cannot be prepared: a file could not be downloaded, is not the published one, or cannot be read."""
 
     task: str
     reason: str
@@ -59,15 +59,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A task is in its folder; ``row`` as in ``data.statistics``."""
+    """A task was written to its folder; ``row`` is its row of ``data.statistics``."""
 
     folder: Path
     provenance: Provenance
     row: Mapping[str, Any]
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
-        """The cells that Table 1 prints for the task."""
+    def cells(self) -> tuple[Table1Cell, ...]:
+        """The numbers that Table 1 prints for the task, and ours."""
         return compare(self.row)
 
 
@@ -76,22 +76,22 @@ Event = Downloading | Found | Missing | Failed | Prepared
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where files are looked for."""
+    """The places where files are looked for."""
 
     copies: Path | None
     cache: Path | None
     unverified: bool
 
     def copy(self, source: Source, name: str) -> Path | None:
-        """A file of this name in the user's folder."""
+        """The file with this name in the user's folder, or None."""
         places = [] if self.copies is None else [self.copies / source.name / name, self.copies / name]
         try:
             return next((path for path in places if path.is_file()), None)
-        except OSError as error:  # its folder may not be entered
+        except OSError as error:  # no permission to enter its folder
             raise DataError(f"{error.filename}: cannot be read ({error.strerror}); see to its permissions") from None
 
 
-def fetch(
+def fetch_tasks(
     tasks: Iterable[str],
     output: Path,
     *,
@@ -101,22 +101,22 @@ def fetch(
     unverified: bool = False,
     sources: Sequence[Source] | None = None,
 ) -> Iterator[Event]:
-    """Get what the paper's ``tasks`` are made from, convert it and write ``OUTPUT/TASK``; says what happens.
+    """Get the files of the paper's ``tasks``, convert them and write ``OUTPUT/TASK``; yield what happens.
 
-    A file is taken from the folder ``copies`` (there, or in its subfolder of the data set's name), else from ``cache``
-    (default: the user's), else downloaded into it. A copy that has another checksum than the published file is refused,
-    unless ``unverified``: then Table 1 alone judges. A task of which a file is nowhere to be had is passed over
-    (Missing), and so is one of which a file is broken or cannot be downloaded (Failed). Raises ConfigError for a folder
-    that it would harm, DiskError.
+    A file is taken from the folder ``copies`` (or its subfolder with the name of the data set), else from ``cache`` (by
+    default the user's), else downloaded into the cache. A copy whose checksum differs from the published file's is
+    refused, unless ``unverified``; then only Table 1 tells whether it is right. A task is skipped if one of its files
+    is not available (Missing), or is broken or cannot be downloaded (Failed). Raises ConfigError if an output folder
+    holds anything else, DiskError if the disk is full.
     """
     chosen = tuple(tasks)
     if copies is not None and not copies.is_dir():
-        raise ConfigError(f"--from {copies}: is no folder; name the one with your copy of the files")
+        raise ConfigError(f"--from {copies}: is not a folder; name the one with your copy of the files")
     for task in chosen:
         check_replaceable(output / task, mode)
     places = _Places(copies, cache, unverified)
     found: dict[tuple[str, str], Found] = {}  # by data set and file
-    failed: dict[str, DataError] = {}  # by data set, so that none is tried again for its next task
+    failed: dict[str, DataError] = {}  # by data set, so that it is not tried again for its next task
     with _alone(output):
         for task in chosen:
             needed = sources_of(task, mode, known_sources() if sources is None else sources)
@@ -132,7 +132,7 @@ def fetch(
 
 
 def cached_file(source: Source, name: str, cache: Path | None = None) -> Path:
-    """Where a file of this name is, once it has been downloaded. Raises ConfigError for a user without a home."""
+    """The path of a downloaded file in the cache. Raises ConfigError for a user without a home folder."""
     try:
         return (cache_folder() if cache is None else cache) / "upstream" / source.name / name
     except RuntimeError:
@@ -142,7 +142,7 @@ def cached_file(source: Source, name: str, cache: Path | None = None) -> Path:
 def _find(
     source: Source, places: _Places, found: dict[tuple[str, str], Found], failed: dict[str, DataError]
 ) -> Iterator[Downloading | Found]:
-    """Add to ``found`` what can be had of a data set. Raises DataError, which it adds to ``failed``."""
+    """Add the available files of a data set to ``found``. Raises DataError, which is added to ``failed``."""
     if source.name in failed:
         raise failed[source.name]
     for file in source.file:
@@ -170,7 +170,7 @@ def _prepare(
         splits = convert_task(task, {one.file.name: one.path for one in used}, mode)
     except DataError as error:
         doubtful = [str(one.path) for one in used if one.verified == "unverified" and one.file.url]
-        if any(str(error).startswith(path) for path in doubtful):  # say, a page that asks one to log in
+        if any(str(error).startswith(path) for path in doubtful):  # for example, a page that asks for a login
             raise DataError(f"{error}; nothing verifies this file: delete it, and it is downloaded again") from None
         raise
     about = ("name", "title", "homepage", "licence", "terms")
@@ -186,8 +186,8 @@ def _prepare(
     return Prepared(folder, write_task(folder, splits, record), statistics(task, splits))
 
 
-def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloading, None, Found | None]:
-    """A file, verified; None where no copy is here and none may be downloaded."""
+def _obtain(source: Source, file: PublishedFile, places: _Places) -> Generator[Downloading, None, Found | None]:
+    """The verified file; None if there is no copy and it may not be downloaded."""
     for candidate in (file, file.substitute):
         path = places.copy(source, candidate.name) if candidate else None
         if candidate and path:
@@ -198,7 +198,7 @@ def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloadin
     if path.is_file() and is_private(path):
         try:
             return _verified(source, file, path, file)
-        except DataError:  # damaged, or of another version of tagmates: it is had again
+        except DataError:  # damaged, or from another version of tagmates: download it again
             path.unlink(missing_ok=True)
     limit = file.size or MAX_BYTES
     if not file.member:
@@ -212,13 +212,15 @@ def _obtain(source: Source, file: File, places: _Places) -> Generator[Downloadin
         extract_member(archive, file.member, path, limit=limit)
         if copy is None:
             archive.unlink(missing_ok=True)
-    with suppress(OSError):  # it may be another user's, and the published one all the same
+    with suppress(OSError):  # it may belong to another user and still be the published file
         keep_private(path)
     return _verified(source, file, path, file)
 
 
-def _verified(source: Source, file: File, path: Path, known: File, *, unverified: bool = False) -> Found:
-    """The file at ``path``, which is to have the hashes of ``known``; DataError where it has others."""
+def _verified(
+    source: Source, file: PublishedFile, path: Path, known: PublishedFile, *, unverified: bool = False
+) -> Found:
+    """The file at ``path``, verified by the hashes of ``known``. Raises DataError if it has others."""
     sha256 = sha256_of(path)
     verified: Verified = "unverified"
     if known.sha256 == sha256:
@@ -237,7 +239,7 @@ def _verified(source: Source, file: File, path: Path, known: File, *, unverified
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
-    """Hold the output folder; BusyError where another process does."""
+    """Lock the output folder. Raises BusyError if another process holds the lock."""
     busy = BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir")
     try:
         output.mkdir(parents=True, exist_ok=True)

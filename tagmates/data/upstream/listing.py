@@ -1,4 +1,4 @@
-"""What there is of the paper's tasks on this machine, and what it takes to have the others."""
+"""The paper's tasks: which are on this machine, and how to get the others."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ State = Literal["here", "downloaded", "to be downloaded", "needs your copy"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A task, one of the data sets that it is made from, and what is here of it.
+    """A task, one of its data sets, and whether this is on this machine.
 
-    ``size`` is the bytes of the published files, as far as they are known: of all of them, if ``size_known``.
+    ``size`` is the sum of the known sizes of the published files in bytes; ``size_known`` says whether all are known.
     """
 
     task: str
@@ -27,7 +27,7 @@ class Listed:
 
 
 def list_tasks(mode: Mode, output: Path, cache: Path | None = None) -> list[Listed]:
-    """All of the paper's tasks; ``here`` are those that were fetched into ``output`` in this mode."""
+    """All of the paper's tasks. The state is "here" for tasks that were fetched into ``output`` in this mode."""
     return [
         Listed(
             task,

@@ -1,4 +1,4 @@
-"""A download that is not whole yet: what has come of it, and of which version of the file that is."""
+"""An incomplete download: the bytes that have arrived, and the version of the file that they belong to."""
 
 import os
 import re
@@ -7,37 +7,37 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-STRONG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')  # a weak one, W/"…", does not promise the same bytes
+STRONG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')  # a weak ETag, W/"…", does not guarantee the same bytes
 DATE = re.compile(r"[A-Za-z0-9,: +-]{1,50}")
 
 
 class Origin(BaseModel):
-    """A version of a file on a server: the address, what tells this version from others, its bytes if said."""
+    """A version of a file on a server: its address, an identifier of the version, and its size if it is known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     url: str
-    validator: str  # its ETag or date of change; empty where the server gives none
+    validator: str  # its ETag or date of modification; "" if the server gives none
     total: int | None
 
     @classmethod
     def of(cls, url: str, headers: Message, total: int | None) -> "Origin":
-        """The version that a response's headers tell of."""
+        """The version that the headers of a response describe."""
         etag, modified = headers.get("ETag", ""), headers.get("Last-Modified", "")
         validator = etag if STRONG.fullmatch(etag) else modified if DATE.fullmatch(modified) else ""
         return cls(url=url, validator=validator, total=total)
 
     def is_continued_by(self, other: "Origin") -> bool:
-        """Whether nothing says that the other is another version; a server may leave out what it has said before."""
+        """Whether ``other`` may be the same version. A server may leave out headers that it sent before."""
         totals = {self.total, other.total} - {None}
         validators = {self.validator, other.validator} - {""}
         return len(totals) <= 1 and len(validators) <= 1
 
 
 class Partial:
-    """``NAME.part``, which holds the first bytes of a file, and ``NAME.part.json``, which says where they came from.
+    """``NAME.part``, with the first bytes of a file, and ``NAME.part.json``, with their origin.
 
-    A kill at any moment leaves either both of one version, or bytes that are not gone on with. Methods raise OSError.
+    After a kill, either both belong to the same version, or the bytes are not used. Methods raise OSError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,13 +47,13 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Bytes that are there."""
+        """The number of bytes that have arrived."""
         return self.file.stat().st_size if self.file.exists() else 0
 
     def origin(self, url: str, *, verified: bool) -> Origin | None:
-        """What the bytes that are there are the beginning of; None, and they are removed, if one cannot go on with it.
+        """The origin of the bytes that have arrived; None if the download cannot be resumed (the bytes are removed).
 
-        A file that is ``verified`` when it is whole may be gone on with though the server names no version.
+        A download that will be ``verified`` can be resumed even if the server identifies no version.
         """
         try:
             origin = Origin.model_validate_json(self.note.read_bytes())
@@ -70,18 +70,18 @@ class Partial:
         return None
 
     def begin(self, origin: Origin) -> None:
-        """Start anew with the first byte of this version."""
+        """Start a download of this version from its first byte."""
         self.discard()
         self.note.write_text(origin.model_dump_json(), encoding="utf-8")
         self.file.touch()
 
     def discard(self) -> None:
-        """Remove all that is there: the bytes first, so that they never lie beside the note of another version."""
+        """Remove both files; the bytes first, so that they are never beside the note of another version."""
         self.file.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Put the bytes, which are whole, in their place."""
+        """Move the complete file to its place."""
         with self.file.open("ab") as file:
             os.fsync(file.fileno())
         self.file.replace(self.path)

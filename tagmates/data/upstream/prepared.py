@@ -1,7 +1,7 @@
-"""A prepared task's folder: three files of token, tab, tag, and where they came from; whole or not there.
+"""The folder of a prepared task: three files (token, tab, tag) and their provenance. It is complete or does not exist.
 
-The files are written into a folder beside it, which then takes its name: a fetch that is killed leaves the task as it
-was or without a folder, never with the training set of one mode and the test set of the other.
+The files are written to a temporary folder, which is then renamed. So a fetch that is killed leaves the task as it was
+or without a folder, but never with the training set of one mode and the test set of the other.
 """
 
 import os
@@ -21,12 +21,12 @@ from tagmates.errors import ConfigError, DataError, DiskError
 from tagmates.failures import what_to_do
 from tagmates.files import write_atomically, write_json
 
-RECORD = "SOURCE.json"
+PROVENANCE_FILE = "SOURCE.json"
 Verified = Literal["sha256", "git blob", "unverified"]
 
 
 class UsedFile(Settings):
-    """A published file that a task was made from, and by what it was known to be that file."""
+    """A published file that a task was made from, and how it was verified."""
 
     source: str
     name: str
@@ -35,14 +35,14 @@ class UsedFile(Settings):
 
 
 class WrittenSplit(Settings):
-    """What was written."""
+    """The size and checksum of a written split."""
 
     sentences: int
     sha256: str
 
 
 class Provenance(Settings):
-    """``SOURCE.json``: what a task was made from, under which terms, and what came out."""
+    """``SOURCE.json``: the sources of a task, their terms, and the splits that were written."""
 
     task: str
     mode: Mode
@@ -52,19 +52,19 @@ class Provenance(Settings):
 
 
 def provenance_of(folder: Path) -> Provenance | None:
-    """What a task's folder says of itself; None where it is missing or says nothing that can be understood."""
+    """The provenance in the folder of a task; None if it is missing or cannot be read."""
     try:
-        return Provenance.model_validate_json((folder / RECORD).read_bytes())
+        return Provenance.model_validate_json((folder / PROVENANCE_FILE).read_bytes())
     except (OSError, ValidationError):
         return None
 
 
 def check_replaceable(folder: Path, mode: Mode) -> None:
-    """Raise ConfigError unless all that is in the folder is an earlier fetch's, in this mode and unchanged."""
+    """Raise ConfigError unless the folder is missing or holds only unchanged files of an earlier fetch in this mode."""
     if not os.path.lexists(folder):
         return
     advice = "choose another --output-dir, or move the folder away"
-    if folder.is_symlink() or not os.access(folder, os.W_OK):  # what would be left of it could not be removed
+    if folder.is_symlink() or not os.access(folder, os.W_OK):  # otherwise the old folder could not be removed
         raise ConfigError(f"{folder}: is a link or write-protected; {advice}")
     made = provenance_of(folder)
     if made is None:
@@ -73,14 +73,15 @@ def check_replaceable(folder: Path, mode: Mode) -> None:
         raise ConfigError(f"{folder}: holds the task in mode {made.mode}, not {mode}; {advice}")
     for path in sorted(folder.iterdir()):
         written = made.splits.get(path.stem) if path.suffix == ".conll" else None
-        if path.name != RECORD and (written is None or sha256_of(path) != written.sha256):
+        if path.name != PROVENANCE_FILE and (written is None or sha256_of(path) != written.sha256):
             raise ConfigError(f"{path}: is not as tagmates data fetch wrote it; {advice}")
 
 
 def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: Mapping[str, Any]) -> Provenance:
-    """Write a task's splits and ``SOURCE.json``, in the place of what is there; ``record`` is all but the splits.
+    """Write the splits of a task and ``SOURCE.json``, replacing an existing folder.
 
-    Raises DataError for sentences that a column file cannot hold, DiskError where there is no room.
+    ``record`` is the provenance without the splits. Raises DataError for sentences that a column file cannot hold,
+    DiskError if the disk is full.
     """
     new, old = (folder.with_name(f".{folder.name}.{what}") for what in ("new", "old"))
     written = {}
@@ -96,7 +97,7 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
                 raise DataError(f"{folder.name} {split}: {error}") from None
             written[split] = WrittenSplit(sentences=len(sentences), sha256=sha256_of(path))
         made = Provenance(**record, splits=written)
-        write_json(new / RECORD, made.model_dump(mode="json"))
+        write_json(new / PROVENANCE_FILE, made.model_dump(mode="json"))
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
@@ -109,7 +110,7 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
 
 
 def _settle(folder: Path, new: Path, old: Path) -> None:
-    """After a write, or one that was cut short: what was there before is there again unless its successor is."""
+    """Clean up after a write, also an interrupted one: restore the old folder unless the new one is in place."""
     if old.exists() and not folder.exists():
         old.rename(folder)
     for leftover in (new, old):

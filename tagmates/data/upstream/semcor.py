@@ -1,7 +1,7 @@
 """SemCor's supersenses (``sem``) and semantic traits (``semtr``): the same text, published twice with other splits.
 
-The paper takes the splits of the traits' files for both, so that no test sentence of one is a training sentence of the
-other. A supersense sentence is found by its words; word sequences that occur with different tags are left out.
+The paper uses the splits of the traits' files for both tasks, so that no test sentence of one is a training sentence of
+the other. Supersenses are matched to these sentences by their words; word sequences with several taggings are left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from typing import cast
 
 from tagmates.data.formats.columns import read_columns
 from tagmates.data.sentence import Sentence
-from tagmates.data.tasks import SPLITS
+from tagmates.data.task import SPLITS
 
 _Texts = tuple[str, ...]
 
@@ -19,8 +19,8 @@ _Texts = tuple[str, ...]
 def semcor_splits(task: str, files: Mapping[str, Path], *, authors: bool) -> dict[str, list[Sentence]]:
     """Train, dev and test of ``sem`` or ``semtr``.
 
-    As the authors have it, ``sem`` lacks the last sentence of SemCor's test file, and in three training sentences tags
-    with an underscore (``noun.social_relation``) fall apart, which moves all later ones to the right.
+    With ``authors``, ``sem`` lacks the last sentence of SemCor's test file, and in three training sentences tags with
+    an underscore (``noun.social_relation``) are split in two, which moves all later tags to the right.
     """
     paths = {split: files[f"semcor_semantictraits_{split}.conll"] for split in SPLITS}
     traits = {split: read_columns(path, separator="\t") for split, path in paths.items()}
@@ -35,11 +35,11 @@ def semcor_splits(task: str, files: Mapping[str, Path], *, authors: bool) -> dic
 
 
 def _supersenses(files: Mapping[str, Path], *, authors: bool) -> Iterator[Sentence]:
-    """All sentences of SemCor; a multiword, one token joined by ``_``, made words that all carry its tag."""
+    """Yield all sentences of SemCor. A multiword (a token joined by ``_``) becomes words that all have its tag."""
     for split in SPLITS:
         sentences = read_columns(files[f"english_semcor_{split}.conll"], tag_column=-1, separator="\t")
         if split == "test" and authors:
-            sentences.pop()  # their copy ends before it
+            sentences.pop()  # the authors' copy lacks it
         for sentence in sentences:
             parts = [token.split("_") for token in sentence.tokens]
             tags = chain.from_iterable([tag] * len(p) for tag, p in zip(sentence.tags or (), parts, strict=True))
@@ -47,7 +47,7 @@ def _supersenses(files: Mapping[str, Path], *, authors: bool) -> Iterator[Senten
 
 
 def _unambiguous(sentences: Iterable[Sentence]) -> dict[_Texts, _Texts]:
-    """The tags of every word sequence that never occurs with others."""
+    """The tags of every word sequence that always occurs with the same tags."""
     tags_of: dict[_Texts, _Texts] = {}
     ambiguous = set()
     for sentence in sentences:
@@ -58,5 +58,5 @@ def _unambiguous(sentences: Iterable[Sentence]) -> dict[_Texts, _Texts]:
 
 
 def _shifted(tags: _Texts) -> _Texts:
-    """The authors kept tags as one string joined by ``_`` and split it again; the surplus is cut off."""
+    """The tags as the authors had them: joined by ``_`` to one string and split again; the surplus is cut off."""
     return tuple("_".join(tags).split("_")[: len(tags)])

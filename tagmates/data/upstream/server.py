@@ -1,4 +1,4 @@
-"""What a server answers when it is asked for a file, read as if it meant harm, or an error of one line."""
+"""Requests to a server, whose answers are not trusted; failures are errors of one line."""
 
 import re
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
@@ -7,29 +7,35 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-# The standard library, for pooch begins a transfer that broke off anew, and what resumes is no longer maintained.
+# The standard library: pooch restarts interrupted transfers, and packages that resume them are no longer maintained.
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from tagmates.errors import DataError
 
 SCHEMES = ("http", "https")
 CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
-PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zip")  # some servers call the packing of such a file its encoding
-INSTEAD = "get the file yourself and name its folder with --from DIR"
+PACKED_SUFFIXES = (
+    ".gz",
+    ".tgz",
+    ".bz2",
+    ".xz",
+    ".zip",
+)  # some servers call the compression of such a file its encoding
+MANUAL_ADVICE = "get the file yourself and name its folder with --from DIR"
 
 
 class BrokenOffError(Exception):
-    """A transfer that did not come to its end; another attempt may."""
+    """A transfer that was interrupted; another attempt may succeed."""
 
 
 class OtherPartError(BrokenOffError):
-    """The server does not have or send the part that was asked for; another attempt is to ask for the whole."""
+    """The server does not send the part that was asked for; the next attempt must ask for the whole file."""
 
 
-def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
-    """The answer to a request for the file from byte ``start`` on, or for all of it if its version is another.
+def request_file(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
+    """The response to a request for the file from byte ``start`` on, or for all of it if its version has changed.
 
-    Raises DataError where it is of no use to ask again, BrokenOffError where it may be.
+    Raises DataError if another attempt is useless, BrokenOffError if it may succeed.
     """
     headers = {"User-Agent": f"tagmates/{version('tagmates')}", "Accept-Encoding": "identity"}
     if start:
@@ -47,24 +53,26 @@ def ask(url: str, start: int, validator: str, timeout: float) -> HTTPResponse:
         raise _refused(url, error.code) from None
     except URLError as error:
         raise DataError(
-            f"{url}: cannot be reached ({_wording(error.reason)}); try again when it can, or {INSTEAD}"
+            f"{url}: cannot be reached ({_wording(error.reason)}); try again when it can, or {MANUAL_ADVICE}"
         ) from None
     except (InvalidURL, ValueError) as error:
-        raise DataError(f"{url}: is or leads to no address to download from ({_wording(error)}); {INSTEAD}") from None
+        raise DataError(
+            f"{url}: is or leads to no address to download from ({_wording(error)}); {MANUAL_ADVICE}"
+        ) from None
     except (OSError, HTTPException) as error:
         raise BrokenOffError(_wording(error)) from None
     encoding = response.headers.get("Content-Encoding", "")
-    if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED):
+    if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED_SUFFIXES):
         response.close()
-        raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {INSTEAD}")
+        raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {MANUAL_ADVICE}")
     if response.status not in (200, 206):
         response.close()
         raise _refused(url, response.status)
     return response
 
 
-def extent(response: HTTPResponse) -> tuple[int, int | None, int | None]:
-    """The first byte that an answer brings, the one after its last, and the bytes of the whole file, where said."""
+def content_range(response: HTTPResponse) -> tuple[int, int | None, int | None]:
+    """The first byte of a response, the byte after its last, and the size of the whole file; None if unknown."""
     if response.status == 200:
         return 0, response.length, response.length
     found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
@@ -75,16 +83,16 @@ def extent(response: HTTPResponse) -> tuple[int, int | None, int | None]:
 
 
 def read_some(response: HTTPResponse, most: int) -> bytes:
-    """The next bytes of the file, as soon as there are any; none at its end. Raises BrokenOffError."""
+    """The next bytes of the file, as soon as there are any; b"" at its end. Raises BrokenOffError."""
     try:
-        return response.read1(most)  # ``read`` would wait, and believe whatever length a chunk claims to have
+        return response.read1(most)  # ``read`` would wait, and trust any length that a chunk claims
     except (OSError, HTTPException, ValueError) as error:
         raise BrokenOffError(_wording(error)) from None
 
 
 class _Redirects(HTTPRedirectHandler):
     def http_error_302(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage) -> Any:
-        fp.close()  # or urllib reads what comes with a redirect to its end, which may be none
+        fp.close()  # otherwise urllib reads the body of a redirect to its end, which may never come
         return super().http_error_302(req, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
@@ -100,11 +108,11 @@ class _Redirects(HTTPRedirectHandler):
 
 def _refused(url: str, code: int) -> DataError:
     answer = f"{code} {responses.get(code, '')}".strip()
-    advice = f"try again later, or {INSTEAD}" if code == 429 or code >= 500 else INSTEAD
+    advice = f"try again later, or {MANUAL_ADVICE}" if code == 429 or code >= 500 else MANUAL_ADVICE
     return DataError(f"{url}: the server answers {answer}; {advice}")
 
 
 def _wording(error: BaseException | str) -> str:
-    """What an error says, on one line: it may quote the server."""
+    """The message of an error on one line; it may quote the server."""
     text = str(getattr(error, "strerror", None) or error) or type(error).__name__
     return "".join(character if character.isprintable() else " " for character in text[:200])

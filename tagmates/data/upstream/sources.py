@@ -1,4 +1,4 @@
-"""The data sets behind the paper's tasks, as ``sources.toml`` has them: title, licence, files, hashes."""
+"""The data sets of the paper's tasks, from ``sources.toml``: title, licence, files, hashes."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -12,39 +12,39 @@ from tagmates.config import Settings
 from tagmates.settings_parsing import parse, read_toml
 
 Mode = Literal["authors", "clean"]
-"""``authors``: the paper's files to the last tag; ``clean``: what they meant."""
+"""``authors``: exactly the files of the paper's authors; ``clean``: what they meant."""
 MODES: tuple[Mode, ...] = ("authors", "clean")
 
 
-class File(Settings):
-    """A file as it was published; its hashes are of itself, also where an archive holds it."""
+class PublishedFile(Settings):
+    """A published file. Its hashes are of the file itself, even if it is in an archive."""
 
     name: str
     size: int | None = Field(None, description="bytes, where known")
     sha256: str = ""
     git_blob: str = ""
-    url: str = Field("", description="of the file, or of the archive with it; empty: not to be downloaded")
-    member: str = Field("", description="the file's path in the archive at url; empty: url is no archive")
-    substitute: "File | None" = Field(None, description="accepted in its place from a user's folder")
+    url: str = Field("", description="of the file or of its archive; empty: it may not be downloaded")
+    member: str = Field("", description="the file's path in the archive at url; empty: url is not an archive")
+    substitute: "PublishedFile | None" = Field(None, description="a file of the user that is accepted instead")
 
     @property
     def archive(self) -> str:
-        """The name of the archive that holds it, empty where none does."""
+        """The name of its archive, "" if it is in none."""
         return Path(urlsplit(self.url).path).name if self.member else ""
 
 
 class Source(Settings):
-    """One data set, and the tasks that it serves in either mode."""
+    """A data set, and the tasks that are made from it in each mode."""
 
     name: str
     title: str
     homepage: str
     licence: str
     terms: str
-    obtain: str = Field("", description="how to get it, where it is not to be downloaded")
+    obtain: str = Field("", description="how to get it, if it may not be downloaded")
     authors: tuple[str, ...]
     clean: tuple[str, ...]
-    file: tuple[File, ...]
+    file: tuple[PublishedFile, ...]
 
     def tasks(self, mode: Mode) -> tuple[str, ...]:
         """The tasks that need it."""
@@ -68,5 +68,5 @@ def known_sources() -> tuple[Source, ...]:
 
 
 def sources_of(task: str, mode: Mode, sources: Iterable[Source]) -> list[Source]:
-    """The data sets that a task needs in this mode."""
+    """The data sets that a task is made from in this mode."""
     return [source for source in sources if task in source.tasks(mode)]

@@ -1,4 +1,4 @@
-"""The paper's Table 1 as printed, and a task's statistics beside it."""
+"""The paper's Table 1 as printed, compared with the statistics of a task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ LABELS = ("labels", "label_entropy")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A number that the paper prints, and what the data at hand have there; ``column`` as in ``data.statistics``."""
+class Table1Cell:
+    """A number printed in Table 1, and the same statistic of our data; ``column`` as in ``data.statistics``."""
 
     column: str
     printed: float
@@ -22,13 +22,13 @@ class Cell:
 
     @property
     def equal(self) -> bool:
-        """Whether they agree in the one decimal that is printed."""
+        """Whether the two agree in the one decimal that is printed."""
         return round(self.measured, 1) == self.printed
 
 
 @cache
 def printed() -> dict[str, dict[str, float]]:
-    """Task -> column -> number; the second task of a data set has the sizes of the first."""
+    """Task -> column -> printed number; the second task of a data set has the sizes of the first."""
     return {
         task: {
             **dict(zip(SIZES, [*sizes["sentences"], *sizes["token_type"]], strict=True)),
@@ -39,10 +39,10 @@ def printed() -> dict[str, dict[str, float]]:
     }
 
 
-def compare(row: Mapping[str, Any]) -> tuple[Cell, ...]:
-    """The cells that the paper prints for the task of this row: six, or only two for the second of a data set."""
+def compare(row: Mapping[str, Any]) -> tuple[Table1Cell, ...]:
+    """The numbers that the paper prints for the task of this row: six, or two for the second task of a data set."""
     columns = LABELS if "sizes_of" in _table()[row["task"]] else (*SIZES, *LABELS)
-    return tuple(Cell(column, printed()[row["task"]][column], row[column]) for column in columns)
+    return tuple(Table1Cell(column, printed()[row["task"]][column], row[column]) for column in columns)
 
 
 @cache

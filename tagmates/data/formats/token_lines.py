@@ -1,7 +1,7 @@
-r"""What all files of one token a line have in common: their text, their blank lines, their cells.
+r"""Helpers for all files with one token per line: their text, their blank lines, their cells.
 
-A line ends in ``\n`` or ``\r\n`` and in nothing else: ``str.splitlines`` would also break tokens at U+0085 or U+2028.
-Everything wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
+A line ends with ``\n`` or ``\r\n`` only; ``str.splitlines`` would also split tokens at U+0085 or U+2028. Everything
+wrong in a file is a ``DataError`` that starts with ``FILE:LINE``.
 """
 
 import sys
@@ -14,18 +14,18 @@ from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 
 RowReader = Callable[[str, str, int], tuple[str, ...]]
-"""(line, "FILE:LINE", position in the sentence from 1) → (token,) or (token, tag), or () for a line to be skipped."""
+"""(line, "FILE:LINE", position in the sentence from 1) → (token,) or (token, tag), or () for a line to skip."""
 
-ADVICE = "write one token a line with all its columns, or name other columns or another separator"
+COLUMN_ADVICE = "write one token a line with all its columns, or name other columns or another separator"
 
 
 def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_line: int = 1) -> Iterator[Sentence]:
-    """Yield a sentence for every run of rows between blank lines, each row as ``read_row`` reads it."""
+    """Yield a sentence for each run of rows between blank lines; ``read_row`` reads each row."""
     rows: list[tuple[str, ...]] = []
     first = 0
-    for number, raw in enumerate(chain(lines, [""]), start=first_line):  # the "" ends a last sentence
+    for number, raw in enumerate(chain(lines, [""]), start=first_line):  # the "" ends the last sentence
         line = raw.removesuffix("\n").removesuffix("\r")
-        if is_data(line):
+        if is_token_line(line):
             where = f"{name}:{number}"
             check_characters(line, where)
             row = read_row(line, where, len(rows) + 1)
@@ -38,39 +38,41 @@ def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_
             rows = []
 
 
-def is_data(line: str) -> bool:
-    """Whether a line belongs to a sentence: it is neither blank nor a separator of documents."""
+def is_token_line(line: str) -> bool:
+    """Whether a line belongs to a sentence: it is neither blank nor a ``-DOCSTART-`` line."""
     words = line.split(maxsplit=1)
     return bool(words) and words[0] != DOCSTART
 
 
 def pair_in(cells: Sequence[str], token_column: int, tag_column: int | None, where: str) -> tuple[str, ...]:
-    """Return the token and, where a tag column is named, the tag of a row; DataError where one of them is missing."""
+    """The token of a row and, unless ``tag_column`` is None, its tag. Raises DataError if one is missing."""
     token = cell_in(cells, token_column, "token", where)
     if tag_column is None:
         return (token,)
     if token_column != tag_column and index_of(token_column, len(cells)) == index_of(tag_column, len(cells)):
-        raise DataError(f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {ADVICE}")
+        raise DataError(
+            f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {COLUMN_ADVICE}"
+        )
     return token, cell_in(cells, tag_column, "tag", where)
 
 
 def cell_in(cells: Sequence[str], column: int, what: str, where: str) -> str:
-    """Return the cell of a column, counted from 1 or from -1 for the last; DataError where it is missing or empty."""
+    """The cell of a column, counted from 1, or from -1 for the last. Raises DataError if it is missing or empty."""
     index = index_of(column, len(cells))
     if not 0 <= index < len(cells):
-        raise DataError(f"{where}: has {count_of(cells)}, but the {what} is in column {column}; {ADVICE}")
+        raise DataError(f"{where}: has {count_of(cells)}, but the {what} is in column {column}; {COLUMN_ADVICE}")
     if not cells[index]:
         raise DataError(f"{where}: the {what} in column {column} is empty; fill it in, or name another separator")
     return cells[index]
 
 
 def index_of(column: int, width: int) -> int:
-    """Return where a column is among so many, from 0; it may lie outside."""
+    """The index of a column, from 0, in a row of this width. It may lie outside of the row."""
     return column - 1 if column > 0 else width + column
 
 
 def count_of(cells: Sequence[str]) -> str:
-    """Return how many columns a row has, in words."""
+    """The number of columns of a row, in words."""
     return "1 column" if len(cells) == 1 else f"{len(cells)} columns"
 
 
@@ -78,12 +80,12 @@ def check_characters(line: str, where: str) -> None:
     """Raise DataError for a NUL or a stray line end."""
     if "\0" in line:
         raise DataError(f"{where}: has a NUL character; give a text file, or name its encoding (is it UTF-16?)")
-    if "\r" in line or "\n" in line:  # an old Macintosh file would else be read as one sentence of wrong columns
+    if "\r" in line or "\n" in line:  # otherwise an old Macintosh file would be one sentence with wrong columns
         raise DataError(f"{where}: has a line end inside a line; end lines with \\n or \\r\\n only")
 
 
 def read_text(path: Path, encoding: str) -> str:
-    """Return the characters of a file as they stand there; DataError for one that cannot be read or decoded."""
+    """The characters of a file, unchanged. Raises DataError if it cannot be read or decoded."""
     try:
         data = path.read_bytes()
     except UnicodeEncodeError as error:
@@ -102,7 +104,9 @@ def read_text(path: Path, encoding: str) -> str:
         bad = f"byte 0x{error.object[error.start]:02x}"
         raise DataError(f"{path}:{line}: {bad} is not {encoding}; name the file's encoding, or repair it") from error
     except (LookupError, ValueError) as error:
-        raise DataError(f"{path}: {encoding!r} is no text encoding; name one such as 'utf-8' or 'latin-1'") from error
+        raise DataError(
+            f"{path}: {encoding!r} is not a text encoding; name one such as 'utf-8' or 'latin-1'"
+        ) from error
 
 
 def _line_ends(data: bytes, encoding: str) -> int:
@@ -112,9 +116,11 @@ def _line_ends(data: bytes, encoding: str) -> int:
         return data.count(b"\n")
 
 
-def some(sentences: Iterable[Sentence], path: Path) -> list[Sentence]:
-    """Return the sentences; DataError where there is none."""
+def require_sentences(
+    sentences: Iterable[Sentence], path: Path, advice: str = "give a file with one token a line"
+) -> list[Sentence]:
+    """Return the sentences as a list. Raises DataError, with this advice, if there is none."""
     found = list(sentences)
     if not found:
-        raise DataError(f"{path}: holds no sentence; give a file with one token a line")
+        raise DataError(f"{path}: holds no sentence; {advice}")
     return found

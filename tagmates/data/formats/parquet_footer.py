@@ -1,24 +1,24 @@
-"""What a parquet file says of its columns, read without pyarrow.
+"""The sizes that a parquet file claims for its columns, read from its footer without pyarrow.
 
-pyarrow makes whatever the columns claim to hold, and when asked what they claim it ends the whole program over some
-damaged files. The footer is a struct of Thrift's compact protocol, of which a few fields count here.
+pyarrow allocates whatever the columns claim to hold, and when asked for these sizes it crashes on some damaged files.
+The footer is a struct in Thrift's compact protocol, of which only a few fields are read here.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MAGIC = b"PAR1"
-TEXT = 6  # the physical type of byte arrays
+PARQUET_SIGNATURE = b"PAR1"
+BYTE_ARRAY = 6  # the physical type of byte arrays
 
-# numbers of fields in parquet.thrift
+# field numbers in parquet.thrift
 _ROW_GROUPS, _COLUMNS, _META_DATA = 4, 1, 3
 _TYPE, _PATH, _VALUES, _BYTES = 1, 3, 5, 6
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """A part of a column: its path in the schema, its physical type, its values, its bytes once decompressed."""
+class ColumnChunk:
+    """A chunk of a column: its path in the schema, physical type, number of values, and decompressed size in bytes."""
 
     path: tuple[str, ...]
     type: int
@@ -26,38 +26,38 @@ class Chunk:
     bytes: int
 
 
-def chunks_in(file: Path) -> list[Chunk]:
-    """All parts of all columns; OSError, or ValueError and the like for what is no parquet file or a damaged one."""
+def column_chunks(file: Path) -> list[ColumnChunk]:
+    """The chunks of all columns. Raises OSError; ValueError and others for a damaged file or another format."""
     with file.open("rb") as source:
         end = source.seek(0, 2)
         source.seek(max(end - 8, 0))
         size, magic = int.from_bytes(source.read(4), "little"), source.read(4)
-        if magic != MAGIC or size > end - 8:
+        if magic != PARQUET_SIGNATURE or size > end - 8:
             raise ValueError("it does not end as a parquet file")
         source.seek(end - 8 - size)
         footer = _Thrift(source.read(size)).struct()
     columns = (column[_META_DATA] for group in footer[_ROW_GROUPS] for column in group[_COLUMNS])
     return [
-        Chunk(tuple(part.decode() for part in column[_PATH]), column[_TYPE], column[_VALUES], column[_BYTES])
+        ColumnChunk(tuple(part.decode() for part in column[_PATH]), column[_TYPE], column[_VALUES], column[_BYTES])
         for column in columns
     ]
 
 
 class _Thrift:
-    """Bytes of the compact protocol, read from first to last; IndexError where they end too early."""
+    """A reader of the compact protocol, from first to last byte. Raises IndexError if the bytes end too early."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
 
     def struct(self) -> dict[int, Any]:
-        """The fields by their numbers."""
+        """The fields of a struct, by number."""
         fields: dict[int, Any] = {}
         number = 0
         while header := self._take(1)[0]:
             number = number + (header >> 4) if header >> 4 else self._zigzag()
             kind = header & 15
-            fields[number] = kind == 1 if kind in (1, 2) else self._value(kind)  # a bool is its own type
+            fields[number] = kind == 1 if kind in (1, 2) else self._value(kind)  # the type of a bool is also its value
         return fields
 
     def _value(self, kind: int) -> Any:

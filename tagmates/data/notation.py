@@ -1,6 +1,6 @@
-"""How the tags of a layer are written, as far as the tags themselves say: for ``data init``, ``data check`` and errors.
+"""The notation of a layer, estimated from its tags, for ``data init``, ``data check`` and messages.
 
-A wrong tag here and there must not hide what most tags say, so all of this counts words.
+A few wrong tags must not hide what most tags show, so the estimates count words.
 """
 
 import re
@@ -8,62 +8,64 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tagmates.data.schemes import EVERY_LETTER, LETTERS, FileScheme, Writing, is_tag_of, split_tag, violations_in
+from tagmates.data.schemes import ALL_LETTERS, LETTERS, FileScheme, Notation, is_tag_of, split_tag, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.formatting import shown
 
-NOTHING = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
-"""Tags, in small letters, that mostly say that a word is nothing."""
+OUTSIDE_NAMES = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
+"""Names that outside tags usually have, in lower case."""
 
 _MADE_UP = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
-_MARKED = {"-": 0.5, "_": 0.8}  # the share of words in spans that must have the mark with this sign, so that it is one
-_CERTAIN = 0.95  # likewise with any other sign
-_BARE = 0.9  # likewise where letters stand alone, without a label
+_MARKED = {"-": 0.5, "_": 0.8}  # by sign: the smallest share of the words in spans with this mark
+_CERTAIN = 0.95  # the same for any other sign
+_BARE = 0.9  # the same for letters alone, without a label
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
-    """How a layer is written. Counts are of words: all with a tag, and those whose tag is not ``outside``."""
+class NotationEstimate:
+    """The notation of a layer, with counts of its words: all with a tag, and those whose tag is not ``outside``."""
 
-    writing: Writing
+    notation: Notation
     words: int
     tagged: int
-    repeated: int  # tagged as the word before them
-    labels: int  # different tags, but ``outside``
-    helps: bool  # whether B- I- E- S- before labels make spans of these tags: score = "prefix"
+    repeated: int  # words with the same tag as the word before
+    labels: int  # number of distinct tags, without ``outside``
+    helps: bool  # whether score = "prefix" reads spans from these tags
 
     @property
     def looks_like_io(self) -> bool:
-        """Whether a plain layer seems to mark spans: most words are nothing, and many tags repeat the one before."""
-        return self.writing.scheme == "plain" and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
+        """Whether a plain layer seems to mark spans: most words are outside, and many tags repeat the tag before."""
+        return (
+            self.notation.scheme == "plain" and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
+        )
 
 
-def spelling_of(sentences: Sequence[Sentence]) -> Spelling:
-    """How most of these sentences' tags are written; a missing label (None) says nothing."""
+def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
+    """The notation of most tags in these sentences; missing labels (None) are ignored."""
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
-    mark = mark_of(counts)
+    mark = find_mark(counts)
     if mark is None:
-        writing = Writing("plain", outside=_outside_of_plain(sentences, counts))
+        notation = Notation("plain", outside=_outside_of_plain(sentences, counts))
     else:
         outside = _outside_of_spans(counts, mark)
         schemes: list[FileScheme] = ["iob2", "iob1"]
         if any(found[0] not in "BI" for tag in counts if (found := split_tag(tag, mark))):
             schemes += ["iobes", "bilou", "bmes", "ioe2", "ioe1"]
         distinct = Counter(sentence.labels for sentence in sentences)
-        wrong = {scheme: _wrong(distinct, Writing(scheme, mark, outside)) for scheme in schemes}
-        writing = Writing(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
+        wrong = {scheme: _wrong(distinct, Notation(scheme, mark, outside)) for scheme in schemes}
+        notation = Notation(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
     repeated = sum(
-        tag == before != writing.outside and tag is not None
+        tag == before != notation.outside and tag is not None
         for sentence in sentences
         for before, tag in zip(sentence.labels, sentence.labels[1:], strict=False)
     )
-    helps = mark == "B-" and writing.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
-    tagged = Counter({tag: count for tag, count in counts.items() if tag != writing.outside})
-    return Spelling(writing, counts.total(), tagged.total(), repeated, len(tagged), helps)
+    helps = mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
+    tagged = Counter({tag: count for tag, count in counts.items() if tag != notation.outside})
+    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), helps)
 
 
-def mark_of(counts: Counter[str]) -> str | None:
-    """How most tags join a letter of spans to a label, as ``Writing.mark``; None where they do not."""
+def find_mark(counts: Counter[str]) -> str | None:
+    """The mark (see ``Notation``) with which most tags join a letter to a label; None if they do not mark spans."""
     fitting: Counter[str] = Counter()
     letters: dict[str, set[str]] = {}
     bare: Counter[str] = Counter()  # letters
@@ -73,14 +75,14 @@ def mark_of(counts: Counter[str]) -> str | None:
         for mark in marks:
             fitting[mark] += count
             letters.setdefault(mark, set()).add((tag[0] if mark[0] in "Bb" else tag[-1]).upper())
-        # B- without a label is broken, but speaks for spans
-        if tag and tag[0].upper() in EVERY_LETTER and (len(tag) == 1 or (len(tag) == 2 and not tag[1].isalnum())):
+        # B- without a label is wrong, but a sign of spans
+        if tag and tag[0].upper() in ALL_LETTERS and (len(tag) == 1 or (len(tag) == 2 and not tag[1].isalnum())):
             bare[tag[0]] += count
         elif not marks:
             unmarked[tag] = count
-    nothing = sum(n for tag, n in unmarked.items() if tag.lower() in NOTHING)
+    nothing = sum(n for tag, n in unmarked.items() if tag.lower() in OUTSIDE_NAMES)
     if unmarked and not nothing and max(unmarked.values()) >= 0.4 * counts.total():
-        nothing = max(unmarked.values())  # whatever it is called
+        nothing = max(unmarked.values())  # whatever its name is
     meaning = counts.total() - nothing
     if fitting:
         mark = max(fitting, key=lambda mark: (fitting[mark], mark == "B-"))
@@ -100,78 +102,78 @@ def mark_of(counts: Counter[str]) -> str | None:
 
 
 def marks_of(tag: str) -> list[str]:
-    """The marks with which a tag can be read: a letter of spans, a sign and a label, in this order or the other."""
+    """The marks with which a tag can be read as a letter, a sign and a label, in this or the reverse order."""
     if len(tag) < 3:
         return []
     ends = ((tag[0], tag[1], False), (tag[-1], tag[-2], True))
     return [
         (f"{sign}{b}" if behind else f"{b}{sign}")
         for letter, sign, behind in ends
-        if letter.upper() in EVERY_LETTER and not sign.isalnum() and not sign.isspace()
+        if letter.upper() in ALL_LETTERS and not sign.isalnum() and not sign.isspace()
         for b in ("b" if letter.islower() else "B")
     ]
 
 
 def placeholders_in(counts: Mapping[str, int], outside: str) -> str:
-    """What to say where the tags are numbers, or names that a tool made up of numbers; "" where they are not."""
-    tags = [tag for tag in counts if tag != outside and tag.lower() not in NOTHING]
+    """A message if the tags are numbers or names with numbers that a tool made up; else ""."""
+    tags = [tag for tag in counts if tag != outside and tag.lower() not in OUTSIDE_NAMES]
     if not tags or not all(map(_MADE_UP.fullmatch, tags)):
         return ""
     named = ", ".join(shown(tag) for tag in tags[:3])
-    what = "numbers" if all(map(str.isdecimal, tags)) else "no names but numbers"
+    what = "numbers" if all(map(str.isdecimal, tags)) else "only numbered"
     return f"the tags are {what} ({named}{', …' if len(tags) > 3 else ''}), and nothing says what they stand for"
 
 
-def remedy(tag: str, writing: Writing, task: str) -> str:
-    """What to do about a tag that breaks the scheme of a task."""
+def advice_on_tag(tag: str, notation: Notation, task: str) -> str:
+    """Advice on a tag that breaks the scheme of a task."""
     advice = f"correct the tag or the scheme of {task}"
-    if is_tag_of(tag, writing):
-        if writing in (Writing("iob1"), Writing("iob2"), Writing("iobes")) and len(tag) > 1:
+    if is_tag_of(tag, notation):
+        if notation in (Notation("iob1"), Notation("iob2"), Notation("iobes")) and len(tag) > 1:
             advice += ', or leave scheme out and set score = "prefix", which reads such tags as conlleval does'
         return advice
-    if tag != tag.strip() and is_tag_of(tag.strip(), writing):
+    if tag != tag.strip() and is_tag_of(tag.strip(), notation):
         return f"take the white space out of it, or correct the scheme of {task}"
-    if len(tag) == 2 and {tag[0], tag[1]} & set(EVERY_LETTER + EVERY_LETTER.lower()):
+    if len(tag) == 2 and {tag[0], tag[1]} & set(ALL_LETTERS + ALL_LETTERS.lower()):
         return f"name its label, or take the sign away; or correct the scheme of {task}"
     others = [
         f'scheme = "{scheme}"'
         for scheme in LETTERS
-        if scheme not in ("io", "plain") and is_tag_of(tag, Writing(scheme, writing.mark, writing.outside))
+        if scheme not in ("io", "plain") and is_tag_of(tag, Notation(scheme, notation.mark, notation.outside))
     ]
-    others += [f'mark = "{mark}"' for mark in marks_of(tag) if is_tag_of(tag, Writing(writing.scheme, mark))]
-    others += [f'outside = "{tag}"'] if tag.lower() in NOTHING else []
+    others += [f'mark = "{mark}"' for mark in marks_of(tag) if is_tag_of(tag, Notation(notation.scheme, mark))]
+    others += [f'outside = "{tag}"'] if tag.lower() in OUTSIDE_NAMES else []
     return f"{advice} ({' or '.join(others)} has it)" if others else advice
 
 
-def _wrong(distinct: Counter[tuple[str | None, ...]], writing: Writing) -> int:
-    return sum(count * sum(1 for _ in violations_in(labels, writing)) for labels, count in distinct.items())
+def _wrong(distinct: Counter[tuple[str | None, ...]], notation: Notation) -> int:
+    return sum(count * sum(1 for _ in violations_in(labels, notation)) for labels, count in distinct.items())
 
 
 def _outside_of_spans(counts: Counter[str], mark: str) -> str:
-    """The tag of words in no span, among those that have no letter."""
+    """The outside tag of a layer of spans, among its tags without a letter."""
     others = Counter({tag: n for tag, n in counts.items() if split_tag(tag, mark) is None})
     if not others or others["O"] >= 0.02 * others.total():
         return "O"
-    named = [tag for tag, _ in others.most_common() if tag.lower() in NOTHING]
+    named = [tag for tag, _ in others.most_common() if tag.lower() in OUTSIDE_NAMES]
     most, count = others.most_common(1)[0]
     return named[0] if named else most if count >= 0.4 * counts.total() else "O"
 
 
 def _outside_of_plain(sentences: Sequence[Sentence], counts: Counter[str]) -> str:
-    """The tag that says nothing, "" where ``O`` is a label; ``O`` where nothing looks like one."""
+    """The outside tag of a plain layer; "" if ``O`` is a label, ``O`` if no tag looks like an outside tag."""
     if not counts:
         return "O"
     total = counts.total()
     tag, most = counts.most_common(1)[0]
-    if counts["O"] >= 0.02 * total or (counts["O"] and tag.lower() not in NOTHING):
+    if counts["O"] >= 0.02 * total or (counts["O"] and tag.lower() not in OUTSIDE_NAMES):
         return "" if 2 * counts["O"] <= total and _is_label(sentences, counts) else "O"
-    if tag.lower() in NOTHING and (tag not in ("_", "-") or 2 * most > total):
+    if tag.lower() in OUTSIDE_NAMES and (tag not in ("_", "-") or 2 * most > total):
         return tag
     return "O"
 
 
 def _is_label(sentences: Sequence[Sentence], counts: Counter[str]) -> bool:
-    """Whether the rare ``O`` is a label: not that of punctuation, which is nothing; else one letter among such."""
+    """Whether a rare ``O`` is a label: punctuation does not have it, or most other tags are single letters too."""
     punctuation = Counter(
         tag == "O"
         for sentence in sentences

@@ -1,4 +1,4 @@
-"""tagmates.data.spelling: what most tags say is found, however they are written and whatever is wrong among them."""
+"""tagmates.data.notation: what most tags say is found, however they are written and whatever is wrong among them."""
 
 import random
 from collections import Counter
@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tagmates.data.schemes import LETTERS, FileScheme, Writing, convert, first_violation, spans_of, tags_of, trained_as
+from tagmates.data.notation import advice_on_tag, estimate_notation, find_mark
+from tagmates.data.schemes import LETTERS, FileScheme, Notation, convert, first_violation, spans_of, tags_of, trained_as
 from tagmates.data.sentence import Sentence, Span
-from tagmates.data.spelling import mark_of, remedy, spelling_of
 
 MARKS = ("B-", "B_", "B.", "B/", "B:", "b-", "b_", "-B", "_B", ".B", "-b", "_b")
 SPAN_SCHEMES: tuple[FileScheme, ...] = ("iob1", "iob2", "iobes", "bilou", "bmes")
@@ -58,13 +58,13 @@ def sentences_of(rows: Sequence[Sequence[str | None]]) -> list[Sentence]:
 def test_every_way_of_writing_is_recognised_and_read(scheme: FileScheme, mark: str, outside: str) -> None:
     layer = spans(1)
     rows = [written(own, length, scheme, mark, outside) for own, length in layer]
-    writing = spelling_of(sentences_of(rows)).writing
-    assert writing == Writing(scheme, mark, outside)
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation(scheme, mark, outside)
     for (own, length), row in zip(layer, rows, strict=True):
-        assert first_violation(row, writing) is None
-        assert spans_of(row, writing, "error") == own
+        assert first_violation(row, notation) is None
+        assert spans_of(row, notation, "error") == own
         for target in ("iob1", "iob2", "iobes"):
-            assert convert(row, writing, target) == tags_of(own, length, target)
+            assert convert(row, notation, target) == tags_of(own, length, target)
 
 
 @pytest.mark.parametrize("scheme", ["iob2", "iobes", "bilou", "bmes"])
@@ -72,16 +72,16 @@ def test_every_way_of_writing_is_recognised_and_read(scheme: FileScheme, mark: s
 def test_letters_alone(scheme: FileScheme, mark: str) -> None:
     layer = [([Span(span.start, span.end, "") for span in own], length) for own, length in spans(2)]
     rows = [written(own, length, scheme, mark, "O") for own, length in layer]
-    writing = spelling_of(sentences_of(rows)).writing
-    assert writing == Writing(scheme, mark)
-    assert [spans_of(row, writing, "error") for row in rows] == [own for own, _ in layer]
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation(scheme, mark)
+    assert [spans_of(row, notation, "error") for row in rows] == [own for own, _ in layer]
 
 
 def test_word_segmentation_has_no_outside() -> None:
     rows = [["B", "E", "S", "B", "M", "E"], ["S", "S", "B", "E"]] * 5
-    writing = spelling_of(sentences_of(rows)).writing
-    assert writing == Writing("bmes")
-    assert spans_of(rows[0], writing, "error") == [Span(0, 2, ""), Span(2, 3, ""), Span(3, 6, "")]
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation("bmes")
+    assert spans_of(rows[0], notation, "error") == [Span(0, 2, ""), Span(2, 3, ""), Span(3, 6, "")]
     assert spans_of(["W", "B", "M", "E", "W"], "bmes", "error") == [Span(0, 1, ""), Span(1, 4, ""), Span(4, 5, "")]
 
 
@@ -119,9 +119,9 @@ def _half_outside(rows: list[list[str]]) -> None:
 def test_wrong_tags_do_not_hide_the_scheme(damage: Callable[[list[list[str]]], None], scheme: FileScheme) -> None:
     rows = [written(own, length, scheme, "B-", "O") for own, length in spans(3)]
     damage(rows)
-    writing = spelling_of(sentences_of(rows)).writing
-    assert writing == Writing(scheme)
-    broken = [number for number, row in enumerate(rows) if first_violation(row, writing)]
+    notation = estimate_notation(sentences_of(rows)).notation
+    assert notation == Notation(scheme)
+    broken = [number for number, row in enumerate(rows) if first_violation(row, notation)]
     assert broken or rows[7][0] in ("U-PER", "B-")  # which bilou has
     if len(broken) == 1:
         assert broken[0] in (0, 7)
@@ -131,33 +131,33 @@ def test_one_file_where_every_tenth_sentence_is_broken() -> None:
     rows = [list(tags_of(own, length, "iob2")) for own, length in spans(4, 100)]
     for row in rows[::10]:
         row[:] = [tag.replace("B-", "I-") for tag in row]
-    found = spelling_of(sentences_of(rows))
-    assert found.writing == Writing("iob2")
+    found = estimate_notation(sentences_of(rows))
+    assert found.notation == Notation("iob2")
     assert found.helps
 
 
 @pytest.mark.parametrize(
-    ("tags", "writing"),
+    ("tags", "notation"),
     [
-        ("I-PER O I-PER I-PER O I-LOC", Writing("iob1")),
-        ("i-per O i-per i-per O i-loc", Writing("iob1", "b-")),
-        ("NN VB IN B-NP DT", Writing("plain")),
-        ("S E V RD B S I E_RD FF", Writing("plain")),  # parts of speech of Italian
-        ("N_SING V_PA P N_PL DELM", Writing("plain")),
-        ("Sing _ _ _ Plur _", Writing("plain", outside="_")),
-        ("NOUN _ VERB NOUN", Writing("plain")),
-        ("1 0 0 2 0", Writing("plain", outside="0")),
-        ("1 1 0 2 1", Writing("plain")),
-        ("OTHER OTHER person OTHER", Writing("plain", outside="OTHER")),
-        ("VERB NOUN OTHER VERB", Writing("plain")),
-        ("^ V O N ^ D , ^", Writing("plain", outside="")),
-        ("NP NP VP O NP VP", Writing("plain")),
-        ("O O per O", Writing("plain")),
-        ("O O NN ", Writing("plain")),
+        ("I-PER O I-PER I-PER O I-LOC", Notation("iob1")),
+        ("i-per O i-per i-per O i-loc", Notation("iob1", "b-")),
+        ("NN VB IN B-NP DT", Notation("plain")),
+        ("S E V RD B S I E_RD FF", Notation("plain")),  # parts of speech of Italian
+        ("N_SING V_PA P N_PL DELM", Notation("plain")),
+        ("Sing _ _ _ Plur _", Notation("plain", outside="_")),
+        ("NOUN _ VERB NOUN", Notation("plain")),
+        ("1 0 0 2 0", Notation("plain", outside="0")),
+        ("1 1 0 2 1", Notation("plain")),
+        ("OTHER OTHER person OTHER", Notation("plain", outside="OTHER")),
+        ("VERB NOUN OTHER VERB", Notation("plain")),
+        ("^ V O N ^ D , ^", Notation("plain", outside="")),
+        ("NP NP VP O NP VP", Notation("plain")),
+        ("O O per O", Notation("plain")),
+        ("O O NN ", Notation("plain")),
     ],
 )
-def test_what_is_nothing(tags: str, writing: Writing) -> None:
-    assert spelling_of(sentences_of([tags.split(" ")] * 5)).writing == writing
+def test_what_is_nothing(tags: str, notation: Notation) -> None:
+    assert estimate_notation(sentences_of([tags.split(" ")] * 5)).notation == notation
 
 
 def test_punctuation_tells_whether_o_is_a_label() -> None:
@@ -165,16 +165,16 @@ def test_punctuation_tells_whether_o_is_a_label() -> None:
     tokens = ("she", "left", "the", "house", ".")
     for tags, outside in (("PRON VERB DET NOUN O", "O"), ("O VERB DET NOUN PUNCT", "")):
         sentences = [Sentence(tokens, tuple(tags.split()))] * 10
-        assert spelling_of(sentences).writing == Writing("plain", outside=outside)
+        assert estimate_notation(sentences).notation == Notation("plain", outside=outside)
 
 
 def test_neighbours_that_repeat() -> None:
     layer = [([span for span in own if span.end - span.start > 1], length) for own, length in spans(5)]
-    found = spelling_of(sentences_of([written(own, length, "io", "B-", "O") for own, length in layer]))
-    assert found.writing == Writing("plain")
+    found = estimate_notation(sentences_of([written(own, length, "io", "B-", "O") for own, length in layer]))
+    assert found.notation == Notation("plain")
     assert found.looks_like_io
     assert found.repeated <= found.tagged <= found.words
-    assert not spelling_of(sentences_of([["NN", "NN", "VB", "."]] * 9)).looks_like_io
+    assert not estimate_notation(sentences_of([["NN", "NN", "VB", "."]] * 9)).looks_like_io
 
 
 def test_io_is_read_with_and_without_letters() -> None:
@@ -182,41 +182,41 @@ def test_io_is_read_with_and_without_letters() -> None:
     for tags in ("PER PER LOC O PER", "I-PER I-PER I-LOC O I-PER"):
         assert spans_of(tags.split(), "io", "error") == spans_there
         assert convert(tags.split(), "io", "iob2") == ("B-PER", "I-PER", "B-LOC", "O", "B-PER")
-    assert first_violation(["PER", "B-PER"], "io") == (1, "'B-PER' is no io tag")
+    assert first_violation(["PER", "B-PER"], "io") == (1, "'B-PER' is not a tag of io")
     assert spans_of(["S-bahn", "E-mail"], "io") == [Span(0, 1, "S-bahn"), Span(1, 2, "E-mail")]
 
 
 def test_no_tags() -> None:
-    assert spelling_of([]).writing == Writing("plain")
-    assert spelling_of(sentences_of([[None, None]])).writing == Writing("plain")
-    assert mark_of(Counter()) is None
+    assert estimate_notation([]).notation == Notation("plain")
+    assert estimate_notation(sentences_of([[None, None]])).notation == Notation("plain")
+    assert find_mark(Counter()) is None
 
 
 @pytest.mark.parametrize(
-    ("tag", "writing", "advice"),
+    ("tag", "notation", "advice"),
     [
         (
             "I-PER",
-            Writing("iob2"),
+            Notation("iob2"),
             'leave scheme out and set score = "prefix", which reads such tags as conlleval does',
         ),
-        ("I", Writing("iob2"), "correct the tag or the scheme of x"),
-        ("L-PER", Writing("bilou"), "correct the tag or the scheme of x"),
-        ("B_PER", Writing("iob2"), '(mark = "B_" has it)'),
-        ("L-PER", Writing("iob2"), '(scheme = "bilou" has it)'),
+        ("I", Notation("iob2"), "correct the tag or the scheme of x"),
+        ("L-PER", Notation("bilou"), "correct the tag or the scheme of x"),
+        ("B_PER", Notation("iob2"), '(mark = "B_" has it)'),
+        ("L-PER", Notation("iob2"), '(scheme = "bilou" has it)'),
         (
             "E-PER",
-            Writing("iob2"),
+            Notation("iob2"),
             '(scheme = "iobes" or scheme = "bmes" or scheme = "ioe1" or scheme = "ioe2" has it)',
         ),
-        ("0", Writing("iob2"), '(outside = "0" has it)'),
-        ("O ", Writing("iob2"), "take the white space out of it"),
-        ("B-", Writing("iob2"), "name its label, or take the sign away"),
-        ("tag", Writing("iob2"), "correct the tag or the scheme of x"),
+        ("0", Notation("iob2"), '(outside = "0" has it)'),
+        ("O ", Notation("iob2"), "take the white space out of it"),
+        ("B-", Notation("iob2"), "name its label, or take the sign away"),
+        ("tag", Notation("iob2"), "correct the tag or the scheme of x"),
     ],
 )
-def test_advice(tag: str, writing: Writing, advice: str) -> None:
-    found = remedy(tag, writing, "x")
+def test_advice(tag: str, notation: Notation, advice: str) -> None:
+    found = advice_on_tag(tag, notation, "x")
     assert found.endswith(advice) or advice in found
     if advice.startswith("correct"):
         assert found == advice

@@ -1,0 +1,243 @@
+"""Records → ``Sentence``: objects with lists of tokens and of tags, or with a text and its spans.
+
+JSON files and Hugging Face data sets hold such records; the task names the keys. A dot goes into an object:
+``tags.upos`` is the list ``upos`` in the object ``tags``, as ``tagmates tag --output json`` writes it. Integer tags are
+named by ``labels``, counted from 0. The tags null and -100 (which training code with subwords writes) mark tokens
+without a label. If the tokens' key holds a text, or tokens with their positions in one, the tags' key holds spans (see
+``spans``); it may also hold spans beside a list of tokens.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.formats.spans import Ends, are_words, document_of, document_of_words, ends_of, is_text
+from tagmates.data.formats.standoff import Document, check_types, remarks_on, tag_words
+from tagmates.data.schemes import Scheme
+from tagmates.data.sentence import Sentence
+from tagmates.data.tokenize import Token
+from tagmates.errors import DataError
+from tagmates.formatting import first_of, shown, suggestion
+
+Record = Mapping[str, Any]
+NO_LABEL = -100  # an integer tag that torch's loss functions ignore
+MAX_DEPTH = 8  # depth of objects inside objects up to which keys are looked for
+_UNWRITABLE = re.compile(r"[\x00\r\n\ud800-\udfff]")  # characters that no column file, or no file at all, can hold
+
+
+class LocatedRecord(NamedTuple):
+    """A record, its line or number in the file (from 1), and its place for messages."""
+
+    record: Record
+    line: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKeys:
+    """How a task reads records: the keys of tokens and tags, the names of integer tags, and how spans become tags."""
+
+    tokens: str = "tokens"
+    tags: str = "tags"
+    labels: Sequence[str] = ()
+    scheme: Scheme = "plain"
+    types: Collection[str] = ()
+    ends: Ends | None = None  # for spans that count words; set by ``with_ends``
+
+
+def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, name: str) -> list[Sentence]:
+    """The sentences of records; ``name`` is that of their file.
+
+    Records without a token and those of ``-DOCSTART-`` alone are skipped. Spans become tags of the scheme of ``keys``;
+    of the types of ``keys`` only, if any are named. Raises DataError for missing keys, lists of other values or of
+    unequal lengths, and spans that do not fit their text.
+    """
+    sentences: list[Sentence] = []
+    used: Counter[str] = Counter()
+    keys, records = with_ends(keys, records, name)
+    for record, line, where in records:
+        document = document_of_record(record, keys, where)
+        if document is not None:
+            used.update(annotation.label for annotation in document.annotations)
+            parts = tag_words(document, keys.types, keys.scheme)
+            sentences += [Sentence(tokens, tags, line) for _, tokens, tags in parts]
+        elif not _is_left_out(record):
+            sentence = sentence_of_record(record, keys.tokens, keys.tags, keys.labels, where, line)
+            sentences += [sentence] if sentence else []
+    check_types(keys.types, used, name)
+    return sentences
+
+
+def record_remarks(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[str]:
+    """Yield a remark, with its place, for each span that tags cannot express exactly; none for lists of tags."""
+    keys, records = with_ends(keys, records, "")
+    for record, _, where in records:
+        document = document_of_record(record, keys, where)
+        if document is not None:
+            yield from remarks_on(document, keys.types)
+        elif _is_left_out(record):
+            yield f"{where}: its answer is {shown(str(record['answer']))}, not accept; it is left out"
+        else:
+            return  # all records of a file have the same form
+
+
+def with_ends(
+    keys: RecordKeys, records: Iterable[LocatedRecord], name: str
+) -> tuple[RecordKeys, Iterable[LocatedRecord]]:
+    """The keys with ``ends`` set, and the records again, all of which were looked at for this.
+
+    Raises DataError if the records do not tell whether ends of spans are inclusive.
+    """
+    if keys.scheme == "plain" or keys.ends is not None:
+        return keys, records
+    records = list(records)
+    spans = []
+    for record, _, _ in records:
+        with suppress(DataError):  # reported when the record is read
+            if are_words(_look_up(record, keys.tokens, "", "")):
+                spans.append(_look_up(record, keys.tags, "", "", whole=True))
+    return replace(keys, ends=ends_of(keys.tokens, spans, name)), records
+
+
+def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document | None:
+    """The text of a record and its spans; None if it holds lists of tokens and tags, or is left out."""
+    if _is_left_out(record):
+        return None
+    text = _look_up(record, keys.tokens, "token_column", where)
+    if keys.ends is not None and are_words(text):
+        words = _strings(text, keys.tokens, where)
+        spans = _look_up(record, keys.tags, "tag_column", where, whole=True)
+        return document_of_words(words, spans, keys.labels, where, keys.ends)
+    if not is_text(text):
+        return None
+    if keys.scheme == "plain":
+        what = "is not a list" if isinstance(text, str) else "is a list of objects"
+        raise DataError(
+            f"{where}: {keys.tokens!r} {what}; give a list with one string for each token, or set "
+            f'scheme = "iob2" where {keys.tags!r} holds spans of a text'
+        )
+    if "answer" in record and keys.tags not in record:  # Prodigy writes a text without spans like this
+        record = {**record, keys.tags: []}
+    spans = _look_up(record, keys.tags, "tag_column", where, whole=True)
+    document = document_of(text, spans, keys.labels, where, record.get("text"))
+    if any(_UNWRITABLE.search(word.text) for word in document.words.tokens):
+        raise DataError(f"{where}: the text has a NUL or half a character; correct it")
+    return document
+
+
+def _is_left_out(record: Record) -> bool:
+    """Whether the annotator rejected or skipped the record in Prodigy."""
+    return record.get("answer") in ("reject", "ignore")
+
+
+def sentence_of_record(
+    record: Record, token_key: str, tag_key: str, labels: Sequence[str], where: str, line: int
+) -> Sentence | None:
+    """The sentence of a record; None if it has no word. Raises DataError, beginning with ``where``."""
+    tokens = _strings(_look_up(record, token_key, "token_column", where), token_key, where)
+    values = _list(_look_up(record, tag_key, "tag_column", where), tag_key, where)
+    if len(tokens) != len(values):
+        raise DataError(
+            f"{where}: {len(tokens)} in {token_key!r}, but {len(values)} in {tag_key!r}; give each token one tag"
+        )
+    if not plain_strings(values):
+        values = [_named(value, labels, f"{where}: {tag_key!r}") for value in values]
+    tags = _strings(values, tag_key, where, null=True)
+    return None if tokens in ((), (DOCSTART,)) else Sentence(tokens, tags, line)
+
+
+def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...]] | list[list[Token]]:
+    """The words of each sentence of a record: of its list of words, or of its text, with the places of the words.
+
+    Raises DataError, beginning with ``where``, if the key holds neither.
+    """
+    value = _look_up(record, key, "--token-column", where)
+    if is_text(value):
+        return document_of(value, [], (), where).words.sentences()
+    if not isinstance(value, list):
+        raise DataError(f"{where}: {key!r} is neither a list of words nor a text; name another key with --token-column")
+    words = _strings(value, key, where)
+    return [] if words in ((), (DOCSTART,)) else [words]
+
+
+def leaves_of(record: Record, depth: int = MAX_DEPTH) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a record, with dots for keys inside its objects, and their values."""
+    for key, value in record.items():
+        if isinstance(value, Mapping) and depth:
+            yield from ((f"{key}.{inner}", leaf) for inner, leaf in leaves_of(value, depth - 1))
+        else:
+            yield key, value
+
+
+def _look_up(record: Record, key: str, setting: str, where: str, *, whole: bool = False) -> Any:
+    found: Any = record
+    for part in key.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            known = [name for name, _ in leaves_of(record)]
+            there = first_of(known) or "its keys"
+            raise DataError(f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {there}")
+        found = found[part]
+    if isinstance(found, Mapping) and found and not whole:
+        inner = [f"{key}.{name}" for name, _ in leaves_of(found)]
+        raise DataError(f"{where}: {key!r} is an object; set {setting} to one of {first_of(inner)}")
+    return found
+
+
+def _list(value: Any, key: str, where: str) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise DataError(f"{where}: {key!r} is not a list; give a list with one string for each token")
+    return value
+
+
+def plain_strings(values: Sequence[Any]) -> bool:
+    """Whether all values are strings that a column file could hold; fast, since they are checked together."""
+    try:
+        return not _UNWRITABLE.search("".join(values)) and "" not in values
+    except TypeError:
+        return False
+
+
+def _strings(value: Any, key: str, where: str, *, null: bool = False) -> tuple[Any, ...]:
+    """The list as a tuple of strings; with ``null`` also of None."""
+    if isinstance(value, list) and plain_strings(value):
+        return tuple(value)
+    for number, text in enumerate(_list(value, key, where), start=1):
+        if null and text is None:
+            continue
+        if not isinstance(text, str) or not text:
+            what = "is empty" if text == "" else f"is {_json(text)}, not a string"
+            raise DataError(f"{where}: number {number} in {key!r} {what}; correct it, or name another key")
+        if _UNWRITABLE.search(text):
+            raise DataError(
+                f"{where}: number {number} in {key!r}, {shown(text)}, has a line end, a NUL or half a character; "
+                "correct it"
+            )
+    return tuple(value)
+
+
+def _named(value: Any, labels: Sequence[str], where: str) -> Any:
+    """The name of an integer tag; any other value unchanged."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if value == NO_LABEL:
+        return None
+    if not labels:
+        raise DataError(f'{where} has integers; say what they stand for, from 0: labels = ["O", …]')
+    if not 0 <= value < len(labels):
+        raise DataError(
+            f"{where} has {_json(value)}, but there are {len(labels)} labels, from 0; correct it or the labels"
+        )
+    return labels[value]
+
+
+def _json(value: Any) -> str:
+    """A value as JSON, shortened for a message."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,0 +1,82 @@
+"""Where input can be cut so that the sentences that come out stay the same."""
+
+import re
+
+from tagmates.data.formats.table import table_rows
+from tagmates.data.tokenize import split_sentences
+from tagmates.errors import DataError
+from tagmates.tagging.read_options import ReadOptions, table_layout
+
+SENTENCE_WINDOW = 2**13  # bytes that are searched for the end of a sentence
+_BLANK_LINE = re.compile(rb"\n[ \t\r\v\f]*\n")
+_ROW_END = re.compile(rb"\n(?!# )")  # before a sentence "# " begins a comment, inside one it is a word
+_WHITE_SPACE = re.compile(rb"[ \t\v\f\n]")  # not \r, since \n may follow it
+
+
+def end_of_chunk(block: bytes, size: int, options: ReadOptions, line: int) -> int:
+    """The length of the chunk that this block begins with, in bytes; 0 if it cannot end inside the block."""
+    if options.kind == "text":
+        return _end_in_text(block, size)
+    if options.kind in ("csv", "csv-text") or options.sentence_column is not None or options.sentence_end:
+        return _end_in_table(block, size, options, line)
+    if options.kind == "conllu":
+        found = _BLANK_LINE.search(block, size) or _BLANK_LINE.search(block)
+        return found.end() if found else 0
+    return _end_in_rows(block, size)
+
+
+def _end_in_table(block: bytes, size: int, options: ReadOptions, line: int) -> int:
+    """The end of a sentence, after ``size`` if possible, else the last one before it. Rows in quotes stay whole."""
+    lines = block[: block.rfind(b"\n") + 1].split(b"\n")
+    starts = [0]
+    for each in lines:
+        starts.append(starts[-1] + len(each) + 1)
+    best, before, texts = 0, None, options.kind == "csv-text"
+    try:
+        text = b"\n".join(lines).decode(errors="replace")
+        for row in table_rows(text, table_layout(options, line), "", first_line=line, line_ends=texts):
+            at = starts[row.line - line]
+            if before is not None and (texts or row.sentence != before):
+                best = at
+            before = row.sentence
+            if best >= size:
+                break
+    except DataError:
+        pass  # the block may end inside quotes; real mistakes are reported when the chunk is read
+    return best
+
+
+def _end_in_text(block: bytes, size: int) -> int:
+    if found := _BLANK_LINE.search(block, size):
+        return found.end()
+    if end := _sentence_end(block[size : size + SENTENCE_WINDOW]):
+        return size + end
+    if found := _WHITE_SPACE.search(block, size):
+        return found.end()
+    end = size
+    while end < size + 3 and block[end] & 0xC0 == 0x80:  # in the middle of a character
+        end += 1
+    return end + (block[end - 1 : end + 1] == b"\r\n")
+
+
+def _end_in_rows(block: bytes, size: int) -> int:
+    """The end of a row; 0 if the first line does not end."""
+    found = _BLANK_LINE.search(block, size) or _ROW_END.search(block, size)
+    return found.end() if found else block.rfind(b"\n") + 1
+
+
+def _sentence_end(window: bytes) -> int:
+    """The end of the first sentence of a paragraph that continues after it; 0 if there is none."""
+    text = window.decode(errors="surrogateescape")  # it may begin and end in the middle of a character
+    spaces = [place.start() for place in re.finditer(r"\s", text)]
+    if not spaces:
+        return 0
+    ends = [end for _, end in split_sentences(text[spaces[0] : spaces[-1]])]
+    return len(text[: spaces[0] + ends[0]].encode(errors="surrogateescape")) if len(ends) > 1 else 0
+
+
+def missing_line_ends(last: bytes, kind: str) -> str:
+    """The line ends to add after the ``last`` bytes of a file, so that its last sentence ends with the file."""
+    if last.endswith((b"\n\n", b"\n\r\n")) or (last.endswith(b"\n") and kind in ("lines", "jsonl")):
+        return ""
+    return "\n" if last.endswith(b"\n") or kind in ("lines", "jsonl") else "\n\n"

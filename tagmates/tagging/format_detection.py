@@ -1,0 +1,215 @@
+"""The format of an input file, detected from its first lines: raw text, a table, CoNLL-U, JSON, and so on."""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tagmates.data.describing.guesses import tokens_and_tags
+from tagmates.data.describing.sniffing import JSON_START, READABLE_FORMATS, FileLayout
+from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, plus_columns
+from tagmates.data.formats.jsonl import is_text_pair
+from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.formats.token_lines import is_token_line
+from tagmates.data.schemes import are_span_tags
+from tagmates.errors import DataError
+from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
+from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, has_list_of_records, words_key
+from tagmates.tagging.table_recognition import SAMPLE_ROWS, are_texts, columns_of, csv_rows, has_trained_columns
+
+_MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
+_PROSE = "has no columns that are equally many"  # the beginning of what ``sniff`` returns for files that may be prose
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9$.-]*")
+_PUNCTUATION = re.compile(r"[.,;:!?。、]")  # alone on a line or first on it, a sign of a table
+
+
+def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> str:
+    """The format: as the options say, unless "columns" turns out to be another CoNLL format; else as the lines show."""
+    if options.kind != "auto":
+        other = _other_conll_format(layout, lines) if options.token_column is None and not options.separator else ""
+        return other if options.kind == "columns" and other else options.kind
+    start = first_line_of(lines)
+    if _MARKUP.match(start):
+        raise DataError(f"{name}: is XML or HTML; extract the text from it, or say --input text")
+    if not any("\t" in line for line in lines) and _is_conllu([re.sub(" +", "\t", line) for line in lines]):
+        raise DataError(f"{name}: is CoNLL-U, but its columns are separated by spaces; separate them by tabs")
+    if JSON_START.match("\n".join(lines)):
+        return _json_format(lines)
+    if isinstance(options.token_column, str) and _header_cells(start) is not None:
+        return _table_format(lines, options.separator, options.token_column)
+    if options.trained is not None and _matches_training(options.trained, lines, name):
+        return options.trained.kind
+    return _format_by_lines(options, layout, lines, name)
+
+
+def _format_by_lines(options: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> str:
+    """The format of a file that only the shape of its lines tells."""
+    if isinstance(layout, FileLayout):
+        given = options.token_column is not None or options.separator
+        if layout.format not in TABLE_FORMATS or given or _is_certain_table(layout):
+            return layout.format
+    if kind := _format_of_named_table(lines) or ("lines" if tag_separator_in(lines) else ""):
+        return kind
+    return (
+        _format_of_uncertain_table(layout, name)
+        if isinstance(layout, FileLayout)
+        else _format_of_rejected(options, layout, lines, name)
+    )
+
+
+def _other_conll_format(layout: FileLayout | str, lines: Sequence[str]) -> str:
+    """The CoNLL format that fixes the column of words itself (CoNLL-U, CoNLL-2012, WebAnno), or "" for none."""
+    if isinstance(layout, FileLayout) and layout.format in ("conll2012", "webanno"):
+        return layout.format
+    return "conllu" if _is_conllu(lines) else ""
+
+
+def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str], name: str) -> str:
+    """The format of a file that ``sniff`` rejects. Raises DataError if it is neither raw text nor a list of words."""
+    if "WebAnno" in layout or "begin document" in layout:
+        raise DataError(f"{name}: {layout}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
+    if _is_list_of_words(lines) or options.token_column is not None or options.separator:
+        return "columns"
+    tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
+    if not layout.startswith((_PROSE, "is empty")) and tabular:
+        raise DataError(f"{name}: {layout}; or say --input text, if this is raw text")
+    return "text"
+
+
+def _format_of_uncertain_table(layout: FileLayout, name: str) -> str:
+    """Raw text, for a table by white space that may be prose. Raises DataError for such a table with tabs or commas."""
+    if layout.format == "csv" or layout.separator == "\t":
+        by = "is CSV" if layout.format == "csv" else "has tabs"
+        raise DataError(
+            f"{name}: {by}, but it is not clear whether it has one word per line; say --input {layout.format} or "
+            "--input text"
+        )
+    return "text"
+
+
+def _is_certain_table(layout: FileLayout) -> bool:
+    """Whether a table cannot be prose: it has a header, or a column of tags and sentences of several words."""
+    rows = [cells for sentence in layout.sample for cells in sentence]
+    if layout.heading or layout.keys.get("sentence_end"):
+        return True
+    if layout.separator not in ("\t", "whitespace") and layout.format != "csv":
+        return False
+    token, tags = tokens_and_tags(columns_of(layout))
+    values = [{cells[int(tag) - 1] for cells in rows} for tag in tags]
+    words = [cells[int(token) - 1] for cells in rows]
+    if sum(" " in word for word in words) > 0.2 * len(words) or len(rows) < 2:
+        return False
+    spans = any(len(own) > 1 and are_span_tags({*(own - {"_", "O"}), "B-x"}) for own in values)
+    marks = any(map(_PUNCTUATION.fullmatch, words))
+    several = len(rows) > len(layout.sample) > 1
+    few = any(1 < len(own) <= len(rows) / 3 for own in values)
+    return spans or marks or few or several if layout.separator == "\t" else several and (spans or marks)
+
+
+def _matches_training(trained: ReadOptions, lines: Sequence[str], name: str) -> bool:
+    """Whether the lines can only have the format of the training files: the same header, tabs, or tag separator."""
+    if trained.kind == "lines":
+        words = [word for line in lines for word in CELL.findall(line)]
+        return bool(words) and all(trained.separator in word.strip(trained.separator) for word in words)
+    if trained.kind not in TABLE_FORMATS or not (trained.header or trained.separator == "\t"):
+        return False
+    try:
+        return sum(map(is_token_line, lines)) > 1 and has_trained_columns(trained, "\n".join(lines), name)
+    except DataError:  # it is not CSV
+        return False
+
+
+def _is_conllu(lines: Sequence[str]) -> bool:
+    if plus_columns(first_line_of(lines)) != plus_columns(""):
+        return True
+    rows = [line.split("\t") for line in lines if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
+    return bool(rows) and all(len(row) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(row[0]) for row in rows)
+
+
+def _is_list_of_words(lines: Sequence[str]) -> bool:
+    """Whether every line has one word and some, but not all, are a punctuation mark alone."""
+    words = [line.strip() for line in lines if is_token_line(line)]
+    alone = sum(map(bool, map(_PUNCTUATION.fullmatch, words)))
+    return bool(alone) and len(words) > alone and all(len(CELL.findall(word)) == 1 for word in words)
+
+
+def _begins_as_row(line: str) -> bool:
+    """Whether a line has several cells and begins with a punctuation mark alone, or with CoNLL-2003's -DOCSTART-."""
+    cells = CELL.findall(line)
+    return len(cells) > 1 and (cells[0] == DOCSTART or _PUNCTUATION.fullmatch(cells[0]) is not None)
+
+
+def tag_separator_in(lines: Sequence[str]) -> str:
+    """The separator between every word and its tags, or "" if it is not certain that the words have tags.
+
+    It is certain if a punctuation mark has a tag (``./.``) or if all tags are capitals. ``and/or`` is a word.
+    """
+    words = [word for line in lines for word in CELL.findall(line)]
+    for sign in ("###", "|", "/", "_"):
+        pairs = [word.rpartition(sign) for word in words]
+        if len(words) > 1 and all(word and tag for word, _, tag in pairs):
+            marked = any(_PUNCTUATION.match(word) and word[1:].startswith(sign) for word in words)
+            if sign == "###" or marked or (sign != "_" and all(map(_CAPITALS.fullmatch, (tag for *_, tag in pairs)))):
+                return sign
+    return ""
+
+
+def _header_cells(line: str) -> list[str] | None:
+    """The cells of a line with tabs, commas or semicolons; None for a line without any."""
+    separator = next((sign for sign in "\t,;" if sign in line), None)
+    return None if separator is None else next(csv.reader([line], delimiter=separator))
+
+
+def _format_of_named_table(lines: Sequence[str]) -> str:
+    """The format of a CSV file whose header names a column of words or texts; "" if it is none."""
+    start = first_line_of(lines)
+    cells = _header_cells(start) or []
+    names = [name.strip().lower() for name in cells]
+    known = next((name for name in (*TEXT_KEYS, *WORD_KEYS) if name in names), None)
+    if known is None or "\t" in start:
+        return ""
+    widths = {len(row) for row in csv_rows(lines, "," if "," in start else ";")}
+    return _table_format(lines, "", known) if widths == {len(cells)} else ""
+
+
+def _table_format(lines: Sequence[str], given: str, column: str) -> str:
+    """csv-text if the column holds texts; else columns for tabs without quotes, and csv for all others."""
+    start = first_line_of(lines)
+    separator = given or next((sign for sign in "\t,;" if sign in start), ",")
+    rows = csv_rows(lines, separator)
+    widths = Counter(map(len, rows))
+    if len(rows) > 1 and len(widths) == 1:
+        names = [name.strip().lower() for name in rows[0]]
+        at = names.index(column.lower()) if column.lower() in names and separator != "\t" else None
+        if at is not None and are_texts([row[at] for row in rows[1:]]):
+            return "csv-text"
+    quoted = any(re.search(r'(?:^|\t)"[^"\t]*\t[^"]*"(?:\t|$)', line) for line in lines)  # tabs in quotes
+    return "columns" if separator == "\t" and not quoted else "csv"
+
+
+def _json_format(lines: Sequence[str]) -> str:
+    """jsonl, or json for one list, or for one object that holds a list."""
+    filled = [line for line in lines if line.strip()]
+    try:
+        record = json.loads(filled[0])
+    except (ValueError, RecursionError):
+        return "jsonl" if re.fullmatch(r"\s*\{.*\}\s*", filled[0]) else "json"  # the reader says what is wrong
+    if isinstance(record, list):
+        return "jsonl" if is_text_pair(record) else "json"
+    return "json" if len(filled) == 1 and not words_key(record) and has_list_of_records(record) else "jsonl"
+
+
+def first_record(lines: Sequence[str]) -> Any:
+    """The JSON value on the first line that is not blank; {} if it is not JSON, which the reader reports."""
+    try:
+        return json.loads(first_line_of(lines) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+
+
+def first_line_of(lines: Sequence[str]) -> str:
+    """The first line that is not blank, or ""."""
+    return next((line for line in lines if line.strip()), "")

@@ -1,0 +1,218 @@
+"""The layout of an input table (columns, CSV, or texts in CSV): its separator, header, and column of words."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tagmates.data.describing.guesses import tokens_and_tags
+from tagmates.data.describing.sniffing import FileLayout
+from tagmates.data.describing.tables import comment_sign
+from tagmates.data.formats.columns import CELL, split_cells
+from tagmates.data.formats.table import column_numbers, find_header
+from tagmates.data.formats.token_lines import index_of, is_token_line
+from tagmates.errors import DataError
+from tagmates.formatting import shown
+from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
+from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
+
+SAMPLE_ROWS = 200  # rows from which the layout of all rows is recognised
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+
+
+def recognise_table(
+    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
+) -> tuple[ReadOptions, str]:
+    """Complete the options of a table: as given, else as in training if that fits the rows, else as the rows show."""
+    options = full
+    guess = isinstance(layout, FileLayout) and layout.format in TABLE_FORMATS
+    told: dict[str, Any] = {}
+    if (
+        known is not None
+        and given.token_column is None
+        and not given.separator
+        and has_trained_columns(known, text, name)
+    ):
+        told = {key: getattr(known, key) for key in ("token_column", "separator", "comments_inside")}
+        told |= {key: getattr(known, key) for key in ("header", "sentence_column", "sentence_end")}
+        comment = full.comment if given.comment is not None else known.comment or full.comment
+        options, guess = replace(full, **told, comment=comment), False
+    if not options.separator:
+        options = replace(options, separator=_table_separator(options, layout, text))
+    if guess and isinstance(layout, FileLayout) and layout.separator == options.separator:
+        options = _with_layout(options, given, layout)
+    named = isinstance(options.token_column, str) or isinstance(options.sentence_column, str)
+    if options.header is None:
+        options = replace(
+            options, header=named or (options.kind in ("csv", "csv-text") and _first_row_is_header(options, text))
+        )
+    if options.header and options.token_column is None:
+        cells = (find_header(text, options.table, name) or (1, []))[1]
+        names = [cell.lower() for cell in cells]
+        options = replace(
+            options, token_column=next((cells[names.index(n)] for n in (*TEXT_KEYS, *WORD_KEYS) if n in names), 1)
+        )
+    if text.strip():
+        token, _, sentence = column_numbers(text, options.table, name)
+        names = (find_header(text, options.table, name) or (1, []))[1] if options.header else []
+        options = replace(
+            options, token_column=token, sentence_column=sentence, names=tuple(names), quoted=_all_quoted(options, text)
+        )
+        if (options.kind == "csv" or (options.header and options.separator == "\t")) and _has_texts(options, text):
+            options = replace(options, kind="csv-text", raw=options.kind == "columns")
+    if given.token_column is None and not options.header and _first_column_counts(text, options):
+        raise DataError(
+            f"{name}: column 1 counts the words of each sentence (1, 2, 3, …); say where the words are, "
+            "as --token-column 2"
+        )
+    if given.kind != "auto" and given.token_column is None and guess and isinstance(layout, FileLayout):
+        _check_first_column(options, layout, name)
+    column = int(options.token_column or 1)
+    called = options.names[index_of(column, len(options.names))] if options.names else ""
+    learnt = ", as in training" if told else ""
+    what = {"columns": "columns", "csv": "CSV", "csv-text": "CSV of texts"}[options.kind]
+    kind = "texts" if options.kind == "csv-text" else "words"
+    return options, f"{what}, {kind} in column {column}{f' ({called})' if called else ''}{learnt}"
+
+
+def _has_texts(options: ReadOptions, text: str) -> bool:
+    """Whether at least half of the cells in the column of words hold several words."""
+    lines = text.split("\n")
+    quoted = options.table.quoted
+    rows = csv_rows(lines, options.separator) if quoted else [split_cells(line, "\t") for line in lines if line.strip()]
+    rows = rows[bool(options.header) : SAMPLE_ROWS]
+    at = int(options.token_column or 1)
+    cells = [row[index] for row in rows if 0 <= (index := index_of(at, len(row))) < len(row)]
+    return are_texts(cells)
+
+
+def are_texts(cells: Sequence[str]) -> bool:
+    """Whether at least half of the cells that are not empty hold several words."""
+    words = [len(cell.split()) for cell in cells if cell.strip()]
+    return bool(words) and 2 * sum(count > 1 for count in words) >= len(words)
+
+
+def _first_row_is_header(options: ReadOptions, text: str) -> bool:
+    """Whether the first row of CSV names the columns: one is a known name, or has only numbers in the other rows."""
+    rows = csv_rows(text.split("\n"), options.separator)
+    first, *others = [[cell.strip() for cell in row] for row in rows] or [[]]
+    if any(cell.lower() in (*TEXT_KEYS, *WORD_KEYS) for cell in first):
+        return True
+    numbered = [at for at, cell in enumerate(first) if cell and not _NUMBER.fullmatch(cell)]
+    return bool(others) and any(all(at < len(row) and _NUMBER.fullmatch(row[at]) for row in others) for at in numbered)
+
+
+def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -> ReadOptions:
+    """The reading with the header, the comments and the sentences that ``sniff`` has seen, and the column of words."""
+    keys = layout.keys
+    named = isinstance(given.token_column, str) or isinstance(given.sentence_column, str)
+    seen = True if named or keys.get("header") else None
+    header = seen if given.header is None else given.header
+    column = given.token_column
+    if column is None and options.kind != "csv-text" and (header or given.kind == "auto"):
+        column, _ = tokens_and_tags(_named_columns(layout) if header else columns_of(layout))
+    sign = comment_sign(layout.comments, layout.signed)
+    return replace(
+        options,
+        token_column=column,
+        header=header,
+        comment=sign if sign and given.comment is None else options.comment,
+        comments_inside=bool(keys.get("comments_inside")),
+        sentence_column=keys.get("sentence_column") if given.sentence_column is None else given.sentence_column,
+        sentence_end=keys.get("sentence_end"),
+    )
+
+
+def _check_first_column(options: ReadOptions, layout: FileLayout, name: str) -> None:
+    """Raise DataError if the words would be read from the first column, but another column looks like words."""
+    rows = sum(map(len, layout.sample))
+    if (options.token_column, options.header, layout.separator) == (1, False, options.separator) and rows > 2:
+        column, _ = tokens_and_tags(columns_of(layout))
+        if column != 1:
+            seen = shown(" ".join(cells[0] for cells in layout.sample[0][:5]))
+            raise DataError(
+                f"{name}: column 1 does not look like words ({seen}), but column {column} does; say where they are, as "
+                f"--token-column {column}"
+            )
+
+
+def columns_of(layout: FileLayout) -> dict[int, list[list[str]]]:
+    """The values of every column but the sentence column, by number (from 1), sentence by sentence."""
+    return {
+        at + 1: [[cells[at] for cells in sentence] for sentence in layout.sample]
+        for at in range(layout.columns)
+        if layout.keys.get("sentence_column") not in (at + 1, (*layout.heading, *[""] * layout.columns)[at])
+    }
+
+
+def _named_columns(layout: FileLayout) -> Mapping[Any, Any]:
+    columns = columns_of(layout)
+    names = layout.heading
+    if len(set(names)) < layout.columns or not all(names):
+        return columns
+    return {names[at - 1]: column for at, column in columns.items()}
+
+
+def _table_separator(options: ReadOptions, layout: FileLayout | str, text: str) -> str:
+    if options.kind in ("csv", "csv-text"):
+        start = next((line for line in text.split("\n") if line.strip()), "")
+        seen = layout.separator if isinstance(layout, FileLayout) and layout.format in ("csv", "columns") else ""
+        return seen if len(seen) == 1 else next((sign for sign in "\t,;" if sign in start), ",")
+    lines = [line for line in text.split("\n") if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
+    widths = {len(CELL.findall(line)) for line in lines}
+    if isinstance(layout, FileLayout) and layout.format == "columns" and layout.keys.get("header"):
+        return layout.separator
+    spaced = bool(lines) and not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}
+    if isinstance(layout, FileLayout) and layout.format == "columns" and layout.separator == "whitespace":
+        return "whitespace"
+    return "whitespace" if spaced else "\t"
+
+
+def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:
+    """Whether the rows have all the columns of the files that the tagger was trained on."""
+    if known.header:
+        found = find_header(text, known.table, name)
+        names = [column for column in (known.token_column, known.sentence_column) if isinstance(column, str)]
+        return found is not None and set(names) <= set(found[1]) and bool(names)
+    rows = [line for line in text.split("\n") if is_token_line(line) and not line.startswith(known.comment or "#")][
+        :SAMPLE_ROWS
+    ]
+    return bool(rows) and all(len(split_cells(line.rstrip("\r"), known.separator)) >= known.width for line in rows)
+
+
+def csv_rows(lines: Sequence[str], separator: str) -> list[list[str]]:
+    """The first rows, up to the first line that is not CSV."""
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader((line + "\n" for line in lines), delimiter=separator, strict=True):
+            rows += [row] if any(map(str.strip, row)) else []
+            if len(rows) > SAMPLE_ROWS:
+                break
+    except csv.Error:
+        pass  # the last line may end inside a cell
+    return rows
+
+
+def _first_column_counts(text: str, options: ReadOptions) -> bool:
+    """Whether the words would be read from a first column that only numbers them: 1, 2, 3 … in every sentence."""
+    runs: list[list[str]] = [[]]
+    if options.token_column != 1:
+        return False
+    for line in text.split("\n")[:SAMPLE_ROWS]:
+        if not is_token_line(line):
+            runs.append([])
+        elif not (line.startswith("#") and not runs[-1]):
+            cells = split_cells(line.rstrip("\r"), options.separator)
+            if len(cells) == 1:
+                return False
+            runs[-1].append(cells[0])
+    full = [run for run in runs if run]
+    return max(map(len, full), default=0) > 2 and all(run == [str(n + 1) for n in range(len(run))] for run in full)
+
+
+def _all_quoted(options: ReadOptions, text: str) -> bool:
+    """Whether every cell of the first rows of CSV is in quotes."""
+    cell = re.escape(options.separator)
+    rows = [line.rstrip("\r") for line in text.split("\n") if line.strip()][:SAMPLE_ROWS]
+    return options.kind == "csv" and all(re.fullmatch(rf'"[^"]*"(?:{cell}"[^"]*")*', row) for row in rows)

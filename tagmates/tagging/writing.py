@@ -1,0 +1,73 @@
+"""Tagged sentences as text: columns (CoNLL) or JSON lines."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TextIO, TypeVar
+
+from tagmates.data.formats.columns import format_columns
+from tagmates.data.sentence import Span
+
+PROBABILITY_DIGITS = 4  # after the point
+
+
+class TaggedSentence(Protocol):
+    """Tokens with a tag for each token and task and, if they are known, probabilities and offsets."""
+
+    @property
+    def tokens(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def tags(self) -> Mapping[str, Sequence[str]]: ...  # noqa: D102
+
+    @property
+    def probabilities(self) -> Mapping[str, Sequence[float]] | None: ...  # noqa: D102
+
+    @property
+    def offsets(self) -> Sequence[tuple[int, int]] | None: ...  # noqa: D102
+
+
+Sentence = TypeVar("Sentence", bound=TaggedSentence)
+
+
+def conll_heading(tasks: Sequence[str], *, probabilities: bool = False) -> str:
+    """A comment line that names the columns of ``write_conll``."""
+    return "# " + "\t".join(["token", *tasks, *(f"P({task})" for task in tasks if probabilities)]) + "\n"
+
+
+def write_conll(sentences: Iterable[TaggedSentence], tasks: Sequence[str], stream: TextIO) -> None:
+    """Write one word per line: the token, a column of tags per task and, if known, a column of probabilities each."""
+    for text in format_columns(_rows(sentence, tasks) for sentence in sentences):
+        stream.write(text)
+
+
+def write_json_lines(
+    sentences: Iterable[Sentence],
+    tasks: Sequence[str],
+    stream: TextIO,
+    spans: Callable[[Sentence], Mapping[str, Sequence[Span]]] | None = None,
+) -> None:
+    """Write one sentence per line: ``{"tokens": [...], "tags": {"upos": [...], ...}}``.
+
+    If they are known, ``"offsets"`` (of the words in the text) and ``"probabilities"`` (of the tags) are added. If
+    ``spans`` is given, ``"spans"`` is added too; spans count tokens.
+    """
+    for sentence in sentences:
+        record: dict[str, Any] = {"tokens": sentence.tokens}
+        if sentence.offsets is not None:
+            record["offsets"] = sentence.offsets
+        record["tags"] = {task: sentence.tags[task] for task in tasks}
+        if sentence.probabilities is not None:
+            known = sentence.probabilities
+            record["probabilities"] = {task: [round(p, PROBABILITY_DIGITS) for p in known[task]] for task in tasks}
+        if spans is not None:
+            record["spans"] = {
+                task: [{"start": span.start, "end": span.end, "label": span.label} for span in own]
+                for task, own in spans(sentence).items()
+            }
+        stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _rows(sentence: TaggedSentence, tasks: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    known = sentence.probabilities or {}
+    chances = ((f"{p:.{PROBABILITY_DIGITS}f}" for p in known[task]) for task in tasks if task in known)
+    return zip(sentence.tokens, *(sentence.tags[task] for task in tasks), *chances, strict=True)
