@@ -30,23 +30,28 @@ def lead(report: Report) -> str:
 
 
 def opening(report: Report) -> list[str]:
-    """What comes before the advice."""
+    """What comes before the table of recommended partners."""
     if not report.runs:
-        return ["Nothing is done yet; this page fills as runs finish."]
+        return ["No run is done yet. This page fills as runs finish."]
     if not report.is_tested:
-        return ["No task has a test split, so only dev is known: the best setting of every task on dev."]
-    best = "The best setting of every task by dev F1, and what it gains on test over training the task alone."
+        return ["No task has a test split. So partners are chosen by dev F1, and their gain is not tested."]
+    return ["Which tasks to train together: for each task, its test F1 when it is trained alone and with partners."]
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader must know to judge the recommendations."""
     tested = any(advice.evidence is not None for advice in report.advice)
-    return [f"{best} {CHOICE}" if tested else best, *length_notes(report)]
+    return [*([CHOICE] if tested else []), *length_notes(report)]
 
 
 CHOICE = (
-    "Dev chose among all settings that were tried with the task, by the same runs that are tested, and the best of "
-    "many tends to look better than it is. The interval and p allow for that (Bonferroni); the observed gain does not."
+    "The best of many settings tends to look better than it is, because dev F1 and test F1 come from the same runs. "
+    "The interval allows for the choice among all settings that were tried with the task (Bonferroni); the observed "
+    "gain does not."
 )
 
 
-def shortly(report: Report) -> list[str]:
+def score_summary(report: Report) -> list[str]:
     """The rule, how many pairs help and harm by every method that has any, and which methods have none yet."""
     found = report.comparisons.values()
     pairs = [_pairs(c) for c in found if any(cell.base is not None for cell in c.pairs.values())]
@@ -107,7 +112,7 @@ def is_complete(report: Report) -> bool:
     return done == planned and not report.failed and not report.waiting
 
 
-def standing(report: Report) -> list[str]:
+def progress(report: Report) -> list[str]:
     """How far the study is."""
     done, planned = total(report)
     if not planned:
@@ -126,7 +131,7 @@ def standing(report: Report) -> list[str]:
     return [f"The study is not complete: {missing}{failed}.{empty}", *report.waiting]
 
 
-def together(report: Report) -> list[str]:
+def study_comparison(report: Report) -> list[str]:
     """What stands in the tables of two studies, how the runs of each were trained, and what the second one says."""
     other = report.beside
     if other is None:
@@ -181,7 +186,7 @@ def _confirmed(report: Report, other: Report, arrow: Arrow) -> str:
     )
 
 
-def fine_print(report: Report) -> list[tuple[str, str]]:
+def definitions(report: Report) -> list[tuple[str, str]]:
     """Terms and what they mean in this study."""
     study = report.settings
     return [

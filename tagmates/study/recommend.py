@@ -14,6 +14,8 @@ from tagmates.study.significance import Evidence, allow_for_choice
 from tagmates.study.training_length import UNEQUAL, length_warnings
 
 NAMED = 3  # settings of which a sentence names the missing runs
+NOT_SHOWN = "no setting is shown to beat training it alone"
+NO_GAIN = "no gain was found; train it alone"
 Verdict = Literal["too early", "alone", "better", "not shown", "untested"]
 
 
@@ -46,6 +48,11 @@ class Advice:
     evidence: Evidence | None = None  # of the cell, allowing for the choice among the joint settings that were tried
     chosen: Setting | None = None  # the setting to train: the best on dev, or alone unless that is shown to be better
     warnings: Sequence[str] = ()  # what the length of training may have to do with the difference, in sentences
+
+    @property
+    def found_no_gain(self) -> bool:
+        """Whether the best joint setting on dev is not above training alone on test."""
+        return self.cell is not None and self.cell.difference is not None and self.cell.difference <= 0
 
 
 def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> list[Advice]:
@@ -97,11 +104,9 @@ def _advice(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Oracle
     is_better = evidence is not None and evidence.p <= 0.05 and evidence.low > 0
     gain = f"{_gain(cell, evidence, number)} ({_runs(ranked)})."
     with_whom = describe(best, task, size)
-    sentence = (
-        f"train it {with_whom}: {gain}"
-        if is_better
-        else f"no setting is shown to beat training it alone. Best on dev: {with_whom}, {gain}"
-    )
+    sentence = f"train it {with_whom}: {gain}"
+    if not is_better:
+        sentence = f"{NOT_SHOWN if cell.difference > 0 else NO_GAIN}. Best on dev: {with_whom}, {gain}"
     verdict: Verdict = "better" if is_better else "not shown"
     chosen = best if is_better else alone
     return Advice(task, verdict, sentence, ranked, cell, evidence, chosen, length_warnings(cell))
@@ -167,11 +172,15 @@ def _runs(ranked: Sequence[Choice]) -> str:
 
 def describe(setting: Setting, task: str, size: int) -> str:
     """A setting in words, seen from one of its tasks, in a study of ``size`` tasks."""
-    others = [other for other in setting.tasks if other != task]
-    if not others:
+    if len(setting.tasks) == 1:
         return "alone"
-    whom = "all other tasks" if len(others) == size - 1 and size > 2 else listing(others)
-    return f"with {whom} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
+    return f"with {partners_text(setting, task, size)} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
+
+
+def partners_text(setting: Setting, task: str, size: int) -> str:
+    """The other tasks of a joint setting, in a study of ``size`` tasks."""
+    others = [other for other in setting.tasks if other != task]
+    return "all other tasks" if len(others) == size - 1 and size > 2 else listing(others)
 
 
 def _gain(cell: Cell, evidence: Evidence | None, number: int) -> str:

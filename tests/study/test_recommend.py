@@ -74,7 +74,8 @@ class TestChoice:
         assert advice.cell.difference == pytest.approx(-5, abs=0.2)
         assert advice.cell.evidence is not None
         assert (advice.chosen, advice.verdict) == (STL, "not shown")
-        assert advice.sentence.startswith("no setting is shown to beat training it alone. Best on dev: with ")
+        assert advice.found_no_gain
+        assert advice.sentence.startswith("no gain was found; train it alone. Best on dev: with ")
         assert re.search(r"observed gain on test −[45]\.\d\d F1 over training it alone \(60\.\d\d\)", advice.sentence)
 
     @settings(deadline=None)

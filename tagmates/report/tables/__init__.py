@@ -10,6 +10,7 @@ from tagmates.report.tables.grids import score_tables
 from tagmates.report.tables.lengths import lengths_table
 from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
 from tagmates.report.tables.paper import agreement_table, departures_table, paper_tables
+from tagmates.report.tables.recommendations import recommendations_table
 from tagmates.report.tables.table import Entry, Row, Table, words
 from tagmates.study.settings import REGIME_NAMES
 
@@ -23,6 +24,7 @@ ORACLE = " Oracle runs are planned when the oracle sets are known."
 def tables(report: Report) -> list[Table]:
     """Every table that has something to show."""
     made = [
+        recommendations_table(report),
         progress_table(report),
         failed_table(report),
         *score_tables(report),
@@ -53,7 +55,7 @@ def progress_table(report: Report) -> Table:
     return Table(
         name="progress",
         section="progress",
-        title="What is done",
+        title="Progress",
         caption=RUNS + (ORACLE if "oracle" in report.progress else ""),
         heads=("", "done", "planned", "missing"),
         rows=tuple(

@@ -61,6 +61,13 @@ def _roles(cell: Cell, compared: bool) -> tuple[Role, ...]:
     return tuple(roles)
 
 
+def mean_entry(cell: Cell, *below: str) -> Entry:
+    """The mean of a cell, with the number of its runs below it where they are few."""
+    if cell.n >= FEW:
+        return Entry(points(cell.mean), below=below, note=story(cell))
+    return Entry(points(cell.mean), below=(*below, runs_text([cell])), roles=("few",), note=story(cell))
+
+
 def runs_text(cells: Iterable[Cell]) -> str:
     """How many runs the cells have: ``n=2``, or ``n=1–3`` where they differ."""
     counts = [cell.n for cell in cells]

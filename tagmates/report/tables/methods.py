@@ -6,7 +6,7 @@ from statistics import fmean
 
 from tagmates.formatting import points
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import FEW, few_words, runs_text, story
+from tagmates.report.tables.cells import few_words, mean_entry
 from tagmates.report.tables.grids import average_entry, begun, two_splits
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.study.compare import Cell, Comparison
@@ -58,14 +58,7 @@ def methods_table(report: Report) -> Table:
 
 
 def _cells(cells: Iterable[Cell]) -> Scores:
-    return {cell.task: (cell.mean, _entry(cell)) for cell in cells}
-
-
-def _entry(cell: Cell, *below: str) -> Entry:
-    """The mean of a cell, its runs below it where they are few."""
-    if cell.n >= FEW:
-        return Entry(points(cell.mean), below=below, note=story(cell))
-    return Entry(points(cell.mean), below=(*below, runs_text([cell])), roles=("few",), note=story(cell))
+    return {cell.task: (cell.mean, mean_entry(cell)) for cell in cells}
 
 
 def _averages(comparison: Comparison) -> Scores:
@@ -77,7 +70,7 @@ def _best_pairs(comparison: Comparison) -> Scores:
     best: Scores = {}
     for (partner, task), cell in comparison.pairs.items():
         if task not in best or cell.mean > best[task][0]:
-            best[task] = cell.mean, _entry(cell, f"+{partner}")
+            best[task] = cell.mean, mean_entry(cell, f"+{partner}")
     return best
 
 
@@ -103,10 +96,11 @@ def _mean(scores: Scores, tasks: Sequence[str]) -> Entry:
 def oracle_table(report: Report) -> Table:
     """The helpers of every task by every method, and the paper's beside them; without rows where none is trained."""
     columns: list[tuple[str, Comparison]] = []
-    for method, comparison in report.comparisons.items():
-        columns.append((METHOD_NAMES[method], comparison))
-        if method in report.published:
-            columns.append((f"{METHOD_NAMES[method]}, the paper", report.published[method]))
+    for comparison in begun(report):
+        name = METHOD_NAMES[comparison.method]
+        columns.append((name, comparison))
+        if comparison.method in report.published:
+            columns.append((f"{name}, the paper", report.published[comparison.method]))
     return Table(
         name="oracle-sets",
         section="methods",

@@ -9,7 +9,18 @@ from tagmates.formatting import EMPTY
 
 Role = Literal["up", "down", "own", "few", "differs"]
 Section = Literal[
-    "progress", "scores", "rest", "methods", "findings", "paper", "beside", "arrows", "tests", "parameters", "data"
+    "recommendations",
+    "progress",
+    "scores",
+    "rest",
+    "methods",
+    "findings",
+    "paper",
+    "beside",
+    "arrows",
+    "tests",
+    "parameters",
+    "data",
 ]
 Value = str | int | float | None
 
