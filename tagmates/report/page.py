@@ -24,13 +24,17 @@ from tagmates.report.prose import (
 )
 from tagmates.report.tables import tables
 from tagmates.report.tables.formats import to_csv, to_latex, to_markdown
-from tagmates.report.tables.table import KEY, Section, Table
+from tagmates.report.tables.table import LEGEND, Section, Table
 
 if TYPE_CHECKING:
     from tagmates.report.figures.drawing import Figure
 
-FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
-CHAPTERS = {"characteristics": "findings", "beside-paper": "paper", "beside": "beside"}  # figures that belong to tables
+TABLE_FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
+FIGURE_CHAPTERS = {
+    "characteristics": "findings",
+    "beside-paper": "paper",
+    "beside": "beside",
+}  # figures that belong to tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def write_report(report: Report, folder: Path, figures: "Sequence[Figure]" = ())
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for table in made:
-        for suffix, render in FORMATS.items():
+        for suffix, render in TABLE_FORMATS.items():
             write_text(folder / "tables" / f"{table.name}.{suffix}", render(table))
     for figure in figures:
         write_text(folder / "figures" / f"{figure.name}.svg", figure.svg)
@@ -82,7 +86,7 @@ def render_page(report: Report, made: Sequence[Table], figures: "Sequence[Figure
     return environment.get_template("page.html.j2").render(
         title=f"{report.name}: which tasks learn better together",
         lead=lead(report),
-        key=KEY,
+        key=LEGEND,
         chapters=chapters(report, made, [_inline(figure) for figure in figures]),
     )
 
@@ -94,7 +98,7 @@ def chapters(report: Report, made: Sequence[Table], figures: "Sequence[Figure]")
         return [table for section in sections for table in made if table.section == section]
 
     opening_figure = "figure3" if has_arrows(report) else "gains"
-    places = {opening_figure: "advice", **CHAPTERS}
+    places = {opening_figure: "advice", **FIGURE_CHAPTERS}
 
     def figures_of(chapter: str) -> "list[Figure]":
         return [figure for figure in figures if places.get(figure.name, "figures") == chapter]

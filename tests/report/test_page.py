@@ -169,7 +169,7 @@ def test_paper_shows_what_screens_fold_but_for_the_longest(paper: Report) -> Non
     text = render_page(paper, tables(paper))
     kinds = re.findall(r"<details( class=\"screen\")?><summary>([^<]*?)(?:: \d+ rows)?</summary>", text)
     assert {title for screen, title in kinds if screen} == {
-        "Runs, updates and parameters of every score",
+        "Runs, updates and parameters of each score",
         "All settings",
     }
     assert "MULTI-DEC: every comparison" in {title for screen, title in kinds if not screen}
@@ -181,13 +181,16 @@ def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
     report = make_report(study, ("a", "b"), [])
     terms = dict(definitions(report))
     assert "Oracle" not in terms
-    assert "Compared are pairs against STL." in terms["Rule"]
-    assert "below its best dev score (an equal one is not)" in terms["Length"]
-    assert "The numbers of updates" in terms["Length"]
+    assert "The comparisons are: pairs against STL." in terms["Rule"]
+    assert "are all below its best one" in terms["Length"]
+    assert "numbers of updates" in terms["Length"]
     assert 'score = "plain"' in terms["Score"] and "token accuracy" in terms["Score"]
     assert "that of the two settings themselves where it is larger" in terms["Test"]
     assert terms["Vectors"] == "GloVe 6B, 50 dimensions"
-    for found, said in (("glove", "GloVe 6B, 50 dimensions"), ("random", "Random: GloVe 6B, 50 dimensions, as the ")):
+    for found, said in (
+        ("glove", "GloVe 6B, 50 dimensions"),
+        ("random", "Random, because GloVe 6B, 50 dimensions was not installed"),
+    ):
         assert dict(definitions(replace(report, vectors=found)))["Vectors"].startswith(said)
     asked = replace(report, settings=study.model_copy(update={"vectors": "random"}), vectors="random")
     assert dict(definitions(asked))["Vectors"] == "random"
@@ -232,12 +235,12 @@ def test_tasks_of_ones_own_name_the_paper_once_where_its_rule_is_explained() -> 
     report = replace(make_report(study, tasks, make_records(study, tasks, sentences=30)), published={})
     text = re.sub(r"<style>.*?</style>", "", render_page(report, tables(report)), flags=re.DOTALL)
     assert re.findall(r"[^.]*\bpaper\b[^.]*", text) == [
-        " It comes from the paper of Changpinyo, Hu and Sha (2018)",
+        " The rule comes from the paper of Changpinyo, Hu and Sha (2018)",
     ]
-    assert "its mean less 1.5 standard deviations" in text
+    assert "its mean minus 1.5 standard deviations" in text
     assert "with a single seed" not in text.lower()
     one = make_report(StudySettings(seeds=(1,)), tasks, make_records(StudySettings(seeds=(1,)), tasks))
-    assert "With a single seed nothing is ever higher or lower by it." in " ".join(score_summary(one))
+    assert "With a single seed no score is ever higher or lower by the rule." in " ".join(score_summary(one))
     assert "harms none" not in render_page(replace(one, published={}), tables(replace(one, published={})))
 
 
@@ -254,7 +257,7 @@ def test_what_is_not_there_yet_is_said_once_or_not_at_all() -> None:
     for some, said in (
         ([], "planned runs is done yet."),
         (alone, "No joint run is done yet, so only the tasks alone are shown."),
-        (begun, "No joint run of TE⊕DEC and TE⊕ENC is done yet, so they are not shown."),
+        (begun, "TE⊕DEC and TE⊕ENC: no joint run is done yet, so there are no tables."),
     ):
         report = replace(make_report(study, tasks, some, waiting=waits), published={})
         page = render_page(report, tables(report))
@@ -324,7 +327,7 @@ def test_the_page_warns_of_runs_that_the_cap_ended() -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
     records = [replace(record, updates=100) for record in make_records(study, tasks) if len(record.setting.tasks) < 3]
     (text,) = length_notes(make_report(study, tasks, records))  # of seed 2 every run is capped
-    assert text.startswith("In 6 of 6 comparisons the cap of epochs ended runs")
+    assert text.startswith("In 6 of 6 comparisons some run reached the maximum number of epochs")
 
 
 def test_the_report_opens_with_a_table_and_a_picture(paper: Report) -> None:

@@ -1,4 +1,4 @@
-"""The figures of a report (protocol section 5, and more)."""
+"""The figures of a report (protocol section 5)."""
 
 import warnings
 
@@ -15,9 +15,9 @@ __all__ = ["Figure", "figures"]
 
 
 def figures(report: Report) -> list[Figure]:
-    """Every figure that the report has data for; the same report gives the same bytes."""
+    """Every figure that the report has data for. The same report gives the same bytes."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # of names in other scripts; a browser has the letters
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts; browsers have them
         made = [
             improvement_figure(report),
             graph_figure(report),

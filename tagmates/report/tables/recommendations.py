@@ -10,7 +10,7 @@ from tagmates.study.settings import METHOD_NAMES
 
 CAPTION = (
     "The recommended partners of a task are those with the best dev F1. F1 and gain (in points) are measured on test. "
-    "“Helps” means that the 95 % interval is above 0; “not shown” means that it contains 0, so that the gain may be "
+    '"Helps" means that the 95 % interval is above 0; "not shown" means that it contains 0, so that the gain may be '
     "chance."
 )
 
