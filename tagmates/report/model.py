@@ -8,7 +8,7 @@ from tagmates.study.compare import Comparison, compare
 from tagmates.study.locate import Study
 from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.settings import Method, Regime, StudySettings
 from tagmates.study.status import standing
 

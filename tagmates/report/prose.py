@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.formatting import listing, plural
+from tagmates.report.length_notes import length_notes
 from tagmates.report.model import Report
 from tagmates.report.tables import total
 from tagmates.report.tables.comparison import confirmed
 from tagmates.report.tables.grids import SELECTION_NOTES, bases, is_begun, lines_of
-from tagmates.report.training_length import length_notes
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime, StudySettings
 
@@ -30,7 +30,7 @@ def lead(report: Report) -> str:
 
 
 def opening(report: Report) -> list[str]:
-    """What comes before the table of recommended partners."""
+    """The sentences above the table of recommended partners."""
     if not report.runs:
         return ["No run is done yet. This page fills as runs finish."]
     if not report.is_tested:
@@ -39,7 +39,7 @@ def opening(report: Report) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """What a reader must know to judge the recommendations."""
+    """Notes that help to judge the recommendations."""
     tested = any(advice.evidence is not None for advice in report.advice)
     return [*([CHOICE_NOTE] if tested else []), *length_notes(report)]
 
@@ -133,7 +133,7 @@ def progress(report: Report) -> list[str]:
 
 
 def study_comparison(report: Report) -> list[str]:
-    """How to read the tables of two studies, how each was trained, and which arrows the second one confirms."""
+    """A guide to the tables of two studies, how each was trained, and how many arrows the second confirms."""
     other = report.beside
     if other is None:
         return []

@@ -352,7 +352,7 @@ def test_runs_of_other_settings_are_counted(study: Path) -> None:
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
     assert outcome.err.splitlines()[:2] == [
         "runs/tiny: was begun with regimes = [single, pair, all, all_but_one, oracle] (now [single]), "
-        "training.batch_size = 4 (now 8); 4 trainings of these settings stay in their folders, "
+        "training.batch_size = 4 (now 8); 4 runs of these settings stay in their folders, "
         "but are not counted any more",
         line,
     ]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from published_records import published_records
 
 from tagmates.report.figures import Figure, figures
+from tagmates.report.figures.characteristics import characteristics_figure, log_ticks, mean_gains
 from tagmates.report.figures.circle import named_circle, widest_circle
 from tagmates.report.figures.differences import shared_pairs
 from tagmates.report.figures.drawing import TEXT_SIZE, text_width
@@ -21,14 +22,12 @@ from tagmates.report.figures.figure3 import edges, graph_figure, is_firm
 from tagmates.report.figures.figure4 import embedding_figure, embedding_map
 from tagmates.report.figures.heatmap import gains_figure
 from tagmates.report.figures.labels import place
-from tagmates.report.figures.traits import log_ticks, mean_gains, traits_figure
 from tagmates.report.findings.characteristics import pair_cells
 from tagmates.report.model import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, compare
 from tagmates.study.plan import Setting, setting_of
 from tagmates.study.published import PAPER_TASKS, published, published_oracle_sets, published_statistics
-from tagmates.study.record import Record
-from tagmates.study.runs import Runs
+from tagmates.study.records import Record, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.significance import Evidence
 
@@ -349,7 +348,7 @@ def test_ticks_of_counts_are_whole_and_few() -> None:
 @pytest.mark.parametrize("count", [5, 6])
 def test_a_correlation_wants_six_tasks(count: int) -> None:
     tasks = tuple("abcdef"[:count])
-    figure = traits_figure(make_report(tasks, make_comparison(tasks, some_arrows(tasks))))
+    figure = characteristics_figure(make_report(tasks, make_comparison(tasks, some_arrows(tasks))))
     assert figure is not None
     assert ("ρ" in words(figure)) is ("ρ" in figure.caption) is (count == 6)
     assert "both on a logarithmic scale" in figure.caption

@@ -22,8 +22,7 @@ from tagmates.report.tables.characteristics import characteristics_table
 from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, setting_of
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
-from tagmates.study.record import Record
-from tagmates.study.runs import Runs
+from tagmates.study.records import Record, Runs
 from tagmates.study.settings import Method, StudySettings
 from tagmates.study.significance import Evidence
 

@@ -12,15 +12,14 @@ from report_studies import HOSTILE, PAPER, make_record, make_records, make_repor
 
 from tagmates.formatting import equals, points
 from tagmates.report.figures.drawing import Figure
+from tagmates.report.length_notes import length_notes
 from tagmates.report.model import Report
 from tagmates.report.page import own_ids, render_page, write_report
 from tagmates.report.prose import _moved, definitions, notes, score_summary, settings_text, study_comparison
 from tagmates.report.tables import tables
-from tagmates.report.training_length import length_notes
 from tagmates.study.compare import count, oracle_sets
 from tagmates.study.published import PAPER_TASKS, published_statistics
-from tagmates.study.record import Record
-from tagmates.study.runs import Runs
+from tagmates.study.records import Record, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import waiting_words
 

@@ -18,7 +18,7 @@ from study_folders import write_study
 from tagmates.config import TrainingSettings
 from tagmates.errors import ConfigError
 from tagmates.report.prose import together
-from tagmates.study.control import EPOCH_UPDATES, Control, Kind, control_at, control_folders
+from tagmates.study.control import EPOCH_UPDATES, Control, ControlKind, control_at, control_folders
 from tagmates.study.locate import find_control, open_control, open_study
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import StudySettings
@@ -57,7 +57,7 @@ def write_finished(folder: str, settings: StudySettings = STUDY) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["equal-updates", "equal-exposure"])
-def test_a_control_trains_the_same_things(kind: Kind) -> None:
+def test_a_control_trains_the_same_things(kind: ControlKind) -> None:
     study = StudySettings(seeds=(1, 5), sharing=("te_dec", "multi_dec"))
     control = Control(kind, 40).settings(study)
     ours, theirs = (make_plan(some, ("a", "b", "c"), {}) for some in (study, control))

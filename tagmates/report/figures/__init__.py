@@ -2,13 +2,13 @@
 
 import warnings
 
+from tagmates.report.figures.characteristics import characteristics_figure
 from tagmates.report.figures.differences import agreement_figure
 from tagmates.report.figures.drawing import Figure
 from tagmates.report.figures.figure2 import improvement_figure
 from tagmates.report.figures.figure3 import graph_figure
 from tagmates.report.figures.figure4 import embedding_figure
 from tagmates.report.figures.heatmap import gains_figure
-from tagmates.report.figures.traits import traits_figure
 from tagmates.report.model import Report
 
 __all__ = ["Figure", "figures"]
@@ -24,7 +24,7 @@ def figures(report: Report) -> list[Figure]:
             embedding_figure(report, "te_dec"),
             embedding_figure(report, "te_enc"),
             gains_figure(report),
-            traits_figure(report),
+            characteristics_figure(report),
             agreement_figure(report, report.published, "beside-paper", "the paper"),
         ]
         if report.beside is not None:

@@ -16,8 +16,8 @@ from tagmates.data.overlap import Overlap
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
 from tagmates.report.figures.drawing import DPI, draw, draw_pixels
-from tagmates.report.figures.lengths import lengths_canvas
 from tagmates.report.figures.overlap import overlap_canvas
+from tagmates.report.figures.sentence_lengths import lengths_canvas
 from tagmates.report.figures.tag_shares import tags_canvas
 
 Drawings = Mapping[str, tuple[str, Callable[[], Canvas]]]  # name -> title, how to draw it

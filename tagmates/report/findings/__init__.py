@@ -9,7 +9,7 @@ from tagmates.report.findings.tally import pairs
 from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.settings import StudySettings
 
 SECTIONS = ("abstract", "4.1", "4.2", "4.3", "4.4")

@@ -7,11 +7,11 @@ from tagmates.report.tables.dev import dev_table
 from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
 from tagmates.report.tables.findings import findings_tables
 from tagmates.report.tables.grids import score_tables
-from tagmates.report.tables.lengths import lengths_table
 from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
 from tagmates.report.tables.paper import agreement_table, departures_table, paper_tables
 from tagmates.report.tables.recommendations import recommendations_table
 from tagmates.report.tables.table import Entry, Row, Table, words
+from tagmates.report.tables.updates import updates_table
 from tagmates.study.settings import REGIME_NAMES
 
 __all__ = ["Entry", "Row", "Table", "tables"]
@@ -41,7 +41,7 @@ def tables(report: Report) -> list[Table]:
         false_arrow_table(report),
         *tests_tables(report),
         parameter_table(report),
-        lengths_table(report),
+        updates_table(report),
         data_table(report),
     ]
     return [table for table in made if not table.is_empty]

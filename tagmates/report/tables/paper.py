@@ -33,9 +33,9 @@ def agreement_table(report: Report) -> Table:
             "Cells that both this study and the paper have. Points: test F1 of this study minus that of the paper; its "
             "mean, the mean and the largest of its absolute values, and the number of cells that are too far: more "
             f"than {MAX_POINTS} points ({MAX_STEADY_POINTS} for upos, xpos and chunk) and {MAX_STANDARD_ERRORS} "
-            "standard errors. Differences to the base: how many have the same sign as in the paper, and Spearman's rank "
-            "correlation (for STL that of the scores). Arrows by the rule in cells with two runs or more: the same in "
-            "both (or none), opposite, or in one only."
+            "standard errors. Differences to the base: how many have the same sign as in the paper, and Spearman's "
+            "rank correlation (for STL that of the scores). Arrows by the rule in cells with two runs or more: "
+            "the same in both (or none), opposite, or in one only."
         ),
         heads=("", "cells", *POINT_HEADS, *DIFFERENCE_HEADS, *ARROW_HEADS),
         groups=(

@@ -44,7 +44,7 @@ SIDE_STYLES = {"gives": ("gain brought", GREEN), "receives": ("gain received", B
 Gains = Mapping[str, Sequence[float]]  # task -> mean difference to STL: of all its pairs, and of those of each method
 
 
-def traits_figure(report: Report) -> Figure | None:
+def characteristics_figure(report: Report) -> Figure | None:
     """Two rows of three panels; None without statistics of the data or without pairs."""
     traits = {
         trait: {row["task"]: float(row[trait]) for row in report.statistics if row["task"] in report.tasks}

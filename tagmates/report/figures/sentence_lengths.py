@@ -11,8 +11,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from tagmates.report.figures.characteristics import log_ticks
 from tagmates.report.figures.drawing import BLUE, GREEN, GREY, INK, LIGHT_GREY, RED, TEXT_SIZE, Margins, panels, widest
-from tagmates.report.figures.traits import log_ticks
 
 SPLIT_COLORS = {"train": BLUE, "dev": GREEN, "test": RED}
 SPLIT_SPACING = 0.22  # share of a row between two splits

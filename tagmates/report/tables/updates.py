@@ -12,7 +12,7 @@ from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Regime
 MAX_NAMED_HELPERS = 3  # the table of oracle sets names all
 
 
-def lengths_table(report: Report) -> Table:
+def updates_table(report: Report) -> Table:
     """A row for each score; STL, which all methods share, has one row for each task."""
     found = list(_scores(report))
     return Table(
