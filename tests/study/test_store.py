@@ -331,8 +331,8 @@ SPOILED: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(os.urandom(5000)),
     "text": lambda path: path.write_text("name,stamp\n" * 100),
     "truncated": cut,
-    "another version": lambda path: sqlite_table(path, index.VERSION + 1, "other TEXT"),
-    "rows that are none": lambda path: sqlite_table(path, index.VERSION, LAYOUT),
+    "another version": lambda path: sqlite_table(path, index.INDEX_VERSION + 1, "other TEXT"),
+    "rows that are none": lambda path: sqlite_table(path, index.INDEX_VERSION, LAYOUT),
 }
 
 
