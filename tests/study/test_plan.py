@@ -21,7 +21,7 @@ from tagmates.config import MAX_SIZE, ModelSettings, RunConfig, TrainingSettings
 from tagmates.data.tasks import STARTER
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.study.control import Control, ControlKind
-from tagmates.study.cost import EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
+from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
 from tagmates.study.locate import open_study
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS
@@ -529,9 +529,9 @@ class TestCost:
     def test_a_plan(self) -> None:
         plan = plan_of("ab", seeds=[1])
         cost = estimate(plan, SIZES, {"stl": 100.0, "multi_dec": 50.0}, Found(), "somewhere")
-        assert cost.seconds == pytest.approx(EPOCHS * (1000 / 100 + 200 / 100 + 480 / 50))
-        assert cost.updates == EPOCHS * (4 + 2 + 2)
-        assert (cost.epochs, cost.measured) == (EPOCHS, "somewhere")
+        assert cost.seconds == pytest.approx(DEFAULT_EPOCHS * (1000 / 100 + 200 / 100 + 480 / 50))
+        assert cost.updates == DEFAULT_EPOCHS * (4 + 2 + 2)
+        assert (cost.epochs, cost.measured) == (DEFAULT_EPOCHS, "somewhere")
 
     @pytest.mark.parametrize(
         ("training", "epochs"), [({"max_epochs": 7}, 7), ({"max_updates": 40}, (40 / 4 + 40 / 2 + 40 / 2) / 3)]
