@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from tagmates.report.figures.circle import Circle, arrow, named_circle, widest_circle
 from tagmates.report.figures.drawing import GREEN, INK, PAGE_WIDTH, RED, TEXT_SIZE, Figure, Margins, draw, pale, panels
 from tagmates.report.model import Report
-from tagmates.report.tables.grids import two_splits
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
 
@@ -31,13 +30,14 @@ CHANCE_STRENGTH = 0.5  # strength of the colour of a difference that may be chan
 DASHES = {"mutual": (0, (4.5, 2)), "mixed": (0, (1, 1.6))}
 CAPTION = (
     "An arrow from one task to another shows that the first helps (green, filled head) or harms (red, hollow head) the "
-    "second: trained with it, the second scores higher, or lower, than alone by the rule (see Scores). Dashed: both "
-    "tasks help, or harm, each other. Dotted: one helps and the other harms. No arrow: no difference by the rule."
+    "second: trained with it, the second scores higher, or lower, than alone by the rule (see Scores). No arrow: no "
+    "difference by the rule."
 )
-TESTED_CAPTION = (
-    " Pale: the difference may be chance (q > 0.05), or it could not be tested; a dashed arrow is pale unless both "
-    "differences are beyond chance."
-)
+GROUP_CAPTIONS = {
+    "mutual": " Dashed: both tasks help, or harm, each other.",
+    "mixed": " Dotted: one task helps the other and is harmed by it.",
+}
+TESTED_CAPTION = " Pale: the difference may be chance (q > 0.05), or it could not be tested."
 
 
 def graph_figure(report: Report) -> Figure | None:
@@ -47,8 +47,10 @@ def graph_figure(report: Report) -> Figure | None:
     ]
     if not methods:
         return None
-    caption = CAPTION + (TESTED_CAPTION if any(is_tested(report.comparisons[method]) for method in methods) else "")
-    caption += two_splits(report.settings)
+    kinds = {kind for method in methods for _, _, kind in edges(report.comparisons[method])}
+    caption = CAPTION
+    caption += "".join(text for group, text in GROUP_CAPTIONS.items() if any(kind.startswith(group) for kind in kinds))
+    caption += TESTED_CAPTION if any(is_tested(report.comparisons[method]) for method in methods) else ""
     title = "Which task helps or harms which" + (" (the paper's Figure 3)" if report.published else "")
     return draw("figure3", title, caption, lambda: _canvas(report, methods))
 

@@ -142,7 +142,7 @@ def _scores(report: Report, comparison: Comparison) -> Table:
         section="scores",
         title=f"{name}: {listing(_compared_with_stl(study)) or 'STL'}{counterpart(report, comparison.method)}",
         caption=(
-            f"Test F1 of {name}, {runs_each(study)}. Columns: the tested task. Rows: its partner."
+            f"Test F1 of {name}, {runs_each(study)}. Columns: the tested task. Rows: what it is trained with."
             f"{_stl_words(study, comparison)}"
             f"{_oracle_words(study, comparison)}{few_words(rows)}"
         ),
