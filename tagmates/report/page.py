@@ -30,11 +30,8 @@ if TYPE_CHECKING:
     from tagmates.report.figures.drawing import Figure
 
 TABLE_FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
-FIGURE_CHAPTERS = {
-    "characteristics": "findings",
-    "beside-paper": "paper",
-    "beside": "beside",
-}  # figures that belong to tables
+# figures that belong to the tables of a chapter
+FIGURE_CHAPTERS = {"characteristics": "findings", "beside-paper": "paper", "beside": "beside"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ def chapters(report: Report, made: Sequence[Table], figures: "Sequence[Figure]")
 
 
 def has_arrows(report: Report) -> bool:
-    """Whether any pair is higher or lower by the rule, so that the graph of who helps whom has an edge."""
+    """Whether any pair is higher or lower by the rule, so that the graph of help and harm has an edge."""
     return any(cell.arrow for found in report.comparisons.values() for cell in found.pairs.values())
 
 

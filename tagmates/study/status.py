@@ -20,7 +20,7 @@ def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: Found) 
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class RegimeCounts:
     """The number of planned runs, and how many of them are done or have failed."""
 
     planned: int
@@ -37,12 +37,12 @@ class Standing:
     oracle_sets: OracleSets
     waiting: Sequence[str]  # sentences on oracle sets that are not known yet; at most one
 
-    def of(self, regime: Regime) -> Counts:
+    def of(self, regime: Regime) -> RegimeCounts:
         """The counts of one regime; a run of several regimes is counted in the first."""
         names = {planned.name for planned in self.plan if planned.regime == regime}
         done = names & self.found.done.keys()
         failed = names & self.found.failed.keys()
-        return Counts(len(names), len(done), len(failed - done))
+        return RegimeCounts(len(names), len(done), len(failed - done))
 
 
 def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts: bool = False) -> Standing:

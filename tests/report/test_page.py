@@ -399,3 +399,27 @@ def with_gain(record: Record, gain: float) -> Record:
 def test_before_any_run_there_is_no_table_of_recommendations() -> None:
     report = make_report(StudySettings(), ("a", "b"), [])
     assert "recommendations" not in [table.name for table in tables(report)]
+
+
+def test_what_waits_for_runs_is_folded() -> None:
+    """Claims that cannot be checked yet, and methods without a joint run, take a line each."""
+    some = [r for r in published_records() if r.setting.sharing in ("stl", "multi_dec") and len(r.setting.tasks) < 3]
+    report = make_report(PAPER, PAPER_TASKS, some, statistics=published_statistics())
+    made = {table.name: table for table in tables(replace(report, statistics=[]))}
+    assert made["unchecked-findings"].folded and not made["findings"].folded
+    assert "no run of all tasks together is done yet" in [
+        row.entries[-1].text for row in made["unchecked-findings"].rows
+    ]
+    assert all(row.entries[4].text != "–" for row in made["findings"].rows)
+    assert made["oracle-sets"].heads == ("", "MULTI-DEC", "MULTI-DEC, the paper")
+    assert {row.head.split(",")[0] for row in made["agreement"].rows} == {"MULTI-DEC"}
+    for name in ("scores", "tests", "paper"):
+        assert f"{name}-multi_dec" in made and f"{name}-te_dec" not in made
+    (line,) = (text for text in score_summary(report) if "no joint run is done yet" in text)
+    assert line == "TE⊕DEC and TE⊕ENC: no joint run is done yet, so there are no tables."
+
+
+def test_terms_of_the_study_are_defined() -> None:
+    terms = dict(definitions(make_report(PAPER, PAPER_TASKS, [])))
+    assert list(terms)[:8] == ["MULTI-DEC", "TE⊕DEC", "TE⊕ENC", "STL", "Pairs", "All", "All-but-one", "Oracle"]
+    assert "TE⊕DEC" not in dict(definitions(make_report(StudySettings(), ("a", "b"), [])))

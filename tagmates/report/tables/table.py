@@ -54,6 +54,11 @@ class Entry:
     note: str = ""  # shown on hover
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it has no value, so that a list on a phone leaves it out."""
+        return self.text in ("", EMPTY) and not self.below
+
+    @property
     def lines(self) -> list[tuple[str, str]]:
         """The text and the smaller lines, each with its final marks separated."""
         return [(self.text, self.mark), *map(_part, self.below)]
