@@ -6,7 +6,7 @@ from tagmates.formatting import listing, plural
 from tagmates.report.model import Report
 from tagmates.report.tables.evidence import compared
 from tagmates.study.compare import Arrow, count
-from tagmates.study.training_length import UNEQUAL, is_capped, is_unequal
+from tagmates.study.training_length import UNEQUAL_RATIO, is_capped, is_unequal
 
 DIRECTIONS: tuple[Arrow, Arrow] = ("up", "down")
 
@@ -28,8 +28,8 @@ def length_notes(report: Report) -> list[str]:
         among = f", among them {listing(arrows)} arrows," if arrows else ""
         most = max(updates or 0 for cell in cells for updates in (cell.updates, cell.base_updates))
         texts.append(
-            f"In {len(unequal)} of {plural(len(cells), 'comparison')}{among} one side made at least {UNEQUAL:g} times "
-            "as many updates as the other. Part of these gains and losses may come from longer training. A control, in "
+            f"In {len(unequal)} of {plural(len(cells), 'comparison')}{among} one side made at least {UNEQUAL_RATIO:g} "
+            "times as many updates as the other. Part of these gains and losses may come from longer training. A control, in "
             "which every run makes the same number of updates, shows how much: tagmates study run "
             f"{report.name}.toml --equal-updates {_rounded(most)}."
         )

@@ -14,10 +14,9 @@ from tagmates.study.store import Found, Store
 from tagmates.study.worker import prepare
 from tagmates.training.loop import Updated, train_side_by_side
 
-DEFAULT_EPOCHS = (
-    30  # of a run that ends by patience, until runs of this study say more (in docs/reproduction.md: 11 to 28)
-)
-TIMED_UPDATES = 6  # timed where no run has been
+# of a run that ends by patience, until runs of this study are finished (11 to 28 in docs/runs/paper)
+DEFAULT_EPOCHS = 30
+TIMED_UPDATES = 6  # if no run has finished an epoch
 Sizes = Mapping[str, tuple[int, float]]  # task -> sentences to train on, and their mean length
 
 

@@ -11,7 +11,7 @@ from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.records import Runs
 from tagmates.study.settings import METHOD_NAMES, Method, StudySettings
 from tagmates.study.significance import Evidence, allow_for_choice
-from tagmates.study.training_length import UNEQUAL, length_warnings
+from tagmates.study.training_length import UNEQUAL_RATIO, length_warnings
 
 MAX_NAMED = 3  # settings whose missing runs are named in a sentence
 NOT_SHOWN = "no setting is shown to beat training it alone"
@@ -156,11 +156,11 @@ def _alone(ranked: Sequence[Choice]) -> str:
 def _shorter(runs: Runs, ranked: Sequence[Choice]) -> list[str]:
     """A warning if joint settings, which are not better than alone, were trained for much shorter."""
     alone, *others = (fmean(record.updates for record in runs[choice.setting]) for choice in ranked)
-    shorter = sum(UNEQUAL * updates <= alone for updates in others)
+    shorter = sum(UNEQUAL_RATIO * updates <= alone for updates in others)
     if not shorter:
         return []
     return [
-        f"Training alone made at least {UNEQUAL:g} times as many updates as {shorter} of the "
+        f"Training alone made at least {UNEQUAL_RATIO:g} times as many updates as {shorter} of the "
         f"{plural(len(others), 'other setting')}, so part of the difference may come from the length of training"
     ]
 
@@ -168,6 +168,19 @@ def _shorter(runs: Runs, ranked: Sequence[Choice]) -> list[str]:
 def _runs(ranked: Sequence[Choice]) -> str:
     """The number of runs of the best setting, in words, and whether all settings have as many."""
     return f"{plural(ranked[0].n, 'run')}{' of each' if len({choice.n for choice in ranked}) == 1 else ' so far'}"
+
+
+def verdict_text(advice: Advice) -> str:
+    """The verdict in a few words for a table; it says so if no gain was found."""
+    if advice.found_no_gain:
+        return NO_GAIN
+    return {
+        "too early": "too early to say",
+        "alone": "no partner is better on dev; train it alone" if len(advice.ranked) > 1 else "only trained alone",
+        "better": "helps",
+        "not shown": "not shown; may be chance",
+        "untested": "not tested",
+    }[advice.verdict]
 
 
 def describe(setting: Setting, task: str, size: int) -> str:

@@ -3,14 +3,14 @@
 from tagmates.formatting import listing, plural
 from tagmates.study.compare import Cell
 
-UNEQUAL = 1.5  # ratio of updates from which lengths count as unequal
+UNEQUAL_RATIO = 1.5  # ratio of updates from which lengths count as unequal
 
 
 def is_unequal(cell: Cell) -> bool:
-    """Whether one of the cell and its base made at least ``UNEQUAL`` times the updates of the other, on average."""
+    """Whether the mean updates of the cell and of its base differ at least by the factor ``UNEQUAL_RATIO``."""
     if not cell.updates or not cell.base_updates:
         return False
-    return max(cell.updates, cell.base_updates) >= UNEQUAL * min(cell.updates, cell.base_updates)
+    return max(cell.updates, cell.base_updates) >= UNEQUAL_RATIO * min(cell.updates, cell.base_updates)
 
 
 def is_capped(cell: Cell) -> bool:

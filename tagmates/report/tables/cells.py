@@ -118,8 +118,13 @@ def _test(cell: Cell) -> str:
     if evidence is None:
         is_missed = cell.base is not None and cell.has_too_few_runs
         return "Not tested: one side has a single run" if is_missed else ""
-    interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+    interval = f"95 % interval {interval_text(evidence.low, evidence.high)}"
     return f"{interval}, {equals('p', evidence.p)}, {equals('q', evidence.q)}, {equals('Holm p', evidence.holm)}"
+
+
+def interval_text(low: float, high: float) -> str:
+    """An interval in points of F1: ``−0.80 to +15.88``."""
+    return f"{points(low, signed=True)} to {points(high, signed=True)}"
 
 
 def _training(cell: Cell) -> str:

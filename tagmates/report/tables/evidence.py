@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from tagmates.formatting import EMPTY, points, probability
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import mark, verdict
+from tagmates.report.tables.cells import interval_text, mark, verdict
 from tagmates.report.tables.grids import Line, bases, line_numbers, lines_of
 from tagmates.report.tables.table import Entry, Row, Table, ruled, words
 from tagmates.study.compare import Cell, Comparison
@@ -89,7 +89,7 @@ def _test_row(line: Line, cell: Cell) -> Row:
     evidence = cell.evidence
     interval, ps = EMPTY, [EMPTY] * 3
     if evidence is not None:
-        interval = f"{points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+        interval = interval_text(evidence.low, evidence.high)
         ps = [probability(value) for value in (evidence.p, evidence.q, evidence.holm)]
     arrow = {"up": "↑", "down": "↓", None: ""}[cell.arrow]
     difference = points(cell.difference, signed=True)

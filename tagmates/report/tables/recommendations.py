@@ -2,10 +2,10 @@
 
 from tagmates.formatting import EMPTY, points
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import few_words, mean_entry
+from tagmates.report.tables.cells import few_words, interval_text, mean_entry
 from tagmates.report.tables.table import Entry, Role, Row, Table, Value
 from tagmates.study.compare import Cell
-from tagmates.study.recommend import NO_GAIN, Advice, partners_text
+from tagmates.study.recommend import NO_GAIN, Advice, partners_text, verdict_text
 from tagmates.study.settings import METHOD_NAMES
 
 CAPTION = (
@@ -30,23 +30,10 @@ def recommendations_table(report: Report) -> Table:
     )
 
 
-def verdict_words(advice: Advice) -> str:
-    """The verdict as a reader takes it in at once."""
-    if advice.found_no_gain:
-        return NO_GAIN
-    return {
-        "too early": "too early to say",
-        "alone": "no partner is better on dev; train it alone" if len(advice.ranked) > 1 else "only trained alone",
-        "better": "helps",
-        "not shown": "not shown; may be chance",
-        "untested": "not tested",
-    }[advice.verdict]
-
-
 def _row(report: Report, advice: Advice) -> Row:
     alone, cell, evidence = _alone(report, advice.task), advice.cell, advice.evidence
     roles: dict[str, tuple[Role, ...]] = {"helps": ("up",), NO_GAIN: ("down",)}
-    verdict = verdict_words(advice)
+    verdict = verdict_text(advice)
     interval = EMPTY if evidence is None else interval_text(evidence.low, evidence.high)
     gain = None if cell is None else cell.difference
     return Row(
@@ -60,11 +47,6 @@ def _row(report: Report, advice: Advice) -> Row:
             Entry(verdict, roles=roles.get(verdict, ()), note=" ".join(f"{text}." for text in advice.warnings)),
         ),
     )
-
-
-def interval_text(low: float, high: float) -> str:
-    """An interval in points of F1: ``−0.80 to +15.88``."""
-    return f"{points(low, signed=True)} to {points(high, signed=True)}"
 
 
 def _partners(report: Report, advice: Advice) -> Entry:
@@ -91,7 +73,7 @@ def _data(report: Report, advice: Advice) -> dict[str, Value]:
     alone, cell, evidence = _alone(report, advice.task), advice.cell, advice.evidence
     return {
         "task": advice.task,
-        "verdict": verdict_words(advice),
+        "verdict": verdict_text(advice),
         "method": None if best is None else best.sharing,
         "trained": None if best is None else "+".join(best.tasks),
         "alone": None if alone is None else alone.mean,
