@@ -29,8 +29,8 @@ def length_notes(report: Report) -> list[str]:
         most = max(updates or 0 for cell in cells for updates in (cell.updates, cell.base_updates))
         texts.append(
             f"In {len(unequal)} of {plural(len(cells), 'comparison')}{among} one side made at least {UNEQUAL_RATIO:g} "
-            "times as many updates as the other. Part of these gains and losses may come from longer training. A control, in "
-            "which every run makes the same number of updates, shows how much: tagmates study run "
+            "times as many updates as the other. Part of these gains and losses may come from longer training. A "
+            "control, in which every run makes the same number of updates, shows how much: tagmates study run "
             f"{report.name}.toml --equal-updates {_rounded(most)}."
         )
     if capped:
