@@ -23,7 +23,7 @@ from tagmates.data.tasks import load_tasks
 from tagmates.study.gains import TYPICAL_ERROR, TYPICAL_TOKENS, Floats, GainPrior, GainPriors, features
 from tagmates.study.locate import open_study
 from tagmates.study.published import PAPER_TASKS, published
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.status import standing
 
 RUNS = 3  # behind every published mean

@@ -35,8 +35,7 @@ from rich.table import Table
 from scipy import special, stats
 
 from tagmates.study.compare import arrow_between
-from tagmates.study.record import Counts
-from tagmates.study.significance import Evidence, adjust, compare_runs, linearise, pooled_variance
+from tagmates.study.significance import Evidence, SentenceCounts, adjust, compare_runs, linearise, pooled_variance
 
 Floats = npt.NDArray[np.float64]
 
@@ -255,8 +254,8 @@ def measure(world: World, made: list[Column]) -> Row:
     )
 
 
-def simulate(world: World, rng: np.random.Generator) -> Counts:
-    """Counts of a column [settings, seeds, sentences, 3], the base first and the better setting last.
+def simulate(world: World, rng: np.random.Generator) -> SentenceCounts:
+    """SentenceCounts of a column [settings, seeds, sentences, 3], the base first and the better setting last.
 
     Where the world has a choice, the first half of the sentences is dev and the second test.
     """
@@ -284,13 +283,13 @@ def simulate(world: World, rng: np.random.Generator) -> Counts:
     return np.stack([tp, fp, units - tp], axis=-1).astype(np.int32)
 
 
-def scores(column: Counts) -> Floats:
+def scores(column: SentenceCounts) -> Floats:
     """F1 in percent [settings, seeds]."""
     tp, fp, fn = np.moveaxis(column.sum(axis=2), -1, 0)
     return np.asarray(200 * tp / (2 * tp + fp + fn))
 
 
-def judge(world: World, counts: Counts) -> Column:
+def judge(world: World, counts: SentenceCounts) -> Column:
     """Test every setting against the base, in each way, by the runs that the world has of each."""
     column = counts[:, :, -world.sentences :]
     f1 = scores(column)
@@ -309,7 +308,7 @@ def judge(world: World, counts: Counts) -> Column:
     )
 
 
-def best_on(dev: Counts) -> int | None:
+def best_on(dev: SentenceCounts) -> int | None:
     """Of the equal settings the best on dev, where it is better than the base."""
     f1 = scores(dev).mean(axis=1)
     best = int(f1[1 : EQUAL + 1].argmax())

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Self
 from tagmates.errors import ConfigError, ModelError
 from tagmates.formatting import plural, suggestion
 from tagmates.study.chooser import Budget
-from tagmates.study.control import Control
-from tagmates.study.control import Kind as ControlKind
+from tagmates.study.control import Control, ControlKind
 from tagmates.study.cost import Cost, cost_to_do
-from tagmates.study.engine import Kind
-from tagmates.study.leftovers import FinishedRun, first_with_tagger
+from tagmates.study.engine import EngineKind
 from tagmates.study.locate import OpenedStudy, open_control, open_study
 from tagmates.study.overview import StudyPlan, StudyStatus, plan_of, status_of
 from tagmates.study.plan import Setting
 from tagmates.study.recommend import Advice, advise_on
-from tagmates.study.runs import Runs
-from tagmates.study.selection import Selection, select
+from tagmates.study.records import Runs
+from tagmates.study.run_files import FinishedRun, first_with_tagger
+from tagmates.study.run_filter import RunFilter, select
 from tagmates.study.session import Event, run_session
 from tagmates.study.status import standing
 
@@ -127,7 +126,7 @@ class Study(OpenedStudy):
         tasks: Iterable[str] = (),
         seeds: Iterable[int | str] = (),
         shard: tuple[int, int] = (1, 1),
-    ) -> Selection:
+    ) -> RunFilter:
         """A part of the study's trainings, to be given to ``run``; what is left out selects all.
 
         ``sharing`` and ``regimes`` are names; a joint method brings the tasks alone that it is compared with. Of
@@ -140,9 +139,9 @@ class Study(OpenedStudy):
 
     def run(
         self,
-        selection: Selection | None = None,
+        selection: RunFilter | None = None,
         *,
-        engine: Kind | None = None,
+        engine: EngineKind | None = None,
         workers: int | None = None,
         lanes: int | None = None,
         time_limit: float | None = None,
@@ -175,7 +174,7 @@ class Study(OpenedStudy):
         study = replace(self, store=replace(self.store, lock=lock))
         return run_session(
             study,
-            Selection() if selection is None else selection,
+            RunFilter() if selection is None else selection,
             engine=engine,
             workers=workers,
             lanes=lanes,

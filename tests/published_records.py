@@ -10,7 +10,8 @@ import numpy as np
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.plan import Setting
 from tagmates.study.published import PAPER_TASKS, published
-from tagmates.study.record import Counts, Record
+from tagmates.study.records import Record
+from tagmates.study.significance import SentenceCounts
 
 SEEDS = (1, 2, 3)
 UNITS = 10  # of gold in every made-up sentence
@@ -97,7 +98,7 @@ def _record(setting: Setting, scores: dict[str, Score], seed: int, sentences: in
     )
 
 
-def _counts(f1: float, sentences: int, purpose: str) -> Counts:
+def _counts(f1: float, sentences: int, purpose: str) -> SentenceCounts:
     """Right units dealt out to sentences of ten gold and ten predicted units each."""
     units = np.full(sentences, UNITS)
     right = _draw(purpose).multivariate_hypergeometric(units, round(f1 / 100 * units.sum()))

@@ -7,8 +7,7 @@ from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, make_plan
 from tagmates.study.published import PAPER_TASKS, published
 from tagmates.study.recommend import advise
-from tagmates.study.record import Record
-from tagmates.study.runs import Runs
+from tagmates.study.records import Record, Runs
 from tagmates.study.settings import REGIMES, StudySettings
 
 HOSTILE = (

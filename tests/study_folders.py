@@ -9,9 +9,9 @@ import numpy as np
 
 from tagmates.files import write_json
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan
-from tagmates.study.record import Counts, Record
-from tagmates.study.runs import Split
+from tagmates.study.records import Record, Split
 from tagmates.study.settings import StudySettings
+from tagmates.study.significance import SentenceCounts
 from tagmates.study.store import Store
 
 UNITS = 10  # of gold in every made-up sentence
@@ -88,8 +88,8 @@ def write_study(
     return [write_run(store.folder(planned.name), planned, *_scores(planned, score), **more) for planned in plan]
 
 
-def make_counts(f1: float, sentences: int, purpose: str) -> Counts:
-    """Counts of test sentences with ten gold and ten predicted units each, the right ones dealt out at random."""
+def make_counts(f1: float, sentences: int, purpose: str) -> SentenceCounts:
+    """Counts of test sentences with ten gold and ten predicted units each, the right ones distributed at random."""
     draw = np.random.default_rng(int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest()))
     units = np.full(sentences, UNITS)
     right = draw.multivariate_hypergeometric(units, round(f1 / 100 * units.sum()))

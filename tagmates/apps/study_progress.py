@@ -14,7 +14,7 @@ from rich.text import Text
 from tagmates.apps.shared import say, talk
 from tagmates.apps.study_options import say_notes
 from tagmates.apps.study_tables import duration
-from tagmates.study.cost import EPOCHS, Sizes, training_size
+from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, training_size
 from tagmates.study.driver import Looked, Stage, Started, Stopped
 from tagmates.study.plan import Planned
 from tagmates.study.session import Begun, Event, Summary
@@ -76,7 +76,7 @@ class _View:
         """The time left of this stage, from the speed of those done in this call."""
         if not self.tokens or not self.todo:
             return "unknown until a training has ended" if self.todo else "-"
-        epochs = fmean(self.epochs) if self.epochs else EPOCHS
+        epochs = fmean(self.epochs) if self.epochs else DEFAULT_EPOCHS
         pending = sum(training_size(planned.config, self.sizes, epochs)[1] for planned in self.todo.values())
         return f"about {duration(pending * (time.monotonic() - self.began) / self.tokens)}"
 

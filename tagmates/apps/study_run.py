@@ -23,8 +23,8 @@ from tagmates.apps.study_options import (
 from tagmates.apps.study_progress import show_study
 from tagmates.errors import ConfigError
 from tagmates.study.chooser import Budget
-from tagmates.study.engine import MOST_LANES, Kind, check_numbers
-from tagmates.study.selection import parse_duration, parse_shard
+from tagmates.study.engine import MAX_LANES, EngineKind, check_numbers
+from tagmates.study.run_filter import parse_duration, parse_shard
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     /,
     *,
     engine: Annotated[
-        Kind | None,
+        EngineKind | None,
         Parameter(
             help="local: lanes of one process (default on a GPU); processes: one a core (default on a CPU); "
             "ray: RAY_ADDRESS, or here."
@@ -45,7 +45,7 @@ def run(
         int | None,
         Parameter(
             help="Trainings side by side in one process, as lanes of one program; default: as many as a GPU's memory "
-            f"holds, up to {MOST_LANES}; on a CPU, where processes are faster, none."
+            f"holds, up to {MAX_LANES}; on a CPU, where processes are faster, none."
         ),
     ] = None,
     time_limit: Annotated[

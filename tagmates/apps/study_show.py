@@ -26,11 +26,11 @@ from tagmates.apps.study_options import (
 )
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
 from tagmates.study.engine import default_workers
-from tagmates.study.leftovers import FinishedRun
 from tagmates.study.notes import not_counted
 from tagmates.study.overview import StudyPlan, StudyStatus
 from tagmates.study.recommend import Advice, describe
-from tagmates.study.status import Counts, standing
+from tagmates.study.run_files import FinishedRun
+from tagmates.study.status import RegimeCounts, standing
 
 
 def plan(
@@ -103,7 +103,7 @@ def _counts(made: StudyPlan | StudyStatus) -> dict[str, Any]:
     }
 
 
-def _row(counts: Counts) -> Mapping[str, int]:
+def _row(counts: RegimeCounts) -> Mapping[str, int]:
     return {name: getattr(counts, name) for name in ("planned", "done", "failed", "pending")}
 
 

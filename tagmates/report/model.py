@@ -1,4 +1,4 @@
-"""All that a report is made from, and how it is gathered."""
+"""The content of a report, and how it is gathered from a study's folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from tagmates.study.compare import Comparison, compare
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.settings import Method, Regime, StudySettings
 from tagmates.study.status import standing
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A study as far as it is done; everything else in this room turns it into text and pictures."""
+    """A study as far as it is done. The rest of this package turns it into text, tables and figures."""
 
     name: str
     settings: StudySettings
@@ -25,20 +25,20 @@ class Report:
     runs: Runs
     progress: Mapping[Regime, tuple[int, int]]  # runs done, runs planned
     failed: Mapping[str, str] = field(default_factory=dict)  # run -> why
-    waiting: Sequence[
-        str
-    ] = ()  # what cannot be planned yet, in words: oracle sets whose pairs are not done; at most one
+    waiting: Sequence[str] = ()  # sentences on oracle sets that are not known yet; at most one
     advice: Sequence[Advice] = ()  # one for every task
-    published: Mapping[Method, Comparison] = field(default_factory=dict)  # the paper's cells, where the tasks are its
+    published: Mapping[Method, Comparison] = field(
+        default_factory=dict
+    )  # the paper's cells, if the tasks are the paper's
     statistics: Sequence[Mapping[str, Any]] = ()  # a row of the paper's Table 1 for every task (data.statistics)
-    beside: "Report | None" = None  # another study of the same tasks to set beside this one
+    beside: "Report | None" = None  # another study of the same tasks to compare with
 
     @property
     def is_tested(self) -> bool:
         """Whether any run has a test score."""
         return any(record.test for runs in self.runs.values() for record in runs)
 
-    vectors: str = ""  # what words started from where the runs were made, as study.json has it; empty: as asked
+    vectors: str = ""  # vectors that the runs started from, as study.json names them; empty: as in the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class WrittenReport:
 
 
 def make_report(study: OpenedStudy, beside: "Report | None" = None) -> Report:
-    """Read what is there of a study and compare it; its data need not be at hand."""
+    """Read the finished runs of a study and compare them. The data of the study are not needed."""
     settings, tasks = study.settings, study.tasks
     now = standing(settings, tasks, study.store, counts=True)
     runs = Runs(now.found.done.values())
@@ -89,7 +89,7 @@ def make_report(study: OpenedStudy, beside: "Report | None" = None) -> Report:
 
 
 def _is_papers(tasks: Sequence[str], statistics: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether these tasks are the paper's: by name, and by the size of what they train on (Table 1)."""
+    """Whether these tasks are the paper's, by name and by the number of training sentences (Table 1)."""
     sizes = {row["task"]: row["sentences_train"] for row in published_statistics()}
     return all(
         task in sizes and abs(statistics.get(task, {}).get("sentences_train", 0) / sizes[task] - 1) < 0.01

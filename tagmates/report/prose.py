@@ -1,4 +1,4 @@
-"""The sentences of the page."""
+"""The sentences of the page, apart from captions."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.formatting import listing, plural
+from tagmates.report.length_notes import length_notes
 from tagmates.report.model import Report
 from tagmates.report.tables import total
 from tagmates.report.tables.comparison import confirmed
-from tagmates.report.tables.grids import SELECTED, bases, is_begun, lines_of
-from tagmates.report.training_length import length_notes
+from tagmates.report.tables.grids import SELECTION_NOTES, bases, is_begun, lines_of
 from tagmates.study.compare import Arrow, Cell, Comparison, count
-from tagmates.study.settings import METHOD_NAMES, StudySettings
+from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime, StudySettings
 
-PAPERS_K = 1.5  # standard deviations of the rule in the paper's section 3.2
+PAPER_K = 1.5  # standard deviations of the rule in the paper's section 3.2
 
 
 def lead(report: Report) -> str:
-    """What was studied, in a line."""
+    """One line on the content of the study."""
     study = report.settings
     joint = f"joint training by {listing([METHOD_NAMES[method] for method in study.sharing])}"
     what = [joint] if set(study.regimes) - {"single"} else []
@@ -30,24 +30,29 @@ def lead(report: Report) -> str:
 
 
 def opening(report: Report) -> list[str]:
-    """What comes before the advice."""
+    """The sentences above the table of recommended partners."""
     if not report.runs:
-        return ["Nothing is done yet; this page fills as runs finish."]
+        return ["No run is done yet. This page fills as runs finish."]
     if not report.is_tested:
-        return ["No task has a test split, so only dev is known: the best setting of every task on dev."]
-    best = "The best setting of every task by dev F1, and what it gains on test over training the task alone."
+        return ["No task has a test split. So partners are chosen by dev F1, and their gain is not tested."]
+    return ["Which tasks to train together: for each task, its test F1 when it is trained alone and with partners."]
+
+
+def notes(report: Report) -> list[str]:
+    """Notes that help to judge the recommendations."""
     tested = any(advice.evidence is not None for advice in report.advice)
-    return [f"{best} {CHOICE}" if tested else best, *length_notes(report)]
+    return [*([CHOICE_NOTE] if tested else []), *length_notes(report)]
 
 
-CHOICE = (
-    "Dev chose among all settings that were tried with the task, by the same runs that are tested, and the best of "
-    "many tends to look better than it is. The interval and p allow for that (Bonferroni); the observed gain does not."
+CHOICE_NOTE = (
+    "The best of many settings tends to look better than it is, because dev F1 and test F1 come from the same runs. "
+    "The interval allows for the choice among all settings that were tried with the task (Bonferroni); the observed "
+    "gain does not."
 )
 
 
-def shortly(report: Report) -> list[str]:
-    """The rule, how many pairs help and harm by every method that has any, and which methods have none yet."""
+def score_summary(report: Report) -> list[str]:
+    """The rule of the paper, the number of pairs that help and harm for each method, and the methods without runs."""
     found = report.comparisons.values()
     pairs = [_pairs(c) for c in found if any(cell.base is not None for cell in c.pairs.values())]
     compared = any(line.compared for c in found for line in lines_of(c, report.settings.regimes))
@@ -55,24 +60,25 @@ def shortly(report: Report) -> list[str]:
 
 
 def _papers_rule(study: StudySettings) -> str:
-    """What an arrow means, and where that comes from."""
-    there = "" if study.k == PAPERS_K else f" (which has {PAPERS_K:g})"
-    never = " With a single seed nothing is ever higher or lower by it." if len(study.seeds) == 1 else ""
+    """The meaning and the source of the arrows."""
+    there = "" if study.k == PAPER_K else f", which has {PAPER_K:g}"
+    never = " With a single seed no score is ever higher or lower by the rule." if len(study.seeds) == 1 else ""
     return (
-        f"The rule: a score is higher than another if its mean less {study.k:g} standard deviations over the seeds is "
-        f"above the other's mean plus {study.k:g} of its own, and lower the other way round. It comes from the paper "
-        f"of Changpinyo, Hu and Sha (2018){there}.{never}"
+        f"The rule: a score is higher than another if its mean minus {study.k:g} standard deviations over the seeds is "
+        f"above the mean of the other plus {study.k:g} standard deviations; lower is the reverse. The rule comes from "
+        f"the paper of Changpinyo, Hu and Sha (2018){there}.{never}"
     )
 
 
 def _pairs(comparison: Comparison) -> str:
     cells = [cell for cell in comparison.pairs.values() if cell.base is not None]
     scores = plural(len(cells), "score")
-    rule = f"by the rule {_moved(count(cells, 'up'), count(cells, 'down'))}"
-    text = f"{METHOD_NAMES[comparison.method]}: of {scores} with one partner, compared with the task alone, {rule}"
+    rule = _moved(count(cells, "up"), count(cells, "down"))
+    name = METHOD_NAMES[comparison.method]
+    text = f"{name}: {scores} with one partner, compared with the task alone. By the rule {rule}"
     if not any(cell.evidence for cell in cells):
         return f"{text}; none could be tested."
-    return f"{text}; beyond chance, by the test, {_moved(_beyond(cells, 1), _beyond(cells, -1))}."
+    return f"{text}; by the test (q ≤ 0.05) {_moved(_beyond(cells, 1), _beyond(cells, -1))}."
 
 
 def _moved(up: int, down: int) -> str:
@@ -86,7 +92,7 @@ def _are(n: int) -> str:
 
 
 def _not_begun(report: Report) -> list[str]:
-    """Which methods have no tables for want of joint runs; nothing where there is no run at all."""
+    """A line in place of the tables of methods that have no joint run yet; nothing where there is no run at all."""
     trained = set(report.settings.regimes) - {"single"}
     missing = [c for c in report.comparisons.values() if not is_begun(c)]
     if not trained or not missing or not any(c.single for c in missing):
@@ -94,7 +100,7 @@ def _not_begun(report: Report) -> list[str]:
     if len(missing) == len(report.comparisons):
         return ["No joint run is done yet, so only the tasks alone are shown."]
     names = listing([METHOD_NAMES[c.method] for c in missing])
-    return [f"No joint run of {names} is done yet, so {'it is' if len(missing) == 1 else 'they are'} not shown."]
+    return [f"{names}: no joint run is done yet, so there {'is' if len(missing) == 1 else 'are'} no tables."]
 
 
 def _beyond(cells: list[Cell], sign: int) -> int:
@@ -102,16 +108,16 @@ def _beyond(cells: list[Cell], sign: int) -> int:
 
 
 def is_complete(report: Report) -> bool:
-    """Whether all runs are done, and all are planned."""
+    """Whether all runs are planned and done."""
     done, planned = total(report)
     return done == planned and not report.failed and not report.waiting
 
 
-def standing(report: Report) -> list[str]:
-    """How far the study is."""
+def progress(report: Report) -> list[str]:
+    """Sentences on the progress of the study."""
     done, planned = total(report)
     if not planned:
-        return ["Nothing is planned."]
+        return ["No run is planned."]
     if is_complete(report):
         return [f"All {planned:,} runs are done." if planned > 1 else "The one run is done."]
     if not done and not report.failed:
@@ -120,22 +126,22 @@ def standing(report: Report) -> list[str]:
         )
         return [none, *report.waiting]
     left = planned - done
-    missing = f"{left:,} of {plural(planned, 'planned run')} {'is' if left == 1 else 'are'} still to be done"
+    missing = f"{left:,} of {plural(planned, 'planned run')} {'is' if left == 1 else 'are'} not done yet"
     failed = f"; {plural(len(report.failed), 'run')} failed" if report.failed else ""
-    empty = " What is missing is left empty, and means rest on what is done." if done else ""
+    empty = " Missing scores are left empty. Means are those of the runs that are done." if done else ""
     return [f"The study is not complete: {missing}{failed}.{empty}", *report.waiting]
 
 
-def together(report: Report) -> list[str]:
-    """What stands in the tables of two studies, how the runs of each were trained, and what the second one says."""
+def study_comparison(report: Report) -> list[str]:
+    """A guide to the tables of two studies, how each was trained, and how many arrows the second confirms."""
     other = report.beside
     if other is None:
         return []
     control = _is_control(other.settings)
     return [
-        f"Every cell has two numbers: the upper one is of {report.name}, the lower one of {other.name}"
-        f"{', a control of equally long trainings' if control else ''}. Each is the difference to the base in the same "
-        "study.",
+        f"Each cell has two numbers: the upper one is of {report.name}, the lower one of {other.name}"
+        f"{', a control in which all runs are equally long' if control else ''}. Each number is the difference to the "
+        "base in the same study.",
         _training(report),
         _training(other),
         *([_controlled(report, other)] if control else []),
@@ -144,7 +150,7 @@ def together(report: Report) -> list[str]:
 
 
 def _training(report: Report) -> str:
-    """How the runs of a study were trained, and how long that was."""
+    """How the runs of a study were trained, and how many updates they made."""
     made = [record.updates for runs in report.runs.values() for record in runs]
     spread = f" The runs so far made {min(made):,} to {max(made):,} updates." if made and min(made) < max(made) else ""
     tested = f"The weights of the {report.settings.training.weights} epoch are tested."
@@ -152,7 +158,7 @@ def _training(report: Report) -> str:
 
 
 def _is_control(study: StudySettings) -> bool:
-    """Whether no dev score decides how long its runs train, or with which learning rate."""
+    """Whether neither the length of a run nor its learning rate depends on the dev score."""
     return study.training.max_updates is not None and study.training.schedule != "halving"
 
 
@@ -161,75 +167,90 @@ def _controlled(report: Report, other: Report) -> str:
         "It has as many sentences of each task in a joint batch as in a batch of the task alone, so its joint batches "
         "are larger."
         if other.settings.training.batch_per_task
-        else "A joint batch of it still has fewer sentences of each task than a batch of the task alone."
+        else "A joint batch still has fewer sentences of each task than a batch of the task alone."
     )
     return (
-        f"In {other.name} no dev score decides how long a run trains, or with which learning rate. A gain or a harm "
-        f"that only {report.name} shows may come from that, not from the tasks. {batches}"
+        f"In {other.name} neither the length of a run nor its learning rate depends on the dev score. A gain or a loss "
+        f"that only {report.name} shows may come from these, and not from the tasks. {batches}"
     )
 
 
 def _confirmed(report: Report, other: Report, arrow: Arrow) -> str:
-    """How many arrows of this study the other one has too; empty where there is none."""
+    """How many arrows of this study the other study has as well; empty where this study has none."""
     here, both = confirmed(report, arrow)
     word = {"up": "higher", "down": "lower"}[arrow]
     if not here:
         return ""
     return (
         f"Of {plural(here, 'cell')} that {report.name} calls {word} by the rule and that both studies have, "
-        f"{both} {'is' if both == 1 else 'are'} {word} in {other.name}, too."
+        f"{both} {'is' if both == 1 else 'are'} also {word} in {other.name}."
     )
 
 
-def fine_print(report: Report) -> list[tuple[str, str]]:
-    """Terms and what they mean in this study."""
+def definitions(report: Report) -> list[tuple[str, str]]:
+    """Terms and their meaning in this study."""
     study = report.settings
     return [
-        ("Score", SCORE.format(epoch=study.training.weights)),
-        ("Rule", _rule(study)),
-        ("Test", TEST),
+        *((METHOD_NAMES[method], METHOD_TEXTS[method]) for method in study.sharing if set(study.regimes) - {"single"}),
+        *((REGIME_NAMES[regime], REGIME_TEXTS[regime]) for regime in study.regimes if regime != "oracle"),
         *([("Oracle", _oracle(study))] if "oracle" in study.regimes else []),
+        ("Score", SCORE_TEXT.format(epoch=study.training.weights)),
+        ("Rule", _rule(study)),
+        ("Test", TEST_TEXT),
         ("Seeds", ", ".join(map(str, study.seeds))),
         ("Length", _length(study)),
         ("Vectors", _vectors(report)),
     ]
 
 
-SCORE = (
-    "Test micro F1 in percent, of the weights of the {epoch} epoch. Tags with B-, I-, E- or S- make spans, every other "
-    "tag but O is a unit of one token: so part-of-speech tags, which know no O, come to token accuracy. Of a task with "
-    'score = "plain" every tag but O is a unit of one token.'
+METHOD_TEXTS: dict[Method, str] = {
+    "multi_dec": "The tasks share an encoder. Each task has its own decoder.",
+    "te_dec": "The tasks share an encoder and a decoder. A task embedding joins the output of the encoder.",
+    "te_enc": "The tasks share an encoder and a decoder. The task is the first token of the sentence.",
+}
+REGIME_TEXTS: dict[Regime, str] = {
+    "single": "Single-task learning: a task is trained alone.",
+    "pair": "Two tasks are trained together.",
+    "all": "All tasks are trained together.",
+    "all_but_one": "All tasks but one are trained together.",
+}
+SCORE_TEXT = (
+    "Micro F1 on the test split in percent, with the weights of the {epoch} epoch. Tags with B-, I-, E- or S- form "
+    "spans. Every other tag except O is a unit of one token. So for part-of-speech tags, which have no O, the score is "
+    'token accuracy. For a task with score = "plain", every tag except O is a unit of one token.'
 )
 
 
 def _oracle(study: StudySettings) -> str:
-    return f"A task with all partners that help it in pairs by the rule; {SELECTED[study.oracle_sets]}."
+    return (
+        f"A task is trained with all partners that help it in pairs by the rule. {SELECTION_NOTES[study.oracle_sets]}"
+    )
 
 
 def _rule(study: StudySettings) -> str:
     divisor = {"population": "n", "sample": "n − 1"}[study.std]
     return (
-        f"A score is higher than another if its mean − {study.k:g}·std is above the other's mean + {study.k:g}·std, "
-        f"where std is the standard deviation over seeds, divided by {divisor}; with a single run on either side "
-        "nothing is higher or lower."
-        f"{f' Compared are {bases(study)}.' if bases(study) else ''}"
+        f"A score is higher than another if mean − {study.k:g}·std of the one is above mean + {study.k:g}·std of the "
+        f"other. std is the standard deviation over seeds, divided by {divisor}. With a single run on either side no "
+        "score is higher or lower."
+        f"{f' The comparisons are: {bases(study)}.' if bases(study) else ''}"
     )
 
 
-TEST = (
-    "A difference of mean F1 is held against its error over test sentences (the same for both settings) and over seeds "
-    "(their variance pooled over a task's settings, or that of the two settings themselves where it is larger), in a t "
-    "test. The further the two settings' own runs spread, the less they are trusted to show it: a few runs have few "
-    "degrees of freedom. So with three runs of each many true differences are not shown, and with two few are; with a "
-    "single run on one side there is no test. q is the false discovery rate and Holm's p the family-wise one, over all "
-    "cells of a method and regime."
+TEST_TEXT = (
+    "A t test of the difference of two mean F1. Its error has a part from test sentences, which are the same for both "
+    "settings, and a part from seeds. The variance between seeds is pooled over all settings of a task, or it is that "
+    "of the two settings themselves where it is larger. The more the runs of the two settings differ among themselves, "
+    "the fewer degrees of freedom the test has. With three runs of each setting many true differences are not shown; "
+    "with two runs, most are not. With a single run on one side there is no test. q controls the false discovery rate "
+    "and Holm's p the family-wise error rate, over all cells of a method and regime."
 )
 
 
-RATES = {
-    "halving": " Its learning rate still follows the dev score, which halves it where it is flat.",
-    "constant": " Its learning rate stays the same, whatever the dev score.",
-    "linear": " Its learning rate falls linearly to 0, whatever the dev score.",
+SCHEDULE_TEXTS = {
+    "halving": " Its learning rate still depends on the dev score: it is halved when the score stops rising.",
+    "constant": " Its learning rate is constant.",
+    "linear": " Its learning rate falls linearly to 0.",
 }
 
 
@@ -237,18 +258,21 @@ def _length(study: StudySettings) -> str:
     training = study.training
     if training.max_updates is not None:
         each = f" A batch has {training.batch_size} sentences of each task." if training.batch_per_task else ""
-        return f"Every run trains for exactly {training.max_updates:,} updates.{RATES[training.schedule]}{each}"
+        return (
+            f"Every run trains for exactly {training.max_updates:,} updates.{SCHEDULE_TEXTS[training.schedule]}{each}"
+        )
     ending = (
-        f"A run stops when the last {plural(training.stopping_patience, 'epoch')} are all below its best dev score (an "
-        f"equal one is not), or after {plural(training.max_epochs, 'epoch')}."
+        f"A run stops when the dev scores of its last {plural(training.stopping_patience, 'epoch')} are all below its "
+        f"best one, or after {plural(training.max_epochs, 'epoch')}."
     )
     if training.epoch_updates is not None:
-        return f"Every epoch has {training.epoch_updates:,} updates, whatever is trained. {ending}"
+        return f"Every epoch has {training.epoch_updates:,} updates, for all tasks and combinations. {ending}"
     if training.sampling != "balanced":
-        return f"{ending} A joint epoch has as many updates as all its tasks' sentences fill."
+        return f"{ending} A joint epoch has as many updates as the sentences of all its tasks fill."
     return (
-        f"{ending} A joint epoch ends with its smallest task, so a partner with few sentences makes training shorter: "
-        "part of what looks like harm may be missing updates. The numbers of updates are in the CSV files."
+        f"{ending} A joint epoch ends when the sentences of its smallest task are used up. So a partner with few "
+        "sentences makes training shorter, and part of a loss may come from that. The CSV files have the numbers of "
+        "updates."
     )
 
 
@@ -256,12 +280,12 @@ def _vectors(report: Report) -> str:
     asked = report.settings.vectors
     name = {"glove": "GloVe 6B, 50 dimensions", "random": "random"}.get(asked, Path(asked).name)
     if report.vectors == "random" != asked:
-        return f"Random: {name}, as the study asks for, was not installed where the runs were made."
+        return f"Random, because {name} was not installed where the runs were made."
     return name
 
 
 def settings_text(study: StudySettings) -> str:
-    """Every setting on a line of its own, as ``--set`` takes it; where the files were is left out."""
+    """Each setting on its own line, in the form that ``--set`` takes; folders of files are left out."""
     values = study.model_dump(mode="json", exclude={"data"}) | {"vectors": Path(study.vectors).name}
     return "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in _flat(values))
 

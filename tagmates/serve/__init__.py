@@ -1,1 +1,1 @@
-"""The service: a page and a JSON API over taggers, with a bounded queue in front of one thread that tags."""
+"""The service: a page and a JSON API for taggers, with a bounded queue and one thread that tags."""

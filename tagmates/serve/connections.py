@@ -1,4 +1,4 @@
-"""uvicorn, with what it lacks: clients that send or read too slowly are cut."""
+"""Connections of uvicorn that are closed if a client sends or reads too slowly."""
 
 import asyncio
 import socket
@@ -9,15 +9,15 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tagmates.serve.middleware import STRICT
+from tagmates.serve.middleware import SECURITY_HEADERS
 from tagmates.serve.settings import Limits
 
-HEAD_BYTES = 2**14  # of a request's head, more than any browser sends
-SEND_BYTES = 2**17  # that were sent and not read yet
+HEAD_BYTES = 2**14  # maximum size of a request's headers; browsers send less
+SEND_BYTES = 2**17  # maximum number of bytes that the client has not read yet
 
 
 def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    """How uvicorn serves ``app``: quietly, and within the limits."""
+    """The configuration of uvicorn for ``app``: no log, and the limits."""
     return uvicorn.Config(
         app,
         http=_connections(limits),
@@ -35,23 +35,23 @@ def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; OSError where it cannot."""
+    """A socket that listens at the address; raises OSError if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=1024)
-    # connections inherit it; the system would hold megabytes for each client that does not read
+    # connections inherit it; else the system buffers megabytes for each client that does not read
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     return listener
 
 
 def _connections(limits: Limits) -> type[H11Protocol]:
     class Connection(H11Protocol):
-        """A connection that is cut where its client keeps it waiting."""
+        """A connection that is closed if its client is too slow."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            # asyncio does so only for sockets that name their protocol; the body, sent after the head, waited 40 ms
+            # asyncio sets it only for sockets with a protocol; without it the body is sent 40 ms after the head
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport.set_write_buffer_limits(high=0)  # so that any unread byte pauses writing, and is noticed
+            transport.set_write_buffer_limits(high=0)  # so that writing pauses as soon as a byte is not read
             self._head = self.loop.call_later(limits.header_seconds, transport.abort)
             self._unread = self._head
             if len(self.connections) > limits.connections:
@@ -86,7 +86,7 @@ def _connections(limits: Limits) -> type[H11Protocol]:
             self.transport.close()
 
         def _reset(self) -> None:
-            """Drop what the client has not read, in the system's buffers too."""
+            """Close the connection and drop unread bytes, also in the system's buffers."""
             own = self.transport.get_extra_info("socket")
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.transport.abort()
@@ -95,9 +95,14 @@ def _connections(limits: Limits) -> type[H11Protocol]:
 
 
 def _answer(status: int, detail: str) -> bytes:
-    """An answer on the wire, for what never becomes a request."""
+    """The bytes of a response to a connection that does not become a request."""
     body = f'{{"detail":"{detail}"}}'.encode()
-    headers = {**STRICT, "content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    headers = {
+        **SECURITY_HEADERS,
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "connection": "close",
+    }
     lines = [f"HTTP/1.1 {status} {'Bad Request' if status == 400 else 'Service Unavailable'}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body

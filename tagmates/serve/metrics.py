@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus."""
+"""Counters of the service for Prometheus."""
 
 from time import perf_counter
 
@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROUTES = ("/", "/api/models", "/api/tag", "/api/tag/stream", "/openapi.json", "/healthz", "/metrics")
-BATCHES = (10, 30, 100, 300, 1_000, 2_000, 4_000, 8_000)
-SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+BATCH_BUCKETS = (10, 30, 100, 300, 1_000, 2_000, 4_000, 8_000)
+SECONDS_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
 class Metrics:
@@ -17,37 +17,40 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "tagmates_requests",
-            "Answers by route and status; 499: the client left.",
+            "Answers by route and status; 499: the client closed the connection.",
             ["route", "status"],
             registry=self.registry,
         )
         self.seconds = Histogram(
             "tagmates_request_seconds",
-            "From head to end of the answer.",
+            "Time from the request to the end of the answer.",
             ["route"],
-            buckets=SECONDS,
+            buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
         self.tokens = Counter("tagmates_tokens", "Tokens that were tagged.", ["model"], registry=self.registry)
         self.queue = Gauge("tagmates_queue_tokens", "Tokens that wait or are being tagged.", registry=self.registry)
         self.batch = Histogram(
-            "tagmates_batch_tokens", "Tokens that were tagged side by side.", buckets=BATCHES, registry=self.registry
+            "tagmates_batch_tokens",
+            "Tokens in a batch.",
+            buckets=BATCH_BUCKETS,
+            registry=self.registry,
         )
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads it."""
+        """All counters in the format of Prometheus."""
         return generate_latest(self.registry)
 
 
-class Measured:
-    """Counts requests by route and status, and how long they take."""
+class RequestMetrics:
+    """Middleware that counts requests by route and status, and measures their time."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and count it."""
+        """Answer the request and count it."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         status = 499

@@ -1,4 +1,4 @@
-"""What stands between the net and the routes: headers, hosts, bodies, clients that leave (plain ASGI)."""
+"""ASGI middleware: security headers, allowed hosts, limits of bodies, and clients that disconnect."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from tagmates.serve.settings import Limits
 
 log = logging.getLogger("tagmates")
 
-STRICT = {
+SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -24,34 +24,34 @@ STRICT = {
     "cache-control": "no-store",
 }
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-EVERYWHERE = ("0.0.0.0", "::", "")
+ANY_ADDRESS = ("0.0.0.0", "::", "")
 
 
 def refusal(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer of one line that says what is wrong."""
+    """A response with one line that explains the error."""
     return JSONResponse({"detail": " ".join(detail.split())}, status, headers)
 
 
 def went_wrong(error: Exception) -> str:
-    """What to say of what nobody thought of."""
+    """The message for an unexpected error."""
     return f"something went wrong here ({type(error).__name__}); please report it"
 
 
-class StrictHeaders:
-    """Puts ``STRICT`` on every response; whatever goes wrong behind it is a 500 of one line."""
+class SecurityHeaders:
+    """Adds ``SECURITY_HEADERS`` to every response, and answers unexpected errors with status 500 and one line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, with ``STRICT`` on the answer."""
+        """Answer the request with ``SECURITY_HEADERS``."""
         started = False
 
         async def strict(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message).update(STRICT)
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
         try:
@@ -63,17 +63,17 @@ class StrictHeaders:
             await refusal(500, went_wrong(error))(scope, receive, strict)
 
 
-class OwnHosts:
-    """Refuses requests that were sent to another name (DNS rebinding) or by the page of another site."""
+class AllowedHosts:
+    """Refuses requests to other host names (DNS rebinding) and requests from pages of other sites."""
 
     def __init__(self, app: ASGIApp, bound: str, allowed: Collection[str]) -> None:
         self._app = app
         self._allowed = {name.lower().strip("[]") for name in allowed}
         self._own = self._allowed | {*LOOPBACK, bound.lower().strip("[]")} - {""}
-        self._any_address = bound in EVERYWHERE
+        self._any_address = bound in ANY_ADDRESS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse."""
+        """Answer or refuse the request."""
         if scope["type"] == "http" and (wrong := self._wrong(Headers(scope=scope))):
             return await refusal(403, wrong)(scope, receive, send)
         await self._app(scope, receive, send)
@@ -89,8 +89,8 @@ class OwnHosts:
         return f"origin {origin[:80]!r}: other sites may not ask here; start tagmates serve with --allow-host NAME"
 
 
-class WholeBodies:
-    """Reads the body of a POST to ``paths`` within the limits, then answers it until the client leaves."""
+class BodyReader:
+    """Reads the body of a POST to ``paths`` within the limits, and cancels the answer if the client disconnects."""
 
     def __init__(self, app: ASGIApp, limits: Limits, paths: Collection[str]) -> None:
         self._app = app
@@ -99,7 +99,7 @@ class WholeBodies:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, once the body is here and allowed."""
+        """Answer the request once its body has been read."""
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._paths:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
@@ -117,7 +117,7 @@ class WholeBodies:
             self._held -= len(body)
 
     async def _read(self, body: bytearray, announced: str, receive: Receive) -> JSONResponse | None:
-        """Fill ``body``; returns what to say where it is too large or too slow."""
+        """Fill ``body``; returns a refusal if it is too large or too slow, else None."""
         most, seconds = self._limits.body_bytes, self._limits.body_seconds
         too_large = refusal(413, f"body: is larger than {most:,} bytes; send it in parts")
         if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
@@ -133,20 +133,24 @@ class WholeBodies:
                     if len(body) + len(chunk) > most:
                         return too_large
                     if self._held + len(chunk) > self._limits.bodies_bytes:
-                        return refusal(429, "body: too many are in hand; try again in 5 s", {"retry-after": "5"})
+                        return refusal(
+                            429,
+                            "body: the service is reading too many other bodies; try again in 5 s",
+                            {"retry-after": "5"},
+                        )
                     body += chunk
                     self._held += len(chunk)
         except TimeoutError:
-            return refusal(408, f"body: did not come within {seconds:g} s; send it faster, or less")
+            return refusal(408, f"body: did not arrive within {seconds:g} s; send less, or faster")
         return None
 
 
 class _GoneError(Exception):
-    """The client has left."""
+    """The client has disconnected."""
 
 
 async def _until_gone(app: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-    """Let ``app`` answer; where the client leaves before, it is cancelled."""
+    """Let ``app`` answer, and cancel it if the client disconnects before."""
     gone = asyncio.ensure_future(_wait_until_gone(receive))
     fresh = True
 

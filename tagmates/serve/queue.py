@@ -1,7 +1,7 @@
-"""Sentences that wait to be tagged: of many requests, each in its turn, in batches, by one thread. No HTTP here.
+"""The queue of sentences to be tagged: requests take turns, and one thread tags their sentences in batches.
 
-All state belongs to the event loop; the thread only tags. It is one for all models, because thread pools that overlap
-on the cores cost a factor of ten.
+All state belongs to the event loop, and the thread only tags. There is one thread for all models, because thread pools
+that overlap on the cores cost a factor of ten. This module does not depend on HTTP.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from tagmates.model.network import BATCH_TOKENS
 from tagmates.model.tagger import Tagged
 from tagmates.serve.metrics import Metrics
 
-TURN = 500  # tokens of one request before the next has its turn
-CHARACTERS = 8  # as many cost what a token does, where words are long
+TURN_TOKENS = 500  # tokens of one request in a batch before the next request has its turn
+CHARACTERS_PER_TOKEN = 8  # with long words, so many characters cost as much as a token
 
 Words = Sequence[str]
 
 
 class QueueFullError(TagmatesError):
-    """More waits already than may; ``seconds`` is how long that will take."""
+    """The queue is full; ``seconds`` is the expected time until its sentences are tagged."""
 
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
@@ -34,16 +34,16 @@ class QueueFullError(TagmatesError):
 
 
 class LateError(TagmatesError):
-    """A request that could not be answered in time; its work was dropped."""
+    """A request could not be answered in time, and its sentences were dropped."""
 
 
 class TaggingError(TagmatesError):
-    """Tagging failed, for a reason that is not the asker's."""
+    """Tagging failed because of an error of the service."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked about sentences."""
+class TagOptions:
+    """How sentences are to be tagged."""
 
     model: str
     tasks: tuple[str, ...]
@@ -51,8 +51,10 @@ class Ask:
 
 
 @dataclass(eq=False, slots=True)
-class _Request:
-    ask: Ask
+class _QueuedRequest:
+    """The sentences of a request that wait, and the results so far; ``load`` is in tokens."""
+
+    options: TagOptions
     waiting: deque[Words]
     answer: "asyncio.Future[list[Tagged]]"
     total: int
@@ -61,10 +63,10 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Share:
+class _BatchShare:
     """The sentences of a request that are in a batch."""
 
-    request: _Request
+    request: _QueuedRequest
     sentences: list[Words]
     load: int
 
@@ -73,25 +75,25 @@ _Result = list[Tagged] | Exception
 
 
 class Queue:
-    """Tags sentences of many requests together, calling ``tag`` in a thread; ``limit`` is how many tokens may wait."""
+    """Tags sentences of many requests together with ``tag`` in a thread; at most ``limit`` tokens may wait."""
 
-    def __init__(self, tag: Callable[[Ask, list[Words]], list[Tagged]], limit: int, metrics: Metrics) -> None:
+    def __init__(self, tag: Callable[[TagOptions, list[Words]], list[Tagged]], limit: int, metrics: Metrics) -> None:
         self._tag = tag
         self._limit = limit
         self._metrics = metrics
         metrics.queue.set_function(lambda: self.load)
-        self._turns: deque[_Request] = deque()
+        self._turns: deque[_QueuedRequest] = deque()
         self._arrived = asyncio.Event()
-        self._tokens = self._seconds = 0.0  # of the last batches, older ones fading
+        self._tokens = self._seconds = 0.0  # of the last batches, with decreasing weights
         self.load = 0  # tokens that wait or are being tagged
 
     async def tag(
-        self, ask: Ask, sentences: Sequence[Words], seconds: float, *, admitted: bool = False
+        self, options: TagOptions, sentences: Sequence[Words], seconds: float, *, admitted: bool = False
     ) -> list[Tagged]:
-        """Tag the sentences; a caller that is cancelled takes its sentences out of the queue.
+        """Tag the sentences. If the caller is cancelled, its sentences leave the queue.
 
-        Raises QueueFullError (never for what was ``admitted``: the rest of a stream), LateError after ``seconds``,
-        TaggingError where the tagger fails on them.
+        Raises QueueFullError (not for ``admitted`` sentences, the rest of a stream), LateError after ``seconds``, and
+        TaggingError if the tagger fails.
         """
         if not sentences:
             return []
@@ -99,10 +101,10 @@ class Queue:
         if self.load and self.load + load > self._limit and not admitted:
             wait = self.wait()
             raise QueueFullError(
-                f"{self.load:,} tokens wait already, of at most {self._limit:,}; try again in {wait} s", wait
+                f"{self.load:,} tokens are waiting (limit: {self._limit:,}); try again in {wait} s", wait
             )
         answer: asyncio.Future[list[Tagged]] = asyncio.get_running_loop().create_future()
-        request = _Request(ask, deque(sentences), answer, len(sentences), load)
+        request = _QueuedRequest(options, deque(sentences), answer, len(sentences), load)
         self.load += load
         self._turns.append(request)
         self._arrived.set()
@@ -115,13 +117,13 @@ class Queue:
                 self._turns.remove(request)
 
     def wait(self) -> int:
-        """Seconds until what is in the queue now will be tagged, at the speed of the last batches."""
+        """The expected time in seconds until the queue is empty, at the speed of the last batches."""
         return max(1, ceil(self.load * self._seconds / self._tokens)) if self._tokens else 1
 
     async def run(self) -> NoReturn:
-        """Tag what waits, until cancelled."""
+        """Tag waiting sentences until cancelled."""
         loop = asyncio.get_running_loop()
-        self._arrived = asyncio.Event()  # of this loop: a service may be started again in another
+        self._arrived = asyncio.Event()  # belongs to this event loop; a service may be started again in another one
         if self._turns:
             self._arrived.set()
         with ThreadPoolExecutor(1, "tagging") as thread:
@@ -137,17 +139,17 @@ class Queue:
                 self._give(batch, results)
                 self._metrics.batch.observe(tokens)
 
-    def _take(self) -> list[_Share]:
-        """The next batch: a share of each request in turn, so that none waits behind all of a longer one."""
+    def _take(self) -> list[_BatchShare]:
+        """The next batch: a share of each request in turn, so that short requests do not wait for long ones."""
         batch = []
         room = BATCH_TOKENS
         while self._turns and room > 0:
             request = self._turns.popleft()
             sentences, load = [], 0
-            while request.waiting and load < min(TURN, room):
+            while request.waiting and load < min(TURN_TOKENS, room):
                 sentences.append(request.waiting.popleft())
                 load += load_of(sentences[-1])
-            batch.append(_Share(request, sentences, load))
+            batch.append(_BatchShare(request, sentences, load))
             room -= load
             if request.waiting:
                 self._turns.append(request)
@@ -155,31 +157,31 @@ class Queue:
             self._arrived.clear()
         return batch
 
-    def _tag_batch(self, batch: list[_Share]) -> list[_Result]:
-        """What each share gets; shares that are asked the same are tagged together."""
-        together: dict[Ask, list[int]] = {}
+    def _tag_batch(self, batch: list[_BatchShare]) -> list[_Result]:
+        """The result of each share; shares with equal options are tagged together."""
+        together: dict[TagOptions, list[int]] = {}
         for place, share in enumerate(batch):
-            together.setdefault(share.request.ask, []).append(place)
+            together.setdefault(share.request.options, []).append(place)
         results: list[_Result] = [[] for _ in batch]
-        for ask, places in together.items():
-            found = self._tag_shares(ask, [batch[place].sentences for place in places])
+        for options, places in together.items():
+            found = self._tag_shares(options, [batch[place].sentences for place in places])
             for place, result in zip(places, found, strict=True):
                 results[place] = result
         return results
 
-    def _tag_shares(self, ask: Ask, shares: list[list[Words]]) -> list[_Result]:
+    def _tag_shares(self, options: TagOptions, shares: list[list[Words]]) -> list[_Result]:
         try:
-            found = self._tag(ask, [sentence for share in shares for sentence in share])
+            found = self._tag(options, [sentence for share in shares for sentence in share])
             if len(found) != sum(map(len, shares)):
                 raise ValueError(f"{len(found)} answers for {sum(map(len, shares))} sentences")
         except Exception as error:
             if len(shares) == 1:
                 return [error]
-            return [self._tag_shares(ask, [share])[0] for share in shares]  # the others need not fail with one
+            return [self._tag_shares(options, [share])[0] for share in shares]  # so that only the failing share fails
         rest = iter(found)
         return [[next(rest) for _ in share] for share in shares]
 
-    def _give(self, batch: list[_Share], results: list[_Result]) -> None:
+    def _give(self, batch: list[_BatchShare], results: list[_Result]) -> None:
         for share, result in zip(batch, results, strict=True):
             request = share.request
             if request.answer.done():  # cancelled, late, or failed in another share of this batch
@@ -197,7 +199,7 @@ class Queue:
 
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
-    """LateError where what is inside takes longer."""
+    """Raise LateError if the block takes longer."""
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -206,5 +208,5 @@ async def within(seconds: float) -> AsyncIterator[None]:
 
 
 def load_of(words: Words) -> int:
-    """What a sentence costs, in tokens."""
-    return max(1, len(words), sum(map(len, words)) // CHARACTERS)
+    """The cost of a sentence in tokens."""
+    return max(1, len(words), sum(map(len, words)) // CHARACTERS_PER_TOKEN)

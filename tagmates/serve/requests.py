@@ -1,4 +1,4 @@
-"""A request's body, read and cut into sentences."""
+"""Reading the body of a request, and splitting its text into sentences."""
 
 import json
 import re
@@ -13,18 +13,20 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.serve.settings import Limits
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # the only way in which one comes into JSON in UTF-8
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # the only form of a surrogate in JSON in UTF-8
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _CHUNK_END = re.compile(r"\S(?=\s)")
-_Strings = Annotated[list[str], Field(fail_fast=True)]  # one problem is enough; a million would take a gigabyte
+_Strings = Annotated[
+    list[str], Field(fail_fast=True)
+]  # stop at the first error; a million errors would take a gigabyte
 
 
 class TooLargeError(DataError):
-    """A request past a limit."""
+    """A request that exceeds a limit."""
 
 
-class Question(BaseModel):
-    """What to tag: one of ``text``, ``texts`` and ``words``."""
+class TagRequest(BaseModel):
+    """The body of a request: one of ``text``, ``texts`` and ``words``, and options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -35,7 +37,7 @@ class Question(BaseModel):
     )
     model: str | None = Field(None, description="Default: the first of /api/models.")
     tasks: _Strings | None = Field(None, description="Default: all of the model's.")
-    probabilities: bool = Field(False, description="Also the marginal probability of each tag.")
+    probabilities: bool = Field(False, description="Whether to return the marginal probability of each tag.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -47,26 +49,26 @@ class Question(BaseModel):
 
     @property
     def documents(self) -> int:
-        """How many there are."""
+        """The number of documents."""
         return len(self.texts) if self.texts is not None else 1
 
     @property
     def characters(self) -> int:
-        """How many there are in all documents."""
+        """The number of characters in all documents."""
         return len(self.text or "") + sum(map(len, self.texts or ())) + sum(sum(map(len, w)) for w in self.words or ())
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A sentence to be tagged: the number of its document, its words and, of raw text, their offsets."""
+class RequestSentence:
+    """A sentence to be tagged: the number of its document, its words and, for raw text, their offsets."""
 
     document: int
     words: tuple[str, ...]
     offsets: tuple[tuple[int, int], ...] | None
 
 
-def read_question(body: bytes, limits: Limits) -> Question:
-    """Parse a body; DataError where it is no JSON or too large, ConfigError where it is not what a question is.
+def read_request(body: bytes, limits: Limits) -> TagRequest:
+    """Parse a body. Raises DataError if it is not JSON or too large, ConfigError if its fields are wrong.
 
     A lone surrogate, which is no character, is read as U+FFFD.
     """
@@ -76,49 +78,49 @@ def read_question(body: bytes, limits: Limits) -> Question:
     except UnicodeDecodeError as error:
         raise DataError(f"body: is not UTF-8 at byte {error.start}; send JSON in UTF-8") from None
     except RecursionError:
-        raise DataError("body: is nested too deeply; lists of words are the deepest that is asked for") from None
+        raise DataError("body: is nested too deeply; send at most lists of words") from None
     except json.JSONDecodeError as error:
         raise DataError(f"body: is not JSON: {error}") from None
-    except ValueError:  # of Python's int, which bounds the time that it takes
-        raise DataError("body: a number is too long; nothing that is asked for is a number") from None
+    except ValueError:  # Python limits the length of an int
+        raise DataError("body: has a number that is too long; no field of a request is a number") from None
     if _ESCAPED_SURROGATE.search(text):
         value = _without_surrogates(value, 3)
-    if isinstance(value, dict):  # before pydantic, which would gather a problem for each of a million
+    if isinstance(value, dict):  # before pydantic, which would collect an error for each of a million keys
         for key in value:
-            if key not in Question.model_fields:
-                raise ConfigError(f"body.{key[:80]}: is not asked for; see /openapi.json")
+            if key not in TagRequest.model_fields:
+                raise ConfigError(f"body.{key[:80]}: is not a field of a request; see /openapi.json")
         for key in ("texts", "words"):
             if isinstance(given := value.get(key), list) and len(given) > limits.texts:
                 raise TooLargeError(f"{key}: has {len(given):,} items; at most {limits.texts:,} a request")
     try:
-        return Question.model_validate(value)
+        return TagRequest.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(["body", *map(str, first["loc"])])
     raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}; see /openapi.json")
 
 
-def pieces_of(question: Question, limits: Limits) -> Iterator[Piece]:
-    """The sentences of a question, lazily; TooLargeError for what is past a limit."""
-    texts = [question.text] if question.text is not None else question.texts or []
+def sentences_of(request: TagRequest, limits: Limits) -> Iterator[RequestSentence]:
+    """The sentences of a request, lazily. Raises TooLargeError if one exceeds a limit."""
+    texts = [request.text] if request.text is not None else request.texts or []
     for document, text in enumerate(texts):
         for start, end in sentences_in(text, limits.sentence_characters):
             where = f"text {document + 1}, the sentence at character {start}"
-            _check_characters(end - start, where, limits)  # before the work of finding its words
+            _check_characters(end - start, where, limits)  # before it is tokenized
             tokens = tokenize(text[start:end])
             words = tuple(token.text for token in tokens)
             _check_size(words, where, limits)
-            yield Piece(document, words, tuple((token.start + start, token.end + start) for token in tokens))
-    for number, given in enumerate(question.words or [], 1):
+            yield RequestSentence(document, words, tuple((token.start + start, token.end + start) for token in tokens))
+    for number, given in enumerate(request.words or [], 1):
         _check_size(given, f"sentence {number}", limits)
-        yield Piece(0, tuple(given), None)
+        yield RequestSentence(0, tuple(given), None)
 
 
 def sentences_in(text: str, most: int) -> Iterator[tuple[int, int]]:
-    """As ``split_sentences``, but lazily, with little work for each: no more than some times ``most`` characters.
+    """The spans of sentences as in ``split_sentences``, but lazily: each step reads a few times ``most`` characters.
 
-    A sentence longer than ``most`` may be cut, but not to ``most`` or less. A long paragraph is split bit by bit, each
-    from where a sentence begins, so that quotation marks far before it do not count.
+    A sentence longer than ``most`` characters may be cut into parts that are longer than ``most``. A long paragraph is
+    split in parts that begin with a sentence, so that distant quotation marks have no effect.
     """
     start = 0
     for blank in _BLANK_LINE.finditer(text):
@@ -132,7 +134,7 @@ def _sentences_of_paragraph(text: str, start: int, end: int, most: int) -> Itera
         stop = last.end()
         spans = [(start + begin, start + close) for begin, close in split_sentences(text[start:stop])]
         yield from spans[:-1]
-        rest = spans[-1][0]  # the last sentence may go on behind this bit
+        rest = spans[-1][0]  # the last sentence may continue after this part
         if rest == start:
             yield start, stop
             rest = stop
@@ -141,12 +143,12 @@ def _sentences_of_paragraph(text: str, start: int, end: int, most: int) -> Itera
         yield start + begin, start + close
 
 
-def portion(pieces: Iterator[Piece], tokens: int) -> list[Piece]:
-    """The next pieces, until they hold so many tokens or there are no more."""
+def next_sentences(sentences: Iterator[RequestSentence], tokens: int) -> list[RequestSentence]:
+    """The next sentences, until they have so many tokens or there are no more."""
     taken = []
-    for piece in pieces:
-        taken.append(piece)
-        tokens -= len(piece.words)
+    for sentence in sentences:
+        taken.append(sentence)
+        tokens -= len(sentence.words)
         if tokens <= 0:
             break
     return taken
@@ -181,4 +183,4 @@ def _without_surrogates(value: Any, depth: int) -> Any:
 
 
 def _no_number(name: str) -> None:
-    raise DataError(f"body: is not JSON: {name} is no number of JSON")
+    raise DataError(f"body: is not JSON: {name} is not a number in JSON")

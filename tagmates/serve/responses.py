@@ -1,4 +1,4 @@
-"""What the service answers with, as JSON."""
+"""The JSON responses of the service."""
 
 import json
 import os
@@ -11,12 +11,12 @@ from typing_extensions import TypedDict
 
 from tagmates.model.pretrained import content_of
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.serve.requests import Piece
+from tagmates.serve.requests import RequestSentence
 from tagmates.serve.settings import Limits
 
-CARD = 10_000  # characters in which a model's card says its licence
-CARD_BYTES = 2**20  # more than any card has
-DIGITS = 7  # of a probability; it is a number of 32 bits
+CARD_CHARACTERS = 10_000  # characters of a model card that are searched for the licence
+CARD_BYTES = 2**20  # maximum size of a card
+PROBABILITY_DIGITS = 7  # of a probability, which is a 32-bit number
 
 
 class SpanOut(TypedDict):
@@ -47,21 +47,15 @@ class DocumentOut(TypedDict):
 
 
 class AnswerOut(TypedDict):
-    """A document per text, in order."""
+    """A document for each text, in order."""
 
     model: str
     tasks: Sequence[str]
     documents: Sequence[DocumentOut]
 
 
-class LineOut(SentenceOut):
-    """A line of a stream: a sentence, and the number of its document."""
-
-    document: int
-
-
 class TaskOut(TypedDict):
-    """A task: how its tags are read as spans (iobes, iob2, plain), which tag is nothing ("": none), and all tags."""
+    """A task: the scheme of its tags (iobes, iob2, plain), its outside tag ("": none), and all its tags."""
 
     name: str
     scheme: str
@@ -85,29 +79,29 @@ class ModelsOut(TypedDict):
 
 
 class Problem(TypedDict):
-    """What is wrong, where, and what to do: one line."""
+    """One line that says what is wrong, where, and what to do."""
 
     detail: str
 
 
 class Health(TypedDict):
-    """Whether the service tags."""
+    """The state of the service."""
 
     status: str
 
 
 def licence_of(folder: Path) -> str | None:
-    """What the head of a model's card says, if there is one; ModelError where the card is no file of its size."""
+    """The licence in the head of a model's card, or None. Raises ModelError if the card is not a file or too large."""
     card = folder / "README.md"
     if not os.path.lexists(card):
         return None
     text = content_of(card, CARD_BYTES).decode(errors="replace").replace("\r\n", "\n")
-    found = re.match(r"---\n(?:.*\n)*?license: *([\w .+-]{1,60})\n(?:.*\n)*?---\n", text[:CARD])
+    found = re.match(r"---\n(?:.*\n)*?license: *([\w .+-]{1,60})\n(?:.*\n)*?---\n", text[:CARD_CHARACTERS])
     return found[1].strip() if found else None
 
 
 def models_out(taggers: Mapping[str, Tagger], licences: Mapping[str, str | None], limits: Limits) -> ModelsOut:
-    """What /api/models says."""
+    """The response of /api/models."""
     models: list[ModelOut] = []
     for name, tagger in taggers.items():
         decoders = {task: tagger.vocabulary.decoder_of(task) for task in tagger.tasks}
@@ -124,14 +118,15 @@ def models_out(taggers: Mapping[str, Tagger], licences: Mapping[str, str | None]
     return {"models": models, "limits": limits}
 
 
-def sentence_out(tagger: Tagger, piece: Piece, tagged: Tagged) -> SentenceOut:
-    """A sentence with its tags, probabilities if there are any, and spans."""
+def sentence_out(tagger: Tagger, sentence: RequestSentence, tagged: Tagged) -> SentenceOut:
+    """A sentence with its tags, probabilities (if requested) and spans."""
     chances = tagged.probabilities
     return {
-        "tokens": piece.words,
-        "offsets": piece.offsets,
+        "tokens": sentence.words,
+        "offsets": sentence.offsets,
         "tags": tagged.tags,
-        "probabilities": chances and {task: [round(p, DIGITS) for p in own] for task, own in chances.items()},
+        "probabilities": chances
+        and {task: [round(p, PROBABILITY_DIGITS) for p in own] for task, own in chances.items()},
         "spans": {
             task: [{"start": span.start, "end": span.end, "label": span.label} for span in tagger.spans(tagged, task)]
             for task in tagged.tags
@@ -141,7 +136,7 @@ def sentence_out(tagger: Tagger, piece: Piece, tagged: Tagged) -> SentenceOut:
 
 
 def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> list[DocumentOut]:
-    """So many documents, of sentences with the number of their document."""
+    """``number`` documents, from sentences with the number of their document."""
     documents: list[list[SentenceOut]] = [[] for _ in range(number)]
     for document, sentence in sentences:
         documents[document].append(sentence)
@@ -149,5 +144,5 @@ def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> 
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8; ValueError where a number is none of JSON."""
+    """Compact JSON in UTF-8. Raises ValueError for NaN and infinity."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""The routes: the page, the models, tags."""
+"""The routes of the service: the page, the models, and tagging."""
 
 import asyncio
 import logging
@@ -16,11 +16,18 @@ from starlette.exceptions import HTTPException
 from tagmates import __version__
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.serve.metrics import Measured, Metrics
-from tagmates.serve.middleware import OwnHosts, StrictHeaders, WholeBodies, refusal, went_wrong
-from tagmates.serve.openapi import LINES, SUMMARY, body_of, content, refusals
-from tagmates.serve.queue import Ask, LateError, Queue, QueueFullError, TaggingError, Words, within
-from tagmates.serve.requests import Piece, Question, TooLargeError, pieces_of, portion, read_question
+from tagmates.serve.metrics import Metrics, RequestMetrics
+from tagmates.serve.middleware import AllowedHosts, BodyReader, SecurityHeaders, refusal, went_wrong
+from tagmates.serve.openapi import STREAM_TEXT, SUMMARY, body_of, content, refusals
+from tagmates.serve.queue import LateError, Queue, QueueFullError, TaggingError, TagOptions, Words, within
+from tagmates.serve.requests import (
+    RequestSentence,
+    TagRequest,
+    TooLargeError,
+    next_sentences,
+    read_request,
+    sentences_of,
+)
 from tagmates.serve.responses import (
     AnswerOut,
     Health,
@@ -31,12 +38,12 @@ from tagmates.serve.responses import (
     sentence_out,
 )
 from tagmates.serve.settings import Limits
-from tagmates.serve.worker_thread import Aside
+from tagmates.serve.worker_thread import WorkerThread
 
 log = logging.getLogger("tagmates")
-PAGE = Path(__file__).parent / "page"
-PORTION = 1_000  # tokens of a stream that are in the queue at a time
-STATUS = {TooLargeError: 413, ConfigError: 422, QueueFullError: 429, TaggingError: 500, LateError: 503}
+PAGE_FOLDER = Path(__file__).parent / "page"
+STREAM_TOKENS = 1_000  # tokens of a stream that are in the queue at a time
+ERROR_STATUS = {TooLargeError: 413, ConfigError: 422, QueueFullError: 429, TaggingError: 500, LateError: 503}
 
 
 def create_service(
@@ -47,27 +54,27 @@ def create_service(
     bound: str = "127.0.0.1",
     hosts: Collection[str] = (),
 ) -> FastAPI:
-    """The ASGI application over these taggers, the first one the default; ``hosts`` are further names it goes by."""
+    """The ASGI application with these taggers, of which the first is the default; ``hosts`` are further host names."""
     metrics = Metrics()
 
-    def tag_words(ask: Ask, sentences: list[Words]) -> list[Tagged]:
-        metrics.tokens.labels(ask.model).inc(sum(map(len, sentences)))
-        return taggers[ask.model].tag(sentences, ask.tasks, probabilities=ask.probabilities)
+    def tag_words(options: TagOptions, sentences: list[Words]) -> list[Tagged]:
+        metrics.tokens.labels(options.model).inc(sum(map(len, sentences)))
+        return taggers[options.model].tag(sentences, options.tasks, probabilities=options.probabilities)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.tagging = asyncio.create_task(queue.run())
-        with aside:
+        with worker:
             yield
         app.state.tagging.cancel()
 
-    aside = Aside()
+    worker = WorkerThread()
     queue = Queue(tag_words, limits.queue_tokens, metrics)
     app = FastAPI(
         title="tagmates",
         version=__version__,
         description=SUMMARY,
-        docs_url=None,  # it loads scripts of others
+        docs_url=None,  # it loads scripts from other sites
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
@@ -76,14 +83,14 @@ def create_service(
     app.state.queue, app.state.metrics = queue, metrics
     app.add_exception_handler(TagmatesError, _refuse)
     app.add_exception_handler(HTTPException, _not_here)
-    app.add_middleware(WholeBodies, limits, ("/api/tag", "/api/tag/stream"))
-    app.add_middleware(OwnHosts, bound, hosts)
-    app.add_middleware(Measured, metrics)
-    app.add_middleware(StrictHeaders)
+    app.add_middleware(BodyReader, limits, ("/api/tag", "/api/tag/stream"))
+    app.add_middleware(AllowedHosts, bound, hosts)
+    app.add_middleware(RequestMetrics, metrics)
+    app.add_middleware(SecurityHeaders)
     _add_page(app)
     _add_state(app, metrics)
 
-    @app.get("/api/models", summary="The models, their tasks, the limits")
+    @app.get("/api/models", summary="The models, their tasks, and the limits")
     def models() -> ModelsOut:
         return models_out(taggers, licences, limits)
 
@@ -94,83 +101,93 @@ def create_service(
     async def tag(request: Request) -> Response:
         body = await request.body()
         async with within(limits.seconds):
-            job, pieces = await aside.run(len(body), _whole_job, body, taggers, limits)
-            tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds)
-            answer = await aside.run(len(body), _answer, job, pieces, tagged)
+            parsed, sentences = await worker.run(len(body), _parse_whole, body, taggers, limits)
+            tagged = await queue.tag(parsed.options, [sentence.words for sentence in sentences], limits.seconds)
+            answer = await worker.run(len(body), _answer, parsed, sentences, tagged)
         return Response(answer, media_type="application/json")
 
     @app.post(
         "/api/tag/stream",
         summary="Tag a long text, sentence by sentence",
         response_class=StreamingResponse,
-        responses={**content("application/x-ndjson", LINES), **refused},
+        responses={**content("application/x-ndjson", STREAM_TEXT), **refused},
         openapi_extra=asked,
     )
     async def stream(request: Request) -> Response:
         body = await request.body()
         async with within(limits.seconds):
-            job = await aside.run(len(body), _job, body, taggers, limits)
-        lines = _lines(job, queue, aside, len(body), limits)
-        first = await anext(lines)  # what is wrong from the start has a status of its own
+            parsed = await worker.run(len(body), _parse, body, taggers, limits)
+        lines = _lines(parsed, queue, worker, len(body), limits)
+        first = await anext(lines)  # so that an error at the start has its own status
         return StreamingResponse(_to_the_end(first, lines), media_type="application/x-ndjson")
 
     return app
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    question: Question
+class _ParsedRequest:
+    """A request whose body has been read and checked."""
+
+    request: TagRequest
     tagger: Tagger
-    ask: Ask
-    pieces: Iterator[Piece]
+    options: TagOptions
+    sentences: Iterator[RequestSentence]
 
 
-def _job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> _Job:
-    question = read_question(body, limits)
-    name = question.model if question.model is not None else next(iter(taggers))
+def _parse(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> _ParsedRequest:
+    request = read_request(body, limits)
+    name = request.model if request.model is not None else next(iter(taggers))
     if name not in taggers:
-        raise ConfigError(f"model: none here is called {name[:80]!r}; there are {', '.join(taggers)}")
+        raise ConfigError(f"model: there is no model {name[:80]!r}; there are {', '.join(taggers)}")
     known = taggers[name].tasks
-    tasks = known if question.tasks is None else tuple(question.tasks)
+    tasks = known if request.tasks is None else tuple(request.tasks)
     for task in tasks:
         if task not in known:
             raise ConfigError(f"tasks: {name} has no task {task[:80]!r}; it has {', '.join(known)}")
-    return _Job(question, taggers[name], Ask(name, tasks, question.probabilities), pieces_of(question, limits))
+    return _ParsedRequest(
+        request, taggers[name], TagOptions(name, tasks, request.probabilities), sentences_of(request, limits)
+    )
 
 
-def _whole_job(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> tuple[_Job, list[Piece]]:
-    job = _job(body, taggers, limits)
-    if job.question.characters > limits.characters:
+def _parse_whole(
+    body: bytes, taggers: Mapping[str, Tagger], limits: Limits
+) -> tuple[_ParsedRequest, list[RequestSentence]]:
+    parsed = _parse(body, taggers, limits)
+    if parsed.request.characters > limits.characters:
         raise TooLargeError(f"more than {limits.characters:,} characters; send it in parts, or to /api/tag/stream")
-    pieces = portion(job.pieces, limits.tokens + 1)
-    if sum(len(piece.words) for piece in pieces) > limits.tokens:
+    sentences = next_sentences(parsed.sentences, limits.tokens + 1)
+    if sum(len(sentence.words) for sentence in sentences) > limits.tokens:
         raise TooLargeError(f"more than {limits.tokens:,} words; send it in parts, or to /api/tag/stream")
-    return job, pieces
+    return parsed, sentences
 
 
-def _answer(job: _Job, pieces: list[Piece], tagged: list[Tagged]) -> bytes:
-    sentences = ((p.document, sentence_out(job.tagger, p, t)) for p, t in zip(pieces, tagged, strict=True))
-    documents = documents_out(job.question.documents, sentences)
-    answer: AnswerOut = {"model": job.ask.model, "tasks": job.ask.tasks, "documents": documents}
+def _answer(parsed: _ParsedRequest, sentences: list[RequestSentence], tagged: list[Tagged]) -> bytes:
+    found = ((s.document, sentence_out(parsed.tagger, s, tags)) for s, tags in zip(sentences, tagged, strict=True))
+    documents = documents_out(parsed.request.documents, found)
+    answer: AnswerOut = {"model": parsed.options.model, "tasks": parsed.options.tasks, "documents": documents}
     return dumps(answer)
 
 
-async def _lines(job: _Job, queue: Queue, aside: Aside, size: int, limits: Limits) -> AsyncIterator[bytes]:
-    """A portion after the other: while the client does not read, nothing of its text waits in the queue."""
+async def _lines(
+    parsed: _ParsedRequest, queue: Queue, worker: WorkerThread, size: int, limits: Limits
+) -> AsyncIterator[bytes]:
+    """The lines of a stream. Its text enters the queue in parts, and only while the client reads."""
     clock = asyncio.get_running_loop().time
     end = clock() + limits.stream_seconds
     admitted = False
     while True:
         async with within(limits.seconds):
-            pieces = await aside.run(size, portion, job.pieces, PORTION)
-            tagged = await queue.tag(job.ask, [piece.words for piece in pieces], limits.seconds, admitted=admitted)
-        if not pieces:
+            sentences = await worker.run(size, next_sentences, parsed.sentences, STREAM_TOKENS)
+            tagged = await queue.tag(
+                parsed.options, [sentence.words for sentence in sentences], limits.seconds, admitted=admitted
+            )
+        if not sentences:
             break
         admitted = True
-        for piece, sentence in zip(pieces, tagged, strict=True):
-            yield dumps({"document": piece.document, **sentence_out(job.tagger, piece, sentence)}) + b"\n"
+        for sentence, tags in zip(sentences, tagged, strict=True):
+            yield dumps({"document": sentence.document, **sentence_out(parsed.tagger, sentence, tags)}) + b"\n"
         if clock() > end:
-            raise LateError(f"the stream did not end within {limits.stream_seconds:g} s; send the rest anew")
+            raise LateError(f"the stream did not end within {limits.stream_seconds:g} s; send the rest again")
     yield b'{"done":true}\n'
 
 
@@ -187,7 +204,7 @@ async def _to_the_end(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
 
 
 def _refuse(request: Request, error: Exception) -> Response:
-    status = STATUS.get(type(error), 400)
+    status = ERROR_STATUS.get(type(error), 400)
     if status == 500:
         log.warning("%s: %s", request.url.path, error)
     after = {"retry-after": str(error.seconds)} if isinstance(error, QueueFullError) else None
@@ -201,8 +218,8 @@ def _not_here(request: Request, error: Exception) -> Response:
 
 
 def _add_page(app: FastAPI) -> None:
-    """A route per file of the page, so that no path of a request ever names one."""
-    for path in sorted(PAGE.iterdir()):
+    """A route for each file of the page, so that no request path is used as a file name."""
+    for path in sorted(PAGE_FOLDER.iterdir()):
         kind = guess_type(path.name)[0] or "application/octet-stream"
         file = Response(path.read_bytes(), media_type=kind)
         route = "/" if path.name == "index.html" else f"/static/{path.name}"
@@ -215,13 +232,13 @@ def _always(answer: Response) -> Callable[[], Response]:
 
 
 def _add_state(app: FastAPI, metrics: Metrics) -> None:
-    @app.get("/healthz", summary="Whether the service tags", responses=refusals(503))
+    @app.get("/healthz", summary="Whether the service works", responses=refusals(503))
     async def health() -> Health:
         if app.state.tagging.done():
             raise LateError("tagging has stopped; start the service again")
         return {"status": "ok"}
 
-    text = content("text/plain", "As Prometheus reads it.")
+    text = content("text/plain", "Counters in the format of Prometheus.")
 
     @app.get("/metrics", summary="Counters for Prometheus", response_class=Response, responses=text)
     def measured() -> Response:

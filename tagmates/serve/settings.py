@@ -1,4 +1,4 @@
-"""What the service takes, holds and waits for."""
+"""The limits of the service."""
 
 from typing import Self
 
@@ -8,10 +8,10 @@ from tagmates.config import Settings
 
 
 class Limits(Settings):
-    """Limits of the service; a request past one of them is refused with one line that names it."""
+    """Limits of the service. A request that exceeds one is refused with a line that names it."""
 
     body_bytes: int = Field(2 * 2**20, ge=1, description="of the body of a request")
-    bodies_bytes: int = Field(32 * 2**20, ge=1, description="of all bodies in hand")
+    bodies_bytes: int = Field(32 * 2**20, ge=1, description="of all bodies that are being processed")
     texts: int = Field(1_000, ge=1, description="texts, or sentences given as words, of a request")
     tokens: int = Field(20_000, ge=1, description="of a request to /api/tag; /api/tag/stream takes any number")
     characters: int = Field(200_000, ge=1, description="of a request to /api/tag; /api/tag/stream takes any number")
@@ -24,7 +24,7 @@ class Limits(Settings):
     header_seconds: float = Field(10, gt=0, description="until a client has sent the head of its request")
     body_seconds: float = Field(30, gt=0, description="until a client has sent its body")
     write_seconds: float = Field(30, gt=0, description="until a client has taken what was sent")
-    connections: int = Field(500, ge=1, description="that are open")
+    connections: int = Field(500, ge=1, description="that may be open")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,1 +1,1 @@
-"""Many trainings, planned, run and compared."""
+"""Studies: many runs that are planned, trained and compared."""

@@ -1,8 +1,8 @@
-"""Finished runs of an earlier tagmates: find out whether they were trained on these data, and complete their records.
+"""Adoption of finished runs of an earlier version: check that they were trained on these data, complete their records.
 
 Their ``result.json`` does not name the data. But ``run_id`` is a hash of settings, sentences, score rules and vectors,
-and the counts of every sentence add up to its gold units, on which the scheme has a say where labels are missing. Where
-both come out the same from the data that are here, the run was trained and scored on these.
+and the counts of each sentence add up to its gold units (which depend on the scheme if labels are missing). If both are
+the same with the given data, the run was trained and scored on them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,18 +31,18 @@ from tagmates.training.scores import GoldUnits, Numbers, gold_tags
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What became of the finished runs of a study's folder."""
+    """The result of adopting the finished runs in a study's folder, by name."""
 
     completed: Sequence[str]
-    complete: Sequence[str]  # as they were
-    refused: Mapping[str, str]  # why
+    complete: Sequence[str]  # already before
+    refused: Mapping[str, str]  # run -> reason
 
 
 def adopt(store: Store, source: str, names: Sequence[str]) -> Adoption:
     """Complete the records of the finished runs that were trained on these tasks of ``source``. No score changes.
 
-    Raises ConfigError where the study was begun with other data, DataError where these are broken, DiskError where a
-    record cannot be written.
+    Raises ConfigError if the study was started with other data, DataError if these are invalid, DiskError if a record
+    cannot be written.
     """
     tasks = load_tasks(source)
     data = _Data(source, tasks, load_indexed(tasks, names))
@@ -76,7 +76,7 @@ def adoption_notes(outcome: Adoption) -> list[str]:
 
 @dataclass(frozen=True)
 class _Data:
-    """What is here, made once for all runs."""
+    """The data of all runs, and values that are computed once from them."""
 
     source: str
     tasks: Mapping[str, Task]
@@ -94,7 +94,7 @@ class _Data:
         return self.vectors[source]
 
     def units_of(self, task: str, split: str) -> Numbers:
-        """How many gold units every sentence has."""
+        """The number of gold units of each sentence."""
         if (task, split) not in self.units:
             tags = gold_tags(self.coded[task].splits[split].sentences, self.tasks[task])
             self.units[task, split] = GoldUnits.of(tags, (), self.tasks[task].score).support
@@ -102,14 +102,14 @@ class _Data:
 
 
 def _recognised(folder: Path, result: Mapping[str, Any], data: _Data) -> dict[str, Any]:
-    """What the record of a run lacks; a TagmatesError says why it cannot be told."""
+    """The entries that the record of a run lacks; raises TagmatesError if the data do not match."""
     record = read_record(folder)
     config = parse(RunConfig, read_json(folder / "config.json"), str(folder / "config.json"))
     own = {task: data.task_data[task] for task in config.tasks if task in data.task_data}
     for task in config.tasks:
         if task not in own:
             raise ModelError(f"task {task} is not in {data.source}")
-    # the run may have been made where no GloVe was to be had
+    # GloVe may not have been available where the run was trained
     had_none = read_json(folder / "environment.json").get("vectors") == "random"
     vectors = NO_VECTORS if had_none else data.vectors_of(config.vectors)
     _, former = run_ids(config, own, vectors.digest(vocabulary_of(config, data.tasks, data.coded, vectors).words))

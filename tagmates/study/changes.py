@@ -1,4 +1,4 @@
-"""What a call of ``study run`` changes in a folder where the study was begun with other settings."""
+"""Changed settings: the effect of a call of ``study run`` on a folder that was started with other settings."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,14 +13,14 @@ from tagmates.study.status import standing
 
 
 def check_change(study: OpenedStudy) -> list[str]:
-    """In words, how the settings of ``study`` differ from those in its folder, and what that does to the trainings.
+    """Sentences on the settings of ``study`` that differ from those in its folder, and the effect on its runs.
 
-    Raises ConfigError where trainings would leave the study because of ``--set`` and not because its file was edited.
+    Raises ConfigError if runs would leave the study because of ``--set``, not because its file was edited.
     """
     store = study.store
     try:
         former, _ = store.settings()
-    except TagmatesError:  # nothing has begun, or its file is broken: beginning says so
+    except TagmatesError:  # the study is new, or its file is invalid, which is reported when it starts
         return []
     changed = list(_differences(former, study.settings))
     if not changed:
@@ -28,16 +28,16 @@ def check_change(study: OpenedStudy) -> list[str]:
     what = f"{store.root}: was begun with {', '.join(changed)}"
     left_out = _left_out(study, former)
     if not left_out:
-        return [f"{what}; all its trainings stay in the study"]
-    trainings = plural(len(left_out), "training")
+        return [f"{what}; all its runs stay in the study"]
+    runs = plural(len(left_out), "run")
     known = store.overrides()
     if study.overrides != known:
         repeat = f", or repeat {_given(known)}" if known else ""
         raise ConfigError(
-            f"{what}; {trainings} there would leave the study; "
+            f"{what}; {runs} there would leave the study; "
             f"give this one a folder of its own, as --output-dir {store.root}-trial{repeat}"
         )
-    return [f"{what}; {trainings} of these settings stay in their folders, but are not counted any more"]
+    return [f"{what}; {runs} of these settings stay in their folders, but are not counted any more"]
 
 
 def _given(overrides: tuple[str, ...]) -> str:
@@ -45,16 +45,16 @@ def _given(overrides: tuple[str, ...]) -> str:
 
 
 def _left_out(study: OpenedStudy, former: StudySettings) -> list[str]:
-    """The trainings begun in the folder that its plan had, and the plan of ``study`` has not."""
+    """The runs in the folder that were in its plan and are not in the plan of ``study``."""
     before = standing(former, former.tasks, study.store)
-    # oracle sets as they were: with another seed they are unknown for a while
+    # with the former oracle sets, since with another seed they are unknown at first
     kept = {planned.name for planned in make_plan(study.settings, study.tasks, before.oracle_sets)}
     planned = {planned.name for planned in before.plan}
     return [name for name in study.store.others(kept) if name in planned]
 
 
 def _differences(former: Settings, now: Settings, prefix: str = "") -> Iterator[str]:
-    """Each setting that differs, as it was and as it is; where the data are is no setting."""
+    """Each setting that differs, with its former and its present value; the path of the data is left out."""
     for key in type(now).model_fields:
         old, new = getattr(former, key), getattr(now, key)
         if isinstance(new, Settings):

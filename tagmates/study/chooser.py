@@ -21,7 +21,7 @@ from tagmates.data.indexing import IndexedSplit
 from tagmates.errors import ConfigError
 from tagmates.study.gains import ALONE, TaskGains, gains_before
 from tagmates.study.plan import Planned
-from tagmates.study.record import Record
+from tagmates.study.records import Record
 from tagmates.study.significance import pooled_variance
 
 Gains = Mapping[str, TaskGains]  # by task

@@ -8,63 +8,63 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from tagmates.study.plan import OracleSets, Setting, setting_of
-from tagmates.study.runs import Runs, Split
+from tagmates.study.records import Runs, Split
 from tagmates.study.settings import Method, Regime, StudySettings
-from tagmates.study.significance import FEWEST_RUNS, Evidence, adjust, compare_runs
+from tagmates.study.significance import MIN_RUNS, Evidence, adjust, compare_runs
 
 Arrow = Literal["up", "down"]
-Selected = Literal["", "on test", "by these runs"]  # by the test sentences; by the dev scores of the same runs
+Selected = Literal["", "on test", "by these runs"]  # on the test sentences; by the dev scores of the same runs
 Key = TypeVar("Key", str, tuple[str, str])
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The test F1 of one task in one setting over its seeds, and how it stands against its base.
+    """The test F1 of one task in one setting over its seeds, compared with its base.
 
-    Single has no base; that of pairs, all and oracle is STL; that of all-but-one is All.
+    The base of pairs, all and oracle is STL, and the base of all-but-one is All. Single has no base.
     """
 
     setting: Setting
     task: str
     mean: float  # percent
-    std: float | None  # between seeds, as the study divides it; None where it is not known (the paper's tables)
+    std: float | None  # between seeds, by the study's setting ``std``; None if it is not known (the paper's tables)
     n: int
     updates: float | None = None  # mean over runs
-    capped: int = 0  # runs that the cap of epochs ended
+    capped: int = 0  # runs that reached the maximum number of epochs
     parameters: int | None = None
-    dev: float | None = None  # mean dev F1 of the weights that are tested
+    dev: float | None = None  # mean dev F1 of the tested weights
     base: float | None = None  # mean of the base
     base_n: int | None = None
     base_updates: float | None = None  # mean over the runs of the base
-    base_capped: int = 0  # runs of the base that the cap of epochs ended
+    base_capped: int = 0  # runs of the base that reached the maximum number of epochs
     arrow: Arrow | None = None  # against the base, by the paper's rule
     evidence: Evidence | None = None
-    selected: Selected = ""  # how it was chosen by what would test it, so that no test can be believed
+    selected: Selected = ""  # how its partners were selected, if that makes a test invalid
 
     @property
     def difference(self) -> float | None:
-        """Points of F1 above the base."""
+        """The difference to the base in points of F1."""
         return None if self.base is None else self.mean - self.base
 
     @property
     def fewest(self) -> int:
-        """The runs of this setting or of its base, whichever are fewer."""
+        """The smaller number of runs of this setting and its base."""
         return self.n if self.base_n is None else min(self.n, self.base_n)
 
     @property
     def has_too_few_runs(self) -> bool:
-        """Whether this setting or its base has a single run, which does not show how far runs spread: no test."""
-        return self.fewest < FEWEST_RUNS
+        """Whether this setting or its base has a single run, so that there is no test."""
+        return self.fewest < MIN_RUNS
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether the difference stands at q <= 0.05 within its family."""
+        """Whether the difference has q <= 0.05 within its family."""
         return self.evidence is not None and self.evidence.q is not None and self.evidence.q <= 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All cells of one joint method; one that has no finished run is absent."""
+    """All cells of one joint method that have a finished run."""
 
     method: Method
     tasks: tuple[str, ...]
@@ -76,25 +76,25 @@ class Comparison:
     oracle_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> its helpers, where known
 
     def cells(self, regime: Regime) -> Mapping[Any, Cell]:
-        """The cells of one regime by their place."""
+        """The cells of one regime by their key."""
         cells: Mapping[Any, Cell] = getattr(self, "pairs" if regime == "pair" else regime)
         return cells
 
     def average(self, task: str) -> float | None:
-        """The mean of the pair scores of a task ("Average" rows), None where there are none."""
+        """The mean of the pair scores of a task (rows "Average"); None if there are none."""
         scores = [cell.mean for (_, tested), cell in self.pairs.items() if tested == task]
         return fmean(scores) if scores else None
 
 
 def count(cells: Iterable[Cell], arrow: Arrow) -> int:
-    """How many of the cells have this arrow."""
+    """The number of cells with this arrow."""
     return sum(cell.arrow == arrow for cell in cells)
 
 
 def arrow_between(ours: Sequence[float], theirs: Sequence[float], k: float, std: str) -> Arrow | None:
     """``up`` where mean₁ - k·std₁ > mean₂ + k·std₂, ``down`` for the reverse (paper section 3.2), else None.
 
-    A single score has no deviation to give way, so with one on either side nothing is higher or lower.
+    A single score has no deviation, so with a single score on either side no arrow is drawn.
     """
     if min(len(ours), len(theirs)) < 2:
         return None
@@ -112,9 +112,9 @@ def deviation(scores: Sequence[float], std: str) -> float:
 
 
 def oracle_sets(study: StudySettings, tasks: Sequence[str], runs: Runs) -> OracleSets:
-    """The helpers of every task by every method: the tasks whose pair is higher than STL on it (paper section 3.4).
+    """The helpers of each task by each method: the tasks whose pair is higher than STL (paper section 3.4).
 
-    A task's set is known once its STL and all its pairs are done for every seed of the study.
+    The set of a task is known once its STL and all its pairs are done with each seed of the study.
     """
     split: Split = "dev" if study.oracle_sets == "dev" else "test"
     known: dict[tuple[Method, str], tuple[str, ...]] = {}
@@ -130,7 +130,7 @@ def oracle_sets(study: StudySettings, tasks: Sequence[str], runs: Runs) -> Oracl
 
 
 def compare(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> dict[Method, Comparison]:
-    """Every cell of every method that has a finished run, with its arrow and its evidence."""
+    """All cells of all methods that have a finished run, with arrows and evidence."""
     return {method: _compare_method(study, tuple(tasks), method, runs, sets) for method in study.sharing}
 
 
@@ -180,7 +180,7 @@ def make_cell(
     *,
     selected: Selected,
 ) -> Cell | None:
-    """The cell of a task in a setting, held against its base; None where no run of it is done."""
+    """The cell of a task in a setting, compared with its base; None if no run is done."""
     done = runs.tested(setting, task)
     if not done:
         return None
@@ -217,7 +217,7 @@ def make_cell(
 
 
 def _how_selected(study: StudySettings, helpers: Sequence[str]) -> Selected:
-    """How an oracle set was: on test; or, of one helper, by the dev scores of the pair's own runs."""
+    """How an oracle set was selected: on test, or, for one helper, by the dev scores of the pair's own runs."""
     if study.oracle_sets != "dev":
         return "on test" if helpers else ""
     return "by these runs" if len(helpers) == 1 else ""
@@ -228,7 +228,7 @@ def _present(cells: Mapping[Key, Cell | None]) -> dict[Key, Cell]:
 
 
 def _family(cells: dict[Key, Cell]) -> dict[Key, Cell]:
-    """The same cells with q and Holm p over all of them that could be tested."""
+    """The same cells with q and Holm's p over all tested ones."""
     tested = {key: cell.evidence for key, cell in cells.items() if cell.evidence is not None}
     adjusted = dict(zip(tested, adjust(list(tested.values())), strict=True))
     return {key: replace(cell, evidence=adjusted.get(key)) for key, cell in cells.items()}

@@ -1,4 +1,4 @@
-"""What the trainings of a plan will cost, from speeds measured on this study's runs, or on a few updates."""
+"""The cost of the runs of a plan, from speeds measured on this study's runs or on a few updates."""
 
 import time
 from collections import defaultdict
@@ -14,24 +14,25 @@ from tagmates.study.store import Found, Store
 from tagmates.study.task_cache import prepare, task_size
 from tagmates.training.loop import Updated, train_side_by_side
 
-EPOCHS = 30  # of a run that ends by patience, until runs of this study say more (in docs/reproduction.md: 11 to 28)
-UPDATES = 6  # timed where no run has been
+# of a run that ends by patience, until runs of this study are finished (11 to 28 in docs/runs/paper)
+DEFAULT_EPOCHS = 30
+TIMED_UPDATES = 6  # if no run has finished an epoch
 Sizes = Mapping[str, tuple[int, float]]  # task -> sentences to train on, and their mean length
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of what is pending, in seconds of one worker."""
+    """The cost of the pending runs; ``seconds`` are those of one worker."""
 
     seconds: float
     updates: int
-    epochs: float  # that a run was taken to last, on average
-    speeds: Mapping[Sharing, float]  # tokens per second, validation included where runs have been
-    measured: str  # where the speeds come from
+    epochs: float  # assumed mean length of a run
+    speeds: Mapping[Sharing, float]  # tokens per second, with validation if measured on runs
+    measured: str  # source of the speeds
 
 
 def epoch_size(config: RunConfig, sizes: Sizes) -> tuple[int, float]:
-    """Updates of an epoch, and the tokens they train on."""
+    """The number of updates and of tokens in an epoch."""
     own = [sizes[task] for task in config.tasks]
     counts = epoch_counts(config.tasks, [n for n, _ in own], config.training, config.seed, 0)
     passes = passes_of_epoch(config.tasks, [n for n, _ in own], config.training)
@@ -40,21 +41,21 @@ def epoch_size(config: RunConfig, sizes: Sizes) -> tuple[int, float]:
 
 
 def training_size(config: RunConfig, sizes: Sizes, epochs: float) -> tuple[int, float]:
-    """Updates and tokens of a whole training that lasts so many epochs, where its settings do not say."""
+    """The number of updates and of tokens of a run that lasts ``epochs``, unless its settings fix its length."""
     updates, tokens = epoch_size(config, sizes)
     epochs = lasting(config, updates, epochs)
     return round(updates * epochs), tokens * epochs
 
 
 def lasting(config: RunConfig, updates: int, epochs: float) -> float:
-    """Epochs, of so many updates, that a training lasts: as its settings say, else ``epochs``."""
+    """The length of a run in epochs of so many updates: that of its settings, else ``epochs``."""
     if config.training.max_updates is not None:
         return config.training.max_updates / updates
     return min(epochs, config.training.max_epochs)
 
 
 def recorded_speeds(plan: Iterable[Planned], store: Store, found: Found, sizes: Sizes) -> dict[Sharing, float]:
-    """Tokens per second by sharing, of the epochs that runs of this plan have finished, validation included."""
+    """Tokens per second by sharing, with validation, in the finished epochs of this plan's runs."""
     tokens: dict[Sharing, float] = defaultdict(float)
     seconds: dict[Sharing, float] = defaultdict(float)
     for planned in plan:
@@ -107,26 +108,26 @@ def cost_to_do(plan: Sequence[Planned], store: Store, found: Found, data: str, t
 
 
 def timed_speed(config: RunConfig, data: str) -> float:
-    """Tokens per second of a few updates of this training, on this machine's CPU as it is set now."""
+    """Tokens per second in a few updates of this run on the CPU with its present number of threads."""
     run = prepare(config, data, "cpu")
     moments, tokens = [time.monotonic()], []
     for event in train_side_by_side([run]):
         if isinstance(event, Updated):
             moments.append(time.monotonic())
             tokens.append(event.tokens)
-        if len(tokens) > UPDATES or not isinstance(event, Updated):
+        if len(tokens) > TIMED_UPDATES or not isinstance(event, Updated):
             break
     spent = [b - a for a, b in pairwise(moments)]
-    first = 1 if len(spent) > 1 else 0  # the first warms up
+    first = 1 if len(spent) > 1 else 0  # the first update is slower
     return sum(tokens[first:]) / max(sum(spent[first:]), 1e-9)
 
 
 def estimate(
     pending: Sequence[Planned], sizes: Sizes, speeds: Mapping[Sharing, float], found: Found, source: str
 ) -> Cost:
-    """The cost of the pending runs, each lasting as many epochs as this study's runs have on average."""
+    """The cost of the pending runs if each lasts as long as the mean finished run of this study."""
     ended = [record.epochs for record in found.done.values()]
-    epochs = fmean(ended) if ended else EPOCHS
+    epochs = fmean(ended) if ended else DEFAULT_EPOCHS
     whole = [(planned.config, *training_size(planned.config, sizes, epochs)) for planned in pending]
     seconds = sum(tokens / speeds[config.sharing] for config, _, tokens in whole)
     last = fmean(lasting(config, epoch_size(config, sizes)[0], epochs) for config, _, _ in whole)

@@ -1,4 +1,4 @@
-"""Run what is pending of a study, stage by stage; stop and go on without losing or repeating anything."""
+"""Train the pending runs of a study, stage by stage. It can be stopped and resumed without losing finished epochs."""
 
 import logging
 import time
@@ -12,13 +12,13 @@ from tagmates.errors import DiskError, ModelError, OutOfMemoryError
 from tagmates.study.engine import Submit
 from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned
-from tagmates.study.record import Record
+from tagmates.study.records import Record
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import standing
 from tagmates.study.store import Store
 
 log = logging.getLogger("tagmates")
-POLL = 0.5  # seconds between looks at what runs
+POLL_SECONDS = 0.5  # between two checks of the running jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A run has ended: ``record`` where it is done; else ``outcome`` says why, and ``again`` whether it is retried."""
+    """A run has ended. If it is not done (no ``record``), ``outcome`` has the reason; ``again``: it is retried."""
 
     planned: Planned
     outcome: Outcome
@@ -40,14 +40,14 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Nothing ended for a while; ``elsewhere`` are runs that another driver trains."""
+    """No run has ended since the last check; ``elsewhere`` are runs that another driver trains."""
 
     elsewhere: Sequence[Planned]
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Runs that can be done now begin; ``done`` and ``failed`` are of all that is selected and known."""
+    """The next runs begin; ``done`` and ``failed`` are the numbers of all selected runs that are known."""
 
     todo: Sequence[Planned]
     done: int
@@ -67,7 +67,7 @@ def in_order(pending: Sequence[Planned], running: Sequence[Planned], done: Mappi
 
 @dataclass(slots=True)
 class Driver:
-    """Runs the selected trainings of a study. Several drivers may share a study's folder."""
+    """Trains the selected runs of a study. Several drivers may share a study's folder."""
 
     study: StudySettings
     tasks: Sequence[str]
@@ -82,12 +82,12 @@ class Driver:
     choose: Choose = in_order
     records: dict[str, Record] = field(default_factory=dict)  # of what is done, by name
     tries: Counter[str] = field(default_factory=Counter)
-    pausing: bool = False  # time is nearly up: start nothing more
+    pausing: bool = False  # the deadline is near: no further run is started
 
     def run(self) -> Generator[Event, None, None]:
-        """Train what is pending and yield what happens. Raises DiskError where nothing can be written any more.
+        """Train the pending runs and yield events.
 
-        OutOfMemoryError where there is too little memory for it.
+        Raises DiskError if files cannot be written, OutOfMemoryError if the memory is too small.
         """
         if self.retry_failed:
             now = standing(self.study, self.tasks, self.store)
@@ -116,7 +116,7 @@ class Driver:
                 yield from self._stage(first or todo, submit)
 
     def _stage(self, todo: Sequence[Planned], submit: Submit) -> Iterator[Event]:
-        """Train these runs until each is done or has failed, here or elsewhere, or time is up."""
+        """Train these runs until each is done or has failed, here or elsewhere, or the deadline has passed."""
         queue = list(todo)
         elsewhere: list[Planned] = []
         running: dict[Future[Outcome], Planned] = {}
@@ -130,16 +130,16 @@ class Driver:
                 planned = chosen
                 queue.remove(planned)
                 why = self.store.why_failed(planned.name)
-                if why is not None:  # another driver has given it up since this one looked
+                if why is not None:  # another driver has marked it as failed since the last check
                     yield Stopped(planned, Outcome(planned.name, "error", why))
                     continue
                 running[submit(self.job(planned))] = planned
                 yield Started(planned)
             if running:
-                ended, _ = wait(running, timeout=POLL, return_when=FIRST_COMPLETED)
+                ended, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             else:
                 ended = set()
-                time.sleep(POLL)
+                time.sleep(POLL_SECONDS)
             for future in ended:
                 planned = running.pop(future)
                 event = self._ended(planned, future)
@@ -153,7 +153,7 @@ class Driver:
                 yield event
             if not (ended or self.pausing):
                 free = [planned for planned in elsewhere if not self.store.is_busy(planned.name)]
-                queue += free  # done there, or given up there
+                queue += free  # done or failed there
                 elsewhere = [planned for planned in elsewhere if planned not in free]
                 yield Looked(elsewhere)
 
@@ -161,7 +161,7 @@ class Driver:
         name = planned.name
         try:
             outcome = future.result()
-        except Exception as error:  # each engine has its own for a worker that died
+        except Exception as error:  # each engine has its own exception for a dead worker
             outcome = Outcome(name, "crash", f"its worker died ({error or type(error).__name__})")
         if outcome.state == "done":
             try:

@@ -1,4 +1,4 @@
-"""Where trainings run: lanes of this process, worker processes, Ray; each is a ``submit`` that gives a future."""
+"""Engines that execute jobs: lanes in this process, worker processes, or Ray. Each gives a ``submit`` function."""
 
 import logging
 import multiprocessing
@@ -22,20 +22,20 @@ from tagmates.study.gpu_memory import as_memory_allows
 from tagmates.study.job import Job, Outcome
 from tagmates.study.worker import execute, execute_side_by_side
 
-Kind = Literal["local", "processes", "ray"]
-MOST_LANES = 128
-POLL = 0.5  # seconds between looks at whether the pool of processes still stands
-GPU_SHARE = 0.25  # of a GPU for one training: one fills but little of it
+EngineKind = Literal["local", "processes", "ray"]
+MAX_LANES = 128
+POLL_SECONDS = 0.5  # between two checks of the pool of processes
+GPU_SHARE = 0.25  # of a GPU for one run, which uses a small part of it
 
 
-Submit = Callable[[Job], "Future[Outcome]"]  # the future raises where the job's worker died
+Submit = Callable[[Job], "Future[Outcome]"]  # the future raises if the worker of the job died
 
 
-def open_engine(kind: Kind, workers: int, device: str) -> AbstractContextManager[Submit]:
-    """The engine of this kind; leaving it stops what still runs (every finished epoch is on disk).
+def open_engine(kind: EngineKind, workers: int, device: str) -> AbstractContextManager[Submit]:
+    """The engine of this kind. Leaving the context stops the running jobs; every finished epoch is on disk.
 
-    ``workers`` is how many trainings it is given at a time: processes or, in this process, lanes. Raises ConfigError
-    where its packages are not installed.
+    ``workers`` is the number of jobs at a time: processes or, in this process, lanes. Raises ConfigError if the
+    packages of the engine are not installed.
     """
     if device == "cpu":
         compiled()  # once, for all workers
@@ -44,7 +44,9 @@ def open_engine(kind: Kind, workers: int, device: str) -> AbstractContextManager
     return _processes(workers) if kind == "processes" else _ray(workers, device)
 
 
-def choose_engine(kind: Kind | None, workers: int | None, lanes: int | None, device: str) -> tuple[Kind, int]:
+def choose_engine(
+    kind: EngineKind | None, workers: int | None, lanes: int | None, device: str
+) -> tuple[EngineKind, int]:
     """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
     if kind is None:
         kind = "local" if lanes is not None or (device == "cuda" and workers is None) else "processes"
@@ -53,7 +55,7 @@ def choose_engine(kind: Kind | None, workers: int | None, lanes: int | None, dev
     if kind != "local" and lanes is not None:
         raise ConfigError(f"--lanes: are side by side in one process; leave out --engine {kind}, or give --workers")
     if kind == "local":
-        return kind, lanes or (MOST_LANES if device == "cuda" else 1)
+        return kind, lanes or (MAX_LANES if device == "cuda" else 1)
     return kind, workers or default_workers()
 
 
@@ -65,13 +67,13 @@ def check_numbers(workers: int | None, lanes: int | None, threads: int, retries:
 
 
 def default_workers() -> int:
-    """One for each core that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def _local(lanes: int, device: str) -> Iterator[Submit]:
-    """Side by side in a thread of this process, so that this process stays free to show and to stop."""
+    """Lanes in a thread of this process, so that the main thread can show progress and stop them."""
     stop = threading.Event()
     queue: SimpleQueue[tuple[Job, Future[Outcome]] | None] = SimpleQueue()
     futures: dict[str, Future[Outcome]] = {}
@@ -99,7 +101,7 @@ def _local(lanes: int, device: str) -> Iterator[Submit]:
             try:
                 for outcome in execute_side_by_side(jobs(first), allowed, stop.is_set):
                     futures.pop(outcome.name).set_result(outcome)
-            except BaseException as error:  # nobody may wait for ever
+            except BaseException as error:  # every future must end
                 while futures:
                     futures.popitem()[1].set_exception(error)
 
@@ -131,7 +133,7 @@ def _processes(workers: int) -> Iterator[Submit]:
     def submit(job: Job) -> "Future[Outcome]":
         nonlocal pool
         with deaf(), lock:
-            if not pool.active:  # a worker that dies before its first job takes pebble's whole pool with it
+            if not pool.active:  # a worker that dies before its first job stops pebble's whole pool
                 _give_up(promised)
                 pool.join()
                 pool = new()
@@ -141,7 +143,7 @@ def _processes(workers: int) -> Iterator[Submit]:
             return future
 
     def watch() -> None:
-        while not closing.wait(POLL):
+        while not closing.wait(POLL_SECONDS):
             with lock:
                 if not pool.active:
                     _give_up(promised)
@@ -159,16 +161,16 @@ def _processes(workers: int) -> Iterator[Submit]:
 
 
 def _give_up(promised: "set[Future[Outcome]]") -> None:
-    """What pebble forgets: jobs that reached its pool while it broke."""
+    """End the futures of jobs that pebble lost because they were submitted while its pool broke."""
     for future in list(promised):
         with suppress(InvalidStateError):
             future.set_exception(BrokenProcessPool("the pool of workers broke"))
 
 
 def _begin_worker() -> None:
-    """One thread; gone when the driver is."""
+    """Use one thread, and end when the driver ends."""
     torch.set_num_threads(1)
-    logging.getLogger("tagmates").addHandler(logging.NullHandler())  # what it says is in the run's train.log
+    logging.getLogger("tagmates").addHandler(logging.NullHandler())  # its messages are in the run's train.log
     parent = multiprocessing.parent_process()
     if parent is not None:
         end_with(parent.sentinel)
@@ -176,7 +178,7 @@ def _begin_worker() -> None:
 
 @contextmanager
 def _ray(workers: int, device: str) -> Iterator[Submit]:
-    """Ray Core tasks: on the cluster of ``RAY_ADDRESS``, else on this machine alone."""
+    """Ray Core tasks on the cluster of ``RAY_ADDRESS``, or on this machine."""
     try:
         import ray  # noqa: PLC0415  (an extra)
     except ImportError:
@@ -194,13 +196,13 @@ def _ray(workers: int, device: str) -> Iterator[Submit]:
 
     cluster: Callable[[], list[dict[str, Any]]] = ray.nodes
     gpus = GPU_SHARE if device == "cuda" else 0
-    # a worker that dies is the driver's to count, in every engine alike
+    # the driver counts dead workers, with every engine
     task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_execute_in_ray)
 
     def submit(job: Job) -> "Future[Outcome]":
         here, nodes = ray.get_runtime_context().get_node_id(), cluster()
         if not any(node["Alive"] for node in nodes if node["NodeID"] == here):
-            ray.shutdown()  # Ray has died here, and every run that is left would fail
+            ray.shutdown()  # Ray has died on this machine, and every further run would fail
             begin()
         future: Future[Outcome] = task.remote(job).future()
         return future

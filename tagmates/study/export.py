@@ -1,4 +1,4 @@
-"""A study as one file, for a machine that has nothing else: its settings, its data, the vectors of its words."""
+"""Export of a study as one file with its settings, its data and the vectors of its words."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from tagmates.study.locate import OpenedStudy
 
 
 def pack_study(study: OpenedStudy, path: Path) -> Header:
-    """Write the packed study; returns its header. No path of this machine is in it.
+    """Write the packed study and return its header. The file contains no path of this machine.
 
-    Raises ConfigError where the study asks for GloVe vectors that are not installed, DataError for broken data.
+    Raises ConfigError if the study needs GloVe vectors that are not installed, DataError for invalid data.
     """
     vectors = find_vectors(study.settings.vectors, study.data)
     if vectors.source == "random" != study.settings.vectors:

@@ -1,4 +1,4 @@
-"""A cache of what finished runs say, in SQLite; it may be deleted, and is rebuilt from the run folders."""
+"""A cache of the records of finished runs, in SQLite. It may be deleted and is rebuilt from the run folders."""
 
 import json
 import logging
@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 
 from tagmates.study.plan import Setting
-from tagmates.study.record import Counts, Record
+from tagmates.study.records import Record
+from tagmates.study.significance import SentenceCounts
 
 log = logging.getLogger("tagmates")
-VERSION = 4  # of what a row holds
-WAIT = 0.3  # seconds for another process that writes it, which takes milliseconds; then the runs are read instead
+INDEX_VERSION = 4  # of the format of its rows
+# time to wait for another process that writes the index, which takes milliseconds; then the runs are read instead
+LOCK_SECONDS = 0.3
 Stamp = str  # of a run's files: equal while none of them changes
 
 
 def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, tuple[Stamp, Record]]:
-    """The cached records of these runs with their stamps; empty where there is no index, or a broken one."""
+    """The cached records of these runs with their stamps; empty without a valid index."""
     if not path.exists():
         return {}
     query = f"SELECT name, stamp, record{', counts' if counts else ''} FROM runs"
@@ -34,13 +36,13 @@ def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, t
         return {}
     cached = {}
     for name, stamp, text, *blob in rows:
-        with suppress(ValueError, KeyError, TypeError):  # a row that says nothing is made anew
+        with suppress(ValueError, KeyError, TypeError):  # an invalid row is written again
             cached[name] = stamp, _record(text, *blob)
     return cached
 
 
 def write_index(path: Path, records: Mapping[str, tuple[Stamp, Record]]) -> None:
-    """Add records; an index that is broken is begun anew, one that cannot be written is left."""
+    """Add records. An invalid index is replaced; an index that cannot be written stays as it is."""
     rows = [(name, stamp, *_row(record)) for name, (stamp, record) in records.items()]
     for _ in range(2):
         try:
@@ -56,14 +58,14 @@ def write_index(path: Path, records: Mapping[str, tuple[Stamp, Record]]) -> None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=WAIT)
+    connection = sqlite3.connect(path, timeout=LOCK_SECONDS)
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != VERSION:  # else nothing is written, so that a read-only index is read
+        if version != INDEX_VERSION:  # only then write, so that a read-only index can be read
             connection.executescript(
                 f"BEGIN IMMEDIATE; {'DROP TABLE IF EXISTS runs;' if version else ''}"
                 "CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, stamp TEXT, record TEXT, counts BLOB);"
-                f"PRAGMA user_version = {VERSION}; COMMIT"
+                f"PRAGMA user_version = {INDEX_VERSION}; COMMIT"
             )
     except sqlite3.Error:
         connection.close()
@@ -72,7 +74,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _row(record: Record) -> tuple[str, bytes]:
-    """A record as JSON, and its counts as bytes, in the smallest type that holds them."""
+    """A record as JSON, and its counts as bytes in the smallest integer type."""
     arrays = {
         task: array.astype(np.min_scalar_type(int(array.max(initial=0)))) for task, array in record.counts.items()
     }
@@ -104,7 +106,7 @@ def _record(text: str, blob: bytes | None = None) -> Record:
     return record if blob is None else replace(record, counts=_counts(layout, blob))
 
 
-def _counts(layout: Iterable[tuple[str, str, int]], data: bytes) -> dict[str, Counts]:
+def _counts(layout: Iterable[tuple[str, str, int]], data: bytes) -> dict[str, SentenceCounts]:
     counts, start = {}, 0
     for task, kind, sentences in layout:
         array = np.frombuffer(data, dtype=kind, count=3 * sentences, offset=start)

@@ -7,7 +7,7 @@ from tagmates.formatting import listing, plural
 from tagmates.study.control import control_folders
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.status import Standing
-from tagmates.study.store import UNRECORDED, Found, State
+from tagmates.study.store import UNRECORDED_DATA, Found, State
 
 NAMES_IN_A_LINE = 3
 
@@ -36,7 +36,7 @@ def not_counted(study: OpenedStudy, found: Found) -> list[str]:
         more = len(some) - NAMES_IN_A_LINE
         shown = f"{', '.join(some[:NAMES_IN_A_LINE])}{f' and {more} more' if more > 0 else ''}"
         what = "the next run sets it aside and trains anew"
-        if why == UNRECORDED:
+        if why == UNRECORDED_DATA:
             what = f"check and complete it with: tagmates study adopt {study.store.root} --data DIR"
         lines.append(f"not counted: {plural(len(some), 'finished training')} ({shown}): each {why}; {what}")
     return lines

@@ -7,12 +7,12 @@ from pathlib import Path
 from tagmates.config import Sharing
 from tagmates.formatting import plural
 from tagmates.study.cost import unmeasured
-from tagmates.study.leftovers import has_epochs, why_no_tagger
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.notes import missing_files, not_counted, plan_notes
 from tagmates.study.plan import Planned
+from tagmates.study.run_files import has_epochs, why_no_tagger
 from tagmates.study.settings import Regime
-from tagmates.study.status import Counts, Standing, standing
+from tagmates.study.status import RegimeCounts, Standing, standing
 from tagmates.study.store import Found, State
 
 
@@ -37,8 +37,8 @@ class StudyPlan:
     """
 
     study: str
-    regimes: Mapping[Regime, Counts]
-    total: Counts
+    regimes: Mapping[Regime, RegimeCounts]
+    total: RegimeCounts
     trainings: Sequence[Planned]
     found: Found
     unmeasured: Sequence[Sharing]
@@ -68,8 +68,8 @@ class StudyStatus:
 
     study: str
     folder: Path
-    regimes: Mapping[Regime, Counts]
-    total: Counts
+    regimes: Mapping[Regime, RegimeCounts]
+    total: RegimeCounts
     running: Mapping[str, int]
     begun: Mapping[str, int]
     failed: Mapping[str, str]
@@ -137,10 +137,10 @@ def _states(study: OpenedStudy, now: Standing) -> dict[str, State]:
     return {planned.name: study.store.state(planned.name, now.found) for planned in now.plan}
 
 
-def _regimes(study: OpenedStudy, now: Standing) -> dict[Regime, Counts]:
+def _regimes(study: OpenedStudy, now: Standing) -> dict[Regime, RegimeCounts]:
     return {regime: now.of(regime) for regime in study.settings.regimes}
 
 
-def _total(counts: Iterable[Counts]) -> Counts:
+def _total(counts: Iterable[RegimeCounts]) -> RegimeCounts:
     each = list(counts)
-    return Counts(sum(n.planned for n in each), sum(n.done for n in each), sum(n.failed for n in each))
+    return RegimeCounts(sum(n.planned for n in each), sum(n.done for n in each), sum(n.failed for n in each))

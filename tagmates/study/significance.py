@@ -1,6 +1,6 @@
 """Differences of F1 that hold up: over test sentences (paired) and over seeds; and how often the paper's rule errs.
 
-A study wants to know what would come out for other seeds *and* other sentences of the same kind, so both vary:
+The question is whether a difference would also be found with other seeds *and* other sentences, so both vary:
 
 * Sentences. To first order F1 is a sum over sentences; the two settings are scored on the same ones, so the spread of
   the sentence-by-sentence difference gives its variance, and sentences that are hard for both do not count.
@@ -22,24 +22,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from tagmates.study.record import Counts
-
 Floats = npt.NDArray[np.float64]
+SentenceCounts = npt.NDArray[np.integer]  # [sentences, 3]: true positives, false positives, false negatives
 
-FEWEST_RUNS = 2  # of each setting; a single run does not show how far runs spread
-ROUNDING = 1e-9  # points of F1; what is smaller comes from the order of additions
+MIN_RUNS = 2  # of each setting; a single run does not show the variance between runs
+ROUNDING_ERROR = 1e-9  # points of F1; smaller differences come from the order of additions
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A difference of mean F1 between two settings, in points of percent, and what is known of its error."""
+    """A difference of mean F1 between two settings in points, and its error."""
 
     difference: float
     error: float  # standard error: seeds and test sentences together
     df: float  # degrees of freedom of that error
-    low: float  # 95 % interval; it leaves out 0 exactly where p < 0.05
+    low: float  # 95 % interval; it excludes 0 exactly if p < 0.05
     high: float
-    p: float  # two-sided; 1 where nothing can vary
+    p: float  # two-sided; 1 if nothing varies
     q: float | None = None  # Benjamini-Hochberg over the family
     holm: float | None = None  # Holm over the family
 
@@ -53,7 +52,7 @@ class SeedVariance:
 
 
 def pooled_variance(scores: Sequence[Sequence[float]]) -> SeedVariance | None:
-    """Pool the sample variances of several settings' scores, weighted by n - 1; None where no setting has two."""
+    """Pool the sample variances of several settings' scores, weighted by n - 1; None if no setting has two."""
     repeated = [np.asarray(some, dtype=np.float64) for some in scores if len(some) > 1]
     if not repeated:
         return None
@@ -66,20 +65,20 @@ class Linearised:
     """The runs of one setting, their F1 as a sum over test sentences to first order."""
 
     f1: Floats  # of each run [runs], percent
-    influence: Floats  # what each sentence adds to their mean [sentences]; sums to 0
-    by_sentence: float  # the part of the mean's variance that is seeds changing single sentences; 0 for one run
+    influence: Floats  # contribution of each sentence to their mean [sentences]; sums to 0
+    by_sentence: float  # part of the mean's variance that comes from seeds changing single sentences; 0 for one run
 
     @property
     def over_seeds(self) -> float:
-        """Variance of the mean over runs, as these runs show it; there must be two."""
+        """The variance of the mean over runs, estimated from these runs; there must be at least two."""
         return float(self.f1.var(ddof=1)) / len(self.f1)
 
 
-def linearise(runs: Sequence[Counts]) -> Linearised | None:
+def linearise(runs: Sequence[SentenceCounts]) -> Linearised | None:
     """Sum up the per-sentence counts of a setting's runs for a comparison.
 
-    None where nothing can be told: no run, runs on different numbers of sentences, fewer than two sentences, or a run
-    with no unit (its F1 is not defined).
+    None if the counts are not sufficient: no run, runs on different numbers of sentences, fewer than two sentences, or
+    a run without units (its F1 is not defined).
     """
     lengths = {len(run) for run in runs}
     if len(lengths) != 1 or min(lengths) < 2:
@@ -100,19 +99,19 @@ def linearise(runs: Sequence[Counts]) -> Linearised | None:
 def compare_runs(ours: Linearised | None, theirs: Linearised | None, seeds: SeedVariance) -> Evidence | None:
     """Compare two settings on the same test sentences; ``seeds`` is pooled over the settings of the task.
 
-    None where the error cannot be known: a side that tells nothing or has a single run, test sets of different length,
-    or scores that differ although nothing was seen to vary.
+    None if the error cannot be estimated: a side is None or has a single run, the test sets have different lengths, or
+    the scores differ although nothing varies.
     """
     if ours is None or theirs is None or len(ours.influence) != len(theirs.influence):
         return None
-    if min(len(ours.f1), len(theirs.f1)) < FEWEST_RUNS:
+    if min(len(ours.f1), len(theirs.f1)) < MIN_RUNS:
         return None
     variance, df = _variance(ours, theirs, seeds)
     return _evidence(float(ours.f1.mean() - theirs.f1.mean()), float(np.sqrt(variance)), df)
 
 
 def adjust(family: Sequence[Evidence]) -> list[Evidence]:
-    """The same, each with its q (Benjamini-Hochberg) and Holm p over this family."""
+    """The same evidence with q (Benjamini-Hochberg) and Holm's p over this family."""
     if not family:
         return []
     from scipy import stats  # noqa: PLC0415  (a second to import, which plan, run and status need not wait)
@@ -136,8 +135,8 @@ def allow_for_choice(evidence: Evidence, number: int) -> Evidence:
 def false_arrow_rate(n: int, k: float, std: str) -> float:
     """How often the paper's rule draws an arrow between two settings of ``n`` runs each that do not differ.
 
-    A probability, for scores that are normal with one mean and one variance; ``std`` is divided by n (``population``)
-    or by n - 1 (``sample``). For a single run, which has no deviation, none is ever drawn.
+    The probability for scores that are normal with the same mean and variance; ``std`` is divided by n (``population``)
+    or by n - 1 (``sample``). It is 0 for a single run, which has no deviation.
     """
     if n < 2:
         return 0.0
@@ -150,31 +149,31 @@ def false_arrow_rate(n: int, k: float, std: str) -> float:
 
 
 def _variance(a: Linearised, b: Linearised, seeds: SeedVariance) -> tuple[float, float]:
-    """Variance of the difference of mean F1, points squared, and its degrees of freedom."""
+    """The variance of the difference of mean F1 in points squared, and its degrees of freedom."""
     squares = np.square(a.influence - b.influence)
     n = len(squares)
     over_sentences = float(squares.sum()) * n / (n - 1)
     pooled = seeds.value * (1 / len(a.f1) + 1 / len(b.f1))
     own = a.over_seeds + b.over_seeds
     over_seeds = max(pooled, own)
-    # what is in both counts once; but neither is ever smaller than it was seen
+    # the part in both counts once; the sum is at least each of its observed parts
     once = over_sentences + over_seeds - a.by_sentence - b.by_sentence
     variance = float(max(once, over_sentences, over_seeds))
     if variance == 0:
         return variance, seeds.df
-    # a few sentences may carry all of the difference: their fourth powers tell how sure its spread is
+    # a few sentences may carry the whole difference: fourth powers measure the error of its variance
     fourth = float(np.square(squares - squares.mean()).sum()) * (n / (n - 1)) ** 2
     doubt_sentences = max(fourth, 2 * over_sentences**2 / (n - 1)) / (2 * variance**2)  # Satterthwaite
-    # Satterthwaite would square the share of seeds: then runs that lie close by luck would vouch for themselves
+    # Satterthwaite would square the share of seeds; then runs that are close by luck would have a small error
     doubt_seeds = (pooled / seeds.df + own / _own_df(a, b)) / variance
     return variance, 1 / (doubt_sentences + doubt_seeds)
 
 
 def _own_df(a: Linearised, b: Linearised) -> float:
-    """Degrees of freedom of the variance between seeds that two settings' own runs show.
+    """The degrees of freedom of the variance between seeds that is estimated from the runs of two settings.
 
-    Satterthwaite's, but not more than if both had the runs of the fewer: the other may not be the one that spreads. Of
-    two runs it is 1, since two lie close by luck too often for Satterthwaite's approximation.
+    Satterthwaite's, but at most as many as if both had the smaller number of runs, because either setting may have the
+    larger variance. With two runs it is 1, because two runs are close by luck too often for this approximation.
     """
     fewer = min(len(a.f1), len(b.f1)) - 1
     if fewer == 1:
@@ -184,16 +183,16 @@ def _own_df(a: Linearised, b: Linearised) -> float:
 
 
 def _evidence(difference: float, error: float, df: float) -> Evidence | None:
-    """The t test; None for a difference without error, which is a lack of knowledge and no certainty."""
-    if error < ROUNDING:
-        return Evidence(0.0, 0.0, df, 0.0, 0.0, 1.0) if abs(difference) < ROUNDING else None
+    """The t test; None for a difference with error 0, which means that its error is not known."""
+    if error < ROUNDING_ERROR:
+        return Evidence(0.0, 0.0, df, 0.0, 0.0, 1.0) if abs(difference) < ROUNDING_ERROR else None
     reach = error * float(special.stdtrit(df, 0.975))
     p = 2 * float(special.stdtr(df, -abs(difference) / error))
     return Evidence(difference, error, df, difference - reach, difference + reach, p)
 
 
 def _holm(p: Floats) -> Floats:
-    """Holm's step-down p: the smallest times m, the next times m - 1, never falling."""
+    """Holm's step-down p: the smallest times m, the next times m - 1, and so on, made monotonic."""
     order = np.argsort(p)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
@@ -201,7 +200,7 @@ def _holm(p: Floats) -> Floats:
 
 
 def _chi_quadrature(df: int) -> tuple[Floats, Floats]:
-    """Points and weights that average a smooth function over chi(df), whose spread is below 1 for every df."""
+    """Points and weights for the mean of a smooth function over chi(df), whose deviation is below 1."""
     middle = np.sqrt(df)
     low, high = max(0.0, middle - 10), middle + 10
     nodes, weights = np.polynomial.legendre.leggauss(100)

@@ -1,4 +1,4 @@
-"""Where a study stands: its plan as far as it can be told, and what is there of it."""
+"""The status of a study: its plan as far as it is known, and its runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from tagmates.formatting import listing
 from tagmates.study.compare import oracle_sets
 from tagmates.study.plan import OracleSets, Planned, make_plan
 from tagmates.study.published import published_oracle_sets
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.settings import METHOD_NAMES, Regime, StudySettings
 from tagmates.study.store import Found, Store
 
 
 def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: Found) -> OracleSets:
-    """The oracle sets that can be told by now (setting ``oracle_sets``)."""
+    """The oracle sets that are known now (setting ``oracle_sets``)."""
     if study.oracle_sets == "published":
         return published_oracle_sets()
     return oracle_sets(study, tasks, Runs(found.done.values()))
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How many trainings are planned, and of these done and given up."""
+class RegimeCounts:
+    """The number of planned runs, and how many of them are done or have failed."""
 
     planned: int
     done: int
@@ -35,23 +35,23 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a study stands: its plan as far as it can be told, and what is there of it."""
+    """The status of a study: its plan as far as it is known, and its runs."""
 
     plan: Sequence[Planned]
     found: Found
     oracle_sets: OracleSets
-    waiting: Sequence[str]  # in words: oracle sets that cannot be told yet; at most one sentence
+    waiting: Sequence[str]  # sentences on oracle sets that are not known yet; at most one
 
-    def of(self, regime: Regime) -> Counts:
-        """The trainings of one regime; one that several need is counted in the first."""
+    def of(self, regime: Regime) -> RegimeCounts:
+        """The counts of one regime; a run of several regimes is counted in the first."""
         names = {planned.name for planned in self.plan if planned.regime == regime}
         done = names & self.found.done.keys()
         failed = names & self.found.failed.keys()
-        return Counts(len(names), len(done), len(failed - done))
+        return RegimeCounts(len(names), len(done), len(failed - done))
 
 
 def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts: bool = False) -> Standing:
-    """Plan the study with the oracle sets that its finished runs tell."""
+    """Plan the study with the oracle sets of its finished runs, and find its runs."""
     plan = make_plan(study, tasks, {})
     found = store.find(plan, counts=counts)
     sets = known_oracle_sets(study, tasks, found)
@@ -63,7 +63,7 @@ def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts
 
 
 def waiting_words(study: StudySettings, tasks: Sequence[str], sets: OracleSets) -> list[str]:
-    """A sentence on the oracle sets that cannot be told yet, methods that lack the same together; none: no sentence."""
+    """A sentence on the oracle sets that are not known yet; no sentence if all are known."""
     lacking: dict[tuple[str, ...], list[str]] = {}
     for method in study.sharing:
         unknown = tuple(task for task in tasks if (method, task) not in sets)

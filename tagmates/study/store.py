@@ -1,7 +1,7 @@
-"""A study's folder: its run folders are the truth, all else in it can be made from them again.
+"""A study's folder. Its run folders hold all results; the other files can be made from them again.
 
-``study.json`` says what the study is and on which data; ``runs/NAME`` is the run folder of each training; a broken one
-is moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last report.
+``study.json`` has the settings and the data of the study; ``runs/NAME`` is the folder of each run; an invalid one is
+moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last report.
 """
 
 import io
@@ -27,23 +27,24 @@ from tagmates.locks import take_lock
 from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting, run_name
-from tagmates.study.record import Counts, Record
+from tagmates.study.records import Record
 from tagmates.study.settings import StudySettings
+from tagmates.study.significance import SentenceCounts
 from tagmates.training.folder import LOCK, NO_LOCKS_ADVICE, check_files, lock_folder
 
-NEEDED = ("result.json", "config.json", "counts.npz")  # of a finished run, to read it
+NEEDED_FILES = ("result.json", "config.json", "counts.npz")  # of a finished run
 State = Literal["done", "failed", "broken", "unmatched", "running", "begun", "pending"]
-UNRECORDED = "does not record the data that it was trained and scored on, as it is from an earlier tagmates"
+UNRECORDED_DATA = "does not record the data that it was trained and scored on, as it is from an earlier tagmates"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is there of a plan's runs, by name; a run that is in none of these has not begun."""
+    """The runs of a plan that were found, by name; a run that is in none of these has no result yet."""
 
     done: Mapping[str, Record] = field(default_factory=dict)
-    failed: Mapping[str, str] = field(default_factory=dict)  # why
-    broken: Mapping[str, str] = field(default_factory=dict)  # which file, and what is wrong with it
-    unmatched: Mapping[str, str] = field(default_factory=dict)  # finished, on other data than the study's: in what
+    failed: Mapping[str, str] = field(default_factory=dict)  # run -> reason
+    broken: Mapping[str, str] = field(default_factory=dict)  # run -> invalid file, and its fault
+    unmatched: Mapping[str, str] = field(default_factory=dict)  # finished on other data -> difference
 
     def __or__(self, other: "Found") -> "Found":
         return Found(
@@ -56,13 +57,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder of one study; without ``lock`` nothing keeps other processes out of its runs."""
+    """The folder of one study; without ``lock`` other processes are not kept out of its runs."""
 
     root: Path
     lock: bool = True
 
     def folder(self, name: str) -> Path:
-        """The run folder of a training."""
+        """The folder of a run."""
         return self.root / "runs" / name
 
     def start(
@@ -74,7 +75,7 @@ class Store:
         statistics: Mapping[str, Mapping[str, Any]] | None = None,
         overrides: Sequence[str] = (),
     ) -> None:
-        """Write ``study.json``, or bring it up to date; ConfigError where data or vectors are not those of before.
+        """Write or update ``study.json``; raises ConfigError if data or vectors are not those of before.
 
         ``task_data`` and ``statistics`` (rows of Table 1) are by task. ``overrides`` are the ``--set`` in ``study``.
         """
@@ -97,13 +98,13 @@ class Store:
             "statistics": {**known.get("statistics", {}), **(statistics or {})},
         }
         if now == known:
-            with suppress(OSError):  # a study that is done may be read-only
-                path.touch()  # the study that was last at work
+            with suppress(OSError):  # a finished study may be read-only
+                path.touch()  # marks the last used study
         else:
             self._write(path, now)
 
     def _write(self, path: Path, value: Mapping[str, Any]) -> None:
-        """Write ``study.json``; of drivers that begin together one after the other, for their files have one name."""
+        """Write ``study.json`` under a lock, because several drivers may start at the same time."""
         if not self.lock:
             write_json(path, value)
             return
@@ -111,7 +112,7 @@ class Store:
             write_json(path, value)
 
     def check_data(self, data: str, task_data: Mapping[str, TaskData], vectors: str = "") -> None:
-        """Raise ConfigError where the study here was begun with other data than ``data`` holds, or other vectors."""
+        """Raise ConfigError if the study was started with other data than ``data`` holds, or other vectors."""
         path = self.root / "study.json"
         what = data_difference(self.task_data(), task_data)
         if what:
@@ -127,14 +128,14 @@ class Store:
             )
 
     def add_task_data(self, task_data: Mapping[str, TaskData]) -> None:
-        """Let ``study.json`` say what these scores rest on; nothing else of it changes."""
+        """Add a description of the tasks' data to ``study.json`` and change nothing else in it."""
         known = {**self.description(), "task_data": {**self.task_data(), **task_data}}
         known.pop("digests", None)
         if known != self.description():
             self._write(self.root / "study.json", known)
 
     def task_data(self) -> dict[str, TaskData]:
-        """What the study's scores rest on, by task; an earlier tagmates wrote only the digests of the sentences."""
+        """The description of the data by task; earlier versions wrote only the digests of the sentences."""
         known = self._known()
         try:
             found = {task: {"digest": str(digest)} for task, digest in known.get("digests", {}).items()}
@@ -143,34 +144,34 @@ class Store:
             raise ModelError(f"{self.root / 'study.json'}: is not from tagmates ({error})") from None
 
     def vectors(self) -> str:
-        """The name of the vectors that the study was begun with; empty where it has not begun."""
+        """The name of the vectors that the study was started with; empty before its start."""
         return str(self._known().get("vectors", ""))
 
     def overrides(self) -> tuple[str, ...]:
-        """The ``--set`` of the call that last began the study."""
+        """The ``--set`` options of the last call that started the study."""
         return tuple(map(str, self._known().get("set", [])))
 
     def _known(self) -> dict[str, Any]:
         return self.description() if (self.root / "study.json").exists() else {}
 
     def description(self) -> dict[str, Any]:
-        """The content of ``study.json``; ModelError where it is missing or broken."""
+        """The content of ``study.json``; raises ModelError if it is missing or invalid."""
         if not (self.root / "study.json").exists():
             raise ModelError(f"{self.root}: holds no study; begin it with: tagmates study run FILE.toml")
         try:
             return read_json(self.root / "study.json")
         except ModelError as error:
-            raise ModelError(f"{error}; or delete it and run the study's file: every training stays") from None
+            raise ModelError(f"{error}; or delete it and run the study's file: all runs stay") from None
 
     def settings(self) -> tuple[StudySettings, str]:
-        """The study and its data, as its last run knew them."""
+        """The settings and the data of the study as of its last call."""
         values = self.description()
         if not isinstance(values.get("study"), dict) or not isinstance(values.get("data"), str):
             raise ModelError(f"{self.root / 'study.json'}: is not from tagmates; run the study's file again")
         return parse(StudySettings, values["study"], str(self.root / "study.json")), values["data"]
 
     def find(self, plan: Iterable[Planned], *, counts: bool = False) -> Found:
-        """What is there of the runs of a plan. With ``counts`` the records hold their sentences' counts too."""
+        """Find the runs of a plan. With ``counts`` the records also have the counts of their sentences."""
         names = [planned.name for planned in plan]
         task_data, vectors = self.task_data(), self.vectors()
         stamps = {name: stamp for name in names if (stamp := _stamp(self.folder(name))) is not None}
@@ -190,7 +191,7 @@ class Store:
             write_index(index, fresh)
         done |= {name: record for name, (_, record) in fresh.items()}
         done = {name: done[name] for name in names if name in done}  # in the order of the plan
-        # compared at every look, for study.json may have changed since the index was written
+        # compared each time, because study.json may have changed since the index was written
         reasons = {name: _mismatch(record, task_data, vectors) for name, record in done.items()}
         unmatched = {name: reason for name, reason in reasons.items() if reason}
         done = {name: done[name] for name in done if name not in unmatched}
@@ -201,11 +202,11 @@ class Store:
         return Found(done, failed, broken, unmatched)
 
     def finished(self) -> list[str]:
-        """The run folders that hold a result, whatever their settings."""
+        """The run folders that have a result, with any settings."""
         return [name for name in self._folders() if (self.folder(name) / "result.json").exists()]
 
     def _spoiled(self, name: str) -> str | None:
-        """What keeps a run from being begun or gone on with; None where nothing does."""
+        """The reason why a run cannot be started or resumed; None if it can."""
         try:
             check_files(self.folder(name))
         except ModelError as error:
@@ -213,7 +214,7 @@ class Store:
         return None
 
     def others(self, known: Collection[str]) -> list[str]:
-        """The run folders that have none of these names: of other settings, or of oracle sets not known yet."""
+        """The run folders with other names than these: of other settings, or of oracle sets not known yet."""
         return [n for n in self._folders() if n not in known and (self.folder(n) / "config.json").exists()]
 
     def _folders(self) -> list[str]:
@@ -223,7 +224,7 @@ class Store:
             return []
 
     def state(self, name: str, found: Found) -> State:
-        """Where one run stands."""
+        """The state of one run."""
         if name in found.done:
             return "done"
         if name in found.failed:
@@ -246,11 +247,11 @@ class Store:
                 return False
         except BusyError:
             return True
-        except (ConfigError, NoLocksError):  # a folder of somebody else's: it can be read, not locked
+        except (ConfigError, NoLocksError):  # a folder of another user can be read, but not locked
             return False
 
     def epochs(self, name: str) -> list[dict[str, Any]]:
-        """The metrics of a run's finished epochs, as far as they can be read."""
+        """The metrics of the finished epochs of a run, as far as they can be read."""
         try:
             lines = read_file(self.folder(name) / "metrics.jsonl").decode().splitlines()
             return [epoch for line in lines if isinstance(epoch := json.loads(line), dict)]
@@ -258,7 +259,7 @@ class Store:
             return []
 
     def why_failed(self, name: str) -> str | None:
-        """Why a run was given up; None where it was not."""
+        """The reason why a run failed; None if it did not."""
         path = self.folder(name) / "failed.json"
         if not path.exists():
             return None
@@ -268,19 +269,19 @@ class Store:
             return str(error)
 
     def mark_failed(self, name: str, error: str, traceback: str = "") -> None:
-        """Say in the run's folder why it failed."""
+        """Write into the run's folder why it failed."""
         folder = self.folder(name)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "failed.json", {"error": error, "traceback": traceback, "time": time.ctime()})
 
     def forget_failure(self, name: str) -> None:
-        """Let a failed run be tried again, from its last finished epoch."""
+        """Allow a failed run to be resumed from its last finished epoch."""
         (self.folder(name) / "failed.json").unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> Path | None:
-        """Move a run that is broken or of other data out of the way; returns where it went.
+        """Move an invalid run, or a run of other data, out of ``runs``; returns its new path.
 
-        None where another process is at it, or has moved it, or has trained it anew, since it was found so.
+        None if another process trains it, has moved it, or has trained it again in the meantime.
         """
         folder, target = self.folder(name), self.root / "set-aside" / f"{name}-{time.time_ns()}"
         if not os.path.lexists(folder):
@@ -297,7 +298,7 @@ class Store:
         return target
 
     def read(self, name: str) -> Record:
-        """A finished run. ModelError where it is broken, or its data are not the study's."""
+        """Read a finished run. Raises ModelError if it is invalid, or if its data are not the study's."""
         record = read_record(self.folder(name))
         why = _mismatch(record, self.task_data(), self.vectors())
         if why:
@@ -313,10 +314,10 @@ class Store:
 
 
 def _mismatch(record: Record, task_data: Mapping[str, TaskData], vectors: str) -> str:
-    """In what a run differs from its study, in words; empty where it fits."""
+    """The difference between a run's data and its study's, in words; empty if there is none."""
     own = {task: task_data.get(task, {}) for task in record.setting.tasks}
     if any(some.keys() - record.task_data.get(task, {}).keys() for task, some in own.items()):
-        return UNRECORDED
+        return UNRECORDED_DATA
     what = data_difference(record.task_data, own)
     if what:
         return f"was trained or scored on other data: {what}"
@@ -326,13 +327,13 @@ def _mismatch(record: Record, task_data: Mapping[str, TaskData], vectors: str) -
 
 
 def read_record(folder: Path) -> Record:
-    """A finished run, with its counts. ModelError names the file that is missing, truncated or foreign."""
+    """Read a finished run with its counts. Raises ModelError that names the missing or invalid file."""
     result, path = read_json(folder / "result.json"), folder / "config.json"
     try:
         config = parse(RunConfig, read_json(path), str(path))
     except ConfigError as error:
         raise ModelError(str(error)) from None
-    if run_name(config) != folder.name:  # a folder that was copied over another
+    if run_name(config) != folder.name:  # the folder was copied over another one
         raise ModelError(f"{path}: is of another run ({run_name(config)})")
     counts = _read_counts(folder / "counts.npz")
     try:
@@ -364,19 +365,21 @@ def read_record(folder: Path) -> Record:
 def _scores(values: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     scores = {task: float(some["f1"]) for task, some in values.items()}
     for task, f1 in scores.items():
-        if not 0 <= f1 <= 100:  # nor not a number
+        if not 0 <= f1 <= 100:  # also refuses NaN
             raise ValueError(f"F1 of {task} is {f1}")
     return scores
 
 
-def _read_counts(path: Path) -> dict[str, Counts]:
+def _read_counts(path: Path) -> dict[str, SentenceCounts]:
     try:
         with io.BytesIO(read_file(path)) as file, np.load(file, allow_pickle=False) as arrays:
             names = {name: name.removeprefix("test/") for name in arrays.files if name.startswith("test/")}
-            counts: dict[str, Counts] = {t: np.asarray(arrays[name], dtype=np.int32) for name, t in names.items()}
+            counts: dict[str, SentenceCounts] = {
+                t: np.asarray(arrays[name], dtype=np.int32) for name, t in names.items()
+            }
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS:
-            raise  # the file may be whole
+            raise  # the file may be valid
         raise ModelError(f"{path}: is missing or truncated ({error})") from None
     for task, array in counts.items():
         if array.ndim != 2 or array.shape[1] != 3 or (array < 0).any():
@@ -385,9 +388,9 @@ def _read_counts(path: Path) -> dict[str, Counts]:
 
 
 def _stamp(folder: Path) -> Stamp | None:
-    """Changes when one of the files that are read does; None while the run is not done."""
+    """A stamp that changes with each of the files that are read; None while the run is not done."""
     parts = []
-    for name in NEEDED:
+    for name in NEEDED_FILES:
         try:
             status = os.stat(f"{folder}/{name}")  # noqa: PTH116  (of 10,000 folders)
         except OSError:

@@ -352,7 +352,7 @@ def test_runs_of_other_settings_are_counted(study: Path) -> None:
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
     assert outcome.err.splitlines()[:2] == [
         "runs/tiny: was begun with regimes = [single, pair, all, all_but_one, oracle] (now [single]), "
-        "training.batch_size = 4 (now 8); 4 trainings of these settings stay in their folders, "
+        "training.batch_size = 4 (now 8); 4 runs of these settings stay in their folders, "
         "but are not counted any more",
         line,
     ]
@@ -499,7 +499,7 @@ def test_a_report_of_a_part_says_what_is_missing(here: Path) -> None:
     assert shown.err == "study tiny, in runs/tiny\n"
     assert shown.out.splitlines()[-1] == "there/index.html"
     said = text_of(here / "there" / "index.html")
-    assert "3 of 4 planned runs are still to be done" in said
+    assert "3 of 4 planned runs are not done yet" in said
     assert "ner nothing is done yet." in said
     assert "Oracle sets are not known yet of all tasks (MULTI-DEC and TE⊕DEC)" in said
     assert not (here / "runs" / "tiny" / "report").exists()

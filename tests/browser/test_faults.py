@@ -64,11 +64,11 @@ def test_a_busy_service_is_asked_again_when_it_says(visitor: Visitor) -> None:
     refuse(page, 429, "the queue is full", {"Retry-After": "7"}, times=2)
     page.get_by_label("Your text").fill("Second text.")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("status")).to_have_text("The service is busy; asking again in 7 s.")
+    expect(page.get_by_role("status")).to_have_text("The service is busy. The next try is in 7 s.")
     expect(page.locator(".token").first).to_have_text("Maria")
     with page.expect_request(TAG):
         page.clock.run_for(7000)
-    expect(page.get_by_role("status")).to_have_text("The service is busy; asking again in 7 s.")
+    expect(page.get_by_role("status")).to_have_text("The service is busy. The next try is in 7 s.")
     page.clock.run_for(6900)
     expect(page.locator(".token").first).to_have_text("Maria")
     page.clock.run_for(200)
@@ -109,8 +109,8 @@ def test_a_page_opened_before_the_service_is_there(visitor: Visitor) -> None:
     ("body", "said"),
     [
         ('{"error": "the text: took too long; send less"}\n', "took too long"),
-        ("", "broke off"),
-        ("nonsense\n", "broke off"),
+        ("", "was interrupted"),
+        ("nonsense\n", "was interrupted"),
     ],
 )
 def test_an_answer_that_breaks_off(visitor: Visitor, body: str, said: str) -> None:

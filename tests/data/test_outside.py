@@ -23,7 +23,7 @@ from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.model.tagger import Tagged
-from tagmates.serve.requests import Piece
+from tagmates.serve.requests import RequestSentence
 from tagmates.serve.responses import models_out, sentence_out
 from tagmates.serve.settings import Limits
 from tagmates.training.baseline import baseline_scores
@@ -257,7 +257,7 @@ class TestRun:
             ("x", "plain", "_"),
             ("y", "iob2", "O"),
         ]
-        assert sentence_out(tagger, Piece(0, tagged.tokens, None), tagged)["spans"] == {
+        assert sentence_out(tagger, RequestSentence(0, tagged.tokens, None), tagged)["spans"] == {
             "y": [{"start": 1, "end": 3, "label": "b"}]
         }
 

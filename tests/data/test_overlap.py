@@ -22,7 +22,7 @@ from tagmates.data.tasks import PAPER_SCHEMES, load_tasks
 from tagmates.errors import ConfigError, DiskError
 from tagmates.formatting import percent
 from tagmates.report.figures.data import check_place, write_figures
-from tagmates.report.figures.overlap import MAPS, NOTE, overlap_canvas
+from tagmates.report.figures.overlap import MAP_TITLES, NOTE, overlap_canvas
 from tagmates.report.figures.tag_shares import shown_tags, tags_canvas
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -112,7 +112,7 @@ class TestFigures:
         assert all(name in text for name in corpora for text in texts.values())
         assert "test" in texts["lengths"]
         assert "43 tags" in texts["tags"]
-        assert all(title in texts["overlap"] for title in MAPS.values())
+        assert all(title in texts["overlap"] for title in MAP_TITLES.values())
         (page,) = write_figures(corpora, shared, tmp_path / "page.svg")
         root = ET.parse(page).getroot()
         inner = [child for child in root if child.tag.endswith("svg")]
@@ -212,5 +212,5 @@ def test_the_tables_have_a_row_and_a_column_for_each_task() -> None:
 
 def test_the_figure_of_the_docs_holds_no_words_but_its_own() -> None:
     text = " ".join(ET.parse(Path(__file__).parents[2] / "docs" / "overlap.svg").getroot().itertext())
-    known = f"{' '.join(PAPER_SCHEMES)} {' '.join(MAPS.values())} {NOTE} in train of this task"
+    known = f"{' '.join(PAPER_SCHEMES)} {' '.join(MAP_TITLES.values())} {NOTE} in train of this task"
     assert set(re.findall(r"[A-Za-z]+", text)) <= set(re.findall(r"[A-Za-z]+", known))

@@ -13,22 +13,21 @@ from hypothesis import strategies as st
 from published_records import published_records
 
 from tagmates.report.figures import Figure, figures
+from tagmates.report.figures.characteristics import characteristics_figure, log_ticks, mean_gains
 from tagmates.report.figures.circle import named_circle, widest_circle
 from tagmates.report.figures.differences import shared_pairs
-from tagmates.report.figures.drawing import TEXT, text_width
+from tagmates.report.figures.drawing import TEXT_SIZE, text_width
 from tagmates.report.figures.figure2 import Change, improvement_figure, improvements
 from tagmates.report.figures.figure3 import edges, graph_figure, is_firm
 from tagmates.report.figures.figure4 import embedding_figure, embedding_map
 from tagmates.report.figures.heatmap import gains_figure
 from tagmates.report.figures.labels import place
-from tagmates.report.figures.traits import log_ticks, mean_gains, traits_figure
 from tagmates.report.findings.characteristics import pair_cells
 from tagmates.report.model import Report
 from tagmates.study.compare import Arrow, Cell, Comparison, compare
 from tagmates.study.plan import Setting, setting_of
 from tagmates.study.published import PAPER_TASKS, published, published_oracle_sets, published_statistics
-from tagmates.study.record import Record
-from tagmates.study.runs import Runs
+from tagmates.study.records import Record, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.significance import Evidence
 
@@ -191,8 +190,8 @@ def test_figure_2_says_what_is_drawn_and_what_of_the_paper_is_not() -> None:
         assert figure is not None
         assert figure.title == "Improvement over single-task learning (the paper's Figure 2)"
         assert ("Oracle (the paper)" in words(figure)) is oracle  # of com, which has no helpers; here there is none
-        assert ("at 0 it has none and is trained alone" in figure.caption) is oracle
-        assert ("its square only where all helpers are" in figure.caption) is oracle
+        assert ("a square at 0 means that it has no helper and is trained alone" in figure.caption) is oracle
+        assert ("a square only if this study has all helpers" in figure.caption) is oracle
         assert "Triangle" not in figure.caption and "Hollow" not in figure.caption
 
 
@@ -205,7 +204,7 @@ def test_what_rests_on_few_runs_looks_so_and_is_explained() -> None:
         report = make_report(tasks, comparison)
         second, gains = improvement_figure(report), gains_figure(report)
         assert second is not None and gains is not None
-        assert ("Hollow: some score rests on fewer than three runs." in second.caption) is said
+        assert ("Hollow: some score has fewer than three runs." in second.caption) is said
         assert ("Paler, in italics: fewer than three runs on a side." in gains.caption) is said
         assert ("oblique" in gains.svg or "italic" in gains.svg) is said
     changes = improvements(few, tasks)[pair[1]]["pair"]
@@ -343,13 +342,13 @@ def test_ticks_of_counts_are_whole_and_few() -> None:
             assert all(low <= tick <= low * factor for tick in ticks)
             middles = [2.5 * math.log(tick / low) / math.log(factor) for tick in ticks]
             for (a, at), (b, then) in pairwise(zip(ticks, middles, strict=True)):
-                assert then - at > (text_width(f"{a:,}", TEXT) + text_width(f"{b:,}", TEXT)) / 2
+                assert then - at > (text_width(f"{a:,}", TEXT_SIZE) + text_width(f"{b:,}", TEXT_SIZE)) / 2
 
 
 @pytest.mark.parametrize("count", [5, 6])
 def test_a_correlation_wants_six_tasks(count: int) -> None:
     tasks = tuple("abcdef"[:count])
-    figure = traits_figure(make_report(tasks, make_comparison(tasks, some_arrows(tasks))))
+    figure = characteristics_figure(make_report(tasks, make_comparison(tasks, some_arrows(tasks))))
     assert figure is not None
     assert ("ρ" in words(figure)) is ("ρ" in figure.caption) is (count == 6)
     assert "both on a logarithmic scale" in figure.caption
@@ -359,7 +358,7 @@ def test_pairs_of_two_studies_are_set_beside_each_other_the_farthest_apart_first
     tasks = ("a", "b", "c")
     ours = make_comparison(tasks, {("a", "b"): "up", ("b", "a"): "up", ("a", "c"): "up", ("c", "a"): "up"})
     theirs = make_comparison(tasks, {("a", "b"): "down", ("b", "a"): None, ("a", "c"): "up"})
-    looks = [(both.name, both.gap, both.look) for both in shared_pairs(ours, theirs)]
+    looks = [(both.name, both.gap, both.style) for both in shared_pairs(ours, theirs)]
     assert looks == [
         ("a → b", 2.0, "opposite arrows"),
         ("b → a", 1.0, "an arrow in one only"),

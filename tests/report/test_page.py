@@ -5,20 +5,21 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from published_records import published_records
 from report_studies import HOSTILE, PAPER, make_record, make_records, make_report
 
 from tagmates.formatting import equals, points
 from tagmates.report.figures.drawing import Figure
+from tagmates.report.length_notes import length_notes
 from tagmates.report.model import Report
 from tagmates.report.page import own_ids, render_page, write_report
-from tagmates.report.prose import _moved, fine_print, opening, settings_text, shortly, together
+from tagmates.report.prose import _moved, definitions, notes, score_summary, settings_text, study_comparison
 from tagmates.report.tables import tables
-from tagmates.report.training_length import length_notes
 from tagmates.study.compare import count, oracle_sets
 from tagmates.study.published import PAPER_TASKS, published_statistics
-from tagmates.study.runs import Runs
+from tagmates.study.records import Record, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import waiting_words
 
@@ -128,7 +129,7 @@ def test_what_the_page_opens_with(paper: Report) -> None:
 def test_advice_is_written_as_the_tables_are() -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
     report = make_report(study, tasks, make_records(study, tasks, sentences=30))
-    assert any("interval and p allow for" in text for text in opening(report))
+    assert any("The interval allows for the choice" in text for text in notes(report))
     for advice in report.advice:
         if advice.evidence is None:
             continue
@@ -153,7 +154,7 @@ def test_without_a_test_split_dev_is_shown() -> None:
 
 def test_no_heading_stands_twice_and_keys_stand_with_their_tables(paper: Report) -> None:
     text = render_page(paper, tables(paper))
-    for title in ("The methods side by side", "What is done"):
+    for title in ("Recommended partners", "Progress"):
         assert f"<h2>{title}</h2>" in text
         assert f"<strong>{title}.</strong>" not in text
     assert "<strong>Oracle sets.</strong>" in text
@@ -167,7 +168,7 @@ def test_paper_shows_what_screens_fold_but_for_the_longest(paper: Report) -> Non
     text = render_page(paper, tables(paper))
     kinds = re.findall(r"<details( class=\"screen\")?><summary>([^<]*?)(?:: \d+ rows)?</summary>", text)
     assert {title for screen, title in kinds if screen} == {
-        "Runs, updates and parameters of every score",
+        "Runs, updates and parameters of each score",
         "All settings",
     }
     assert "MULTI-DEC: every comparison" in {title for screen, title in kinds if not screen}
@@ -177,19 +178,22 @@ def test_paper_shows_what_screens_fold_but_for_the_longest(paper: Report) -> Non
 def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
     study = StudySettings(regimes=("single", "pair"))
     report = make_report(study, ("a", "b"), [])
-    terms = dict(fine_print(report))
+    terms = dict(definitions(report))
     assert "Oracle" not in terms
-    assert "Compared are pairs against STL." in terms["Rule"]
-    assert "below its best dev score (an equal one is not)" in terms["Length"]
-    assert "The numbers of updates" in terms["Length"]
+    assert "The comparisons are: pairs against STL." in terms["Rule"]
+    assert "are all below its best one" in terms["Length"]
+    assert "numbers of updates" in terms["Length"]
     assert 'score = "plain"' in terms["Score"] and "token accuracy" in terms["Score"]
     assert "that of the two settings themselves where it is larger" in terms["Test"]
     assert terms["Vectors"] == "GloVe 6B, 50 dimensions"
-    for found, said in (("glove", "GloVe 6B, 50 dimensions"), ("random", "Random: GloVe 6B, 50 dimensions, as the ")):
-        assert dict(fine_print(replace(report, vectors=found)))["Vectors"].startswith(said)
+    for found, said in (
+        ("glove", "GloVe 6B, 50 dimensions"),
+        ("random", "Random, because GloVe 6B, 50 dimensions was not installed"),
+    ):
+        assert dict(definitions(replace(report, vectors=found)))["Vectors"].startswith(said)
     asked = replace(report, settings=study.model_copy(update={"vectors": "random"}), vectors="random")
-    assert dict(fine_print(asked))["Vectors"] == "random"
-    assert "All-but-one against All" in dict(fine_print(make_report(StudySettings(), ("a", "b"), [])))["Rule"]
+    assert dict(definitions(asked))["Vectors"] == "random"
+    assert "All-but-one against All" in dict(definitions(make_report(StudySettings(), ("a", "b"), [])))["Rule"]
 
 
 @pytest.mark.parametrize("done", [0, 3, 1000])
@@ -208,7 +212,7 @@ def test_hostile_names_and_partial_studies(done: int) -> None:
         heads = page.rows["table-scores-multi_dec"][0]
         assert [head for head in heads if head in HOSTILE] == list(HOSTILE)
     else:
-        assert "Nothing is done yet" in render_page(report, tables(report))
+        assert "No run is done yet" in render_page(report, tables(report))
 
 
 def test_a_whole_study_says_that_it_is_whole() -> None:
@@ -230,12 +234,12 @@ def test_tasks_of_ones_own_name_the_paper_once_where_its_rule_is_explained() -> 
     report = replace(make_report(study, tasks, make_records(study, tasks, sentences=30)), published={})
     text = re.sub(r"<style>.*?</style>", "", render_page(report, tables(report)), flags=re.DOTALL)
     assert re.findall(r"[^.]*\bpaper\b[^.]*", text) == [
-        " It comes from the paper of Changpinyo, Hu and Sha (2018)",
+        " The rule comes from the paper of Changpinyo, Hu and Sha (2018)",
     ]
-    assert "its mean less 1.5 standard deviations" in text
+    assert "its mean minus 1.5 standard deviations" in text
     assert "with a single seed" not in text.lower()
     one = make_report(StudySettings(seeds=(1,)), tasks, make_records(StudySettings(seeds=(1,)), tasks))
-    assert "With a single seed nothing is ever higher or lower by it." in " ".join(shortly(one))
+    assert "With a single seed no score is ever higher or lower by the rule." in " ".join(score_summary(one))
     assert "harms none" not in render_page(replace(one, published={}), tables(replace(one, published={})))
 
 
@@ -252,7 +256,7 @@ def test_what_is_not_there_yet_is_said_once_or_not_at_all() -> None:
     for some, said in (
         ([], "planned runs is done yet."),
         (alone, "No joint run is done yet, so only the tasks alone are shown."),
-        (begun, "No joint run of TE⊕DEC and TE⊕ENC is done yet, so they are not shown."),
+        (begun, "TE⊕DEC and TE⊕ENC: no joint run is done yet, so there are no tables."),
     ):
         report = replace(make_report(study, tasks, some, waiting=waits), published={})
         page = render_page(report, tables(report))
@@ -261,7 +265,9 @@ def test_what_is_not_there_yet_is_said_once_or_not_at_all() -> None:
         text = re.sub(r"<[^>]*>", " ", page)
         assert not re.search(r"\b0 (?:are|is|of [a-z])|\bof 0\b|\b1 (?:runs|tasks|scores|seeds)\b|no run of", text)
         assert "scores-te_dec" not in page
-    assert any("by the rule and that both studies have" in text for text in together(replace(report, beside=report)))
+    assert any(
+        "by the rule and that both studies have" in text for text in study_comparison(replace(report, beside=report))
+    )
 
 
 def test_pairs_that_move_are_counted_in_words() -> None:
@@ -320,4 +326,100 @@ def test_the_page_warns_of_runs_that_the_cap_ended() -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
     records = [replace(record, updates=100) for record in make_records(study, tasks) if len(record.setting.tasks) < 3]
     (text,) = length_notes(make_report(study, tasks, records))  # of seed 2 every run is capped
-    assert text.startswith("In 6 of 6 comparisons the cap of epochs ended runs")
+    assert text.startswith("In 6 of 6 comparisons some run reached the maximum number of epochs")
+
+
+def test_the_report_opens_with_a_table_and_a_picture(paper: Report) -> None:
+    pictures = [Figure(name, f"Title {name}", "Caption", SVG, b"") for name in ("figure2", "figure3", "gains")]
+    page = render_page(paper, tables(paper), pictures)
+    advice, progress = page.index('<section id="advice">'), page.index('<section id="scores">')
+    first = page[advice:progress]
+    assert first.index('id="table-recommendations"') < first.index('id="figure-figure3"') < first.index("<dl>")
+    assert "figure-gains" not in first and "figure-figure2" not in first
+    without_arrows = replace(
+        paper,
+        comparisons={
+            method: replace(found, pairs={key: replace(cell, arrow=None) for key, cell in found.pairs.items()})
+            for method, found in paper.comparisons.items()
+        },
+    )
+    page = render_page(without_arrows, tables(without_arrows), pictures)
+    assert page.index('id="figure-gains"') < page.index('<section id="scores">') < page.index('id="figure-figure3"')
+
+
+def recommended(report: Report) -> dict[str, list[str]]:
+    (table,) = (table for table in tables(report) if table.name == "recommendations")
+    assert table.heads[1:] == (
+        "F1 alone", "recommended partners", "F1 with them", "gain", "95 % interval", "verdict"
+    )  # fmt: skip
+    return {row.head: [entry.text for entry in row.entries] for row in table.rows}
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(20.0, "helps"), (0.05, "not shown; may be chance")])
+def test_a_task_is_recommended_its_best_partners_on_dev(gain: float, verdict: str) -> None:
+    study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b")
+    records = [with_gain(record, gain) for record in make_records(study, tasks, sentences=40)]
+    report = make_report(study, tasks, records)
+    alone, partners, together, difference, interval, said = recommended(report)["a"]
+    assert (partners, said) == ("b", verdict)
+    cell = report.comparisons["multi_dec"].pairs["b", "a"]
+    assert (alone, together) == (points(cell.base), points(cell.mean))
+    assert difference == points(cell.difference, signed=True)
+    low, high = (float(text.replace("−", "-")) for text in interval.split(" to "))
+    assert (low > 0) == (verdict == "helps") and low < gain < high
+
+
+@pytest.mark.parametrize("gain", [0.0, -0.5, -20.0])
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+def test_partners_without_a_gain_on_test_are_never_recommended(gain: float, seeds: tuple[int, ...]) -> None:
+    study, tasks = StudySettings(regimes=("single", "pair"), seeds=seeds), ("a", "b")
+    records = [with_gain(record, gain) for record in make_records(study, tasks, sentences=40)]
+    report = make_report(study, tasks, records)
+    assert all(advice.ranked[0].setting.tasks == tasks for advice in report.advice)  # dev would have them together
+    for task in tasks:
+        found = recommended(report)[task]
+        assert (found[1], found[-1]) == ("none", "no gain was found; train it alone")
+    page = render_page(report, tables(report))
+    assert page.count("no gain was found; train it alone") == 4  # in the table, and in the sentence of each task
+
+
+def with_gain(record: Record, gain: float) -> Record:
+    """The run with a joint dev F1 that is best, and so many points of test F1 above the task alone."""
+    joint = len(record.setting.tasks) > 1
+    dev = dict.fromkeys(record.dev, 80.0 if joint else 70.0)
+    test = dict.fromkeys(record.test, 70 + 0.1 * record.seed + (gain if joint else 0))
+    counts = {}
+    for task, table in record.counts.items():
+        units = np.full(len(table), 1000)
+        right = np.round(units * test[task] / 100).astype(np.int32)
+        counts[task] = np.stack([right, units - right, units - right], axis=1).astype(np.int32)
+    return replace(record, dev=dev, test=test, counts=counts)
+
+
+def test_before_any_run_there_is_no_table_of_recommendations() -> None:
+    report = make_report(StudySettings(), ("a", "b"), [])
+    assert "recommendations" not in [table.name for table in tables(report)]
+
+
+def test_what_waits_for_runs_is_folded() -> None:
+    """Claims that cannot be checked yet, and methods without a joint run, take a line each."""
+    some = [r for r in published_records() if r.setting.sharing in ("stl", "multi_dec") and len(r.setting.tasks) < 3]
+    report = make_report(PAPER, PAPER_TASKS, some, statistics=published_statistics())
+    made = {table.name: table for table in tables(replace(report, statistics=[]))}
+    assert made["unchecked-findings"].folded and not made["findings"].folded
+    assert "no run of all tasks together is done yet" in [
+        row.entries[-1].text for row in made["unchecked-findings"].rows
+    ]
+    assert all(row.entries[4].text != "–" for row in made["findings"].rows)
+    assert made["oracle-sets"].heads == ("", "MULTI-DEC", "MULTI-DEC, the paper")
+    assert {row.head.split(",")[0] for row in made["agreement"].rows} == {"MULTI-DEC"}
+    for name in ("scores", "tests", "paper"):
+        assert f"{name}-multi_dec" in made and f"{name}-te_dec" not in made
+    (line,) = (text for text in score_summary(report) if "no joint run is done yet" in text)
+    assert line == "TE⊕DEC and TE⊕ENC: no joint run is done yet, so there are no tables."
+
+
+def test_terms_of_the_study_are_defined() -> None:
+    terms = dict(definitions(make_report(PAPER, PAPER_TASKS, [])))
+    assert list(terms)[:8] == ["MULTI-DEC", "TE⊕DEC", "TE⊕ENC", "STL", "Pairs", "All", "All-but-one", "Oracle"]
+    assert "TE⊕DEC" not in dict(definitions(make_report(StudySettings(), ("a", "b"), [])))

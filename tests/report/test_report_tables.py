@@ -18,8 +18,8 @@ from tagmates.report.model import Report
 from tagmates.report.tables import tables
 from tagmates.report.tables.cells import mark, score_entry, story, verdict
 from tagmates.report.tables.comparison import confirmed
-from tagmates.report.tables.formats import LATEX, full_heads, to_csv, to_latex, to_markdown
-from tagmates.report.tables.table import KEY, Entry, Row, Table, words
+from tagmates.report.tables.formats import LATEX_CHARACTERS, full_heads, to_csv, to_latex, to_markdown
+from tagmates.report.tables.table import LEGEND, Entry, Row, Table, words
 from tagmates.study.compare import Cell, count
 from tagmates.study.plan import Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS
@@ -107,7 +107,7 @@ def test_few_runs_and_capped_ones_show() -> None:
     cell = Cell(Setting("stl", ("a",)), "a", 52.0, 0.1, 2, updates=1234.6, capped=1, parameters=99, dev=51.5)
     entry = score_entry(cell, 3)
     assert (entry.text, entry.mark, entry.below, entry.roles) == ("52.00", "†", ("n=2 ±0.10",), ("own", "few"))
-    assert "1,235 updates on average, the cap of epochs ended 1 of 2 runs, 99 parameters" in entry.note
+    assert "1,235 updates on average, 1 of 2 runs reached the maximum number of epochs, 99 parameters" in entry.note
     assert score_entry(replace(cell, n=3, capped=0), 3).below == ("±0.10",)
     assert score_entry(replace(cell, n=4), 3).below == ("n=4 ±0.10",)
     assert score_entry(replace(cell, n=3, std=None), 3).below == ()
@@ -273,7 +273,7 @@ def test_a_task_without_helpers_is_blue_in_the_oracle_row_and_the_caption_says_s
     table = named(paper)["scores-multi_dec"]
     oracle = next(row for row in table.rows if row.head == "Oracle")
     assert oracle.entries[PAPER_TASKS.index("ner")].roles == ("own",)
-    assert "also in the Oracle row: no helper, so trained alone." in table.caption
+    assert "also in the Oracle row for a task without helpers." in table.caption
     helped = ("mwe", "upos")
     study = StudySettings(sharing=("te_enc",), oracle_sets="test")
     some = [r for r in published_records() if set(r.setting.tasks) <= set(helped)]
@@ -297,7 +297,7 @@ def test_means_of_few_runs_are_grey_wherever_they_stand() -> None:
     assert entries["Mean"][stl].roles == ("few",)
     average_row = next(row for row in made["scores-multi_dec"].rows if row.head == "Average")
     assert average_row.entries[0] == entries["a"][average]
-    grey = "In grey: what rests on fewer than three runs."
+    grey = "Grey: fewer than three runs."
     assert all(grey in made[name].caption for name in ("methods", "scores-multi_dec", "all-but-one-multi_dec"))
     whole = named(make_report(study, tasks, records))
     assert not any(grey in table.caption for table in whole.values())
@@ -326,7 +326,7 @@ def test_runs_updates_and_parameters_of_every_score(paper: Report) -> None:
     assert len(rows) == len(table.data) == len(set(rows))
     oracle = [row for row in named(paper)["runs"].rows if row.entries[0].text == "Oracle"]
     assert {"its 7 helpers", "alone"} <= {row.entries[1].text for row in oracle}
-    assert "CSV has every setting" in named(paper)["parameters"].caption
+    assert "have each setting" in named(paper)["parameters"].caption
 
 
 def test_csv_comes_back(hostile: Report) -> None:
@@ -362,7 +362,7 @@ def test_latex_knows_every_sign_of_the_tables(paper: Report) -> None:
     for table in tables(replace(paper, beside=paper)):
         for line in to_latex(table).splitlines():
             assert "Umathchar" not in line, line
-    assert LATEX["ρ"] == r"$\rho$"
+    assert LATEX_CHARACTERS["ρ"] == r"$\rho$"
 
 
 def test_latex_is_balanced(hostile: Report, paper: Report) -> None:
@@ -387,8 +387,8 @@ def test_key_explains_every_mark_and_nothing_else(paper: Report) -> None:
     table = Table("t", "scores", "T", "c", ("", "a", "b", "c"), (Row("r", entries),))
     assert list(table.key) == ["▲", "−", "≠", "†"]
     assert entries[1].lines == [("−1.00", ""), ("+0.24", "▲≠"), ("", "−")]
-    assert KEY["†"] in to_markdown(table)
-    assert KEY["▲"] in to_latex(table).replace(r"$\leq$", "≤")
+    assert LEGEND["†"] in to_markdown(table)
+    assert LEGEND["▲"] in to_latex(table).replace(r"$\leq$", "≤")
     assert not Table("t", "scores", "T", "c", ("", "a"), (Row("+", words("+5")),)).key
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tagmates.model.network import BATCH_TOKENS
 from tagmates.model.tagger import Tagged
 from tagmates.serve.metrics import Metrics
-from tagmates.serve.queue import TURN, Ask, LateError, Queue, QueueFullError, TaggingError, Words, load_of
+from tagmates.serve.queue import TURN_TOKENS, LateError, Queue, QueueFullError, TaggingError, TagOptions, Words, load_of
 
-ASK = Ask("m", ("t",))
-OTHER = Ask("n", ("t",), probabilities=True)
+ASK = TagOptions("m", ("t",))
+OTHER = TagOptions("n", ("t",), probabilities=True)
 
 
 class Echo:
@@ -23,17 +23,17 @@ class Echo:
     def __init__(self, *, closed: bool = False) -> None:
         self.open = threading.Event()
         self.begun = threading.Event()
-        self.calls: list[tuple[Ask, list[Words]]] = []
+        self.calls: list[tuple[TagOptions, list[Words]]] = []
         if not closed:
             self.open.set()
 
-    def __call__(self, ask: Ask, sentences: list[Words]) -> list[Tagged]:
-        self.calls.append((ask, sentences))
+    def __call__(self, options: TagOptions, sentences: list[Words]) -> list[Tagged]:
+        self.calls.append((options, sentences))
         self.begun.set()
         self.open.wait()
         if any("poison" in words for words in sentences):
             raise ValueError("a bad\nword")
-        return [Tagged(tuple(words), {task: tuple(words) for task in ask.tasks}) for words in sentences]
+        return [Tagged(tuple(words), {task: tuple(words) for task in options.tasks}) for words in sentences]
 
 
 def run(echo: Echo, scenario: Callable[[Queue], Awaitable[None]], limit: int = 100_000) -> None:
@@ -63,16 +63,16 @@ sentences = st.lists(st.lists(st.sampled_from(["a", "bb", "x" * 9000]), max_size
 
 @settings(deadline=None, max_examples=50)
 @given(requests=st.lists(st.tuples(st.sampled_from([ASK, OTHER]), sentences), max_size=12))
-def test_everyone_gets_the_answer_to_their_own_question(requests: list[tuple[Ask, list[Words]]]) -> None:
+def test_everyone_gets_the_answer_to_their_own_question(requests: list[tuple[TagOptions, list[Words]]]) -> None:
     echo = Echo()
 
     async def scenario(queue: Queue) -> None:
-        answers = await asyncio.gather(*(queue.tag(ask, given, 60, admitted=True) for ask, given in requests))
+        answers = await asyncio.gather(*(queue.tag(options, given, 60, admitted=True) for options, given in requests))
         assert [words_of(answer) for answer in answers] == [given for _, given in requests]
 
     run(echo, scenario)
     for _, batch in echo.calls:  # goes past its size by less than a turn and a sentence
-        assert sum(map(load_of, batch[:-1])) < BATCH_TOKENS + TURN
+        assert sum(map(load_of, batch[:-1])) < BATCH_TOKENS + TURN_TOKENS
 
 
 def test_what_waits_is_tagged_together() -> None:
@@ -82,7 +82,7 @@ def test_what_waits_is_tagged_together() -> None:
         first = asyncio.create_task(queue.tag(ASK, [("first",)], 60))
         await until_begun(echo)
         asks = [ASK, OTHER, ASK, OTHER, ASK]
-        others = [asyncio.create_task(queue.tag(ask, [(f"w{i}",)], 60)) for i, ask in enumerate(asks)]
+        others = [asyncio.create_task(queue.tag(options, [(f"w{i}",)], 60)) for i, options in enumerate(asks)]
         await asyncio.sleep(0)  # so that they stand in the queue
         echo.open.set()
         await asyncio.gather(first, *others)
@@ -115,7 +115,7 @@ def test_past_the_limit_nothing_is_taken_and_all_hear_how_long_it_takes() -> Non
     async def scenario(queue: Queue) -> None:
         first = asyncio.create_task(queue.tag(ASK, [("a",) * 60], 60))
         await until_begun(echo)
-        with pytest.raises(QueueFullError, match="60 tokens wait already, of at most 100") as caught:
+        with pytest.raises(QueueFullError, match=r"60 tokens are waiting \(limit: 100\)") as caught:
             await queue.tag(ASK, [("b",) * 41], 60)
         assert caught.value.seconds == 1
         fits = asyncio.create_task(queue.tag(ASK, [("b",) * 40], 60))

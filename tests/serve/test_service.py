@@ -28,12 +28,12 @@ from tagmates.errors import ModelError, TagmatesError
 from tagmates.installed import get_extra
 from tagmates.model.pretrained import BUNDLED_MODELS
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.serve.middleware import STRICT
-from tagmates.serve.requests import Piece, Question, read_question, sentences_in
+from tagmates.serve.middleware import SECURITY_HEADERS
+from tagmates.serve.requests import RequestSentence, TagRequest, read_request, sentences_in
 from tagmates.serve.responses import licence_of
-from tagmates.serve.service import PAGE, PORTION, create_service
+from tagmates.serve.service import PAGE_FOLDER, STREAM_TOKENS, create_service
 from tagmates.serve.settings import Limits
-from tagmates.serve.worker_thread import SMALL
+from tagmates.serve.worker_thread import INLINE_BYTES
 
 Value = TypeVar("Value")
 TAGS = {"one": ["A", "B", "O"], "two": ["O", "B-x", "I-x"], "three": ["O", "S-q", "B-q", "E-q"]}
@@ -108,9 +108,9 @@ def own(tags: Sequence[str], scheme: Scheme) -> list[str]:
 
 
 def test_the_page_and_its_files() -> None:
-    assert ask("GET", "/").content == (PAGE / "index.html").read_bytes()
+    assert ask("GET", "/").content == (PAGE_FOLDER / "index.html").read_bytes()
     assert ask("GET", "/").headers["content-type"] == "text/html; charset=utf-8"
-    for path in PAGE.iterdir():
+    for path in PAGE_FOLDER.iterdir():
         if path.name != "index.html":
             assert ask("GET", f"/static/{path.name}").content == path.read_bytes()
 
@@ -252,8 +252,8 @@ def test_any_characters_are_tagged(text: str) -> None:
     [
         (b"", 400, "not JSON"),
         (b"\xff", 400, "not UTF-8 at byte 0"),
-        (b'{"text": NaN}', 400, "NaN is no number"),
-        (b'{"text": ' + b"9" * 5000 + b"}", 400, "a number is too long"),
+        (b'{"text": NaN}', 400, "NaN is not a number"),
+        (b'{"text": ' + b"9" * 5000 + b"}", 400, "a number that is too long"),
         (b"[" * 100_000, 400, "nested too deeply"),
         (b'{"text":' * 100_000, 400, "nested too deeply"),
         (b"[]", 422, "body: Input should be"),
@@ -265,15 +265,15 @@ def test_any_characters_are_tagged(text: str) -> None:
         (b'{"words": [["a", 1]]}', 422, "body.words.0.1: "),
         (b'{"words": [[["a"]]]}', 422, "body.words.0.0: "),
         (b'{"text": "a", "probabilities": "yes"}', 422, "body.probabilities: "),
-        (b'{"text": "a", "more": 1}', 422, "body.more: is not asked for"),
-        (b'{"text": "a", "model": "../b"}', 422, "model: none here is called '../b'; there are a, joint"),
+        (b'{"text": "a", "more": 1}', 422, "body.more: is not a field of a request"),
+        (b'{"text": "a", "model": "../b"}', 422, "model: there is no model '../b'; there are a, joint"),
         (b'{"text": "a", "tasks": ["one", "zero"]}', 422, "tasks: a has no task 'zero'; it has one, two, three"),
         (b'{"text": "a", "tasks": ["one", "one"]}', 422, "name each once"),
-        (b'{"text": "a", "\\ud800\\n": 1}', 422, "is not asked for"),
+        (b'{"text": "a", "\\ud800\\n": 1}', 422, "is not a field of a request"),
     ],
 )
 @pytest.mark.parametrize("path", ["/api/tag", "/api/tag/stream"])
-def test_what_is_no_question(path: str, body: bytes, status: int, text: str) -> None:
+def test_what_is_no_request(path: str, body: bytes, status: int, text: str) -> None:
     refused(ask("POST", path, content=body, headers=JSON), status, text)
 
 
@@ -339,20 +339,20 @@ def test_long_paragraphs_are_split_bit_by_bit_as_they_are_whole(sentences: list[
 def test_a_million_problems_are_one(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gathered = []
     monkeypatch.setattr(
-        "tagmates.serve.requests.Question.model_validate",
-        lambda value: gathered.append(errors_in(value)) or Question(text="a"),
+        "tagmates.serve.requests.TagRequest.model_validate",
+        lambda value: gathered.append(errors_in(value)) or TagRequest(text="a"),
     )
     limits = Limits(texts=10**6)
     for value in ([1] * 10**5, [[1] * 10**5] * 2):
-        read_question(json.dumps({"text": "a", key: value}).encode(), limits)
+        read_request(json.dumps({"text": "a", key: value}).encode(), limits)
     assert max(gathered) <= 2
-    with pytest.raises(TagmatesError, match="k0: is not asked for"):
-        read_question(json.dumps({f"k{number}": 1 for number in range(10**5)}).encode(), limits)
+    with pytest.raises(TagmatesError, match="k0: is not a field"):
+        read_request(json.dumps({f"k{number}": 1 for number in range(10**5)}).encode(), limits)
 
 
 def errors_in(value: object) -> int:
     with pytest.raises(ValidationError) as found:
-        Question.__pydantic_validator__.validate_python(value)
+        TagRequest.__pydantic_validator__.validate_python(value)
     return found.value.error_count()
 
 
@@ -390,7 +390,7 @@ def test_all_bodies_together_are_bounded_and_slow_ones_given_up() -> None:
         slow = asyncio.create_task(client.post("/api/tag", content=never_ending(), headers=JSON))
         await begun.wait()
         many = await client.post("/api/tag", json={"text": "a"})
-        refused(many, 429, "too many are in hand")
+        refused(many, 429, "is reading too many other bodies")
         assert many.headers["retry-after"] == "5"
         refused(await slow, 408, "within 0.01 s")
         assert (await client.post("/api/tag", json={"text": "a"})).status_code == 200
@@ -454,7 +454,7 @@ def test_every_answer_has_strict_headers_and_none_lets_other_sites_in() -> None:
     }
     for status, response in answers.items():
         assert response.status_code == status
-        assert STRICT.items() <= response.headers.items()
+        assert SECURITY_HEADERS.items() <= response.headers.items()
         assert not [name for name in response.headers if name.startswith("access-control")]
 
 
@@ -519,7 +519,7 @@ def test_what_nobody_thought_of_is_an_error_of_one_line(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("never\nmind")
 
-    monkeypatch.setattr("tagmates.serve.service.read_question", fail)
+    monkeypatch.setattr("tagmates.serve.service.read_request", fail)
     refused(post({"text": "a"}), 500, "something went wrong here (ZeroDivisionError)")
     assert caplog.messages == ["/api/tag: ZeroDivisionError: never mind"]
 
@@ -542,7 +542,7 @@ def test_past_the_queue_and_past_the_time(gated: Gated) -> None:
         await asyncio.to_thread(gated.begun.wait)
         for path in ("/api/tag", "/api/tag/stream"):
             full = await client.post(path, json={"text": "a b c d e f"})
-            refused(full, 429, "6 tokens wait already, of at most 10")
+            refused(full, 429, "6 tokens are waiting (limit: 10)")
             assert int(full.headers["retry-after"]) >= 1
         gated.gate.set()
         assert (await first).status_code == 200
@@ -563,13 +563,13 @@ def test_large_bodies_wait_apart_from_small_ones_and_are_given_up(monkeypatch: p
     gate = threading.Event()
     begun = []
 
-    def slow(body: bytes, limits: Limits) -> Question:
+    def slow(body: bytes, limits: Limits) -> TagRequest:
         begun.append(len(body))
-        if len(body) > SMALL:
+        if len(body) > INLINE_BYTES:
             assert gate.wait(60)
-        return read_question(body, limits)
+        return read_request(body, limits)
 
-    monkeypatch.setattr("tagmates.serve.service.read_question", slow)
+    monkeypatch.setattr("tagmates.serve.service.read_request", slow)
     large = {"text": "A b c.\n\n" * 1000}
     service, late = create_service(TAGGERS, Limits()), create_service(TAGGERS, Limits(seconds=0.01))
 
@@ -585,7 +585,7 @@ def test_large_bodies_wait_apart_from_small_ones_and_are_given_up(monkeypatch: p
         gate.set()
         assert (await first).status_code == 200
         assert (await client.post("/api/tag/stream", json=large)).status_code == 200
-        assert sum(size > SMALL for size in begun) == 2
+        assert sum(size > INLINE_BYTES for size in begun) == 2
 
     async def too_late(client: httpx.AsyncClient) -> None:
         for path in ("/api/tag", "/api/tag/stream"):
@@ -657,19 +657,19 @@ def test_a_stream_has_the_sentences_of_all_texts_in_order() -> None:
 
 
 def test_a_stream_that_goes_wrong_on_its_way_says_so_in_its_last_line() -> None:
-    text = "A b c. " * (PORTION // 2) + "\n\n" + "word " * 2000
+    text = "A b c. " * (STREAM_TOKENS // 2) + "\n\n" + "word " * 2000
     *found, last = lines(post({"text": text}, path="/api/tag/stream"))
     assert found and all("tokens" in line for line in found)
     assert last == {
         "error": "text 1, the sentence at character 3502: has 2,000 words; at most 1,000: break it with an empty line"
     }
     service = create_service(TAGGERS, Limits(stream_seconds=1e-9))
-    *found, last = lines(post({"text": "A b c. " * PORTION}, service, "/api/tag/stream"))
+    *found, last = lines(post({"text": "A b c. " * STREAM_TOKENS}, service, "/api/tag/stream"))
     assert found and "did not end within" in last["error"]
 
 
 def test_no_number_that_is_none_of_json_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(tagger: Tagger, piece: Piece, tagged: Tagged) -> dict[str, Any]:
+    def broken(tagger: Tagger, piece: RequestSentence, tagged: Tagged) -> dict[str, Any]:
         return {"tokens": piece.words, "probabilities": {"one": [float("nan") if "bad" in piece.words else 1.0]}}
 
     monkeypatch.setattr("tagmates.serve.service.sentence_out", broken)
@@ -701,7 +701,7 @@ def test_a_reader_that_stops_reading_stops_the_tagging_and_holds_no_place() -> N
         before = tagged_tokens()
         request = asyncio.create_task(SERVICE(scope("/api/tag/stream"), receive, send))
         await full.wait()
-        assert tagged_tokens() - before <= PORTION + 4
+        assert tagged_tokens() - before <= STREAM_TOKENS + 4
         assert SERVICE.state.queue.load == 0
         room.set()
         await request

@@ -10,7 +10,7 @@ from tagmates.data.affinity import Affinity, TrainingData
 from tagmates.study.chooser import Budget, Chooser, expected_regret
 from tagmates.study.gains import gains_before
 from tagmates.study.plan import Planned, make_plan
-from tagmates.study.record import Record
+from tagmates.study.records import Record
 from tagmates.study.settings import StudySettings
 
 TASKS = ("pos", "ner", "mwe")

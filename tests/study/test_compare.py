@@ -13,8 +13,7 @@ from study_folders import make_counts, make_records
 
 from tagmates.study.compare import Cell, Comparison, arrow_between, compare, count, deviation, oracle_sets
 from tagmates.study.plan import OracleSets, Setting
-from tagmates.study.record import Record
-from tagmates.study.runs import Runs, Split
+from tagmates.study.records import Record, Runs, Split
 from tagmates.study.settings import Method, StudySettings
 from tagmates.study.significance import adjust, compare_runs, linearise, pooled_variance
 

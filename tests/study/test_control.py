@@ -17,8 +17,8 @@ from study_folders import write_study
 
 from tagmates.config import TrainingSettings
 from tagmates.errors import ConfigError
-from tagmates.report.prose import together
-from tagmates.study.control import EPOCH_UPDATES, Control, Kind, control_at, control_folders
+from tagmates.report.prose import study_comparison
+from tagmates.study.control import EPOCH_UPDATES, Control, ControlKind, control_at, control_folders
 from tagmates.study.locate import find_control, open_control, open_study
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import StudySettings
@@ -57,7 +57,7 @@ def write_finished(folder: str, settings: StudySettings = STUDY) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["equal-updates", "equal-exposure"])
-def test_a_control_trains_the_same_things(kind: Kind) -> None:
+def test_a_control_trains_the_same_things(kind: ControlKind) -> None:
     study = StudySettings(seeds=(1, 5), sharing=("te_dec", "multi_dec"))
     control = Control(kind, 40).settings(study)
     ours, theirs = (make_plan(some, ("a", "b", "c"), {}) for some in (study, control))
@@ -214,7 +214,7 @@ def test_one_step_makes_the_control_and_the_report_sets_it_beside() -> None:
     outcome = done("study", "report", "s.toml")
     assert outcome.err == "beside the study: its control, runs/s-equal-updates-6\n"
     page = Path("runs/s/report/index.html").read_text()
-    assert "the lower one of s-equal-updates-6, a control of equally long trainings." in page
+    assert "the lower one of s-equal-updates-6, a control in which all runs are equally long." in page
     assert "s-equal-updates-6: Every run trains for exactly 6 updates. Its learning rate falls linearly to 0" in page
     table = Path("runs/s/report/tables/beside-multi_dec.csv").read_text()
     assert "other_updates" in table.splitlines()[0]
@@ -283,17 +283,17 @@ def said_beside(settings: StudySettings) -> str:
     tasks, study = ("a", "b", "c"), StudySettings(seeds=(1, 2))
     report = replace(make_report(study, tasks, make_records(study, tasks)), name="mine")
     other = replace(make_report(settings, tasks, make_records(settings, tasks)), name="control")
-    return " ".join(together(replace(report, beside=other)))
+    return " ".join(study_comparison(replace(report, beside=other)))
 
 
 def test_the_page_says_what_the_two_numbers_are() -> None:
     study = StudySettings(seeds=(1, 2))
     equal = said_beside(Control("equal-updates", 40).settings(study))
-    assert "the upper one is of mine, the lower one of control, a control of equally long trainings." in equal
-    assert "mine: A run stops when the last 10 epochs" in equal
+    assert "the upper one is of mine, the lower one of control, a control in which all runs are equally long." in equal
+    assert "mine: A run stops when the dev scores of its last 10 epochs" in equal
     assert "The runs so far made 100 to 200 updates." in equal
     assert "control: Every run trains for exactly 40 updates. Its learning rate falls linearly to 0" in equal
-    assert "A gain or a harm that only mine shows may come from that" in equal
+    assert "A gain or a loss that only mine shows may come from these" in equal
     assert "still has fewer sentences of each task than a batch of the task alone" in equal
     exposed = said_beside(Control("equal-exposure", 40).settings(study))
     assert "A batch has 32 sentences of each task." in exposed
@@ -305,6 +305,6 @@ def test_equal_updates_whose_rate_follows_dev_are_called_no_control() -> None:
     """As the trainings of docs/runs/four-tasks-equal were made."""
     old = StudySettings(seeds=(1, 2), training=TrainingSettings(max_updates=600, epoch_updates=100))
     said = said_beside(old)
-    assert "Its learning rate still follows the dev score" in said
+    assert "Its learning rate still depends on the dev score" in said
     assert "a control" not in said
-    assert "may come from that" not in said
+    assert "may come from these" not in said

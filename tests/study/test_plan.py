@@ -20,12 +20,12 @@ from study_folders import make_record
 from tagmates.config import MAX_SIZE, ModelSettings, RunConfig, TrainingSettings
 from tagmates.data.tasks import STARTER
 from tagmates.errors import ConfigError, DataError, ModelError
-from tagmates.study.control import Control, Kind
-from tagmates.study.cost import EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
+from tagmates.study.control import Control, ControlKind
+from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
 from tagmates.study.locate import open_study
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS
-from tagmates.study.selection import Selection, parse_duration, parse_shard
+from tagmates.study.run_filter import RunFilter, parse_duration, parse_shard
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
 from tagmates.study.store import Found, Store
 
@@ -315,7 +315,7 @@ class TestReading:
         assert make_plan(study, study.tasks, {})[0].config == RunConfig(tasks=("upos",), sharing="stl")
 
     @pytest.mark.parametrize("kind", ["equal-updates", "equal-exposure"])
-    def test_the_files_of_the_controls_are_what_one_step_makes_of_the_study(self, kind: Kind) -> None:
+    def test_the_files_of_the_controls_are_what_one_step_makes_of_the_study(self, kind: ControlKind) -> None:
         control, paper = read_study(STUDIES / f"{kind}.toml"), read_study(STUDIES / "paper.toml")
         assert Control(kind, 15_000).settings(paper) == control
 
@@ -421,7 +421,7 @@ class TestSelection:
         seeds=st.lists(st.integers(1, 3), unique=True),
     )
     def test_filters(self, sharing: list[Any], regimes: list[Regime], tasks: list[str], seeds: list[int]) -> None:
-        chosen = Selection(sharing, regimes, tasks, seeds)(self.PLAN)
+        chosen = RunFilter(sharing, regimes, tasks, seeds)(self.PLAN)
         assert chosen == [planned for planned in self.PLAN if planned in chosen]  # in order, nothing twice
         for planned in self.PLAN:
             config = planned.config
@@ -436,20 +436,20 @@ class TestSelection:
     def test_a_regime_that_shares_its_trainings_with_an_earlier_one(self) -> None:
         """Of two tasks All is the pair; who asks for it is to get it."""
         plan = plan_of("ab", seeds=[1])
-        assert [str(p.setting) for p in Selection(regimes=["all"])(plan)] == ["multi_dec a+b"]
+        assert [str(p.setting) for p in RunFilter(regimes=["all"])(plan)] == ["multi_dec a+b"]
         plan = plan_of("abc", seeds=[1])
-        assert len(Selection(regimes=["all_but_one"])(plan)) == 3
+        assert len(RunFilter(regimes=["all_but_one"])(plan)) == 3
 
     @settings(deadline=None)
     @given(parts=st.integers(1, 80), seeds=st.sampled_from([(), (1,)]))
     def test_shards_are_parts_of_what_is_selected(self, parts: int, seeds: tuple[int, ...]) -> None:
-        shards = [Selection(seeds=seeds, shard=(part, parts))(self.PLAN) for part in range(1, parts + 1)]
-        whole = Selection(seeds=seeds)(self.PLAN)
+        shards = [RunFilter(seeds=seeds, shard=(part, parts))(self.PLAN) for part in range(1, parts + 1)]
+        whole = RunFilter(seeds=seeds)(self.PLAN)
         assert Counter(p.name for shard in shards for p in shard) == Counter(p.name for p in whole)
 
     def test_shards_are_about_equal(self) -> None:
         plan = make_plan(read_study(STUDIES / "paper.toml"), PAPER_TASKS, {})
-        sizes = [len(Selection(shard=(part, 8))(plan)) for part in range(1, 9)]
+        sizes = [len(RunFilter(shard=(part, 8))(plan)) for part in range(1, 9)]
         assert sum(sizes) == len(plan) == 636
         assert 60 <= min(sizes) <= max(sizes) <= 100
 
@@ -457,7 +457,7 @@ class TestSelection:
     def test_no_longer_plan_moves_a_training_to_another_shard(self, parts: int, data: st.DataObject) -> None:
         """As when an oracle set becomes known, or part of the study is asked for."""
         some = data.draw(st.lists(st.sampled_from(self.PLAN), unique_by=lambda planned: planned.name))
-        select = Selection(shard=(data.draw(st.integers(1, parts)), parts))
+        select = RunFilter(shard=(data.draw(st.integers(1, parts)), parts))
         whole = select(self.PLAN)
         assert select(some) == [planned for planned in some if planned in whole]
 
@@ -529,9 +529,9 @@ class TestCost:
     def test_a_plan(self) -> None:
         plan = plan_of("ab", seeds=[1])
         cost = estimate(plan, SIZES, {"stl": 100.0, "multi_dec": 50.0}, Found(), "somewhere")
-        assert cost.seconds == pytest.approx(EPOCHS * (1000 / 100 + 200 / 100 + 480 / 50))
-        assert cost.updates == EPOCHS * (4 + 2 + 2)
-        assert (cost.epochs, cost.measured) == (EPOCHS, "somewhere")
+        assert cost.seconds == pytest.approx(DEFAULT_EPOCHS * (1000 / 100 + 200 / 100 + 480 / 50))
+        assert cost.updates == DEFAULT_EPOCHS * (4 + 2 + 2)
+        assert (cost.epochs, cost.measured) == (DEFAULT_EPOCHS, "somewhere")
 
     @pytest.mark.parametrize(
         ("training", "epochs"), [({"max_epochs": 7}, 7), ({"max_updates": 40}, (40 / 4 + 40 / 2 + 40 / 2) / 3)]

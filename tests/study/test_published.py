@@ -13,7 +13,7 @@ from tagmates.config import Sharing
 from tagmates.study.compare import Arrow, Cell, Comparison, compare, count, oracle_sets
 from tagmates.study.plan import OracleSets, make_plan
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_oracle_sets, published_statistics
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.settings import Method, StudySettings
 
 SHARED = Path(__file__).parents[3] / "shared"

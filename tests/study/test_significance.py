@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tagmates.study.compare import arrow_between
-from tagmates.study.record import Counts
 from tagmates.study.significance import (
     Evidence,
     SeedVariance,
+    SentenceCounts,
     adjust,
     compare_runs,
     false_arrow_rate,
@@ -24,7 +24,7 @@ from tagmates.study.significance import (
 NO_SEEDS = SeedVariance(0.0, 10)
 
 
-def runs(rng: np.random.Generator, n: int, sentences: int, recall: float = 0.7) -> list[Counts]:
+def runs(rng: np.random.Generator, n: int, sentences: int, recall: float = 0.7) -> list[SentenceCounts]:
     """Runs whose units are right with one probability, on sentences of one to ten units."""
     units = np.random.default_rng(sentences).integers(1, 11, sentences)
     tp = rng.binomial(units, recall, (n, sentences))
@@ -32,7 +32,7 @@ def runs(rng: np.random.Generator, n: int, sentences: int, recall: float = 0.7) 
     return list(np.stack([tp, fp, units - tp], axis=-1).astype(np.int32))
 
 
-def f1(counts: Counts) -> float:
+def f1(counts: SentenceCounts) -> float:
     tp, fp, fn = (int(total) for total in counts.sum(axis=0))
     return 200 * tp / (2 * tp + fp + fn)
 
@@ -47,7 +47,9 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(5)
 
 
-def compare_counts(ours: Sequence[Counts], theirs: Sequence[Counts], seeds: SeedVariance) -> Evidence | None:
+def compare_counts(
+    ours: Sequence[SentenceCounts], theirs: Sequence[SentenceCounts], seeds: SeedVariance
+) -> Evidence | None:
     return compare_runs(linearise(ours), linearise(theirs), seeds)
 
 

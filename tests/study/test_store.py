@@ -20,8 +20,7 @@ from tagmates.errors import ConfigError, ModelError
 from tagmates.study import index
 from tagmates.study.index import read_index, write_index
 from tagmates.study.plan import Planned, Setting, make_plan
-from tagmates.study.record import Record
-from tagmates.study.runs import Runs, Split
+from tagmates.study.records import Record, Runs, Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
 from tagmates.training.folder import lock_folder
@@ -332,8 +331,8 @@ SPOILED: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(os.urandom(5000)),
     "text": lambda path: path.write_text("name,stamp\n" * 100),
     "truncated": cut,
-    "another version": lambda path: sqlite_table(path, index.VERSION + 1, "other TEXT"),
-    "rows that are none": lambda path: sqlite_table(path, index.VERSION, LAYOUT),
+    "another version": lambda path: sqlite_table(path, index.INDEX_VERSION + 1, "other TEXT"),
+    "rows that are none": lambda path: sqlite_table(path, index.INDEX_VERSION, LAYOUT),
 }
 
 
@@ -354,7 +353,7 @@ class TestIndex:
     ) -> None:
         store.find(PLAN)
         with monkeypatch.context() as patch:
-            patch.setattr(index, "VERSION", index.VERSION + 1)
+            patch.setattr(index, "INDEX_VERSION", index.INDEX_VERSION + 1)
             assert read_index(store.root / "index.sqlite", written, counts=False) == {}
             assert all_same(store.find(PLAN, counts=True).done, written)
             assert len(read_index(store.root / "index.sqlite", written, counts=False)) == len(written)

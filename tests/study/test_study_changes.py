@@ -16,7 +16,7 @@ from tagmates.study import session
 from tagmates.study.changes import check_change
 from tagmates.study.locate import open_study
 from tagmates.study.plan import Setting, make_plan
-from tagmates.study.runs import Split
+from tagmates.study.records import Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store
 
@@ -71,7 +71,7 @@ def planned(*args: object) -> tuple[int, int]:
 
 def test_a_trial_asks_for_its_own_folder(study: Path) -> None:
     pattern = (
-        r"runs/tiny: was begun with training\.max_epochs = 2 \(now 1\); 2 trainings there would leave the study; "
+        r"runs/tiny: was begun with training\.max_epochs = 2 \(now 1\); 2 runs there would leave the study; "
         r"give this one a folder of its own, as --output-dir runs/tiny-trial\n"
     )
     refused(2, pattern, *RUN, *ONE)
@@ -99,7 +99,7 @@ def test_a_study_begun_with_set_is_spoken_of_as_begun(here: Path) -> None:
         assert "was begun with" not in outcome.err
         assert Store(Path("runs/tiny")).overrides() == ("training.max_epochs=1",)
     pattern = (
-        r"runs/tiny: was begun with training\.max_epochs = 1 \(now 2\); 2 trainings there would leave the study; "
+        r"runs/tiny: was begun with training\.max_epochs = 1 \(now 2\); 2 runs there would leave the study; "
         r"give this one a folder of its own, as --output-dir runs/tiny-trial, or repeat --set training\.max_epochs=1\n"
     )
     refused(2, pattern, *RUN)
@@ -116,7 +116,7 @@ def test_a_study_begun_with_set_is_spoken_of_as_begun(here: Path) -> None:
 def test_what_only_adds_to_the_study_goes_on(study: Path, given: str, said: str) -> None:
     before = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*")}
     outcome = done(*RUN, "--set", given)
-    assert outcome.err.splitlines()[0] == f"runs/tiny: was begun with {said}; all its trainings stay in the study"
+    assert outcome.err.splitlines()[0] == f"runs/tiny: was begun with {said}; all its runs stay in the study"
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert not (study / "set-aside").exists()
 
@@ -125,7 +125,7 @@ def test_a_file_that_was_edited_is_another_study(study: Path) -> None:
     edit("max_epochs = 2", "max_epochs = 1")
     outcome = done(*RUN)
     assert outcome.err.splitlines()[:2] == [
-        "runs/tiny: was begun with training.max_epochs = 2 (now 1); 2 trainings of these settings stay in their "
+        "runs/tiny: was begun with training.max_epochs = 2 (now 1); 2 runs of these settings stay in their "
         "folders, but are not counted any more",
         "2 run folders belong to other settings of this study and count nowhere",
     ]
@@ -138,7 +138,7 @@ def test_a_file_that_was_edited_is_another_study(study: Path) -> None:
 def test_where_nothing_is_begun_nothing_is_lost(study: Path) -> None:
     shutil.rmtree(study / "runs")
     outcome = done(*RUN, *ONE, "--time-limit", "0s")
-    assert "training.max_epochs = 2 (now 1); all its trainings stay in the study" in outcome.err
+    assert "training.max_epochs = 2 (now 1); all its runs stay in the study" in outcome.err
     done(*RUN, "--time-limit", "0s")
 
 
@@ -206,12 +206,12 @@ def test_refused_is_what_takes_trainings_out_of_the_study(
     study = open_study(Path("made.toml"), overrides=given)
     before = tree(tmp_path / "runs")
     if leave:
-        with pytest.raises(ConfigError, match=rf"; {leave} trainings there would leave the study; give this one"):
+        with pytest.raises(ConfigError, match=rf"; {leave} runs there would leave the study; give this one"):
             check_change(study)
     else:
         said = check_change(study)
         assert len(said) == bool(given)
-        assert all(text.endswith("; all its trainings stay in the study") for text in said)
+        assert all(text.endswith("; all its runs stay in the study") for text in said)
         kept = {p.name for p in make_plan(study.settings, study.tasks, {("multi_dec", "upos"): ("chunk", "ner")})}
         assert {path.name for path in Path("runs/made/runs").iterdir()} <= kept
     assert {name: content for name, content in tree(tmp_path / "runs").items() if "index" not in name} == before

@@ -37,7 +37,7 @@ How = Callable[["Workers", Job], Outcome]
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driving, "POLL", 0.01)
+    monkeypatch.setattr(driving, "POLL_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from tagmates.formatting import points
 from tagmates.report.figures.data import SUFFIXES
 from tagmates.report.figures.drawing import (
     DPI,
-    FAINT,
     GREY,
     INK,
-    SMALL,
-    TEXT,
+    LIGHT_GREY,
+    SMALL_SIZE,
+    TEXT_SIZE,
     Margins,
     draw,
     draw_pixels,
@@ -33,21 +33,21 @@ from tagmates.study.suggest import Suggestion
 TITLE = "Predicted gains of all pairs"
 NOTE = "Predicted, not measured: points of F1 that the task of a column gains when trained with the task of a row."
 COLORS = "BrBG"  # brown to teal, as in the map of measured gains
-CELL, ROW, FOOT = 0.46, 0.3, 0.3  # inches
+CELL_WIDTH, ROW_HEIGHT, FOOT_HEIGHT = 0.46, 0.3, 0.3  # inches
 
 
 def affinity_canvas(suggestions: Mapping[str, Sequence[Suggestion]]) -> Canvas:
     """One map, paler than that of measured gains, its numbers in italics."""
     tasks = list(suggestions)
-    names = widest(tasks, TEXT)
+    names = widest(tasks, TEXT_SIZE)
     canvas, (ax,) = panels(
         [""],
-        (CELL * len(tasks), ROW * len(tasks)),
+        (CELL_WIDTH * len(tasks), ROW_HEIGHT * len(tasks)),
         Margins(left=names + 0.42, right=0.17, top=0.1, bottom=0.75 * names + 0.42),
         columns=1,
         shared=True,
-        foot=FOOT,
-        least=widest([NOTE], SMALL) + 0.3,
+        foot=FOOT_HEIGHT,
+        least=widest([NOTE], SMALL_SIZE) + 0.3,
     )
     every = [each for some in suggestions.values() for each in some]
     limit = max(max((abs(each.gain.mean) for each in every), default=0), 0.1)
@@ -57,17 +57,17 @@ def affinity_canvas(suggestions: Mapping[str, Sequence[Suggestion]]) -> Canvas:
         squares.append([(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5)])
         colors.append(pale(to_hex(colormaps[COLORS](0.5 + each.gain.mean / limit / 2))))
         text = points(each.gain.mean, signed=True)
-        ax.text(j, i, text, ha="center", va="center_baseline", color=INK, fontsize=SMALL, fontstyle="italic")
+        ax.text(j, i, text, ha="center", va="center_baseline", color=INK, fontsize=SMALL_SIZE, fontstyle="italic")
     ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8, hatch="////"))
     name_task_axis(ax, tasks)
-    ax.set_yticks(range(len(tasks)), tasks, fontsize=TEXT)
+    ax.set_yticks(range(len(tasks)), tasks, fontsize=TEXT_SIZE)
     ax.set_xlabel("tested task")
     ax.set_ylabel("trained with")
     ax.tick_params(length=0)
     ax.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(len(tasks) - 0.5, -0.5))
     for spine in ax.spines.values():
-        spine.set(visible=True, color=FAINT)
-    canvas.text(0.5, 0.1 / canvas.get_figheight(), NOTE, ha="center", va="bottom", fontsize=SMALL, color=GREY)
+        spine.set(visible=True, color=LIGHT_GREY)
+    canvas.text(0.5, 0.1 / canvas.get_figheight(), NOTE, ha="center", va="bottom", fontsize=SMALL_SIZE, color=GREY)
     return canvas
 
 

@@ -1,4 +1,4 @@
-"""The figures of data, before any training: sentence lengths, tag frequencies, and what tasks have in common."""
+"""Figures of the data: sentence lengths, tag frequencies, and the overlap of tasks."""
 
 import io
 import re
@@ -16,8 +16,8 @@ from tagmates.data.overlap import Overlap
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
 from tagmates.report.figures.drawing import DPI, draw, draw_pixels
-from tagmates.report.figures.lengths import lengths_canvas
 from tagmates.report.figures.overlap import overlap_canvas
+from tagmates.report.figures.sentence_lengths import lengths_canvas
 from tagmates.report.figures.tag_shares import tags_canvas
 
 Drawings = Mapping[str, tuple[str, Callable[[], Canvas]]]  # name -> title, how to draw it
@@ -38,7 +38,7 @@ def write_figures(corpora: Corpora, overlaps: list[Overlap], place: Path) -> lis
     check_place(place)
     drawings = _drawings(corpora, overlaps)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # of tags in other scripts; a browser has the letters
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts; browsers have them
         if place.suffix.lower() == ".png" and not place.is_dir():
             files = {place: _stacked_pixels(drawings)}
         else:
@@ -54,7 +54,7 @@ def write_figures(corpora: Corpora, overlaps: list[Overlap], place: Path) -> lis
 
 
 def _drawings(corpora: Corpora, overlaps: list[Overlap]) -> Drawings:
-    """What there is to draw: a task alone has nothing in common with another."""
+    """The drawings of these corpora; the overlap needs two tasks."""
     lengths = {
         task: {split: [len(sentence) for sentence in some] for split, some in splits.items()}
         for task, splits in corpora.items()
@@ -68,12 +68,12 @@ def _drawings(corpora: Corpora, overlaps: list[Overlap]) -> Drawings:
         "tags": ("Tag frequencies", lambda: tags_canvas(tags)),
     }
     if len(corpora) > 1:
-        drawings["overlap"] = ("What the tasks have in common", lambda: overlap_canvas(list(corpora), overlaps))
+        drawings["overlap"] = ("Overlap of the tasks", lambda: overlap_canvas(list(corpora), overlaps))
     return drawings
 
 
 def _stacked(svgs: list[str]) -> str:
-    """One picture of several, below each other."""
+    """Several pictures below each other, as one SVG."""
     sizes = [tuple(map(float, re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])) for svg in svgs]
     width, height = max(width for width, _ in sizes), sum(height for _, height in sizes)
     parts, y = [], 0.0

@@ -1,4 +1,4 @@
-"""The gains of pairs in this study against those in another, or in the paper."""
+"""A scatter plot of the gains of pairs in this study and in another study, or in the paper."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from matplotlib.ticker import MaxNLocator
 
 from tagmates.report.figures.drawing import (
     BLUE,
-    FAINT,
     GREY,
-    PAGE,
+    LIGHT_GREY,
+    PAGE_WIDTH,
     RED,
-    SMALL,
+    SMALL_SIZE,
     Figure,
     Margins,
     columns_for,
@@ -29,46 +29,46 @@ from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
 
-LINE = 1.4  # inches; longer names are written in two lines
-NAMED = 8  # pairs at most that are named in a panel
-LOOKS = {  # how the arrows of both agree -> marker, its colour, its edge
+MAX_LINE_WIDTH = 1.4  # inches; longer names are written in two lines
+MAX_NAMES = 8  # pairs at most that are named in a panel
+MARKER_STYLES = {  # agreement of the two arrows -> marker, colour, edge colour
     "the same arrow, or none": ("o", BLUE, BLUE),
     "an arrow in one only": ("o", "white", BLUE),
     "opposite arrows": ("X", RED, RED),
 }
 CAPTION = (
-    "Every pair's difference to STL, in points of F1, in this study ({ours}) and in {theirs}. On the diagonal both "
-    "agree; those far from it are named, partner → tested task."
+    "Difference to STL of each pair, in points of F1, in this study ({ours}) and in {theirs}. Pairs on the diagonal "
+    "have the same difference in both. Pairs far from it are named: partner → tested task."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
-    """A pair's difference in both studies, and how their arrows agree (a key of ``LOOKS``)."""
+class PairPoint:
+    """The difference of a pair in both studies, and how their arrows agree (a key of ``MARKER_STYLES``)."""
 
     name: str
     ours: float
     theirs: float
-    look: str
+    style: str
 
     @property
     def gap(self) -> float:
-        """How far apart the two are."""
+        """The distance between the two differences."""
         return abs(self.ours - self.theirs)
 
 
 def agreement_figure(report: Report, other: Mapping[Method, Comparison], name: str, theirs: str) -> Figure | None:
-    """One panel per method of both; None where they share no pair."""
+    """A panel for each method that both have; None if they have no pair in common."""
     found = {method: shared_pairs(made, other.get(method)) for method, made in report.comparisons.items()}
     found = {method: pairs for method, pairs in found.items() if pairs}
     if not found:
         return None
     caption = CAPTION.format(ours=report.name, theirs=theirs)
-    return draw(name, f"Pairs here and in {theirs}", caption, lambda: _canvas(found, theirs))
+    return draw(name, f"Pairs in this study and in {theirs}", caption, lambda: _canvas(found, theirs))
 
 
-def shared_pairs(ours: Comparison, theirs: Comparison | None) -> list[Both]:
-    """The pairs that both compare with STL, the farthest apart first."""
+def shared_pairs(ours: Comparison, theirs: Comparison | None) -> list[PairPoint]:
+    """The pairs that both compare with STL, the largest gap first."""
     if theirs is None:
         return []
     found = []
@@ -76,26 +76,26 @@ def shared_pairs(ours: Comparison, theirs: Comparison | None) -> list[Both]:
         other = theirs.pairs.get(pair)
         if other is None or cell.difference is None or other.difference is None:
             continue
-        same, one, opposite = LOOKS
-        look = same if cell.arrow == other.arrow else opposite if cell.arrow and other.arrow else one
-        found.append(Both(_name(*pair), cell.difference, other.difference, look))
+        same, one, opposite = MARKER_STYLES
+        style = same if cell.arrow == other.arrow else opposite if cell.arrow and other.arrow else one
+        found.append(PairPoint(_name(*pair), cell.difference, other.difference, style))
     return sorted(found, key=lambda both: -both.gap)
 
 
 def _name(partner: str, task: str) -> str:
     line = f"{partner} → {task}"
-    return line if text_width(line, SMALL) < LINE else f"{partner}\n→ {task}"
+    return line if text_width(line, SMALL_SIZE) < MAX_LINE_WIDTH else f"{partner}\n→ {task}"
 
 
-def _canvas(found: Mapping[Method, Sequence[Both]], theirs: str) -> Canvas:
+def _canvas(found: Mapping[Method, Sequence[PairPoint]], theirs: str) -> Canvas:
     margins = Margins(left=0.42, right=0.06, top=0.32, bottom=0.48)
-    side = min(3.3, PAGE / len(found) - margins.left - margins.right)
+    side = min(3.3, PAGE_WIDTH / len(found) - margins.left - margins.right)
     canvas, axes = panels(
         [METHOD_NAMES[method] for method in found],
         (side, side),
         margins,
         columns=columns_for(len(found), side + margins.left + margins.right),
-        key=_key({both.look for pairs in found.values() for both in pairs}),
+        key=_key({both.style for pairs in found.values() for both in pairs}),
     )
     values = [value for pairs in found.values() for both in pairs for value in (both.ours, both.theirs)]
     room = max(0.06 * (max(values) - min(values)), 0.1)
@@ -107,23 +107,23 @@ def _canvas(found: Mapping[Method, Sequence[Both]], theirs: str) -> Canvas:
     return canvas
 
 
-def _panel(ax: Axes, pairs: Sequence[Both], limits: tuple[float, float]) -> None:
+def _panel(ax: Axes, pairs: Sequence[PairPoint], limits: tuple[float, float]) -> None:
     ax.set(xlim=limits, ylim=limits)
     ax.plot(limits, limits, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0.6)
-    ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0.5)
-    ax.axvline(0, color=FAINT, linewidth=0.8, zorder=0.5)
+    ax.axhline(0, color=LIGHT_GREY, linewidth=0.8, zorder=0.5)
+    ax.axvline(0, color=LIGHT_GREY, linewidth=0.8, zorder=0.5)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(6))
-    for look in LOOKS:
-        some = [both for both in pairs if both.look == look]
-        ax.add_line(_marks(look, [both.ours for both in some], [both.theirs for both in some]))
+    for style in MARKER_STYLES:
+        some = [both for both in pairs if both.style == style]
+        ax.add_line(_marks(style, [both.ours for both in some], [both.theirs for both in some]))
     far = max(1.0, 3 * median(both.gap for both in pairs))
-    names = [both.name for both in pairs[:NAMED] if both.gap > far]
+    names = [both.name for both in pairs[:MAX_NAMES] if both.gap > far]
     label_points(ax, [both.ours for both in pairs], [both.theirs for both in pairs], names)
 
 
-def _marks(look: str, x: Sequence[float] = (), y: Sequence[float] = ()) -> Line2D:
-    marker, color, edge = LOOKS[look]
+def _marks(style: str, x: Sequence[float] = (), y: Sequence[float] = ()) -> Line2D:
+    marker, color, edge = MARKER_STYLES[style]
     return Line2D(
         x,
         y,
@@ -133,9 +133,9 @@ def _marks(look: str, x: Sequence[float] = (), y: Sequence[float] = ()) -> Line2
         markerfacecolor=color,
         markeredgecolor=edge,
         markeredgewidth=0.7,
-        label=look,
+        label=style,
     )
 
 
-def _key(looks: set[str]) -> list[Artist]:
-    return [_marks(look) for look in LOOKS if look in looks]
+def _key(styles: set[str]) -> list[Artist]:
+    return [_marks(style) for style in MARKER_STYLES if style in styles]

@@ -1,4 +1,4 @@
-"""What all figures share: colours, sizes, panels on a canvas, and the canvas as SVG and PDF."""
+"""Colours, sizes and panels of all figures, and their output as SVG and PDF."""
 
 import io
 import math
@@ -18,33 +18,39 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-GREEN, RED, BLUE, GREY = "#009E73", "#D55E00", "#0072B2", "#8C8C8C"  # Okabe and Ito's, told apart by all eyes
-INK, FAINT = "#333333", "#E3E3E3"
-TEXT, SMALL = 8.0, 7.0  # points
-PAGE = 8.6  # inches: portrait paper shows them at five sixths of their size, so that their letters can still be read
-DPI = 200  # pixels an inch, where a figure becomes pixels
+GREEN, RED, BLUE, GREY = (
+    "#009E73",
+    "#D55E00",
+    "#0072B2",
+    "#8C8C8C",
+)  # of Okabe and Ito, distinct for colour-blind readers
+INK, LIGHT_GREY = "#333333", "#E3E3E3"
+TEXT_SIZE, SMALL_SIZE = 8.0, 7.0  # points
+# inches; portrait paper shows figures at five sixths of their size, where their letters can still be read
+PAGE_WIDTH = 8.6
+DPI = 200  # pixels per inch of PNG files
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so widths are known everywhere; others are narrower
 STYLE: Any = {
     "font.family": [FONT],
-    "font.size": TEXT,
+    "font.size": TEXT_SIZE,
     "text.color": INK,
     "text.parse_math": False,  # a task may have a $ in its name
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
-    "axes.labelsize": TEXT,
+    "axes.labelsize": TEXT_SIZE,
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": TEXT + 2,
+    "axes.titlesize": TEXT_SIZE + 2,
     "axes.unicode_minus": True,
-    "legend.fontsize": TEXT,
+    "legend.fontsize": TEXT_SIZE,
     "legend.frameon": False,
     "xtick.color": INK,
-    "xtick.labelsize": TEXT,
+    "xtick.labelsize": TEXT_SIZE,
     "xtick.major.size": 0,
     "ytick.color": INK,
-    "ytick.labelsize": SMALL,
+    "ytick.labelsize": SMALL_SIZE,
     "ytick.major.size": 2,
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -53,7 +59,7 @@ STYLE: Any = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A finished picture; ``svg`` has no XML prolog, so that it can stand in a page as it is."""
+    """A finished figure. ``svg`` has no XML prolog, so that it can be part of an HTML page."""
 
     name: str  # file stem
     title: str
@@ -72,7 +78,7 @@ class Margins:
     bottom: float = 0.1
 
 
-def columns_for(count: int, width: float, room: float = PAGE) -> int:
+def columns_for(count: int, width: float, room: float = PAGE_WIDTH) -> int:
     """How many of ``count`` panels of this width fit side by side, in inches; at least one."""
     return max(1, min(count, int(room / width + 1e-9)))
 
@@ -89,16 +95,16 @@ def panels(
     least: float = 0.0,
     heights: Sequence[float] = (),
 ) -> tuple[Canvas, list[Axes]]:
-    """A canvas with one axes per title, row by row, a legend below them and below it ``foot`` inches left free.
+    """A canvas with one axes per title, row by row, then a legend, then ``foot`` free inches.
 
-    ``size`` is the width and height of a plot, ``least`` the least width of the canvas, in inches; ``heights`` are
-    those of the rows where they differ. Where panels are ``shared``, only the first of a row has the left margin; else
-    a last row that is not full stands in the middle.
+    ``size`` is the width and height of a plot and ``least`` the minimum width of the canvas, in inches; ``heights`` are
+    the heights of the rows if they differ. If panels are ``shared``, only the first of each row has the left margin;
+    otherwise an incomplete last row is centred.
     """
     inner = margins.right if shared else margins.left
     step = inner + size[0] + margins.right
     content = margins.left - inner + columns * step
-    width = max(content, least, min(PAGE, _key_width(key) + 0.2))
+    width = max(content, least, min(PAGE_WIDTH, _key_width(key) + 0.2))
     heights = heights or [size[1]] * math.ceil(len(titles) / columns)
     height = sum(margins.top + own + margins.bottom for own in heights) + foot + _key_height(key, width)
     canvas = Canvas(figsize=(width, height))
@@ -137,7 +143,7 @@ def _key_columns(key: Sequence[Artist], width: float) -> int:
 
 
 def _key_width(key: Sequence[Artist]) -> float:
-    """Inches that a legend wants: one row where that is no more than 5, else two."""
+    """Inches for a legend: one row if that takes at most 5 inches, else two rows."""
     one = max(map(_entry_width, key), default=0.0)
     return one * (len(key) if one * len(key) <= 5 else math.ceil(len(key) / 2))
 
@@ -147,7 +153,7 @@ def _key_height(key: Sequence[Artist], width: float) -> float:
 
 
 def _entry_width(artist: Artist) -> float:
-    return text_width(str(artist.get_label()), TEXT) + 0.58  # the handle and the gap to the next
+    return text_width(str(artist.get_label()), TEXT_SIZE) + 0.58  # the handle and the gap to the next
 
 
 def name_task_axis(ax: Axes, tasks: Sequence[str]) -> None:
@@ -157,13 +163,13 @@ def name_task_axis(ax: Axes, tasks: Sequence[str]) -> None:
 
 @cache
 def text_width(text: str, size: float) -> float:
-    """Inches that a text is wide."""
+    """The width of a text in inches."""
     width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(family=FONT, size=size), False)
     return float(width) / 72
 
 
 def widest(texts: Sequence[str], size: float) -> float:
-    """Inches of the widest of the texts, 0 of none."""
+    """The width of the widest text in inches; 0 if there is none."""
     return max((text_width(text, size) for text in texts), default=0.0)
 
 
@@ -174,7 +180,7 @@ def pale(color: str, strength: float = 0.4) -> str:
 
 
 def draw(name: str, title: str, caption: str, make: Callable[[], Canvas]) -> Figure:
-    """The figure that ``make`` draws, in our style; the same drawing gives the same bytes."""
+    """The figure that ``make`` draws, in the style of the report. The same drawing gives the same bytes."""
     with rc_context({**STYLE, "svg.hashsalt": name}):  # by name: figures in one page must not share ids
         canvas = make()
         svg, pdf = io.StringIO(), io.BytesIO()
@@ -184,7 +190,7 @@ def draw(name: str, title: str, caption: str, make: Callable[[], Canvas]) -> Fig
 
 
 def draw_pixels(make: Callable[[], Canvas]) -> npt.NDArray[np.uint8]:
-    """What ``make`` draws, in our style, as pixels [height, width, 4], 200 an inch."""
+    """The drawing of ``make`` in the style of the report, as pixels [height, width, 4] at ``DPI``."""
     with rc_context(STYLE):
         surface = FigureCanvasAgg(make())
         surface.figure.set_dpi(DPI)
@@ -196,7 +202,7 @@ FAMILY = f"'{FONT}', Verdana, Arial, Helvetica, sans-serif"
 
 
 def tidy_svg(svg: str) -> str:
-    """The same picture, smaller: no prolog, no ids of groups, and what all parts have in common said once."""
+    """The same picture, smaller: no prolog, no ids of groups, and common attributes only once."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)

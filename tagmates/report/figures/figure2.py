@@ -1,4 +1,4 @@
-"""Figure 2: what joint training does to each task, as a share of its score alone."""
+"""Figure 2: the change of each task's score by joint training, relative to its score alone."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -13,11 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from tagmates.report.figures.drawing import (
     BLUE,
-    FAINT,
     GREY,
-    PAGE,
+    LIGHT_GREY,
+    PAGE_WIDTH,
     RED,
-    TEXT,
+    TEXT_SIZE,
     Figure,
     Margins,
     columns_for,
@@ -28,28 +28,28 @@ from tagmates.report.figures.drawing import (
     widest,
 )
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import FEW
+from tagmates.report.tables.cells import MIN_RUNS
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime
 
-CAPTION = "Change of test F1 against the task trained alone, in percent of that score."
-KINDS: dict[Regime, str] = {
+BASE_CAPTION = "Change of test F1 against the task trained alone, in percent of that score."
+REGIME_CAPTIONS: dict[Regime, str] = {
     "pair": "A bar reaches from the worst to the best partner, with a tick for each.",
     "all": "Triangle: all tasks together.",
-    "oracle": "Square: the task with all its helpers; at 0 it has none and is trained alone.",
+    "oracle": "Square: the task with all its helpers; a square at 0 means that it has no helper and is trained alone.",
 }
-PAPER = "To the right of each, in pale colours: the same from the scores that the paper prints."
-PAPERS_ALL = "its triangle only where all of its tasks are this study's"
-PAPERS_ORACLE = "its square only where all helpers are"
-HOLLOW = "Hollow: some score rests on fewer than three runs."
+PAPER_CAPTION = "In pale colours, to the right of each: the published scores of the paper."
+PAPER_ALL_CAPTION = "a triangle only if this study has all tasks of the paper"
+PAPER_ORACLE_CAPTION = "a square only if this study has all helpers"
+HOLLOW_CAPTION = "Hollow: some score has fewer than three runs."
 
-TICK = (-0.13, 0.13, math.nan)  # one line with gaps is a tenth of as many lines
+TICK_OFFSETS = (-0.13, 0.13, math.nan)  # one line with gaps takes a tenth of the space of many lines
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a setting does to a task, in percent of its score alone; ``few``: by fewer than three runs on a side."""
+    """The change of a task's score in percent of its score alone; ``few``: fewer than three runs on a side."""
 
     percent: float
     few: bool = False
@@ -59,7 +59,7 @@ Improvements = Mapping[str, Mapping[Regime, Sequence[Change]]]  # by task: pair,
 
 
 def improvement_figure(report: Report) -> Figure | None:
-    """One panel per method; None where nothing can be compared with STL."""
+    """A panel for each method; None if nothing can be compared with STL."""
     tasks, regimes = report.tasks, report.settings.regimes
     ours = {method: improvements(made, tasks, regimes) for method, made in report.comparisons.items()}
     ours = {method: found for method, found in ours.items() if found}
@@ -71,14 +71,14 @@ def improvement_figure(report: Report) -> Figure | None:
 
 
 def change(cell: Cell | None) -> Change | None:
-    """100·(x - STL)/STL; None where STL is not known or is 0."""
+    """100·(x - STL)/STL; None if STL is not known or is 0."""
     if cell is None or not cell.base:
         return None
-    return Change(100 * (cell.mean - cell.base) / cell.base, cell.fewest < FEW)
+    return Change(100 * (cell.mean - cell.base) / cell.base, cell.fewest < MIN_RUNS)
 
 
 def improvements(comparison: Comparison, tasks: Sequence[str], regimes: Collection[Regime] = REGIMES) -> Improvements:
-    """The relative improvements of those of the tasks that have one, by runs of these tasks and regimes only."""
+    """The relative improvements of these tasks in these regimes, from runs of these tasks only."""
     found = {}
     for task in tasks:
         helpers = comparison.oracle_sets.get(task, ())
@@ -93,7 +93,7 @@ def improvements(comparison: Comparison, tasks: Sequence[str], regimes: Collecti
             for regime, some in cells.items()
         }
         if alone is not None and "oracle" in regimes:
-            values["oracle"] = [Change(0.0, alone.n < FEW)]
+            values["oracle"] = [Change(0.0, alone.n < MIN_RUNS)]
         if any(values.values()):
             found[task] = values
     return found
@@ -103,16 +103,16 @@ Drawn = Mapping[Method, Improvements]
 
 
 def _caption(report: Report, ours: Drawn, papers: Drawn) -> str:
-    """What is drawn, and of the paper's what is not."""
+    """The caption, which also says which of the paper's scores are left out."""
     kinds = _kinds([*ours.values(), *papers.values()])
-    text = [CAPTION, *(words for regime, words in KINDS.items() if regime in kinds)]
+    text = [BASE_CAPTION, *(words for regime, words in REGIME_CAPTIONS.items() if regime in kinds)]
     if papers:
         whole = set(report.tasks) == set(PAPER_TASKS)
-        left_out = {"all": PAPERS_ALL, "oracle": PAPERS_ORACLE}
+        left_out = {"all": PAPER_ALL_CAPTION, "oracle": PAPER_ORACLE_CAPTION}
         partly = [] if whole else [words for regime, words in left_out.items() if regime in report.settings.regimes]
-        text.append("; ".join([PAPER.rstrip("."), *partly]) + ".")
+        text.append("; ".join([PAPER_CAPTION.rstrip("."), *partly]) + ".")
     if any(made.few for found in ours.values() for values in found.values() for made in chain(*values.values())):
-        text.append(HOLLOW)
+        text.append(HOLLOW_CAPTION)
     return " ".join(text)
 
 
@@ -123,10 +123,10 @@ def _kinds(drawn: Sequence[Improvements]) -> set[Regime]:
 def _canvas(report: Report, ours: Drawn, papers: Drawn) -> Canvas:
     methods, paper = list(ours), bool(papers)
     count, gap = len(report.tasks), 0.12
-    names = 0.75 * widest(report.tasks, TEXT)  # tilted
+    names = 0.75 * widest(report.tasks, TEXT_SIZE)  # tilted
     left = max(0.74, names - 0.1)
-    columns = columns_for(len(methods), 0.21 * count + 2 * gap, PAGE - left)
-    width = min(max(1.4, 0.6 * count), (PAGE - left) / columns - 2 * gap)
+    columns = columns_for(len(methods), 0.21 * count + 2 * gap, PAGE_WIDTH - left)
+    width = min(max(1.4, 0.6 * count), (PAGE_WIDTH - left) / columns - 2 * gap)
     drawn = [*ours.values(), *papers.values()]
     canvas, axes = panels(
         [METHOD_NAMES[method] for method in methods],
@@ -139,7 +139,7 @@ def _canvas(report: Report, ours: Drawn, papers: Drawn) -> Canvas:
     low, high = _limits([x.percent for some in drawn for values in some.values() for x in chain(*values.values())])
     for i, (ax, method) in enumerate(zip(axes, methods, strict=True)):
         _bars(ax, report.tasks, ours[method], -0.17 if paper else 0.0, 1.0)
-        _bars(ax, report.tasks, papers.get(method, {}), 0.2, PALE)
+        _bars(ax, report.tasks, papers.get(method, {}), 0.2, PAPER_STRENGTH)
         _frame(ax, report.tasks, first=i % columns == 0)
         ax.set_ylim(low, high)
     return canvas
@@ -151,7 +151,7 @@ def _bars(ax: Axes, tasks: Sequence[str], found: Improvements, shift: float, str
     color = pale(GREY, strength)
     _ranges(ax, pairs, color, linewidth=5, alpha=0.55)
     _ranges(ax, {x: made for x, made in pairs.items() if any(pair.few for pair in made)}, "white", linewidth=3)
-    ticks = [(x + end, pair.percent) for x, made in pairs.items() for pair in made for end in TICK]
+    ticks = [(x + end, pair.percent) for x, made in pairs.items() for pair in made for end in TICK_OFFSETS]
     ax.plot(*_columns(ticks), color=color, linewidth=0.9, solid_capstyle="butt")
     for regime in MARKS:
         for few in (False, True):
@@ -162,7 +162,7 @@ def _bars(ax: Axes, tasks: Sequence[str], found: Improvements, shift: float, str
 def _ranges(
     ax: Axes, pairs: Mapping[float, Sequence[Change]], color: str, *, linewidth: float, alpha: float = 1.0
 ) -> None:
-    """Upright lines from the lowest to the highest."""
+    """Vertical lines from the lowest to the highest change."""
     low = [min(pair.percent for pair in made) for made in pairs.values()]
     high = [max(pair.percent for pair in made) for made in pairs.values()]
     ax.vlines(list(pairs), low, high, color, linewidth=linewidth, alpha=alpha)
@@ -173,7 +173,7 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
 
 
 MARKS: dict[Regime, tuple[str, str, float]] = {"oracle": ("s", BLUE, 4.5), "all": ("^", RED, 6)}  # the last on top
-PALE = 0.45  # strength of the paper's colours
+PAPER_STRENGTH = 0.45  # strength of the paper's colours
 
 
 def _mark(
@@ -207,7 +207,7 @@ def _frame(ax: Axes, tasks: Sequence[str], *, first: bool) -> None:
     name_task_axis(ax, tasks)
     ax.set_xlim(-0.6, len(tasks) - 0.4)
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0.5)
-    ax.grid(axis="y", color=FAINT, linewidth=0.5)
+    ax.grid(axis="y", color=LIGHT_GREY, linewidth=0.5)
     ax.set_axisbelow(True)
     ax.spines["bottom"].set_visible(False)
     ax.yaxis.set_major_locator(MaxNLocator(6))
@@ -226,7 +226,7 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _key(ours: Sequence[Improvements], papers: Sequence[Improvements]) -> list[Artist]:
-    """A sample of every kind that is drawn, pale where only the paper has it."""
+    """A legend of the marks that occur, pale if only the paper has them."""
     here, there = _kinds(ours), _kinds(papers)
     key: list[Artist] = []
     if "pair" in here | there:
@@ -235,7 +235,7 @@ def _key(ours: Sequence[Improvements], papers: Sequence[Improvements]) -> list[A
         if regime in here:
             key.append(_mark(regime, 1.0, label=REGIME_NAMES[regime]))
         elif regime in there:
-            key.append(_mark(regime, PALE, label=f"{REGIME_NAMES[regime]} (the paper)"))
+            key.append(_mark(regime, PAPER_STRENGTH, label=f"{REGIME_NAMES[regime]} (the paper)"))
     if papers:
         key.append(Line2D([], [], linestyle="", marker="o", color=pale(GREY), markersize=6, label="pale: the paper"))
     return key

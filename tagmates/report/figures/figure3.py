@@ -1,4 +1,4 @@
-"""Figure 3: which task helps or harms which, as a directed graph of the tasks on a circle."""
+"""Figure 3: a directed graph that shows which task helps or harms which."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,16 +10,15 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from tagmates.report.figures.circle import Circle, arrow, named_circle, widest_circle
-from tagmates.report.figures.drawing import GREEN, INK, PAGE, RED, TEXT, Figure, Margins, draw, pale, panels
+from tagmates.report.figures.drawing import GREEN, INK, PAGE_WIDTH, RED, TEXT_SIZE, Figure, Margins, draw, pale, panels
 from tagmates.report.model import Report
-from tagmates.report.tables.grids import two_splits
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
 
 Kind = Literal["help", "harm", "mutual help", "mutual harm", "mixed help", "mixed harm"]
 Edge = tuple[str, str, Kind]
 
-KINDS: dict[Kind, str] = {
+KIND_LABELS: dict[Kind, str] = {
     "help": "helps",
     "harm": "harms",
     "mutual help": "help each other",
@@ -27,34 +26,37 @@ KINDS: dict[Kind, str] = {
     "mixed help": "helps, but is harmed",
     "mixed harm": "harms, but is helped",
 }
-PALE = 0.5  # strength of what may be chance
+CHANCE_STRENGTH = 0.5  # strength of the colour of a difference that may be chance
 DASHES = {"mutual": (0, (4.5, 2)), "mixed": (0, (1, 1.6))}
 CAPTION = (
-    "Who helps (green, filled heads) and who harms (red, hollow heads), by the rule: an arrow from s to t says "
-    "that t scores higher, or lower, when trained with s than alone. Dashed: both help, or both harm, each other. "
-    "Dotted: one helps and the other harms. No edge: neither."
+    "An arrow from one task to another shows that the first helps (green, filled head) or harms (red, hollow head) the "
+    "second: trained with it, the second scores higher, or lower, than alone by the rule (see Scores). No arrow: no "
+    "difference by the rule."
 )
-TESTED = (
-    " Pale: the difference may be chance (q > 0.05), or could not be tested; a dashed edge is pale unless both "
-    "differences stand."
-)
+GROUP_CAPTIONS = {
+    "mutual": " Dashed: both tasks help, or harm, each other.",
+    "mixed": " Dotted: one task helps the other and is harmed by it.",
+}
+TESTED_CAPTION = " Pale: the difference may be chance (q > 0.05), or it could not be tested."
 
 
 def graph_figure(report: Report) -> Figure | None:
-    """One panel per method; None where no pair is compared with STL."""
+    """A panel for each method; None if no pair is compared with STL."""
     methods = [
         m for m, made in report.comparisons.items() if any(cell.base is not None for cell in made.pairs.values())
     ]
     if not methods:
         return None
-    caption = CAPTION + (TESTED if any(is_tested(report.comparisons[method]) for method in methods) else "")
-    caption += two_splits(report.settings)
-    title = "Who helps and who harms" + (" (the paper's Figure 3)" if report.published else "")
+    kinds = {kind for method in methods for _, _, kind in edges(report.comparisons[method])}
+    caption = CAPTION
+    caption += "".join(text for group, text in GROUP_CAPTIONS.items() if any(kind.startswith(group) for kind in kinds))
+    caption += TESTED_CAPTION if any(is_tested(report.comparisons[method]) for method in methods) else ""
+    title = "Which task helps or harms which" + (" (the paper's Figure 3)" if report.published else "")
     return draw("figure3", title, caption, lambda: _canvas(report, methods))
 
 
 def edges(comparison: Comparison) -> list[Edge]:
-    """The edges of the graph; a mutual one stands once, a mixed pair is two."""
+    """The edges of the graph. A mutual effect is one edge; help in one direction and harm in the other are two."""
     found: list[Edge] = []
     arrows = {pair: cell.arrow for pair, cell in comparison.pairs.items() if cell.arrow}
     place = {task: i for i, task in enumerate(comparison.tasks)}
@@ -70,12 +72,12 @@ def edges(comparison: Comparison) -> list[Edge]:
 
 
 def is_tested(comparison: Comparison) -> bool:
-    """Whether a test has been made of any pair, so that a difference without one is a weaker claim."""
+    """Whether any pair was tested, so that a difference without a test is a weaker claim."""
     return any(cell.evidence is not None for cell in comparison.pairs.values())
 
 
 def is_firm(comparison: Comparison, edge: Edge) -> bool:
-    """Whether the edge is to be drawn in full: no test has been made at all, or all its differences stand."""
+    """Whether the edge has its full colour: no pair was tested, or all its differences are beyond chance."""
     source, target, kind = edge
     pairs = [(source, target), (target, source)] if kind.startswith("mutual") else [(source, target)]
     return not is_tested(comparison) or all(comparison.pairs[pair].beyond_chance for pair in pairs)
@@ -106,9 +108,9 @@ def _canvas(report: Report, methods: Sequence[Method]) -> Canvas:
 
 
 def _layout(tasks: Sequence[str], count: int) -> tuple[Circle, int]:
-    """The circle, and as many columns as leave it large enough."""
+    """The circle, and the largest number of columns that leaves it large enough."""
     for columns in range(count, 0, -1):
-        circle = widest_circle(tasks, 72 * (PAGE / columns - 0.2))
+        circle = widest_circle(tasks, 72 * (PAGE_WIDTH / columns - 0.2))
         if circle is not None:
             return circle, columns
     return named_circle(tasks, 35 + 4 * len(tasks)), 1
@@ -125,20 +127,20 @@ def _nodes(ax: Axes, circle: Circle) -> None:
             va="center",
             rotation=label.rotation,
             rotation_mode="anchor",
-            fontsize=TEXT,
+            fontsize=TEXT_SIZE,
         )
 
 
 def _edges(ax: Axes, circle: Circle, comparison: Comparison, drawn: Sequence[Edge]) -> None:
-    """All edges, one collection for each look, firm ones on top."""
+    """Draw all edges, one collection for each style, firm ones on top."""
     nodes = {label.text: node for label, node in zip(circle.labels, circle.nodes, strict=True)}
     heavy = min(1.2, max(0.5, 18 / len(nodes)))  # many tasks have very many edges
-    looks: dict[tuple[bool, Kind], list[Edge]] = {}
+    styles: dict[tuple[bool, Kind], list[Edge]] = {}
     for edge in drawn:
-        looks.setdefault((is_firm(comparison, edge), edge[2]), []).append(edge)
-    for (firm, kind), some in sorted(looks.items()):
+        styles.setdefault((is_firm(comparison, edge), edge[2]), []).append(edge)
+    for (firm, kind), some in sorted(styles.items()):
         group, _, effect = kind.rpartition(" ")
-        color = _color(effect) if firm else pale(_color(effect), PALE)
+        color = _color(effect) if firm else pale(_color(effect), CHANCE_STRENGTH)
         width = heavy if firm or group == "mixed" else heavy / 2  # thin dots could not be seen
         made = [
             arrow(nodes[source], nodes[target], 0.06 if group == "mixed" else 0.0, both=group == "mutual")
@@ -158,9 +160,9 @@ def _color(effect: str) -> str:
 
 
 def _key(kinds: set[Kind], *, is_pale: bool) -> list[Artist]:
-    """The looks that occur, in their order; heads stand in the middle of the samples."""
+    """A legend of the styles that occur; arrow heads are in the middle of the samples."""
     artists: list[Artist] = []
-    for kind, label in KINDS.items():
+    for kind, label in KIND_LABELS.items():
         if kind in kinds:
             group, _, effect = kind.rpartition(" ")
             color = _color(effect)
@@ -178,5 +180,5 @@ def _key(kinds: set[Kind], *, is_pale: bool) -> list[Artist]:
                 )
             )
     if is_pale:
-        artists.append(Line2D([], [], color=pale(INK, PALE), linewidth=1.2, label="pale: may be chance"))
+        artists.append(Line2D([], [], color=pale(INK, CHANCE_STRENGTH), linewidth=1.2, label="pale: may be chance"))
     return artists

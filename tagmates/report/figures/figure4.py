@@ -9,9 +9,9 @@ from matplotlib.figure import Figure as Canvas
 
 from tagmates.report.figures.drawing import (
     BLUE,
-    FAINT,
-    PAGE,
-    SMALL,
+    LIGHT_GREY,
+    PAGE_WIDTH,
+    SMALL_SIZE,
     Figure,
     Margins,
     columns_for,
@@ -26,33 +26,33 @@ from tagmates.study.settings import METHOD_NAMES, Method
 
 Array = npt.NDArray[np.float64]
 
-MAPS = 6  # drawn at most
+MAX_MAPS = 6  # drawn at most
 CAPTION = (
-    "Task embeddings of the {method} model of all tasks at its best epoch, one map per seed: t-SNE of rows of unit "
-    "length, with perplexity {perplexity}. The axes have no unit and are stretched to fill the frame; only nearness "
-    "means something."
+    "Task embeddings of the {method} model of all tasks at its best epoch, one map for each seed: t-SNE of the "
+    "embeddings, scaled to unit length, with perplexity {perplexity}. The axes have no unit and are stretched to fill "
+    "the frame. Only distances have a meaning."
 )
-EVERYBODY = (
-    " With so few tasks all others count as neighbours, so that the maps are close to a principal component analysis."
+FEW_TASKS_CAPTION = (
+    " With so few tasks all others count as neighbours, so the maps are similar to a principal component analysis."
 )
 
 
 def embedding_figure(report: Report, method: Method) -> Figure | None:
-    """The maps of one method, a panel per seed; None where no run has embeddings of all the tasks."""
+    """The maps of one method, a panel for each seed; None if no run has embeddings of all tasks."""
     rows = {
         record.seed: record.embeddings["best"]
         for record in report.runs.get(setting_of(method, report.tasks, report.tasks), ())
         if "best" in record.embeddings
     }
-    maps = {seed: made for seed in sorted(rows)[:MAPS] if (made := embedding_map(rows[seed])) is not None}
+    maps = {seed: made for seed in sorted(rows)[:MAX_MAPS] if (made := embedding_map(rows[seed])) is not None}
     if not maps:
         return None
     count = len(report.tasks)
     caption = CAPTION.format(method=METHOD_NAMES[method], perplexity=_perplexity(count))
-    if len(rows) > MAPS:
-        caption += f" The first {MAPS} of {len(rows)} seeds."
+    if len(rows) > MAX_MAPS:
+        caption += f" The first {MAX_MAPS} of {len(rows)} seeds."
     if _perplexity(count) == count - 1:
-        caption += EVERYBODY
+        caption += FEW_TASKS_CAPTION
     name = "figure4" if method == "te_dec" else f"figure4-{method}"
     title = f"Task embeddings of {METHOD_NAMES[method]}"
     if method == "te_dec" and report.published:
@@ -61,9 +61,9 @@ def embedding_figure(report: Report, method: Method) -> Figure | None:
 
 
 def embedding_map(rows: Sequence[Sequence[float]]) -> Array | None:
-    """Places [tasks, 2] of the embeddings by t-SNE (protocol section 5).
+    """Positions [tasks, 2] of the embeddings by t-SNE (protocol section 5).
 
-    None where there are fewer than three tasks, or nothing to tell them apart by.
+    None for fewer than three tasks, or if all embeddings are equal or one is not finite.
     """
     vectors = np.asarray(rows, dtype=float)
     if len(vectors) < 3 or not np.isfinite(vectors).all():
@@ -89,12 +89,12 @@ def embedding_map(rows: Sequence[Sequence[float]]) -> Array | None:
 
 
 def _perplexity(count: int) -> int:
-    return min(10, count - 1)  # the paper's 10 where it can be: it must stay below the number of tasks
+    return min(10, count - 1)  # 10 as in the paper; it must be below the number of tasks
 
 
 def _canvas(tasks: Sequence[str], maps: Mapping[int, Array]) -> Canvas:
-    three = PAGE / 3 - 0.24
-    side = min(max(three, 0.78 * len(tasks) ** 0.5, 1.4 * widest(tasks, SMALL)), 5.4)  # room for the names
+    three = PAGE_WIDTH / 3 - 0.24
+    side = min(max(three, 0.78 * len(tasks) ** 0.5, 1.4 * widest(tasks, SMALL_SIZE)), 5.4)  # room for the names
     canvas, axes = panels(
         [f"seed {seed}" for seed in maps],
         (side, 0.9 * side),
@@ -118,6 +118,6 @@ def _map(ax: Axes, tasks: Sequence[str], places: Array) -> None:
         set_limits(middle - half, middle + half)
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
-        spine.set(visible=True, color=FAINT)
+        spine.set(visible=True, color=LIGHT_GREY)
     ax.plot(x, y, "o", color=BLUE, markersize=5, markeredgewidth=0)
     label_points(ax, x, y, tasks)

@@ -17,7 +17,7 @@ from tagmates.report.figures.drawing import (
     GREEN,
     GREY,
     RED,
-    SMALL,
+    SMALL_SIZE,
     Margins,
     columns_for,
     pale,
@@ -26,46 +26,48 @@ from tagmates.report.figures.drawing import (
     widest,
 )
 
-FEW = 4  # tasks, up to which panels are larger
-MOST = {True: 20, False: 10}  # bars of a panel, of few tasks and of more
-WIDTH = {True: 2.4, False: 1.25}  # inches of a bar
-NAME = 1.15  # inches that a tag may be wide
-BAR = 0.15  # inches
-APART = 0.19  # of a bar's height, from its middle to a dot's
-DOTS = {"dev": GREEN, "test": RED}
+MAX_LARGE_PANELS = 4  # tasks; with more of them the panels are smaller
+MAX_BARS = {True: 20, False: 10}  # bars of a panel, by whether panels are large
+PLOT_WIDTHS = {True: 2.4, False: 1.25}  # inches, by whether panels are large
+MAX_TAG_WIDTH = 1.15  # inches
+BAR_HEIGHT = 0.15  # inches
+DOT_OFFSET = 0.19  # share of a bar's height between its middle and a dot
+DOT_COLORS = {"dev": GREEN, "test": RED}
 
 TagCounts = Mapping[str, Mapping[str, Counter[str]]]  # task -> split -> tags
 Bars = Mapping[str | None, Mapping[str, float]]  # tag, None for all others -> split -> share of the tokens
 
 
 def tags_canvas(counts: TagCounts) -> Canvas:
-    """Shares of train's tokens as bars, of dev's and test's as dots; the rare tags of a large set are one bar."""
-    few = len(counts) <= FEW
-    shown = {task: shown_tags(splits, MOST[few]) for task, splits in counts.items()}
-    names = max(widest([_cut(tag) for tag in bars], SMALL) for bars in shown.values())
+    """Shares of train tokens as bars, of dev and test tokens as dots; rare tags of a large set share one bar."""
+    few = len(counts) <= MAX_LARGE_PANELS
+    shown = {task: shown_tags(splits, MAX_BARS[few]) for task, splits in counts.items()}
+    names = max(widest([_cut(tag) for tag in bars], SMALL_SIZE) for bars in shown.values())
     sizes = [len(bars) for bars in shown.values()]
     margins = Margins(left=names + 0.12, right=0.45, top=0.5, bottom=0.1)
-    columns = columns_for(len(shown), margins.left + WIDTH[few] + margins.right)
+    columns = columns_for(len(shown), margins.left + PLOT_WIDTHS[few] + margins.right)
     rows = [max(sizes[i : i + columns]) for i in range(0, len(sizes), columns)]
     canvas, axes = panels(
         [*shown],
-        (WIDTH[few], 0.0),
+        (PLOT_WIDTHS[few], 0.0),
         margins,
         columns=columns,
-        heights=[BAR * size for size in rows],
-        key=_key([split for split in DOTS if any(split in splits for splits in counts.values())]),
+        heights=[BAR_HEIGHT * size for size in rows],
+        key=_key([split for split in DOT_COLORS if any(split in splits for splits in counts.values())]),
     )
     for i, (ax, task, bars) in enumerate(zip(axes, shown, shown.values(), strict=True)):
         _panel(ax, bars, rows[i // columns])
         ax.set_title(task, pad=17)
         tags = plural(len(set().union(*counts[task].values())), "tag")
         text = f"{tags}, entropy {entropy(counts[task]['train']):.2f} nats"
-        ax.annotate(text, (0.5, 1), (0, 6), "axes fraction", textcoords="offset points", ha="center", fontsize=SMALL)
+        ax.annotate(
+            text, (0.5, 1), (0, 6), "axes fraction", textcoords="offset points", ha="center", fontsize=SMALL_SIZE
+        )
     return canvas
 
 
 def shown_tags(splits: Mapping[str, Counter[str]], most: int) -> Bars:
-    """The shares of the most frequent tags of train, then of all others together, if there are more than fit."""
+    """The shares of the most frequent train tags, and of all others together if there are more than ``most``."""
     every = set().union(*splits.values())
     order = sorted(every, key=lambda tag: (-splits["train"][tag], tag))
     shown = order if len(order) <= most else order[: most - 1]
@@ -80,14 +82,14 @@ def shown_tags(splits: Mapping[str, Counter[str]], most: int) -> Bars:
 def _panel(ax: Axes, bars: Bars, rows: int) -> None:
     ax.barh(range(len(bars)), [bar["train"] for bar in bars.values()], height=0.72, color=[_color(tag) for tag in bars])
     for i, bar in enumerate(bars.values()):
-        for (split, color), up in zip(DOTS.items(), (-APART, APART), strict=True):
+        for (split, color), up in zip(DOT_COLORS.items(), (-DOT_OFFSET, DOT_OFFSET), strict=True):
             if split in bar:
                 ax.plot([bar[split]], [i + up], "o", color=color, markersize=3, markeredgewidth=0, clip_on=False)
         at = (max(bar.values()), i)
         said = percent(bar["train"])
-        style: Any = {"textcoords": "offset points", "va": "center_baseline", "fontsize": SMALL}
+        style: Any = {"textcoords": "offset points", "va": "center_baseline", "fontsize": SMALL_SIZE}
         ax.annotate(said, at, (4, 0), color=BLUE, **style)
-    ax.set_yticks(range(len(bars)), [_cut(tag) for tag in bars], fontsize=SMALL)
+    ax.set_yticks(range(len(bars)), [_cut(tag) for tag in bars], fontsize=SMALL_SIZE)
     ax.tick_params(axis="y", length=0)
     ax.set(xticks=[], xlim=(0, max(max(bar.values()) for bar in bars.values())), ylim=(rows - 0.4, -0.6))
     for side in ("bottom", "left"):
@@ -99,16 +101,16 @@ def _color(tag: str | None) -> str:
 
 
 def _cut(tag: str | None) -> str:
-    """A tag that is too wide loses its middle; None stands for the others."""
+    """The tag, without its middle if it is too wide; None means all other tags."""
     if tag is None:
         return "all others"
     ends = (f"{tag[:keep]}…{tag[-keep:]}" for keep in range(len(tag) // 2, 0, -1))
-    return next((text for text in (tag, *ends) if text_width(text, SMALL) <= NAME), "…")
+    return next((text for text in (tag, *ends) if text_width(text, SMALL_SIZE) <= MAX_TAG_WIDTH), "…")
 
 
 def _key(splits: list[str]) -> list[Artist]:
     dots = [
-        Line2D([], [], linestyle="", marker="o", markersize=4, markeredgewidth=0, color=DOTS[split], label=split)
+        Line2D([], [], linestyle="", marker="o", markersize=4, markeredgewidth=0, color=DOT_COLORS[split], label=split)
         for split in splits
     ]
     return [Patch(color=pale(BLUE, 0.55), label="% of train tokens"), *dots]

@@ -1,4 +1,4 @@
-"""Every quantitative sentence of the paper's sections 4.1-4.4, beside its own tables and beside a study."""
+"""The quantitative claims of the paper's sections 4.1-4.4, checked in its own tables and in a study."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from tagmates.report.findings.tally import pairs
 from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
-from tagmates.study.runs import Runs
+from tagmates.study.records import Runs
 from tagmates.study.settings import StudySettings
 
 SECTIONS = ("abstract", "4.1", "4.2", "4.3", "4.4")
@@ -21,26 +21,26 @@ CLAIMS: Sequence[Claim] = sorted(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A claim three times: as the paper's text has it, from the paper's tables, and from this study."""
+    """A claim as the paper's text states it, as the paper's tables show it, and as this study shows it."""
 
     section: str  # of the paper
     claim: str
-    paper: str  # what the text says; empty for other tasks than the paper's
-    tables: str  # empty where the tables cannot tell
-    here: str  # of the cells that are there; empty where nothing can be said yet
-    tables_agree: bool | None  # whether the tables bear out the text, its figures included
-    agrees: bool | None  # whether this study bears out the claim in its words, as far as it is done
-    done: int = 0  # cells of this study that were counted (seeds, where it is about embeddings)
+    paper: str  # the statement of the text; empty for other tasks than the paper's
+    tables: str  # empty if the tables do not show it
+    here: str  # from the cells that exist; empty if it cannot be checked yet
+    tables_agree: bool | None  # whether the tables support the text, with its figures
+    agrees: bool | None  # whether this study supports the claim, as far as it is done
+    done: int = 0  # cells of this study that were counted (seeds, for a claim about embeddings)
     wanted: int = 0
-    why: str = ""  # nothing can be said here
-    never: bool = False  # nor will there be, for the study does not train it
+    why: str = ""  # reason why the claim cannot be checked
+    never: bool = False  # it can never be checked, because the study does not train this
 
 
 def findings(report: Report) -> list[Finding]:
-    """What the study says of the paper's claims; of other tasks than the paper's, of those that can be made of any.
+    """The paper's claims checked in the study. For other tasks than the paper's: the claims that name no task.
 
-    Where it has only some of the paper's tasks, its All is not the paper's, whose text then stands beside pairs only;
-    the paper's tables are read for the study's tasks and methods.
+    If the study has only some of the paper's tasks, its All is not the paper's, so only claims about pairs are compared
+    with the paper. The paper's tables are read for the tasks and methods of the study.
     """
     known = bool(report.published)
     whole = known and set(report.tasks) == set(PAPER_TASKS)
@@ -54,7 +54,7 @@ def findings(report: Report) -> list[Finding]:
 
 
 def disagreements() -> list[Finding]:
-    """Where the paper's tables do not bear out its text, its figures or its words."""
+    """The claims that the paper's own tables do not support."""
     return [
         replace(finding, here="", agrees=None, done=0, wanted=0)
         for finding in findings(paper_report())
@@ -63,9 +63,9 @@ def disagreements() -> list[Finding]:
 
 
 def paper_report(like: Report | None = None) -> Report:
-    """The paper's printed cells and Table 1 as if they were a study without runs; of the tasks and methods of another.
+    """The published cells and Table 1 as a report without runs, for the tasks and methods of ``like``.
 
-    Of some of its tasks there are only STL and pairs.
+    For a part of the paper's tasks there are only STL and pairs.
     """
     if like is not None and (set(like.tasks) != set(PAPER_TASKS) or set(like.comparisons) != set(METHODS)):
         whole = paper_report()
@@ -95,7 +95,7 @@ def _of_tasks(printed: Comparison, tasks: Collection[str]) -> Comparison:
 
 
 def _finding(claim: Claim, report: Report, papers: tuple[Report, Report] | None) -> Finding | None:
-    """Beside the paper, whole and of this study's tasks; None for a claim about tasks that are not here as there."""
+    """The claim checked in the paper and in this study; None if the study lacks tasks that the claim names."""
     if claim.tasks and (papers is None or not set(claim.tasks) <= set(report.tasks)):
         return None
     here = claim.measure(report, claim.tasks)
@@ -119,7 +119,7 @@ def _finding(claim: Claim, report: Report, papers: tuple[Report, Report] | None)
 
 
 def _same(claim: Claim, tables: Measured) -> bool | None:
-    """Whether words and figures of the text are those of the tables."""
+    """Whether the tables support the claim and its figures."""
     if tables.holds is None or not claim.figures:
         return tables.holds
     return tables.holds and tables.figures == claim.figures
@@ -131,22 +131,31 @@ def _text(measured: Measured) -> str:
     return measured.text
 
 
-GIVES, RECEIVES = "helps {up} and harms {down}", "is helped by {up} and harmed by {down}"
+GIVEN_TEXT, RECEIVED_TEXT = "helps {up} and harms {down}", "is helped by {up} and harmed by {down}"
 
 
 def _helpers_and_harmers(report: Report) -> Iterator[Finding]:
-    """What every task gives to its partners and receives from them; with a single seed the rule sees nothing."""
+    """The effects of each task on its partners and of its partners on it; none with a single seed."""
     for task in report.tasks if len(report.settings.seeds) > 1 else ():
         given, received = pairs(report, given=task), pairs(report, received=task)
         done, wanted = given.done + received.done, given.wanted + received.wanted
         text = "; ".join(
             f"{words.format(up=some.up or 'none', down=some.down or 'none')} of {some.done}"
-            for words, some in ((GIVES, given), (RECEIVES, received))
+            for words, some in ((GIVEN_TEXT, given), (RECEIVED_TEXT, received))
             if some.done
         )
         here = Measured(
             text if done else "", done=done, wanted=wanted, why="" if done else "no pair can be compared yet"
         )
         yield Finding(
-            "4.2", f"Whom {task} helps, and who helps it.", "", "", _text(here), None, None, done, wanted, here.why
+            "4.2",
+            f"Effects of {task} on its partners, and of its partners on {task}.",
+            "",
+            "",
+            _text(here),
+            None,
+            None,
+            done,
+            wanted,
+            here.why,
         )

@@ -1,38 +1,38 @@
-"""How far a study's cells agree with those that the paper prints."""
+"""The agreement of a study's cells with the published ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.correlation import rank_correlation
-from tagmates.report.findings.departures import Both, in_both, is_too_far
+from tagmates.report.findings.departures import CellPair, in_both, is_too_far
 from tagmates.report.model import Report
 from tagmates.study.settings import REGIMES, Method, Regime
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The cells of one method and regime that both have. Arrows and signs are of those that have a base in both."""
+    """The agreement for one method and regime. Arrows and signs are counted in cells that have a base in both."""
 
     method: Method
     regime: Regime
     cells: int
     above: float  # mean of score here minus score in the paper, points
-    apart: float  # mean of its size
-    at_most: float  # largest size
-    too_far: int  # cells that need a reason: ``departures``
-    correlation: float | None  # Spearman's, of differences to the base; of scores where nothing has one (single)
+    apart: float  # mean of its absolute value
+    at_most: float  # largest absolute value
+    too_far: int  # cells that differ by more than chance: ``departures``
+    correlation: float | None  # Spearman's, of differences to the base; for single, of scores
     compared: int  # cells that have a base in both
     same_sign: int  # of the difference to the base
-    judged: int  # of those compared, the ones of two runs or more, which may have an arrow
-    same: int  # arrows, none counting as one
+    judged: int  # of those compared: cells of two runs or more, which may have an arrow
+    same: int  # the same arrow in both, or none in both
     opposite: int
     here_only: int
     paper_only: int
 
 
 def agreement(report: Report) -> list[Agreement]:
-    """A row for every method and regime of which a cell is in both, in their usual order."""
+    """The agreement for each method and regime that has a cell in both."""
     return [
         _agreement(report, method, regime, both)
         for method, comparison in report.comparisons.items()
@@ -42,7 +42,7 @@ def agreement(report: Report) -> list[Agreement]:
     ]
 
 
-def _agreement(report: Report, method: Method, regime: Regime, both: Sequence[Both]) -> Agreement:
+def _agreement(report: Report, method: Method, regime: Regime, both: Sequence[CellPair]) -> Agreement:
     gaps = [ours.mean - theirs.mean for ours, theirs in both]
     compared = [(a, b) for a, b in both if a.base is not None and b.base is not None]
     moves = [(a.difference or 0.0, b.difference or 0.0) for a, b in compared]

@@ -1,10 +1,10 @@
-"""Whether what is known of a task's data goes with helping and being helped (paper sections 4.2 and 4.4)."""
+"""Correlation of a task's data with helping and being helped (paper sections 4.2 and 4.4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from tagmates.report.correlation import FEWEST, rank_correlation
+from tagmates.report.correlation import MIN_POINTS, rank_correlation
 from tagmates.report.model import Report
 from tagmates.study.compare import Cell
 
@@ -13,26 +13,26 @@ TRAITS = {  # columns of data.statistics.table1
     "labels": "labels",
     "label_entropy": "label entropy (nats)",
 }
-SIDES = {"gives": 0, "receives": 1}  # which of a pair's (partner, tested task) the task is
+SIDES = {"gives": 0, "receives": 1}  # position of the task in (partner, tested task)
 MEASURES = ("up", "down", "gain")  # share of cells with an arrow up, down; mean difference to STL
 
 
 @dataclass(frozen=True, slots=True)
 class Characteristic:
-    """Spearman's rank correlation, over tasks, of a trait of their data and of what happens in their pairs."""
+    """Spearman's rank correlation, over tasks, of a trait of their data with an effect in their pairs."""
 
     side: str  # gives, receives
     measure: str  # up, down, gain
     trait: str
     correlation: float | None
-    n: int  # tasks that have both
-    why: str = ""  # there is no correlation
+    n: int  # number of tasks that have both
+    why: str = ""  # reason for no correlation
 
 
 def characteristics(report: Report) -> list[Characteristic]:
-    """Both sides by every measure and trait, over all methods together.
+    """The correlations of both sides for each measure and trait, over all methods together.
 
-    Of eleven tasks a single correlation must reach 0.62 to be beyond chance (p < 0.05), and these are eighteen.
+    With eleven tasks a single correlation is beyond chance (p < 0.05) from 0.62; these are eighteen.
     """
     traits = {row["task"]: row for row in report.statistics}
     found = []
@@ -49,7 +49,7 @@ def characteristics(report: Report) -> list[Characteristic]:
 
 
 def pair_cells(report: Report, place: int) -> dict[str, list[Cell]]:
-    """The pair cells with a base of every task that has any, as the partner (place 0) or as the tested one (1)."""
+    """For each task the pair cells with a base in which it is the partner (place 0) or the tested task (1)."""
     found: dict[str, list[Cell]] = {}
     for comparison in report.comparisons.values():
         for key, cell in comparison.pairs.items():
@@ -67,4 +67,4 @@ def _measures(cells: list[Cell]) -> Mapping[str, float]:
 
 
 def _why(tasks: int) -> str:
-    return f"{tasks} tasks are too few" if tasks < FEWEST else "one side is the same for every task"
+    return f"{tasks} tasks are too few" if tasks < MIN_POINTS else "one side is the same for every task"

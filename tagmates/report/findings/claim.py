@@ -1,4 +1,4 @@
-"""What a claim about a study is, and what the cells of a study say of it."""
+"""A claim about a study, and the result of checking it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from tagmates.formatting import listing
 from tagmates.report.model import Report
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
 
-IN_WORDS: dict[Regime, str] = {
+REGIME_WORDS: dict[Regime, str] = {
     "single": "tasks alone",
     "pair": "pairs",
     "all": "all tasks together",
@@ -18,40 +18,40 @@ IN_WORDS: dict[Regime, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What some cells say. ``holds``: whether the claim, in its own words, is true of them."""
+    """The result of checking a claim in some cells; ``holds`` tells whether the claim is true."""
 
-    text: str  # "" where there is nothing to measure
+    text: str  # empty if it cannot be measured
     holds: bool | None = None
-    figures: tuple[int, ...] = ()  # to be compared with those that the paper's text prints
+    figures: tuple[int, ...] = ()  # to compare with those in the paper's text
     done: int = 0  # cells
     wanted: int = 0
-    why: str = ""  # there is nothing to measure
-    never: bool = False  # nor will there be, for the study does not train it
+    why: str = ""  # reason why it cannot be measured
+    never: bool = False  # it can never be measured, because the study does not train this
 
 
-ONE_SEED = Measured("", why="with a single seed the rule calls nothing higher or lower", never=True)
-NO_STATISTICS = Measured("", why="the data are not at hand, so nothing is known of their size")
+ONE_SEED = Measured("", why="with a single seed no score is higher or lower by the rule", never=True)
+NO_STATISTICS = Measured("", why="the size of the data is not known")
 
 Tasks = tuple[str, ...]
-Measure = Callable[[Report, Tasks], Measured]  # a study that has the claim's tasks; these
+Measure = Callable[[Report, Tasks], Measured]  # a report that has the tasks of the claim, and these tasks
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence of the paper in other words, and how it is recomputed."""
+    """A claim of the paper in our words, and how it is recomputed."""
 
     section: str
     words: str
-    paper: str  # what the text says, short
+    paper: str  # the paper's own words, shortened
     measure: Measure
-    tasks: Tasks = ()  # that it names; a claim that names none can be made of any tasks
-    figures: tuple[int, ...] = ()  # that the text prints
-    elsewhere: str = ""  # the words for other tasks than the paper's, where they differ
-    of_pairs: bool = False  # about pairs only, which a study of some of the paper's tasks has like the paper
+    tasks: Tasks = ()  # named in the claim; a claim without names applies to any tasks
+    figures: tuple[int, ...] = ()  # in the paper's text
+    elsewhere: str = ""  # words for other tasks than the paper's, if they differ
+    of_pairs: bool = False  # whether it is about pairs only, so that it applies to a part of the paper's tasks
 
 
 def by(*methods: Method) -> Callable[[Measure], Measure]:
-    """The measure of these methods' comparisons only."""
+    """Restrict a measure to the comparisons of these methods."""
 
     def restrict(measure: Measure) -> Measure:
         def measured(report: Report, tasks: Tasks) -> Measured:
@@ -67,15 +67,15 @@ def by(*methods: Method) -> Callable[[Measure], Measure]:
 
 
 def missing(report: Report, *regimes: Regime) -> Measured:
-    """Nothing to measure, for want of one of these regimes' cells."""
+    """The reason why cells of these regimes are missing."""
     found = report.comparisons.values()
     for regime in regimes:
         if regime not in report.settings.regimes:
-            return Measured("", why=f"this study does not train {IN_WORDS[regime]}", never=True)
+            return Measured("", why=f"this study does not train {REGIME_WORDS[regime]}", never=True)
         if not any(comparison.cells(regime) for comparison in found):
             if report.runs and not report.is_tested:
                 return Measured("", why="no task has a test split")
-            return Measured("", why=f"no run of {IN_WORDS[regime]} is done yet")
+            return Measured("", why=f"no run of {REGIME_WORDS[regime]} is done yet")
     if "oracle" in regimes and not any(any(comparison.oracle_sets.values()) for comparison in found):
         return Measured("", why="no task has a helper")
-    return Measured("", why="nothing that is done can be compared yet")
+    return Measured("", why="no finished runs can be compared yet")

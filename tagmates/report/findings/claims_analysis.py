@@ -1,4 +1,4 @@
-"""Section 4.4: what each task contributes to All, and what task embeddings say."""
+"""Claims of section 4.4: the contribution of each task to All, and task embeddings."""
 
 from collections.abc import Callable
 from statistics import fmean
@@ -14,38 +14,38 @@ from tagmates.study.settings import METHOD_NAMES, Method
 
 SYNTACTIC = ("upos", "xpos")
 SEMANTIC = ("sem", "semtr", "supsense")
-CONSISTENT = 0.5  # rank correlation of two seeds' similarities
+MIN_CONSISTENCY = 0.5  # rank correlation of two seeds' similarities
 
-Leaning = Callable[[str], float]  # of a task to syntax
+Leaning = Callable[[str], float]  # task -> similarity to syntactic tasks minus that to semantic tasks
 
 
 def sensitive(report: Report, tasks: Tasks) -> Measured:
-    """Whether All's score on these tasks changes with more tasks left out than on any other task."""
+    """Whether leaving out a task changes the score of All more often on these tasks than on any other."""
     found = {task: all_but_one(report, received=task) for task in report.tasks}
     chosen = {task: found[task] for task in tasks if found[task].done}
     others = [some.arrows for task, some in found.items() if task not in tasks and some.done]
     if not chosen:
         return missing(report, "all_but_one")
-    text = shown(chosen, "arrows") + (f"; the others at most {max(others)}" if others else "")
+    text = shown(chosen, "arrows") + (f"; the other tasks at most {max(others)}" if others else "")
     holds = min(some.arrows for some in chosen.values()) > max(others) if others else None
     return Measured(text, holds, done=_done(report)[0], wanted=_done(report)[1])
 
 
 def contributes(report: Report, tasks: Tasks) -> Measured:
-    """Whether leaving some task out lowers All on another."""
+    """Whether leaving out a task lowers the score of All on another task."""
     found = all_but_one(report)
     if len(report.settings.seeds) < 2:
         return ONE_SEED
     if not found.done:
         return missing(report, "all_but_one")
     missed = [task for task in report.tasks if all_but_one(report, given=task).down]
-    text = f"{len(missed)} of {len(report.tasks)} tasks are missed by another ({found.down}↓ of {found.done})"
+    text = f"leaving out {len(missed)} of {len(report.tasks)} tasks lowers another task ({found.down}↓ of {found.done})"
     text = text if missed else "none"
     return Measured(text, found.down > 0, done=found.done, wanted=found.wanted)
 
 
 def better_without(report: Report, tasks: Tasks) -> Measured:
-    """Whether leaving out the claim's task raises All more often than it lowers it, and than leaving out any other."""
+    """Whether leaving out the task raises All more often than it lowers it, and than any other task does."""
     (task,) = tasks
     found = {other: all_but_one(report, given=other) for other in report.tasks}
     if not found[task].done:
@@ -57,7 +57,7 @@ def better_without(report: Report, tasks: Tasks) -> Measured:
 
 
 def next_to_each_other(expected: bool) -> Measure:
-    """In how many seeds of te_dec two tasks are neighbours, and whether that is most (or not most) of them."""
+    """In how many seeds of te_dec two tasks are neighbours; whether these are more than half is as ``expected``."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
         matrices = task_similarities(report, "te_dec")
@@ -74,7 +74,7 @@ def next_to_each_other(expected: bool) -> Measure:
 
 
 def leans(test: Callable[[Leaning, Tasks], bool]) -> Measure:
-    """How much nearer to UPOS and XPOS than to SEM, SEMTR and SUPSENSE the tasks are, in the mean of te_dec's seeds."""
+    """The similarity to UPOS and XPOS minus that to SEM, SEMTR and SUPSENSE, in the mean over te_dec's seeds."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
         matrices = task_similarities(report, "te_dec")
@@ -94,7 +94,7 @@ def leans(test: Callable[[Leaning, Tasks], bool]) -> Measure:
 
 
 def closest_tasks(report: Report, tasks: Tasks) -> Measured:
-    """The nearest task of every task, in the mean of te_dec's seeds."""
+    """The nearest task of each task, in the mean over te_dec's seeds."""
     matrices = task_similarities(report, "te_dec")
     if not matrices:
         return _no_embeddings(report, "te_dec")
@@ -114,11 +114,11 @@ def seeds_agree(report: Report, tasks: Tasks) -> Measured:
         absent = next((method for method in methods if not matrices[method]), None)
         if absent is not None:
             return _no_embeddings(report, absent)
-        return Measured("", why="two seeds and three tasks are needed")
+        return Measured("", why="at least two seeds and three tasks are needed")
     text = ", ".join(
         f"{METHOD_NAMES[method]} {points(value)} over {_seeds(matrices[method])}" for method, value in known.items()
     )
-    holds = known["te_dec"] >= CONSISTENT > known["te_enc"] if len(known) == 2 else None
+    holds = known["te_dec"] >= MIN_CONSISTENCY > known["te_enc"] if len(known) == 2 else None
     done = sum(len(some) for some in matrices.values())
     return Measured(
         f"rank correlation of similarities between seeds: {text}",
@@ -129,7 +129,7 @@ def seeds_agree(report: Report, tasks: Tasks) -> Measured:
 
 
 def closer_by_hand(report: Report, tasks: Tasks) -> Measured:
-    """Whether each of two tasks has a task that is nearer to it than the other in labels, and one in label entropy."""
+    """Whether for each of two tasks another task is nearer in number of labels, and another in label entropy."""
     rows = {row["task"]: row for row in report.statistics}
     if not rows.keys() >= {*report.tasks}:
         return NO_STATISTICS
@@ -161,34 +161,42 @@ def _done(report: Report) -> tuple[int, int]:
 
 
 def _apart(lean: Leaning, tasks: Tasks) -> bool:
-    """Both groups keep to themselves."""
+    """Whether each task of both groups is nearer to its own group."""
     return min(map(lean, SYNTACTIC)) > 0 > max(map(lean, SEMANTIC))
 
 
 def _between(lean: Leaning, tasks: Tasks) -> bool:
-    """The task lies between the groups' means."""
+    """Whether the task lies between the means of the two groups."""
     return fmean(map(lean, SEMANTIC)) < lean(tasks[0]) < fmean(map(lean, SYNTACTIC))
 
 
 CLAIMS = (
     Claim(
         "4.4",
-        "All's scores on UPOS, SEM and SEMTR depend most on who is left out (arrows of All-but-one).",
+        "The scores of All on UPOS, SEM and SEMTR depend most on which task is left out (arrows of All-but-one).",
         "sensitive",
         sensitive,
         ("upos", "sem", "semtr"),
     ),
-    Claim("4.4", "Leaving some task out of All lowers another (arrows).", "at least one task", contributes),
-    Claim("4.4", "Leaving COM out raises more tasks than leaving out any other.", "often", better_without, ("com",)),
+    Claim(
+        "4.4", "Leaving a task out of All lowers the score of another task (arrows).", "at least one task", contributes
+    ),
     Claim(
         "4.4",
-        "Tasks of a kind are nearest to each other by the cosine of TE⊕DEC's embeddings, in the mean over seeds.",
+        "Leaving out COM raises the scores of more tasks than leaving out any other task.",
+        "often",
+        better_without,
+        ("com",),
+    ),
+    Claim(
+        "4.4",
+        "Similar tasks have the most similar embeddings (cosine) with TE⊕DEC, in the mean over seeds.",
         "clusters",
         closest_tasks,
     ),
     Claim(
         "4.4",
-        "UPOS and XPOS are more alike than either is to SEM, SEMTR and SUPSENSE, and the other way round.",
+        "UPOS and XPOS are more similar to each other than to SEM, SEMTR and SUPSENSE, and vice versa.",
         "clusters of syntax and semantics",
         leans(_apart),
         (*SYNTACTIC, *SEMANTIC),
@@ -214,32 +222,32 @@ CLAIMS = (
         leans(_between),
         ("chunk",),
     ),
-    Claim("4.4", "UPOS and XPOS are neighbours.", "neighbours", next_to_each_other(True), ("upos", "xpos")),
-    Claim("4.4", "MWE and NER are neighbours.", "neighbours", next_to_each_other(True), ("mwe", "ner")),
+    Claim("4.4", "UPOS and XPOS are nearest neighbours.", "neighbours", next_to_each_other(True), ("upos", "xpos")),
+    Claim("4.4", "MWE and NER are nearest neighbours.", "neighbours", next_to_each_other(True), ("mwe", "ner")),
     Claim(
         "4.4",
-        "MWE and NER each have a task that is closer in number of labels, and one in label entropy.",
+        "For MWE and for NER another task is closer in number of labels, and another one in label entropy.",
         "not the closest",
         closer_by_hand,
         ("mwe", "ner"),
     ),
     Claim(
         "4.4",
-        "SEM and SEMTR are not neighbours, though they share their sentences.",
+        "SEM and SEMTR are not nearest neighbours, although they share their sentences.",
         "not",
         next_to_each_other(False),
         ("sem", "semtr"),
     ),
     Claim(
         "4.4",
-        "MWE and SUPSENSE are not neighbours, though they share their sentences.",
+        "MWE and SUPSENSE are not nearest neighbours, although they share their sentences.",
         "not",
         next_to_each_other(False),
         ("mwe", "supsense"),
     ),
     Claim(
         "4.4",
-        "Seeds agree which tasks TE⊕DEC holds alike, and disagree with TE⊕ENC.",
+        "Seeds agree on which tasks have similar embeddings with TE⊕DEC, but not with TE⊕ENC.",
         "TE⊕ENC not consistent",
         seeds_agree,
     ),

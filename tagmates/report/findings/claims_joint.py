@@ -1,4 +1,4 @@
-"""Section 4.3: what pairs foretell of All, and Oracle against All."""
+"""Claims of section 4.3: the prediction of All from pairs, and Oracle compared with All."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,9 @@ from tagmates.report.model import Report
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES
 
-UNPREDICTED = 4  # times the smallest ratio of gains: no factor of two around the middle covers both
+MAX_RATIO = (
+    4  # of the largest to the smallest ratio of gains; more means that no factor of two around the middle covers all
+)
 
 
 def all_above(report: Report, tasks: Tasks) -> Measured:
@@ -27,7 +29,7 @@ def all_above(report: Report, tasks: Tasks) -> Measured:
 
 
 def harmed_by(harmers: dict[str, set[str]]) -> Measure:
-    """Which partners harm these tasks, and whether it is those named."""
+    """The partners that harm these tasks, and whether they are those named in ``harmers``."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
         found = {task: Counter[str]() for task in tasks}
@@ -69,7 +71,7 @@ def all_among_lowest(places: int) -> Measure:
             return missing(report, "pair", "all")
         text = ", ".join(f"{METHOD_NAMES[method]} {place} of {scores}" for method, (place, scores) in ranks.items())
         holds = all(place <= places for place, _ in ranks.values())
-        return Measured(f"place from below: {text}", holds, done=len(ranks), wanted=len(report.comparisons))
+        return Measured(f"rank from below: {text}", holds, done=len(ranks), wanted=len(report.comparisons))
 
     return measure
 
@@ -89,7 +91,7 @@ def pairs_and_all_below(report: Report, tasks: Tasks) -> Measured:
 
 
 def average_near_single(report: Report, tasks: Tasks) -> Measured:
-    """Whether the mean pair is at most half a point below STL and not above it."""
+    """Whether the mean of the pairs is at most half a point below STL and not above it."""
     (task,) = tasks
     averages = {method: comparison.average(task) for method, comparison in report.comparisons.items()}
     means = {
@@ -105,7 +107,7 @@ def average_near_single(report: Report, tasks: Tasks) -> Measured:
 
 
 def sign_foretold(report: Report, tasks: Tasks) -> Measured:
-    """Whether All's gain has the sign of the mean pair's but on the claim's exceptions."""
+    """Whether All's gain has the sign of the mean gain in pairs, except on COM."""
     gains = [(task, both) for c in report.comparisons.values() for task, both in _gains(c).items()]
     if not gains:
         return missing(report, "single", "pair", "all")
@@ -117,9 +119,9 @@ def sign_foretold(report: Report, tasks: Tasks) -> Measured:
 
 
 def size_foretold(report: Report, tasks: Tasks) -> Measured:
-    """How well the mean pair's gain orders and measures All's.
+    """How well the mean gain in pairs predicts the order and the size of All's gains.
 
-    It measures it badly, as the paper has it, where the one is a varying multiple of the other.
+    It does not predict the size, as the paper says, if the ratio of the two gains varies.
     """
     gains = {method: list(_gains(comparison).values()) for method, comparison in report.comparisons.items()}
     ratios = [joint / pair for some in gains.values() for pair, joint in some if pair * joint > 0]
@@ -132,15 +134,15 @@ def size_foretold(report: Report, tasks: Tasks) -> Measured:
     if not any(gains.values()):
         return missing(report, "single", "pair", "all")
     if not ranks or not ratios:
-        return Measured("", why="three tasks by one method are needed, with pairs and All")
-    text = f"rank correlation of gains (of their sizes): {', '.join(ranks)}; where the sign is right, "
-    text += f"All's gain is {min(ratios):.1f} to {max(ratios):.1f} times the mean pair's"
+        return Measured("", why="three tasks of one method with pairs and All are needed")
+    text = f"rank correlation of gains (of their sizes): {', '.join(ranks)}; if the sign is the same, "
+    text += f"All's gain is {min(ratios):.1f} to {max(ratios):.1f} times the mean gain in pairs"
     done, wanted = sum(map(len, gains.values())), len(report.tasks) * len(report.comparisons)
-    return Measured(text, max(ratios) > UNPREDICTED * min(ratios), done=done, wanted=wanted)
+    return Measured(text, max(ratios) > MAX_RATIO * min(ratios), done=done, wanted=wanted)
 
 
 def oracle_above(report: Report, tasks: Tasks) -> Measured:
-    """In how many cells with helpers Oracle is above All: of the claim's tasks, or of all."""
+    """The number of cells with helpers in which Oracle is above All, for the claim's tasks or for all."""
     cells = [(oracle, joint) for oracle, joint in _oracle_and_all(report) if oracle.task in (tasks or report.tasks)]
     if not cells:
         return missing(report, "oracle", "all")
@@ -152,7 +154,7 @@ def oracle_above(report: Report, tasks: Tasks) -> Measured:
 
 
 def oracle_not_above(report: Report, tasks: Tasks) -> Measured:
-    """On which tasks Oracle, with helpers, is not above All, and whether on these only."""
+    """The tasks with helpers on which Oracle is not above All, and whether they are the claim's."""
     cells = list(_oracle_and_all(report))
     if not cells:
         return missing(report, "oracle", "all")
@@ -163,7 +165,7 @@ def oracle_not_above(report: Report, tasks: Tasks) -> Measured:
 
 
 def oracle_reverses(report: Report, tasks: Tasks) -> Measured:
-    """Where All harms a task that has helpers, whether Oracle helps it."""
+    """Whether Oracle helps the tasks with helpers that All harms."""
     cells = list(_oracle_and_all(report))
     if not cells:
         return missing(report, "oracle", "all")
@@ -178,13 +180,13 @@ def oracle_reverses(report: Report, tasks: Tasks) -> Measured:
 
 
 def _all(report: Report, tasks: Tasks) -> list[Cell]:
-    """All's cells of these tasks that have a base."""
+    """The cells of All for these tasks that have a base."""
     cells = (comparison.all.get(task) for comparison in report.comparisons.values() for task in tasks)
     return [cell for cell in cells if cell is not None and cell.base is not None]
 
 
 def _gains(comparison: Comparison) -> dict[str, tuple[float, float]]:
-    """Of the tasks with STL, a pair and All: the mean pair's gain, and All's."""
+    """For each task with STL, a pair and All: the mean gain in pairs, and the gain of All."""
     gains = {}
     for task, single in comparison.single.items():
         average = comparison.average(task)
@@ -194,7 +196,7 @@ def _gains(comparison: Comparison) -> dict[str, tuple[float, float]]:
 
 
 def _rank(comparison: Comparison, task: str) -> tuple[int, int] | None:
-    """All's place from below among itself and the pairs, and how many they are; None without All or without a pair."""
+    """The rank of All from below among itself and the pairs, and their number; None without All or a pair."""
     scores = [cell.mean for (_, tested), cell in comparison.pairs.items() if tested == task]
     if task not in comparison.all or not scores:
         return None
@@ -202,7 +204,7 @@ def _rank(comparison: Comparison, task: str) -> tuple[int, int] | None:
 
 
 def _oracle_and_all(report: Report) -> Iterator[tuple[Cell, Cell]]:
-    """Oracle's and All's cells of the tasks that have helpers."""
+    """The cells of Oracle and of All for the tasks that have helpers."""
     for comparison in report.comparisons.values():
         for task, cell in comparison.oracle.items():
             if comparison.oracle_sets.get(task) and task in comparison.all:
@@ -210,7 +212,7 @@ def _oracle_and_all(report: Report) -> Iterator[tuple[Cell, Cell]]:
 
 
 def _known_sets(report: Report, tasks: Tasks) -> tuple[int, int]:
-    """Oracle cells that are done, STL where there are no helpers among them, and that there should be."""
+    """The number of finished Oracle cells (STL for a task without helpers) and of planned ones."""
     done = sum(task in comparison.oracle for comparison in report.comparisons.values() for task in tasks)
     return done, len(tasks) * len(report.comparisons)
 
@@ -225,7 +227,7 @@ CLAIMS = (
     ),
     Claim(
         "4.3",
-        "Nobody harms SEMTR in a pair but COM, nor SUPSENSE but COM and FRAME.",
+        "In pairs only COM harms SEMTR, and only COM and FRAME harm SUPSENSE.",
         "com; com and frame",
         harmed_by({"semtr": {"com"}, "supsense": {"com", "frame"}}),
         ("semtr", "supsense"),
@@ -242,10 +244,10 @@ CLAIMS = (
     Claim("4.3", "On MWE and HYP, All is above every pair.", "even better", all_above_every_pair, ("mwe", "hyp")),
     Claim(
         "4.3",
-        "The sign of the mean pair's gain is that of All's, but on COM.",
+        "The gain of All has the same sign as the mean gain in pairs, except on COM.",
         "one exception: com",
         sign_foretold,
-        elsewhere="All gains where the mean pair gains, and loses where it loses.",
+        elsewhere="The gain of All has the same sign as the mean gain in pairs.",
     ),
     Claim(
         "4.3",
@@ -263,14 +265,14 @@ CLAIMS = (
     ),
     Claim(
         "4.3",
-        "On NER, All has the lowest score or the next, beside all pairs.",
+        "On NER, All has the lowest or second lowest score compared with all pairs.",
         "place 1 or 2",
         all_among_lowest(2),
         ("ner",),
     ),
     Claim(
         "4.3",
-        "On SEM, the mean pair is as good as STL or up to half a point worse.",
+        "On SEM, the mean of the pairs is equal to STL or up to half a point lower.",
         "about the same or slightly worse",
         average_near_single,
         ("sem",),
@@ -278,14 +280,14 @@ CLAIMS = (
     ),
     Claim(
         "4.3",
-        "On SEM, All has the lowest score or the next, beside all pairs.",
+        "On SEM, All has the lowest or second lowest score compared with all pairs.",
         "almost the lowest",
         all_among_lowest(2),
         ("sem",),
     ),
     Claim(
         "4.3",
-        "No partner helps COM, and some harm it.",
+        "No partner helps COM, and some partners harm it.",
         "none helps, some hurt",
         counts("received", ("up", "down"), each(lambda t: not t.up and t.down > 0)),
         ("com",),
@@ -295,22 +297,20 @@ CLAIMS = (
     Claim("4.3", "All is above STL on COM by every method (means).", "outperforms", all_above, ("com",)),
     Claim(
         "4.3",
-        "The size of All's gain cannot be told from the mean pair's: their ratio varies by more than a factor of four.",
+        "The mean gain in pairs does not predict the size of All's gain: the ratio varies by more than a factor of 4.",
         "difficult to predict",
         size_foretold,
     ),
-    Claim(
-        "4.3", "Of the cells that have helpers, Oracle is above All in most.", "16 of 20", oracle_above, (), (16, 20)
-    ),
+    Claim("4.3", "Oracle is above All in most of the cells that have helpers.", "16 of 20", oracle_above, (), (16, 20)),
     Claim(
         "4.3",
-        "Where All harms a task that has helpers, Oracle helps it.",
+        "If All harms a task that has helpers, Oracle helps it.",
         "sem, and with TE⊕DEC upos and xpos",
         oracle_reverses,
     ),
     Claim(
         "4.3",
-        "Where Oracle is not above All, the task is HYP or MWE.",
+        "If Oracle is not above All, the task is HYP or MWE.",
         "hyp 3, mwe 1",
         oracle_not_above,
         ("hyp", "mwe"),
@@ -327,7 +327,7 @@ CLAIMS = (
     ),
     Claim(
         "4.3",
-        "On MWE, MULTI-DEC and TE⊕ENC do better without those that do not help.",
+        "On MWE, MULTI-DEC and TE⊕ENC are better without the partners that do not help.",
         "Oracle above All",
         by("multi_dec", "te_enc")(oracle_above),
         ("mwe",),

@@ -1,4 +1,4 @@
-"""Abstract and section 4.1: pairs, All, Oracle and STL against each other; the methods against each other."""
+"""Claims of the abstract and section 4.1: comparison of pairs, All, Oracle and STL, and of the methods."""
 
 from collections.abc import Mapping
 from statistics import fmean
@@ -11,12 +11,12 @@ from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Regime
 
-ABOUT_HALF = (0.4, 0.6)
-ALMOST_ALWAYS = (0.8, 1.0)
+HALF_RANGE = (0.4, 0.6)
+HIGH_RANGE = (0.8, 1.0)
 
 
 def below_single(report: Report, tasks: Tasks) -> Measured:
-    """Whether some pair and some All stay below STL."""
+    """Whether some pair and some cell of All are below STL."""
     two, all_tasks = pairs(report), everything(report)
     if not two.done or not all_tasks.done:
         return missing(report, "pair", "all")
@@ -29,16 +29,16 @@ def below_single(report: Report, tasks: Tasks) -> Measured:
 
 
 def all_above_single(report: Report, tasks: Tasks) -> Measured:
-    """In how many cells All is above STL."""
+    """The number of cells in which All is above STL."""
     found = everything(report)
     if not found.done:
         return missing(report, "all")
     text = f"above STL in {found.above or 'none'} of {found.done} ({found.up}↑ {found.down}↓)"
-    return Measured(text, _within(found.above, found.done, ABOUT_HALF), done=found.done, wanted=found.wanted)
+    return Measured(text, _within(found.above, found.done, HALF_RANGE), done=found.done, wanted=found.wanted)
 
 
 def oracle_not_below(report: Report, tasks: Tasks) -> Measured:
-    """Whether Oracle harms anywhere."""
+    """Whether Oracle harms no task."""
     cells = [cell for comparison in report.comparisons.values() for cell in comparison.oracle.values()]
     helped = [cell for cell in cells if cell.base is not None]
     if not helped:
@@ -50,7 +50,7 @@ def oracle_not_below(report: Report, tasks: Tasks) -> Measured:
 
 
 def above_pairs(regime: Regime, share: tuple[float, float]) -> Measure:
-    """How often All (or Oracle) is above a pair's score on the same task, the average pair's and the best one's."""
+    """How often All (or Oracle) is above the pair scores of the same task, their average and the best one."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
         each, average, best = [], [], []
@@ -74,7 +74,7 @@ def above_pairs(regime: Regime, share: tuple[float, float]) -> Measure:
 
 
 def oracle_dominates(report: Report, tasks: Tasks) -> Measured:
-    """Whether, where both improve upon STL, Oracle is above All on every task but the claim's."""
+    """Whether, if both improve upon STL, Oracle is above All on every task except the claim's."""
     gaps = {c.method: _both_improve(c) for c in report.comparisons.values()}
     if not any(gaps.values()):
         return _nowhere(report)
@@ -87,7 +87,7 @@ def oracle_dominates(report: Report, tasks: Tasks) -> Measured:
 
 
 def oracle_comparable(report: Report, tasks: Tasks) -> Measured:
-    """Whether, where both improve upon STL, SEMTR (for Oracle) and HYP (for All) have the widest gaps."""
+    """Whether, if both improve upon STL, SEMTR (Oracle higher) and HYP (All higher) have the largest gaps."""
     gaps = {task: gap for c in report.comparisons.values() for task, gap in _both_improve(c).items()}
     if not gaps:
         return _nowhere(report)
@@ -98,7 +98,7 @@ def oracle_comparable(report: Report, tasks: Tasks) -> Measured:
 
 
 def all_without_oracle(report: Report, tasks: Tasks) -> Measured:
-    """Methods by which All is above STL on a task that has no helper."""
+    """The methods for which All is above STL on a task without helpers."""
     (task,) = tasks
     known = [c for c in report.comparisons.values() if task in c.oracle_sets and task in c.all and task in c.single]
     if not known:
@@ -110,11 +110,11 @@ def all_without_oracle(report: Report, tasks: Tasks) -> Measured:
 
 
 def methods_alike(report: Report, tasks: Tasks) -> Measured:
-    """Whether any two methods differ over the tasks (Wilcoxon's signed-rank test), and in how many cells they do."""
+    """Whether any two methods differ over the tasks (Wilcoxon's signed-rank test), and in how many cells."""
     gaps = method_gaps(report)
     if not gaps:
         one = len(report.comparisons) < 2
-        why = "there is one method only" if one else "no two methods have a task in common yet"
+        why = "there is only one method" if one else "no two methods have a task in common yet"
         return Measured("", why=why, never=one)
     least = min(gaps, key=lambda gap: gap.p)
     adjusted = min(1.0, least.p * len(gaps))  # Bonferroni
@@ -130,7 +130,7 @@ def methods_alike(report: Report, tasks: Tasks) -> Measured:
 
 
 def _both_improve(comparison: Comparison) -> dict[str, float]:
-    """Oracle minus All on the tasks where both means are above STL."""
+    """Oracle minus All on the tasks on which both means are above STL."""
     pairs = {task: (cell, comparison.all[task]) for task, cell in comparison.oracle.items() if task in comparison.all}
     return {
         task: oracle.mean - everything.mean
@@ -140,9 +140,11 @@ def _both_improve(comparison: Comparison) -> dict[str, float]:
 
 
 def _nowhere(report: Report) -> Measured:
-    """Why Oracle and All improve upon STL on no task."""
+    """The reason why Oracle and All both improve upon STL on no task."""
     both = any(task in c.oracle for c in report.comparisons.values() for task in c.all)
-    return Measured("", why="on no task are both above STL") if both else missing(report, "oracle", "all")
+    return (
+        Measured("", why="there is no task on which both are above STL") if both else missing(report, "oracle", "all")
+    )
 
 
 def _oracles(report: Report) -> int:
@@ -162,31 +164,33 @@ def _names(gaps: Mapping[str, float], sign: int) -> str:
 
 
 CLAIMS = (
-    Claim("abstract", "All beats training alone in about half of the cells (means).", "about 50 %", all_above_single),
-    Claim("4.1", "Neither pairs nor All improve upon STL everywhere (means).", "not always", below_single),
+    Claim(
+        "abstract", "All is above training alone in about half of the cells (means).", "about 50 %", all_above_single
+    ),
+    Claim("4.1", "Neither pairs nor All improve upon STL in all cells (means).", "not always", below_single),
     Claim("4.1", "Oracle does not fall below STL (arrows).", "in general", oracle_not_below),
     Claim(
         "4.1",
-        "All is above a pair, on the task that both are tested on, in 40 to 60 % of the cases.",
+        "All is above a pair on the same tested task in 40 to 60 % of the cases.",
         "about half",
-        above_pairs("all", ABOUT_HALF),
+        above_pairs("all", HALF_RANGE),
     ),
     Claim(
         "4.1",
-        "Oracle is above a pair, on the task that both are tested on, in at least 80 % of the cases.",
+        "Oracle is above a pair on the same tested task in at least 80 % of the cases.",
         "almost always",
-        above_pairs("oracle", ALMOST_ALWAYS),
+        above_pairs("oracle", HIGH_RANGE),
     ),
     Claim(
         "4.1",
-        "Where both beat STL with MULTI-DEC or TE⊕ENC, Oracle is above All, but on HYP below.",
+        "If both are above STL with MULTI-DEC or TE⊕ENC, Oracle is above All, except on HYP.",
         "all but hyp",
         by("multi_dec", "te_enc")(oracle_dominates),
         ("hyp",),
     ),
     Claim(
         "4.1",
-        "Where both beat STL with TE⊕DEC, the gap is widest on SEMTR, for Oracle, and on HYP, for All.",
+        "If both are above STL with TE⊕DEC, the largest gaps are on SEMTR (Oracle higher) and on HYP (All higher).",
         "alike but for semtr and hyp",
         by("te_dec")(oracle_comparable),
         ("semtr", "hyp"),

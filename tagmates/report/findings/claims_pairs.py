@@ -1,4 +1,4 @@
-"""Abstract and section 4.2: who helps and who harms whom in pairs."""
+"""Claims of the abstract and section 4.2: which task helps or harms which in pairs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tagmates.report.model import Report
 
 Side = Literal["given", "received"]
 Tallies = Mapping[str, Tally]
-Holds = Callable[[Tallies, Tallies], bool | None]  # of the claim's tasks, of the other tasks
+Holds = Callable[[Tallies, Tallies], bool | None]  # tallies of the claim's tasks, and of the other tasks
 
 HELPERS = ("upos", "xpos", "chunk")
 HARMERS = ("com", "frame", "hyp")
@@ -41,12 +41,12 @@ def counts(side: Side, names: tuple[str, ...], holds: Holds) -> Measure:
 
 
 def each(test: Callable[[Tally], bool]) -> Holds:
-    """True of every one of the tasks."""
+    """Whether the test is true for each of the tasks."""
     return lambda chosen, rest: all(map(test, chosen.values()))
 
 
 def most(name: str) -> Holds:
-    """Every one of the tasks has more than any other task; None where there is no other."""
+    """Whether each of the tasks has more than any other task; None if there is no other."""
 
     def holds(chosen: Tallies, rest: Tallies) -> bool | None:
         least = min(getattr(some, name) for some in chosen.values())
@@ -56,7 +56,7 @@ def most(name: str) -> Holds:
 
 
 def always(side: Side, name: str) -> Measure:
-    """Whether some task goes up (or down) in every pair, by every method; and which does so most often."""
+    """Whether some task goes up (or down) in every pair with every method; and which one does most often."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
         if len(report.settings.seeds) < 2:
@@ -74,7 +74,7 @@ def always(side: Side, name: str) -> Measure:
 
 
 def relative_gains(report: Report, tasks: Tasks) -> Measured:
-    """Whether these tasks' mean gain in pairs, in percent of STL, is above that of all others, method by method."""
+    """Whether the mean gain of these tasks in pairs, in percent of STL, is above that of all others."""
     gains: dict[str, list[float]] = {task: [] for task in report.tasks}
     for comparison in report.comparisons.values():
         for (_, task), cell in comparison.pairs.items():
@@ -90,7 +90,7 @@ def relative_gains(report: Report, tasks: Tasks) -> Measured:
 
 
 def harm_to(tested: str) -> Measure:
-    """By how many methods each of the tasks harms the tested one."""
+    """With how many methods each of the tasks harms the tested one."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
         cells = {t: [c.pairs[t, tested] for c in report.comparisons.values() if (t, tested) in c.pairs] for t in tasks}
@@ -105,7 +105,7 @@ def harm_to(tested: str) -> Measure:
 
 
 def small_yet_helping(report: Report, tasks: Tasks) -> Measured:
-    """Whether the other tasks have fewer training sentences than the last and still help somebody."""
+    """Whether the other tasks have fewer training sentences than the last one and still help some task."""
     *small, large = tasks
     sizes = _column(report, "sentences_train")
     given = {task: pairs(report, given=task) for task in small}
@@ -119,7 +119,7 @@ def small_yet_helping(report: Report, tasks: Tasks) -> Measured:
 
 
 def large_yet_not_helping(report: Report, tasks: Tasks) -> Measured:
-    """Whether the first task has the most training sentences and still helps less often than the second."""
+    """Whether the first task has the most training sentences but helps less often than the second."""
     sizes = _column(report, "sentences_train")
     given = {task: pairs(report, given=task) for task in tasks}
     if not sizes.keys() >= {*report.tasks}:
@@ -133,7 +133,7 @@ def large_yet_not_helping(report: Report, tasks: Tasks) -> Measured:
 
 
 def smallest_label_sets(report: Report, tasks: Tasks) -> Measured:
-    """Whether no other task has as few labels as these."""
+    """Whether these tasks have fewer labels than any other."""
     labels = _column(report, "labels")
     if not labels.keys() >= {*report.tasks}:
         return NO_STATISTICS
@@ -157,13 +157,13 @@ CLAIMS = tuple(
     for claim in (
         Claim(
             "abstract",
-            "Some task helps every other, by every method (arrows).",
+            "Some task helps every other task with every method (arrows).",
             "always benefit",
             always("given", "up"),
         ),
         Claim(
             "abstract",
-            "Some task is harmed by every other, by every method (arrows).",
+            "Some task is harmed by every other task with every method (arrows).",
             "always harmed",
             always("received", "down"),
         ),
@@ -176,28 +176,28 @@ CLAIMS = tuple(
         ),
         Claim(
             "4.2",
-            "No arrow of a partner on MWE points down.",
+            "No partner harms MWE (no downward arrow).",
             "incoming edges green",
             counts("received", ("down", "up"), each(lambda t: not t.down)),
             ("mwe",),
         ),
         Claim(
             "4.2",
-            "SEMTR gains from more than half of its partners.",
+            "More than half of its partners help SEMTR.",
             "most cases",
             counts("received", ("up",), each(lambda t: 2 * t.up > t.done)),
             ("semtr",),
         ),
         Claim(
             "4.2",
-            "COM leaves at least 80 % of its partners below STL, and all its arrows point down.",
+            "At least 80 % of COM's partners are below STL, and COM has only downward arrows.",
             "any of the 10, almost always",
             counts("given", ("down", "up", "below"), each(lambda t: not t.up and t.below >= 0.8 * t.done)),
             ("com",),
         ),
         Claim(
             "4.2",
-            "UPOS, XPOS and CHUNK help more than they harm: their arrows point up.",
+            "UPOS, XPOS and CHUNK help more often than they harm: most of their arrows point up.",
             "most edges green",
             counts("given", ("up", "down"), each(lambda t: t.up > t.down)),
             HELPERS,
@@ -232,7 +232,7 @@ CLAIMS = tuple(
         ),
         Claim(
             "4.2",
-            "CHUNK and SEM are helped by some and harmed by others.",
+            "CHUNK and SEM are helped by some partners and harmed by others.",
             "mixed",
             counts("received", ("up", "down"), each(lambda t: t.up > 0 and t.down > 0)),
             ("chunk", "sem"),
@@ -254,12 +254,14 @@ CLAIMS = tuple(
             (1, 3, 0),
         ),
         Claim(
-            "4.2", "CHUNK harms nobody.", "never", counts("given", ("down",), each(lambda t: not t.down)), ("chunk",)
+            "4.2", "CHUNK harms no task.", "never", counts("given", ("down",), each(lambda t: not t.down)), ("chunk",)
         ),
-        Claim("4.2", "UPOS and XPOS each harm NER by some method.", "can be harmful", harm_to("ner"), ("upos", "xpos")),
+        Claim(
+            "4.2", "UPOS and XPOS each harm NER with some method.", "can be harmful", harm_to("ner"), ("upos", "xpos")
+        ),
         Claim(
             "4.2",
-            "COM, FRAME and HYP help nobody.",
+            "COM, FRAME and HYP help no task.",
             "0 cases",
             counts("given", ("up",), each(lambda t: not t.up)),
             HARMERS,
@@ -275,7 +277,7 @@ CLAIMS = tuple(
         ),
         Claim(
             "4.2",
-            "MWE and SUPSENSE have fewer training sentences than FRAME and help all the same.",
+            "MWE and SUPSENSE have fewer training sentences than FRAME and still help other tasks.",
             "smaller, yet helpful",
             small_yet_helping,
             ("mwe", "supsense", "frame"),
@@ -297,7 +299,7 @@ CLAIMS = tuple(
         ),
         Claim(
             "4.2",
-            "NER, MWE, SEM, SEMTR and SUPSENSE help some and harm others.",
+            "NER, MWE, SEM, SEMTR and SUPSENSE help some tasks and harm others.",
             "depends on the partner",
             counts("given", ("up", "down"), each(lambda t: t.up > 0 and t.down > 0)),
             ("ner", "mwe", "sem", "semtr", "supsense"),

@@ -1,4 +1,4 @@
-"""Cells that are farther from the paper's than seeds explain, or on the other side of their base."""
+"""Cells that differ from the paper's by more than seeds explain, or in the sign of their difference."""
 
 import math
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from tagmates.study.compare import Cell, Comparison
 from tagmates.study.published import NUM_SEEDS
 from tagmates.study.settings import REGIMES, Regime
 
-POINTS, FEWER_POINTS = 1.5, 0.5
-STEADY = ("upos", "xpos", "chunk")  # high scores that vary little
-ERRORS = 3  # standard errors
+MAX_POINTS, MAX_STEADY_POINTS = 1.5, 0.5
+STEADY_TASKS = ("upos", "xpos", "chunk")  # their scores are high and vary little
+MAX_STANDARD_ERRORS = 3  # standard errors
 
-Both = tuple[Cell, Cell]  # here, in the paper
+CellPair = tuple[Cell, Cell]  # of this study, of the paper
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A cell here and in the paper, and how far apart they may be."""
+    """A cell of this study and of the paper, and how much they may differ."""
 
     ours: Cell
     theirs: Cell
@@ -27,7 +27,7 @@ class Departure:
 
 
 def departures(report: Report) -> list[Departure]:
-    """The cells that need a reason, in the usual order; a task alone counts once, whatever the method."""
+    """The cells that differ by more than chance, in the usual order; a task alone counts once for all methods."""
     found: dict[object, Departure] = {}
     for method, comparison in report.comparisons.items():
         for regime in REGIMES if method in report.published else ():
@@ -38,24 +38,24 @@ def departures(report: Report) -> list[Departure]:
     return list(found.values())
 
 
-def in_both(ours: Comparison, theirs: Comparison, regime: Regime) -> list[Both]:
-    """Cells of the same place; All is another thing where it has other tasks, Oracle the same with other helpers."""
+def in_both(ours: Comparison, theirs: Comparison, regime: Regime) -> list[CellPair]:
+    """Pairs of cells with the same key. All must have the same tasks; Oracle may have other helpers."""
     here, there = (comparison.cells(regime) for comparison in (ours, theirs))
     pairs = [(cell, there[key]) for key, cell in here.items() if key in there]
     return [(a, b) for a, b in pairs if regime == "oracle" or set(a.setting.tasks) == set(b.setting.tasks)]
 
 
 def is_too_far(report: Report, ours: Cell, theirs: Cell) -> bool:
-    """Whether the means differ by more than they may."""
+    """Whether the means differ by more than ``allowed``."""
     return abs(ours.mean - theirs.mean) > allowed(report, ours)
 
 
 def allowed(report: Report, ours: Cell) -> float:
-    """How far a cell may be from the paper's, in points of test F1."""
+    """How much a cell may differ from the paper's, in points of test F1."""
     noise = report.runs.noise(ours.task)
-    # the paper prints no deviations: its seeds are taken to vary as ours
+    # the paper has no deviations; its seeds are assumed to vary as ours
     error = math.sqrt(noise.value * (1 / ours.n + 1 / NUM_SEEDS)) if noise else 0.0
-    return max(FEWER_POINTS if ours.task in STEADY else POINTS, ERRORS * error)
+    return max(MAX_STEADY_POINTS if ours.task in STEADY_TASKS else MAX_POINTS, MAX_STANDARD_ERRORS * error)
 
 
 def _departure(report: Report, ours: Cell, theirs: Cell) -> Departure:

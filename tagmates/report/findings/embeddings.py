@@ -1,4 +1,4 @@
-"""How alike the tasks' learned embeddings are, and whether seeds agree about it (paper section 4.4)."""
+"""The similarity of learned task embeddings, and whether seeds agree about it (paper section 4.4)."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 
 
 def task_similarities(report: Report, method: Method) -> list[Array]:
-    """The cosines [tasks, tasks] of the task embeddings of All at their best epoch, a matrix for every seed."""
+    """The cosines [tasks, tasks] of the task embeddings of All at the best epoch, a matrix for each seed."""
     together = setting_of(method, report.tasks, report.tasks)
     runs = report.runs.get(together, ())
     matrices = [cosines(run.embeddings["best"]) for run in runs if "best" in run.embeddings]
@@ -24,7 +24,7 @@ def task_similarities(report: Report, method: Method) -> list[Array]:
 
 
 def cosines(rows: Sequence[Sequence[float]]) -> Array:
-    """The cosine of every two rows; of a row of zeros 0 with any other."""
+    """The cosine of every two rows; 0 if one of them is zero."""
     vectors = np.asarray(rows, dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
@@ -32,22 +32,22 @@ def cosines(rows: Sequence[Sequence[float]]) -> Array:
 
 
 def nearest(similarities: Array) -> list[int]:
-    """The nearest other task of every task, the first of equals."""
+    """The index of the nearest other task of each task; of equals, the first."""
     others = similarities.copy()
     np.fill_diagonal(others, -np.inf)
     return [int(i) for i in others.argmax(axis=1)]
 
 
 def neighbours(similarities: Array, a: int, b: int) -> bool:
-    """Whether one of the two tasks is the nearest of the other."""
+    """Whether one of the two tasks is the nearest to the other."""
     closest = nearest(similarities)
     return closest[a] == b or closest[b] == a
 
 
 def consistency(matrices: Sequence[Array]) -> float | None:
-    """How far seeds agree which tasks are alike: the mean rank correlation of two seeds' similarities.
+    """The agreement of seeds: the mean rank correlation of the similarities of two seeds.
 
-    None of fewer than two seeds or three tasks.
+    None for fewer than two seeds or three tasks.
     """
     found = [rank_correlation(_above_diagonal(a), _above_diagonal(b)) for a, b in combinations(matrices, 2)]
     correlations = [value for value in found if value is not None]
@@ -55,7 +55,7 @@ def consistency(matrices: Sequence[Array]) -> float | None:
 
 
 def leaning(similarities: Array, task: int, some: Sequence[int], others: Sequence[int]) -> float:
-    """The task's mean similarity to some tasks minus that to the others, itself left out."""
+    """The mean similarity of the task to some tasks minus that to the others, without itself."""
     return _mean_to(similarities, task, some) - _mean_to(similarities, task, others)
 
 

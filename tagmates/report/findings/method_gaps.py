@@ -1,4 +1,4 @@
-"""How far the joint methods lie apart: over tasks, and cell by cell."""
+"""Differences between the joint methods: over tasks, and cell by cell."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import adjust
 
 REGIMES: tuple[Regime, ...] = ("pair", "all", "oracle")
-ROUNDING = 9  # decimals; what lies below comes from the order of additions and must not break ties
+DECIMALS = 9  # smaller differences come from the order of additions and must not break ties
 
 
 @dataclass(frozen=True, slots=True)
 class MethodGap:
-    """The mean over tasks of one method's F1 minus another's; of pairs, a task counts with the mean of its pairs."""
+    """The mean over tasks of one method's F1 minus another's. In pairs a task has the mean of its pairs."""
 
     ours: Method
     theirs: Method
@@ -36,7 +36,7 @@ class MethodGap:
 
 
 def method_gaps(report: Report) -> list[MethodGap]:
-    """Every two methods in pairs, All and Oracle, over the tasks that both have done."""
+    """The gap of every two methods in pairs, All and Oracle, over the tasks that both have."""
     found = []
     for regime in REGIMES:
         for ours, theirs in combinations(report.comparisons.values(), 2):
@@ -47,14 +47,14 @@ def method_gaps(report: Report) -> list[MethodGap]:
 
 
 def signed_rank(differences: Sequence[float]) -> float:
-    """Exact two-sided p of Wilcoxon's signed-rank test; differences of zero tell nothing and are left out.
+    """Exact two-sided p of Wilcoxon's signed-rank test; differences of zero are left out.
 
-    Own code, for scipy is exact without equal sizes only, or slow.
+    Own code, because scipy's test is exact only without ties, or slow.
     """
-    rounded = np.round(np.asarray(differences, dtype=np.float64), ROUNDING)
+    rounded = np.round(np.asarray(differences, dtype=np.float64), DECIMALS)
     different = rounded[rounded != 0]
-    doubled = (2 * stats.rankdata(np.abs(different))).astype(int)  # equals share a rank, which may be a half
-    chances = np.ones(1)  # of each sum of the positive ranks; every sign is as likely as the other
+    doubled = (2 * stats.rankdata(np.abs(different))).astype(int)  # ties share a rank, which may be a half
+    chances = np.ones(1)  # probability of each sum of positive ranks; both signs are equally likely
     for rank in doubled:
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
     positive = int(doubled[different > 0].sum())
@@ -62,9 +62,9 @@ def signed_rank(differences: Sequence[float]) -> float:
 
 
 def differing_cells(report: Report) -> tuple[int, int, int]:
-    """Cells of pairs and All where two methods differ by the paper's rule, and where beyond chance; and all such cells.
+    """The number of cells of pairs and All in which two methods differ by the rule, differ beyond chance, and exist.
 
-    Beyond chance is q <= 0.05 over them all; it can be seen only in runs that have counts.
+    Beyond chance means q <= 0.05 over all these cells; it needs runs with counts.
     """
     cells = list(_method_cells(report))
     evidence = adjust([cell.evidence for cell in cells if cell.evidence is not None])
@@ -85,7 +85,7 @@ def _method_cells(report: Report) -> Iterator[Cell]:
 
 
 def _gap(ours: Comparison, theirs: Comparison, regime: Regime, task: str) -> float | None:
-    """The mean difference of the cells that test the task and that both methods have."""
+    """The mean difference of the cells of the task that both methods have."""
     a, b = (comparison.cells(regime) for comparison in (ours, theirs))
     gaps = [cell.mean - b[key].mean for key, cell in a.items() if cell.task == task and key in b]
     return fmean(gaps) if gaps else None

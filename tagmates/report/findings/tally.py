@@ -1,4 +1,4 @@
-"""How many cells of a study went up or down against their base."""
+"""Counts of cells that are higher or lower than their base."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from tagmates.formatting import listing
 from tagmates.report.model import Report
 from tagmates.study.compare import Cell, count
 
-GLYPHS = {"up": "{}↑", "down": "{}↓", "arrows": "{} arrows", "above": "{} above STL", "below": "{} below STL"}
+COUNT_FORMATS = {"up": "{}↑", "down": "{}↓", "arrows": "{} arrows", "above": "{} above STL", "below": "{} below STL"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Arrows by the paper's rule; means above and below the base; cells that have both, and that there should be."""
+    """Number of arrows by the rule, of means above and below the base, of compared cells, and of planned cells."""
 
     up: int
     down: int
@@ -28,7 +28,7 @@ class Tally:
 
 
 def tally(report: Report, cells: Iterable[Cell], wanted: int) -> Tally:
-    """Count the cells that have a base; one of a single run, which has no arrow, only where there will be no more."""
+    """Count the cells that have a base; cells of a single run only if the study has a single seed."""
     enough = min(2, len(report.settings.seeds))
     based = [cell for cell in cells if cell.difference is not None and cell.fewest >= enough]
     differences = [cell.difference or 0.0 for cell in based]
@@ -37,20 +37,20 @@ def tally(report: Report, cells: Iterable[Cell], wanted: int) -> Tally:
 
 
 def pairs(report: Report, *, given: str | None = None, received: str | None = None) -> Tally:
-    """The pairs of all methods: all of them, what a task gives to its partners, or what it receives from them."""
+    """Counts of the pairs of all methods: of all pairs, or those in which a task is the partner or is tested."""
     cells = (item for comparison in report.comparisons.values() for item in comparison.pairs.items())
     return tally(report, _chosen(cells, given, received), len(report.comparisons) * _wanted(report, given or received))
 
 
 def all_but_one(report: Report, *, given: str | None = None, received: str | None = None) -> Tally:
-    """All-but-one against All: of all methods that have any, or by the task left out (given) or tested (received)."""
+    """Counts of All-but-one against All: all, or by the task left out (given) or tested (received)."""
     grids = [c.all_but_one for c in report.comparisons.values() if c.all_but_one]
     cells = (item for grid in grids for item in grid.items())
     return tally(report, _chosen(cells, given, received), len(grids) * _wanted(report, given or received))
 
 
 def everything(report: Report) -> Tally:
-    """All against STL, of all methods."""
+    """Counts of All against STL for all methods."""
     cells = (cell for comparison in report.comparisons.values() for cell in comparison.all.values())
     return tally(report, cells, len(report.comparisons) * len(report.tasks))
 
@@ -58,7 +58,8 @@ def everything(report: Report) -> Tally:
 def shown(tallies: Mapping[str, Tally], *names: str) -> str:
     """Counts by task, such as ``upos 16↑, xpos 17↑ of 30 each``."""
     numbers = {
-        task: listing([GLYPHS[name].format(getattr(some, name)) for name in names]) for task, some in tallies.items()
+        task: listing([COUNT_FORMATS[name].format(getattr(some, name)) for name in names])
+        for task, some in tallies.items()
     }
     sizes = {some.done for some in tallies.values()}
     if len(sizes) > 1:
@@ -73,6 +74,6 @@ def _chosen(cells: Iterable[tuple[tuple[str, str], Cell]], given: str | None, re
 
 
 def _wanted(report: Report, task: str | None) -> int:
-    """Ordered pairs of a method: with one task at a fixed side, or all."""
+    """The number of ordered pairs of a method: of one task on a fixed side, or of all tasks."""
     others = len(report.tasks) - 1
     return others if task is not None else others * len(report.tasks)

@@ -7,22 +7,24 @@ from tagmates.report.tables.dev import dev_table
 from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
 from tagmates.report.tables.findings import findings_tables
 from tagmates.report.tables.grids import score_tables
-from tagmates.report.tables.lengths import lengths_table
 from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
 from tagmates.report.tables.paper import agreement_table, departures_table, paper_tables
+from tagmates.report.tables.recommendations import recommendations_table
 from tagmates.report.tables.table import Entry, Row, Table, words
+from tagmates.report.tables.updates import updates_table
 from tagmates.study.settings import REGIME_NAMES
 
 __all__ = ["Entry", "Row", "Table", "tables"]
 
 
-RUNS = "Numbers of runs. One that several regimes need is counted in the first of them."
-ORACLE = " Oracle runs are planned when the oracle sets are known."
+RUNS_CAPTION = "Number of runs. A run that belongs to several regimes is counted in the first of them."
+ORACLE_CAPTION = " Oracle runs are planned once the oracle sets are known."
 
 
 def tables(report: Report) -> list[Table]:
-    """Every table that has something to show."""
+    """All tables that have content."""
     made = [
+        recommendations_table(report),
         progress_table(report),
         failed_table(report),
         *score_tables(report),
@@ -39,42 +41,42 @@ def tables(report: Report) -> list[Table]:
         false_arrow_table(report),
         *tests_tables(report),
         parameter_table(report),
-        lengths_table(report),
+        updates_table(report),
         data_table(report),
     ]
     return [table for table in made if not table.is_empty]
 
 
 def progress_table(report: Report) -> Table:
-    """Runs done and planned in every regime."""
+    """Finished and planned runs in each regime."""
     counts = {REGIME_NAMES[regime]: pair for regime, pair in report.progress.items()}
     if len(counts) > 1:
-        counts["together"] = total(report)
+        counts["total"] = total(report)
     return Table(
         name="progress",
         section="progress",
-        title="What is done",
-        caption=RUNS + (ORACLE if "oracle" in report.progress else ""),
+        title="Progress",
+        caption=RUNS_CAPTION + (ORACLE_CAPTION if "oracle" in report.progress else ""),
         heads=("", "done", "planned", "missing"),
         rows=tuple(
-            Row(name, words(str(done), str(planned), str(planned - done)), apart=name == "together")
+            Row(name, words(str(done), str(planned), str(planned - done)), apart=name == "total")
             for name, (done, planned) in counts.items()
         ),
     )
 
 
 def total(report: Report) -> tuple[int, int]:
-    """Runs done and planned in all regimes."""
+    """The number of finished and of planned runs in all regimes."""
     return sum(done for done, _ in report.progress.values()), sum(planned for _, planned in report.progress.values())
 
 
 def failed_table(report: Report) -> Table:
-    """Runs that failed, and why."""
+    """The runs that failed, with the reason."""
     return Table(
         name="failed",
         section="progress",
         title="Runs that failed",
-        caption="A failed run is left out of every mean.",
+        caption="Failed runs are left out of all means.",
         heads=("run", "why"),
         rows=tuple(Row(run, words(why)) for run, why in report.failed.items()),
         words=True,
@@ -82,14 +84,14 @@ def failed_table(report: Report) -> Table:
 
 
 def data_table(report: Report) -> Table:
-    """The sizes of the data sets, as the paper's Table 1 has them."""
+    """The sizes of the data sets (the paper's Table 1)."""
     return Table(
         name="data",
         section="data",
         title="The data",
         caption=(
-            "Numbers of sentences, and of tokens per type (distinct lower-cased word), of the training part and of all "
-            "parts; number of distinct labels; entropy of the training labels in nats."
+            "Number of sentences, and of tokens per type (distinct lower-cased word), in the training split and in all "
+            "splits; number of distinct labels; entropy of the training labels in nats."
         ),
         heads=("", "sentences, train", "all", "tokens per type, train", "all", "labels", "label entropy"),
         rows=tuple(

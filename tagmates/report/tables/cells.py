@@ -1,4 +1,4 @@
-"""What a report says about one cell: its mark, its entry, its story, its verdict, its numbers."""
+"""The text of one cell: its mark, entry, note, verdict and numbers."""
 
 from collections.abc import Iterable
 
@@ -7,9 +7,9 @@ from tagmates.report.tables.table import Entry, Role, Row, Value
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
 
-FEW = 3  # runs; the paper has three of each
-FEW_WORDS = " In grey: what rests on fewer than three runs."
-MARKS = {  # arrow by the rule, what the test says
+MIN_RUNS = 3  # of a cell that is not shown in grey; the paper has three
+FEW_RUNS_NOTE = " Grey: fewer than three runs."
+MARKS = {  # (arrow by the rule, result of the test)
     ("up", "confirms"): "▲",
     ("down", "confirms"): "▼",
     ("up", "doubts"): "△",
@@ -20,7 +20,7 @@ MARKS = {  # arrow by the rule, what the test says
 
 
 def mark(cell: Cell) -> str:
-    """The symbol of how the cell stands against its base; empty where neither rule nor test sees a difference."""
+    """The symbol of the difference to the base; empty if neither the rule nor the test finds one."""
     if cell.arrow is None:
         if cell.beyond_chance and cell.difference:
             return "+" if cell.difference > 0 else "−"
@@ -31,7 +31,10 @@ def mark(cell: Cell) -> str:
 
 
 def score_entry(cell: Cell, seeds: int, *, compared: bool = True) -> Entry:
-    """Mean, standard deviation and mark; runs where they are not as many as ``seeds``. Not ``compared``: no mark."""
+    """Mean, standard deviation and mark, and the number of runs if it is not ``seeds``.
+
+    If not ``compared``, there is no mark.
+    """
     return Entry(
         text=points(cell.mean),
         mark=(mark(cell) if compared else "") + ("†" if cell.capped else ""),
@@ -43,7 +46,7 @@ def score_entry(cell: Cell, seeds: int, *, compared: bool = True) -> Entry:
 
 def _below(cell: Cell, seeds: int) -> tuple[str, ...]:
     parts = [
-        f"n={cell.n}" if cell.n != seeds or cell.n < FEW else "",
+        f"n={cell.n}" if cell.n != seeds or cell.n < MIN_RUNS else "",
         f"±{cell.std:.2f}" if cell.std is not None and cell.n > 1 else "",
     ]
     line = " ".join(part for part in parts if part)
@@ -56,31 +59,38 @@ def _roles(cell: Cell, compared: bool) -> tuple[Role, ...]:
         roles.append("own")
     elif cell.arrow is not None and compared:
         roles.append(cell.arrow)
-    if cell.fewest < FEW:
+    if cell.fewest < MIN_RUNS:
         roles.append("few")
     return tuple(roles)
 
 
+def mean_entry(cell: Cell, *below: str) -> Entry:
+    """The mean of a cell, with the number of its runs below it where they are few."""
+    if cell.n >= MIN_RUNS:
+        return Entry(points(cell.mean), below=below, note=story(cell))
+    return Entry(points(cell.mean), below=(*below, runs_text([cell])), roles=("few",), note=story(cell))
+
+
 def runs_text(cells: Iterable[Cell]) -> str:
-    """How many runs the cells have: ``n=2``, or ``n=1–3`` where they differ."""
+    """The number of runs of the cells: ``n=2``, or ``n=1–3`` if it differs."""
     counts = [cell.n for cell in cells]
     low, high = min(counts), max(counts)
     return f"n={low}" if low == high else f"n={low}–{high}"
 
 
 def few_words(rows: Iterable[Row]) -> str:
-    """What a caption says of grey entries; nothing where there are none."""
-    return FEW_WORDS if any("few" in entry.roles for row in rows for entry in row.entries) else ""
+    """The sentence of a caption about grey entries; empty if there are none."""
+    return FEW_RUNS_NOTE if any("few" in entry.roles for row in rows for entry in row.entries) else ""
 
 
 def story(cell: Cell) -> str:
-    """All that is known of the cell, in one paragraph."""
+    """Everything known about the cell, in one paragraph."""
     known = [trained(cell), _score(cell), _against(cell), _test(cell), _training(cell)]
     return ". ".join(part for part in known if part) + "."
 
 
 def trained(cell: Cell) -> str:
-    """The task, and what it was trained with."""
+    """The task and its partners, in words."""
     others = [task for task in cell.setting.tasks if task != cell.task]
     if cell.setting.sharing == "stl":
         return f"{cell.task} alone (STL)"
@@ -103,17 +113,22 @@ def _against(cell: Cell) -> str:
 
 def _test(cell: Cell) -> str:
     if cell.selected:
-        return f"Selected {cell.selected}, so no test of the difference can be believed"
+        return f"Selected {cell.selected}, so the difference is not tested"
     evidence = cell.evidence
     if evidence is None:
         is_missed = cell.base is not None and cell.has_too_few_runs
-        return "Not tested: a single run on one side does not show how far runs spread" if is_missed else ""
-    interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+        return "Not tested: one side has a single run" if is_missed else ""
+    interval = f"95 % interval {interval_text(evidence.low, evidence.high)}"
     return f"{interval}, {equals('p', evidence.p)}, {equals('q', evidence.q)}, {equals('Holm p', evidence.holm)}"
 
 
+def interval_text(low: float, high: float) -> str:
+    """An interval in points of F1: ``−0.80 to +15.88``."""
+    return f"{points(low, signed=True)} to {points(high, signed=True)}"
+
+
 def _training(cell: Cell) -> str:
-    capped = f"the cap of epochs ended {cell.capped} of {plural(cell.n, 'run')}" if cell.capped else ""
+    capped = f"{cell.capped} of {plural(cell.n, 'run')} reached the maximum number of epochs" if cell.capped else ""
     updates = "" if cell.updates is None else f"{cell.updates:,.0f} updates on average"
     if updates and cell.base_updates is not None:
         updates += f" against {cell.base_updates:,.0f}"
@@ -123,7 +138,7 @@ def _training(cell: Cell) -> str:
 
 
 def verdict(cell: Cell) -> str:
-    """A few words on whether the setting helps, by the test; the rule has the arrow."""
+    """Whether the setting helps or harms by the test, in a few words."""
     if cell.selected:
         return f"selected {cell.selected}"
     if cell.evidence is None or cell.difference is None:
@@ -134,7 +149,7 @@ def verdict(cell: Cell) -> str:
 
 
 def numbers(method: Method, regime: Regime, row: str, cell: Cell) -> dict[str, Value]:
-    """The cell as a line of a CSV file, in full precision; ``row`` is its partner or the task left out."""
+    """The cell as a row of a CSV file, in full precision; ``row`` is its partner or the task left out."""
     return {
         "method": method,
         "regime": regime,
@@ -160,7 +175,7 @@ def numbers(method: Method, regime: Regime, row: str, cell: Cell) -> dict[str, V
 
 
 def difference_text(cell: Cell | None) -> str:
-    """Difference to the base and mark: ``+0.51 ▲``."""
+    """The difference to the base with its mark: ``+0.51 ▲``."""
     if cell is None or cell.difference is None:
         return EMPTY
     return f"{points(cell.difference, signed=True)} {mark(cell)}".strip()

@@ -1,4 +1,4 @@
-"""Whether large data, many labels or their entropy go with helping and harming."""
+"""Correlation of helping and harming with training size, number of labels and label entropy."""
 
 from tagmates.formatting import correlation
 from tagmates.report.findings import paper_report
@@ -7,38 +7,38 @@ from tagmates.report.model import Report
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.study.published import PAPER_TASKS
 
-WORDS = {
-    ("gives", "up"): "helps: share of its partners' cells ↑",
-    ("gives", "down"): "harms: share of its partners' cells ↓",
-    ("gives", "gain"): "mean gain that it brings",
-    ("receives", "up"): "is helped: share of its own cells ↑",
-    ("receives", "down"): "is harmed: share of its own cells ↓",
-    ("receives", "gain"): "mean gain that it gets",
+ROW_HEADS = {
+    ("gives", "up"): "helps its partners: share of cells with ↑",
+    ("gives", "down"): "harms its partners: share of cells with ↓",
+    ("gives", "gain"): "mean gain of its partners",
+    ("receives", "up"): "is helped: share of cells with ↑",
+    ("receives", "down"): "is harmed: share of cells with ↓",
+    ("receives", "gain"): "its own mean gain",
 }
 CAPTION = (
-    "Spearman's rank correlation over the tasks of what happens in a task's pairs, all methods together, with what is "
-    "known of its data."
+    "Spearman's rank correlation, over the tasks, of the effects in a task's pairs (all methods together) with the "
+    "characteristics of its data."
 )
 
 
 def characteristics_table(report: Report) -> Table:
-    """A row for every way of helping and harming; beside the paper's own, where the tasks are its."""
+    """A row for each effect; with the correlations of the paper if the tasks are the paper's."""
     found = [characteristics(report)]
     if report.published:
         found.append(characteristics(paper_report(report)))
     n = max(c.n for c in found[0])
-    many = " Of 11 tasks a single ρ is beyond chance (p < 0.05) from 0.62; of 18 such about one reaches that by chance."
-    few = f" {n} tasks are {'few' if n > 5 else 'too few'} to judge a ρ."
+    many = " With 11 tasks a single ρ is beyond chance (p < 0.05) from 0.62; about one of these 18 is so by chance."
+    few = f" {n} tasks are {'few' if n > 5 else 'too few'} for a correlation."
     caption = CAPTION + (many if n == len(PAPER_TASKS) else few)
     rows = []
     for side in SIDES:
         for measure in MEASURES:
             these = [c for some in found for c in some if (c.side, c.measure) == (side, measure)]
-            rows.append(Row(WORDS[side, measure], tuple(map(_entry, these)), apart=measure == MEASURES[0] != side))
+            rows.append(Row(ROW_HEADS[side, measure], tuple(map(_entry, these)), apart=measure == MEASURES[0] != side))
     return Table(
         name="characteristics",
         section="findings",
-        title="Helping and harming against size, labels and entropy",
+        title="Correlation of effects with training size, labels and entropy",
         caption=caption,
         heads=("", *(words for _ in found for words in TRAITS.values())),
         groups=tuple((name, len(TRAITS)) for name in ("this study", "the paper")) if len(found) > 1 else (),

@@ -1,11 +1,11 @@
-"""A study beside a second one of the same tasks."""
+"""Comparison of a study with a second one of the same tasks."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 from tagmates.formatting import points
 from tagmates.report.model import Report
 from tagmates.report.tables.cells import difference_text, mark, numbers, story
-from tagmates.report.tables.grids import Key, Line, grid, lines_of, rest_lines, top_lines
+from tagmates.report.tables.grids import CellKey, Line, grid, lines_of, rest_lines, top_lines
 from tagmates.report.tables.table import Entry, Role, Row, Table, Value, ruled, words
 from tagmates.study.compare import Arrow, Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime
@@ -15,14 +15,14 @@ OUTCOMES: dict[Arrow | None, str] = {"down": "lower", None: "neither", "up": "hi
 MOVES: list[Move] = [(here, there) for here in OUTCOMES for there in OUTCOMES]
 
 
-def keyed(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> dict[Key, Cell]:
-    """Every finished cell of these regimes by its place."""
+def keyed(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> dict[CellKey, Cell]:
+    """Every finished cell of these regimes by its key."""
     lines = lines_of(comparison, regimes)
     return {line.key(cell): cell for line in lines for cell in line.cells if cell is not None}
 
 
-def partners(ours: Comparison, theirs: Comparison) -> dict[Key, Cell]:
-    """The cells of another comparison that mean the same as ours: All is not All where the tasks are others."""
+def partners(ours: Comparison, theirs: Comparison) -> dict[CellKey, Cell]:
+    """The cells of another comparison that have a counterpart in ours; All must have the same tasks."""
     known, others = keyed(ours), keyed(theirs)
     return {
         key: other
@@ -32,7 +32,7 @@ def partners(ours: Comparison, theirs: Comparison) -> dict[Key, Cell]:
 
 
 def beside_tables(report: Report) -> list[Table]:
-    """Differences to the base in both studies, for every method of both; and how many arrows the two share."""
+    """A table of the arrows in both studies, then for each method the differences to the base in both."""
     other = report.beside
     if other is None:
         return []
@@ -50,9 +50,9 @@ def _beside_table(report: Report, other: Report, method: Method, *, rest: bool =
     return Table(
         name=f"beside-{'all-but-one-' if rest else ''}{method}",
         section="beside",
-        title=f"{METHOD_NAMES[method]}{': All-but-one' if rest else ''}: {report.name} beside {other.name}",
+        title=f"{METHOD_NAMES[method]}{': All-but-one' if rest else ''}: {report.name} and {other.name}",
         caption=(
-            f"Points of test F1 above {base} of the same study: first of {report.name}, then of {other.name}. "
+            f"Points of test F1 above {base} of the same study, first in {report.name}, then in {other.name}. "
             "≠: the two arrows differ."
         ),
         heads=("", *report.tasks),
@@ -73,23 +73,24 @@ def _beside_entry(cell: Cell, other: Cell | None) -> Entry:
     return Entry(difference, mark(cell), (below,), (*roles, "differs") if differs else roles, note)
 
 
-def _beside_data(method: Method, lines: Sequence[Line], theirs: Mapping[Key, Cell]) -> list[dict[str, Value]]:
+def _beside_data(method: Method, lines: Sequence[Line], theirs: Mapping[CellKey, Cell]) -> list[dict[str, Value]]:
     data = []
     for line in lines:
         for cell in line.compared:
             other = theirs.get(line.key(cell))
             beside = numbers(method, line.regime, line.name, other) if other is not None else {}
             data.append(
-                numbers(method, line.regime, line.name, cell) | {f"other_{name}": beside.get(name) for name in OTHER}
+                numbers(method, line.regime, line.name, cell)
+                | {f"other_{name}": beside.get(name) for name in OTHER_COLUMNS}
             )
     return data
 
 
-OTHER = ("mean", "std", "n", "base", "difference", "arrow", "p", "q", "verdict", "updates", "capped")
+OTHER_COLUMNS = ("mean", "std", "n", "base", "difference", "arrow", "p", "q", "verdict", "updates", "capped")
 
 
 def moves(report: Report, other: Report) -> dict[tuple[Method, Regime], list[Move]]:
-    """The arrows here and there of all cells that stand against a base in both studies; at least one of each key."""
+    """The two arrows of every cell that has a base in both studies, by method and regime."""
     found: dict[tuple[Method, Regime], list[Move]] = {}
     for method, comparison in report.comparisons.items():
         theirs = partners(comparison, other.comparisons[method]) if method in other.comparisons else {}
@@ -100,7 +101,7 @@ def moves(report: Report, other: Report) -> dict[tuple[Method, Regime], list[Mov
 
 
 def _moves_table(report: Report, other: Report) -> Table:
-    """How many cells that one study calls lower or higher the other does, too."""
+    """Cell counts by the arrow in one study and in the other."""
     rows = [
         (
             method,
@@ -113,8 +114,8 @@ def _moves_table(report: Report, other: Report) -> Table:
         section="beside",
         title=f"Arrows in {report.name} and in {other.name}",
         caption=(
-            f"Cells that both studies have, by their arrow in {report.name} (upper heads) and in {other.name} (lower "
-            "heads)."
+            f"Number of cells that both studies have, by their arrow in {report.name} (upper heads) and in "
+            f"{other.name} (lower heads)."
         ),
         heads=("", *(f"{name} there" for _ in OUTCOMES for name in OUTCOMES.values())),
         groups=tuple((f"{name} here", len(OUTCOMES)) for name in OUTCOMES.values()),
@@ -123,7 +124,7 @@ def _moves_table(report: Report, other: Report) -> Table:
 
 
 def confirmed(report: Report, arrow: Arrow) -> tuple[int, int]:
-    """How many cells have this arrow here, of those that both studies have; and how many of them there, too."""
+    """Of the cells that both studies have: how many have this arrow here, and how many of these there."""
     if report.beside is None:
         return 0, 0
     there = [other for some in moves(report, report.beside).values() for here, other in some if here == arrow]

@@ -1,4 +1,4 @@
-"""Dev F1, where the data have no test split."""
+"""Dev F1, for data without a test split."""
 
 from tagmates.formatting import points
 from tagmates.report.model import Report
@@ -7,13 +7,13 @@ from tagmates.study.recommend import describe
 
 
 def dev_table(report: Report) -> Table:
-    """For every task all that was tried with it, the best first; empty where anything is tested."""
+    """For each task all settings that were tried, the best first; empty if any run has a test score."""
     ranked = [(a.task, choice) for a in report.advice for choice in a.ranked] if not report.is_tested else []
     return Table(
         name="dev",
         section="scores",
         title="Dev F1",
-        caption="Mean dev F1 of what was tried with every task, the best first. There is no test split to check it on.",
+        caption="Mean dev F1 of all settings that were tried for each task, the best first. There is no test split.",
         heads=("task", "trained", "dev F1", "runs"),
         rows=ruled(
             [

@@ -1,4 +1,4 @@
-"""The paper's findings beside this study, and where its text and its own tables part."""
+"""The findings of the paper compared with this study, and where the paper's text and its tables disagree."""
 
 from tagmates.formatting import EMPTY
 from tagmates.report.findings import Finding, disagreements, findings
@@ -6,14 +6,15 @@ from tagmates.report.model import Report
 from tagmates.report.tables.table import Entry, Row, Table
 from tagmates.study.published import PAPER_TASKS
 
-ARROWS = "3↑ and 1↓ mean that 3 scores are higher by the rule than those they are compared with, and 1 is lower."
+ARROWS_NOTE = "3↑ and 1↓: 3 scores are higher by the rule than those they are compared with, and 1 is lower."
 
 
 def findings_tables(report: Report) -> list[Table]:
-    """The findings; for the paper's own tasks also what its tables say otherwise than its text."""
+    """The findings; for the paper's tasks also unchecked claims, and where the paper's text and tables disagree."""
     found = [finding for finding in findings(report) if not finding.never]
-    with_paper = any(finding.paper for finding in found)
-    made = [_compared(found) if with_paper else _plain(found)]
+    if not any(finding.paper for finding in found):
+        return [_plain(found)]
+    made = [_compared([finding for finding in found if finding.here]), _unchecked(found)]
     return [*made, _disagreements()] if set(report.tasks) == set(PAPER_TASKS) else made
 
 
@@ -21,13 +22,21 @@ def _compared(found: list[Finding]) -> Table:
     return Table(
         name="findings",
         section="findings",
-        title="Sentences of the paper",
+        title="Claims of the paper",
         caption=(
-            "What the paper's text says, in other words; what its own tables say of it, for this study's tasks and "
-            "methods; what this study says, as far as it is done; and whether it holds in all of the paper's tables "
-            f"and here. Claims about what this study does not train are left out. {ARROWS}"
+            "Claims of the paper's text, the numbers in its own tables for the tasks and methods of this study, the "
+            "numbers in this study as far as it is done, and whether the claim holds in all tables of the paper and in "
+            f"this study. Claims about combinations that this study does not train are left out. {ARROWS_NOTE}"
         ),
-        heads=("section", "claim", "its words", "its tables", "holds there", "this study", "holds here"),
+        heads=(
+            "section",
+            "claim",
+            "text of the paper",
+            "tables of the paper",
+            "holds in the paper",
+            "this study",
+            "holds in this study",
+        ),
         rows=tuple(
             Row(
                 finding.section,
@@ -36,7 +45,7 @@ def _compared(found: list[Finding]) -> Table:
                     _said(finding.paper),
                     _said(finding.tables),
                     _holds(finding.tables_agree),
-                    _said(finding.here, finding.why),
+                    _said(finding.here),
                     _holds(finding.agrees),
                 ),
             )
@@ -46,16 +55,42 @@ def _compared(found: list[Finding]) -> Table:
     )
 
 
+def _unchecked(found: list[Finding]) -> Table:
+    return Table(
+        name="unchecked-findings",
+        section="findings",
+        title="Claims of the paper that cannot be checked yet",
+        caption="Claims that need runs which are not done yet, and the numbers in the tables of the paper.",
+        heads=("section", "claim", "text of the paper", "tables of the paper", "holds in the paper", "missing"),
+        rows=tuple(
+            Row(
+                finding.section,
+                (
+                    Entry(finding.claim),
+                    _said(finding.paper),
+                    _said(finding.tables),
+                    _holds(finding.tables_agree),
+                    _said(finding.why),
+                ),
+            )
+            for finding in found
+            if not finding.here
+        ),
+        words=True,
+        folded=True,
+    )
+
+
 def _plain(found: list[Finding]) -> Table:
-    """Only what something can be said of: for tasks of one's own there is nothing else to stand beside it."""
+    """For other tasks than the paper's: only the claims that can be checked."""
     known = [finding for finding in found if finding.here]
     return Table(
         name="findings",
         section="findings",
         title="Statements about joint training",
         caption=(
-            "What this study says, as far as it is done, of statements that can be made of any tasks. STL: each task "
-            f"alone; All: all tasks together; Oracle: a task with its helpers. {ARROWS}"
+            "Results of this study, as far as it is done, on statements that can be made about any tasks. STL: each "
+            f"task alone; All: all tasks together; Oracle: a task with its helpers. {ARROWS_NOTE}"
         ),
         heads=("statement", "this study"),
         rows=tuple(Row(finding.claim, (_said(finding.here),)) for finding in known),
@@ -67,9 +102,9 @@ def _disagreements() -> Table:
     return Table(
         name="disagreements",
         section="findings",
-        title="Where the paper's text and its tables part",
-        caption="Sentences of the paper whose words or figures its own tables do not bear out, apart from any study.",
-        heads=("section", "claim", "the paper", "its tables"),
+        title="Where the paper's text and tables disagree",
+        caption="Claims of the paper that its own tables do not support. This is independent of any study.",
+        heads=("section", "claim", "text of the paper", "tables of the paper"),
         rows=tuple(
             Row(finding.section, (Entry(finding.claim), _said(finding.paper), _said(finding.tables)))
             for finding in disagreements()
@@ -79,8 +114,8 @@ def _disagreements() -> Table:
     )
 
 
-def _said(text: str, why: str = "") -> Entry:
-    return Entry(text or why or EMPTY)
+def _said(text: str) -> Entry:
+    return Entry(text or EMPTY)
 
 
 def _holds(holds: bool | None) -> Entry:

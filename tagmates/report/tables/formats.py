@@ -6,14 +6,19 @@ import re
 
 from tagmates.report.tables.table import Entry, Role, Row, Table
 
-LONG = 30  # rows of numbers that a LaTeX page takes; words take as many lines as they need
-LONGEST = 60  # letters that make a column of words no wider
-LETTER, WIDE = 0.55, 0.8  # ems of a small letter, and of a capital or a sign
-COLOURS: dict[Role, str] = {"up": "007A5A", "down": "B84A00", "own": "0072B2", "few": "6B6B6B"}  # few wins
+MAX_FLOAT_ROWS = 30  # rows of numbers on a LaTeX page
+MAX_COLUMN_LETTERS = 60  # letters that widen a column of words
+LETTER_EMS, CAPITAL_EMS = 0.55, 0.8  # widths of a small letter, and of a capital or a sign
+ROLE_COLOURS: dict[Role, str] = {
+    "up": "007A5A",
+    "down": "B84A00",
+    "own": "0072B2",
+    "few": "6B6B6B",
+}  # the last one wins
 
 
 def to_markdown(table: Table) -> str:
-    """Title, caption, a pipe table and the key of its marks."""
+    """Title, caption, a pipe table and the legend of its marks."""
     lines = [
         f"### {_markdown(table.title)}",
         "",
@@ -32,7 +37,7 @@ def to_markdown(table: Table) -> str:
 
 
 def full_heads(table: Table) -> list[str]:
-    """One head for every column; the head of its group before it."""
+    """A head for each column, after the head of its group."""
     spans = [name for name, span in table.groups for _ in range(span)]
     spans += [""] * (len(table.heads) - 1 - len(spans))
     return [
@@ -51,12 +56,12 @@ def _markdown_entry(entry: Entry, between: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    """The text as it is: no character of it is taken for markup."""
+    """The text, escaped so that Markdown takes no character for markup."""
     return re.sub(r"([\\`*_{}\[\]<>#|$~&!^]|(?<!\w)[-+](?=\s))", r"\\\1", " ".join(text.split()))
 
 
 def to_csv(table: Table) -> str:
-    """The numbers behind the table in full precision, a cell a line; or what is shown, where there are none."""
+    """The numbers of the table in full precision, a row for each cell; without numbers, the text that is shown."""
     out = io.StringIO()
     if table.data:
         writer = csv.DictWriter(out, list(table.data[0]), lineterminator="\n")
@@ -74,12 +79,12 @@ def _plain(entry: Entry) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A float to \\input, or a longtable; ``PACKAGES`` are what it needs."""
-    long = table.words or len(table.rows) > LONG
-    return "\n".join(["% needs " + PACKAGES, *(_long(table) if long else _float(table))]) + "\n"
+    """A table to \\input: a float, or a longtable. It needs ``LATEX_PACKAGES``."""
+    long = table.words or len(table.rows) > MAX_FLOAT_ROWS
+    return "\n".join(["% needs " + LATEX_PACKAGES, *(_long(table) if long else _float(table))]) + "\n"
 
 
-PACKAGES = r"\usepackage{array,booktabs,longtable,xcolor,amssymb,graphicx}"
+LATEX_PACKAGES = r"\usepackage{array,booktabs,longtable,xcolor,amssymb,graphicx}"
 
 
 def _float(table: Table) -> list[str]:
@@ -87,7 +92,7 @@ def _float(table: Table) -> list[str]:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{_latex_caption(table)}}}",
-        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",  # only what is too wide
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",  # only if it is too wide
         rf"\begin{{tabular}}{{{_columns(table)}}}",
         r"\toprule",
         *_heads(table),
@@ -115,7 +120,7 @@ def _long(table: Table) -> list[str]:
 
 
 def _columns(table: Table) -> str:
-    """Numbers to the right; words in paragraphs, each as wide as its longest word and more where texts are longer."""
+    """Right-aligned columns for numbers; paragraph columns for words, wider for longer texts."""
     if not table.words:
         return "l" + "r" * (len(table.heads) - 1)
     columns = list(
@@ -123,7 +128,8 @@ def _columns(table: Table) -> str:
     )
     least = [max(_width(word) for text in column for word in text.split() or [""]) for column in columns]
     more = [
-        max(min(max(map(len, column)), LONGEST) * LETTER - ems, 0.1) for column, ems in zip(columns, least, strict=True)
+        max(min(max(map(len, column)), MAX_COLUMN_LETTERS) * LETTER_EMS - ems, 0.1)
+        for column, ems in zip(columns, least, strict=True)
     ]
     rest = rf"\dimexpr\linewidth-{sum(least):.1f}em-{2 * len(columns)}\tabcolsep\relax"
     return "".join(
@@ -133,8 +139,11 @@ def _columns(table: Table) -> str:
 
 
 def _width(word: str) -> float:
-    """Ems of a word, rather too many; of one longer than a line, of as much as fits."""
-    return min(sum(LETTER if letter.islower() or letter in ".,:;()'-" else WIDE for letter in word), LONGEST * LETTER)
+    """The estimated width of a word in ems, at most that of a full column."""
+    return min(
+        sum(LETTER_EMS if letter.islower() or letter in ".,:;()'-" else CAPITAL_EMS for letter in word),
+        MAX_COLUMN_LETTERS * LETTER_EMS,
+    )
 
 
 def _latex_caption(table: Table) -> str:
@@ -160,11 +169,11 @@ def _latex_entry(entry: Entry, between: str) -> str:
     text = _latex(f"{entry.text} {entry.mark}".strip())
     if entry.below:
         text += rf"{between}{{\scriptsize {_latex(between.join(entry.below))}}}"
-    colour = next((COLOURS[role] for role in reversed(entry.roles) if role in COLOURS), None)
+    colour = next((ROLE_COLOURS[role] for role in reversed(entry.roles) if role in ROLE_COLOURS), None)
     return text if colour is None else rf"\textcolor[HTML]{{{colour}}}{{{text}}}"
 
 
-LATEX = {
+LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -196,20 +205,20 @@ LATEX = {
     "†": r"\dag{}",
     "\u200b": "{}",
     "`": r"\textasciigrave{}",
-    "[": "{[}",  # after \\ a bracket would be an option
+    "[": "{[}",  # after \\ a bracket would begin an option
     "]": "{]}",
 }
 
 
 def _latex(text: str) -> str:
-    """The text as it is. A letter that pdfLaTeX has not is its code there, and itself in XeLaTeX and LuaLaTeX."""
-    apart = re.sub("-(?=-)", "-\u200b", " ".join(text.split()))  # two hyphens would be a dash
+    """The text, escaped. Letters that pdfLaTeX lacks become their code there; XeLaTeX and LuaLaTeX keep them."""
+    apart = re.sub("-(?=-)", "-\u200b", " ".join(text.split()))  # else LaTeX makes a dash of two hyphens
     return "".join(map(_latex_character, apart))
 
 
 def _latex_character(character: str) -> str:
-    if character in LATEX:
-        return LATEX[character]
+    if character in LATEX_CHARACTERS:
+        return LATEX_CHARACTERS[character]
     if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0:
         return ""
     if ord(character) < 0x100:

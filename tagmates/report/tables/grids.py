@@ -1,57 +1,57 @@
-"""Tables 3-6 of the paper: settings in the rows, tested tasks in the columns, arrows counted along both."""
+"""Tables 3-6 of the paper: a row for each setting, a column for each tested task, and counts of arrows."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tagmates.formatting import listing, points
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import FEW, few_words, numbers, runs_text, score_entry
+from tagmates.report.tables.cells import MIN_RUNS, few_words, numbers, runs_text, score_entry
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime, StudySettings
 
-Key = tuple[Regime, str, str]  # regime, partner or task left out, tested task
+CellKey = tuple[Regime, str, str]  # regime, partner or task left out, tested task
 ARROWS: tuple[Arrow, Arrow] = ("up", "down")
-COUNTS = {"up": "#↑", "down": "#↓"}
+COUNT_HEADS = {"up": "#↑", "down": "#↓"}
 NO_COUNTS = (Entry(""), Entry(""))
-PAPER_TABLES: dict[Method, int] = {"multi_dec": 3, "te_dec": 4, "te_enc": 5}
-AGAINST_STL: dict[Regime, str] = {"pair": "pairs", "all": "All", "oracle": "Oracle"}
-SELECTED = {
+PAPER_TABLE_NUMBERS: dict[Method, int] = {"multi_dec": 3, "te_dec": 4, "te_enc": 5}
+STL_REGIMES: dict[Regime, str] = {"pair": "pairs", "all": "All", "oracle": "Oracle"}
+SELECTION_NOTES = {
     "dev": (
-        "its partners were selected on dev. A set of one partner is that pair itself, chosen for its good runs, so its "
-        "gain is not tested"
+        "The partners were selected by dev F1. A set of one partner is that pair itself, selected by the same runs, so "
+        "its gain is not tested."
     ),
     "test": (
-        "its partners were selected on test, by the very scores shown here, so its gain looks larger than it is and is "
-        "not tested"
+        "The partners were selected on test by the scores shown here, so the gain looks larger than it is and is not "
+        "tested."
     ),
     "published": (
-        "its partners are those of the paper, selected on test, so its gain looks larger than it is and is not tested"
+        "The partners are those of the paper, selected on test, so the gain looks larger than it is and is not tested."
     ),
 }
-DEV_SETS = (
-    " Arrows compare test F1, but oracle sets are chosen by dev F1. So a set may hold a partner without an arrow, and "
-    "may lack one with an arrow."
+DEV_SETS_NOTE = (
+    " Arrows compare test F1, but oracle sets are selected by dev F1. So a set may contain a partner without an arrow, "
+    "and a partner with an arrow may be missing."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of cells, one for every tested task; None where nothing is done."""
+    """A row of cells, one for each tested task; None if no run is done."""
 
     regime: Regime
     name: str  # the partner, or the task left out; empty for STL, All and Oracle
     cells: tuple[Cell | None, ...]
-    blank: int | None = None  # index of the one that cannot be: a task left out is not tested
+    blank: int | None = None  # index of the cell that does not exist: a task that is left out is not tested
 
     @property
     def head(self) -> str:
-        """What stands before the row."""
+        """The head of the row."""
         named = {"pair": f"+{self.name}", "all_but_one": f"All − {self.name}"}
         return named.get(self.regime, REGIME_NAMES[self.regime])
 
-    def key(self, cell: Cell) -> Key:
-        """The place of one of its cells; the diagonal of pairs is the task alone."""
+    def key(self, cell: Cell) -> CellKey:
+        """The key of one of its cells; on the diagonal of pairs that is the task alone."""
         own = self.regime == "pair" and cell.task == self.name
         return ("single", "", cell.task) if own else (self.regime, self.name, cell.task)
 
@@ -62,12 +62,12 @@ class Line:
 
 
 def top_lines(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> list[Line]:
-    """The rows of the paper's Tables 3-5 of these regimes: of pairs with STL on the diagonal, All, Oracle."""
+    """The rows of the paper's Tables 3-5 in these regimes: pairs with STL on the diagonal, All, Oracle."""
     return [*_pair_lines(comparison, regimes), *_joint_lines(comparison, regimes)]
 
 
 def rest_lines(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> list[Line]:
-    """All without each task in turn; none where All-but-one is none of these regimes."""
+    """The rows of All-but-one; none if it is not one of these regimes."""
     cells, tasks = comparison.all_but_one, comparison.tasks
     if "all_but_one" not in regimes:
         return []
@@ -80,7 +80,7 @@ def lines_of(comparison: Comparison, regimes: Collection[Regime] = REGIMES) -> l
 
 
 def _pair_lines(comparison: Comparison, regimes: Collection[Regime]) -> list[Line]:
-    """``+task`` for every task, with STL on the diagonal; without pairs STL as a row."""
+    """A row ``+task`` for each task, with STL on the diagonal; without pairs, STL is a row."""
     single, pairs, tasks = comparison.single, comparison.pairs, comparison.tasks
     if "pair" not in regimes:
         return _task_lines(comparison, regimes, {"single": single})
@@ -110,19 +110,19 @@ def _task_lines(
 
 
 def is_begun(comparison: Comparison) -> bool:
-    """Whether a joint run of the method is done; without one it has only STL, which is that of every method."""
+    """Whether a joint run of the method is done. Without one it has only STL, which all methods share."""
     cells = (cell for regime in REGIMES for cell in comparison.cells(regime).values())
     return any(len(cell.setting.tasks) > 1 for cell in cells)
 
 
 def begun(report: Report) -> list[Comparison]:
-    """The methods that have something of their own to show; where none has, the first, for its STL."""
+    """The methods that have a joint run; if none has one, the first method, for its STL."""
     found = list(report.comparisons.values())
     return [comparison for comparison in found if is_begun(comparison)] or found[:1]
 
 
 def score_tables(report: Report) -> list[Table]:
-    """For every method the table of STL, pairs, All and Oracle, then for every method that of All-but-one."""
+    """For each method a table of STL, pairs, All and Oracle; then for each method a table of All-but-one."""
     found = begun(report)
     made = [*(_scores(report, c) for c in found), *(_rest(report, c) for c in found)]
     return [table for table in made if table.data]
@@ -142,11 +142,11 @@ def _scores(report: Report, comparison: Comparison) -> Table:
         section="scores",
         title=f"{name}: {listing(_compared_with_stl(study)) or 'STL'}{counterpart(report, comparison.method)}",
         caption=(
-            f"Test F1 of {name}, {runs_each(study)}. Columns: the task "
-            f"that is tested; rows: what it is trained with.{_stl_words(study, comparison)}"
+            f"Test F1 of {name}, {runs_each(study)}. Columns: the tested task. Rows: what it is trained with."
+            f"{_stl_words(study, comparison)}"
             f"{_oracle_words(study, comparison)}{few_words(rows)}"
         ),
-        heads=("", *comparison.tasks, *COUNTS.values()),
+        heads=("", *comparison.tasks, *COUNT_HEADS.values()),
         rows=rows,
         data=line_numbers(comparison.method, [*pairs, *joint]),
     )
@@ -169,61 +169,60 @@ def _rest(report: Report, comparison: Comparison) -> Table:
         section="rest",
         title=f"{name}: All and All-but-one{counterpart(report, comparison.method, rest=True)}",
         caption=(
-            f"Test F1 of {name}, {runs_each(study)}: all tasks, and "
-            "all but one. Arrows compare with All: higher says that a task is better off without the one left out."
+            f"Test F1 of {name}, {runs_each(study)}: all tasks, and all tasks but one. Arrows compare with All: an "
+            "upward arrow means that the tested task is better without the task that is left out."
             f"{few_words(rows)}"
         ),
-        heads=("", *comparison.tasks, *COUNTS.values()),
+        heads=("", *comparison.tasks, *COUNT_HEADS.values()),
         rows=rows,
         data=line_numbers(comparison.method, lines),
     )
 
 
 def counterpart(report: Report, method: Method, *, rest: bool = False) -> str:
-    """Which of the paper's tables has the same cells, in brackets; nothing where the tasks are not the paper's."""
+    """The table of the paper with the same cells, in brackets; empty if the tasks are not the paper's."""
     if method not in report.published or (rest and not report.published[method].all_but_one):
         return ""
-    return f" (the paper's Table {6 if rest else PAPER_TABLES[method]})"
+    return f" (the paper's Table {6 if rest else PAPER_TABLE_NUMBERS[method]})"
 
 
 def bases(study: StudySettings) -> str:
-    """What is held against what, of the regimes that the study trains; nothing where nothing is."""
+    """The comparisons in the regimes that the study trains, in words; empty if there are none."""
     held = [f"{listing(_compared_with_stl(study))} against STL"] if _compared_with_stl(study) else []
     return ", ".join([*held, "All-but-one against All"] if "all_but_one" in study.regimes else held)
 
 
 def _compared_with_stl(study: StudySettings) -> list[str]:
-    return [name for regime, name in AGAINST_STL.items() if regime in study.regimes]
+    return [name for regime, name in STL_REGIMES.items() if regime in study.regimes]
 
 
 def _stl_words(study: StudySettings, comparison: Comparison) -> str:
-    """Where STL stands in a table, as far as it is trained."""
+    """Where a table has STL; empty if STL is not trained."""
     if "single" not in study.regimes:
         return ""
     where = "On the diagonal" if "pair" in study.regimes else "In the first row"
     alone = "oracle" in study.regimes and any(len(cell.setting.tasks) == 1 for cell in comparison.oracle.values())
-    also = "; also in the Oracle row: no helper, so trained alone" if alone else ""
-    return f" {where}, in blue or bold: the task alone (STL), with which all else is compared{also}."
+    also = "; also in the Oracle row for a task without helpers" if alone else ""
+    return f" {where}, in blue or bold: the task alone (STL), with which the other scores are compared{also}."
 
 
 def runs_each(study: StudySettings) -> str:
-    """Of how many runs a cell is meant to be, and how they are shown."""
+    """The planned number of runs of a cell, in words."""
     n = len(study.seeds)
     return "a single run each" if n == 1 else f"mean and standard deviation ({study.std}) over {n} runs each"
 
 
 def _oracle_words(study: StudySettings, comparison: Comparison) -> str:
-    """What is to be said of a table's Oracle row; nothing where there is none."""
+    """A note on the Oracle row; empty if there is none."""
     if "oracle" not in study.regimes or not comparison.oracle:
         return ""
-    return (
-        f" Oracle: the task with all partners that help it in pairs; {SELECTED[study.oracle_sets]}.{two_splits(study)}"
-    )
+    note = f"{SELECTION_NOTES[study.oracle_sets]}{two_splits(study)}"
+    return f" Oracle: the task with all partners that help it in pairs. {note}"
 
 
 def two_splits(study: StudySettings) -> str:
-    """A sentence where arrows and oracle sets rest on different sentences, test and dev; else nothing."""
-    return DEV_SETS if study.oracle_sets == "dev" and {"pair", "oracle"} <= set(study.regimes) else ""
+    """A note if arrows are from test and oracle sets from dev; otherwise empty."""
+    return DEV_SETS_NOTE if study.oracle_sets == "dev" and {"pair", "oracle"} <= set(study.regimes) else ""
 
 
 def grid(
@@ -232,7 +231,7 @@ def grid(
     *,
     counts: bool = False,
 ) -> tuple[Row, ...]:
-    """Rows of entries, nothing where nothing is done, with counts of arrows at the end of each where wanted."""
+    """Rows of entries, empty where no run is done; with ``counts``, the numbers of arrows are at the end."""
     return tuple(
         Row(
             line.head,
@@ -255,7 +254,7 @@ def _apart(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def count_entry(cells: Sequence[Cell], arrow: Arrow) -> Entry:
-    """How many of the cells have the arrow; nothing where there is no cell."""
+    """The number of cells with the arrow; empty if there is no cell."""
     if not cells:
         return Entry()
     drawn = [cell for cell in cells if cell.arrow == arrow]
@@ -266,25 +265,25 @@ def count_entry(cells: Sequence[Cell], arrow: Arrow) -> Entry:
 
 
 def _count_row(lines: Sequence[Line], arrow: Arrow) -> Row:
-    """The arrows of every column."""
+    """The number of arrows in each column."""
     columns = zip(*(line.cells for line in lines), strict=True)
     compared = [[cell for cell in column if cell is not None and cell.base is not None] for column in columns]
-    return Row(COUNTS[arrow], (*(count_entry(cells, arrow) for cells in compared), *NO_COUNTS), arrow == "up")
+    return Row(COUNT_HEADS[arrow], (*(count_entry(cells, arrow) for cells in compared), *NO_COUNTS), arrow == "up")
 
 
 def _average_row(comparison: Comparison) -> Row:
-    """The mean of every column's pair scores."""
+    """The mean of the pair scores in each column."""
     return Row("Average", (*(average_entry(comparison, task) for task in comparison.tasks), *NO_COUNTS), apart=True)
 
 
 def average_entry(comparison: Comparison, task: str) -> Entry:
-    """The mean of the pair scores of a task; how many there are where some are missing, their runs where few."""
+    """The mean of the pair scores of a task; with the number of pairs and of runs if they are incomplete."""
     cells = [cell for (_, tested), cell in comparison.pairs.items() if tested == task]
     planned = len(comparison.tasks) - 1
     note = f"mean of {len(cells)} of {planned} pairs"
     if not cells:
         return Entry(note=note)
-    few = any(cell.n < FEW for cell in cells)
+    few = any(cell.n < MIN_RUNS for cell in cells)
     below = f"{len(cells)} of {planned}" if len(cells) < planned else "", runs_text(cells) if few else ""
     return Entry(
         points(comparison.average(task)),
@@ -295,5 +294,5 @@ def average_entry(comparison: Comparison, task: str) -> Entry:
 
 
 def line_numbers(method: Method, lines: Iterable[Line]) -> list[dict[str, Value]]:
-    """Every finished cell of the lines as a line of a CSV file; the diagonal as regime ``single``."""
+    """Each finished cell as a row of a CSV file; the diagonal has the regime ``single``."""
     return [numbers(method, *line.key(cell)[:2], cell) for line in lines for cell in line.cells if cell is not None]

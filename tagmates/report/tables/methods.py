@@ -1,4 +1,4 @@
-"""The joint methods side by side: scores, oracle sets, parameters."""
+"""Comparison of the joint methods: scores, oracle sets, parameters."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from statistics import fmean
 
 from tagmates.formatting import points
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import FEW, few_words, runs_text, story
+from tagmates.report.tables.cells import few_words, mean_entry
 from tagmates.report.tables.grids import average_entry, begun, two_splits
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Regime
 
-Scores = dict[str, tuple[float, Entry]]  # task -> score and how it is shown
+TaskScores = dict[str, tuple[float, Entry]]  # task -> score and its entry
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A way to train, and the scores of a method's tasks that are trained so."""
+    """A column of the table of methods, and how its scores are taken from a comparison."""
 
     regime: Regime
     head: str
-    scores: Callable[[Comparison], Scores]
+    scores: Callable[[Comparison], TaskScores]
 
 
 def methods_table(report: Report) -> Table:
-    """For every task: STL, then the pair average, the best pair, All and Oracle of every method."""
+    """For each task: STL, then the pair average, the best pair, All and Oracle of each method."""
     regimes, found = report.settings.regimes, begun(report)
     alone = _cells(cell for c in report.comparisons.values() for cell in c.single.values())
     columns = [("STL", "", alone)] if "single" in regimes else []
@@ -36,12 +36,12 @@ def methods_table(report: Report) -> Table:
         *(Row(task, tuple(_shown(scores, task) for _, _, scores in columns)) for task in report.tasks),
         Row("Mean", tuple(_mean(scores, report.tasks) for _, _, scores in columns), apart=True),
     )
-    best = "The best pair is chosen by these very scores, so it looks better than it is. " if "pair" in regimes else ""
+    best = "The best pair is selected by these scores, so it looks better than it is. " if "pair" in regimes else ""
     return Table(
         name="methods",
         section="methods",
-        title="The methods side by side",
-        caption=f"Test F1. {best}The mean over tasks is left out where a task is not done.{few_words(rows)}",
+        title="Comparison of the methods",
+        caption=f"Test F1. {best}The mean over tasks is left out if a task is missing.{few_words(rows)}",
         heads=("", *(method or "STL" for _, method, _ in columns)),
         groups=(
             *([("", 1)] if "single" in regimes else []),
@@ -57,27 +57,20 @@ def methods_table(report: Report) -> Table:
     )
 
 
-def _cells(cells: Iterable[Cell]) -> Scores:
-    return {cell.task: (cell.mean, _entry(cell)) for cell in cells}
+def _cells(cells: Iterable[Cell]) -> TaskScores:
+    return {cell.task: (cell.mean, mean_entry(cell)) for cell in cells}
 
 
-def _entry(cell: Cell, *below: str) -> Entry:
-    """The mean of a cell, its runs below it where they are few."""
-    if cell.n >= FEW:
-        return Entry(points(cell.mean), below=below, note=story(cell))
-    return Entry(points(cell.mean), below=(*below, runs_text([cell])), roles=("few",), note=story(cell))
-
-
-def _averages(comparison: Comparison) -> Scores:
+def _averages(comparison: Comparison) -> TaskScores:
     averages = {task: comparison.average(task) for task in comparison.tasks}
     return {task: (score, average_entry(comparison, task)) for task, score in averages.items() if score is not None}
 
 
-def _best_pairs(comparison: Comparison) -> Scores:
-    best: Scores = {}
+def _best_pairs(comparison: Comparison) -> TaskScores:
+    best: TaskScores = {}
     for (partner, task), cell in comparison.pairs.items():
         if task not in best or cell.mean > best[task][0]:
-            best[task] = cell.mean, _entry(cell, f"+{partner}")
+            best[task] = cell.mean, mean_entry(cell, f"+{partner}")
     return best
 
 
@@ -89,11 +82,11 @@ COLUMNS = (
 )
 
 
-def _shown(scores: Scores, task: str) -> Entry:
+def _shown(scores: TaskScores, task: str) -> Entry:
     return scores[task][1] if task in scores else Entry(note="not done yet")
 
 
-def _mean(scores: Scores, tasks: Sequence[str]) -> Entry:
+def _mean(scores: TaskScores, tasks: Sequence[str]) -> Entry:
     if not tasks or not all(task in scores for task in tasks):
         return Entry(note=f"{len(scores)} of {len(tasks)} tasks are done")
     few = any("few" in scores[task][1].roles for task in tasks)
@@ -101,19 +94,20 @@ def _mean(scores: Scores, tasks: Sequence[str]) -> Entry:
 
 
 def oracle_table(report: Report) -> Table:
-    """The helpers of every task by every method, and the paper's beside them; without rows where none is trained."""
+    """The helpers of each task by each method, and those of the paper; without rows if Oracle is not trained."""
     columns: list[tuple[str, Comparison]] = []
-    for method, comparison in report.comparisons.items():
-        columns.append((METHOD_NAMES[method], comparison))
-        if method in report.published:
-            columns.append((f"{METHOD_NAMES[method]}, the paper", report.published[method]))
+    for comparison in begun(report):
+        name = METHOD_NAMES[comparison.method]
+        columns.append((name, comparison))
+        if comparison.method in report.published:
+            columns.append((f"{name}, the paper", report.published[comparison.method]))
     return Table(
         name="oracle-sets",
         section="methods",
         title="Oracle sets",
         caption=(
-            "The partners that help a task in pairs by the rule "
-            f"({_chosen_on(report)}). Oracle trains the task with all of them.{two_splits(report.settings)}"
+            f"The partners that help a task in pairs by the rule ({_chosen_on(report)}). Oracle trains the task with "
+            f"all of them.{two_splits(report.settings)}"
         ),
         heads=("", *(name for name, _ in columns)),
         rows=tuple(
@@ -126,20 +120,22 @@ def oracle_table(report: Report) -> Table:
 
 
 def _chosen_on(report: Report) -> str:
-    return {"dev": "by dev F1", "test": "selected on test", "published": "as the paper has them, selected on test"}[
-        report.settings.oracle_sets
-    ]
+    return {
+        "dev": "selected by dev F1",
+        "test": "selected on test",
+        "published": "those of the paper, selected on test",
+    }[report.settings.oracle_sets]
 
 
 def _helpers(comparison: Comparison, task: str) -> Entry:
     helpers = comparison.oracle_sets.get(task)
     if helpers is None:
-        return Entry(note="not known yet: its pairs are not all done")
+        return Entry(note="not known yet, because some pairs are not done")
     return Entry(", ".join(helpers) or "none")
 
 
 def parameter_table(report: Report) -> Table:
-    """How many parameters the settings of every regime have."""
+    """The number of parameters in each regime."""
     regimes = [regime for regime in REGIMES if regime in report.settings.regimes]
     comparisons = [(c.method, c) for c in begun(report)]
     counts = {
@@ -160,8 +156,8 @@ def parameter_table(report: Report) -> Table:
         section="parameters",
         title="Parameters",
         caption=(
-            "Trainable parameters, word vectors included; from the smallest to the largest model of a regime. The CSV "
-            "has every setting, and so has the table of all scores below."
+            "Trainable parameters with word vectors, from the smallest to the largest model of a regime. The CSV file "
+            "and the table of all scores below have each setting."
         ),
         heads=("", *(METHOD_NAMES[method] for method, _ in comparisons)),
         rows=tuple(

@@ -1,11 +1,10 @@
-"""This study beside the numbers that the paper prints."""
+"""Comparison of this study with the published numbers of the paper."""
 
 from dataclasses import asdict
 
 from tagmates.formatting import EMPTY, correlation, points
 from tagmates.report.findings.agreement import Agreement, agreement
-from tagmates.report.findings.departures import ERRORS, FEWER_POINTS, departures
-from tagmates.report.findings.departures import POINTS as MOST_POINTS
+from tagmates.report.findings.departures import MAX_POINTS, MAX_STANDARD_ERRORS, MAX_STEADY_POINTS, departures
 from tagmates.report.model import Report
 from tagmates.report.tables.cells import few_words, mark, numbers, score_entry, story, trained
 from tagmates.report.tables.comparison import partners
@@ -14,27 +13,37 @@ from tagmates.report.tables.table import Entry, Role, Row, Table, ruled, words
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method
 
-POINTS = ("above", "apart", "at most", "too far")
-DIFFERENCES = ("sign", "ρ")
-ARROWS = ("judged", "same", "opposite", "here only", "paper only")
+POINT_HEADS = ("mean", "mean size", "largest", "too far")
+DIFFERENCE_HEADS = ("same sign", "ρ")
+ARROW_HEADS = ("cells", "same", "opposite", "only here", "only in the paper")
 
 
 def agreement_table(report: Report) -> Table:
-    """How near this study is to the paper's numbers and arrows, for every method and regime."""
-    found = [near for near in agreement(report) if near.regime in report.settings.regimes]
+    """Agreement with the published numbers and arrows, for each method and regime."""
+    found = [
+        near
+        for near in agreement(report)
+        if near.regime in report.settings.regimes and near.method in {made.method for made in begun(report)}
+    ]
     return Table(
         name="agreement",
         section="paper",
-        title="How near this study is to the paper",
+        title="Agreement with the paper",
         caption=(
-            "Cells that both have. Points of test F1: how much this study is above the paper on average, how far from "
-            f"it on average, and at most, and in how many cells by more than {MOST_POINTS} ({FEWER_POINTS} for upos, "
-            f"xpos and chunk) and {ERRORS} standard errors. Differences to the base: how many have the sign of the "
-            "paper's, and Spearman's rank correlation (for STL that of the scores). Arrows by the rule, or none, of "
-            "cells of two runs or more (judged): the same in both, opposite, or drawn by one only."
+            "Cells that both this study and the paper have. Points: test F1 of this study minus that of the paper; its "
+            "mean, the mean and the largest of its absolute values, and the number of cells that are too far: more "
+            f"than {MAX_POINTS} points ({MAX_STEADY_POINTS} for upos, xpos and chunk) and {MAX_STANDARD_ERRORS} "
+            "standard errors. Differences to the base: how many have the same sign as in the paper, and Spearman's "
+            "rank correlation (for STL that of the scores). Arrows by the rule in cells with two runs or more: "
+            "the same in both (or none), opposite, or in one only."
         ),
-        heads=("", "cells", *POINTS, *DIFFERENCES, *ARROWS),
-        groups=(("", 1), ("points", len(POINTS)), ("differences", len(DIFFERENCES)), ("arrows", len(ARROWS))),
+        heads=("", "cells", *POINT_HEADS, *DIFFERENCE_HEADS, *ARROW_HEADS),
+        groups=(
+            ("", 1),
+            ("points", len(POINT_HEADS)),
+            ("differences", len(DIFFERENCE_HEADS)),
+            ("arrows", len(ARROW_HEADS)),
+        ),
         rows=ruled([(near.method, _agreement_row(near)) for near in found]),
         data=[asdict(near) for near in found],
     )
@@ -44,23 +53,23 @@ def _agreement_row(near: Agreement) -> Row:
     gaps = (points(near.above, signed=True), points(near.apart), points(near.at_most), str(near.too_far))
     sign = str(near.same_sign) if near.compared else EMPTY
     arrows = (near.same, near.opposite, near.here_only, near.paper_only)
-    counts = [str(near.judged), *map(str, arrows)] if near.judged else [EMPTY] * len(ARROWS)
+    counts = [str(near.judged), *map(str, arrows)] if near.judged else [EMPTY] * len(ARROW_HEADS)
     entries = words(str(near.cells), *gaps, sign, correlation(near.correlation), *counts)
     return Row(f"{METHOD_NAMES[near.method]}, {REGIME_NAMES[near.regime]}", entries)
 
 
 def departures_table(report: Report) -> Table:
-    """The cells that are too far from the paper's to pass for chance, or opposite to it."""
+    """The cells that differ from the paper by more than chance explains, or in the sign of the difference."""
     found = departures(report)
     return Table(
         name="departures",
         section="paper",
-        title="Cells that need a reason",
+        title="Cells that differ from the paper",
         caption=(
-            f"Means that are farther from the paper's than {MOST_POINTS} points ({FEWER_POINTS} for upos, xpos and "
-            f"chunk) and than {ERRORS} standard errors of the difference, if the paper's seeds vary as these do; and "
-            "differences to the base that stand beyond chance (q ≤ 0.05) where the paper's has the other sign. A task "
-            "alone counts once for all methods."
+            f"Far: the mean differs from that of the paper by more than {MAX_POINTS} points ({MAX_STEADY_POINTS} for "
+            f"upos, xpos and chunk) and by more than {MAX_STANDARD_ERRORS} standard errors, if the seeds of the paper "
+            "vary as those of this study. Opposite: the difference to the base is beyond chance (q ≤ 0.05), and that "
+            "of the paper has the other sign. A task alone counts once for all methods."
         ),
         heads=("", "here", "the paper", "above", "allowed", "why"),
         rows=tuple(
@@ -80,7 +89,7 @@ def departures_table(report: Report) -> Table:
 
 
 def paper_tables(report: Report) -> list[Table]:
-    """For every method this study, the paper and the difference in each cell; All-but-one where the paper has it."""
+    """For each method the scores of this study and of the paper, and their difference."""
     both = [comparison.method for comparison in begun(report) if comparison.method in report.published]
     made = [_paper_table(report, method) for method in both]
     made += [_paper_table(report, method, rest=True) for method in both if report.published[method].all_but_one]
@@ -100,14 +109,14 @@ def _paper_table(report: Report, method: Method, *, rest: bool = False) -> Table
         if cell is not None and (theirs := printed.get(line.key(cell))) is not None
     ]
     rows = grid(ours, lambda cell, line: _paper_entry(cell, printed.get(line.key(cell))))
-    title = f"{METHOD_NAMES[method]}{': All-but-one' if rest else ''}: this study and the paper"
+    title = f"{METHOD_NAMES[method]}{': All-but-one' if rest else ''}: comparison with the paper"
     return Table(
         name=f"paper-{'all-but-one-' if rest else ''}{method}",
         section="paper",
         title=f"{title}{counterpart(report, method, rest=rest)}",
         caption=(
-            "In every cell: test F1 of this study with its arrow, that which the paper prints with its arrow, and by "
-            f"how much this study is above it. Arrows compare with {base} of the same source. ≠: the two arrows differ."
+            "Each cell has the test F1 of this study with its arrow, the published one with its arrow, and the "
+            f"difference. Arrows compare with {base} of the same source. ≠: the two arrows differ."
             f"{few_words(rows)}"
         ),
         heads=("", *report.tasks),
@@ -127,4 +136,4 @@ def _paper_entry(cell: Cell, printed: Cell | None) -> Entry:
         f"{points(cell.mean - printed.mean, signed=True)}{' ≠' if differs else ''}",
     )
     roles: tuple[Role, ...] = (*ours.roles, "differs") if differs else ours.roles
-    return Entry(ours.text, ours.mark, below, roles, f"{story(cell)} The paper prints {printed.mean:.2f}.")
+    return Entry(ours.text, ours.mark, below, roles, f"{story(cell)} The paper has {printed.mean:.2f}.")

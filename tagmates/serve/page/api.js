@@ -1,9 +1,9 @@
-// The service: its models, the sentences of a text as they are tagged, or what went wrong in one line.
+// Calls of the service: its models, the sentences of a text as they are tagged, and errors.
 
-const GONE = "The service does not answer. Your text is still here: see that it runs, then press Tag.";
-const BROKEN = "The answer broke off. Your text is still here: press Tag to try again.";
+const NO_ANSWER = "The service does not answer. Your text is still here. Check that the service runs, then press Tag.";
+const INTERRUPTED = "The answer was interrupted. Your text is still here. Press Tag to try again.";
 
-/** What went wrong. `retryAfter`: after how many seconds to ask again; null where asking again would not help. */
+/** An error of the service. `retryAfter`: seconds until the next try; null if another try would not help. */
 export class ServiceError extends Error {
   constructor(message, retryAfter = null) {
     super(message);
@@ -11,10 +11,10 @@ export class ServiceError extends Error {
   }
 }
 
-/** The models served, each with its tasks. */
+/** The models of the service, each with its tasks. */
 export async function getModels(signal) {
   const response = await ask("api/models", { signal });
-  return (await told(response.json(), GONE)).models;
+  return (await orError(response.json(), NO_ANSWER)).models;
 }
 
 /** The sentences of `text`, one by one as `model` tags them. */
@@ -26,12 +26,12 @@ export async function* tagText(text, model, signal) {
 }
 
 async function ask(path, options) {
-  const response = await told(fetch(path, options), GONE);
+  const response = await orError(fetch(path, options), NO_ANSWER);
   if (response.ok) return response;
   const busy = response.status === 429 || response.status === 503;
   const seconds = Number(response.headers.get("Retry-After"));
   const { detail } = await response.json().catch(() => ({}));
-  const message = typeof detail === "string" ? detail : `The service answered ${response.status}; press Tag to try again.`;
+  const message = typeof detail === "string" ? detail : `The service answered with status ${response.status}. Press Tag to try again.`;
   throw new ServiceError(message, busy && seconds > 0 ? seconds : null);
 }
 
@@ -39,8 +39,8 @@ async function* linesOf(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await told(reader.read(), BROKEN);
-    if (done) throw new ServiceError(BROKEN); // without the line that says that it is done
+    const { value, done } = await orError(reader.read(), INTERRUPTED);
+    if (done) throw new ServiceError(INTERRUPTED); // the last line, which says that it is done, is missing
     const lines = (rest + value).split("\n");
     rest = lines.pop();
     for (const line of lines) {
@@ -56,12 +56,12 @@ function parse(line) {
   try {
     return JSON.parse(line);
   } catch {
-    throw new ServiceError(BROKEN);
+    throw new ServiceError(INTERRUPTED);
   }
 }
 
-/** What a promise of the network gives; its failure, unless it was called off, as a ServiceError. */
-async function told(promise, message) {
+/** The result of a network promise; a failure becomes a ServiceError, unless it was cancelled. */
+async function orError(promise, message) {
   try {
     return await promise;
   } catch (error) {

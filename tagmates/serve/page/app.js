@@ -1,25 +1,25 @@
-// The page from top to bottom: what the user does, what is asked of the service, what is shown.
+// The page: actions of the user, requests to the service, and display of the results.
 
 import { ServiceError, getModels } from "./api.js";
 import { chosenLayers, chosenModels, readLayers, showChoices, toggleLayer } from "./choices.js";
-import { listen } from "./keys.js";
+import { listen } from "./keyboard.js";
 import { readLink, writeLink } from "./link.js";
-import { answersTo } from "./question.js";
+import { answersTo } from "./answers.js";
 import { count, nextDifference, show, take } from "./results.js";
 
 const EXAMPLE =
   "Maria picked up the keys in Dublin on Friday. " +
   "By the way, our small team won its last match in Oslo, so nobody went home before midnight.";
-const PAUSE = 300; // milliseconds without a key before the text is tagged
+const TYPING_PAUSE = 300; // milliseconds after the last key until the text is tagged
 
 const at = (id) => document.getElementById(id);
 const view = { text: readLink().text ?? EXAMPLE, model: null, other: null, layers: null };
-let models = []; // all that are served
-let result = null; // the last good one
+let models = []; // all models of the service
+let result = null; // the last valid result
 let asking = new AbortController();
 let timer = 0;
 
-/** Tag now. An answer to an older question is dropped; the last good result stays until there is a new one. */
+/** Tag now. Answers to older requests are dropped; the last valid result stays until there is a new one. */
 async function ask() {
   clearTimeout(timer);
   asking.abort();
@@ -33,7 +33,7 @@ async function ask() {
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ServiceError)) throw error;
-    asking.abort(); // of two models, the other one's answer
+    asking.abort(); // also cancels the answer of the other model
     if (error.retryAfter === null) say("", error.message);
     else again(error.retryAfter);
   } finally {
@@ -60,7 +60,7 @@ async function follow(answers, signal) {
 }
 
 function again(seconds) {
-  say(`The service is busy; asking again in ${seconds} s.`);
+  say(`The service is busy. The next try is in ${seconds} s.`);
   timer = setTimeout(ask, 1000 * seconds);
 }
 
@@ -75,7 +75,7 @@ function say(text, wrong = "") {
   at("error").textContent = wrong;
 }
 
-/** Take the view from the address; what it does not say stays as it is or is the service's first. */
+/** Read the view from the address. Missing values stay as they are, or become the first of the service. */
 function readView() {
   const link = readLink();
   const has = (name) => models.some((model) => model.name === name);
@@ -91,7 +91,7 @@ function textChanged() {
   view.text = at("text").value;
   writeLink(view);
   clearTimeout(timer);
-  timer = setTimeout(ask, PAUSE);
+  timer = setTimeout(ask, TYPING_PAUSE);
 }
 
 function setText(text) {
@@ -130,7 +130,7 @@ at("next").addEventListener("click", nextDifference);
 for (const button of at("take").querySelectorAll("button")) {
   const [how, format] = button.id.split("-");
   button.addEventListener("click", () =>
-    take(how, format).then(say, () => say("", "The browser does not let this page copy; download the file instead.")),
+    take(how, format).then(say, () => say("", "The browser does not allow this page to copy. Download the file instead.")),
   );
 }
 addEventListener("hashchange", () => {

@@ -1,15 +1,15 @@
-// What the user chose: models and layers. `layers` null means all.
+// The user's choice of models and layers. `layers` null means all.
 
 import { layersOf } from "./rows.js";
 
 const at = (id) => document.getElementById(id);
 
-/** The models that the view asks for: one, or two to compare. */
+/** The chosen models: one, or two to compare. */
 export function chosenModels(view, models) {
   return [view.model, view.other].flatMap((name) => models.filter((model) => model.name === name));
 }
 
-/** The layers to show; all, where those chosen are of another model. */
+/** The layers to show; all if the chosen ones belong to another model. */
 export function chosenLayers(view, models) {
   const known = layersOf(models);
   if (!view.layers?.length) return view.layers ?? known;
@@ -17,7 +17,7 @@ export function chosenLayers(view, models) {
   return layers.length ? layers : known;
 }
 
-/** Fill the selectors and the toggles of layers. */
+/** Fill the selectors of models and the toggles of layers. */
 export function showChoices(view, models) {
   const names = models.map((model) => model.name);
   fill(at("model"), names, view.model);
@@ -31,7 +31,7 @@ export function showChoices(view, models) {
   at("licence").textContent = licences.length ? `Licence of the model ${licences.join("; ")}.` : "";
 }
 
-/** The layers whose toggles are on; null where all are. */
+/** The layers whose toggles are on; null if all are. */
 export function readLayers() {
   const boxes = [...at("chips").querySelectorAll("input")];
   return boxes.every((box) => box.checked) ? null : boxes.filter((box) => box.checked).map((box) => box.value);

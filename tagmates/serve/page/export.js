@@ -1,6 +1,6 @@
-// What is shown, as text to copy or to save.
+// Export of the shown results as text, to copy or to save.
 
-/** A word a line and a column a row, under a comment line that names them, as `tagmates tag` writes. */
+/** CoNLL columns as `tagmates tag` writes them: a line for each word, a column for each row of tags. */
 export function toConll({ models, sentences, rows }) {
   const names = rows.map((row) => (models.length > 1 ? `${row.layer}:${row.model}` : row.layer));
   const line = (answers, at) => [answers[0].tokens[at], ...rows.map((row) => answers[row.side].tags[row.layer][at])].join("\t");
@@ -9,7 +9,7 @@ export function toConll({ models, sentences, rows }) {
   return `# ${["token", ...names].join("\t")}\n${full.map((block) => `${block}\n`).join("")}`;
 }
 
-/** What `POST /api/tag` answers, with the layers that are shown; of two models, a list of the two. */
+/** The JSON of `POST /api/tag` with the shown layers; for two models, a list of both. */
 export function toJson({ models, sentences, layers }) {
   const answers = models.map((model, side) => {
     const tasks = layers.filter((layer) => model.tasks.some((task) => task.name === layer));
@@ -34,16 +34,16 @@ export function save(name, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Put text on the clipboard; also over plain HTTP, where browsers hide `navigator.clipboard`. */
+/** Copy text to the clipboard, also over plain HTTP, where browsers hide `navigator.clipboard`. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    copyAsBefore(text);
+    copyWithEvent(text);
   }
 }
 
-function copyAsBefore(text) {
+function copyWithEvent(text) {
   const give = (event) => {
     event.preventDefault();
     event.clipboardData.setData("text/plain", text);

@@ -1,8 +1,8 @@
-// The view in the address: a link shows the same text, models and layers again. What follows # is never sent.
+// The view as a link: it shows the same text, models and layers again. Browsers never send the part after #.
 
-const LONGEST = 2000; // characters of text; a longer one is left out, as mail programs cut long links
+const MAX_TEXT = 2000; // characters; a longer text is left out, because mail programs cut long links
 
-/** What the address asks for: `{text, model, other, layers}`, each null where it says nothing. */
+/** The view in the address: `{text, model, other, layers}`, each null if it is missing. */
 export function readLink() {
   const given = new URLSearchParams(location.hash.slice(1));
   const layers = given.get("layers");
@@ -14,12 +14,12 @@ export function readLink() {
   };
 }
 
-/** Put the view into the address, without a new entry in the history. */
+/** Write the view into the address without a new entry in the history. */
 export function writeLink({ text, model, other, layers }) {
   const given = new URLSearchParams();
   if (model) given.set("model", model);
   if (other) given.set("with", other);
   if (layers) given.set("layers", layers.join(","));
-  if (text.length <= LONGEST) given.set("text", text);
+  if (text.length <= MAX_TEXT) given.set("text", text);
   history.replaceState(null, "", `#${given}`);
 }

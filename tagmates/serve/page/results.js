@@ -1,18 +1,18 @@
-// What is shown of a result, said in numbers, and taken along.
+// Display of a result, its summary, and its export.
 
 import { copy, save, toConll, toJson } from "./export.js";
-import { focusOn } from "./keys.js";
-import { placeOf, showSentences } from "./list.js";
+import { focusOn } from "./keyboard.js";
+import { placeOf, showSentences } from "./sentence_list.js";
 import { UNSURE, cellsOf, rowsOf } from "./rows.js";
-import { hide } from "./tip.js";
+import { hide } from "./tooltip.js";
 
 const at = (id) => document.getElementById(id);
-const NOTHING = { models: [], sentences: [], layers: [], rows: [], differing: [] };
-let shown = NOTHING;
+const EMPTY_RESULT = { models: [], sentences: [], layers: [], rows: [], differing: [] };
+let shown = EMPTY_RESULT;
 
 /** Show a result with these layers; null clears the page. */
 export function show(result, layers) {
-  if (!result) shown = NOTHING;
+  if (!result) shown = EMPTY_RESULT;
   else {
     const rows = rowsOf(result.models, layers);
     shown = { ...result, layers, rows, differing: differingWords(result, rows) };
@@ -23,12 +23,12 @@ export function show(result, layers) {
   at("sentences").classList.toggle("compared", models.length > 1);
   showSentences(sentences, rows);
   at("summary").textContent = summary();
-  at("key").textContent = rows.length ? `Rows: ${rows.map((row) => row.name).join(" · ")}` : "No layer is chosen.";
+  at("key").textContent = rows.length ? `Rows: ${rows.map((row) => row.name).join(" · ")}` : "No layer is selected.";
   at("next").hidden = differing.length === 0;
   at("sides").textContent = models.length > 1 ? models.map((model, side) => `${"AB"[side]} ${model.name}`).join(" · ") : "";
 }
 
-/** Move the focus to the next word on which the models differ, from the first again after the last. */
+/** Move the focus to the next word on which the models differ; after the last one to the first. */
 export function nextDifference() {
   const here = document.activeElement.closest(".word");
   const place = placeOf(here);
@@ -37,7 +37,7 @@ export function nextDifference() {
   if (next) focusOn(next[0], `.word:nth-child(${next[1] + 1}) > .token`);
 }
 
-/** Copy or save what is shown, as conll or json; returns what was done in words. */
+/** Copy or save the shown results as conll or json; returns a message. */
 export async function take(how, format) {
   const text = format === "conll" ? toConll(shown) : toJson(shown);
   if (how === "save") save(`tagmates.${format}`, text);
@@ -58,7 +58,7 @@ function summary() {
   if (models.length < 2 && unsure) parts.push(`${count(unsure, "unsure tag")}, marked ?`);
   if (models.length > 1) {
     const common = rows.some((row) => row.shared);
-    parts.push(common ? `the models differ on ${count(differing.length, "word")}` : "no layer in common");
+    parts.push(common ? `the models differ on ${count(differing.length, "word")}` : "the models have no layer in common");
   }
   return parts.join(" · ");
 }

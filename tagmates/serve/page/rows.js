@@ -1,13 +1,13 @@
-// What stands under the words: rows (a layer of one model) and their cells. No drawing.
+// Rows of tags under the words (a row is a layer of one model) and their cells. Nothing is drawn here.
 
 export const UNSURE = 0.7; // a tag less probable than this is marked
 
-/** The layers of these models, each once, in their order. */
+/** The layers of these models without duplicates, in their order. */
 export function layersOf(models) {
   return [...new Set(models.flatMap((model) => model.tasks.map((task) => task.name)))];
 }
 
-/** A row for each of the `layers` and each model that has it; the two of a shared layer stand together. */
+/** A row for each of the `layers` and each model that has it; the two rows of a shared layer are adjacent. */
 export function rowsOf(models, layers) {
   return layers.flatMap((layer) => {
     const found = models.flatMap((model, side) => {
@@ -21,7 +21,7 @@ export function rowsOf(models, layers) {
   });
 }
 
-/** For each row of a sentence (its answers, one a model), a cell for each token. */
+/** For each row, a cell for each token of a sentence (`answers`: one for each model). */
 export function cellsOf(answers, rows) {
   const cells = rows.map((row) => rowCells(answers[row.side], row));
   for (let i = 0; i + 1 < rows.length; i++) {
@@ -46,7 +46,7 @@ function rowCells(answer, row) {
   return cells;
 }
 
-/** Two schemes may write one span in different tags, so spans are compared where both have them. */
+/** Compare spans if both rows have them, because two schemes may use different tags for the same span. */
 function compareCells(ours, theirs, bySpan) {
   ours.forEach((cell, at) => {
     const other = theirs[at];

@@ -1,4 +1,4 @@
-// A sentence as a grid: each word is a block with its tags under it, and the blocks wrap as words do.
+// A sentence as a grid: each word is a block with its tags below it, and the blocks wrap like words.
 
 import { hueOf } from "./colours.js";
 import { UNSURE } from "./rows.js";
@@ -14,7 +14,7 @@ export function drawSentence(tokens, rows, cells, number) {
   return [drawNames(rows, tokens.length, number), grid];
 }
 
-/** What a cell says in words: its layer, tag and probability, and whether the other model differs. */
+/** The text of a cell for screen readers: layer, tag, probability, and whether the models differ. */
 export function describe(row, cell) {
   const parts = [`${row.name} ${cell.tag}`];
   if (cell.probability !== null) parts.push(`probability ${percent(cell.probability)}`);
@@ -22,7 +22,7 @@ export function describe(row, cell) {
   return parts.join(", ");
 }
 
-/** A probability as people read it; never rounded to certainty. */
+/** A probability in percent; never rounded to 100 %. */
 export function percent(probability) {
   const value = 100 * probability;
   return value > 99.9 && value < 100 ? "> 99.9 %" : `${value.toFixed(1)} %`;
@@ -44,7 +44,7 @@ function drawCell(row, cell) {
   box.setAttribute("role", "gridcell");
   box.setAttribute("aria-label", describe(row, cell));
   box.tabIndex = -1;
-  box.dir = "ltr"; // or a tag would have a say in the direction of a sentence that begins with a number
+  box.dir = "ltr"; // otherwise a tag could change the direction of a sentence that begins with a number
   const unsure = cell.probability !== null && cell.probability < UNSURE;
   const { begins, ends, differs, repeats } = cell;
   const marks = { begins, ends, unsure, differs, repeats, second: row.side === 1 };
@@ -56,7 +56,7 @@ function drawCell(row, cell) {
   return box;
 }
 
-/** All lines of a sentence are equally high, so one text with a line a row, repeated and cut off, names them all. */
+/** The names of the rows. All lines have the same height, so one text with repeated names is enough. */
 function drawNames(rows, lines, number) {
   const names = rows.map((row) => row.name).join("\n");
   const text = make("div", "names", `${number}\n${names}\n\n${`\n${names}\n\n`.repeat(Math.max(lines - 1, 0))}`);

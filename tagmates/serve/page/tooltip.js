@@ -1,6 +1,6 @@
-// The small note above a word: its tags with their probabilities, on hover, focus or tap.
+// The tooltip above a word: its tags with their probabilities, on hover, focus or tap.
 
-import { dataOf } from "./list.js";
+import { dataOf } from "./sentence_list.js";
 import { make, percent } from "./sentence.js";
 
 const tip = document.getElementById("tip");
@@ -8,7 +8,7 @@ const list = document.getElementById("sentences");
 let under = null; // the element under the pointer
 
 list.addEventListener("pointermove", ({ target }) => {
-  if (target !== under) show((under = target)); // moves only: what scrolls under a pointer at rest is not asked for
+  if (target !== under) show((under = target)); // only when the pointer moves, not when the page scrolls under it
 });
 list.addEventListener("pointerleave", () => {
   under = null;
@@ -21,7 +21,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape") hide();
 });
 
-/** Hide the note until it is asked for again. */
+/** Hide the tooltip. */
 export function hide() {
   tip.hidden = true;
 }
@@ -43,7 +43,7 @@ function line(row, cell) {
   return text;
 }
 
-/** Above the word, so that it covers no tag of it; inside the window. */
+/** Place the tooltip above the word, so that it covers none of its tags, and inside the window. */
 function place(word) {
   const box = tip.getBoundingClientRect();
   const left = word.left + word.width / 2 - box.width / 2;

@@ -1,17 +1,17 @@
-// The list of sentences. Only those near the window are drawn; the others hold their words as text, so that thousands
-// cost little and the browser's search finds them.
+// The list of sentences. Only sentences near the window are drawn. The others contain their words as text, so that
+// thousands are fast and the browser's search finds them.
 
 import { cellsOf } from "./rows.js";
 import { drawSentence } from "./sentence.js";
 
-const FIRST = 12; // sentences drawn at once, before the observer has seen where they are
+const FIRST_DRAWN = 12; // sentences that are drawn at once, before the observer reports positions
 
 const list = document.getElementById("sentences");
 const near = new Set();
 const observer = new IntersectionObserver(moved, { rootMargin: "1000px 0px" });
 let shown = { sentences: [], rows: [] };
 
-/** Show `sentences` (each a list of one or two models' answers) with these rows; the focus stays at its word. */
+/** Show `sentences` (each a list of answers of one or two models) with these rows; the focus stays on its word. */
 export function showSentences(sentences, rows) {
   const focus = focused();
   shown = { sentences, rows };
@@ -20,26 +20,26 @@ export function showSentences(sentences, rows) {
   while (list.children.length > sentences.length) drop(list.lastElementChild);
   for (let at = list.children.length; at < sentences.length; at++) add(at);
   for (const item of list.children) {
-    if (near.has(item) || placeOf(item) < FIRST) draw(item);
+    if (near.has(item) || placeOf(item) < FIRST_DRAWN) draw(item);
     else rest(item);
   }
   if (focus) refocus(focus);
 }
 
-/** The place in the list of the sentence that holds `element`; -1 if none does. */
+/** The index in the list of the sentence that contains `element`; -1 if there is none. */
 export function placeOf(element) {
   const item = element?.closest("#sentences > li");
   return item ? item.value - 1 : -1;
 }
 
-/** The element of the sentence at this place, drawn if it was not. */
+/** The element of the sentence at this index; it is drawn if necessary. */
 export function reach(place) {
   const item = list.children[place];
   if (!isDrawn(item)) draw(item);
   return item;
 }
 
-/** What is known of the word that holds `element`: its token, the rows and its cells, which of them it is (-1: none). */
+/** Data of the word that contains `element`: token, rows, cells, and the index of the cell (-1: none). */
 export function dataOf(element) {
   const word = element.closest(".word");
   const place = placeOf(element);
@@ -87,7 +87,7 @@ function moved(entries) {
       near.delete(target);
       if (isDrawn(target) && !target.contains(document.activeElement)) {
         rest(target);
-        target.style.setProperty("--height", `${boundingClientRect.height}px`); // so that nothing jumps
+        target.style.setProperty("--height", `${boundingClientRect.height}px`); // so that the page does not jump
       }
     }
   }
@@ -106,7 +106,7 @@ function draw(item) {
 
 function rest(item) {
   const text = shown.sentences[placeOf(item)][0].tokens.join(" ");
-  if (isDrawn(item) || item.textContent !== text) item.textContent = text; // the same again would cost a layout
+  if (isDrawn(item) || item.textContent !== text) item.textContent = text; // setting the same text would cost a layout
   item.classList.remove("drawn");
   item.style.removeProperty("--height");
 }

@@ -1,4 +1,4 @@
-"""Do large data or rich labels make a good partner? The paper's three characteristics against gains."""
+"""Gains against the paper's three characteristics: training size, number of labels, and label entropy."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from tagmates.report.figures.drawing import (
     BLUE,
     GREEN,
     GREY,
-    PAGE,
-    TEXT,
+    PAGE_WIDTH,
+    TEXT_SIZE,
     Figure,
     Margins,
     draw,
@@ -29,23 +29,23 @@ from tagmates.report.findings.characteristics import SIDES, TRAITS, pair_cells
 from tagmates.report.model import Report
 from tagmates.study.compare import Cell
 
-COUNTED = ("sentences_train", "labels")  # on a logarithmic scale
+LOG_TRAITS = ("sentences_train", "labels")  # on a logarithmic scale
 CAPTION = (
-    "What a task brings to its partners (above) and gets from them (below), in mean points of F1 above STL, against "
-    "its training size, its number of labels (both on a logarithmic scale) and their entropy. Dots: mean of all pairs; "
-    "lines: from the lowest method to the highest"
+    "The mean gain (points of F1 above STL) that a task brings to its partners (above) and that it receives from them "
+    "(below), against its training size, its number of labels (both on a logarithmic scale) and their entropy. Dots: "
+    "mean of all pairs; lines: from the lowest method to the highest"
 )
-RHO = "; ρ: Spearman's rank correlation."
-ENOUGH = 6  # tasks, for a correlation to be worth printing
-TICKS = 7  # at most, on a logarithmic scale
-GAP = 0.06  # inches between their numbers, at least
+RHO_CAPTION = "; ρ: Spearman's rank correlation."
+MIN_TASKS = 6  # tasks below which no correlation is printed
+MAX_TICKS = 7  # of a logarithmic scale
+TICK_GAP = 0.06  # minimum inches between the numbers of two ticks
 
-HEADS = {"gives": ("gain brought", GREEN), "receives": ("gain received", BLUE)}
+SIDE_STYLES = {"gives": ("gain brought", GREEN), "receives": ("gain received", BLUE)}
 Gains = Mapping[str, Sequence[float]]  # task -> mean difference to STL: of all its pairs, and of those of each method
 
 
-def traits_figure(report: Report) -> Figure | None:
-    """Two rows of three panels; None without statistics or without pairs."""
+def characteristics_figure(report: Report) -> Figure | None:
+    """Two rows of three panels; None without statistics of the data or without pairs."""
     traits = {
         trait: {row["task"]: float(row[trait]) for row in report.statistics if row["task"] in report.tasks}
         for trait in TRAITS
@@ -53,7 +53,7 @@ def traits_figure(report: Report) -> Figure | None:
     gains = {side: mean_gains(pair_cells(report, place)) for side, place in SIDES.items()}
     if not all(set(some) & set(traits["labels"]) for some in gains.values()):
         return None
-    caption = CAPTION + (RHO if max(map(len, gains.values())) >= ENOUGH else ".")
+    caption = CAPTION + (RHO_CAPTION if max(map(len, gains.values())) >= MIN_TASKS else ".")
     return draw("characteristics", "Gains and characteristics", caption, lambda: _canvas(traits, gains))
 
 
@@ -69,12 +69,12 @@ def mean_gains(cells: Mapping[str, Sequence[Cell]]) -> Gains:
 
 def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains]) -> Canvas:
     left, right = 0.6, 0.1
-    width = (PAGE - left) / 3 - 2 * right
+    width = (PAGE_WIDTH - left) / 3 - 2 * right
     margins = Margins(left=left, right=right, top=0.12, bottom=0.48)
     canvas, axes = panels([""] * 6, (width, 2.7), margins, columns=3, shared=True)
     places = iter(axes)
     for side, some in gains.items():
-        head, color = HEADS[side]
+        head, color = SIDE_STYLES[side]
         for i, (trait, values) in enumerate(traits.items()):
             ax = next(places)
             tasks = [task for task in values if task in some]
@@ -89,19 +89,19 @@ def _canvas(traits: Mapping[str, Mapping[str, float]], gains: Mapping[str, Gains
 
 
 def log_ticks(low: float, high: float, width: float) -> list[int]:
-    """Round numbers from low to high for a logarithmic scale of so many inches, as many as have room beside another."""
+    """Round numbers from low to high for a logarithmic scale ``width`` inches wide, as many as fit."""
     powers = [10**i for i in range(math.ceil(math.log10(max(high, 1))) + 1)]
     for leads in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [lead * power for power in powers for lead in leads if low <= lead * power <= high]
-        if len(ticks) <= TICKS and all(_are_apart(*two, width / math.log(high / low)) for two in pairwise(ticks)):
+        if len(ticks) <= MAX_TICKS and all(_are_apart(*two, width / math.log(high / low)) for two in pairwise(ticks)):
             break
     return ticks
 
 
 def _are_apart(a: int, b: int, scale: float) -> bool:
     """Whether two ticks, ``scale`` inches a factor of e, leave a gap between their numbers."""
-    halves = (text_width(f"{a:,}", TEXT) + text_width(f"{b:,}", TEXT)) / 2
-    return scale * math.log(b / a) >= halves + GAP
+    halves = (text_width(f"{a:,}", TEXT_SIZE) + text_width(f"{b:,}", TEXT_SIZE)) / 2
+    return scale * math.log(b / a) >= halves + TICK_GAP
 
 
 def _label(ax: Axes, x: Sequence[float], gains: Sequence[Sequence[float]], tasks: Sequence[str]) -> None:
@@ -116,13 +116,13 @@ def _scatter(
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0.5)
     ax.vlines(x, list(map(min, gains)), list(map(max, gains)), color=pale(color, 0.5), linewidth=1)
     ax.plot(x, y, "o", color=color, markersize=4.5, markeredgewidth=0)
-    rho = rank_correlation(x, y) if len(x) >= ENOUGH else None
+    rho = rank_correlation(x, y) if len(x) >= MIN_TASKS else None
     ax.set_xlabel(TRAITS[trait] + ("" if rho is None else f"   ρ = {correlation(rho)}"))
     low, high = min(map(min, gains)), max(map(max, gains))
     room = max(0.12 * (high - low), 0.05)
     ax.set_ylim(min(low, 0) - room, max(high, 0) + room)
     ax.yaxis.set_major_locator(MaxNLocator(6))
-    if trait in COUNTED and min(x) > 0:
+    if trait in LOG_TRAITS and min(x) > 0:
         ax.set_xscale("log")
         ax.set_xlim(min(x) / 1.6, max(x) * 1.6)
         ax.xaxis.set_major_locator(FixedLocator(log_ticks(min(x) / 1.6, max(x) * 1.6, width)))

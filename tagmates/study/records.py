@@ -1,17 +1,38 @@
-"""The finished runs of a study by setting, and what is to be known of each setting and task."""
+"""The records of a study's finished runs: one run, and all runs by their setting."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
+from tagmates.data.task_data import TaskData
 from tagmates.study.plan import Setting
-from tagmates.study.record import Record
-from tagmates.study.significance import Linearised, SeedVariance, linearise, pooled_variance
+from tagmates.study.significance import Linearised, SeedVariance, SentenceCounts, linearise, pooled_variance
 
 Split = Literal["dev", "test"]
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A finished run. Scores are F1 in percent, of the weights that the run keeps."""
+
+    name: str  # of its folder
+    setting: Setting
+    seed: int
+    dev: Mapping[str, float]
+    test: Mapping[str, float]
+    updates: int
+    epochs: int
+    stopped: str  # patience, cap or updates
+    seconds: float
+    parameters: int
+    counts: Mapping[str, SentenceCounts] = field(default_factory=dict)  # of the test sentences, by task
+    embeddings: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)  # last, best: [tasks, size]
+    task_data: Mapping[str, TaskData] = field(default_factory=dict)  # empty in records of earlier versions
+    vectors: str = ""  # empty in records of earlier versions
+
+
 class Runs(dict[Setting, list[Record]]):
-    """The runs of every setting that has one, by seed. What is asked of them twice is computed once."""
+    """The runs of each setting that has one, by seed. Results that are used twice are computed once."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         super().__init__()
@@ -21,7 +42,7 @@ class Runs(dict[Setting, list[Record]]):
         self._linearised: dict[tuple[Setting, str], Linearised | None] = {}
 
     def scores(self, setting: Setting, task: str, split: Split) -> list[float]:
-        """The F1 of a task in a setting, by seed; of runs that have the split."""
+        """The F1 of a task in a setting, by seed, of the runs that have the split."""
         of_split = (record.dev if split == "dev" else record.test for record in self.get(setting, ()))
         return [scores[task] for scores in of_split if task in scores]
 
@@ -30,14 +51,14 @@ class Runs(dict[Setting, list[Record]]):
         return [record for record in self.get(setting, ()) if task in record.test]
 
     def noise(self, task: str) -> SeedVariance | None:
-        """The variance of a task's test F1 between seeds, pooled over all settings that have it."""
+        """The variance of the task's test F1 between seeds, pooled over all settings of the task."""
         if task not in self._noise:
             settings = [setting for setting in self if task in setting.tasks]
             self._noise[task] = pooled_variance([self.scores(setting, task, "test") for setting in settings])
         return self._noise[task]
 
     def linearised(self, setting: Setting, task: str) -> Linearised | None:
-        """What a comparison needs of the test counts; None where some tested run of the setting has none."""
+        """The linearised F1 of the setting's runs; None if a tested run has no counts."""
         key = setting, task
         if key not in self._linearised:
             tested = self.tested(setting, task)

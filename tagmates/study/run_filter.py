@@ -1,4 +1,4 @@
-"""Which trainings of a plan are meant: by sharing, regime, tasks, seeds, or one of several shares of them."""
+"""RunFilter of runs of a plan by sharing, regime, tasks, seeds and shard."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,20 +13,20 @@ from tagmates.study.settings import Regime, StudySettings
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Empty means any. A joint method brings the single tasks that it is compared with."""
+class RunFilter:
+    """A filter for runs; empty means any. A joint method includes the tasks alone that it is compared with."""
 
     sharing: Sequence[Sharing] = ()
     regimes: Sequence[Regime] = ()
-    tasks: Sequence[str] = ()  # all tasks of a run are among them
+    tasks: Sequence[str] = ()  # a run is selected if all its tasks are among them
     seeds: Sequence[int] = ()
-    shard: tuple[int, int] = (1, 1)  # the second of eight shares: (2, 8)
+    shard: tuple[int, int] = (1, 1)  # (2, 8): the second of eight shards
 
     def __call__(self, plan: Sequence[Planned]) -> list[Planned]:
-        """The trainings that are meant, in the order of the plan."""
-        return [planned for planned in plan if self._means(planned)]
+        """The selected runs, in the order of the plan."""
+        return [planned for planned in plan if self._selects(planned)]
 
-    def _means(self, planned: Planned) -> bool:
+    def _selects(self, planned: Planned) -> bool:
         config = planned.config
         sharing = [*self.sharing, "stl"] if self.sharing else []
         return (
@@ -34,7 +34,7 @@ class Selection:
             and (not self.regimes or not set(self.regimes).isdisjoint(planned.regimes))
             and (not self.tasks or set(config.tasks) <= set(self.tasks))
             and (not self.seeds or config.seed in self.seeds)
-            and _share(planned, self.shard[1]) == self.shard[0]
+            and _shard_of(planned, self.shard[1]) == self.shard[0]
         )
 
 
@@ -47,10 +47,10 @@ def select(
     tasks: Iterable[str] = (),
     seeds: Iterable[int | str] = (),
     shard: tuple[int, int] = (1, 1),
-) -> Selection:
+) -> RunFilter:
     """The selection of these names, checked against a study of the tasks ``known_tasks``. Raises ConfigError."""
     _check_shard(shard, f"{shard[0]}/{shard[1]}")
-    return Selection(
+    return RunFilter(
         sharing=_check("--sharing", sharing, ["stl", *study.sharing]),
         regimes=_check("--regime", regimes, study.regimes),
         tasks=_check("--tasks", tasks, known_tasks),
@@ -68,8 +68,8 @@ def _check(option: str, names: Iterable[str], known: Sequence[str]) -> list[Any]
     return given
 
 
-def _share(planned: Planned, parts: int) -> int:
-    """Which of so many shares a training is in: by the hash that ends its name, so that no longer plan moves it."""
+def _shard_of(planned: Planned, parts: int) -> int:
+    """The number of a run's shard, by the hash at the end of its name, so that a longer plan does not change it."""
     return int(planned.name.rpartition("-")[2], 16) % parts + 1
 
 

@@ -1,4 +1,4 @@
-"""What a finished run still has beside its scores: its tagger, and its epochs. Looks that are cheap for 10,000 runs."""
+"""Fast checks of the files of a finished run: is its tagger complete, and its list of epochs?"""
 
 import json
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tagmates.files import read_file
 from tagmates.study.plan import Setting
-from tagmates.study.record import Record
+from tagmates.study.records import Record
 from tagmates.study.store import Store
 
-MOST_HEADER_BYTES = 2**24
+MAX_HEADER_BYTES = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def first_with_tagger(store: Store, runs: Sequence[Record]) -> FinishedRun:
 
 
 def why_no_tagger(folder: Path) -> str | None:
-    """Which file keeps a finished run from tagging, and why; None where its files have the length that they should."""
+    """The reason why the tagger of a run cannot be used; None if its files have the right length."""
     for name, is_whole in (("model.safetensors", _holds_its_tensors), ("vocabulary.json", _is_ended)):
         path = folder / name
         if not path.is_file():
@@ -49,7 +49,7 @@ def why_no_tagger(folder: Path) -> str | None:
 
 
 def has_epochs(folder: Path, epochs: int) -> bool:
-    """Whether ``metrics.jsonl`` has a line for each of so many epochs."""
+    """Whether ``metrics.jsonl`` has exactly one line for each of so many epochs."""
     try:
         lines = read_file(folder / "metrics.jsonl").split(b"\n")
     except (OSError, ValueError):
@@ -58,11 +58,11 @@ def has_epochs(folder: Path, epochs: int) -> bool:
 
 
 def _holds_its_tensors(path: Path) -> bool:
-    """Whether a file is as long as the header of its tensors says (the format of safetensors)."""
+    """Whether a safetensors file has the length that its header states."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
-        header = file.read(min(length, MOST_HEADER_BYTES))
+        header = file.read(min(length, MAX_HEADER_BYTES))
     try:
         tensors = json.loads(header)
         ends = [tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"]
@@ -72,7 +72,7 @@ def _holds_its_tensors(path: Path) -> bool:
 
 
 def _is_ended(path: Path) -> bool:
-    """Whether a file of JSON ends as tagmates ends one."""
+    """Whether a JSON file ends as tagmates writes it."""
     with path.open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 2))
         return file.read() == b"}\n"

@@ -1,4 +1,4 @@
-"""What the page says about runs that are compared although they were not trained equally long."""
+"""Notes on comparisons of runs that were not trained equally long."""
 
 import math
 
@@ -6,13 +6,13 @@ from tagmates.formatting import listing, plural
 from tagmates.report.model import Report
 from tagmates.report.tables.evidence import compared
 from tagmates.study.compare import Arrow, count
-from tagmates.study.training_length import UNEQUAL, is_capped, is_unequal
+from tagmates.study.training_length import UNEQUAL_RATIO, is_capped, is_unequal
 
 DIRECTIONS: tuple[Arrow, Arrow] = ("up", "down")
 
 
 def length_notes(report: Report) -> list[str]:
-    """In how many comparisons the length of training may be a part of what looks like help or harm."""
+    """Sentences on the number of comparisons that the length of training may have influenced."""
     cells = [
         cell for comparison in report.comparisons.values() for _, cell in compared(comparison, report.settings.regimes)
     ]
@@ -28,15 +28,15 @@ def length_notes(report: Report) -> list[str]:
         among = f", among them {listing(arrows)} arrows," if arrows else ""
         most = max(updates or 0 for cell in cells for updates in (cell.updates, cell.base_updates))
         texts.append(
-            f"In {len(unequal)} of {plural(len(cells), 'comparison')}{among} one side "
-            f"made at least {UNEQUAL:g} times as many updates as the other. There the length of training may be a part "
-            "of what looks like help or harm. A control, in which every run makes the same number of updates, tells "
-            f"more: tagmates study run {report.name}.toml --equal-updates {_rounded(most)}."
+            f"In {len(unequal)} of {plural(len(cells), 'comparison')}{among} one side made at least {UNEQUAL_RATIO:g} "
+            "times as many updates as the other. Part of these gains and losses may come from longer training. A "
+            "control, in which every run makes the same number of updates, shows how much: tagmates study run "
+            f"{report.name}.toml --equal-updates {_rounded(most)}."
         )
     if capped:
         texts.append(
-            f"In {capped} of {plural(len(cells), 'comparison')} the cap of epochs ended runs, whose scores might have "
-            "risen further with more epochs."
+            f"In {capped} of {plural(len(cells), 'comparison')} some run reached the maximum number of epochs. With "
+            "more epochs its score might have risen further."
         )
     return texts
 

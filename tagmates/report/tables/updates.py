@@ -1,4 +1,4 @@
-"""How long and with how many parameters the runs behind every score were trained."""
+"""Number of runs, updates and parameters of each score."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,19 @@ from tagmates.report.tables.table import Row, Table, Value, words
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Regime
 
-NAMED = 3  # helpers at most; the table of oracle sets has more
+MAX_NAMED_HELPERS = 3  # the table of oracle sets names all
 
 
-def lengths_table(report: Report) -> Table:
-    """A row for every score there is; STL, which is the same for all methods, stands once."""
+def updates_table(report: Report) -> Table:
+    """A row for each score; STL, which all methods share, has one row for each task."""
     found = list(_scores(report))
     return Table(
         name="runs",
         section="parameters",
-        title="Runs, updates and parameters of every score",
+        title="Runs, updates and parameters of each score",
         caption=(
-            "Runs that are done (n), their mean number of updates, how many of them the cap of epochs ended "
-            "(capped), and the trainable parameters of the model, word vectors included."
+            "Number of finished runs (n), their mean number of updates, how many of them reached the maximum number of "
+            "epochs (capped), and the trainable parameters of the model with its word vectors."
         ),
         heads=("method", "regime", "trained with", "tested task", "n", "updates", "capped", "parameters"),
         rows=tuple(_row(method, regime, cell, left_out) for method, regime, left_out, cell in found),
@@ -32,7 +32,7 @@ def lengths_table(report: Report) -> Table:
 
 
 def _scores(report: Report) -> Iterator[tuple[str, Regime, str, Cell]]:
-    """Method, regime, what its row names, and the cell."""
+    """Method, regime, name of the row, and cell."""
     alone: set[str] = set()
     for method, comparison in report.comparisons.items():
         for line in lines_of(comparison, report.settings.regimes):
@@ -60,7 +60,7 @@ def _trained_with(regime: Regime, cell: Cell, name: str) -> str:
     if not helpers:
         return "alone"
     if regime == "oracle":
-        return listing(helpers) if len(helpers) <= NAMED else f"its {len(helpers)} helpers"
+        return listing(helpers) if len(helpers) <= MAX_NAMED_HELPERS else f"its {len(helpers)} helpers"
     return {"pair": name, "all": "all others", "all_but_one": f"all but {name}"}[regime]
 
 

@@ -1,12 +1,12 @@
-// The keyboard: arrows inside a sentence, which is one stop of Tab, and the shortcuts.
+// Keyboard: arrow keys inside a sentence, which is one tab stop, and the shortcuts.
 
-import { reach } from "./list.js";
+import { reach } from "./sentence_list.js";
 
 const list = document.getElementById("sentences");
 const single = document.getElementById("single");
 const help = document.getElementById("shortcuts");
 
-/** Call `actions.tag()`, `.toggle(number)`, `.next()` on their shortcuts. */
+/** Call `actions.tag()`, `.toggle(number)` and `.next()` on their shortcuts. */
 export function listen(actions) {
   list.addEventListener("keydown", walk);
   list.addEventListener("focusin", (event) => stopAt(event.target));
@@ -43,7 +43,7 @@ function press(event, actions) {
   event.preventDefault();
 }
 
-/** Arrows, Home and End in a sentence. */
+/** Move the focus with arrows, Home and End in a sentence. */
 function walk(event) {
   const here = event.target.closest(".word > *");
   if (!here || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
@@ -66,7 +66,7 @@ function walk(event) {
   found?.focus();
 }
 
-/** Tab comes back to where one was in a sentence. */
+/** Let Tab return to the last focused element of a sentence. */
 function stopAt(element) {
   const grid = element.closest(".words");
   if (!grid) return;

@@ -1,17 +1,17 @@
-// A question to one or two models at once: the same text, answered sentence by sentence.
+// Answers of one or two models to the same text, sentence by sentence.
 
 import { tagText } from "./api.js";
 
-const SO_FAR = 1000; // milliseconds after which an unfinished answer is worth showing
+const UPDATE_INTERVAL = 1000; // milliseconds between two updates of an unfinished answer
 
-/** Answers `{models, sentences, done}`, the last with `done`; `sentences[i]` has an answer of each model. */
+/** Yields `{models, sentences, done}`; the last one is `done`. `sentences[i]` has the answer of each model. */
 export async function* answersTo(text, models, signal) {
   const parts = models.map(() => []);
   let done = false;
   const all = Promise.all(models.map((model, side) => gather(parts[side], tagText(text, model.name, signal))));
   all.then(() => (done = true), () => {});
   do {
-    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, SO_FAR))]);
+    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, UPDATE_INTERVAL))]);
     const both = Math.min(...parts.map((part) => part.length));
     const sentences = parts[0].slice(0, both).map((_, at) => parts.map((part) => part[at]));
     yield { models, sentences, done };
