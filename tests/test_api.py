@@ -123,7 +123,7 @@ def test_the_guide_s_example_runs(study: tagmates.Study, capsys: pytest.CaptureF
     (code,) = code_of(GUIDE)
     exec(compile(code, "docs/studies.md", "exec"), {"__name__": "__main__"})
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Counts(planned=6, done=6, failed=0)"
+    assert lines[0] == "RegimeCounts(planned=6, done=6, failed=0)"
     assert lines[1:4] == ["Begun", "Stage", "Summary"]
     assert lines[-1] == "runs/own/report/index.html"
 

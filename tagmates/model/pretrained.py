@@ -165,7 +165,7 @@ def content_of(path: Path, max_bytes: int) -> bytes:
         with os.fdopen(file, "rb") as content:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
-                raise ModelError(f"{path}: is no regular file; give the folder of a tagmates run")
+                raise ModelError(f"{path}: is not a regular file; give the folder of a tagmates run")
             if status.st_size > max_bytes:
                 raise ModelError(f"{path}: has {status.st_size} bytes, more than any; restore the run's own file")
             return content.read()

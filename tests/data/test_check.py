@@ -136,7 +136,7 @@ class TestScan:
         for task in (Task(name="t"), Task(name="t", format="jsonl")):
             _, faults = scan(task, path)
             assert len(faults) == MAX_FAULTS + 1
-            assert faults[-1].message == "follows 1,000 bad lines; the rest of the file is not looked at"
+            assert faults[-1].message == "follows 1,000 bad lines; the rest of the file is not checked"
 
     @pytest.mark.parametrize("encoding", ["utf-16", "rot13", "nonsense"])
     def test_other_encodings_are_left_to_the_reader(self, tmp_path: Path, encoding: str) -> None:

@@ -612,7 +612,7 @@ class TestWebanno:
             ("", "", "Chunk", ": no feature is called 'Chunk'"),
             ("\t_\t_\n", "\n", "POS", ":9: has 3 columns of layers"),
             ("0-4\tYlva", "4-0\tYlva", "POS", ":8: the offsets 4-0"),
-            ("5-9", "2-9", "POS", ":9: the offsets are before"), ("1-2\t", "one\t", "POS", ":9: is no row"),
+            ("5-9", "2-9", "POS", ":9: the offsets are before"), ("1-2\t", "one\t", "POS", ":9: is not a row"),
         ],
     )  # fmt: skip
     def test_broken_files(self, old: str, new: str, column: str, message: str, tmp_path: Path) -> None:
@@ -713,7 +713,7 @@ class TestInit:
             (b'[[1, 2]]', "holds no objects"), (b"[" * 10_000 + b"\n", "nested too deeply"),
             (b"#FORMAT=WebAnno TSV 2\n", "another version than 3"), (b"word\tO\n" * 300, "one sentence of 300 words"),
             (b"a b X\n\na b c X\n" * 50, "50 lines have 3 columns by white space, but 50 of 4"),
-            (b"<p>\nword\tO\nit\tO\n</p>\n" * 5, "no blank line, but lines as '</p>'"),
+            (b"<p>\nword\tO\nit\tO\n</p>\n" * 5, "no blank line, but lines such as '</p>'"),
             (b"Dear all,\n\nno table here.\n", "the first is 'Dear all,'"), (b"\x80\x00\xff" * 50, "zero bytes"),
         ],
     )  # fmt: skip
@@ -756,7 +756,7 @@ def keys(**values: Any) -> Mapping[str, Any]:
     ("values", "message"),
     [
         (keys(format="csv", separator=", "), "separator: must be one character"),
-        (keys(format="lines", separator=" "), "separator: must be what stands between"),
+        (keys(format="lines", separator=" "), "separator: must be what separates"),
         (keys(format="parallel"), "tags: parallel files"),
         (keys(train={"file": "a", "tags": "b"}), "tags: parallel files"),
         (keys(format="conllu", header=True), "header: only column files and CSV"),

@@ -110,7 +110,7 @@ class TestSentenceRows:
         assert not task.sentence_rows
 
     def test_white_space_cannot_stand_between_cells_too(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="name what stands between cells"):
+        with pytest.raises(ConfigError, match="name the separator of cells"):
             (tmp_path / "t.toml").write_text('train = "a"\n[tasks.x]\nsentence_rows = true\nseparator = "whitespace"\n')
             load_tasks(str(tmp_path / "t.toml"))
 
@@ -139,7 +139,7 @@ class TestMarkup:
 
     def test_other_tags_alone_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "a.vert").write_text(self.vertical(made(1)).replace("<s id='1'>", "<p>").replace("</s>", "</p>"))
-        with pytest.raises(DataError, match="has no blank line, but lines as"):
+        with pytest.raises(DataError, match="has no blank line, but lines such as"):
             propose(tmp_path, "")
 
 
@@ -265,7 +265,7 @@ class TestOtherTools:
         (tmp_path / "train.txt").write_text(text)
         (tmp_path / "dev.txt").symlink_to("nowhere.txt")
         proposal = propose(tmp_path, "")
-        assert proposal.left_out == (f"{tmp_path / 'dev.txt'}: is a link to a file that is not there",)
+        assert proposal.left_out == (f"{tmp_path / 'dev.txt'}: is a link to a file that does not exist",)
         assert "sentences =" not in proposal.text
 
     def test_a_windows_path_is_answered(self, tmp_path: Path) -> None:

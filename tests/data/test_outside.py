@@ -173,7 +173,7 @@ class TestWarnings:
             ("", "NONE NONE a b NONE", "outside", 'set outside = "NONE"'),
             ('unlabelled = ""', "_ _ _ a", "outside", 'set outside = "_"'),
             ("", "O V ^ ^ , V ^", "outside", 'set outside = ""'),
-            ('outside = "0"', "a b c", "outside", "stands on no word"),
+            ('outside = "0"', "a b c", "outside", "is not the tag of any word"),
         ],
     )
     def test_a_reading_that_misleads_is_warned_of(

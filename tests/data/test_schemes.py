@@ -141,9 +141,9 @@ def test_ill_formed_tags(scheme: Scheme, tags: str, repaired: str, index: int, w
     ("scheme", "tag"), [("iob2", "NN"), ("iob2", "S-x"), ("iob1", "b-x"), ("iobes", "B-"), ("iob2", "")]
 )
 def test_a_tag_that_the_scheme_lacks(scheme: Scheme, tag: str) -> None:
-    assert first_violation(["O", tag], scheme) == (1, f"{tag!r} is no {scheme} tag")
+    assert first_violation(["O", tag], scheme) == (1, f"{tag!r} is not a tag of {scheme}")
     for repair in ("begin", "error"):
-        with pytest.raises(DataError, match=f"{tag!r} is no {scheme} tag"):
+        with pytest.raises(DataError, match=f"{tag!r} is not a tag of {scheme}"):
             spans_of(["O", tag], scheme, repair)
 
 
@@ -211,7 +211,7 @@ def test_spans_that_overlap() -> None:
 
 @pytest.mark.parametrize("label", ["", "O"])
 def test_labels_that_plain_tags_cannot_say(label: str) -> None:
-    with pytest.raises(DataError, match="plain tags cannot say"):
+    with pytest.raises(DataError, match="plain tags cannot express"):
         tags_of([Span(0, 1, label)], 1, "plain")
     assert spans_of(tags_of([Span(0, 1, label)], 1, "iobes"), "iobes") == [Span(0, 1, label)]
 

@@ -659,7 +659,7 @@ def test_fetch_command(copies: Path, tmp_path: Path) -> None:
     assert re.search(r"upos +│ +2/4 │", done.out)
     assert "≠12543/16622" in done.out
     assert "framenet_targets/eng_fnt_dev.conll: verified by its sha256\n" in done.err
-    assert "upos and frame: not what the paper used" in done.err
+    assert "upos and frame: differs from the paper's Table 1" in done.err
     assert f"--data {output}\n" in done.err
 
     done = tagmates("data", "fetch", "frame", "--from", copies, "--output-dir", output, "--json")
@@ -670,7 +670,7 @@ def test_fetch_command(copies: Path, tmp_path: Path) -> None:
     clean = ("--output-dir", tmp_path / "c", "--mode", "clean")
     done = tagmates("data", "fetch", "supsense", "--from", copies, *clean)
     assert done.code == 0
-    assert "docs/data.md says why" in done.err
+    assert "docs/data.md explains why" in done.err
     done = tagmates("data", "fetch", "frame", "--from", copies, *clean)
     assert done.code == 1  # of this task both modes are the paper's
     assert "frame: not what the paper used" in done.err
