@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Outcome:
     code: int
     out: str
     err: str
-    preset: str = ""
+    preset: str = field(default="", compare=False)
 
 
 def tagmates(*args: object, stdin: bytes = b"") -> Outcome:
@@ -74,11 +74,15 @@ def tagmates(*args: object, stdin: bytes = b"") -> Outcome:
         stream.flush()
         said.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
     assert isinstance(ended.value.code, int)
-    out, err = said
+    return outcome_of(ended.value.code, *said)
+
+
+def outcome_of(code: int, out: str, err: str) -> Outcome:
+    """The outcome, with the lines on stderr about the preset apart."""
     presets = [line for line in err.splitlines(keepends=True) if re.match("(trained with )?preset ", line)]
     for line in presets:
         err = err.replace(line, "", 1)
-    return Outcome(ended.value.code, out, err, "".join(presets).strip())
+    return Outcome(code, out, err, "".join(presets).strip())
 
 
 def done(*args: object, stdin: bytes = b"") -> Outcome:
@@ -175,7 +179,7 @@ def start(*args: object, **streams: Any) -> subprocess.Popen[bytes]:
 
 def ended(process: subprocess.Popen[bytes], stdin: bytes | None = None) -> Outcome:
     out, err = process.communicate(stdin)
-    return Outcome(process.returncode, (out or b"").decode(), err.decode())
+    return outcome_of(process.returncode, (out or b"").decode(), err.decode())
 
 
 def read_epochs(process: subprocess.Popen[bytes], count: int) -> None:

@@ -100,7 +100,9 @@ def run(
     began = time.monotonic()
     if budget and time_limit:
         raise ConfigError("--budget and --time-limit: both are a time; give one of them")
-    limit = parse_duration(budget or time_limit) if budget or time_limit else None
+    limit = parse_duration(time_limit) if time_limit else None
+    if budget:
+        limit = parse_duration(budget, "--budget")
     chosen = Budget(trainings, until or 0.0) if budget or trainings is not None or until is not None else None
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)

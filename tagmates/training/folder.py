@@ -68,7 +68,9 @@ def check_files(folder: Path) -> None:
 
 
 def _is_readable(entry: os.DirEntry[str]) -> bool:
-    needed = os.R_OK | os.W_OK if entry.name in (LOCK, "train.log") else os.R_OK  # the other files are replaced
+    # the other files are replaced, and where the folder cannot be written to, that is what there is to say
+    is_written = entry.name in (LOCK, "train.log") and os.access(Path(entry.path).parent, os.W_OK)
+    needed = os.R_OK | os.W_OK if is_written else os.R_OK
     # a file that another process is just writing may have been renamed by now
     return entry.is_file() and (os.access(entry, needed) or not os.path.lexists(entry))
 

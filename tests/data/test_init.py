@@ -163,7 +163,10 @@ class TestColumns:
         (tmp_path / "a.tsv").write_text("#id 1\n" + text + "#\tSYM\tO\n", encoding="utf-8")
         assert 'comment = "#id "' in propose(tmp_path, "").text
         (tmp_path / "a.tsv").write_text("#id 1\n#1\n" + text + "#\tSYM\tO\n", encoding="utf-8")
-        assert "1 sentences begin with '#' too, so their first line is skipped like a comment" in propose(tmp_path, "").text
+        assert (
+            "1 sentences begin with '#' too, so their first line is skipped like a comment"
+            in propose(tmp_path, "").text
+        )
 
     def test_a_broken_line_is_noted(self, tmp_path: Path) -> None:
         (tmp_path / "a.tsv").write_text(columns(corpus(6), "\t") + "alone\n", encoding="utf-8")
@@ -359,7 +362,8 @@ class TestCommand:
         assert "tagmates data check corpus/tasks.toml" in said.err
         Path("corpus/tasks.toml").write_text("mine")
         with pytest.raises(
-            ConfigError, match=r"corpus/tasks\.toml: exists already; name another --output, or overwrite it with --force"
+            ConfigError,
+            match=r"corpus/tasks\.toml: exists already; name another --output, or overwrite it with --force",
         ):
             init(Path("corpus"))
         init(Path("corpus"), force=True)
