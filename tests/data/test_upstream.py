@@ -673,7 +673,7 @@ def test_fetch_command(copies: Path, tmp_path: Path) -> None:
     assert "docs/data.md explains why" in done.err
     done = tagmates("data", "fetch", "frame", "--from", copies, *clean)
     assert done.code == 1  # of this task both modes are the paper's
-    assert "frame: not what the paper used" in done.err
+    assert "frame: differs from the paper's Table 1" in done.err
 
 
 @pytest.mark.usefixtures("by_hand")
