@@ -4,16 +4,19 @@ import shlex
 
 from tagmates.api import Study
 from tagmates.apps.shared import say, talk
-from tagmates.apps.study_tables import advice_table, duration
+from tagmates.apps.study_tables import advice_table, duration, forecast_table
 from tagmates.formatting import plural
+from tagmates.study.chooser import Budget
 from tagmates.study.session import Summary
 
 
-def close_run(study: Study, summary: Summary, seconds: float) -> int:
+def close_run(study: Study, summary: Summary, seconds: float, budget: Budget | None = None) -> int:
     """Say on stderr how the study stands after a call of ``run`` that took so long; returns the exit code."""
     say(_what_was_done(study, summary, seconds))
     if summary.advice:
         talk.print(advice_table(summary.advice))
+    if budget is not None and summary.done:
+        talk.print(forecast_table(study.forecast()))
     if summary.fault:
         say(summary.fault)
     for name, why in summary.failed.items():
@@ -21,7 +24,9 @@ def close_run(study: Study, summary: Summary, seconds: float) -> int:
     for text in summary.waiting if not summary.pending else []:
         say(text)
     if summary.pending:
-        say(f"pending: {plural(summary.pending, 'training')}; the same command goes on")
+        is_spent = budget is not None and (budget.until > 0 or budget.trainings is not None)
+        how = "a larger budget or none goes on" if is_spent else "the same command goes on"
+        say(f"pending: {plural(summary.pending, 'training')}; {how}")
     elif summary.not_selected:
         pending = plural(summary.not_selected, "training")
         say(f"not selected, and pending: {pending}; run without --shard and filters")

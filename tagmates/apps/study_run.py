@@ -136,7 +136,7 @@ def run(
     except KeyboardInterrupt:
         say("tagmates: interrupted; finished epochs are saved, the same command goes on")
         return 130
-    return close_run(study, summary, time.monotonic() - began)
+    return close_run(study, summary, time.monotonic() - began, chosen)
 
 
 def _names(text: str) -> list[str]:
