@@ -47,13 +47,12 @@ def recommend_taggers(study: Study, number: int, *, train: bool, device: str, js
 
 def _curve(found: Sequence[Grouping]) -> Table:
     """For every number of taggers the mean expected F1; numbers that gain nothing more are left out."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title="Mean expected dev F1")
-    for number, grouping in enumerate(found, 1):
-        if len(grouping.groups) == number:
-            table.add_column(plural(number, "tagger") if number == 1 else str(number), justify="right")
-    table.add_row(
-        *(points(grouping.mean) for number, grouping in enumerate(found, 1) if len(grouping.groups) == number)
-    )
+    shown = {number: grouping.mean for number, grouping in enumerate(found, 1) if len(grouping.groups) == number}
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("taggers", no_wrap=True)
+    for number in shown:
+        table.add_column(str(number), justify="right")
+    table.add_row("mean expected dev F1", *map(points, shown.values()))
     return table
 
 

@@ -504,7 +504,7 @@ def test_taggers_that_are_not_trained_are_trained_by_the_command_and_by_train(st
 def test_taggers_need_the_training_data_or_what_the_study_kept_of_them(study: Path) -> None:
     description = json.loads((study / "study.json").read_text())
     (study / "study.json").write_text(json.dumps({**description, "data": ""}))
-    assert "Mean expected dev F1" in done("study", "recommend", "runs/tiny", "--taggers", "2").out
+    assert "mean expected dev F1" in done("study", "recommend", "runs/tiny", "--taggers", "2").out
     (study / "affinities.json").unlink()
     refused(2, "--taggers: needs the training data of the study", "study", "recommend", "runs/tiny", "--taggers", "2")
     assert done("study", "recommend", "runs/tiny", "--task", "ner").out.startswith("ner: ")
