@@ -69,7 +69,7 @@ def train_options(config: RunConfig) -> list[str]:
 
 def _single_values(settings: Settings) -> dict[str, Any]:
     """The values of settings; those of a table by its name and the key in it."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in settings.model_dump(mode="json").items():
         found |= {f"{key}.{inner}": own for inner, own in value.items()} if isinstance(value, dict) else {key: value}
     return found
