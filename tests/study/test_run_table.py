@@ -115,7 +115,7 @@ def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: St
         "no result",
         "deep",
         "bomb",
-    ],  # fmt: skip
+    ],
 )
 def test_a_damaged_or_hostile_table_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
     table = tmp_path / "own.jsonl.xz"
