@@ -82,7 +82,7 @@ def fetch(
         print(json.dumps({"mode": mode, "output": str(output), **found}, indent=2, ensure_ascii=False))
     elif prepared:
         Console().print(_table(prepared))
-    different = [one.provenance.task for one in prepared if not all(cell.equal for cell in one.cells)]
+    different = [one.provenance.task for one in prepared if not all(number.equal for number in one.numbers)]
     cleaned = [task for task in different if mode == "clean" and task in MODE_DEPENDENT_TASKS]
     unlike = [task for task in different if task not in cleaned]
     if cleaned:
@@ -165,29 +165,29 @@ def _table(prepared: list[Prepared]) -> Table:
     for heading in (*HEADINGS, "Table 1", "verified"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in prepared:
-        equal, files = sum(cell.equal for cell in one.cells), one.provenance.files
+        equal, files = sum(number.equal for number in one.numbers), one.provenance.files
         known = sum(file.verified != "unverified" for file in files)
         numbers = [_numbers(one, columns) for columns in HEADINGS.values()]
-        table.add_row(one.provenance.task, *numbers, f"{equal}/{len(one.cells)}", f"{known}/{len(files)}")
+        table.add_row(one.provenance.task, *numbers, f"{equal}/{len(one.numbers)}", f"{known}/{len(files)}")
     return table
 
 
 def _numbers(one: Prepared, columns: tuple[str, ...]) -> str:
     """The measured number, and below it the number in the paper if it differs."""
     form = ".1f" if columns[0].startswith(("token", "label_")) else "d"
-    printed = [cell for cell in one.cells if cell.column in columns]
+    printed = [number for number in one.numbers if number.column in columns]
     texts = ["/".join(format(one.row[column], form) for column in columns)]
-    if not all(cell.equal for cell in printed):
-        texts.append("≠" + "/".join(format(cell.printed, form) for cell in printed))
+    if not all(number.equal for number in printed):
+        texts.append("≠" + "/".join(format(number.printed, form) for number in printed))
     return "\n".join(texts)
 
 
 def _prepared_json(one: Prepared) -> dict[str, Any]:
-    cells = [
-        {"column": cell.column, "printed": cell.printed, "measured": cell.measured, "equal": cell.equal}
-        for cell in one.cells
+    numbers = [
+        {"column": each.column, "printed": each.printed, "measured": each.measured, "equal": each.equal}
+        for each in one.numbers
     ]
-    return {"folder": str(one.folder), **one.provenance.model_dump(mode="json"), "table1": cells}
+    return {"folder": str(one.folder), **one.provenance.model_dump(mode="json"), "table1": numbers}
 
 
 def _missing_json(missing: Missing) -> dict[str, Any]:

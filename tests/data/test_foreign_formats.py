@@ -696,7 +696,7 @@ class TestInit:
     def test_a_test_set_is_never_training_data(self, tmp_path: Path) -> None:
         good = "".join("".join(f"{r[0]}\t{r[2]}\n" for r in s) + "\n" for s in made(12))
         (tmp_path / "test.tsv").write_text(good)
-        with pytest.raises(DataError, match="called test, and there is no train beside it"):
+        with pytest.raises(DataError, match="is called test, but there is no train beside it"):
             propose(tmp_path, "")
         (tmp_path / "train.tsv").write_text("one two three\nfour\n" * 30)
         with pytest.raises(DataError) as caught:

@@ -55,8 +55,8 @@ def test_authors_mode_is_the_paper_in_every_sentence(task: str, tmp_path: Path) 
         identical = sum(a == b for a, b in zip(ours, theirs, strict=False))
         print(f"{task} {split}: {identical}/{len(theirs)} sentences identical, {len(ours)} made")
         assert ours == theirs
-    assert all(cell.equal for cell in made.cells)
-    assert len(made.cells) == (2 if task in ("xpos", "supsense", "semtr") else 6)  # in all the 54 that are printed
+    assert all(number.equal for number in made.numbers)
+    assert len(made.numbers) == (2 if task in ("xpos", "supsense", "semtr") else 6)  # in all the 54 that are printed
     assert all(file.verified == "sha256" for file in made.provenance.files)
 
 
