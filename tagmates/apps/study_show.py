@@ -1,4 +1,4 @@
-"""``tagmates study`` plan, status, report and recommend: what is known of a study, as text or JSON."""
+"""The commands ``study plan``, ``status``, ``report`` and ``recommend``, which print text or JSON."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import say
+from tagmates.apps.shared import Flag, say
 from tagmates.apps.study_options import (
     Data,
     EqualExposure,
@@ -44,11 +44,11 @@ def plan(
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
     json_: Json = False,
-    print_config: Annotated[bool, Parameter(negative="", help="Print the study's settings as JSON and stop.")] = False,
+    print_config: Annotated[bool, Flag(help="Print the study's settings as JSON, and stop.")] = False,
 ) -> None:
-    """Say how many trainings a study needs, how many are done, and what the others will cost.
+    """Print how many runs a study needs, how many are done, and how long the others will take.
 
-    --print-config shows every key of a study's file and of --set with its value, the preset filled in.
+    --print-config shows every key of a study's file and of --set with its value, including those of the preset.
 
     Example: tagmates study plan studies/paper.toml --set oracle_sets=published
     """
@@ -75,13 +75,13 @@ def plan(
     if cost is not None:
         Console().print(cost_line(cost, default_workers()), highlight=False, soft_wrap=True)
     elif not study.data:
-        say("what it costs depends on the data: give --data")
+        say("the time that it takes depends on the data: give --data")
 
 
 def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = False) -> None:
-    """Say what is done, running, failed (and why) and pending, and what does not count since its data are others.
+    """Print which runs are done, running, failed (and why) and pending, and which do not count, as their data differ.
 
-    With a TOML file: the study as the file says it, with the --set that its folder was begun with.
+    If a TOML file is given, the study is that of the file with the --set with which its folder was begun.
     """
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
@@ -96,7 +96,7 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
 
 
 def _counts(made: StudyPlan | StudyStatus) -> dict[str, Any]:
-    """Planned, done, failed and pending trainings by regime and in all."""
+    """The numbers of planned, done, failed and pending runs, by regime and in all."""
     return {
         "regimes": {regime: _row(counts) for regime, counts in made.regimes.items()},
         "total": _row(made.total),
@@ -114,14 +114,16 @@ def report(
     beside: Annotated[
         Path | None,
         Parameter(
-            help="The folder of another study of the same tasks to compare with; default: the study's control (study "
-            "run --equal-updates), where it has finished runs."
+            help="The folder of another study of the same tasks, to compare with; default: the study's control (study "
+            "run --equal-updates), if it has finished runs."
         ),
     ] = None,
     output_dir: Folder = None,
-    output: Annotated[Path | None, Parameter(help="Where to write the report; default: report in its folder.")] = None,
+    output: Annotated[
+        Path | None, Parameter(help="The folder of the report; default: report in the study's folder.")
+    ] = None,
 ) -> None:
-    """Write a page that says who helps whom and how sure that is, with tables and figures; partial studies too."""
+    """Write a page on which tasks help each other and how sure that is, with tables and figures, of all runs so far."""
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
     other = None if beside is None else Study.open(beside)

@@ -67,7 +67,7 @@ def recorded_speeds(plan: Iterable[Planned], store: Store, found: Found, sizes: 
 
 
 def unmeasured(plan: Sequence[Planned], store: Store, found: Found) -> list[Sharing]:
-    """The sharings of the trainings to do whose speed no run of the plan has measured."""
+    """The sharings of pending runs whose speed no run of the plan has measured."""
     needed = dict.fromkeys(planned.config.sharing for planned in _to_do(plan, found))
     return [
         sharing
@@ -77,7 +77,7 @@ def unmeasured(plan: Sequence[Planned], store: Store, found: Found) -> list[Shar
 
 
 def _recorded(planned: Planned, store: Store, found: Found) -> tuple[int, float]:
-    """How many epochs a training has finished, and the seconds that they took."""
+    """The number of finished epochs of a run, and the seconds that they took."""
     record = found.done.get(planned.name)
     if record is not None:
         return record.epochs, record.seconds
@@ -90,9 +90,9 @@ def _to_do(plan: Sequence[Planned], found: Found) -> list[Planned]:
 
 
 def cost_to_do(plan: Sequence[Planned], store: Store, found: Found, data: str, tasks: Sequence[str]) -> Cost | None:
-    """The cost of the trainings of a plan that are not done; None where all are.
+    """The cost of the runs of a plan that are not done; None if all are done.
 
-    The speed of a sharing that no run has measured is timed on a training of the middle size.
+    The speed of a sharing that no run has measured is timed on a run of medium size.
     """
     to_do = _to_do(plan, found)
     if not to_do:

@@ -186,7 +186,7 @@ class Driver:
     def _set_aside(self, name: str, why: str) -> None:
         target = self.store.set_aside(name)
         if target is not None:
-            log.warning("%s; its run is trained anew, what was there is in %s", why, target)
+            log.warning("%s; the run is trained again, and its old files are in %s", why, target)
 
     def _is_late(self) -> bool:
         return self.deadline is not None and time.time() >= self.deadline

@@ -47,7 +47,7 @@ def open_engine(kind: EngineKind, workers: int, device: str) -> AbstractContextM
 def choose_engine(
     kind: EngineKind | None, workers: int | None, lanes: int | None, device: str
 ) -> tuple[EngineKind, int]:
-    """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
+    """The engine, and the number of runs at a time. Raises ConfigError for options that cannot be combined."""
     if kind is None:
         kind = "local" if lanes is not None or (device == "cuda" and workers is None) else "processes"
     if kind == "local" and workers is not None:

@@ -35,7 +35,7 @@ batch_size = 4
 # of two tasks: All is the pair, all but one is one alone
 NAMES = ("stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1", "te_dec-pos+ner-1")
 LOCAL = ("--engine", "local")
-EQUAL = "equal trainings are one, counted in the first row that needs it"
+EQUAL = "a run that several rows need is counted in the first of them"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def test_a_plan_as_a_table(ran: Ran) -> None:
     assert line in ran.table.out.splitlines()
     assert EQUAL in ran.table.out.splitlines()
     assert "among the pending" not in ran.table.out
-    assert re.search(r"\npending: about 24 updates, \d+ s of one worker, .*\(at 2 epochs a training; ", ran.table.out)
+    assert re.search(r"\npending: about 24 updates, \d+ s of one worker, .*\(at 2 epochs a run; ", ran.table.out)
     assert ran.table.err.splitlines() == [f"timing a few updates of {how}" for how in ("stl", "multi_dec", "te_dec")]
 
 
@@ -164,7 +164,7 @@ def test_a_plan_without_data(here: Path) -> None:
     outcome = done("study", "plan", "mine.toml", "--json")
     assert counts_of(outcome) == (4 + 6 + 1 + 4, 0, 0, 15)
     assert json.loads(outcome.out)["cost"] == {}
-    assert done("study", "plan", "mine.toml").err == "what it costs depends on the data: give --data\n"
+    assert done("study", "plan", "mine.toml").err == "the time that it takes depends on the data: give --data\n"
     assert [path.name for path in here.iterdir()] == ["mine.toml"]
 
 
@@ -176,8 +176,8 @@ def test_a_run_trains_all_and_says_what_ended(ran: Ran) -> None:
     lines = ran.run.err.splitlines()
     for line, name in zip(lines, NAMES, strict=False):
         assert re.match(rf"done {re.escape(name)}-[0-9a-f]{{8}}: .*\(2 epochs, cap, \d+ s\); \d done, ", line)
-    assert lines[3].endswith("4 done, 0 running, 0 failed, 0 to come, left of this stage: -")
-    assert re.fullmatch(r"study tiny, in runs/tiny: 4 of 4 trainings done, 4 of them in this call \(\d+ s\)", lines[4])
+    assert lines[3].endswith("4 done, 0 running, 0 failed, 0 waiting, time left in this stage: -")
+    assert re.fullmatch(r"study tiny, in runs/tiny: 4 of 4 runs done, 4 of them in this call \(\d+ s\)", lines[4])
     assert re.search(r"(?m)^ ner +(alone|not shown) ", ran.run.err)  # the best partners
     assert lines[-1] == "next: tagmates study report runs/tiny"
     assert run_names(ran.place / "runs" / "tiny") == sorted(NAMES)
@@ -201,7 +201,7 @@ def test_what_is_done_is_not_repeated(study: Path) -> None:
     outcome = done("study", "run", "tiny.toml", *LOCAL)
     lines = outcome.err.splitlines()
     assert outcome.out == ""
-    assert lines[0] == "study tiny, in runs/tiny: 4 of 4 trainings done, none of them in this call"
+    assert lines[0] == "study tiny, in runs/tiny: 4 of 4 runs done, none of them in this call"
     assert lines[-1] == "next: tagmates study report runs/tiny"
     assert times() == before
 
@@ -229,7 +229,7 @@ def test_parts_together_are_the_whole(here: Path) -> None:
         done("study", "run", "tiny.toml", *LOCAL, "--shard", f"{part}/3", "--output-dir", folder)
         shutil.copytree(folder / "runs", "runs/tiny/runs", dirs_exist_ok=True)
     assert sorted(name for folder in folders for name in run_names(folder)) == sorted(NAMES)
-    assert "4 of 4 trainings done, none of them in this call\n" in done("study", "run", "tiny.toml", *LOCAL).err
+    assert "4 of 4 runs done, none of them in this call\n" in done("study", "run", "tiny.toml", *LOCAL).err
     assert run_names() == sorted(NAMES)
     done("study", "run", "tiny.toml", *LOCAL, "--seeds", "2", "--set", "seeds=[1, 2]", "--tasks", "ner")
     assert run_names() == sorted([*NAMES, "stl-ner-2"])
@@ -240,11 +240,11 @@ def test_a_share_of_nothing(here: Path) -> None:
     write_tiny(here, "regimes = ['single', 'pair']\n")
     single = (*LOCAL, "--regime", "single")
     outcomes = [done("study", "run", "tiny.toml", *single, "--shard", f"{part}/4") for part in range(1, 5)]
-    rest = [re.search(r"not selected, and pending: (\d) trainings", outcome.err) for outcome in outcomes]
+    rest = [re.search(r"not selected, and pending: (\d) runs", outcome.err) for outcome in outcomes]
     assert [int(found[1]) for found in rest if found][-1] == 2  # the pairs; of those who knew, the last one
     assert run_names() == sorted(NAMES[:2])
     args = ("study", "run", "tiny.toml", *LOCAL, "--regime", "pair", "--tasks", "ner")
-    refused(2, "no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds", *args)
+    refused(2, "no run of this study is selected; loosen --sharing, --regime, --tasks or --seeds", *args)
 
 
 def test_equal_updates_of_a_whole_study(here: Path) -> None:
@@ -261,8 +261,8 @@ def test_a_time_limit_stops_and_the_same_command_goes_on(here: Path) -> None:
     write_tiny(here)
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     assert outcome.err.splitlines() == [
-        "study tiny, in runs/tiny: 0 of 4 trainings done, none of them in this call",
-        "pending: 4 trainings; the same command goes on",
+        "study tiny, in runs/tiny: 0 of 4 runs done, none of them in this call",
+        "pending: 4 runs; the same command continues",
     ]
     assert run_names() == []
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "1h", "--tasks", "ner")
@@ -326,7 +326,7 @@ def test_status_of_what_runs_failed_and_broke(study: Path) -> None:
     assert list(found["broken"]) == [broken.name]
     assert f"\nrunning: {running.name}, epoch 3\n" in shown
     assert f"\nfailed: {failed.name}: no luck\n" in shown
-    assert re.search(rf"\nbroken: .*{re.escape(broken.name)}/counts.npz: .*; the next run sets it aside", shown)
+    assert re.search(rf"\nbroken: .*{re.escape(broken.name)}/counts.npz: .*; `study run` sets it aside", shown)
     assert "\namong the pending: 1 running, 1 broken\n" in shown
     assert "\namong the pending: 1 begun, 1 broken\n" in done("study", "plan", "runs/tiny").out
     before = tree(study)

@@ -383,7 +383,7 @@ def test_a_cost_in_a_line() -> None:
     line = cost_line(Cost(7200, 12345, 30, {"stl": 1234.5}, "some runs"), workers=2)
     assert line == (
         "pending: about 12,345 updates, 2 h 00 min of one worker, 60 min with 2 "
-        "(at 30 epochs a training; tokens per second: stl 1,234; from some runs)"
+        "(at 30 epochs a run; tokens per second: stl 1,234; from some runs)"
     )
 
 

@@ -193,7 +193,7 @@ def test_what_stands_before_an_error_is_kept_and_gone_on_with_once_it_is_repaire
     outcome = to_file(model)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
     assert re.search(
-        rf"{bad}; convert it first, or name its --encoding, as latin-1; then --resume goes on with out", outcome.err
+        rf"{bad}; convert it first, or name its --encoding, as latin-1; then --resume continues out", outcome.err
     )
     assert Path("out").read_text() == stdout.out
     assert whole.startswith(stdout.out)
@@ -282,7 +282,7 @@ def interrupted(model: Path, after: int, *more: object, file: object = "big.txt"
 def test_ctrl_c_says_how_to_go_on(model: Path, whole: str) -> None:
     outcome = interrupted(model, 3)
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) goes on with out\n"
+    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) continues out\n"
     assert json.loads(Path("out.progress").read_text())["pieces"] == 3
     assert whole.startswith(Path("out").read_text())
     assert interrupted(model, 5, "--resume").code == 130
@@ -479,7 +479,7 @@ def test_killed_at_any_moment_and_gone_on_with(model: Path, whole: str, moment: 
 def test_ctrl_c_at_the_terminal_is_one_line(model: Path, whole: str, moment: int, workers: int) -> None:
     outcome = killed(model, moment, "--workers", workers, signal=signal.SIGINT)
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) goes on with out\n"
+    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) continues out\n"
     assert to_file(model, "--resume").code == 0
     assert_whole(whole)
 
@@ -513,7 +513,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(model: Path, whole: str, mo
         patch.setattr(resumable.os, "fsync", full)
         outcome = to_file(model)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
-    assert re.search(r"cannot be written \(No space left on device\).*then --resume goes on with out", outcome.err)
+    assert re.search(r"cannot be written \(No space left on device\).*then --resume continues out", outcome.err)
     assert to_file(model, "--resume").code == 0
     assert_whole(whole)
 
