@@ -174,7 +174,7 @@ def content_of(path: Path, max_bytes: int) -> bytes:
     except OSError as error:
         if path.is_symlink():
             raise ModelError(f"{path}: is a symbolic link; put the file itself there") from None
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from None
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
 
 
 def _content(path: Path) -> bytes:

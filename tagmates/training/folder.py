@@ -64,7 +64,7 @@ def check_files(folder: Path) -> None:
     except OSError as error:
         raise ModelError(f"{folder}: cannot be read ({error.strerror}); {what_to_do(error)}") from None
     for name in wrong:
-        raise ModelError(f"{folder / name}: is no file that can be read; remove it, or see to its permissions")
+        raise ModelError(f"{folder / name}: is no file that can be read; remove it, or check its permissions")
 
 
 def _is_readable(entry: os.DirEntry[str]) -> bool:

@@ -79,7 +79,7 @@ def test_resuming_with_another_configuration_or_other_data_is_refused(here: Path
             (run / "result.json").unlink()
         refused(
             2,
-            r"run/config\.json: was started with seed = 1, not 2; repeat its settings, or start anew with --force",
+            r"run/config\.json: was started with seed = 1, not 2; repeat its settings, or start again with --force",
             *training_of(corpus, run, "--resume", "--seed", "2"),
         )
         refused(

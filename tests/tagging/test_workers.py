@@ -324,7 +324,7 @@ def test_several_files_and_stdin_are_gone_on_with(model: Path, whole: str) -> No
 @pytest.mark.parametrize(
     ("args", "pattern"),
     [
-        (["--tasks", "ner"], "out: was begun with another --tasks; take the same, or start anew with --force"),
+        (["--tasks", "ner"], "out: was begun with another --tasks; take the same, or start again with --force"),
         (["--output", "json"], "another --output"),
         (["--input", "conll"], "another --input"),
         (["--probabilities"], "another --probabilities"),
@@ -366,7 +366,7 @@ def test_a_record_or_output_that_is_spoilt_is_refused(model: Path, content: byte
         Path("out.progress").write_bytes(content)
     outcome = to_file(model, "--resume")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert "start anew with --force" in outcome.err
+    assert "start again with --force" in outcome.err
     assert to_file(model, "--force").code == 0
 
 

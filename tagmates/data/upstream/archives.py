@@ -121,13 +121,13 @@ def _from_tar(packed: io.BufferedReader, content: io.BufferedIOBase, member: str
             if info.size < 0 or len(tar.pax_headers) > MAX_GLOBAL:
                 raise _RefusedError("its headers are not valid")
             if _is_wanted(info.name, member, is_link=info.issym() or info.islnk()):
-                _check(member, info.size, limit, found, is_file=info.isfile() and not info.issparse())
+                _check_member(member, info.size, limit, found, is_file=info.isfile() and not info.issparse())
                 found = unpacked.take(info.size)
                 if len(found) < info.size:
                     raise _RefusedError(f"it ends in the middle of {member!r}")
     while unpacked.take(BLOCK_SIZE):  # to the end, where gz and xz store their checksums
         pass
-    return _there(found, member)
+    return _require(found, member)
 
 
 def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
@@ -137,7 +137,7 @@ def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
             mode = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not made on Unix
             if _is_wanted(info.filename, member, is_link=mode == stat.S_IFLNK):
                 is_file = not info.is_dir() and mode in (0, stat.S_IFREG)
-                _check(member, info.file_size, limit, found, is_file=is_file)
+                _check_member(member, info.file_size, limit, found, is_file=is_file)
                 # the memory that other methods need is not bounded
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise _RefusedError(f"{member!r} is compressed with an unusual method")
@@ -145,7 +145,7 @@ def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
                     found = unpacked.read(limit + 1)
                 if len(found) != info.file_size:
                     raise _RefusedError(f"the size of {member!r} in it is not the stated one")
-    return _there(found, member)
+    return _require(found, member)
 
 
 def _is_wanted(name: str, member: str, *, is_link: bool) -> bool:
@@ -159,7 +159,7 @@ def _is_wanted(name: str, member: str, *, is_link: bool) -> bool:
     return path == wanted or path.name == member
 
 
-def _check(member: str, size: int, limit: int, found: bytes | None, *, is_file: bool) -> None:
+def _check_member(member: str, size: int, limit: int, found: bytes | None, *, is_file: bool) -> None:
     if found is not None:
         raise _RefusedError(f"it holds {member!r} twice")
     if not is_file:
@@ -168,7 +168,7 @@ def _check(member: str, size: int, limit: int, found: bytes | None, *, is_file: 
         raise _RefusedError(f"{member!r} has {size:,} bytes in it, more than {limit:,}")
 
 
-def _there(found: bytes | None, member: str) -> bytes:
+def _require(found: bytes | None, member: str) -> bytes:
     if found is None:
         raise _RefusedError(f"it does not hold {member!r}")
     return found

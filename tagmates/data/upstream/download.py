@@ -57,7 +57,7 @@ def download(
     verified = bool(sha256 or git_blob)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
+        with _download_lock(path):
             if verified and path.is_file() and _difference(path, sha256, git_blob) is None:
                 yield DownloadProgress(path.name, path.stat().st_size, path.stat().st_size)
                 return
@@ -106,7 +106,7 @@ def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _download_lock(path: Path) -> Iterator[None]:
     """Keep other processes from downloading to the same place. If this process is killed, the lock is released."""
     busy = DataError(f"{path}: another process is downloading it; wait until it is done, then try again")
     with take_lock(path.with_name(f".{path.name}.lock"), busy=busy):

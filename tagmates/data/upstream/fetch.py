@@ -117,7 +117,7 @@ def fetch_tasks(
     places = _Places(copies, cache, unverified)
     found: dict[tuple[str, str], Found] = {}  # by data set and file
     failed: dict[str, DataError] = {}  # by data set, so that it is not tried again for its next task
-    with _alone(output):
+    with _output_lock(output):
         for task in chosen:
             needed = sources_of(task, mode, known_sources() if sources is None else sources)
             try:
@@ -238,7 +238,7 @@ def _verified(
 
 
 @contextmanager
-def _alone(output: Path) -> Iterator[None]:
+def _output_lock(output: Path) -> Iterator[None]:
     """Lock the output folder. Raises BusyError if another process holds the lock."""
     busy = BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir")
     try:
