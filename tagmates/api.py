@@ -24,7 +24,7 @@ from tagmates.study.records import Runs
 from tagmates.study.run_files import FinishedRun, first_with_tagger
 from tagmates.study.run_filter import RunFilter, select
 from tagmates.study.session import Event, run_session
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 
 if TYPE_CHECKING:
     from tagmates.report.model import WrittenReport
@@ -156,7 +156,7 @@ class Study(OpenedStudy):
         """Train the pending runs of a selection (None: of the whole study), stage by stage, and yield events.
 
         The first event is ``Begun``, the last ``Summary``; between them come ``Stage``, ``Started``, ``Stopped`` and
-        ``Looked``. The generator can be closed at any time: the workers end, and at most one epoch of each run is lost.
+        ``Poll``. The generator can be closed at any time: the workers end, and at most one epoch of each run is lost.
         The same call continues: finished runs are not repeated, and the others resume. Several calls may share a
         folder.
 
@@ -212,7 +212,7 @@ class Study(OpenedStudy):
             known = ", ".join(self.tasks)
             raise ConfigError(f"--task: there is no {task!r}{suggestion(task, self.tasks)}; there are {known}")
         self.store.description()  # there must be a study
-        now = standing(self.settings, self.tasks, self.store, counts=True)
+        now = current_status(self.settings, self.tasks, self.store, counts=True)
         return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
 
     def finished_run(self, setting: Setting) -> FinishedRun:
@@ -220,7 +220,7 @@ class Study(OpenedStudy):
 
         ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError if no run is finished.
         """
-        now = standing(self.settings, self.tasks, self.store)
+        now = current_status(self.settings, self.tasks, self.store)
         runs = Runs(now.found.done.values()).get(setting)
         if not runs:
             raise ModelError(f"{self.store.root}: has no finished run of {setting}; run the study")

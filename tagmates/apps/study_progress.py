@@ -15,7 +15,7 @@ from tagmates.apps.shared import say, talk
 from tagmates.apps.study_options import say_notes
 from tagmates.formatting import duration
 from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, training_size
-from tagmates.study.driver import Looked, Stage, Started, Stopped
+from tagmates.study.driver import Poll, Stage, Started, Stopped
 from tagmates.study.plan import Planned
 from tagmates.study.session import Begun, Event, Summary
 from tagmates.study.store import Store
@@ -44,7 +44,7 @@ class _Progress:
             self.done, self.failed = event.done, event.failed
         elif isinstance(event, Started):
             self.running[event.planned.name] = time.monotonic()
-        elif isinstance(event, Looked):
+        elif isinstance(event, Poll):
             self.elsewhere = len(event.elsewhere)
         elif isinstance(event, Stopped):
             return self._ended(event)

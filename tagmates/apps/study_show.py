@@ -30,7 +30,7 @@ from tagmates.study.notes import not_counted
 from tagmates.study.overview import StudyPlan, StudyStatus
 from tagmates.study.recommend import Advice, describe
 from tagmates.study.run_files import FinishedRun
-from tagmates.study.status import RegimeCounts, standing
+from tagmates.study.status import RegimeCounts, current_status
 
 
 def plan(
@@ -146,7 +146,7 @@ def recommend(
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
     advice = study.recommend(task)
-    say_notes(not_counted(study, standing(study.settings, study.tasks, study.store).found))
+    say_notes(not_counted(study, current_status(study.settings, study.tasks, study.store).found))
     run = None if advice.chosen is None else study.finished_run(advice.chosen)
     if json_:
         print(json.dumps(_advice_json(study, advice, run), indent=2))

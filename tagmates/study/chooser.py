@@ -21,7 +21,7 @@ from tagmates.data.indexing import IndexedSplit
 from tagmates.errors import ConfigError
 from tagmates.study.gains import ALONE, TaskGains, gains_before
 from tagmates.study.plan import Planned
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.significance import pooled_variance
 
 Gains = Mapping[str, TaskGains]  # by task
@@ -80,7 +80,7 @@ class Chooser:
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0), repr=False)
 
     def __call__(
-        self, pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, Record]
+        self, pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]
     ) -> Planned | None:
         """The training to start now; None where no more is to be started."""
         if self.budget.trainings is not None and len(done) + len(running) >= self.budget.trainings:
@@ -107,7 +107,7 @@ class Chooser:
 
         return max(pending, key=worth)
 
-    def gains(self, sharing: Sharing, pending: Iterable[Planned], done: Iterable[Record]) -> dict[str, TaskGains]:
+    def gains(self, sharing: Sharing, pending: Iterable[Planned], done: Iterable[RunRecord]) -> dict[str, TaskGains]:
         """The gains of every task by this method of sharing, after what is done."""
         runs: dict[str, list[tuple[frozenset[str], float]]] = defaultdict(list)
         by_setting: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

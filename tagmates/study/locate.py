@@ -13,7 +13,7 @@ from tagmates.formatting import suggestion
 from tagmates.study.control import Control, control_at, control_folders, named
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import StudySettings, named_preset, parse_study, read_study
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 from tagmates.study.store import Store
 
 RUNS = Path("runs")
@@ -159,7 +159,7 @@ def find_control(study: OpenedStudy) -> tuple[OpenedStudy | None, list[str]]:
     for folder, control in control_folders(study.store.root):
         try:
             found = open_study(folder)
-            done = len(standing(found.settings, found.tasks, found.store).found.done)
+            done = len(current_status(found.settings, found.tasks, found.store).found.done)
             why = _why_unlike(study, found, control) if done else ""
         except TagmatesError as error:
             lines.append(f"{error}; this control is not set beside the study")

