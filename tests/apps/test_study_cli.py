@@ -14,24 +14,12 @@ from typing import Any, get_args
 import pytest
 from command_line import Outcome, done, numbers, refused, tagmates, tree, write_corpus
 from study_folders import write_study
+from tiny_study import write_tiny_study
 
 from tagmates.config import RunConfig, Sharing
 from tagmates.study.settings import REGIMES, StudySettings
 from tagmates.training.folder import lock_folder
 
-TINY = """
-preset = "paper"
-data = "corpus"
-sharing = ["multi_dec", "te_dec"]
-seeds = [1]
-vectors = "random"
-[model]
-hidden_size = 8
-character_hidden_size = 4
-[training]
-max_epochs = 2
-batch_size = 4
-"""
 # of two tasks: All is the pair, all but one is one alone
 NAMES = ("stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1", "te_dec-pos+ner-1")
 LOCAL = ("--engine", "local")
@@ -48,17 +36,11 @@ class Ran:
     run: Outcome
 
 
-def write_tiny(place: Path, more: str = "") -> None:
-    write_corpus(place / "corpus")
-    head, table, rest = TINY.partition("[model]")
-    (place / "tiny.toml").write_text(head + more + table + rest, encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The study, run once; never to be written to."""
     place = tmp_path_factory.mktemp("tiny study")  # a place whose name has a space
-    write_tiny(place)
+    write_tiny_study(place)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.delenv("TAGMATES_DATA", raising=False)
@@ -140,12 +122,12 @@ def test_a_plan_of_more_seeds_goes_by_the_speed_of_what_is_done(study: Path) -> 
 
 
 def test_a_plan_in_which_no_training_serves_twice(here: Path) -> None:
-    write_tiny(here, "regimes = ['single', 'pair']\n")
+    write_tiny_study(here, "regimes = ['single', 'pair']\n")
     assert EQUAL not in done("study", "plan", "tiny.toml").out
 
 
 def test_the_settings_that_a_plan_prints_are_the_study(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     args = ("--set", "training.batch_size=8", "--set", "preset=practical", "--data", "corpus", "--print-config")
     outcome = done("study", "plan", "tiny.toml", *args)
     found = json.loads(outcome.out)
@@ -216,14 +198,14 @@ def test_what_is_done_is_not_repeated(study: Path) -> None:
     ],
 )
 def test_filters_run_a_part(here: Path, options: list[str], names: list[str]) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, *options)
     assert run_names() == names
 
 
 def test_parts_together_are_the_whole(here: Path) -> None:
     """Made in folders of their own and copied into one."""
-    write_tiny(here)
+    write_tiny_study(here)
     folders = [Path(f"runs/{part}") for part in range(1, 4)]
     for part, folder in enumerate(folders, 1):
         done("study", "run", "tiny.toml", *LOCAL, "--shard", f"{part}/3", "--output-dir", folder)
@@ -237,7 +219,7 @@ def test_parts_together_are_the_whole(here: Path) -> None:
 
 def test_a_share_of_nothing(here: Path) -> None:
     """As one of many machines may get it; a part of the study that has no training at all is a mistake."""
-    write_tiny(here, "regimes = ['single', 'pair']\n")
+    write_tiny_study(here, "regimes = ['single', 'pair']\n")
     single = (*LOCAL, "--regime", "single")
     outcomes = [done("study", "run", "tiny.toml", *single, "--shard", f"{part}/4") for part in range(1, 5)]
     rest = [re.search(r"not selected, and pending: (\d) runs", outcome.err) for outcome in outcomes]
@@ -248,7 +230,7 @@ def test_a_share_of_nothing(here: Path) -> None:
 
 
 def test_equal_updates_of_a_whole_study(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     sets = [f"--set=training.{key}={value}" for key, value in (("epoch_updates", 2), ("max_updates", 5))]
     assert json.loads(done("study", "plan", "tiny.toml", *sets, "--json").out)["cost"]["updates"] == 4 * 5
     done("study", "run", "tiny.toml", *LOCAL, *sets, "--sharing", "multi_dec")
@@ -258,7 +240,7 @@ def test_equal_updates_of_a_whole_study(here: Path) -> None:
 
 
 def test_a_time_limit_stops_and_the_same_command_goes_on(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     assert outcome.err.splitlines() == [
         "study tiny, in runs/tiny: 0 of 4 runs done, none of them in this call",
@@ -270,7 +252,7 @@ def test_a_time_limit_stops_and_the_same_command_goes_on(here: Path) -> None:
 
 
 def test_the_data_of_the_command_line_win(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     write_corpus(here / "other", train="Otters\tN\tO\n\n" * 8)
     done("study", "run", "tiny.toml", *LOCAL, "--tasks", "ner", "--data", "other", "--output-dir", "there")
     (folder,) = Path("there/runs").iterdir()
@@ -437,7 +419,7 @@ def test_the_recommended_command_trains_the_recommended_tagger(study: Path, here
 
 
 def test_a_recommendation_before_anything_is_done(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     found = json.loads(done("study", "recommend", "tiny.toml", "--task", "pos", "--json").out)
     nothing = {"ranking": [], "chosen": None, "seed": None, "trained": "", "command": "", "warnings": []}
@@ -447,7 +429,7 @@ def test_a_recommendation_before_anything_is_done(here: Path) -> None:
 
 
 def test_a_recommendation_that_is_too_early_names_no_command(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
     shown = done("study", "recommend", "tiny.toml", "--task", "pos").out
     assert "tagmates t" not in shown
@@ -493,7 +475,7 @@ def test_a_report(study: Path, here: Path) -> None:
 
 
 def test_a_report_of_a_part_says_what_is_missing(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
     shown = done("study", "report", "--output", "there")
     assert shown.err == "study tiny, in runs/tiny\n"
@@ -506,7 +488,7 @@ def test_a_report_of_a_part_says_what_is_missing(here: Path) -> None:
 
 
 def test_a_report_of_nothing(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     refused(1, "runs/tiny: holds no study; begin it with: tagmates study run FILE", "study", "report", "tiny.toml")
 
 
@@ -609,7 +591,7 @@ def test_what_is_not_there(here: Path) -> None:
     refused(1, "runs: holds no study; name its file or folder", "study", "status")
     (here / "empty").mkdir()
     refused(1, "empty: holds no study; begin it with: tagmates study run FILE.toml", "study", "status", "empty")
-    write_tiny(here)
+    write_tiny_study(here)
     refused(1, "none: no such file or folder", "study", "run", "tiny.toml", "--data", "none")
     refused(1, "none: no such file or folder", "study", "plan", "tiny.toml", "--data", "none")
 
@@ -621,7 +603,7 @@ def test_a_recommendation_is_for_one_task(study: Path, task: str) -> None:
 
 @pytest.mark.parametrize(("option", "value"), [("--sharing", "te_enc"), ("--regime", "oracle")])
 def test_a_filter_of_what_is_not_in_the_study(here: Path, option: str, value: str) -> None:
-    write_tiny(here, "regimes = ['single', 'pair']\n")
+    write_tiny_study(here, "regimes = ['single', 'pair']\n")
     refused(2, f"{option}: there is no '{value}'", "study", "run", "tiny.toml", *LOCAL, option, value)
 
 
@@ -648,7 +630,7 @@ def test_the_recommended_command_is_quoted(study: Path, here: Path) -> None:
 
 
 def test_data_that_were_changed_meanwhile(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     write_corpus(here / "changed", dev="Otters\tN\tO\n")
     args = ("study", "run", "tiny.toml", *LOCAL, "--data", "changed")

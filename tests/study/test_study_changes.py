@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import done, refused, tagmates, tree
 from study_folders import write_study
-from test_study_cli import write_tiny
+from tiny_study import write_tiny_study
 
 from tagmates.errors import ConfigError
 from tagmates.study import session
@@ -29,7 +29,7 @@ ONE = ("--set", "training.max_epochs=1")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TAGMATES_DATA", raising=False)
-    write_tiny(tmp_path, "regimes = ['single']\n")
+    write_tiny_study(tmp_path, "regimes = ['single']\n")
     return tmp_path
 
 
@@ -39,7 +39,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("place")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        write_tiny(place, "regimes = ['single']\n")
+        write_tiny_study(place, "regimes = ['single']\n")
         done(*RUN)
     return place / "runs" / "tiny"
 
