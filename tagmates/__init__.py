@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError, TrainingError
     from tagmates.model.tagger import Tagged, Tagger
     from tagmates.report.model import WrittenReport
+    from tagmates.study.forecast import Forecast
+    from tagmates.study.grouping import Grouping
     from tagmates.study.overview import StudyPlan, StudyStatus
     from tagmates.study.recommend import Advice
     from tagmates.training.train import train
@@ -21,6 +23,8 @@ __all__ = [
     "Advice",
     "ConfigError",
     "DataError",
+    "Forecast",
+    "Grouping",
     "ModelError",
     "ModelSettings",
     "RunConfig",
@@ -43,6 +47,8 @@ _MODULES = {
     "tagmates.errors": ("ConfigError", "DataError", "ModelError", "TagmatesError", "TrainingError"),
     "tagmates.model.tagger": ("Tagged", "Tagger"),
     "tagmates.report.model": ("WrittenReport",),
+    "tagmates.study.forecast": ("Forecast",),
+    "tagmates.study.grouping": ("Grouping",),
     "tagmates.study.overview": ("StudyPlan", "StudyStatus"),
     "tagmates.study.recommend": ("Advice",),
     "tagmates.training.train": ("train",),

@@ -4,7 +4,7 @@ Nothing here prints. Records and events have ``notes``, which are sentences for 
 """
 
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Self
 
 from tagmates.errors import ConfigError, ModelError
 from tagmates.formatting import plural, suggestion
+from tagmates.study.affinities import find_affinities
 from tagmates.study.chooser import Budget
 from tagmates.study.control import Control, ControlKind
 from tagmates.study.cost import Cost, cost_to_do
 from tagmates.study.engine import EngineKind
+from tagmates.study.forecast import Forecast, forecast
+from tagmates.study.grouping import Grouping, groupings
 from tagmates.study.locate import OpenedStudy, open_control, open_study
 from tagmates.study.overview import StudyPlan, StudyStatus, plan_of, status_of
 from tagmates.study.plan import Setting
@@ -25,6 +28,8 @@ from tagmates.study.run_files import FinishedRun, first_with_tagger
 from tagmates.study.run_filter import RunFilter, select
 from tagmates.study.session import Event, run_session
 from tagmates.study.status import current_status
+from tagmates.study.taggers import StudyTagger, study_tagger, train_study_tagger
+from tagmates.training.loop import Event as TrainingEvent
 
 if TYPE_CHECKING:
     from tagmates.report.model import WrittenReport
@@ -214,6 +219,34 @@ class Study(OpenedStudy):
         self.store.description()  # there must be a study
         now = current_status(self.settings, self.tasks, self.store, counts=True)
         return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
+
+    def forecast(self) -> list[Forecast]:
+        """What the model of gains says of every task: its best setting by the runs so far and by the training data.
+
+        Empty where the data are not at hand and were not when the study ran. Raises ModelError where the study has not
+        begun.
+        """
+        self.store.description()  # there must be a study
+        now = current_status(self.settings, self.tasks, self.store)
+        affinities = find_affinities(self.store, self.data, self.tasks)
+        runs = Runs(now.found.done.values())
+        return forecast(self.settings, self.tasks, affinities, runs, now.oracle_sets) if affinities else []
+
+    def groupings(self) -> list[Grouping]:
+        """For every number of taggers, from 1 to that of the tasks, how at most so many would serve all tasks best.
+
+        By the expected dev F1 of ``forecast``; empty where that is.
+        """
+        return groupings(self.forecast())
+
+    def tagger(self, setting: Setting) -> StudyTagger:
+        """The tagger of a setting, whether it is trained or not; ``train`` trains it."""
+        now = current_status(self.settings, self.tasks, self.store)
+        return study_tagger(self, Runs(now.found.done.values()), setting)
+
+    def train(self, tagger: StudyTagger, device: str = "auto") -> Iterator[TrainingEvent]:
+        """Train a tagger of ``tagger`` from its last finished epoch, and yield the events of its training."""
+        return train_study_tagger(self, tagger, device)
 
     def finished_run(self, setting: Setting) -> FinishedRun:
         """The first finished run of a setting, by seed, that has its tagger; if none has it, the first run.

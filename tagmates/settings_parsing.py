@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tagmates.config import PRESETS, RunConfig, Settings, names_vectors
+from tagmates.config import PRESETS, RunConfig, Settings, names_vectors, preset_of
 from tagmates.errors import ConfigError
 from tagmates.formatting import suggestion
 
@@ -49,6 +49,30 @@ def merge_preset(preset: Any, values: Mapping[str, Any], where: str) -> dict[str
 def with_preset(config: RunConfig, preset: str) -> RunConfig:
     """The configuration, with the preset's values for all settings that it was not given."""
     return parse(RunConfig, merge_preset(preset, config.model_dump(exclude_unset=True), "preset"), "configuration")
+
+
+def train_options(config: RunConfig) -> list[str]:
+    """The options of ``tagmates train`` from which ``resolve`` makes this configuration."""
+    preset, _ = preset_of(config.training)
+    start = parse(RunConfig, merge_preset(preset, {"tasks": config.tasks}, "preset"), "preset")
+    changed = [
+        f"{part}.{key}={json.dumps(value)}"
+        for part in ("model", "training")
+        for key, value in _single_values(getattr(config, part)).items()
+        if value != _single_values(getattr(start, part)).get(key)
+    ]
+    named = {"preset": preset, "tasks": ",".join(config.tasks), "sharing": config.sharing, "seed": str(config.seed)}
+    options = [text for key, value in named.items() for text in (f"--{key}", value)]
+    options += ["--vectors", config.vectors] if config.vectors != start.vectors else []
+    return options + [text for each in changed for text in ("--set", each)]
+
+
+def _single_values(settings: Settings) -> dict[str, Any]:
+    """The values of settings by key; the key of a value in a table is ``table.key``."""
+    found: dict[str, Any] = {}
+    for key, value in settings.model_dump(mode="json").items():
+        found |= {f"{key}.{inner}": own for inner, own in value.items()} if isinstance(value, dict) else {key: value}
+    return found
 
 
 def override(values: dict[str, Any], text: str) -> None:

@@ -89,6 +89,8 @@ SAID = {
     "Advice": "no setting is shown|train it alone",
     "ConfigError": "the tagger has no task 'nre'",
     "DataError": "no/such/folder: no such file or folder",
+    "Forecast": r"^upos \('\w+',.*\nchunk \('\w+',",
+    "Grouping": r"^1 [\d.]+ \[\('upos', 'chunk'\)\]\n2 ",
     "ModelError": "runs/none: no such folder",
     "ModelSettings": "^64$",
     "RunConfig": '"sharing": "te_dec"',

@@ -4,16 +4,19 @@ import shlex
 
 from tagmates.api import Study
 from tagmates.apps.shared import say, talk
-from tagmates.apps.study_tables import advice_table
+from tagmates.apps.study_tables import advice_table, forecast_table
 from tagmates.formatting import duration, plural
+from tagmates.study.chooser import Budget
 from tagmates.study.session import Summary
 
 
-def close_run(study: Study, summary: Summary, seconds: float) -> int:
+def close_run(study: Study, summary: Summary, seconds: float, budget: Budget | None = None) -> int:
     """Print the status of a study to stderr, after a call of ``run`` that took ``seconds``; returns the exit code."""
     say(_counts(study, summary, seconds))
     if summary.advice:
         talk.print(advice_table(summary.advice))
+    if budget is not None and summary.done:
+        talk.print(forecast_table(study.forecast()))
     if summary.fault:
         say(summary.fault)
     for name, why in summary.failed.items():
@@ -21,7 +24,9 @@ def close_run(study: Study, summary: Summary, seconds: float) -> int:
     for text in summary.waiting if not summary.pending else []:
         say(text)
     if summary.pending:
-        say(f"pending: {plural(summary.pending, 'run')}; the same command continues")
+        is_spent = budget is not None and (budget.until > 0 or budget.trainings is not None)
+        how = "run with a larger budget or without one" if is_spent else "the same command continues"
+        say(f"pending: {plural(summary.pending, 'run')}; {how}")
     elif summary.not_selected:
         pending = plural(summary.not_selected, "run")
         say(f"not selected, and pending: {pending}; train them without --shard and filters")

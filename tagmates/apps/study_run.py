@@ -150,7 +150,7 @@ def run(
     except KeyboardInterrupt:
         say("tagmates: interrupted; finished epochs are saved, and the same command continues")
         return 130
-    return close_run(study, summary, time.monotonic() - began)
+    return close_run(study, summary, time.monotonic() - began, chosen)
 
 
 def _names(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import Flag, say
+from tagmates.apps.shared import Device, Flag, say
 from tagmates.apps.study_options import (
     Data,
     EqualExposure,
@@ -25,7 +25,10 @@ from tagmates.apps.study_options import (
     say_notes,
 )
 from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
+from tagmates.apps.study_taggers import recommend_taggers
+from tagmates.errors import ConfigError
 from tagmates.study.engine import default_workers
+from tagmates.study.forecast import Forecast, forecast_json, forecast_sentence
 from tagmates.study.notes import not_counted
 from tagmates.study.overview import StudyPlan, StudyStatus
 from tagmates.study.recommend import Advice, describe
@@ -138,28 +141,50 @@ def recommend(
     where: Where = None,
     /,
     *,
-    task: Annotated[str, Parameter(help="The task that is to become better.")],
+    task: Annotated[str, Parameter(show_default=False, help="The task to recommend partners for.")] = "",
+    taggers: Annotated[
+        int | None, Parameter(help="Instead of --task: the maximum number of taggers that together serve all tasks.")
+    ] = None,
+    train: Annotated[bool, Flag(help="Train the taggers of --taggers that are not trained yet.")] = False,
+    device: Device = "auto",
     output_dir: Folder = None,
     json_: Json = False,
 ) -> None:
-    """Say whom to train a task with, by the evidence so far; where that tagger is, and the command that trains it."""
+    """Recommend partners for a task, or the best taggers for all tasks, by the evidence so far.
+
+    With --task: the partners, how sure the gain is, where that tagger is and the command that trains it. With
+    --taggers: which tasks to train together if at most so many taggers are to serve all tasks, what that costs or
+    gives each task, and the commands. A tagger may be trained on tasks that only help.
+
+    Example: tagmates study recommend runs/own --taggers 2 --train
+    """
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
+    if (taggers is None) == (not task):
+        raise ConfigError("--task or --taggers: give one of them")
+    if taggers is not None:
+        recommend_taggers(study, taggers, train=train, device=device, json_=json_)
+        return
+    if train:
+        raise ConfigError("--train: goes with --taggers; for one task, run the command that is printed")
     advice = study.recommend(task)
     say_notes(not_counted(study, current_status(study.settings, study.tasks, study.store).found))
     run = None if advice.chosen is None else study.finished_run(advice.chosen)
+    expected = next((each for each in study.forecast() if each.task == task), None)
     if json_:
-        print(json.dumps(_advice_json(study, advice, run), indent=2))
+        print(json.dumps(_advice_json(study, advice, run, expected), indent=2))
         return
     print(f"{task}: {advice.sentence}")
     for warning in advice.warnings:
         print(f"warning: {warning}.")
+    if expected is not None:
+        print(forecast_sentence(expected, len(study.tasks)))
     if advice.ranked:
         Console().print(ranking_table(advice, len(study.tasks)))
     if run is None:
         return
     _show_command(study, run, describe(run.setting, task, len(study.tasks)))
-    if advice.verdict == "not shown":
+    if advice.verdict == "not shown" and not advice.found_no_gain:
         best = study.finished_run(advice.ranked[0].setting)
         _show_command(study, best, f"all the same {describe(best.setting, task, len(study.tasks))}")
 
@@ -182,7 +207,7 @@ def _command(study: Study, run: FinishedRun) -> str:
     return shlex.join(["tagmates", "train", "--config", config, "--data", data, "--output-dir", folder])
 
 
-def _advice_json(study: Study, advice: Advice, run: FinishedRun | None) -> dict[str, Any]:
+def _advice_json(study: Study, advice: Advice, run: FinishedRun | None, expected: Forecast | None) -> dict[str, Any]:
     ranking = [{"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked]
     evidence = advice.evidence
     return {
@@ -194,6 +219,7 @@ def _advice_json(study: Study, advice: Advice, run: FinishedRun | None) -> dict[
         "interval": None if evidence is None else [evidence.low, evidence.high],
         "p": None if evidence is None else evidence.p,
         "ranking": ranking,
+        "forecast": None if expected is None else forecast_json(expected),
         "chosen": None if run is None else {"sharing": run.setting.sharing, "tasks": run.setting.tasks},
         "seed": None if run is None else run.seed,
         "trained": str(run.folder) if run is not None and run.has_tagger else "",

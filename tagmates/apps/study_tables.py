@@ -7,8 +7,9 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from tagmates.formatting import EMPTY, duration, points, probability
+from tagmates.formatting import EMPTY, duration, plural, points, probability
 from tagmates.study.cost import Cost
+from tagmates.study.forecast import Forecast
 from tagmates.study.recommend import Advice, describe
 from tagmates.study.settings import REGIME_NAMES
 
@@ -42,7 +43,7 @@ def advice_table(advice: Sequence[Advice]) -> Table:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         caption="Settings are chosen by dev F1; the gain is measured on test. The interval and p allow for the choice. "
-        "Not shown: the interval holds 0, so no setting is shown to beat training alone.",
+        "Not shown: the interval contains 0, so no setting is shown to beat training alone. No gain: train it alone.",
     )
     table.add_column("task")
     table.add_column("verdict", no_wrap=True)
@@ -50,7 +51,8 @@ def advice_table(advice: Sequence[Advice]) -> Table:
     for name in ("alone", "gain", "95 % interval", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in advice:
-        table.add_row(*map(escape, (each.task, each.verdict, *_advice_entries(each, len(advice)))))
+        verdict = "no gain" if each.found_no_gain else each.verdict
+        table.add_row(*map(escape, (each.task, verdict, *_advice_entries(each, len(advice)))))
     return table
 
 
@@ -69,6 +71,33 @@ def _advice_entries(advice: Advice, size: int) -> tuple[str, ...]:
         interval,
         probability(p),
     )
+
+
+def forecast_table(forecasts: Sequence[Forecast]) -> Table:
+    """For every task the setting that the model of gains expects to be best, and how sure that is."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="By the model of gains, from all dev scores so far and the training data. Regret: how many points of "
+        "F1 more the best setting gains on average. A predicted setting has no finished run.",
+    )
+    table.add_column("task")
+    table.add_column("expected to be best", overflow="fold")
+    for name in ("trained", "gain", "80 % interval", "P(best)", "regret"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in forecasts:
+        low, high = each.gain.interval()
+        is_joint = len(each.best.tasks) > 1
+        table.add_row(
+            escape(each.task),
+            escape(describe(each.best, each.task, len(forecasts))),
+            plural(each.runs, "time") if each.runs else "predicted",
+            points(each.gain.mean, signed=True) if is_joint else EMPTY,
+            f"{points(low, signed=True)} to {points(high, signed=True)}" if is_joint else EMPTY,
+            f"{each.probability:.2f}",
+            points(each.regret),
+        )
+    return table
 
 
 def ranking_table(advice: Advice, size: int, rows: int = 10) -> Table:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tagmates.study.affinities import find_affinities
 from tagmates.study.compare import Comparison, compare
+from tagmates.study.forecast import Forecast, forecast
+from tagmates.study.grouping import Grouping, groupings
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
@@ -27,6 +30,8 @@ class Report:
     failed: Mapping[str, str] = field(default_factory=dict)  # run -> why
     waiting: Sequence[str] = ()  # sentences on oracle sets that are not known yet; at most one
     advice: Sequence[Advice] = ()  # one for every task
+    forecasts: Sequence[Forecast] = ()  # one for every task; empty if the training data are not known
+    groupings: Sequence[Grouping] = ()  # for every number of taggers; empty likewise
     published: Mapping[Method, Comparison] = field(
         default_factory=dict
     )  # the paper's cells, if the tasks are the paper's
@@ -71,6 +76,8 @@ def make_report(study: OpenedStudy, beside: "Report | None" = None) -> Report:
     description = study.store.description()
     known = description.get("statistics", {})
     statistics = [known[task] for task in tasks if task in known]
+    affinities = find_affinities(study.store, study.data, tasks) if len(tasks) > 1 else None
+    forecasts = forecast(settings, tasks, affinities, runs, now.oracle_sets) if affinities is not None else []
     return Report(
         name=study.name,
         settings=settings,
@@ -81,6 +88,8 @@ def make_report(study: OpenedStudy, beside: "Report | None" = None) -> Report:
         failed={**now.found.failed, **now.found.broken, **now.found.unmatched},
         waiting=now.waiting,
         advice=advise(settings, tasks, runs, now.oracle_sets),
+        forecasts=forecasts,
+        groupings=groupings(forecasts) if forecasts else [],
         published=published() if _is_papers(tasks, known) else {},
         statistics=statistics,
         beside=beside,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TABLE_FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 # figures that belong to the tables of a chapter
-FIGURE_CHAPTERS = {"characteristics": "findings", "beside-paper": "paper", "beside": "beside"}
+FIGURE_CHAPTERS = {"taggers": "forecast", "characteristics": "findings", "beside-paper": "paper", "beside": "beside"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def chapters(report: Report, made: Sequence[Table], figures: "Sequence[Figure]")
             terms=_advice(report),
             terms_title="Each task in a sentence",
         ),
+        Chapter("forecast", "Predictions", tables=of("forecast"), figures=figures_of("forecast")),
         Chapter("progress", "Progress", progress(report), [] if is_complete(report) else of("progress")),
         Chapter("scores", "Scores", score_summary(report), of("scores", "rest")),
         Chapter("figures", "Figures", figures=figures_of("figures")),

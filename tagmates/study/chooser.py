@@ -7,7 +7,6 @@ more training the expectations move, and the best of them is then higher, on ave
 difference, summed over the tasks of the training, is its worth in points of F1.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,20 +14,18 @@ from itertools import chain
 import numpy as np
 from scipy import special
 
-from tagmates.config import Sharing
-from tagmates.data.affinity import Affinity, TrainingData, affinities, describe_training_data
-from tagmates.data.indexing import IndexedSplit
 from tagmates.errors import ConfigError
-from tagmates.study.gains import ALONE, TaskGains, gains_before
-from tagmates.study.plan import Planned
+from tagmates.study.affinities import StudyAffinities
+from tagmates.study.forecast import draw_gains, gains_after, regret_of
+from tagmates.study.gains import TaskGains
+from tagmates.study.plan import Planned, Setting
 from tagmates.study.records import RunRecord
-from tagmates.study.significance import pooled_variance
+from tagmates.study.settings import Method
 
 Gains = Mapping[str, TaskGains]  # by task
 
 # values of a standard normal variable, each as likely as the others: the middles of 100 slices of its distribution
 _NORMAL = special.ndtri((np.arange(100) + 0.5) / 100)
-_DRAWS = 400  # of all gains of a task, to find out what the advice may miss
 
 
 def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, float] | None = None) -> float:
@@ -43,13 +40,6 @@ def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, f
         then = (means[:, None] + move[:, None] * _NORMAL).max(0).clip(min=floor).mean()
         total += float(then) - max(float(means.max()), floor)
     return total
-
-
-def expected_regret(gains: TaskGains, random: np.random.Generator) -> float:
-    """How much more than the advice the best set of helpers gains on average, in points of F1."""
-    covariance = gains.rows @ gains.covariance @ gains.rows.T
-    drawn = random.multivariate_normal(gains.means(), covariance, _DRAWS, check_valid="ignore", method="eigh")
-    return float(drawn.max(1).mean() - drawn[:, int(gains.means().argmax())].mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +63,7 @@ class Budget:
 class Chooser:
     """Chooses among the pending trainings of a study, within a budget."""
 
-    affinities: Sequence[Affinity]
-    data: Mapping[str, TrainingData]
+    affinities: StudyAffinities
     seconds: Callable[[Planned], float]  # what a training costs, in any unit
     budget: Budget = Budget()
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0), repr=False)
@@ -87,72 +76,46 @@ class Chooser:
             return None
         begun = {(planned.setting, planned.config.seed) for planned in running}
         begun |= {(record.setting, record.seed) for record in done.values()}
-        first = _first(pending, {setting for setting, _ in begun}, len(self.data))
+        first = _first(pending, {setting for setting, _ in begun}, len(self.affinities.data))
         if first is not None:
             return first
-        tables = {sharing: self.gains(sharing, pending, done.values()) for sharing in _sharings(pending)}
+        tables = {
+            method: gains_after(
+                self.affinities, done.values(), method, [p.config.tasks for p in pending if p.config.sharing == method]
+            )
+            for method in _methods([*(p.setting for p in pending), *(record.setting for record in done.values())])
+        }
         if self.budget.until and self._regret(tables) <= self.budget.until:
             return None
-        best = {
-            sharing: {task: float(g.means().max()) for task, g in gains.items()} for sharing, gains in tables.items()
-        }
+        best = {method: {task: float(g.means().max()) for task, g in gains.items()} for method, gains in tables.items()}
 
         def worth(planned: Planned) -> float:
-            sharing = _sharing_of(planned, tables)
+            method = _method_of(planned, tables)
             others = {
-                task: max((own[task] for name, own in best.items() if name != sharing), default=0.0)
+                task: max((own[task] for name, own in best.items() if name != method), default=0.0)
                 for task in planned.config.tasks
             }
-            return value_of_training(tables[sharing], planned.config.tasks, others) / self.seconds(planned)
+            return value_of_training(tables[method], planned.config.tasks, others) / self.seconds(planned)
 
         return max(pending, key=worth)
 
-    def gains(self, sharing: Sharing, pending: Iterable[Planned], done: Iterable[RunRecord]) -> dict[str, TaskGains]:
-        """The gains of every task by this method of sharing, after what is done."""
-        runs: dict[str, list[tuple[frozenset[str], float]]] = defaultdict(list)
-        by_setting: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-        for record in sorted(done, key=lambda record: record.name):
-            for task, f1 in record.dev.items():
-                by_setting[task][str(record.setting)].append(f1)
-                if record.setting.sharing in (sharing, "stl"):
-                    runs[task].append((frozenset(record.setting.tasks) - {task}, f1))
-        planned = [frozenset(p.config.tasks) for p in pending if p.config.sharing == sharing]
-        found = {}
-        for task, data in self.data.items():
-            own = [a for a in self.affinities if a.task == task]
-            alone = [f1 for helpers, f1 in runs[task] if helpers == ALONE]
-            spread = pooled_variance(list(by_setting[task].values()))
-            larger = [tasks - {task} for tasks in planned if task in tasks]
-            before = gains_before(
-                own,
-                data,
-                alone=float(np.mean(alone)) if alone else None,
-                noise=None if spread is None else spread.value,
-                sets=sorted({*larger, *(helpers for helpers, _ in runs[task])}, key=sorted),
-            )
-            found[task] = before.after(runs[task])
-        return found
-
-    def _regret(self, tables: Mapping[Sharing, Gains]) -> float:
-        """On average over tasks, of the method that is best for each."""
+    def _regret(self, tables: Mapping[Method, Gains]) -> float:
+        """The expected regret of the advice, on average over tasks."""
         regrets = []
-        for task in self.data:
-            best = max(tables.values(), key=lambda gains: float(gains[task].means().max()))
-            regrets.append(expected_regret(best[task], self._random))
+        for task in self.affinities.data:
+            own = [gains[task] for gains in tables.values()]
+            means = np.concatenate([gains.means() for gains in own])
+            regrets.append(regret_of(means, draw_gains(own, self._random)))
         return float(np.mean(regrets))
 
 
-def make_chooser(trains: Mapping[str, IndexedSplit], budget: Budget) -> Chooser:
-    """The chooser of a study of tasks with these train splits.
-
-    What a training costs is taken to grow with the tokens of one pass over the data of its tasks.
-    """
-    data = {task: describe_training_data(train) for task, train in trains.items()}
+def make_chooser(affinities: StudyAffinities, budget: Budget) -> Chooser:
+    """The chooser of a study; what a training costs is taken to grow with the labelled tokens of its tasks."""
 
     def cost(planned: Planned) -> float:
-        return float(sum(len(trains[task].form) for task in planned.config.tasks))
+        return float(sum(affinities.data[task].tokens for task in planned.config.tasks))
 
-    return Chooser(affinities(trains), data, cost, budget)
+    return Chooser(affinities, cost, budget)
 
 
 def _first(pending: Sequence[Planned], begun: Iterable[object], size: int) -> Planned | None:
@@ -164,11 +127,12 @@ def _first(pending: Sequence[Planned], begun: Iterable[object], size: int) -> Pl
     return next(chain(alone, everything), None)
 
 
-def _sharings(pending: Iterable[Planned]) -> list[Sharing]:
-    """The joint methods of the pending trainings, or that of none where only tasks alone are pending."""
-    return list(dict.fromkeys(p.config.sharing for p in pending if p.config.sharing != "stl")) or ["multi_dec"]
+def _methods(settings: Iterable[Setting]) -> list[Method]:
+    """The joint methods of these settings; the first of all methods where only tasks alone are among them."""
+    found: dict[Method, None] = {s.sharing: None for s in settings if s.sharing != "stl"}
+    return list(found) or ["multi_dec"]
 
 
-def _sharing_of(planned: Planned, tables: Mapping[Sharing, Gains]) -> Sharing:
+def _method_of(planned: Planned, tables: Mapping[Method, Gains]) -> Method:
     """The method whose gains a training tells of; a task alone tells of all, and is counted for the first."""
     return planned.config.sharing if planned.config.sharing != "stl" else next(iter(tables))

@@ -9,7 +9,11 @@ The gain of task t from helper h, in points of F1, is
 ``rank`` is that of ``tagmates.data.affinity``, ``tokens`` counts the training data, and ``error`` is 100 minus the F1
 of the task alone. Where nobody has trained the task alone yet, p is 0. The gain from several helpers H together is
 
-    gain[t, H] = scale[t] * (joint[0] + set[t, H]) + joint[1] * mean of gain[t, h] over h in H
+    gain[t, H] = share[H] * scale[t] * (joint[0] + set[t, H]) + weight[H] * mean of gain[t, h] over h in H
+    share[H]   = log10(number of helpers), at most 1
+    weight[H]  = 1 + share[H] * (joint[1] - 1)
+
+so that with one helper it is the gain of the pair, and with ten, the number of the grids, what ``joint`` says.
 
 The F1 of a run is the F1 of the task alone, plus the gain, plus the noise of the seed. Recipient, pair, set and noise
 are normal with mean 0, so all gains of a task are one normal distribution, and runs of the task come in by the
@@ -19,10 +23,12 @@ tasks was tried, and it made the advice worse. ``bench/fit_gains.py`` estimates 
 """
 
 import json
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +105,7 @@ class TaskGains:
     constants: Floats  # [sets]: to be added
     mean: Floats  # [variables]
     covariance: Floats  # [variables, variables]
+    joint: tuple[float, float]  # as in GainPrior
 
     @property
     def alone(self) -> int:
@@ -122,6 +129,18 @@ class TaskGains:
         row = self.rows[place]
         mean = float(row @ self.mean + self.constants[place])
         return Gain(mean, float(np.sqrt(max(row @ self.covariance @ row, 0))))
+
+    def expected(self, sets: Iterable[Helpers]) -> list[float]:
+        """The expected gain from each of these sets of helpers, also from sets that were not named before."""
+        known = dict(zip(self.sets, self.means().tolist(), strict=True))
+        found = []
+        for helpers in sets:
+            if helpers not in known:
+                share, weight = _share_and_weight(len(helpers), self.joint)
+                pairs = fmean(known[frozenset([helper])] for helper in helpers)
+                known[helpers] = share * self.joint[0] * self.scale + weight * pairs
+            found.append(known[helpers])
+        return found
 
     def means(self) -> Floats:
         """The expected gain from every set, [sets]."""
@@ -174,13 +193,20 @@ def gains_before(
     rows, constants = np.zeros((1 + n + len(larger), total)), np.zeros(1 + n + len(larger))
     rows[1 : n + 1, :n] = np.eye(n)
     for number, each in enumerate(larger, n + 1):
+        share, weight = _share_and_weight(len(each), used.joint)
         covariance[number, number] = used.set * scale**2
-        rows[number, [helpers.index(helper) for helper in each]] = used.joint[1] / len(each)
-        rows[number, number] = 1
-        constants[number] = used.joint[0] * scale
+        rows[number, [helpers.index(helper) for helper in each]] = weight / len(each)
+        rows[number, number] = share
+        constants[number] = share * used.joint[0] * scale
     known = used.noise * scale**2 if noise is None else noise
     every = (ALONE, *(frozenset([helper]) for helper in helpers), *larger)
-    return TaskGains(scale, known, every, rows, constants, mean, covariance)
+    return TaskGains(scale, known, every, rows, constants, mean, covariance, used.joint)
+
+
+def _share_and_weight(number: int, joint: tuple[float, float]) -> tuple[float, float]:
+    """``share`` and ``weight`` of so many helpers."""
+    share = min(1.0, math.log10(number))
+    return share, 1 + share * (joint[1] - 1)
 
 
 def scale_of(prior: GainPrior, data: TrainingData, alone: float | None) -> float:

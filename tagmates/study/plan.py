@@ -85,7 +85,7 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
         for seed in study.seeds:
             for setting in settings:
                 needed.setdefault((setting, seed), []).append(regime)
-    configs = {setting: _config(study, setting) for setting in dict.fromkeys(setting for setting, _ in needed)}
+    configs = {setting: config_of(study, setting) for setting in dict.fromkeys(setting for setting, _ in needed)}
     planned = []
     for (setting, seed), regimes in needed.items():
         config = configs[setting].model_copy(update={"seed": seed})  # the study's settings have been validated
@@ -93,7 +93,8 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
     return planned
 
 
-def _config(study: StudySettings, setting: Setting) -> RunConfig:
+def config_of(study: StudySettings, setting: Setting) -> RunConfig:
+    """The settings of a run of the study, with the seed still to be set."""
     weights = {task: w for task, w in study.training.loss_weights.items() if task in setting.tasks}
     values = {
         "tasks": setting.tasks,

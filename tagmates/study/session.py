@@ -10,6 +10,7 @@ from tagmates.data.task_data import TaskData
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.study.adoption import adopt, adoption_notes
+from tagmates.study.affinities import study_affinities
 from tagmates.study.changes import check_change
 from tagmates.study.chooser import Budget, make_chooser
 from tagmates.study.cost import Sizes
@@ -24,7 +25,7 @@ from tagmates.study.records import Runs
 from tagmates.study.run_filter import RunFilter
 from tagmates.study.status import Status, current_status
 from tagmates.study.store import UNRECORDED_DATA
-from tagmates.study.task_cache import data_of_task, indexed_task, task_size, task_statistics, vectors_found
+from tagmates.study.task_cache import data_of_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
 
 
@@ -99,7 +100,7 @@ def run_session(
         def job(planned: Planned) -> Job:
             return Job(planned.name, planned.config, root, source, task_data, vectors, target, threads, deadline, lock)
 
-        trains = {task: indexed_task(source, task).splits["train"] for task in study.tasks} if budget else {}
+        affinities = study_affinities(study.store, source, study.tasks)
         driver = Driver(
             study=study.settings,
             tasks=study.tasks,
@@ -111,7 +112,7 @@ def run_session(
             retries=retries,
             retry_failed=retry_failed,
             deadline=deadline,
-            choose=make_chooser(trains, budget) if budget else in_order,
+            choose=make_chooser(affinities, budget) if budget else in_order,
         )
         yield from driver.run()
         yield _sum_up(study, selection, before.found.done)

@@ -10,6 +10,7 @@ import pytest
 from command_line import TASKS, done, numbers, tagmates, training_of, write_corpus
 
 from tagmates.config import ModelSettings, RunConfig, TrainingSettings
+from tagmates.settings_parsing import train_options, with_preset
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -115,3 +116,21 @@ def test_a_setting_beyond_all_measure_is_one_line(corpus: Path, setting: str) ->
     assert outcome.code in (1, 2)
     assert outcome.err.startswith("tagmates: ")
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        RunConfig(tasks=("upos", "chunk")),
+        RunConfig(tasks=("upos",), sharing="stl", seed=7, vectors="random"),
+        with_preset(RunConfig(tasks=("upos", "chunk"), sharing="te_dec"), "practical"),
+        RunConfig(
+            tasks=("upos", "chunk"),
+            model=ModelSettings(hidden_size=8, dropout=0.25),
+            training=TrainingSettings(max_updates=100, schedule="linear", loss_weights={"chunk": 2.0}, weights="best"),
+        ),
+    ],
+)
+def test_the_options_of_train_give_the_configuration_back(config: RunConfig) -> None:
+    found = done("train", *train_options(config), "--data", "starter", "--print-config")
+    assert RunConfig.model_validate_json(found.out) == config

@@ -385,9 +385,13 @@ def test_a_recommendation(study: Path) -> None:
         "to train it again alone, with seed 1:",
     ]
     # what is best on dev can be trained, too, where nothing is shown to be better
-    assert any("all the same with pos" in line for line in lines) == (found["verdict"] == "not shown")
+    offered = found["verdict"] == "not shown" and found["gain"] > 0
+    assert any("all the same with pos" in line for line in lines) == offered
+    # and the model of gains says the same in words and as values
+    (sentence,) = (line for line in lines if line.startswith("By the model of gains, "))
+    assert f"probability {found['forecast']['probability_best']:.2f}" in sentence
     evidence = {"verdict", "warnings", "gain", "interval", "p"}
-    assert set(found) == {"task", "advice", "ranking", "chosen", "seed", "trained", "command"} | evidence
+    assert set(found) == {"task", "advice", "ranking", "forecast", "chosen", "seed", "trained", "command"} | evidence
     assert "ner" in done("tag", found["trained"], stdin=b"Otters sleep .").out
     assert [set(row) for row in found["ranking"]] == [{"sharing", "tasks", "dev", "n"}] * 3
     scores = {}
@@ -424,8 +428,12 @@ def test_a_recommendation_before_anything_is_done(here: Path) -> None:
     found = json.loads(done("study", "recommend", "tiny.toml", "--task", "pos", "--json").out)
     nothing = {"ranking": [], "chosen": None, "seed": None, "trained": "", "command": "", "warnings": []}
     nothing |= {"gain": None, "interval": None, "p": None}
+    predicted = found.pop("forecast")
     assert found == {"task": "pos", "verdict": "too early", "advice": "nothing is done yet.", **nothing}
-    assert done("study", "recommend", "tiny.toml", "--task", "pos").out == "pos: nothing is done yet.\n"
+    assert predicted["runs"] == 0
+    first, second = done("study", "recommend", "tiny.toml", "--task", "pos").out.splitlines()
+    assert first == "pos: nothing is done yet."
+    assert second.startswith("By the model of gains, ")
 
 
 def test_a_recommendation_that_is_too_early_names_no_command(here: Path) -> None:
@@ -435,6 +443,53 @@ def test_a_recommendation_that_is_too_early_names_no_command(here: Path) -> None
     assert "tagmates t" not in shown
     found = json.loads(done("study", "recommend", "tiny.toml", "--task", "pos", "--json").out)
     assert (found["trained"], found["command"], len(found["ranking"])) == ("", "", 1)
+
+
+# --- recommend --taggers ---------------------------------------------------------------------------------------------
+
+
+def test_the_best_taggers_for_all_tasks(study: Path) -> None:
+    found = json.loads(done("study", "recommend", "tiny.toml", "--taggers", "1", "--json").out)
+    (tagger,) = found["taggers"]
+    assert tagger["tasks"] == ["pos", "ner"]
+    assert tagger["expected_dev_f1"].keys() == {"pos", "ner"}
+    assert tagger["trained"]
+    assert Path(tagger["folder"]).parent == study.relative_to(Path.cwd()) / "runs"
+    assert [row["taggers"] for row in found["curve"]] == [1, 2]
+    assert found["curve"][0]["mean"] <= found["curve"][1]["mean"]
+    assert found["curve"][0]["mean"] == pytest.approx(sum(tagger["expected_dev_f1"].values()) / 2)
+    shown = done("study", "recommend", "tiny.toml", "--taggers", "1").out
+    assert re.search(r"pos +1 +[\d.]+ +[\d.]+ +[+−]?[\d.]+ ", shown)
+    assert f"trained, {tagger['folder']}" in shown
+
+
+def test_taggers_that_are_not_trained_are_trained_by_the_command_and_by_train(study: Path, here: Path) -> None:
+    shutil.rmtree(study / "runs")
+    (study / "runs").mkdir()
+    shown = done("study", "recommend", "tiny.toml", "--taggers", "1").out
+    (command,) = (line for line in shown.splitlines() if line.startswith("tagmates train "))
+    done("study", "recommend", "tiny.toml", "--taggers", "1", "--train")
+    (folder,) = (study / "taggers").iterdir()
+    config = RunConfig.model_validate_json((folder / "config.json").read_text())
+    assert (config.tasks, config.seed, config.training.max_epochs) == (("pos", "ner"), 1, 2)
+    assert "ner" in done("tag", folder, stdin=b"Otters sleep .").out
+    before = (folder / "result.json").stat().st_mtime_ns
+    again = done("study", "recommend", "tiny.toml", "--taggers", "1", "--train").out
+    assert f"trained, {folder.relative_to(here)}" in again
+    assert (folder / "result.json").stat().st_mtime_ns == before
+    shutil.move(folder, here / "by train")
+    done(*shlex.split(command)[1:], "--threads", "1")
+    assert RunConfig.model_validate_json((folder / "config.json").read_text()) == config
+    assert numbers(folder) == numbers(here / "by train")
+
+
+def test_taggers_need_the_training_data_or_what_the_study_kept_of_them(study: Path) -> None:
+    description = json.loads((study / "study.json").read_text())
+    (study / "study.json").write_text(json.dumps({**description, "data": ""}))
+    assert "mean expected dev F1" in done("study", "recommend", "runs/tiny", "--taggers", "2").out
+    (study / "affinities.json").unlink()
+    refused(2, "--taggers: needs the training data of the study", "study", "recommend", "runs/tiny", "--taggers", "2")
+    assert done("study", "recommend", "runs/tiny", "--task", "ner").out.startswith("ner: ")
 
 
 # --- report ----------------------------------------------------------------------------------------------------------
@@ -500,7 +555,7 @@ OPTIONS = {
     "--device --threads --data --output-dir --set --equal-updates --equal-exposure",
     "status": "--output-dir --json",
     "report": "--beside --output-dir --output",
-    "recommend": "--task --output-dir --json",
+    "recommend": "--task --taggers --train --device --output-dir --json",
 }
 
 
@@ -563,7 +618,10 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("plan", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
     (("status", "none"), "none: cannot be read (No such file or directory)"),
     (("run", "nodata.toml"), "--data: is missing; the study's file does not say where its data are"),
-    (("recommend", "tiny.toml"), "--task requires an argument"),
+    (("recommend", "tiny.toml"), "--task or --taggers: give one of them"),
+    (("recommend", "tiny.toml", "--task", "pos", "--taggers", "1"), "--task or --taggers: give one of them"),
+    (("recommend", "tiny.toml", "--task", "pos", "--train"), "--train: goes with --taggers"),
+    (("recommend", "tiny.toml", "--taggers", "0"), "--taggers 0: must be 1 or more"),
     (
         ("recommend", "tiny.toml", "--task", "nre"),
         "--task: there is no 'nre' (did you mean 'ner'?); there are pos, ner",

@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from published_records import published_records
+from study_folders import make_record
 
+from tagmates.data.affinity import Affinity, TrainingData
+from tagmates.formatting import points
 from tagmates.report.figures import Figure, figures
 from tagmates.report.figures.characteristics import characteristics_figure, log_ticks, mean_gains
 from tagmates.report.figures.circle import named_circle, widest_circle
@@ -20,12 +23,17 @@ from tagmates.report.figures.drawing import TEXT_SIZE, text_width
 from tagmates.report.figures.figure2 import Change, improvement_figure, improvements
 from tagmates.report.figures.figure3 import edges, graph_figure, is_firm
 from tagmates.report.figures.figure4 import embedding_figure, embedding_map
-from tagmates.report.figures.heatmap import gains_figure
+from tagmates.report.figures.groupings import groupings_figure
+from tagmates.report.figures.heatmap import gains_figure, predicted_gains
 from tagmates.report.figures.labels import place
 from tagmates.report.findings.characteristics import pair_cells
 from tagmates.report.model import Report
+from tagmates.report.tables import tables
+from tagmates.study.affinities import StudyAffinities
 from tagmates.study.compare import Arrow, Cell, Comparison, compare
-from tagmates.study.plan import Setting, setting_of
+from tagmates.study.forecast import forecast
+from tagmates.study.grouping import groupings
+from tagmates.study.plan import Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS, published, published_oracle_sets, published_statistics
 from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import StudySettings
@@ -365,3 +373,48 @@ def test_pairs_of_two_studies_are_set_beside_each_other_the_farthest_apart_first
         ("a → c", 0.0, "the same arrow, or none"),
     ]
     assert shared_pairs(ours, None) == []
+
+
+# --- predictions -----------------------------------------------------------------------------------------------------
+
+
+def predicting(report: Report) -> Report:
+    """The report with forecasts and groupings of its runs."""
+    pairs = [Affinity(a, b, 0.5, 0.1, 1e5, 0.0) for a in report.tasks for b in report.tasks if a != b]
+    affinities = StudyAffinities({task: TrainingData(20_000, 9, 2.0) for task in report.tasks}, pairs)
+    made = forecast(report.settings, report.tasks, affinities, report.runs, {})
+    return replace(report, forecasts=made, groupings=groupings(made))
+
+
+def test_pairs_that_are_not_trained_are_shown_as_predictions_and_change_nothing_else() -> None:
+    tasks = ("a", "b", "c")
+    study = StudySettings(regimes=("single", "pair"), seeds=(1, 2))
+    every = [make_record(planned, dict.fromkeys(planned.config.tasks, 60.0 + planned.config.seed))
+             for planned in make_plan(study, tasks, {})]  # fmt: skip
+    some = [record for record in every if record.setting.tasks != ("a", "c")]
+    for records, missing in ((every, set()), (some, {("a", "c"), ("c", "a")})):
+        runs = Runs(records)
+        report = Report("some", study, tasks, compare(study, tasks, runs, {}), runs, {})
+        measured, both = gains_figure(report), gains_figure(predicting(report))
+        assert measured is not None and both is not None
+        assert predicted_gains(predicting(report), report.comparisons["multi_dec"]).keys() == missing
+        assert predicted_gains(report, report.comparisons["multi_dec"]) == {}
+        assert ("Hatched" in both.caption) is ("<pattern" in both.svg) is bool(missing)
+        assert "Hatched" not in measured.caption
+        for other in (improvement_figure, graph_figure):  # arrows and averages are of measurements
+            one, two = other(report), other(predicting(report))
+            assert (one is None) == (two is None)
+            assert one is None or two is None or one.svg == two.svg
+        for one, two in zip(tables(report), [t for t in tables(predicting(report)) if t.section != "forecast"],
+                            strict=True):  # fmt: skip
+            assert one == two
+
+
+def test_the_curve_of_taggers_is_drawn_where_there_are_forecasts() -> None:
+    tasks = ("a", "b", "c")
+    report = make_report(tasks, make_comparison(tasks, some_arrows(tasks)))
+    assert groupings_figure(report) is None
+    figure = groupings_figure(predicting(report))
+    assert figure is not None
+    for grouping in predicting(report).groupings:
+        assert points(grouping.mean) in words(figure)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from tagmates.data.affinity import Affinity, TrainingData
-from tagmates.study.chooser import Budget, Chooser, expected_regret
+from tagmates.study.affinities import StudyAffinities
+from tagmates.study.chooser import Budget, Chooser
+from tagmates.study.forecast import draw_gains, regret_of
 from tagmates.study.gains import gains_before
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.records import RunRecord
@@ -23,7 +25,7 @@ PLAN = make_plan(STUDY, TASKS, {})
 
 
 def chooser(**budget: Any) -> Chooser:
-    return Chooser(AFFINITIES, DATA, lambda _: 1.0, Budget(**budget))
+    return Chooser(StudyAffinities(DATA, AFFINITIES), lambda _: 1.0, Budget(**budget))
 
 
 def record(planned: Planned, f1: dict[str, float]) -> RunRecord:
@@ -73,7 +75,7 @@ def test_so_many_trainings_and_no_more(number: int) -> None:
 
 def test_it_ends_where_the_advice_can_hardly_be_wrong() -> None:
     many = make_plan(STUDY.model_copy(update={"seeds": tuple(range(1, 31))}), TASKS, {})
-    lengths = [len(play(chooser(until=regret), many)) for regret in (5.0, 0.06, 0.04)]
+    lengths = [len(play(chooser(until=regret), many)) for regret in (5.0, 0.03, 0.02)]
     assert lengths[0] == 4
     assert lengths[0] < lengths[1] <= lengths[2] < len(many)
 
@@ -84,7 +86,9 @@ def test_of_equals_it_trains_what_costs_less() -> None:
     done = {planned.name: record(planned, true_f1(planned.config.tasks, 1)) for planned in first}
     dear = chooser()(pairs, [], done)
     assert dear is not None
-    cheap = Chooser(AFFINITIES, DATA, lambda p: 1e6 if p.setting == dear.setting else 1.0)(pairs, [], done)
+    cheap = Chooser(StudyAffinities(DATA, AFFINITIES), lambda p: 1e6 if p.setting == dear.setting else 1.0)(
+        pairs, [], done
+    )
     assert cheap is not None
     assert cheap.setting != dear.setting
 
@@ -92,8 +96,9 @@ def test_of_equals_it_trains_what_costs_less() -> None:
 def test_the_regret_is_what_simulation_says_and_falls() -> None:
     gains = gains_before([a for a in AFFINITIES if a.task == "mwe"], DATA["mwe"], alone=60.0)
     random = np.random.default_rng(1)
-    before = expected_regret(gains, random)
-    after = expected_regret(gains.after([(frozenset(), 60.0), (frozenset(["pos"]), 68.0)] * 20), random)
+    before = regret_of(gains.means(), draw_gains([gains], random))
+    sure = gains.after([(frozenset(), 60.0), (frozenset(["pos"]), 68.0)] * 20)
+    after = regret_of(sure.means(), draw_gains([sure], random))
     assert before > after >= 0
     root = np.linalg.cholesky(gains.covariance[:2, :2])
     drawn = gains.mean[:2] + np.random.default_rng(2).normal(size=(20_000, 2)) @ root.T

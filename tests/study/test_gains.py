@@ -1,6 +1,7 @@
 """study/gains and study/chooser: conditionals by brute force, intervals and values by simulation."""
 
-from itertools import permutations
+import math
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -52,10 +53,22 @@ def test_gains_are_those_of_the_formula() -> None:
         assert gains.gain([helper]).mean == pytest.approx(value)
         assert gains.gain([helper]).std == pytest.approx(scale * 0.5**0.5)
     mean = np.mean(list(expected.values()))
-    assert gains.gain(EVERY).mean == pytest.approx(0.5 * scale + 2 * mean)
-    assert gains.gain(EVERY).std == pytest.approx(scale * (4 * (0.3 + 0.2 / 4) + 0.7) ** 0.5)
+    share = math.log10(4)
+    weight = 1 + share
+    assert gains.gain(EVERY).mean == pytest.approx(share * 0.5 * scale + weight * mean)
+    assert gains.gain(EVERY).std == pytest.approx(scale * (weight**2 * (0.3 + 0.2 / 4) + share**2 * 0.7) ** 0.5)
     assert gains.gain(ALONE).mean == gains.gain(ALONE).std == 0
     assert gains.noise == pytest.approx(0.1 * scale**2)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_sets_that_were_not_named_before_are_expected_to_gain_as_if_they_had_been(number: int) -> None:
+    sets = [frozenset(some) for some in combinations(HELPERS, number)]
+    runs = [run for run in RUNS if len(run[0]) < 2]
+    named = gains_before(AFFINITIES, DATA, alone=61.0, sets=sets).after(runs)
+    unnamed = gains_before(AFFINITIES, DATA, alone=61.0).after(runs)
+    assert unnamed.expected(sets) == pytest.approx([named.gain(each).mean for each in sets])
+    assert unnamed.expected([ALONE, frozenset(["pos"])]) == pytest.approx([0, named.gain(["pos"]).mean])
 
 
 def test_more_runs_of_a_pair_bring_its_gain_to_what_they_show() -> None:

@@ -413,7 +413,7 @@ def test_two_workers_give_what_one_gives_though_they_are_killed(model: Path, cap
                 for victim in multiprocessing.active_children():
                     victim.kill()
     assert found == expected
-    assert caplog.messages == ["a worker died; what was under way is tagged again"]
+    assert caplog.messages == ["a worker died; the chunks in progress are tagged again"]
     assert not multiprocessing.active_children()
 
 

@@ -8,6 +8,7 @@ from tagmates.report.figures.drawing import Figure
 from tagmates.report.figures.figure2 import improvement_figure
 from tagmates.report.figures.figure3 import graph_figure
 from tagmates.report.figures.figure4 import embedding_figure
+from tagmates.report.figures.groupings import groupings_figure
 from tagmates.report.figures.heatmap import gains_figure
 from tagmates.report.model import Report
 
@@ -24,6 +25,7 @@ def figures(report: Report) -> list[Figure]:
             embedding_figure(report, "te_dec"),
             embedding_figure(report, "te_enc"),
             gains_figure(report),
+            groupings_figure(report),
             characteristics_figure(report),
             agreement_figure(report, report.published, "beside-paper", "the paper"),
         ]

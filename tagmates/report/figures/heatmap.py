@@ -1,6 +1,6 @@
 """The gains of all pairs as a heat map with numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -32,7 +32,7 @@ from tagmates.report.figures.drawing import (
 from tagmates.report.model import Report
 from tagmates.report.tables.cells import MIN_RUNS, mark
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.settings import METHOD_NAMES
+from tagmates.study.settings import METHOD_NAMES, Method
 
 COLOR_MAP = "BrBG"  # brown to teal, distinct for colour-blind readers
 DARK_SHARE = 0.6  # share of the scale from which letters are white
@@ -45,6 +45,10 @@ CAPTION = (
     "difference."
 )
 FEW_RUNS_CAPTION = " Paler, in italics: fewer than three runs on a side."
+PREDICTED_CAPTION = (
+    " Hatched, in italics and without a mark: predicted from the training data and the dev scores of all runs so far, "
+    "not measured."
+)
 
 
 def gains_figure(report: Report) -> Figure | None:
@@ -56,10 +60,29 @@ def gains_figure(report: Report) -> Figure | None:
         return None
     cells = [cell for made in shown for cell in (*made.pairs.values(), *made.single.values())]
     caption = CAPTION + (FEW_RUNS_CAPTION if any(cell.fewest < MIN_RUNS for cell in cells) else "")
-    return draw("gains", "Gains and losses of all pairs", caption, lambda: _canvas(report.tasks, shown))
+    predicted = {made.method: predicted_gains(report, made) for made in shown}
+    if any(predicted.values()):
+        caption += PREDICTED_CAPTION
+    return draw("gains", "Gains and losses of all pairs", caption, lambda: _canvas(report.tasks, shown, predicted))
 
 
-def _canvas(tasks: Sequence[str], comparisons: Sequence[Comparison]) -> Canvas:
+def predicted_gains(report: Report, made: Comparison) -> dict[tuple[str, str], float]:
+    """The predicted gains of the pairs of a method that have no finished run, by (partner, tested task)."""
+    if "pair" not in report.settings.regimes:
+        return {}
+    return {
+        (partner, each.task): each.gains[made.method].gain([partner]).mean
+        for each in report.forecasts
+        if made.method in each.gains
+        for partner in report.tasks
+        if partner != each.task and (partner, each.task) not in made.pairs
+    }
+
+
+Predicted = Mapping[Method, Mapping[tuple[str, str], float]]
+
+
+def _canvas(tasks: Sequence[str], comparisons: Sequence[Comparison], predicted: Predicted) -> Canvas:
     cells = [cell for made in comparisons for cell in made.pairs.values() if cell.difference is not None]
     limit = max(float(np.percentile([abs(cell.difference or 0) for cell in cells], LIMIT_PERCENTILE)), 0.1)
     names, gap = widest(tasks, TEXT_SIZE), 0.08
@@ -80,6 +103,7 @@ def _canvas(tasks: Sequence[str], comparisons: Sequence[Comparison]) -> Canvas:
     )
     for i, (ax, made) in enumerate(zip(axes, comparisons, strict=True)):
         _panel(ax, tasks, made, limit, numbers=width >= need)
+        _add_predictions(ax, tasks, predicted[made.method], limit, numbers=width >= need)
         ax.set_xlabel("tested task")
         if i % columns == 0:
             ax.set_yticks(range(len(tasks)), tasks, fontsize=TEXT_SIZE)
@@ -96,7 +120,7 @@ def _panel(ax: Axes, tasks: Sequence[str], made: Comparison, limit: float, *, nu
             cell = made.single.get(task) if i == j else made.pairs.get((partner, task))
             if cell is not None:
                 _write(ax, j, i, cell, limit, numbers=numbers)
-                squares.append([(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5)])
+                squares.append(_square(i, j))
                 colors.append(_color(cell, limit))
     ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8))
     name_task_axis(ax, tasks)
@@ -105,6 +129,29 @@ def _panel(ax: Axes, tasks: Sequence[str], made: Comparison, limit: float, *, nu
     ax.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(len(tasks) - 0.5, -0.5))
     for spine in ax.spines.values():
         spine.set(visible=True, color=LIGHT_GREY)
+
+
+def _add_predictions(
+    ax: Axes, tasks: Sequence[str], gains: Mapping[tuple[str, str], float], limit: float, *, numbers: bool
+) -> None:
+    """Pale, hatched squares with numbers in italics."""
+    squares, colors = [], []
+    for (partner, task), gain in gains.items():
+        i, j = tasks.index(partner), tasks.index(task)
+        squares.append(_square(i, j))
+        colors.append(pale(to_hex(colormaps[COLOR_MAP](0.5 + gain / limit / 2))))
+        if numbers:
+            _add_number(ax, j, i, gain)
+    ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8, hatch="////"))
+
+
+def _add_number(ax: Axes, x: float, y: float, gain: float) -> None:
+    text = ax.text(x, y, _number(gain), ha="center", va="center_baseline", color=INK, fontsize=SMALL_SIZE)
+    text.set_fontstyle("italic")
+
+
+def _square(i: int, j: int) -> list[tuple[float, float]]:
+    return [(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5)]
 
 
 def _color(cell: Cell, limit: float) -> ColorType:

@@ -6,6 +6,7 @@ from tagmates.report.tables.comparison import beside_tables
 from tagmates.report.tables.dev import dev_table
 from tagmates.report.tables.evidence import false_arrow_table, tally_table, tests_tables
 from tagmates.report.tables.findings import findings_tables
+from tagmates.report.tables.forecast import forecast_table, taggers_table
 from tagmates.report.tables.grids import score_tables
 from tagmates.report.tables.methods import methods_table, oracle_table, parameter_table
 from tagmates.report.tables.paper import agreement_table, departures_table, paper_tables
@@ -25,6 +26,8 @@ def tables(report: Report) -> list[Table]:
     """All tables that have content."""
     made = [
         recommendations_table(report),
+        forecast_table(report),
+        taggers_table(report),
         progress_table(report),
         failed_table(report),
         *score_tables(report),

@@ -10,6 +10,7 @@ from tagmates.formatting import EMPTY
 Role = Literal["up", "down", "own", "few", "differs"]
 Section = Literal[
     "recommendations",
+    "forecast",
     "progress",
     "scores",
     "rest",

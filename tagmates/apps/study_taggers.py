@@ -1,0 +1,101 @@
+"""``study recommend --taggers``: the best way to serve all tasks of a study with at most so many taggers."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tagmates.api import Study
+from tagmates.apps.progress import show_training
+from tagmates.apps.shared import say, talk
+from tagmates.errors import ConfigError
+from tagmates.formatting import plural, points
+from tagmates.settings_parsing import train_options
+from tagmates.study.grouping import Group, Grouping, describe_group
+from tagmates.study.taggers import StudyTagger
+
+
+def recommend_taggers(study: Study, number: int, *, train: bool, device: str, json_: bool) -> None:
+    """Print which taggers serve all tasks best, what they cost or give each task, and how to train them."""
+    if not number >= 1:
+        raise ConfigError(f"--taggers {number}: must be 1 or more")
+    found = study.groupings()
+    if not found:
+        raise ConfigError(
+            f"--taggers: needs the training data of the study, which are not in {study.data or 'any known folder'}; "
+            "give them with TAGMATES_DATA"
+        )
+    chosen = found[min(number, len(found)) - 1]
+    taggers = [study.tagger(group.setting) for group in chosen.groups]
+    if json_:
+        print(json.dumps(_json(found, chosen, taggers), indent=2))
+    else:
+        Console().print(_curve(found))
+        Console().print(_tasks(study.tasks, chosen))
+    for group, tagger in zip(chosen.groups, taggers, strict=True):
+        if train and not tagger.is_trained:
+            say(f"training {describe_group(group)} in {tagger.folder}")
+            show_training(study.train(tagger, device), talk)
+        if not json_:
+            _show(study, group, tagger, train=train)
+
+
+def _curve(found: Sequence[Grouping]) -> Table:
+    """For every number of taggers the mean expected F1; numbers that gain nothing more are left out."""
+    shown = {number: grouping.mean for number, grouping in enumerate(found, 1) if len(grouping.groups) == number}
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("taggers", no_wrap=True)
+    for number in shown:
+        table.add_column(str(number), justify="right")
+    table.add_row("mean expected dev F1", *map(points, shown.values()))
+    return table
+
+
+def _tasks(tasks: Sequence[str], chosen: Grouping) -> Table:
+    """What the grouping costs or gives each task."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"With {plural(len(chosen.groups), 'tagger')}")
+    table.add_column("task")
+    for name in ("tagger", "alone", "expected", "difference"):
+        table.add_column(name, justify="right")
+    for task in tasks:
+        place = next(place for place, group in enumerate(chosen.groups, 1) if task in group.f1)
+        f1 = chosen.groups[place - 1].f1[task]
+        alone = chosen.alone[task]
+        values = (points(alone), points(f1), points(f1 - alone, signed=True))
+        table.add_row(escape(task), str(place), *values)
+    return table
+
+
+def _show(study: Study, group: Group, tagger: StudyTagger, *, train: bool) -> None:
+    """Say where the tagger is, or how to train it."""
+    if tagger.is_trained or train:
+        print(f"{describe_group(group)}: trained, {tagger.folder}")
+        return
+    print(f"to train {describe_group(group)}:")
+    print(_command(study, tagger))
+
+
+def _command(study: Study, tagger: StudyTagger) -> str:
+    options = ["--data", study.data or "DIR", "--output-dir", str(tagger.folder)]
+    return shlex.join(["tagmates", "train", *train_options(tagger.config), *options])
+
+
+def _json(found: Sequence[Grouping], chosen: Grouping, taggers: Sequence[StudyTagger]) -> dict[str, Any]:
+    return {
+        "curve": [{"taggers": number, "mean": grouping.mean} for number, grouping in enumerate(found, 1)],
+        "taggers": [
+            {
+                "sharing": group.setting.sharing,
+                "tasks": list(group.setting.tasks),
+                "expected_dev_f1": dict(group.f1),
+                "trained": tagger.is_trained,
+                "folder": str(tagger.folder),
+            }
+            for group, tagger in zip(chosen.groups, taggers, strict=True)
+        ],
+    }
