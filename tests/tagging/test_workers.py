@@ -220,7 +220,7 @@ def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> Non
     assert said.getvalue() == ""
     monkeypatch.setattr(tag_progress, "LINE_INTERVAL", 0)
     list(show_tagging(results, Console(file=said), 40_000, 10_000))
-    pattern = r"20\.0 kB of 40\.0 kB, [\d,]+ tokens/s, 0:00 left\n"
+    pattern = r"20\.0 kB of 40\.0 kB, [\d,]+ tokens/s, 0 s left\n"
     assert re.match(pattern, said.getvalue())
     assert said.getvalue().count("\n") == 3
     said = StringIO()

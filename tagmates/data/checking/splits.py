@@ -54,7 +54,7 @@ def _unseen_tags(task: Task, splits: Splits) -> Iterator[Problem]:
             for index, tag in enumerate(sentence.labels):
                 if tag is not None and tag not in known and tag not in said:
                     said.add(tag)
-                    text = f"tag {shown(tag)} of {task.name} {split} is not in train, so it cannot be learned"
+                    text = f"tag {shown(tag)} of {task.name} {split} is not in train, so it cannot be learnt"
                     yield _problem(task, split, sentence, "unseen-tag", text, index)
 
 
