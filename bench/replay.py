@@ -10,8 +10,10 @@ and ``share`` is the sum of these over the sum that knowing the grid would reach
 
 Ways to choose and to advise:
 
-* ``model``: the model of gains advises, and the knowledge gradient chooses the next pair;
-* ``random order``: the model advises on pairs in random order;
+* ``model``: the model of gains advises, and the next pair is the first by the free ranking (``by rank``), that of the
+  highest knowledge gradient (``by value``), that of the highest expected improvement (``by improvement``), the best
+  pair of a draw of all gains (``Thompson``), or a random one;
+* ``with All``: likewise, where one training of all tasks comes first, and All may be the advice and is achievable;
 * ``free ranking``: trains in the order of the free ranking, advises the best score seen, before any the first in rank;
 * ``scores``: pairs in random order, advises the best score seen, without a model;
 * ``halving``: trains the first half of the free ranking once, then its best half again, and so on.
@@ -25,20 +27,28 @@ alone) and ``nearest_task_of_the_2018_study``. What is counted of the first sugg
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from math import log10
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 from fit_gains import Grid, fit, grids, load_data, seed_variances
 from rounds import arguments
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
 from tagmates.data.affinity import Affinity, TrainingData
+from tagmates.data.corpora import load_indexed
+from tagmates.data.tasks import load_tasks
+from tagmates.study.affinities import StudyAffinities
 from tagmates.study.chooser import value_of_training
-from tagmates.study.gains import ALONE, GainPrior, Helpers, TaskGains, gains_before
-from tagmates.study.published import PAPER_TASKS
+from tagmates.study.gains import ALONE, GainPrior, Helpers, TaskGains, gain_priors, gains_before, scale_of
+from tagmates.study.locate import open_study
+from tagmates.study.plan import setting_of
+from tagmates.study.published import PAPER_TASKS, published
+from tagmates.study.records import Runs
+from tagmates.study.status import current_status
 
 MARKS = (0, 3, 6, 11, 17, 28, 55)
 Pair = tuple[str, str]
@@ -63,24 +73,35 @@ class World:
     data: Mapping[str, TrainingData]
     noise: Mapping[str, float]  # variance of a run's F1
     prior: GainPrior
+    has_all: bool = False  # whether all tasks together may be trained and advised
+
+    def gain(self, task: str, helpers: Helpers) -> float:
+        """The published gain."""
+        if not helpers:
+            return 0.0
+        return self.grid.everything[task] if len(helpers) > 1 else self.grid.gains[task, *helpers]
 
     def run(self, tasks: Sequence[str], random: np.random.Generator) -> list[Observation]:
         """Train once."""
         found = []
         for task in tasks:
             helpers = frozenset(tasks) - {task}
-            true = self.grid.alone[task] + (self.grid.gains[task, *helpers] if helpers else 0)
+            true = self.grid.alone[task] + self.gain(task, helpers)
             found.append(Observation(task, helpers, true + random.normal(0, self.noise[task] ** 0.5)))
         return found
 
     def before(self, random: np.random.Generator) -> dict[str, TaskGains]:
-        """After the tasks alone."""
+        """After the tasks alone, and all of them together if that is allowed."""
         found = {}
+        together = {seen.task: seen for seen in self.run(list(self.data), random)} if self.has_all else {}
         for task in self.data:
             (seen,) = self.run([task], random)
             own = [a for a in self.pairs if a.task == task]
-            before = gains_before(own, self.data[task], alone=seen.f1, noise=self.noise[task], prior=self.prior)
-            found[task] = before.after([(ALONE, seen.f1)])
+            sets = [together[task].helpers] if together else []
+            before = gains_before(
+                own, self.data[task], alone=seen.f1, noise=self.noise[task], sets=sets, prior=self.prior
+            )
+            found[task] = before.after([(ALONE, seen.f1), *((each.helpers, each.f1) for each in _of(together, task))])
         return found
 
     def after(self, gains: Mapping[str, TaskGains], pair: Pair, random: np.random.Generator) -> dict[str, TaskGains]:
@@ -90,17 +111,47 @@ class World:
 
     def worth(self, advice: Advice) -> float:
         """Share of what knowing the grid would gain."""
-        gained = sum(self.grid.gains[task, *helpers] for task, helpers in advice.items() if helpers)
-        most = sum(max(0, *(self.grid.gains[task, h] for h in self.data if h != task)) for task in self.data)
+        gained = sum(self.gain(task, helpers) for task, helpers in advice.items())
+        most = 0.0
+        for task in self.data:
+            together = [self.grid.everything[task]] if self.has_all else []
+            most += max(0, *together, *(self.grid.gains[task, h] for h in self.data if h != task))
         return gained / most
+
+
+def _of(seen: Mapping[str, Observation], task: str) -> list[Observation]:
+    return [seen[task]] if task in seen else []
+
+
+def improvement(gains: Mapping[str, TaskGains], pair: Pair) -> float:
+    """How much more than the best expected gain the gains of a pair are expected to be, summed over its tasks."""
+    total = 0.0
+    for task in pair:
+        gain, best = gains[task].gain([other for other in pair if other != task]), max(0.0, gains[task].best()[1])
+        z = (gain.mean - best) / gain.std
+        total += gain.std * float(z * norm.cdf(z) + norm.pdf(z))
+    return total
+
+
+def best_of_a_draw(gains: Mapping[str, TaskGains], left: Sequence[Pair], random: np.random.Generator) -> int:
+    """Of the pairs, the one that gains most over the advice if the gains are those of one draw (Thompson sampling)."""
+    drawn = {t: g.rows @ random.multivariate_normal(g.mean, g.covariance) + g.constants for t, g in gains.items()}
+    places = {t: {helpers: place for place, helpers in enumerate(g.sets)} for t, g in gains.items()}
+    advised = {t: int(g.means().argmax()) for t, g in gains.items()}
+
+    def value(pair: Pair) -> float:
+        each = ((task, places[task][frozenset(pair) - {task}]) for task in pair)
+        return sum(max(0.0, drawn[task][place] - drawn[task][advised[task]]) for task, place in each)
+
+    return int(np.argmax([value(pair) for pair in left]))
 
 
 def _advice(gains: Mapping[str, TaskGains]) -> Advice:
     return {task: known.best()[0] for task, known in gains.items()}
 
 
-def by_model(world: World, random: np.random.Generator, order: str) -> list[float]:
-    """The share at every mark; ``order`` of the pairs is value (the knowledge gradient), rank or random."""
+def by_model(world: World, random: np.random.Generator, order: str, marks: Sequence[int] = MARKS) -> list[float]:
+    """The share at every mark; ``order`` of the pairs is rank, value, improvement, Thompson or random."""
     gains = world.before(random)
     left = list(combinations(world.data, 2))
     random.shuffle(left)
@@ -108,18 +159,22 @@ def by_model(world: World, random: np.random.Generator, order: str) -> list[floa
         rank = {(a.task, a.helper): a.rank for a in world.pairs}
         left.sort(key=lambda pair: -max(rank[pair], rank[pair[::-1]]))
     shares = []
-    for number in range(MARKS[-1] + 1):
-        if number in MARKS:
+    for number in range(marks[-1] + 1):
+        if number in marks:
             shares.append(world.worth(_advice(gains)))
         if left:
             place = 0
             if order == "value":
                 place = int(np.argmax([value_of_training(gains, pair) for pair in left]))
+            if order == "improvement":
+                place = int(np.argmax([improvement(gains, pair) for pair in left]))
+            if order == "Thompson":
+                place = best_of_a_draw(gains, left, random)
             gains = world.after(gains, left.pop(place), random)
     return shares
 
 
-def by_scores(world: World, random: np.random.Generator, *, ranked: bool) -> list[float]:
+def by_scores(world: World, random: np.random.Generator, *, ranked: bool, marks: Sequence[int] = MARKS) -> list[float]:
     """Advise the best difference seen; of a task without any, the first in rank, or with random order none."""
     rank = {(a.task, a.helper): a.rank for a in world.pairs}
     alone = {seen.task: seen.f1 for task in world.data for seen in world.run([task], random)}
@@ -130,8 +185,8 @@ def by_scores(world: World, random: np.random.Generator, *, ranked: bool) -> lis
     first = {t: frozenset([max((h for h in world.data if h != t), key=lambda h: rank[t, h])]) for t in world.data}
     seen: dict[str, dict[Helpers, float]] = {task: {} for task in world.data}
     shares = []
-    for number in range(MARKS[-1] + 1):
-        if number in MARKS:
+    for number in range(marks[-1] + 1):
+        if number in marks:
             advice = {}
             for task, gains in seen.items():
                 best = max(gains, key=gains.__getitem__, default=ALONE)
@@ -239,6 +294,77 @@ def count_first(
     return len(tasks), sum(gain > 0 for gain in first.values()), sum(first.values()) / sum(best.values())
 
 
+def larger_sets(data: Mapping[str, TrainingData]) -> None:
+    """Print how the gains from several helpers follow from those of their pairs, by the number of helpers.
+
+    All, All-but-one and Oracle of the three grids; the partners of Oracle were chosen on these pairs, whose gains are
+    therefore too high.
+    """
+    found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
+    for table in published().values():
+        alone = {task: table.single[task].mean for task in PAPER_TASKS}
+        cells = [("All", task, cell) for task, cell in table.all.items()]
+        cells += [("All-but-one", task, cell) for (_, task), cell in table.all_but_one.items()]
+        cells += [("Oracle", task, cell) for task, cell in table.oracle.items()]
+        for regime, task, cell in cells:
+            helpers = [each for each in cell.setting.tasks if each != task]
+            if not helpers:
+                continue
+            mean = fmean(table.pairs[helper, task].mean - alone[task] for helper in helpers)
+            prior, share = gain_priors().scored, min(1.0, log10(len(helpers)))
+            scale = scale_of(prior, data[task], alone[task])
+            expected = share * prior.joint[0] * scale + (1 + share * (prior.joint[1] - 1)) * mean
+            found.setdefault((regime, len(helpers)), []).append((mean, expected, cell.mean - alone[task]))
+    print("gains from several helpers: regime, helpers, cells, mean gain of their pairs, expected, published")
+    for (regime, number), rows in sorted(found.items()):
+        means = np.mean(rows, axis=0)
+        print(f"  {regime:12} {number:2} {len(rows):4}" + "".join(f"{value:7.2f}" for value in means))
+    rows = [row for some in found.values() for row in some]
+    print(f"  published and expected correlate {np.corrcoef(np.array(rows)[:, 1:].T)[0, 1]:.2f} over {len(rows)} cells")
+
+
+def own_grid(folder: Path) -> Grid:
+    """The grid of the tasks of which a study's folder has all pairs by MULTI-DEC: the largest there is, of dev F1."""
+    study = open_study(folder)
+    runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
+
+    def mean(*tasks: str) -> dict[str, float]:
+        setting = setting_of("multi_dec", tasks, study.tasks)
+        return {task: fmean(runs.scores(setting, task, "dev")) for task in tasks} if setting in runs else {}
+
+    sizes = range(len(study.tasks), 1, -1)
+    some = (chosen for size in sizes for chosen in combinations(study.tasks, size))
+    tasks = next(chosen for chosen in some if all(mean(*pair) for pair in combinations(chosen, 2)))
+    alone = {task: mean(task)[task] for task in tasks}
+    gains = {
+        (task, helper): mean(task, helper)[task] - alone[task] for task in tasks for helper in tasks if task != helper
+    }
+    return Grid(gains, alone, {})
+
+
+def replay_own(folder: Path, data: str, noise: Mapping[str, float], repeats: int) -> None:
+    """Replay the finished runs of a study; the constants come from the published grids."""
+    grid = own_grid(folder)
+    coded = load_indexed(load_tasks(data), list(grid.alone))
+    known = StudyAffinities.from_trains({task: coded[task].splits["train"] for task in grid.alone})
+    world = World(grid, known.pairs, known.data, noise, gain_priors().scored)
+    print(f"{folder}, MULTI-DEC, {', '.join(grid.alone)}: ", end="")
+    print(f"rank and gain, Spearman within tasks {rank_correlation(known.pairs, grid.gains):.2f}")
+    number = len(grid.gains) // 2
+    marks = [mark for mark in (0, 1, 2, 3, 5, 7, 10, 15, 21, 28) if mark <= number]
+    print(f"  share of the achievable gain after pairs {', '.join(map(str, marks))}")
+    ways = {
+        "model, by rank": lambda r: by_model(world, r, "rank", marks),
+        "model, by value": lambda r: by_model(world, r, "value", marks),
+        "model, random": lambda r: by_model(world, r, "random", marks),
+        "free ranking": lambda r: by_scores(world, r, ranked=True, marks=marks),
+        "scores": lambda r: by_scores(world, r, ranked=False, marks=marks),
+    }
+    for name, way in ways.items():
+        shares = np.mean([way(np.random.default_rng(seed)) for seed in range(repeats)], axis=0)
+        print(f"  {name:22}" + "".join(f"{share:7.0%}" for share in shares), flush=True)
+
+
 def grid_of_2017(path: Path) -> dict[Pair, float]:
     """Its tasks that have a counterpart in the paper: task, helper -> gain in percent of the F1 alone."""
     content = json.loads(path.read_text())
@@ -258,12 +384,20 @@ def main() -> None:
     noise = seed_variances(Path(options.runs))
     everything = grids()
     results: dict[str, dict[str, object]] = {}
+    larger_sets(data)
+    replay_own(Path(options.runs), options.data, noise, options.repeats)
     for method, grid in everything.items():
         others = [other for name, other in everything.items() if name != method]
         world = World(grid, pairs, data, noise, fit(others, pairs, data, noise, scored=True))
+        with_all = replace(world, has_all=True)
         ways = {
             "model, by rank": lambda r, w=world: by_model(w, r, "rank"),
             "model, by value": lambda r, w=world: by_model(w, r, "value"),
+            "model, by improvement": lambda r, w=world: by_model(w, r, "improvement"),
+            "model, Thompson": lambda r, w=world: by_model(w, r, "Thompson"),
+            "by rank, with All": lambda r, w=with_all: by_model(w, r, "rank"),
+            "by value, with All": lambda r, w=with_all: by_model(w, r, "value"),
+            "by improvement, All": lambda r, w=with_all: by_model(w, r, "improvement"),
             "model, random": lambda r, w=world: by_model(w, r, "random"),
             "free ranking": lambda r, w=world: by_scores(w, r, ranked=True),
             "scores": lambda r, w=world: by_scores(w, r, ranked=False),
@@ -276,7 +410,7 @@ def main() -> None:
         for name, way in ways.items():
             shares = np.mean([way(np.random.default_rng(seed)) for seed in range(options.repeats)], axis=0)
             shown[name] = [round(float(share), 3) for share in shares]
-            print(f"  {name:16}" + "".join(f"{share:7.0%}" for share in shares), flush=True)
+            print(f"  {name:22}" + "".join(f"{share:7.0%}" for share in shares), flush=True)
         fitted = {t: fit(others, pairs, data, noise, scored=True, without=t) for t in PAPER_TASKS}
         left = fmean(left_out_task(world, fitted, np.random.default_rng(s)) for s in range(options.repeats))
         held = np.mean([calibration(world, np.random.default_rng(seed)) for seed in range(options.repeats)], axis=0)

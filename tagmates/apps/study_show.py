@@ -24,7 +24,7 @@ from tagmates.apps.study_options import (
     open_control,
     say_notes,
 )
-from tagmates.apps.study_tables import advice_table, cost_line, plan_table, ranking_table
+from tagmates.apps.study_tables import advice_table, cost_line, forecast_table, plan_table, ranking_table
 from tagmates.apps.study_taggers import recommend_taggers
 from tagmates.errors import ConfigError
 from tagmates.study.engine import default_workers
@@ -141,52 +141,66 @@ def recommend(
     where: Where = None,
     /,
     *,
-    task: Annotated[str, Parameter(show_default=False, help="The task to recommend partners for.")] = "",
+    task: Annotated[
+        str,
+        Parameter(show_default=False, help="Only this task, with all settings that were tried; default: every task."),
+    ] = "",
     taggers: Annotated[
-        int | None, Parameter(help="Instead of --task: the maximum number of taggers that together serve all tasks.")
+        int | None, Parameter(help="Instead: the maximum number of taggers that together serve all tasks.")
     ] = None,
     train: Annotated[bool, Flag(help="Train the taggers of --taggers that are not trained yet.")] = False,
     device: Device = "auto",
     output_dir: Folder = None,
     json_: Json = False,
 ) -> None:
-    """Recommend partners for a task, or the best taggers for all tasks, by the evidence so far.
+    """Recommend partners for every task, or the best taggers for all tasks, by the evidence so far.
 
-    With --task: the partners, how sure the gain is, where that tagger is and the command that trains it. With
-    --taggers: which tasks to train together if at most so many taggers are to serve all tasks, what that costs or
-    gives each task, and the commands. A tagger may be trained on tasks that only help.
+    With --task: how sure the gain is, where that tagger is, and the command that trains it. With --taggers: which tasks
+    to train together if at most so many taggers are to serve all tasks, what that costs or gives each task, and the
+    commands. A tagger may be trained on tasks that only help.
 
     Example: tagmates study recommend runs/own --taggers 2 --train
     """
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
-    if (taggers is None) == (not task):
-        raise ConfigError("--task or --taggers: give one of them")
+    if task and taggers is not None:
+        raise ConfigError("--task and --taggers: give one of them")
+    if train and taggers is None:
+        raise ConfigError("--train: goes with --taggers; for one task, run the command that is printed")
     if taggers is not None:
         recommend_taggers(study, taggers, train=train, device=device, json_=json_)
         return
-    if train:
-        raise ConfigError("--train: goes with --taggers; for one task, run the command that is printed")
-    advice = study.recommend(task)
+    tasks = [task] if task else study.tasks
+    advice = [study.recommend(each) for each in tasks]
     say_notes(not_counted(study, current_status(study.settings, study.tasks, study.store).found))
-    run = None if advice.chosen is None else study.finished_run(advice.chosen)
-    expected = next((each for each in study.forecast() if each.task == task), None)
+    expected = {each.task: each for each in study.forecast()}
     if json_:
-        print(json.dumps(_advice_json(study, advice, run, expected), indent=2))
-        return
+        values = [_advice_json(study, each, expected.get(each.task)) for each in advice]
+        print(json.dumps(values[0] if task else values, indent=2))
+    elif task:
+        _recommend_one(study, advice[0], expected.get(task))
+    else:
+        Console().print(advice_table(advice))
+        if expected:
+            Console().print(forecast_table(list(expected.values())))
+
+
+def _recommend_one(study: Study, advice: Advice, expected: Forecast | None) -> None:
+    task, size = advice.task, len(study.tasks)
     print(f"{task}: {advice.sentence}")
     for warning in advice.warnings:
         print(f"warning: {warning}.")
     if expected is not None:
-        print(forecast_sentence(expected, len(study.tasks)))
+        print(forecast_sentence(expected, size))
     if advice.ranked:
-        Console().print(ranking_table(advice, len(study.tasks)))
-    if run is None:
+        Console().print(ranking_table(advice, size))
+    if advice.chosen is None:
         return
-    _show_command(study, run, describe(run.setting, task, len(study.tasks)))
+    run = study.finished_run(advice.chosen)
+    _show_command(study, run, describe(run.setting, task, size))
     if advice.verdict == "not shown" and not advice.found_no_gain:
         best = study.finished_run(advice.ranked[0].setting)
-        _show_command(study, best, f"all the same {describe(best.setting, task, len(study.tasks))}")
+        _show_command(study, best, f"all the same {describe(best.setting, task, size)}")
 
 
 def _show_command(study: Study, run: FinishedRun, how: str) -> None:
@@ -207,7 +221,8 @@ def _command(study: Study, run: FinishedRun) -> str:
     return shlex.join(["tagmates", "train", "--config", config, "--data", data, "--output-dir", folder])
 
 
-def _advice_json(study: Study, advice: Advice, run: FinishedRun | None, expected: Forecast | None) -> dict[str, Any]:
+def _advice_json(study: Study, advice: Advice, expected: Forecast | None) -> dict[str, Any]:
+    run = None if advice.chosen is None else study.finished_run(advice.chosen)
     ranking = [{"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked]
     evidence = advice.evidence
     return {

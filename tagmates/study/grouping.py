@@ -56,6 +56,8 @@ class Grouping:
 
 def groupings(forecasts: Sequence[Forecast]) -> list[Grouping]:
     """For every number of taggers, from 1 to that of the tasks, the best grouping with at most so many."""
+    if not forecasts:
+        return []
     return _search(forecasts) if len(forecasts) <= MAX_EXACT_TASKS else _merge(forecasts)
 
 

@@ -618,8 +618,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("plan", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
     (("status", "none"), "none: cannot be read (No such file or directory)"),
     (("run", "nodata.toml"), "--data: is missing; the study's file does not say where its data are"),
-    (("recommend", "tiny.toml"), "--task or --taggers: give one of them"),
-    (("recommend", "tiny.toml", "--task", "pos", "--taggers", "1"), "--task or --taggers: give one of them"),
+    (("recommend", "tiny.toml", "--task", "pos", "--taggers", "1"), "--task and --taggers: give one of them"),
     (("recommend", "tiny.toml", "--task", "pos", "--train"), "--train: goes with --taggers"),
     (("recommend", "tiny.toml", "--taggers", "0"), "--taggers 0: must be 1 or more"),
     (
@@ -654,9 +653,17 @@ def test_what_is_not_there(here: Path) -> None:
     refused(1, "none: no such file or folder", "study", "plan", "tiny.toml", "--data", "none")
 
 
-@pytest.mark.parametrize("task", ["pos,ner", ""])
-def test_a_recommendation_is_for_one_task(study: Path, task: str) -> None:
-    refused(2, "--task", "study", "recommend", "runs/tiny", "--task", task)
+def test_a_recommendation_is_for_one_task(study: Path) -> None:
+    refused(2, "--task", "study", "recommend", "runs/tiny", "--task", "pos,ner")
+
+
+def test_a_recommendation_for_every_task_is_that_for_each(study: Path) -> None:
+    every = json.loads(done("study", "recommend", "runs/tiny", "--json").out)
+    each = [json.loads(done("study", "recommend", "runs/tiny", "--task", t, "--json").out) for t in ("pos", "ner")]
+    assert every == each
+    shown = done("study", "recommend", "runs/tiny").out
+    assert re.search(r"pos +(alone|not shown|no gain) ", shown)
+    assert "P(best)" in shown
 
 
 @pytest.mark.parametrize(("option", "value"), [("--sharing", "te_enc"), ("--regime", "oracle")])
