@@ -28,6 +28,7 @@ demo: .venv/installed
 	$(BIN)/tagmates study suggest studies/starter.toml --top 2
 	$(BIN)/tagmates study run studies/starter.toml
 	$(BIN)/tagmates study report studies/starter.toml | tail -n 1
+	$(BIN)/tagmates study suggest studies/starter.toml --found
 	printf '%s\n\n%s\n' "Maria picked up the keys on Friday and thanked the driver." \
 		"The French team won the match in Dublin on Sunday." | \
 		$(BIN)/tagmates tag runs/starter/runs/multi_dec-4-tasks-1-* --output table

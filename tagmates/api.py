@@ -221,10 +221,10 @@ class Study(OpenedStudy):
         return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
 
     def forecast(self) -> list[Forecast]:
-        """What the model of gains says of every task: its best setting by the runs so far and by the training data.
+        """The expected best setting of every task, by the runs so far and by the training data (the model of gains).
 
-        Empty where the data are not at hand and were not when the study ran. Raises ModelError where the study has not
-        begun.
+        Empty if the training data are not available now and were not when the study ran. Raises ModelError if the study
+        has not begun.
         """
         self.store.description()  # there must be a study
         now = current_status(self.settings, self.tasks, self.store)
@@ -233,9 +233,9 @@ class Study(OpenedStudy):
         return forecast(self.settings, self.tasks, affinities, runs, now.oracle_sets) if affinities else []
 
     def groupings(self) -> list[Grouping]:
-        """For every number of taggers, from 1 to that of the tasks, how at most so many would serve all tasks best.
+        """The best way to serve all tasks with at most N taggers, for every N from 1 to the number of tasks.
 
-        By the expected dev F1 of ``forecast``; empty where that is.
+        They are compared by the expected dev F1 of ``forecast``; empty if that is empty.
         """
         return groupings(self.forecast())
 

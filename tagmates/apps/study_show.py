@@ -126,7 +126,7 @@ def report(
         Path | None, Parameter(help="The folder of the report; default: report in the study's folder.")
     ] = None,
 ) -> None:
-    """Write a page on which tasks help each other and how sure that is, with tables and figures, of all runs so far."""
+    """Write a page that shows, by all runs so far, which tasks help each other and how sure that is."""
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
     other = None if beside is None else Study.open(beside)

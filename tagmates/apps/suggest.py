@@ -17,9 +17,11 @@ from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
-from tagmates.formatting import percent, points, suggestion
+from tagmates.formatting import percent, plural, points, suggestion
 from tagmates.study.locate import open_study
-from tagmates.study.suggest import Suggestion, how_often_right, reasons, suggest, suggestions_json
+from tagmates.study.records import Runs
+from tagmates.study.status import current_status
+from tagmates.study.suggest import Suggestion, how_often_right, pair_gains, reasons, suggest, suggestions_json
 
 Of = Annotated[str, Parameter(name="--task", show_default=False, help="Show all partners of this task, with reasons.")]
 Top = Annotated[int, Parameter(help="Number of partners to show for each task; 0: all.")]
@@ -39,6 +41,9 @@ def suggest_for_study(
     data: Annotated[str | None, Parameter(help="As --data of study run.")] = None,
     task: Of = "",
     top: Top = 3,
+    found: Annotated[
+        bool, Parameter(negative="", help="Show beside each suggestion what the finished pairs of the study found.")
+    ] = False,
     plot: Plot = None,
     json_: Json = False,
 ) -> None:
@@ -52,7 +57,19 @@ def suggest_for_study(
     study = open_study(where, data=data, fallback=os.environ.get("TAGMATES_DATA", ""))
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
-    _suggest(load_tasks(study.data), study.tasks, task, top, plot, json_)
+    known = load_tasks(study.data)
+    if not found:
+        _suggest(known, study.tasks, task, top, plot, json_)
+        return
+    if task or plot or json_:
+        raise ConfigError("--found: goes without --task, --plot and --json")
+    runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
+    gains = pair_gains(study.settings, study.tasks, runs)
+    if not gains:
+        raise ConfigError(f"--found: {study.store.root} has no finished pair yet; run the study first")
+    suggestions = suggest({name: coded.splits["train"] for name, coded in load_indexed(known, study.tasks).items()})
+    Console().print(_found_table(suggestions, gains))
+    say(_how_often_found(suggestions, gains))
 
 
 def affinity(
@@ -112,6 +129,42 @@ def _tasks_table(suggestions: Mapping[str, Sequence[Suggestion]], top: int) -> T
         cells = (f"{each.helper} {points(each.gain.mean, signed=True)} ({_interval(each)})" for each in some[:top])
         table.add_row(*map(escape, (task, *cells)))
     return table
+
+
+def _found_table(suggestions: Mapping[str, Sequence[Suggestion]], gains: Mapping[tuple[str, str], float]) -> Table:
+    """A row for each task: its first suggestion, with the predicted and the found gain, and its best partner."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        caption="Points of dev F1. Found: the mean of the finished trainings of the pair, less that of the task alone.",
+    )
+    table.add_column("task", no_wrap=True)
+    for name in ("suggested partner", "predicted", "found", "best partner found", "its gain"):
+        table.add_column(name, justify="left" if "partner" in name else "right")
+    for task, some in suggestions.items():
+        own = {helper: gain for (tested, helper), gain in gains.items() if tested == task}
+        best = max(own, key=own.__getitem__, default="")
+        table.add_row(
+            escape(task),
+            escape(some[0].helper),
+            points(some[0].gain.mean, signed=True),
+            points(own.get(some[0].helper), signed=True),
+            escape(best),
+            points(own.get(best), signed=True),
+        )
+    return table
+
+
+def _how_often_found(suggestions: Mapping[str, Sequence[Suggestion]], gains: Mapping[tuple[str, str], float]) -> str:
+    """How good the first suggestions were by what the study found, over the tasks whose suggested pair is finished."""
+    first = {task: gains[task, some[0].helper] for task, some in suggestions.items() if (task, some[0].helper) in gains}
+    best = {task: max(0.0, *(gain for (tested, _), gain in gains.items() if tested == task)) for task in first}
+    text = f"The first suggestion was better than training alone for {sum(gain > 0 for gain in first.values())} of "
+    text += plural(len(first), "task")
+    if sum(best.values()) > 0:
+        share = sum(first.values()) / sum(best.values())
+        text += f", and brought {percent(share)} % of the gain that the best partner of each would bring"
+    return f"{text}."
 
 
 def _partners_table(suggestions: Sequence[Suggestion]) -> Table:

@@ -35,8 +35,10 @@ def tag(
     files: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Files, or folders of BRAT or Hugging Face data; '-' is stdin.", allow_leading_hyphen=True
-        ),  # or '-' would be an unknown option
+            help="Files, or folders of BRAT or Hugging Face data. [default: '-', which is stdin]",
+            show_default=False,
+            allow_leading_hyphen=True,  # otherwise '-' would be an unknown option
+        ),
     ] = ("-",),
     /,
     *,

@@ -20,7 +20,7 @@ FILE = "affinities.json"
 
 @dataclass(frozen=True, slots=True)
 class StudyAffinities:
-    """What the train splits of a study say: the size of each task's data, and the affinity of every pair."""
+    """The size of each task's training data, and the affinity of every pair, by the train splits of a study."""
 
     data: Mapping[str, TrainingData]
     pairs: Sequence[Affinity]

@@ -1,10 +1,10 @@
-"""Which training to do next, where there is no time for all of a study.
+"""Choose the next run of a study if there is no time for all of them.
 
-The tasks alone come first, with one seed, then all tasks together: one training that often beats every pair. Then
-comes whatever is worth most per second. What a training is worth is its knowledge gradient (Frazier, Powell and
-Dayanik, 2009): the advice for a task is the set of helpers with the highest expected gain on dev, or none; after one
-more training the expectations move, and the best of them is then higher, on average, than the best of today. That
-difference, summed over the tasks of the training, is its worth in points of F1.
+The tasks alone come first, with one seed, then all tasks together: one run that often beats every pair. Then comes the
+run that is worth most per second. The value of a run is its knowledge gradient (Frazier, Powell and Dayanik, 2009). The
+advice for a task is the set of helpers with the highest expected gain on dev, or none. After one more run the expected
+gains change, and the highest of them will be higher, on average, than the highest now. This difference, summed over the
+tasks of the run, is its value in points of F1.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ _NORMAL = special.ndtri((np.arange(100) + 0.5) / 100)
 
 
 def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, float] | None = None) -> float:
-    """What a training of these tasks, with one more seed, is worth.
+    """The value of one more run of these tasks, with a new seed.
 
     ``others`` is the highest gain of each task that is expected from other methods of sharing.
     """
@@ -44,7 +44,7 @@ def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, f
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a study may spend: it ends at ``trainings`` done, those of earlier calls included.
+    """The limits of a study: it ends when ``trainings`` runs are done, including those of earlier calls.
 
     It also ends when the expected regret of the advice, on average over tasks, is at most ``until`` points of F1.
     """

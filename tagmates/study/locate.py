@@ -129,7 +129,7 @@ def _begun_with(store: Store) -> str:
 
 
 def _last() -> Path:
-    """The study that last began; a control only where there is nothing else, since it is looked at with its study."""
+    """The study that was begun last; a control only if there is no other study, since it is shown with its study."""
     begun = list(RUNS.glob("*/study.json"))
     if not begun:
         raise ModelError(f"{RUNS}: holds no study; name its file or folder")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from statistics import fmean
 from typing import Any
 
 from tagmates.config import Settings
@@ -12,6 +13,9 @@ from tagmates.data.affinity import Affinity, TrainingData, affinities, describe_
 from tagmates.data.indexing import IndexedSplit
 from tagmates.formatting import percent
 from tagmates.study.gains import Gain, gains_before
+from tagmates.study.plan import setting_of
+from tagmates.study.records import Runs
+from tagmates.study.settings import StudySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,18 @@ def suggest(trains: Mapping[str, IndexedSplit]) -> dict[str, list[Suggestion]]:
             for a in own
         ]
         found[task] = sorted(suggestions, key=lambda each: -each.gain.mean)
+    return found
+
+
+def pair_gains(study: StudySettings, tasks: Sequence[str], runs: Runs) -> dict[tuple[str, str], float]:
+    """By (task, helper) the gain in dev F1 that the finished pairs of a study show, by its first method of sharing."""
+    found = {}
+    for task in tasks:
+        alone = runs.scores(setting_of(study.sharing[0], [task], tasks), task, "dev")
+        for helper in tasks:
+            pair = runs.scores(setting_of(study.sharing[0], [task, helper], tasks), task, "dev")
+            if helper != task and alone and pair:
+                found[task, helper] = fmean(pair) - fmean(alone)
     return found
 
 

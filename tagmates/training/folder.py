@@ -68,7 +68,7 @@ def check_files(folder: Path) -> None:
 
 
 def _is_readable(entry: os.DirEntry[str]) -> bool:
-    # the other files are replaced, and where the folder cannot be written to, that is what there is to say
+    # the other files are replaced, or a message says that the folder cannot be written to
     is_written = entry.name in (LOCK, "train.log") and os.access(Path(entry.path).parent, os.W_OK)
     needed = os.R_OK | os.W_OK if is_written else os.R_OK
     # a file that another process is just writing may have been renamed by now

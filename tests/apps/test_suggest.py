@@ -9,6 +9,7 @@ from command_line import TINY, done, refused, write_corpus
 
 from tagmates.data.corpora import load_indexed
 from tagmates.data.tasks import load_tasks
+from tagmates.formatting import points
 from tagmates.report.figures.affinity import write_affinity_figure
 from tagmates.study.suggest import checked, suggest
 
@@ -71,3 +72,25 @@ def test_the_map_is_the_same_each_time_and_says_that_it_predicts(here: Path) -> 
     assert (here / "a.svg").read_bytes() == (here / "b.svg").read_bytes()
     assert "Predicted, not measured" in (here / "a.svg").read_text()
     assert (here / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_suggestions_beside_what_the_study_found() -> None:
+    write_corpus(Path("corpus"))
+    Path("s.toml").write_text(
+        'data = "corpus"\nregimes = ["single", "pair"]\nseeds = [1]\nvectors = "random"\n'
+        "[model]\nhidden_size = 8\n[training]\nmax_epochs = 2\n"
+    )
+    refused(2, "--found: .*has no finished pair yet", "study", "suggest", "s.toml", "--found")
+    done("study", "run", "s.toml", "--engine", "local")
+    found = done("study", "suggest", "s.toml", "--found")
+    scores = {}
+    for path in Path("runs/s/runs").glob("*/result.json"):
+        result = json.loads(path.read_text())
+        scores |= {(task, result["sharing"]): each["f1"] for task, each in result["dev"].items()}
+    gains = {task: scores[task, "multi_dec"] - scores[task, "stl"] for task in ("pos", "ner")}
+    for task, helper in (("pos", "ner"), ("ner", "pos")):
+        signed = points(gains[task], signed=True)
+        row = rf"{task} +{helper} +[+−]?[\d.]+ +{re.escape(signed)} +{helper} +{re.escape(signed)}"
+        assert re.search(row, found.out)
+    assert f"for {sum(gain > 0 for gain in gains.values())} of 2 tasks" in found.err
+    refused(2, "--found: goes without --task", "study", "suggest", "s.toml", "--found", "--task", "pos")
