@@ -42,7 +42,7 @@ def suggest_for_study(
     task: Of = "",
     top: Top = 3,
     found: Annotated[
-        bool, Parameter(negative="", help="Show beside each suggestion what the finished pairs of the study found.")
+        bool, Flag(help="Show beside each suggestion the gain in the finished pairs of the study.")
     ] = False,
     plot: Plot = None,
     json_: Json = False,
@@ -136,7 +136,7 @@ def _found_table(suggestions: Mapping[str, Sequence[Suggestion]], gains: Mapping
     table = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
-        caption="Points of dev F1. Found: the mean of the finished trainings of the pair, less that of the task alone.",
+        caption="Points of dev F1. Found: the mean of the finished runs of the pair, minus that of the task alone.",
     )
     table.add_column("task", no_wrap=True)
     for name in ("suggested partner", "predicted", "found", "best partner found", "its gain"):

@@ -496,7 +496,7 @@ def test_taggers_need_the_training_data_or_what_the_study_kept_of_them(study: Pa
 
 
 def text_of(page: Path) -> str:
-    """What a page says."""
+    """The text of a page."""
     source = re.sub(r"(?s)<(style|script).*?</\1>", "", page.read_text(encoding="utf-8"))
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", source)).split())
 

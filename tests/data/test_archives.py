@@ -68,7 +68,7 @@ def every(*members: tuple[str, bytes]) -> list[bytes]:
 
 
 def extract(folder: Path, archive: bytes, member: str = MEMBER, limit: int = LIMIT) -> bytes:
-    """What is written; nothing may be where there is an error."""
+    """The content that is written; nothing may be written if there is an error."""
     source, target = folder / "archive", folder / "out" / "train.conll"
     source.write_bytes(archive)
     target.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What `data check` finds: line by line as the readers say it, and counts as one would make them by hand."""
+"""The problems that `data check` finds: the messages of the readers line by line, and counts as if made by hand."""
 
 import json
 import re

@@ -52,7 +52,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def kept(path: Path) -> bytes | None:
-    """What has come of a download that is not done."""
+    """The bytes that have arrived of an unfinished download."""
     part = path.with_name("corpus.txt.part")
     assert not part.exists() or path.with_name("corpus.txt.part.json").exists()
     return part.read_bytes() if part.exists() else None

@@ -285,7 +285,7 @@ def tokens_of(rows: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
 
 
 def record(tool: str, rows: Sequence[tuple[str, str, str]]) -> Any:
-    """What a tool writes for a sentence."""
+    """The text that a tool writes for a sentence."""
     text, spans = spans_text(rows)
     offsets = [{"start_offset": a, "end_offset": b, "label": c, "id": 7} for a, b, c in spans]
     plain = [{"start": a, "end": b, "label": c} for a, b, c in spans]

@@ -54,7 +54,7 @@ def described(folder: Path) -> dict[str, Task]:
 
 
 def parts(task: Task) -> dict[str, object]:
-    """What each split is: its file or files, and the range of sentences."""
+    """The file or files of each split, and its range of sentences."""
     found = {split: part for split in SPLITS if (part := task.part(split))}
     return {split: (part.file, part.sentences) if part.sentences else part.file for split, part in found.items()}
 

@@ -1,4 +1,4 @@
-"""What decides a score is in every record, in the run's id, and compared before scores are set beside each other."""
+"""The data that a score depends on are in every record and in the run's id, and are compared before scores are."""
 
 import hashlib
 import json

@@ -412,7 +412,7 @@ def test_what_was_downloaded_unverified_is_said_to_be(copies: Path, tmp_path: Pa
 def test_links_and_write_protected_folders_are_left(
     copies: Path, sources: tuple[Source, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands in their place could not be removed, and would be in the way of the next fetch."""
+    """A file or folder of these names could not be removed, and would block the next fetch."""
     list(fetch_tasks(["frame"], tmp_path / "there", copies=copies, sources=sources))
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "frame").symlink_to(tmp_path / "there" / "frame")

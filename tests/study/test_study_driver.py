@@ -1,4 +1,4 @@
-"""What the driver decides, with workers that are made up: what comes first, is tried again, fails, waits, stops."""
+"""The decisions of the driver, with simulated workers: the first run, retries, failures, waits, stops."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What may go wrong while a study runs, each thing really done to it: nothing that is done is lost or changes.
+"""Faults while a study runs, each of which is really caused: nothing that is done is lost or changes.
 
 The first half runs in this process. What kills processes, fills disks and takes minutes is marked slow.
 """
@@ -94,7 +94,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def short(whole: Path) -> dict[str, Any]:
-    """What the trainings of the short study come to."""
+    """The results of the runs of the short study."""
     return all_numbers(whole / FOLDER)
 
 
@@ -107,7 +107,7 @@ def trained(whole: Path, here: Path) -> None:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the trainings of the long study come to."""
+    """The results of the runs of the long study."""
     return undisturbed(tmp_path_factory.mktemp("long"), LONG)
 
 
@@ -117,7 +117,7 @@ def run(file: str = "s.toml", *more: object) -> Outcome:
 
 
 def all_numbers(root: Path) -> dict[str, Any]:
-    """What every finished run came to, by name."""
+    """The results of every finished run, by name."""
     return {path.parent.name: numbers(path.parent) for path in sorted(root.glob("runs/*/result.json"))}
 
 

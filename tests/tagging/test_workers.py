@@ -61,7 +61,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def whole(model: Path) -> str:
-    """What is to come out."""
+    """The expected output."""
     return tag(model).out
 
 

@@ -47,7 +47,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What every training came to, one after the other."""
+    """The results of all runs, trained one after the other."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("alone")
         patch.chdir(folder)
@@ -74,7 +74,7 @@ def everything() -> dict[str, Any]:
 
 
 def numbers_in(line: str) -> Iterator[str]:
-    """What stands behind the colons of a line of metrics."""
+    """The values of a line of metrics."""
     for part in line.replace("{", "").replace("}", "").split(","):
         yield part.rpartition(":")[2]
 
