@@ -50,7 +50,7 @@ def study_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAf
 
 
 def find_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAffinities | None:
-    """As ``study_affinities``; None if the data are needed, but are not at hand or not those of the study."""
+    """As ``study_affinities``; None if the data are needed, but are not available or not those of the study."""
     known = _kept(store, tasks)
     if known is not None:
         return known

@@ -21,7 +21,7 @@ RUNS = Path("runs")
 
 @dataclass(frozen=True, slots=True)
 class OpenedStudy:
-    """A study that can be planned, run and read. ``data`` is empty where nobody has said yet where they are."""
+    """A study that can be planned, run and read. ``data`` is empty if their place is not known yet."""
 
     name: str
     settings: StudySettings
@@ -29,7 +29,7 @@ class OpenedStudy:
     data: str
     store: Store
     overrides: tuple[str, ...] = ()  # the --set that are in ``settings``
-    preset: str = ""  # from which preset the settings start, and why: a line to be said
+    preset: str = ""  # a message on the preset that the settings start from, and why
 
 
 def open_study(

@@ -1,4 +1,4 @@
-"""Where a study stands, in lines for people: what the counts of a plan do not say."""
+"""Lines for people about the status of a study, besides the counts of its plan."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

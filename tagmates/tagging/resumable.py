@@ -55,7 +55,7 @@ def check_output(path: Path, *, resume: bool, force: bool) -> bool:
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: its folder is missing; make it, or choose another")
     if (path.exists() or progress_path(path).exists()) and not (resume or force):
-        raise ConfigError(f"{path}: exists; go on with --resume, overwrite it with --force, or choose another")
+        raise ConfigError(f"{path}: exists; continue with --resume, overwrite it with --force, or choose another")
     return not (resume and path.exists() and not progress_path(path).exists())
 
 

@@ -70,7 +70,7 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(here: Path, corpus: Path
 def test_a_folder_that_another_training_is_in_is_refused(here: Path, corpus: Path, run: Path) -> None:
     for how in ((), ("--resume",), ("--force",)):
         args = training_of(corpus, run, *how)
-        pattern = "run: another process is training there; wait for it" if how else "run: is not empty; go on with"
+        pattern = "run: another process is training there; wait for it" if how else "run: is not empty; continue with"
         with lock_folder(run):
             refused(2, pattern, *args)
     (here / "fresh").mkdir()

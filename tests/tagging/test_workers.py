@@ -139,7 +139,7 @@ def test_probabilities_are_a_column_or_a_key(model: Path) -> None:
         (["--output-file", "big.txt", "--force"], "--output-file big.txt: would overwrite big.txt, which is input"),
         (["--output-file", "."], "is not a regular file"),
         (["--output-file", "nowhere/out"], "nowhere/out: its folder is missing"),
-        (["--output-file", "old"], "old: exists; go on with --resume, overwrite it with --force, or choose another"),
+        (["--output-file", "old"], "old: exists; continue with --resume, overwrite it with --force, or choose another"),
     ],
 )
 def test_options_that_cannot_work_are_refused_in_one_line(model: Path, args: list[str], pattern: str) -> None:
