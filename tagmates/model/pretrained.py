@@ -82,7 +82,7 @@ def read_model(folder: Path) -> Pretrained:
         raise ModelError(f"{error}; give the folder of a tagmates run") from None
     if not (folder / "model.safetensors").exists() and (folder / "metrics.jsonl").exists():
         raise ModelError(
-            f"{folder}: its training has not finished (no model.safetensors); continue it with tagmates train ... --resume"
+            f"{folder}: its training is not finished (no model.safetensors); continue it with tagmates train --resume"
         )
     where = folder / "vocabulary.json"
     vocabulary = Vocabulary.from_json(json_object(where, _content(where)), str(where))
