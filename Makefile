@@ -8,7 +8,7 @@ TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 help:
 	@echo "make demo         set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
-	@echo "make reproduction from the finished runs in docs/runs/paper the paper's tables beside ours, into docs/reproduction"
+	@echo "make reproduction from the finished runs in docs/runs the paper's tables beside ours, into docs/reproduction"
 	@echo "make docs         the documentation as a site, into build/site"
 	@echo "make test         set up .venv, run the tests (under five minutes on two cores)"
 	@echo "make coverage     the same, and how much of the code it reaches"
@@ -34,7 +34,9 @@ demo: .venv/installed
 		$(BIN)/tagmates tag runs/starter/runs/multi_dec-4-tasks-1-* --output table
 
 reproduction: .venv/installed
-	$(BIN)/tagmates study report docs/runs/paper --output build/reproduction
+	rm -rf build/paper
+	$(BIN)/tagmates study lay-out docs/runs/paper.jsonl.xz --output-dir build/paper
+	$(BIN)/tagmates study report build/paper --output build/reproduction
 	rm -rf docs/reproduction
 	mv build/reproduction docs/reproduction
 

@@ -1,7 +1,7 @@
 """A study within a budget on real tasks, and its advice beside that of all finished trainings.
 
     python bench/budget.py --data "$TAGMATES_DATA" [--tasks chunk,mwe,supsense,com,frame,hyp] [--trainings 10]
-        [--finished docs/runs/paper] [--output-dir runs/budget]
+        [--finished docs/runs/paper.jsonl.xz] [--output-dir runs/budget]
 
 The study has each task alone, all pairs, all tasks and all but one, by MULTI-DEC with one seed, at the settings of the
 preset `paper`. Every training that the chooser wants is taken from ``--finished`` where it is there, else trained; a
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from finished import study_folder
 from rounds import arguments
 
 from tagmates.api import Study
@@ -35,7 +36,7 @@ def main() -> None:
         data="",
         tasks="chunk,mwe,supsense,com,frame,hyp",
         trainings=10,
-        finished="docs/runs/paper",
+        finished="docs/runs/paper.jsonl.xz",
         **{"output-dir": "runs/budget"},
     )
     root = Path(options.output_dir)
@@ -49,7 +50,7 @@ def main() -> None:
     for _ in study.run(time_limit=0):  # writes what the study is
         pass
     affinities = study_affinities(study.store, study.data, study.tasks)
-    finished = Path(options.finished)
+    finished = study_folder(options.finished)
     order = []
     while True:
         now = current_status(study.settings, study.tasks, study.store)

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from finished import study_folder
 from rounds import arguments
 from scipy.optimize import minimize
 
@@ -152,9 +153,9 @@ def _rounded(value: float) -> float:
 
 def main() -> None:
     """Fit, print, and write if asked."""
-    options = arguments(__doc__, data="", write="", runs="docs/runs/paper")
+    options = arguments(__doc__, data="", write="", runs="docs/runs/paper.jsonl.xz")
     pairs, data = load_data(options.data)
-    variances = seed_variances(Path(options.runs))
+    variances = seed_variances(study_folder(options.runs))
     some = list(grids().values())
     priors = GainPriors(
         **{name: fit(some, pairs, data, variances, scored=name == "scored") for name in ("scored", "unscored")}

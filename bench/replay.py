@@ -34,6 +34,7 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+from finished import study_folder
 from fit_gains import Grid, fit, grids, load_data, seed_variances
 from rounds import arguments
 from scipy.stats import norm, spearmanr
@@ -379,13 +380,13 @@ def grid_of_2017(path: Path) -> dict[Pair, float]:
 
 def main() -> None:
     """Replay and print."""
-    options = arguments(__doc__, data="", repeats=20, runs="docs/runs/paper", write="", **{"pairs-2017": ""})
+    options = arguments(__doc__, data="", repeats=20, runs="docs/runs/paper.jsonl.xz", write="", **{"pairs-2017": ""})
     pairs, data = load_data(options.data)
-    noise = seed_variances(Path(options.runs))
+    noise = seed_variances(study_folder(options.runs))
     everything = grids()
     results: dict[str, dict[str, object]] = {}
     larger_sets(data)
-    replay_own(Path(options.runs), options.data, noise, options.repeats)
+    replay_own(study_folder(options.runs), options.data, noise, options.repeats)
     for method, grid in everything.items():
         others = [other for name, other in everything.items() if name != method]
         world = World(grid, pairs, data, noise, fit(others, pairs, data, noise, scored=True))

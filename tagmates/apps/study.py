@@ -17,6 +17,7 @@ from tagmates.formatting import plural
 from tagmates.study.adoption import adopt as adopt_runs
 from tagmates.study.adoption import adoption_notes
 from tagmates.study.export import pack_study
+from tagmates.study.run_table import collect_runs, lay_out_runs
 
 app = App(name="study")  # its help text is in ``cli``
 app.command(suggest_for_study, name="suggest")
@@ -75,3 +76,40 @@ def adopt(where: Where = None, /, *, data: Data = None, output_dir: Folder = Non
     outcome = adopt_runs(study.store, study.data, study.tasks)
     say_notes(adoption_notes(outcome))
     return 1 if outcome.refused else 0
+
+
+@app.command
+def collect(
+    where: Where = None,
+    /,
+    *,
+    table: Annotated[Path, Parameter(help="The file to write or to add to, for instance docs/runs/own.jsonl.xz.")],
+    output_dir: Folder = None,
+) -> None:
+    """Add the finished trainings of a study to one compressed file: settings, scores, epochs, counts of each sentence.
+
+    The file is small, and holds no text, no tagger and no path, so that it can be kept in a repository. `study lay-out`
+    makes a study's folder of it again.
+
+    Example: tagmates study collect runs/own --table docs/runs/own.jsonl.xz
+    """
+    study = Study.open(where, output_dir=output_dir)
+    say_notes(study.notes)
+    study.store.description()  # there must be a study
+    done = collect_runs(study.store, table)
+    say(f"{table}: {plural(len(done.added), 'training')} added, {len(done.kept)} were there")
+
+
+@app.command
+def lay_out(
+    table: Annotated[Path, Parameter(help="A file that `study collect` wrote.")],
+    /,
+    *,
+    output_dir: Annotated[Path, Parameter(help="The study's folder to write; what it already has stays.")],
+) -> None:
+    """Write the trainings of a file of `study collect` as a study's folder, for report, recommend and study run.
+
+    Example: tagmates study lay-out docs/runs/paper.jsonl.xz --output-dir runs/paper
+    """
+    done = lay_out_runs(table, output_dir)
+    say(f"{output_dir}: {plural(len(done.added), 'training')} laid out, {len(done.kept)} were there")

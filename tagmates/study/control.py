@@ -12,7 +12,7 @@ from tagmates.settings_parsing import override, parse
 from tagmates.study.settings import StudySettings
 
 ControlKind = Literal["equal-updates", "equal-exposure"]
-EPOCH_UPDATES = 100  # between two dev scores; COM alone is best within two hundred (docs/runs/paper)
+EPOCH_UPDATES = 100  # between two dev scores; COM alone is best within two hundred (docs/runs/paper.jsonl.xz)
 MIN_EPOCHS = 10  # if there are few updates
 FIXED_SETTINGS = (
     "schedule",

@@ -14,7 +14,7 @@ from tagmates.study.store import FoundRuns, Store
 from tagmates.study.task_cache import prepare, task_size
 from tagmates.training.loop import Updated, train_side_by_side
 
-# of a run that ends by patience, until runs of this study are finished (11 to 28 in docs/runs/paper)
+# of a run that ends by patience, until runs of this study are finished (11 to 28 in docs/runs/paper.jsonl.xz)
 DEFAULT_EPOCHS = 30
 TIMED_UPDATES = 6  # if no run has finished an epoch
 Sizes = Mapping[str, tuple[int, float]]  # task -> sentences to train on, and their mean length

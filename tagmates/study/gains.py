@@ -9,16 +9,18 @@ The gain of task t from helper h, in points of F1, is
 ``rank`` is that of ``tagmates.data.affinity``, ``tokens`` counts the training data, and ``error`` is 100 minus the F1
 of the task alone. If the task has not been trained alone yet, p is 0. The gain from several helpers H together is
 
-    gain[t, H] = share[H] * scale[t] * (joint[0] + set[t, H]) + weight[H] * mean of gain[t, h] over h in H
+    gain[t, H] = share[H] * scale[t] * (joint[0] + many[t] + set[t, H]) + weight[H] * mean of gain[t, h] over h in H
     share[H]   = log10(number of helpers), at most 1
     weight[H]  = 1 + share[H] * (joint[1] - 1)
 
-so with one helper it is the gain of the pair, and with ten, as in the published grids, it is given by ``joint``.
+so with one helper it is the gain of the pair, and with ten, as in the published grids, it is given by ``joint``. The
+additional effect of many helpers on a task is mostly the same for all large sets (``many``): on the published grids,
+the remaining part of All and of All-but-one varies within a task by a sixth of its variance.
 
-The F1 of a run is the F1 of the task alone, plus the gain, plus the noise of the seed. Recipient, pair, set and noise
-are normal with mean 0, so all gains of a task have one joint normal distribution, and runs of the task are included by
-conditioning on them. Tasks are independent of each other: an effect of the helper that is the same for all tasks was
-tried, and it made the advice worse. ``bench/fit_gains.py`` estimates the constants on published grids, and
+The F1 of a run is the F1 of the task alone, plus the gain, plus the noise of the seed. Recipient, pair, many, set and
+noise are normal with mean 0, so all gains of a task have one joint normal distribution, and runs of the task are
+included by conditioning on them. Tasks are independent of each other: an effect of the helper that is the same for all
+tasks was tried, and it made the advice worse. ``bench/fit_gains.py`` estimates the constants on published grids, and
 ``bench/replay.py`` shows how good the advice is.
 """
 
@@ -43,6 +45,7 @@ Helpers = frozenset[str]
 ALONE: Helpers = frozenset()
 TYPICAL_ERROR, TYPICAL_TOKENS = 30.0, 50_000.0  # at which the scale is 1
 FITTED_SIZES = (-0.5, 0.8)  # log10 of typical numbers of tokens; a trend is not followed beyond the tasks that show it
+SET_SHARE = 1 / 6  # of the variance ``set``: what is of one set alone; the rest is ``many``
 F1_BEFORE = (70.0, 30.0)  # mean and standard deviation of a task's F1 before it is trained
 
 
@@ -55,7 +58,7 @@ class GainPrior(Settings):
     recipient: float  # variances
     pair: float
     joint: tuple[float, float]
-    set: float
+    set: float  # of many and set together
     noise: float  # of a run's F1 between seeds
 
 
@@ -94,8 +97,8 @@ class Gain:
 class TaskGains:
     """The distribution of the gains of one task from every set of helpers, with its F1 alone.
 
-    The variables are the gain from each helper, then the F1 alone, then the rest of each larger set. ``rows`` says how
-    the gain from each set follows from them.
+    The variables are the gain from each helper, then the F1 alone, then what many helpers do, then the rest of each
+    larger set. ``rows`` says how the gain from each set follows from them.
     """
 
     scale: float
@@ -138,7 +141,8 @@ class TaskGains:
             if helpers not in known:
                 share, weight = _share_and_weight(len(helpers), self.joint)
                 pairs = fmean(known[frozenset([helper])] for helper in helpers)
-                known[helpers] = share * self.joint[0] * self.scale + weight * pairs
+                many = self.joint[0] * self.scale + float(self.mean[self.alone + 1])
+                known[helpers] = share * many + weight * pairs
             found.append(known[helpers])
         return found
 
@@ -185,18 +189,19 @@ def gains_before(
     scale = scale_of(used, data, alone)
     helpers = [a.helper for a in affinities]
     larger = list(dict.fromkeys(each for each in sets if len(each) > 1))
-    n, total = len(helpers), len(helpers) + 1 + len(larger)
+    n, total = len(helpers), len(helpers) + 2 + len(larger)
     mean, covariance = np.zeros(total), np.zeros((total, total))
     mean[:n] = scale * features(affinities, data) @ np.array(used.weights)
     covariance[:n, :n] = scale**2 * (used.recipient + used.pair * np.eye(n))
     mean[n], covariance[n, n] = F1_BEFORE[0], F1_BEFORE[1] ** 2
+    covariance[n + 1, n + 1] = (1 - SET_SHARE) * used.set * scale**2
     rows, constants = np.zeros((1 + n + len(larger), total)), np.zeros(1 + n + len(larger))
     rows[1 : n + 1, :n] = np.eye(n)
     for number, each in enumerate(larger, n + 1):
         share, weight = _share_and_weight(len(each), used.joint)
-        covariance[number, number] = used.set * scale**2
+        covariance[number + 1, number + 1] = SET_SHARE * used.set * scale**2
         rows[number, [helpers.index(helper) for helper in each]] = weight / len(each)
-        rows[number, number] = share
+        rows[number, [n + 1, number + 1]] = share
         constants[number] = share * used.joint[0] * scale
     known = used.noise * scale**2 if noise is None else noise
     every = (ALONE, *(frozenset([helper]) for helper in helpers), *larger)

@@ -1,18 +1,18 @@
-"""docs/reproduction: the report of the trainings that docs/runs/paper holds, and nothing else."""
+"""docs/reproduction: the report of the trainings that docs/runs/paper.jsonl.xz holds, and nothing else."""
 
 from pathlib import Path
 
-from command_line import tagmates
+from command_line import done
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_committed_tables_are_those_of_the_committed_runs(tmp_path: Path) -> None:
-    outcome = tagmates("study", "report", str(DOCS / "runs" / "paper"), "--output", str(tmp_path))
-    assert outcome.code == 0, outcome.err
+    done("study", "lay-out", DOCS / "runs" / "paper.jsonl.xz", "--output-dir", tmp_path / "paper")
+    done("study", "report", tmp_path / "paper", "--output", tmp_path / "report")
     made, committed = (
         {path.name: path.read_text() for path in (folder / "tables").glob("*.md")}
-        for folder in (tmp_path, DOCS / "reproduction")
+        for folder in (tmp_path / "report", DOCS / "reproduction")
     )
     assert {"paper-multi_dec.md", "progress.md", "agreement.md"} <= made.keys()
     assert made == committed, "make reproduction"

@@ -71,6 +71,19 @@ def test_sets_that_were_not_named_before_are_expected_to_gain_as_if_they_had_bee
     assert unnamed.expected([ALONE, frozenset(["pos"])]) == pytest.approx([0, named.gain(["pos"]).mean])
 
 
+def test_what_many_helpers_do_is_much_the_same_for_all_large_sets() -> None:
+    sets = [EVERY, EVERY - {"com"}, frozenset(["pos", "ner"])]
+    before = gains_before(AFFINITIES, DATA, alone=61.0, sets=sets).after([(ALONE, 61.0)])
+    after = before.after([(EVERY, 75.0)] * 3)
+    all_, all_but_one, two = ([gains.gain(each) for gains in (before, after)] for each in sets)
+    assert all_[1].mean - all_[0].mean > all_but_one[1].mean - all_but_one[0].mean > 1
+    assert all_but_one[1].std < 0.8 * all_but_one[0].std
+    assert all_but_one[1].mean - all_but_one[0].mean > two[1].mean - two[0].mean > 0
+    # of a set that was not named as well
+    unnamed = EVERY - {"ner"}
+    assert after.expected([unnamed])[0] - before.expected([unnamed])[0] > 1
+
+
 def test_more_runs_of_a_pair_bring_its_gain_to_what_they_show() -> None:
     gains = some(noise=0.5).after([(ALONE, 61.0)] * 400 + [(frozenset(["com"]), 65.5)] * 400)
     assert gains.gain(["com"]).mean == pytest.approx(4.5, abs=0.1)

@@ -1,0 +1,141 @@
+"""All finished runs of a study as one compressed file, to be kept in a repository or sent, and laid out again.
+
+The file is JSON lines, compressed by xz. The first line is the study: ``study.json`` and ``affinities.json``. Every
+other line is a run: its settings, result, environment, the metrics of its epochs, and the counts of each sentence. It
+holds no text, no tagger and no path of a machine.
+"""
+
+import io
+import json
+import lzma
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagmates.data.formats.decompression import MAX_EXPANSION
+from tagmates.errors import ModelError
+from tagmates.files import read_file, read_json, write_atomically, write_json, write_text
+from tagmates.study.affinities import FILE as AFFINITIES
+from tagmates.study.store import Store, read_record
+
+JSON_FILES = {"config": "config.json", "result": "result.json", "environment": "environment.json"}
+MAX_BYTES = 2**30  # of an unpacked table; ten thousand runs of the paper's study have a tenth of it
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The names of the runs that were added to a table, and of those that it already had."""
+
+    added: list[str]
+    kept: list[str]
+
+
+def collect_runs(store: Store, table: Path) -> Collected:
+    """Add the finished runs of a study's folder to a table, which is made if it does not exist.
+
+    Raises ModelError if a run's files are invalid, or if the table has the same run with another result.
+    """
+    study, rows = read_table(table) if table.exists() else ({}, {})
+    added, kept = [], []
+    for name in store.finished():
+        read_record(store.folder(name))
+        row = _read_run(store.folder(name))
+        if name not in rows:
+            rows[name] = row
+            added.append(name)
+        elif (rows[name]["result"], rows[name]["counts"]) == (row["result"], row["counts"]):
+            kept.append(name)
+        else:
+            raise ModelError(
+                f"{table}: has run {name} with another result than {store.folder(name)}; remove one of them"
+            )
+    study = {**study, "study": {**store.description(), "data": ""}}
+    if (store.root / AFFINITIES).exists():
+        study["affinities"] = read_json(store.root / AFFINITIES)
+    lines = [study, *({"name": name, **rows[name]} for name in sorted(rows))]
+    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
+    write_atomically(table, lzma.compress(text.encode()))
+    return Collected(added, kept)
+
+
+def lay_out_runs(table: Path, root: Path) -> Collected:
+    """Write the runs of a table as the folder of a study; runs that the folder already has are left as they are."""
+    study, rows = read_table(table)
+    added, kept = [], []
+    (root / "runs").mkdir(parents=True, exist_ok=True)
+    if not (root / "study.json").exists():
+        write_json(root / "study.json", study["study"])
+    if "affinities" in study and not (root / AFFINITIES).exists():
+        write_json(root / AFFINITIES, study["affinities"])
+    for name, row in rows.items():
+        folder = root / "runs" / name
+        if (folder / "result.json").exists():
+            kept.append(name)
+            continue
+        _write_run(folder, row)
+        added.append(name)
+    return Collected(added, kept)
+
+
+def read_table(table: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The first line of a table, and its runs by name. Raises ModelError if it is missing or damaged."""
+    try:
+        lines = _unpacked(table).splitlines()
+        study, *rows = map(json.loads, lines)
+        runs = {str(row.pop("name")): row for row in rows}
+        if not isinstance(study["study"], dict) or any(name != Path(name).name or name == ".." for name in runs):
+            raise ValueError("it has no study, or a run without a proper name")
+        for row in runs.values():
+            if not all(isinstance(row.get(key, {}), dict) for key in JSON_FILES):
+                raise ValueError("its lines are no runs")
+            _arrays(row)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ModelError(f"{table}: is not a table of runs ({type(error).__name__}: {error})") from None
+    except lzma.LZMAError as error:
+        raise ModelError(f"{table}: is not a table of runs ({type(error).__name__}: {error})") from None
+    return study, runs
+
+
+def _unpacked(table: Path) -> str:
+    content = read_file(table)
+    unpacker = lzma.LZMADecompressor()
+    text = unpacker.decompress(content, max(2**22, min(MAX_BYTES, MAX_EXPANSION * len(content))))
+    if not unpacker.eof:
+        raise ValueError("it is truncated, or unpacks to far more than it should")
+    return text.decode()
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    """A run as a line of the table."""
+    row: dict[str, Any] = {
+        key: read_json(folder / name) for key, name in JSON_FILES.items() if (folder / name).exists()
+    }
+    if "environment" in row:
+        row["environment"]["data"] = ""
+    with suppress(OSError):  # a run of which only the scores are left
+        row["metrics"] = [json.loads(line) for line in read_file(folder / "metrics.jsonl").splitlines()]
+    with np.load(folder / "counts.npz", allow_pickle=False) as arrays:
+        row["counts"] = {name: arrays[name].tolist() for name in arrays.files}
+    return row
+
+
+def _arrays(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts of each sentence, by split and task, [sentences, 3]."""
+    return {name: np.array(counts, dtype=np.int32).reshape(-1, 3) for name, counts in row["counts"].items()}
+
+
+def _write_run(folder: Path, row: Mapping[str, Any]) -> None:
+    """Write the files of a run; the result last, since it makes the run count as finished."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with io.BytesIO() as file:
+        np.savez_compressed(file, **_arrays(row))
+        write_atomically(folder / "counts.npz", file.getvalue())
+    if "metrics" in row:
+        write_text(folder / "metrics.jsonl", "".join(f"{line}\n" for line in map(json.dumps, row["metrics"])))
+    for key in ("environment", "config", "result"):
+        if key in row:
+            write_json(folder / JSON_FILES[key], row[key])

@@ -1,0 +1,134 @@
+"""study/run_table: the finished runs of a study as one file, and as a folder again."""
+
+import json
+import lzma
+from pathlib import Path
+
+import pytest
+from study_folders import write_run, write_study
+
+from tagmates.errors import ModelError
+from tagmates.study.plan import make_plan
+from tagmates.study.records import Runs
+from tagmates.study.run_table import collect_runs, lay_out_runs, read_table
+from tagmates.study.settings import StudySettings
+from tagmates.study.status import current_status
+from tagmates.study.store import Store
+
+TASKS = ("pos", "ner")
+STUDY = StudySettings(tasks=TASKS, seeds=(1, 2), regimes=("single", "pair"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A finished study with the files of its runs that a table keeps."""
+    folder = tmp_path / "own"
+    write_study(folder, STUDY, TASKS, lambda setting, task, seed, split: 60.0 + seed + len(setting.tasks))
+    for run in (folder / "runs").iterdir():
+        (run / "metrics.jsonl").write_text('{"epoch": 1, "dev_mean": 60.5}\n{"epoch": 2, "dev_mean": 61.0}\n')
+        (run / "environment.json").write_text('{\n  "data": "/home/me/corpus",\n  "torch": "2"\n}\n')
+        (run / "model.safetensors").write_bytes(b"large")
+    return Store(folder)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    kept = ("config.json", "result.json", "metrics.jsonl", "counts.npz")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.name in kept}
+
+
+def test_what_is_laid_out_is_what_was_collected(store: Store, tmp_path: Path) -> None:
+    table = tmp_path / "own.jsonl.xz"
+    names = store.finished()
+    assert sorted(collect_runs(store, table).added) == names
+    other = Store(tmp_path / "again")
+    assert sorted(lay_out_runs(table, other.root).added) == names
+    assert files_of(other.root) == files_of(store.root)
+    assert b"/home/me" not in b"".join(path.read_bytes() for path in other.root.rglob("*.json"))
+    assert b"/home/me" not in lzma.decompress(table.read_bytes())
+    assert not list(other.root.rglob("model.safetensors"))
+    found, known = (Runs(current_status(STUDY, TASKS, each).found.done.values()) for each in (other, store))
+    assert found.keys() == known.keys()
+    for setting in known:
+        assert [run.test for run in found[setting]] == [run.test for run in known[setting]]
+
+
+def test_runs_are_added_and_nothing_is_twice(store: Store, tmp_path: Path) -> None:
+    table = tmp_path / "own.jsonl.xz"
+    assert len(collect_runs(store, table).added) == 6
+    before = table.read_bytes()
+    again = collect_runs(store, table)
+    assert (again.added, len(again.kept)) == ([], 6)
+    assert table.read_bytes() == before
+    more = STUDY.model_copy(update={"seeds": (3,)})
+    for planned in make_plan(more, TASKS, {}):
+        write_run(store.folder(planned.name), planned, dict.fromkeys(planned.config.tasks, 62.0))
+    assert len(collect_runs(store, table).added) == 3
+    partly = tmp_path / "partly"
+    first = lay_out_runs(table, partly).added
+    (partly / "runs" / first[0] / "result.json").unlink()
+    third = lay_out_runs(table, partly)
+    assert (third.added, len(third.kept)) == ([first[0]], 8)
+
+
+def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: Store, tmp_path: Path) -> None:
+    table = tmp_path / "own.jsonl.xz"
+    collect_runs(store, table)
+    before = table.read_bytes()
+    path = store.folder(store.finished()[0]) / "result.json"
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps({**result, "updates": result["updates"] + 1}))
+    with pytest.raises(ModelError, match=r"own\.jsonl\.xz: has run .* with another result than .*; remove one of them"):
+        collect_runs(store, table)
+    assert table.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no xz",
+        lzma.compress(b""),
+        lzma.compress(b"[1]\n"),
+        lzma.compress(b'{"study": 3}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "../../outside", "counts": {}}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "..", "counts": {}}\n'),
+        lzma.compress(b'{"study": {}}\n{"counts": {}}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "a"}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {"test/pos": [1, 2]}}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {"test/pos": [[1, 2, 1e300]]}}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {}, "result": 3}\n'),
+        lzma.compress(b'{"study": {}}\n' + b"[" * 100_000),
+        lzma.compress(b" " * 2**23),
+    ],
+    ids=[
+        "empty",
+        "other",
+        "nothing",
+        "list",
+        "number",
+        "outside",
+        "above",
+        "nameless",
+        "no counts",
+        "two counts",
+        "no integer",
+        "no result",
+        "deep",
+        "bomb",
+    ],
+)
+def test_a_damaged_or_hostile_table_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
+    table = tmp_path / "own.jsonl.xz"
+    table.write_bytes(content)
+    with pytest.raises(ModelError, match=r"own\.jsonl\.xz: is not a table of runs"):
+        lay_out_runs(table, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_truncated_table_is_refused(store: Store, tmp_path: Path) -> None:
+    table = tmp_path / "own.jsonl.xz"
+    collect_runs(store, table)
+    table.write_bytes(table.read_bytes()[:-20])
+    with pytest.raises(ModelError, match="is not a table of runs"):
+        read_table(table)
