@@ -83,21 +83,21 @@ def collect(
     where: Where = None,
     /,
     *,
-    table: Annotated[Path, Parameter(help="The file to write or to add to, for instance docs/runs/own.jsonl.xz.")],
+    table: Annotated[Path, Parameter(help="The file to write or to add to, for example docs/runs/own.jsonl.xz.")],
     output_dir: Folder = None,
 ) -> None:
-    """Add the finished trainings of a study to one compressed file: settings, scores, epochs, counts of each sentence.
+    """Add the finished runs of a study to one compressed file: settings, scores, epochs, counts of each sentence.
 
-    The file is small, and holds no text, no tagger and no path, so that it can be kept in a repository. `study lay-out`
-    makes a study's folder of it again.
+    The file is small, and contains no text, no tagger and no path, so it can be kept in a repository. `study lay-out`
+    makes the folder of a study from it again.
 
     Example: tagmates study collect runs/own --table docs/runs/own.jsonl.xz
     """
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
-    study.store.description()  # there must be a study
+    study.store.description()  # raises ModelError if there is no study
     done = collect_runs(study.store, table)
-    say(f"{table}: {plural(len(done.added), 'training')} added, {len(done.kept)} were there")
+    say(f"{table}: {plural(len(done.added), 'run')} added, {len(done.kept)} were there")
 
 
 @app.command
@@ -107,9 +107,9 @@ def lay_out(
     *,
     output_dir: Annotated[Path, Parameter(help="The study's folder to write; what it already has stays.")],
 ) -> None:
-    """Write the trainings of a file of `study collect` as a study's folder, for report, recommend and study run.
+    """Write the runs in a file of `study collect` as the folder of a study, for report, recommend and study run.
 
     Example: tagmates study lay-out docs/runs/paper.jsonl.xz --output-dir runs/paper
     """
     done = lay_out_runs(table, output_dir)
-    say(f"{output_dir}: {plural(len(done.added), 'training')} laid out, {len(done.kept)} were there")
+    say(f"{output_dir}: {plural(len(done.added), 'run')} laid out, {len(done.kept)} were there")

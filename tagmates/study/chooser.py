@@ -61,7 +61,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Chooser:
-    """Chooses among the pending trainings of a study, within a budget."""
+    """Chooses among the pending runs of a study, within a budget."""
 
     affinities: StudyAffinities
     seconds: Callable[[Planned], float]  # what a training costs, in any unit
