@@ -9,7 +9,7 @@ from tagmates.study.locate import OpenedStudy
 from tagmates.study.status import Status
 from tagmates.study.store import UNRECORDED_DATA, FoundRuns, State
 
-NAMES_IN_A_LINE = 3
+MAX_LISTED_NAMES = 3
 
 
 def plan_notes(study: OpenedStudy, now: Status, states: Mapping[str, State]) -> list[str]:
@@ -33,8 +33,8 @@ def not_counted(study: OpenedStudy, found: FoundRuns) -> list[str]:
         names.setdefault(why, []).append(name)
     lines = []
     for why, some in names.items():
-        more = len(some) - NAMES_IN_A_LINE
-        shown = f"{', '.join(some[:NAMES_IN_A_LINE])}{f' and {more} more' if more > 0 else ''}"
+        more = len(some) - MAX_LISTED_NAMES
+        shown = f"{', '.join(some[:MAX_LISTED_NAMES])}{f' and {more} more' if more > 0 else ''}"
         what = "`study run` sets it aside and trains it again"
         if why == UNRECORDED_DATA:
             what = f"check and complete it with: tagmates study adopt {study.store.root} --data DIR"
@@ -72,5 +72,5 @@ def missing_files(without_tagger: Mapping[str, str], without_epochs: Sequence[st
 
 
 def _few(names: Sequence[str]) -> str:
-    more = len(names) - NAMES_IN_A_LINE
-    return listing(names) if more <= 0 else f"{', '.join(names[:NAMES_IN_A_LINE])} and {plural(more, 'other run')}"
+    more = len(names) - MAX_LISTED_NAMES
+    return listing(names) if more <= 0 else f"{', '.join(names[:MAX_LISTED_NAMES])} and {plural(more, 'other run')}"
