@@ -232,7 +232,7 @@ def _offer(layer: TagLayer) -> _Table:
     often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
     lines = [f"{key} = {_toml(value)}" for key, value in layer.keys.items()]
     lines += [f"outside = {_toml(nothing)}"] if nothing != "O" else []
-    lines += ['unlabelled = "_"  # a word without this key has no label'] if blanks else []
+    lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
     lines += [f"scheme = {_toml(notation.scheme)}"] if notation.scheme != "plain" else []
     lines += [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
     notes = [*layer.notes, f"tags of the first sentences: {often}{', …' if len(used) > 6 else ''}"]

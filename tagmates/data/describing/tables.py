@@ -25,7 +25,7 @@ _TAG = re.compile(
 )
 _SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
 _SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # in the files of HIPE
-_MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document marks
+_MARKS = "#%<=*@;"  # the first characters of comments and document marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def comment_sign(comments: Sequence[str], signed: Sequence[str]) -> str:
     words = re.match(r"[^\w\s]+\s*\w+\s", shared)
     candidates = [start, longer, words[0] if words else ""]
     free = [sign for sign in candidates if sign and not any(line.startswith(sign) for line in signed)]
-    return (free or [start])[0] if shared[:1] and shared[0] in _MARK_CHARACTERS else ""
+    return (free or [start])[0] if shared[:1] and shared[0] in _MARKS else ""
 
 
 def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
@@ -249,9 +249,9 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     sign = comment_sign(comments + inside, [])
     inside = [line for line in inside if sign and line.startswith(sign)]
     keys |= {"comments_inside": True} if inside else {}
-    signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARK_CHARACTERS]
+    signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARKS]
     if inside:
-        signed = [row.text for row in found if row.text[:1] in _MARK_CHARACTERS]
+        signed = [row.text for row in found if row.text[:1] in _MARKS]
     places = ", ".join(str(row.number) for row in odd[:5])
     notes = [f"{len(odd)} of the first {len(found)} lines have not {width} columns: line {places}"] if odd else []
     if not heading and comments:
@@ -322,7 +322,7 @@ def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
     if row.text.startswith("#"):
         spaced = row.text.startswith("# ")
         return len(row.cells) != width or (spaced and (separator == "\t" or other))
-    marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARK_CHARACTERS and len(row.cells) == 1)
+    marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARKS and len(row.cells) == 1)
     return marked and other
 
 

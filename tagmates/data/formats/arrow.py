@@ -12,7 +12,7 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.failures import is_out_of_memory
 from tagmates.installed import get_extra
 
-_REQUESTED_SIZE = re.compile(r"\bof size (\d+) failed")  # in pyarrow's message when it gets no memory
+_ASKED = re.compile(r"\bof size (\d+) failed")  # in pyarrow's message when it gets no memory
 
 if TYPE_CHECKING:
     from pyarrow import Array, Field, Table
@@ -43,7 +43,7 @@ def read_arrow_table(file: Path, columns: Set[str]) -> "Table":
     except DataError:
         raise
     except Exception as error:  # ArrowException, and others that a damaged file causes
-        if asked := _REQUESTED_SIZE.search(str(error)):
+        if asked := _ASKED.search(str(error)):
             check_claim(file, int(asked[1]), "bytes")
         if is_out_of_memory(error):
             raise
