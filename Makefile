@@ -8,7 +8,7 @@ TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 help:
 	@echo "make demo         set up .venv, study which of four tasks of the starter corpus help each other, tag two sentences"
-	@echo "make reproduction from the finished trainings in docs/runs the paper's tables beside ours, into docs/reproduction"
+	@echo "make reproduction from the finished runs in docs/runs the paper's tables beside ours, into docs/reproduction"
 	@echo "make docs         the documentation as a site, into build/site"
 	@echo "make test         set up .venv, run the tests (under five minutes on two cores)"
 	@echo "make coverage     the same, and how much of the code it reaches"

@@ -24,7 +24,7 @@ from tagmates.study.driver import Stopped
 from tagmates.study.plan import setting_of
 from tagmates.study.recommend import describe
 from tagmates.study.records import Runs
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 
 FILES = ("config.json", "counts.npz", "environment.json", "metrics.jsonl", "result.json")
 
@@ -53,7 +53,7 @@ def main() -> None:
     finished = study_folder(options.finished)
     order = []
     while True:
-        now = standing(study.settings, study.tasks, study.store)
+        now = current_status(study.settings, study.tasks, study.store)
         done = now.found.done
         pending = [planned for planned in now.plan if planned.name not in done]
         planned = make_chooser(affinities, Budget(options.trainings))(pending, [], done)
@@ -82,10 +82,10 @@ def copy(source: Path, target: Path) -> None:
 
 def _print_advice(study: Study, finished: Path) -> None:
     """For every task: the advice and its expected gain, what the advised setting gained, and the best pair known."""
-    done = standing(study.settings, study.tasks, study.store).found.done
+    done = current_status(study.settings, study.tasks, study.store).found.done
     print(f"{len(done)} of {study.plan().total.planned} trainings")
     other = Study.open(finished)
-    known = Runs(standing(other.settings, other.tasks, other.store).found.done.values())
+    known = Runs(current_status(other.settings, other.tasks, other.store).found.done.values())
     own = Runs(done.values())
     print("task: advice, expected gain (80 % interval), P(best), regret; gains in dev F1 of all pairs that are known")
     for each in study.forecast():

@@ -59,6 +59,6 @@ find runs -name result.json -printf '%h\n' | while read -r run; do
 done
 tar czf "$out/rows.tar.gz" -C "$rows" .
 rm -r "$rows"
-echo "rows of $(tar tzf "$out/rows.tar.gz" | grep -c result.json) trainings: $out/rows.tar.gz, after $((SECONDS - began)) seconds"
+echo "rows of $(tar tzf "$out/rows.tar.gz" | grep -c result.json) runs: $out/rows.tar.gz, after $((SECONDS - began)) seconds"
 [ $failed = 0 ] || exit 4
 exit $status

@@ -32,7 +32,7 @@ BATCHES = 200
 
 @dataclass(frozen=True)
 class Shape:
-    """What is varied."""
+    """The quantities that are varied."""
 
     length: int = 20
     batch: int = 32

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; headers by their names in lower case."""
+    """A response; headers by their names in lower case."""
 
     status: int
     headers: dict[str, str]

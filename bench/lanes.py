@@ -47,7 +47,7 @@ ADAM = 7 * 4  # bytes of a parameter: itself, gradient and two moments are read,
 
 @dataclass
 class Seen:
-    """What the batches of a measurement were like."""
+    """Properties of the batches of a measurement."""
 
     positions: int = 0
     filled: int = 0
@@ -73,7 +73,7 @@ class Seen:
 
 
 def runs_of(case: str, number: int, data: str, device: str, **training: object) -> list[Run]:
-    """So many different trainings of a case."""
+    """A number of different runs of a case."""
     tasks = tuple(load_tasks(data))
     joint = [tasks] if case == "all" else list(combinations(tasks, 2))
     # far apart in the list, so that few lanes are as mixed as many
@@ -111,7 +111,7 @@ def settle(device: str) -> None:
 
 
 def side_by_side(runs: Sequence[Run], device: str, seconds: float) -> dict[str, float]:
-    """What these runs do as lanes."""
+    """The speed of these runs as lanes."""
     lanes = len(runs)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -139,7 +139,7 @@ def side_by_side(runs: Sequence[Run], device: str, seconds: float) -> dict[str, 
 
 
 def plain(case: str, data: str, device: str, seconds: float) -> dict[str, float]:
-    """What one training of the plain tagger does."""
+    """The speed of one run of the plain tagger."""
     (run,) = runs_of(case, 1, data, "cpu")
     with torch.device(device):
         training = Training(run)

@@ -1,4 +1,4 @@
-"""Losses of the first updates of trainings of every sharing method: save those of a CPU, compare those of a device.
+"""Losses of the first updates of runs of every sharing method: save those of a CPU, compare those of a device.
 
     python bench/losses.py --save bench/losses.json
     python bench/losses.py --check bench/losses.json --device cuda [--lanes 5] [--tolerance 0.001]
@@ -33,7 +33,7 @@ SETTINGS = ("model.dropout=0", "model.character_dropout=0", "vectors='random'", 
 
 
 def run_of(sharing: Sharing, tasks: str, seed: int, device: str) -> Run:
-    """One of the trainings."""
+    """One of the runs."""
     from tagmates.data.tasks import choose_tasks, load_tasks  # noqa: PLC0415
 
     chosen = choose_tasks(tasks, load_tasks("starter"))

@@ -294,7 +294,7 @@ def starting(code: str) -> float:
 
 
 def megabytes(*names: str) -> float:
-    """What packages take on disk, each file's own size."""
+    """The size of packages on disk: the sum of the sizes of their files."""
     paths = (Path(str(file.locate())) for name in names for file in files(name) or ())
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 

@@ -123,7 +123,7 @@ def write_files(folder: Path, sentences: Sequence[Sentence]) -> dict[str, Path]:
 
 
 def arrow_lists(path: Path) -> object:
-    """What pyarrow itself makes of an Arrow file."""
+    """The rows of an Arrow file as pyarrow itself returns them."""
     with pa.memory_map(str(path)) as memory:
         return ipc.open_stream(memory).read_all().to_pylist()
 

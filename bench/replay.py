@@ -49,7 +49,7 @@ from tagmates.study.locate import open_study
 from tagmates.study.plan import setting_of
 from tagmates.study.published import PAPER_TASKS, published
 from tagmates.study.records import Runs
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 
 MARKS = (0, 3, 6, 11, 17, 28, 55)
 Pair = tuple[str, str]
@@ -327,7 +327,7 @@ def larger_sets(data: Mapping[str, TrainingData]) -> None:
 def own_grid(folder: Path) -> Grid:
     """The grid of the tasks of which a study's folder has all pairs by MULTI-DEC: the largest there is, of dev F1."""
     study = open_study(folder)
-    runs = Runs(standing(study.settings, study.tasks, study.store).found.done.values())
+    runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
 
     def mean(*tasks: str) -> dict[str, float]:
         setting = setting_of("multi_dec", tasks, study.tasks)

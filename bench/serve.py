@@ -91,7 +91,7 @@ def in_ms(seconds: Sequence[float]) -> dict[str, float]:
 
 @dataclass
 class Load:
-    """What many clients found."""
+    """The results of many clients."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Load:
         return self.errors.total() + sum(n for status, n in self.statuses.items() if status not in (200, 429))
 
     def summary(self, seconds: float) -> dict[str, dict[str, float]]:
-        """What came back in so many seconds, how fast."""
+        """A summary of the responses in this number of seconds, and their speed."""
         answered = self.statuses[200]
         return {
             "right": {"requests": answered - self.wrong},

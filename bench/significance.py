@@ -78,7 +78,7 @@ def runs_of(base: int, others: int, more: int = 0) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a simulated study varies."""
+    """The properties of a simulated study."""
 
     name: str
     sentences: int
@@ -134,7 +134,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came out of many studies of one world; shares in percent."""
+    """The results of many studies of one world; shares in percent."""
 
     world: str
     sentences: int

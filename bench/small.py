@@ -1,4 +1,4 @@
-"""What the schedule of the preset `practical` makes of little data, beside what it was before it counted updates.
+"""The schedule of the preset `practical` on little data, compared with the former one, which did not count updates.
 
     python bench/small.py --data "$TAGMATES_DATA" [--tasks chunk,ner,supsense] [--sizes 20,50,100,200,500,1000]
         [--seeds 1,2,3] [--dev 200] [--workers 2]
@@ -41,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of it."""
+    """The result of a run."""
 
     f1: float  # on test
     updates: int
@@ -49,7 +49,7 @@ class Ended:
 
 
 def main() -> None:
-    """Train all, and print the line of a task and size as soon as its trainings are done."""
+    """Train all, and print the line of a task and size as soon as its runs are done."""
     options = arguments(
         __doc__, data="", tasks="chunk,ner,supsense", sizes="20,50,100,200,500,1000", seeds="1,2,3", dev=200, workers=2
     )

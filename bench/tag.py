@@ -36,7 +36,7 @@ OURS = "tagmates, all layers"
 
 
 def sides(data: str, number: int, others: Sequence[str]) -> dict[str, Side]:
-    """What is measured, on so many sentences."""
+    """The subjects of the measurement, on this number of sentences."""
     tagger, sentences = joint(data, number)
     tasks, words = tagger.tasks, [sentence.tokens for sentence in sentences]
     alone = [prepare(RunConfig(tasks=(task,), sharing="stl"), data, "cpu").tagger for task in tasks]

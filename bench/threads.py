@@ -1,4 +1,4 @@
-"""Two processes of one thread against one process of two threads, on the same trainings: the ratio of throughputs.
+"""Two processes of one thread against one process of two threads, on the same runs: the ratio of throughputs.
 
     python bench/threads.py [--data DIR] [--tasks upos,chunk] [--updates 40] [--rounds 5] [--json]
 

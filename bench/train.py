@@ -46,7 +46,7 @@ def config_of(case: str, preset: str, data: str, seed: int) -> RunConfig:
 
 
 def sides(case: str, preset: str, data: str, seed: int, seconds: float) -> dict[str, Side]:
-    """The two trainings of a case."""
+    """The two runs of a case."""
     theirs = Training(prepare(config_of(case, "paper", data, seed), data, "cpu"))
     ours = updates(config_of(case, preset, data, seed), data)
     return {
@@ -134,7 +134,7 @@ def named_kernels() -> Iterator[None]:
 
 
 def kind_of(operation: str) -> str:
-    """What a profiled operation counts as."""
+    """The kind of a profiled operation."""
     if operation in ("GRU kernel", "CRF kernel", "making batches"):
         return operation
     if operation in MATRIX_PRODUCTS:

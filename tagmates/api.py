@@ -1,6 +1,6 @@
 """A study in Python: open it, plan it, run it, see how far it is, write its report, ask for recommended partners.
 
-Nothing here prints: what there is to say comes back in records and events, as ``notes`` for people.
+Nothing here prints. Records and events have ``notes``, which are sentences for people.
 """
 
 import os
@@ -27,7 +27,7 @@ from tagmates.study.records import Runs
 from tagmates.study.run_files import FinishedRun, first_with_tagger
 from tagmates.study.run_filter import RunFilter, select
 from tagmates.study.session import Event, run_session
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 from tagmates.study.taggers import StudyTagger, study_tagger, train_study_tagger
 from tagmates.training.loop import Event as TrainingEvent
 
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 class Study(OpenedStudy):
     """A study: which tasks, which ways to share a tagger, what to train together, which seeds, and its folder.
 
-    Its attributes are ``name``, ``settings``, ``tasks``, ``data`` (empty where nobody has said yet where they are),
-    ``store`` (its folder is ``store.root``), ``preset`` (which preset its settings start from, and why) and ``notes``
-    (sentences for people about how it was opened). Every method reads the folder anew, so that several processes may
-    work on one study.
+    Its attributes are ``name``, ``settings``, ``tasks``, ``data`` (empty if their place is not known yet), ``store``
+    (its folder is ``store.root``), ``preset`` (the preset that its settings start from, and why) and ``notes``
+    (sentences about how it was opened). Every method reads the folder again, so that several processes may work on one
+    study.
 
     ```python
     import tagmates
@@ -70,11 +70,12 @@ class Study(OpenedStudy):
     ) -> Self:
         """Open the study of a TOML file or of a study's folder; None: the study in ``runs/`` that was begun last.
 
-        ``data`` is as in ``train``; by default what the study's file says, else the data that it was begun with, else
-        ``$TAGMATES_DATA``. ``output_dir`` is the study's folder, by default ``runs/NAME`` of the file ``NAME.toml``.
-        ``packed`` is a packed study (``tagmates study pack``): its data and, where ``where`` is None, the study too.
-        ``overrides`` are settings over those of the file, each as ``key.key=value``; by default those with which its
-        folder was begun. Nothing is written. Raises ConfigError, DataError, or ModelError where there is no study.
+        ``data`` is as in ``train``; by default the data that the study's file names, else those that it was begun with,
+        else ``$TAGMATES_DATA``. ``output_dir`` is the study's folder, by default ``runs/NAME`` for the file
+        ``NAME.toml``. ``packed`` is a packed study (``tagmates study pack``), for its data and, if ``where`` is None,
+        also for the study itself. ``overrides`` are settings that replace those of the file, each as ``key.key=value``;
+        by default those with which its folder was begun. Nothing is written. Raises ConfigError, DataError, or
+        ModelError if there is no study.
         """
         opened = open_study(
             None if where is None else Path(where),
@@ -94,10 +95,10 @@ class Study(OpenedStudy):
         return cls(**values, given=tuple(overrides or ()), notes=notes)
 
     def control(self, kind: ControlKind, updates: int) -> Self:
-        """The study's control, in a folder of its own beside it: the same trainings, each of exactly ``updates``.
+        """The study's control, in its own folder beside it: the same runs, each of exactly ``updates`` updates.
 
-        With ``equal-exposure`` every update besides has ``training.batch_size`` sentences of each task (protocol
-        section 3). Raises ConfigError where a setting does not go with it.
+        With ``equal-exposure``, every update also has ``training.batch_size`` sentences of each task (protocol section
+        3). Raises ConfigError for a setting that cannot be combined with it.
         """
         if updates < 1:
             raise ConfigError(f"--{kind}: must be 1 or more updates, not {updates}")
@@ -105,23 +106,23 @@ class Study(OpenedStudy):
         training = made.settings.training
         each = f", each with {training.batch_size} sentences of every task" if training.batch_per_task else ""
         note = (
-            f"this is the control of {self.name}, in {made.store.root}: every training makes "
+            f"this is the control of {self.name}, in {made.store.root}: every run makes "
             f"{plural(updates, 'update')}{each}; the learning rate falls linearly to 0; dev is scored every "
             f"{plural(training.epoch_updates or 1, 'update')}, and the weights that are best on dev are tested"
         )
         return replace(self, name=made.name, settings=made.settings, store=made.store, notes=(*self.notes, note))
 
     def plan(self) -> StudyPlan:
-        """The trainings that the study needs, and how many are done. The data need not be at hand."""
+        """The runs that the study needs, and how many are done. The data are not needed."""
         return plan_of(self)
 
     def cost(self, plan: StudyPlan) -> Cost | None:
-        """What the trainings of ``plan`` that are not done will cost, in ``seconds`` of one worker and in ``updates``.
+        """The cost of the pending runs of ``plan``, in ``seconds`` of one worker and in ``updates``.
 
-        The speed comes from the study's trainings so far; for the sharings in ``plan.unmeasured`` a few updates are
-        timed, which takes seconds. None where all trainings are done, or where nobody has said where the data are.
+        The speed is that of the study's runs so far; for the sharings in ``plan.unmeasured`` a few updates are timed,
+        which takes seconds. None if all runs are done, or if the place of the data is not known.
         """
-        return cost_to_do(plan.trainings, self.store, plan.found, self.data, self.tasks) if self.data else None
+        return cost_to_do(plan.runs, self.store, plan.found, self.data, self.tasks) if self.data else None
 
     def select(
         self,
@@ -132,11 +133,11 @@ class Study(OpenedStudy):
         seeds: Iterable[int | str] = (),
         shard: tuple[int, int] = (1, 1),
     ) -> RunFilter:
-        """A part of the study's trainings, to be given to ``run``; what is left out selects all.
+        """A part of the study's runs, for ``run``; an argument that is left out selects all.
 
-        ``sharing`` and ``regimes`` are names; a joint method brings the tasks alone that it is compared with. Of
-        ``tasks``, a training must have no other. ``shard=(2, 8)`` is the second of eight shares; a training is in the
-        same share every time. Raises ConfigError for what is not in the study.
+        ``sharing`` and ``regimes`` are names; with a joint method, the tasks alone that it is compared with are
+        selected too. A run is selected if all its tasks are among ``tasks``. ``shard=(2, 8)`` is the second of eight
+        shares; a run is in the same share every time. Raises ConfigError for names that are not in the study.
         """
         return select(
             self.settings, self.tasks, sharing=sharing, regimes=regimes, tasks=tasks, seeds=seeds, shard=shard
@@ -157,24 +158,25 @@ class Study(OpenedStudy):
         lock: bool = True,
         budget: Budget | None = None,
     ) -> Generator[Event, None, None]:
-        """Train what is selected (None: all) and pending, stage by stage, and yield what happens.
+        """Train the pending runs of a selection (None: of the whole study), stage by stage, and yield events.
 
         The first event is ``Begun``, the last ``Summary``; between them come ``Stage``, ``Started``, ``Stopped`` and
-        ``Looked``. Close the generator at any time: the workers end, and at most the epoch at hand is lost. The same
-        call goes on: what is done is not repeated, and what was begun resumes. Several calls may share a folder.
+        ``Poll``. The generator can be closed at any time: the workers end, and at most one epoch of each run is lost.
+        The same call continues: finished runs are not repeated, and the others resume. Several calls may share a
+        folder.
 
-        ``engine`` is ``processes`` (``workers`` trainings at a time, by default one for each core; the default on a
-        CPU), ``local`` (``lanes`` trainings side by side in this process; the default on a GPU) or ``ray``.
-        ``time_limit`` (in seconds) ends the call cleanly. A training whose worker died or crashed is tried again
-        ``retries`` times, one that failed in an earlier call only with ``retry_failed``. ``device`` is ``auto``,
-        ``cpu`` or ``cuda``, ``threads`` those of one training. Without ``lock``, for disks that have no file locks, see
-        to it that no other process works in the folder.
+        ``engine`` is ``processes`` (``workers`` runs at a time, by default one for each core; the default on a CPU),
+        ``local`` (``lanes`` runs side by side in this process; the default on a GPU) or ``ray``. ``time_limit`` (in
+        seconds) ends the call cleanly. A run whose worker crashed is tried again ``retries`` times; a run that failed
+        in an earlier call is tried again only with ``retry_failed``. ``device`` is ``auto``, ``cpu`` or ``cuda``, and
+        ``threads`` the number of threads of a run. ``lock=False`` is for disks without file locks; then no other
+        process may work in the folder.
 
-        With a ``budget`` the next training is always the one that is expected to improve the advice most per second,
-        and the call ends when the budget does (``tagmates.study.chooser``). What it trains are trainings of the study.
+        With a ``budget``, the next run is always the one that is expected to improve the advice most per second, and
+        the call ends when the budget is spent (``tagmates.study.chooser``). All runs are runs of the study's plan.
 
-        Raises ConfigError at once for arguments that cannot work; while running ConfigError for other data or settings
-        than those of the folder, DiskError where nothing can be written, and OutOfMemoryError.
+        Raises ConfigError at once for arguments that cannot work. Raises, while running, ConfigError for data or
+        settings that differ from those of the folder, DiskError if files cannot be written, and OutOfMemoryError.
         """
         study = replace(self, store=replace(self.store, lock=lock))
         return run_session(
@@ -192,17 +194,17 @@ class Study(OpenedStudy):
         )
 
     def status(self) -> StudyStatus:
-        """Which trainings are done, running, failed (and why) and pending. The data need not be at hand."""
+        """Which runs are done, running, failed (and why) and pending. The data are not needed."""
         return status_of(self)
 
     def report(
         self, output: str | Path | None = None, beside: "str | Path | OpenedStudy | None" = None
     ) -> "WrittenReport":
-        """Write the report, with tables and figures, into the folder ``output``; of a study that is partly done too.
+        """Write the report on all runs so far, with tables and figures, into the folder ``output``.
 
         By default the folder is ``report`` in the study's folder. ``beside`` is another study of the same tasks to
-        compare with, or its folder; by default the study's control, where it has finished trainings. Raises ConfigError
-        where the two have no task in common, ModelError where the study has not begun.
+        compare with, or its folder; by default the study's control, if it has finished runs. Raises ConfigError if the
+        two have no task in common, ModelError if the study has not begun.
         """
         from tagmates.report.writing import report_study  # noqa: PLC0415  (an extra, and slow to import)
 
@@ -210,36 +212,36 @@ class Study(OpenedStudy):
         return report_study(self, Path(output or self.store.root / "report"), other)
 
     def recommend(self, task: str) -> Advice:
-        """Which tasks to train a task with, by the evidence so far. Raises ConfigError for a task of no such name."""
+        """The recommended partners of a task by the evidence so far. Raises ConfigError for an unknown task."""
         if task not in self.tasks:
             known = ", ".join(self.tasks)
             raise ConfigError(f"--task: there is no {task!r}{suggestion(task, self.tasks)}; there are {known}")
         self.store.description()  # there must be a study
-        now = standing(self.settings, self.tasks, self.store, counts=True)
+        now = current_status(self.settings, self.tasks, self.store, counts=True)
         return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
 
     def forecast(self) -> list[Forecast]:
-        """What the model of gains says of every task: its best setting by the runs so far and by the training data.
+        """The expected best setting of every task, by the runs so far and by the training data (the model of gains).
 
-        Empty where the data are not at hand and were not when the study ran. Raises ModelError where the study has not
-        begun.
+        Empty if the training data are not available now and were not when the study ran. Raises ModelError if the study
+        has not begun.
         """
         self.store.description()  # there must be a study
-        now = standing(self.settings, self.tasks, self.store)
+        now = current_status(self.settings, self.tasks, self.store)
         affinities = find_affinities(self.store, self.data, self.tasks)
         runs = Runs(now.found.done.values())
         return forecast(self.settings, self.tasks, affinities, runs, now.oracle_sets) if affinities else []
 
     def groupings(self) -> list[Grouping]:
-        """For every number of taggers, from 1 to that of the tasks, how at most so many would serve all tasks best.
+        """The best way to serve all tasks with at most N taggers, for every N from 1 to the number of tasks.
 
-        By the expected dev F1 of ``forecast``; empty where that is.
+        They are compared by the expected dev F1 of ``forecast``; empty if that is empty.
         """
         return groupings(self.forecast())
 
     def tagger(self, setting: Setting) -> StudyTagger:
         """The tagger of a setting, whether it is trained or not; ``train`` trains it."""
-        now = standing(self.settings, self.tasks, self.store)
+        now = current_status(self.settings, self.tasks, self.store)
         return study_tagger(self, Runs(now.found.done.values()), setting)
 
     def train(self, tagger: StudyTagger, device: str = "auto") -> Iterator[TrainingEvent]:
@@ -247,11 +249,11 @@ class Study(OpenedStudy):
         return train_study_tagger(self, tagger, device)
 
     def finished_run(self, setting: Setting) -> FinishedRun:
-        """The first finished run of a setting, by seed, whose tagger is there; where none is, the first run.
+        """The first finished run of a setting, by seed, that has its tagger; if none has it, the first run.
 
-        ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError where no run is finished.
+        ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError if no run is finished.
         """
-        now = standing(self.settings, self.tasks, self.store)
+        now = current_status(self.settings, self.tasks, self.store)
         runs = Runs(now.found.done.values()).get(setting)
         if not runs:
             raise ModelError(f"{self.store.root}: has no finished run of {setting}; run the study")
@@ -268,17 +270,17 @@ def run_study(
     device: str = "auto",
     time_limit: float | None = None,
 ) -> Study:
-    """Open a study, train all that is pending, and return it; ``Study.run`` has more choices, and yields events.
+    """Open a study, train all its pending runs, and return it; ``Study.run`` has more options, and yields events.
 
     ``where``, ``data``, ``output_dir`` and ``overrides`` are as in ``Study.open``, and ``workers``, ``device`` and
-    ``time_limit`` (in seconds) as in ``Study.run``. Trainings that fail do not end it: see ``Study.status``. Raises
+    ``time_limit`` (in seconds) as in ``Study.run``. It continues after a run fails: see ``Study.status``. Raises
     TagmatesError.
 
     ```python
     import tagmates
 
     study = tagmates.run_study("own.toml", workers=2)
-    print(study.status().total.done, "trainings are done")
+    print(study.status().total.done, "runs are done")
     print(study.recommend("chunk").sentence)
     ```
     """

@@ -82,7 +82,7 @@ class TrainingSettings(Settings):
     halving_patience: int = Field(2, ge=0, description="flat epochs before the one that halves the learning rate")
     stopping_patience: int = Field(10, ge=1, description="epochs without a best score before training stops")
     epoch_updates: int | None = Field(
-        None, ge=1, description="updates of every epoch; lists that are used up are shuffled again and go on"
+        None, ge=1, description="updates of every epoch; a list that is used up is shuffled and used again"
     )
     max_updates: int | None = Field(
         None, ge=1, description="train exactly so many updates: neither stopping_patience nor max_epochs ends it"

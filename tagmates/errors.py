@@ -59,7 +59,7 @@ class ModelError(TagmatesError):
 
 
 class TrainingError(TagmatesError):
-    """A training that cannot go on: a loss that is not finite, or a disk that is full.
+    """A run that cannot continue: its loss is not finite, or the disk is full.
 
     ```python
     import tagmates

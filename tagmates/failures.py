@@ -18,10 +18,10 @@ ADVICE = {
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
-    errno.EACCES: "see to its permissions",
-    errno.EPERM: "see to its permissions",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
     errno.EROFS: "make its disk writable",
-    errno.EIO: "see to its disk, which reports an error",
+    errno.EIO: "check its disk, which reports an error",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close other programs, which have too many files open",
     errno.ENOMEM: "close other programs, or raise the limit on memory (ulimit -v)",
@@ -42,7 +42,7 @@ MEMORY_MESSAGES = (
 
 def what_to_do(error: OSError) -> str:
     """Advice for a file or folder that cannot be read or written: a clause, after which "and try again" may follow."""
-    return ADVICE.get(error.errno or 0, "see to that place")
+    return ADVICE.get(error.errno or 0, "check that place")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

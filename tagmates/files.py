@@ -54,7 +54,7 @@ def write_error(path: object, error: OSError) -> DiskError | ModelError:
 
     It is a ModelError if something else has that name, because only that folder is affected.
     """
-    whole = "" if error.errno in MISSING_FOLDER_ERRORS else "what was saved before is whole; "
+    whole = "" if error.errno in MISSING_FOLDER_ERRORS else "files that were saved before are complete; "
     text = f"{path}: cannot be written ({error.strerror or error}); {whole}{what_to_do(error)} and try again"
     return ModelError(text) if error.errno in NAME_TAKEN_ERRORS else DiskError(text)
 
@@ -73,7 +73,7 @@ def cache_folder() -> Path:
     private = temporary_folder()
     os.environ["TAGMATES_CACHE"] = str(private)
     log.warning(
-        "%s: other users can change this cache, so it is not used; what is needed is made anew in %s, which is "
+        "%s: other users can change this cache, so it is not used; all that is needed is made again in %s, which is "
         "removed at the end; set TAGMATES_CACHE to a folder that only you can write (chmod go-w)",
         named,
         private,

@@ -15,7 +15,7 @@ _starting = threading.Lock()
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Processes and threads that are started in this block never get Ctrl-C; this thread gets it after the block."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

@@ -52,7 +52,7 @@ def with_preset(config: RunConfig, preset: str) -> RunConfig:
 
 
 def train_options(config: RunConfig) -> list[str]:
-    """The options of ``tagmates train`` that ``resolve`` makes this configuration of."""
+    """The options of ``tagmates train`` from which ``resolve`` makes this configuration."""
     preset, _ = preset_of(config.training)
     start = parse(RunConfig, merge_preset(preset, {"tasks": config.tasks}, "preset"), "preset")
     changed = [
@@ -68,7 +68,7 @@ def train_options(config: RunConfig) -> list[str]:
 
 
 def _single_values(settings: Settings) -> dict[str, Any]:
-    """The values of settings; those of a table by its name and the key in it."""
+    """The values of settings by key; the key of a value in a table is ``table.key``."""
     found: dict[str, Any] = {}
     for key, value in settings.model_dump(mode="json").items():
         found |= {f"{key}.{inner}": own for inner, own in value.items()} if isinstance(value, dict) else {key: value}

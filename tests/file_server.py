@@ -63,7 +63,7 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/corpus.txt"
 
     def asked(self, name: str) -> list[str | None]:
-        """What every request said under this header."""
+        """The value of this header in every request."""
         return [request.get(name) for request in self.requests]
 
     def finish_request(self, request: Any, client_address: Any) -> None:

@@ -48,7 +48,7 @@ def is_cuda(device: Any) -> bool:
 
 
 class Gpu(TorchFunctionMode):
-    """What Python asks of devices; ``counts`` has (launch or wait, operator, line of the package that waits)."""
+    """The requests of Python to devices; ``counts`` has (launch or wait, operator, line of the package that waits)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Operators(TorchDispatchMode):
 
 
 def _grouped(given: Any, with_indices: bool = False) -> Any:
-    """What torch groups by device in C++, which knows of none but the CPU."""
+    """The groups by device that torch makes in C++, which knows only the CPU."""
     found = grouped(given, with_indices)
     return {(CUDA if on_gpu(lists[0][0]) else place, kind): (lists, i) for (place, kind), (lists, i) in found.items()}
 

@@ -10,7 +10,7 @@ import numpy as np
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.plan import Setting
 from tagmates.study.published import PAPER_TASKS, published
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.significance import SentenceCounts
 
 SEEDS = (1, 2, 3)
@@ -51,7 +51,7 @@ def close_deviation(cell: Cell) -> float:
     return abs(cell.difference) / (1.55 if cell.arrow else 1.45) or 0.01
 
 
-def published_records(*, sentences: int = 0, deviation: Callable[[Cell], float] = clear_deviation) -> list[Record]:
+def published_records(*, sentences: int = 0, deviation: Callable[[Cell], float] = clear_deviation) -> list[RunRecord]:
     """Three seeds of every setting that Tables 3-6 print, which lack All-but-one of te_dec and te_enc.
 
     With ``sentences``, every run has counts of so many test sentences for each of its tasks; their F1 is near its own.
@@ -79,10 +79,10 @@ def cells_of(comparison: Comparison) -> Iterable[Cell]:
     return chain(*(cells.values() for cells in by_task), *(cells.values() for cells in by_pair))
 
 
-def _record(setting: Setting, scores: dict[str, Score], seed: int, sentences: int) -> Record:
+def _record(setting: Setting, scores: dict[str, Score], seed: int, sentences: int) -> RunRecord:
     test = {task: score.at(seed) for task, score in scores.items()}
     name = f"{setting.sharing}-{'+'.join(setting.tasks)}-{seed}"
-    return Record(
+    return RunRecord(
         name=name,
         setting=setting,
         seed=seed,

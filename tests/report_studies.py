@@ -7,7 +7,7 @@ from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, make_plan
 from tagmates.study.published import PAPER_TASKS, published
 from tagmates.study.recommend import advise
-from tagmates.study.records import Record, Runs
+from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import REGIMES, StudySettings
 
 HOSTILE = (
@@ -19,7 +19,7 @@ HOSTILE = (
 PAPER = StudySettings(sharing=("multi_dec", "te_dec", "te_enc"), oracle_sets="test")
 
 
-def make_report(study: StudySettings, tasks: tuple[str, ...], records: list[Record], **more: object) -> Report:
+def make_report(study: StudySettings, tasks: tuple[str, ...], records: list[RunRecord], **more: object) -> Report:
     runs = Runs(records)
     sets = oracle_sets(study, tasks, runs)
     done = {(record.setting, record.seed) for record in records}
@@ -44,13 +44,13 @@ def make_report(study: StudySettings, tasks: tuple[str, ...], records: list[Reco
     )
 
 
-def make_records(study: StudySettings, tasks: tuple[str, ...], *, sentences: int = 0) -> list[Record]:
+def make_records(study: StudySettings, tasks: tuple[str, ...], *, sentences: int = 0) -> list[RunRecord]:
     """Runs of every setting but the oracle's, of which each partner adds what its place in ``tasks`` says."""
     plan = make_plan(study.model_copy(update={"regimes": REGIMES[:4]}), tasks, {})
     return [make_record(p.setting, p.config.seed, tasks, sentences) for p in plan]
 
 
-def make_record(setting: Setting, seed: int, tasks: tuple[str, ...], sentences: int = 0) -> Record:
+def make_record(setting: Setting, seed: int, tasks: tuple[str, ...], sentences: int = 0) -> RunRecord:
     gain = sum(tasks.index(task) - 1 for task in setting.tasks) if len(setting.tasks) > 1 else 0
     test = dict.fromkeys(setting.tasks, 70.0 + gain + 0.1 * seed)
     draw = np.random.default_rng(seed)
@@ -58,4 +58,4 @@ def make_record(setting: Setting, seed: int, tasks: tuple[str, ...], sentences: 
     counts = {task: np.stack([r, 10 - r, 10 - r], 1).astype(np.int32) for task, r in right.items() if sentences}
     stopped = "cap" if seed == 2 else "patience"
     name = f"{setting}-{seed}"
-    return Record(name, setting, seed, dict(test), test, 100 * seed, 9, stopped, 1.0, 1234 * len(test), counts)
+    return RunRecord(name, setting, seed, dict(test), test, 100 * seed, 9, stopped, 1.0, 1234 * len(test), counts)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tagmates.files import write_json
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan
-from tagmates.study.records import Record, Split
+from tagmates.study.records import RunRecord, Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.significance import SentenceCounts
 from tagmates.study.store import Store
@@ -26,7 +26,7 @@ def make_record(
     *,
     sentences: int = 12,
     **more: Any,
-) -> Record:
+) -> RunRecord:
     """A finished run of these scores (``dev``: those of test); its counts score near them. ``more``: other fields."""
     values: dict[str, Any] = {
         "updates": 100 * len(planned.config.tasks),
@@ -37,12 +37,12 @@ def make_record(
         "counts": {task: make_counts(f1, sentences, f"{planned.name} {task}") for task, f1 in test.items()},
     }
     dev = dict(test if dev is None else dev)
-    return Record(planned.name, planned.setting, planned.config.seed, dev=dev, test=dict(test), **{**values, **more})
+    return RunRecord(planned.name, planned.setting, planned.config.seed, dev=dev, test=dict(test), **{**values, **more})
 
 
 def write_run(
     folder: Path, planned: Planned, test: Mapping[str, float], dev: Mapping[str, float] | None = None, **more: Any
-) -> Record:
+) -> RunRecord:
     """The same as a run folder, of the files that a study reads; returns its record."""
     record = make_record(planned, test, dev, **more)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,14 +73,14 @@ def write_run(
 
 def make_records(
     study: StudySettings, tasks: Sequence[str], score: Score, sets: OracleSets | None = None, **more: Any
-) -> list[Record]:
+) -> list[RunRecord]:
     """Every run of a study."""
     return [make_record(planned, *_scores(planned, score), **more) for planned in make_plan(study, tasks, sets or {})]
 
 
 def write_study(
     root: Path, study: StudySettings, tasks: Sequence[str], score: Score, sets: OracleSets | None = None, **more: Any
-) -> list[Record]:
+) -> list[RunRecord]:
     """A study's folder in which every run is finished."""
     store = Store(root)
     store.start(study.model_copy(update={"tasks": tuple(tasks)}), "starter", {}, "random")

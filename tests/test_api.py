@@ -96,14 +96,14 @@ SAID = {
     "RunConfig": '"sharing": "te_dec"',
     "Study": "^$",  # all is done
     "StudyPlan": r"^6 6 0\n\[\]$",
-    "StudyStatus": "^6 of 6 trainings are done$",
+    "StudyStatus": "^6 of 6 runs are done$",
     "Tagged": r"\('She', 'went', 'to', 'Oslo', '\.'\) \(\(14, 17\)",
     "Tagger": r"\[Span\(start=1, end=3, label=''\)\]",
     "TagmatesError": "none.toml: cannot be read",
     "TrainingError": "the loss is (inf|nan)",
     "TrainingSettings": "^32$",
     "WrittenReport": "the report is in runs/own/report/index.html\nupos (alone|not shown|better)\nchunk ",
-    "run_study": "^6 trainings are done\n",
+    "run_study": "^6 runs are done\n",
     "train": r"^\('\w+', '\w+',",
 }
 
@@ -138,7 +138,7 @@ def test_a_plan_before_anything_is_done(study: tagmates.Study) -> None:
     plan = fresh.plan()
     assert (plan.study, plan.total.planned, plan.total.done, plan.total.pending) == ("own", 6, 0, 6)
     assert {regime: counts.planned for regime, counts in plan.regimes.items()} == {"single": 4, "pair": 2}
-    assert {(p.setting.sharing, p.setting.tasks, p.config.seed) for p in plan.trainings} == {
+    assert {(p.setting.sharing, p.setting.tasks, p.config.seed) for p in plan.runs} == {
         (*setting, seed) for setting in SETTINGS for seed in (1, 2)
     }
     assert plan.unmeasured == ["stl", "multi_dec"]
@@ -172,8 +172,8 @@ def test_the_events_of_a_run(study: tagmates.Study, capsys: pytest.CaptureFixtur
 
 
 def test_a_run_may_be_closed_and_goes_on(study: tagmates.Study) -> None:
-    kept = study.plan().trainings[0].name
-    for planned in study.plan().trainings[1:]:
+    kept = study.plan().runs[0].name
+    for planned in study.plan().runs[1:]:
         shutil.rmtree(study.store.folder(planned.name))
     with closing(study.run(engine="local")) as events:
         for event in events:
@@ -242,7 +242,7 @@ def test_a_status(study: tagmates.Study) -> None:
 
 
 def test_a_status_of_what_went_wrong(study: tagmates.Study) -> None:
-    first, second, third, *_ = (study.store.folder(planned.name) for planned in study.plan().trainings)
+    first, second, third, *_ = (study.store.folder(planned.name) for planned in study.plan().runs)
     (first / "result.json").unlink()
     (first / "failed.json").write_text('{"error": "no luck"}')
     (second / "model.safetensors").unlink()
@@ -256,7 +256,7 @@ def test_a_status_of_what_went_wrong(study: tagmates.Study) -> None:
 
 
 def test_a_status_is_that_of_the_command_line(study: tagmates.Study) -> None:
-    (study.store.folder(study.plan().trainings[0].name) / "model.safetensors").unlink()
+    (study.store.folder(study.plan().runs[0].name) / "model.safetensors").unlink()
     found = json.loads(done("study", "status", "own.toml", "--json").out)
     status = study.status()
     assert {key: found[key] for key in ("study", "folder", "other")} == {
@@ -342,9 +342,7 @@ def test_a_control_keeps_what_the_study_was_opened_with(study: tagmates.Study) -
     control = study.control("equal-exposure", 7)
     assert (control.name, control.store.root) == ("own-equal-exposure-7", Path("runs/own-equal-exposure-7"))
     assert control.settings.training.max_updates == 7
-    assert control.notes[-1].startswith(
-        "this is the control of own, in runs/own-equal-exposure-7: every training makes 7"
-    )
+    assert control.notes[-1].startswith("this is the control of own, in runs/own-equal-exposure-7: every run makes 7")
     with pytest.raises(tagmates.ConfigError, match="--equal-updates: must be 1 or more updates, not 0"):
         study.control("equal-updates", 0)
     fixed = tagmates.Study.open("own.toml", overrides=["training.weights='last'"])

@@ -41,7 +41,7 @@ def reachable() -> Iterator[Path]:
         (errno.ENOSPC, "make room"), (errno.EDQUOT, "make room"), (errno.EACCES, "permissions"),
         (errno.EPERM, "permissions"), (errno.ENOENT, "folder is missing"), (errno.ENOTDIR, "folder is missing"),
         (errno.EROFS, "writable"), (errno.EMFILE, "ulimit -n"), (errno.EIO, "disk"), (errno.EISDIR, "move that away"),
-        (errno.EFBIG, "ulimit -f"), (errno.ENOMEM, "memory"), (errno.EPIPE, "see to"),
+        (errno.EFBIG, "ulimit -f"), (errno.ENOMEM, "memory"), (errno.EPIPE, "check that place"),
     ],
 )  # fmt: skip
 def test_advice_fits_the_error(number: int, advice: str) -> None:

@@ -1,1 +1,1 @@
-"""What a person starts: the command line."""
+"""The command line, and the component for spaCy."""

@@ -1,4 +1,4 @@
-"""The command line: arguments to calls to print. Data go to stdout, talk to stderr."""
+"""The command line parses arguments, calls the library and prints: data to stdout, messages to stderr."""
 
 import gc
 import json
@@ -18,7 +18,7 @@ from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.progress import show_training
-from tagmates.apps.shared import Device, Model, NoLock, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Flag, Model, NoLock, Threads, end, say, talk, use_threads
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, preset_of
@@ -40,27 +40,28 @@ app = App(
     name="tagmates",
     version=__version__,
     help="Finds out which sequence-tagging tasks learn better together, and trains the taggers that come out of it.",
-    result_action="return_value",  # ``main`` flushes, says what went wrong and exits
+    result_action="return_value",  # ``main`` flushes stdout, prints errors and exits
     suppress_keyboard_interrupt=False,
 )
 app.command(data_app)
 app.command(export)
 app.command(tag)
-app.command(  # loaded when asked for: its packages are an extra
+app.command(  # imported on first use, because its packages are an extra
     "tagmates.apps.study:app",
     name="study",
-    help="Find out which tasks learn better together: plan, run and read hundreds of trainings.",
+    help="Find out which tasks learn better together: plan, run and report a study of many runs.",
 )
 app.command(
     "tagmates.apps.serve:app",
     name="serve",
     help="""Serve a page and a JSON API that tag text with one or several models.
 
-    Ctrl-C or SIGTERM answers what is in hand, then ends; a second one ends at once. docs/serving.md has the API.
+    After Ctrl-C or SIGTERM, the requests that have arrived are answered; a second one ends the service at once. The API
+    is described in docs/serving.md.
 
     Example: tagmates serve en runs/a --port 8000""",
 )
-SERVE = ("fastapi", "uvicorn", "starlette", "prometheus_client")  # the packages of that extra
+SERVE_PACKAGES = ("fastapi", "uvicorn", "starlette", "prometheus_client")
 
 
 @app.command
@@ -68,47 +69,51 @@ def train(
     *,
     tasks: Annotated[str | None, Parameter(help="Tasks, separated by commas, or 'all'. [required]")] = None,
     output_dir: Annotated[
-        Path | None, Parameter(help="The run folder; empty unless --resume or --force. [required]")
+        Path | None, Parameter(help="The run folder; it must be empty without --resume or --force. [required]")
     ] = None,
     sharing: Annotated[
         Sharing | None,
         Parameter(
-            help="stl: one task; multi_dec (default): a decoder per task; te_dec, te_enc: a task embedding or token."
+            help="How the tasks share the tagger. stl: a single task; multi_dec (default): a decoder for each task; "
+            "te_dec, te_enc: one decoder, with a task embedding or a task token."
         ),
     ] = None,
     preset: Annotated[
         str | None,
         Parameter(
-            help="paper: the study's protocol to the letter, the default for its own tasks; practical: for taggers in "
-            "use, the default for all other data."
+            help="paper: the protocol of the paper, the default for its tasks; practical: for taggers in use, the "
+            "default for all other data."
         ),
     ] = None,
     data: Data = "starter",
-    seed: Annotated[int | None, Parameter(help="Every random draw is a function of it. [default: 1]")] = None,
-    vectors: Annotated[str | None, Parameter(help="glove, random, or a GloVe text file. [default: glove]")] = None,
+    seed: Annotated[int | None, Parameter(help="All random draws depend on it. [default: 1]")] = None,
+    vectors: Annotated[
+        str | None, Parameter(help="Word vectors: glove, random, or a GloVe text file. [default: glove]")
+    ] = None,
     config: Annotated[
-        Path | None, Parameter(help="A file of settings (TOML, or a run's config.json), over the preset's.")
+        Path | None,
+        Parameter(help="A file of settings (TOML, or a run's config.json), which replace those of the preset."),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        Parameter(name="--set", negative="", help="A setting, e.g. training.batch_size=16; repeatable."),
+        Parameter(name="--set", negative="", help="A setting, for example training.batch_size=16; repeatable."),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
-    resume: Annotated[bool, Parameter(negative="", help="Go on from the last finished epoch.")] = False,
-    force: Annotated[bool, Parameter(negative="", help="Overwrite the run that is in the folder.")] = False,
+    resume: Annotated[bool, Flag(help="Continue from the last finished epoch.")] = False,
+    force: Annotated[bool, Flag(help="Overwrite the run in the folder.")] = False,
     no_lock: NoLock = False,
-    print_config: Annotated[bool, Parameter(negative="", help="Print the resolved settings and stop.")] = False,
+    print_config: Annotated[bool, Flag(help="Print all settings with their values, and stop.")] = False,
 ) -> None:
-    """Train one tagger, alone or jointly, and write its run folder.
+    """Train one tagger on one or several tasks, and write its run folder.
 
-    Ctrl-C (or a kill) loses at most the epoch at hand: the same command with --resume goes on from the last finished
-    one (on a CPU with --threads 1 to the same numbers, bit for bit). --print-config shows every setting of --set.
+    After Ctrl-C or a kill, the same command with --resume continues from the last finished epoch (on a CPU with
+    --threads 1, to exactly the same numbers). --print-config shows every setting that --set can change.
 
     Example: tagmates train --tasks upos,chunk,ner --sharing multi_dec --data DIR --output-dir runs/a
     """
     if resume and force:
-        raise ConfigError("--resume and --force: choose one; the first goes on, the second starts anew")
+        raise ConfigError("--resume and --force: choose one; the first continues the run, the second starts it again")
     if output_dir is None and not print_config:
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates --help)")
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
@@ -127,14 +132,14 @@ def train(
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     try:
         with memory_errors():
-            last = show_training(_telling(why, events), talk)
+            last = show_training(_with_message(why, events), talk)
     except TrainingError as error:
-        raise type(error)(f"{error}: --resume goes on from the last finished epoch") from None
+        raise type(error)(f"{error}: --resume continues from the last finished epoch") from None
     except KeyboardInterrupt:
-        how = "the same command with --resume (not --force) goes on"
+        how = "the same command with --resume (not --force) continues"
         end(130, f"tagmates: interrupted; finished epochs are saved in {output_dir}: {how}")
     if last is None:
-        say(f"{output_dir}: is done; nothing to resume")
+        say(f"{output_dir}: is finished; there is nothing to resume")
     elif isinstance(last, Ended) and last.error is not None:
         raise last.error
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
@@ -142,8 +147,8 @@ def train(
     say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
 
 
-def _telling(text: str, events: Iterator[Event]) -> Iterator[Event]:
-    """The events; the text is said when the first comes, for a training that is refused ends in one line."""
+def _with_message(text: str, events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the events. The message is printed with the first one, so that a refused run prints its error only."""
     for number, event in enumerate(events):
         if number == 0:
             say(text)
@@ -151,15 +156,15 @@ def _telling(text: str, events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _starting_point(preset: str | None, config: Path | None, tasks: Mapping[str, Task]) -> tuple[str, str]:
-    """The preset to start from, and what to say of it."""
+    """The preset to start from, and a message about it."""
     if preset is not None:
         return preset, f"preset {preset}"
-    if config is not None and config.suffix == ".json":  # of a run, and so complete
+    if config is not None and config.suffix == ".json":  # of a run, which has all settings
         return "paper", f"settings of {config}"
     found = default_preset(tasks)
     if found == "paper":
-        return found, "preset paper, as these are the study's own tasks; --preset practical: for taggers in use"
-    return found, f"preset {found}, as these are no tasks of the study; --preset paper: the study's protocol"
+        return found, "preset paper, as these are tasks of the paper; for taggers in use, choose --preset practical"
+    return found, f"preset {found}, as these are not tasks of the paper; for its protocol, choose --preset paper"
 
 
 @app.command
@@ -168,18 +173,17 @@ def evaluate(
     /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
-    data: Annotated[str | None, Parameter(help="As for train; default: the data it was trained on.")] = None,
+    data: Annotated[str | None, Parameter(help="As for train; default: the data that it was trained on.")] = None,
     output: Annotated[
-        Path | None, Parameter(help="Folder for predictions: TASK.conll with token, gold, predicted.")
+        Path | None,
+        Parameter(help="Folder for predictions: TASK.conll with the columns token, gold tag and predicted tag."),
     ] = None,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
-    baseline: Annotated[
-        bool, Parameter(negative="", help="Also score the tagger that gives each word its most frequent tag.")
-    ] = False,
+    json_: Annotated[bool, Flag(name="--json", help="Print one JSON object.")] = False,
+    baseline: Annotated[bool, Flag(help="Also score the baseline that gives each word its most frequent tag.")] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Score a trained tagger: precision, recall and F1 of every task, each with a signature that says how."""
+    """Score a trained tagger: precision, recall and F1 of every task, each with a signature of how it was computed."""
     use_threads(threads)
     evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
     preset, others = preset_of(evaluation.training)
@@ -200,13 +204,13 @@ def evaluate(
 
 
 def main() -> NoReturn:
-    """Run the command line; exit codes 0 done, 1 data or run error, 2 usage, 3 failed runs, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 data or run error, 2 usage, 3 failed runs, 130 interrupted."""
     if not isinstance(sys.stdout, TextIOWrapper):
         end(1, "tagmates: standard output: is closed; send it to a file, a pipe or /dev/null")
-    gc.set_threshold(100_000)  # a large study is a million objects that stay: looking for garbage takes a second of ten
-    # as all that is read, whatever the locale says; a file name that is not UTF-8 is escaped
+    gc.set_threshold(100_000)  # a large study makes a million lasting objects; searching them takes a tenth of the time
+    # UTF-8 whatever the locale, like all input; file names that are not UTF-8 are escaped
     sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPED)
-    logging.getLogger("tagmates").addHandler(_Warnings(logging.WARNING))
+    logging.getLogger("tagmates").addHandler(_WarningHandler(logging.WARNING))
     try:
         with memory_errors():
             code = app(sys.argv[1:], exit_on_error=False, print_error=False) or 0
@@ -214,23 +218,23 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         end(130, "tagmates: interrupted")
     except BrokenPipeError:
-        _forsake_output()  # whoever read us has left; nothing more can be said there
+        _discard_output()  # the reader of stdout has gone
         sys.exit(1)
     except OSError as error:
         if error.filename is None:
-            _forsake_output()
+            _discard_output()
         where, what = error.filename or "standard output", error.strerror or error
         end(1, f"tagmates: {where}: {what}; {what_to_do(error)}, or choose another place")
-    except UnicodeEncodeError as error:  # a path from a file of settings, in a locale that has not its characters
+    except UnicodeEncodeError as error:  # a path from a file of settings, in a locale without its characters
         name, there = ascii(error.object)[:200], sys.getfilesystemencoding()
         end(1, f"tagmates: {name}: file names of this locale are in {there}; set PYTHONUTF8=1, or rename the file")
     except CycloptsError as error:
         end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
     except ImportError as error:
-        # of a command that is loaded when asked for
+        # of a command that is imported on first use
         cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
         missing = str(cause.name).partition(".")[0]
-        extra = "serve" if missing in SERVE else "study"
+        extra = "serve" if missing in SERVE_PACKAGES else "study"
         end(2, f"tagmates: needs the package {missing}: {get_extra(extra)}")
     except OutOfMemoryError:
         raise  # __main__ prints it and ends the process
@@ -239,13 +243,13 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _forsake_output() -> None:
-    """Let what is still to be flushed to stdout go nowhere, or the flush at exit fails once more and says so."""
+def _discard_output() -> None:
+    """Discard the output that is not flushed yet, since flushing it at exit would fail and print another error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Warnings(logging.Handler):
-    """What the library warns of, on stderr."""
+class _WarningHandler(logging.Handler):
+    """Prints the warnings of the library to stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""

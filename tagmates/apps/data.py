@@ -1,4 +1,4 @@
-"""The commands on data: get the paper's tasks, describe your own, check them for mistakes."""
+"""The commands for data: get the paper's tasks, describe your own, check them for mistakes."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.fetch import fetch, list_
-from tagmates.apps.shared import say, talk
+from tagmates.apps.shared import Flag, say, talk
 from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.checking.problems import problem_lines, unique_problems
@@ -25,7 +25,7 @@ from tagmates.formatting import plural
 app = App(name="data", help="Get the paper's data, describe your own, print statistics, check for mistakes.")
 app.command(fetch)
 app.command(list_, name="list")
-app.command(  # loaded when asked for: its packages are an extra
+app.command(  # imported on first use, because its packages are an extra
     "tagmates.apps.suggest:affinity",
     name="affinity",
     help="Predict from training data which tasks help each other.",
@@ -48,15 +48,15 @@ def stats(
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     plot: Annotated[
         Path | None,
-        Parameter(help="Draw lengths, tags and overlap: into a folder (one SVG each), or into one file (.svg, .png)."),
+        Parameter(
+            help="Draw sentence lengths, tags and overlap into a folder of SVG files, or into one .svg or .png file."
+        ),
     ] = None,
-    json_: Annotated[
-        bool, Parameter(name="--json", negative="", help="Print JSON: a list of rows, or an object with --plot.")
-    ] = False,
+    json_: Annotated[bool, Flag(name="--json", help="Print JSON: a list of rows or, with --plot, an object.")] = False,
 ) -> None:
     """Print the statistics of the paper's Table 1 for these data: sentences, token/type ratio, labels, label entropy.
 
-    With --plot also the overlap of the tasks: words, sentences, and test sentences that are in train of another task.
+    With --plot, also the overlap of the tasks: words, sentences, and test sentences that are in train of another task.
 
     Example: tagmates data stats tasks.toml --plot figures
     """
@@ -97,11 +97,11 @@ def check(
     *,
     all_: Annotated[
         bool,
-        Parameter(name="--all", negative="", help="Print a line for every problem, not only the first of each kind."),
+        Flag(name="--all", help="Print a line for every problem, not only for the first of each kind."),
     ] = False,
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="Print a JSON list of all problems.")] = False,
+    json_: Annotated[bool, Flag(name="--json", help="Print a JSON list of all problems.")] = False,
 ) -> int:
-    """Report what is wrong with the files of tasks. The exit code is 1 if there are errors, 0 for warnings alone.
+    """Report the problems of the files of tasks. The exit code is 1 if there are errors, 0 if there are only warnings.
 
     The kind of each problem is in brackets at the end of its line; docs/data.md explains what to do about each kind.
     """
@@ -131,7 +131,7 @@ def init(
             allow_leading_hyphen=True,
         ),
     ] = None,
-    force: Annotated[bool, Parameter(negative="", help="Overwrite the TOML file.")] = False,
+    force: Annotated[bool, Flag(help="Overwrite the TOML file.")] = False,
 ) -> None:
     """Describe the files of a folder in a TOML file, for you to check.
 
@@ -158,5 +158,5 @@ def init(
     for text in proposal.broken:
         say(f"breaks its scheme: {text}")
     if target is not None:
-        say("read it, correct wrong guesses, then:")
+        say("read it and correct wrong guesses, then:")
         say(f"  tagmates data check {target}\n  tagmates data stats {target}")

@@ -1,4 +1,4 @@
-"""The command that makes a run into a model to give away: export."""
+"""The command ``export``, which makes a folder of a model from a run."""
 
 import os
 from pathlib import Path
@@ -7,34 +7,34 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.filesize import decimal
 
-from tagmates.apps.shared import Model, say
+from tagmates.apps.shared import Flag, Model, say
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_atomically
 from tagmates.model.pretrained import content_of, find_model
 from tagmates.model.tagger import Tagger
 
-MOST_BYTES = 2**24  # of a card, or of a result
-GOES_ALONG = ("result.json", "README.md", "LICENSE")
+MAX_BYTES = 2**24  # of a card or a result
+COPIED_FILES = ("result.json", "README.md", "LICENSE")
 
 
 def export(
     run: Model,
-    folder: Annotated[Path, Parameter(help="The folder to make; empty, or --force.")],
+    folder: Annotated[Path, Parameter(help="The new folder; it must be empty without --force.")],
     /,
     *,
     vectors: Annotated[
-        str, Parameter(help="How many vectors of words that training never saw go along, or 'all'.")
+        str, Parameter(help="Number of vectors to include for words that were not in training, or 'all'.")
     ] = "50000",
-    half: Annotated[bool, Parameter(negative="", help="Numbers of 16 bits: half the size.")] = False,
+    half: Annotated[bool, Flag(help="Store numbers of 16 bits, which halves the size.")] = False,
     card: Annotated[
-        Path | None, Parameter(help="A text (Markdown) to put before the run's own card: data, licence, use.")
+        Path | None, Parameter(help="A Markdown text on data, licence and use, to put before the run's own card.")
     ] = None,
-    force: Annotated[bool, Parameter(negative="", help="Overwrite the model that is in the folder.")] = False,
+    force: Annotated[bool, Flag(help="Overwrite the model in the folder.")] = False,
 ) -> None:
-    """Make a folder with all that a tagger needs and nothing else, to be used anywhere or given away.
+    """Make a folder that has all that a tagger needs and nothing else, to use it elsewhere or to give it away.
 
-    It holds the settings, the vocabulary, the weights, vectors of the most frequent words that training never saw (so
-    GloVe need not be there), the scores and a card. Its name can stand wherever a run's folder can.
+    It contains the settings, the vocabulary, the weights, vectors of the most frequent words that were not in training
+    (so that GloVe is not needed), the scores and a card. It can be used wherever the folder of a run can.
 
     Example: tagmates export runs/a my-tagger --half
     """
@@ -44,16 +44,16 @@ def export(
         raise ConfigError(f"--vectors {vectors}: give a number, or 'all'")
     origin = find_model(run)
     tagger = Tagger.from_pretrained(origin)
-    texts = {name: content_of(origin / name, MOST_BYTES) for name in GOES_ALONG if os.path.lexists(origin / name)}
+    texts = {name: content_of(origin / name, MAX_BYTES) for name in COPIED_FILES if os.path.lexists(origin / name)}
     if card is not None:
         try:
             texts["README.md"] = card.read_bytes() + b"\n" + texts.get("README.md", b"")
         except OSError as error:
             raise DataError(f"{card}: cannot be read ({error.strerror}); give a text file") from None
     tagger.save_pretrained(folder, half=half, vectors=len(tagger.vectors.index) if vectors == "all" else int(vectors))
-    for name in GOES_ALONG:  # those of another model that was there
+    for name in COPIED_FILES:  # those of another model that was there
         (folder / name).unlink(missing_ok=True)
     for name, text in texts.items():
         write_atomically(folder / name, text)
     size = sum(path.stat().st_size for path in folder.iterdir())
-    say(f"{folder}: {decimal(size)}; use it as in: tagmates tag {folder}")
+    say(f"{folder}: {decimal(size)}; to use it: tagmates tag {folder}")

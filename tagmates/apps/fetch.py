@@ -1,4 +1,4 @@
-"""The commands that get the paper's data: fetch and list."""
+"""The commands ``data fetch`` and ``data list``, for the data of the paper."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from tagmates.apps.shared import say, talk
+from tagmates.apps.shared import Flag, say, talk
 from tagmates.data.tasks import PAPER_SCHEMES, choose_tasks
 from tagmates.data.upstream.conversion import MODE_DEPENDENT_TASKS
 from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared, fetch_tasks
@@ -26,12 +26,12 @@ from tagmates.formatting import listing
 HEADINGS = {"sentences": SIZES[:2], "token/type": SIZES[2:], "labels": LABELS[:1], "label\nentropy": LABELS[1:]}
 
 AMode = Annotated[
-    Mode, Parameter(help="authors: exactly the files of the paper's authors; clean: what they meant (docs/data.md).")
+    Mode, Parameter(help="authors: exactly the data of the paper's authors; clean: as they meant them (docs/data.md).")
 ]
 Output = Annotated[
-    Path | None, Parameter(help="The folder of TASK/{train,dev,test}.conll and TASK/SOURCE.json. [default: data/MODE]")
+    Path | None, Parameter(help="The folder for TASK/{train,dev,test}.conll and TASK/SOURCE.json. [default: data/MODE]")
 ]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+Json = Annotated[bool, Flag(name="--json", help="Print JSON.")]
 
 
 def fetch(
@@ -48,7 +48,7 @@ def fetch(
     mode: AMode = "authors",
     output_dir: Output = None,
     unverified: Annotated[
-        bool, Parameter(negative="", help="Accept a copy with another checksum than the published file.")
+        bool, Flag(help="Accept a copy whose checksum differs from that of the published file.")
     ] = False,
     json_: Json = False,
 ) -> int:
@@ -82,7 +82,7 @@ def fetch(
         print(json.dumps({"mode": mode, "output": str(output), **found}, indent=2, ensure_ascii=False))
     elif prepared:
         Console().print(_table(prepared))
-    different = [one.provenance.task for one in prepared if not all(cell.equal for cell in one.cells)]
+    different = [one.provenance.task for one in prepared if not all(number.equal for number in one.numbers)]
     cleaned = [task for task in different if mode == "clean" and task in MODE_DEPENDENT_TASKS]
     unlike = [task for task in different if task not in cleaned]
     if cleaned:
@@ -90,15 +90,15 @@ def fetch(
     if unlike:
         say(f"{listing(unlike)}: differs from the paper's Table 1; is your copy the one that docs/data.md names?")
     if prepared:
-        say(f"written to {output}: other commands take it as --data {output}")
+        say(f"written to {output}; other commands read it with --data {output}")
     return 1 if missing or failed or unlike else 0
 
 
 def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = False) -> None:
     """List the paper's tasks with their data sets and licences, and whether they are on this machine.
 
-    here: fetched into --output-dir; downloaded: its files are in the cache; needs your copy: fetch it with --from. The
-    size is that of the published files.
+    The state is "here" if a task was fetched into --output-dir, "downloaded" if its files are in the cache, and "needs
+    your copy" if it can only be fetched with --from. The size is that of the published files.
     """
     rows = list_tasks(mode, output_dir or Path("data") / mode)
     if json_:
@@ -110,11 +110,11 @@ def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = F
         size = decimal(row.size) if row.size_known else f"> {decimal(row.size)}"
         table.add_row(row.task, escape(row.source.title), escape(row.source.licence), row.state, size)
     Console().print(table)
-    say("tagmates data fetch TASK ... gets them; --json prints their terms and addresses too")
+    say("to get them: tagmates data fetch TASK ...; --json also prints their terms and addresses")
 
 
 def _shown(events: Iterator[Event]) -> Iterator[Event]:
-    """Print what happens; yield the events that are results."""
+    """Print all events; yield those that are results."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bars:
         bar, name = None, ""
@@ -146,7 +146,7 @@ def _shown(events: Iterator[Event]) -> Iterator[Event]:
 def _verified(found: Found) -> str:
     if found.verified != "unverified":
         return f"verified by its {found.verified}"
-    return "unverified; compare with Table 1 whether it is what the paper used"
+    return "unverified; Table 1 tells whether it is the file that the paper used"
 
 
 def _how_to_get(missing: Missing) -> str:
@@ -165,29 +165,29 @@ def _table(prepared: list[Prepared]) -> Table:
     for heading in (*HEADINGS, "Table 1", "verified"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in prepared:
-        equal, files = sum(cell.equal for cell in one.cells), one.provenance.files
+        equal, files = sum(number.equal for number in one.numbers), one.provenance.files
         known = sum(file.verified != "unverified" for file in files)
         numbers = [_numbers(one, columns) for columns in HEADINGS.values()]
-        table.add_row(one.provenance.task, *numbers, f"{equal}/{len(one.cells)}", f"{known}/{len(files)}")
+        table.add_row(one.provenance.task, *numbers, f"{equal}/{len(one.numbers)}", f"{known}/{len(files)}")
     return table
 
 
 def _numbers(one: Prepared, columns: tuple[str, ...]) -> str:
     """The measured number, and below it the number in the paper if it differs."""
     form = ".1f" if columns[0].startswith(("token", "label_")) else "d"
-    printed = [cell for cell in one.cells if cell.column in columns]
+    printed = [number for number in one.numbers if number.column in columns]
     texts = ["/".join(format(one.row[column], form) for column in columns)]
-    if not all(cell.equal for cell in printed):
-        texts.append("≠" + "/".join(format(cell.printed, form) for cell in printed))
+    if not all(number.equal for number in printed):
+        texts.append("≠" + "/".join(format(number.printed, form) for number in printed))
     return "\n".join(texts)
 
 
 def _prepared_json(one: Prepared) -> dict[str, Any]:
-    cells = [
-        {"column": cell.column, "printed": cell.printed, "measured": cell.measured, "equal": cell.equal}
-        for cell in one.cells
+    numbers = [
+        {"column": each.column, "printed": each.printed, "measured": each.measured, "equal": each.equal}
+        for each in one.numbers
     ]
-    return {"folder": str(one.folder), **one.provenance.model_dump(mode="json"), "table1": cells}
+    return {"folder": str(one.folder), **one.provenance.model_dump(mode="json"), "table1": numbers}
 
 
 def _missing_json(missing: Missing) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Training as a person sees it: a live panel on a terminal, one line per epoch elsewhere; all on stderr."""
+"""The progress of training, on stderr: a live panel on a terminal, else a line for each epoch."""
 
 import time
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tagmates.formatting import duration
 from tagmates.training.loop import EpochEnded, Event, Updated
 from tagmates.training.run import Run
 
@@ -27,7 +28,7 @@ class _Speed:
 
 
 def show_training(events: Iterator[Event], console: Console) -> Event | None:
-    """Show events as they come; returns the last one, None where there was none."""
+    """Show events as they come; returns the last one, or None if there was none."""
     speed, last = _Speed(), None
     with Live(console=console, refresh_per_second=4, transient=True, auto_refresh=console.is_terminal) as live:
         live.update(Text("reading the data"))
@@ -60,7 +61,7 @@ def _panel(event: Updated, speed: _Speed) -> Group:
     row.add_row(
         f"epoch {run.epoch + 1}",
         ProgressBar(total=len(run.batches), completed=run.step, width=24),
-        f"update {run.step}/{len(run.batches)} (in all {run.updates})",
+        f"update {run.step}/{len(run.batches)} ({run.updates} in all)",
         f"loss {run.loss / max(seen, 1):.3f}",
         f"{speed.rate:,.0f} tokens/s",
         _time_left(run),
@@ -69,7 +70,7 @@ def _panel(event: Updated, speed: _Speed) -> Group:
 
 
 def _time_left(run: Run) -> str:
-    """How long the run goes on if no epoch to come is better than the best, and at most."""
+    """The time left, from what it takes if no later epoch is better than the best one to what all epochs take."""
     if not run.epoch:
         return ""
     settings = run.config.training
@@ -82,10 +83,3 @@ def _time_left(run: Run) -> str:
     most = settings.max_epochs - run.epoch
     soonest = min(max(run.schedule.best_epoch + settings.stopping_patience - run.epoch, 1), most)
     return f"left {duration(each * soonest)} to {duration(each * most)}"
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, with hours where there are any."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""``tagmates serve``: the page and the API over some models."""
+"""The command ``serve``, for the page and the API."""
 
 import os
 import socket
@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 import uvicorn
 from cyclopts import App, Parameter
-from rich.console import Console
 
-from tagmates.apps.shared import use_threads
+from tagmates.apps.shared import Device, Flag, say, use_threads
 from tagmates.errors import ConfigError
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
@@ -22,38 +21,37 @@ from tagmates.serve.settings import Limits
 from tagmates.settings_parsing import override, parse
 from tagmates.training.train import choose_device
 
-app = App(name="serve")  # its help stands where it is registered
-talk = Console(stderr=True)
+app = App(name="serve")  # its help text is in ``cli``
 
 
 @app.default
 def serve(
-    models: Annotated[tuple[str, ...], Parameter(help="As RUN of tag; the first is the default.")],
+    models: Annotated[tuple[str, ...], Parameter(help="As RUN of tagmates tag; the first is the default.")],
     /,
     *,
-    host: Annotated[str, Parameter(help="The address to bind to; 0.0.0.0: all, so that other machines may ask.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, Parameter(help="0: any that is free.")] = 8000,
+    host: Annotated[
+        str, Parameter(help="The address to listen on; 0.0.0.0: all, so that other machines can connect.")
+    ] = ("127.0.0.1"),
+    port: Annotated[int, Parameter(help="The port to listen on; 0: any free one.")] = 8000,
     allow_host: Annotated[
         tuple[str, ...],
-        Parameter(negative="", help="A further name by which browsers may reach the service; repeatable."),
+        Flag(help="Another host name by which browsers may reach the service; repeatable."),
     ] = (),
-    threads: Annotated[int | None, Parameter(help="Threads that tag; default: torch's own choice.")] = None,
-    queue: Annotated[int | None, Parameter(help="How many tokens may wait before requests are refused (429).")] = None,
+    threads: Annotated[int | None, Parameter(help="Number of threads that tag; default: chosen by torch.")] = None,
+    queue: Annotated[
+        int | None, Parameter(help="Number of tokens that may wait before requests are refused (429).")
+    ] = None,
     timeout: Annotated[float | None, Parameter(help="Seconds after which a request is given up (503).")] = None,
     set_: Annotated[
         tuple[str, ...],
-        Parameter(
-            name="--set", negative="", help="Another limit, e.g. body_bytes=100000; repeatable; see /api/models."
-        ),
+        Flag(name="--set", help="Another limit, for example body_bytes=100000; repeatable; /api/models lists them."),
     ] = (),
     vectors: Annotated[
-        str | None, Parameter(help="Vectors for words never seen in training: glove, random, or a GloVe text file.")
+        str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
     ] = None,
-    device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
-    """Load the models, bind, and serve until a signal comes."""
+    """Load the models, listen, and serve until a signal comes."""
     limits = _limits(set_, queue, timeout)
     use_threads(threads)
     if not 0 <= port < 2**16:
@@ -61,7 +59,9 @@ def serve(
     try:
         listener = listen(host, port)
     except OSError as error:
-        raise ConfigError(f"--host {host} --port {port}: {error.strerror}; choose another (--port 0: any)") from None
+        raise ConfigError(
+            f"--host {host} --port {port}: {error.strerror}; choose another (--port 0: any free one)"
+        ) from None
     with listener:
         folders = _folders(models)
         taggers = {name: _load(folder, choose_device(device), vectors) for name, folder in folders.items()}
@@ -75,7 +75,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Says where it serves; a signal lets it finish what is in hand and end with exit code 0, a second one ends it."""
+    """Prints its address. After a signal it answers the requests that have arrived; a second signal ends it at once."""
 
     def __init__(self, config: uvicorn.Config, text: str) -> None:
         super().__init__(config)
@@ -83,12 +83,13 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        talk.print(self._text, highlight=False, markup=False, soft_wrap=True)
+        say(self._text)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
             os._exit(128 + sig)
-        self.should_exit = True  # uvicorn's own would raise the signal once more in the end, and lose the exit code
+        # uvicorn's own method would raise the signal again at the end, which loses the exit code
+        self.should_exit = True
 
 
 def _limits(settings: tuple[str, ...], queue: int | None, timeout: float | None) -> Limits:
@@ -111,5 +112,5 @@ def _folders(models: tuple[str, ...]) -> dict[str, Path]:
 
 def _load(folder: Path, device: str, vectors: str | None) -> Tagger:
     tagger = Tagger.from_pretrained(folder, device=device, vectors=vectors)
-    tagger.tag([["Ready", "."]], probabilities=True)  # so that nobody waits for what is compiled on first use
+    tagger.tag([["Ready", "."]], probabilities=True)  # compiles the kernels, so that the first request does not wait
     return tagger

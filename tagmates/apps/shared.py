@@ -1,7 +1,8 @@
-"""What commands have in common: options, and talk on stderr."""
+"""Options that several commands share, and messages on stderr."""
 
 import os
 import sys
+from functools import partial
 from typing import Annotated, NoReturn
 
 import torch
@@ -14,21 +15,20 @@ from tagmates.formatting import plural
 talk = Console(stderr=True)
 MAX_THREADS = 64  # and at most twice the number of cores, if that is more
 
-# no Path: that would make one slash of the two in hf://
-Model = Annotated[str, Parameter(help="A model in the box (en), hf://user/name, or a finished run's folder.")]
+Flag = partial(Parameter, negative="", show_default=False)  # an option without a value
+# not a Path, in which the two slashes of hf:// would become one
+Model = Annotated[
+    str, Parameter(help="A model that comes with tagmates (en), hf://user/name, or the folder of a finished run.")
+]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
-Threads = Annotated[int | None, Parameter(help="Threads of one process; default: torch's own choice.")]
+Threads = Annotated[int | None, Parameter(help="Number of threads of a process; default: chosen by torch.")]
 NoLock = Annotated[
-    bool,
-    Parameter(
-        negative="",
-        help="Lock no folder, for disks that have no file locks; then no other process may work in the same folder.",
-    ),
+    bool, Flag(help="Lock no folder, for disks without file locks; then no other process may work in the same folder.")
 ]
 
 
 def use_threads(threads: int | None) -> None:
-    """Let torch use so many threads in this process. Raises ConfigError for none, or for more than can be of use."""
+    """Let torch use this number of threads in this process. Raises ConfigError if it is below 1 or too large."""
     if threads is None:
         return
     check_number("--threads", threads)
@@ -36,7 +36,7 @@ def use_threads(threads: int | None) -> None:
 
 
 def check_number(option: str, number: int) -> None:
-    """Raise ConfigError for a number of threads or processes below 1, or far above that of the cores."""
+    """Raise ConfigError if a number of threads or processes is below 1, or far above the number of cores."""
     if number < 1:
         raise ConfigError(f"{option} {number}: must be 1 or more")
     cores = os.cpu_count() or 1
@@ -46,11 +46,11 @@ def check_number(option: str, number: int) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line to stderr as it is."""
+    """Print a line to stderr, without formatting."""
     talk.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def end(code: int, text: str) -> NoReturn:
-    """Say why and exit."""
-    print(text, file=sys.stderr)  # not by rich, which imports more on first use: the memory may be used up
+    """Print a message to stderr and exit."""
+    print(text, file=sys.stderr)  # not with rich, whose imports need memory that may be missing
     sys.exit(code)

@@ -20,9 +20,9 @@ from tagmates.errors import ConfigError, ModelError
 from tagmates.model.pretrained import MAX_BYTES
 from tagmates.model.tagger import Tagged, Tagger
 
-DEFAULTS = {"pos": "upos", "tag": "xpos", "ents": "ner"}  # attribute of spaCy -> the layer that goes there
-# what token.pos_ may be
-UNIVERSAL = {
+DEFAULTS = {"pos": "upos", "tag": "xpos", "ents": "ner"}  # attribute of spaCy -> the layer that fills it
+# the values that token.pos_ may have
+UNIVERSAL_TAGS = {
     "ADJ", "ADP", "ADV", "AUX", "CCONJ", "CONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT",
     "SCONJ", "SYM", "VERB", "X",
 }  # fmt: skip
@@ -44,16 +44,17 @@ def make_tagmates(
     tag: str | None,
     ents: str | None,
 ) -> "TagmatesComponent":
-    """The component for ``nlp.add_pipe("tagmates", config={...})``; its model is loaded when first needed."""
+    """The component for ``nlp.add_pipe("tagmates", config={...})``; its model is loaded on first use."""
     return TagmatesComponent(name, model, device=device, tasks=tasks, pos=pos, tag=tag, ents=ents)
 
 
 class TagmatesComponent(Pipe):
     """Tags spaCy's tokens, sentence by sentence; a token of white space gets no tag.
 
-    ``tasks`` are the layers to tag (None: all). Each goes to ``token._.tagmates[layer]`` and, as spans, to
-    ``doc.spans[layer]``; besides, the layer ``pos`` to ``token.pos_`` (where the tag is a universal one), ``tag`` to
-    ``token.tag_`` and ``ents`` to ``doc.ents``, each None for none. A doc that has no sentences is split by tagmates.
+    ``tasks`` are the layers to tag (None: all). The tags of a layer go to ``token._.tagmates[layer]``, its spans to
+    ``doc.spans[layer]``. In addition, the layer ``pos`` goes to ``token.pos_`` (if the tag is a universal one), ``tag``
+    to ``token.tag_``, and ``ents`` to ``doc.ents``; None turns each of them off. A doc without sentences is split into
+    sentences by tagmates.
     """
 
     def __init__(
@@ -70,16 +71,16 @@ class TagmatesComponent(Pipe):
         self.name, self.model, self.device = name, model, device
         self.tasks, self.wanted = tasks, {"pos": pos, "tag": tag, "ents": ents}
 
-    # Not in __init__: spacy.load makes the component before from_disk gives it the model that came with the pipeline;
-    # the one named in the settings need not be there.
+    # Not in __init__: spacy.load makes the component before from_disk gives it the model that was saved with the
+    # pipeline, and the model that the settings name may be missing.
     @cached_property
     def tagger(self) -> Tagger:
-        """The tagger. Raises ModelError where it is not to be had."""
+        """The tagger. Raises ModelError if it is not available."""
         return Tagger.from_pretrained(self.model, device=self.device)
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
-        """The layers to tag. Raises ConfigError for one that the tagger lacks."""
+        """The layers to tag. Raises ConfigError for a layer that the tagger does not have."""
         if self.tasks is None:
             return self.tagger.tasks
         for task in self.tasks:
@@ -92,12 +93,12 @@ class TagmatesComponent(Pipe):
         chosen = {}
         for key, layer in self.wanted.items():
             if layer is None or (layer == DEFAULTS[key] and layer not in self.layers):
-                continue  # a default is for taggers that have it
+                continue  # a default applies only to taggers that have the layer
             self._check(layer, key, self.layers)
             chosen[key] = layer
         if "pos" in chosen:
             vocabulary = self.tagger.vocabulary
-            if UNIVERSAL.isdisjoint(vocabulary.labels[vocabulary.decoder_of(chosen["pos"])]):
+            if UNIVERSAL_TAGS.isdisjoint(vocabulary.labels[vocabulary.decoder_of(chosen["pos"])]):
                 raise ConfigError(f"{self.name}: pos: no tag of {chosen['pos']!r} is a universal one; use it as tag")
         return chosen
 
@@ -112,11 +113,11 @@ class TagmatesComponent(Pipe):
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Fill docs lazily and in order, ``batch_size`` at a time."""
-        docs_to_come = iter(stream)
-        while docs := list(islice(docs_to_come, batch_size)):
+        remaining = iter(stream)
+        while docs := list(islice(remaining, batch_size)):
             try:
                 self._fill(docs)
-            except Exception as error:  # what becomes of it is the pipeline's business
+            except Exception as error:  # the pipeline decides how errors are handled
                 self.get_error_handler()(self.name, self, docs, error)
             else:
                 yield from docs
@@ -134,14 +135,14 @@ class TagmatesComponent(Pipe):
         for tokens, sentence in sentences:
             for token, *tags in zip(tokens, *(sentence.tags[layer] for layer in self.layers), strict=True):
                 own = dict(zip(self.layers, tags, strict=True))
-                token._.tagmates = {**token._.tagmates, **own}  # another tagger may have been here
-                if pos and own[pos] in UNIVERSAL:
+                token._.tagmates = {**token._.tagmates, **own}  # another tagger may have filled it before
+                if pos and own[pos] in UNIVERSAL_TAGS:
                     token.pos_ = own[pos]
                 if tag:
                     token.tag_ = own[tag]
             for layer, found in spans.items():
                 for span in self.tagger.spans(sentence, layer):
-                    # spaCy takes an entity without a label for none
+                    # spaCy ignores an entity without a label
                     found.append(Span(doc, tokens[span.start].i, tokens[span.end - 1].i + 1, span.label or layer))
         for layer, found in spans.items():
             doc.spans[layer] = found
@@ -149,11 +150,11 @@ class TagmatesComponent(Pipe):
             doc.set_ents(spans[self.targets["ents"]])
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the model into the folder ``path``, with all its vectors: elsewhere there may be none for new words."""
+        """Write the model into the folder ``path``, with all its vectors, since they may be missing elsewhere."""
         self.tagger.save_pretrained(path, vectors=len(self.tagger.vectors.index))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TagmatesComponent":
-        """Take the model in the folder ``path``."""
+        """Load the model from the folder ``path``."""
         return self._take(Tagger.from_pretrained(path, device=self.device))
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -163,12 +164,12 @@ class TagmatesComponent(Pipe):
             return to_bytes({path.name: path.read_bytes for path in Path(folder).iterdir()}, ())
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "TagmatesComponent":
-        """Take the model that ``to_bytes`` wrote. Raises ModelError."""
+        """Load the model from what ``to_bytes`` returned. Raises ModelError."""
         with TemporaryDirectory() as folder:
             try:
                 from_bytes(data, {name: (Path(folder) / name).write_bytes for name in MAX_BYTES}, ())
             except (ValueError, TypeError, AttributeError):
-                advice = "take those that to_bytes gave"
+                advice = "give those that to_bytes returned"
                 raise ModelError(f"{self.name}: these are not the bytes of a tagmates model; {advice}") from None
             return self.from_disk(folder)
 
@@ -180,15 +181,15 @@ class TagmatesComponent(Pipe):
 
 
 def sentences_in(doc: Doc) -> list[list[Token]]:
-    """The tokens of each sentence, those of white space left out; sentences are set where the doc has none.
+    """The tokens of each sentence, without tokens of white space. If the doc has no sentences, they are set.
 
-    They are then those of ``Tagger.tag`` on the same text, for it is sentences that a tagger learns from.
+    They are then the same as in ``Tagger.tag``, because a tagger has learned from single sentences.
     """
     if not doc.has_annotation("SENT_START"):
         starts = [start for start, _ in split_sentences(doc.text)]
         previous = 0
         for token in doc:
-            number = max(bisect(starts, token.idx), 1)  # white space before the first belongs to it
+            number = max(bisect(starts, token.idx), 1)  # white space before the first sentence belongs to it
             token.is_sent_start = number > previous
             previous = number
     sentences = ([token for token in sentence if not token.is_space] for sentence in doc.sents)

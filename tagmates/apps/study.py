@@ -1,4 +1,4 @@
-"""``tagmates study``: its commands, and those that pack a study and complete the records of an earlier tagmates."""
+"""The commands ``study ...``. Here are ``pack``, and ``adopt`` for the records of earlier versions of tagmates."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tagmates.api import Study
-from tagmates.apps.shared import say
+from tagmates.apps.shared import Flag, say
 from tagmates.apps.study_options import Data, Folder, Set, Where, say_notes
 from tagmates.apps.study_run import run
 from tagmates.apps.study_show import plan, recommend, report, status
@@ -19,7 +19,7 @@ from tagmates.study.adoption import adoption_notes
 from tagmates.study.export import pack_study
 from tagmates.study.run_table import collect_runs, lay_out_runs
 
-app = App(name="study")  # its help is where it is registered
+app = App(name="study")  # its help text is in ``cli``
 app.command(suggest_for_study, name="suggest")
 for command in (plan, run, status, report, recommend):
     app.command(command)
@@ -33,18 +33,19 @@ def pack(
     output: Annotated[Path, Parameter(help="The file to write.")],
     data: Data = None,
     set_: Set = None,
-    force: Annotated[bool, Parameter(negative="", help="Overwrite the packed study that is there.")] = False,
+    force: Annotated[bool, Flag(help="Overwrite the packed study that has this name.")] = False,
 ) -> None:
-    """Write all that a study's trainings need into one file: its settings, sentences, tags and the words' vectors.
+    """Write all that the runs of a study need into one file: its settings, sentences, tags and word vectors.
 
-    On another machine: tagmates study run --packed FILE. The file holds the text of the corpora: their licences hold.
+    On another machine: tagmates study run --packed FILE. The file contains the text of the corpora, so their licences
+    apply to it.
 
     Example: tagmates study pack studies/paper.toml --data DIR --output paper.pack
     """
     if output.exists() and not force:
-        raise ConfigError(f"--output {output}: is there; overwrite it with --force, or choose another")
+        raise ConfigError(f"--output {output}: exists; overwrite it with --force, or choose another")
     if output.exists() and archive_at(str(output)) is None:
-        raise ConfigError(f"--output {output}: is no packed study to overwrite; choose another")
+        raise ConfigError(f"--output {output}: is not a packed study, so it is not overwritten; choose another")
     if not output.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {output.parent}; make it, or choose another")
     study = Study.open(where, data=data, overrides=set_ or [])
@@ -59,11 +60,11 @@ def pack(
 
 @app.command
 def adopt(where: Where = None, /, *, data: Data = None, output_dir: Folder = None) -> int:
-    """Complete the records of finished trainings of an earlier tagmates, so that they count.
+    """Complete the records of finished runs of an earlier version of tagmates, so that they count.
 
-    They do not say on which data they were trained and scored. This finds it out: the id of each training and its
-    counts must come out the same from --data. No score changes; what does not fit is named and left as it is, with
-    exit code 1.
+    Such records do not state the data of their training and scoring. This command tests whether they are those of
+    --data: the id of each run and its counts must then be equal. No score changes. Runs that do not fit are named and
+    left unchanged, and the exit code is 1.
 
     Example: tagmates study adopt runs/paper --data DIR
     """
@@ -71,7 +72,7 @@ def adopt(where: Where = None, /, *, data: Data = None, output_dir: Folder = Non
     say_notes(study.notes)
     if not study.data:
         raise ConfigError("--data: is missing; give the data that the study was trained on")
-    study.store.description()  # there must be a study
+    study.store.description()  # raises ModelError if there is no study
     outcome = adopt_runs(study.store, study.data, study.tasks)
     say_notes(adoption_notes(outcome))
     return 1 if outcome.refused else 0
@@ -82,21 +83,21 @@ def collect(
     where: Where = None,
     /,
     *,
-    table: Annotated[Path, Parameter(help="The file to write or to add to, for instance docs/runs/own.jsonl.xz.")],
+    table: Annotated[Path, Parameter(help="The file to write or to add to, for example docs/runs/own.jsonl.xz.")],
     output_dir: Folder = None,
 ) -> None:
-    """Add the finished trainings of a study to one compressed file: settings, scores, epochs, counts of each sentence.
+    """Add the finished runs of a study to one compressed file: settings, scores, epochs, counts of each sentence.
 
-    The file is small, and holds no text, no tagger and no path, so that it can be kept in a repository. `study lay-out`
-    makes a study's folder of it again.
+    The file is small, and contains no text, no tagger and no path, so it can be kept in a repository. `study lay-out`
+    makes the folder of a study from it again.
 
     Example: tagmates study collect runs/own --table docs/runs/own.jsonl.xz
     """
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
-    study.store.description()  # there must be a study
+    study.store.description()  # raises ModelError if there is no study
     done = collect_runs(study.store, table)
-    say(f"{table}: {plural(len(done.added), 'training')} added, {len(done.kept)} were there")
+    say(f"{table}: {plural(len(done.added), 'run')} added, {len(done.kept)} were there")
 
 
 @app.command
@@ -106,9 +107,9 @@ def lay_out(
     *,
     output_dir: Annotated[Path, Parameter(help="The study's folder to write; what it already has stays.")],
 ) -> None:
-    """Write the trainings of a file of `study collect` as a study's folder, for report, recommend and study run.
+    """Write the runs in a file of `study collect` as the folder of a study, for report, recommend and study run.
 
     Example: tagmates study lay-out docs/runs/paper.jsonl.xz --output-dir runs/paper
     """
     done = lay_out_runs(table, output_dir)
-    say(f"{output_dir}: {plural(len(done.added), 'training')} laid out, {len(done.kept)} were there")
+    say(f"{output_dir}: {plural(len(done.added), 'run')} laid out, {len(done.kept)} were there")

@@ -1,18 +1,18 @@
-"""The end of ``study run``: what was done, the best partners so far, the next command."""
+"""The end of ``study run``: the runs that are done, the best partners so far, the next command."""
 
 import shlex
 
 from tagmates.api import Study
 from tagmates.apps.shared import say, talk
-from tagmates.apps.study_tables import advice_table, duration, forecast_table
-from tagmates.formatting import plural
+from tagmates.apps.study_tables import advice_table, forecast_table
+from tagmates.formatting import duration, plural
 from tagmates.study.chooser import Budget
 from tagmates.study.session import Summary
 
 
 def close_run(study: Study, summary: Summary, seconds: float, budget: Budget | None = None) -> int:
-    """Say on stderr how the study stands after a call of ``run`` that took so long; returns the exit code."""
-    say(_what_was_done(study, summary, seconds))
+    """Print the status of a study to stderr, after a call of ``run`` that took ``seconds``; returns the exit code."""
+    say(_counts(study, summary, seconds))
     if summary.advice:
         talk.print(advice_table(summary.advice))
     if budget is not None and summary.done:
@@ -25,24 +25,24 @@ def close_run(study: Study, summary: Summary, seconds: float, budget: Budget | N
         say(text)
     if summary.pending:
         is_spent = budget is not None and (budget.until > 0 or budget.trainings is not None)
-        how = "a larger budget or none goes on" if is_spent else "the same command goes on"
-        say(f"pending: {plural(summary.pending, 'training')}; {how}")
+        how = "run with a larger budget or without one" if is_spent else "the same command continues"
+        say(f"pending: {plural(summary.pending, 'run')}; {how}")
     elif summary.not_selected:
-        pending = plural(summary.not_selected, "training")
-        say(f"not selected, and pending: {pending}; run without --shard and filters")
+        pending = plural(summary.not_selected, "run")
+        say(f"not selected, and pending: {pending}; train them without --shard and filters")
     if summary.done:
         say(f"next: {shlex.join(['tagmates', 'study', 'report', str(study.store.root)])}")
     if summary.failed:
         where = study.store.folder(next(iter(summary.failed))) / "failed.json"
-        number = plural(len(summary.failed), "training")
-        say(f"{number} failed (tracebacks as in {where}); --retry-failed tries again")
+        number = plural(len(summary.failed), "run")
+        say(f"{number} failed (with tracebacks, as in {where}); --retry-failed tries again")
         return 3
     return 0
 
 
-def _what_was_done(study: Study, summary: Summary, seconds: float) -> str:
+def _counts(study: Study, summary: Summary, seconds: float) -> str:
     parts = [
-        f"{summary.done} of {plural(summary.planned, 'training')} done",
+        f"{summary.done} of {plural(summary.planned, 'run')} done",
         f"{summary.new} of them in this call ({duration(seconds)})" if summary.new else "none of them in this call",
         *([f"{summary.given_up} failed"] if summary.given_up else []),
     ]

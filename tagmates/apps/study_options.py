@@ -1,4 +1,4 @@
-"""What the commands of ``tagmates study`` have in common: options, and the study that they name."""
+"""Options that the commands ``study ...`` share, and the study that they name."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,40 +7,40 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tagmates.api import Study
-from tagmates.apps.shared import say
+from tagmates.apps.shared import Flag, say
 from tagmates.errors import ConfigError
 
 Where = Annotated[
-    Path | None, Parameter(help="A study's TOML file, or its folder; default: the study in runs/ that last began.")
+    Path | None, Parameter(help="A study's TOML file or its folder; default: the study in runs/ that was begun last.")
 ]
 Data = Annotated[
-    str | None, Parameter(help="As --data of train; default: what the study's file says, else $TAGMATES_DATA.")
+    str | None,
+    Parameter(help="As --data of train; default: the data that the study's file names, else $TAGMATES_DATA."),
 ]
 PackedStudy = Annotated[
-    Path | None, Parameter(help="A packed study (see study pack): its data and, with no study named, the study too.")
+    Path | None,
+    Parameter(help="A packed study (see study pack): its data and, if no study is named, the study itself."),
 ]
-Folder = Annotated[Path | None, Parameter(help="The study's folder; default: runs/NAME of the file NAME.toml.")]
-Set = Annotated[
-    list[str] | None, Parameter(name="--set", negative="", help="A setting of the study, e.g. seeds=[1]; repeatable.")
-]
+Folder = Annotated[Path | None, Parameter(help="The study's folder; default: runs/NAME for the file NAME.toml.")]
+Set = Annotated[list[str] | None, Flag(name="--set", help="A setting of the study, for example seeds=[1]; repeatable.")]
 EqualUpdates = Annotated[
     int | None,
     Parameter(
-        help="The study's control, in a folder of its own beside the study's: the same trainings, each of exactly so "
-        "many updates, with a learning rate that falls linearly, and the weights of the best epoch on dev."
+        help="The study's control, in its own folder beside that of the study: the same runs, but each makes exactly "
+        "this number of updates; the learning rate falls linearly, and the weights of the best epoch on dev are tested."
     ),
 ]
 EqualExposure = Annotated[
     int | None,
     Parameter(
-        help="As --equal-updates, and every update has training.batch_size sentences of each task, as many as alone."
+        help="As --equal-updates, but every update has training.batch_size sentences of each task, as if it were alone."
     ),
 ]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+Json = Annotated[bool, Flag(name="--json", help="Print one JSON object.")]
 
 
 def open_control(study: Study, updates: int | None, exposure: int | None) -> Study:
-    """The control that --equal-updates or --equal-exposure asks for, else the study itself."""
+    """The control that --equal-updates or --equal-exposure names; the study itself if both are None."""
     if updates is not None and exposure is not None:
         raise ConfigError("--equal-updates and --equal-exposure: are two controls; give one of them")
     if updates is not None:
@@ -49,6 +49,6 @@ def open_control(study: Study, updates: int | None, exposure: int | None) -> Stu
 
 
 def say_notes(notes: Iterable[str]) -> None:
-    """Print a line for each to stderr."""
+    """Print each note as a line to stderr."""
     for text in notes:
         say(text)

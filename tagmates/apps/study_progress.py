@@ -1,4 +1,4 @@
-"""The events of ``study run`` on stderr: a live panel on a terminal, else a line for each training."""
+"""The progress of ``study run``, on stderr: a live panel on a terminal, else a line for each run."""
 
 import time
 from collections import deque
@@ -13,17 +13,17 @@ from rich.text import Text
 
 from tagmates.apps.shared import say, talk
 from tagmates.apps.study_options import say_notes
-from tagmates.apps.study_tables import duration
+from tagmates.formatting import duration
 from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, training_size
-from tagmates.study.driver import Looked, Stage, Started, Stopped
+from tagmates.study.driver import Poll, Stage, Started, Stopped
 from tagmates.study.plan import Planned
 from tagmates.study.session import Begun, Event, Summary
 from tagmates.study.store import Store
 
 
 @dataclass(slots=True)
-class _View:
-    """What has happened so far in this call."""
+class _Progress:
+    """The state of the study in this call, by the events so far."""
 
     store: Store
     sizes: Sizes
@@ -33,18 +33,18 @@ class _View:
     todo: dict[str, Planned] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)  # name -> when it started
     elsewhere: int = 0
-    tokens: float = 0.0  # trained on by trainings that are done
+    tokens: float = 0.0  # that the finished runs have been trained on
     epochs: list[int] = field(default_factory=list)
     last: deque[str] = field(default_factory=lambda: deque(maxlen=5))
 
     def take(self, event: Event) -> str | None:
-        """Follow an event; returns the line that says what ended."""
+        """Follow an event; returns a line if a run has ended."""
         if isinstance(event, Stage):
             self.todo = {planned.name: planned for planned in event.todo}
             self.done, self.failed = event.done, event.failed
         elif isinstance(event, Started):
             self.running[event.planned.name] = time.monotonic()
-        elif isinstance(event, Looked):
+        elif isinstance(event, Poll):
             self.elsewhere = len(event.elsewhere)
         elif isinstance(event, Stopped):
             return self._ended(event)
@@ -65,17 +65,17 @@ class _View:
         if state in ("busy", "done"):
             return None
         if state == "paused":
-            return f"paused {name}, to be gone on with"
+            return f"paused {name}, which will be continued"
         if event.again:
-            return f"tried again {name}: {event.outcome.message}"
+            return f"retried {name}: {event.outcome.message}"
         self.failed += 1
         self.todo.pop(name, None)
         return f"failed {name}: {event.outcome.message}"
 
     def left(self) -> str:
-        """The time left of this stage, from the speed of those done in this call."""
+        """The time left in this stage, by the speed of the runs that were done in this call."""
         if not self.tokens or not self.todo:
-            return "unknown until a training has ended" if self.todo else "-"
+            return "unknown until a run has ended" if self.todo else "-"
         epochs = fmean(self.epochs) if self.epochs else DEFAULT_EPOCHS
         pending = sum(training_size(planned.config, self.sizes, epochs)[1] for planned in self.todo.values())
         return f"about {duration(pending * (time.monotonic() - self.began) / self.tokens)}"
@@ -86,10 +86,10 @@ class _View:
         if self.elsewhere:
             parts.append(f"{self.elsewhere} running elsewhere")
         waiting = len(self.todo) - len(self.running) - self.elsewhere
-        return ", ".join([*parts, f"{max(waiting, 0)} to come", f"left of this stage: {self.left()}"])
+        return ", ".join([*parts, f"{max(waiting, 0)} waiting", f"time left in this stage: {self.left()}"])
 
     def panel(self) -> Group:
-        """The live view."""
+        """The live panel."""
         table = Table.grid(padding=(0, 2))
         for name, started in self.running.items():
             epochs = self.store.epochs(name)
@@ -103,17 +103,17 @@ def show_study(events: Iterator[Event], store: Store) -> Summary:
     begun = next(events)
     assert isinstance(begun, Begun)
     say_notes(begun.notes)
-    view = _View(store, begun.sizes)
+    progress = _Progress(store, begun.sizes)
     with Live(console=talk, refresh_per_second=2, transient=True, auto_refresh=talk.is_terminal) as live:
         for event in events:
             if isinstance(event, Summary):
                 break
-            line = view.take(event)
+            line = progress.take(event)
             if line is not None and talk.is_terminal:
-                view.last.append(line)
+                progress.last.append(line)
             elif line is not None:
-                say(f"{line}; {view.headline()}")
+                say(f"{line}; {progress.headline()}")
             if talk.is_terminal:
-                live.update(view.panel())
+                live.update(progress.panel())
     assert isinstance(event, Summary)
     return event

@@ -1,4 +1,4 @@
-"""``tagmates study run``: options to a call of ``Study.run``, and its events on stderr."""
+"""The command ``study run``, which calls ``Study.run`` and shows its events on stderr."""
 
 import time
 from contextlib import closing
@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tagmates.api import Study
-from tagmates.apps.shared import NoLock, check_number, say
+from tagmates.apps.shared import Device, Flag, NoLock, check_number, say
 from tagmates.apps.study_closing import close_run
 from tagmates.apps.study_options import (
     Data,
@@ -34,50 +34,63 @@ def run(
     engine: Annotated[
         EngineKind | None,
         Parameter(
-            help="local: lanes of one process (default on a GPU); processes: one a core (default on a CPU); "
-            "ray: RAY_ADDRESS, or here."
+            help="local: the runs are lanes of one process (default on a GPU); processes: a process for each run, one "
+            "per core (default on a CPU); ray: the cluster at RAY_ADDRESS, else this machine."
         ),
     ] = None,
     workers: Annotated[
-        int | None, Parameter(help="Trainings at a time, each in a process of its own; default: one for each core.")
+        int | None, Parameter(help="Number of runs at a time, each in its own process; default: one per core.")
     ] = None,
     lanes: Annotated[
         int | None,
         Parameter(
-            help="Trainings side by side in one process, as lanes of one program; default: as many as a GPU's memory "
-            f"holds, up to {MAX_LANES}; on a CPU, where processes are faster, none."
+            help="Number of runs side by side in one process; default: as many as fit into the memory of a GPU, at "
+            f"most {MAX_LANES}. On a CPU, several processes are faster."
         ),
     ] = None,
     time_limit: Annotated[
-        str, Parameter(help="Stop cleanly after this time, e.g. 25m; the same command goes on.")
+        str, Parameter(show_default=False, help="Stop cleanly after this time, for example 25m.")
     ] = "",
     budget: Annotated[
         str,
         Parameter(
-            help="As --time-limit, and train first what is expected to improve the advice most per second: the tasks "
-            "alone, all together, then pairs and seeds. What is done is never repeated."
+            show_default=False,
+            help="As --time-limit; in addition, the next run is always the one that is expected to improve the advice "
+            "most per second: first tasks alone and all together, then pairs and more seeds.",
         ),
     ] = "",
     trainings: Annotated[
-        int | None, Parameter(help="Likewise, until so many trainings of the study are done, earlier calls included.")
+        int | None,
+        Parameter(
+            help="Choose runs as --budget does, until so many runs of the study are done, earlier calls included."
+        ),
     ] = None,
     until: Annotated[
         float | None,
-        Parameter(help="Likewise, until the best partners are expected to gain at most so many points of F1 more."),
+        Parameter(
+            help="Choose runs as --budget does, until more runs are expected to gain at most so many points of F1."
+        ),
     ] = None,
     sharing: Annotated[
-        str, Parameter(help="Only these: some of stl,multi_dec,te_dec,te_enc; stl comes along with each.")
+        str, Parameter(show_default=False, help="Train only some of stl,multi_dec,te_dec,te_enc; stl is always added.")
     ] = "",
-    regime: Annotated[str, Parameter(help="Only these: some of single,pair,all,all_but_one,oracle.")] = "",
-    tasks: Annotated[str, Parameter(help="Only trainings all of whose tasks are among these, e.g. ner,chunk.")] = "",
-    seeds: Annotated[str, Parameter(help="Only these of the study's seeds, e.g. 1,2.")] = "",
+    regime: Annotated[
+        str, Parameter(show_default=False, help="Train only some of single,pair,all,all_but_one,oracle.")
+    ] = "",
+    tasks: Annotated[
+        str,
+        Parameter(show_default=False, help="Train only runs whose tasks are all among these, for example ner,chunk."),
+    ] = "",
+    seeds: Annotated[
+        str, Parameter(show_default=False, help="Train only these seeds of the study, for example 1,2.")
+    ] = "",
     shard: Annotated[
-        str, Parameter(help="One of several shares, e.g. 2/8; a training is in the same share every time.")
+        str, Parameter(help="Train one of several shares, for example 2/8; a run is in the same share every time.")
     ] = "1/1",
-    retries: Annotated[int, Parameter(help="How often a training whose worker died or crashed is tried again.")] = 2,
-    retry_failed: Annotated[bool, Parameter(negative="", help="Try again what failed in earlier calls.")] = False,
-    device: Annotated[str, Parameter(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, Parameter(help="Threads of one training.")] = 1,
+    retries: Annotated[int, Parameter(help="How often a run is tried again after its worker crashed.")] = 2,
+    retry_failed: Annotated[bool, Flag(help="Try runs again that failed in earlier calls.")] = False,
+    device: Device = "auto",
+    threads: Annotated[int, Parameter(help="Number of threads of a run.")] = 1,
     no_lock: NoLock = False,
     data: Data = None,
     packed: PackedStudy = None,
@@ -86,14 +99,15 @@ def run(
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
 ) -> int:
-    """Train what is pending, stage by stage. Ctrl-C, a kill or a time limit loses at most the epoch at hand.
+    """Train the pending runs of a study, stage by stage.
 
-    The same command goes on: what is done is not repeated, what was begun resumes. Several of these may share a folder,
-    on one machine or on a shared disk. It ends with what was done, the best partners so far and the next command. Exit
-    code 3: the study is over, but some trainings failed.
+    After Ctrl-C, a kill or a time limit, the same command continues: finished runs are not repeated, and the others
+    resume from their last finished epoch. Several of these commands may share a folder, on one machine or on a shared
+    disk. At the end it prints what was done, the best partners so far and the next command. The exit code is 3 if the
+    study is over, but some runs failed.
 
-    A --set that would take trainings out of a study that has begun needs an --output-dir of its own. Trainings in the
-    folder that were made on other data than the study's are set aside and trained anew.
+    A --set that would remove runs from a study that has begun needs another --output-dir. Runs in the folder that were
+    trained on other data are set aside and trained again.
 
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
@@ -131,10 +145,10 @@ def run(
         budget=chosen,
     )
     try:
-        with closing(events):  # so that Ctrl-C anywhere ends the workers first
+        with closing(events):  # so that Ctrl-C ends the workers first
             summary = show_study(events, study.store)
     except KeyboardInterrupt:
-        say("tagmates: interrupted; finished epochs are saved, the same command goes on")
+        say("tagmates: interrupted; finished epochs are saved, and the same command continues")
         return 130
     return close_run(study, summary, time.monotonic() - began, chosen)
 

@@ -1,4 +1,4 @@
-"""``tagmates study`` plan, status, report and recommend: what is known of a study, as text or JSON."""
+"""The commands ``study plan``, ``status``, ``report`` and ``recommend``, which print text or JSON."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, say
+from tagmates.apps.shared import Device, Flag, say
 from tagmates.apps.study_options import (
     Data,
     EqualExposure,
@@ -33,7 +33,7 @@ from tagmates.study.notes import not_counted
 from tagmates.study.overview import StudyPlan, StudyStatus
 from tagmates.study.recommend import Advice, describe
 from tagmates.study.run_files import FinishedRun
-from tagmates.study.status import RegimeCounts, standing
+from tagmates.study.status import RegimeCounts, current_status
 
 
 def plan(
@@ -47,11 +47,11 @@ def plan(
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
     json_: Json = False,
-    print_config: Annotated[bool, Parameter(negative="", help="Print the study's settings as JSON and stop.")] = False,
+    print_config: Annotated[bool, Flag(help="Print the study's settings as JSON, and stop.")] = False,
 ) -> None:
-    """Say how many trainings a study needs, how many are done, and what the others will cost.
+    """Print how many runs a study needs, how many are done, and how long the others will take.
 
-    --print-config shows every key of a study's file and of --set with its value, the preset filled in.
+    --print-config shows every key of a study's file and of --set with its value, including those of the preset.
 
     Example: tagmates study plan studies/paper.toml --set oracle_sets=published
     """
@@ -78,13 +78,13 @@ def plan(
     if cost is not None:
         Console().print(cost_line(cost, default_workers()), highlight=False, soft_wrap=True)
     elif not study.data:
-        say("what it costs depends on the data: give --data")
+        say("the time that it takes depends on the data: give --data")
 
 
 def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = False) -> None:
-    """Say what is done, running, failed (and why) and pending, and what does not count since its data are others.
+    """Print which runs are done, running, failed (and why) and pending, and which do not count, as their data differ.
 
-    With a TOML file: the study as the file says it, with the --set that its folder was begun with.
+    If a TOML file is given, the study is that of the file with the --set with which its folder was begun.
     """
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
@@ -99,7 +99,7 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
 
 
 def _counts(made: StudyPlan | StudyStatus) -> dict[str, Any]:
-    """Planned, done, failed and pending trainings by regime and in all."""
+    """The numbers of planned, done, failed and pending runs, by regime and in all."""
     return {
         "regimes": {regime: _row(counts) for regime, counts in made.regimes.items()},
         "total": _row(made.total),
@@ -117,14 +117,16 @@ def report(
     beside: Annotated[
         Path | None,
         Parameter(
-            help="The folder of another study of the same tasks to compare with; default: the study's control (study "
-            "run --equal-updates), where it has finished runs."
+            help="The folder of another study of the same tasks, to compare with; default: the study's control (study "
+            "run --equal-updates), if it has finished runs."
         ),
     ] = None,
     output_dir: Folder = None,
-    output: Annotated[Path | None, Parameter(help="Where to write the report; default: report in its folder.")] = None,
+    output: Annotated[
+        Path | None, Parameter(help="The folder of the report; default: report in the study's folder.")
+    ] = None,
 ) -> None:
-    """Write a page that says who helps whom and how sure that is, with tables and figures; partial studies too."""
+    """Write a page that shows, by all runs so far, which tasks help each other and how sure that is."""
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
     other = None if beside is None else Study.open(beside)
@@ -139,13 +141,14 @@ def recommend(
     where: Where = None,
     /,
     *,
-    task: Annotated[str, Parameter(help="Only this task, with all that was tried for it; default: every task.")] = "",
+    task: Annotated[
+        str,
+        Parameter(show_default=False, help="Only this task, with all settings that were tried; default: every task."),
+    ] = "",
     taggers: Annotated[
-        int | None, Parameter(help="Instead: serve all tasks of the study with at most so many taggers.")
+        int | None, Parameter(help="Instead: the maximum number of taggers that together serve all tasks.")
     ] = None,
-    train: Annotated[
-        bool, Parameter(negative="", help="Train the taggers of --taggers that are not trained yet.")
-    ] = False,
+    train: Annotated[bool, Flag(help="Train the taggers of --taggers that are not trained yet.")] = False,
     device: Device = "auto",
     output_dir: Folder = None,
     json_: Json = False,
@@ -169,7 +172,7 @@ def recommend(
         return
     tasks = [task] if task else study.tasks
     advice = [study.recommend(each) for each in tasks]
-    say_notes(not_counted(study, standing(study.settings, study.tasks, study.store).found))
+    say_notes(not_counted(study, current_status(study.settings, study.tasks, study.store).found))
     expected = {each.task: each for each in study.forecast()}
     if json_:
         values = [_advice_json(study, each, expected.get(each.task)) for each in advice]

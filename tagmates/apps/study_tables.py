@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from tagmates.formatting import EMPTY, plural, points, probability
+from tagmates.formatting import EMPTY, duration, plural, points, probability
 from tagmates.study.cost import Cost
 from tagmates.study.forecast import Forecast
 from tagmates.study.recommend import Advice, describe
@@ -15,9 +15,9 @@ from tagmates.study.settings import REGIME_NAMES
 
 
 def plan_table(counts: Mapping[str, Any]) -> Table:
-    """Trainings of a study by regime: planned, done, failed, pending."""
+    """The numbers of planned, done, failed and pending runs of a study, by regime."""
     table = Table()
-    table.add_column("trainings")
+    table.add_column("runs")
     for name in ("planned", "done", "failed", "pending"):
         table.add_column(name, justify="right")
     for regime, row in counts["regimes"].items():
@@ -28,11 +28,11 @@ def plan_table(counts: Mapping[str, Any]) -> Table:
 
 
 def cost_line(cost: Cost, workers: int) -> str:
-    """What is pending costs so much."""
+    """A line on what the pending runs will cost."""
     speeds = ", ".join(f"{sharing} {rate:,.0f}" for sharing, rate in cost.speeds.items())
     times = f"{duration(cost.seconds)} of one worker, {duration(cost.seconds / workers)} with {workers}"
     return (
-        f"pending: about {cost.updates:,} updates, {times} (at {cost.epochs:.0f} epochs a training; "
+        f"pending: about {cost.updates:,} updates, {times} (at {cost.epochs:.0f} epochs a run; "
         f"tokens per second: {speeds}; from {cost.measured})"
     )
 
@@ -79,7 +79,7 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Table:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         caption="By the model of gains, from all dev scores so far and the training data. Regret: how many points of "
-        "F1 more the best setting gains on average. A predicted setting has no finished training.",
+        "F1 more the best setting gains on average. A predicted setting has no finished run.",
     )
     table.add_column("task")
     table.add_column("expected to be best", overflow="fold")
@@ -101,7 +101,7 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Table:
 
 
 def ranking_table(advice: Advice, size: int, rows: int = 10) -> Table:
-    """What was tried for a task, the best on dev first; ``size`` is the number of the study's tasks."""
+    """The settings that were tried for a task, the best on dev first; ``size``: the number of the study's tasks."""
     number = len(advice.ranked)
     table = Table(title=f"{escape(advice.task)}: {min(rows, number)} best of {number} on dev")
     table.add_column("trained")
@@ -110,11 +110,3 @@ def ranking_table(advice: Advice, size: int, rows: int = 10) -> Table:
     for choice in advice.ranked[:rows]:
         table.add_row(escape(describe(choice.setting, advice.task, size)), f"{choice.dev:.2f}", str(choice.n))
     return table
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: 45 s, 12 min, 3 h 20 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

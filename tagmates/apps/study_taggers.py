@@ -57,7 +57,7 @@ def _curve(found: Sequence[Grouping]) -> Table:
 
 
 def _tasks(tasks: Sequence[str], chosen: Grouping) -> Table:
-    """What the grouping costs or gives each task."""
+    """The gain or loss of each task by the grouping."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"With {plural(len(chosen.groups), 'tagger')}")
     table.add_column("task")
     for name in ("tagger", "alone", "expected", "difference"):

@@ -1,4 +1,4 @@
-"""``study suggest`` and ``data affinity``: partners for every task before anything is trained."""
+"""The commands ``study suggest`` and ``data affinity``: partners of every task before anything is trained."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tagmates.apps.shared import say
+from tagmates.apps.shared import Flag, say
 from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
 from tagmates.data.tasks import choose_tasks, load_tasks
@@ -20,20 +20,21 @@ from tagmates.errors import ConfigError
 from tagmates.formatting import percent, plural, points, suggestion
 from tagmates.study.locate import open_study
 from tagmates.study.records import Runs
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 from tagmates.study.suggest import Suggestion, how_often_right, pair_gains, reasons, suggest, suggestions_json
 
-Of = Annotated[str, Parameter(name="--task", help="Only the partners of this task, all of them, with reasons.")]
-Top = Annotated[int, Parameter(help="How many partners to show for each task; 0 for all.")]
+Of = Annotated[str, Parameter(name="--task", show_default=False, help="Show all partners of this task, with reasons.")]
+Top = Annotated[int, Parameter(help="Number of partners to show for each task; 0: all.")]
 Plot = Annotated[
     Path | None, Parameter(name="--plot", help="Draw a map of all predicted gains into this .svg or .png file.")
 ]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+Json = Annotated[bool, Flag(name="--json", help="Print one JSON object.")]
 
 
 def suggest_for_study(
     where: Annotated[
-        Path | None, Parameter(help="A study's TOML file, or its folder; default: the study that last began.")
+        Path | None,
+        Parameter(help="A study's TOML file or its folder; default: the study in runs/ that was begun last."),
     ] = None,
     /,
     *,
@@ -41,15 +42,15 @@ def suggest_for_study(
     task: Of = "",
     top: Top = 3,
     found: Annotated[
-        bool, Parameter(negative="", help="Show beside each suggestion what the finished pairs of the study found.")
+        bool, Flag(help="Show beside each suggestion the gain in the finished pairs of the study.")
     ] = False,
     plot: Plot = None,
     json_: Json = False,
 ) -> None:
     """Suggest partners for every task of a study before anything is trained, from the training data alone.
 
-    It takes seconds. The gains are predictions: the interval holds four of five, and the last line says how often such
-    suggestions were right where that could be checked.
+    It takes seconds. The gains are predictions: four of five gains are expected to be in their interval. The last line
+    tells how often such suggestions were right where that could be checked.
 
     Example: tagmates study suggest studies/paper.toml --data DIR --task mwe
     """
@@ -62,7 +63,7 @@ def suggest_for_study(
         return
     if task or plot or json_:
         raise ConfigError("--found: goes without --task, --plot and --json")
-    runs = Runs(standing(study.settings, study.tasks, study.store).found.done.values())
+    runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
     gains = pair_gains(study.settings, study.tasks, runs)
     if not gains:
         raise ConfigError(f"--found: {study.store.root} has no finished pair yet; run the study first")
@@ -92,7 +93,7 @@ def _suggest(
     known: Mapping[str, Task], names: Sequence[str], task: str, top: int, plot: Path | None, json_: bool
 ) -> None:
     if len(names) < 2:
-        raise ConfigError(f"there is one task only, {names[0]}; suggestions need two or more")
+        raise ConfigError(f"there is only one task, {names[0]}; suggestions need two or more")
     if task and task not in names:
         raise ConfigError(f"--task: there is no {task!r}{suggestion(task, names)}; there are {', '.join(names)}")
     if top < 0:
@@ -135,7 +136,7 @@ def _found_table(suggestions: Mapping[str, Sequence[Suggestion]], gains: Mapping
     table = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
-        caption="Points of dev F1. Found: the mean of the finished trainings of the pair, less that of the task alone.",
+        caption="Points of dev F1. Found: the mean of the finished runs of the pair, minus that of the task alone.",
     )
     table.add_column("task", no_wrap=True)
     for name in ("suggested partner", "predicted", "found", "best partner found", "its gain"):

@@ -13,6 +13,13 @@ from tagmates.model.tagger import Tagged
 from tagmates.training.evaluation import Evaluation
 from tagmates.training.scores import TaskScores
 
+OVERLAP_TITLES = {
+    "types": "distinct words of a task's train",
+    "test_tokens": "words of a task's test",
+    "train_sentences": "sentences of a task's train",
+    "test_sentences": "sentences of a task's test (leaks)",
+}
+
 
 def score_table(result: Mapping[str, Any]) -> Table:
     """The scores of a finished run (the content of ``result.json``)."""
@@ -27,7 +34,7 @@ def score_table(result: Mapping[str, Any]) -> Table:
 
 
 def baseline_table(evaluation: Evaluation, trivial: Mapping[str, TaskScores] | None) -> Table:
-    """Scores per task, beside those of the trivial baseline where it is given."""
+    """The scores of each task, beside those of the trivial baseline if they are given."""
     table = Table()
     table.add_column("task")
     for name in ("precision", "recall", "F1", "support"):
@@ -46,7 +53,7 @@ def baseline_table(evaluation: Evaluation, trivial: Mapping[str, TaskScores] | N
 
 
 def tagged_table(sentence: Tagged, tasks: Sequence[str]) -> Table:
-    """One tagged sentence: a word a row, a task a column."""
+    """A tagged sentence, with a row for each word and a column for each task."""
     table = Table(box=SIMPLE, pad_edge=False)
     table.add_column("token", no_wrap=True)
     for task in tasks:
@@ -57,7 +64,7 @@ def tagged_table(sentence: Tagged, tasks: Sequence[str]) -> Table:
 
 
 def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The paper's Table 1: train / all splits."""
+    """The statistics of the paper's Table 1, of train and of all splits."""
     table = Table(caption="train / train+dev+test")
     table.add_column("task")
     for name in ("sentences", "token/type", "labels", "label entropy"):
@@ -74,7 +81,10 @@ def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def overlap_tables(overlaps: Sequence[Overlap], unknown: Sequence[UnknownWords]) -> Iterator[tuple[str, Table]]:
-    """Words that are new in test, and what the tasks have in common: titles (which may be wider) and tables."""
+    """Yield titles and tables: the words that are new in test, and what the tasks have in common.
+
+    A title may be wider than its table.
+    """
     table = Table()
     table.add_column("task")
     table.add_column("own train", justify="right")
@@ -83,7 +93,7 @@ def overlap_tables(overlaps: Sequence[Overlap], unknown: Sequence[UnknownWords])
         table.add_row(escape(row.task), percent(row.own), percent(row.all_tasks))
     yield "words of test that train lacks, %", table
     tasks = [row.task for row in unknown]
-    for what, title in OVERLAPS.items() if len(tasks) > 1 else ():
+    for what, title in OVERLAP_TITLES.items() if len(tasks) > 1 else ():
         shares = {(row.task, row.other): getattr(row, what) for row in overlaps}
         table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("in train of", no_wrap=True)
@@ -92,11 +102,3 @@ def overlap_tables(overlaps: Sequence[Overlap], unknown: Sequence[UnknownWords])
         for other in tasks:
             table.add_row(escape(other), *(percent(shares[task, other]) for task in tasks))
         yield f"{title}, %", table
-
-
-OVERLAPS = {
-    "types": "distinct words of a task's train",
-    "test_tokens": "words of a task's test",
-    "train_sentences": "sentences of a task's train",
-    "test_sentences": "sentences of a task's test (leaks)",
-}

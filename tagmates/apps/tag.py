@@ -1,4 +1,4 @@
-"""``tagmates tag``: tags text, from one sentence on stdin to files that take hours."""
+"""The command ``tag``, for text from one sentence on stdin to files that take hours."""
 
 import sys
 from collections.abc import Generator, Iterator, Sequence
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates import __version__
-from tagmates.apps.shared import Device, Model, Threads, check_number, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Flag, Model, Threads, check_number, end, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.task import Task
@@ -35,8 +35,10 @@ def tag(
     files: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Files, or folders of BRAT or Hugging Face data; '-' is stdin.", allow_leading_hyphen=True
-        ),  # or '-' would be an unknown option
+            help="Files, or folders of BRAT or Hugging Face data. [default: '-', which is stdin]",
+            show_default=False,
+            allow_leading_hyphen=True,  # otherwise '-' would be an unknown option
+        ),
     ] = ("-",),
     /,
     *,
@@ -97,7 +99,7 @@ def tag(
         ),
     ] = "conll",
     probabilities: Annotated[
-        bool, Parameter(negative="", help="Also write the probability of each tag; in conll, one more column per task.")
+        bool, Flag(help="Also write the probability of each tag; in conll, one more column per task.")
     ] = False,
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     vectors: Annotated[
@@ -106,8 +108,8 @@ def tag(
     output_file: Annotated[
         Path | None, Parameter(help="Write to this file instead of stdout. It can be resumed with --resume.")
     ] = None,
-    resume: Annotated[bool, Parameter(negative="", help="Continue an output file after a kill or an error.")] = False,
-    force: Annotated[bool, Parameter(negative="", help="Overwrite the output file.")] = False,
+    resume: Annotated[bool, Flag(help="Continue an output file after a kill or an error.")] = False,
+    force: Annotated[bool, Flag(help="Overwrite the output file.")] = False,
     workers: Annotated[int, Parameter(help="Number of worker processes, each with one thread.")] = 1,
     device: Device = "auto",
     threads: Threads = None,
@@ -152,7 +154,9 @@ def tag(
         )
     _check_workers(workers, threads)
     if resume and force:
-        raise ConfigError("--resume and --force: choose one; the first continues the output, the second starts it anew")
+        raise ConfigError(
+            "--resume and --force: choose one; the first continues the output, the second starts it again"
+        )
     if output_file is not None:
         _check_apart(output_file, files)
         if not check_output(output_file, resume=resume, force=force):
@@ -203,7 +207,7 @@ def _with_training_format(options: ReadOptions, run: str, tasks: Sequence[str]) 
 
 
 def _options_of(task: Task) -> ReadOptions:
-    """How the files of a task are written."""
+    """The format of the files of a task, as options."""
     columns = [abs(column) for column in (task.token_column, task.tag_column) if isinstance(column, int)]
     return ReadOptions(
         kind=task.format,
@@ -288,9 +292,9 @@ def _to_file(
             except TagmatesError as error:
                 if isinstance(error, ConfigError) or not output.begun:
                     raise
-                raise type(error)(f"{error}; then --resume goes on with {path}") from None
+                raise type(error)(f"{error}; then --resume continues {path}") from None
     except KeyboardInterrupt:
-        end(130, f"tagmates: interrupted; the same command with --resume (not --force) goes on with {path}")
+        end(130, f"tagmates: interrupted; the same command with --resume (not --force) continues {path}")
     progress = output.progress
     say(f"wrote {path}: {plural(progress.sentences, 'sentence')}, {plural(progress.tokens, 'token')}")
 

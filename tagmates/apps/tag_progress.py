@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tagmates.apps.progress import duration
+from tagmates.formatting import duration
 from tagmates.tagging.workers import TaggedChunk
 
 LINE_INTERVAL = 30  # seconds between two lines

@@ -37,7 +37,7 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class Affinity:
-    """What the training data say of a helper for a task."""
+    """The properties of a helper for a task that the training data show."""
 
     task: str
     helper: str

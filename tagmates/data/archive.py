@@ -145,7 +145,7 @@ def _read(path: Path, read: Callable[[NpzFile], Value]) -> Value:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
     except Exception as error:  # a damaged file causes errors of zipfile, zlib, numpy, json or pydantic
         raise DataError(
-            f"{path}: is damaged or not a packed study ({str(error)[:200]}); copy it again, or make it anew with "
+            f"{path}: is damaged or not a packed study ({str(error)[:200]}); copy it again, or make it again with "
             f"`{PACK_COMMAND}`"
         ) from None
 

@@ -1,4 +1,4 @@
-"""A cache of loaded tasks, so that their files are read only once for many trainings.
+"""A cache of loaded tasks, so that their files are read only once for many runs.
 
 An entry is an uncompressed .npz file in ``corpora`` of the cache folder, which holds an ``IndexedTask``. Its name is a
 hash of everything that decides its content: the task, its files as the system describes them, and tagmates' code.

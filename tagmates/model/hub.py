@@ -134,7 +134,7 @@ def _hub_errors(name: str, revision: str) -> Iterator[None]:
     except errors.GatedRepoError:
         raise ModelError(f"{name}: its owners want to be asked first; do so on its page, then: hf auth login") from None
     except errors.RepositoryNotFoundError:
-        raise ModelError(f"{name}: is not on the hub; see to its name or, if it is private: hf auth login") from None
+        raise ModelError(f"{name}: is not on the hub; check its name or, if it is private: hf auth login") from None
     except errors.RevisionNotFoundError:
         raise ModelError(f"{name}: has no revision {revision!r}; name a branch, tag or commit of it") from None
     except (HTTPError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, errors.FileMetadataError) as error:

@@ -82,7 +82,7 @@ def read_model(folder: Path) -> Pretrained:
         raise ModelError(f"{error}; give the folder of a tagmates run") from None
     if not (folder / "model.safetensors").exists() and (folder / "metrics.jsonl").exists():
         raise ModelError(
-            f"{folder}: its training has not finished (no model.safetensors); go on with tagmates train ... --resume"
+            f"{folder}: its training is not finished (no model.safetensors); continue it with tagmates train --resume"
         )
     where = folder / "vocabulary.json"
     vocabulary = Vocabulary.from_json(json_object(where, _content(where)), str(where))
@@ -174,7 +174,7 @@ def content_of(path: Path, max_bytes: int) -> bytes:
     except OSError as error:
         if path.is_symlink():
             raise ModelError(f"{path}: is a symbolic link; put the file itself there") from None
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from None
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
 
 
 def _content(path: Path) -> bytes:

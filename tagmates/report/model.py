@@ -14,7 +14,7 @@ from tagmates.study.published import published, published_statistics
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.records import Runs
 from tagmates.study.settings import Method, Regime, StudySettings
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Report:
 class WrittenReport:
     """A report on disk: the path of its page, the advice for every task, and ``notes``.
 
-    The notes are sentences for people: what was set beside the study, and which finished trainings do not count.
+    The notes are sentences for people: what was set beside the study, and which finished runs do not count.
 
     ```python
     import tagmates
@@ -70,7 +70,7 @@ class WrittenReport:
 def make_report(study: OpenedStudy, beside: "Report | None" = None) -> Report:
     """Read the finished runs of a study and compare them. The data of the study are not needed."""
     settings, tasks = study.settings, study.tasks
-    now = standing(settings, tasks, study.store, counts=True)
+    now = current_status(settings, tasks, study.store, counts=True)
     runs = Runs(now.found.done.values())
     counts = {regime: now.of(regime) for regime in settings.regimes}
     description = study.store.description()

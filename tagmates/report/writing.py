@@ -9,7 +9,7 @@ from tagmates.report.model import Report, WrittenReport, make_report
 from tagmates.report.page import write_report
 from tagmates.study.locate import OpenedStudy, find_control
 from tagmates.study.notes import not_counted, other_folders
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 
 
 def report_study(study: OpenedStudy, folder: Path, beside: OpenedStudy | None = None) -> WrittenReport:
@@ -39,5 +39,7 @@ def _left_out(study: OpenedStudy, report: Report) -> list[str]:
     """Lines on finished runs that the report does not count."""
     if not (report.failed or study.store.others({run.name for runs in report.runs.values() for run in runs})):
         return []
-    now = standing(study.settings, study.tasks, study.store)  # only where needed, since a large plan takes its time
+    now = current_status(
+        study.settings, study.tasks, study.store
+    )  # only where needed, since a large plan takes its time
     return [*not_counted(study, now.found), *other_folders(study, now)]

@@ -66,8 +66,8 @@ def adopt(store: Store, source: str, names: Sequence[str]) -> Adoption:
 
 
 def adoption_notes(outcome: Adoption) -> list[str]:
-    """What became of the finished runs, in lines for people."""
-    number = plural(len(outcome.completed), "finished training")
+    """Lines for people on the results for all finished runs."""
+    number = plural(len(outcome.completed), "finished run")
     return [
         *(f"not completed: {name}: {why}" for name, why in outcome.refused.items()),
         f"records of {number} completed, {len(outcome.complete)} were complete, {len(outcome.refused)} do not fit",

@@ -20,7 +20,7 @@ FILE = "affinities.json"
 
 @dataclass(frozen=True, slots=True)
 class StudyAffinities:
-    """What the train splits of a study say: the size of each task's data, and the affinity of every pair."""
+    """The size of each task's training data, and the affinity of every pair, by the train splits of a study."""
 
     data: Mapping[str, TrainingData]
     pairs: Sequence[Affinity]
@@ -50,7 +50,7 @@ def study_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAf
 
 
 def find_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAffinities | None:
-    """As ``study_affinities``; None if the data are needed, but are not at hand or not those of the study."""
+    """As ``study_affinities``; None if the data are needed, but are not available or not those of the study."""
     known = _kept(store, tasks)
     if known is not None:
         return known

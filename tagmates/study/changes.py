@@ -9,7 +9,7 @@ from tagmates.formatting import plural
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import StudySettings
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 
 
 def check_change(study: OpenedStudy) -> list[str]:
@@ -46,7 +46,7 @@ def _given(overrides: tuple[str, ...]) -> str:
 
 def _left_out(study: OpenedStudy, former: StudySettings) -> list[str]:
     """The runs in the folder that were in its plan and are not in the plan of ``study``."""
-    before = standing(former, former.tasks, study.store)
+    before = current_status(former, former.tasks, study.store)
     # with the former oracle sets, since with another seed they are unknown at first
     kept = {planned.name for planned in make_plan(study.settings, study.tasks, before.oracle_sets)}
     planned = {planned.name for planned in before.plan}

@@ -1,10 +1,10 @@
-"""Which training to do next, where there is no time for all of a study.
+"""Choose the next run of a study if there is no time for all of them.
 
-The tasks alone come first, with one seed, then all tasks together: one training that often beats every pair. Then
-comes whatever is worth most per second. What a training is worth is its knowledge gradient (Frazier, Powell and
-Dayanik, 2009): the advice for a task is the set of helpers with the highest expected gain on dev, or none; after one
-more training the expectations move, and the best of them is then higher, on average, than the best of today. That
-difference, summed over the tasks of the training, is its worth in points of F1.
+The tasks alone come first, with one seed, then all tasks together: one run that often beats every pair. Then comes the
+run that is worth most per second. The value of a run is its knowledge gradient (Frazier, Powell and Dayanik, 2009). The
+advice for a task is the set of helpers with the highest expected gain on dev, or none. After one more run the expected
+gains change, and the highest of them will be higher, on average, than the highest now. This difference, summed over the
+tasks of the run, is its value in points of F1.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from tagmates.study.affinities import StudyAffinities
 from tagmates.study.forecast import draw_gains, gains_after, regret_of
 from tagmates.study.gains import TaskGains
 from tagmates.study.plan import Planned, Setting
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.settings import Method
 
 Gains = Mapping[str, TaskGains]  # by task
@@ -29,7 +29,7 @@ _NORMAL = special.ndtri((np.arange(100) + 0.5) / 100)
 
 
 def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, float] | None = None) -> float:
-    """What a training of these tasks, with one more seed, is worth.
+    """The value of one more run of these tasks, with a new seed.
 
     ``others`` is the highest gain of each task that is expected from other methods of sharing.
     """
@@ -44,7 +44,7 @@ def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, f
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a study may spend: it ends at ``trainings`` done, those of earlier calls included.
+    """The limits of a study: it ends when ``trainings`` runs are done, including those of earlier calls.
 
     It also ends when the expected regret of the advice, on average over tasks, is at most ``until`` points of F1.
     """
@@ -61,7 +61,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Chooser:
-    """Chooses among the pending trainings of a study, within a budget."""
+    """Chooses among the pending runs of a study, within a budget."""
 
     affinities: StudyAffinities
     seconds: Callable[[Planned], float]  # what a training costs, in any unit
@@ -69,7 +69,7 @@ class Chooser:
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0), repr=False)
 
     def __call__(
-        self, pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, Record]
+        self, pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]
     ) -> Planned | None:
         """The training to start now; None where no more is to be started."""
         if self.budget.trainings is not None and len(done) + len(running) >= self.budget.trainings:

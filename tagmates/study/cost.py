@@ -10,7 +10,7 @@ from statistics import fmean
 from tagmates.batching.sampling import epoch_counts, passes_of_epoch
 from tagmates.config import RunConfig, Sharing
 from tagmates.study.plan import Planned
-from tagmates.study.store import Found, Store
+from tagmates.study.store import FoundRuns, Store
 from tagmates.study.task_cache import prepare, task_size
 from tagmates.training.loop import Updated, train_side_by_side
 
@@ -54,7 +54,7 @@ def lasting(config: RunConfig, updates: int, epochs: float) -> float:
     return min(epochs, config.training.max_epochs)
 
 
-def recorded_speeds(plan: Iterable[Planned], store: Store, found: Found, sizes: Sizes) -> dict[Sharing, float]:
+def recorded_speeds(plan: Iterable[Planned], store: Store, found: FoundRuns, sizes: Sizes) -> dict[Sharing, float]:
     """Tokens per second by sharing, with validation, in the finished epochs of this plan's runs."""
     tokens: dict[Sharing, float] = defaultdict(float)
     seconds: dict[Sharing, float] = defaultdict(float)
@@ -66,8 +66,8 @@ def recorded_speeds(plan: Iterable[Planned], store: Store, found: Found, sizes: 
     return {sharing: tokens[sharing] / max(seconds[sharing], 1e-9) for sharing in tokens}
 
 
-def unmeasured(plan: Sequence[Planned], store: Store, found: Found) -> list[Sharing]:
-    """The sharings of the trainings to do whose speed no run of the plan has measured."""
+def unmeasured(plan: Sequence[Planned], store: Store, found: FoundRuns) -> list[Sharing]:
+    """The sharings of pending runs whose speed no run of the plan has measured."""
     needed = dict.fromkeys(planned.config.sharing for planned in _to_do(plan, found))
     return [
         sharing
@@ -76,8 +76,8 @@ def unmeasured(plan: Sequence[Planned], store: Store, found: Found) -> list[Shar
     ]
 
 
-def _recorded(planned: Planned, store: Store, found: Found) -> tuple[int, float]:
-    """How many epochs a training has finished, and the seconds that they took."""
+def _recorded(planned: Planned, store: Store, found: FoundRuns) -> tuple[int, float]:
+    """The number of finished epochs of a run, and the seconds that they took."""
     record = found.done.get(planned.name)
     if record is not None:
         return record.epochs, record.seconds
@@ -85,14 +85,14 @@ def _recorded(planned: Planned, store: Store, found: Found) -> tuple[int, float]
     return (len(lines), float(lines[-1].get("seconds", 0))) if lines else (0, 0.0)
 
 
-def _to_do(plan: Sequence[Planned], found: Found) -> list[Planned]:
+def _to_do(plan: Sequence[Planned], found: FoundRuns) -> list[Planned]:
     return [planned for planned in plan if planned.name not in found.done]
 
 
-def cost_to_do(plan: Sequence[Planned], store: Store, found: Found, data: str, tasks: Sequence[str]) -> Cost | None:
-    """The cost of the trainings of a plan that are not done; None where all are.
+def cost_to_do(plan: Sequence[Planned], store: Store, found: FoundRuns, data: str, tasks: Sequence[str]) -> Cost | None:
+    """The cost of the runs of a plan that are not done; None if all are done.
 
-    The speed of a sharing that no run has measured is timed on a training of the middle size.
+    The speed of a sharing that no run has measured is timed on a run of medium size.
     """
     to_do = _to_do(plan, found)
     if not to_do:
@@ -123,7 +123,7 @@ def timed_speed(config: RunConfig, data: str) -> float:
 
 
 def estimate(
-    pending: Sequence[Planned], sizes: Sizes, speeds: Mapping[Sharing, float], found: Found, source: str
+    pending: Sequence[Planned], sizes: Sizes, speeds: Mapping[Sharing, float], found: FoundRuns, source: str
 ) -> Cost:
     """The cost of the pending runs if each lasts as long as the mean finished run of this study."""
     ended = [record.epochs for record in found.done.values()]

@@ -12,9 +12,9 @@ from tagmates.errors import DiskError, ModelError, OutOfMemoryError
 from tagmates.study.engine import Submit
 from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.settings import StudySettings
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 from tagmates.study.store import Store
 
 log = logging.getLogger("tagmates")
@@ -34,12 +34,12 @@ class Stopped:
 
     planned: Planned
     outcome: Outcome
-    record: Record | None = None
+    record: RunRecord | None = None
     again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Poll:
     """No run has ended since the last check; ``elsewhere`` are runs that another driver trains."""
 
     elsewhere: Sequence[Planned]
@@ -47,21 +47,21 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The next runs begin; ``done`` and ``failed`` are the numbers of all selected runs that are known."""
+    """The next runs begin. ``done`` and ``failed`` count all selected runs that can be planned by now."""
 
     todo: Sequence[Planned]
     done: int
     failed: int
 
 
-Event = Started | Stopped | Looked | Stage
+Event = Started | Stopped | Poll | Stage
 Select = Callable[[Sequence[Planned]], Sequence[Planned]]
-# of what is pending, beside what is running and what is done by name: the next to start, None where it is to end
-Choose = Callable[[Sequence[Planned], Sequence[Planned], Mapping[str, Record]], Planned | None]
+# (pending runs, running runs, records of done runs by name) -> the next run to start, or None to start no more
+Choose = Callable[[Sequence[Planned], Sequence[Planned], Mapping[str, RunRecord]], Planned | None]
 
 
-def in_order(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, Record]) -> Planned:
-    """The first of what is pending."""
+def in_order(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]) -> Planned:
+    """The first pending run."""
     return pending[0]
 
 
@@ -80,7 +80,7 @@ class Driver:
     retry_failed: bool = False
     deadline: float | None = None
     choose: Choose = in_order
-    records: dict[str, Record] = field(default_factory=dict)  # of what is done, by name
+    records: dict[str, RunRecord] = field(default_factory=dict)  # of runs that are done, by name
     tries: Counter[str] = field(default_factory=Counter)
     pausing: bool = False  # the deadline is near: no further run is started
 
@@ -90,13 +90,13 @@ class Driver:
         Raises DiskError if files cannot be written, OutOfMemoryError if the memory is too small.
         """
         if self.retry_failed:
-            now = standing(self.study, self.tasks, self.store)
+            now = current_status(self.study, self.tasks, self.store)
             for planned in self.select(now.plan):
                 if planned.name in now.found.failed:
                     self.store.forget_failure(planned.name)
         with self.engine() as submit:
             while not (self.pausing or self._is_late()):
-                now = standing(self.study, self.tasks, self.store)
+                now = current_status(self.study, self.tasks, self.store)
                 chosen, found = self.select(now.plan), now.found
                 self.records |= found.done
                 over = found.done.keys() | found.failed.keys()
@@ -155,7 +155,7 @@ class Driver:
                 free = [planned for planned in elsewhere if not self.store.is_busy(planned.name)]
                 queue += free  # done or failed there
                 elsewhere = [planned for planned in elsewhere if planned not in free]
-                yield Looked(elsewhere)
+                yield Poll(elsewhere)
 
     def _ended(self, planned: Planned, future: "Future[Outcome]") -> Stopped:
         name = planned.name
@@ -186,7 +186,7 @@ class Driver:
     def _set_aside(self, name: str, why: str) -> None:
         target = self.store.set_aside(name)
         if target is not None:
-            log.warning("%s; its run is trained anew, what was there is in %s", why, target)
+            log.warning("%s; the run is trained again, and its old files are in %s", why, target)
 
     def _is_late(self) -> bool:
         return self.deadline is not None and time.time() >= self.deadline

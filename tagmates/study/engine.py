@@ -17,7 +17,7 @@ import torch
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.kernels.build import compiled
-from tagmates.processes import WorkerContext, deaf, end_with
+from tagmates.processes import WorkerContext, end_with, without_interrupts
 from tagmates.study.gpu_memory import as_memory_allows
 from tagmates.study.job import Job, Outcome
 from tagmates.study.worker import execute, execute_side_by_side
@@ -47,7 +47,7 @@ def open_engine(kind: EngineKind, workers: int, device: str) -> AbstractContextM
 def choose_engine(
     kind: EngineKind | None, workers: int | None, lanes: int | None, device: str
 ) -> tuple[EngineKind, int]:
-    """The engine, and how many trainings it is given at a time. ConfigError for options that do not go together."""
+    """The engine, and the number of runs at a time. Raises ConfigError for options that cannot be combined."""
     if kind is None:
         kind = "local" if lanes is not None or (device == "cuda" and workers is None) else "processes"
     if kind == "local" and workers is not None:
@@ -132,7 +132,7 @@ def _processes(workers: int) -> Iterator[Submit]:
 
     def submit(job: Job) -> "Future[Outcome]":
         nonlocal pool
-        with deaf(), lock:
+        with without_interrupts(), lock:
             if not pool.active:  # a worker that dies before its first job stops pebble's whole pool
                 _give_up(promised)
                 pool.join()
@@ -149,7 +149,7 @@ def _processes(workers: int) -> Iterator[Submit]:
                     _give_up(promised)
 
     watcher = threading.Thread(target=watch)
-    with deaf():
+    with without_interrupts():
         watcher.start()
     try:
         yield submit

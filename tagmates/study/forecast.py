@@ -1,7 +1,7 @@
 """The gains of a study's tasks by the model of gains, after the runs so far: the best setting, and how sure that is.
 
-The model (``study.gains``) combines what the training data predict with the dev F1 of every finished run. So it says
-something about every setting of the study, also about those that nobody has trained yet.
+The model (``study.gains``) combines what the training data predict with the dev F1 of every finished run. So it
+gives a prediction for every setting of the study, even if no run of it is done.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from tagmates.study.affinities import StudyAffinities
 from tagmates.study.gains import ALONE, Floats, Gain, Helpers, TaskGains, gains_before
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.recommend import describe
-from tagmates.study.records import Record, Runs
+from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import Method, StudySettings
 from tagmates.study.significance import pooled_variance
 
@@ -26,11 +26,11 @@ NOISE_FREEDOM = 4  # degrees of freedom that the expected variance between seeds
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the model of gains says of one task: the setting with the highest expected gain on dev.
+    """The prediction of the model of gains for one task: the setting with the highest expected gain on dev.
 
-    ``gain`` is its gain over training the task alone, in points of F1; of the task alone it is 0 and sure.
+    ``gain`` is its gain over training the task alone, in points of F1; for the task alone it is exactly 0.
     ``probability`` is that of being the best of all settings of the study. ``regret`` is how much more the best of them
-    gains on average, in points of F1: what further training may still improve.
+    gains on average, in points of F1, which further runs may still find.
 
     ```python
     import tagmates
@@ -104,7 +104,7 @@ def regret_of(means: Floats, drawn: Floats) -> float:
 
 
 def gains_after(
-    affinities: StudyAffinities, done: Iterable[Record], method: Method, joint: Iterable[Collection[str]]
+    affinities: StudyAffinities, done: Iterable[RunRecord], method: Method, joint: Iterable[Collection[str]]
 ) -> dict[str, TaskGains]:
     """The gains of every task by this method of sharing, after these runs.
 

@@ -1,4 +1,4 @@
-"""What a task is expected to gain from others, and how sure that is, after whatever has been trained so far.
+"""The gain that a task is expected to have from others, and how sure that is, after the runs so far.
 
 The gain of task t from helper h, in points of F1, is
 
@@ -7,19 +7,19 @@ The gain of task t from helper h, in points of F1, is
     x[t, h]    = (1, rank[t, h], log10(tokens[t] / 50,000))
 
 ``rank`` is that of ``tagmates.data.affinity``, ``tokens`` counts the training data, and ``error`` is 100 minus the F1
-of the task alone. Where nobody has trained the task alone yet, p is 0. The gain from several helpers H together is
+of the task alone. If the task has not been trained alone yet, p is 0. The gain from several helpers H together is
 
     gain[t, H] = share[H] * scale[t] * (joint[0] + many[t] + set[t, H]) + weight[H] * mean of gain[t, h] over h in H
     share[H]   = log10(number of helpers), at most 1
     weight[H]  = 1 + share[H] * (joint[1] - 1)
 
-so that with one helper it is the gain of the pair, and with ten, the number of the grids, what ``joint`` says. What
-many helpers do to a task beyond that is mostly the same for all large sets (``many``): on the published grids, what is
-left of All and of All-but-one varies within a task by a sixth of its variance.
+so with one helper it is the gain of the pair, and with ten, as in the published grids, it is given by ``joint``. The
+additional effect of many helpers on a task is mostly the same for all large sets (``many``): on the published grids,
+the remaining part of All and of All-but-one varies within a task by a sixth of its variance.
 
 The F1 of a run is the F1 of the task alone, plus the gain, plus the noise of the seed. Recipient, pair, many, set and
-noise are normal with mean 0, so all gains of a task are one normal distribution, and runs of the task come in by the
-conditional of that distribution. Tasks tell nothing about each other: an effect of the helper that is the same for all
+noise are normal with mean 0, so all gains of a task have one joint normal distribution, and runs of the task are
+included by conditioning on them. Tasks are independent of each other: an effect of the helper that is the same for all
 tasks was tried, and it made the advice worse. ``bench/fit_gains.py`` estimates the constants on published grids, and
 ``bench/replay.py`` shows how good the advice is.
 """
@@ -209,13 +209,13 @@ def gains_before(
 
 
 def _share_and_weight(number: int, joint: tuple[float, float]) -> tuple[float, float]:
-    """``share`` and ``weight`` of so many helpers."""
+    """``share`` and ``weight`` for a number of helpers."""
     share = min(1.0, math.log10(number))
     return share, 1 + share * (joint[1] - 1)
 
 
 def scale_of(prior: GainPrior, data: TrainingData, alone: float | None) -> float:
-    """In points of F1, what gains of a task are measured by."""
+    """The scale of the gains of a task, in points of F1."""
     error = TYPICAL_ERROR if alone is None else max(100 - alone, 0.1)
     tokens = max(data.tokens, 1)
     return float((error / TYPICAL_ERROR) ** prior.error_exponent * (tokens / TYPICAL_TOKENS) ** prior.size_exponent)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tagmates.study.plan import Setting
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.significance import SentenceCounts
 
 log = logging.getLogger("tagmates")
@@ -22,7 +22,7 @@ LOCK_SECONDS = 0.3
 Stamp = str  # of a run's files: equal while none of them changes
 
 
-def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, tuple[Stamp, Record]]:
+def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, tuple[Stamp, RunRecord]]:
     """The cached records of these runs with their stamps; empty without a valid index."""
     if not path.exists():
         return {}
@@ -41,7 +41,7 @@ def read_index(path: Path, names: Iterable[str], *, counts: bool) -> dict[str, t
     return cached
 
 
-def write_index(path: Path, records: Mapping[str, tuple[Stamp, Record]]) -> None:
+def write_index(path: Path, records: Mapping[str, tuple[Stamp, RunRecord]]) -> None:
     """Add records. An invalid index is replaced; an index that cannot be written stays as it is."""
     rows = [(name, stamp, *_row(record)) for name, (stamp, record) in records.items()]
     for _ in range(2):
@@ -73,7 +73,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _row(record: Record) -> tuple[str, bytes]:
+def _row(record: RunRecord) -> tuple[str, bytes]:
     """A record as JSON, and its counts as bytes in the smallest integer type."""
     arrays = {
         task: array.astype(np.min_scalar_type(int(array.max(initial=0)))) for task, array in record.counts.items()
@@ -98,11 +98,11 @@ def _row(record: Record) -> tuple[str, bytes]:
     return json.dumps(values), b"".join(array.tobytes() for array in arrays.values())
 
 
-def _record(text: str, blob: bytes | None = None) -> Record:
+def _record(text: str, blob: bytes | None = None) -> RunRecord:
     values = json.loads(text)
     layout = values.pop("counts")
     setting = Setting(values.pop("sharing"), tuple(values.pop("tasks")))
-    record = Record(setting=setting, **values)
+    record = RunRecord(setting=setting, **values)
     return record if blob is None else replace(record, counts=_counts(layout, blob))
 
 

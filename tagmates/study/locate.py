@@ -13,7 +13,7 @@ from tagmates.formatting import suggestion
 from tagmates.study.control import Control, control_at, control_folders, named
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import StudySettings, named_preset, parse_study, read_study
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 from tagmates.study.store import Store
 
 RUNS = Path("runs")
@@ -21,7 +21,7 @@ RUNS = Path("runs")
 
 @dataclass(frozen=True, slots=True)
 class OpenedStudy:
-    """A study that can be planned, run and read. ``data`` is empty where nobody has said yet where they are."""
+    """A study that can be planned, run and read. ``data`` is empty if their place is not known yet."""
 
     name: str
     settings: StudySettings
@@ -29,7 +29,7 @@ class OpenedStudy:
     data: str
     store: Store
     overrides: tuple[str, ...] = ()  # the --set that are in ``settings``
-    preset: str = ""  # from which preset the settings start, and why: a line to be said
+    preset: str = ""  # a message on the preset that the settings start from, and why
 
 
 def open_study(
@@ -129,7 +129,7 @@ def _begun_with(store: Store) -> str:
 
 
 def _last() -> Path:
-    """The study that last began; a control only where there is nothing else, since it is looked at with its study."""
+    """The study that was begun last; a control only if there is no other study, since it is shown with its study."""
     begun = list(RUNS.glob("*/study.json"))
     if not begun:
         raise ModelError(f"{RUNS}: holds no study; name its file or folder")
@@ -159,7 +159,7 @@ def find_control(study: OpenedStudy) -> tuple[OpenedStudy | None, list[str]]:
     for folder, control in control_folders(study.store.root):
         try:
             found = open_study(folder)
-            done = len(standing(found.settings, found.tasks, found.store).found.done)
+            done = len(current_status(found.settings, found.tasks, found.store).found.done)
             why = _why_unlike(study, found, control) if done else ""
         except TagmatesError as error:
             lines.append(f"{error}; this control is not set beside the study")

@@ -1,4 +1,4 @@
-"""Where a study stands, in lines for people: what the counts of a plan do not say."""
+"""Lines for people about the status of a study, besides the counts of its plan."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,43 +6,43 @@ from collections.abc import Mapping, Sequence
 from tagmates.formatting import listing, plural
 from tagmates.study.control import control_folders
 from tagmates.study.locate import OpenedStudy
-from tagmates.study.status import Standing
-from tagmates.study.store import UNRECORDED_DATA, Found, State
+from tagmates.study.status import Status
+from tagmates.study.store import UNRECORDED_DATA, FoundRuns, State
 
-NAMES_IN_A_LINE = 3
+MAX_LISTED_NAMES = 3
 
 
-def plan_notes(study: OpenedStudy, now: Standing, states: Mapping[str, State]) -> list[str]:
-    """What the counts of a plan do not say, a line each."""
+def plan_notes(study: OpenedStudy, now: Status, states: Mapping[str, State]) -> list[str]:
+    """Lines about what the counts of a plan do not show."""
     number = Counter(states.values())
     among = [f"{number[state]} {state}" for state in ("running", "begun", "broken", "unmatched") if number[state]]
     shared = any(len(planned.regimes) > 1 for planned in now.plan)
     return [
         *([f"among the pending: {', '.join(among)}"] if among else []),
-        *(["equal trainings are one, counted in the first row that needs it"] if shared else []),
+        *(["a run that several rows need is counted in the first of them"] if shared else []),
         *now.waiting,
         *other_folders(study, now),
         *(f"control: {folder}" for folder, _ in control_folders(study.store.root)),
     ]
 
 
-def not_counted(study: OpenedStudy, found: Found) -> list[str]:
-    """A line for every reason why finished trainings of the plan do not count, with their names."""
+def not_counted(study: OpenedStudy, found: FoundRuns) -> list[str]:
+    """A line for every reason why finished runs of the plan do not count, with their names."""
     names: dict[str, list[str]] = {}
     for name, why in found.unmatched.items():
         names.setdefault(why, []).append(name)
     lines = []
     for why, some in names.items():
-        more = len(some) - NAMES_IN_A_LINE
-        shown = f"{', '.join(some[:NAMES_IN_A_LINE])}{f' and {more} more' if more > 0 else ''}"
-        what = "the next run sets it aside and trains anew"
+        more = len(some) - MAX_LISTED_NAMES
+        shown = f"{', '.join(some[:MAX_LISTED_NAMES])}{f' and {more} more' if more > 0 else ''}"
+        what = "`study run` sets it aside and trains it again"
         if why == UNRECORDED_DATA:
             what = f"check and complete it with: tagmates study adopt {study.store.root} --data DIR"
-        lines.append(f"not counted: {plural(len(some), 'finished training')} ({shown}): each {why}; {what}")
+        lines.append(f"not counted: {plural(len(some), 'finished run')} ({shown}): each {why}; {what}")
     return lines
 
 
-def other_folders(study: OpenedStudy, now: Standing) -> list[str]:
+def other_folders(study: OpenedStudy, now: Status) -> list[str]:
     """A line about the run folders that are in no plan, if there are any."""
     number = len(study.store.others({planned.name for planned in now.plan}))
     folders = plural(number, "run folder")
@@ -54,14 +54,15 @@ def other_folders(study: OpenedStudy, now: Standing) -> list[str]:
 
 
 def missing_files(without_tagger: Mapping[str, str], without_epochs: Sequence[str], finished: int) -> list[str]:
-    """At most two lines about files that are missing from so many finished trainings.
+    """At most two lines about files that are missing from the finished runs, whose number is ``finished``.
 
-    ``without_tagger`` says of those that cannot tag why; ``without_epochs`` are those that lack lines of their epochs.
+    ``without_tagger`` gives the reason for each run that cannot tag; ``without_epochs`` are the runs that lack lines
+    about their epochs.
     """
     lines = []
     again = "to have one again, move its folder away and run the study"
-    if len(without_tagger) == finished > 1 and len(set(without_tagger.values())) == 1:  # a copy of the scores alone
-        lines.append(f"no tagger in any of {finished} finished trainings: their scores count; {again}")
+    if len(without_tagger) == finished > 1 and len(set(without_tagger.values())) == 1:  # a copy without the taggers
+        lines.append(f"no tagger in any of {finished} finished runs: their scores count; {again}")
     elif without_tagger:
         some = [f"{name} ({why})" for name, why in without_tagger.items()]
         lines.append(f"no tagger in {_few(some)}: the scores count; {again}")
@@ -71,5 +72,5 @@ def missing_files(without_tagger: Mapping[str, str], without_epochs: Sequence[st
 
 
 def _few(names: Sequence[str]) -> str:
-    more = len(names) - NAMES_IN_A_LINE
-    return listing(names) if more <= 0 else f"{', '.join(names[:NAMES_IN_A_LINE])} and {plural(more, 'other training')}"
+    more = len(names) - MAX_LISTED_NAMES
+    return listing(names) if more <= 0 else f"{', '.join(names[:MAX_LISTED_NAMES])} and {plural(more, 'other run')}"

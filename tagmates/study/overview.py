@@ -1,4 +1,4 @@
-"""What a study needs and where it stands, as records: counts, names, and notes for people."""
+"""The plan and the status of a study as records: counts, names, and notes for people."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,55 +12,54 @@ from tagmates.study.notes import missing_files, not_counted, plan_notes
 from tagmates.study.plan import Planned
 from tagmates.study.run_files import has_epochs, why_no_tagger
 from tagmates.study.settings import Regime
-from tagmates.study.status import RegimeCounts, Standing, standing
-from tagmates.study.store import Found, State
+from tagmates.study.status import RegimeCounts, Status, current_status
+from tagmates.study.store import FoundRuns, State
 
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """The trainings that a study needs, and how many of them are done.
+    """The runs that a study needs, and how many of them are done.
 
     ``regimes`` has the counts (``planned``, ``done``, ``failed``, ``pending``) of each regime, and ``total`` their sum.
-    A training that several regimes need is counted in the first. ``trainings`` are all that can be planned now: those
-    of the oracle sets are known when the pairs are done. ``found`` says what is there of them: ``found.done`` are the
-    records of finished trainings by name, ``found.failed`` the reasons why others failed. No training has measured the
-    speed of the sharings ``unmeasured`` yet, so that ``Study.cost`` times a few updates of each. ``notes`` are
-    sentences for people about what the counts do not say.
+    A run that several regimes need is counted in the first. ``runs`` are all that can be planned now; those of the
+    oracle sets are known when the pairs are done. ``found.done`` has the records of finished runs by name, and
+    ``found.failed`` the reasons why others failed. For the sharings ``unmeasured`` no run has measured the speed yet,
+    so ``Study.cost`` times a few updates of each. ``notes`` are sentences about what the counts do not show.
 
     ```python
     import tagmates
 
     plan = tagmates.Study.open("own.toml").plan()
     print(plan.total.planned, plan.total.done, plan.total.pending)
-    print([training.name for training in plan.trainings if training.name not in plan.found.done])
+    print([run.name for run in plan.runs if run.name not in plan.found.done])
     ```
     """
 
     study: str
     regimes: Mapping[Regime, RegimeCounts]
     total: RegimeCounts
-    trainings: Sequence[Planned]
-    found: Found
+    runs: Sequence[Planned]
+    found: FoundRuns
     unmeasured: Sequence[Sharing]
     notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class StudyStatus:
-    """Which trainings of a study are done, running, failed or pending.
+    """Which runs of a study are done, running, failed or pending.
 
     ``folder`` is the study's folder; ``regimes`` and ``total`` are as in ``StudyPlan``. ``running`` gives
-    the number of finished epochs by name, ``begun`` the same of trainings that were interrupted, and ``failed`` the
-    reason. ``broken`` are trainings with a damaged file, and ``unmatched`` finished ones of other data than the
-    study's; neither counts, and the next call of ``run`` trains them again. ``without_tagger`` and ``without_epochs``
-    are finished trainings whose scores count, though files of theirs are missing. ``other`` is the number of run
-    folders that belong to no training of the plan. ``notes`` are sentences for people: what the counts do not say.
+    the number of finished epochs by name, ``begun`` the same of interrupted runs, and ``failed`` the reason. ``broken``
+    are runs with a damaged file, and ``unmatched`` are finished runs whose data differ from the study's; neither
+    counts, and the next call of ``run`` trains them again. ``without_tagger`` and ``without_epochs`` are finished runs
+    whose scores count, although files of theirs are missing. ``other`` is the number of run folders that belong to no
+    run of the plan. ``notes`` are sentences about what the counts do not show.
 
     ```python
     import tagmates
 
     status = tagmates.Study.open("own.toml").status()
-    print(status.total.done, "of", status.total.planned, "trainings are done")
+    print(status.total.done, "of", status.total.planned, "runs are done")
     for name, why in status.failed.items():
         print(name, why)
     ```
@@ -83,7 +82,7 @@ class StudyStatus:
 
 def plan_of(study: OpenedStudy) -> StudyPlan:
     """The plan of a study, and what is there of it. Raises ConfigError for settings that do not go together."""
-    now = standing(study.settings, study.tasks, study.store)
+    now = current_status(study.settings, study.tasks, study.store)
     regimes = _regimes(study, now)
     notes = plan_notes(study, now, _states(study, now))
     if "oracle" in study.settings.regimes and len(study.settings.seeds) == 1:
@@ -95,8 +94,8 @@ def plan_of(study: OpenedStudy) -> StudyPlan:
 
 
 def status_of(study: OpenedStudy) -> StudyStatus:
-    """Where a study stands. Looks at the files of every finished training, without reading what is long."""
-    now, store = standing(study.settings, study.tasks, study.store), study.store
+    """The status of a study. Looks at the files of every finished run, without reading the long ones."""
+    now, store = current_status(study.settings, study.tasks, study.store), study.store
     regimes, found, states = _regimes(study, now), now.found, _states(study, now)
     running, begun = (
         {name: len(store.epochs(name)) for name, state in states.items() if state == which}
@@ -108,12 +107,9 @@ def status_of(study: OpenedStudy) -> StudyStatus:
         *plan_notes(study, now, states),
         *missing_files(no_tagger, no_epochs, len(found.done)),
         *(f"running: {name}, epoch {epochs + 1}" for name, epochs in running.items()),
-        *(
-            f"begun: {name}, {plural(epochs, 'epoch')} done; the next run goes on with it"
-            for name, epochs in begun.items()
-        ),
+        *(f"begun: {name}, {plural(epochs, 'epoch')} done; `study run` continues it" for name, epochs in begun.items()),
         *(f"failed: {name}: {why}" for name, why in found.failed.items()),
-        *(f"broken: {why}; the next run sets it aside and trains anew" for why in found.broken.values()),
+        *(f"broken: {why}; `study run` sets it aside and trains it again" for why in found.broken.values()),
         *not_counted(study, found),
     ]
     return StudyStatus(
@@ -133,11 +129,11 @@ def status_of(study: OpenedStudy) -> StudyStatus:
     )
 
 
-def _states(study: OpenedStudy, now: Standing) -> dict[str, State]:
+def _states(study: OpenedStudy, now: Status) -> dict[str, State]:
     return {planned.name: study.store.state(planned.name, now.found) for planned in now.plan}
 
 
-def _regimes(study: OpenedStudy, now: Standing) -> dict[Regime, RegimeCounts]:
+def _regimes(study: OpenedStudy, now: Status) -> dict[Regime, RegimeCounts]:
     return {regime: now.of(regime) for regime in study.settings.regimes}
 
 

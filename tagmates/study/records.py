@@ -12,7 +12,7 @@ Split = Literal["dev", "test"]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """A finished run. Scores are F1 in percent, of the weights that the run keeps."""
 
     name: str  # of its folder
@@ -31,10 +31,10 @@ class Record:
     vectors: str = ""  # empty in records of earlier versions
 
 
-class Runs(dict[Setting, list[Record]]):
+class Runs(dict[Setting, list[RunRecord]]):
     """The runs of each setting that has one, by seed. Results that are used twice are computed once."""
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+    def __init__(self, records: Iterable[RunRecord] = ()) -> None:
         super().__init__()
         for record in sorted(records, key=lambda record: record.seed):
             self.setdefault(record.setting, []).append(record)
@@ -46,7 +46,7 @@ class Runs(dict[Setting, list[Record]]):
         of_split = (record.dev if split == "dev" else record.test for record in self.get(setting, ()))
         return [scores[task] for scores in of_split if task in scores]
 
-    def tested(self, setting: Setting, task: str) -> list[Record]:
+    def tested(self, setting: Setting, task: str) -> list[RunRecord]:
         """The runs of a setting that have a test score of the task."""
         return [record for record in self.get(setting, ()) if task in record.test]
 

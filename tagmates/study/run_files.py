@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tagmates.files import read_file
 from tagmates.study.plan import Setting
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.store import Store
 
 MAX_HEADER_BYTES = 2**24
@@ -24,7 +24,7 @@ class FinishedRun:
     has_tagger: bool
 
 
-def first_with_tagger(store: Store, runs: Sequence[Record]) -> FinishedRun:
+def first_with_tagger(store: Store, runs: Sequence[RunRecord]) -> FinishedRun:
     """Of the finished runs of one setting (at least one) the first whose tagger is there; where none is, the first."""
     found = [
         FinishedRun(folder, run.setting, run.seed, why_no_tagger(folder) is None)

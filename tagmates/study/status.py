@@ -9,10 +9,10 @@ from tagmates.study.plan import OracleSets, Planned, make_plan
 from tagmates.study.published import published_oracle_sets
 from tagmates.study.records import Runs
 from tagmates.study.settings import METHOD_NAMES, Regime, StudySettings
-from tagmates.study.store import Found, Store
+from tagmates.study.store import FoundRuns, Store
 
 
-def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: Found) -> OracleSets:
+def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: FoundRuns) -> OracleSets:
     """The oracle sets that are known now (setting ``oracle_sets``)."""
     if study.oracle_sets == "published":
         return published_oracle_sets()
@@ -34,11 +34,11 @@ class RegimeCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Status:
     """The status of a study: its plan as far as it is known, and its runs."""
 
     plan: Sequence[Planned]
-    found: Found
+    found: FoundRuns
     oracle_sets: OracleSets
     waiting: Sequence[str]  # sentences on oracle sets that are not known yet; at most one
 
@@ -50,16 +50,16 @@ class Standing:
         return RegimeCounts(len(names), len(done), len(failed - done))
 
 
-def standing(study: StudySettings, tasks: Sequence[str], store: Store, *, counts: bool = False) -> Standing:
+def current_status(study: StudySettings, tasks: Sequence[str], store: Store, *, counts: bool = False) -> Status:
     """Plan the study with the oracle sets of its finished runs, and find its runs."""
     plan = make_plan(study, tasks, {})
     found = store.find(plan, counts=counts)
     sets = known_oracle_sets(study, tasks, found)
     if "oracle" not in study.regimes:
-        return Standing(plan, found, sets, [])
+        return Status(plan, found, sets, [])
     plan = make_plan(study, tasks, sets)
     found |= store.find([planned for planned in plan if planned.regime == "oracle"], counts=counts)
-    return Standing(plan, found, sets, waiting_words(study, tasks, sets))
+    return Status(plan, found, sets, waiting_words(study, tasks, sets))
 
 
 def waiting_words(study: StudySettings, tasks: Sequence[str], sets: OracleSets) -> list[str]:

@@ -27,7 +27,7 @@ from tagmates.locks import take_lock
 from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned, Setting, run_name
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.settings import StudySettings
 from tagmates.study.significance import SentenceCounts
 from tagmates.training.folder import LOCK, NO_LOCKS_ADVICE, check_files, lock_folder
@@ -38,16 +38,16 @@ UNRECORDED_DATA = "does not record the data that it was trained and scored on, a
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRuns:
     """The runs of a plan that were found, by name; a run that is in none of these has no result yet."""
 
-    done: Mapping[str, Record] = field(default_factory=dict)
+    done: Mapping[str, RunRecord] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)  # run -> reason
     broken: Mapping[str, str] = field(default_factory=dict)  # run -> invalid file, and its fault
     unmatched: Mapping[str, str] = field(default_factory=dict)  # finished on other data -> difference
 
-    def __or__(self, other: "Found") -> "Found":
-        return Found(
+    def __or__(self, other: "FoundRuns") -> "FoundRuns":
+        return FoundRuns(
             {**self.done, **other.done},
             {**self.failed, **other.failed},
             {**self.broken, **other.broken},
@@ -57,7 +57,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder of one study; without ``lock`` other processes are not kept out of its runs."""
+    """The folder of one study. With ``lock``, a run is locked against other processes while it is trained."""
 
     root: Path
     lock: bool = True
@@ -170,7 +170,7 @@ class Store:
             raise ModelError(f"{self.root / 'study.json'}: is not from tagmates; run the study's file again")
         return parse(StudySettings, values["study"], str(self.root / "study.json")), values["data"]
 
-    def find(self, plan: Iterable[Planned], *, counts: bool = False) -> Found:
+    def find(self, plan: Iterable[Planned], *, counts: bool = False) -> FoundRuns:
         """Find the runs of a plan. With ``counts`` the records also have the counts of their sentences."""
         names = [planned.name for planned in plan]
         task_data, vectors = self.task_data(), self.vectors()
@@ -178,7 +178,7 @@ class Store:
         index = self.root / "index.sqlite"
         cached = read_index(index, stamps, counts=counts)
         done = {name: cached[name][1] for name, stamp in stamps.items() if name in cached and cached[name][0] == stamp}
-        fresh: dict[str, tuple[Stamp, Record]] = {}
+        fresh: dict[str, tuple[Stamp, RunRecord]] = {}
         broken: dict[str, str] = {}
         for name, stamp in stamps.items():
             if name in done:
@@ -199,7 +199,7 @@ class Store:
         broken |= {name: why for name in rest if (why := self._spoiled(name)) is not None}
         rest = [name for name in rest if name not in broken]
         failed = {name: why for name in rest if (why := self.why_failed(name)) is not None}
-        return Found(done, failed, broken, unmatched)
+        return FoundRuns(done, failed, broken, unmatched)
 
     def finished(self) -> list[str]:
         """The run folders that have a result, with any settings."""
@@ -223,7 +223,7 @@ class Store:
         except OSError:
             return []
 
-    def state(self, name: str, found: Found) -> State:
+    def state(self, name: str, found: FoundRuns) -> State:
         """The state of one run."""
         if name in found.done:
             return "done"
@@ -297,7 +297,7 @@ class Store:
             return None
         return target
 
-    def read(self, name: str) -> Record:
+    def read(self, name: str) -> RunRecord:
         """Read a finished run. Raises ModelError if it is invalid, or if its data are not the study's."""
         record = read_record(self.folder(name))
         why = _mismatch(record, self.task_data(), self.vectors())
@@ -313,7 +313,7 @@ class Store:
         return True
 
 
-def _mismatch(record: Record, task_data: Mapping[str, TaskData], vectors: str) -> str:
+def _mismatch(record: RunRecord, task_data: Mapping[str, TaskData], vectors: str) -> str:
     """The difference between a run's data and its study's, in words; empty if there is none."""
     own = {task: task_data.get(task, {}) for task in record.setting.tasks}
     if any(some.keys() - record.task_data.get(task, {}).keys() for task, some in own.items()):
@@ -326,7 +326,7 @@ def _mismatch(record: Record, task_data: Mapping[str, TaskData], vectors: str) -
     return ""
 
 
-def read_record(folder: Path) -> Record:
+def read_record(folder: Path) -> RunRecord:
     """Read a finished run with its counts. Raises ModelError that names the missing or invalid file."""
     result, path = read_json(folder / "result.json"), folder / "config.json"
     try:
@@ -342,7 +342,7 @@ def read_record(folder: Path) -> Record:
         test = _scores(result.get("test", {}))
         if not counts.keys() <= test.keys():
             raise ValueError("counts.npz has other tasks")
-        return Record(
+        return RunRecord(
             name=folder.name,
             setting=Setting(config.sharing, config.tasks),
             seed=config.seed,

@@ -87,7 +87,7 @@ def pair_gains(study: StudySettings, tasks: Sequence[str], runs: Runs) -> dict[t
 
 
 def reasons(suggestion: Suggestion, number: int) -> str:
-    """Why a helper stands where it stands among so many, in words."""
+    """The reasons for the rank of a helper among all helpers of a task, in words."""
     a, data = suggestion.affinity, suggestion.data
     return (
         f"It has the words of {percent(a.shared_words)} % of the tokens of {a.task}. "

@@ -97,7 +97,7 @@ def _update(lanes: Sequence[_Lane], optimizers: list[LaneOptimizer], width: int)
                 ended |= {lane.job.name: outcome_of_error(lane.job.name, error) for lane in group}
                 width = sys.maxsize  # the run that ended may have been why larger groups failed
             else:  # the memory is too small for the group, or one of its runs fails alone too
-                log.warning("%d trainings side by side failed (%s); fewer at a time now", len(group), error)
+                log.warning("%d runs side by side failed (%s); fewer at a time now", len(group), error)
                 return ended, len(group) // 2
     return ended, width
 

@@ -55,7 +55,7 @@ def check_output(path: Path, *, resume: bool, force: bool) -> bool:
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: its folder is missing; make it, or choose another")
     if (path.exists() or progress_path(path).exists()) and not (resume or force):
-        raise ConfigError(f"{path}: exists; go on with --resume, overwrite it with --force, or choose another")
+        raise ConfigError(f"{path}: exists; continue with --resume, overwrite it with --force, or choose another")
     return not (resume and path.exists() and not progress_path(path).exists())
 
 
@@ -102,7 +102,7 @@ class Output:
             digest, size = _chained(digest, chunk), size + len(chunk.data)
         if digest != self.progress.digest:
             raise ConfigError(
-                f"{self.path}: was begun with other input, or in another order; restore it, or start anew with --force"
+                f"{self.path}: was begun with other input, or in another order; restore it, or start again with --force"
             )
         return size
 
@@ -165,13 +165,13 @@ def _read(path: Path, settings: Settings) -> OutputProgress:
         progress = OutputProgress.model_validate_json(progress_path(path).read_bytes())
     except (OSError, ValidationError):
         raise ConfigError(
-            f"{progress_path(path)}: is not a progress file of tagmates tag; start anew with --force"
+            f"{progress_path(path)}: is not a progress file of tagmates tag; start again with --force"
         ) from None
     for key in settings.keys() | progress.settings.keys():
         if settings.get(key) != progress.settings.get(key):
-            raise ConfigError(f"{path}: was begun with another {key}; take the same, or start anew with --force")
+            raise ConfigError(f"{path}: was begun with another {key}; take the same, or start again with --force")
     if (path.stat().st_size if path.exists() else 0) < progress.length:
-        raise ConfigError(f"{path}: is shorter than when its tagging stopped; start anew with --force")
+        raise ConfigError(f"{path}: is shorter than when its tagging stopped; start again with --force")
     return progress
 
 

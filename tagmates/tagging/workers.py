@@ -23,7 +23,7 @@ from tagmates.errors import DataError, TagmatesError
 from tagmates.formatting import shown
 from tagmates.kernels.build import compiled
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.processes import deaf, end_with
+from tagmates.processes import end_with, without_interrupts
 from tagmates.tagging.appending import appended
 from tagmates.tagging.chunks import Chunk
 from tagmates.tagging.input_sentences import InputSentence
@@ -192,7 +192,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _submit(pool: ProcessPoolExecutor, job: TaggingJob, chunk: Chunk) -> "Future[TaggedChunk]":
-    with deaf():  # workers are started here
+    with without_interrupts():  # workers are started here
         return pool.submit(_tag_in_worker, job, chunk)
 
 

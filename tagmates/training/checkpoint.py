@@ -67,6 +67,6 @@ def load_checkpoint(folder: Path, run: Run) -> None:
         run.best = {name: tensors.get(f"best/{name}", parameters[name]).to(device) for name in names}
         run.load(parameters)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: is not a checkpoint of this run ({error}); start anew with --force") from None
+        raise ModelError(f"{path}: is not a checkpoint of this run ({error}); start again with --force") from None
     groups = run.optimizer.state_dict()["param_groups"]
     run.optimizer.load_state_dict({"state": adam, "param_groups": groups})

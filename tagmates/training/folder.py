@@ -36,7 +36,7 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
     run_files = held & {"config.json", "environment.json", "train.log"}
     if held and not (resume or force):
         raise ConfigError(
-            f"{folder}: is not empty; go on with --resume, overwrite its run with --force, or choose another"
+            f"{folder}: is not empty; continue with --resume, overwrite its run with --force, or choose another"
         )
     if resume and held and not run_files:
         raise ConfigError(
@@ -64,11 +64,11 @@ def check_files(folder: Path) -> None:
     except OSError as error:
         raise ModelError(f"{folder}: cannot be read ({error.strerror}); {what_to_do(error)}") from None
     for name in wrong:
-        raise ModelError(f"{folder / name}: is no file that can be read; remove it, or see to its permissions")
+        raise ModelError(f"{folder / name}: is no file that can be read; remove it, or check its permissions")
 
 
 def _is_readable(entry: os.DirEntry[str]) -> bool:
-    # the other files are replaced, and where the folder cannot be written to, that is what there is to say
+    # the other files are replaced, or a message says that the folder cannot be written to
     is_written = entry.name in (LOCK, "train.log") and os.access(Path(entry.path).parent, os.W_OK)
     needed = os.R_OK | os.W_OK if is_written else os.R_OK
     # a file that another process is just writing may have been renamed by now

@@ -52,7 +52,7 @@ def check_same_run(folder: Path, run: Run) -> None:
     )
     for key, old, new in _differences(there, here):
         raise ConfigError(
-            f"{path}: was started with {key} = {old}, not {new}; repeat its settings, or start anew with --force"
+            f"{path}: was started with {key} = {old}, not {new}; repeat its settings, or start again with --force"
         )
     for name in ("environment.json", "result.json"):
         if (folder / name).exists():
@@ -67,7 +67,7 @@ def _check_same_data(path: Path, run: Run) -> None:
     what = data_difference(known, run.task_data) if isinstance(known, dict) else ""
     raise OtherDataError(
         f"{path}: run {old} was started with other data or vectors than now (run {run.id})"
-        f"{': ' if what else ''}{what}; give the same --data, or start anew with --force"
+        f"{': ' if what else ''}{what}; give the same --data, or start again with --force"
     )
 
 

@@ -71,8 +71,8 @@ def train_side_by_side(runs: Iterable[Run], lanes: int = 1) -> Iterator[Event]:
 def advance(optimizer: LaneOptimizer) -> Iterator[Event]:
     """Make one update of every run, and end the epochs and runs that end with it.
 
-    A run whose loss is not finite fails, and the others go on. If many runs train side by side, a run at the end of its
-    epoch waits for others, to be validated together, while the rest go on.
+    A run whose loss is not finite fails, and the others continue. If many runs train side by side, a run at the end of
+    its epoch waits for others, to be validated together, while the rest continue.
     """
     keep_freed_memory()
     runs = optimizer.runs

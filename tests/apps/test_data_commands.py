@@ -52,7 +52,7 @@ def test_a_place_that_may_not_be_entered(here: Path, corpus: Path, monkeypatch: 
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "mkdir", protected)
-    said = "figures: Permission denied; see to its permissions, or choose another place"
+    said = "figures: Permission denied; check its permissions, or choose another place"
     refused(1, said, "data", "stats", "--data", corpus, "--plot", "figures")
 
 

@@ -1,4 +1,4 @@
-"""What docs/data.md promises is run as it stands there, and what can be set is all in it."""
+"""The examples of docs/data.md are run as they are written there, and it has all keys."""
 
 import io
 import re
@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 
 
 def section(heading: str) -> str:
-    """What follows a heading, up to the next one of its level or a higher one (but one # is a comment of TOML)."""
+    """The text after a heading, up to the next one of its level or a higher one (but one # is a comment of TOML)."""
     level = len(heading.partition(" ")[0])
     (found,) = re.findall(rf"^{re.escape(heading)}\n(.*?)(?=^##{{1,{level - 1}}} |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     return str(found)

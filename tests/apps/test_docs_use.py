@@ -1,4 +1,4 @@
-"""What the guide to taggers in use shows is run as it stands there."""
+"""The examples of the guide to taggers in use are run as they are written there."""
 
 import re
 from collections.abc import Callable

@@ -65,7 +65,7 @@ def test_evaluate_warns_where_spans_are_scored_word_by_word(here: Path, run: Pat
     shown = done("evaluate", run, "--data", plain, "--json")
     warnings = [line for line in shown.err.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 1
-    assert "of ner write spans, but its scheme is plain" in warnings[0]
+    assert "of ner mark spans, but its scheme is plain" in warnings[0]
     assert 'set scheme = "iob2", or score = "prefix" alone' in warnings[0]
     assert json.loads(shown.out)["tasks"]["ner"]["signature"].count("|reading:plain|") == 1
     assert done("evaluate", run, "--json").err == ""

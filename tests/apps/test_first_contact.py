@@ -1,4 +1,4 @@
-"""What a first visitor meets: odd folder names, small homes, slips in a first TOML file, extras that are missing."""
+"""Problems of first users: odd folder names, small homes, mistakes in a first TOML file, missing extras."""
 
 import json
 import logging

@@ -56,7 +56,8 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(here: Path, corpus: Path
     assert (stopped.code, stopped.out) == (1, "")
     last = stopped.err.splitlines()[-1]
     assert re.match(
-        r"tagmates: run/checkpoint\.safetensors: cannot be written \(File too large\); what was saved", last
+        r"tagmates: run/checkpoint\.safetensors: cannot be written \(File too large\); files that were saved before",
+        last,
     )
     assert "--resume" in last
     _, metadata = read_tensors(here / "run" / "checkpoint.safetensors")
@@ -69,7 +70,7 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(here: Path, corpus: Path
 def test_a_folder_that_another_training_is_in_is_refused(here: Path, corpus: Path, run: Path) -> None:
     for how in ((), ("--resume",), ("--force",)):
         args = training_of(corpus, run, *how)
-        pattern = "run: another process is training there; wait for it" if how else "run: is not empty; go on with"
+        pattern = "run: another process is training there; wait for it" if how else "run: is not empty; continue with"
         with lock_folder(run):
             refused(2, pattern, *args)
     (here / "fresh").mkdir()

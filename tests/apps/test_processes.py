@@ -76,7 +76,7 @@ def test_memory_that_runs_out_keeps_the_checkpoint(here: Path, corpus: Path) -> 
         with pytest.raises(OutOfMemoryError) as caught:  # __main__ prints it and ends the process
             tagmates(*training_of(corpus, "run", *LONGER))
     assert re.fullmatch(
-        r"there is not enough memory \(Unable to allocate .*\); .*--resume goes on .*", str(caught.value)
+        r"there is not enough memory \(Unable to allocate .*\); .*--resume continues .*", str(caught.value)
     )
     done(*training_of(corpus, "run", *LONGER), "--resume")
     assert numbers(here / "run") == numbers(here / "whole")

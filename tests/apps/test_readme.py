@@ -1,4 +1,4 @@
-"""What the README promises is run as it stands there."""
+"""The commands and files of the README are run as they are written there."""
 
 import os
 import re

@@ -68,7 +68,7 @@ def test_a_wrong_setting_does_not_cost_the_run_that_force_would_replace(here: Pa
 def test_a_run_that_is_done_is_shown_again(corpus: Path, run: Path) -> None:
     before = {name: content for name, content in tree(run).items() if name != "train.log"}
     shown = done(*training_of(corpus, run, "--resume"))
-    assert "run: is done; nothing to resume\n" in shown.err
+    assert "run: is finished; there is nothing to resume\n" in shown.err
     assert "pos" in shown.out
     assert {name: content for name, content in tree(run).items() if name != "train.log"} == before
 
@@ -79,7 +79,7 @@ def test_resuming_with_another_configuration_or_other_data_is_refused(here: Path
             (run / "result.json").unlink()
         refused(
             2,
-            r"run/config\.json: was started with seed = 1, not 2; repeat its settings, or start anew with --force",
+            r"run/config\.json: was started with seed = 1, not 2; repeat its settings, or start again with --force",
             *training_of(corpus, run, "--resume", "--seed", "2"),
         )
         refused(

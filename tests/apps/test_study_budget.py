@@ -48,7 +48,7 @@ def test_tasks_alone_then_all_then_the_rest_and_nothing_twice() -> None:
 def test_a_regret_that_is_large_enough_ends_it_after_the_first_of_each() -> None:
     outcome = done(*RUN, "--until", "1000", "--budget", "1h")
     assert finished() == {"stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1"}
-    assert "pending: 3 trainings" in outcome.err
+    assert "pending: 3 runs" in outcome.err
 
 
 def test_budgets_that_cannot_be_are_refused() -> None:

@@ -14,28 +14,16 @@ from typing import Any, get_args
 import pytest
 from command_line import Outcome, done, numbers, refused, tagmates, tree, write_corpus
 from study_folders import write_study
+from tiny_study import write_tiny_study
 
 from tagmates.config import RunConfig, Sharing
 from tagmates.study.settings import REGIMES, StudySettings
 from tagmates.training.folder import lock_folder
 
-TINY = """
-preset = "paper"
-data = "corpus"
-sharing = ["multi_dec", "te_dec"]
-seeds = [1]
-vectors = "random"
-[model]
-hidden_size = 8
-character_hidden_size = 4
-[training]
-max_epochs = 2
-batch_size = 4
-"""
 # of two tasks: All is the pair, all but one is one alone
 NAMES = ("stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1", "te_dec-pos+ner-1")
 LOCAL = ("--engine", "local")
-EQUAL = "equal trainings are one, counted in the first row that needs it"
+EQUAL = "a run that several rows need is counted in the first of them"
 
 
 @dataclass(frozen=True)
@@ -48,17 +36,11 @@ class Ran:
     run: Outcome
 
 
-def write_tiny(place: Path, more: str = "") -> None:
-    write_corpus(place / "corpus")
-    head, table, rest = TINY.partition("[model]")
-    (place / "tiny.toml").write_text(head + more + table + rest, encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The study, run once; never to be written to."""
     place = tmp_path_factory.mktemp("tiny study")  # a place whose name has a space
-    write_tiny(place)
+    write_tiny_study(place)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.delenv("TAGMATES_DATA", raising=False)
@@ -116,7 +98,7 @@ def test_a_plan_as_a_table(ran: Ran) -> None:
     assert line in ran.table.out.splitlines()
     assert EQUAL in ran.table.out.splitlines()
     assert "among the pending" not in ran.table.out
-    assert re.search(r"\npending: about 24 updates, \d+ s of one worker, .*\(at 2 epochs a training; ", ran.table.out)
+    assert re.search(r"\npending: about 24 updates, \d+ s of one worker, .*\(at 2 epochs a run; ", ran.table.out)
     assert ran.table.err.splitlines() == [f"timing a few updates of {how}" for how in ("stl", "multi_dec", "te_dec")]
 
 
@@ -140,12 +122,12 @@ def test_a_plan_of_more_seeds_goes_by_the_speed_of_what_is_done(study: Path) -> 
 
 
 def test_a_plan_in_which_no_training_serves_twice(here: Path) -> None:
-    write_tiny(here, "regimes = ['single', 'pair']\n")
+    write_tiny_study(here, "regimes = ['single', 'pair']\n")
     assert EQUAL not in done("study", "plan", "tiny.toml").out
 
 
 def test_the_settings_that_a_plan_prints_are_the_study(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     args = ("--set", "training.batch_size=8", "--set", "preset=practical", "--data", "corpus", "--print-config")
     outcome = done("study", "plan", "tiny.toml", *args)
     found = json.loads(outcome.out)
@@ -164,7 +146,7 @@ def test_a_plan_without_data(here: Path) -> None:
     outcome = done("study", "plan", "mine.toml", "--json")
     assert counts_of(outcome) == (4 + 6 + 1 + 4, 0, 0, 15)
     assert json.loads(outcome.out)["cost"] == {}
-    assert done("study", "plan", "mine.toml").err == "what it costs depends on the data: give --data\n"
+    assert done("study", "plan", "mine.toml").err == "the time that it takes depends on the data: give --data\n"
     assert [path.name for path in here.iterdir()] == ["mine.toml"]
 
 
@@ -176,8 +158,8 @@ def test_a_run_trains_all_and_says_what_ended(ran: Ran) -> None:
     lines = ran.run.err.splitlines()
     for line, name in zip(lines, NAMES, strict=False):
         assert re.match(rf"done {re.escape(name)}-[0-9a-f]{{8}}: .*\(2 epochs, cap, \d+ s\); \d done, ", line)
-    assert lines[3].endswith("4 done, 0 running, 0 failed, 0 to come, left of this stage: -")
-    assert re.fullmatch(r"study tiny, in runs/tiny: 4 of 4 trainings done, 4 of them in this call \(\d+ s\)", lines[4])
+    assert lines[3].endswith("4 done, 0 running, 0 failed, 0 waiting, time left in this stage: -")
+    assert re.fullmatch(r"study tiny, in runs/tiny: 4 of 4 runs done, 4 of them in this call \(\d+ s\)", lines[4])
     assert re.search(r"(?m)^ ner +(alone|not shown) ", ran.run.err)  # the best partners
     assert lines[-1] == "next: tagmates study report runs/tiny"
     assert run_names(ran.place / "runs" / "tiny") == sorted(NAMES)
@@ -201,7 +183,7 @@ def test_what_is_done_is_not_repeated(study: Path) -> None:
     outcome = done("study", "run", "tiny.toml", *LOCAL)
     lines = outcome.err.splitlines()
     assert outcome.out == ""
-    assert lines[0] == "study tiny, in runs/tiny: 4 of 4 trainings done, none of them in this call"
+    assert lines[0] == "study tiny, in runs/tiny: 4 of 4 runs done, none of them in this call"
     assert lines[-1] == "next: tagmates study report runs/tiny"
     assert times() == before
 
@@ -216,20 +198,20 @@ def test_what_is_done_is_not_repeated(study: Path) -> None:
     ],
 )
 def test_filters_run_a_part(here: Path, options: list[str], names: list[str]) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, *options)
     assert run_names() == names
 
 
 def test_parts_together_are_the_whole(here: Path) -> None:
     """Made in folders of their own and copied into one."""
-    write_tiny(here)
+    write_tiny_study(here)
     folders = [Path(f"runs/{part}") for part in range(1, 4)]
     for part, folder in enumerate(folders, 1):
         done("study", "run", "tiny.toml", *LOCAL, "--shard", f"{part}/3", "--output-dir", folder)
         shutil.copytree(folder / "runs", "runs/tiny/runs", dirs_exist_ok=True)
     assert sorted(name for folder in folders for name in run_names(folder)) == sorted(NAMES)
-    assert "4 of 4 trainings done, none of them in this call\n" in done("study", "run", "tiny.toml", *LOCAL).err
+    assert "4 of 4 runs done, none of them in this call\n" in done("study", "run", "tiny.toml", *LOCAL).err
     assert run_names() == sorted(NAMES)
     done("study", "run", "tiny.toml", *LOCAL, "--seeds", "2", "--set", "seeds=[1, 2]", "--tasks", "ner")
     assert run_names() == sorted([*NAMES, "stl-ner-2"])
@@ -237,18 +219,18 @@ def test_parts_together_are_the_whole(here: Path) -> None:
 
 def test_a_share_of_nothing(here: Path) -> None:
     """As one of many machines may get it; a part of the study that has no training at all is a mistake."""
-    write_tiny(here, "regimes = ['single', 'pair']\n")
+    write_tiny_study(here, "regimes = ['single', 'pair']\n")
     single = (*LOCAL, "--regime", "single")
     outcomes = [done("study", "run", "tiny.toml", *single, "--shard", f"{part}/4") for part in range(1, 5)]
-    rest = [re.search(r"not selected, and pending: (\d) trainings", outcome.err) for outcome in outcomes]
+    rest = [re.search(r"not selected, and pending: (\d) runs", outcome.err) for outcome in outcomes]
     assert [int(found[1]) for found in rest if found][-1] == 2  # the pairs; of those who knew, the last one
     assert run_names() == sorted(NAMES[:2])
     args = ("study", "run", "tiny.toml", *LOCAL, "--regime", "pair", "--tasks", "ner")
-    refused(2, "no training of this study is selected; loosen --sharing, --regime, --tasks or --seeds", *args)
+    refused(2, "no run of this study is selected; loosen --sharing, --regime, --tasks or --seeds", *args)
 
 
 def test_equal_updates_of_a_whole_study(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     sets = [f"--set=training.{key}={value}" for key, value in (("epoch_updates", 2), ("max_updates", 5))]
     assert json.loads(done("study", "plan", "tiny.toml", *sets, "--json").out)["cost"]["updates"] == 4 * 5
     done("study", "run", "tiny.toml", *LOCAL, *sets, "--sharing", "multi_dec")
@@ -258,11 +240,11 @@ def test_equal_updates_of_a_whole_study(here: Path) -> None:
 
 
 def test_a_time_limit_stops_and_the_same_command_goes_on(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     outcome = done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     assert outcome.err.splitlines() == [
-        "study tiny, in runs/tiny: 0 of 4 trainings done, none of them in this call",
-        "pending: 4 trainings; the same command goes on",
+        "study tiny, in runs/tiny: 0 of 4 runs done, none of them in this call",
+        "pending: 4 runs; the same command continues",
     ]
     assert run_names() == []
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "1h", "--tasks", "ner")
@@ -270,7 +252,7 @@ def test_a_time_limit_stops_and_the_same_command_goes_on(here: Path) -> None:
 
 
 def test_the_data_of_the_command_line_win(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     write_corpus(here / "other", train="Otters\tN\tO\n\n" * 8)
     done("study", "run", "tiny.toml", *LOCAL, "--tasks", "ner", "--data", "other", "--output-dir", "there")
     (folder,) = Path("there/runs").iterdir()
@@ -326,7 +308,7 @@ def test_status_of_what_runs_failed_and_broke(study: Path) -> None:
     assert list(found["broken"]) == [broken.name]
     assert f"\nrunning: {running.name}, epoch 3\n" in shown
     assert f"\nfailed: {failed.name}: no luck\n" in shown
-    assert re.search(rf"\nbroken: .*{re.escape(broken.name)}/counts.npz: .*; the next run sets it aside", shown)
+    assert re.search(rf"\nbroken: .*{re.escape(broken.name)}/counts.npz: .*; `study run` sets it aside", shown)
     assert "\namong the pending: 1 running, 1 broken\n" in shown
     assert "\namong the pending: 1 begun, 1 broken\n" in done("study", "plan", "runs/tiny").out
     before = tree(study)
@@ -441,7 +423,7 @@ def test_the_recommended_command_trains_the_recommended_tagger(study: Path, here
 
 
 def test_a_recommendation_before_anything_is_done(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     found = json.loads(done("study", "recommend", "tiny.toml", "--task", "pos", "--json").out)
     nothing = {"ranking": [], "chosen": None, "seed": None, "trained": "", "command": "", "warnings": []}
@@ -455,7 +437,7 @@ def test_a_recommendation_before_anything_is_done(here: Path) -> None:
 
 
 def test_a_recommendation_that_is_too_early_names_no_command(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
     shown = done("study", "recommend", "tiny.toml", "--task", "pos").out
     assert "tagmates t" not in shown
@@ -514,7 +496,7 @@ def test_taggers_need_the_training_data_or_what_the_study_kept_of_them(study: Pa
 
 
 def text_of(page: Path) -> str:
-    """What a page says."""
+    """The text of a page."""
     source = re.sub(r"(?s)<(style|script).*?</\1>", "", page.read_text(encoding="utf-8"))
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", source)).split())
 
@@ -548,7 +530,7 @@ def test_a_report(study: Path, here: Path) -> None:
 
 
 def test_a_report_of_a_part_says_what_is_missing(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--tasks", "pos")
     shown = done("study", "report", "--output", "there")
     assert shown.err == "study tiny, in runs/tiny\n"
@@ -561,7 +543,7 @@ def test_a_report_of_a_part_says_what_is_missing(here: Path) -> None:
 
 
 def test_a_report_of_nothing(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     refused(1, "runs/tiny: holds no study; begin it with: tagmates study run FILE", "study", "report", "tiny.toml")
 
 
@@ -666,7 +648,7 @@ def test_what_is_not_there(here: Path) -> None:
     refused(1, "runs: holds no study; name its file or folder", "study", "status")
     (here / "empty").mkdir()
     refused(1, "empty: holds no study; begin it with: tagmates study run FILE.toml", "study", "status", "empty")
-    write_tiny(here)
+    write_tiny_study(here)
     refused(1, "none: no such file or folder", "study", "run", "tiny.toml", "--data", "none")
     refused(1, "none: no such file or folder", "study", "plan", "tiny.toml", "--data", "none")
 
@@ -686,7 +668,7 @@ def test_a_recommendation_for_every_task_is_that_for_each(study: Path) -> None:
 
 @pytest.mark.parametrize(("option", "value"), [("--sharing", "te_enc"), ("--regime", "oracle")])
 def test_a_filter_of_what_is_not_in_the_study(here: Path, option: str, value: str) -> None:
-    write_tiny(here, "regimes = ['single', 'pair']\n")
+    write_tiny_study(here, "regimes = ['single', 'pair']\n")
     refused(2, f"{option}: there is no '{value}'", "study", "run", "tiny.toml", *LOCAL, option, value)
 
 
@@ -713,7 +695,7 @@ def test_the_recommended_command_is_quoted(study: Path, here: Path) -> None:
 
 
 def test_data_that_were_changed_meanwhile(here: Path) -> None:
-    write_tiny(here)
+    write_tiny_study(here)
     done("study", "run", "tiny.toml", *LOCAL, "--time-limit", "0s")
     write_corpus(here / "changed", dev="Otters\tN\tO\n")
     args = ("study", "run", "tiny.toml", *LOCAL, "--data", "changed")

@@ -57,7 +57,7 @@ def test_what_cannot_be_suggested_is_refused(here: Path) -> None:
     write_corpus(here / "corpus")
     (here / "s.toml").write_text('tasks = ["pos", "ner"]\n')
     refused(2, r"--task: there is no 'nre' \(did you mean 'ner'\?\)", "data", "affinity", "corpus", "--task", "nre")
-    refused(2, "one task only, pos", "data", "affinity", "corpus", "--tasks", "pos")
+    refused(2, "only one task, pos", "data", "affinity", "corpus", "--tasks", "pos")
     refused(2, "--top -1", "data", "affinity", "corpus", "--top", "-1")
     refused(2, r"a\.pdf: is not a file that ends in \.svg or \.png", "data", "affinity", "corpus", "--plot", "a.pdf")
     refused(2, "--data: is missing", "study", "suggest", "s.toml")

@@ -1,4 +1,4 @@
-"""What the command line says of itself, and which arguments it refuses."""
+"""The help of the command line, and the arguments that it refuses."""
 
 import json
 import re

@@ -36,7 +36,7 @@ class Made:
         return corpus_of(self.pairs, vocabulary, token=self.sharing == "te_enc")
 
     def head(self, task: str) -> tuple[str, ...]:
-        """What stands before a sentence."""
+        """The token before a sentence."""
         return (f"<<{task}>>",) if self.sharing == "te_enc" else ()
 
 

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.browser
 
 
 def labels(page: Page, row: int, sentence: int = 1) -> list[str]:
-    """What stands in a row (from 1) of a sentence; "" where a token has no label."""
+    """The labels in a row (from 1) of a sentence; "" for a token without a label."""
     cells = page.locator(f"#sentences > li:nth-child({sentence}) .word > :nth-child({row + 1})")
     return cells.evaluate_all("cells => cells.map(cell => cell.querySelector('.label')?.textContent ?? '')")
 

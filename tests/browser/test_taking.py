@@ -1,4 +1,4 @@
-"""What is copied or saved is what the API answers."""
+"""Copied and saved text is equal to the answer of the API."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests in a browser share: the models' tags, a text, and somebody who opens pages."""
+"""Helpers of the tests in a browser: the tags of the models, a text, and a visitor who opens pages."""
 
 import json
 import os

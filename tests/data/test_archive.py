@@ -403,7 +403,7 @@ def test_a_study_runs_where_nothing_else_is(here: Path, monkeypatch: pytest.Monk
         "study": descriptions[0]["study"] | {"data": ""},
     }
     again = done("study", "run", "--packed", path, *LOCAL).err
-    assert "4 of 4 trainings done, none of them in this call\n" in again
+    assert "4 of 4 runs done, none of them in this call\n" in again
     evaluated = json.loads(done("evaluate", next(iter(ours.values())), "--json").out)
     path.unlink()
     assert evaluated["tasks"]
@@ -447,10 +447,11 @@ def test_a_part_of_a_packed_study_is_packed_again(here: Path, packed: Path) -> N
 def test_nothing_is_overwritten_unasked(here: Path, packed: Path) -> None:
     before = packed.read_bytes()
     args = ("study", "pack", "mine.toml", "--output")
-    refused(2, r"--output .*mine\.pack: is there; overwrite it with --force, or choose another", *args, packed)
+    refused(2, r"--output .*mine\.pack: exists; overwrite it with --force, or choose another", *args, packed)
     done(*args, packed, "--force")
     assert packed.read_bytes() == before
-    refused(2, r"mine\.toml: is no packed study to overwrite; choose another", *args, "mine.toml", "--force")
+    pattern = r"mine\.toml: is not a packed study, so it is not overwritten; choose another"
+    refused(2, pattern, *args, "mine.toml", "--force")
     refused(2, r"--output gone/a\.pack: there is no folder gone; make it", *args, "gone/a.pack")
 
 

@@ -68,7 +68,7 @@ def every(*members: tuple[str, bytes]) -> list[bytes]:
 
 
 def extract(folder: Path, archive: bytes, member: str = MEMBER, limit: int = LIMIT) -> bytes:
-    """What is written; nothing may be where there is an error."""
+    """The content that is written; nothing may be written if there is an error."""
     source, target = folder / "archive", folder / "out" / "train.conll"
     source.write_bytes(archive)
     target.unlink(missing_ok=True)
@@ -164,7 +164,7 @@ def test_a_member_that_is_there_twice(tmp_path: Path) -> None:
 )
 def test_names_that_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
     for archive in every((MEMBER, TEXT), (name, b"evil")):
-        refused(tmp_path, archive, f"it holds the name {name!r}, which leads out of its folder")
+        refused(tmp_path, archive, f"it holds the name {name!r}, which points outside of its folder")
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
@@ -225,12 +225,12 @@ def test_a_blow_up_in_a_zip(tmp_path: Path) -> None:
 
 def test_sizes_in_a_zip_that_are_too_large(tmp_path: Path) -> None:
     lying = zipped((MEMBER, TEXT)).replace(struct.pack("<L", len(TEXT)), struct.pack("<L", len(TEXT) + 1))
-    refused(tmp_path, lying, "has not the size in it that it claims")
+    refused(tmp_path, lying, "in it is not the stated one")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_packings_of_a_zip_that_cannot_be_bounded(tmp_path: Path, packing: int) -> None:
-    refused(tmp_path, zipped((MEMBER, TEXT), packing=packing), "is packed in an unusual way")
+    refused(tmp_path, zipped((MEMBER, TEXT), packing=packing), "is compressed with an unusual method")
 
 
 def test_an_encrypted_zip(tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ def test_headers_without_end(tmp_path: Path, kind: int) -> None:
 
 def test_a_member_of_less_than_nothing_is_not_all_that_follows(tmp_path: Path) -> None:
     archive = header(ord("0"), number(-512)) + BIG
-    assert traced(lambda: refused(tmp_path, archive, "not those of an honest archive")) < MEMORY
+    assert traced(lambda: refused(tmp_path, archive, "its headers are not valid")) < MEMORY
 
 
 def test_an_archive_that_is_not_there(tmp_path: Path) -> None:

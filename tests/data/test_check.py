@@ -1,4 +1,4 @@
-"""What `data check` finds: line by line as the readers say it, and counts as one would make them by hand."""
+"""The problems that `data check` finds: the messages of the readers line by line, and counts as if made by hand."""
 
 import json
 import re
@@ -303,7 +303,8 @@ class TestSplits:
         }
         task = Task(name="t", train=Part(file="d/one"), test=Part(file="d/two"))
         (text,) = (p.text for p in check_splits(task, splits) if p.kind == "conflict")
-        assert text == "d/two:10: 'b' is 'Y' of t, but 'X' in the same sentence at one:5; decide which is right"
+        conflict = "'b' has the tag 'Y' of t, but 'X' in the same sentence at one:5; decide which is right"
+        assert text == f"d/two:10: {conflict}"
 
     @pytest.mark.parametrize(
         ("sizes", "expected"),
@@ -332,7 +333,7 @@ class TestSplits:
         task = Task(name="t", **{split: Part(file=split) for split in splits})
         found = list(check_splits(task, splits))
         assert [(p.kind, p.split) for p in found] == [("tag-shift", "dev"), ("one-tag", "test")]
-        assert "50% of its tokens would need another; 'X' has 25%, in train 75%" in found[0].message
+        assert "50% of its tokens would need another tag; 'X' has 25%, in train 75%" in found[0].message
 
     @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5), st.lists(st.floats(0.01, 1), min_size=1, max_size=5))
     def test_the_distance_of_distributions(self, a: list[float], b: list[float]) -> None:

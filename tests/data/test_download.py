@@ -52,7 +52,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def kept(path: Path) -> bytes | None:
-    """What has come of a download that is not done."""
+    """The bytes that have arrived of an unfinished download."""
     part = path.with_name("corpus.txt.part")
     assert not part.exists() or path.with_name("corpus.txt.part.json").exists()
     return part.read_bytes() if part.exists() else None
@@ -141,8 +141,10 @@ def interrupted(server: Server, path: Path) -> None:
 def test_one_that_never_ends_is_given_up_and_the_next_call_goes_on(server: Server, path: Path) -> None:
     server.answers = [cut(MORE), *[cut(10)] * 4]
     text = fails(server.url, path)
-    assert "broke off 5 times (the connection was closed 199,960 bytes before the end); 100,040 bytes have come" in text
-    assert "the same command goes on" in text and "--from DIR" in text
+    assert (
+        "broke off 5 times (the connection was closed 199,960 bytes before the end); 100,040 bytes have arrived" in text
+    )
+    assert "repeat the command to continue" in text and "--from DIR" in text
     assert (kept(path), path.exists()) == (CONTENT[:100_040], False)
     assert next(download(server.url, path)) == DownloadProgress("corpus.txt", 100_040, 300_000)
     list(download(server.url, path, sha256=SHA))
@@ -230,7 +232,7 @@ def test_a_part_that_was_not_asked_for_is_not_taken(server: Server, path: Path, 
 
 def test_a_part_where_all_was_asked_for(server: Server, path: Path) -> None:
     server.answers = [answers(206, b"junk", Content_Range="bytes 7-10/11", Content_Length=4)] * 5
-    assert "another part than was asked for" in fails(server.url, path)
+    assert "a part that was not requested" in fails(server.url, path)
     assert left(path) == set()
 
 
@@ -325,7 +327,7 @@ def test_a_server_that_stalls_is_given_up(server: Server, path: Path) -> None:
 def test_a_server_that_never_answers_is_given_up(path: Path, server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # the system takes the call, nobody speaks
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        assert "broke off 5 times (timed out); 0 bytes have come" in fails(url, path, timeout=STALL)
+        assert "broke off 5 times (timed out); 0 bytes have arrived" in fails(url, path, timeout=STALL)
 
 
 def test_no_server_at_all(path: Path, server: Server) -> None:
@@ -424,7 +426,7 @@ def test_tls_is_never_left(server: Server, path: Path, secured: Path, monkeypatc
     list(download(server.url, path))
     assert path.read_bytes() == CONTENT
     server.answers = [answers(302, Location=server.url.replace("https:", "http:"))]
-    assert "it sends on to http://127.0.0.1" in fails(server.url, path)
+    assert "it redirects to http://127.0.0.1" in fails(server.url, path)
 
 
 def test_redirects_without_end(server: Server, path: Path) -> None:
@@ -441,9 +443,7 @@ def test_a_redirect_with_an_endless_body(server: Server, path: Path) -> None:
 
 def test_an_endless_file_stops_at_the_limit(server: Server, path: Path) -> None:
     server.answers = [endless(200)]
-    assert "larger than the 1,000,000 bytes that it may have; nothing of it is kept" in fails(
-        server.url, path, limit=10**6
-    )
+    assert "larger than 1,000,000 bytes, which is the limit; it is not kept" in fails(server.url, path, limit=10**6)
     assert left(path) == set()
 
 
@@ -526,7 +526,7 @@ def test_a_packing_that_was_not_asked_for_is_refused(server: Server, path: Path)
 
     packed = gzip.compress(CONTENT)
     server.answers = [answers(200, packed, Content_Encoding="gzip")] * 2
-    assert "in an encoding that was not asked for" in fails(server.url, path)
+    assert "in an encoding that was not requested" in fails(server.url, path)
     list(download(server.url + ".gz", path))  # the file's own, which some servers declare so
     assert path.read_bytes() == packed
 
@@ -546,7 +546,7 @@ def test_a_full_disk_keeps_what_has_come(server: Server, path: Path, limited: No
     text = str(caught.value)
     assert text == (
         f"{path}: cannot be written ({os.strerror(errno.EFBIG)}); raise the limit on the size of files (ulimit -f), "
-        "or choose another place; what has come is kept"
+        "or choose another place; what has arrived is kept"
     )
     assert kept(path) == CONTENT[:MORE]
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
@@ -657,7 +657,7 @@ def test_the_published_files_survive_an_interruption(server: Server, path: Path,
     half = len(server.content) // 2
     server.answers = [cut(half)] + [cut(0)] * 4
     known = {"sha256": sha256_of(UPSTREAM / name), "git_blob": git_blob_of(UPSTREAM / name)}
-    assert f"{half:,} bytes have come and are kept" in fails(server.url, path, **known)
+    assert f"{half:,} bytes have arrived and are kept" in fails(server.url, path, **known)
     assert next(iter(download(server.url, path, **known))).done == half
     list(download(server.url, path, **known))
     assert sha256_of(path) == known["sha256"]

@@ -1,4 +1,4 @@
-"""What tasks have in common, against counting by hand; and the figures of data."""
+"""The overlap of tasks, compared with counts by hand; and the figures of data."""
 
 import json
 import re

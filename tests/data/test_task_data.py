@@ -1,4 +1,4 @@
-"""What decides a score is in every record, in the run's id, and compared before scores are set beside each other."""
+"""The data that a score depends on are in every record and in the run's id, and are compared before scores are."""
 
 import hashlib
 import json
@@ -212,7 +212,7 @@ def test_a_study_goes_on_with_its_data_only(study: Path, here: Path, kind: str) 
     refused(2, pattern, "study", "run", FOLDER, "--data", "corpus", *LOCAL)
     assert counted() == 3  # it is what it was
     begin(here)
-    assert "3 of 3 trainings done, none of them in this call" in done(*RUN).err
+    assert "3 of 3 runs done, none of them in this call" in done(*RUN).err
 
 
 @pytest.mark.parametrize("cached", [True, pytest.param(False, marks=pytest.mark.slow)])
@@ -234,8 +234,8 @@ def test_runs_of_other_data_are_named_and_set_aside(whole: Path, here: Path, kin
         assert found["total"]["done"] == 3 - len(concerned)
         assert {name.rpartition("-")[0] for name in found["unmatched"]} == concerned
         assert all(re.search("was trained or scored on other data: task", why) for why in found["unmatched"].values())
-    line = rf"not counted: \d finished trainings \(\S+-1-\w+.*\): each was trained or scored on other data: {what}"
-    assert re.search(f"{line}; the next run sets it aside and trains anew\n", done("study", "status").out)
+    line = rf"not counted: \d finished runs \(\S+-1-\w+.*\): each was trained or scored on other data: {what}"
+    assert re.search(f"{line}; `study run` sets it aside and trains it again\n", done("study", "status").out)
     assert re.search(f"\n?{line}", done("study", "report").err)
     assert re.search(f"\n?{line}", done("study", "recommend", "--task", "pos").err)
     assert "among the pending: " in done("study", "plan", "s.toml").out
@@ -244,7 +244,9 @@ def test_runs_of_other_data_are_named_and_set_aside(whole: Path, here: Path, kin
     outcome = done(*RUN)
     assert {name.rpartition("-")[0] for name in names(FOLDER / "set-aside")} == concerned
     for name in concerned:
-        assert re.search(rf"tagmates: \S+{re.escape(name)}-\w+: was trained .*; its run is trained anew, ", outcome.err)
+        assert re.search(
+            rf"tagmates: \S+{re.escape(name)}-\w+: was trained .*; the run is trained again, ", outcome.err
+        )
     assert counted() == 3
     assert [kept(FOLDER, task) for task in ("pos", "ner") if f"stl-{task}-1" not in concerned] == untouched
     done(*RUN, "--output-dir", "runs/undisturbed")
@@ -291,7 +293,7 @@ def test_a_run_begun_on_other_data_is_set_aside_too(here: Path, monkeypatch: pyt
     outcome = done(*RUN)
     what = "was started with other data or vectors than now .*: task pos had score 'plain', now 'prefix'"
     assert re.search(
-        rf"tagmates: .*{begun.name}/environment.json: run \w+ {what}.*; its run is trained anew", outcome.err
+        rf"tagmates: .*{begun.name}/environment.json: run \w+ {what}.*; the run is trained again", outcome.err
     )
     (aside,) = (FOLDER / "set-aside").iterdir()
     assert (aside / "metrics.jsonl").read_text().count("\n") == 2
@@ -356,12 +358,12 @@ def test_old_records_count_when_they_are_complete(old: dict[str, Any]) -> None:
     assert (found["total"]["done"], set(found["unmatched"])) == (0, set(old))
     line = done("study", "status", FOLDER).out.splitlines()[-1]
     assert re.fullmatch(
-        r"not counted: 3 finished trainings \(.*\): each does not record the data that it was trained and scored on, "
+        r"not counted: 3 finished runs \(.*\): each does not record the data that it was trained and scored on, "
         r"as it is from an earlier tagmates; check and complete it with: tagmates study adopt runs/s --data DIR",
         line,
     )
     outcome = done(*ADOPT)
-    assert outcome.err == "records of 3 finished trainings completed, 0 were complete, 0 do not fit\n"
+    assert outcome.err == "records of 3 finished runs completed, 0 were complete, 0 do not fit\n"
     assert counted() == 3
     for name, before in old.items():
         after = read_json(FOLDER / "runs" / name / "result.json")
@@ -369,16 +371,16 @@ def test_old_records_count_when_they_are_complete(old: dict[str, Any]) -> None:
         assert after["task_data"] == {task: data_of_task("corpus", task) for task in after["tasks"]}
     now = {name: content for name, content in tree(FOLDER).items() if "index" not in name}
     outcome = done(*ADOPT)
-    assert outcome.err == "records of 0 finished trainings completed, 3 were complete, 0 do not fit\n"
+    assert outcome.err == "records of 0 finished runs completed, 3 were complete, 0 do not fit\n"
     assert {name: content for name, content in tree(FOLDER).items() if "index" not in name} == now
-    assert "3 of 3 trainings done, none of them in this call" in done(*RUN).err
+    assert "3 of 3 runs done, none of them in this call" in done(*RUN).err
 
 
 def test_a_run_completes_old_records_and_trains_nothing_anew(old: dict[str, Any]) -> None:
     outcome = done(*RUN)
     lines = outcome.err.splitlines()
-    assert lines[0] == "records of 3 finished trainings completed, 0 were complete, 0 do not fit"
-    assert lines[1] == "study s, in runs/s: 3 of 3 trainings done, none of them in this call"
+    assert lines[0] == "records of 3 finished runs completed, 0 were complete, 0 do not fit"
+    assert lines[1] == "study s, in runs/s: 3 of 3 runs done, none of them in this call"
     assert not (FOLDER / "set-aside").exists()
 
 
@@ -408,7 +410,7 @@ def test_old_records_of_other_data_are_not_adopted(old: dict[str, Any], here: Pa
     for line in lines[:-1]:
         assert re.fullmatch(rf"not completed: \S+-1-\w+: {why}", line)
     done_now = 3 - concerned
-    assert lines[-1].startswith("records of 1 finished training completed" if done_now else "records of 0 finished")
+    assert lines[-1].startswith("records of 1 finished run completed" if done_now else "records of 0 finished")
     assert lines[-1].endswith(f"{concerned} do not fit")
     assert counted() == done_now
     done(*RUN)  # what does not fit is set aside
@@ -437,7 +439,7 @@ def test_old_records_that_are_broken_are_named(old: dict[str, Any], spoil: Calla
     outcome = tagmates(*ADOPT)
     assert outcome.code == 1
     assert re.match(rf"not completed: {folder.name}: .*{re.escape(why)}", outcome.err)
-    assert outcome.err.endswith("records of 2 finished trainings completed, 0 were complete, 1 do not fit\n")
+    assert outcome.err.endswith("records of 2 finished runs completed, 0 were complete, 1 do not fit\n")
     assert counted() == 2
 
 
@@ -449,7 +451,7 @@ def test_what_an_earlier_tagmates_began_goes_on(whole: Path, monkeypatch: pytest
     epochs = (begun / "metrics.jsonl").read_text()
     assert epochs.count("\n") == 2
     outcome = done(*RUN)
-    assert outcome.err.startswith("records of 1 finished training completed, 0 were complete, 0 do not fit\n")
+    assert outcome.err.startswith("records of 1 finished run completed, 0 were complete, 0 do not fit\n")
     assert (begun / "metrics.jsonl").read_text().startswith(epochs)
     assert not (FOLDER / "set-aside").exists()
     assert numbers_of(FOLDER) == numbers_of(whole)

@@ -55,8 +55,8 @@ def test_authors_mode_is_the_paper_in_every_sentence(task: str, tmp_path: Path) 
         identical = sum(a == b for a, b in zip(ours, theirs, strict=False))
         print(f"{task} {split}: {identical}/{len(theirs)} sentences identical, {len(ours)} made")
         assert ours == theirs
-    assert all(cell.equal for cell in made.cells)
-    assert len(made.cells) == (2 if task in ("xpos", "supsense", "semtr") else 6)  # in all the 54 that are printed
+    assert all(number.equal for number in made.numbers)
+    assert len(made.numbers) == (2 if task in ("xpos", "supsense", "semtr") else 6)  # in all the 54 that are printed
     assert all(file.verified == "sha256" for file in made.provenance.files)
 
 
@@ -412,7 +412,7 @@ def test_what_was_downloaded_unverified_is_said_to_be(copies: Path, tmp_path: Pa
 def test_links_and_write_protected_folders_are_left(
     copies: Path, sources: tuple[Source, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands in their place could not be removed, and would be in the way of the next fetch."""
+    """A file or folder of these names could not be removed, and would block the next fetch."""
     list(fetch_tasks(["frame"], tmp_path / "there", copies=copies, sources=sources))
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "frame").symlink_to(tmp_path / "there" / "frame")

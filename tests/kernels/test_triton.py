@@ -44,7 +44,7 @@ def random(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
 
 
 def outcome(function: Callable[..., Tensor], given: Sequence[Tensor], packed: PackedLayout) -> list[Tensor]:
-    """What a function makes of these, and the gradients of a weighted sum of it."""
+    """The result of a function for these inputs, and the gradients of a weighted sum of it."""
     result = function(*given, packed)
     if result.shape[:2] == packed.mask.shape:
         result = result * packed.mask.unsqueeze(-1)
@@ -234,7 +234,7 @@ class TestSelftest:
 
 
 def said_by(program: str) -> list[str]:
-    """What a program prints, word by word; kernels are not interpreted there."""
+    """The words that a program prints; kernels are not interpreted in it."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=300

@@ -172,7 +172,7 @@ def test_without_the_hub_what_is_here_serves(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("hf://anna/other", "hf://anna/other: is not on the hub; see to its name"),
+        ("hf://anna/other", "hf://anna/other: is not on the hub; check its name"),
         (f"hf://{REPO}@v9", f"hf://{REPO}@v9: has no revision 'v9'; name a branch"),
     ],
 )

@@ -35,7 +35,7 @@ from tagmates.study.forecast import forecast
 from tagmates.study.grouping import groupings
 from tagmates.study.plan import Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS, published, published_oracle_sets, published_statistics
-from tagmates.study.records import Record, Runs
+from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.significance import Evidence
 
@@ -76,7 +76,7 @@ def make_comparison(
     return Comparison("te_dec", tasks, single=single, pairs=pairs)
 
 
-def make_report(tasks: tuple[str, ...], made: Comparison | None, records: list[Record] | None = None) -> Report:
+def make_report(tasks: tuple[str, ...], made: Comparison | None, records: list[RunRecord] | None = None) -> Report:
     rows = [
         {"task": t, "sentences_train": 10 * i + 5, "labels": i + 2, "label_entropy": 0.5} for i, t in enumerate(tasks)
     ]
@@ -84,9 +84,9 @@ def make_report(tasks: tuple[str, ...], made: Comparison | None, records: list[R
     return Report("made up", StudySettings(), tasks, comparisons, Runs(records or []), {}, statistics=rows)
 
 
-def embedded(tasks: tuple[str, ...], rows: list[list[float]]) -> list[Record]:
+def embedded(tasks: tuple[str, ...], rows: list[list[float]]) -> list[RunRecord]:
     return [
-        Record(str(s), Setting("te_dec", tasks), s, {}, {}, 1, 1, "cap", 1.0, 1, embeddings={"best": rows})
+        RunRecord(str(s), Setting("te_dec", tasks), s, {}, {}, 1, 1, "cap", 1.0, 1, embeddings={"best": rows})
         for s in (1, 2)
     ]
 

@@ -22,7 +22,7 @@ from tagmates.report.tables.characteristics import characteristics_table
 from tagmates.study.compare import compare, oracle_sets
 from tagmates.study.plan import Setting, setting_of
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
-from tagmates.study.records import Record, Runs
+from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import Method, StudySettings
 from tagmates.study.significance import Evidence
 
@@ -65,7 +65,7 @@ DISAGREE = {
 
 
 def study_report(
-    records: Sequence[Record],
+    records: Sequence[RunRecord],
     tasks: tuple[str, ...] = PAPER_TASKS,
     sharing: tuple[Method, ...] = METHODS,
     *,
@@ -94,14 +94,14 @@ def one(found: Sequence[Finding], piece: str) -> Finding:
 
 def record(
     method: Method, tasks: tuple[str, ...], order: tuple[str, ...], seed: int, scores: Sequence[float]
-) -> Record:
+) -> RunRecord:
     setting = setting_of(method, tasks, order)
     test = dict(zip(setting.tasks, scores, strict=True))
-    return Record(str(setting), setting, seed, test, test, 10, 1, "cap", 1.0, 100)
+    return RunRecord(str(setting), setting, seed, test, test, 10, 1, "cap", 1.0, 100)
 
 
 @pytest.fixture(scope="module")
-def records() -> list[Record]:
+def records() -> list[RunRecord]:
     return published_records()
 
 
@@ -122,7 +122,7 @@ def test_where_text_and_tables_part(of_paper: list[Finding]) -> None:
     assert all("embeddings" in finding.why for finding in of_paper if finding.claim in unknown)
 
 
-def test_runs_with_the_papers_scores_say_the_same(records: list[Record]) -> None:
+def test_runs_with_the_papers_scores_say_the_same(records: list[RunRecord]) -> None:
     found = findings(study_report(records))
     assert len(found) == len(findings(paper_report()))
     for finding in found:
@@ -147,7 +147,7 @@ def test_figures_of_the_text_are_held_against_the_tables_only() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.3, 0.7, 0.97])
 @pytest.mark.parametrize("draw", range(2))
-def test_parts_of_a_study(records: list[Record], share: float, draw: int) -> None:
+def test_parts_of_a_study(records: list[RunRecord], share: float, draw: int) -> None:
     some = random.Random(draw).sample(records, round(share * len(records)))
     report = study_report(some)
     for finding in findings(report):
@@ -167,7 +167,7 @@ def check(finding: Finding) -> None:
     assert finding.here or finding.agrees is None
 
 
-def test_regimes_and_methods_that_are_missing(records: list[Record]) -> None:
+def test_regimes_and_methods_that_are_missing(records: list[RunRecord]) -> None:
     alone = [r for r in records if len(r.setting.tasks) == 1]
     for finding in findings(study_report(alone)):
         check(finding)
@@ -183,7 +183,7 @@ def test_regimes_and_methods_that_are_missing(records: list[Record]) -> None:
     assert one(findings(without), "Leaving a task out").why == "this study does not train all tasks but one"
 
 
-def test_scores_that_are_all_the_same(records: list[Record]) -> None:
+def test_scores_that_are_all_the_same(records: list[RunRecord]) -> None:
     flat = [replace(r, test=dict.fromkeys(r.test, 50.0)) for r in records]
     report = study_report(flat)
     found = findings(report)
@@ -196,7 +196,7 @@ def test_scores_that_are_all_the_same(records: list[Record]) -> None:
     assert {row.correlation for row in agreement(report)} == {None}
 
 
-def test_one_seed_is_enough(records: list[Record]) -> None:
+def test_one_seed_is_enough(records: list[RunRecord]) -> None:
     for finding in findings(study_report([r for r in records if r.seed == 1])):
         check(finding)
 
@@ -221,7 +221,7 @@ def test_other_tasks(number: int) -> None:
         assert not set(finding.claim.lower().replace(",", " ").split()) & {*PAPER_TASKS}
 
 
-def test_some_of_the_papers_tasks(records: list[Record]) -> None:
+def test_some_of_the_papers_tasks(records: list[RunRecord]) -> None:
     """Their pairs are the paper's; their All is not."""
     tasks = ("upos", "chunk", "ner", "com", "mwe")
     some = [r for r in records if set(r.setting.tasks) <= set(tasks) and len(r.setting.tasks) <= 2]
@@ -370,7 +370,7 @@ def test_cosines_by_hand() -> None:
 ANGLES = dict(zip(PAPER_TASKS, (0, 5, 45, 128, 130, 90, 104, 80, 20, 60, 110), strict=True))
 
 
-def test_embeddings_as_the_paper_sees_them(records: list[Record]) -> None:
+def test_embeddings_as_the_paper_sees_them(records: list[RunRecord]) -> None:
     radians = np.radians([ANGLES[task] for task in PAPER_TASKS])
     rows = np.stack([np.cos(radians), np.sin(radians)], axis=1).tolist()
     runs = [

@@ -19,7 +19,7 @@ from tagmates.report.prose import _moved, definitions, notes, score_summary, set
 from tagmates.report.tables import tables
 from tagmates.study.compare import count, oracle_sets
 from tagmates.study.published import PAPER_TASKS, published_statistics
-from tagmates.study.records import Record, Runs
+from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import waiting_words
 
@@ -383,7 +383,7 @@ def test_partners_without_a_gain_on_test_are_never_recommended(gain: float, seed
     assert page.count("no gain was found; train it alone") == 4  # in the table, and in the sentence of each task
 
 
-def with_gain(record: Record, gain: float) -> Record:
+def with_gain(record: RunRecord, gain: float) -> RunRecord:
     """The run with a joint dev F1 that is best, and so many points of test F1 above the task alone."""
     joint = len(record.setting.tasks) > 1
     dev = dict.fromkeys(record.dev, 80.0 if joint else 70.0)

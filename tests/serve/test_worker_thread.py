@@ -31,7 +31,7 @@ def test_one_at_a_time_in_order_and_small_ones_at_once() -> None:
 
 
 class Body:
-    """What waiting work holds."""
+    """The objects that waiting work keeps alive."""
 
 
 def test_who_leaves_takes_all_that_it_holds_and_never_begins() -> None:

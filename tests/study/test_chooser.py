@@ -12,7 +12,7 @@ from tagmates.study.chooser import Budget, Chooser
 from tagmates.study.forecast import draw_gains, regret_of
 from tagmates.study.gains import gains_before
 from tagmates.study.plan import Planned, make_plan
-from tagmates.study.records import Record
+from tagmates.study.records import RunRecord
 from tagmates.study.settings import StudySettings
 
 TASKS = ("pos", "ner", "mwe")
@@ -28,8 +28,8 @@ def chooser(**budget: Any) -> Chooser:
     return Chooser(StudyAffinities(DATA, AFFINITIES), lambda _: 1.0, Budget(**budget))
 
 
-def record(planned: Planned, f1: dict[str, float]) -> Record:
-    return Record(planned.name, planned.setting, planned.config.seed, f1, f1, 1, 1, "cap", 1.0, 1)
+def record(planned: Planned, f1: dict[str, float]) -> RunRecord:
+    return RunRecord(planned.name, planned.setting, planned.config.seed, f1, f1, 1, 1, "cap", 1.0, 1)
 
 
 def true_f1(tasks: Sequence[str], seed: int) -> dict[str, float]:
@@ -40,7 +40,7 @@ def true_f1(tasks: Sequence[str], seed: int) -> dict[str, float]:
 
 def play(choose: Chooser, plan: Sequence[Planned] = PLAN) -> list[Planned]:
     """Train until nothing is chosen any more."""
-    done: dict[str, Record] = {}
+    done: dict[str, RunRecord] = {}
     order = []
     while pending := [planned for planned in plan if planned.name not in done]:
         planned = choose(pending, [], done)

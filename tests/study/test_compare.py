@@ -13,7 +13,7 @@ from study_folders import make_counts, make_records
 
 from tagmates.study.compare import Cell, Comparison, arrow_between, compare, count, deviation, oracle_sets
 from tagmates.study.plan import OracleSets, Setting
-from tagmates.study.records import Record, Runs, Split
+from tagmates.study.records import RunRecord, Runs, Split
 from tagmates.study.settings import Method, StudySettings
 from tagmates.study.significance import adjust, compare_runs, linearise, pooled_variance
 
@@ -76,7 +76,7 @@ class TestArrow:
         assert deviation(scores[:1], "population") == deviation(scores[:1], "sample") == 0
 
 
-World = tuple[StudySettings, tuple[str, ...], list[Record], OracleSets]
+World = tuple[StudySettings, tuple[str, ...], list[RunRecord], OracleSets]
 
 
 @st.composite
@@ -115,7 +115,7 @@ def worlds(draw: st.DrawFn, *, missing: bool = True) -> World:
     return study, tasks, dice.sample(kept, len(kept)), sets
 
 
-def runs_of(records: Iterable[Record], method: str, trained: Iterable[str]) -> list[Record]:
+def runs_of(records: Iterable[RunRecord], method: str, trained: Iterable[str]) -> list[RunRecord]:
     wanted = set(trained)
     sharing = "stl" if len(wanted) == 1 else method
     return [r for r in records if (r.setting.sharing, set(r.setting.tasks)) == (sharing, wanted)]
@@ -289,10 +289,10 @@ class TestFamilies:
         study = study_of(sharing=["multi_dec", "te_dec"], seeds=[1, 2, 3])
         records = make_records(study, "abcd", lambda s, t, seed, _: 50.0 + len(s.tasks) + seed / 3)
 
-        def pairs(records: Sequence[Record]) -> dict[tuple[str, str], Cell]:
+        def pairs(records: Sequence[RunRecord]) -> dict[tuple[str, str], Cell]:
             return dict(compare(study, "abcd", Runs(records), {})["multi_dec"].pairs)
 
-        def other_counts(record: Record) -> Record:
+        def other_counts(record: RunRecord) -> RunRecord:
             """Other right answers, which change p; the scores, and so the noise between seeds, stay."""
             return replace(record, counts={t: make_counts(90, 12, f"new {record.name} {t}") for t in record.counts})
 

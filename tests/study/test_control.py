@@ -206,7 +206,7 @@ def test_one_step_makes_the_control_and_the_report_sets_it_beside() -> None:
     done("study", "run", "s.toml", *LOCAL)
     assert "its control" not in done("study", "report", "s.toml").err
     said = done("study", "run", "s.toml", *LOCAL, "--equal-updates", "6", "--set", "training.epoch_updates=2").err
-    assert said.startswith("this is the control of s, in runs/s-equal-updates-6: every training makes 6 updates; the ")
+    assert said.startswith("this is the control of s, in runs/s-equal-updates-6: every run makes 6 updates; the ")
     assert "dev is scored every 2 updates" in said
     assert {(r["updates"], r["epochs"], r["stopped"]) for r in results("runs/s-equal-updates-6")} == {(6, 3, "updates")}
     assert len(results("runs/s")) == len(results("runs/s-equal-updates-6")) == 3
@@ -233,7 +233,7 @@ def test_equal_exposure_in_one_step_from_a_packed_study() -> None:
     done("study", "pack", "s.toml", "--output", "s.pack")
     shutil.rmtree("corpus")
     said = done("study", "run", "--packed", "s.pack", *LOCAL, "--equal-exposure", "3", "--output-dir", "there/s").err
-    assert "every training makes 3 updates, each with 4 sentences of every task; the learning rate" in said
+    assert "every run makes 3 updates, each with 4 sentences of every task; the learning rate" in said
     made = results("there/s-equal-exposure-3")
     assert sorted((r["sharing"], r["updates"]) for r in made) == [("multi_dec", 3), ("stl", 3), ("stl", 3)]
     again = done("study", "run", "--packed", "s.pack", *LOCAL, "--equal-exposure", "3", "--output-dir", "there/s").err

@@ -21,7 +21,7 @@ from tagmates.study.forecast import (
 )
 from tagmates.study.gains import ALONE, gains_before
 from tagmates.study.plan import Planned, Setting, make_plan
-from tagmates.study.records import Record, Runs
+from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store
 from tagmates.study.task_cache import data_of_task
@@ -35,7 +35,7 @@ STUDY = StudySettings(sharing=("multi_dec", "te_dec"), regimes=("single", "pair"
 PLAN = make_plan(STUDY, TASKS, {})
 
 
-def run(planned: Planned, gain: float = 0.0) -> Record:
+def run(planned: Planned, gain: float = 0.0) -> RunRecord:
     """Every task has 60 alone; mwe gains from pos by MULTI-DEC."""
     helped = {"pos", "mwe"} == set(planned.config.tasks) and planned.config.sharing == "multi_dec"
     scores = {
@@ -44,7 +44,7 @@ def run(planned: Planned, gain: float = 0.0) -> Record:
     return make_record(planned, {task: f1 - 20 for task, f1 in scores.items()}, scores)
 
 
-def of_mwe(records: list[Record]) -> Forecast:
+def of_mwe(records: list[RunRecord]) -> Forecast:
     return forecast(STUDY, TASKS, AFFINITIES, Runs(records), {})[-1]
 
 

@@ -150,7 +150,7 @@ def test_scripts_survive_from_file_to_pack_to_training_to_tagging(
 
 @pytest.mark.slow
 def test_tagging_does_not_depend_on_the_locale(languages: Path) -> None:
-    """What is written in UTF-8 stays so where the locale knows ASCII only."""
+    """Text in UTF-8 stays as it is even if the locale knows only ASCII."""
     run = languages / "run"
     data = [
         "--data",

@@ -27,7 +27,7 @@ from tagmates.study.plan import OracleSets, Planned, Setting, make_plan, setting
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.run_filter import RunFilter, parse_duration, parse_shard
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
-from tagmates.study.store import Found, Store
+from tagmates.study.store import FoundRuns, Store
 
 METHODS: tuple[Method, ...] = get_args(Method)
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -528,7 +528,7 @@ class TestCost:
 
     def test_a_plan(self) -> None:
         plan = plan_of("ab", seeds=[1])
-        cost = estimate(plan, SIZES, {"stl": 100.0, "multi_dec": 50.0}, Found(), "somewhere")
+        cost = estimate(plan, SIZES, {"stl": 100.0, "multi_dec": 50.0}, FoundRuns(), "somewhere")
         assert cost.seconds == pytest.approx(DEFAULT_EPOCHS * (1000 / 100 + 200 / 100 + 480 / 50))
         assert cost.updates == DEFAULT_EPOCHS * (4 + 2 + 2)
         assert (cost.epochs, cost.measured) == (DEFAULT_EPOCHS, "somewhere")
@@ -538,14 +538,14 @@ class TestCost:
     )
     def test_trainings_that_last_as_their_settings_say(self, training: dict[str, Any], epochs: float) -> None:
         plan = plan_of("ab", seeds=[1], training=TrainingSettings(**training))
-        cost = estimate(plan, SIZES, {"stl": 1.0, "multi_dec": 1.0}, Found(), "")
+        cost = estimate(plan, SIZES, {"stl": 1.0, "multi_dec": 1.0}, FoundRuns(), "")
         assert cost.epochs == pytest.approx(epochs)
         assert cost.updates == (7 * (4 + 2 + 2) if "max_epochs" in training else 3 * 40)
 
     def test_epochs_are_those_of_the_runs_that_ended(self) -> None:
         plan = plan_of("ab", seeds=[1])
         done = {p.name: make_record(p, {}, epochs=e) for p, e in zip(plan, (10, 20), strict=False)}
-        cost = estimate(plan[2:], SIZES, {"multi_dec": 50.0}, Found(done), "")
+        cost = estimate(plan[2:], SIZES, {"multi_dec": 50.0}, FoundRuns(done), "")
         assert (cost.epochs, cost.updates, cost.seconds) == (15, 30, pytest.approx(15 * 480 / 50))
 
     def test_speeds_are_those_of_the_epochs_so_far(self, tmp_path: Path) -> None:
@@ -555,11 +555,11 @@ class TestCost:
             store.folder(planned.name).mkdir(parents=True)
             lines = ({"epoch": epoch, "seconds": seconds * epoch / 3} for epoch in (1, 2, 3))
             (store.folder(planned.name) / "metrics.jsonl").write_text("".join(f"{json.dumps(e)}\n" for e in lines))
-        assert recorded_speeds(plan, store, Found(done), SIZES) == {
+        assert recorded_speeds(plan, store, FoundRuns(done), SIZES) == {
             "stl": pytest.approx((10 * 1000 + 3 * 200) / (40 + 7)),
             "multi_dec": pytest.approx(3 * 480 / 96),
         }
-        assert recorded_speeds(plan_of("c"), store, Found(), SIZES) == {}
+        assert recorded_speeds(plan_of("c"), store, FoundRuns(), SIZES) == {}
 
 
 class TestOpening:

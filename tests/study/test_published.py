@@ -236,7 +236,7 @@ def _up_and_down(cells: Mapping[str, Cell]) -> tuple[int, int]:
 
 
 def _but_numbers(cell: Cell) -> Cell:
-    """What the paper's tables say of a cell besides its scores."""
+    """The contents of a cell in the paper's tables besides its scores."""
     return replace(cell, mean=0.0, base=None, std=None, updates=None, base_updates=None, parameters=None, dev=None)
 
 

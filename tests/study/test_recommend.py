@@ -17,7 +17,7 @@ from tagmates.apps.study_tables import advice_table, cost_line, duration, plan_t
 from tagmates.study.cost import Cost
 from tagmates.study.plan import OracleSets, Setting
 from tagmates.study.recommend import Advice, advise, describe, rank
-from tagmates.study.records import Record, Runs, Split
+from tagmates.study.records import RunRecord, Runs, Split
 from tagmates.study.settings import StudySettings
 
 B, C = Setting("multi_dec", ("a", "b")), Setting("multi_dec", ("a", "c"))
@@ -42,7 +42,7 @@ def on_dev(best: Setting, gain: float = -5) -> Score:
 
 
 def advice_of(
-    records: Sequence[Record], tasks: str = "abc", sets: OracleSets | None = None, **values: Any
+    records: Sequence[RunRecord], tasks: str = "abc", sets: OracleSets | None = None, **values: Any
 ) -> dict[str, Advice]:
     made = advise(study_of(**values), tuple(tasks), Runs(records), sets or {})
     assert [advice.task for advice in made] == list(tasks)
@@ -58,7 +58,7 @@ def partners(advice: Advice) -> tuple[str, ...]:
     return tuple(t for t in advice.ranked[0].setting.tasks if t != advice.task) if advice.ranked else ()
 
 
-def without(records: Sequence[Record], setting: Setting, *seeds: int) -> list[Record]:
+def without(records: Sequence[RunRecord], setting: Setting, *seeds: int) -> list[RunRecord]:
     return [r for r in records if r.setting != setting or r.seed not in seeds]
 
 
@@ -355,7 +355,7 @@ def test_advice_as_a_table() -> None:
     assert re.search(r" a +untested +with \[b\]", shown(advice_table(advise_of(blind, odd))))
 
 
-def advise_of(records: Sequence[Record], odd: str) -> list[Advice]:
+def advise_of(records: Sequence[RunRecord], odd: str) -> list[Advice]:
     return advise(study_of(), ["a", odd], Runs(records), {})
 
 
@@ -383,7 +383,7 @@ def test_a_cost_in_a_line() -> None:
     line = cost_line(Cost(7200, 12345, 30, {"stl": 1234.5}, "some runs"), workers=2)
     assert line == (
         "pending: about 12,345 updates, 2 h 00 min of one worker, 60 min with 2 "
-        "(at 30 epochs a training; tokens per second: stl 1,234; from some runs)"
+        "(at 30 epochs a run; tokens per second: stl 1,234; from some runs)"
     )
 
 

@@ -20,7 +20,7 @@ from tagmates.errors import ConfigError, ModelError
 from tagmates.study import index
 from tagmates.study.index import read_index, write_index
 from tagmates.study.plan import Planned, Setting, make_plan
-from tagmates.study.records import Record, Runs, Split
+from tagmates.study.records import RunRecord, Runs, Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store, read_record
 from tagmates.training.folder import lock_folder
@@ -35,9 +35,9 @@ def f1(setting: Setting, task: str, seed: int, split: Split) -> float:
     return 50.0 + 7 * len(setting.tasks) + TASKS.index(task) + seed / 7 + (split == "dev") / 3
 
 
-def same(one: Record, other: Record, *, counts: bool = True) -> bool:
+def same(one: RunRecord, other: RunRecord, *, counts: bool = True) -> bool:
     """Whether two records say the same; arrays have no equality of their own."""
-    fields = [name for name in Record.__slots__ if name != "counts"]
+    fields = [name for name in RunRecord.__slots__ if name != "counts"]
     if any(getattr(one, name) != getattr(other, name) for name in fields):
         return False
     if not counts:
@@ -47,7 +47,7 @@ def same(one: Record, other: Record, *, counts: bool = True) -> bool:
     )
 
 
-def all_same(found: Mapping[str, Record], written: Mapping[str, Record], *, counts: bool = True) -> bool:
+def all_same(found: Mapping[str, RunRecord], written: Mapping[str, RunRecord], *, counts: bool = True) -> bool:
     return found.keys() == written.keys() and all(same(found[n], written[n], counts=counts) for n in written)
 
 
@@ -57,34 +57,34 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Record]]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, RunRecord]]:
     """A study whose runs are all done, and what they say by name; never to be written to."""
     root = tmp_path_factory.mktemp("finished") / "study"
     return root, {record.name: record for record in write_study(root, STUDY, TASKS, f1)}
 
 
 @pytest.fixture
-def written(store: Store, finished: tuple[Path, dict[str, Record]]) -> dict[str, Record]:
+def written(store: Store, finished: tuple[Path, dict[str, RunRecord]]) -> dict[str, RunRecord]:
     """The records of a copy of it."""
     shutil.copytree(finished[0], store.root)
     return finished[1]
 
 
 def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(folder: Path) -> Record:
+    def read(folder: Path) -> RunRecord:
         raise AssertionError(f"{folder} is read again")
 
     monkeypatch.setattr("tagmates.study.store.read_record", read)
 
 
 class TestRuns:
-    def test_every_finished_run_is_found(self, store: Store, written: dict[str, Record]) -> None:
+    def test_every_finished_run_is_found(self, store: Store, written: dict[str, RunRecord]) -> None:
         found = store.find(PLAN, counts=True)
         assert all_same(found.done, written)
         assert (found.failed, found.broken) == ({}, {})
 
     def test_what_was_read_is_not_read_again(
-        self, store: Store, written: dict[str, Record], monkeypatch: pytest.MonkeyPatch
+        self, store: Store, written: dict[str, RunRecord], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store.find(PLAN)
         forbid_reading(monkeypatch)
@@ -92,7 +92,7 @@ class TestRuns:
         assert all_same(store.find(PLAN).done, written, counts=False)
         assert not any(record.counts for record in store.find(PLAN).done.values())
 
-    def test_a_part_of_the_plan(self, store: Store, written: dict[str, Record]) -> None:
+    def test_a_part_of_the_plan(self, store: Store, written: dict[str, RunRecord]) -> None:
         some = [planned for planned in PLAN if planned.config.seed == 2]
         assert store.find(some).done.keys() == {planned.name for planned in some}
         assert store.find([]).done == {}
@@ -104,7 +104,7 @@ class TestRuns:
         assert {store.state(planned.name, store.find(PLAN)) for planned in PLAN} == {"pending"}
 
     def test_runs_are_found_when_seeds_methods_or_settings_of_the_study_come_later(
-        self, store: Store, written: dict[str, Record]
+        self, store: Store, written: dict[str, RunRecord]
     ) -> None:
         more = STUDY.model_copy(update={"seeds": (5, 2, 1), "sharing": ("te_enc", "te_dec", "multi_dec"), "k": 2.0})
         assert store.find(make_plan(more, TASKS, {})).done.keys() == written.keys()
@@ -179,7 +179,7 @@ class TestChanges:
     @pytest.mark.parametrize("cached", [False, True])
     @pytest.mark.parametrize("damage", DAMAGE)
     def test_a_broken_run_is_named_and_the_others_stay(
-        self, store: Store, written: dict[str, Record], damage: str, cached: bool
+        self, store: Store, written: dict[str, RunRecord], damage: str, cached: bool
     ) -> None:
         if cached:
             store.find(PLAN)
@@ -194,7 +194,7 @@ class TestChanges:
             assert all_same(found.done, {n: record for n, record in written.items() if n != name})
         assert store.state(name, found) == "broken"
 
-    def test_a_run_that_was_trained_again_is_read_again(self, store: Store, written: dict[str, Record]) -> None:
+    def test_a_run_that_was_trained_again_is_read_again(self, store: Store, written: dict[str, RunRecord]) -> None:
         store.find(PLAN)
         planned = PLAN[0]
         new = write_run(store.folder(planned.name), planned, {"a": 99.0}, sentences=5)
@@ -202,7 +202,7 @@ class TestChanges:
         for _ in range(2):
             assert all_same(store.find(PLAN, counts=True).done, {**written, planned.name: new})
 
-    def test_a_run_that_is_gone_is_pending(self, store: Store, written: dict[str, Record]) -> None:
+    def test_a_run_that_is_gone_is_pending(self, store: Store, written: dict[str, RunRecord]) -> None:
         store.find(PLAN)
         shutil.rmtree(store.folder(PLAN[0].name))
         (store.folder(PLAN[1].name) / "result.json").unlink()
@@ -226,7 +226,7 @@ class TestChanges:
         store.forget_failure(failed.name)
         assert store.find(PLAN).failed == {}
 
-    def test_folders_of_other_names(self, store: Store, written: dict[str, Record]) -> None:
+    def test_folders_of_other_names(self, store: Store, written: dict[str, RunRecord]) -> None:
         assert Store(store.root / "none").others(written) == []
         assert store.others(written) == []
         (store.root / "runs" / "notes").mkdir()  # no run
@@ -339,7 +339,7 @@ SPOILED: dict[str, Callable[[Path], object]] = {
 class TestIndex:
     @pytest.mark.parametrize("how", SPOILED)
     def test_is_a_cache_and_nothing_more(
-        self, store: Store, written: dict[str, Record], how: str, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, written: dict[str, RunRecord], how: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store.find(PLAN)
         SPOILED[how](store.root / "index.sqlite")
@@ -349,7 +349,7 @@ class TestIndex:
         assert all_same(store.find(PLAN, counts=True).done, written)
 
     def test_of_another_version_of_tagmates_is_made_anew(
-        self, store: Store, written: dict[str, Record], monkeypatch: pytest.MonkeyPatch
+        self, store: Store, written: dict[str, RunRecord], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store.find(PLAN)
         with monkeypatch.context() as patch:
@@ -359,19 +359,19 @@ class TestIndex:
             assert len(read_index(store.root / "index.sqlite", written, counts=False)) == len(written)
         assert all_same(store.find(PLAN, counts=True).done, written)
 
-    def test_that_cannot_be_written_is_done_without(self, store: Store, written: dict[str, Record]) -> None:
+    def test_that_cannot_be_written_is_done_without(self, store: Store, written: dict[str, RunRecord]) -> None:
         (store.root / "index.sqlite").mkdir()
         for _ in range(2):
             assert all_same(store.find(PLAN, counts=True).done, written)
 
-    def test_that_another_process_writes_is_waited_for(self, store: Store, written: dict[str, Record]) -> None:
+    def test_that_another_process_writes_is_waited_for(self, store: Store, written: dict[str, RunRecord]) -> None:
         store.find(PLAN[:3])
         with closing(sqlite3.connect(store.root / "index.sqlite")) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT * FROM runs").fetchall()  # a reader is in no one's way
             assert all_same(store.find(PLAN[:3], counts=True).done, {p.name: written[p.name] for p in PLAN[:3]})
 
-    def test_of_another_study_is_of_no_harm(self, store: Store, written: dict[str, Record], tmp_path: Path) -> None:
+    def test_of_another_study_is_of_no_harm(self, store: Store, written: dict[str, RunRecord], tmp_path: Path) -> None:
         other = Store(tmp_path / "other")
         write_study(other.root, STUDY, TASKS, lambda *_: 1.0)
         other.find(PLAN)
@@ -388,7 +388,7 @@ scores_of = st.dictionaries(st.sampled_from(["a", "b", "ä b", "'; DROP"]), st.f
 
 
 @st.composite
-def records(draw: st.DrawFn) -> Record:
+def records(draw: st.DrawFn) -> RunRecord:
     planned: Planned = draw(st.sampled_from(PLAN))
     rows = st.lists(st.lists(st.floats(-5, 5), min_size=2, max_size=2), min_size=1, max_size=3)
     test = draw(scores_of)
@@ -410,7 +410,7 @@ def records(draw: st.DrawFn) -> Record:
 class TestRoundTrip:
     @settings(deadline=None, max_examples=25)
     @given(record=records())
-    def test_through_the_index(self, tmp_path_factory: pytest.TempPathFactory, record: Record) -> None:
+    def test_through_the_index(self, tmp_path_factory: pytest.TempPathFactory, record: RunRecord) -> None:
         path = tmp_path_factory.mktemp("index") / "index.sqlite"
         write_index(path, {record.name: ("stamp", record)})
         for counts in (True, False):
@@ -420,7 +420,7 @@ class TestRoundTrip:
 
     @settings(deadline=None, max_examples=25)
     @given(record=records())
-    def test_through_a_run_folder(self, tmp_path_factory: pytest.TempPathFactory, record: Record) -> None:
+    def test_through_a_run_folder(self, tmp_path_factory: pytest.TempPathFactory, record: RunRecord) -> None:
         planned = next(planned for planned in PLAN if planned.name == record.name)
         folder = tmp_path_factory.mktemp("runs") / planned.name
         fields = ("counts", "updates", "epochs", "stopped", "seconds", "parameters", "embeddings")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import done, refused, tagmates, tree
 from study_folders import write_study
-from test_study_cli import write_tiny
+from tiny_study import write_tiny_study
 
 from tagmates.errors import ConfigError
 from tagmates.study import session
@@ -29,7 +29,7 @@ ONE = ("--set", "training.max_epochs=1")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TAGMATES_DATA", raising=False)
-    write_tiny(tmp_path, "regimes = ['single']\n")
+    write_tiny_study(tmp_path, "regimes = ['single']\n")
     return tmp_path
 
 
@@ -39,7 +39,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("place")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        write_tiny(place, "regimes = ['single']\n")
+        write_tiny_study(place, "regimes = ['single']\n")
         done(*RUN)
     return place / "runs" / "tiny"
 
@@ -78,7 +78,7 @@ def test_a_trial_asks_for_its_own_folder(study: Path) -> None:
     refused(2, pattern, *RUN, *ONE, "--tasks", "pos")
     assert done("study", "status").err == "study tiny, in runs/tiny\n"
     assert planned("status", study) == (2, 2)
-    assert "2 of 2 trainings done, 2 of them in this call" in done(*RUN, *ONE, "--output-dir", "runs/tiny-trial").err
+    assert "2 of 2 runs done, 2 of them in this call" in done(*RUN, *ONE, "--output-dir", "runs/tiny-trial").err
     assert done("study", "status").err == "study tiny-trial, in runs/tiny-trial\n"
     assert planned("status", "tiny.toml") == planned("status", "runs/tiny-trial") == (2, 2)
     outcome = done("study", "status", "tiny.toml", "--output-dir", "runs/tiny-trial")
@@ -95,7 +95,7 @@ def test_a_study_begun_with_set_is_spoken_of_as_begun(here: Path) -> None:
     assert planned("plan", "tiny.toml", "--set", "seeds=[1]") == (2, 0)  # what would be, with nothing but this
     for args in ((*RUN, *ONE), ("study", "run", *LOCAL), ("study", "run", "runs/tiny", *LOCAL)):
         outcome = done(*args)
-        assert "2 of 2 trainings done, none of them in this call" in outcome.err
+        assert "2 of 2 runs done, none of them in this call" in outcome.err
         assert "was begun with" not in outcome.err
         assert Store(Path("runs/tiny")).overrides() == ("training.max_epochs=1",)
     pattern = (
@@ -132,7 +132,7 @@ def test_a_file_that_was_edited_is_another_study(study: Path) -> None:
     assert planned("status") == (2, 2)
     assert len(list((study / "runs").iterdir())) == 4
     edit("max_epochs = 1", "max_epochs = 2")
-    assert "2 of 2 trainings done, none of them in this call" in done(*RUN).err
+    assert "2 of 2 runs done, none of them in this call" in done(*RUN).err
 
 
 def test_where_nothing_is_begun_nothing_is_lost(study: Path) -> None:
@@ -222,12 +222,12 @@ def test_refused_is_what_takes_trainings_out_of_the_study(
 
 def test_a_run_ends_with_what_was_done_the_partners_and_the_next_command(study: Path) -> None:
     lines = done(*RUN).err.splitlines()
-    assert lines[0] == "study tiny, in runs/tiny: 2 of 2 trainings done, none of them in this call"
+    assert lines[0] == "study tiny, in runs/tiny: 2 of 2 runs done, none of them in this call"
     assert re.search(r"(?m)^ pos +(alone|not shown) ", "\n".join(lines))
     assert lines[-1] == "next: tagmates study report runs/tiny"
     shutil.rmtree(next(study.glob("runs/stl-pos-*")))
     lines = done(*RUN).err.splitlines()
-    assert re.fullmatch(r"study tiny, in runs/tiny: 2 of 2 trainings done, 1 of them in this call \(\d+ s\)", lines[1])
+    assert re.fullmatch(r"study tiny, in runs/tiny: 2 of 2 runs done, 1 of them in this call \(\d+ s\)", lines[1])
 
 
 def test_trainings_that_failed_are_in_the_count(study: Path) -> None:
@@ -237,7 +237,7 @@ def test_trainings_that_failed_are_in_the_count(study: Path) -> None:
     outcome = tagmates(*RUN)
     lines = outcome.err.splitlines()
     assert outcome.code == 3
-    assert lines[0] == "study tiny, in runs/tiny: 1 of 2 trainings done, none of them in this call, 1 failed"
+    assert lines[0] == "study tiny, in runs/tiny: 1 of 2 runs done, none of them in this call, 1 failed"
     assert f"failed: {folder.name}: no luck" in lines
     assert lines[-1].endswith("--retry-failed tries again")
 

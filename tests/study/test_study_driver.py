@@ -1,4 +1,4 @@
-"""What the driver decides, with workers that are made up: what comes first, is tried again, fails, waits, stops."""
+"""The decisions of the driver, with simulated workers: the first run, retries, failures, waits, stops."""
 
 import json
 import time
@@ -16,12 +16,12 @@ import pytest
 from tagmates.errors import DiskError
 from tagmates.files import write_json
 from tagmates.study import driver as driving
-from tagmates.study.driver import Driver, Event, Looked, Stage, Stopped
+from tagmates.study.driver import Driver, Event, Poll, Stage, Stopped
 from tagmates.study.engine import Submit, open_engine
 from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.settings import StudySettings
-from tagmates.study.status import standing
+from tagmates.study.status import current_status
 from tagmates.study.store import Store
 from tagmates.training.folder import lock_folder
 
@@ -91,7 +91,7 @@ class Workers:
         return list(driver.run())
 
     def found_done(self) -> set[str]:
-        return set(standing(STUDY, TASKS, self.store).found.done)
+        return set(current_status(STUDY, TASKS, self.store).found.done)
 
 
 def done(workers: Workers, job: Job) -> Outcome:
@@ -224,7 +224,7 @@ def test_a_run_that_another_driver_trains_is_waited_for(store: Store) -> None:
     looks = 0
     with lock_folder(store.folder(NAME)):
         for event in driver.run():
-            if isinstance(event, Looked):
+            if isinstance(event, Poll):
                 assert [planned.name for planned in event.elsewhere] == [NAME]
                 looks += 1
                 if looks == 3:
@@ -321,7 +321,7 @@ def test_a_run_that_is_broken_every_time_fails_after_its_tries(store: Store) -> 
 def test_what_another_driver_has_trained_anew_is_not_set_aside(store: Store) -> None:
     write_run(store, FIRST[0])
     assert store.set_aside(NAME) is None
-    assert NAME in standing(STUDY, TASKS, store).found.done
+    assert NAME in current_status(STUDY, TASKS, store).found.done
     (store.folder(NAME) / "counts.npz").unlink()
     assert store.set_aside(NAME) is not None
     assert store.set_aside(NAME) is None  # the other driver was first

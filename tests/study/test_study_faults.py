@@ -1,4 +1,4 @@
-"""What may go wrong while a study runs, each thing really done to it: nothing that is done is lost or changes.
+"""Faults while a study runs, each of which is really caused: nothing that is done is lost or changes.
 
 The first half runs in this process. What kills processes, fills disks and takes minutes is marked slow.
 """
@@ -41,7 +41,7 @@ FOLDER = Path("runs", "s")
 LOCAL = ("--engine", "local")
 PROCESSES = ("--engine", "processes")
 KEPT = ("result.json", "model.safetensors", "counts.npz", "config.json", "metrics.jsonl")  # of what is done
-INTERRUPTED = "tagmates: interrupted; finished epochs are saved, the same command goes on"
+INTERRUPTED = "tagmates: interrupted; finished epochs are saved, and the same command continues"
 PATIENCE = 300  # seconds until a test stops waiting and fails
 STARTED: list[subprocess.Popen[bytes]] = []
 
@@ -94,7 +94,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def short(whole: Path) -> dict[str, Any]:
-    """What the trainings of the short study come to."""
+    """The results of the runs of the short study."""
     return all_numbers(whole / FOLDER)
 
 
@@ -107,7 +107,7 @@ def trained(whole: Path, here: Path) -> None:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the trainings of the long study come to."""
+    """The results of the runs of the long study."""
     return undisturbed(tmp_path_factory.mktemp("long"), LONG)
 
 
@@ -117,7 +117,7 @@ def run(file: str = "s.toml", *more: object) -> Outcome:
 
 
 def all_numbers(root: Path) -> dict[str, Any]:
-    """What every finished training came to, by name."""
+    """The results of every finished run, by name."""
     return {path.parent.name: numbers(path.parent) for path in sorted(root.glob("runs/*/result.json"))}
 
 
@@ -183,8 +183,8 @@ def test_a_loss_that_is_not_finite_fails_its_run_alone(short: dict[str, Any], mo
         outcome = run()
     assert outcome.code == 3
     assert outcome.err.count("the loss is nan") == 2 * 2  # of two runs, as it happens and at the end
-    assert "tried again" not in outcome.err
-    assert "2 trainings failed" in outcome.err
+    assert "retried" not in outcome.err
+    assert "2 runs failed" in outcome.err
     assert "--retry-failed" in outcome.err
     assert totals() == (1, 2, 0)
     for tasks in ("ner", "pos+ner"):
@@ -234,7 +234,7 @@ def test_a_run_that_crashes_is_tried_again_and_then_left(
         assert outcome.code == 3
         assert tries.count(("ner",)) == tries.count(("pos", "ner")) == 2
         assert tries.count(("pos",)) == 1
-        assert outcome.err.count("tried again") == 2
+        assert outcome.err.count("retried") == 2
         failure = read_json(folder_of("ner") / "failed.json")
         assert failure["error"] == "ValueError: of all things"
         assert 'raise ValueError("of all things")' in failure["traceback"]
@@ -298,7 +298,7 @@ def test_ctrl_c_keeps_every_finished_epoch(short: dict[str, Any]) -> None:
 def test_no_time_is_no_training(short: dict[str, Any]) -> None:
     write_study(SHORT)
     outcome = run("s.toml", "--time-limit", "0s")
-    assert (outcome.code, outcome.err.splitlines()[1:]) == (0, ["pending: 3 trainings; the same command goes on"])
+    assert (outcome.code, outcome.err.splitlines()[1:]) == (0, ["pending: 3 runs; the same command continues"])
     assert totals() == (0, 0, 3)
     assert run().code == 0
     assert all_numbers(FOLDER) == short
@@ -318,7 +318,7 @@ def test_a_time_limit_stops_after_an_epoch(short: dict[str, Any], monkeypatch: p
         patch.setattr(time, "time", lambda: now() + past[0])
         outcome = run("s.toml", "--time-limit", "3500s")
     assert outcome.code == 0
-    assert outcome.err.splitlines()[-1] == "pending: 3 trainings; the same command goes on"
+    assert outcome.err.splitlines()[-1] == "pending: 3 runs; the same command continues"
     assert "paused stl-pos" in outcome.err
     assert epochs("pos").count(b"\n") == 3  # another would take too long
     saved_epochs = epochs("pos")
@@ -349,7 +349,7 @@ def test_a_truncated_file_of_a_finished_run(short: dict[str, Any], name: str) ->
     outcome = run()
     assert outcome.code == 0
     (aside,) = (FOLDER / "set-aside").iterdir()
-    assert re.search(rf"tagmates: {path}: is .*truncated.*; its run is trained anew, .* in {aside}\n", outcome.err)
+    assert re.search(rf"tagmates: {path}: is .*truncated.*; the run is trained again, .* in {aside}\n", outcome.err)
     assert tree(aside) == {
         k.removeprefix(f"runs/{path.parent.name}/"): v for k, v in before.items() if f"{path.parent.name}/" in k
     }
@@ -376,7 +376,7 @@ def test_a_truncated_file_of_a_run_that_had_begun(short: dict[str, Any], name: s
     assert outcome.code == 0
     (aside,) = (FOLDER / "set-aside").iterdir()
     assert re.search(
-        rf"tagmates: \S*{path}: is .*truncated.*; its run is trained anew, .* in \S*{aside}\n", outcome.err
+        rf"tagmates: \S*{path}: is .*truncated.*; the run is trained again, .* in \S*{aside}\n", outcome.err
     )
     assert (aside / "metrics.jsonl").read_text().count("\n") >= 2
     assert all_numbers(FOLDER) == short
@@ -454,7 +454,7 @@ def test_what_is_in_the_place_of_any_file_of_a_run_is_set_aside(
         outcome = run()
         assert outcome.code == 0, (name, outcome.err)
         (aside,) = set(FOLDER.glob("set-aside/*")) - before
-        assert re.search(rf"tagmates: {path / name}: is .*; its run is trained anew, .* in {aside}\n", outcome.err)
+        assert re.search(rf"tagmates: {path / name}: is .*; the run is trained again, .* in {aside}\n", outcome.err)
         assert os.path.lexists(aside / name)
         assert all_numbers(FOLDER) == short, name
     assert_kept(kept)
@@ -526,7 +526,7 @@ def test_a_copy_of_the_scores_alone_is_one_line() -> None:
         model.unlink()
     out = tagmates("study", "status", "s.toml").out
     assert out.count("no tagger") == 1
-    assert "no tagger in any of 3 finished trainings: their scores count" in out
+    assert "no tagger in any of 3 finished runs: their scores count" in out
     assert folder_of("pos").name not in out
 
 
@@ -658,7 +658,7 @@ def test_an_index_that_is_spoilt_is_made_again(short: dict[str, Any], spoil: Cal
     outcome = run()
     assert (outcome.code, outcome.err.splitlines()[0]) == (
         0,
-        "study s, in runs/s: 3 of 3 trainings done, none of them in this call",
+        "study s, in runs/s: 3 of 3 runs done, none of them in this call",
     )
     assert_kept(kept)
 
@@ -938,7 +938,7 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(long: dict[str, Any], h
     hook.release()
     outcome = ended(process)
     assert outcome.code == 0, outcome.err
-    assert re.findall(r"tried again (\S+)-1-\w+: its worker died ", outcome.err) == ["stl-pos"]
+    assert re.findall(r"retried (\S+)-1-\w+: its worker died ", outcome.err) == ["stl-pos"]
     assert begun_at("pos") == [0, 3]
     assert epochs("pos").startswith(saved)
     assert begun_at("ner") == begun_at("pos+ner") == [0]
@@ -965,7 +965,7 @@ def test_a_run_that_kills_its_worker_every_time_fails_alone(short: dict[str, Any
     outcome = ended(drive())
     assert outcome.code == 3, outcome.err
     no_traceback(outcome)
-    assert outcome.err.count("tried again stl-ner") == 2
+    assert outcome.err.count("retried stl-ner") == 2
     assert f"failed: {folder_of('ner').name}: its worker died" in outcome.err
     assert totals() == (2, 1, 0)
     assert ended(drive()).code == 3
@@ -1061,7 +1061,7 @@ def test_a_time_limit_ends_what_hangs(short: dict[str, Any], hook: Hook) -> None
     outcome = ended(drive("--time-limit", "20s", "--tasks", "pos"))
     assert time.monotonic() - began < 20 + 60
     assert (outcome.code, outcome.out) == (0, "")
-    assert outcome.err.endswith("pending: 1 training; the same command goes on\n")
+    assert outcome.err.endswith("pending: 1 run; the same command continues\n")
     shutil.rmtree(hook.folder)
     assert ended(drive()).code == 0
     assert all_numbers(FOLDER) == short
@@ -1258,7 +1258,7 @@ def test_a_read_only_study_is_read_and_not_run(short: dict[str, Any], disk: Path
     refused(2, "cannot be used as study folder", "study", "run", "s.toml", *LOCAL, "--output-dir", disk / "new")
     outcome = tagmates(*on(disk, *LOCAL, "--tasks", "pos"))  # nothing is to be done
     assert (outcome.code, outcome.out) == (0, "")
-    assert "\nnot selected, and pending: 2 trainings; run without --shard and filters\n" in outcome.err
+    assert "\nnot selected, and pending: 2 runs; train them without --shard and filters\n" in outcome.err
     remount(disk, "rw")
     (disk / "s" / "index.sqlite").unlink()
     remount(disk, "ro")
@@ -1300,7 +1300,7 @@ def test_what_ray_loses_is_begun_again_and_comes_to_the_same_numbers(
     assert outcome.code == 0, outcome.err
     no_traceback(outcome)
     if "raylet" not in victim:  # whose workers go on for a while
-        assert re.findall(r"tried again (\S+)-1-\w+: its worker died ", outcome.err) == ["stl-pos"]
+        assert re.findall(r"retried (\S+)-1-\w+: its worker died ", outcome.err) == ["stl-pos"]
         assert begun_at("pos") == [0, 3]
     assert epochs("pos").startswith(saved)
     assert all_numbers(FOLDER) == long

@@ -147,7 +147,7 @@ def test_options_that_do_not_go_together_are_refused(options: ReadOptions, messa
 
 
 def appended(tagger: Tagger, text: str, options: ReadOptions) -> str:
-    """What --append makes of a text."""
+    """The output of --append for a text."""
     return tagged(tagger, text.encode(), options).decode()
 
 
@@ -158,7 +158,7 @@ def tagged(
     tasks: tuple[str, ...] = ("upos", "mwe"),
     size: int = CHUNK_SIZE,
 ) -> bytes:
-    """What --append makes of a file with this content."""
+    """The output of --append for a file with this content."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "input")
         path.write_bytes(content)

@@ -61,7 +61,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def whole(model: Path) -> str:
-    """What is to come out."""
+    """The expected output."""
     return tag(model).out
 
 
@@ -139,7 +139,7 @@ def test_probabilities_are_a_column_or_a_key(model: Path) -> None:
         (["--output-file", "big.txt", "--force"], "--output-file big.txt: would overwrite big.txt, which is input"),
         (["--output-file", "."], "is not a regular file"),
         (["--output-file", "nowhere/out"], "nowhere/out: its folder is missing"),
-        (["--output-file", "old"], "old: exists; go on with --resume, overwrite it with --force, or choose another"),
+        (["--output-file", "old"], "old: exists; continue with --resume, overwrite it with --force, or choose another"),
     ],
 )
 def test_options_that_cannot_work_are_refused_in_one_line(model: Path, args: list[str], pattern: str) -> None:
@@ -193,7 +193,7 @@ def test_what_stands_before_an_error_is_kept_and_gone_on_with_once_it_is_repaire
     outcome = to_file(model)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
     assert re.search(
-        rf"{bad}; convert it first, or name its --encoding, as latin-1; then --resume goes on with out", outcome.err
+        rf"{bad}; convert it first, or name its --encoding, as latin-1; then --resume continues out", outcome.err
     )
     assert Path("out").read_text() == stdout.out
     assert whole.startswith(stdout.out)
@@ -220,7 +220,7 @@ def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> Non
     assert said.getvalue() == ""
     monkeypatch.setattr(tag_progress, "LINE_INTERVAL", 0)
     list(show_tagging(results, Console(file=said), 40_000, 10_000))
-    pattern = r"20\.0 kB of 40\.0 kB, [\d,]+ tokens/s, 0:00 left\n"
+    pattern = r"20\.0 kB of 40\.0 kB, [\d,]+ tokens/s, 0 s left\n"
     assert re.match(pattern, said.getvalue())
     assert said.getvalue().count("\n") == 3
     said = StringIO()
@@ -282,7 +282,7 @@ def interrupted(model: Path, after: int, *more: object, file: object = "big.txt"
 def test_ctrl_c_says_how_to_go_on(model: Path, whole: str) -> None:
     outcome = interrupted(model, 3)
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) goes on with out\n"
+    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) continues out\n"
     assert json.loads(Path("out.progress").read_text())["pieces"] == 3
     assert whole.startswith(Path("out").read_text())
     assert interrupted(model, 5, "--resume").code == 130
@@ -324,7 +324,7 @@ def test_several_files_and_stdin_are_gone_on_with(model: Path, whole: str) -> No
 @pytest.mark.parametrize(
     ("args", "pattern"),
     [
-        (["--tasks", "ner"], "out: was begun with another --tasks; take the same, or start anew with --force"),
+        (["--tasks", "ner"], "out: was begun with another --tasks; take the same, or start again with --force"),
         (["--output", "json"], "another --output"),
         (["--input", "conll"], "another --input"),
         (["--probabilities"], "another --probabilities"),
@@ -366,7 +366,7 @@ def test_a_record_or_output_that_is_spoilt_is_refused(model: Path, content: byte
         Path("out.progress").write_bytes(content)
     outcome = to_file(model, "--resume")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert "start anew with --force" in outcome.err
+    assert "start again with --force" in outcome.err
     assert to_file(model, "--force").code == 0
 
 
@@ -479,7 +479,7 @@ def test_killed_at_any_moment_and_gone_on_with(model: Path, whole: str, moment: 
 def test_ctrl_c_at_the_terminal_is_one_line(model: Path, whole: str, moment: int, workers: int) -> None:
     outcome = killed(model, moment, "--workers", workers, signal=signal.SIGINT)
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) goes on with out\n"
+    assert outcome.err == "tagmates: interrupted; the same command with --resume (not --force) continues out\n"
     assert to_file(model, "--resume").code == 0
     assert_whole(whole)
 
@@ -513,7 +513,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(model: Path, whole: str, mo
         patch.setattr(resumable.os, "fsync", full)
         outcome = to_file(model)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
-    assert re.search(r"cannot be written \(No space left on device\).*then --resume goes on with out", outcome.err)
+    assert re.search(r"cannot be written \(No space left on device\).*then --resume continues out", outcome.err)
     assert to_file(model, "--resume").code == 0
     assert_whole(whole)
 

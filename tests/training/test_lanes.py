@@ -47,7 +47,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What every training came to, one after the other."""
+    """The results of all runs, trained one after the other."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("alone")
         patch.chdir(folder)
@@ -64,7 +64,7 @@ def run(*more: str) -> str:
 
 
 def everything() -> dict[str, Any]:
-    """Metrics and result of every finished training, without what depends on the hour."""
+    """Metrics and result of every finished run, without what depends on the hour."""
     found = {}
     for path in sorted(Path("runs", "s", "runs").glob("*/result.json")):
         lines = [line.rpartition(', "seconds"')[0] for line in (path.parent / "metrics.jsonl").read_text().splitlines()]
@@ -74,7 +74,7 @@ def everything() -> dict[str, Any]:
 
 
 def numbers_in(line: str) -> Iterator[str]:
-    """What stands behind the colons of a line of metrics."""
+    """The values of a line of metrics."""
     for part in line.replace("{", "").replace("}", "").split(","):
         yield part.rpartition(":")[2]
 
@@ -120,7 +120,7 @@ def test_lanes_give_the_run_folders_of_each_alone(alone: dict[str, Any], lanes: 
     assert said.count("done ") >= NAMES
     assert_equal(everything(), alone)
     assert len(everything()) == NAMES
-    assert f"{NAMES} of {NAMES} trainings done, {NAMES} of them in this call" in said
+    assert f"{NAMES} of {NAMES} runs done, {NAMES} of them in this call" in said
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What ``--device cuda`` does, on a pretended GPU: no tensor is left on the other device, and little is waited for."""
+"""``--device cuda`` on a simulated GPU: no tensor is left on the other device, and there are few waits."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

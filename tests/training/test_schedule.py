@@ -99,7 +99,7 @@ class TestHalving:
 
 
 class TestFixed:
-    """What takes training length away must not follow the dev score."""
+    """The controls of training length must not depend on the dev score."""
 
     @settings(deadline=None)
     @given(scores=some_scores)

@@ -1,4 +1,4 @@
-"""Check whether a task reads its layer of tags as it is meant; otherwise its scores mislead."""
+"""Check whether the settings of a task fit its tags; if not, its scores mislead."""
 
 import re
 from collections import Counter
@@ -13,11 +13,11 @@ from tagmates.data.task import Task
 from tagmates.formatting import shown
 
 _PLACEHOLDER = re.compile(r"label\d+")
-_MOST = 0.9  # share of words with one tag, from which on it is taken for an outside tag
+_OUTSIDE_SHARE = 0.9  # if this share of the words has one tag, it is probably the outside tag
 
 
 def check_layer(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
-    """Yield a warning for each sign that the task does not read its tags as they are meant."""
+    """Yield a warning for each sign that the settings of the task do not fit its tags."""
     split = next((name for name in ("train", *splits) if splits.get(name)), None)
     if split is not None:
         if task.outside not in ("", "O") and not any(task.outside in sentence.labels for sentence in splits[split]):
@@ -37,14 +37,13 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             "what the integers stand for, and name the scheme of these tags",
         )
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
-    feature = task.format == "conllu" and ":" in str(
-        task.tag_column
-    )  # for example feats:Person, whose values are numbers
+    # such as feats:Person, whose values are numbers
+    feature = task.format == "conllu" and ":" in str(task.tag_column)
     numbers = "" if placeholders or feature else placeholders_in(counts, task.outside)
     if numbers:
         yield (
             "placeholder",
-            f"{numbers}; of {task.name}, write their names into the file, and name the scheme if they write spans",
+            f"{numbers}; write the names of {task.name}'s tags into the file, and name the scheme if they mark spans",
         )
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
         return
@@ -56,15 +55,15 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
     if task.score == "plain" and task.outside == found.notation.outside and found.looks_like_io:
         yield (
             "plain-spans",
-            f"{found.repeated:,} of {found.tagged:,} words of {task.name} that are tagged have the tag of the word "
-            'before, and plain counts every word by itself; if such neighbours are one thing, set scheme = "io"',
+            f"{found.repeated:,} of the {found.tagged:,} tagged words of {task.name} have the same tag as the word "
+            'before, but the scheme plain scores every word by itself; if such words form one span, set scheme = "io"',
         )
 
 
 def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     notation = found.notation
     if task.score == "prefix" and notation.mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes"):
-        return  # this is the lenient reading
+        return  # this score rule reads spans too
     marked = sum(count for tag, count in counts.items() if split_tag(tag, notation.mark) is not None)
     keys = [f'scheme = "{notation.scheme}"']
     keys += [f'mark = "{notation.mark}"'] if notation.mark != "B-" else []
@@ -72,8 +71,8 @@ def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterato
     lenient = ', or score = "prefix" alone, which reads ill-formed tags too, as conlleval does' if found.helps else ""
     yield (
         "plain-spans",
-        f"{marked:,} of {found.tagged:,} tags of {task.name} write spans, but its scheme is plain, so that every word "
-        f"counts by itself and not every span; set {' and '.join(keys)}{lenient}",
+        f"{marked:,} of {found.tagged:,} tags of {task.name} mark spans, but its scheme is plain, so that single words "
+        f"are scored and not spans; set {' and '.join(keys)}{lenient}",
     )
 
 
@@ -90,12 +89,12 @@ def _outside(task: Task, counts: Counter[str], found: NotationEstimate) -> Itera
         yield "outside", _counted(task, "_", counts["_"], total)
     elif tag != task.outside and not (task.outside and counts[task.outside]):
         fills = tag.lower() in OUTSIDE_NAMES and (2 * most >= total or found.notation.outside == tag)
-        if fills or most >= _MOST * total:
+        if fills or most >= _OUTSIDE_SHARE * total:
             yield "outside", _counted(task, tag, most, total)
 
 
 def _counted(task: Task, tag: str, count: int, total: int) -> str:
     return (
-        f"{shown(tag)} is the tag of {count:,} of {total:,} words of {task.name} and counts as a right answer; if "
+        f"{shown(tag)} is the tag of {count:,} of {total:,} words of {task.name} and is scored like any other tag; if "
         f'it means that a word is outside of all spans, set outside = "{tag}"'
     )

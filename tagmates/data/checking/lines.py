@@ -98,13 +98,13 @@ def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iter
             yield f"{where}: {shown(line)} {what}"
         elif odd:
             yield (
-                f"{where}: has {plural(len(row.cells), 'column')}, other lines have {width}: is there a separator in a "
-                f"word or in a tag? The line is {shown(line)}"
+                f"{where}: has {plural(len(row.cells), 'column')}, but other lines have {width}: is there a separator "
+                f"in a word or in a tag? The line is {shown(line)}"
             )
         elif not layout.quoted and any(
             '""' in cell and len(cell) > 2 and _QUOTED.fullmatch(cell) for cell in row.cells
         ):
-            yield f'{where}: {shown(line)} has quotes of CSV, which are read as a part of the word; set format = "csv"'
+            yield f'{where}: {shown(line)} has quotes as in CSV, which are read as part of the word; set format = "csv"'
 
 
 def _alike(rows: Sequence[TableRow]) -> set[int]:

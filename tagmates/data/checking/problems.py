@@ -44,13 +44,16 @@ Kind = Literal[
 
 _FILE = re.compile(r"(.+?)(?::\d+)?: ")
 MAX_LISTED_PROBLEMS = 3  # problems of a group that are printed one by one
-MAX_LISTED_LINES = 5  # line numbers that are named for a larger group
+MAX_LISTED_LINES = 5  # of a larger group, whose other line numbers are left out
 _LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path if the split is a folder, and the line
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem. An error stops training or makes its scores worthless; a warning is worth a look. ``line``: from 1."""
+    """A problem in a file. An error stops training or makes its scores useless; a warning should be looked at.
+
+    ``line`` counts from 1.
+    """
 
     level: Level
     kind: Kind
@@ -74,11 +77,11 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """``FILE:LINE: message``."""
+        """The problem as ``FILE:LINE: message``."""
         return f"{self.file}: {self.message}" if self.line is None else f"{self.file}:{self.line}: {self.message}"
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object."""
+        """The problem as a JSON object."""
         return asdict(self)
 
 

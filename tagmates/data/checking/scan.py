@@ -29,7 +29,7 @@ _EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;|number \d+ in '.*' is em
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A bad line, counted from 1: bytes in another encoding, an empty cell, or anything else."""
+    """A bad line, counted from 1: bytes in another encoding, an empty cell, or any other fault."""
 
     line: int
     kind: Literal["encoding", "empty", "line"]
@@ -47,7 +47,7 @@ def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
 
 
 def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    """Scan a table; empty lists if its rows cannot be told apart."""
+    """Scan a table; returns empty lists if it cannot be divided into rows."""
     try:
         text = read_text(path, task.encoding).removeprefix("\ufeff")
         token, tag, _ = column_numbers(text, task.table, str(path))

@@ -12,7 +12,7 @@ from tagmates.data.task import Task
 from tagmates.formatting import listing, plural, shown
 
 MIN_SPLIT_SENTENCES = 20  # with fewer sentences in dev or test, a score says little
-MAX_TAG_SHIFT = 0.1  # share of tokens that would need another tag, beyond chance, from which on a shift is reported
+MAX_TAG_SHIFT = 0.1  # share of tokens whose tag would have to change, beyond chance; a larger one is reported
 
 Splits = Mapping[str, Sequence[Sentence]]
 _Tokens = tuple[str, ...]
@@ -79,7 +79,7 @@ def _first_contradiction(tags: _Labels, others: _Labels) -> int | None:
 def _conflict(task: Task, split: str, sentence: Sentence, before: _Place, index: int) -> Problem:
     token, tag, other = (shown(str(texts[index])) for texts in (sentence.tokens, sentence.labels, before[1].labels))
     text = (
-        f"{token} is {tag} of {task.name}, but {other} in the same sentence at "
+        f"{token} has the tag {tag} of {task.name}, but {other} in the same sentence at "
         f"{_other(task, *before, index)}; decide which is right"
     )
     return _problem(task, split, sentence, "conflict", text, index)
@@ -143,8 +143,9 @@ def _distributions(task: Task, splits: Splits) -> Iterator[Problem]:
             if distance(shares, train) > MAX_TAG_SHIFT + expected_distance(train, tags.total()):
                 most = max(sorted(shares | train), key=lambda tag: abs(shares.get(tag, 0) - train.get(tag, 0)))
                 text = (
-                    f"{task.name} {split} has other tags than train: {distance(shares, train):.0%} of its tokens would "
-                    f"need another; {shown(most)} has {shares.get(most, 0):.0%}, in train {train.get(most, 0):.0%}"
+                    f"the tags of {task.name} {split} are distributed differently from those of train: "
+                    f"{distance(shares, train):.0%} of its tokens would need another tag; {shown(most)} has "
+                    f"{shares.get(most, 0):.0%}, in train {train.get(most, 0):.0%}"
                 )
                 yield Problem.of("warning", "tag-shift", task, split, f"{path_of(task, split)}: {text}")
 

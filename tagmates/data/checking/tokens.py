@@ -25,7 +25,7 @@ _Fault = tuple[Kind, str]
 
 
 def check_tokens(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
-    """Yield warnings: long sentences and tokens; white space, invisible or lost characters; NFC beside NFD."""
+    """Yield warnings: long sentences and tokens; white space, invisible or lost characters; words not in NFC."""
     words = {token for sentences in splits.values() for sentence in sentences for token in sentence.tokens}
     tags = {tag for sentences in splits.values() for sentence in sentences for tag in sentence.labels if tag}
     bad_words = _faults(words, partial(_fault, "token")) | _unnormalised(words)
@@ -68,16 +68,22 @@ def _fault(what: str, text: str) -> _Fault | None:
         if unicodedata.category(character) in _UNSEEN and character not in _VISIBLE:
             return "invisible", f"the {what} {shown(text)} has an invisible character in it ({_name(character)})"
     if "\ufffd" in text:
-        return "lost-character", f"the {what} {shown(text)} has a sign for a character that an earlier conversion lost"
+        return (
+            "lost-character",
+            f"the {what} {shown(text)} has U+FFFD in it: a conversion lost a character",
+        )
     if len(text) > LONG_TOKEN:
         return "long-token", f"the {what} has {len(text)} characters: {shown(text)}"
     return None
 
 
 def _unnormalised(words: set[str]) -> dict[str, _Fault]:
-    """The words that look like another word: forms that are not composed (NFC)."""
+    """The words that are not in NFC and look the same as another word, with a message for each."""
     return {
-        word: ("normalization", f"the token {shown(word)} is written otherwise elsewhere; bring all text to NFC")
+        word: (
+            "normalization",
+            f"the token {shown(word)} also occurs in another Unicode form; convert all text to NFC",
+        )
         for word in words
         if not word.isascii() and (composed := unicodedata.normalize("NFC", word)) != word and composed in words
     }

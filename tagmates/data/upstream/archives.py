@@ -15,9 +15,8 @@ from tagmates.failures import what_to_do
 from tagmates.files import write_atomically
 from tagmates.locks import take_lock
 
-MAX_EXPANSION = (
-    100  # times its own size to which an archive may unpack, apart from the member; text is compressed to about a tenth
-)
+# an archive may unpack to so many times its size, beside the member; text is compressed to about a tenth
+MAX_EXPANSION = 100
 BLOCK_SIZE = 1 << 16  # bytes
 MAX_HEADER = 1 << 14  # bytes of one extended header of a tar file, which holds a name
 MAX_HEADERS = 1 << 23  # bytes of all headers of a tar file
@@ -79,7 +78,7 @@ class _Unpacked(io.RawIOBase):
         """Read bytes of a header."""
         self.headers += size
         if not 0 <= size <= MAX_HEADER or self.headers > MAX_HEADERS:
-            raise _RefusedError("its headers are larger than those of an honest archive")
+            raise _RefusedError("its headers are too large")
         data = self.take(size)
         if DIGITS.search(data):
             raise _RefusedError("one of its headers is a number of more than a hundred digits")
@@ -88,7 +87,7 @@ class _Unpacked(io.RawIOBase):
     def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
         """Skip to ``position``."""
         if whence != io.SEEK_SET or position < self.position:
-            raise _RefusedError("one of its members claims to have less than no bytes")
+            raise _RefusedError("one of its members has a negative size")
         while self.position < position and self.take(min(BLOCK_SIZE, position - self.position)):
             pass
         return self.position
@@ -120,15 +119,15 @@ def _from_tar(packed: io.BufferedReader, content: io.BufferedIOBase, member: str
     with tarfile.open(fileobj=unpacked, mode="r:", encoding="utf-8") as tar:
         while (info := tar.next()) is not None:
             if info.size < 0 or len(tar.pax_headers) > MAX_GLOBAL:
-                raise _RefusedError("its headers are not those of an honest archive")
+                raise _RefusedError("its headers are not valid")
             if _is_wanted(info.name, member, is_link=info.issym() or info.islnk()):
-                _check(member, info.size, limit, found, is_file=info.isfile() and not info.issparse())
+                _check_member(member, info.size, limit, found, is_file=info.isfile() and not info.issparse())
                 found = unpacked.take(info.size)
                 if len(found) < info.size:
                     raise _RefusedError(f"it ends in the middle of {member!r}")
     while unpacked.take(BLOCK_SIZE):  # to the end, where gz and xz store their checksums
         pass
-    return _there(found, member)
+    return _require(found, member)
 
 
 def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
@@ -138,31 +137,29 @@ def _from_zip(file: io.BufferedReader, member: str, limit: int) -> bytes:
             mode = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not made on Unix
             if _is_wanted(info.filename, member, is_link=mode == stat.S_IFLNK):
                 is_file = not info.is_dir() and mode in (0, stat.S_IFREG)
-                _check(member, info.file_size, limit, found, is_file=is_file)
-                if info.compress_type not in (
-                    zipfile.ZIP_STORED,
-                    zipfile.ZIP_DEFLATED,
-                ):  # the size of others is not bounded
-                    raise _RefusedError(f"{member!r} is packed in an unusual way")
+                _check_member(member, info.file_size, limit, found, is_file=is_file)
+                # the memory that other methods need is not bounded
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _RefusedError(f"{member!r} is compressed with an unusual method")
                 with archive.open(info) as unpacked:
                     found = unpacked.read(limit + 1)
                 if len(found) != info.file_size:
-                    raise _RefusedError(f"{member!r} has not the size in it that it claims")
-    return _there(found, member)
+                    raise _RefusedError(f"the size of {member!r} in it is not the stated one")
+    return _require(found, member)
 
 
 def _is_wanted(name: str, member: str, *, is_link: bool) -> bool:
     """Whether a name is that of the member. Raises _RefusedError for names out of the folder and for links to it."""
     windows = PureWindowsPath(name)  # it accepts both kinds of slashes
     if windows.anchor or ".." in windows.parts:
-        raise _RefusedError(f"it holds the name {name[:200]!r}, which leads out of its folder")
+        raise _RefusedError(f"it holds the name {name[:200]!r}, which points outside of its folder")
     path, wanted = PurePosixPath(name), PurePosixPath(member)
     if is_link and path in (wanted, *wanted.parents):
         raise _RefusedError(f"it holds a link on the way to {member!r}")
     return path == wanted or path.name == member
 
 
-def _check(member: str, size: int, limit: int, found: bytes | None, *, is_file: bool) -> None:
+def _check_member(member: str, size: int, limit: int, found: bytes | None, *, is_file: bool) -> None:
     if found is not None:
         raise _RefusedError(f"it holds {member!r} twice")
     if not is_file:
@@ -171,7 +168,7 @@ def _check(member: str, size: int, limit: int, found: bytes | None, *, is_file: 
         raise _RefusedError(f"{member!r} has {size:,} bytes in it, more than {limit:,}")
 
 
-def _there(found: bytes | None, member: str) -> bytes:
+def _require(found: bytes | None, member: str) -> bytes:
     if found is None:
         raise _RefusedError(f"it does not hold {member!r}")
     return found

@@ -66,7 +66,7 @@ def _chunk(files: Files) -> Splits:
 
 
 def _columns(path: Path, tag_column: int, scheme: Scheme) -> list[Sentence]:
-    """Column files of a shared task, with tags converted to IOBES."""
+    """The sentences of a shared task's column file, with tags converted to IOBES."""
     converted = []
     for sentence in read_columns(path, tag_column=tag_column, separator=" "):
         try:

@@ -57,7 +57,7 @@ def download(
     verified = bool(sha256 or git_blob)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
+        with _download_lock(path):
             if verified and path.is_file() and _difference(path, sha256, git_blob) is None:
                 yield DownloadProgress(path.name, path.stat().st_size, path.stat().st_size)
                 return
@@ -65,12 +65,13 @@ def download(
             difference = _difference(partial.file, sha256, git_blob)
             if difference is not None:
                 partial.discard()
-                raise DataError(f"{url}: {difference}; nothing of it is kept; try again later, or {MANUAL_ADVICE}")
+                raise DataError(f"{url}: {difference}; it is not kept; try again later, or {MANUAL_ADVICE}")
             partial.finish()
     except OSError as error:  # errors of the network are DataErrors already
         what = error.strerror or error
         raise DataError(
-            f"{path}: cannot be written ({what}); {what_to_do(error)}, or choose another place; what has come is kept"
+            f"{path}: cannot be written ({what}); {what_to_do(error)}, or choose another place; "
+            "what has arrived is kept"
         ) from None
 
 
@@ -97,7 +98,7 @@ def _reading(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
-    """The difference between the file's checksum and the known one; None if they agree or none is known."""
+    """A message if the checksum of the file is not the known one; None if they agree or none is known."""
     for kind, known, compute in (("sha256", sha256, sha256_of), ("git blob hash", git_blob, git_blob_of)):
         if known and (found := compute(path)) != known.lower():
             return f"has the {kind} {found}, not {known.lower()}, so it is another file or a damaged one"
@@ -105,8 +106,8 @@ def _difference(path: Path, sha256: str, git_blob: str) -> str | None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes from downloading to the same place; the system lets go of it when one is killed."""
+def _download_lock(path: Path) -> Iterator[None]:
+    """Keep other processes from downloading to the same place. If this process is killed, the lock is released."""
     busy = DataError(f"{path}: another process is downloading it; wait until it is done, then try again")
     with take_lock(path.with_name(f".{path.name}.lock"), busy=busy):
         yield
@@ -128,8 +129,8 @@ def _transfer(
         except BrokenOffError as error:
             reason = str(error)
     raise DataError(
-        f"{url}: the transfer broke off {ATTEMPTS} times ({reason}); {partial.size:,} bytes have come and are kept: "
-        f"the same command goes on, or {MANUAL_ADVICE}"
+        f"{url}: the transfer broke off {ATTEMPTS} times ({reason}); {partial.size:,} bytes have arrived and are kept: "
+        f"repeat the command to continue, or {MANUAL_ADVICE}"
     )
 
 
@@ -145,7 +146,7 @@ def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified
         if start == 0:
             partial.begin(origin)
         elif before is None or start != done or not before.is_continued_by(origin):
-            raise OtherPartError("the server sent another part than was asked for")
+            raise OtherPartError("the server sent a part that was not requested")
         done, known = start, max(end or 0, total or 0)
         yield DownloadProgress(partial.path.name, done, total)
         with partial.file.open("ab") as file:
@@ -158,8 +159,6 @@ def _attempt(url: str, partial: Partial, *, limit: int, timeout: float, verified
                 yield DownloadProgress(partial.path.name, done, total)
     if max(done, known) > limit:
         partial.discard()
-        raise DataError(
-            f"{url}: is larger than the {limit:,} bytes that it may have; nothing of it is kept; {MANUAL_ADVICE}"
-        )
+        raise DataError(f"{url}: is larger than {limit:,} bytes, which is the limit; it is not kept; {MANUAL_ADVICE}")
     if done < known:
         raise BrokenOffError(f"the connection was closed {known - done:,} bytes before the end")

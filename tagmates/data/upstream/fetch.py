@@ -12,7 +12,7 @@ from tagmates.data.upstream.conversion import convert_task
 from tagmates.data.upstream.download import DownloadProgress, download, git_blob_of, sha256_of
 from tagmates.data.upstream.prepared import Provenance, UsedFile, Verified, check_replaceable, write_task
 from tagmates.data.upstream.sources import Mode, PublishedFile, Source, known_sources, sources_of
-from tagmates.data.upstream.table1 import Table1Cell, compare
+from tagmates.data.upstream.table1 import Table1Number, compare
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.failures import what_to_do
 from tagmates.files import cache_folder, is_private, keep_private
@@ -66,7 +66,7 @@ class Prepared:
     row: Mapping[str, Any]
 
     @property
-    def cells(self) -> tuple[Table1Cell, ...]:
+    def numbers(self) -> tuple[Table1Number, ...]:
         """The numbers that Table 1 prints for the task, and ours."""
         return compare(self.row)
 
@@ -88,7 +88,7 @@ class _Places:
         try:
             return next((path for path in places if path.is_file()), None)
         except OSError as error:  # no permission to enter its folder
-            raise DataError(f"{error.filename}: cannot be read ({error.strerror}); see to its permissions") from None
+            raise DataError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions") from None
 
 
 def fetch_tasks(
@@ -117,7 +117,7 @@ def fetch_tasks(
     places = _Places(copies, cache, unverified)
     found: dict[tuple[str, str], Found] = {}  # by data set and file
     failed: dict[str, DataError] = {}  # by data set, so that it is not tried again for its next task
-    with _alone(output):
+    with _output_lock(output):
         for task in chosen:
             needed = sources_of(task, mode, known_sources() if sources is None else sources)
             try:
@@ -171,7 +171,7 @@ def _prepare(
     except DataError as error:
         doubtful = [str(one.path) for one in used if one.verified == "unverified" and one.file.url]
         if any(str(error).startswith(path) for path in doubtful):  # for example, a page that asks for a login
-            raise DataError(f"{error}; nothing verifies this file: delete it, and it is downloaded again") from None
+            raise DataError(f"{error}; the file could not be verified: delete it, and it is downloaded again") from None
         raise
     about = ("name", "title", "homepage", "licence", "terms")
     record = {
@@ -238,7 +238,7 @@ def _verified(
 
 
 @contextmanager
-def _alone(output: Path) -> Iterator[None]:
+def _output_lock(output: Path) -> Iterator[None]:
     """Lock the output folder. Raises BusyError if another process holds the lock."""
     busy = BusyError(f"{output}: another fetch writes here; wait for it, or choose another --output-dir")
     try:

@@ -1,4 +1,4 @@
-"""The paper's tasks: which are on this machine, and how to get the others."""
+"""A list of the paper's tasks, with the state of their files on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path

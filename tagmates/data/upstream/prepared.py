@@ -110,7 +110,7 @@ def write_task(folder: Path, splits: Mapping[str, Sequence[Sentence]], record: M
 
 
 def _settle(folder: Path, new: Path, old: Path) -> None:
-    """Clean up after a write, also an interrupted one: restore the old folder unless the new one is in place."""
+    """Clean up after a write, even an interrupted one: restore the old folder unless the new one is in place."""
     if old.exists() and not folder.exists():
         old.rename(folder)
     for leftover in (new, old):

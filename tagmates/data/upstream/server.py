@@ -14,13 +14,8 @@ from tagmates.errors import DataError
 
 SCHEMES = ("http", "https")
 CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
-PACKED_SUFFIXES = (
-    ".gz",
-    ".tgz",
-    ".bz2",
-    ".xz",
-    ".zip",
-)  # some servers call the compression of such a file its encoding
+# some servers give the compression of such files as their encoding
+PACKED_SUFFIXES = (".gz", ".tgz", ".bz2", ".xz", ".zip")
 MANUAL_ADVICE = "get the file yourself and name its folder with --from DIR"
 
 
@@ -49,22 +44,20 @@ def request_file(url: str, start: int, validator: str, timeout: float) -> HTTPRe
     except HTTPError as error:
         error.close()
         if error.code == 416 and start:
-            raise OtherPartError("the server has no such part") from None
+            raise OtherPartError("the server does not have this part of the file") from None
         raise _refused(url, error.code) from None
     except URLError as error:
         raise DataError(
-            f"{url}: cannot be reached ({_wording(error.reason)}); try again when it can, or {MANUAL_ADVICE}"
+            f"{url}: cannot be reached ({_one_line(error.reason)}); try again when it can, or {MANUAL_ADVICE}"
         ) from None
     except (InvalidURL, ValueError) as error:
-        raise DataError(
-            f"{url}: is or leads to no address to download from ({_wording(error)}); {MANUAL_ADVICE}"
-        ) from None
+        raise DataError(f"{url}: cannot be downloaded ({_one_line(error)}); {MANUAL_ADVICE}") from None
     except (OSError, HTTPException) as error:
-        raise BrokenOffError(_wording(error)) from None
+        raise BrokenOffError(_one_line(error)) from None
     encoding = response.headers.get("Content-Encoding", "")
     if encoding.lower() not in ("", "identity") and not urlsplit(url).path.endswith(PACKED_SUFFIXES):
         response.close()
-        raise DataError(f"{url}: the server sends it in an encoding that was not asked for; {MANUAL_ADVICE}")
+        raise DataError(f"{url}: the server sends it in an encoding that was not requested; {MANUAL_ADVICE}")
     if response.status not in (200, 206):
         response.close()
         raise _refused(url, response.status)
@@ -77,7 +70,7 @@ def content_range(response: HTTPResponse) -> tuple[int, int | None, int | None]:
         return 0, response.length, response.length
     found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if found is None:
-        raise OtherPartError("the server does not say which part it sends")
+        raise OtherPartError("the server does not state which part it sends")
     first, last, total = found.groups()
     return int(first), int(last) + 1, None if total == "*" else int(total)
 
@@ -87,7 +80,7 @@ def read_some(response: HTTPResponse, most: int) -> bytes:
     try:
         return response.read1(most)  # ``read`` would wait, and trust any length that a chunk claims
     except (OSError, HTTPException, ValueError) as error:
-        raise BrokenOffError(_wording(error)) from None
+        raise BrokenOffError(_one_line(error)) from None
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -102,7 +95,7 @@ class _Redirects(HTTPRedirectHandler):
     ) -> Request | None:
         new = urlsplit(newurl).scheme
         if new not in SCHEMES or (new == "http" and urlsplit(req.full_url).scheme == "https"):
-            raise ValueError(f"it sends on to {newurl}")
+            raise ValueError(f"it redirects to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -112,7 +105,7 @@ def _refused(url: str, code: int) -> DataError:
     return DataError(f"{url}: the server answers {answer}; {advice}")
 
 
-def _wording(error: BaseException | str) -> str:
+def _one_line(error: BaseException | str) -> str:
     """The message of an error on one line; it may quote the server."""
     text = str(getattr(error, "strerror", None) or error) or type(error).__name__
     return "".join(character if character.isprintable() else " " for character in text[:200])

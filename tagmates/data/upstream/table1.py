@@ -13,7 +13,7 @@ LABELS = ("labels", "label_entropy")
 
 
 @dataclass(frozen=True, slots=True)
-class Table1Cell:
+class Table1Number:
     """A number printed in Table 1, and the same statistic of our data; ``column`` as in ``data.statistics``."""
 
     column: str
@@ -39,10 +39,10 @@ def printed() -> dict[str, dict[str, float]]:
     }
 
 
-def compare(row: Mapping[str, Any]) -> tuple[Table1Cell, ...]:
+def compare(row: Mapping[str, Any]) -> tuple[Table1Number, ...]:
     """The numbers that the paper prints for the task of this row: six, or two for the second task of a data set."""
     columns = LABELS if "sizes_of" in _table()[row["task"]] else (*SIZES, *LABELS)
-    return tuple(Table1Cell(column, printed()[row["task"]][column], row[column]) for column in columns)
+    return tuple(Table1Number(column, printed()[row["task"]][column], row[column]) for column in columns)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the model of gains expects: the best setting of each task, and how few taggers can serve all tasks."""
+"""Tables of the model of gains: the expected best setting of each task, and how few taggers can serve all tasks."""
 
 from tagmates.formatting import points
 from tagmates.report.model import Report
