@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import image
 
-from tagmates.apps.tables import OVERLAPS, overlap_tables
+from tagmates.apps.tables import OVERLAP_TITLES, overlap_tables
 from tagmates.data.corpora import Corpora
 from tagmates.data.overlap import overlap_json, overlaps, unknown_words
 from tagmates.data.sentence import Sentence
@@ -202,9 +202,9 @@ class TestFigures:
 def test_the_tables_have_a_row_and_a_column_for_each_task() -> None:
     corpora = made(2, 3)
     tables = list(overlap_tables(overlaps(corpora), unknown_words(corpora)))
-    assert [str(title) for title, _ in tables[1:]] == [f"{title}, %" for title in OVERLAPS.values()]
-    assert [table.row_count for _, table in tables] == [2] * (1 + len(OVERLAPS))
-    assert [len(table.columns) for _, table in tables] == [3] * (1 + len(OVERLAPS))
+    assert [str(title) for title, _ in tables[1:]] == [f"{title}, %" for title in OVERLAP_TITLES.values()]
+    assert [table.row_count for _, table in tables] == [2] * (1 + len(OVERLAP_TITLES))
+    assert [len(table.columns) for _, table in tables] == [3] * (1 + len(OVERLAP_TITLES))
     assert len(list(overlap_tables(overlaps(made(2)), unknown_words(made(2))))) == 1
     value = overlap_json(overlaps(corpora), unknown_words(corpora))
     assert json.loads(json.dumps(value))["overlap"][1]["other"] == "task-1"
