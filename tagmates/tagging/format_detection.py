@@ -41,7 +41,8 @@ def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequenc
         return _json_format(lines)
     if isinstance(options.token_column, str) and _header_cells(start) is not None:
         return _table_format(lines, options.separator, options.token_column)
-    if options.trained is not None and _matches_training(options.trained, lines, name):
+    conllu = _is_conllu(lines)  # with ten columns and numbered words, whatever the training files were
+    if options.trained is not None and not conllu and _matches_training(options.trained, lines, name):
         return options.trained.kind
     return _format_by_lines(options, layout, lines, name)
 
