@@ -14,6 +14,7 @@ from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split, read_split
 from tagmates.data.describing.grouping import group_files
 from tagmates.data.describing.proposal import propose
+from tagmates.data.formats.brat import read_brat
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.formats.token_lines import read_text
@@ -358,6 +359,37 @@ class TestCompressed:
     def test_a_word_that_begins_as_bzip2_does(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"BZh9\tX\n")
         assert read_text(tmp_path / "a", "utf-8") == "BZh9\tX\n"
+
+
+class TestBrat:
+    @pytest.mark.parametrize(
+        "text", ["\ufeffKito naps.\r\nYlva too.", "\ufeffKito naps.\nYlva too.", "Kito naps.\r\nYlva too."]
+    )
+    @pytest.mark.parametrize("counted", [True, False])
+    def test_offsets_are_counted_as_they_fit(self, text: str, counted: bool, tmp_path: Path) -> None:
+        plain = text if counted else text.removeprefix("\ufeff").replace("\r\n", "\n")
+        start = plain.index("Ylva")
+        (tmp_path / "a.txt").write_bytes(text.encode())
+        (tmp_path / "a.ann").write_text(f"T1\tPER {start} {start + 4}\tYlva\n")
+        second = ("Ylva", "B-PER"), ("too", "O"), (".", "O")
+        found = [tuple(zip(each.tokens, each.labels, strict=True)) for each in read_brat(tmp_path)]
+        assert found == [(("Kito", "O"), ("naps", "O"), (".", "O")), second]
+
+    def test_documents_of_several_splits_in_one_folder(self, tmp_path: Path) -> None:
+        for name in ("train_1", "train_2", "test_1"):
+            (tmp_path / f"{name}.txt").write_text("Kito naps.")
+            (tmp_path / f"{name}.ann").write_text("T1\tPER 0 4\tKito\n")
+        with pytest.raises(
+            DataError, match="its documents are called test and train; put those of a split into a folder"
+        ):
+            propose(tmp_path, "")
+
+    def test_annotations_under_another_name(self, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_text("Kito naps. " * 40)
+        marks = "".join(f"T{number}\tPER {11 * number} {11 * number + 4}\tKito\n" for number in range(40))
+        (tmp_path / "a.a1").write_text(marks)
+        with pytest.raises(DataError, match=r"a\.a1: is stand-off annotation as of BRAT: call it DOC\.ann"):
+            propose(tmp_path, "")
 
 
 class TestSplits:

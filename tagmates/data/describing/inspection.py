@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from tagmates.data.describing.grouping import CorpusFiles, group_files
+from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff, words_per_line
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.decompression import read_bytes
@@ -15,7 +15,7 @@ from tagmates.data.formats.huggingface import splits_in
 from tagmates.data.formats.token_lines import read_text
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import in_order, plural
+from tagmates.formatting import in_order, listing, plural
 
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
@@ -99,7 +99,7 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     broken = [path for path in folder.rglob("*") if path.is_symlink() and not path.exists()]
     left_out += [f"{path}: is a link to a file that does not exist" for path in sorted(broken)]
     names += [path.relative_to(folder).as_posix() for path in broken]
-    annotated = {Path(name).parent.as_posix() for name in found if name.endswith(".ann")}
+    annotated = _folders_of_documents([name for name in found if name.endswith(".ann")], folder, left_out)
     found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
     for words, tags in _pairs(folder, unknown).items():
         found[words] = FileLayout("parallel", tags=tags)
@@ -107,6 +107,19 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     left_out += [f"{folder / name}: {what}" for name, what in unknown.items() if not _ABOUT.fullmatch(Path(name).name)]
     names += unknown
     return found | {name: FileLayout("brat") for name in annotated}
+
+
+def _folders_of_documents(names: Sequence[str], folder: Path, left_out: list[str]) -> list[str]:
+    """The folders of BRAT documents. Those with documents of several splits are added to ``left_out``."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        split = name_of(Path(name).name).split
+        splits[Path(name).parent.as_posix()] |= {split} if split else set()
+    for own, called in splits.items():
+        if len(called) > 1:
+            several = listing(sorted(called))
+            left_out.append(f"{folder / own}: its documents are called {several}; put those of a split into a folder")
+    return [own for own, called in splits.items() if len(called) < 2]
 
 
 def _pairs(folder: Path, unknown: Mapping[str, str]) -> dict[str, str]:

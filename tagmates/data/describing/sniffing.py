@@ -27,6 +27,7 @@ _PACKED = {
     b"\xfd7zXZ": "xz",
     b"%PDF": "PDF",
 }
+_STANDOFF = re.compile(r"\s*T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*\t")
 _NOT_OF_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
 
 Rows = Sequence[Sequence[str]]
@@ -87,7 +88,8 @@ def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
     sentences = _sentence_lines(lines)
     if sentences is not None:
         return sentences
-    table = table_in(lines, text)
+    standoff = "is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt" if _STANDOFF.match(text) else ""
+    table = standoff or table_in(lines, text)
     return _of_table(table) if isinstance(table, SniffedTable) else table
 
 

@@ -152,10 +152,9 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     odd = [row for row in found if len(row.cells) != width]
     indented = sum(row.text.startswith(" ") for row in full)
     listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
-    prose = (
-        separator.strip() in (",", ";", "|")
-        and len(sentences) == 1
-        and sum(" " in row.text for row in full) > 0.5 * len(full)
+    blanks = sum(" " in row.text for row in full)
+    prose = len(sentences) == 1 and (
+        len(found) < width if separator == "whitespace" else separator != "\t" and blanks > 0.5 * len(full)
     )
     padded = separator == "\t" and _is_padded(
         fitting, width
@@ -164,7 +163,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         return ""
     if len(odd) * 10 > len(found):
         clear = most >= max(10, 0.5 * len(found)) and len(counts) <= 5
-        return _uneven(counts, width, odd[0], separator) if clear else ""
+        return _uneven(counts, width, odd, separator) if clear else ""
     keys: dict[str, Any] = {"markup": True} if markup else {}
     heading: tuple[str, ...] = ()
     if looks_like_header(fitting[0].cells, [row.cells for row in fitting[1:500]]):
@@ -237,13 +236,18 @@ def _is_shifted(rows: Sequence[_Line]) -> bool:
     return len({len(row.text) - len(row.text.lstrip(" ")) for row in rows}) == 1
 
 
-def _uneven(counts: Mapping[int, int], width: int, odd: _Line, separator: str) -> str:
+def _uneven(counts: Mapping[int, int], width: int, odd: Sequence[_Line], separator: str) -> str:
     """The reason why lines with different numbers of cells are not a table."""
     others = ", ".join(f"{count} of {size}" for size, count in sorted(counts.items()) if size != width)
     by = "white space" if separator == "whitespace" else shown(separator)
+    advice = "is there a separator in a word or in a tag? Put tabs between the columns"
+    if len({row.text for row in odd}) == 1:
+        advice = "if it divides sentences, put a blank line in its place"
+    elif all(len(row.cells) == 1 for row in odd):
+        advice = "give each word its tags, and begin lines that are no words with #"
     return (
-        f"{counts[width]} lines have {width} columns by {by}, but {others}, as in line {odd.number}, "
-        f"{shown(odd.text)}: is there a separator in a word or in a tag? Put tabs between the columns"
+        f"{counts[width]} lines have {width} columns by {by}, but {others}, as in line {odd[0].number}, "
+        f"{shown(odd[0].text)}: {advice}"
     )
 
 
