@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 
 from tagmates.data.schemes import ALL_LETTERS, LETTERS, FileScheme, Notation, is_tag_of, split_tag, violations_in
 from tagmates.data.sentence import Sentence
@@ -21,6 +22,7 @@ _MADE_UP = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
 _MARKED = {"-": 0.5, "_": 0.8}  # by sign: the smallest share of the words in spans with this mark
 _CERTAIN = 0.95  # the same for any other sign
 _BARE = 0.9  # the same for letters alone, without a label
+_OFTEN = 50  # times as often as a slip: the label that is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,43 @@ def unread_spans_in(counts: Mapping[str, int], outside: str) -> str:
         return ""
     named = ", ".join(shown(min(own)) for own in list(found.values())[:2])
     return f"the tags look like spans ({named}), but in a notation that is not read: write B-PER and I-PER"
+
+
+def slips_in(counts: Mapping[str, int], notation: Notation) -> dict[str, str]:
+    """Rare labels that are probably slips, each with the frequent label that may be meant.
+
+    The two differ only in capitals, hyphens, underscores or blanks; or, if tags mark spans, in one letter.
+    """
+    labels: Counter[str] = Counter()
+    spans = notation.scheme != "plain"
+    for tag, count in counts.items():
+        found = split_tag(tag, notation.mark) if spans else None
+        if tag != notation.outside and (found or not spans):
+            labels[found[1] if found else tag] += count
+    slips = {}
+    for rare, count in labels.items():
+        likely = [
+            other
+            for other, most in labels.most_common()
+            if most >= _OFTEN * count
+            and (_letters(rare) == _letters(other) != "" or (spans and _one_edit(rare, other)))
+        ]
+        if likely:
+            slips[rare] = likely[0]
+    return slips
+
+
+def _letters(label: str) -> str:
+    return re.sub(r"[-_\s]+", "", label).casefold()
+
+
+def _one_edit(label: str, other: str) -> bool:
+    """Whether two labels of three letters or more differ in one letter, or in the order of two neighbours."""
+    begin = len(commonprefix([label, other]))  # noqa: RUF071  (of labels, not of paths)
+    end = len(commonprefix([label[begin:][::-1], other[begin:][::-1]]))  # noqa: RUF071
+    rest, others = label[begin : len(label) - end], other[begin : len(other) - end]
+    swapped = len(rest) == 2 and rest == others[::-1]
+    return min(len(label), len(other)) >= 3 and (max(len(rest), len(others)) == 1 or swapped)
 
 
 def advice_on_tag(tag: str, notation: Notation, task: str) -> str:

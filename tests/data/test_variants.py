@@ -18,6 +18,8 @@ from tagmates.data.formats.brat import read_brat
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.formats.token_lines import read_text
+from tagmates.data.notation import slips_in
+from tagmates.data.schemes import Notation
 from tagmates.data.task import Task
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
@@ -189,6 +191,22 @@ class TestSchemes:
         proposal = propose(tmp_path, "")
         assert "the tags look like spans" in proposal.remarks[0]
         assert any("the tags look like spans" in each for each in problems(described(tmp_path)))
+
+    @pytest.mark.parametrize("slip", ["Per", "PRE", "P-ER", "PERR"])
+    def test_slips_in_labels_are_named_with_their_line(self, slip: str, tmp_path: Path) -> None:
+        write(tmp_path, lambda rows, _: lines(rows) + "\n")
+        text = (tmp_path / "dev.txt").read_text()
+        (tmp_path / "dev.txt").write_text(text.replace("Kito\tPROPN\tB-PER", f"Kito\tPROPN\tB-{slip}", 1))
+        place = text[: text.index("Kito")].count("\n") + 1
+        said = problems(described(tmp_path))
+        message = f"the label {slip!r} of ner is rare and may be a slip for 'PER'; correct it if so"
+        assert f"{tmp_path / 'dev.txt'}:{place}: {message}" in said
+        assert any("may be a slip for PER" in each for each in propose(tmp_path, "").remarks)
+
+    def test_labels_that_are_no_slips(self) -> None:
+        counts = {"O": 999, "B-PER": 99, "B-LOC": 99, "B-PRODUCT": 1, "B-PRE": 9, "I-x": 1}
+        assert slips_in(counts, Notation("iob2")) == {}
+        assert slips_in({"NN": 500, "NNS": 1, "PRP": 500, "PRP$": 2, "nn": 1}, Notation("plain")) == {"nn": "NN"}
 
     def test_parts_of_speech_are_no_spans(self, tmp_path: Path) -> None:
         write(tmp_path, lambda rows, _: lines([(row[0], f"{row[1]}-x") for row in rows]) + "\n")

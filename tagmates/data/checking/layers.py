@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
-from tagmates.data.corpora import path_of
+from tagmates.data.corpora import location, path_of
 from tagmates.data.formats.conll2012 import are_brackets
 from tagmates.data.notation import (
     OUTSIDE_NAMES,
     NotationEstimate,
     estimate_notation,
     placeholders_in,
+    slips_in,
     unread_spans_in,
 )
 from tagmates.data.schemes import split_tag
@@ -30,8 +31,28 @@ def check_layer(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
         if task.outside not in ("", "O") and not any(task.outside in sentence.labels for sentence in splits[split]):
             text = f"outside = {shown(task.outside)} of {task.name} is not the tag of any word; correct it"
             yield Problem.of("warning", "outside", task, split, f"{path_of(task, split)}: {text}")
+        yield from _slips(task, splits)
         for kind, text in layer_remarks(task, splits[split]):
             yield Problem.of("warning", kind, task, split, f"{path_of(task, split)}: {text}")
+
+
+def _slips(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
+    """Yield a warning for the first word of each label that is probably a slip."""
+    counts = Counter(tag for own in splits.values() for each in own for tag in each.labels if tag is not None)
+    slips = slips_in(counts, task.notation)
+    for label, likely in slips.items():
+        there = (
+            (split, each, at)
+            for split, own in splits.items()
+            for each in own
+            for at, tag in enumerate(each.labels)
+            if tag is not None and (tag == label or (split_tag(tag, task.mark) or ("", ""))[1] == label)
+        )
+        split, sentence, index = next(there)
+        text = (
+            f"the label {shown(label)} of {task.name} is rare and may be a slip for {shown(likely)}; correct it if so"
+        )
+        yield Problem.of("warning", "similar-tag", task, split, f"{location(task, split, sentence, index)}: {text}")
 
 
 def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[Kind, str]]:

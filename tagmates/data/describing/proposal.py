@@ -12,7 +12,7 @@ from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import TagLayer, comment_text, layers_of
 from tagmates.data.describing.splits import cut_ranges, several, split_lines, toml_value
-from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in, unread_spans_in
+from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in, slips_in, unread_spans_in
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
@@ -182,7 +182,9 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
 
 
 def _odd_names(used: Counter[str], estimate: NotationEstimate) -> Iterator[str]:
-    """Yield messages on tags that are only numbers, or that mark spans in a notation that is not read."""
+    """Yield messages on tags that are only numbers, mark spans in a notation that is not read, or may be slips."""
+    for label, likely in slips_in(used, estimate.notation).items():
+        yield f"the label {comment_text(label)} is rare and may be a slip for {comment_text(likely)}"
     outside = estimate.notation.outside
     yield from filter(
         None, (placeholders_in(used, outside), unread_spans_in(used, outside) if estimate.is_plain else "")
