@@ -5,8 +5,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
-from tagmates.data.corpora import path_of
-from tagmates.data.notation import OUTSIDE_NAMES, NotationEstimate, estimate_notation, placeholders_in
+from tagmates.data.corpora import location, path_of
+from tagmates.data.formats.conll2012 import are_brackets
+from tagmates.data.notation import (
+    OUTSIDE_NAMES,
+    NotationEstimate,
+    estimate_notation,
+    placeholders_in,
+    slips_in,
+    unread_spans_in,
+)
 from tagmates.data.schemes import split_tag
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
@@ -23,8 +31,28 @@ def check_layer(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
         if task.outside not in ("", "O") and not any(task.outside in sentence.labels for sentence in splits[split]):
             text = f"outside = {shown(task.outside)} of {task.name} is not the tag of any word; correct it"
             yield Problem.of("warning", "outside", task, split, f"{path_of(task, split)}: {text}")
+        yield from _slips(task, splits)
         for kind, text in layer_remarks(task, splits[split]):
             yield Problem.of("warning", kind, task, split, f"{path_of(task, split)}: {text}")
+
+
+def _slips(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
+    """Yield a warning for the first word of each label that is probably a slip."""
+    counts = Counter(tag for own in splits.values() for each in own for tag in each.labels if tag is not None)
+    slips = slips_in(counts, task.notation)
+    for label, likely in slips.items():
+        there = (
+            (split, each, at)
+            for split, own in splits.items()
+            for each in own
+            for at, tag in enumerate(each.labels)
+            if tag is not None and (tag == label or (split_tag(tag, task.mark) or ("", ""))[1] == label)
+        )
+        split, sentence, index = next(there)
+        text = (
+            f"the label {shown(label)} of {task.name} is rare and may be a slip for {shown(likely)}; correct it if so"
+        )
+        yield Problem.of("warning", "similar-tag", task, split, f"{location(task, split, sentence, index)}: {text}")
 
 
 def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[Kind, str]]:
@@ -45,11 +73,28 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             "placeholder",
             f"{numbers}; write the names of {task.name}'s tags into the file, and name the scheme if they mark spans",
         )
+    if counts["-100"] and task.no_label != "-100":
+        yield (
+            "no-label",
+            f"-100 is the tag of {counts['-100']:,} of {counts.total():,} words of {task.name}; if it means that they "
+            'have no label, as in training code with subwords, set unlabelled = "-100"',
+        )
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
+        return
+    if are_brackets(counts):
+        yield (
+            "plain-spans",
+            f"the tags of {task.name} are brackets of spans, such as (PERSON*, but its scheme is plain, so that every "
+            'word counts by itself; set format = "conll2012" and scheme = "iob2"',
+        )
         return
     found = estimate_notation(sentences)
     if found.notation.scheme != "plain":
         yield from _spans(task, counts, found)
+        return
+    unread = unread_spans_in(counts, found.notation.outside)
+    if unread:
+        yield "plain-spans", f"of {task.name}, {unread}"
         return
     yield from _outside(task, counts, found)
     if task.score == "plain" and task.outside == found.notation.outside and found.looks_like_io:

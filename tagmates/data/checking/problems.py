@@ -24,6 +24,7 @@ Kind = Literal[
     "stand-off",
     "overlap",
     "unseen-tag",
+    "similar-tag",
     "conflict",
     "in-train",
     "in-dev",

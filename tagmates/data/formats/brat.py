@@ -1,10 +1,10 @@
 """BRAT stand-off files → ``Sentence``: a text, DOC.txt, and annotations of its characters, DOC.ann.
 
 The text is split into sentences and words as ``tagmates tag`` splits text, and annotations become tags of words (see
-``standoff``). Offsets count the characters (Unicode code points) of the file, including a byte order mark. brat counts
-a Windows line end as one character, other tools as two; a document is read in the way in which all its offsets fit the
-text. Relations, events, attributes, modifications, normalisations, equivalences and notes (R, E, A, M, N, * and #) are
-skipped.
+``standoff``). Offsets count the characters (Unicode code points) of the file. brat counts a Windows line end as one
+character, other tools as two, and some leave out a byte order mark; a document is read in the way in which all its
+offsets fit the text. Relations, events, attributes, modifications, normalisations, equivalences and notes (R, E, A, M,
+N, * and #) are skipped.
 """
 
 import re
@@ -56,26 +56,32 @@ def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
         if "\0" in text:
             raise DataError(f"{ann.with_suffix('.txt')}: has a NUL character; give a text file, or name its encoding")
         lines = read_text(ann, encoding).removeprefix("\ufeff").split("\n")
+        yield _document_that_fits(text, lines, str(ann))
+
+
+def _document_that_fits(text: str, lines: Sequence[str], name: str) -> Document:
+    """The document in the first way of counting in which all offsets fit. Raises the error of the first way if none."""
+    marked = text.startswith("\ufeff")
+    ways = [(text, "")]
+    ways += [(text[1:], "leave out the byte order mark")] if marked else []
+    if "\r\n" in text:
+        as_brat = "count \\r\\n as one character, as brat does,"
+        ways += [(each.replace("\r\n", "\n"), " and ".join(filter(None, (how, as_brat)))) for each, how in ways]
+    errors = []
+    for each, how in ways:
         try:
-            yield _document(text, lines, str(ann))
-        except DataError:
-            if "\r\n" not in text:
-                raise
-            yield _as_brat_counts(text, lines, str(ann))
-
-
-def _as_brat_counts(text: str, lines: Sequence[str], name: str) -> Document:
-    """The document with offsets that count \\r\\n as one character. If these do not fit, raises the first error."""
-    try:
-        document = _document(text.replace("\r\n", "\n"), lines, name)
-    except DataError:
-        return _document(text, lines, name)
-    document.notes.append(f"{name}: its offsets count \\r\\n as one character, as brat does, and are read so")
-    return document
+            document = _document(each, lines, name)
+        except DataError as error:
+            errors.append(error)
+            continue
+        if how:
+            document.notes.append(f"{name}: its offsets {how} and are read so")
+        return document
+    raise errors[0]
 
 
 def _document(text: str, lines: Sequence[str], name: str) -> Document:
-    # a byte order mark counts, but belongs to no word
+    # a byte order mark that counts belongs to no word
     words = Words.of(" " + text[1:] if text.startswith("\ufeff") else text)
     return Document(text, words, list(_annotations(lines, name, text, words)), [])
 
