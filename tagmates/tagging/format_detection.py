@@ -11,7 +11,8 @@ from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import JSON_START, READABLE_FORMATS, FileLayout
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, plus_columns
-from tagmates.data.formats.jsonl import is_text_pair
+from tagmates.data.formats.json_list import list_items, list_start
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.rows import DOCSTART
 from tagmates.data.formats.token_lines import is_token_line
 from tagmates.data.schemes import are_span_tags
@@ -198,7 +199,7 @@ def _json_format(lines: Sequence[str]) -> str:
     except (ValueError, RecursionError):
         return "jsonl" if re.fullmatch(r"\s*\{.*\}\s*", filled[0]) else "json"  # the reader says what is wrong
     if isinstance(record, list):
-        return "jsonl" if is_text_pair(record) else "json"
+        return "jsonl" if is_text_pair(record) or (is_rows(record) and len(filled) > 1) else "json"
     return "json" if len(filled) == 1 and not words_key(record) and has_list_of_records(record) else "jsonl"
 
 
@@ -208,6 +209,15 @@ def first_record(lines: Sequence[str]) -> Any:
         return json.loads(first_line_of(lines) or "{}")
     except (ValueError, RecursionError):
         return {}
+
+
+def first_item(text: str) -> Any:
+    """The first item of a JSON list; {} if there is none, which the reader reports."""
+    try:
+        item = next(list_items(text, list_start(text, "")), None)
+    except (ValueError, RecursionError, DataError):
+        return {}
+    return {} if item is None else item.value
 
 
 def first_line_of(lines: Sequence[str]) -> str:
