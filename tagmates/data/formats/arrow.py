@@ -57,7 +57,7 @@ def _arrow_batches(file: Path) -> "Iterator[RecordBatch]":
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import ipc  # noqa: PLC0415
 
-    with pa.memory_map(str(file)) as memory, ipc.open_stream(memory) as source:
+    with pa.OSFile(str(file)) as stream, ipc.open_stream(stream) as source:
         _check_names(source.schema)
         yield from source
 
@@ -75,8 +75,9 @@ def _parquet_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
     # with a buffer, only the pages that are needed are read, not whole columns
     with parquet.ParquetFile(file, read_dictionary=sorted(texts), buffer_size=_BUFFER_SIZE) as source:
         _check_names(source.schema_arrow)
-        # without threads: pyarrow would wait forever for threads that get no memory
-        yield from source.iter_batches(BATCH_ROWS, columns=wanted or None, use_threads=False)
+        for group in range(source.num_row_groups):  # pyarrow cannot join texts in lists from two row groups
+            # without threads: pyarrow would wait forever for threads that get no memory
+            yield from source.iter_batches(BATCH_ROWS, [group], columns=wanted or None, use_threads=False)
 
 
 def _check_names(fields: "Iterable[Field]") -> None:
