@@ -43,11 +43,12 @@ def end_in_list(
         at = list_start(text, name) if record == 1 else 0
         start = 0
         for item in list_items(text, at, first=record == 1):
-            at, items = item.end, items + 1
-            length += len(text[start:at].encode(errors="surrogateescape"))
-            if length >= size:
+            end = length + len(text[start : item.end].encode(errors="surrogateescape"))
+            if end == len(block):
+                break  # the rest of the list is not there
+            start, at, length, items = item.end, item.end, end, items + 1
+            if size <= length < len(block):
                 return length, items
-            start = at
         if ended:
             check_rest(text, at, name, in_object=in_object)
             length = len(block)

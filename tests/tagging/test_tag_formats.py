@@ -106,10 +106,14 @@ FILES: dict[str, tuple[str, str]] = {
     "jsonl": ("jsonl", JSONL),
     "jsonl of texts": ("jsonl", SPANS),
     "csv of texts": ("csv-text", TEXTS),
-}
-WHOLE = {
     "webanno": ("webanno", WEBANNO),
+}
+LISTS = {
     "json": ("json", json.dumps([{"tokens": words} for words in WORDS], indent=1)),
+    "json on a line": ("json", json.dumps([{"tokens": words} for words in WORDS])),
+    "json in an object": ("json", json.dumps({"n": [1], "data": [{"tokens": words} for words in WORDS]})),
+    "json of rows": ("json", json.dumps(ROWS)),
+    "json lines of rows": ("jsonl", "".join(json.dumps(row) + "\n" for row in ROWS)),
 }
 
 
@@ -155,12 +159,12 @@ def with_tags(path: str, options: ReadOptions, tasks: Sequence[str] = ("t",), si
 # --- what is read ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*FILES, *WHOLE])
+@pytest.mark.parametrize("name", [*FILES, *LISTS])
 def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> None:
-    kind, text = (FILES | WHOLE)[name]
+    kind, text = (FILES | LISTS)[name]
     path = written(tmp_path, text)
     chunk = next(read_chunks([path], ReadOptions()))
-    assert chunk.options.kind == ("jsonl" if kind == "json" else kind)
+    assert chunk.options.kind == kind
     assert chunk.note
     assert tokens_of(path) == tokens_of(path, ReadOptions(kind, 2 if name == "numbered columns" else None))
     if kind not in ("webanno", "csv-text") and name not in ("plus", "jsonl of texts"):
@@ -187,10 +191,14 @@ def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> Non
         ("jsonl of texts", {"token_column": "text", "tag_column": "label", "scheme": "iob2"}),
         ("webanno", {"tag_column": "Food"}),
         ("json", {"tag_column": "tokens"}),
+        ("json on a line", {"tag_column": "tokens"}),
+        ("json in an object", {"tag_column": "tokens"}),
+        ("json of rows", {"token_column": "1", "tag_column": "2"}),
+        ("json lines of rows", {"token_column": "1", "tag_column": "2"}),
     ],
 )
 def test_the_words_are_those_that_training_reads(name: str, keys: dict[str, Any], tmp_path: Path) -> None:
-    kind, text = (FILES | WHOLE)[name]
+    kind, text = (FILES | LISTS)[name]
     path = written(tmp_path, text)
     task = Task(name="x", format=kind, folder=tmp_path, **keys)
     assert tokens_of(path) == [sentence.tokens for sentence in read_file(task, Path(path))]
@@ -539,14 +547,10 @@ def test_a_name_that_a_header_has_is_not_given_twice(tmp_path: Path) -> None:
     assert found.startswith("id,token,pos,pos_2,new\n0,Mika,")
 
 
-@pytest.mark.parametrize("name", [*WHOLE, "text"])
-def test_what_takes_no_column_says_so(name: str, tmp_path: Path) -> None:
-    kind, text = {**WHOLE, "text": ("text", "Mika paints.")}[name]
-    pattern = (
-        f"--append: .* is read as {kind}, to which no column can be added; .* choose --output conll, json or table"
-    )
+def test_what_takes_no_column_says_so(tmp_path: Path) -> None:
+    pattern = "--append: .* is read as text, to which no column can be added; .* choose --output conll, json or table"
     with pytest.raises(ConfigError, match=pattern):
-        list(read_chunks([written(tmp_path, text)], ReadOptions(append="auto")))
+        list(read_chunks([written(tmp_path, "Mika paints.")], ReadOptions(append="auto")))
     with pytest.raises(ConfigError, match="has no column FEATS"):
         check_append(ReadOptions("columns", append="feats"), "a")
 
@@ -560,6 +564,9 @@ def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) ->
     assert found == "\ufeffMika\tN\tx\n\nsinks\tV\tx\n\n.\tP\tx\n\n"
     with pytest.raises(ConfigError, match="names its columns in a header line; append to one such file at a time"):
         list(read_chunks([written(tmp_path, csv_of())] * 2, ReadOptions("csv", append="auto")))
+    for text in (WEBANNO, LISTS["json"][1]):
+        with pytest.raises(ConfigError, match="cannot be joined to the file before it; append to one such file at a"):
+            list(read_chunks([written(tmp_path, text)] * 2, ReadOptions(append="auto")))
 
 
 # --- chunks ----------------------------------------------------------------------------------------------------------
@@ -607,14 +614,10 @@ def test_whatever_comes_in_is_read_or_refused_in_one_line(
     data = "".join(content).encode()
     path = written(tmp_path_factory.getbasetemp(), data)
     try:
-        chunks = list(
-            read_chunks(
-                [path], ReadOptions(kind, append="auto" if kind not in ("json", "webanno", "auto") else ""), size
-            )
-        )
+        chunks = list(read_chunks([path], ReadOptions(kind, append="auto" if kind != "auto" else ""), size))
         for chunk in chunks:
             assert all(words.tokens and all(words.tokens) for words in read_chunk(chunk))
-        if kind not in ("json", "webanno", "auto"):
+        if kind != "auto":
             assert b"".join(chunk.data for chunk in chunks) == data
     except TagmatesError as error:
         assert "\n" not in str(error)
