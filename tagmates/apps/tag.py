@@ -46,7 +46,7 @@ def tag(
             name="--input",
             help="Format of the input. auto: recognised from its first lines; text: raw text; columns (or conll): one "
             "word per line; csv: one word per row; csv-text: one text per row; lines: one sentence per line, as "
-            "word/TAG; conllu; conll2012; webanno; jsonl: one JSON object per line; json: one list of objects; brat; "
+            "word/TAG; conllu; conll2012; webanno; jsonl: one JSON object per line; json: one list of objects, or an object that holds one; brat; "
             "spacy; huggingface.",
         ),
     ] = "auto",
@@ -86,8 +86,8 @@ def tag(
         Parameter(
             negative="",
             show_default=False,
-            help="Keep the input as it is and add a column for each task; in CoNLL-U a key of MISC, in JSON lines a "
-            "key. For CoNLL-U, --append column, --append misc or --append feats says where.",
+            help="Keep the input as it is and add a column for each task; in CoNLL-U a key of MISC, in JSON a key, "
+            "in webanno a layer. For CoNLL-U, --append column, --append misc or --append feats says where.",
         ),
     ] = False,
     output: Annotated[
@@ -114,8 +114,7 @@ def tag(
 ) -> None:
     """Tag text with every task of a tagger.
 
-    The input is raw text, or any format that training reads. Memory does not grow with the input, except for json,
-    spacy and huggingface. After Ctrl-C, a kill or a full disk, the same command with --resume continues the
+    The input is raw text, or any format that training reads. Memory does not grow with the input, except for spacy. After Ctrl-C, a kill or a full disk, the same command with --resume continues the
     --output-file; nothing is lost or doubled.
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
