@@ -45,9 +45,9 @@ def tag(
         Parameter(
             name="--input",
             help="Format of the input. auto: recognised from its first lines; text: raw text; columns (or conll): one "
-            "word per line; csv: one word per row; csv-text: one text per row; lines: one sentence per line, as "
-            "word/TAG; conllu; conll2012; webanno; jsonl: one JSON object per line; json: one list of objects, or an object that holds one; brat; "
-            "spacy; huggingface.",
+            "word per line; csv: one word per row, or all words of a sentence; csv-text: one text per row; lines: one "
+            "sentence per line, as word/TAG; conllu; conll2012; webanno; jsonl: one JSON object per line; json: one "
+            "list of objects, or an object that holds one; brat; spacy; huggingface.",
         ),
     ] = "auto",
     token_column: Annotated[
@@ -114,8 +114,9 @@ def tag(
 ) -> None:
     """Tag text with every task of a tagger.
 
-    The input is raw text, or any format that training reads. Memory does not grow with the input, except for spacy. After Ctrl-C, a kill or a full disk, the same command with --resume continues the
-    --output-file; nothing is lost or doubled.
+    The input is raw text, or any format that training reads. Memory does not grow with the input, except for spacy.
+    After Ctrl-C, a kill or a full disk, the same command with --resume continues the --output-file; nothing is lost
+    or doubled.
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
 
@@ -213,6 +214,8 @@ def _options_of(task: Task) -> ReadOptions:
         header=task.header,
         sentence_column=task.sentence_column,
         sentence_end=task.sentence_end,
+        markup=task.markup,
+        sentence_rows=task.sentence_rows,
         encoding=task.encoding,
         width=max(columns, default=0),
     )

@@ -12,8 +12,8 @@ from itertools import chain, zip_longest
 
 from tagmates.data.formats.conllu import CONLLU_COLUMNS
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
-from tagmates.data.formats.table import find_header, table_rows
-from tagmates.data.formats.token_lines import index_of
+from tagmates.data.formats.table import find_header, is_list, table_rows
+from tagmates.data.formats.token_lines import cell_in, index_of
 from tagmates.data.formats.webanno import Layers, escaped
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
@@ -116,12 +116,29 @@ def _to_texts(
     sentences: Sequence[tuple[InputSentence, Tags, Spans]],
     tasks: Sequence[str],
 ) -> list[str]:
-    """Add a column of spans for each task."""
-    spans = _spans_by_line(sentences, tasks)
+    """Add a column of spans for each task; where a cell holds the words of a sentence, a column of their tags."""
+    spans = _spans_by_line([own for own in sentences if own[0].in_text], tasks)
+    tags = {words.lines[0]: own for words, own, _ in sentences}
     rows = table_rows("".join(lines), table_layout(options, first_line), "", first_line=first_line, line_ends=True)
-    ends = [row.line - first_line + sum(cell.count("\n") for cell in row.cells) for row in rows]
-    cells = {line: [_json(spans[line][task] if line in spans else []) for task in tasks] for line in ends}
+    cells = {}
+    for row in rows:
+        line = row.line - first_line + sum(cell.count("\n") for cell in row.cells)
+        if options.sentence_rows:
+            words = cell_in(row.cells, int(options.token_column or 1), "words", "")
+            cells[line] = [_tags_beside(words, tags[line][task] if line in tags else ()) for task in tasks]
+        else:
+            cells[line] = [_json(spans[line][task] if line in spans else []) for task in tasks]
     return _with_columns(lines, options, first_line, cells, tasks)
+
+
+def _tags_beside(words: str, tags: Sequence[str]) -> str:
+    """The tags in one cell, in the form in which another cell holds the words: as a list, or between spaces."""
+    if is_list(words):
+        return _json(list(tags)) if words.strip()[1:].lstrip().startswith('"') else repr(list(tags))
+    wrong = next((tag for tag in tags if re.search(r"\s", tag)), None)
+    if wrong is not None:
+        raise DataError(f"the tag {shown(wrong)} contains white space, which separates tags")
+    return " ".join(tags)
 
 
 def _with_columns(

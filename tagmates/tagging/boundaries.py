@@ -20,7 +20,7 @@ def end_of_chunk(block: bytes, size: int, options: ReadOptions, line: int) -> in
     """The length of the chunk that this block begins with, in bytes; 0 if it cannot end inside the block."""
     if options.kind == "text":
         return _end_in_text(block, size)
-    if options.kind in ("csv", "csv-text") or options.sentence_column is not None or options.sentence_end:
+    if options.kind in ("csv", "csv-text") or options.has_sentence_marks:
         return _end_in_table(block, size, options, line)
     if options.kind == "conllu":
         found = _BLANK_LINE.search(block, size) or _BLANK_LINE.search(block)

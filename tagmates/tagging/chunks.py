@@ -142,7 +142,7 @@ def _cut(source: ByteSource, name: str, options: ReadOptions, size: int) -> Iter
     line, column, characters, record = 1, 0, 0, 1
     in_object = source.buffer.lstrip()[:1] == b"{"
     kind = options.kind
-    uncut = kind in ("jsonl", "json", "lines", "csv", "csv-text", "conllu") or options.sentence_column is not None
+    uncut = kind in ("jsonl", "json", "lines", "csv", "csv-text", "conllu") or options.has_sentence_marks
     most = max(2 * size, MAX_UNCUT_SIZE) if uncut else 2 * size
     length = 2 * size
     while True:

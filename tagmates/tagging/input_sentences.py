@@ -10,7 +10,7 @@ from tagmates.data.formats.conllu import conllu_reader, plus_reader
 from tagmates.data.formats.jsonl import record_of
 from tagmates.data.formats.records import words_in_record
 from tagmates.data.formats.sentence_lines import split_word, word_lines
-from tagmates.data.formats.table import table_rows
+from tagmates.data.formats.table import table_rows, words_in
 from tagmates.data.formats.token_lines import RowReader, cell_in, sentences_in
 from tagmates.data.formats.webanno import webanno_rows
 from tagmates.data.tokenize import Token, sentences_of
@@ -71,7 +71,10 @@ def _of_table(lines: Sequence[str], options: ReadOptions, name: str, first_line:
         for row in rows:
             last = row.line - first_line + sum(cell.count("\n") for cell in row.cells)
             cell = cell_in([cell or " " for cell in row.cells], column, "text", f"{name}:{row.line}")
-            yield from map(_of_tokens, sentences_of(cell), repeat(last))
+            if not options.sentence_rows:
+                yield from map(_of_tokens, sentences_of(cell), repeat(last))
+            elif words := words_in(cell, f"{name}:{row.line}"):
+                yield InputSentence(tuple(words), (last,) * len(words))
         return
     for _, block in groupby(rows, key=lambda row: row.sentence):
         found = [(cell_in(row.cells, column, "word", f"{name}:{row.line}"), row.line - first_line) for row in block]

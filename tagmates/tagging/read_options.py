@@ -53,6 +53,8 @@ class ReadOptions:
     header: bool | None = None
     sentence_column: int | str | None = None
     sentence_end: str | None = None
+    markup: bool = False
+    sentence_rows: bool = False  # of texts in a table: whether a cell holds all words of a sentence
     encoding: str = ""
     append: Append = ""
     trained: "ReadOptions | None" = None
@@ -62,6 +64,11 @@ class ReadOptions:
     numbered: int = 0  # the highest number of a span in WebAnno TSV, where ``append`` needs it
     quoted: bool = False  # whether every cell of a CSV file is in quotes
     raw: bool = False  # whether quotes in a table of texts are ordinary characters
+
+    @property
+    def has_sentence_marks(self) -> bool:
+        """Whether a column, a cell or lines of a table say where sentences end."""
+        return self.sentence_column is not None or bool(self.sentence_end) or self.markup
 
     @property
     def table(self) -> TableLayout:
@@ -77,6 +84,7 @@ class ReadOptions:
             header=bool(self.header),
             sentence_column=self.sentence_column,
             sentence_end=self.sentence_end,
+            markup=self.markup,
         )
 
 

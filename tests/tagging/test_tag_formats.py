@@ -92,6 +92,7 @@ FILES: dict[str, tuple[str, str]] = {
     "columns": ("columns", columns("\t")),
     "columns by spaces": ("columns", columns(" ", behind=" O")),
     "columns with a header": ("columns", columns("\t", heading="token\tpos")),
+    "vertical": ("columns", "<doc id='1'>\n<s>\n" + columns("\t").replace("\n\n", "\n</s>\n<g/>\n<s>\n") + "</s>\n"),
     "columns with comments": ("columns", "# a b c\n" + columns("\t")),
     "numbered columns": ("columns", columns("\t", before="7\t")),
     "csv": ("csv", csv_of()),
@@ -178,6 +179,7 @@ def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> Non
         ("columns by spaces", {"separator": None}),
         ("columns with a header", {"header": True, "token_column": "token", "tag_column": "pos"}),
         ("columns with comments", {"comment": "# "}),
+        ("vertical", {"markup": True}),
         ("numbered columns", {"token_column": 2, "tag_column": 3}),
         ("csv", {"header": True, "token_column": "token", "tag_column": "pos"}),
         ("quoted csv", {"header": True, "token_column": "token", "tag_column": "pos"}),
@@ -202,6 +204,44 @@ def test_the_words_are_those_that_training_reads(name: str, keys: dict[str, Any]
     path = written(tmp_path, text)
     task = Task(name="x", format=kind, folder=tmp_path, **keys)
     assert tokens_of(path) == [sentence.tokens for sentence in read_file(task, Path(path))]
+
+
+def listed(words: Sequence[str], form: str) -> str:
+    """Words in one cell."""
+    return {"space": " ".join(words), "list": repr(list(words)), "json": json.dumps(list(words))}[form]
+
+
+@pytest.mark.parametrize("form", ["space", "list", "json"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_rows_that_are_sentences(form: str, separator: str, tmp_path: Path) -> None:
+    out = StringIO(newline="")
+    rows = [
+        (n, listed(words, form), listed(tags, form)) for n, (words, tags) in enumerate(zip(WORDS, TAGS, strict=True))
+    ]
+    csv.writer(out, delimiter=separator).writerows([("id", "sentence", "tags"), *rows])
+    path = written(tmp_path, out.getvalue())
+    wanted = [tuple(words) for words in WORDS]
+    assert tokens_of(path) == tokens_of(path, ReadOptions("csv", "sentence")) == wanted
+    assert tokens_of(path, ReadOptions("csv-text", "sentence")) != wanted  # these words are split as text is
+    for size in (40, CHUNK_SIZE):
+        found = with_tags(path, ReadOptions(), size=size)
+        assert [row[:3] for row in csv.reader(StringIO(found, newline=""), delimiter=separator)] == list(
+            csv.reader(StringIO(out.getvalue(), newline=""), delimiter=separator)
+        )
+        written(tmp_path, found, "out")
+        keys: dict[str, Any] = {"format": "csv", "header": True, "sentence_rows": True, "separator": separator}
+        task = Task(name="x", folder=tmp_path, token_column="sentence", tag_column="t", **keys)
+        read = [(sentence.tokens, sentence.tags) for sentence in read_file(task, tmp_path / "out")]
+        assert read == [(words, tuple(f"L{len(word)}" for word in words)) for words in wanted]
+
+
+def test_cells_that_are_all_lists_hold_words(tmp_path: Path) -> None:
+    assert tokens_of(written(tmp_path, "id,words\n1,\"['Mika', 'no.']\"\n2,['He']\n")) == [("Mika", "no."), ("He",)]
+    path = written(tmp_path, "id,text\n1,[laughs] no [sighs]\n2,[no]\n")
+    assert tokens_of(path)[0][:3] == ("[", "laughs", "]")
+    path = written(tmp_path, "id,words\n1,\"['Mika', 'no.']\"\n2,\"['He', 3, x]\"\n")
+    with pytest.raises(DataError, match=r"input:3: .* is not a list of strings"):
+        tokens_of(path, ReadOptions("csv", "words", sentence_rows=True))
 
 
 def test_a_folder_of_brat_and_binary_files(tmp_path: Path) -> None:

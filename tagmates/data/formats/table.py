@@ -111,9 +111,19 @@ def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: st
 
 def words_and_tags(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
     """The words and the tags in two cells, which are separated by white space, or both lists."""
-    if all(cell.strip().startswith("[") and cell.strip().endswith("]") for cell in (words, tags)):
+    if is_list(words) and is_list(tags):
         return _list_in(words, where), _list_in(tags, where)
     return CELL.findall(words), CELL.findall(tags)
+
+
+def words_in(cell: str, where: str) -> list[str]:
+    """The words in a cell, which are separated by white space, or a list. Raises DataError for a broken list."""
+    return _list_in(cell, where) if is_list(cell) else CELL.findall(cell)
+
+
+def is_list(cell: str) -> bool:
+    """Whether a cell is in brackets."""
+    return cell.strip().startswith("[") and cell.strip().endswith("]")
 
 
 def _list_in(cell: str, where: str) -> list[str]:
