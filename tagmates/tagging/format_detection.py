@@ -86,7 +86,7 @@ def _format_of_uncertain_table(layout: FileLayout, name: str) -> str:
         by = "is CSV" if layout.format == "csv" else "has tabs"
         raise DataError(
             f"{name}: {by}, but it is not clear whether it has one word per line; say --input {layout.format} or "
-            "--input text"
+            "--input text, or name the column of words or texts by --token-column"
         )
     return "text"
 

@@ -13,7 +13,7 @@ from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.table import MARKUP, column_numbers, find_header, is_list, words_in
 from tagmates.data.formats.token_lines import index_of, is_token_line
 from tagmates.errors import DataError
-from tagmates.formatting import shown
+from tagmates.formatting import first_of, shown
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
 
@@ -62,6 +62,12 @@ def recognise_table(
             options, token_column=token, sentence_column=sentence, names=tuple(names), quoted=_all_quoted(options, text)
         )
         cells = _cells_of_words(options, text)
+        numbers = bool(cells) and all(_NUMBER.fullmatch(cell.strip()) for cell in cells)
+        if given.token_column is None and not told and numbers and len(names) > 1:
+            raise DataError(
+                f"{name}: column {token} holds only numbers; name the column of words by --token-column: "
+                f"{first_of(names)}"
+            )
         tabular = options.kind in ("csv", "csv-text") or (options.header and options.separator == "\t")
         if options.sentence_rows or (tabular and given.kind != "csv-text" and _are_lists(cells)):
             options = replace(options, kind="csv-text", raw=options.kind == "columns", sentence_rows=True)

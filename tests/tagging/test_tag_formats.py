@@ -235,6 +235,15 @@ def test_rows_that_are_sentences(form: str, separator: str, tmp_path: Path) -> N
         assert read == [(words, tuple(f"L{len(word)}" for word in words)) for words in wanted]
 
 
+@pytest.mark.parametrize("kind", ["csv", "csv-text"])
+def test_numbers_are_no_words_unless_they_are_named(kind: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "id,review\n1,Mika paints.\n2,He left.\n")
+    with pytest.raises(DataError, match=r"column 1 holds only numbers; name the .* by --token-column: id, review"):
+        tokens_of(path, ReadOptions(kind))
+    assert len(tokens_of(path, ReadOptions(kind, "review"))) == 2
+    assert tokens_of(path, ReadOptions("csv", "id")) == [("1", "2")]
+
+
 def test_cells_that_are_all_lists_hold_words(tmp_path: Path) -> None:
     assert tokens_of(written(tmp_path, "id,words\n1,\"['Mika', 'no.']\"\n2,['He']\n")) == [("Mika", "no."), ("He",)]
     path = written(tmp_path, "id,text\n1,[laughs] no [sighs]\n2,[no]\n")
@@ -350,6 +359,10 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         ("größe\tN\nist\tV\n.\tP\n".encode("latin-1"), r"input:1: is not UTF-8 .* name its --encoding, as latin-1"),
         (columns("\t").replace("\n", "\r").encode(), r"input:1: has a line end inside a line"),
         (b"", r"input: holds no word to tag"),
+        (
+            b'id,review,label\n1,"Mika paints New York, and sleeps.",x\n2,Good.,y\n',
+            r"input: is CSV, but it is not clear .* or name the column of words or texts by --token-column",
+        ),
     ],
 )
 def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message: str, tmp_path: Path) -> None:
