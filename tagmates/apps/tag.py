@@ -47,9 +47,9 @@ def tag(
         Parameter(
             name="--input",
             help="Format of the input. auto: recognised from its first lines; text: raw text; columns (or conll): one "
-            "word per line; csv: one word per row; csv-text: one text per row; lines: one sentence per line, as "
-            "word/TAG; conllu; conll2012; webanno; jsonl: one JSON object per line; json: one list of objects; brat; "
-            "spacy; huggingface.",
+            "word per line; csv: one word per row, or all words of a sentence; csv-text: one text per row; lines: one "
+            "sentence per line, as word/TAG; conllu; conll2012; webanno; jsonl: one JSON object per line; json: one "
+            "list of objects, or an object that holds one; brat; spacy; huggingface.",
         ),
     ] = "auto",
     token_column: Annotated[
@@ -88,8 +88,8 @@ def tag(
         Parameter(
             negative="",
             show_default=False,
-            help="Keep the input as it is and add a column for each task; in CoNLL-U a key of MISC, in JSON lines a "
-            "key. For CoNLL-U, --append column, --append misc or --append feats says where.",
+            help="Keep the input as it is and add a column for each task; in CoNLL-U a key of MISC, in JSON a key, "
+            "in webanno a layer. For CoNLL-U, --append column, --append misc or --append feats says where.",
         ),
     ] = False,
     output: Annotated[
@@ -116,9 +116,9 @@ def tag(
 ) -> None:
     """Tag text with every task of a tagger.
 
-    The input is raw text, or any format that training reads. Memory does not grow with the input, except for json,
-    spacy and huggingface. After Ctrl-C, a kill or a full disk, the same command with --resume continues the
-    --output-file; nothing is lost or doubled.
+    The input is raw text, or any format that training reads. Memory does not grow with the input, except for spacy.
+    After Ctrl-C, a kill or a full disk, the same command with --resume continues the --output-file; nothing is lost
+    or doubled.
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
 
@@ -218,6 +218,8 @@ def _options_of(task: Task) -> ReadOptions:
         header=task.header,
         sentence_column=task.sentence_column,
         sentence_end=task.sentence_end,
+        markup=task.markup,
+        sentence_rows=task.sentence_rows,
         encoding=task.encoding,
         width=max(columns, default=0),
     )

@@ -1,4 +1,4 @@
-"""Tags added to the input: as columns, keys of MISC or FEATS, keys of records, or parts of words.
+"""Tags added to the input: as columns, keys of MISC or FEATS, keys of records, layers, or parts of words.
 
 The rest of the input stays as it is. A text in a record or a cell of CSV gets spans ``[start, end, label]``, which
 count its characters, as in doccano.
@@ -6,24 +6,25 @@ count its characters, as in doccano.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
 from tagmates.data.formats.conllu import CONLLU_COLUMNS
-from tagmates.data.formats.jsonl import record_of
-from tagmates.data.formats.table import find_header, table_rows
-from tagmates.data.formats.token_lines import index_of
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
+from tagmates.data.formats.table import find_header, is_list, table_rows
+from tagmates.data.formats.token_lines import cell_in, index_of
+from tagmates.data.formats.webanno import Layers, escaped
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import shown
 from tagmates.tagging.input_sentences import InputSentence
-from tagmates.tagging.read_options import APPEND_PLACES, WHOLE_FILE_FORMATS, Append, ReadOptions, table_layout
+from tagmates.tagging.read_options import APPEND_PLACES, NAMED_FORMATS, Append, ReadOptions, table_layout
 
 NAMESPACE = "TAGMATES:"  # the prefix of the columns that are added to CoNLL-U Plus
 DEFAULT_WORD_SEPARATOR = "/"  # between a word and its tags, if the input has no tags yet
 
-_NONE = ("text", "brat", "webanno", *WHOLE_FILE_FORMATS)
+_NONE = ("text", "brat", *NAMED_FORMATS)
 _WORD = re.compile(r"[^ \t\v\f\r\n]+")
 _NOT_IN_KEY = re.compile(r"[|=\s]")
 
@@ -52,6 +53,8 @@ def check_append(options: ReadOptions, name: str, *, more: bool = False) -> None
         )
     if options.append in ("misc", "feats") and not _has_column(options, options.append.upper()):
         raise ConfigError(f"--append {options.append}: {name} has no column {options.append.upper()}; choose column")
+    if more and options.kind in ("json", "webanno"):
+        raise ConfigError(f"--append: {name} cannot be joined to the file before it; append to one such file at a time")
     if more and (options.header or options.names):
         raise ConfigError(f"--append: {name} names its columns in a header line; append to one such file at a time")
 
@@ -74,8 +77,11 @@ def appended(
     if not tasks:
         return "".join(lines)
     kind = options.kind
-    if kind == "jsonl":
-        found = _to_records(lines, sentences, tasks)
+    if kind in ("jsonl", "json"):
+        records = range(1, len(lines), 2) if kind == "json" else range(len(lines))  # see ``reading.lines_of``
+        found = _to_records(lines, records, sentences, tasks)
+    elif kind == "webanno" and options.layers is not None:
+        found = _to_layers(lines, options, options.layers, first_line, sentences, tasks)
     elif kind == "lines":
         found = _to_words(lines, options, sentences, tasks)
     elif kind == "csv-text":
@@ -110,12 +116,29 @@ def _to_texts(
     sentences: Sequence[tuple[InputSentence, Tags, Spans]],
     tasks: Sequence[str],
 ) -> list[str]:
-    """Add a column of spans for each task."""
-    spans = _spans_by_line(sentences, tasks)
+    """Add a column of spans for each task; where a cell holds the words of a sentence, a column of their tags."""
+    spans = _spans_by_line([own for own in sentences if own[0].in_text], tasks)
+    tags = {words.lines[0]: own for words, own, _ in sentences}
     rows = table_rows("".join(lines), table_layout(options, first_line), "", first_line=first_line, line_ends=True)
-    ends = [row.line - first_line + sum(cell.count("\n") for cell in row.cells) for row in rows]
-    cells = {line: [_json(spans[line][task] if line in spans else []) for task in tasks] for line in ends}
+    cells = {}
+    for row in rows:
+        line = row.line - first_line + sum(cell.count("\n") for cell in row.cells)
+        if options.sentence_rows:
+            words = cell_in(row.cells, int(options.token_column or 1), "words", "")
+            cells[line] = [_tags_beside(words, tags[line][task] if line in tags else ()) for task in tasks]
+        else:
+            cells[line] = [_json(spans[line][task] if line in spans else []) for task in tasks]
     return _with_columns(lines, options, first_line, cells, tasks)
+
+
+def _tags_beside(words: str, tags: Sequence[str]) -> str:
+    """The tags in one cell, in the form in which another cell holds the words: as a list, or between spaces."""
+    if is_list(words):
+        return _json(list(tags)) if words.strip()[1:].lstrip().startswith('"') else repr(list(tags))
+    wrong = next((tag for tag in tags if re.search(r"\s", tag)), None)
+    if wrong is not None:
+        raise DataError(f"the tag {shown(wrong)} contains white space, which separates tags")
+    return " ".join(tags)
 
 
 def _with_columns(
@@ -227,6 +250,44 @@ def _with_keys(cell: str, values: Mapping[str, str], *, ordered: bool) -> str:
     return "|".join(parts) or "_"
 
 
+def _to_layers(
+    lines: Sequence[str],
+    options: ReadOptions,
+    layers: Layers,
+    first_line: int,
+    sentences: Sequence[tuple[InputSentence, Tags, Spans]],
+    tasks: Sequence[str],
+) -> list[str]:
+    """Add a layer of spans, with one feature, for each task. A span without a label is one without a value.
+
+    Spans of several words need numbers that are their own in the whole document. They are counted on from the highest
+    one there, by the line of the span's first word.
+    """
+    cells: dict[int, list[str]] = {}
+    for words, _, spans in sentences:
+        cells.update((place, ["_"] * len(tasks)) for place in words.lines)
+        for which, task in enumerate(tasks):
+            for span in spans[task]:
+                held = words.lines[span.start : span.end]
+                number = options.numbered + (first_line + held[0]) * len(tasks) + which
+                for place in held:
+                    cells[place][which] = (escaped(span.label) or "*") + (f"[{number}]" if len(held) > 1 else "")
+    names = list(layers.names)
+    for task in tasks:
+        names.append(_unused_name(re.sub(r"\W|^(?=\d)", "_", task), names))
+    found = []
+    for at, line in enumerate(lines):
+        row, end = _split_line_end(line)
+        if row[:1].isdecimal():
+            own = row.split("\t")
+            own[3 + layers.spans : 3 + layers.spans] = cells.get(at, ["_"] * len(tasks))
+            row = "\t".join(own)
+        found.append(row + end)
+        if first_line + at == layers.line:
+            found += [f"#T_SP=webanno.custom.{name}|value{end}" for name in names[len(layers.names) :]]
+    return found
+
+
 def _to_words(
     lines: Sequence[str],
     options: ReadOptions,
@@ -252,33 +313,46 @@ def _to_words(
 
 
 def _to_records(
-    lines: Sequence[str], sentences: Sequence[tuple[InputSentence, Tags, Spans]], tasks: Sequence[str]
+    lines: Sequence[str],
+    records: Iterable[int],
+    sentences: Sequence[tuple[InputSentence, Tags, Spans]],
+    tasks: Sequence[str],
 ) -> list[str]:
-    """Add a key for each task: a list of tags beside a list of words, a list of spans beside a text."""
-    values: dict[int, dict[str, object]] = {}
+    """Add a key for each task: a list of tags beside a list of words, a list of spans beside a text.
+
+    ``records`` are the indices of the lines that may hold a record.
+    """
+    values: dict[int, dict[str, Sequence[object]]] = {}
     for words, tags, _ in sentences:
         if not words.in_text:
             values[words.lines[0]] = {task: list(tags[task]) for task in tasks}
     texts = [sentence for sentence in sentences if sentence[0].in_text]
     values |= {line: dict(own) for line, own in _spans_by_line(texts, tasks).items()}
     found = list(lines)
-    for at, line in enumerate(lines):
-        if line.strip():
-            found[at] = _with_values(line, values.get(at) or {task: [] for task in tasks})
+    for at in records:
+        if lines[at].strip():
+            found[at] = _with_values(lines[at], values.get(at) or {task: [] for task in tasks})
     return found
 
 
-def _with_values(line: str, values: Mapping[str, object]) -> str:
-    """The line with these keys added. The rest keeps its form, unless one of the keys is there already."""
-    body, end = _split_line_end(line)
-    record = record_of(body, "")
-    text = body.rstrip()
-    if text.endswith("}") and not values.keys() & record.keys():
-        more = json.dumps(values, ensure_ascii=False)[1:]
-        inner = text[:-1].rstrip()
-        gap = text[len(inner) : -1]
-        return f"{inner}{', ' if record else ''}{more[:-1]}{gap}}}{body[len(text) :]}{end}"
-    return json.dumps({**record, **values}, ensure_ascii=False) + end
+def _with_values(line: str, values: Mapping[str, Sequence[object]]) -> str:
+    """The line with these keys added. The rest keeps its form, unless one of the keys is there already.
+
+    A list of rows gets one more cell in each row. A text and its spans get the keys beside those of the spans.
+    """
+    text = line.rstrip()
+    record = json.loads(text)
+    if is_rows(record):
+        cells = zip(*values.values(), strict=True)
+        rows = [[*row, *own] for row, own in zip(record, cells, strict=True)] if any(values.values()) else record
+        return _json(rows) + line[len(text) :]
+    keys = record[1] if is_text_pair(record) else record
+    if values.keys() & keys.keys():
+        keys.update(values)
+        return _json(record) + line[len(text) :]
+    close = text.rindex("}")
+    inner = text[:close].rstrip()
+    return f"{inner}{', ' if keys else ''}{_json(values)[1:-1]}{line[len(inner) :]}"
 
 
 def _spans_by_line(

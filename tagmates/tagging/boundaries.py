@@ -1,7 +1,10 @@
 """Where input can be cut so that the sentences that come out stay the same."""
 
 import re
+from json import JSONDecodeError
 
+from tagmates.data.formats.json_list import check_rest, is_cut, list_items, list_start
+from tagmates.data.formats.jsonl import not_json
 from tagmates.data.formats.table import table_rows
 from tagmates.data.tokenize import split_sentences
 from tagmates.errors import DataError
@@ -17,12 +20,43 @@ def end_of_chunk(block: bytes, size: int, options: ReadOptions, line: int) -> in
     """The length of the chunk that this block begins with, in bytes; 0 if it cannot end inside the block."""
     if options.kind == "text":
         return _end_in_text(block, size)
-    if options.kind in ("csv", "csv-text") or options.sentence_column is not None or options.sentence_end:
+    if options.kind in ("csv", "csv-text") or options.has_sentence_marks:
         return _end_in_table(block, size, options, line)
     if options.kind == "conllu":
         found = _BLANK_LINE.search(block, size) or _BLANK_LINE.search(block)
         return found.end() if found else 0
     return _end_in_rows(block, size)
+
+
+def end_in_list(
+    block: bytes, size: int, name: str, line: int, record: int, *, in_object: bool, ended: bool
+) -> tuple[int, int]:
+    """The length of the chunk of a JSON list that this block begins with, in bytes, and the number of its items.
+
+    The length is 0 if the first item does not end inside the block. ``record`` is the number of the first item; only
+    the block that begins the file has item 1. ``in_object`` says that the file is an object around the list, ``ended``
+    that the block ends the file. Raises DataError if the first item, or what stands behind the last one, is not JSON.
+    """
+    text = block.decode(errors="surrogateescape")  # it may end in the middle of a character
+    length = items = 0
+    try:
+        at = list_start(text, name) if record == 1 else 0
+        start = 0
+        for item in list_items(text, at, first=record == 1):
+            end = length + len(text[start : item.end].encode(errors="surrogateescape"))
+            if end == len(block):
+                break  # the rest of the list is not there
+            start, at, length, items = item.end, item.end, end, items + 1
+            if size <= length < len(block):
+                return length, items
+        if ended:
+            check_rest(text, at, name, in_object=in_object)
+            length = len(block)
+    except (JSONDecodeError, RecursionError) as error:
+        whole = isinstance(error, RecursionError) or ended or not is_cut(error, text)
+        if whole and not items:
+            raise not_json(error, name, line, record) from None
+    return length, items
 
 
 def _end_in_table(block: bytes, size: int, options: ReadOptions, line: int) -> int:

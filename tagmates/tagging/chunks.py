@@ -11,13 +11,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tagmates.data.formats.webanno import highest_number
 from tagmates.errors import ConfigError, DataError
 from tagmates.tagging.appending import check_append
-from tagmates.tagging.boundaries import end_of_chunk, missing_line_ends
+from tagmates.tagging.boundaries import end_in_list, end_of_chunk, missing_line_ends
 from tagmates.tagging.decoding import MAX_UNCUT_SIZE, ByteSource, head_of, open_source
-from tagmates.tagging.read_options import WHOLE_FILE_FORMATS, ReadOptions, check_options
+from tagmates.tagging.read_options import NAMED_FORMATS, ReadOptions, check_options
 from tagmates.tagging.recognition import recognise
-from tagmates.tagging.whole_files import documents_in, whole_kind, whole_sentences
+from tagmates.tagging.whole_files import documents_in, sentences_of_file, whole_kind
 
 CHUNK_SIZE = 2**17  # bytes; a chunk goes on to the end of its paragraph, but is never twice as long
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))  # in UTF-8, the bytes of a character after its first
@@ -29,9 +30,10 @@ class Chunk:
     """Consecutive bytes of one file, as UTF-8.
 
     The first byte is byte ``column`` (from 0) of line ``line`` (from 1); ``characters`` is the number of characters
-    before it in the file. ``error`` is set if the file could not be read further. ``options`` say how the file is
-    written; on the first chunk of a file ``note`` says in words which format was recognised. ``before`` is the text
-    that an output which repeats its input has before this chunk: a byte order mark, or the end of the previous file.
+    before it in the file. ``record`` (from 1) is the number of the first record, in a JSON list. ``error`` is set if
+    the file could not be read further. ``options`` say how the file is written; on the first chunk of a file ``note``
+    says in words which format was recognised. ``before`` is the text that an output which repeats its input has before
+    this chunk: a byte order mark, or the end of the previous file.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Chunk:
     data: bytes = b""
     error: DataError | None = None
     characters: int = 0
+    record: int = 1
     options: ReadOptions = _TEXT
     note: str = ""
     before: str = ""
@@ -49,7 +52,7 @@ def read_chunks(files: Iterable[str], how: str | ReadOptions, size: int = CHUNK_
     """Yield the chunks of files (``-`` is stdin). Joined, they are the files without their byte order marks.
 
     ``how`` is the options, or the name of a format such as text; what it leaves open is recognised from each file.
-    Formats that are read as a whole give chunks of JSON lines, one sentence per line. A file that cannot be read gives
+    Files of spaCy and Hugging Face give chunks of JSON lines, one sentence per line. A file that cannot be read gives
     a chunk with an error, which is the last one. Raises ConfigError for options that do not suit a file.
     """
     options = check_options(ReadOptions(how) if isinstance(how, str) else how)
@@ -98,18 +101,18 @@ def _chunks_of_file(file: str, name: str, options: ReadOptions, size: int) -> It
                 for chunk in _chunks_of_file(str(document), str(document), replace(options, kind="text"), size):
                     yield replace(chunk, note=note)
             return
-        if kind in WHOLE_FILE_FORMATS:
-            yield from _chunks_of_whole_file(path, None, name, replace(options, kind=kind), size)
+        if kind in NAMED_FORMATS:
+            yield from _chunks_of_named_file(path, name, replace(options, kind=kind), size)
             return
     elif kind in ("brat", "spacy", "huggingface"):
         raise ConfigError(f"--input {kind}: reads a file or folder by its name, not standard input")
     with nullcontext(sys.stdin.buffer) if file == "-" else path.open("rb") as stream:
         source = open_source(stream, name, options)
-        full, note = recognise(options, head_of(source), name)
+        full, note = recognise(options, head_of(source, options.kind), name)
         full = replace(full, encoding=source.encoding)
-        if full.kind in WHOLE_FILE_FORMATS:
-            yield from _chunks_of_whole_file(None, source, name, full, size)
-            return
+        if full.kind == "webanno" and full.append:  # the numbers of all spans in a document differ
+            source.fill_all()
+            full = replace(full, numbered=highest_number(source.buffer.decode(errors="replace")))
         note = note if options.kind != full.kind else ""
         before = "\ufeff" if source.byte_order_mark and full.append else ""
         for number, chunk in enumerate(_cut(source, name, full, size)):
@@ -118,22 +121,14 @@ def _chunks_of_file(file: str, name: str, options: ReadOptions, size: int) -> It
         yield Chunk(name, error=source.error, options=full)
 
 
-def _chunks_of_whole_file(
-    path: Path | None, source: ByteSource | None, name: str, options: ReadOptions, size: int
-) -> Iterator[Chunk]:
-    """Yield chunks of JSON lines, one sentence per line, of a file that is read as a whole; ``line`` counts them."""
+def _chunks_of_named_file(path: Path, name: str, options: ReadOptions, size: int) -> Iterator[Chunk]:
+    """Yield chunks of JSON lines, one sentence per line, of a file of spaCy or Hugging Face; ``line`` counts them."""
     check_append(options, name)
-    text = ""
-    if source is not None:
-        source.fill_all()
-        if source.error:
-            raise source.error
-        text = _decoded(source.buffer, name)
     as_lines = replace(options, kind="jsonl", token_column="tokens", header=None)
     data: list[bytes] = []
     line, length = 1, 0
-    note = {"json": "a JSON list", "spacy": ".spacy", "huggingface": "a data set of Hugging Face"}[options.kind]
-    for sentence in whole_sentences(path, text, options, name):
+    note = {"spacy": ".spacy", "huggingface": "a data set of Hugging Face"}[options.kind]
+    for sentence in sentences_of_file(path, options, name):
         data.append(sentence)
         length += len(sentence)
         if length >= size:
@@ -143,18 +138,11 @@ def _chunks_of_whole_file(
         yield Chunk(name, line, data=b"".join(data), options=as_lines, note=note)
 
 
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(f"{name}:{line}: is not UTF-8; name its --encoding, or convert it first") from None
-
-
 def _cut(source: ByteSource, name: str, options: ReadOptions, size: int) -> Iterator[Chunk]:
-    line, column, characters = 1, 0, 0
+    line, column, characters, record = 1, 0, 0, 1
+    in_object = source.buffer.lstrip()[:1] == b"{"
     kind = options.kind
-    uncut = kind in ("jsonl", "lines", "csv", "csv-text", "conllu") or options.sentence_column is not None
+    uncut = kind in ("jsonl", "json", "lines", "csv", "csv-text", "conllu") or options.has_sentence_marks
     most = max(2 * size, MAX_UNCUT_SIZE) if uncut else 2 * size
     length = 2 * size
     while True:
@@ -165,15 +153,22 @@ def _cut(source: ByteSource, name: str, options: ReadOptions, size: int) -> Iter
         if ended and source.error:
             return
         block = source.buffer[:length]
-        end = len(block) if ended else end_of_chunk(block, size, options, line)
+        records = 0
+        if kind == "json":
+            end, records = end_in_list(block, size, name, line, record, in_object=in_object, ended=ended)
+        else:
+            end = len(block) if ended else end_of_chunk(block, size, options, line)
         if not end and length < most:
             length = min(2 * length, most)
             continue
         if not end:
-            what = "one token a line" if kind == "columns" else "shorter lines, or fewer of them without a blank line"
+            what = {"columns": "one token a line", "json": "shorter records"}.get(
+                kind, "shorter lines, or fewer of them without a blank line"
+            )
             raise DataError(f"{name}:{line}: is longer than {length} bytes; write {what}")
         data, source.buffer = source.buffer[:end], source.buffer[end:]
-        yield Chunk(name, line, column, data, characters=characters, options=options)
+        yield Chunk(name, line, column, data, characters=characters, record=record, options=options)
+        record += records
         length = 2 * size
         characters += len(data.translate(None, _CONTINUATION_BYTES))
         last = data.rfind(b"\n") + 1

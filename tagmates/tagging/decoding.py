@@ -1,15 +1,19 @@
 """The bytes of an input file as UTF-8, read ahead as far as they are needed."""
 
 import codecs
+import json
+import re
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff
+from tagmates.data.formats.json_list import is_cut, list_items, list_start
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import ReadOptions
 
 HEAD_SIZE = 2**16  # bytes of a file from which its format is recognised
 MAX_UNCUT_SIZE = 2**26  # bytes of a record, a row of CSV or another unit that is never cut
+_RECORD_START = re.compile(r'\{|\[\s*"')  # of an object, or of a text and its spans
 _BYTE_ORDER_MARKS = {  # the longer one first: that of UTF-32 begins with that of UTF-16
     b"\xef\xbb\xbf": "utf-8",
     b"\xff\xfe\x00\x00": "utf-32-le",
@@ -45,11 +49,9 @@ class ByteSource:
     def fill_all(self) -> None:
         """Read the rest of the file."""
         size = HEAD_SIZE
-        while self.error is None:
-            self.fill(size)
-            if len(self.buffer) < size:
-                return
+        while len(self.buffer) >= size and self.error is None:
             size = 2 * len(self.buffer)
+            self.fill(size)
 
     def _decoded(self, data: bytes, decoder: codecs.IncrementalDecoder) -> bytes:
         try:
@@ -102,13 +104,36 @@ def _trained_encoding(raw: bytes, options: ReadOptions) -> str:
     return "utf-8"
 
 
-def head_of(source: ByteSource) -> bytes:
+def head_of(source: ByteSource, kind: str) -> bytes:
     """The first lines of a source; if it may hold records, at least the first record."""
     size = HEAD_SIZE
-    while source.buffer.lstrip()[:1] in (b"{", b"[") and b"\n" not in source.buffer and size <= MAX_UNCUT_SIZE:
+    while _ends_in_record(source.buffer.decode(errors="surrogateescape"), kind) and size <= MAX_UNCUT_SIZE:
         size *= 2
         source.fill(size)
         if len(source.buffer) < size:
             return source.buffer
     head = source.buffer[: max(HEAD_SIZE, size)]
     return head if len(head) < HEAD_SIZE // 4 else head[: head.rfind(b"\n") + 1] or head
+
+
+def _ends_in_record(head: str, kind: str) -> bool:
+    """Whether the head ends inside a record of JSON lines, or inside the first item of a JSON list."""
+    start, line_end, _ = head.lstrip().partition("\n")
+    if kind != "json" and _RECORD_START.match(start):
+        if not line_end:
+            return True
+        try:
+            json.loads(start)
+        except (ValueError, RecursionError):
+            pass  # an object over several lines may hold a list
+        else:
+            return False
+    if not start.startswith(("{", "[")):
+        return False
+    try:
+        next(list_items(head, list_start(head, "")), None)
+    except json.JSONDecodeError as error:
+        return is_cut(error, head)
+    except (DataError, RecursionError):
+        pass
+    return False

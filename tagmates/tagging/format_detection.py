@@ -12,7 +12,8 @@ from tagmates.data.describing.json_records import JSON_START
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, plus_columns
-from tagmates.data.formats.jsonl import is_text_pair
+from tagmates.data.formats.json_list import list_items, list_start
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.rows import is_document_start
 from tagmates.data.formats.token_lines import is_token_line
 from tagmates.data.schemes import are_span_tags
@@ -87,7 +88,7 @@ def _format_of_uncertain_table(layout: FileLayout, name: str) -> str:
         by = "is CSV" if layout.format == "csv" else "has tabs"
         raise DataError(
             f"{name}: {by}, but it is not clear whether it has one word per line; say --input {layout.format} or "
-            "--input text"
+            "--input text, or name the column of words or texts by --token-column"
         )
     return "text"
 
@@ -200,7 +201,7 @@ def _json_format(lines: Sequence[str]) -> str:
     except (ValueError, RecursionError):
         return "jsonl" if re.fullmatch(r"\s*\{.*\}\s*", filled[0]) else "json"  # the reader says what is wrong
     if isinstance(record, list):
-        return "jsonl" if is_text_pair(record) else "json"
+        return "jsonl" if is_text_pair(record) or (is_rows(record) and len(filled) > 1) else "json"
     return "json" if len(filled) == 1 and not words_key(record) and has_list_of_records(record) else "jsonl"
 
 
@@ -210,6 +211,15 @@ def first_record(lines: Sequence[str]) -> Any:
         return json.loads(first_line_of(lines) or "{}")
     except (ValueError, RecursionError):
         return {}
+
+
+def first_item(text: str) -> Any:
+    """The first item of a JSON list; {} if there is none, which the reader reports."""
+    try:
+        item = next(list_items(text, list_start(text, "")), None)
+    except (ValueError, RecursionError, DataError):
+        return {}
+    return {} if item is None else item.value
 
 
 def first_line_of(lines: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from tagmates.data.formats.conllu import conllu_reader, plus_reader
 from tagmates.data.formats.jsonl import record_of
 from tagmates.data.formats.records import words_in_record
 from tagmates.data.formats.sentence_lines import split_word, word_lines
-from tagmates.data.formats.table import table_rows
+from tagmates.data.formats.table import table_rows, words_in
 from tagmates.data.formats.token_lines import RowReader, cell_in, sentences_in
 from tagmates.data.formats.webanno import webanno_rows
 from tagmates.data.tokenize import Token, sentences_of
@@ -39,8 +39,8 @@ def sentences_in_lines(
 ) -> Iterator[InputSentence]:
     """Yield the sentences of a chunk. Raises DataError with ``name`` and the line number.
 
-    ``first_line`` is the number of the chunk's first line in the file, from 1. Only the chunk that begins with line 1
-    can have a header.
+    ``first_line`` is the number of the chunk's first line in the file, from 1; in a JSON list, that of its first
+    record. Only the chunk that begins with line 1 can have a header.
     """
     kind = options.kind
     if kind in TABLE_FORMATS:
@@ -48,7 +48,10 @@ def sentences_in_lines(
     elif kind == "lines":
         found = _of_lines(lines, options, name, first_line)
     elif kind == "jsonl":
-        found = _of_records(lines, options, name, first_line)
+        found = _of_records(((at, line, f"{name}:{first_line + at}") for at, line in enumerate(lines)), options)
+    elif kind == "json":
+        items = ((2 * at + 1, item, f"{name}: record {first_line + at}") for at, item in enumerate(lines[1::2]))
+        found = _of_records(items, options)
     elif kind == "webanno":
         found = _of_webanno(lines, options, name, first_line)
     elif kind == "conll2012":
@@ -68,7 +71,10 @@ def _of_table(lines: Sequence[str], options: ReadOptions, name: str, first_line:
         for row in rows:
             last = row.line - first_line + sum(cell.count("\n") for cell in row.cells)
             cell = cell_in([cell or " " for cell in row.cells], column, "text", f"{name}:{row.line}")
-            yield from map(_of_tokens, sentences_of(cell), repeat(last))
+            if not options.sentence_rows:
+                yield from map(_of_tokens, sentences_of(cell), repeat(last))
+            elif words := words_in(cell, f"{name}:{row.line}"):
+                yield InputSentence(tuple(words), (last,) * len(words))
         return
     for _, block in groupby(rows, key=lambda row: row.sentence):
         found = [(cell_in(row.cells, column, "word", f"{name}:{row.line}"), row.line - first_line) for row in block]
@@ -87,17 +93,18 @@ def _of_lines(lines: Sequence[str], options: ReadOptions, name: str, first_line:
         yield InputSentence(tuple(words), (number - first_line,) * len(words))
 
 
-def _of_records(lines: Sequence[str], options: ReadOptions, name: str, first_line: int) -> Iterator[InputSentence]:
-    for number, line in enumerate(lines):
-        if line.strip():
-            where = f"{name}:{first_line + number}"
-            record = record_of(line, where)
+def _of_records(records: Iterable[tuple[int, str, str]], options: ReadOptions) -> Iterator[InputSentence]:
+    """The sentences of records, each with its index in the lines and its place for messages."""
+    for at, text, where in records:
+        if text.strip():
+            record = record_of(text, where)
             for sentence in words_in_record(record, str(options.token_column or "tokens"), where):
-                yield _of_sentence(sentence, number, record.get("offsets"))
+                yield _of_sentence(sentence, at, record.get("offsets"))
 
 
 def _of_webanno(lines: Sequence[str], options: ReadOptions, name: str, first_line: int) -> Iterator[InputSentence]:
-    rows = webanno_rows("".join(lines), name, options.width, first_line=first_line)
+    columns = len(options.layers.columns) if options.layers else 0
+    rows = webanno_rows("".join(lines), name, columns, first_line=first_line)
     for _, block in groupby((row for row in rows if not row.is_part), key=lambda row: row.sentence):
         own = list(block)
         yield InputSentence(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tagmates.data.formats.table import TableLayout
+from tagmates.data.formats.webanno import Layers
 from tagmates.errors import ConfigError
 
 FORMATS = (
@@ -28,7 +29,7 @@ FORMATS = (
     "huggingface",
 )
 TABLE_FORMATS = ("columns", "csv", "csv-text")
-WHOLE_FILE_FORMATS = ("json", "spacy", "huggingface")  # read as a whole, not chunk by chunk
+NAMED_FORMATS = ("spacy", "huggingface")  # read by the name of a file or folder, not from its bytes
 APPEND_PLACES = ("column", "misc", "feats")
 _OTHER_NAMES = {"conll": "columns"}
 Append = Literal["", "auto", "column", "misc", "feats"]
@@ -52,13 +53,22 @@ class ReadOptions:
     header: bool | None = None
     sentence_column: int | str | None = None
     sentence_end: str | None = None
+    markup: bool = False
+    sentence_rows: bool = False  # of texts in a table: whether a cell holds all words of a sentence
     encoding: str = ""
     append: Append = ""
     trained: "ReadOptions | None" = None
     names: tuple[str, ...] = ()  # of the columns, where the file names them
     width: int = 0  # number of columns; in ``lines``, of tags after each word
+    layers: Layers | None = None  # of WebAnno TSV
+    numbered: int = 0  # the highest number of a span in WebAnno TSV, where ``append`` needs it
     quoted: bool = False  # whether every cell of a CSV file is in quotes
     raw: bool = False  # whether quotes in a table of texts are ordinary characters
+
+    @property
+    def has_sentence_marks(self) -> bool:
+        """Whether a column, a cell or lines of a table say where sentences end."""
+        return self.sentence_column is not None or bool(self.sentence_end) or self.markup
 
     @property
     def table(self) -> TableLayout:
@@ -74,6 +84,7 @@ class ReadOptions:
             header=bool(self.header),
             sentence_column=self.sentence_column,
             sentence_end=self.sentence_end,
+            markup=self.markup,
         )
 
 

@@ -1,8 +1,11 @@
 """The sentences of input files, read lazily, chunk by chunk."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 
+from tagmates.data.formats.json_list import list_items, list_start
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import DataError
 from tagmates.tagging.chunks import Chunk, display_name, read_chunks
@@ -35,26 +38,34 @@ def read_chunk(chunk: Chunk) -> Iterator[InputSentence]:
 
 
 def lines_of(chunk: Chunk) -> tuple[list[str], DataError | None]:
-    """The lines of a chunk, with their line ends. If a line is not text: the lines before it, and the error."""
+    """The lines of a chunk, with their line ends. If a line is not text: the lines before it, and the error.
+
+    Instead of lines, a JSON list has its items at odd indices, and what stands before, between and behind them at even
+    ones.
+    """
     if chunk.error:
         raise chunk.error
     lines: list[str] = []
+    error = None
     try:
         lines.extend(_decoded(chunk))
     except DataError as wrong:
-        return lines, wrong
-    return lines, None
+        error = wrong
+    if chunk.options.kind == "json":
+        lines = _items_and_between("".join(lines), chunk.record)
+    return lines, error
 
 
 def sentences_of_lines(chunk: Chunk, lines: Sequence[str], error: DataError | None = None) -> Iterator[InputSentence]:
     """Yield the sentences in the lines of a chunk, then raise the ``error`` that follows them, if there is one."""
     lines = list(lines)
-    while error and lines and lines[-1].strip() and chunk.options.kind not in ("lines", "jsonl"):
+    while error and lines and lines[-1].strip() and chunk.options.kind not in ("lines", "jsonl", "json"):
         lines.pop()  # they belong to a sentence whose end is not known
     if chunk.options.kind == "text":
         yield from _paragraphs(lines, chunk.characters)
     else:
-        yield from sentences_in_lines(lines, chunk.options, chunk.name, chunk.line)
+        first = chunk.record if chunk.options.kind == "json" else chunk.line
+        yield from sentences_in_lines(lines, chunk.options, chunk.name, first)
     if error:
         raise error
 
@@ -62,6 +73,16 @@ def sentences_of_lines(chunk: Chunk, lines: Sequence[str], error: DataError | No
 def no_words(files: Iterable[str]) -> DataError:
     """The error for input without a word."""
     return DataError(f"{', '.join(map(display_name, files))}: holds no word to tag; give a file or pipe text in")
+
+
+def _items_and_between(text: str, record: int) -> list[str]:
+    """The items of a list and what stands between them; after an error, the text may end inside an item."""
+    parts, at = [], 0
+    with suppress(json.JSONDecodeError):
+        for item in list_items(text, list_start(text, "") if record == 1 else 0, first=record == 1):
+            parts += [text[at : item.start], text[item.start : item.end]]
+            at = item.end
+    return [*parts, text[at:]]
 
 
 def _decoded(chunk: Chunk) -> Iterator[str]:

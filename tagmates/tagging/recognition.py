@@ -11,11 +11,10 @@ from dataclasses import replace
 from tagmates.data.describing.sniffing import FileLayout, sniff
 from tagmates.data.formats.conllu import plus_columns
 from tagmates.data.formats.sentence_lines import tags_per_word, word_lines
-from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
-from tagmates.data.formats.webanno import layer_columns as webanno_columns
+from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE, layers_in
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import first_of, shown
-from tagmates.tagging.format_detection import detect_format, first_line_of, first_record, tag_separator_in
+from tagmates.tagging.format_detection import detect_format, first_item, first_line_of, first_record, tag_separator_in
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import key_of
 from tagmates.tagging.table_recognition import recognise_table
@@ -49,11 +48,11 @@ def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions
     elif kind == "webanno":
         if not text.startswith(WEBANNO_FIRST_LINE):
             raise DataError(f"{name}:1: does not begin with {WEBANNO_FIRST_LINE!r}; export as WebAnno TSV 3")
-        full, note = replace(full, width=len(webanno_columns(text))), "WebAnno TSV 3"
+        full, note = replace(full, layers=layers_in(text)), "WebAnno TSV 3"
     elif kind == "lines":
         full, note = _recognise_sentence_lines(full, known, layout, text, name)
     elif kind in ("jsonl", "json"):
-        full, note = _recognise_records(full, known, lines, name)
+        full, note = _recognise_records(full, known, text, name)
     return full, note
 
 
@@ -94,12 +93,10 @@ def _recognise_sentence_lines(
     return replace(full, separator=separator, token_column=column, width=width), f"a sentence a line{behind}"
 
 
-def _recognise_records(
-    full: ReadOptions, known: ReadOptions | None, lines: Sequence[str], name: str
-) -> tuple[ReadOptions, str]:
-    what = "JSON lines" if full.kind == "jsonl" else "JSON"
+def _recognise_records(full: ReadOptions, known: ReadOptions | None, text: str, name: str) -> tuple[ReadOptions, str]:
+    what = "JSON lines" if full.kind == "jsonl" else "a JSON list"
     key = full.token_column
-    if full.kind == "jsonl" and key is None:
-        key = key_of(first_record(lines), known.token_column if known else None, name)
-    full = replace(full, token_column=key)
-    return full, f"{what}, words in {key}" if key else what
+    if key is None:
+        record = first_record(text.split("\n")) if full.kind == "jsonl" else first_item(text)
+        key = key_of(record, known.token_column if known else None, name)
+    return replace(full, token_column=key), f"{what}, words in {key}"

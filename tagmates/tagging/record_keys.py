@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.spans import is_text
 from tagmates.data.schemes import are_span_tags
@@ -14,8 +15,13 @@ WORD_KEYS = ("tokens", "words", "token", "word", "forms", "form")
 
 
 def key_of(record: Any, trained: int | str | None, name: str) -> str:
-    """The key of a record's words: as in training, else found by its name. Raises DataError if none is found."""
-    if isinstance(record, list) and len(record) == 2 and isinstance(record[1], dict):
+    """The key of a record's words: as in training, else found by its name; "1" for rows.
+
+    Raises DataError if none is found.
+    """
+    if is_rows(record):
+        return str(trained or "1")
+    if is_text_pair(record):
         record = {"text": record[0], **record[1]}
     if not isinstance(record, dict) or not record:
         return "tokens"

@@ -10,10 +10,10 @@ from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import FileLayout
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import CELL, split_cells
-from tagmates.data.formats.table import column_numbers, find_header
+from tagmates.data.formats.table import MARKUP, column_numbers, find_header, is_list, words_in
 from tagmates.data.formats.token_lines import index_of, is_token_line
 from tagmates.errors import DataError
-from tagmates.formatting import shown
+from tagmates.formatting import first_of, shown
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
 
@@ -35,7 +35,9 @@ def recognise_table(
         and has_trained_columns(known, text, name)
     ):
         told = {key: getattr(known, key) for key in ("token_column", "separator", "comments_inside")}
-        told |= {key: getattr(known, key) for key in ("header", "sentence_column", "sentence_end")}
+        told |= {
+            key: getattr(known, key) for key in ("header", "sentence_column", "sentence_end", "sentence_rows", "markup")
+        }
         comment = full.comment if given.comment is not None else known.comment or full.comment
         options, guess = replace(full, **told, comment=comment), False
     if not options.separator:
@@ -59,7 +61,17 @@ def recognise_table(
         options = replace(
             options, token_column=token, sentence_column=sentence, names=tuple(names), quoted=_all_quoted(options, text)
         )
-        if (options.kind == "csv" or (options.header and options.separator == "\t")) and _has_texts(options, text):
+        cells = _cells_of_words(options, text)
+        numbers = bool(cells) and all(_NUMBER.fullmatch(cell.strip()) for cell in cells)
+        if given.token_column is None and not told and numbers and len(names) > 1:
+            raise DataError(
+                f"{name}: column {token} holds only numbers; name the column of words by --token-column: "
+                f"{first_of(names)}"
+            )
+        tabular = options.kind in ("csv", "csv-text") or (options.header and options.separator == "\t")
+        if options.sentence_rows or (tabular and given.kind != "csv-text" and _are_lists(cells)):
+            options = replace(options, kind="csv-text", raw=options.kind == "columns", sentence_rows=True)
+        elif tabular and options.kind != "csv-text" and are_texts(cells):
             options = replace(options, kind="csv-text", raw=options.kind == "columns")
     if given.token_column is None and not options.header and _first_column_counts(text, options):
         raise DataError(
@@ -71,20 +83,32 @@ def recognise_table(
     column = int(options.token_column or 1)
     called = options.names[index_of(column, len(options.names))] if options.names else ""
     learnt = ", as in training" if told else ""
-    what = {"columns": "columns", "csv": "CSV", "csv-text": "CSV of texts"}[options.kind]
-    kind = "texts" if options.kind == "csv-text" else "words"
+    what = {
+        "columns": "columns",
+        "csv": "CSV",
+        "csv-text": "CSV of sentences" if options.sentence_rows else "CSV of texts",
+    }[options.kind]
+    kind = "texts" if options.kind == "csv-text" and not options.sentence_rows else "words"
     return options, f"{what}, {kind} in column {column}{f' ({called})' if called else ''}{learnt}"
 
 
-def _has_texts(options: ReadOptions, text: str) -> bool:
-    """Whether at least half of the cells in the column of words hold several words."""
+def _cells_of_words(options: ReadOptions, text: str) -> list[str]:
+    """The cells of the first rows in the column of words."""
     lines = text.split("\n")
     quoted = options.table.quoted
     rows = csv_rows(lines, options.separator) if quoted else [split_cells(line, "\t") for line in lines if line.strip()]
     rows = rows[bool(options.header) : SAMPLE_ROWS]
     at = int(options.token_column or 1)
-    cells = [row[index] for row in rows if 0 <= (index := index_of(at, len(row))) < len(row)]
-    return are_texts(cells)
+    return [row[index] for row in rows if 0 <= (index := index_of(at, len(row))) < len(row)]
+
+
+def _are_lists(cells: Sequence[str]) -> bool:
+    """Whether all cells that are not empty are lists of words."""
+    filled = [cell for cell in cells if cell.strip()]
+    try:
+        return bool(filled) and all(is_list(cell) and words_in(cell, "") for cell in filled)
+    except DataError:
+        return False
 
 
 def are_texts(cells: Sequence[str]) -> bool:
@@ -110,8 +134,13 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
     seen = True if named or keys.get("header") else None
     header = seen if given.header is None else given.header
     column = given.token_column
-    if column is None and options.kind != "csv-text" and (header or given.kind == "auto"):
-        column, _ = tokens_and_tags(_named_columns(layout) if header else columns_of(layout))
+    words, _ = tokens_and_tags(_named_columns(layout) if header else columns_of(layout))
+    if (
+        column is None
+        and (options.kind != "csv-text" or keys.get("sentence_rows"))
+        and (header or given.kind == "auto")
+    ):
+        column = words
     sign = comment_sign(layout.comments, layout.signed)
     return replace(
         options,
@@ -121,6 +150,10 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
         comments_inside=bool(keys.get("comments_inside")),
         sentence_column=keys.get("sentence_column") if given.sentence_column is None else given.sentence_column,
         sentence_end=keys.get("sentence_end"),
+        markup=bool(keys.get("markup")),
+        sentence_rows=bool(keys.get("sentence_rows"))
+        and given.token_column in (None, words)
+        and given.kind != "csv-text",
     )
 
 
@@ -175,9 +208,8 @@ def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:
         found = find_header(text, known.table, name)
         names = [column for column in (known.token_column, known.sentence_column) if isinstance(column, str)]
         return found is not None and set(names) <= set(found[1]) and bool(names)
-    rows = [line for line in text.split("\n") if is_token_line(line) and not line.startswith(known.comment or "#")][
-        :SAMPLE_ROWS
-    ]
+    lines = [line for line in text.split("\n") if not (known.markup and MARKUP.fullmatch(line.strip()))]
+    rows = [line for line in lines if is_token_line(line) and not line.startswith(known.comment or "#")][:SAMPLE_ROWS]
     return bool(rows) and all(len(split_cells(line.rstrip("\r"), known.separator)) >= known.width for line in rows)
 
 

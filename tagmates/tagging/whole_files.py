@@ -1,6 +1,6 @@
-"""Input that is read as a whole, not line by line: JSON lists, .spacy, Arrow and parquet files, and folders of BRAT.
+"""Input that is read by its name, not line by line: .spacy, Arrow and parquet files, and folders of BRAT.
 
-Their sentences become JSON lines with lists of words, which are then tagged like any others.
+The sentences of .spacy, Arrow and parquet become JSON lines with lists of words, which are then tagged like any others.
 """
 
 import json
@@ -10,7 +10,6 @@ from typing import Any
 
 from tagmates.data.formats.docbin import doc_sentences, docs_in
 from tagmates.data.formats.huggingface import read_rows, splits_in
-from tagmates.data.formats.jsonl import records_in_list
 from tagmates.data.formats.records import Record, words_in_record
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
@@ -46,14 +45,14 @@ def _annotations(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.ann")) or sorted(folder.glob("*/*.ann"))
 
 
-def whole_sentences(path: Path | None, text: str, options: ReadOptions, name: str) -> Iterator[bytes]:
-    """Yield a JSON line for each sentence of a file or of a JSON ``text``: its words and, if known, their offsets."""
-    if options.kind == "spacy" and path is not None:
+def sentences_of_file(path: Path, options: ReadOptions, name: str) -> Iterator[bytes]:
+    """Yield a JSON line for each sentence of a file: its words and, if known, their offsets."""
+    if options.kind == "spacy":
         for doc in docs_in(path):
             yield from map(_line, doc_sentences(doc))
         return
     key = ""
-    for where, record in _records(path, text, options, name):
+    for where, record in _records(path, options):
         key = key or str(options.token_column or key_of(record, _trained(options), name))
         yield from map(_line, words_in_record(record, key, where))
 
@@ -63,10 +62,7 @@ def _trained(options: ReadOptions) -> int | str | None:
     return known.token_column if known is not None and known.kind == options.kind else None
 
 
-def _records(path: Path | None, text: str, options: ReadOptions, name: str) -> Iterator[tuple[str, Record]]:
-    if path is None:
-        yield from ((where, record) for record, _, where in records_in_list(text, name))
-        return
+def _records(path: Path, options: ReadOptions) -> Iterator[tuple[str, Record]]:
     keys = (str(options.token_column),) if options.token_column else ()
     splits = splits_in(path) if path.is_dir() else []
     if len(splits) > 1:

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from tagmates.batching.vectors import name_vectors
+from tagmates.data.schemes import OUTSIDE, Notation, spans_of
 from tagmates.data.sentence import Span
 from tagmates.errors import DataError, TagmatesError
 from tagmates.formatting import shown
@@ -111,11 +112,15 @@ def _appended(
     """The lines of a chunk with tags added; if it could not be read to its end, up to the last complete sentence."""
     if not whole:
         del lines[max((line for words, _ in tagged for line in words.lines), default=-1) + 1 :]
-        lines += ["\n"] if lines and chunk.options.kind in ("columns", "conllu", "conll2012") else []
-    found = [
-        (words, sentence.tags, {task: tagger.spans(sentence, task) for task in tasks} if words.in_text else {})
-        for words, sentence in tagged
-    ]
+        lines += ["\n"] if lines and chunk.options.kind in ("columns", "conllu", "conll2012", "webanno") else []
+    found = []
+    for words, sentence in tagged:
+        spans = {}
+        if chunk.options.kind == "webanno":
+            spans = {task: _exact_spans(tagger, sentence, task) for task in tasks}
+        elif words.in_text:
+            spans = {task: tagger.spans(sentence, task) for task in tasks}
+        found.append((words, sentence.tags, spans))
     text = appended(lines, chunk.options, chunk.line, found, tasks)
     try:
         text.encode(chunk.options.encoding or "utf-8")
@@ -124,6 +129,13 @@ def _appended(
             f"{chunk.options.encoding} cannot encode {shown(wrong.object[wrong.start])}, which a tag contains"
         ) from None
     return text
+
+
+def _exact_spans(tagger: Tagger, sentence: Tagged, task: str) -> list[Span]:
+    """The spans of a task, from which all its tags can be told: where no span is, the tag is O."""
+    if tagger.schemes[task] != "plain" or tagger.outside[task] == OUTSIDE:
+        return tagger.spans(sentence, task)
+    return spans_of(sentence.tags[task], Notation("plain", outside=""))
 
 
 def _spans(tagger: Tagger, sentence: Tagged) -> dict[str, list[Span]]:

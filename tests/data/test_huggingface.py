@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from tagmates.data.corpora import load_split
-from tagmates.data.formats.huggingface import read_huggingface, splits_in
+from tagmates.data.formats.huggingface import read_huggingface, read_rows, splits_in
 from tagmates.data.formats.parquet_footer import column_chunks
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
@@ -112,6 +112,23 @@ class TestHub:
         with pytest.raises(DataError, match="train: sentence 1: 'ner_tags' has integers; say what they stand for"):
             read(tmp_path / "train")
         assert read(tmp_path / "train", labels=NAMES) == READ
+
+    @pytest.mark.parametrize("rows", [700, 1_500, 10_000])
+    def test_row_groups_and_batches(self, rows: int, tmp_path: Path) -> None:
+        sentences = [[f"w{i % 7}", f"v{i}", "w"] for i in range(3_001)]
+        columns = {
+            "tokens": sentences,
+            "ner_tags": sentences,
+            "spans": [[{"text": word, "at": at} for at, word in enumerate(own)] for own in sentences],
+        }
+        content = table(None, columns)
+        parquet.write_table(content, tmp_path / "a.parquet", row_group_size=rows, data_page_size=512)
+        with ipc.new_stream(str(tmp_path / "b.arrow"), content.schema) as stream:
+            stream.write_table(content, max_chunksize=rows)
+        wanted = list(map(tuple, sentences))
+        for name in ("a.parquet", "b.arrow"):
+            assert [sentence.tokens for sentence in read(tmp_path / name)] == wanted
+            assert [record["spans"] for record, _ in read_rows(tmp_path / name)] == columns["spans"]
 
     def test_columns_in_columns(self, tmp_path: Path) -> None:
         columns = {"words": [["a", "b"]], "tags": [{"upos": [1, 0], "x": ["p", "q"]}]}

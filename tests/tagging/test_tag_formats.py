@@ -92,6 +92,7 @@ FILES: dict[str, tuple[str, str]] = {
     "columns": ("columns", columns("\t")),
     "columns by spaces": ("columns", columns(" ", behind=" O")),
     "columns with a header": ("columns", columns("\t", heading="token\tpos")),
+    "vertical": ("columns", "<doc id='1'>\n<s>\n" + columns("\t").replace("\n\n", "\n</s>\n<g/>\n<s>\n") + "</s>\n"),
     "columns with comments": ("columns", "# a b c\n" + columns("\t")),
     "numbered columns": ("columns", columns("\t", before="7\t")),
     "csv": ("csv", csv_of()),
@@ -106,10 +107,14 @@ FILES: dict[str, tuple[str, str]] = {
     "jsonl": ("jsonl", JSONL),
     "jsonl of texts": ("jsonl", SPANS),
     "csv of texts": ("csv-text", TEXTS),
-}
-WHOLE = {
     "webanno": ("webanno", WEBANNO),
+}
+LISTS = {
     "json": ("json", json.dumps([{"tokens": words} for words in WORDS], indent=1)),
+    "json on a line": ("json", json.dumps([{"tokens": words} for words in WORDS])),
+    "json in an object": ("json", json.dumps({"n": [1], "data": [{"tokens": words} for words in WORDS]})),
+    "json of rows": ("json", json.dumps(ROWS)),
+    "json lines of rows": ("jsonl", "".join(json.dumps(row) + "\n" for row in ROWS)),
 }
 
 
@@ -155,12 +160,12 @@ def with_tags(path: str, options: ReadOptions, tasks: Sequence[str] = ("t",), si
 # --- what is read ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*FILES, *WHOLE])
+@pytest.mark.parametrize("name", [*FILES, *LISTS])
 def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> None:
-    kind, text = (FILES | WHOLE)[name]
+    kind, text = (FILES | LISTS)[name]
     path = written(tmp_path, text)
     chunk = next(read_chunks([path], ReadOptions()))
-    assert chunk.options.kind == ("jsonl" if kind == "json" else kind)
+    assert chunk.options.kind == kind
     assert chunk.note
     assert tokens_of(path) == tokens_of(path, ReadOptions(kind, 2 if name == "numbered columns" else None))
     if kind not in ("webanno", "csv-text") and name not in ("plus", "jsonl of texts"):
@@ -174,6 +179,7 @@ def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> Non
         ("columns by spaces", {"separator": None}),
         ("columns with a header", {"header": True, "token_column": "token", "tag_column": "pos"}),
         ("columns with comments", {"comment": "# "}),
+        ("vertical", {"markup": True}),
         ("numbered columns", {"token_column": 2, "tag_column": 3}),
         ("csv", {"header": True, "token_column": "token", "tag_column": "pos"}),
         ("quoted csv", {"header": True, "token_column": "token", "tag_column": "pos"}),
@@ -187,10 +193,14 @@ def test_a_format_is_seen_from_its_first_lines(name: str, tmp_path: Path) -> Non
         ("jsonl of texts", {"token_column": "text", "tag_column": "label", "scheme": "iob2"}),
         ("webanno", {"tag_column": "Food"}),
         ("json", {"tag_column": "tokens"}),
+        ("json on a line", {"tag_column": "tokens"}),
+        ("json in an object", {"tag_column": "tokens"}),
+        ("json of rows", {"token_column": "1", "tag_column": "2"}),
+        ("json lines of rows", {"token_column": "1", "tag_column": "2"}),
     ],
 )
 def test_the_words_are_those_that_training_reads(name: str, keys: dict[str, Any], tmp_path: Path) -> None:
-    kind, text = (FILES | WHOLE)[name]
+    kind, text = (FILES | LISTS)[name]
     path = written(tmp_path, text)
     task = Task(name="x", format=kind, folder=tmp_path, **keys)
     assert tokens_of(path) == [sentence.tokens for sentence in read_file(task, Path(path))]
@@ -200,6 +210,53 @@ def test_conllu_is_not_taken_for_the_columns_of_training(tmp_path: Path) -> None
     path = written(tmp_path, FILES["conllu"][1])
     trained = ReadOptions(kind="columns", separator="\t", token_column=1)
     assert list(read_input([path], ReadOptions(trained=trained))) == tokens_of(path)
+
+
+def listed(words: Sequence[str], form: str) -> str:
+    """Words in one cell."""
+    return {"space": " ".join(words), "list": repr(list(words)), "json": json.dumps(list(words))}[form]
+
+
+@pytest.mark.parametrize("form", ["space", "list", "json"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_rows_that_are_sentences(form: str, separator: str, tmp_path: Path) -> None:
+    out = StringIO(newline="")
+    rows = [
+        (n, listed(words, form), listed(tags, form)) for n, (words, tags) in enumerate(zip(WORDS, TAGS, strict=True))
+    ]
+    csv.writer(out, delimiter=separator).writerows([("id", "sentence", "tags"), *rows])
+    path = written(tmp_path, out.getvalue())
+    wanted = [tuple(words) for words in WORDS]
+    assert tokens_of(path) == tokens_of(path, ReadOptions("csv", "sentence")) == wanted
+    assert tokens_of(path, ReadOptions("csv-text", "sentence")) != wanted  # these words are split as text is
+    for size in (40, CHUNK_SIZE):
+        found = with_tags(path, ReadOptions(), size=size)
+        assert [row[:3] for row in csv.reader(StringIO(found, newline=""), delimiter=separator)] == list(
+            csv.reader(StringIO(out.getvalue(), newline=""), delimiter=separator)
+        )
+        written(tmp_path, found, "out")
+        keys: dict[str, Any] = {"format": "csv", "header": True, "sentence_rows": True, "separator": separator}
+        task = Task(name="x", folder=tmp_path, token_column="sentence", tag_column="t", **keys)
+        read = [(sentence.tokens, sentence.tags) for sentence in read_file(task, tmp_path / "out")]
+        assert read == [(words, tuple(f"L{len(word)}" for word in words)) for words in wanted]
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv-text"])
+def test_numbers_are_no_words_unless_they_are_named(kind: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "id,review\n1,Mika paints.\n2,He left.\n")
+    with pytest.raises(DataError, match=r"column 1 holds only numbers; name the .* by --token-column: id, review"):
+        tokens_of(path, ReadOptions(kind))
+    assert len(tokens_of(path, ReadOptions(kind, "review"))) == 2
+    assert tokens_of(path, ReadOptions("csv", "id")) == [("1", "2")]
+
+
+def test_cells_that_are_all_lists_hold_words(tmp_path: Path) -> None:
+    assert tokens_of(written(tmp_path, "id,words\n1,\"['Mika', 'no.']\"\n2,['He']\n")) == [("Mika", "no."), ("He",)]
+    path = written(tmp_path, "id,text\n1,[laughs] no [sighs]\n2,[no]\n")
+    assert tokens_of(path)[0][:3] == ("[", "laughs", "]")
+    path = written(tmp_path, "id,words\n1,\"['Mika', 'no.']\"\n2,\"['He', 3, x]\"\n")
+    with pytest.raises(DataError, match=r"input:3: .* is not a list of strings"):
+        tokens_of(path, ReadOptions("csv", "words", sentence_rows=True))
 
 
 def test_a_folder_of_brat_and_binary_files(tmp_path: Path) -> None:
@@ -308,6 +365,10 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         ("größe\tN\nist\tV\n.\tP\n".encode("latin-1"), r"input:1: is not UTF-8 .* name its --encoding, as latin-1"),
         (columns("\t").replace("\n", "\r").encode(), r"input:1: has a line end inside a line"),
         (b"", r"input: holds no word to tag"),
+        (
+            b'id,review,label\n1,"Mika paints New York, and sleeps.",x\n2,Good.,y\n',
+            r"input: is CSV, but it is not clear .* or name the column of words or texts by --token-column",
+        ),
     ],
 )
 def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message: str, tmp_path: Path) -> None:
@@ -545,14 +606,10 @@ def test_a_name_that_a_header_has_is_not_given_twice(tmp_path: Path) -> None:
     assert found.startswith("id,token,pos,pos_2,new\n0,Mika,")
 
 
-@pytest.mark.parametrize("name", [*WHOLE, "text"])
-def test_what_takes_no_column_says_so(name: str, tmp_path: Path) -> None:
-    kind, text = {**WHOLE, "text": ("text", "Mika paints.")}[name]
-    pattern = (
-        f"--append: .* is read as {kind}, to which no column can be added; .* choose --output conll, json or table"
-    )
+def test_what_takes_no_column_says_so(tmp_path: Path) -> None:
+    pattern = "--append: .* is read as text, to which no column can be added; .* choose --output conll, json or table"
     with pytest.raises(ConfigError, match=pattern):
-        list(read_chunks([written(tmp_path, text)], ReadOptions(append="auto")))
+        list(read_chunks([written(tmp_path, "Mika paints.")], ReadOptions(append="auto")))
     with pytest.raises(ConfigError, match="has no column FEATS"):
         check_append(ReadOptions("columns", append="feats"), "a")
 
@@ -566,6 +623,9 @@ def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) ->
     assert found == "\ufeffMika\tN\tx\n\nsinks\tV\tx\n\n.\tP\tx\n\n"
     with pytest.raises(ConfigError, match="names its columns in a header line; append to one such file at a time"):
         list(read_chunks([written(tmp_path, csv_of())] * 2, ReadOptions("csv", append="auto")))
+    for text in (WEBANNO, LISTS["json"][1]):
+        with pytest.raises(ConfigError, match="cannot be joined to the file before it; append to one such file at a"):
+            list(read_chunks([written(tmp_path, text)] * 2, ReadOptions(append="auto")))
 
 
 # --- chunks ----------------------------------------------------------------------------------------------------------
@@ -613,14 +673,10 @@ def test_whatever_comes_in_is_read_or_refused_in_one_line(
     data = "".join(content).encode()
     path = written(tmp_path_factory.getbasetemp(), data)
     try:
-        chunks = list(
-            read_chunks(
-                [path], ReadOptions(kind, append="auto" if kind not in ("json", "webanno", "auto") else ""), size
-            )
-        )
+        chunks = list(read_chunks([path], ReadOptions(kind, append="auto" if kind != "auto" else ""), size))
         for chunk in chunks:
             assert all(words.tokens and all(words.tokens) for words in read_chunk(chunk))
-        if kind not in ("json", "webanno", "auto"):
+        if kind != "auto":
             assert b"".join(chunk.data for chunk in chunks) == data
     except TagmatesError as error:
         assert "\n" not in str(error)

@@ -23,7 +23,10 @@ from rich.console import Console
 from tagmates import Tagger
 from tagmates.apps import tag_progress
 from tagmates.apps.tag_progress import show_tagging
+from tagmates.data.corpora import read_file
 from tagmates.data.formats.columns import read_columns
+from tagmates.data.schemes import tags_of
+from tagmates.data.task import Task
 from tagmates.errors import TagmatesError
 from tagmates.tagging import resumable, workers
 from tagmates.tagging.chunks import Chunk, read_chunks
@@ -306,6 +309,63 @@ def test_rows_that_are_repeated_are_gone_on_with(model: Path) -> None:
     assert Path("out").read_bytes() == expected
 
 
+def documents() -> dict[str, str]:
+    """Files to which ``--append`` adds keys or layers, by name."""
+    sentences = [f"Otters juggle {i} stones in Port Ness .".split() for i in range(40)]
+    rows = "".join(
+        "".join(
+            f"{n}-{at}\t{100 * n + 9 * at}-{100 * n + 9 * at + 7}\t{word}\tA[{n}]\t\n" for at, word in enumerate(own, 1)
+        )
+        + "\n"
+        for n, own in enumerate(sentences, 1)
+    )
+    records = [{"id": number, "tokens": own} for number, own in enumerate(sentences)]
+    return {
+        "big.json": json.dumps(records),
+        "big.tsv": f"#FORMAT=WebAnno TSV 3.3\n#T_SP=webanno.custom.A|value\n\n\n{rows}",
+    }
+
+
+@pytest.mark.parametrize("name", list(documents()))
+def test_documents_that_are_repeated_are_gone_on_with_and_read_again(model: Path, name: str) -> None:
+    Path(name).write_text(documents()[name])
+    assert tag(model, "--append", "--output-file", "out", file=name).code == 0
+    expected = Path("out").read_bytes()
+    tagger = Tagger.from_pretrained(model)
+    tagged = tagger.tag([own["tokens"] for own in json.loads(documents()["big.json"])])
+    for task, scheme in (("pos", "plain"), ("ner", "iob2")):
+        keys: dict[str, Any] = {"format": "json"} if name == "big.json" else {"format": "webanno", "scheme": scheme}
+        read = read_file(Task(name="x", tag_column=task, folder=Path(), **keys), Path("out"))
+        assert [own.tokens for own in read] == [sentence.tokens for sentence in tagged]
+        for own, sentence in zip(read, tagged, strict=True):
+            if keys["format"] == "webanno" and scheme == "iob2":  # I without a B before it begins a span as well
+                assert own.tags == tags_of(tagger.spans(sentence, task), len(own.tokens), "iob2")
+            else:
+                assert own.tags == sentence.tags[task]
+    Path("out").unlink()
+    for after in (3, 6):
+        more = ["--resume"] if after > 3 else []
+        assert interrupted(model, after, "--append", *more, file=name).code == 130
+    assert killed(model, 3, "--append", "--resume", file=name).code == -signal.SIGKILL
+    assert tag(model, "--append", "--output-file", "out", "--resume", file=name).code == 0
+    assert_whole(expected.decode())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(documents()))
+@pytest.mark.parametrize("moment", [1, 3, 5, 23])
+def test_documents_that_are_repeated_are_killed_at_any_moment(model: Path, name: str, moment: int) -> None:
+    Path(name).write_text(documents()[name])
+    assert tag(model, "--append", "--output-file", "out", file=name).code == 0
+    expected = Path("out").read_text()
+    Path("out").unlink()
+    for again, number in ((moment, 1 + moment % 2), (moment + 4, 1)):
+        more = ["--resume"] if again > moment else []
+        assert killed(model, again, "--append", "--workers", number, *more, file=name).code in (0, -signal.SIGKILL)
+    assert tag(model, "--append", "--output-file", "out", "--resume", "--workers", 2, file=name).code == 0
+    assert_whole(expected)
+
+
 def test_several_files_and_stdin_are_gone_on_with(model: Path, whole: str) -> None:
     Path("more.txt").write_text("Gulls sleep .")
     files = ("big.txt", "-", "more.txt")
@@ -445,10 +505,10 @@ if __name__ == "__main__":
 """
 
 
-def killed(model: Path, moment: int, *more: object, signal: int = signal.SIGKILL) -> Outcome:
+def killed(model: Path, moment: int, *more: object, signal: int = signal.SIGKILL, file: object = "big.txt") -> Outcome:
     """Run the command in a process group of its own, and send it (with Ctrl-C, all of it) a signal at one moment."""
     Path("driver.py").write_text(DRIVER.format(size=SIZE, moment=moment, signal=int(signal)))
-    command = [sys.executable, "-W", "error", "driver.py", "tag", model, "big.txt", "--output-file", "out", *more]
+    command = [sys.executable, "-W", "error", "driver.py", "tag", model, file, "--output-file", "out", *more]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     # the pipes end when the last worker is gone

@@ -1,7 +1,10 @@
-"""Arrow and parquet files → lists. The files are not trusted: they may be damaged or made to do harm."""
+"""Arrow and parquet files → lists, a batch of rows at a time.
+
+The files are not trusted: they may be damaged or made to do harm.
+"""
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from itertools import pairwise, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,34 +15,32 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.failures import is_out_of_memory
 from tagmates.installed import get_extra
 
+BATCH_ROWS = 1_000  # as many as data sets write together
+_BUFFER_SIZE = 2**16  # bytes of each column
 _ASKED = re.compile(r"\bof size (\d+) failed")  # in pyarrow's message when it gets no memory
 
 if TYPE_CHECKING:
-    from pyarrow import Array, Field, Table
+    from pyarrow import Array, Field, RecordBatch
 
 
-def read_arrow_table(file: Path, columns: Set[str]) -> "Table":
-    """The table in a file, with these columns only, if the file has all of them.
+def read_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
+    """Yield the rows of a file in batches, with these columns only, if the file has all of them.
 
     Raises ConfigError if pyarrow is not installed, DataError for a file that is damaged or claims to hold more than it
     can.
     """
     try:
-        import pyarrow as pa  # noqa: PLC0415  (an extra)
-        from pyarrow import ipc  # noqa: PLC0415
+        import pyarrow  # noqa: F401, PLC0415  (an extra)
     except ImportError:
         raise ConfigError(f'format = "huggingface" needs the package pyarrow: {get_extra("hf")}') from None
+    values = 0
     try:
-        if file.suffix == ".parquet":
-            table = _read_parquet(file, columns)
-        else:
-            with pa.memory_map(str(file)) as memory:
-                table = ipc.open_stream(memory).read_all()
-        if columns and columns <= set(table.column_names):
-            table = table.select(sorted(columns))
-        table.validate(full=True)  # pyarrow trusts the offsets in a file, and would crash on wrong ones
-        _check_names(table.schema)
-        check_claim(file, sum(_count(chunk) for column in table.columns for chunk in column.chunks), "values")
+        for each in _parquet_batches(file, columns) if file.suffix == ".parquet" else _arrow_batches(file):
+            batch = each.select(sorted(columns)) if columns and columns <= set(each.schema.names) else each
+            batch.validate(full=True)  # pyarrow trusts the offsets in a file, and would crash on wrong ones
+            values += sum(map(_count, batch.columns))
+            check_claim(file, values, "values")
+            yield from (batch.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
     except DataError:
         raise
     except Exception as error:  # ArrowException, and others that a damaged file causes
@@ -49,11 +50,20 @@ def read_arrow_table(file: Path, columns: Set[str]) -> "Table":
             raise
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise DataError(f"{file}: cannot be read as Arrow or parquet ({reason}); copy it again") from None
-    return table
 
 
-def _read_parquet(file: Path, columns: Set[str]) -> "Table":
-    """The table in a parquet file; texts that are stored once are created once."""
+def _arrow_batches(file: Path) -> "Iterator[RecordBatch]":
+    """The batches of an Arrow stream."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import ipc  # noqa: PLC0415
+
+    with pa.OSFile(str(file)) as stream, ipc.open_stream(stream) as source:
+        _check_names(source.schema)
+        yield from source
+
+
+def _parquet_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
+    """The batches of a parquet file; texts that are stored once are created once."""
     from pyarrow import parquet  # noqa: PLC0415
 
     chunks = column_chunks(file)
@@ -62,9 +72,12 @@ def _read_parquet(file: Path, columns: Set[str]) -> "Table":
     check_claim(file, sum(abs(chunk.values) for chunk in chunks), "values")
     check_claim(file, sum(abs(chunk.bytes) for chunk in chunks), "bytes")
     texts = {".".join(chunk.path) for chunk in chunks if chunk.type == BYTE_ARRAY}
-    with parquet.ParquetFile(file, read_dictionary=sorted(texts)) as source:
-        # without threads: pyarrow would wait forever for threads that get no memory
-        return source.read(columns=wanted or None, use_threads=False)
+    # with a buffer, only the pages that are needed are read, not whole columns
+    with parquet.ParquetFile(file, read_dictionary=sorted(texts), buffer_size=_BUFFER_SIZE) as source:
+        _check_names(source.schema_arrow)
+        for group in range(source.num_row_groups):  # pyarrow cannot join texts in lists from two row groups
+            # without threads: pyarrow would wait forever for threads that get no memory
+            yield from source.iter_batches(BATCH_ROWS, [group], columns=wanted or None, use_threads=False)
 
 
 def _check_names(fields: "Iterable[Field]") -> None:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tagmates.data.formats.arrow import read_arrow_table, values_of
+from tagmates.data.formats.arrow import read_batches, values_of
 from tagmates.data.formats.records import LocatedRecord, Record, RecordKeys, sentences_of_records
 from tagmates.data.formats.token_lines import require_sentences
 from tagmates.data.schemes import Scheme
@@ -21,7 +21,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 
 if TYPE_CHECKING:
-    from pyarrow import Table
+    from pyarrow import RecordBatch
 
 _SHARD = re.compile(r"(?P<split>.*?)(?:-\d+-of-(?P<shards>\d+)(?:-[0-9a-f]+)?|\d+)?\.(?:arrow|parquet)")
 
@@ -60,11 +60,11 @@ def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Ma
     """Yield every row of a split, with the features of its file; only the columns of ``keys``, if any are given."""
     columns = {key.partition(".")[0] for key in keys}
     for file in _data_files(path):
-        table = read_arrow_table(file, columns)
-        features = _features(table, file)
-        for batch in table.to_batches(max_chunksize=10_000):
-            rows = zip(*map(values_of, batch.columns), strict=True)
-            yield from ((dict(zip(table.column_names, row, strict=True)), features) for row in rows)
+        features: Mapping[str, Any] | None = None
+        for batch in read_batches(file, columns):
+            features = _features(batch, file) if features is None else features
+            for row in zip(*map(values_of, batch.columns), strict=True):
+                yield dict(zip(batch.schema.names, row, strict=True)), features
 
 
 def splits_in(folder: Path) -> list[str]:
@@ -125,9 +125,9 @@ def _data_files(path: Path) -> list[Path]:
     return found
 
 
-def _features(table: "Table", file: Path) -> Mapping[str, Any]:
+def _features(batch: "RecordBatch", file: Path) -> Mapping[str, Any]:
     """The features in the schema of the file, or in the ``dataset_info.json`` beside it."""
-    texts = [(table.schema.metadata or {}).get(b"huggingface", b"")]
+    texts = [(batch.schema.metadata or {}).get(b"huggingface", b"")]
     info = file.with_name("dataset_info.json")
     if info.is_file():
         texts.append(info.read_bytes())

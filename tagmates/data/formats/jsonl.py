@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.formats.records import LocatedRecord, Record, RecordKeys, plain_strings, sentences_of_records
+from tagmates.data.formats.json_list import check_rest, list_items, list_start
+from tagmates.data.formats.records import LocatedRecord, Record, RecordKeys, sentences_of_records
 from tagmates.data.formats.token_lines import read_text, require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
@@ -63,9 +64,24 @@ def _records_in(path: Path, encoding: str, *, one_list: bool) -> Iterator[Locate
 
 def records_in_list(text: str, name: str) -> Iterator[LocatedRecord]:
     """Yield the record of every item of a text that is one JSON list."""
-    for number, item in enumerate(_list_in(text, name), start=1):
-        where = f"{name}: record {number}"
-        yield LocatedRecord(_record(item, where), number, where)
+    try:
+        at = list_start(text, name)
+        for number, item in enumerate(list_items(text, at), start=1):
+            where = f"{name}: record {number}"
+            yield LocatedRecord(_record(item.value, where), number, where)
+            at = item.end
+        check_rest(text, at, name, in_object=text.lstrip().startswith("{"))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise not_json(error, name) from None
+
+
+def not_json(error: json.JSONDecodeError | RecursionError, name: str, line: int = 1, record: int = 0) -> DataError:
+    """The error for a list that is not JSON; the text in which it is begins in this line, with this record."""
+    at, reason = "", "nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        at, reason = f":{line - 1 + error.lineno}", error.msg if record else str(error)
+    reason += f", at record {record}" if record else ""
+    return DataError(f"{name}{at}: is not JSON ({reason}); copy the file again, or is it JSON lines?")
 
 
 def record_of(line: str, where: str) -> Record:
@@ -106,19 +122,3 @@ def is_rows(value: Any) -> bool:
         and len({len(row) for row in value}) == 1
         and len(value[0]) > 1
     )
-
-
-def _list_in(text: str, name: str) -> list[Any]:
-    """The items of a JSON list, or of the only list in an object, such as ``{"data": [...]}``."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise DataError(f"{name}{line}: is not JSON ({reason}); copy the file again, or is it JSON lines?") from None
-    if isinstance(value, dict):
-        lists = [inner for inner in value.values() if isinstance(inner, list) and inner and not plain_strings(inner)]
-        value = lists[0] if len(lists) == 1 else value
-    if not isinstance(value, list):
-        raise DataError(f'{name}: holds no list of JSON objects; give one, or is it JSON lines (format = "jsonl")?')
-    return value

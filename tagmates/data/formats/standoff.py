@@ -11,6 +11,7 @@ A layer of tags marks each word only once. So
 """
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -89,12 +90,15 @@ def tag_words(
     """Yield for each sentence the index of its first word, its words, and its tags in ``scheme``."""
     kept, _ = _one_layer(document, types)
     words = document.words
-    spans = [Span(annotation.first, annotation.last, annotation.label) for annotation in kept]
-    tags = tags_of(spans, len(words.tokens), scheme)
+    spans = deque(sorted((annotation.first, annotation.last, annotation.label) for annotation in kept))
     inside = {number for annotation in kept for number in range(annotation.first + 1, annotation.last)}
     starts = [start for start in words.first if start not in inside]
     for start, end in pairwise([*starts, len(words.tokens)]):
-        yield start, tuple(word.text for word in words.tokens[start:end]), tags[start:end]
+        own = []
+        while spans and spans[0][0] < end:
+            first, last, label = spans.popleft()
+            own.append(Span(first - start, last - start, label))
+        yield start, tuple(word.text for word in words.tokens[start:end]), tags_of(own, end - start, scheme)
 
 
 def remarks_on(document: Document, types: Collection[str]) -> Iterator[str]:

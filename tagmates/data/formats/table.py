@@ -116,12 +116,22 @@ def words_and_tags(words: str, tags: str, where: str) -> tuple[list[str], list[s
 
     A cell in brackets is a list if the other is one too, or if its first item is in quotes: a text may have brackets.
     """
-    bracketed = [cell.strip().startswith("[") and cell.strip().endswith("]") for cell in (words, tags)]
+    bracketed = [is_list(cell) for cell in (words, tags)]
     found = [
         _list_in(cell, where) if all(bracketed) or (own and _QUOTED_ITEM.match(cell)) else CELL.findall(cell)
         for cell, own in zip((words, tags), bracketed, strict=True)
     ]
     return found[0], found[1]
+
+
+def words_in(cell: str, where: str) -> list[str]:
+    """The words in a cell, which are separated by white space, or a list. Raises DataError for a broken list."""
+    return _list_in(cell, where) if is_list(cell) else CELL.findall(cell)
+
+
+def is_list(cell: str) -> bool:
+    """Whether a cell is in brackets."""
+    return cell.strip().startswith("[") and cell.strip().endswith("]")
 
 
 def _list_in(cell: str, where: str) -> list[str]:

@@ -26,6 +26,9 @@ _ROW = re.compile(r"(\d{1,9})-(\d{1,9})(\.\d{1,9})?\t(\d{1,12})-(\d{1,12})\t([^\
 _VALUE = re.compile(r"((?:[^\\\[\]]|\\.)*)(?:\[(\d{1,9})\])?", re.ASCII)
 _BAR = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)")
 _ESCAPE = re.compile(r"\\(->|.)")
+_RESERVED = re.compile(r"->|[\\\[\]|_;*\t\n\r]")
+_LETTERS = {"\t": "t", "\n": "n", "\r": "r"}
+_NUMBER = re.compile(r"\[(\d{1,9})\]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,20 @@ class WebAnnoRow:
     end: int
     text: str
     cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The layers that the head of a file names, by the last part of their names.
+
+    ``columns`` are those after the word: LAYER.FEATURE, or "" for features of relations. One more layer of spans would
+    be named behind line ``line`` (from 1), and have its columns behind the first ``spans`` ones.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    spans: int
+    line: int
 
 
 def read_webanno(
@@ -65,7 +82,7 @@ def webanno_remarks(
 
 def features_in(text: str) -> list[str]:
     """The features of span and chain layers, such as ``NamedEntity.value``, in the order of their columns."""
-    return [name for name in layer_columns(text) if name]
+    return [name for name in layers_in(text).columns if name]
 
 
 def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = False) -> tuple[Document, list[int]]:
@@ -73,7 +90,7 @@ def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = Fa
     text = read_text(path, encoding).removeprefix("\ufeff")
     if not text.startswith(WEBANNO_FIRST_LINE):
         raise DataError(f"{path}:1: does not begin with {WEBANNO_FIRST_LINE!r}; export as WebAnno TSV 3")
-    names = layer_columns(text)
+    names = layers_in(text).columns
     index = _index(column, names, path)
     rows = list(webanno_rows(text, str(path), len(names)))
     sentences: list[list[Token]] = []
@@ -98,19 +115,23 @@ def webanno_document(path: Path, column: str, encoding: str, *, plain: bool = Fa
     return Document("", found, annotations, []), [row.line for row in words]
 
 
-def layer_columns(text: str) -> list[str]:
-    """The names of the columns after the word: LAYER.FEATURE, or "" for those of relations."""
-    names = []
-    for raw in text.split("\n"):
+def layers_in(text: str) -> Layers:
+    """The layers that the head of a file names."""
+    names: list[str] = []
+    columns: list[str] = []
+    spans, last = 0, 1
+    for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.removesuffix("\r")
         if line and not line.startswith("#"):
             break
         kind, _, layer = line.partition("=")
         if kind in ("#T_SP", "#T_CH", "#T_RL"):
             name, *features = layer.split("|")
-            short = name.rpartition(".")[2]
-            names += [f"{short}.{each}" if kind != "#T_RL" else "" for each in features or ["value"]]
-    return names
+            names.append(name.strip().rpartition(".")[2])
+            columns += [f"{names[-1]}.{each}" if kind != "#T_RL" else "" for each in features or ["value"]]
+        if kind == "#T_SP":
+            spans, last = len(columns), number
+    return Layers(tuple(names), tuple(columns), spans, last)
 
 
 def _index(column: str, names: Sequence[str], path: Path) -> int:
@@ -168,3 +189,14 @@ def _spans(rows: Sequence[WebAnnoRow], index: int, layer: str, *, plain: bool) -
 
 def _unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda match: {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1]), text)
+
+
+def escaped(text: str) -> str:
+    """A value as a cell holds it."""
+    return _RESERVED.sub(lambda match: "\\" + _LETTERS.get(match[0], match[0]), text)
+
+
+def highest_number(text: str) -> int:
+    """The highest number of a span, such as 3 in ``FOOD[3]``; 0 if no span has a number."""
+    cells = (line.split("\t", 3)[3:] for line in text.split("\n") if line[:1].isdecimal())
+    return max((int(found) for own in cells for cell in own for found in _NUMBER.findall(cell)), default=0)
