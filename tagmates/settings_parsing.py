@@ -99,9 +99,7 @@ def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> Any
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        raise ConfigError(
-            f"{where}: unknown key {_shown('.'.join(path))}{suggestion(path[-1], _known_keys(kind, path[:-1]))}"
-        )
+        raise ConfigError(f"{where}: unknown key {_shown('.'.join(path))}{_suggested_key(kind, path)}")
     # a union adds the type that it tried to the path
     if path and path[-1] in ("int", "str", "float"):
         path.pop()
@@ -117,6 +115,15 @@ def _shown(value: Any) -> str:
     except ValueError:  # Python writes no integers of more than 4,300 digits
         text = "a number of thousands of digits"
     return text
+
+
+def _suggested_key(kind: type[BaseModel], path: Sequence[str]) -> str:
+    """A hint to append to an error: a key of this name in one of the tables beside it, else the most similar key."""
+    *tables, name = path
+    known = _known_keys(kind, tables)
+    below = (".".join([*tables, table, name]) for table in known if name in _known_keys(kind, [*tables, table]))
+    found = next(below, None)
+    return f" (did you mean {found!r}?)" if found else suggestion(name, known)
 
 
 def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:

@@ -155,7 +155,7 @@ class TestRefused:
         ("override", "message"),
         [
             ("sed=3", "configuration: unknown key 'sed' (did you mean 'seed'?)"),
-            ("batch_size=3", "configuration: unknown key 'batch_size'"),
+            ("batch_size=3", "configuration: unknown key 'batch_size' (did you mean 'training.batch_size'?)"),
             ("training.batchsize=3", "configuration: unknown key 'training.batchsize' (did you mean 'batch_size'?)"),
             ("trainin.batch_size=3", "configuration: unknown key 'trainin' (did you mean 'training'?)"),
             ("model.hidden=3", "configuration: unknown key 'model.hidden' (did you mean 'hidden_size'?)"),

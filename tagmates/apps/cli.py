@@ -115,13 +115,13 @@ def train(
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first continues the run, the second starts it again")
     if output_dir is None and not print_config:
-        raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates --help)")
+        raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
     known = load_tasks(data)
     if tasks is not None:
         given["tasks"] = choose_tasks(tasks, known)
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
-        raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates --help)")
+        raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
     start, why = _starting_point(preset, config, known)
     settings = resolve(start, config, set_ or [], given)
     if print_config or output_dir is None:
@@ -229,7 +229,8 @@ def main() -> NoReturn:
         name, there = ascii(error.object)[:200], sys.getfilesystemencoding()
         end(1, f"tagmates: {name}: file names of this locale are in {there}; set PYTHONUTF8=1, or rename the file")
     except CycloptsError as error:
-        end(2, f"tagmates: {' '.join(str(error).split())} (see tagmates --help)")
+        command = " ".join(["tagmates", *(error.command_chain or ())])
+        end(2, f"tagmates: {' '.join(str(error).split())} (see {command} --help)")
     except ImportError as error:
         # of a command that is imported on first use
         cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error

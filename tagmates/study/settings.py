@@ -73,7 +73,8 @@ def parse_study(
     for text in overrides:
         override(values, text)
     merged = merge_preset(values.pop("preset", preset), values, f"{path}: preset")
-    study = parse(StudySettings, merged, str(path))
+    keys = ", ".join(text.partition("=")[0].strip() for text in overrides)
+    study = parse(StudySettings, merged, f"{path}, with --set of {keys}" if overrides else str(path))
     data = study.data if study.data in ("", "starter") else _beside(path, study.data)
     vectors = study.vectors if names_vectors(study.vectors) else _beside(path, study.vectors)
     return study.model_copy(update={"data": data, "vectors": vectors})

@@ -1,4 +1,8 @@
-"""Train runs side by side, one per lane; a single run is the case of one lane."""
+"""Train runs side by side, one per lane; a single run is the case of one lane.
+
+The loop yields events and writes no files: ``train.run_in_folder`` saves a checkpoint when an epoch has ended, and the
+result when the run has.
+"""
 
 import math
 import time

@@ -38,7 +38,21 @@ def test_without_arguments_and_with_help_it_explains_itself() -> None:
     ],
 )
 def test_a_wrong_command_line_is_exit_code_2(args: list[str], pattern: str) -> None:
-    assert refused(2, re.escape(pattern), *args).endswith("(see tagmates --help)\n")
+    assert refused(2, re.escape(pattern), *args).endswith(" --help)\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "command"),
+    [
+        (["trian"], "tagmates"),
+        (["data", "chek"], "tagmates data"),
+        (["train"], "tagmates train"),
+        (["train", "--output-dir"], "tagmates train"),
+        (["data", "check"], "tagmates data check"),
+    ],
+)
+def test_a_wrong_command_line_names_the_help_of_its_command(args: list[str], command: str) -> None:
+    assert refused(2, "", *args).endswith(f"(see {command} --help)\n")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_figures_share_no_ids(paper: list[Figure]) -> None:
 
 def test_letters_are_large_enough_and_the_picture_fits_a_page(paper: list[Figure]) -> None:
     for figure in paper:
-        sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", figure.svg)]
+        sizes = [float(size) for size in re.findall(r'font(?:-size)?:[^;"]*?([\d.]+)px', figure.svg)]
         assert min(sizes) >= 7
         width = float(ET.fromstring(figure.svg).attrib["width"].removesuffix("pt"))
         printed = 186 / 25.4 * 72  # points that margins of 12 mm leave of A4 in portrait

@@ -404,6 +404,15 @@ class TestReading:
         with pytest.raises(ConfigError, match="--set seeds: write key=value"):
             read_study(path, ["seeds"])
 
+    def test_an_override_without_its_table(self, tmp_path: Path) -> None:
+        """The file may have this key in its table, so the message names the option and the table."""
+        path = study_file(tmp_path, "[training]\nmax_epochs = 4\n")
+        with pytest.raises(ConfigError) as caught:
+            read_study(path, ["k=2", "max_epochs=3"])
+        assert str(caught.value) == (
+            f"{path}, with --set of k, max_epochs: unknown key 'max_epochs' (did you mean 'training.max_epochs'?)"
+        )
+
     def test_settings_come_back_from_json(self, tmp_path: Path) -> None:
         """As study.json keeps them."""
         study = read_study(STUDIES / "equal-updates.toml", ["training.loss_weights.com=0.5", "k=2"])
