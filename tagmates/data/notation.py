@@ -15,6 +15,8 @@ from tagmates.formatting import shown
 OUTSIDE_NAMES = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "null", "na", "n/a", "outside", "nothing"))
 """Names that outside tags usually have, in lower case."""
 
+_BEGINNINGS = ("b", "beg", "begin", "beginning", "start", "first", "s", "single")
+_POSITIONS = (*_BEGINNINGS, "i", "in", "inside", "int", "m", "mid", "middle", "e", "end", "l", "last", "u", "unit", "w")
 _MADE_UP = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
 _MARKED = {"-": 0.5, "_": 0.8}  # by sign: the smallest share of the words in spans with this mark
 _CERTAIN = 0.95  # the same for any other sign
@@ -33,11 +35,14 @@ class NotationEstimate:
     helps: bool  # whether score = "prefix" reads spans from these tags
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the tags mark no spans."""
+        return self.notation.scheme == "plain"
+
+    @property
     def looks_like_io(self) -> bool:
         """Whether a plain layer seems to mark spans: most words are outside, and many tags repeat the tag before."""
-        return (
-            self.notation.scheme == "plain" and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
-        )
+        return self.is_plain and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
 
 
 def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
@@ -122,6 +127,23 @@ def placeholders_in(counts: Mapping[str, int], outside: str) -> str:
     named = ", ".join(shown(tag) for tag in tags[:3])
     what = "numbers" if all(map(str.isdecimal, tags)) else "only numbered"
     return f"the tags are {what} ({named}{', …' if len(tags) > 3 else ''}), and nothing says what they stand for"
+
+
+def unread_spans_in(counts: Mapping[str, int], outside: str) -> str:
+    """A message if nearly all tags join a word for a position in a span, such as BEGIN, to a label; else ""."""
+    tags = {tag: count for tag, count in counts.items() if tag != outside and tag.lower() not in OUTSIDE_NAMES}
+    found: dict[str, set[str]] = {}
+    marked = 0
+    for tag, count in tags.items():
+        parts = [part.lower() for part in re.split(r"[\W_]+", tag) if part]
+        place = next((part for part in (parts[:1] + parts[-1:]) if part in _POSITIONS), None)
+        if place and len(parts) > 1:
+            marked += count
+            found.setdefault(place, set()).add(tag)
+    if marked < _CERTAIN * sum(tags.values()) or len(found) < 2 or not any(map(found.__contains__, _BEGINNINGS)):
+        return ""
+    named = ", ".join(shown(min(own)) for own in list(found.values())[:2])
+    return f"the tags look like spans ({named}), but in a notation that is not read: write B-PER and I-PER"
 
 
 def advice_on_tag(tag: str, notation: Notation, task: str) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.sniffing import JSON_START, READABLE_FORMATS, FileLayout
+from tagmates.data.describing.json_records import JSON_START
+from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, plus_columns
 from tagmates.data.formats.jsonl import is_text_pair
-from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.formats.rows import is_document_start
 from tagmates.data.formats.token_lines import is_token_line
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
@@ -40,7 +41,8 @@ def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequenc
         return _json_format(lines)
     if isinstance(options.token_column, str) and _header_cells(start) is not None:
         return _table_format(lines, options.separator, options.token_column)
-    if options.trained is not None and _matches_training(options.trained, lines, name):
+    conllu = _is_conllu(lines)  # with ten columns and numbered words, whatever the training files were
+    if options.trained is not None and not conllu and _matches_training(options.trained, lines, name):
         return options.trained.kind
     return _format_by_lines(options, layout, lines, name)
 
@@ -139,7 +141,7 @@ def _is_list_of_words(lines: Sequence[str]) -> bool:
 def _begins_as_row(line: str) -> bool:
     """Whether a line has several cells and begins with a punctuation mark alone, or with CoNLL-2003's -DOCSTART-."""
     cells = CELL.findall(line)
-    return len(cells) > 1 and (cells[0] == DOCSTART or _PUNCTUATION.fullmatch(cells[0]) is not None)
+    return len(cells) > 1 and (is_document_start(cells[0]) or _PUNCTUATION.fullmatch(cells[0]) is not None)
 
 
 def tag_separator_in(lines: Sequence[str]) -> str:

@@ -80,9 +80,10 @@ class TestNames:
             (["wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"],
              [{"train": ["wnut17train.conll"], "dev": ["emerging.dev.conll"], "test": ["emerging.test.annotated"]}]),
             # several files of a split
-            (["t-00001-of-00002.x", "train-00000-of-00002.x", "train-00001-of-00002.x", "test-00000-of-00001.x"],
-             [{"train": ["train-00000-of-00002.x", "train-00001-of-00002.x"], "test": ["test-00000-of-00001.x"]},
-              {"train": ["t-00001-of-00002.x"]}]),
+            (["t-0001-of-2.x", "train-00000-of-00002.x", "train-00001-of-00002.x", "test-00000-of-00001.x", "dev.x"],
+             [{"train": ["train-00000-of-00002.x", "train-00001-of-00002.x"], "dev": ["dev.x"],
+               "test": ["test-00000-of-00001.x"]},
+              {"train": ["t-0001-of-2.x"]}]),
             (["train_a.txt", "train_b.txt", "dev.t"], [{"train": ["train_a.txt", "train_b.txt"], "dev": ["dev.t"]}]),
             (["h-ud-train-a-1.u", "h-ud-train-b-1.u", "h-ud-train-a-10.u", "h-ud-train-a-2.u", "h-ud-test.u"],
              [{"train": ["h-ud-train-a-1.u", "h-ud-train-a-2.u", "h-ud-train-a-10.u", "h-ud-train-b-1.u"],

@@ -196,6 +196,12 @@ def test_the_words_are_those_that_training_reads(name: str, keys: dict[str, Any]
     assert tokens_of(path) == [sentence.tokens for sentence in read_file(task, Path(path))]
 
 
+def test_conllu_is_not_taken_for_the_columns_of_training(tmp_path: Path) -> None:
+    path = written(tmp_path, FILES["conllu"][1])
+    trained = ReadOptions(kind="columns", separator="\t", token_column=1)
+    assert list(read_input([path], ReadOptions(trained=trained))) == tokens_of(path)
+
+
 def test_a_folder_of_brat_and_binary_files(tmp_path: Path) -> None:
     (tmp_path / "brat").mkdir()
     written(tmp_path, "Mika paints. He left.\r\nNow.", "brat/b.txt")

@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import path_of
-from tagmates.data.notation import OUTSIDE_NAMES, NotationEstimate, estimate_notation, placeholders_in
+from tagmates.data.formats.conll2012 import are_brackets
+from tagmates.data.notation import (
+    OUTSIDE_NAMES,
+    NotationEstimate,
+    estimate_notation,
+    placeholders_in,
+    unread_spans_in,
+)
 from tagmates.data.schemes import split_tag
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
@@ -45,11 +52,28 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             "placeholder",
             f"{numbers}; write the names of {task.name}'s tags into the file, and name the scheme if they mark spans",
         )
+    if counts["-100"] and task.no_label != "-100":
+        yield (
+            "no-label",
+            f"-100 is the tag of {counts['-100']:,} of {counts.total():,} words of {task.name}; if it means that they "
+            'have no label, as in training code with subwords, set unlabelled = "-100"',
+        )
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
+        return
+    if are_brackets(counts):
+        yield (
+            "plain-spans",
+            f"the tags of {task.name} are brackets of spans, such as (PERSON*, but its scheme is plain, so that every "
+            'word counts by itself; set format = "conll2012" and scheme = "iob2"',
+        )
         return
     found = estimate_notation(sentences)
     if found.notation.scheme != "plain":
         yield from _spans(task, counts, found)
+        return
+    unread = unread_spans_in(counts, found.notation.outside)
+    if unread:
+        yield "plain-spans", f"of {task.name}, {unread}"
         return
     yield from _outside(task, counts, found)
     if task.score == "plain" and task.outside == found.notation.outside and found.looks_like_io:

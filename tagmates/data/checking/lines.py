@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tagmates.data.corpora import paths_of
-from tagmates.data.describing.tables import is_header_of_sentences, looks_like_header
+from tagmates.data.describing.sentence_rows import is_header_of_sentences
+from tagmates.data.describing.tables import looks_like_header
 from tagmates.data.formats.rows import split_rows
 from tagmates.data.formats.table import TableLayout, TableRow, column_numbers, table_lines, table_rows
 from tagmates.data.formats.token_lines import read_text
@@ -16,6 +17,9 @@ from tagmates.formatting import plural, shown
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # lines between documents
+_DOCUMENT = re.compile(r"[^\w\s]*DOC[-_]?(?:START|END)[^\w\s]*")
+_COMMENT = re.compile(r"(?:#+|%+|//+|;+|--+|/\*) ")
+_MOST = 0.9  # share of words in quotes, from which on it is taken for quotation of cells
 SAMPLE_ROWS = 500  # rows by which a header is recognised
 
 
@@ -34,6 +38,7 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
         except DataError:
             continue
         if rows:
+            yield from _quotes(text, rows, task.table, path)
             yield from _oddities(rows, task.table, path)
             yield from _skipped_words(text, rows, task.table, path)
 
@@ -64,9 +69,28 @@ def _rows(text: str, layout: TableLayout, path: Path) -> list[TableRow]:
     """The rows of a text; only the first ones if all have equally many cells and nothing looks odd."""
     if layout.is_plain and not layout.header:
         at_once = split_rows(text, layout.separator, layout.comment)
-        if at_once is not None and not any(sign in text for sign in ("\n#", "\n<", "-DOC", '"')):
+        if at_once is not None and not any(sign in text for sign in ("\n#", "\n<", "DOC", '"')):
             text = "\n".join(text.split("\n", SAMPLE_ROWS)[:SAMPLE_ROWS])
     return list(table_rows(text, layout, str(path)))
+
+
+def _quotes(text: str, rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
+    """Yield a warning if quotes that are not those of CSV would become a part of words."""
+    index = column_numbers(text, layout, str(path))[0] - 1
+    words = [row.cells[index] for row in rows if -len(row.cells) <= index < len(row.cells)]
+    for quote in ("'", '"'):
+        count = sum(len(word) > 1 and word[0] == word[-1] == quote for word in words)
+        if count >= max(2, _MOST * len(words)):
+            yield (
+                f"{path}: {count:,} of {len(words):,} words are in {quote}, which is read as a part of the word; take "
+                'the quotes away, or write CSV with " and set format = "csv"'
+            )
+    escaped = next((row for row in rows if any('\\"' in cell for cell in row.cells)), None) if layout.quoted else None
+    if escaped is not None:
+        yield (
+            f"{path}:{escaped.line}: has a backslash before a quote, which CSV reads as a part of the word: write the "
+            "quote twice instead"
+        )
 
 
 def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
@@ -74,7 +98,11 @@ def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iter
     width = widths.most_common(1)[0][0]
     alike = _alike(rows)
     usual = [row.cells for row in rows[:SAMPLE_ROWS] if len(row.cells) == width]
-    tags = {row.cells[-1] for row in rows if not (row.cells[0][:1] == "#" or _MARKUP.fullmatch(row.cells[0]))}
+    tags = {
+        row.cells[-1]
+        for row in rows
+        if not (_COMMENT.match(f"{row.cells[0]} ") or row.cells[0][:1] == "#" or _MARKUP.fullmatch(row.cells[0]))
+    }
     first = rows[0]
     before = -1
     for row in rows:
@@ -89,11 +117,13 @@ def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iter
             and looks_like_header(first.cells, usual[1:])
         ):
             yield f"{where}: {shown(line)} looks like a header, and is read as a word; set header = true"
-        elif line.startswith("# ") and (odd or (begins and row.cells[-1] not in tags)):
-            key = "comments_inside = true too" if layout.comment and line.startswith(layout.comment) else "comment"
-            what = f"set {key}" if "inside" in key else 'set comment = "# "'
+        elif (sign := _COMMENT.match(line)) and (odd or (begins and row.cells[-1] not in tags)):
+            inside = layout.comment and line.startswith(layout.comment)
+            what = "set comments_inside = true too" if inside else f'set comment = "{sign[0]}"'
             yield f"{where}: {shown(line)} looks like a comment, and is read as a word; {what}"
-        elif _MARKUP.fullmatch(row.cells[0]) and (odd or row.cells[-1] not in tags):
+        elif _DOCUMENT.fullmatch(row.cells[0]) or (
+            _MARKUP.fullmatch(row.cells[0]) and (odd or row.cells[-1] not in tags)
+        ):
             what = "looks like a mark between documents, and is read as a word; delete it, or set comment"
             yield f"{where}: {shown(line)} {what}"
         elif odd:

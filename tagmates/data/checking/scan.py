@@ -14,6 +14,7 @@ from typing import Literal
 from tagmates.data.corpora import keys_of
 from tagmates.data.formats.columns import COMMENT_INSIDE_SENTENCE, parse_columns
 from tagmates.data.formats.conllu import conllu_column, conllu_reader, has_expressions, is_plus_column, plus_reader
+from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.jsonl import record_of
 from tagmates.data.formats.records import LocatedRecord, sentences_of_records, with_ends
 from tagmates.data.formats.table import column_numbers, pairs_of, table_rows
@@ -150,8 +151,8 @@ def _given_up(number: int) -> Fault:
 
 def _raw_lines(path: Path, encoding: str) -> list[bytes]:
     try:
-        return path.read_bytes().split(b"\n") if "a\nb".encode(encoding) == b"a\nb" else []
-    except (OSError, ValueError, LookupError):
+        return read_bytes(path).split(b"\n") if "a\nb".encode(encoding) == b"a\nb" else []
+    except (OSError, ValueError, LookupError, DataError):
         return []
 
 

@@ -18,11 +18,24 @@ Held = Literal["held"]
 _WORDS: Mapping[str, Split | Held] = {
     **dict.fromkeys(("train", "training", "trn", "learn"), "train"),
     **dict.fromkeys(
-        ("dev", "devel", "development", "val", "valid", "validate", "validation", "testa", "devtest", "tune", "tuning"),
+        (
+            "dev",
+            "devel",
+            "development",
+            "val",
+            "valid",
+            "validate",
+            "validation",
+            "testa",
+            "devtest",
+            "tune",
+            "tuning",
+            "dvl",
+        ),
         "dev",
     ),
-    **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest"), "test"),
-    **dict.fromkeys(("heldout", "held", "eval", "evaluation"), "held"),  # dev or test, whichever is missing
+    **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest", "blind"), "test"),
+    **dict.fromkeys(("heldout", "held", "holdout", "eval", "evaluation"), "held"),  # dev or test, whichever is missing
 }
 _PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 has the parts Ner and Train
 _NUMBERS = re.compile(  # that number the files of one split: -00000-of-00003, _2, -a-1
@@ -31,6 +44,7 @@ _NUMBERS = re.compile(  # that number the files of one split: -00000-of-00003, _
 )
 _OF = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
 _MORE = ("set", "data", "file", "split")  # trainset
+_GLUED = re.compile(r"(train|devel|dev|valid|val|test)(?![^\W\d_])")  # at the end of a longer word, as in mytrain
 _FEWEST = 3  # with so many files that differ only in a number, they are taken for parts of one corpus
 
 
@@ -111,7 +125,7 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     ``kinds`` maps each file with tagged sentences to its format; all files of a corpus have the same format. ``others``
     are files that could not be read; the splits that they name are not cut from train.
     """
-    bundles = _bundles([name_of(path) for path in kinds], kinds)
+    bundles = _bundles(_with_glued([name_of(path) for path in kinds]), kinds)
     for scope in ("folder", ""):
         _join_tails(bundles, scope)
     left_out: list[str] = []
@@ -120,6 +134,14 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     lost = [name for bundle in tails for names in bundle.files.values() for name in names]
     corpora = []
     for bundle in heads:
+        beside = [head for head in heads if "train" in head.files and head.first.folder == bundle.first.folder]
+        lacking = [head for head in beside if head.kind == bundle.kind and not {"dev", "test"} <= {*head.files}]
+        if set(bundle.files) == {None} and lacking:
+            left_out.append(
+                f"{_paths(bundle)}: may be dev or test of {_paths(lacking[0])}, but its name does not say so; it is "
+                "not taken for training data"
+            )
+            continue
         unknown = [name for name in lost if name.split != "train" and name.folder == bundle.first.folder]
         if set(bundle.files) == {None} and unknown:
             left_out.append(f"{_paths(bundle)}: is not dev or test by its name, but which file is train is not clear")
@@ -135,6 +157,19 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     for corpus in corpora:
         _find_waits(corpus, [*lost, *map(name_of, others)])
     return corpora, left_out
+
+
+def _with_glued(names: Sequence[FileName]) -> list[FileName]:
+    """The names, where files such as mytrain and mytest, which differ only in this, name their splits too."""
+    glued: dict[str, dict[str, FileName]] = defaultdict(dict)
+    for name in names:
+        found = None if name.split else list(_GLUED.finditer(name.path.lower()))
+        if found:
+            split = _WORDS[found[-1][1]]
+            own = _named(name.path, split, name.path[: found[-1].start()], name.path[found[-1].end() :])
+            glued[own.rest][split] = own
+    sure = {own.path: own for group in glued.values() if {"train"} < {*group} for own in group.values()}
+    return [sure.get(name.path, name) for name in names]
 
 
 def _paths(bundle: _Bundle) -> str:

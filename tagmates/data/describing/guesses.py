@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from tagmates.data.notation import OUTSIDE_NAMES, find_mark
@@ -61,6 +61,12 @@ def layer_name(tags: Mapping[str, int]) -> str | None:
         if (name in spans) == (mark is not None) and bare and sum(bare[tag] for tag in known) >= 0.9 * bare.total():
             return name
     return None
+
+
+def are_universal(tags: Iterable[str]) -> bool:
+    """Whether nine in ten of these tags are universal parts of speech, or ``_``."""
+    fitting = [tag == "_" or tag in _KNOWN["upos"] for tag in tags]
+    return sum(fitting) >= 0.9 * len(fitting)
 
 
 def _counted(column: Column) -> Counter[str]:

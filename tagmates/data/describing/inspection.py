@@ -10,7 +10,9 @@ from pathlib import Path
 from tagmates.data.describing.grouping import CorpusFiles, group_files
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff, words_per_line
 from tagmates.data.describing.tables import comment_sign
+from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
+from tagmates.data.formats.token_lines import read_text
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, plural
@@ -19,6 +21,7 @@ MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 
 _NEVER = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
+_COPIES = (".bak", ".orig", ".swp", "~")
 _ABOUT = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
 
@@ -85,6 +88,9 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     unknown: dict[str, str] = {}
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
+        if name.endswith(_COPIES):
+            left_out.append(f"{file}: is a copy that an editor made")
+            continue
         layout = _looked_at(file)
         if isinstance(layout, FileLayout):
             found[name] = layout
@@ -110,8 +116,8 @@ def _pairs(folder: Path, unknown: Mapping[str, str]) -> dict[str, str]:
     for name in unknown:
         file = folder / name
         try:
-            texts[name] = file.read_text("utf-8")
-        except (OSError, ValueError):
+            texts[name] = read_text(file, "utf-8")
+        except DataError:
             continue
         counts = tuple(words_per_line(texts[name]))
         if len(counts) > 1 and max(counts) > 1:
@@ -142,9 +148,22 @@ def _together(
 ) -> tuple[list[FoundCorpus], list[str]]:
     """Group the files into corpora."""
     # perhaps only some files of a corpus have CSV quotes
-    kinds = {name: (layout.format.replace("csv", "columns"), layout.separator) for name, layout in found.items()}
+    blanks = any(layout.separator == "whitespace" for layout in found.values())
+    kinds = {
+        name: (
+            layout.format.replace("csv", "columns"),
+            "whitespace" if blanks and _has_single_cells(layout) else layout.separator,
+        )
+        for name, layout in found.items()
+    }
     corpora, left_out = group_files(kinds, unknown)
     return [_source(corpus, found, root) for corpus in corpora], left_out
+
+
+def _has_single_cells(layout: FileLayout) -> bool:
+    """Whether a file with tabs could be read with white space as separator: there is no other in its cells."""
+    single = (cell.split() == [cell] for rows in layout.sample for cells in rows for cell in cells)
+    return layout.format == "columns" and layout.separator == "\t" and not layout.keys and all(single)
 
 
 def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> FoundCorpus:
@@ -158,6 +177,8 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     if lost:
         notes.append(f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment")
     first = found[files[0]]
+    if len({each.separator for each in layouts}) > 1:  # see ``_has_single_cells``
+        first = replace(first, separator="whitespace")
     encoding, more = _encoding_of(root, {name: found[name].encoding for name in files})
     keys = {key: value for each in layouts for key, value in each.keys.items()}
     without = [name for name in files if keys.get("header") and not found[name].keys.get("header")]
@@ -184,7 +205,7 @@ def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[st
         encodings = {
             name: encoding
             for name, encoding in encodings.items()
-            if encoding != "utf-8" or not (root / name).read_bytes().isascii()
+            if encoding != "utf-8" or not read_bytes(root / name).isascii()
         }
     if set(encodings.values()) == {"latin-1", "cp1252"}:  # the two differ only in bytes that latin-1 text does not use
         return "cp1252", []
@@ -203,6 +224,8 @@ def _looked_at(path: Path) -> FileLayout | str | None:
     if suffix == ".spacy":
         return FileLayout("spacy")
     try:
-        return sniff(path.read_bytes())
+        return sniff(read_bytes(path))
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
     except OSError as error:
         return f"cannot be read ({error.strerror})"

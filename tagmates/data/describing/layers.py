@@ -11,6 +11,7 @@ from typing import Any
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.formats.brat import read_documents
+from tagmates.data.formats.conll2012 import are_brackets
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column, feature_in
 from tagmates.data.formats.docbin import docs_in, layers_in
 from tagmates.data.formats.huggingface import class_names, read_rows
@@ -98,7 +99,19 @@ def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, An
         note = "the files have different numbers of columns, so this is the last of each"
         return keys, seen, [TagLayer({"tag_column": -1}, notes=(note,))]
     called: Sequence[str | None] = layout.heading or (None,) * layout.columns
-    return keys, seen, [TagLayer({"tag_column": tag}, called[list(names).index(tag)] or None) for tag in tags]
+    layers = []
+    for tag in tags:
+        name = called[list(names).index(tag)] or None
+        own: dict[str, Any] = {"tag_column": tag}
+        notes = []
+        if are_brackets(cell for sentence in columns[tag] for cell in sentence):
+            notes = ["brackets over several lines, as in CoNLL-2012, are spans"]
+            if layout.format == "columns" and not layout.keys:
+                own |= {"format": "conll2012", "scheme": "iob2"}
+            else:
+                notes.append(f"they are only read from a column file without {listing(list(layout.keys))}")
+        layers.append(TagLayer(own, name, tuple(notes)))
+    return keys, seen, layers
 
 
 def _of_plus(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
@@ -107,19 +120,14 @@ def _of_plus(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any],
     rows = [
         cells for sentence in source.layout.sample for cells in sentence if "-" not in cells[0] and "." not in cells[0]
     ]
-    used = {name: Counter(cells[at] for cells in rows) for at, name in enumerate(names)}
+    used = {name.upper(): Counter(cells[at] for cells in rows) for at, name in enumerate(names)}
     no_layer = ("ID", "FORM", "LEMMA", "HEAD", "FEATS", "MISC", "DEPS", "DEPREL")
     few = max(20, len(rows) // 5)
     there = [
         name for name, values in used.items() if name not in no_layer and 1 < len(values) <= few and "LEMMA" not in name
     ]
     spans = {"PARSEME:MWE": {"scheme": "iob2"}}
-    layers = [
-        TagLayer(
-            {"tag_column": name if name != name.lower() else names.index(name) + 1, **spans.get(name, {})}, _short(name)
-        )
-        for name in there or ["UPOS"]
-    ]
+    layers = [TagLayer({"tag_column": name, **spans.get(name, {})}, _short(name)) for name in there or ["UPOS"]]
     return keys, [f"# global.columns names {comment_text(' '.join(names), 100)}"], layers
 
 
@@ -140,9 +148,12 @@ def _of_webanno(source: FoundCorpus, root: Path) -> list[TagLayer]:
     layers = []
     for name in features_in(text):
         document, _ = webanno_document(path, name, source.layout.encoding)
-        alone = all(each.last == each.first + 1 for each in document.annotations)
-        plain = alone and len(document.annotations) == len(document.words.tokens)  # a value for every word
-        if document.annotations:
+        single = all(each.last == each.first + 1 for each in document.annotations)
+        plain = single and len(document.annotations) == len(document.words.tokens)  # a value for every word
+        layer = name.partition(".")[0]
+        alone = sum(each.partition(".")[0] == layer for each in features_in(text)) == 1
+        unnamed = not alone and {each.label for each in document.annotations} == {layer}  # another feature has values
+        if document.annotations and not unnamed:
             layers.append(
                 TagLayer({"tag_column": name, **({"scheme": "plain"} if plain else {})}, name.replace(".", "_"))
             )
@@ -242,7 +253,11 @@ def _of_records(
         and any(item is not None for record in records for item in record[key])
     }
     lengths = {key: [len(values) for values in column] for key, column in columns.items()}
-    alike = {key: column for key, column in columns.items() if list(lengths.values()).count(lengths[key]) > 1}
+    alike = {
+        key: column
+        for key, column in columns.items()
+        if any(_nearly_equal(lengths[key], own) for other, own in lengths.items() if other != key)
+    }
     if not alike:
         path = root / source.first_file
         raise DataError(
@@ -273,6 +288,11 @@ def _of_records(
     return {**keys, "token_column": token}, seen, layers
 
 
+def _nearly_equal(lengths: Sequence[int], others: Sequence[int]) -> bool:
+    """Whether nine in ten are equal; the reader names the records in which they are not."""
+    return 10 * sum(map(int.__ne__, lengths, others)) <= len(lengths)
+
+
 def _of_spans(
     records: Sequence[Record], keys: dict[str, Any], features: Mapping[str, Any], path: Path
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
@@ -280,14 +300,14 @@ def _of_spans(
     kept = [record for record in records if record.get("answer", "accept") == "accept"]
     texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
     lists = [key for key in (kept[0] if kept else ()) if all(are_words(record.get(key)) for record in kept)]
-    answered = bool(kept) and "answer" in kept[0]
     found = [
         key
         for key in dict.fromkeys(key for record in kept for key in record)
         if key not in texts
-        and all(are_spans(record.get(key, [] if answered else None)) for record in kept)
+        and all(record.get(key) is None or are_spans(record[key]) for record in kept)
         and any(record.get(key) for record in kept)
     ]
+    found = [key for key in found if key != "predictions"] or found  # of a model
     if found and lists and not texts:
         return _of_spans_of_words(kept, keys, lists, found, path)
     if not texts or not found:
@@ -297,12 +317,14 @@ def _of_spans(
     layers = []
     for key in found:
         names = class_names(features, f"{key}.label")
-        pairs = ((record[token], record.get(key, [])) for record in kept[:200])
+        pairs = ((record[token], record.get(key) or []) for record in kept[:200])
         documents = (document_of(text, spans, names or _ANY, str(path)) for text, spans in pairs)
         used = Counter(each.label for document in documents for each in document.annotations)
         most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
-        note = f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some'
-        layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
+        notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']
+        guessed = key == "predictions"
+        notes += ["these are predictions of a model: nobody has annotated these texts"] if guessed else []
+        layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 and not guessed else key, tuple(notes)))
     text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])
     return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
 

@@ -1,11 +1,9 @@
 """A proposed tasks.toml for files: what was guessed, why, and what was seen, for the user to check."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os.path import commonpath, commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +11,18 @@ from tagmates.data.corpora import location, read_part
 from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import TagLayer, comment_text, layers_of
-from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in
+from tagmates.data.describing.splits import cut_ranges, several, split_lines, toml_value
+from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in, unread_spans_in
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import in_order, plural
+from tagmates.formatting import plural
 
-MAX_LISTED_NAMES = 12  # files of a split that are named one by one
 MAX_LISTED_TAGS = 5  # tags that break a scheme and are listed one by one
 _SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags in a scheme that tagmates chooses
+NO_LABEL = "-100"  # as training code with subwords writes it
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
 )
@@ -76,7 +75,7 @@ def propose(path: Path, folder: str) -> Proposal:
     root = path if path.is_dir() else path.parent
     lines = [
         _HEADING,
-        *([f"folder = {_toml(folder)}", ""] if folder else [""]),
+        *([f"folder = {toml_value(folder)}", ""] if folder else [""]),
     ]
     names: list[str] = []
     wrong: list[str] = []
@@ -146,26 +145,23 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
         everything = [sentence for part in sentences for sentence in part]
         # a line that cannot be read must not make a layer plain
         sample = _sample(task, source) if broken else []
-        used = Counter(tag for sentence in everything for tag in sentence.labels if tag is not None)
+        used = _counted(everything or sample)
         estimate = estimate_notation([*everything, *sample])
         # if _ is not the outside tag, it means that a word has no label
-        blanks = used["_"] if "outside" not in values and estimate.notation.outside != "_" else 0
+        blank = NO_LABEL if used[NO_LABEL] else "_"
+        blanks = used[blank] if "outside" not in values and estimate.notation.outside != blank else 0
         if blanks:
-            sentences = [[_without_blanks(sentence) for sentence in part] for part in sentences]
-            estimate = estimate_notation([*map(_without_blanks, [*everything, *sample])])
+            sentences = [[_without(blank, sentence) for sentence in part] for part in sentences]
+            estimate = estimate_notation([_without(blank, sentence) for sentence in [*everything, *sample]])
         name = layer.name or layer_name(used) or (source.name if len(layers) == 1 else _called(layer.keys))
         table = [f"# {note}" for note in (*broken, *layer.notes)]
-        table += [f"{key} = {_toml(value)}" for key, value in layer.keys.items() if key != "scheme"]
+        table += [f"{key} = {toml_value(value)}" for key, value in layer.keys.items() if key != "scheme"]
         if blanks:
-            on = f"_ is the tag of {blanks:,} of {used.total():,} tokens"
-            table += [
-                f'# {on}: taken for "no label"; if it means that a word is outside of all spans, add outside = "_"'
-            ]
-            del used["_"]
-        often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
-        table += [f"# {plural(len(used), 'different tag')}: {often}{', …' if len(used) > 6 else ''}"] if used else []
+            table += _unlabelled(blank, used)
+            del used[blank]
+        table += [f"# {plural(len(used), 'different tag')}: {_often(used)}"] if used else []
         if task.format in _SPANS or "scheme" in values:
-            table += [f"scheme = {_toml(task.scheme)}  # as the spans are written here"]
+            table += [f"scheme = {toml_value(task.scheme)}  # as the spans are written here"]
             tables.append(_Table(name, table))
             continue
         if "outside" in values:
@@ -175,32 +171,42 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
         wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
         estimate = replace(estimate, helps=estimate.helps and known)
         table += _scheme(estimate, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
-        remarks = [
-            *([placeholders] if (placeholders := placeholders_in(used, estimate.notation.outside)) else []),
-            *_unseen(_by_split(source, sentences)),
-        ]
+        remarks = [*_odd_names(used, estimate), *_unseen(_by_split(source, sentences))]
         table += [f"# {comment_text(text, 300)}" for text in remarks]
         tables.append(_Table(name, table, _listed(wrong), remarks))
     sizes = zip(source.files.values(), counts, strict=False)
-    shared = [f"# {comment_text(_several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
+    shared = [f"# {comment_text(several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
     shared += [f"# {comment_text(note, 300)}" for note in (*source.layout.notes, *seen)]
-    shared += [f"{key} = {_toml(value)}" for key, value in keys.items() if key != "scheme"]
-    return _Described([*shared, *_parts(source, counts, root)], tables, words)
+    shared += [f"{key} = {toml_value(value)}" for key, value in keys.items() if key != "scheme"]
+    return _Described([*shared, *split_lines(source, counts, root)], tables, words)
+
+
+def _odd_names(used: Counter[str], estimate: NotationEstimate) -> Iterator[str]:
+    """Yield messages on tags that are only numbers, or that mark spans in a notation that is not read."""
+    outside = estimate.notation.outside
+    yield from filter(
+        None, (placeholders_in(used, outside), unread_spans_in(used, outside) if estimate.is_plain else "")
+    )
+
+
+def _often(used: Counter[str]) -> str:
+    often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
+    return f"{often}{', …' if len(used) > 6 else ''}"
+
+
+def _counted(sentences: Sequence[Sentence]) -> Counter[str]:
+    return Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
 
 
 def _alone(names: tuple[str, ...]) -> str | tuple[str, ...]:
     return names if len(names) > 1 else "".join(names)
 
 
-def _several(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {plural(len(names) - 1, 'more file')}"
-
-
 def _by_split(source: FoundCorpus, sentences: Sequence[Sequence[Sentence]]) -> dict[Split, Sequence[Sentence]]:
     """The sentences of each proposed split."""
     splits: dict[Split, Sequence[Sentence]] = dict(zip(source.files, sentences, strict=True))
     train = splits["train"]
-    ranges = _ranges(source, len(train))
+    ranges = cut_ranges(source, len(train))
     return splits | {split: train[first - 1 : last] for split, (first, last) in ranges.items()}
 
 
@@ -224,18 +230,17 @@ def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
 
 def _offer(layer: TagLayer) -> _Table:
     """A task that is offered as a comment; its tags are taken from a sample of sentences."""
-    used = Counter(tag for sentence in layer.sample for tag in sentence.labels if tag is not None)
+    used = _counted(layer.sample)
     nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may tag every other word with O
     notation = replace(estimate_notation(layer.sample).notation, outside=nothing)
     blanks = used["_"] if nothing == "O" else 0
     del used["_"], used[nothing]
-    often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
-    lines = [f"{key} = {_toml(value)}" for key, value in layer.keys.items()]
-    lines += [f"outside = {_toml(nothing)}"] if nothing != "O" else []
+    lines = [f"{key} = {toml_value(value)}" for key, value in layer.keys.items()]
+    lines += [f"outside = {toml_value(nothing)}"] if nothing != "O" else []
     lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
-    lines += [f"scheme = {_toml(notation.scheme)}"] if notation.scheme != "plain" else []
-    lines += [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
-    notes = [*layer.notes, f"tags of the first sentences: {often}{', …' if len(used) > 6 else ''}"]
+    lines += [f"scheme = {toml_value(notation.scheme)}"] if notation.scheme != "plain" else []
+    lines += [f"mark = {toml_value(notation.mark)}"] if notation.mark != "B-" else []
+    notes = [*layer.notes, f"tags of the first sentences: {_often(used)}"]
     return _Table(layer.name or _called(layer.keys), [*(f"# {note}" for note in notes), *lines], offered=True)
 
 
@@ -260,8 +265,15 @@ def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
     ]
 
 
-def _without_blanks(sentence: Sentence) -> Sentence:
-    return replace(sentence, tags=tuple(None if tag == "_" else tag for tag in sentence.labels))
+def _without(blank: str, sentence: Sentence) -> Sentence:
+    return replace(sentence, tags=tuple(None if tag == blank else tag for tag in sentence.labels))
+
+
+def _unlabelled(blank: str, used: Counter[str]) -> list[str]:
+    """The lines for the tag that means "no label"."""
+    on = f"{blank} is the tag of {used[blank]:,} of {used.total():,} tokens"
+    but = f'if it means that a word is outside of all spans, add outside = "{blank}"'
+    return [*([f"unlabelled = {toml_value(blank)}"] if blank != "_" else []), f'# {on}: taken for "no label"; {but}']
 
 
 def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
@@ -272,7 +284,7 @@ def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
     if not outside:
         return [f'outside = ""  # O is the tag of {used["O"]:,} of {used.total():,} tokens, and looks like a label']
     on = f"{comment_text(outside)} is the tag of {used[outside]:,} of {used.total():,} tokens"
-    return [f"outside = {_toml(outside)}  # {on}: taken for the outside tag, which is not scored"]
+    return [f"outside = {toml_value(outside)}  # {on}: taken for the outside tag, which is not scored"]
 
 
 def _wrong(
@@ -304,7 +316,7 @@ def _scheme(
 ) -> list[str]:
     """The lines for the scheme and the mark, with the reasons, and with tags that break them."""
     notation = estimate.notation
-    if notation.scheme == "plain":
+    if estimate.is_plain:
         if not estimate.words:
             return ['scheme = "plain"  # no tag could be read: name the scheme of yours']
         if not estimate.looks_like_io or numbered:
@@ -313,7 +325,7 @@ def _scheme(
         if estimate.labels > 1:
             return [f'scheme = "io"  # {why}: taken for one span; with "plain" every word counts by itself']
         return [f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span']
-    lines = [f"mark = {_toml(notation.mark)}"] if notation.mark != "B-" else []
+    lines = [f"mark = {toml_value(notation.mark)}"] if notation.mark != "B-" else []
     if not wrong:
         why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
         return [f'scheme = "{notation.scheme}"  # {why}', *lines]
@@ -337,54 +349,6 @@ def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list
     return sentences, broken
 
 
-def _ranges(source: FoundCorpus, total: int) -> dict[Split, tuple[int, int]]:
-    """The ranges of sentences cut from train for dev, and for test if it is missing; none if a file may hold them."""
-    tenth = max(1, total // 10)
-    if "dev" in source.files or total <= 2 or source.waits:
-        return {}
-    ends: dict[Split, int] = {"dev": total} if "test" in source.files else {"dev": total - tenth, "test": total}
-    ranges: dict[Split, tuple[int, int]] = {split: (end - tenth + 1, end) for split, end in ends.items()}
-    return {"train": (1, ranges["dev"][0] - 1), **ranges}
-
-
-def _parts(source: FoundCorpus, counts: Sequence[int], root: Path) -> Iterator[str]:
-    """The lines of the splits. Without a file for dev or test, the end of train is proposed for it."""
-    ranges = _ranges(source, counts[0] if counts else 0)
-    if ranges:
-        which = "dev and test are" if "test" in ranges else "dev is"
-        yield f"# no file is called dev, so {which} the end of {comment_text(_several(source.files['train']))}"
-    for split, name in source.waits.items():
-        yield f'# {comment_text(name, 200)} seems to be {split}, and was left out: if it is, add {split} = "FILE"'
-    if "dev" not in source.files and not ranges and "dev" not in source.waits:
-        yield '# there is no dev split: add one, dev = "FILE"'
-    for split, names in source.files.items():
-        if len(names) > 1:
-            yield f"# {split} is {len(names):,} files, joined as if they were one"
-    for split in ("train", "dev", "test"):
-        names = source.files["train"] if split in ranges else source.files.get(split, ())
-        if not names:
-            continue
-        tags = [source.tags[name] for name in names] if source.tags else []
-        more = [f"tags = {_files(tags, root)}"] if tags else []
-        more += ['sentences = "{}-{}"'.format(*ranges[split])] if split in ranges else []
-        files = _files(names, root)
-        yield f"{split} = {{ {', '.join([f'file = {files}', *more])} }}" if more else f"{split} = {files}"
-
-
-def _files(names: Sequence[str], root: Path) -> str:
-    """A name, a list of names, or, for many names, a pattern that matches exactly these."""
-    if len(names) == 1:
-        return _toml(names[0])
-    if len(names) > MAX_LISTED_NAMES:
-        folder, suffix = commonpath([name.rpartition("/")[0] or "." for name in names]), Path(names[0]).suffix
-        start = "" if folder in (".", "") else f"{folder}/"
-        beginning = commonprefix([name.rpartition("/")[2] for name in names])  # noqa: RUF071  (of names, not of paths)
-        for pattern in (f"{start}{beginning}*{suffix}", f"{start}**/*{suffix}"):
-            if list(Part(file=pattern).files(root)) == in_order(names):
-                return _toml(pattern)
-    return _toml(list(names))
-
-
 def _variants(name: str, source: str) -> Iterator[str]:
     """Yield possible names of a task: the preferred one, then with the name of its corpus, then with a number."""
     name = re.sub(r"[\s,/\\]+", "_", name)
@@ -395,8 +359,4 @@ def _variants(name: str, source: str) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
-
-
-def _toml(value: str | int | Sequence[str]) -> str:  # also for bool: true is the same in JSON and TOML
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)

@@ -1,21 +1,18 @@
 """Recognise the format of a file from its first lines, or describe what was seen in it instead."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tagmates.data.describing.guesses import are_universal
+from tagmates.data.describing.json_records import json_kind
 from tagmates.data.describing.tables import SniffedTable, table_in
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, CONLLULEX_COLUMNS, plus_columns
-from tagmates.data.formats.jsonl import is_rows, is_text_pair
-from tagmates.data.formats.records import leaves_of
-from tagmates.data.formats.spans import are_spans, are_words, is_text
 from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
-from tagmates.formatting import first_of
 
 READABLE_FORMATS = (
     "column files, CSV, CoNLL-U and CoNLL-U Plus, CoNLL-2012, JSON and JSON lines (lists of words, or texts with spans "
@@ -23,7 +20,6 @@ READABLE_FORMATS = (
     "Hugging Face data sets"
 )
 _HEAD = 2**17  # characters of a file that are inspected
-JSON_START = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
 _PACKED = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip, or a spreadsheet",
@@ -82,9 +78,9 @@ def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
     if any(line.startswith("#begin document") for line in lines[:100]):
         return _brackets(lines)
     if text.lstrip()[:1] in ("{", "["):
-        found = _records(lines, text)
-        if found is not None:
-            return found
+        kind, reason = json_kind(lines, text)
+        if kind or reason:
+            return FileLayout(kind) if kind else reason
     layout = _conllu(lines)
     if layout is not None:
         return layout
@@ -147,65 +143,6 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
     return "utf-8", ()
 
 
-def _records(lines: Sequence[str], text: str) -> FileLayout | str | None:
-    """JSON lines or one JSON list, of objects with two lists of equal length or with a text and its spans."""
-    try:
-        record = json.loads(next(line for line in lines if line.strip()))
-        held = (
-            isinstance(record, dict)
-            and sum(map(bool, map(str.strip, lines))) == 1
-            and len(_lists_of_records(record)) == 1
-        )
-        item = is_text_pair(record) or (is_rows(record) and sum(map(bool, map(str.strip, lines))) > 1)
-        one_list = (isinstance(record, list) and not item) or (held and not _is_record(record))
-    except (ValueError, RecursionError, StopIteration):
-        one_list = True
-    kind = "json" if one_list else "jsonl"
-    if one_list:
-        try:
-            found = json.loads(text)
-        except RecursionError:
-            return "is JSON nested too deeply"
-        except ValueError as error:
-            place = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
-            return f"begins as JSON, but is not ({place}): is it cut off?" if JSON_START.match(text) else None
-        if isinstance(found, dict):
-            inner = _lists_of_records(found)
-            if len(inner) != 1:
-                return f"is one JSON object, with the keys {first_of(found)}, and not one list of records"
-            found = inner[0]
-        record = found[0] if isinstance(found, list) and found else None
-    if is_text_pair(record):
-        record = {"text": record[0], **record[1]}
-    if is_rows(record) or (isinstance(record, dict) and _is_record(record)):
-        return FileLayout(kind)
-    if not isinstance(record, dict):
-        return "is JSON, but holds no objects"
-    leaves = dict(leaves_of(record))
-    return (
-        f"is JSON, whose records have the keys {first_of(leaves)}: no two lists of one length, no text with spans "
-        'such as [[0, 4, "PER"]]'
-    )
-
-
-def _is_record(record: Mapping[str, Any]) -> bool:
-    """Whether an object has two lists of equal length, or a text with its spans."""
-    leaves = dict(leaves_of(record))
-    bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
-    alike = len({len(value) for value in bare}) < len(bare)
-    spans = any(map(are_spans, [*record.values(), *leaves.values()])) or "answer" in record
-    return alike or (spans and any(is_text(value) or are_words(value) for value in leaves.values()))
-
-
-def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
-    """The lists in an object that do not hold plain texts or numbers."""
-    return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
-
-
-def _is_bare(value: Any) -> bool:
-    return value is None or isinstance(value, str | int)
-
-
 def _brackets(lines: Sequence[str]) -> FileLayout | str:
     rows = [(line, CELL.findall(line)) for line in lines if not is_document_mark(line)]
     sample = [[cells for _, cells in block] for block in _blocks(rows)]
@@ -230,7 +167,11 @@ def _conllu(lines: Sequence[str]) -> FileLayout | None:
     first = next((line for line in lines if line.strip()), "")
     if re.match(r"#\s*global\.columns\s*=", first):
         names = plus_columns(first)
-        if "FORM" in names and rows and sum(len(cells) == len(names) for cells in rows) >= 0.9 * len(rows):
+        if (
+            "FORM" in map(str.upper, names)
+            and rows
+            and sum(len(cells) == len(names) for cells in rows) >= 0.9 * len(rows)
+        ):
             return FileLayout(
                 "conllu", columns=len(names), heading=names, sample=[[r for r in rows if len(r) == len(names)]]
             )
@@ -238,6 +179,8 @@ def _conllu(lines: Sequence[str]) -> FileLayout | None:
     if not rows or len(fitting) < 0.9 * len(rows):
         return None
     lex = len(fitting[0]) == len(CONLLU_COLUMNS) + len(CONLLULEX_COLUMNS)
+    if not lex and len(fitting[0]) > len(CONLLU_COLUMNS) and not are_universal(cells[3] for cells in fitting):
+        return None  # in CoNLL-2009, whose columns are others, lemmas stand there
     return FileLayout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
 
 

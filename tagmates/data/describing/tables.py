@@ -5,15 +5,15 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from os.path import commonprefix
 from typing import Any
 
+from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
-from tagmates.data.formats.rows import DOCSTART
-from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, words_and_tags
+from tagmates.data.formats.rows import is_document_start
+from tagmates.data.formats.table import MARKUP, SENTENCE_MARK
 from tagmates.data.schemes import are_span_tags
-from tagmates.errors import DataError
 from tagmates.formatting import shown
 
 MAX_SENTENCE_WORDS = 200  # if the only sentence of a file has more words, its sentence ends are probably missing
@@ -25,6 +25,7 @@ _TAG = re.compile(
 )
 _SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
 _SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # in the files of HIPE
+_SENTENCE_KEYS = {"sentence_column", "sentence_end"}
 _MARKS = "#%<=*@;"  # the first characters of comments and document marks
 
 
@@ -53,14 +54,15 @@ class _Line:
 def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     """The table in the lines of a text; if they are none, a description of what was seen."""
     for separator in (",", ";", "\t", "|"):
-        if (rows_of_words := _sentence_rows(lines, separator)) is not None:
-            return rows_of_words
+        if (found_rows := sentence_rows_in(lines, separator)) is not None:
+            quoted, width, heading, keys, sample = found_rows
+            return SniffedTable(separator, quoted, width, heading, keys, (), (), (), sample)
     reasons: list[str] = []
     for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
         if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, SniffedTable):
             return found
-    for separator in ("\t", "whitespace", ",", ";", "|"):
+    for separator in ("\t", ", ", "; ", "whitespace", ",", ";", "|"):
         rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
         found = _looked_at(rows, separator, text, quoted=False)
         if isinstance(found, SniffedTable):
@@ -70,81 +72,6 @@ def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     if re.match(r"<[?!]?[A-Za-z]", line) and not (reasons and MARKUP.fullmatch(line)):
         return f"is XML or HTML, which is not read (it begins with {shown(line)}): write one word a line with its tags"
     return "; ".join(reasons[:1]) or f"has no columns that are equally many in its lines; the first is {shown(line)}"
-
-
-def _sentence_rows(lines: Sequence[str], separator: str) -> SniffedTable | None:
-    """The table, if each row is a sentence: in nearly all rows, two columns have equally many words, one of them tags.
-
-    In the sample, the cells of other columns are repeated beside each word.
-    """
-    quoted = any('"' in line for line in lines)
-    rows: list[list[str]] = []
-    try:
-        text = (line + "\n" for line in lines)
-        rows.extend(
-            csv.reader(text, delimiter=separator, strict=True) if quoted else (t[:-1].split(separator) for t in text)
-        )
-    except csv.Error:
-        if len(rows) < 50:  # otherwise the lines that were read end inside a cell
-            return None
-    rows = [row for row in rows if any(map(str.strip, row))]
-    width = len(rows[-1]) if rows else 0
-    if len(rows) < 2 or not 2 <= width <= 20 or sum(len(row) == width for row in rows) < 0.95 * len(rows):
-        return None
-    rows = [row for row in rows if len(row) == width]
-    best: tuple[int, int, int] | None = None
-    for tag in range(width):
-        for token in range(width):
-            words = _words_in(rows[1:], token, tag) if token != tag else []
-            total = sum(map(len, words))
-            if len(words) < 0.8 * len(rows[1:]) or total < 2 * len(words):
-                continue
-            forms, tags = ({pair[at] for sentence in words for pair in sentence} for at in (0, 1))
-            if len(tags) <= max(20, total // 5) and len(tags) < len(forms) and (not best or len(forms) > best[0]):
-                best = len(forms), token, tag
-    if best is None:
-        return None
-    _, token, tag = best
-    sentences = {id(row): found[0] for row in rows if (found := _words_in([row], token, tag))}
-    header = is_header_of_sentences(rows, token, tag)
-    heading = tuple(cell.strip() for cell in rows[0]) if header else ()
-    sample = []
-    for row in rows[header:]:
-        if id(row) in sentences:
-            columns = [_words_of(row, token, at) or [row[at]] * len(sentences[id(row)]) for at in range(width)]
-            columns[token] = [pair[0] for pair in sentences[id(row)]]
-            if all(len(column) == len(columns[token]) for column in columns):
-                sample.append([list(cells) for cells in zip(*columns, strict=True)])
-    keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
-    return SniffedTable(separator, quoted, width, heading, keys, (), (), (), sample) if sample else None
-
-
-def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[tuple[str, str]]]:
-    """The words and tags of each row that has equally many of both."""
-    found = []
-    for row in rows:
-        tags = _words_of(row, token, tag)
-        words = _words_of(row, tag, token)
-        if words and len(words) == len(tags):
-            found.append(list(zip(words, tags, strict=True)))
-    return found
-
-
-def _words_of(row: Sequence[str], beside: int, at: int) -> list[str]:
-    """The words in a cell; none if it is a broken list, or if the other cell has another number of words."""
-    try:
-        others, words = words_and_tags(row[beside], row[at], "")
-    except DataError:
-        return []
-    return words if len(words) == len(others) else []
-
-
-def is_header_of_sentences(rows: Sequence[Sequence[str]], token: int, tag: int) -> bool:
-    """Whether the first row names the columns, in files where each row is a sentence: its tag occurs nowhere else."""
-    first = rows[0][tag].strip()
-    return len(first.split()) == 1 and not any(
-        first in CELL.findall(row[tag]) or repr(first) in row[tag] for row in rows[1:] if len(row) > tag
-    )
 
 
 def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
@@ -176,14 +103,17 @@ def comment_sign(comments: Sequence[str], signed: Sequence[str]) -> str:
     words = re.match(r"[^\w\s]+\s*\w+\s", shared)
     candidates = [start, longer, words[0] if words else ""]
     free = [sign for sign in candidates if sign and not any(line.startswith(sign) for line in signed)]
-    return (free or [start])[0] if shared[:1] and shared[0] in _MARKS else ""
+    return (free or [start])[0] if re.match(r"[^\w\s]", shared) else ""
 
 
 def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     """The rows of CSV, if quotes or a header leave no doubt that it is CSV; else none."""
     rows: list[_Line] = []
-    quotes = re.compile(rf'(?:^|{separator})"(?:[^"]|"")*(?:{separator}|"")(?:[^"]|"")*"(?={separator}|$)')
-    quoted = any(quotes.search(line) for line in lines if '"' in line)
+    # a quote that is written twice, or a separator that is in quotes
+    twice, inside = (
+        any(re.search(rf'(?:^|{separator})"(?:[^"]|"")*{sign}(?:[^"]|"")*"(?={separator}|$)', line) for line in lines)
+        for sign in ('""', separator)
+    )
     reader = csv.reader((line + "\n" for line in lines), delimiter=separator, strict=True)
     number = 1
     try:
@@ -199,37 +129,42 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     width = len(full[0])
     wrapped = all(re.fullmatch(r'(?:"[^"]*"[,;\t]?)+', row.text) for row in rows if row.text.strip())
     named = separator != "\t" and looks_like_header(full[0], full[1:])
-    alike = width > 1 and sum(len(cells) == width for cells in full) >= 0.95 * len(full)
-    return rows if alike and (quoted or wrapped or named) else []
+    alike = sum(len(cells) == width for cells in full) / len(full)
+    split = Counter(line.count(separator) for line in lines if line.strip())  # "<tab>" may also be two cells
+    quoted = twice or (inside and alike > max(split.values()) / split.total())
+    return rows if width > 1 and alike >= 0.95 and (quoted or wrapped or named) else []
 
 
 def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> SniffedTable | str:
     """The table that the rows are with this separator; a reason why not; or "" if they cannot be one."""
     rows, markup = _without_markup(rows)
     full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
-    full = [row for row in full if row.text.split(maxsplit=1)[0] != DOCSTART]
+    full = [row for row in full if not is_document_start(row.text.split(maxsplit=1)[0])]
     words = [row for row in full if row.text[0] != "#" and not MARKUP.fullmatch(row.text.strip())]
     counts = Counter(len(row.cells) for row in words)
     width, most = max(counts.items(), key=lambda item: item[1], default=(0, 0))
     if not 2 <= width <= 100:
         return ""
     last = {row.cells[-1] for row in full if len(row.cells) == width and not row.text.startswith("#")}
-    comments, inside, sentences = _divided(rows, width, separator, last)
+    comments, inside, sentences = _divided(rows, width, separator, last, _sign_of_first(rows, width))
     found = [row for sentence in sentences for row in sentence]
     fitting = [row for row in found if len(row.cells) == width]
     odd = [row for row in found if len(row.cells) != width]
     indented = sum(row.text.startswith(" ") for row in full)
     listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
-    prose = separator in ",;|" and len(sentences) == 1 and sum(" " in row.text for row in full) > 0.5 * len(full)
+    prose = (
+        separator.strip() in (",", ";", "|")
+        and len(sentences) == 1
+        and sum(" " in row.text for row in full) > 0.5 * len(full)
+    )
     padded = separator == "\t" and _is_padded(
         fitting, width
     )  # with white space as separator, the cells have no spaces around them
     if not fitting or listed or padded or prose:
         return ""
     if len(odd) * 10 > len(found):
-        return (
-            _uneven(counts, width, odd[0], separator) if most >= max(10, 0.5 * len(found)) and len(counts) <= 5 else ""
-        )
+        clear = most >= max(10, 0.5 * len(found)) and len(counts) <= 5
+        return _uneven(counts, width, odd[0], separator) if clear else ""
     keys: dict[str, Any] = {"markup": True} if markup else {}
     heading: tuple[str, ...] = ()
     if looks_like_header(fitting[0].cells, [row.cells for row in fitting[1:500]]):
@@ -242,10 +177,10 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     if "sentence_column" in keys:
         sample = _by_column(sample, keys["sentence_column"] - 1)
         keys["sentence_column"] = heading[keys["sentence_column"] - 1] if heading else keys["sentence_column"]
-    elif len(sample) == 1 and "sentence_end" not in keys and (reason := _endless(sample[0], inside, text)):
+    reason = _endless(sample[0], inside, text) if len(sample) == 1 and not _SENTENCE_KEYS & {*keys} else ""
+    reason = reason or (_whole_texts(sample) if sample and separator != "whitespace" else "")
+    if not sample or reason:
         return reason
-    if not sample:
-        return ""
     sign = comment_sign(comments + inside, [])
     inside = [line for line in inside if sign and line.startswith(sign)]
     keys |= {"comments_inside": True} if inside else {}
@@ -285,6 +220,18 @@ def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str
     )
 
 
+def _whole_texts(sample: Sequence[Sequence[Sequence[str]]]) -> str:
+    """The reason to think that rows hold texts and not words; "" if they do not."""
+    columns = list(zip(*(cells for sentence in sample for cells in sentence), strict=True))
+    at = max(range(len(columns)), key=lambda at: len(set(columns[at])))
+    if 2 * sum(len(cell.split()) > 2 for cell in columns[at]) <= len(columns[at]):
+        return ""
+    return (
+        f"has whole texts in column {at + 1}, such as {shown(columns[at][0])}: write one word a line with its tags; or "
+        "export texts with spans as JSON"
+    )
+
+
 def _is_shifted(rows: Sequence[_Line]) -> bool:
     """Whether all lines begin with equally many spaces; if not, they may be a list with levels."""
     return len({len(row.text) - len(row.text.lstrip(" ")) for row in rows}) == 1
@@ -300,17 +247,35 @@ def _uneven(counts: Mapping[int, int], width: int, odd: _Line, separator: str) -
     )
 
 
+def _sign_of_first(rows: Sequence[_Line], width: int) -> str:
+    """The sign that begins the first lines of most sentences, if these have another number of cells; else ""."""
+    first = [
+        row
+        for before, row in pairwise([_Line(0, "", []), *rows])
+        if any(map(str.strip, row.cells)) and not any(map(str.strip, before.cells))
+    ]
+    odd = [row.text for row in first if len(row.cells) != width]
+    sign = re.match(r"([^\w\s])\1*", commonprefix(odd))  # noqa: RUF071  (of lines, not of paths)
+    return sign[0] if sign and 2 * len(odd) > len(first) else ""
+
+
 def _divided(
-    rows: Sequence[_Line], width: int, separator: str, last: set[str]
+    rows: Sequence[_Line], width: int, separator: str, last: set[str], sign: str
 ) -> tuple[list[str], list[str], list[list[_Line]]]:
-    """The comments before sentences, the comments inside, and the sentences; ``last``: last cells of other lines."""
+    """The comments before sentences, the comments inside, and the sentences.
+
+    ``last`` are the last cells of other lines; lines of another width before sentences are comments if they begin with
+    ``sign``.
+    """
     comments: list[str] = []
     inside: list[str] = []
     sentences: list[list[_Line]] = [[]]
     for row in rows:
-        if not any(map(str.strip, row.cells)) or row.text.split(maxsplit=1)[0] == DOCSTART:
+        if not any(map(str.strip, row.cells)) or is_document_start(row.text.split(maxsplit=1)[0]):
             sentences.append([])
-        elif _is_comment(row, width, separator, last):
+        elif _is_comment(row, width, separator, last) or (
+            sign and not sentences[-1] and len(row.cells) != width and row.text.startswith(sign)
+        ):
             (inside if sentences[-1] else comments).append(row.text)
         else:
             sentences[-1].append(row)
@@ -338,6 +303,9 @@ def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[
         if any(word in cell.split("|") for cells in rows for cell in cells[1:]):
             return {"sentence_end": word}
     named = [at for at, name in enumerate(heading, start=1) if _SENTENCE.fullmatch(name)]
+    named = [
+        at for at in named if len(_by_column([[list(cells) for cells in rows]], at - 1)) <= 0.8 * len(rows)
+    ]  # else it holds the words
     if named:
         return {"sentence_column": named[0]}
     if len(sample) > 1 or len(rows) <= 20:
@@ -358,7 +326,7 @@ def _by_column(sample: Sequence[Sequence[list[str]]], index: int) -> list[list[l
     before = ""
     for block in sample:
         for at, cells in enumerate(block):
-            value = cells[index].strip()
+            value = cells[index].strip().replace("NaN", "")
             if not sentences or at == 0 or (value and value != before):
                 sentences.append([])
             before = value or before

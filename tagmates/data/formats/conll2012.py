@@ -7,7 +7,7 @@ same way.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tagmates.data.formats.columns import parse_columns
@@ -48,6 +48,13 @@ def read_conll2012(
 def is_document_mark(line: str) -> bool:
     """Whether a line begins or ends a document."""
     return line.startswith(("#begin", "#end"))
+
+
+def are_brackets(cells: Iterable[str]) -> bool:
+    """Whether these cells of a column are brackets of spans, of one word and of several."""
+    found = set(cells)
+    opening = any(cell.startswith("(") and cell.endswith("*") for cell in found)
+    return opening and "*" in found and all(cell and _CELL.fullmatch(cell) for cell in found)
 
 
 def spans_of_brackets(cells: Sequence[str], name: str, line: int) -> list[Span]:

@@ -1,7 +1,8 @@
 """CoNLL-U and CoNLL-U-Lex files → ``Sentence``: one word per line, 10 or 19 columns, comments before a sentence.
 
 CoNLL-U Plus (PARSEME's .cupt) names its columns in the first line: ``# global.columns = ID FORM PARSEME:MWE``.
-A column name with capitals refers to these names; such a file may have no ID column. In ``PARSEME:MWE``, expressions
+A column name with capitals, or with a colon as in ``frsemcor:noun``, refers to these names, in which case does not
+matter; such a file may have no ID column. In ``PARSEME:MWE``, expressions
 are numbered (``1:VID``, then ``1`` on the other words, ``*`` elsewhere). In a scheme of spans they become spans; see
 ``standoff`` for expressions with gaps and expressions that share a word.
 """
@@ -96,7 +97,10 @@ def _conllu_at_once(text: str, index: int, feature: str) -> list[Sentence] | Non
 
 def is_plus_column(column: str) -> bool:
     """Whether this is a name in ``# global.columns``, and not a name that every CoNLL-U file has."""
-    return column != column.lower() and column.partition(":")[0] not in ("feats", "misc")
+    name, colon, _ = column.partition(":")
+    if name in ("feats", "misc"):
+        return False
+    return column != column.lower() or (bool(colon) and name not in CONLLU_COLUMNS + CONLLULEX_COLUMNS)
 
 
 def plus_columns(text: str) -> tuple[str, ...]:
@@ -107,11 +111,12 @@ def plus_columns(text: str) -> tuple[str, ...]:
 
 def plus_reader(text: str, column: str, name: str) -> RowReader:
     """A reader that takes the form and ``column`` of a row. Raises DataError if the first line names no such column."""
-    names = plus_columns(text)
+    given = plus_columns(text)
+    names = [each.upper() for each in given]
     for each in ("FORM", column):
-        if each not in names:
-            raise DataError(f"{name}:1: no column is called {each!r}; # global.columns names {first_of(names)}")
-    form, index = names.index("FORM") + 1, names.index(column) + 1
+        if names.count(each.upper()) != 1:
+            raise DataError(f"{name}:1: no column is called {each!r}; # global.columns names {first_of(given)}")
+    form, index = names.index("FORM") + 1, names.index(column.upper()) + 1
     number = names.index("ID") if "ID" in names else None
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:

@@ -39,6 +39,19 @@ def read_jsonl(
 
 def read_records(path: Path, encoding: str = "utf-8", *, one_list: bool = False) -> Iterator[LocatedRecord]:
     """Yield the record of every line that is not blank, or of every item of one list."""
+    width = 0
+    for found in _records_in(path, encoding, one_list=one_list):
+        own = len(found.record) if "1" in found.record else 0
+        if width and own != width:
+            raise DataError(
+                f"{found.where}: has lists of {own}, but others have lists of {width}: give a list of [word, tag] for "
+                "each sentence, or objects with the keys tokens and tags"
+            )
+        width = own
+        yield found
+
+
+def _records_in(path: Path, encoding: str, *, one_list: bool) -> Iterator[LocatedRecord]:
     text = read_text(path, encoding).removeprefix("\ufeff")
     if one_list:
         yield from records_in_list(text, str(path))

@@ -4,7 +4,9 @@ JSON files and Hugging Face data sets hold such records; the task names the keys
 ``tags.upos`` is the list ``upos`` in the object ``tags``, as ``tagmates tag --output json`` writes it. Integer tags are
 named by ``labels``, counted from 0. The tags null and -100 (which training code with subwords writes) mark tokens
 without a label. If the tokens' key holds a text, or tokens with their positions in one, the tags' key holds spans (see
-``spans``); it may also hold spans beside a list of tokens.
+``spans``); it may also hold spans beside a list of tokens. A text without spans may lack the tags' key.
+
+Records that were rejected or skipped in Prodigy, or are not annotated in Label Studio, are left out.
 """
 
 import json
@@ -15,8 +17,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from tagmates.data.formats.rows import DOCSTART
-from tagmates.data.formats.spans import Ends, are_words, document_of, document_of_words, ends_of, is_text
+from tagmates.data.formats.rows import is_document_start
+from tagmates.data.formats.spans import (
+    Ends,
+    are_words,
+    document_of,
+    document_of_words,
+    ends_of,
+    is_text,
+    why_not_annotated,
+)
 from tagmates.data.formats.standoff import Document, check_types, remarks_on, tag_words
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
@@ -47,7 +57,7 @@ class RecordKeys:
     labels: Sequence[str] = ()
     scheme: Scheme = "plain"
     types: Collection[str] = ()
-    ends: Ends | None = None  # for spans that count words; set by ``with_ends``
+    ends: Ends | None = None  # of spans; set by ``with_ends``
 
 
 def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, name: str) -> list[Sentence]:
@@ -66,7 +76,7 @@ def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, nam
             used.update(annotation.label for annotation in document.annotations)
             parts = tag_words(document, keys.types, keys.scheme)
             sentences += [Sentence(tokens, tags, line) for _, tokens, tags in parts]
-        elif not _is_left_out(record):
+        elif not _left_out(record, keys):
             sentence = sentence_of_record(record, keys.tokens, keys.tags, keys.labels, where, line)
             sentences += [sentence] if sentence else []
     check_types(keys.types, used, name)
@@ -80,8 +90,8 @@ def record_remarks(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterat
         document = document_of_record(record, keys, where)
         if document is not None:
             yield from remarks_on(document, keys.types)
-        elif _is_left_out(record):
-            yield f"{where}: its answer is {shown(str(record['answer']))}, not accept; it is left out"
+        elif why := _left_out(record, keys):
+            yield f"{where}: {why}; it is left out"
         else:
             return  # all records of a file have the same form
 
@@ -91,22 +101,28 @@ def with_ends(
 ) -> tuple[RecordKeys, Iterable[LocatedRecord]]:
     """The keys with ``ends`` set, and the records again, all of which were looked at for this.
 
-    Raises DataError if the records do not tell whether ends of spans are inclusive.
+    Raises DataError if the records do not tell whether ends of spans are inclusive, or if no text has spans.
     """
     if keys.scheme == "plain" or keys.ends is not None:
         return keys, records
     records = list(records)
-    spans = []
-    for record, _, _ in records:
+    spans, texts = [], []
+    for each in records:
         with suppress(DataError):  # reported when the record is read
-            if are_words(_look_up(record, keys.tokens, "", "")):
-                spans.append(_look_up(record, keys.tags, "", "", whole=True))
-    return replace(keys, ends=ends_of(keys.tokens, spans, name)), records
+            value = _look_up(each.record, keys.tokens, "", "")
+            if are_words(value):
+                spans.append(_look_up(each.record, keys.tags, "", "", whole=True))
+            elif is_text(value) and "answer" not in each.record:
+                texts.append(each)
+    if texts and all(_lacks_spans(each.record, keys) for each in texts):
+        record, _, where = texts[0]
+        document_of("", _look_up(record, keys.tags, "tag_column", where, whole=True), (), where)
+    return replace(keys, ends=ends_of(keys.tokens, spans, name) or ("exclusive" if texts else None)), records
 
 
 def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document | None:
     """The text of a record and its spans; None if it holds lists of tokens and tags, or is left out."""
-    if _is_left_out(record):
+    if _left_out(record, keys):
         return None
     text = _look_up(record, keys.tokens, "token_column", where)
     if keys.ends is not None and are_words(text):
@@ -121,18 +137,31 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
             f"{where}: {keys.tokens!r} {what}; give a list with one string for each token, or set "
             f'scheme = "iob2" where {keys.tags!r} holds spans of a text'
         )
-    if "answer" in record and keys.tags not in record:  # Prodigy writes a text without spans like this
-        record = {**record, keys.tags: []}
-    spans = _look_up(record, keys.tags, "tag_column", where, whole=True)
+    lacking = _lacks_spans(record, keys)  # Prodigy and Label Studio write a text without spans like this
+    spans = [] if lacking else _look_up(record, keys.tags, "tag_column", where, whole=True)
     document = document_of(text, spans, keys.labels, where, record.get("text"))
+    if lacking and "answer" not in record:
+        document.notes.append(f"{where}: has no {keys.tags!r}; it is read as a text without spans")
     if any(_UNWRITABLE.search(word.text) for word in document.words.tokens):
         raise DataError(f"{where}: the text has a NUL or half a character; correct it")
     return document
 
 
-def _is_left_out(record: Record) -> bool:
-    """Whether the annotator rejected or skipped the record in Prodigy."""
-    return record.get("answer") in ("reject", "ignore")
+def _left_out(record: Record, keys: RecordKeys) -> str:
+    """Why a record is left out: it was rejected in Prodigy, or not annotated in Label Studio; else ""."""
+    if record.get("answer") in ("reject", "ignore"):
+        return f"its answer is {shown(str(record['answer']))}, not accept"
+    if keys.scheme == "plain" or _lacks_spans(record, keys):
+        return ""
+    return why_not_annotated(record, _look_up(record, keys.tags, "", "", whole=True))
+
+
+def _lacks_spans(record: Record, keys: RecordKeys) -> bool:
+    """Whether a record lacks the key of tags, or has null there."""
+    try:
+        return _look_up(record, keys.tags, "", "", whole=True) is None
+    except DataError:
+        return True
 
 
 def sentence_of_record(
@@ -148,7 +177,7 @@ def sentence_of_record(
     if not plain_strings(values):
         values = [_named(value, labels, f"{where}: {tag_key!r}") for value in values]
     tags = _strings(values, tag_key, where, null=True)
-    return None if tokens in ((), (DOCSTART,)) else Sentence(tokens, tags, line)
+    return None if _is_blank(tokens) else Sentence(tokens, tags, line)
 
 
 def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...]] | list[list[Token]]:
@@ -162,7 +191,12 @@ def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...
     if not isinstance(value, list):
         raise DataError(f"{where}: {key!r} is neither a list of words nor a text; name another key with --token-column")
     words = _strings(value, key, where)
-    return [] if words in ((), (DOCSTART,)) else [words]
+    return [] if _is_blank(words) else [words]
+
+
+def _is_blank(words: Sequence[str]) -> bool:
+    """Whether these words are none, or only the mark between documents."""
+    return not words or (len(words) == 1 and is_document_start(words[0]))
 
 
 def leaves_of(record: Record, depth: int = MAX_DEPTH) -> Iterator[tuple[str, Any]]:
@@ -230,7 +264,8 @@ def _named(value: Any, labels: Sequence[str], where: str) -> Any:
         raise DataError(f'{where} has integers; say what they stand for, from 0: labels = ["O", …]')
     if not 0 <= value < len(labels):
         raise DataError(
-            f"{where} has {_json(value)}, but there are {len(labels)} labels, from 0; correct it or the labels"
+            f"{where} has {_json(value)}, but there are {len(labels)} labels, from 0; correct it or the labels, or "
+            "write null if it means that a token has no label"
         )
     return labels[value]
 

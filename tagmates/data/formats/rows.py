@@ -16,7 +16,8 @@ from tagmates.data.sentence import Sentence
 DOCSTART = "-DOCSTART-"
 """The first word of the lines that separate documents in the CoNLL-2003 files; never a token."""
 
-_DOCSTART_LINE = re.compile(rf"\n[^\S\n]*{DOCSTART}(?!\S).*")
+_DOCUMENT_START = r"[^\w\s]+DOCSTART[^\w\s]+"  # also --DOCSTART-- and [DOCSTART]
+_DOCUMENT_START_LINE = re.compile(rf"\n[^\S\n]*{_DOCUMENT_START}(?!\S).*")
 _NEWLINE = ord("\n")
 
 
@@ -62,8 +63,8 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
     text = f"\n\n{text}\n".replace("\r\n", "\n")
     if "\r" in text or "\0" in text or "\n" in (comment or ""):
         return None
-    if DOCSTART in text:
-        text = _DOCSTART_LINE.sub("\n", text)
+    if "DOCSTART" in text:
+        text = _DOCUMENT_START_LINE.sub("\n", text)
     if comment is not None:
         sign = re.escape(comment)
         text = re.sub(rf"\n\n{sign}.*\n(?:{sign}.*\n|\n)*+", lambda found: "\n" * found[0].count("\n"), text)
@@ -83,6 +84,11 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
         return None
     block = np.cumsum(np.diff(line, prepend=-1) > 1, dtype=np.int64)
     return Rows(data, marks, ends[line], separator, int(width[0]), line, block)
+
+
+def is_document_start(word: str) -> bool:
+    """Whether a word, the first of its line, separates documents; it is never a token."""
+    return "DOCSTART" in word and re.fullmatch(_DOCUMENT_START, word) is not None
 
 
 def _single_spaces(text: str) -> str:

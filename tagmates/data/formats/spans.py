@@ -234,6 +234,13 @@ def _is_studio(value: Any) -> bool:
     )
 
 
+def why_not_annotated(record: Mapping[str, Any], value: Any) -> str:
+    """Why Label Studio's task has no annotation: there is none, or all are cancelled; "" for all others."""
+    if value == [] and isinstance(record.get("data"), Mapping):
+        return "it is not annotated"
+    return "its annotations are cancelled" if _is_studio(value) and all(map(_is_cancelled, value)) else ""
+
+
 def _is_cluener(value: Any) -> bool:
     """Whether these are CLUENER's spans: pairs of first and last character, by label and covered text."""
     return (

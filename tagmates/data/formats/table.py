@@ -4,12 +4,13 @@ CSV is read by Python's ``csv``: a cell in double quotes may contain the separat
 twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence ends
 
 * at a blank line or row;
-* with ``sentence_column``, before each row with a new value in this column (an empty cell repeats the value above);
+* with ``sentence_column``, before each row with a new value in this column (an empty cell, or pandas' ``NaN``, repeats
+  the value above);
 * with ``sentence_end``, after each row with this word in some cell, alone or between bars;
 * with ``markup``, at each line with the tag ``<s>`` or ``</s>``; lines with other tags are skipped.
 
-With ``sentence_rows`` each row is a sentence: one cell holds its words and another its tags, both separated by white
-space, or both as lists written by Python, JSON or numpy. Everything wrong in a file is a ``DataError`` that starts with
+With ``sentence_rows`` each row is a sentence: one cell holds its words and another its tags, separated by white space
+or as a list written by Python, JSON or numpy. Everything wrong in a file is a ``DataError`` that starts with
 ``FILE:LINE``.
 """
 
@@ -38,6 +39,7 @@ from tagmates.formatting import first_of, plural, shown, suggestion
 
 Column = int | str
 MARKUP = re.compile(r"<[/?!]?[A-Za-z][^<>]*>")
+_QUOTED_ITEM = re.compile(r"\s*\[\s*['\"]")
 SENTENCE_MARK = re.compile(r"</?s\b[^<>]*>")
 
 
@@ -110,10 +112,16 @@ def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: st
 
 
 def words_and_tags(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
-    """The words and the tags in two cells, which are separated by white space, or both lists."""
-    if all(cell.strip().startswith("[") and cell.strip().endswith("]") for cell in (words, tags)):
-        return _list_in(words, where), _list_in(tags, where)
-    return CELL.findall(words), CELL.findall(tags)
+    """The words and the tags in two cells, each separated by white space or as a list.
+
+    A cell in brackets is a list if the other is one too, or if its first item is in quotes: a text may have brackets.
+    """
+    bracketed = [cell.strip().startswith("[") and cell.strip().endswith("]") for cell in (words, tags)]
+    found = [
+        _list_in(cell, where) if all(bracketed) or (own and _QUOTED_ITEM.match(cell)) else CELL.findall(cell)
+        for cell, own in zip((words, tags), bracketed, strict=True)
+    ]
+    return found[0], found[1]
 
 
 def _list_in(cell: str, where: str) -> list[str]:
@@ -175,7 +183,7 @@ def table_rows(
             continue
         if of_sentence is not None:
             given = cell_in([cell or " " for cell in cells], of_sentence, "sentence", f"{name}:{number}").strip()
-            if given and given != value:
+            if given not in ("", "NaN", value):
                 sentence, value = sentence + (not empty), given
         yield TableRow(cells, number, sentence)
         empty = False

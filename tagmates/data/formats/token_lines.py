@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from tagmates.data.formats.rows import DOCSTART
+from tagmates.data.formats.decompression import read_bytes
+from tagmates.data.formats.rows import is_document_start
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 
@@ -41,7 +42,7 @@ def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_
 def is_token_line(line: str) -> bool:
     """Whether a line belongs to a sentence: it is neither blank nor a ``-DOCSTART-`` line."""
     words = line.split(maxsplit=1)
-    return bool(words) and words[0] != DOCSTART
+    return bool(words) and not is_document_start(words[0])
 
 
 def pair_in(cells: Sequence[str], token_column: int, tag_column: int | None, where: str) -> tuple[str, ...]:
@@ -85,9 +86,9 @@ def check_characters(line: str, where: str) -> None:
 
 
 def read_text(path: Path, encoding: str) -> str:
-    """The characters of a file, unchanged. Raises DataError if it cannot be read or decoded."""
+    """The characters of a file, unchanged, or of what is packed in it. Raises DataError if it cannot be read."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except UnicodeEncodeError as error:
         there = sys.getfilesystemencoding()
         raise DataError(

@@ -1,0 +1,119 @@
+"""Recognise JSON lines and JSON files whose records are sentences, or say what other JSON holds."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
+from tagmates.data.formats.records import leaves_of
+from tagmates.data.formats.spans import are_spans, are_words, is_text
+from tagmates.formatting import first_of
+
+JSON_START = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
+_SEVERAL = 200  # records that are looked at: some have no spans
+
+
+def json_kind(lines: Sequence[str], text: str) -> tuple[str, str]:
+    """The format of a text, jsonl or json, or "" and the reason why it is neither; both are "" if it is not JSON.
+
+    Records are objects with two lists of equal length, or with a text and its spans. ``lines`` are those of the
+    beginning of the text.
+    """
+    records = [] if _is_one_value(lines) else list(_records_on(lines[:_SEVERAL]))
+    kind = "jsonl" if records else "json"
+    if not records:
+        try:
+            records = _list_in(text)
+        except RecursionError:
+            return "", "is JSON nested too deeply"
+        except json.JSONDecodeError as error:
+            begins = JSON_START.match(text)
+            reason = f"begins as JSON, but is not (line {error.lineno}: {error.msg}): is it cut off?"
+            return "", reason if begins else ""
+        except ValueError as error:
+            return "", str(error)
+    reason = _why_not(records)
+    return ("", reason) if reason else (kind, "")
+
+
+def _is_one_value(lines: Sequence[str]) -> bool:
+    """Whether the lines are one JSON value, and not one on each line: a list, or an object with a list of records."""
+    filled = [line for line in lines if line.strip()]
+    try:
+        first = json.loads(filled[0])
+    except (ValueError, RecursionError, IndexError):  # IndexError: no line ends within the beginning of the text
+        return True
+    if isinstance(first, list):
+        return not is_text_pair(first) and not (is_rows(first) and len(filled) > 1)
+    return len(filled) == 1 and isinstance(first, dict) and len(_lists_of_records(first)) == 1 and not _is_record(first)
+
+
+def _records_on(lines: Sequence[str]) -> Iterator[Any]:
+    """Yield the values of lines that are JSON."""
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            yield json.loads(line)
+
+
+def _list_in(text: str) -> list[Any]:
+    """The first items of a list, or of the only list of records in an object. Raises ValueError with a reason."""
+    found = json.loads(text)
+    if isinstance(found, dict):
+        inner = _lists_of_records(found)
+        if len(inner) != 1:
+            raise ValueError(f"is one JSON object, with the keys {first_of(found)}, and not one list of records")
+        found = inner[0]
+    return found[:_SEVERAL] if isinstance(found, list) else [found]
+
+
+def _why_not(records: Sequence[Any]) -> str:
+    """The reason why these records are no sentences; "" if some are."""
+    if len({len(record[0]) for record in records if is_rows(record)}) > 1:
+        return (
+            "is JSON, with lists of lists of several lengths: if these are the words and the tags of a sentence, write "
+            'them as {"tokens": […], "tags": […]}'
+        )
+    if any(is_text_pair(record) or is_rows(record) for record in records[:1]):
+        return ""
+    objects = [record for record in records if isinstance(record, dict)]
+    if not objects:
+        return "is JSON, but holds no objects"
+    if _is_numbered(objects[0]):
+        return (
+            f"is JSON with the keys {first_of(objects[0])}, in which numbers lead to the sentences, as pandas writes "
+            'it: write a list of objects, one for each sentence (orient="records")'
+        )
+    if any(map(_is_record, objects)):
+        return ""
+    keys = first_of(dict(leaves_of(objects[0])))
+    seen = "no two lists of one length, no text with spans"
+    return f'is JSON, whose records have the keys {keys}: {seen} such as [[0, 4, "PER"]]'
+
+
+def _is_numbered(record: Mapping[str, Any]) -> bool:
+    """Whether numbers are the keys of an object, or of all objects in it, and lead to lists or objects."""
+    objects = [record, *(record.values() if all(isinstance(value, dict) for value in record.values()) else ())]
+    return any(
+        len(each) > 1 and all(key.isdecimal() and isinstance(value, list | dict) for key, value in each.items())
+        for each in objects
+    )
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether an object has two lists of equal length, or a text with its spans."""
+    leaves = dict(leaves_of(record))
+    bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
+    alike = len({len(value) for value in bare}) < len(bare)
+    spans = any(map(are_spans, [*record.values(), *leaves.values()])) or "answer" in record
+    return alike or (spans and any(is_text(value) or are_words(value) for value in leaves.values()))
+
+
+def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
+    """The lists in an object that do not hold plain texts or numbers."""
+    return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
+
+
+def _is_bare(value: Any) -> bool:
+    return value is None or isinstance(value, str | int)

@@ -1,0 +1,94 @@
+"""Recognise tables in which each row is a sentence, with its words in one cell and its tags in another."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tagmates.data.formats.columns import CELL
+from tagmates.data.formats.table import words_and_tags
+from tagmates.errors import DataError
+
+
+class SentenceRows(NamedTuple):
+    """Such a table, as its first rows show it; see ``FileLayout`` in ``sniffing``."""
+
+    quoted: bool
+    width: int
+    heading: tuple[str, ...]
+    keys: Mapping[str, Any]
+    sample: Sequence[Sequence[Sequence[str]]]
+
+
+def sentence_rows_in(lines: Sequence[str], separator: str) -> SentenceRows | None:
+    """The table, if each row is a sentence: in nearly all rows, two columns have equally many words, one of them tags.
+
+    In the sample, the cells of other columns are repeated beside each word.
+    """
+    quoted = any('"' in line for line in lines)
+    rows: list[list[str]] = []
+    try:
+        text = (line + "\n" for line in lines)
+        rows.extend(
+            csv.reader(text, delimiter=separator, strict=True) if quoted else (t[:-1].split(separator) for t in text)
+        )
+    except csv.Error:
+        if len(rows) < 50:  # otherwise the lines that were read end inside a cell
+            return None
+    rows = [row for row in rows if any(map(str.strip, row))]
+    width = len(rows[-1]) if rows else 0
+    if len(rows) < 2 or not 2 <= width <= 20 or sum(len(row) == width for row in rows) < 0.95 * len(rows):
+        return None
+    rows = [row for row in rows if len(row) == width]
+    best: tuple[int, int, int] | None = None
+    for tag in range(width):
+        for token in range(width):
+            words = _words_in(rows[1:], token, tag) if token != tag else []
+            total = sum(map(len, words))
+            if len(words) < 0.8 * len(rows[1:]) or total < 2 * len(words):
+                continue
+            forms, tags = ({pair[at] for sentence in words for pair in sentence} for at in (0, 1))
+            if len(tags) <= max(20, total // 5) and len(tags) < len(forms) and (not best or len(forms) > best[0]):
+                best = len(forms), token, tag
+    if best is None:
+        return None
+    _, token, tag = best
+    sentences = {id(row): found[0] for row in rows if (found := _words_in([row], token, tag))}
+    header = is_header_of_sentences(rows, token, tag)
+    heading = tuple(cell.strip() for cell in rows[0]) if header else ()
+    sample = []
+    for row in rows[header:]:
+        if id(row) in sentences:
+            columns = [_words_of(row, token, at) or [row[at]] * len(sentences[id(row)]) for at in range(width)]
+            columns[token] = [pair[0] for pair in sentences[id(row)]]
+            if all(len(column) == len(columns[token]) for column in columns):
+                sample.append([list(cells) for cells in zip(*columns, strict=True)])
+    keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
+    return SentenceRows(quoted, width, heading, keys, sample) if sample else None
+
+
+def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[tuple[str, str]]]:
+    """The words and tags of each row that has equally many of both."""
+    found = []
+    for row in rows:
+        tags = _words_of(row, token, tag)
+        words = _words_of(row, tag, token)
+        if words and len(words) == len(tags):
+            found.append(list(zip(words, tags, strict=True)))
+    return found
+
+
+def _words_of(row: Sequence[str], beside: int, at: int) -> list[str]:
+    """The words in a cell; none if it is a broken list, or if the other cell has another number of words."""
+    try:
+        others, words = words_and_tags(row[beside], row[at], "")
+    except DataError:
+        return []
+    return words if len(words) == len(others) else []
+
+
+def is_header_of_sentences(rows: Sequence[Sequence[str]], token: int, tag: int) -> bool:
+    """Whether the first row names the columns, in files where each row is a sentence: its tag occurs nowhere else."""
+    first = rows[0][tag].strip()
+    return len(first.split()) == 1 and not any(
+        first in CELL.findall(row[tag]) or repr(first) in row[tag] for row in rows[1:] if len(row) > tag
+    )
