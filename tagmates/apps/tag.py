@@ -118,7 +118,7 @@ def tag(
 
     The input is raw text, or any format that training reads. Memory does not grow with the input, except for json,
     spacy and huggingface. After Ctrl-C, a kill or a full disk, the same command with --resume continues the
-    --output-file; nothing is lost or written twice.
+    --output-file; nothing is lost or doubled.
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
 
