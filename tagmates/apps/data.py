@@ -156,7 +156,7 @@ def init(
     for text in proposal.remarks:
         say(f"note: {text}")
     for text in proposal.broken:
-        say(f"does not fit its scheme: {text}")
+        say(f"breaks its scheme: {text}")
     if target is not None:
         say("read it and correct wrong guesses, then:")
         say(f"  tagmates data check {target}\n  tagmates data stats {target}")
