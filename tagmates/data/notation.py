@@ -18,11 +18,11 @@ OUTSIDE_NAMES = frozenset(("o", "_", "0", "-", "*", "other", "none", "nil", "nul
 
 _BEGINNINGS = ("b", "beg", "begin", "beginning", "start", "first", "s", "single")
 _POSITIONS = (*_BEGINNINGS, "i", "in", "inside", "int", "m", "mid", "middle", "e", "end", "l", "last", "u", "unit", "w")
-_MADE_UP = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
-_MARKED = {"-": 0.5, "_": 0.8}  # by sign: the smallest share of the words in spans with this mark
-_CERTAIN = 0.95  # the same for any other sign
-_BARE = 0.9  # the same for letters alone, without a label
-_OFTEN = 50  # times as often as a slip: the label that is meant
+_PLACEHOLDER_TAG = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
+_MIN_MARKED_SHARES = {"-": 0.5, "_": 0.8}  # by sign: the smallest share of the words in spans with this mark
+_HIGH_SHARE = 0.95  # the same for any other sign
+_MIN_BARE_SHARE = 0.9  # the same for letters alone, without a label
+_SLIP_RATIO = 50  # how many times as often as a slip the tag occurs that is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ def find_mark(counts: Counter[str]) -> str | None:
     if fitting:
         mark = max(fitting, key=lambda mark: (fitting[mark], mark == "B-"))
         sign = mark.strip("Bb")
-        least = _MARKED.get(sign, _CERTAIN) if mark == "B-" or sign != "-" else _MARKED["_"]
+        least = _MIN_MARKED_SHARES.get(sign, _HIGH_SHARE) if mark == "B-" or sign != "-" else _MIN_MARKED_SHARES["_"]
         several = mark == "B-" or letters[mark] == {"I"} or ("B" in letters[mark] and len(letters[mark]) > 1)
         if several and fitting[mark] + bare.total() > least * meaning and fitting[mark] >= bare.total() / 10:
             return mark
     capital = {letter for letter in bare if letter.isupper()}
     for mark, own in (("B-", capital), ("b-", bare.keys() - capital)):
         upper = {letter.upper() for letter in own}
-        if sum(bare[letter] for letter in own) >= _BARE * meaning and (
+        if sum(bare[letter] for letter in own) >= _MIN_BARE_SHARE * meaning and (
             ("B" in upper and upper & set("IEML")) or upper == {"I", "E"}
         ):
             return mark
@@ -124,7 +124,7 @@ def marks_of(tag: str) -> list[str]:
 def placeholders_in(counts: Mapping[str, int], outside: str) -> str:
     """A message if the tags are numbers or names with numbers that a tool made up; else ""."""
     tags = [tag for tag in counts if tag != outside and tag.lower() not in OUTSIDE_NAMES]
-    if not tags or not all(map(_MADE_UP.fullmatch, tags)):
+    if not tags or not all(map(_PLACEHOLDER_TAG.fullmatch, tags)):
         return ""
     named = ", ".join(shown(tag) for tag in tags[:3])
     what = "numbers" if all(map(str.isdecimal, tags)) else "only numbered"
@@ -142,7 +142,7 @@ def unread_spans_in(counts: Mapping[str, int], outside: str) -> str:
         if place and len(parts) > 1:
             marked += count
             found.setdefault(place, set()).add(tag)
-    if marked < _CERTAIN * sum(tags.values()) or len(found) < 2 or not any(map(found.__contains__, _BEGINNINGS)):
+    if marked < _HIGH_SHARE * sum(tags.values()) or len(found) < 2 or not any(map(found.__contains__, _BEGINNINGS)):
         return ""
     named = ", ".join(shown(min(own)) for own in list(found.values())[:2])
     return f"the tags look like spans ({named}), but in a notation that is not read: write B-PER and I-PER"
@@ -164,7 +164,7 @@ def slips_in(counts: Mapping[str, int], notation: Notation) -> dict[str, str]:
         likely = [
             other
             for other, most in labels.most_common()
-            if most >= _OFTEN * count
+            if most >= _SLIP_RATIO * count
             and (_letters(rare) == _letters(other) != "" or (spans and _one_edit(rare, other)))
         ]
         if likely:

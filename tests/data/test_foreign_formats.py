@@ -285,7 +285,7 @@ def tokens_of(rows: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
 
 
 def record(tool: str, rows: Sequence[tuple[str, str, str]]) -> Any:
-    """What a tool writes for a sentence."""
+    """The text that a tool writes for a sentence."""
     text, spans = spans_text(rows)
     offsets = [{"start_offset": a, "end_offset": b, "label": c, "id": 7} for a, b, c in spans]
     plain = [{"start": a, "end": b, "label": c} for a, b, c in spans]
@@ -695,7 +695,7 @@ class TestInit:
     def test_a_test_set_is_never_training_data(self, tmp_path: Path) -> None:
         good = "".join("".join(f"{r[0]}\t{r[2]}\n" for r in s) + "\n" for s in made(12))
         (tmp_path / "test.tsv").write_text(good)
-        with pytest.raises(DataError, match="called test, and there is no train beside it"):
+        with pytest.raises(DataError, match="is called test, but there is no train beside it"):
             propose(tmp_path, "")
         (tmp_path / "train.tsv").write_text("one two three\nfour\n" * 30)
         with pytest.raises(DataError) as caught:

@@ -54,7 +54,7 @@ def described(folder: Path) -> dict[str, Task]:
 
 
 def parts(task: Task) -> dict[str, object]:
-    """What each split is: its file or files, and the range of sentences."""
+    """The file or files of each split, and its range of sentences."""
     found = {split: part for split in SPLITS if (part := task.part(split))}
     return {split: (part.file, part.sentences) if part.sentences else part.file for split, part in found.items()}
 
@@ -113,11 +113,11 @@ class TestNames:
     @pytest.mark.parametrize(
         ("names", "left"),
         [
-            (["a-test.x", "a-dev.x"], "a-test.x, a-dev.x: called test and dev, and there is no train"),
-            (["a-train.x", "b-train.x", "c-dev.x"], "c-dev.x: called dev, and which train it belongs to is not clear"),
-            (["one.x", "other.x", "dev.x"], "one.x: is not dev or test by its name, but which file is train is not"),
+            (["a-test.x", "a-dev.x"], "a-test.x, a-dev.x: is called test and dev, but there is no train"),
+            (["a-train.x", "b-train.x", "c-dev.x"], "c-dev.x: is called dev, but it is not clear to which train"),
+            (["one.x", "other.x", "dev.x"], "one.x: not named dev or test, and it is not clear which file is train"),
             (["train.x", "dev.x", "test1.x", "test2.x"], "test1.x, test2.x: several files are called test"),
-            (["a.train", "a.dev", "a"], "a: beside it are files called train and dev"),
+            (["a.train", "a.dev", "a"], "a: may repeat the sentences of the files beside it that are called train"),
         ],
     )  # fmt: skip
     def test_what_is_not_clear_is_left_out(self, names: list[str], left: str) -> None:
@@ -176,8 +176,8 @@ class TestFolders:
             {"train": "other/x.train", "dev": "other/x.dev", "test": "test.txt"}
         ]
         (tmp_path / "other/x.test").write_text(columns(made(4)))
-        assert any(text.startswith("test.txt: called test") for text in propose(tmp_path, "").left_out)
-        with pytest.raises(DataError, match=r"test\.txt: called test, and there is no train beside it"):
+        assert any(text.startswith("test.txt: is called test") for text in propose(tmp_path, "").left_out)
+        with pytest.raises(DataError, match=r"test\.txt: is called test, but there is no train beside it"):
             propose(tmp_path / "test.txt", "")
 
     def test_test_sentences_in_train_of_another_corpus_are_said(self, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tagmates.formatting import in_order, listing
 
 Held = Literal["held"]
 
-_WORDS: Mapping[str, Split | Held] = {
+_SPLIT_NAMES: Mapping[str, Split | Held] = {
     **dict.fromkeys(("train", "training", "trn", "learn"), "train"),
     **dict.fromkeys(
         (
@@ -35,17 +35,19 @@ _WORDS: Mapping[str, Split | Held] = {
         "dev",
     ),
     **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest", "blind"), "test"),
-    **dict.fromkeys(("heldout", "held", "holdout", "eval", "evaluation"), "held"),  # dev or test, whichever is missing
+    **dict.fromkeys(
+        ("heldout", "held", "holdout", "eval", "evaluation"), "held"
+    ),  # dev or test: the one that is missing
 }
 _PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 has the parts Ner and Train
-_NUMBERS = re.compile(  # that number the files of one split: -00000-of-00003, _2, -a-1
+_NUMBERS = re.compile(  # numbers of the files of one split: -00000-of-00003, _2, -a-1
     r"^(?:[\W_]*(?:part|shard|section)?[\W_]*(?:\d+[\W_]*of[\W_]*\d+|\d{1,3}(?!\d)|0\d+)|[\W_]+[a-z](?![^\W_]))+",
     re.IGNORECASE,
 )
-_OF = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
-_MORE = ("set", "data", "file", "split")  # trainset
+_NUMBER_OF_TOTAL = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
+_WORD_ENDINGS = ("set", "data", "file", "split")  # as in trainset
 _GLUED = re.compile(r"(train|devel|dev|valid|val|test)(?![^\W\d_])")  # at the end of a longer word, as in mytrain
-_FEWEST = 3  # with so many files that differ only in a number, they are taken for parts of one corpus
+_MIN_PARTS = 3  # so many files that differ only in a number are probably parts of one corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def name_of(path: str) -> FileName:
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
         for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
             low = word.lower()
-            split = _WORDS.get(low) or _WORDS.get(next((low.removesuffix(m) for m in _MORE if low.endswith(m)), low))
+            stem = next((low.removesuffix(ending) for ending in _WORD_ENDINGS if low.endswith(ending)), low)
+            split = _SPLIT_NAMES.get(low) or _SPLIT_NAMES.get(stem)
             if split:
                 begin = match.start() + start
                 return _named(path, split, path[:begin], path[begin + len(word) :])
@@ -144,16 +147,16 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
             continue
         unknown = [name for name in lost if name.split != "train" and name.folder == bundle.first.folder]
         if set(bundle.files) == {None} and unknown:
-            left_out.append(f"{_paths(bundle)}: is not dev or test by its name, but which file is train is not clear")
+            left_out.append(f"{_paths(bundle)}: not named dev or test, and it is not clear which file is train")
             continue
         corpora.append(_corpus(bundle, left_out))
     for bundle in tails:
         called = listing([str(split).replace("held", "heldout") for split in bundle.files])
         beside = [each for each in heads if each.first.folder == bundle.first.folder]
-        why = "there is no train beside it" if not beside else "which train it belongs to is not clear from its name"
+        why = "there is no train beside it" if not beside else "it is not clear to which train it belongs"
         if beside and all(each.kind != bundle.kind for each in beside):
-            why = f"it is written in another way than {_paths(beside[0])}"
-        left_out.append(f"{_paths(bundle)}: called {called}, and {why}; it is never taken for training data by itself")
+            why = f"its format differs from that of {_paths(beside[0])}"
+        left_out.append(f"{_paths(bundle)}: is called {called}, but {why}; it is never used as training data")
     for corpus in corpora:
         _find_waits(corpus, [*lost, *map(name_of, others)])
     return corpora, left_out
@@ -165,7 +168,7 @@ def _with_glued(names: Sequence[FileName]) -> list[FileName]:
     for name in names:
         found = None if name.split else list(_GLUED.finditer(name.path.lower()))
         if found:
-            split = _WORDS[found[-1][1]]
+            split = _SPLIT_NAMES[found[-1][1]]
             own = _named(name.path, split, name.path[: found[-1].start()], name.path[found[-1].end() :])
             glued[own.rest][split] = own
     sure = {own.path: own for group in glued.values() if {"train"} < {*group} for own in group.values()}
@@ -187,8 +190,8 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
         for name in group:
             apart[_squeezed(name.rest)].append(name)
         unsplit = {name.split for name in group} == {None}
-        numbered = len(apart) > 1 and not any(_OF.search(name.path) for name in group)
-        own = len(group) < _FEWEST if unsplit else all(map(_is_whole, apart.values()))
+        numbered = len(apart) > 1 and not any(_NUMBER_OF_TOTAL.search(name.path) for name in group)
+        own = len(group) < _MIN_PARTS if unsplit else all(map(_is_whole, apart.values()))
         for part in apart.values() if numbered and own else [group]:
             files: dict[Split | Held | None, list[FileName]] = defaultdict(list)
             for name in part:
@@ -230,22 +233,22 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> CorpusFiles:
         if len(files) > 1:
             notes.append(f"no file is called train; {_called(files['train'])} is the only one of no other split")
     left_out += [
-        f"{name.path}: beside it are files called {listing(list(map(str, files)))}; it may hold all of them"
+        f"{name.path}: may repeat the sentences of the files beside it that are called {listing(list(map(str, files)))}"
         for name in files.pop(None, [])
     ]
     held = files.pop("held", [])
     if held:
         split: Split = "test" if "dev" in files and "test" not in files else "dev"
         if split in files:
-            left_out.append(f"{_called(held)}: there are dev and test already")
+            left_out.append(f"{_called(held)}: a dev and a test exist already")
         else:
             files[split] = held
-            notes.append(f"{_called(held)} is taken for {split}")
+            notes.append(f"{_called(held)} is used as {split}")
     train = files["train"]
     corpus = CorpusFiles({}, train[0].folder, train[0].bare, train[0].suffix, notes)
     for split in SPLITS:
         names = files.get(split, [])
-        sure = split == "train" or len(train) > 1 or all(_OF.search(name.path) for name in names)
+        sure = split == "train" or len(train) > 1 or all(_NUMBER_OF_TOTAL.search(name.path) for name in names)
         if len(names) > 1 and not sure:
             left_out.append(f"{_called(names)}: several files are called {split}; name those that are to be scored")
             corpus.waits[split] = names[0].path

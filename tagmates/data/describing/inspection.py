@@ -20,9 +20,9 @@ from tagmates.formatting import in_order, listing, plural
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 
-_NEVER = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
+_IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
 _COPIES = (".bak", ".orig", ".swp", "~")
-_ABOUT = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
+_README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,9 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     for words, tags in _pairs(folder, unknown).items():
         found[words] = FileLayout("parallel", tags=tags)
         del unknown[words], unknown[tags]
-    left_out += [f"{folder / name}: {what}" for name, what in unknown.items() if not _ABOUT.fullmatch(Path(name).name)]
+    left_out += [
+        f"{folder / name}: {what}" for name, what in unknown.items() if not _README_NAME.fullmatch(Path(name).name)
+    ]
     names += unknown
     return found | {name: FileLayout("brat") for name in annotated}
 
@@ -232,7 +234,7 @@ def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[st
 def _looked_at(path: Path) -> FileLayout | str | None:
     """The layout of a file; what was seen in it if it has no tagged sentences; None if it is not a data file."""
     suffix = path.suffix.lower()
-    if suffix in _NEVER or path.with_suffix(".ann").is_file():
+    if suffix in _IGNORED_SUFFIXES or path.with_suffix(".ann").is_file():
         return FileLayout("brat") if suffix == ".ann" else None
     if suffix == ".spacy":
         return FileLayout("spacy")

@@ -26,12 +26,12 @@ from tagmates.errors import DataError
 from tagmates.formatting import first_of, listing
 
 _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the layers of tags, and their columns from 0
-_FILLED = 0.05  # of the words: those with a feature, from which on it is offered as a task
-_OFFERED = 6  # features at most
+_MIN_FEATURE_SHARE = 0.05  # of the words; a feature that fewer words have is not offered as a task
+_MAX_FEATURES = 6  # that are offered
 _TEXTS = ("text", "data.text", "sentence", "content")
 _WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
-_ANY = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
-_BLANK_IS_NOTHING = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # columns of STREUSLE
+_NUMBERED_LABELS = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
+_UNDERSCORE_OUTSIDE = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # columns of STREUSLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +185,9 @@ def _of_conllu(
     ]
     seen += ['  (with feats: and misc: add outside = "_", which words without the key have)'] if features else []
     names = [name for name, values in used.items() if len(values) > 1] or ["upos"]
-    layers = [TagLayer({"tag_column": name, **_BLANK_IS_NOTHING.get(name, {})}, name) for name in names]
+    layers = [TagLayer({"tag_column": name, **_UNDERSCORE_OUTSIDE.get(name, {})}, name) for name in names]
     filled = {name: values for name, values in features.items() if _is_filled(values, words)}
-    for name in sorted(filled, key=lambda name: -filled[name].total())[:_OFFERED]:
+    for name in sorted(filled, key=lambda name: -filled[name].total())[:_MAX_FEATURES]:
         note = f"on {filled[name].total():,} of {words:,} words of train; take the # away to have it as a task"
         sample = _sentences_of(rows, *conllu_column(name))
         layers.append(TagLayer({"tag_column": name}, name.partition(":")[2].lower(), (note,), sample))
@@ -213,7 +213,7 @@ def _features(source: FoundCorpus, root: Path) -> tuple[int, dict[str, Counter[s
 
 def _is_filled(values: Counter[str], words: int) -> bool:
     """Whether a feature may be worth a task: it is on many words and has several values, which recur."""
-    return values.total() >= _FILLED * words and 1 < len(values) <= max(20, values.total() // 10)
+    return values.total() >= _MIN_FEATURE_SHARE * words and 1 < len(values) <= max(20, values.total() // 10)
 
 
 def _sentences_of(rows: Sequence[Sequence[str]], column: int, feature: str) -> list[Sentence]:
@@ -318,7 +318,7 @@ def _of_spans(
     for key in found:
         names = class_names(features, f"{key}.label")
         pairs = ((record[token], record.get(key) or []) for record in kept[:200])
-        documents = (document_of(text, spans, names or _ANY, str(path)) for text, spans in pairs)
+        documents = (document_of(text, spans, names or _NUMBERED_LABELS, str(path)) for text, spans in pairs)
         used = Counter(each.label for document in documents for each in document.annotations)
         most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
         notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']

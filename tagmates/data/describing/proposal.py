@@ -239,7 +239,7 @@ def _offer(layer: TagLayer) -> _Table:
     del used["_"], used[nothing]
     lines = [f"{key} = {toml_value(value)}" for key, value in layer.keys.items()]
     lines += [f"outside = {toml_value(nothing)}"] if nothing != "O" else []
-    lines += ['unlabelled = "_"  # where a word has no such key, nobody has said anything'] if blanks else []
+    lines += ['unlabelled = "_"  # a word without this key has no label'] if blanks else []
     lines += [f"scheme = {toml_value(notation.scheme)}"] if notation.scheme != "plain" else []
     lines += [f"mark = {toml_value(notation.mark)}"] if notation.mark != "B-" else []
     notes = [*layer.notes, f"tags of the first sentences: {_often(used)}"]

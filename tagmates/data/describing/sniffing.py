@@ -19,7 +19,7 @@ READABLE_FORMATS = (
     "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
     "Hugging Face data sets"
 )
-_HEAD = 2**17  # characters of a file that are inspected
+_HEAD_SIZE = 2**17  # characters of a file that are inspected
 _PACKED = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip, or a spreadsheet",
@@ -28,7 +28,7 @@ _PACKED = {
     b"%PDF": "PDF",
 }
 _STANDOFF = re.compile(r"\s*T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*\t")
-_NOT_OF_WINDOWS = b"\x81\x8d\x8f\x90\x9d"
+_UNUSED_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 
 Rows = Sequence[Sequence[str]]
 
@@ -58,14 +58,14 @@ def sniff(data: bytes) -> FileLayout | str:
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     if not text.strip():
         return "is empty"
-    head = text[:_HEAD]
+    head = text[:_HEAD_SIZE]
     if "\0" in head:
         return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is not text"
     if "\n" not in head and "\r" in head:
         head = head.replace("\r", "\n")
         notes = (*notes, "its lines end with \\r alone, as on old Macintosh computers: convert them to \\n first")
     lines = [line.removesuffix("\r") for line in head.split("\n")]
-    lines = lines[: -1 if len(text) > _HEAD else None]
+    lines = lines[: -1 if len(text) > _HEAD_SIZE else None]
     layout = _format_of(lines, text)
     if isinstance(layout, str):
         return layout
@@ -122,8 +122,8 @@ def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]]:
         return "utf-32", ()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16", ()
-    even, odd = data[:_HEAD:2].count(0), data[1:_HEAD:2].count(0)
-    pairs = max(1, min(len(data), _HEAD) // 2)
+    even, odd = data[:_HEAD_SIZE:2].count(0), data[1:_HEAD_SIZE:2].count(0)
+    pairs = max(1, min(len(data), _HEAD_SIZE) // 2)
     if max(even, odd) > 0.3 * pairs and min(even, odd) < 0.02 * pairs:
         name = "utf-16-le" if odd > even else "utf-16-be"
         return name, (f"half of its bytes are zero: it is read as {name}, UTF-16 without a byte order mark",)
@@ -139,7 +139,7 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
         if data.decode(errors="replace").count("\ufffd") <= good:
             return "utf-8", (f"line {line} has a byte that is not UTF-8, unlike the rest: repair it",)
         # these bytes are control characters in latin-1, but quotes, dashes and the euro sign in cp1252
-        windows = any(0x80 <= byte < 0xA0 for byte in data) and not any(byte in data for byte in _NOT_OF_WINDOWS)
+        windows = any(0x80 <= byte < 0xA0 for byte in data) and not any(byte in data for byte in _UNUSED_IN_CP1252)
         name = "cp1252" if windows else "latin-1"
         return name, (f"line {line} is not UTF-8; it is read as {name}: check whether its letters are right",)
     return "utf-8", ()

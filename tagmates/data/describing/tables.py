@@ -26,7 +26,7 @@ _TAG = re.compile(
 _SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
 _SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # in the files of HIPE
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
-_MARKS = "#%<=*@;"  # the first characters of comments and document marks
+_MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +183,9 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     sign = comment_sign(comments + inside, [])
     inside = [line for line in inside if sign and line.startswith(sign)]
     keys |= {"comments_inside": True} if inside else {}
-    signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARKS]
+    signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARK_CHARACTERS]
     if inside:
-        signed = [row.text for row in found if row.text[:1] in _MARKS]
+        signed = [row.text for row in found if row.text[:1] in _MARK_CHARACTERS]
     places = ", ".join(str(row.number) for row in odd[:5])
     notes = [f"{len(odd)} of the first {len(found)} lines have not {width} columns: line {places}"] if odd else []
     if not heading and comments:
@@ -291,7 +291,7 @@ def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
     if row.text.startswith("#"):
         spaced = row.text.startswith("# ")
         return len(row.cells) != width or (spaced and (separator == "\t" or other))
-    marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARKS and len(row.cells) == 1)
+    marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARK_CHARACTERS and len(row.cells) == 1)
     return marked and other
 
 
