@@ -12,7 +12,8 @@ from tagmates.tagging.read_options import ReadOptions, table_layout
 
 SENTENCE_WINDOW = 2**13  # bytes that are searched for the end of a sentence
 _BLANK_LINE = re.compile(rb"\n[ \t\r\v\f]*\n")
-_ROW_END = re.compile(rb"\n(?!# )")  # before a sentence "# " begins a comment, inside one it is a word
+# before a sentence "# " begins a comment, inside one it is a word; so two bytes more must be known
+_ROW_END = re.compile(rb"\n(?!# )(?=[\s\S]{2})")
 _WHITE_SPACE = re.compile(rb"[ \t\v\f\n]")  # not \r, since \n may follow it
 
 
@@ -94,9 +95,12 @@ def _end_in_text(block: bytes, size: int) -> int:
 
 
 def _end_in_rows(block: bytes, size: int) -> int:
-    """The end of a row; 0 if the first line does not end."""
+    """The end of a row, after ``size`` if possible, else the last one; 0 if the first line does not end."""
     found = _BLANK_LINE.search(block, size) or _ROW_END.search(block, size)
-    return found.end() if found else block.rfind(b"\n") + 1
+    if found:
+        return found.end()
+    ends = [found.end() for found in _ROW_END.finditer(block)]
+    return ends[-1] if ends else block.rfind(b"\n") + 1
 
 
 def _sentence_end(window: bytes) -> int:
