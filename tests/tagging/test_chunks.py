@@ -99,7 +99,7 @@ WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- 
 @given(
     sentences=st.lists(WORDS.map("\n".join), max_size=8), size=st.integers(32, 60), end=st.sampled_from(["\n", "\r\n"])
 )
-@example(["gull\tN\ngull\tN\ngull\tN\n# x\n# x\n# x\n# x\n# x\n# x\n# x\n# x\nß N"], 32, "\n")
+@example(sentences=["gull\tN\ngull\tN\ngull\tN\n# x\n# x\n# x\n# x\n# x\n# x\n# x\n# x\nß N"], size=32, end="\n")
 def test_no_word_of_a_column_file_is_lost(sentences: list[str], size: int, end: str, tmp_path_factory: Any) -> None:
     content = "\n\n".join(sentences).replace("\n", end).encode()
     tabs = ReadOptions("conll", 1, separator="\t")
