@@ -140,7 +140,7 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
         and (options.kind != "csv-text" or keys.get("sentence_rows"))
         and (header or given.kind == "auto")
     ):
-        column = words
+        column = next((name for name in layout.heading if header and name.lower() in WORD_KEYS), words)
     sign = comment_sign(layout.comments, layout.signed)
     return replace(
         options,
