@@ -49,12 +49,10 @@ def recognise_table(
         options = replace(
             options, header=named or (options.kind in ("csv", "csv-text") and _first_row_is_header(options, text))
         )
-    if options.header and options.token_column is None:
-        cells = (find_header(text, options.table, name) or (1, []))[1]
-        names = [cell.lower() for cell in cells]
-        options = replace(
-            options, token_column=next((cells[names.index(n)] for n in (*TEXT_KEYS, *WORD_KEYS) if n in names), 1)
-        )
+    if options.header and given.token_column is None and not told and not options.sentence_rows:
+        names = [cell.lower() for cell in (find_header(text, options.table, name) or (1, []))[1]]
+        known_name = next((names.index(n) + 1 for n in (*TEXT_KEYS, *WORD_KEYS) if n in names), None)
+        options = replace(options, token_column=known_name or options.token_column or 1)
     if text.strip():
         token, _, sentence = column_numbers(text, options.table, name)
         names = (find_header(text, options.table, name) or (1, []))[1] if options.header else []
