@@ -7,7 +7,8 @@ The gain of task t from helper h, in points of F1, is
     x[t, h]    = (1, rank[t, h], log10(tokens[t] / 50,000))
 
 ``rank`` is that of ``tagmates.data.affinity``, ``tokens`` counts the training data, and ``error`` is 100 minus the F1
-of the task alone. Where nobody has trained the task alone yet, p is 0. The gain from several helpers H together is
+of the task alone. Where nobody has trained the task alone yet, p is 0. Data of fewer than 16,000 or more than 315,000
+tokens count as so many: the constants were fitted on tasks of these sizes. The gain from several helpers H together is
 
     gain[t, H] = share[H] * scale[t] * (joint[0] + set[t, H]) + weight[H] * mean of gain[t, h] over h in H
     share[H]   = log10(number of helpers), at most 1
@@ -212,11 +213,14 @@ def _share_and_weight(number: int, joint: tuple[float, float]) -> tuple[float, f
 def scale_of(prior: GainPrior, data: TrainingData, alone: float | None) -> float:
     """In points of F1, what gains of a task are measured by."""
     error = TYPICAL_ERROR if alone is None else max(100 - alone, 0.1)
-    tokens = max(data.tokens, 1)
-    return float((error / TYPICAL_ERROR) ** prior.error_exponent * (tokens / TYPICAL_TOKENS) ** prior.size_exponent)
+    return float((error / TYPICAL_ERROR) ** prior.error_exponent * 10 ** (_size(data) * prior.size_exponent))
 
 
 def features(affinities: Sequence[Affinity], data: TrainingData) -> Floats:
     """``x`` of the pairs of a task, [helpers, 3]."""
-    size = np.clip(np.log10(max(data.tokens, 1) / TYPICAL_TOKENS), *FITTED_SIZES)
-    return np.array([[1.0, a.rank, size] for a in affinities]).reshape(-1, 3)
+    return np.array([[1.0, a.rank, _size(data)] for a in affinities]).reshape(-1, 3)
+
+
+def _size(data: TrainingData) -> float:
+    """log10 of typical numbers of tokens, as far as the tasks reached on which the constants were fitted."""
+    return float(np.clip(np.log10(max(data.tokens, 1) / TYPICAL_TOKENS), *FITTED_SIZES))
