@@ -52,18 +52,25 @@ def run(
         str, Parameter(help="Stop cleanly after this time, e.g. 25m; the same command goes on.")
     ] = "",
     budget: Annotated[
-        str,
+        str | None,
         Parameter(
             help="As --time-limit, and train first what is expected to improve the advice most per second: the tasks "
             "alone, all together, then pairs and seeds. What is done is never repeated."
         ),
-    ] = "",
+    ] = None,
     trainings: Annotated[
-        int | None, Parameter(help="Likewise, until so many trainings of the study are done, earlier calls included.")
+        int | None,
+        Parameter(
+            help="In the order of --budget, until so many trainings of the study are done, those of earlier calls and "
+            "of other processes in its folder included."
+        ),
     ] = None,
     until: Annotated[
         float | None,
-        Parameter(help="Likewise, until the best partners are expected to gain at most so many points of F1 more."),
+        Parameter(
+            help="In the order of --budget, until knowing the best partners of a task is expected to gain at most so "
+            "many points of F1 more than the advice so far, on average over the tasks."
+        ),
     ] = None,
     sharing: Annotated[
         str, Parameter(help="Only these: some of stl,multi_dec,te_dec,te_enc; stl comes along with each.")
@@ -98,12 +105,13 @@ def run(
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
     began = time.monotonic()
-    if budget and time_limit:
+    if budget is not None and time_limit:
         raise ConfigError("--budget and --time-limit: both are a time; give one of them")
     limit = parse_duration(time_limit) if time_limit else None
-    if budget:
+    if budget is not None:
         limit = parse_duration(budget, "--budget")
-    chosen = Budget(trainings, until or 0.0) if budget or trainings is not None or until is not None else None
+    given = any(option is not None for option in (budget, trainings, until))
+    chosen = Budget(trainings, until or 0.0) if given else None
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)
     check_number("--workers", 1 if workers is None else workers)

@@ -124,6 +124,14 @@ class TaskGains:
             covariance = covariance - np.outer(pull, with_all)
         return replace(self, mean=mean, covariance=covariance)
 
+    def awaiting(self, sets: Iterable[Helpers]) -> "TaskGains":
+        """The distribution after runs with these helpers that are still under way: as sure, by the same means."""
+        found = self
+        for helpers in sets:
+            row, constant = found._f1_of(helpers)
+            found = found.after([(helpers, float(row @ found.mean) + constant)])
+        return found
+
     def gain(self, helpers: Collection[str]) -> Gain:
         """The gain from these helpers over training the task alone."""
         place = self.sets.index(frozenset(helpers))

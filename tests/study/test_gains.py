@@ -103,6 +103,13 @@ def test_intervals_hold_as_many_gains_as_they_say() -> None:
     assert np.mean(held) == pytest.approx(0.8, abs=0.05)
 
 
+def test_runs_under_way_make_it_as_sure_and_leave_what_is_expected() -> None:
+    before = some().after(RUNS[:2])
+    under_way = before.awaiting(helpers for helpers, _ in RUNS[2:])
+    np.testing.assert_allclose(under_way.covariance, before.after(RUNS[2:]).covariance, atol=1e-9)
+    np.testing.assert_allclose(under_way.mean, before.mean, atol=1e-9)
+
+
 @pytest.mark.parametrize("helper", ["pos", "com"])
 def test_what_a_training_is_worth_is_what_simulation_says(helper: str) -> None:
     gains, draw = some().after(RUNS[:2]), np.random.default_rng(7)
