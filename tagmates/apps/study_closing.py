@@ -24,8 +24,11 @@ def close_run(study: Study, summary: Summary, seconds: float, budget: Budget | N
     for text in summary.waiting if not summary.pending else []:
         say(text)
     if summary.pending:
-        is_spent = budget is not None and (budget.until > 0 or budget.trainings is not None)
-        how = "run with a larger budget or without one" if is_spent else "the same command continues"
+        more = [
+            *(["more --trainings"] if budget is not None and budget.trainings is not None else []),
+            *(["a lower --until"] if budget is not None and budget.until > 0 else []),
+        ]
+        how = "the same command continues" + (f", with {' and '.join(more)} or without" if more else "")
         say(f"pending: {plural(summary.pending, 'run')}; {how}")
     elif summary.not_selected:
         pending = plural(summary.not_selected, "run")

@@ -52,23 +52,25 @@ def run(
         str, Parameter(show_default=False, help="Stop cleanly after this time, for example 25m.")
     ] = "",
     budget: Annotated[
-        str,
+        str | None,
         Parameter(
             show_default=False,
             help="As --time-limit; in addition, the next run is always the one that is expected to improve the advice "
             "most per second: first tasks alone and all together, then pairs and more seeds.",
         ),
-    ] = "",
+    ] = None,
     trainings: Annotated[
         int | None,
         Parameter(
-            help="Choose runs as --budget does, until so many runs of the study are done, earlier calls included."
+            help="Choose runs as --budget does, until so many runs of the study are done, those of earlier calls and "
+            "of other processes in its folder included."
         ),
     ] = None,
     until: Annotated[
         float | None,
         Parameter(
-            help="Choose runs as --budget does, until more runs are expected to gain at most so many points of F1."
+            help="Choose runs as --budget does, until knowing the best partners of a task is expected to gain at most "
+            "so many points of F1 more than the advice so far, on average over the tasks."
         ),
     ] = None,
     sharing: Annotated[
@@ -112,12 +114,13 @@ def run(
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
     began = time.monotonic()
-    if budget and time_limit:
+    if budget is not None and time_limit:
         raise ConfigError("--budget and --time-limit: both are a time; give one of them")
     limit = parse_duration(time_limit) if time_limit else None
-    if budget:
+    if budget is not None:
         limit = parse_duration(budget, "--budget")
-    chosen = Budget(trainings, until or 0.0) if budget or trainings is not None or until is not None else None
+    given = any(option is not None for option in (budget, trainings, until))
+    chosen = Budget(trainings, until or 0.0) if given else None
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)
     check_number("--workers", 1 if workers is None else workers)

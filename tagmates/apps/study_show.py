@@ -150,9 +150,10 @@ def recommend(
     ] = None,
     train: Annotated[bool, Flag(help="Train the taggers of --taggers that are not trained yet.")] = False,
     device: Device = "auto",
+    data: Data = None,
     output_dir: Folder = None,
     json_: Json = False,
-) -> None:
+) -> int:
     """Recommend partners for every task, or the best taggers for all tasks, by the evidence so far.
 
     With --task: how sure the gain is, where that tagger is, and the command that trains it. With --taggers: which tasks
@@ -161,15 +162,14 @@ def recommend(
 
     Example: tagmates study recommend runs/own --taggers 2 --train
     """
-    study = Study.open(where, output_dir=output_dir)
+    study = Study.open(where, data=data, output_dir=output_dir)
     say_notes(study.notes)
     if task and taggers is not None:
         raise ConfigError("--task and --taggers: give one of them")
     if train and taggers is None:
         raise ConfigError("--train: goes with --taggers; for one task, run the command that is printed")
     if taggers is not None:
-        recommend_taggers(study, taggers, train=train, device=device, json_=json_)
-        return
+        return recommend_taggers(study, taggers, train=train, device=device, json_=json_)
     tasks = [task] if task else study.tasks
     advice = [study.recommend(each) for each in tasks]
     say_notes(not_counted(study, current_status(study.settings, study.tasks, study.store).found))
@@ -183,6 +183,7 @@ def recommend(
         Console().print(advice_table(advice))
         if expected:
             Console().print(forecast_table(list(expected.values())))
+    return 0
 
 
 def _recommend_one(study: Study, advice: Advice, expected: Forecast | None) -> None:

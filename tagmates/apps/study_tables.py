@@ -78,8 +78,9 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Table:
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        caption="By the model of gains, from all dev scores so far and the training data. Regret: how many points of "
-        "F1 more the best setting gains on average. A predicted setting has no finished run.",
+        caption="By the model of gains, from all dev scores so far and the training data; so it may differ from advice "
+        "that is measured on test. P(best): the probability that it is the best setting of the study. Regret: how many "
+        "points of F1 more than it the truly best setting gains on average. A predicted setting has no finished run.",
     )
     table.add_column("task")
     table.add_column("expected to be best", overflow="fold")

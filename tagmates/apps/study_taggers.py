@@ -12,37 +12,59 @@ from rich.table import Table
 
 from tagmates.api import Study
 from tagmates.apps.progress import show_training
-from tagmates.apps.shared import say, talk
+from tagmates.apps.shared import say, talk, use_threads
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural, points
 from tagmates.settings_parsing import train_options
 from tagmates.study.grouping import Group, Grouping, describe_group
 from tagmates.study.taggers import StudyTagger
+from tagmates.training.loop import Ended
+from tagmates.training.train import choose_device
 
 
-def recommend_taggers(study: Study, number: int, *, train: bool, device: str, json_: bool) -> None:
-    """Print which taggers serve all tasks best, what they cost or give each task, and how to train them."""
-    if not number >= 1:
+def recommend_taggers(study: Study, number: int, *, train: bool, device: str, json_: bool) -> int:
+    """Print which taggers serve all tasks best, what they cost or give each task, and how to train them.
+
+    Returns the exit code.
+    """
+    if number < 1:
         raise ConfigError(f"--taggers {number}: must be 1 or more")
+    if train:
+        choose_device(device)
     found = study.groupings()
     if not found:
-        raise ConfigError(
-            f"--taggers: needs the training data of the study, which are not in {study.data or 'any known folder'}; "
-            "give them with TAGMATES_DATA"
-        )
+        why = f"{study.data} does not hold those that it was begun with" if study.data else "nobody has said where"
+        raise ConfigError(f"--taggers: needs the training data of the study, but {why}; give them with --data")
     chosen = found[min(number, len(found)) - 1]
-    taggers = [study.tagger(group.setting) for group in chosen.groups]
-    if json_:
-        print(json.dumps(_json(found, chosen, taggers), indent=2))
-    else:
+    if not json_:
         Console().print(_curve(found))
         Console().print(_tasks(study.tasks, chosen))
+    if train:
+        try:
+            _train(study, chosen, device)
+        except KeyboardInterrupt:
+            say("tagmates: interrupted; finished epochs are saved, the same command goes on")
+            return 130
+    taggers = [study.tagger(group.setting) for group in chosen.groups]
+    if json_:
+        print(json.dumps(_json(study, found, chosen, taggers), indent=2))
+        return 0
     for group, tagger in zip(chosen.groups, taggers, strict=True):
-        if train and not tagger.is_trained:
-            say(f"training {describe_group(group)} in {tagger.folder}")
-            show_training(study.train(tagger, device), talk)
-        if not json_:
-            _show(study, group, tagger, train=train)
+        _show(study, group, tagger)
+    return 0
+
+
+def _train(study: Study, chosen: Grouping, device: str) -> None:
+    """Train the taggers that are not trained yet, each from its last finished epoch."""
+    use_threads(1)  # as study run does, so that a training that was interrupted comes to the same numbers
+    for group in chosen.groups:
+        tagger = study.tagger(group.setting)
+        if tagger.is_trained:
+            continue
+        say(f"training {describe_group(group)} in {tagger.folder}")
+        last = show_training(study.train(tagger, device), talk)
+        if isinstance(last, Ended) and last.error is not None:
+            raise last.error
 
 
 def _curve(found: Sequence[Grouping]) -> Table:
@@ -71,21 +93,21 @@ def _tasks(tasks: Sequence[str], chosen: Grouping) -> Table:
     return table
 
 
-def _show(study: Study, group: Group, tagger: StudyTagger, *, train: bool) -> None:
+def _show(study: Study, group: Group, tagger: StudyTagger) -> None:
     """Say where the tagger is, or how to train it."""
-    if tagger.is_trained or train:
+    if tagger.is_trained:
         print(f"{describe_group(group)}: trained, {tagger.folder}")
         return
-    print(f"to train {describe_group(group)}:")
+    print(f"to train {describe_group(group)}{'' if study.data else '; put the folder of your data for DIR'}:")
     print(_command(study, tagger))
 
 
 def _command(study: Study, tagger: StudyTagger) -> str:
     options = ["--data", study.data or "DIR", "--output-dir", str(tagger.folder)]
-    return shlex.join(["tagmates", "train", *train_options(tagger.config), *options])
+    return shlex.join(["tagmates", "train", *train_options(tagger.config), *options, *["--resume"] * tagger.is_begun])
 
 
-def _json(found: Sequence[Grouping], chosen: Grouping, taggers: Sequence[StudyTagger]) -> dict[str, Any]:
+def _json(study: Study, found: Sequence[Grouping], chosen: Grouping, taggers: Sequence[StudyTagger]) -> dict[str, Any]:
     return {
         "curve": [{"taggers": number, "mean": grouping.mean} for number, grouping in enumerate(found, 1)],
         "taggers": [
@@ -93,8 +115,10 @@ def _json(found: Sequence[Grouping], chosen: Grouping, taggers: Sequence[StudyTa
                 "sharing": group.setting.sharing,
                 "tasks": list(group.setting.tasks),
                 "expected_dev_f1": dict(group.f1),
+                "dev_f1_alone": {task: chosen.alone[task] for task in group.f1},
                 "trained": tagger.is_trained,
                 "folder": str(tagger.folder),
+                "command": "" if tagger.is_trained else _command(study, tagger),
             }
             for group, tagger in zip(chosen.groups, taggers, strict=True)
         ],

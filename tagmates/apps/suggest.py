@@ -15,16 +15,18 @@ from rich.table import Table
 from tagmates.apps.shared import Flag, say
 from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
+from tagmates.data.task_data import task_data
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.formatting import percent, plural, points, suggestion
 from tagmates.study.locate import open_study
 from tagmates.study.records import Runs
+from tagmates.study.settings import METHOD_NAMES
 from tagmates.study.status import current_status
 from tagmates.study.suggest import Suggestion, how_often_right, pair_gains, reasons, suggest, suggestions_json
 
 Of = Annotated[str, Parameter(name="--task", show_default=False, help="Show all partners of this task, with reasons.")]
-Top = Annotated[int, Parameter(help="Number of partners to show for each task; 0: all.")]
+Top = Annotated[int, Parameter(help="Number of partners to show for each task; 0, --task and --json: all.")]
 Plot = Annotated[
     Path | None, Parameter(name="--plot", help="Draw a map of all predicted gains into this .svg or .png file.")
 ]
@@ -63,13 +65,20 @@ def suggest_for_study(
         return
     if task or plot or json_:
         raise ConfigError("--found: goes without --task, --plot and --json")
+    _check_number(study.tasks)
     runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
-    gains = pair_gains(study.settings, study.tasks, runs)
-    if not gains:
-        raise ConfigError(f"--found: {study.store.root} has no finished pair yet; run the study first")
-    suggestions = suggest({name: coded.splits["train"] for name, coded in load_indexed(known, study.tasks).items()})
-    Console().print(_found_table(suggestions, gains))
-    say(_how_often_found(suggestions, gains))
+    gains = {method: pair_gains(study.tasks, method, runs) for method in study.settings.sharing}
+    if not any(gains.values()):
+        raise ConfigError(
+            f"--found: {study.store.root} has no finished pair whose tasks are trained alone too; run the study first"
+        )
+    coded = load_indexed(known, study.tasks)
+    study.store.check_data(study.data, {name: task_data(known[name], each) for name, each in coded.items()})
+    suggestions = suggest({name: each.splits["train"] for name, each in coded.items()})
+    for method, own in gains.items():
+        if own:
+            Console().print(_found_table(suggestions, own, METHOD_NAMES[method]))
+            say(_how_often_found(suggestions, own))
 
 
 def affinity(
@@ -92,8 +101,7 @@ def affinity(
 def _suggest(
     known: Mapping[str, Task], names: Sequence[str], task: str, top: int, plot: Path | None, json_: bool
 ) -> None:
-    if len(names) < 2:
-        raise ConfigError(f"there is only one task, {names[0]}; suggestions need two or more")
+    _check_number(names)
     if task and task not in names:
         raise ConfigError(f"--task: there is no {task!r}{suggestion(task, names)}; there are {', '.join(names)}")
     if top < 0:
@@ -119,6 +127,11 @@ def _suggest(
     say(how_often_right())
 
 
+def _check_number(names: Sequence[str]) -> None:
+    if len(names) < 2:
+        raise ConfigError(f"there is one task only, {names[0]}; suggestions need two or more")
+
+
 def _tasks_table(suggestions: Mapping[str, Sequence[Suggestion]], top: int) -> Table:
     """A row for each task, with its first partners."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="Predicted gain in points of F1, and its 80 % interval.")
@@ -131,11 +144,14 @@ def _tasks_table(suggestions: Mapping[str, Sequence[Suggestion]], top: int) -> T
     return table
 
 
-def _found_table(suggestions: Mapping[str, Sequence[Suggestion]], gains: Mapping[tuple[str, str], float]) -> Table:
+def _found_table(
+    suggestions: Mapping[str, Sequence[Suggestion]], gains: Mapping[tuple[str, str], float], method: str
+) -> Table:
     """A row for each task: its first suggestion, with the predicted and the found gain, and its best partner."""
     table = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
+        title=f"Suggested and found, {method}",
         caption="Points of dev F1. Found: the mean of the finished runs of the pair, minus that of the task alone.",
     )
     table.add_column("task", no_wrap=True)

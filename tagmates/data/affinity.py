@@ -19,6 +19,7 @@ from scipy import sparse
 from tagmates.data.indexing import IndexedSplit
 
 Floats = npt.NDArray[np.float64]
+DIGITS = 6  # after the point, of a mutual information and of bits; further ones are rounding, and would rank equals
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def describe_training_data(train: IndexedSplit) -> TrainingData:
     counts = np.bincount(train.tag, minlength=len(train.tags))
     labelled = counts[[tag is not None for tag in train.tags]]
     labelled = labelled[labelled > 0]
-    return TrainingData(int(labelled.sum()), len(labelled), _entropy(labelled / labelled.sum()))
+    return TrainingData(int(labelled.sum()), len(labelled), _entropy(labelled / max(labelled.sum(), 1)))
 
 
 def affinities(trains: Mapping[str, IndexedSplit]) -> list[Affinity]:
@@ -68,12 +69,12 @@ def affinities(trains: Mapping[str, IndexedSplit]) -> list[Affinity]:
     for task in trains:
         helpers = [helper for helper in trains if helper != task]
         tokens = _row_sums(tables[task])
-        bits = [data[helper].information for helper in helpers]
+        bits = [round(data[helper].information, DIGITS) for helper in helpers]
         mutual = [information[frozenset((task, helper))] for helper in helpers]
         for helper, rank, told, own in zip(helpers, _mean_rank(mutual, bits).tolist(), mutual, bits, strict=True):
             known = _row_sums(tables[helper]) > 0
             size = min(len(tokens), len(known))
-            shared = float(tokens[:size][known[:size]].sum() / tokens.sum())
+            shared = float(tokens[:size][known[:size]].sum() / max(tokens.sum(), 1))
             found.append(Affinity(task, helper, shared, told, own, rank))
     return found
 
@@ -102,9 +103,10 @@ def _mutual_information(one: sparse.csr_array, other: sparse.csr_array) -> float
     ]
     joint = (shares[0].T @ shares[1]).toarray() / len(shared)
     entropies = _entropy(joint.sum(1)), _entropy(joint.sum(0))
-    if min(entropies) == 0:
+    if min(entropies) < 10.0**-DIGITS:  # all these words have the same tag
         return 0.0
-    return max(0.0, (sum(entropies) - _entropy(joint.ravel())) / float(np.sqrt(entropies[0] * entropies[1])))
+    told = sum(entropies) - _entropy(joint.ravel())
+    return max(0.0, round(told / float(np.sqrt(entropies[0] * entropies[1])), DIGITS))
 
 
 def _entropy(shares: Floats) -> float:

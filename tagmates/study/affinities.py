@@ -1,8 +1,10 @@
 """The affinities of a study's tasks, kept in its folder, so that its gains can be predicted without its data."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from itertools import permutations
 from typing import Self
 
 from pydantic import TypeAdapter
@@ -16,6 +18,7 @@ from tagmates.study.store import Store
 from tagmates.study.task_cache import data_of_task, indexed_task, tasks_of
 
 FILE = "affinities.json"
+MANY = 10**12  # more than any corpus has tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class StudyAffinities:
 
     data: Mapping[str, TrainingData]
     pairs: Sequence[Affinity]
+    digests: Mapping[str, str] = field(default_factory=dict)  # of each task's sentences, where they are known
 
     @classmethod
     def from_trains(cls, trains: Mapping[str, IndexedSplit]) -> Self:
@@ -40,10 +44,12 @@ def study_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAf
 
     Raises DataError or ConfigError if the data are needed and cannot be read.
     """
-    known = _kept(store, tasks)
+    digests = {task: indexed_task(source, task).digest for task in tasks}
+    known = _kept(store, tasks, digests)
     if known is not None:
         return known
-    found = StudyAffinities.from_trains({task: indexed_task(source, task).splits["train"] for task in tasks})
+    made = StudyAffinities.from_trains({task: indexed_task(source, task).splits["train"] for task in tasks})
+    found = replace(made, digests=digests)
     with suppress(TagmatesError):  # the folder may be read-only
         write_json(store.root / FILE, asdict(found))
     return found
@@ -51,7 +57,8 @@ def study_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAf
 
 def find_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAffinities | None:
     """As ``study_affinities``; None if the data are needed, but are not available or not those of the study."""
-    known = _kept(store, tasks)
+    begun_with = store.task_data()
+    known = _kept(store, tasks, {task: data["digest"] for task, data in begun_with.items() if "digest" in data})
     if known is not None:
         return known
     try:
@@ -60,12 +67,26 @@ def find_affinities(store: Store, source: str, tasks: Sequence[str]) -> StudyAff
         now = {task: data_of_task(source, task) for task in tasks}
     except TagmatesError:
         return None
-    return None if data_difference(store.task_data(), now) else study_affinities(store, source, tasks)
+    return None if data_difference(begun_with, now) else study_affinities(store, source, tasks)
 
 
-def _kept(store: Store, tasks: Sequence[str]) -> StudyAffinities | None:
+def _kept(store: Store, tasks: Sequence[str], digests: Mapping[str, str]) -> StudyAffinities | None:
+    """Those in the study's folder; None where they are not whole, or of other sentences than these."""
     with suppress(OSError, ValueError):
         kept = TypeAdapter(StudyAffinities).validate_json(read_file(store.root / FILE))
-        if list(kept.data) == list(tasks):
+        same = all(kept.digests.get(task) == digest for task, digest in digests.items())
+        if same and _is_whole(kept, tasks):
             return kept
     return None
+
+
+def _is_whole(kept: StudyAffinities, tasks: Sequence[str]) -> bool:
+    """Whether these are numbers of all the tasks and of each of their pairs, once, such as training data can have."""
+    return (
+        list(kept.data) == list(tasks)
+        and [(pair.task, pair.helper) for pair in kept.pairs] == list(permutations(tasks, 2))
+        and all(0 < data.tokens < MANY and 0 < data.tags <= data.tokens for data in kept.data.values())
+        and all(0 <= data.entropy < math.inf for data in kept.data.values())
+        and all(0 <= pair.shared_words <= 1 and 0 <= pair.mutual_information <= MANY for pair in kept.pairs)
+        and all(0 <= pair.helper_information < math.inf and -1 <= pair.rank <= 1 for pair in kept.pairs)
+    )

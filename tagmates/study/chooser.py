@@ -71,7 +71,7 @@ class Chooser:
     def __call__(
         self, pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]
     ) -> Planned | None:
-        """The training to start now; None where no more is to be started."""
+        """The training to start now; None where no more is to be started. ``running`` are those of all processes."""
         if self.budget.trainings is not None and len(done) + len(running) >= self.budget.trainings:
             return None
         begun = {(planned.setting, planned.config.seed) for planned in running}
@@ -79,14 +79,16 @@ class Chooser:
         first = _first(pending, {setting for setting, _ in begun}, len(self.affinities.data))
         if first is not None:
             return first
+        spoken = [planned.setting for planned in (*pending, *running)]
         tables = {
             method: gains_after(
-                self.affinities, done.values(), method, [p.config.tasks for p in pending if p.config.sharing == method]
+                self.affinities, done.values(), method, [s.tasks for s in spoken if s.sharing == method]
             )
-            for method in _methods([*(p.setting for p in pending), *(record.setting for record in done.values())])
+            for method in _methods([*spoken, *(record.setting for record in done.values())])
         }
         if self.budget.until and self._regret(tables) <= self.budget.until:
             return None
+        tables = {method: _awaiting(gains, method, running) for method, gains in tables.items()}
         best = {method: {task: float(g.means().max()) for task, g in gains.items()} for method, gains in tables.items()}
 
         def worth(planned: Planned) -> float:
@@ -125,6 +127,16 @@ def _first(pending: Sequence[Planned], begun: Iterable[object], size: int) -> Pl
     alone = (planned for planned in new if len(planned.config.tasks) == 1)
     everything = (planned for planned in new if len(planned.config.tasks) == size)
     return next(chain(alone, everything), None)
+
+
+def _awaiting(gains: Gains, method: Method, running: Iterable[Planned]) -> dict[str, TaskGains]:
+    """The gains of every task, with what runs counted as known: a second seed of it is worth less."""
+    found = dict(gains)
+    for planned in running:
+        if planned.config.sharing in (method, "stl"):
+            for task in planned.config.tasks:
+                found[task] = found[task].awaiting([frozenset(planned.config.tasks) - {task}])
+    return found
 
 
 def _methods(settings: Iterable[Setting]) -> list[Method]:

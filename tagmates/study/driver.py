@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
 from tagmates.errors import DiskError, ModelError, OutOfMemoryError
@@ -56,7 +56,7 @@ class Stage:
 
 Event = Started | Stopped | Poll | Stage
 Select = Callable[[Sequence[Planned]], Sequence[Planned]]
-# (pending runs, running runs, records of done runs by name) -> the next run to start, or None to start no more
+# (pending runs, runs that are running here or elsewhere, records of done runs by name) -> the next run, or None to end
 Choose = Callable[[Sequence[Planned], Sequence[Planned], Mapping[str, RunRecord]], Planned | None]
 
 
@@ -121,8 +121,10 @@ class Driver:
         elsewhere: list[Planned] = []
         running: dict[Future[Outcome], Planned] = {}
         while (queue or elsewhere or running) and not self._is_late():
+            if self.choose is not in_order and len(running) < self.workers:  # a budget is that of all drivers together
+                yield from self._look_around(queue, elsewhere)
             while queue and len(running) < self.workers:
-                chosen = self.choose(queue, list(running.values()), self.records)
+                chosen = self.choose(queue, [*running.values(), *elsewhere], self.records)
                 if chosen is None:
                     self.pausing = True
                     queue, elsewhere = [], []
@@ -156,6 +158,19 @@ class Driver:
                 queue += free  # done or failed there
                 elsewhere = [planned for planned in elsewhere if planned not in free]
                 yield Poll(elsewhere)
+
+    def _look_around(self, queue: list[Planned], elsewhere: list[Planned]) -> Iterator[Event]:
+        """Take from ``queue`` what another driver has done, and to ``elsewhere`` what one is training."""
+        for planned in list(queue):
+            name = planned.name
+            if (self.store.folder(name) / "result.json").exists():
+                with suppress(ModelError):  # a broken one is set aside by who trains it
+                    self.records[name] = self.store.read(name)
+                    queue.remove(planned)
+                    yield Stopped(planned, Outcome(name, "done"), self.records[name])
+            elif self.store.is_busy(name):
+                queue.remove(planned)
+                elsewhere.append(planned)
 
     def _ended(self, planned: Planned, future: "Future[Outcome]") -> Stopped:
         name = planned.name

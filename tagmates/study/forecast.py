@@ -140,7 +140,7 @@ def forecast_sentence(expected: Forecast, size: int) -> str:
     """The forecast in words, in a study of ``size`` tasks."""
     how = "By the model of gains, from all dev scores so far and the training data"
     chance = f"the best of all settings with probability {expected.probability:.2f}"
-    regret = f"the best one is expected to gain {points(expected.regret)} points more"
+    regret = f"the truly best setting gains {points(expected.regret)} points more than this one on average"
     if len(expected.best.tasks) == 1:
         return f"{how}: no setting is expected to gain; alone is {chance}; {regret}."
     low, high = expected.gain.interval()

@@ -7,7 +7,8 @@ The gain of task t from helper h, in points of F1, is
     x[t, h]    = (1, rank[t, h], log10(tokens[t] / 50,000))
 
 ``rank`` is that of ``tagmates.data.affinity``, ``tokens`` counts the training data, and ``error`` is 100 minus the F1
-of the task alone. If the task has not been trained alone yet, p is 0. The gain from several helpers H together is
+of the task alone. If the task has not been trained alone yet, p is 0. Data of fewer than 16,000 or more than 315,000
+tokens count as so many: the constants were fitted on tasks of these sizes. The gain from several helpers H together is
 
     gain[t, H] = share[H] * scale[t] * (joint[0] + many[t] + set[t, H]) + weight[H] * mean of gain[t, h] over h in H
     share[H]   = log10(number of helpers), at most 1
@@ -126,6 +127,14 @@ class TaskGains:
             covariance = covariance - np.outer(pull, with_all)
         return replace(self, mean=mean, covariance=covariance)
 
+    def awaiting(self, sets: Iterable[Helpers]) -> "TaskGains":
+        """The distribution after runs with these helpers that are still under way: as sure, by the same means."""
+        found = self
+        for helpers in sets:
+            row, constant = found._f1_of(helpers)
+            found = found.after([(helpers, float(row @ found.mean) + constant)])
+        return found
+
     def gain(self, helpers: Collection[str]) -> Gain:
         """The gain from these helpers over training the task alone."""
         place = self.sets.index(frozenset(helpers))
@@ -217,11 +226,14 @@ def _share_and_weight(number: int, joint: tuple[float, float]) -> tuple[float, f
 def scale_of(prior: GainPrior, data: TrainingData, alone: float | None) -> float:
     """The scale of the gains of a task, in points of F1."""
     error = TYPICAL_ERROR if alone is None else max(100 - alone, 0.1)
-    tokens = max(data.tokens, 1)
-    return float((error / TYPICAL_ERROR) ** prior.error_exponent * (tokens / TYPICAL_TOKENS) ** prior.size_exponent)
+    return float((error / TYPICAL_ERROR) ** prior.error_exponent * 10 ** (_size(data) * prior.size_exponent))
 
 
 def features(affinities: Sequence[Affinity], data: TrainingData) -> Floats:
     """``x`` of the pairs of a task, [helpers, 3]."""
-    size = np.clip(np.log10(max(data.tokens, 1) / TYPICAL_TOKENS), *FITTED_SIZES)
-    return np.array([[1.0, a.rank, size] for a in affinities]).reshape(-1, 3)
+    return np.array([[1.0, a.rank, _size(data)] for a in affinities]).reshape(-1, 3)
+
+
+def _size(data: TrainingData) -> float:
+    """log10 of typical numbers of tokens, as far as the tasks reached on which the constants were fitted."""
+    return float(np.clip(np.log10(max(data.tokens, 1) / TYPICAL_TOKENS), *FITTED_SIZES))

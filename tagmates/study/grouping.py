@@ -63,12 +63,12 @@ def groupings(forecasts: Sequence[Forecast]) -> list[Grouping]:
 
 def _alone(forecast: Forecast) -> float:
     """The expected dev F1 of a task alone, on average over the methods, whose runs all say something of it."""
-    return fmean(float(gains.mean[gains.alone]) for gains in forecast.gains.values())
+    return float(np.clip(fmean(gains.mean[gains.alone] for gains in forecast.gains.values()), 0, 100))
 
 
 def _expected_f1(forecast: Forecast, method: Method, sets: Sequence[Helpers]) -> Floats:
     """The expected dev F1 of a task with each of these sets of helpers."""
-    return _alone(forecast) + np.array(forecast.gains[method].expected(sets))
+    return np.clip(_alone(forecast) + np.array(forecast.gains[method].expected(sets)), 0, 100)
 
 
 def _search(forecasts: Sequence[Forecast]) -> list[Grouping]:

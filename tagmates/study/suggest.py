@@ -15,7 +15,7 @@ from tagmates.formatting import percent
 from tagmates.study.gains import Gain, gains_before
 from tagmates.study.plan import setting_of
 from tagmates.study.records import Runs
-from tagmates.study.settings import StudySettings
+from tagmates.study.settings import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ def suggest(trains: Mapping[str, IndexedSplit]) -> dict[str, list[Suggestion]]:
     return found
 
 
-def pair_gains(study: StudySettings, tasks: Sequence[str], runs: Runs) -> dict[tuple[str, str], float]:
-    """By (task, helper) the gain in dev F1 that the finished pairs of a study show, by its first method of sharing."""
+def pair_gains(tasks: Sequence[str], method: Method, runs: Runs) -> dict[tuple[str, str], float]:
+    """By (task, helper) the gain in dev F1 that the finished pairs of a study show, by this method of sharing."""
     found = {}
     for task in tasks:
-        alone = runs.scores(setting_of(study.sharing[0], [task], tasks), task, "dev")
+        alone = runs.scores(setting_of(method, [task], tasks), task, "dev")
         for helper in tasks:
-            pair = runs.scores(setting_of(study.sharing[0], [task, helper], tasks), task, "dev")
+            pair = runs.scores(setting_of(method, [task, helper], tasks), task, "dev")
             if helper != task and alone and pair:
                 found[task, helper] = fmean(pair) - fmean(alone)
     return found
@@ -89,13 +89,21 @@ def pair_gains(study: StudySettings, tasks: Sequence[str], runs: Runs) -> dict[t
 def reasons(suggestion: Suggestion, number: int) -> str:
     """The reasons for the rank of a helper among all helpers of a task, in words."""
     a, data = suggestion.affinity, suggestion.data
-    return (
-        f"It has the words of {percent(a.shared_words)} % of the tokens of {a.task}. "
-        f"Its tags say {_place(suggestion.mutual_place, number, 'most', 'least')} about those of {a.task} "
-        f"(normalised mutual information {a.mutual_information:.2f}). "
-        f"It brings {_place(suggestion.information_place, number, 'most', 'least')} information "
-        f"({data.tokens:,} tokens with {data.entropy:.1f} bits each)."
-    )
+    told = f"normalised mutual information {a.mutual_information:.2f}"
+    brought = f"{data.tokens:,} tokens with {data.entropy:.1f} bits each"
+    shared = f"{percent(a.shared_words)} % of the tokens of {a.task} are words that {a.helper} has too. "
+    if a.mutual_information == 0:
+        text = f"{shared}Its tags say nothing about those of {a.task} ({told}). "
+    elif number == 1:
+        text = f"{shared}What its tags say about those of {a.task}: {told}. "
+    else:
+        place = _place(suggestion.mutual_place, number, "most", "least")
+        text = f"{shared}Its tags say {place} about those of {a.task} ({told}). "
+    if data.tags == 1:
+        return f"{text}It brings no information ({data.tokens:,} tokens, all with the same tag)."
+    if number == 1:
+        return f"{text}It brings {brought}."
+    return f"{text}It brings {_place(suggestion.information_place, number, 'most', 'least')} information ({brought})."
 
 
 def how_often_right() -> str:
@@ -136,7 +144,7 @@ def suggestions_json(suggestions: Mapping[str, Sequence[Suggestion]]) -> dict[st
 def _place(place: int, number: int, most: str, least: str) -> str:
     if place == 1:
         return f"the {most}"
-    return f"the {least}" if place == number else f"the {_ordinal(place)} {most}"
+    return f"the {least}" if place == number else f"the {_ordinal(place)}-{most}"
 
 
 def _ordinal(place: int) -> str:

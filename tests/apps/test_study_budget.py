@@ -48,7 +48,7 @@ def test_tasks_alone_then_all_then_the_rest_and_nothing_twice() -> None:
 def test_a_regret_that_is_large_enough_ends_it_after_the_first_of_each() -> None:
     outcome = done(*RUN, "--until", "1000", "--budget", "1h")
     assert finished() == {"stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1"}
-    assert "pending: 3 runs" in outcome.err
+    assert "pending: 3 runs; the same command continues, with a lower --until or without" in outcome.err
 
 
 def test_budgets_that_cannot_be_are_refused() -> None:
@@ -56,3 +56,6 @@ def test_budgets_that_cannot_be_are_refused() -> None:
     refused(2, "--trainings 0: must be 1 or more", *RUN, "--trainings", "0")
     refused(2, "--until -1.0: must be 0 or more", *RUN, "--until", "-1")
     refused(2, "--budget soon: write a time", *RUN, "--budget", "soon")
+    refused(2, "--budget : write a time", *RUN, "--budget", "")  # as of a shell's variable that is not set
+    refused(2, "--until nan: must be 0 or more", *RUN, "--until", "nan")
+    refused(2, "--until inf: must be 0 or more", *RUN, "--until", "inf")

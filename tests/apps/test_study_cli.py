@@ -476,6 +476,7 @@ def test_taggers_that_are_not_trained_are_trained_by_the_command_and_by_train(st
     before = (folder / "result.json").stat().st_mtime_ns
     again = done("study", "recommend", "tiny.toml", "--taggers", "1", "--train").out
     assert f"trained, {folder.relative_to(here)}" in again
+    assert json.loads(done("study", "recommend", "tiny.toml", "--taggers", "1", "--json").out)["taggers"][0]["trained"]
     assert (folder / "result.json").stat().st_mtime_ns == before
     shutil.move(folder, here / "by train")
     done(*shlex.split(command)[1:], "--threads", "1")
@@ -555,7 +556,7 @@ OPTIONS = {
     "--device --threads --data --output-dir --set --equal-updates --equal-exposure",
     "status": "--output-dir --json",
     "report": "--beside --output-dir --output",
-    "recommend": "--task --taggers --train --device --output-dir --json",
+    "recommend": "--task --taggers --train --device --data --output-dir --json",
 }
 
 

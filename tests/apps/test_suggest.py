@@ -5,13 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import TINY, done, refused, write_corpus
+from command_line import FILES, PARTS, TINY, columns, done, refused, write_corpus
 
 from tagmates.data.corpora import load_indexed
 from tagmates.data.tasks import load_tasks
 from tagmates.formatting import points
 from tagmates.report.figures.affinity import write_affinity_figure
 from tagmates.study.suggest import checked, suggest
+
+FOUND = ("study", "suggest", "s.toml", "--found")
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -38,7 +40,7 @@ def test_tables_show_partners_and_why_and_how_often_that_was_right(monkeypatch: 
     assert f"for {checked().first_gains} of {checked().tasks} tasks" in found.err
     one = done(*four, "--task", "ner").out
     assert "partners of ner" in one
-    assert one.count("It has the words of") == 3
+    assert one.count(" % of the tokens of ner are words that ") == 3
 
 
 def test_a_study_of_two_tasks_of_ones_own(here: Path) -> None:
@@ -74,13 +76,55 @@ def test_the_map_is_the_same_each_time_and_says_that_it_predicts(here: Path) -> 
     assert (here / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
+def reason_for(helper: str, out: str) -> str:
+    """The line that says why a helper stands where it stands."""
+    (line,) = (line for line in out.splitlines() if line.startswith(f"{helper}: "))
+    return line
+
+
+def test_reasons_of_a_helper_that_says_nothing_and_of_the_only_one(here: Path) -> None:
+    tasks = f'{FILES}\nseparator = "\\t"\n[tasks.pos]\n[tasks.flat]\ntag_column = 4\n[tasks.part]\ntag_column = 5\n'
+    splits = {
+        split: columns([[(*row, "K", "_" if n % 2 else row[1]) for n, row in enumerate(rows)] for rows in sentences])
+        for split, sentences in PARTS.items()
+    }
+    write_corpus(here / "corpus", tasks, **splits)
+    flat = done("data", "affinity", "corpus", "--task", "flat").out
+    for helper in ("pos", "part"):
+        assert "Its tags say nothing about those of flat" in reason_for(helper, flat)
+    pos = done("data", "affinity", "corpus", "--task", "pos").out
+    assert "Its tags say the most about those of pos" in reason_for("part", pos)
+    assert "It brings no information (39 tokens, all with the same tag)" in reason_for("flat", pos)
+    only = reason_for("part", done("data", "affinity", "corpus", "--tasks", "pos,part", "--task", "pos").out)
+    assert "What its tags say about those of pos: normalised mutual information 1.00." in only
+    assert "It brings 22 tokens with 1.8 bits each." in only
+    assert "the most" not in only
+
+
+def test_what_was_found_is_of_the_methods_that_found_it_and_of_the_studys_data(here: Path) -> None:
+    write_corpus(here / "corpus")
+    study = 'data = "corpus"\nregimes = ["pair"]\nsharing = ["multi_dec", "te_dec"]\nseeds = [1]\nvectors = "random"\n'
+    (here / "s.toml").write_text(f"{study}[model]\nhidden_size = 8\n[training]\nmax_epochs = 1\n")
+    done("study", "run", "s.toml", "--engine", "local", "--sharing", "te_dec")
+    refused(2, "--found: .*has no finished pair whose tasks are trained alone too", *FOUND)
+    (here / "s.toml").write_text((here / "s.toml").read_text().replace('["pair"]', '["pair", "single"]'))
+    done("study", "run", "s.toml", "--engine", "local", "--sharing", "te_dec")
+    found = done(*FOUND).out
+    assert "Suggested and found, TE⊕DEC" in found
+    assert "MULTI-DEC" not in found
+    write_corpus(here / "other", train=columns(PARTS["train"][1:]))
+    refused(2, "was begun with other data than other holds", *FOUND, "--data", "other")
+    (here / "one.toml").write_text('data = "corpus"\ntasks = ["pos"]\n')
+    refused(2, "one task only, pos", "study", "suggest", "one.toml", "--found")
+
+
 def test_suggestions_beside_what_the_study_found() -> None:
     write_corpus(Path("corpus"))
     Path("s.toml").write_text(
         'data = "corpus"\nregimes = ["single", "pair"]\nseeds = [1]\nvectors = "random"\n'
         "[model]\nhidden_size = 8\n[training]\nmax_epochs = 2\n"
     )
-    refused(2, "--found: .*has no finished pair yet", "study", "suggest", "s.toml", "--found")
+    refused(2, "--found: .*has no finished pair whose tasks are trained alone too", *FOUND)
     done("study", "run", "s.toml", "--engine", "local")
     found = done("study", "suggest", "s.toml", "--found")
     scores = {}
@@ -93,4 +137,5 @@ def test_suggestions_beside_what_the_study_found() -> None:
         row = rf"{task} +{helper} +[+−]?[\d.]+ +{re.escape(signed)} +{helper} +{re.escape(signed)}"
         assert re.search(row, found.out)
     assert f"for {sum(gain > 0 for gain in gains.values())} of 2 tasks" in found.err
+    assert "Suggested and found, MULTI-DEC" in found.out
     refused(2, "--found: goes without --task", "study", "suggest", "s.toml", "--found", "--task", "pos")

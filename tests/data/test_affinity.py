@@ -81,3 +81,27 @@ def test_a_task_that_says_nothing_is_last() -> None:
     assert found["ner", "flat"].mutual_information == found["ner", "far"].mutual_information == 0
     assert found["ner", "far"].shared_words == 0
     assert found["flat", "pos"].mutual_information == 0
+
+
+@pytest.mark.parametrize("words", [3, 7, 22, 49, 101])
+def test_rounding_neither_tells_anything_nor_ranks_equals(words: int) -> None:
+    """Helpers of a task with a single tag, and two layers with the same tags under other names, are equals."""
+    tokens = [f"w{number}" for number in range(words)]
+    trains = {
+        "flat": indexed([[(token, "O") for token in tokens]]),
+        "pos": indexed([[(token, "NVA"[number % 3]) for number, token in enumerate(tokens)]]),
+        "part": indexed([[(token, "NVA"[number % 3] if number % 2 else None) for number, token in enumerate(tokens)]]),
+        "renamed": indexed([[(token, "zyx"[number % 3]) for number, token in reversed(list(enumerate(tokens)))]]),
+    }
+    found = by_pair(affinities(trains))
+    assert {each.mutual_information for each in found.values() if "flat" in (each.task, each.helper)} == {0.0}
+    assert found["flat", "pos"].rank == found["flat", "renamed"].rank
+    assert found["part", "pos"].rank == found["part", "renamed"].rank
+
+
+def test_a_task_without_any_label_says_nothing() -> None:
+    trains = {"ner": indexed([[("Mika", "B"), ("sails", "O")]]), "none": indexed([[("Mika", None), ("sails", None)]])}
+    assert describe_training_data(trains["none"]).entropy == 0
+    found = by_pair(affinities(trains))
+    assert found["ner", "none"].shared_words == found["none", "ner"].shared_words == 0
+    assert found["ner", "none"].mutual_information == 0

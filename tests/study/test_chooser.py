@@ -73,6 +73,21 @@ def test_so_many_trainings_and_no_more(number: int) -> None:
     assert chooser(trainings=number + 1)(rest, rest[:1], done) is None  # the one that runs is the last
 
 
+def test_workers_beside_each_other_train_different_settings() -> None:
+    """A second seed of what runs just now is worth less than another setting."""
+    first = [p for p in PLAN if len(p.config.tasks) != 2 and p.config.seed == 1]
+    done = {planned.name: record(planned, true_f1(planned.config.tasks, 1)) for planned in first}
+    rest = [planned for planned in PLAN if planned.name not in done]
+    here = chooser()(rest, [], done)
+    assert here is not None
+    beside = chooser()([planned for planned in rest if planned != here], [here], done)
+    assert beside is not None
+    assert beside.setting != here.setting
+    alone = chooser()([planned for planned in rest if planned != here], [], done)
+    assert alone is not None
+    assert alone.setting == here.setting  # if nobody trained it, its next seed would come
+
+
 def test_it_ends_where_the_advice_can_hardly_be_wrong() -> None:
     many = make_plan(STUDY.model_copy(update={"seeds": tuple(range(1, 31))}), TASKS, {})
     lengths = [len(play(chooser(until=regret), many)) for regret in (5.0, 0.03, 0.02)]

@@ -1,7 +1,9 @@
 """study/forecast and study/affinities: the model after the runs of a study, against the model itself and simulation."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,12 +136,53 @@ def test_affinities_are_kept_in_the_folder_and_then_need_no_data(store: Store) -
     assert find_affinities(store, "", ["upos", "ner"]) is None  # of other tasks
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"data": {}, "pairs": 3}', '{"data": {"upos": 1}, "pairs": []}'])
+def spoiled(values: Any, key: str, value: object) -> Any:
+    """The same document with this value at every place of this key."""
+    if isinstance(values, dict):
+        return {k: value if k == key else spoiled(v, key, value) for k, v in values.items()}
+    return [spoiled(each, key, value) for each in values] if isinstance(values, list) else values
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"data": {}, "pairs": 3}', '{"data": {"upos": 1}, "pairs": []}', "[" * 100_000, "\x00"]
+)
 def test_a_spoiled_file_is_made_again(content: str, store: Store) -> None:
     made = study_affinities(store, "starter", ["upos", "chunk"])
     (store.root / FILE).write_text(content)
     assert find_affinities(store, "", ["upos", "chunk"]) is None
     assert find_affinities(store, "starter", ["upos", "chunk"]) == made
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("tokens", 10**400), ("tokens", -5), ("tokens", 0), ("tags", 0), ("entropy", float("nan")), ("entropy", -1.0)]
+    + [("rank", value) for value in (float("nan"), 1e300, float("-inf"), None)]
+    + [("helper", "upos"), ("helper", "far"), ("pairs", []), ("shared_words", 7.0), ("mutual_information", -1.0)]
+    + [("helper_information", float("inf")), ("digests", {})],
+)
+def test_numbers_that_cannot_be_are_not_believed(key: str, value: object, store: Store) -> None:
+    store.start(
+        StudySettings(tasks=("upos", "chunk")), "starter", {t: data_of_task("starter", t) for t in ("upos", "chunk")},
+        "random",
+    )  # fmt: skip
+    made = study_affinities(store, "starter", ["upos", "chunk"])
+    (store.root / FILE).write_text(json.dumps(spoiled(asdict(made), key, value)))
+    assert find_affinities(store, "", ["upos", "chunk"]) is None
+    assert find_affinities(store, "starter", ["upos", "chunk"]) == made
+
+
+def test_a_pair_that_is_there_twice_is_not_believed(store: Store) -> None:
+    made = study_affinities(store, "starter", ["upos", "chunk"])
+    (store.root / FILE).write_text(json.dumps({**asdict(made), "pairs": [asdict(pair) for pair in made.pairs] * 2}))
+    assert find_affinities(store, "", ["upos", "chunk"]) is None
+
+
+def test_affinities_of_other_sentences_are_made_anew(store: Store) -> None:
+    """As where study.json was deleted and the study was begun anew with other data in the same folder."""
+    made = study_affinities(store, "starter", ["upos", "chunk"])
+    (store.root / FILE).write_text(json.dumps({**asdict(made), "digests": {"upos": "0" * 64, "chunk": "1" * 64}}))
+    assert study_affinities(store, "starter", ["upos", "chunk"]) == made
+    assert find_affinities(store, "", ["upos", "chunk"]) == made
 
 
 def test_data_that_are_not_those_of_the_study_predict_nothing(store: Store) -> None:

@@ -116,6 +116,13 @@ def test_intervals_hold_as_many_gains_as_they_say() -> None:
     assert np.mean(held) == pytest.approx(0.8, abs=0.05)
 
 
+def test_runs_under_way_make_it_as_sure_and_leave_what_is_expected() -> None:
+    before = some().after(RUNS[:2])
+    under_way = before.awaiting(helpers for helpers, _ in RUNS[2:])
+    np.testing.assert_allclose(under_way.covariance, before.after(RUNS[2:]).covariance, atol=1e-9)
+    np.testing.assert_allclose(under_way.mean, before.mean, atol=1e-9)
+
+
 @pytest.mark.parametrize("helper", ["pos", "com"])
 def test_what_a_training_is_worth_is_what_simulation_says(helper: str) -> None:
     gains, draw = some().after(RUNS[:2]), np.random.default_rng(7)
@@ -137,3 +144,15 @@ def test_the_constants_that_come_along_are_whole() -> None:
         assert prior.weights[1] > 0  # a higher rank is expected to gain more
         assert min(prior.recipient, prior.pair, prior.set, prior.noise) > 0
     assert gain_priors().unscored.error_exponent == 0
+
+
+@pytest.mark.parametrize("alone", [None, 60.0])
+def test_no_trend_is_followed_beyond_the_tasks_that_show_it(alone: float | None) -> None:
+    """Tiny and huge tasks gain as the smallest and the largest do on which the constants were fitted."""
+    for tokens, like in ((3, 50_000 * 10**-0.5), (10**12, 50_000 * 10**0.8)):
+        far, near = (
+            gains_before(AFFINITIES, TrainingData(round(number), 9, 2.0), alone=alone) for number in (tokens, like)
+        )
+        assert far.means() == pytest.approx(near.means(), rel=1e-3)
+        assert far.gain(["pos"]).std == pytest.approx(near.gain(["pos"]).std, rel=1e-3)
+        assert abs(far.gain(["pos"]).mean) < 5

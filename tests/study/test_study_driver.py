@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,6 +20,7 @@ from tagmates.study.driver import Driver, Event, Poll, Stage, Stopped
 from tagmates.study.engine import Submit, open_engine
 from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned, make_plan
+from tagmates.study.records import RunRecord
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import current_status
 from tagmates.study.store import Store
@@ -233,6 +234,30 @@ def test_a_run_that_another_driver_trains_is_waited_for(store: Store) -> None:
     write_run(store, FIRST[0])  # as the other driver has by now
     assert ended(workers.drive(), NAME) == []
     assert len(workers.found_done()) == 14
+
+
+def test_a_budget_counts_what_other_drivers_have_done_and_are_training(store: Store) -> None:
+    """All of them together make the trainings that one alone would make."""
+    theirs, busy_there = FIRST[3], FIRST[5]
+    store.folder(busy_there.name).mkdir(parents=True)
+    workers = Workers(store)
+    seen: list[tuple[set[str], set[str]]] = []
+
+    def choose(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]) -> Planned | None:
+        seen.append((set(done), {planned.name for planned in running}))
+        if not (store.folder(theirs.name) / "result.json").exists():
+            write_run(store, theirs)  # as another driver does meanwhile
+        return None if len(done) + len(running) >= 4 else pending[0]
+
+    driver = Driver(STUDY, TASKS, store, list, workers.job, workers, 1, choose=choose)
+    with lock_folder(store.folder(busy_there.name)):
+        events = list(driver.run())
+    assert all(busy_there.name in running for _, running in seen)
+    assert theirs.name not in seen[0][0]
+    assert all(theirs.name in done for done, _ in seen[1:])
+    assert ended(events, theirs.name) == [("done", False)]
+    assert theirs.name not in workers.jobs
+    assert len(workers.jobs) == 2  # with the one that is done there and the one that runs there: four
 
 
 def test_waiting_for_another_driver_uses_up_no_tries(store: Store) -> None:

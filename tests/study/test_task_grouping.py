@@ -114,6 +114,22 @@ def _losing(each: Forecast) -> Forecast:
     return Forecast(each.task, each.best, 1, each.gain, 1.0, 0.0, gains)
 
 
+@pytest.mark.parametrize(("level", "gain"), [(99.9, 9.0), (0.1, -9.0)])
+def test_no_f1_is_expected_beyond_its_ends(level: float, gain: float) -> None:
+    made = []
+    for each in forecasts(1):
+        affinities = [Affinity(each.task, helper, 0.9, 0.1, 1e5, 0.0) for helper in TASKS if helper != each.task]
+        before = gains_before(affinities, TrainingData(20_000, 9, 2.0), alone=60.0, noise=0.01)
+        runs = [(ALONE, level), *((frozenset([a.helper]), level + gain) for a in affinities)]
+        gains = {method: before.after(runs) for method in METHODS}
+        made.append(Forecast(each.task, each.best, 1, each.gain, 1.0, 0.0, gains))
+    for found in groupings(made):
+        for group in found.groups:
+            assert all(0 <= f1 <= 100 for f1 in group.f1.values())
+        assert all(0 <= f1 <= 100 for f1 in found.alone.values())
+        assert 0 <= found.mean <= 100
+
+
 def test_the_words_for_a_tagger_name_who_only_helps() -> None:
     group = Group(Setting("multi_dec", ("pos", "ner", "mwe")), {"ner": 80.0})
     assert describe_group(group) == "ner (pos and mwe), MULTI-DEC"

@@ -24,8 +24,8 @@ MAX_LISTED_TAGS = 5  # tags that break a scheme and are listed one by one
 _SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags in a scheme that tagmates chooses
 NO_LABEL = "-100"  # as training code with subwords writes it
 _HEADING = (
-    "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file.\n"
-    "# The names of the tasks are suggestions, too: [tasks.NAME] may have any name."
+    "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
+    "\n# The names of the tasks are suggestions, too: [tasks.NAME] may have any name."
 )
 
 

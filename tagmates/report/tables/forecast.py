@@ -10,10 +10,10 @@ from tagmates.study.recommend import describe
 
 FORECAST_CAPTION = (
     "The setting with the highest expected gain in dev F1 (in points), its 80 % interval, the probability that it is "
-    "the best of all settings of the study, and the expected regret: how much more the best setting gains on average. "
-    "Where the regret is small, further runs will hardly change the choice. The model combines all dev scores with "
-    "what the training data predict; a predicted setting has no finished run. These numbers enter no arrow, average or "
-    "test."
+    "the best of all settings of the study, and the expected regret: how much more than it the truly best setting "
+    "gains on average. Where the regret is small, further runs will hardly change the choice. The model combines all "
+    "dev scores with what the training data predict; a predicted setting has no finished run. These numbers enter no "
+    "arrow, average or test."
 )
 TAGGERS_CAPTION = (
     "The best way to serve all tasks with at most so many taggers, by the same model. A tagger may be trained on tasks "
