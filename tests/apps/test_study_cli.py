@@ -612,7 +612,10 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     ((*RUN, "--set", "training.batch_size=1"), "multi_dec pos+ner: training.batch_size 1 is smaller than the number"),
     (("plan", "tiny.toml", "--set", "training.batch_size=1"), "training.batch_size 1 is smaller than the number"),
     (("plan", "tiny.toml", "--set", "training.loss_weights.nre=2"), "names 'nre' (did you mean 'ner'?), no task of"),
-    (("plan", "tiny.toml", "--set", "seds=[1]"), "tiny.toml: unknown key 'seds' (did you mean 'seeds'?)"),
+    (
+        ("plan", "tiny.toml", "--set", "seds=[1]"),
+        "tiny.toml, with --set of seds: unknown key 'seds' (did you mean 'seeds'?)",
+    ),
     (("plan", "tiny.toml", "--set", "tasks=['pos', 'nre']"), "no task 'nre' (did you mean 'ner'?); there are pos, ner"),
     (("plan", "runs/tiny", "--set", "seeds=[1]"), "runs/tiny: is a study's folder; --set and --output-dir go with"),
     (("status", "runs/tiny", "--output-dir", "x"), "runs/tiny: is a study's folder; --set and --output-dir go with"),
