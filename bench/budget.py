@@ -93,7 +93,7 @@ def _print_advice(study: Study, finished: Path) -> None:
         gains = _gains(each.task, study.tasks, own) | _gains(each.task, study.tasks, known)
         shown = ", ".join(f"{helper} {gain:+.2f}" for helper, gain in sorted(gains.items(), key=lambda it: -it[1]))
         print(
-            f"{each.task}: {describe(each.best, each.task, len(study.tasks))}, {each.gain.mean:+.2f} "
+            f"{each.task}: {describe(each.best, each.task, study.tasks)}, {each.gain.mean:+.2f} "
             f"({low:+.2f} to {high:+.2f}), {each.probability:.2f}, {each.regret:.2f}; {shown}"
         )
 

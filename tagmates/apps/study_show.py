@@ -187,21 +187,21 @@ def recommend(
 
 
 def _recommend_one(study: Study, advice: Advice, expected: Forecast | None) -> None:
-    task, size = advice.task, len(study.tasks)
+    task = advice.task
     print(f"{task}: {advice.sentence}")
     for warning in advice.warnings:
         print(f"warning: {warning}.")
     if expected is not None:
-        print(forecast_sentence(expected, size))
+        print(forecast_sentence(expected, study.tasks))
     if advice.ranked:
-        Console().print(ranking_table(advice, size))
+        Console().print(ranking_table(advice, study.tasks))
     if advice.chosen is None:
         return
     run = study.finished_run(advice.chosen)
-    _show_command(study, run, describe(run.setting, task, size))
+    _show_command(study, run, describe(run.setting, task, study.tasks))
     if advice.verdict == "not shown" and not advice.found_no_gain:
         best = study.finished_run(advice.ranked[0].setting)
-        _show_command(study, best, f"all the same {describe(best.setting, task, size)}")
+        _show_command(study, best, f"{describe(best.setting, task, study.tasks)}, the best on dev")
 
 
 def _show_command(study: Study, run: FinishedRun, how: str) -> None:

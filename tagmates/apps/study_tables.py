@@ -50,13 +50,14 @@ def advice_table(advice: Sequence[Advice]) -> Table:
     table.add_column("best on dev", overflow="fold")
     for name in ("alone", "gain", "95 % interval", "p"):
         table.add_column(name, justify="right", no_wrap=True)
+    tasks = [each.task for each in advice]
     for each in advice:
         verdict = "no gain" if each.found_no_gain else each.verdict
-        table.add_row(*map(escape, (each.task, verdict, *_advice_entries(each, len(advice)))))
+        table.add_row(*map(escape, (each.task, verdict, *_advice_entries(each, tasks))))
     return table
 
 
-def _advice_entries(advice: Advice, size: int) -> tuple[str, ...]:
+def _advice_entries(advice: Advice, tasks: Sequence[str]) -> tuple[str, ...]:
     if advice.chosen is None:
         return (EMPTY,) * 5
     best, cell, evidence = advice.ranked[0].setting, advice.cell, advice.evidence
@@ -65,7 +66,7 @@ def _advice_entries(advice: Advice, size: int) -> tuple[str, ...]:
     gain = None if cell is None else cell.difference
     p = None if evidence is None else evidence.p
     return (
-        describe(best, advice.task, size),
+        describe(best, advice.task, tasks),
         points(alone),
         points(gain, signed=True),
         interval,
@@ -86,12 +87,13 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Table:
     table.add_column("expected to be best", overflow="fold")
     for name in ("trained", "gain", "80 % interval", "P(best)", "regret"):
         table.add_column(name, justify="right", no_wrap=True)
+    tasks = [each.task for each in forecasts]
     for each in forecasts:
         low, high = each.gain.interval()
         is_joint = len(each.best.tasks) > 1
         table.add_row(
             escape(each.task),
-            escape(describe(each.best, each.task, len(forecasts))),
+            escape(describe(each.best, each.task, tasks)),
             plural(each.runs, "time") if each.runs else "predicted",
             points(each.gain.mean, signed=True) if is_joint else EMPTY,
             f"{points(low, signed=True)} to {points(high, signed=True)}" if is_joint else EMPTY,
@@ -101,13 +103,13 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Table:
     return table
 
 
-def ranking_table(advice: Advice, size: int, rows: int = 10) -> Table:
-    """The settings that were tried for a task, the best on dev first; ``size``: the number of the study's tasks."""
+def ranking_table(advice: Advice, tasks: Sequence[str], rows: int = 10) -> Table:
+    """The settings that were tried for a task, the best on dev first; ``tasks`` are those of the study."""
     number = len(advice.ranked)
     table = Table(title=f"{escape(advice.task)}: {min(rows, number)} best of {number} on dev")
     table.add_column("trained")
     table.add_column("dev F1", justify="right")
     table.add_column("runs", justify="right")
     for choice in advice.ranked[:rows]:
-        table.add_row(escape(describe(choice.setting, advice.task, size)), f"{choice.dev:.2f}", str(choice.n))
+        table.add_row(escape(describe(choice.setting, advice.task, tasks)), f"{choice.dev:.2f}", str(choice.n))
     return table

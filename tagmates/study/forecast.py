@@ -136,8 +136,8 @@ def gains_after(
     return found
 
 
-def forecast_sentence(expected: Forecast, size: int) -> str:
-    """The forecast in words, in a study of ``size`` tasks."""
+def forecast_sentence(expected: Forecast, tasks: Sequence[str]) -> str:
+    """The forecast in words, in a study of ``tasks``."""
     how = "By the model of gains, from all dev scores so far and the training data"
     chance = f"the best of all settings with probability {expected.probability:.2f}"
     regret = f"the truly best setting gains {points(expected.regret)} points more than this one on average"
@@ -146,7 +146,7 @@ def forecast_sentence(expected: Forecast, size: int) -> str:
     low, high = expected.gain.interval()
     measured = f"{plural(expected.runs, 'run')} so far" if expected.runs else "predicted, not trained yet"
     return (
-        f"{how}: {describe(expected.best, expected.task, size)} ({measured}) is expected to gain "
+        f"{how}: {describe(expected.best, expected.task, tasks)} ({measured}) is expected to gain "
         f"{points(expected.gain.mean, signed=True)} points of dev F1 (80 % interval {points(low, signed=True)} to "
         f"{points(high, signed=True)}); it is {chance}; {regret}."
     )

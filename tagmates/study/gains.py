@@ -212,7 +212,7 @@ def gains_before(
         rows[number, [helpers.index(helper) for helper in each]] = weight / len(each)
         rows[number, [n + 1, number + 1]] = share
         constants[number] = share * used.joint[0] * scale
-    known = used.noise * scale**2 if noise is None else noise
+    known = used.noise * scale**2 * _noise_factor(data) if noise is None else noise
     every = (ALONE, *(frozenset([helper]) for helper in helpers), *larger)
     return TaskGains(scale, known, every, rows, constants, mean, covariance, used.joint)
 
@@ -227,6 +227,15 @@ def scale_of(prior: GainPrior, data: TrainingData, alone: float | None) -> float
     """The scale of the gains of a task, in points of F1."""
     error = TYPICAL_ERROR if alone is None else max(100 - alone, 0.1)
     return float((error / TYPICAL_ERROR) ** prior.error_exponent * 10 ** (_size(data) * prior.size_exponent))
+
+
+def _noise_factor(data: TrainingData) -> float:
+    """How much larger the variance between seeds is expected to be because the data are smaller than the fitted ones.
+
+    It is taken to be inversely proportional to the tokens, which agrees with the seeds of ``bench/small.py``.
+    """
+    smallest = 10 ** FITTED_SIZES[0] * TYPICAL_TOKENS
+    return float(max(1.0, smallest / max(data.tokens, 1)))
 
 
 def features(affinities: Sequence[Affinity], data: TrainingData) -> Floats:

@@ -99,10 +99,8 @@ def advise_on(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Orac
         return Advice(task, "too early", "nothing is done yet.")
     planned = [setting for setting in _settings(study, tasks) if task in setting.tasks]
     if _lacks_a_side(planned, ranked):
-        return Advice(
-            task, "too early", f"too early to say: {_missing(study, runs, task, planned, len(tasks))}.", ranked
-        )
-    best, size = ranked[0].setting, len(tasks)
+        return Advice(task, "too early", f"too early to say: {_missing(study, runs, task, planned, tasks)}.", ranked)
+    best = ranked[0].setting
     if len(best.tasks) == 1:
         return Advice(task, "alone", _alone(ranked), ranked, chosen=best, warnings=_shorter(runs, ranked))
     alone = setting_of(study.sharing[0], [task], tasks)
@@ -112,7 +110,7 @@ def advise_on(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Orac
     cell = make_cell(study, runs, best, alone, task, selected="on test" if selected else "")
     if cell is None or cell.difference is None:
         sentence = (
-            f"train it {describe(best, task, size)}, the best of {plural(len(ranked), 'setting')} on dev "
+            f"train it {describe(best, task, tasks)}, the best of {plural(len(ranked), 'setting')} on dev "
             f"({_runs(ranked)}). There is no test score of training it alone to compare with."
         )
         return Advice(task, "untested", sentence, ranked, cell, chosen=best)
@@ -120,7 +118,7 @@ def advise_on(study: StudySettings, tasks: Sequence[str], runs: Runs, sets: Orac
     evidence = None if cell.evidence is None else allow_for_choice(cell.evidence, number)
     is_better = evidence is not None and evidence.p <= 0.05 and evidence.low > 0
     gain = f"{_gain(cell, evidence, number)} ({_runs(ranked)})."
-    with_whom = describe(best, task, size)
+    with_whom = describe(best, task, tasks)
     sentence = f"train it {with_whom}: {gain}"
     if not is_better:
         sentence = f"{NOT_SHOWN if cell.difference > 0 else NO_GAIN}. Best on dev: {with_whom}, {gain}"
@@ -141,7 +139,7 @@ def _lacks_a_side(planned: Iterable[Setting], ranked: Sequence[Choice]) -> bool:
     return not {len(setting.tasks) > 1 for setting in planned} <= ready
 
 
-def _missing(study: StudySettings, runs: Runs, task: str, planned: Sequence[Setting], size: int) -> str:
+def _missing(study: StudySettings, runs: Runs, task: str, planned: Sequence[Setting], tasks: Sequence[str]) -> str:
     """A sentence on the missing runs of the task alone and with partners."""
     seeds = {s: {record.seed for record in runs.get(s, ()) if task in record.dev} for s in planned}
 
@@ -149,7 +147,7 @@ def _missing(study: StudySettings, runs: Runs, task: str, planned: Sequence[Sett
         missing = [str(seed) for seed in study.seeds if seed not in seeds[setting]]
         lacking = f" (missing: seed{'s' if missing[1:] else ''} {listing(missing)})" if missing else ""
         number = f"{len(seeds[setting])} of {plural(len(study.seeds), 'run')}"
-        return f"{describe(setting, task, size)} {number}{lacking}"
+        return f"{describe(setting, task, tasks)} {number}{lacking}"
 
     alone, joint = ([s for s in planned if (len(s.tasks) > 1) == is_joint] for is_joint in (False, True))
     begun = [setting for setting in joint if seeds[setting]]
@@ -200,17 +198,20 @@ def verdict_text(advice: Advice) -> str:
     }[advice.verdict]
 
 
-def describe(setting: Setting, task: str, size: int) -> str:
-    """A setting in words for one of its tasks, in a study of ``size`` tasks: ``with chunk (MULTI-DEC)``."""
+def describe(setting: Setting, task: str, tasks: Sequence[str]) -> str:
+    """A setting in words for one of its tasks, in a study of ``tasks``: ``with chunk (MULTI-DEC)``."""
     if len(setting.tasks) == 1:
         return "alone"
-    return f"with {partners_text(setting, task, size)} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
+    return f"with {partners_text(setting, task, tasks)} ({METHOD_NAMES[cast(Method, setting.sharing)]})"
 
 
-def partners_text(setting: Setting, task: str, size: int) -> str:
-    """The other tasks of a joint setting, in a study of ``size`` tasks."""
+def partners_text(setting: Setting, task: str, tasks: Sequence[str]) -> str:
+    """The other tasks of a joint setting, in a study of ``tasks``; of many, the one that is left out."""
     others = [other for other in setting.tasks if other != task]
-    return "all other tasks" if len(others) == size - 1 and size > 2 else listing(others)
+    left_out = [other for other in tasks if other not in setting.tasks]
+    if not left_out and len(tasks) > 2:
+        return "all other tasks"
+    return f"all other tasks but {left_out[0]}" if len(left_out) == 1 and len(others) > 3 else listing(others)
 
 
 def _gain(cell: Cell, evidence: Evidence | None, number: int) -> str:

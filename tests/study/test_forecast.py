@@ -81,7 +81,7 @@ def test_before_any_run_the_best_setting_is_a_prediction() -> None:
     before = of_mwe([])
     assert before.runs == 0
     assert before.gains.keys() == {"multi_dec", "te_dec"}
-    assert "predicted, not trained yet" in forecast_sentence(before, len(TASKS))
+    assert "predicted, not trained yet" in forecast_sentence(before, TASKS)
 
 
 def test_methods_without_a_run_are_left_out_where_another_has_one() -> None:
@@ -115,7 +115,7 @@ def test_a_task_that_nothing_helps_is_best_alone() -> None:
     each = of_mwe(records)
     assert each.best == Setting("stl", ("mwe",))
     assert (each.gain.mean, each.gain.std, each.runs) == (0, 0, 2)
-    assert "no setting is expected to gain" in forecast_sentence(each, len(TASKS))
+    assert "no setting is expected to gain" in forecast_sentence(each, TASKS)
     assert forecast_json(each)["tasks"] == ["mwe"]
 
 

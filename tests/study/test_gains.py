@@ -84,6 +84,17 @@ def test_what_many_helpers_do_is_much_the_same_for_all_large_sets() -> None:
     assert after.expected([unnamed])[0] - before.expected([unnamed])[0] > 1
 
 
+def test_a_run_on_few_sentences_says_little() -> None:
+    """A tiny task whose one run with a helper is ten points better is not sure to gain."""
+    tiny, large = (TrainingData(tokens=number, tags=9, entropy=2.0) for number in (100, 50_000))
+    noises = [gains_before(AFFINITIES, data, alone=61.0).noise for data in (tiny, large)]
+    assert noises[0] > 25 * noises[1]
+    runs = [(ALONE, 61.0), (frozenset(["com"]), 71.0)]
+    of_tiny, of_large = (gains_before(AFFINITIES, data, alone=61.0).after(runs).gain(["com"]) for data in (tiny, large))
+    assert of_tiny.mean < 0.4 * of_large.mean
+    assert of_tiny.interval()[0] < 1 < of_large.interval()[0]
+
+
 def test_more_runs_of_a_pair_bring_its_gain_to_what_they_show() -> None:
     gains = some(noise=0.5).after([(ALONE, 61.0)] * 400 + [(frozenset(["com"]), 65.5)] * 400)
     assert gains.gain(["com"]).mean == pytest.approx(4.5, abs=0.1)

@@ -315,14 +315,15 @@ class TestSetsChosenOnTest:
 
 
 def test_describe() -> None:
-    def of(*others: str, size: int = 11) -> str:
-        return describe(Setting("te_dec" if others else "stl", (*others[:1], "a", *others[1:])), "a", size)
+    def of(*others: str, tasks: str = "abcdefghijk") -> str:
+        return describe(Setting("te_dec" if others else "stl", (*others[:1], "a", *others[1:])), "a", tuple(tasks))
 
     assert of() == "alone"
-    assert of("b") == of("b", size=2) == "with b (TE⊕DEC)"
-    assert of("b", "c") == "with b and c (TE⊕DEC)"
-    assert of("b", "c", "d") == "with b, c and d (TE⊕DEC)"
-    assert of("b", "c", "d", size=4) == "with all other tasks (TE⊕DEC)"
+    assert of("b") == of("b", tasks="ab") == "with b (TE⊕DEC)"
+    assert of("b", "c") == of("b", "c", tasks="abcd") == "with b and c (TE⊕DEC)"
+    assert of("b", "c", "d") == of("b", "c", "d", tasks="abcde") == "with b, c and d (TE⊕DEC)"
+    assert of("b", "c", "d", tasks="abcd") == "with all other tasks (TE⊕DEC)"
+    assert of("b", "c", "e", "f", tasks="abcdef") == "with all other tasks but d (TE⊕DEC)"
 
 
 def test_rank_leaves_out_what_is_of_other_tasks() -> None:
@@ -361,13 +362,13 @@ def advise_of(records: Sequence[RunRecord], odd: str) -> list[Advice]:
 
 def test_a_ranking_as_a_table() -> None:
     advice = advice_of(make_records(study_of(), "abc", on_dev(B)))["a"]
-    whole, two = shown(ranking_table(advice, 3)), shown(ranking_table(advice, 3, rows=2))
+    whole, two = shown(ranking_table(advice, "abc")), shown(ranking_table(advice, "abc", rows=2))
     assert "a: 4 best of 4 on dev" in whole
     assert "a: 2 best of 4 on dev" in two
     assert whole.index("with b (MULTI-DEC)") < whole.index("alone")
     assert re.search(r"│ with b \(MULTI-DEC\) +│ +65\.\d\d │ +3 │", two)
     assert "[b]: 2 best" in shown(
-        ranking_table(advise_of(make_records(study_of(), ["a", "[b]"], lambda *_: 50.0), "[b]")[1], 2)
+        ranking_table(advise_of(make_records(study_of(), ["a", "[b]"], lambda *_: 50.0), "[b]")[1], ["a", "[b]"])
     )
 
 

@@ -22,7 +22,7 @@ def dev_table(report: Report) -> Table:
                     Row(
                         task,
                         (
-                            Entry(describe(choice.setting, task, len(report.tasks))),
+                            Entry(describe(choice.setting, task, report.tasks)),
                             Entry(points(choice.dev)),
                             Entry(str(choice.n)),
                         ),

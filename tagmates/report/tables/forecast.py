@@ -1,5 +1,7 @@
 """Tables of the model of gains: the expected best setting of each task, and how few taggers can serve all tasks."""
 
+from collections.abc import Sequence
+
 from tagmates.formatting import points
 from tagmates.report.model import Report
 from tagmates.report.tables.cells import interval_text
@@ -29,7 +31,7 @@ def forecast_table(report: Report) -> Table:
         title="Expected best settings",
         caption=FORECAST_CAPTION,
         heads=("task", "best setting", "runs", "gain", "80 % interval", "P(best)", "regret"),
-        rows=tuple(_row(each, len(report.tasks)) for each in report.forecasts),
+        rows=tuple(_row(each, report.tasks) for each in report.forecasts),
         words=True,
         data=[
             {
@@ -48,13 +50,13 @@ def forecast_table(report: Report) -> Table:
     )
 
 
-def _row(each: Forecast, size: int) -> Row:
+def _row(each: Forecast, tasks: Sequence[str]) -> Row:
     runs = Entry(str(each.runs)) if each.runs else Entry("predicted", roles=("few",))
     alone = len(each.best.tasks) == 1
     return Row(
         each.task,
         (
-            Entry(describe(each.best, each.task, size)),
+            Entry(describe(each.best, each.task, tasks)),
             runs,
             *(
                 words("0", "")

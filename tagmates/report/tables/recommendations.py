@@ -57,7 +57,7 @@ def _partners(report: Report, advice: Advice) -> Entry:
     if len(best.tasks) == 1:
         return Entry("none")
     method = METHOD_NAMES[best.sharing] if best.sharing != "stl" and len(report.settings.sharing) > 1 else ""
-    partners = partners_text(best, advice.task, len(report.tasks))
+    partners = partners_text(best, advice.task, report.tasks)
     if advice.found_no_gain:
         return Entry("none", below=(f"best on dev: {partners}{f' ({method})' if method else ''}",))
     return Entry(partners, below=(method,) if method else ())
