@@ -368,6 +368,7 @@ class TestCompressed:
             (b"\x1f\x8b\x08\x00 no gzip", "is packed, and damaged"), (b"\xfd7zXZ\x00 no xz", "is packed, and damaged"),
             (bz2.compress(bytes(range(256)))[:99], "is packed, and damaged"), (b"PK\x03\x04abc", r"is packed \(zip"),
         ],
+        ids=["gz bomb", "xz bomb", "cut gz", "no gz", "no xz", "cut bz2", "zip"],  # gzip writes the time
     )  # fmt: skip
     def test_damaged_or_too_large(self, content: bytes, message: str, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(content)
