@@ -129,7 +129,7 @@ def _suggest(
 
 def _check_number(names: Sequence[str]) -> None:
     if len(names) < 2:
-        raise ConfigError(f"there is one task only, {names[0]}; suggestions need two or more")
+        raise ConfigError(f"there is only one task, {names[0]}; suggestions need two or more")
 
 
 def _tasks_table(suggestions: Mapping[str, Sequence[Suggestion]], top: int) -> Table:
