@@ -11,17 +11,16 @@ from tagmates.formatting import EMPTY, duration, plural, points, probability
 from tagmates.study.cost import Cost
 from tagmates.study.forecast import Forecast
 from tagmates.study.recommend import Advice, describe
-from tagmates.study.settings import REGIME_NAMES
 
 
 def plan_table(counts: Mapping[str, Any]) -> Table:
-    """The numbers of planned, done, failed and pending runs of a study, by regime."""
+    """The numbers of planned, done, failed and pending runs of a study, by regime as the study's file names it."""
     table = Table()
     table.add_column("runs")
     for name in ("planned", "done", "failed", "pending"):
         table.add_column(name, justify="right")
     for regime, row in counts["regimes"].items():
-        table.add_row(REGIME_NAMES[regime], *(str(number) for number in row.values()))
+        table.add_row(regime, *(str(number) for number in row.values()))
     table.add_section()
     table.add_row("in all", *(str(number) for number in counts["total"].values()))
     return table

@@ -43,7 +43,7 @@ def recommend_taggers(study: Study, number: int, *, train: bool, device: str, js
         try:
             _train(study, chosen, device)
         except KeyboardInterrupt:
-            say("tagmates: interrupted; finished epochs are saved, the same command goes on")
+            say("tagmates: interrupted; finished epochs are saved, the same command continues")
             return 130
     taggers = [study.tagger(group.setting) for group in chosen.groups]
     if json_:

@@ -290,7 +290,7 @@ def test_status_as_json_and_as_a_table(study: Path) -> None:
     }
     assert shown["other"] == 0
     assert outcome.err == ""
-    assert re.search(r"│ STL +│ +2 │ +2 │ +0 │ +0 │", done("study", "status", "tiny.toml").out)
+    assert re.search(r"│ single +│ +2 │ +2 │ +0 │ +0 │", done("study", "status", "tiny.toml").out)
 
 
 def test_status_of_what_runs_failed_and_broke(study: Path) -> None:

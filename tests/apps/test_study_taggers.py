@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import PARTS, after_epoch, columns, done, numbers, refused, tagmates, write_corpus
+from command_line import (
+    PARTS,
+    after_epoch,
+    columns,
+    done,
+    ended,
+    numbers,
+    read_epochs,
+    refused,
+    start,
+    tagmates,
+    write_corpus,
+)
 
 from tagmates import api
 from tagmates.errors import TrainingError
@@ -54,11 +66,30 @@ def test_a_training_that_is_interrupted_goes_on_to_the_same_tagger(
         after_epoch(patch, 1, lambda: signal.raise_signal(signal.SIGINT))
         outcome = tagmates(*ONE_TAGGER, "--train")
     assert outcome.code == 130
-    assert "interrupted; finished epochs are saved, the same command goes on" in outcome.err
+    assert "interrupted; finished epochs are saved, the same command continues" in outcome.err
     assert not (folder / "result.json").exists()
     (command,) = (line for line in done(*ONE_TAGGER).out.splitlines() if line.startswith("tagmates train "))
     assert command.endswith(" --resume")
     done(*ONE_TAGGER, "--train")
+    assert numbers(folder) == numbers(here / "at once")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_training_that_is_killed_goes_on_to_the_same_tagger(epochs: int, here: Path) -> None:
+    write_corpus(here / "corpus")
+    (here / "s.toml").write_text(STUDY.replace("max_epochs = 2", "max_epochs = 8"))
+    done("study", "run", "s.toml", "--engine", "local", "--budget", "0")
+    done(*ONE_TAGGER, "--train")
+    (folder,) = (here / "runs" / "s" / "taggers").iterdir()
+    shutil.move(folder, here / "at once")
+    process = start(*ONE_TAGGER, "--train")
+    read_epochs(process, epochs)
+    process.kill()
+    process.communicate()
+    assert not (folder / "result.json").exists()
+    found = ended(start(*ONE_TAGGER, "--train"))
+    assert found.code == 0, found.err
     assert numbers(folder) == numbers(here / "at once")
 
 
