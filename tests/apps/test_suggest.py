@@ -115,7 +115,7 @@ def test_what_was_found_is_of_the_methods_that_found_it_and_of_the_studys_data(h
     write_corpus(here / "other", train=columns(PARTS["train"][1:]))
     refused(2, "was begun with other data than other holds", *FOUND, "--data", "other")
     (here / "one.toml").write_text('data = "corpus"\ntasks = ["pos"]\n')
-    refused(2, "one task only, pos", "study", "suggest", "one.toml", "--found")
+    refused(2, "only one task, pos", "study", "suggest", "one.toml", "--found")
 
 
 def test_suggestions_beside_what_the_study_found() -> None:
