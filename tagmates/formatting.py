@@ -62,13 +62,13 @@ def shown(text: str) -> str:
 
 
 # characters that Python calls printable, but that are invisible: fillers, variation selectors, blanks of other scripts
-_INVISIBLE = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0]")
+_INVISIBLE_CHARACTERS = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0]")
 
 
 def visible(text: str) -> str:
     """The text, with escapes for characters that are invisible or change how the rest is shown."""
     return "".join(
-        each if each.isprintable() and not _INVISIBLE.match(each) else each.encode("unicode_escape").decode()
+        each if each.isprintable() and not _INVISIBLE_CHARACTERS.match(each) else each.encode("unicode_escape").decode()
         for each in text
     )
 

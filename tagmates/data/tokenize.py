@@ -81,8 +81,8 @@ _OPENING = "\"'`“‘„«([{<¿¡*-—–"
 _APOSTROPHE = "['’]"
 _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _SPLIT = r".,:;!?…&@#%()\[\]{}<>\"'`“”„‟‘’‚«»‹›—―•¿¡、。，！？；：（）「」『』،؛؟۔।॥$¢£¤¥\u20a0-\u20cf"
-_INNER = rf"(?:[^\s{_SPLIT}{_EMOJI}-]|-(?!-))"  # a character of a word: any that no other rule takes
-_CLITIC = rf"{_APOSTROPHE}(?:s|m|d|ll|re|ve|t|em|til|tis|twas|cause|bout|n{_APOSTROPHE}?|\d\ds?)(?!{_INNER})"
+_INNER_CHARACTER = rf"(?:[^\s{_SPLIT}{_EMOJI}-]|-(?!-))"  # a character of a word: any that no other rule takes
+_CLITIC = rf"{_APOSTROPHE}(?:s|m|d|ll|re|ve|t|em|til|tis|twas|cause|bout|n{_APOSTROPHE}?|\d\ds?)(?!{_INNER_CHARACTER})"
 
 _WORD = re.compile(
     rf"""
@@ -94,15 +94,25 @@ _WORD = re.compile(
                  | [{_EMOJI}] [{_EMOJI}\u200d\ufe0f\u20e3\U000e0020-\U000e007f]*
                  | \.{{2,}} | -{{2,}} | [—―]+ | [!?]+ | `` | '' )
     | (?P<word>    {_CLITIC}
-                 | (?: (?<!\S) \. )? {_INNER}++
-                   (?: (?: [.&] | {_APOSTROPHE} | %(?=-) | (?<=\d) [,:] (?=\d) ) {_INNER}++ )*+ )
+                 | (?: (?<!\S) \. )? {_INNER_CHARACTER}++
+                   (?: (?: [.&] | {_APOSTROPHE} | %(?=-) | (?<=\d) [,:] (?=\d) ) {_INNER_CHARACTER}++ )*+ )
     | (?P<mark>    ["'“”„‟‘’‚] )
     | \S
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _SUFFIX = re.compile(rf"(?:n{_APOSTROPHE}t|{_APOSTROPHE}(?:[smd]|ll|re|ve))\Z", re.IGNORECASE)
-_FUSED = {"cannot": 3, "gonna": 3, "gotta": 3, "wanna": 3, "gimme": 3, "lemme": 3, "d'ye": 2, "'tis": 2, "'twas": 2}
+_CONTRACTIONS = {
+    "cannot": 3,
+    "gonna": 3,
+    "gotta": 3,
+    "wanna": 3,
+    "gimme": 3,
+    "lemme": 3,
+    "d'ye": 2,
+    "'tis": 2,
+    "'twas": 2,
+}
 _CURLY = {"“": "``", "„": "``", "‟": "``", "”": "''", "‘": "`", "‚": "`", "’": "'"}
 
 _TITLE = re.compile(
@@ -157,7 +167,7 @@ def _split_contraction(text: str, start: int, end: int) -> Iterator[Token]:
     while suffix := _SUFFIX.search(text, max(start + 1, cuts[-1] - 3), cuts[-1]):
         cuts.append(suffix.start())
     word = text[start:end].replace("’", "'")
-    if fused := _FUSED.get(word.lower()):
+    if fused := _CONTRACTIONS.get(word.lower()):
         cuts.append(start + fused)
     for left, right in pairwise([start, *reversed(cuts)]):
         yield Token(word[left - start : right - start], left, right)

@@ -18,7 +18,7 @@ from tagmates.study.store import Store
 from tagmates.study.task_cache import data_of_task, indexed_task, tasks_of
 
 FILE = "affinities.json"
-MANY = 10**12  # more than any corpus has tokens
+MAX_TOKENS = 10**12  # more than any corpus has tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def _is_whole(kept: StudyAffinities, tasks: Sequence[str]) -> bool:
     return (
         list(kept.data) == list(tasks)
         and [(pair.task, pair.helper) for pair in kept.pairs] == list(permutations(tasks, 2))
-        and all(0 < data.tokens < MANY and 0 < data.tags <= data.tokens for data in kept.data.values())
+        and all(0 < data.tokens < MAX_TOKENS and 0 < data.tags <= data.tokens for data in kept.data.values())
         and all(0 <= data.entropy < math.inf for data in kept.data.values())
-        and all(0 <= pair.shared_words <= 1 and 0 <= pair.mutual_information <= MANY for pair in kept.pairs)
+        and all(0 <= pair.shared_words <= 1 and 0 <= pair.mutual_information <= MAX_TOKENS for pair in kept.pairs)
         and all(0 <= pair.helper_information < math.inf and -1 <= pair.rank <= 1 for pair in kept.pairs)
     )

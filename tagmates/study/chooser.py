@@ -25,7 +25,7 @@ from tagmates.study.settings import Method
 Gains = Mapping[str, TaskGains]  # by task
 
 # values of a standard normal variable, each as likely as the others: the middles of 100 slices of its distribution
-_NORMAL = special.ndtri((np.arange(100) + 0.5) / 100)
+_NORMAL_VALUES = special.ndtri((np.arange(100) + 0.5) / 100)
 
 
 def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, float] | None = None) -> float:
@@ -37,7 +37,7 @@ def value_of_training(gains: Gains, tasks: Sequence[str], others: Mapping[str, f
     for task in tasks:
         means, move = gains[task].means(), gains[task].move(frozenset(tasks) - {task})
         floor = (others or {}).get(task, 0.0)
-        then = (means[:, None] + move[:, None] * _NORMAL).max(0).clip(min=floor).mean()
+        then = (means[:, None] + move[:, None] * _NORMAL_VALUES).max(0).clip(min=floor).mean()
         total += float(then) - max(float(means.max()), floor)
     return total
 

@@ -44,7 +44,7 @@ def open_study(
     """The study of a TOML file, of a study folder, or (None) of the folder in ``runs`` that was last begun.
 
     ``data`` wins over the study's own, that over what it was begun with, that over ``fallback``. A study whose tasks
-    are known is opened without its data where they are not at hand, but not without ``data``. The packed study
+    are known is opened without its data if these are not available, but not without ``data``. The packed study
     ``packed`` is its data, and where None is given the study too. ``overrides`` (``--set``) are over the settings of
     the file; None stands for those with which its folder was begun. Raises ConfigError, ModelError or DataError.
     """

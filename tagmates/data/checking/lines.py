@@ -19,7 +19,7 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # lines between documents
 _DOCUMENT = re.compile(r"[^\w\s]*DOC[-_]?(?:START|END)[^\w\s]*")
 _COMMENT = re.compile(r"(?:#+|%+|//+|;+|--+|/\*) ")
-_MOST = 0.9  # share of words in quotes, from which on it is taken for quotation of cells
+_MIN_QUOTED_SHARE = 0.9  # share of words in quotes, from which on it is taken for quotation of cells
 SAMPLE_ROWS = 500  # rows by which a header is recognised
 
 
@@ -80,7 +80,7 @@ def _quotes(text: str, rows: Sequence[TableRow], layout: TableLayout, path: Path
     words = [row.cells[index] for row in rows if -len(row.cells) <= index < len(row.cells)]
     for quote in ("'", '"'):
         count = sum(len(word) > 1 and word[0] == word[-1] == quote for word in words)
-        if count >= max(2, _MOST * len(words)):
+        if count >= max(2, _MIN_QUOTED_SHARE * len(words)):
             yield (
                 f"{path}: {count:,} of {len(words):,} words are in {quote}, which is read as a part of the word; take "
                 'the quotes away, or write CSV with " and set format = "csv"'

@@ -19,7 +19,7 @@ _JOINERS = re.compile(  # in emoji and in Persian and Indic words; U+200D may al
 )
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+")  # the flags of England, Scotland and Wales
 _VISIBLE = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2")  # signs above Arabic and Syriac numbers
-_UNSEEN = frozenset(("Cc", "Cf", "Cs"))  # control, format, surrogate
+_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cs"))  # control, format, surrogate
 
 _Fault = tuple[Kind, str]
 
@@ -65,7 +65,7 @@ def _fault(what: str, text: str) -> _Fault | None:
         if character.isspace():
             return "white-space", f"the {what} {shown(text)} has white space in it ({_name(character)})"
     for character in _FLAG.sub("", _JOINERS.sub("", text)):
-        if unicodedata.category(character) in _UNSEEN and character not in _VISIBLE:
+        if unicodedata.category(character) in _INVISIBLE_CATEGORIES and character not in _VISIBLE:
             return "invisible", f"the {what} {shown(text)} has an invisible character in it ({_name(character)})"
     if "\ufffd" in text:
         return (

@@ -46,7 +46,9 @@ _NUMBERS = re.compile(  # numbers of the files of one split: -00000-of-00003, _2
 )
 _NUMBER_OF_TOTAL = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
 _WORD_ENDINGS = ("set", "data", "file", "split")  # as in trainset
-_GLUED = re.compile(r"(train|devel|dev|valid|val|test)(?![^\W\d_])")  # at the end of a longer word, as in mytrain
+_SPLIT_ENDING = re.compile(
+    r"(train|devel|dev|valid|val|test)(?![^\W\d_])"
+)  # at the end of a longer word, as in mytrain
 _MIN_PARTS = 3  # so many files that differ only in a number are probably parts of one corpus
 
 
@@ -166,7 +168,7 @@ def _with_glued(names: Sequence[FileName]) -> list[FileName]:
     """The names, where files such as mytrain and mytest, which differ only in this, name their splits too."""
     glued: dict[str, dict[str, FileName]] = defaultdict(dict)
     for name in names:
-        found = None if name.split else list(_GLUED.finditer(name.path.lower()))
+        found = None if name.split else list(_SPLIT_ENDING.finditer(name.path.lower()))
         if found:
             split = _SPLIT_NAMES[found[-1][1]]
             own = _named(name.path, split, name.path[: found[-1].start()], name.path[found[-1].end() :])

@@ -14,7 +14,7 @@ Column = Sequence[Sequence[str | None]]  # the values of each sentence; None is 
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,:/]\d+)*|_|-")
 _TOKEN_KEYS = ("tokens", "words", "token", "word", "forms", "form")
 
-_KNOWN: Mapping[str, Collection[str]] = {
+_KNOWN_TAGS: Mapping[str, Collection[str]] = {
     name: tags.split()
     for name, tags in {
         "upos": "ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X",
@@ -57,7 +57,7 @@ def layer_name(tags: Mapping[str, int]) -> str | None:
         elif tag.lower() not in OUTSIDE_NAMES:
             bare[tag] += count
     spans = ("chunk", "ner")
-    for name, known in _KNOWN.items():
+    for name, known in _KNOWN_TAGS.items():
         if (name in spans) == (mark is not None) and bare and sum(bare[tag] for tag in known) >= 0.9 * bare.total():
             return name
     return None
@@ -65,7 +65,7 @@ def layer_name(tags: Mapping[str, int]) -> str | None:
 
 def are_universal(tags: Iterable[str]) -> bool:
     """Whether nine in ten of these tags are universal parts of speech, or ``_``."""
-    fitting = [tag == "_" or tag in _KNOWN["upos"] for tag in tags]
+    fitting = [tag == "_" or tag in _KNOWN_TAGS["upos"] for tag in tags]
     return sum(fitting) >= 0.9 * len(fitting)
 
 

@@ -21,7 +21,7 @@ MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 
 _IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
-_COPIES = (".bak", ".orig", ".swp", "~")
+_BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
 _README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
 
@@ -88,7 +88,7 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     unknown: dict[str, str] = {}
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
-        if name.endswith(_COPIES):
+        if name.endswith(_BACKUP_SUFFIXES):
             left_out.append(f"{file}: is a copy that an editor made")
             continue
         layout = _looked_at(file)

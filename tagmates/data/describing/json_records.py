@@ -12,7 +12,7 @@ from tagmates.data.formats.spans import are_spans, are_words, is_text
 from tagmates.formatting import first_of
 
 JSON_START = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
-_SEVERAL = 200  # records that are looked at: some have no spans
+_SAMPLE_RECORDS = 200  # records that are looked at: some have no spans
 
 
 def json_kind(lines: Sequence[str], text: str) -> tuple[str, str]:
@@ -21,7 +21,7 @@ def json_kind(lines: Sequence[str], text: str) -> tuple[str, str]:
     Records are objects with two lists of equal length, or with a text and its spans. ``lines`` are those of the
     beginning of the text.
     """
-    records = [] if _is_one_value(lines) else list(_records_on(lines[:_SEVERAL]))
+    records = [] if _is_one_value(lines) else list(_records_on(lines[:_SAMPLE_RECORDS]))
     kind = "jsonl" if records else "json"
     if not records:
         try:
@@ -65,7 +65,7 @@ def _list_in(text: str) -> list[Any]:
         if len(inner) != 1:
             raise ValueError(f"is one JSON object, with the keys {first_of(found)}, and not one list of records")
         found = inner[0]
-    return found[:_SEVERAL] if isinstance(found, list) else [found]
+    return found[:_SAMPLE_RECORDS] if isinstance(found, list) else [found]
 
 
 def _why_not(records: Sequence[Any]) -> str:

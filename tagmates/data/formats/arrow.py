@@ -17,7 +17,7 @@ from tagmates.installed import get_extra
 
 BATCH_ROWS = 1_000  # as many as data sets write together
 _BUFFER_SIZE = 2**16  # bytes of each column
-_ASKED = re.compile(r"\bof size (\d+) failed")  # in pyarrow's message when it gets no memory
+_REQUESTED_SIZE = re.compile(r"\bof size (\d+) failed")  # in pyarrow's message when it gets no memory
 
 if TYPE_CHECKING:
     from pyarrow import Array, Field, RecordBatch
@@ -44,7 +44,7 @@ def read_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
     except DataError:
         raise
     except Exception as error:  # ArrowException, and others that a damaged file causes
-        if asked := _ASKED.search(str(error)):
+        if asked := _REQUESTED_SIZE.search(str(error)):
             check_claim(file, int(asked[1]), "bytes")
         if is_out_of_memory(error):
             raise

@@ -37,7 +37,9 @@ from tagmates.formatting import first_of, shown, suggestion
 Record = Mapping[str, Any]
 NO_LABEL = -100  # an integer tag that torch's loss functions ignore
 MAX_DEPTH = 8  # depth of objects inside objects up to which keys are looked for
-_UNWRITABLE = re.compile(r"[\x00\r\n\ud800-\udfff]")  # characters that no column file, or no file at all, can hold
+_FORBIDDEN_CHARACTERS = re.compile(
+    r"[\x00\r\n\ud800-\udfff]"
+)  # characters that no column file, or no file at all, can hold
 
 
 class LocatedRecord(NamedTuple):
@@ -142,7 +144,7 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
     document = document_of(text, spans, keys.labels, where, record.get("text"))
     if lacking and "answer" not in record:
         document.notes.append(f"{where}: has no {keys.tags!r}; it is read as a text without spans")
-    if any(_UNWRITABLE.search(word.text) for word in document.words.tokens):
+    if any(_FORBIDDEN_CHARACTERS.search(word.text) for word in document.words.tokens):
         raise DataError(f"{where}: the text has a NUL or half a character; correct it")
     return document
 
@@ -231,7 +233,7 @@ def _list(value: Any, key: str, where: str) -> Sequence[Any]:
 def plain_strings(values: Sequence[Any]) -> bool:
     """Whether all values are strings that a column file could hold; fast, since they are checked together."""
     try:
-        return not _UNWRITABLE.search("".join(values)) and "" not in values
+        return not _FORBIDDEN_CHARACTERS.search("".join(values)) and "" not in values
     except TypeError:
         return False
 
@@ -246,7 +248,7 @@ def _strings(value: Any, key: str, where: str, *, null: bool = False) -> tuple[A
         if not isinstance(text, str) or not text:
             what = "is empty" if text == "" else f"is {_json(text)}, not a string"
             raise DataError(f"{where}: number {number} in {key!r} {what}; correct it, or name another key")
-        if _UNWRITABLE.search(text):
+        if _FORBIDDEN_CHARACTERS.search(text):
             raise DataError(
                 f"{where}: number {number} in {key!r}, {shown(text)}, has a line end, a NUL or half a character; "
                 "correct it"

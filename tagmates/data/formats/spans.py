@@ -27,12 +27,12 @@ from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import shown
 
-_ANY = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
+_PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 _START = ("start", "start_offset", "startOffset", "start_char", "begin")
 _END = ("end", "end_offset", "endOffset", "end_char")
 _LABEL = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "class")
 Ends = Literal["inclusive", "exclusive"]
-_CANCELLED = ("was_cancelled", "skipped")
+_CANCELLATION_KEYS = ("was_cancelled", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,9 @@ def ends_of(key: str, spans: Sequence[Any], where: str) -> Ends | None:
     ``key`` is the key of the words; ``spans`` are the lists of spans of all records. Raises DataError if it is not
     clear.
     """
-    marked = [span for value in spans for span in (_marked(value, _ANY, where) if are_spans(value) else ())]
+    marked = [
+        span for value in spans for span in (_marked(value, _PROVISIONAL_NAMES, where) if are_spans(value) else ())
+    ]
     if not marked or not all(map(are_spans, spans)):
         return None
     if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in marked):
@@ -257,7 +259,7 @@ def _is_cluener(value: Any) -> bool:
 
 
 def _is_cancelled(annotation: Mapping[str, Any]) -> bool:
-    return any(annotation.get(key) is True for key in _CANCELLED)
+    return any(annotation.get(key) is True for key in _CANCELLATION_KEYS)
 
 
 def _first(item: Mapping[str, Any], keys: Sequence[str]) -> Any:

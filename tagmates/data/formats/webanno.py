@@ -26,7 +26,7 @@ _ROW = re.compile(r"(\d{1,9})-(\d{1,9})(\.\d{1,9})?\t(\d{1,12})-(\d{1,12})\t([^\
 _VALUE = re.compile(r"((?:[^\\\[\]]|\\.)*)(?:\[(\d{1,9})\])?", re.ASCII)
 _BAR = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)")
 _ESCAPE = re.compile(r"\\(->|.)")
-_RESERVED = re.compile(r"->|[\\\[\]|_;*\t\n\r]")
+_RESERVED_CHARACTERS = re.compile(r"->|[\\\[\]|_;*\t\n\r]")
 _LETTERS = {"\t": "t", "\n": "n", "\r": "r"}
 _NUMBER = re.compile(r"\[(\d{1,9})\]", re.ASCII)
 
@@ -193,7 +193,7 @@ def _unescaped(text: str) -> str:
 
 def escaped(text: str) -> str:
     """A value as a cell holds it."""
-    return _RESERVED.sub(lambda match: "\\" + _LETTERS.get(match[0], match[0]), text)
+    return _RESERVED_CHARACTERS.sub(lambda match: "\\" + _LETTERS.get(match[0], match[0]), text)
 
 
 def highest_number(text: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-STRONG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')  # a weak ETag, W/"…", does not guarantee the same bytes
+STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')  # a weak ETag, W/"…", does not guarantee the same bytes
 DATE = re.compile(r"[A-Za-z0-9,: +-]{1,50}")
 
 
@@ -24,7 +24,7 @@ class Origin(BaseModel):
     def of(cls, url: str, headers: Message, total: int | None) -> "Origin":
         """The version that the headers of a response describe."""
         etag, modified = headers.get("ETag", ""), headers.get("Last-Modified", "")
-        validator = etag if STRONG.fullmatch(etag) else modified if DATE.fullmatch(modified) else ""
+        validator = etag if STRONG_ETAG.fullmatch(etag) else modified if DATE.fullmatch(modified) else ""
         return cls(url=url, validator=validator, total=total)
 
     def is_continued_by(self, other: "Origin") -> bool:
