@@ -112,12 +112,16 @@ class World:
 
     def worth(self, advice: Advice) -> float:
         """Share of what knowing the grid would gain."""
-        gained = sum(self.gain(task, helpers) for task, helpers in advice.items())
+        return sum(self.gain(task, helpers) for task, helpers in advice.items()) / self.achievable
+
+    @property
+    def achievable(self) -> float:
+        """What knowing the grid would gain, in points of F1, summed over tasks."""
         most = 0.0
         for task in self.data:
             together = [self.grid.everything[task]] if self.has_all else []
             most += max(0, *together, *(self.grid.gains[task, h] for h in self.data if h != task))
-        return gained / most
+        return most
 
 
 def _of(seen: Mapping[str, Observation], task: str) -> list[Observation]:
@@ -145,6 +149,15 @@ def best_of_a_draw(gains: Mapping[str, TaskGains], left: Sequence[Pair], random:
         return sum(max(0.0, drawn[task][place] - drawn[task][advised[task]]) for task, place in each)
 
     return int(np.argmax([value(pair) for pair in left]))
+
+
+def _print_achievable(world: World, with_all: World) -> None:
+    """What the shares are shares of: each hundredth that is missing is a hundredth of it in regret."""
+    pairs, every = (each.achievable / len(each.data) for each in (world, with_all))
+    print(
+        f"  achievable: {pairs:.2f} points of F1 a task by pairs, {every:.2f} with All; so a share of 75 % is a regret "
+        f"of {pairs / 4:.2f} and {every / 4:.2f}"
+    )
 
 
 def _advice(gains: Mapping[str, TaskGains]) -> Advice:
@@ -391,6 +404,7 @@ def main() -> None:
         others = [other for name, other in everything.items() if name != method]
         world = World(grid, pairs, data, noise, fit(others, pairs, data, noise, scored=True))
         with_all = replace(world, has_all=True)
+        _print_achievable(world, with_all)
         ways = {
             "model, by rank": lambda r, w=world: by_model(w, r, "rank"),
             "model, by value": lambda r, w=world: by_model(w, r, "value"),
