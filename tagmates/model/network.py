@@ -5,6 +5,7 @@
 sentence by sentence, token by token.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,57 +15,73 @@ from torch import Tensor, nn
 
 from tagmates.batching.batches import Batch, Group
 from tagmates.batching.packed_sequence import on_device
-from tagmates.batching.vectors import Vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import ModelSettings, Sharing
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.decoder import Decoder, group_distribution
-from tagmates.model.dropout import Dropout
-from tagmates.model.embedding import CharacterEncoder, Tables, encode_forms, look_up, uniform_table, word_table
-from tagmates.model.gru import GRULayer, stack_layers
+from tagmates.model.embedding import Tables, uniform_table
 from tagmates.model.parameter_stacking import stacked, with_gradient
 from tagmates.seeding import generator
 
 BATCH_TOKENS = 4000  # the approximate number of tokens of a lane in a batch that is decoded
 
 
-class TaggerModule(nn.Module):
-    """All parameters of one run.
+class TaggerModule(nn.Module, ABC):
+    """All parameters of one run: those of an encoder, which a subclass has, and those of the decoders.
 
     ``stl`` and ``multi_dec`` have one decoder per task; ``te_dec`` and ``te_enc`` have one for all tasks. In ``te_dec``
     the decoder also reads task embeddings (``tasks``). In ``te_enc`` the first token of a sentence is its task.
     """
 
-    def __init__(
-        self, vocabulary: Vocabulary, sharing: Sharing, settings: ModelSettings, seed: int, vectors: Vectors
-    ) -> None:
-        """Initialise as in protocol section 1; all random draws are functions of ``seed``."""
+    def __init__(self, sharing: Sharing, settings: ModelSettings) -> None:
+        """A module without parameters; a subclass adds its encoder's, then calls ``add_decoders``."""
         super().__init__()
         self.settings, self.sharing = settings, sharing
-        self.words = nn.Parameter(word_table(vocabulary, settings.word_size, seed, vectors))
-        self.characters = CharacterEncoder(
-            num_characters=len(vocabulary.characters),
-            size=settings.character_size,
-            hidden_size=settings.character_hidden_size,
-            layers=settings.character_layers,
-            draw=generator(seed, "characters"),
-        )
-        draw = generator(seed, "encoder")
-        width = 2 * settings.hidden_size
-        embedded = settings.word_size + 2 * settings.character_hidden_size
-        self.encoder = nn.ModuleList(
-            GRULayer(embedded if layer == 0 else width, settings.hidden_size, draw) for layer in range(settings.layers)
-        )
-        self.tasks: nn.Parameter | None = None
-        if sharing == "te_dec":
+        self.tasks: nn.Parameter | None
+
+    def add_decoders(self, vocabulary: Vocabulary, width: int, seed: int) -> None:
+        """Add the decoders, and the task embeddings of ``te_dec``, for states of this width (protocol section 1).
+
+        All random draws are functions of ``seed``.
+        """
+        self.tasks = None
+        if self.sharing == "te_dec":
             self.tasks = nn.Parameter(
-                uniform_table(len(vocabulary.tasks), settings.task_size, generator(seed, "tasks"))
+                uniform_table(len(vocabulary.tasks), self.settings.task_size, generator(seed, "tasks"))
             )
-            width += settings.task_size
+            width += self.settings.task_size
         self.decoders = nn.ModuleList(
             Decoder(width, len(labels), generator(seed, f"decoder {name}"))
             for name, labels in vocabulary.labels.items()
         )
+
+    @staticmethod
+    @abstractmethod
+    def encode(
+        models: "Sequence[TaggerModule]",
+        batch: Batch,
+        draws: Sequence[torch.Generator] | None,
+        tables: "Sequence[Tables | None] | None",
+    ) -> Float[Tensor, "lanes positions states"]:
+        """The encoder's states at every position; see ``encode`` of this file."""
+
+    @abstractmethod
+    def open_tables(self, num_words: int) -> Tables | None:
+        """The look-up tables for tagging sentences that were indexed for training; None if the encoder has none."""
+
+    @abstractmethod
+    def tables_of(
+        self, words: Int[Tensor, " forms"], num_words: int, vectors: Float[Tensor, "new word_size"]
+    ) -> Tables | None:
+        """The look-up tables of ``open_tables``, but with a word table of only these words, in their order.
+
+        Numbers above ``num_words``, which is the unknown word, stand for the rows of ``vectors``.
+        """
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters."""
+        return self.decoder(0).bias.device
 
     def decoder(self, number: int) -> Decoder:
         """The decoder with this number in the vocabulary's order."""
@@ -76,67 +93,18 @@ class TaggerModule(nn.Module):
         """The decoders in the vocabulary's order."""
         return [self.decoder(number) for number in range(len(self.decoders))]
 
-    def tables(self) -> Tables:
-        """The trained look-up tables."""
-        return Tables(self.words, self.characters.table)
-
-    def open_tables(self, num_words: int) -> Tables:
-        """The look-up tables with one more row each, for words and characters outside the vocabulary.
-
-        Row ``num_words``, the number of its words, is the trained unknown word or, if there is none, the mean of all
-        words. The last character is the mean of all characters.
-        """
-        words = self.words.detach()
-        if len(words) == num_words:
-            words = torch.cat([words, words.mean(0, keepdim=True)])
-        return Tables(words, self._open_characters())
-
-    def tables_of(
-        self, words: Int[Tensor, " forms"], num_words: int, vectors: Float[Tensor, "new word_size"]
-    ) -> Tables:
-        """The tables of ``open_tables``, but with a word table of only these words, in their order.
-
-        Numbers above ``num_words``, which is the unknown word, stand for the rows of ``vectors``.
-        """
-        table = self.words.detach()
-        words = words.to(table.device)
-        rows = table.index_select(0, words.clamp(max=len(table) - 1))
-        if len(table) == num_words and bool((unknown := words == num_words).any()):
-            rows[unknown] = table.mean(0)
-        new = words > num_words
-        rows[new] = vectors.to(rows)[words[new] - num_words - 1]
-        return Tables(rows, self._open_characters())
-
-    def _open_characters(self) -> Float[Tensor, "characters character_size"]:
-        characters = self.characters.table.detach()
-        return torch.cat([characters, characters.mean(0, keepdim=True)])
-
 
 def encode(
     models: Sequence[TaggerModule],
     batch: Batch,
     draws: Sequence[torch.Generator] | None = None,
-    tables: Sequence[Tables] | None = None,
+    tables: Sequence[Tables | None] | None = None,
 ) -> Float[Tensor, "lanes positions states"]:
-    """The states of the word encoder at every position.
+    """The states of the encoder at every position; all lanes have the same kind of encoder.
 
     ``draws`` (one generator per lane) turn dropout on; ``tables`` replace the models' own look-up tables.
     """
-    tables = tables or [model.tables() for model in models]
-    settings = [model.settings for model in models]
-    forms = encode_forms(
-        [model.characters for model in models],
-        [table.characters for table in tables],
-        batch.spelling,
-        batch.characters,
-        Dropout([s.character_dropout for s in settings], draws),
-    )
-    # a token's input: the states of its form's characters ++ its word's vector
-    spelled = look_up(list(forms), batch.form)
-    words = look_up([table.words for table in tables], batch.word)
-    values = torch.cat([spelled, words], -1)
-    dropout = Dropout([s.dropout for s in settings], draws)
-    return stack_layers(values, batch.packed, [list(model.encoder) for model in models], dropout)
+    return models[0].encode(models, batch, draws, tables)
 
 
 def distribution(
@@ -177,7 +145,7 @@ def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
     for lane, model in enumerate(models):
         for decoder in model.all_decoders():
             by_size.setdefault(len(decoder.start), []).append((lane, decoder))
-    total = models[0].words.new_zeros(len(models))
+    total = models[0].decoder(0).bias.new_zeros(len(models))
     for members in by_size.values():
         lanes = on_device([lane for lane, _ in members], total.device)
         for part in ("transitions", "start", "end"):
@@ -198,7 +166,7 @@ class Decoded:
 def decode(
     models: Sequence[TaggerModule],
     batch: Batch,
-    tables: Sequence[Tables] | None = None,
+    tables: Sequence[Tables | None] | None = None,
     *,
     probabilities: bool = False,
 ) -> Decoded:

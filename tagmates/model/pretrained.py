@@ -22,6 +22,7 @@ from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors
 from tagmates.model.hub import download_model
 from tagmates.model.network import TaggerModule
+from tagmates.model.recurrent import RecurrentTagger
 from tagmates.settings_parsing import parse
 
 BUNDLED_MODELS = Path(__file__).parents[1] / "models"
@@ -88,7 +89,7 @@ def read_model(folder: Path) -> Pretrained:
     vocabulary = Vocabulary.from_json(json_object(where, _content(where)), str(where))
     _check_fit(config, vocabulary, folder)
     with torch.device("meta"):
-        module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
+        module = RecurrentTagger(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
     where = folder / "model.safetensors"
     load_parameters(module, _tensors(where), where)
     where = folder / VECTORS_FILE

@@ -193,7 +193,7 @@ class Tagger:
         else:
             numbers = torch.tensor([self.tasks.index(task) for task in wanted])
             selection = LaneSelection.by_tasks(corpus, everything, numbers)
-        batch = collate([selection], LaneCorpora.of([corpus], self.module.words.device))
+        batch = collate([selection], LaneCorpora.of([corpus], self.module.device))
         found = decode([self.module], batch, [tables], probabilities=probabilities)
         # the requests are in order of sentences, and those of a sentence in order of tasks
         lengths = corpus.lengths[selection.sentences[selection.request]]
@@ -216,7 +216,7 @@ class Tagger:
             for tokens in sentences
         )
 
-    def index_sentences(self, parts: Sequence[tuple[str, IndexedSplit]]) -> tuple[Corpus, Tables]:
+    def index_sentences(self, parts: Sequence[tuple[str, IndexedSplit]]) -> tuple[Corpus, Tables | None]:
         """The corpus of these tasks' sentences, and look-up tables whose word table has one row per form.
 
         A word that is not in the vocabulary has its pretrained vector; without one, it has the trained vector of the

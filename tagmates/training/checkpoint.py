@@ -63,7 +63,7 @@ def load_checkpoint(folder: Path, run: Run) -> None:
         run.schedule = Schedule(
             state["learning_rate"], state["scores"], state["plateau_best"], state["flat_epochs"], run.schedule.strict
         )
-        device = run.module.words.device
+        device = run.module.device
         run.best = {name: tensors.get(f"best/{name}", parameters[name]).to(device) for name in names}
         run.load(parameters)
     except (KeyError, ValueError, RuntimeError) as error:

@@ -26,13 +26,13 @@ def write_identity(folder: Path, run: Run, data: str) -> None:
         "data": data,
         "task_data": run.task_data,
         "vectors": run.vectors.source,
-        "device": str(run.module.words.device),
+        "device": str(run.module.device),
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "kernels": kernels_on(run.module.words.device),
+        "kernels": kernels_on(run.module.device),
         "tagmates": VERSION,
     }
     write_json(folder / "environment.json", environment)

@@ -37,7 +37,7 @@ class LaneOptimizer:
         """Move the runs' parameters and moments into shared tensors; a single run keeps its own, or gets them back."""
         self.runs = tuple(runs)
         self.interrupted = False  # whether an update began and did not finish
-        device = runs[0].module.words.device
+        device = runs[0].module.device
         self.corpora = LaneCorpora.of([run.corpora["train"] for run in runs], device)
         self.weights = pad_sequence([run.loss_weights() for run in runs], batch_first=True)
         self.transition_l2 = self._per_lane([run.config.training.transition_l2 for run in runs])
@@ -114,7 +114,7 @@ class LaneOptimizer:
             self.runs[0].optimizer.zero_grad(set_to_none=True)
 
     def _per_lane(self, values: Sequence[float]) -> Float[Tensor, " lanes"]:
-        return on_device(values, self.runs[0].module.words.device)
+        return on_device(values, self.runs[0].module.device)
 
 
 def optimizer_of(runs: Sequence[Run], previous: LaneOptimizer | None) -> LaneOptimizer:

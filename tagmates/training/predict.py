@@ -49,13 +49,15 @@ def gold_of(
     return gold
 
 
-def predict(modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: Sequence[Tables]) -> list[Numbers]:
+def predict(
+    modules: Sequence[TaggerModule], corpora: Sequence[Corpus], tables: Sequence[Tables | None]
+) -> list[Numbers]:
     """The best label of every token of each lane's corpus, tagged by the sentence's own task.
 
     A lane has a module, a corpus and the look-up tables that the corpus refers to. Labels have the numbers and the
     order of the corpus' ``tags``.
     """
-    device = modules[0].words.device
+    device = modules[0].device
     lane_corpora = LaneCorpora.of(corpora, device)
     sizes = [len(corpus.form) for corpus in corpora]
     *first_token, total = accumulate(sizes, initial=0)

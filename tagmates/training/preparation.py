@@ -14,7 +14,7 @@ from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import task_token
 from tagmates.data.task import SPLITS, Task
 from tagmates.data.task_data import TaskData, task_data
-from tagmates.model.network import TaggerModule
+from tagmates.model.recurrent import RecurrentTagger
 from tagmates.run_id import former_run_id, run_id
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
@@ -43,7 +43,7 @@ def prepare_run(
     }
     tokens = chain.from_iterable(part.forms for by_task in splits.values() for _, part in by_task)
     forms = Forms.of(chain(map(task_token, config.tasks), tokens) if token else tokens, vocabulary).to(device)
-    module = TaggerModule(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
+    module = RecurrentTagger(vocabulary, config.sharing, config.model, config.seed, vectors).to(device)
     singles = singletons(part for _, part in splits["train"]) if vocabulary.unknown else set()
     data = {name: task_data(tasks[name], indexed[name]) for name in config.tasks}
     own_id, former_id = run_ids(config, data, vectors.digest(vocabulary.words))

@@ -75,7 +75,7 @@ class Run:
     def loss_weights(self) -> Float[Tensor, " tasks"]:
         """The weight of each task's loss."""
         weights = [self.config.training.loss_weights.get(task, 1.0) for task in self.vocabulary.tasks]
-        return torch.tensor(weights, device=self.module.words.device)
+        return torch.tensor(weights, device=self.module.device)
 
     def begin_epoch(self) -> None:
         """Draw the sentences of the next epoch's batches."""

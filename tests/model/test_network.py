@@ -20,7 +20,8 @@ from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import ModelSettings, Sharing
 from tagmates.data.sentence import Sentence
 from tagmates.model.dropout import Dropout
-from tagmates.model.network import TaggerModule, losses, transition_norms
+from tagmates.model.network import losses, transition_norms
+from tagmates.model.recurrent import RecurrentTagger
 from tagmates.seeding import generator
 from tagmates.training import predict
 from tagmates.training.loop import Ended, Updated, train_side_by_side
@@ -147,7 +148,7 @@ def train_to_test(run: Run, task: str) -> list[Sentence]:
 # ------------------------------------------------------------------------------------------- initial parameters
 
 
-def large_module(sharing: Sharing = "te_dec", seed: int = 1) -> TaggerModule:
+def large_module(sharing: Sharing = "te_dec", seed: int = 1) -> RecurrentTagger:
     """Real sizes, enough rows for statistics."""
     tasks = tuple(f"task{i}" for i in range(40))
     vocabulary = Vocabulary(
@@ -157,7 +158,7 @@ def large_module(sharing: Sharing = "te_dec", seed: int = 1) -> TaggerModule:
         labels={"*": tuple(f"tag{i:03}" for i in range(100))},
         unknown=True,
     )
-    return TaggerModule(vocabulary, sharing, ModelSettings(), seed, FAKE_VECTORS)
+    return RecurrentTagger(vocabulary, sharing, ModelSettings(), seed, FAKE_VECTORS)
 
 
 # of every second word, and of as many words that no corpus has
@@ -218,7 +219,7 @@ def test_words_with_a_vector_have_it_and_others_are_drawn_like_them() -> None:
 
 def test_without_vectors_words_are_uniform() -> None:
     vocabulary = Vocabulary(("t",), tuple(f"word{i:04}" for i in range(2000)), ("a",), {"t": ("X",)}, unknown=False)
-    module = TaggerModule(vocabulary, "stl", ModelSettings(), 1, NO_VECTORS)
+    module = RecurrentTagger(vocabulary, "stl", ModelSettings(), 1, NO_VECTORS)
     check_uniform(module.words, math.sqrt(3 / 50))
 
 
