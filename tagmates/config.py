@@ -13,6 +13,7 @@ from tagmates.formatting import suggestion
 MAX_SIZE = 2**14  # of a layer; a larger number is a typing error
 VECTOR_SOURCES = ("glove", "random")
 SHA256_PREFIX = "of sha256 "  # begins the name of vectors that came from a file; its digits follow
+ENCODER_PREFIX = "encoder of sha256 "  # begins the name of a pretrained encoder; its digits follow
 Sharing = Literal["stl", "multi_dec", "te_dec", "te_enc"]
 
 
@@ -42,6 +43,29 @@ class ModelSettings(Settings):
     layers: int = Field(2, ge=1, le=64, description="of the word GRU")
     dropout: float = Field(0.5, ge=0, lt=1, description="between the layers of the word GRU")
     task_size: int = Field(25, ge=1, le=MAX_SIZE, description="task embedding of te_dec")
+    encoder: str = Field(
+        "",
+        description="a pretrained encoder of Hugging Face transformers: a folder, hf://user/name, or an installed "
+        "Python package that holds one; empty: none",
+    )
+    finetune: bool = Field(
+        True,
+        description="whether the pretrained encoder is trained along, in place of words, characters and GRU; if not, "
+        "its states take the place of the word vectors",
+    )
+    pooling: Literal["first", "mean"] = Field(
+        "first", description="a word's state in the pretrained encoder: of its first sub-word, or the mean of all"
+    )
+
+    @property
+    def is_finetuned(self) -> bool:
+        """Whether the encoder is a pretrained one that is trained along."""
+        return bool(self.encoder) and self.finetune
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the states of a pretrained encoder, which is not trained, take the place of the word vectors."""
+        return bool(self.encoder) and not self.finetune
 
 
 class TrainingSettings(Settings):
@@ -65,11 +89,22 @@ class TrainingSettings(Settings):
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="per task; 1 where absent"
     )
-    learning_rate: float = Field(1e-3, gt=0, description="of the first update")
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = Field(0.01, ge=0, lt=1, description="of adamw")
+    learning_rate: float = Field(1e-3, gt=0, description="of the first update, or with warmup the highest")
+    encoder_learning_rate: float | None = Field(
+        None, gt=0, description="of the parameters of a pretrained encoder; by default that of all others"
+    )
+    warmup: float = Field(
+        0.0, ge=0, lt=1, description="of schedule linear: the share of the updates in which the learning rate rises"
+    )
+    accumulation: int = Field(
+        1, ge=1, le=2**20, description="parts in which the gradients of a batch are computed, to save memory"
+    )
     schedule: Literal["halving", "constant", "linear"] = Field(
         "halving",
         description="halving: the learning rate halves where the dev score is flat; constant: it stays; "
-        "linear: it falls in equal steps, update by update, to 0 after max_updates",
+        "linear: it falls in equal steps, update by update, to 0 after max_updates or max_epochs",
     )
     transition_l2: float = Field(0.01, ge=0, description="weight of the squared CRF transitions, starts and ends")
     clip_norm: float = Field(5.0, gt=0, description="of the gradient of the summed loss, over all parameters")
@@ -100,8 +135,8 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.schedule == "linear" and self.max_updates is None:
-            raise ValueError("schedule 'linear' needs max_updates, the number of updates over which it falls to 0")
+        if self.warmup and self.schedule != "linear":
+            raise ValueError(f"warmup belongs to schedule 'linear', not {self.schedule!r}; set one of them")
         if self.batch_per_task and self.sampling != "balanced":
             raise ValueError(
                 f"batch_per_task fixes how many sentences of each task a batch has, but sampling {self.sampling!r} "
@@ -160,6 +195,20 @@ PRESETS: dict[str, dict[str, Any]] = {
             "patience": "strict",
         }
     },
+    "pretrained": {
+        "training": {
+            "weights": "best",
+            "bucketed": True,
+            "unknown_rate": 0.5,
+            "min_epoch_updates": 30,
+            "patience": "strict",
+            "optimizer": "adamw",
+            "encoder_learning_rate": 1e-4,
+            "schedule": "linear",
+            "warmup": 0.1,
+            "max_epochs": 5,
+        }
+    },
 }
 
 
@@ -176,6 +225,11 @@ def preset_of(training: TrainingSettings) -> tuple[str, list[str]]:
     }
     name = min(differing, key=lambda name: len(differing[name]))
     return name, [f"{key} = {json.dumps(getattr(training, key))}" for key in differing[name]]
+
+
+def names_encoder(text: str) -> bool:
+    """Whether this is the name of an encoder by its content (``encoder of sha256 ...``) and not a place of it."""
+    return text.startswith(ENCODER_PREFIX)
 
 
 def names_vectors(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tagmates.config import PRESETS, RunConfig, Settings, names_vectors, preset_of
+from tagmates.config import PRESETS, ModelSettings, RunConfig, Settings, names_encoder, names_vectors, preset_of
 from tagmates.errors import ConfigError
 from tagmates.formatting import suggestion
 
@@ -30,6 +30,8 @@ def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Map
         override(values, text)
     _merge(values, {key: value for key, value in given.items() if value is not None})
     config = parse(RunConfig, values, "configuration")
+    check_preset(preset, config.model, "--preset")
+    config = config.model_copy(update={"model": with_encoder_path(config.model, Path())})
     if names_vectors(config.vectors):
         return config
     # the same file must be found from any directory
@@ -49,6 +51,25 @@ def merge_preset(preset: Any, values: Mapping[str, Any], where: str) -> dict[str
 def with_preset(config: RunConfig, preset: str) -> RunConfig:
     """The configuration, with the preset's values for all settings that it was not given."""
     return parse(RunConfig, merge_preset(preset, config.model_dump(exclude_unset=True), "preset"), "configuration")
+
+
+def check_preset(preset: str, model: ModelSettings, where: str) -> None:
+    """Raise ConfigError for the preset ``pretrained`` without an encoder that is trained along."""
+    if preset == "pretrained" and not model.is_finetuned:
+        why = "model.finetune is false: choose preset practical" if model.encoder else "give --encoder (model.encoder)"
+        raise ConfigError(f"{where} pretrained: is for training a pretrained encoder along; {why}")
+
+
+def with_encoder_path(model: ModelSettings, folder: Path) -> ModelSettings:
+    """The settings with an absolute path, if the encoder is a folder; a relative one is relative to ``folder``.
+
+    The same encoder is then found from any directory. Other names, as of a package or on the Hub, stay as they are.
+    """
+    if not model.encoder or model.encoder.startswith("hf://") or names_encoder(model.encoder):
+        return model
+    path = os.path.abspath(folder / os.path.expanduser(model.encoder))  # noqa: PTH100, PTH111
+    is_path = os.sep in model.encoder or os.path.isdir(path)  # noqa: PTH112
+    return model.model_copy(update={"encoder": path}) if is_path else model
 
 
 def train_options(config: RunConfig) -> list[str]:

@@ -242,12 +242,25 @@ class TestRefused:
         assert "choose sampling 'balanced', or leave batch_per_task out" in message
         assert resolved(f"training.sampling={sampling}").training.sampling == sampling
 
-    def test_a_linear_schedule_needs_its_end(self) -> None:
-        assert "training: schedule 'linear' needs max_updates" in refused("training.schedule=linear")
-        assert resolved("training.schedule=linear", "training.max_updates=9").training.schedule == "linear"
+    def test_warm_up_belongs_to_the_linear_schedule(self) -> None:
+        assert "training: warmup belongs to schedule 'linear'" in refused("training.warmup=0.1")
+        assert resolved("training.schedule=linear", "training.warmup=0.1").training.warmup == 0.1
         assert "training.schedule: Input should be 'halving'" in refused("training.schedule=cosine")
+
+    def test_weights_of_losses_belong_to_tasks_of_the_run(self) -> None:
         message = refused("training.loss_weights.nr=2")
         assert "training.loss_weights names 'nr' (did you mean 'ner'?)" in message
+
+    def test_the_preset_pretrained_needs_an_encoder_that_is_trained_along(self) -> None:
+        with pytest.raises(ConfigError, match=r"--preset pretrained: .* give --encoder"):
+            resolve("pretrained", None, [], {"tasks": ("pos",)})
+        with pytest.raises(ConfigError, match=r"model.finetune is false: choose preset practical"):
+            resolve("pretrained", None, ["model.encoder=x", "model.finetune=false"], {"tasks": ("pos",)})
+
+    def test_the_path_of_an_encoder_is_absolute_and_other_names_stay(self, tmp_path: Path) -> None:
+        given = {"tasks": ("pos",)}
+        for name, expected in (("a/b", str(Path.cwd() / "a/b")), ("hf://user/name", "hf://user/name"), ("pkg", "pkg")):
+            assert resolve("paper", None, [f"model.encoder={name}"], given).model.encoder == expected
 
     def test_files(self, tmp_path: Path) -> None:
         assert refused(file=tmp_path / "none").startswith(f"{tmp_path / 'none'}: cannot be read")
@@ -294,7 +307,7 @@ class TestFrozen:
 
     @pytest.mark.parametrize("preset", list(PRESETS))
     def test_round_trip(self, preset: str) -> None:
-        config = resolved("training.loss_weights.ner=0.5", preset=preset)
+        config = resolved("training.loss_weights.ner=0.5", "model.encoder=hf://user/name", preset=preset)
         assert RunConfig.model_validate_json(config.model_dump_json()) == config
         assert parse(RunConfig, config.model_dump(mode="json"), "again") == config
 

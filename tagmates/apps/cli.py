@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,19 +18,31 @@ from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.progress import show_training
-from tagmates.apps.shared import Device, Flag, Model, NoLock, Threads, end, say, talk, use_threads
+from tagmates.apps.shared import (
+    Device,
+    Encoder,
+    Flag,
+    Model,
+    NoLock,
+    Threads,
+    end,
+    say,
+    talk,
+    use_threads,
+    with_encoder,
+)
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
 from tagmates.config import Sharing, preset_of
 from tagmates.data.checking.layers import layer_remarks
 from tagmates.data.task import Task
-from tagmates.data.tasks import choose_tasks, default_preset, load_tasks
+from tagmates.data.tasks import PRESET_REASONS, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, OutOfMemoryError, TagmatesError, TrainingError
 from tagmates.failures import memory_errors, what_to_do
 from tagmates.files import ESCAPED
 from tagmates.formatting import listing
 from tagmates.installed import get_extra
-from tagmates.settings_parsing import resolve
+from tagmates.settings_parsing import override, read_settings, resolve
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
 from tagmates.training.loop import Ended, Event
@@ -82,7 +94,7 @@ def train(
         str | None,
         Parameter(
             help="paper: the protocol of the paper, the default for its tasks; practical: for taggers in use, the "
-            "default for all other data."
+            "default for all other data; pretrained: for training a pretrained encoder, the default with --encoder."
         ),
     ] = None,
     data: Data = "starter",
@@ -90,6 +102,7 @@ def train(
     vectors: Annotated[
         str | None, Parameter(help="Word vectors: glove, random, or a GloVe text file. [default: glove]")
     ] = None,
+    encoder: Encoder = None,
     config: Annotated[
         Path | None,
         Parameter(help="A file of settings (TOML, or a run's config.json), which replace those of the preset."),
@@ -122,8 +135,9 @@ def train(
         given["tasks"] = choose_tasks(tasks, known)
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
         raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
-    start, why = _starting_point(preset, config, known)
-    settings = resolve(start, config, set_ or [], given)
+    overrides = with_encoder(set_, encoder)
+    start, why = _starting_point(preset, config, known, overrides)
+    settings = resolve(start, config, overrides, given)
     if print_config or output_dir is None:
         say(why)
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
@@ -155,13 +169,22 @@ def _with_message(text: str, events: Iterator[Event]) -> Iterator[Event]:
         yield event
 
 
-def _starting_point(preset: str | None, config: Path | None, tasks: Mapping[str, Task]) -> tuple[str, str]:
+def _starting_point(
+    preset: str | None, config: Path | None, tasks: Mapping[str, Task], overrides: Sequence[str]
+) -> tuple[str, str]:
     """The preset to start from, and a message about it."""
     if preset is not None:
         return preset, f"preset {preset}"
     if config is not None and config.suffix == ".json":  # of a run, which has all settings
         return "paper", f"settings of {config}"
-    found = default_preset(tasks)
+    values = {} if config is None else read_settings(config)
+    for text in overrides:
+        override(values, text)
+    model = values.get("model")
+    finetune = isinstance(model, dict) and bool(model.get("encoder")) and model.get("finetune") is not False
+    found = default_preset(tasks, finetune=finetune)
+    if finetune:
+        return found, f"preset {found}, as {PRESET_REASONS[found]}"
     if found == "paper":
         return found, "preset paper, as these are tasks of the paper; for taggers in use, choose --preset practical"
     return found, f"preset {found}, as these are not tasks of the paper; for its protocol, choose --preset paper"

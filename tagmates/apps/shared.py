@@ -1,7 +1,9 @@
 """Options that several commands share, and messages on stderr."""
 
+import json
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, NoReturn
 
@@ -20,11 +22,24 @@ Flag = partial(Parameter, negative="", show_default=False)  # an option without 
 Model = Annotated[
     str, Parameter(help="A model that comes with tagmates (en), hf://user/name, or the folder of a finished run.")
 ]
+Encoder = Annotated[
+    str | None,
+    Parameter(
+        show_default=False,
+        help="A pretrained encoder of Hugging Face transformers: a folder, hf://user/name, or an installed Python "
+        "package that holds one. It is trained along, or with --set model.finetune=false only read.",
+    ),
+]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, Parameter(help="Number of threads of a process; default: chosen by torch.")]
 NoLock = Annotated[
     bool, Flag(help="Lock no folder, for disks without file locks; then no other process may work in the same folder.")
 ]
+
+
+def with_encoder(overrides: Sequence[str] | None, encoder: str | None) -> list[str]:
+    """The settings that --set gives, and that of --encoder, which wins."""
+    return [*(overrides or []), *([] if encoder is None else [f"model.encoder={json.dumps(encoder)}"])]
 
 
 def use_threads(threads: int | None) -> None:

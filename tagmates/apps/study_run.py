@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Flag, NoLock, check_number, say
+from tagmates.apps.shared import Device, Encoder, Flag, NoLock, check_number, say, with_encoder
 from tagmates.apps.study_closing import close_run
 from tagmates.apps.study_options import (
     Data,
@@ -97,6 +97,7 @@ def run(
     data: Data = None,
     packed: PackedStudy = None,
     output_dir: Folder = None,
+    encoder: Encoder = None,
     set_: Set = None,
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
@@ -124,7 +125,7 @@ def run(
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)
     check_number("--workers", 1 if workers is None else workers)
-    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=set_ or [])
+    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=with_encoder(set_, encoder))
     study = open_control(study, equal_updates, equal_exposure)
     say_notes(study.notes)
     selection = study.select(

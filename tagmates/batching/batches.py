@@ -6,7 +6,7 @@ from itertools import accumulate, groupby
 from operator import is_
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tagmates.batching.corpus import Corpus
@@ -36,6 +36,12 @@ class LaneSelection:
     ) -> "LaneSelection":
         """Tag each sentence by the task that it belongs to."""
         return cls(corpus, sentences, torch.arange(len(sentences)), corpus.task[sentences], hidden)
+
+    def part(self, number: int, parts: int) -> "LaneSelection":
+        """Every ``parts``-th sentence from the one with this number on; the selection itself if it is the only part."""
+        if parts == 1:
+            return self
+        return LaneSelection.own_tasks(self.corpus, self.sentences[number::parts], self.hidden)
 
     @classmethod
     def empty(cls, corpus: Corpus) -> "LaneSelection":
@@ -75,6 +81,7 @@ class Batch:
     spelling: PackedLayout
     characters: Int[Tensor, "lanes spelling_positions"]
     groups: tuple[Group, ...]
+    states: Float[Tensor, "lanes positions size"] | None = None  # of a pretrained encoder that is not trained
 
 
 def collate(selections: Sequence[LaneSelection], corpora: LaneCorpora | None = None) -> Batch:
@@ -93,12 +100,27 @@ def collate(selections: Sequence[LaneSelection], corpora: LaneCorpora | None = N
     lengths, starts = _padded(torch.stack([length, start]).index_select(1, order), counts)
     packed = PackedLayout.of(lengths, corpora.device)
     token = _read(corpora.form, packed, starts.to(corpora.device, non_blocking=True))
+    states = _states(packed, starts, corpora)
     words = _words(selections, token, corpora) * packed.mask
     form, spelling, characters = _spelling(token, packed.mask, int(lane[0]), corpora)
     first = torch.empty_like(order)
     first[order] = lane * packed.positions + row  # among lanes x positions
     groups = _groups(selections, torch.stack([length, start, first, corpora.partial[sentence]]), packed, corpora)
-    return Batch(packed, words, form, spelling, characters, groups)
+    return Batch(packed, words, form, spelling, characters, groups, states)
+
+
+def _states(
+    packed: PackedLayout, starts: Int[Tensor, "lanes rows"], corpora: LaneCorpora
+) -> Float[Tensor, "lanes positions size"] | None:
+    """The states of the tokens in a pretrained encoder that is not trained; None if the corpora have none."""
+    lanes = [corpus.states for corpus in corpora.corpora if corpus.states is not None]
+    if not lanes:
+        return None
+    row, step, mask = (each.cpu() for each in (packed.row, packed.step, packed.mask))
+    before = torch.tensor(corpora.tokens).unsqueeze(1)
+    tokens = (starts.index_select(1, row) - before + step) * mask  # outside the mask any token
+    found = torch.stack([states.gather(own) for states, own in zip(lanes, tokens, strict=True)])
+    return found.to(corpora.device, non_blocking=True)
 
 
 def _check(selections: Sequence[LaneSelection], corpora: LaneCorpora) -> None:

@@ -1,6 +1,6 @@
 """The sentences of a run as flat integer tensors."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count, repeat
 
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from tagmates.batching.token_states import TokenStates
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.schemes import OUTSIDE
@@ -26,20 +27,31 @@ class Forms:
     lengths: Int[Tensor, " forms"]
 
     @classmethod
-    def of(cls, tokens: Iterable[str], vocabulary: Vocabulary, new_words: dict[str, int] | None = None) -> "Forms":
+    def of(
+        cls,
+        tokens: Iterable[str],
+        vocabulary: Vocabulary,
+        new_words: dict[str, int] | None = None,
+        spell: Callable[[str], Sequence[int] | None] | None = None,
+    ) -> "Forms":
         """The forms of these tokens, numbered in the order of their first appearance.
 
         A word outside the vocabulary gets its number from ``new_words`` or, if it is not there, ``len(words)``, the
         unknown word. A character outside the vocabulary gets ``len(characters)``; an empty word is spelled as one such
-        character.
+        character. If ``spell`` gives the numbers of a form's parts, these take the place of its characters.
         """
         index = dict(zip(dict.fromkeys(tokens), count()))
         words, characters = list(map(str.lower, index)), vocabulary.character_index
-        spelled = chain.from_iterable(form or ("",) for form in index)
         rest = map((new_words or {}).get, words, repeat(len(vocabulary.words)))
         word = torch.from_numpy(np.fromiter(map(vocabulary.word_index.get, words, rest), dtype=np.int64))
-        flat = _numbers(spelled, characters, len(characters))
-        lengths = torch.from_numpy(np.fromiter(map(len, index), dtype=np.int64)).clamp(min=1)
+        parts = [found for form in index if (found := spell(form)) is not None] if spell is not None else []
+        if parts:
+            flat = torch.tensor([number for part in parts for number in part])
+            lengths = torch.tensor([len(part) for part in parts])
+        else:
+            spelled = chain.from_iterable(form or ("",) for form in index)
+            flat = _numbers(spelled, characters, len(characters))
+            lengths = torch.from_numpy(np.fromiter(map(len, index), dtype=np.int64)).clamp(min=1)
         return cls(index, word, flat, lengths.cumsum(0) - lengths, lengths)
 
     def to(self, device: torch.device | str) -> "Forms":
@@ -63,6 +75,7 @@ class Corpus:
     task: Int[Tensor, " sentences"]
     partial: Bool[Tensor, " sentences"]  # whether some of its tags are -1
     vocabulary: Vocabulary
+    states: TokenStates | None = None  # of the tokens, in a pretrained encoder that is not trained
 
     def to(self, device: torch.device | str) -> "Corpus":
         """The same corpus, with the tensors that have a value per token or form on ``device``."""

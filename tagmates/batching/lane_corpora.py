@@ -25,6 +25,7 @@ class LaneCorpora:
     sentences: Int[Tensor, " lanes"]  # the number of sentences in the lanes before each lane
     tasks: Int[Tensor, " lanes"]  # the number of tasks in the lanes before each lane
     forms: tuple[int, ...]  # the number of forms in the lanes before each lane
+    tokens: tuple[int, ...]  # the number of tokens in the lanes before each lane
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
     partial: Bool[Tensor, " sentences"]
@@ -58,6 +59,7 @@ class LaneCorpora:
             sentences=torch.tensor(_before([c.lengths for c in corpora])),
             tasks=torch.tensor(tasks),
             forms=tuple(_before([f.word for f in forms])),
+            tokens=tuple(tokens),
             starts=_laid([c.starts for c in corpora], tokens),
             lengths=_laid([c.lengths for c in corpora]),
             partial=_laid([c.partial for c in corpora]),
@@ -87,6 +89,7 @@ class LaneCorpora:
             sentences=self.sentences[index],
             tasks=self.tasks[index],
             forms=tuple(self.forms[lane] for lane in lanes),
+            tokens=tuple(self.tokens[lane] for lane in lanes),
             decoders=tuple((place.get(lane, -1), number) for lane, number in self.decoders),  # -1: of no lane
         )
 

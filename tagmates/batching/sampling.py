@@ -64,6 +64,11 @@ def passes_of_epoch(tasks: Sequence[str], sizes: Sequence[int], settings: Traini
     return -(-settings.min_epoch_updates // len(epoch_counts(tasks, sizes, settings, 0, 0)))
 
 
+def updates_of_epoch(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> int:
+    """The number of updates of every epoch."""
+    return passes_of_epoch(tasks, sizes, settings) * len(epoch_counts(tasks, sizes, settings, 0, 0))
+
+
 def epoch_batches(
     tasks: Sequence[str],
     members: Sequence[Int[Tensor, " _"]],

@@ -58,8 +58,20 @@ def load_tasks(data: str) -> dict[str, Task]:
     return {name: _paper_task(name, path) for name in found}
 
 
-def default_preset(tasks: Mapping[str, Task]) -> str:
-    """The default preset: ``paper`` for the paper's tasks, in a folder or a packed study; else ``practical``."""
+PRESET_REASONS = {
+    "paper": "these are the paper's tasks",
+    "practical": "these are not the paper's tasks",
+    "pretrained": "a pretrained encoder is trained along",
+}
+
+
+def default_preset(tasks: Mapping[str, Task], *, finetune: bool = False) -> str:
+    """The default preset: ``paper`` for the paper's tasks, in a folder or a packed study; else ``practical``.
+
+    With ``finetune``, if a pretrained encoder is trained along, it is ``pretrained``.
+    """
+    if finetune:
+        return "pretrained"
     return "paper" if all(map(_is_of_the_paper, tasks.values())) else "practical"
 
 

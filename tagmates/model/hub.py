@@ -10,6 +10,8 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,47 @@ from tagmates.installed import get_extra
 
 log = logging.getLogger("tagmates")
 
-REQUIRED_FILES = ("config.json", "vocabulary.json", "model.safetensors")
-MODEL_FILES = (*REQUIRED_FILES, "vectors.safetensors", "README.md", "LICENSE", "result.json")
-MAX_BYTES = 2**31  # of all files together
+MAX_BYTES = 2**31  # of all files of a model of tagmates together
+MAX_ENCODER_BYTES = 2**34  # of all files of a pretrained encoder together
 TIMEOUT = 30.0  # seconds to wait for an answer
 _PART = r"\w(?:[\w.-]{0,94}\w)?"
 _NAME = re.compile(rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[\w./-]{{1,200}}))?", re.ASCII)
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of model: the files that it must have, all that are downloaded, and the folder of the cache for it."""
+
+    noun: str
+    required: tuple[str, ...]
+    files: tuple[str, ...]  # as patterns
+    cache: str
+
+
+_REQUIRED = ("config.json", "vocabulary.json", "model.safetensors")
+_TAGGER = _Kind(
+    "tagmates model",
+    _REQUIRED,
+    (*_REQUIRED, "vectors.safetensors", "encoder.json", "tokenizer.json", "README.md", "LICENSE", "result.json"),
+    "hub",
+)
+_ENCODER_FILES = ("tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
+_ENCODER = _Kind(
+    "pretrained encoder", ("config.json",), ("config.json", *_ENCODER_FILES, "model*.safetensors*"), "encoders"
+)
+
+
 class _UnreachableError(ModelError):
     """The hub does not answer at present."""
+
+
+def download_encoder(name: str) -> Path:
+    """The folder of the pretrained encoder ``hf://user/name[@revision]`` in tagmates' cache; see ``download_model``.
+
+    Only its configuration, tokenizer and weights (as safetensors) are downloaded.
+    """
+    return _download_kind(name, _ENCODER, MAX_ENCODER_BYTES)
 
 
 def download_model(name: str, *, max_bytes: int = MAX_BYTES) -> Path:
@@ -43,17 +75,21 @@ def download_model(name: str, *, max_bytes: int = MAX_BYTES) -> Path:
     Raises ConfigError for an impossible name, ModelError for a model that is not available, is not from tagmates or has
     more than ``max_bytes``, and DiskError if it cannot be written.
     """
+    return _download_kind(name, _TAGGER, max_bytes)
+
+
+def _download_kind(name: str, kind: _Kind, max_bytes: int) -> Path:
     match = _NAME.fullmatch(name)
     if match is None or "--" in match["repo"] or ".." in match["repo"]:
         raise ConfigError(f"{name}: names no model on the hub; write hf://user/name or hf://user/name@revision")
     repo, revision = match["repo"], match["revision"] or "main"
-    models = cache_folder() / "hub" / repo
+    models = cache_folder() / kind.cache / repo
     if _COMMIT.fullmatch(revision) and _is_here(models / revision):
         return models / revision
     last = models / f"{quote(revision, safe='')}.commit"
     try:
         with _hub_errors(name, revision):
-            commit, sizes = _ask(name, repo, revision, max_bytes)
+            commit, sizes = _ask(name, repo, revision, kind, max_bytes)
             if not _is_here(models / commit):
                 _download(name, repo, models / commit, sizes)
     except _UnreachableError as error:
@@ -76,15 +112,21 @@ def _is_here(folder: Path) -> bool:
     return True
 
 
-def _ask(name: str, repo: str, revision: str, max_bytes: int) -> tuple[str, dict[str, int]]:
-    """The commit of a revision, and the sizes of its model files; ModelError if it is no model of tagmates."""
+def _ask(name: str, repo: str, revision: str, kind: _Kind, max_bytes: int) -> tuple[str, dict[str, int]]:
+    """The commit of a revision, and the sizes of its files; ModelError if it is not of this kind."""
     from huggingface_hub import HfApi  # noqa: PLC0415  (an extra)
 
     info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT)
-    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.rfilename in MODEL_FILES}
-    for file in REQUIRED_FILES:
+    sizes = {
+        file.rfilename: int(file.size or 0)
+        for file in info.siblings or ()
+        if any(fnmatchcase(file.rfilename, pattern) for pattern in kind.files) and "/" not in file.rfilename
+    }
+    for file in kind.required:
         if file not in sizes:
-            raise ModelError(f"{name}: is no tagmates model (it has no {file}); choose another")
+            raise ModelError(f"{name}: is no {kind.noun} (it has no {file}); choose another")
+    if kind is _ENCODER and not any(file.endswith(".safetensors") for file in sizes):
+        raise ModelError(f"{name}: has no weights as safetensors; choose another encoder")
     if sum(sizes.values()) > max_bytes:
         raise ModelError(f"{name}: has {sum(sizes.values()):,} bytes, more than {max_bytes:,}; choose another model")
     if not _COMMIT.fullmatch(info.sha or ""):

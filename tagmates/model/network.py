@@ -6,8 +6,9 @@ sentence by sentence, token by token.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -15,12 +16,15 @@ from torch import Tensor, nn
 
 from tagmates.batching.batches import Batch, Group
 from tagmates.batching.packed_sequence import on_device
+from tagmates.batching.token_states import TokenStates
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import ModelSettings, Sharing
+from tagmates.data.indexing import IndexedSplit
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.decoder import Decoder, group_distribution
 from tagmates.model.embedding import Tables, uniform_table
 from tagmates.model.parameter_stacking import stacked, with_gradient
+from tagmates.model.window_reader import WindowReader
 from tagmates.seeding import generator
 
 BATCH_TOKENS = 4000  # the approximate number of tokens of a lane in a batch that is decoded
@@ -32,6 +36,8 @@ class TaggerModule(nn.Module, ABC):
     ``stl`` and ``multi_dec`` have one decoder per task; ``te_dec`` and ``te_enc`` have one for all tasks. In ``te_dec``
     the decoder also reads task embeddings (``tasks``). In ``te_enc`` the first token of a sentence is its task.
     """
+
+    shares_updates: ClassVar[bool] = True  # whether several lanes can be computed in one program
 
     def __init__(self, sharing: Sharing, settings: ModelSettings) -> None:
         """A module without parameters; a subclass adds its encoder's, then calls ``add_decoders``."""
@@ -77,6 +83,37 @@ class TaggerModule(nn.Module, ABC):
 
         Numbers above ``num_words``, which is the unknown word, stand for the rows of ``vectors``.
         """
+
+    @abstractmethod
+    def task_token_rows(self, parameters: Mapping[str, Tensor], vocabulary: Vocabulary) -> Float[Tensor, "tasks size"]:
+        """The vectors of the task tokens of ``te_enc`` among these values of the parameters."""
+
+    def task_rows(self, parameters: Mapping[str, Tensor], vocabulary: Vocabulary) -> Float[Tensor, "tasks size"]:
+        """The embeddings of the tasks (``te_dec``), or the vectors of their tokens (``te_enc``), in these values."""
+        return parameters["tasks"] if self.tasks is not None else self.task_token_rows(parameters, vocabulary)
+
+    @property
+    def reader(self) -> WindowReader | None:
+        """The pretrained encoder with its sub-words, trained along or not; None if there is none."""
+        return None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All numbers of a trained tagger by name: its parameters, and those of an encoder that is not trained."""
+        return dict(self.named_parameters())
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over these numbers, named as in ``tensors``, without copying them."""
+        self.load_state_dict(dict(tensors), strict=False, assign=True)
+
+    def corpus_states(self, parts: Sequence[IndexedSplit]) -> TokenStates | None:
+        """The states of the tokens of these splits in an encoder that is not trained; None if there is none."""
+
+    def pretrained_parameters(self) -> Iterable[nn.Parameter]:
+        """The parameters of a pretrained encoder that is trained along; by default there are none."""
+        return ()
+
+    def spell(self, form: str) -> Sequence[int] | None:
+        """The numbers of the parts of a word that the encoder reads; None if these are the vocabulary's characters."""
 
     @property
     def device(self) -> torch.device:

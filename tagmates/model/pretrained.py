@@ -13,21 +13,30 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from tagmates.batching.vectors import NO_VECTORS, Vectors
+from tagmates.batching.vectors import Vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.task import SHARED
 from tagmates.errors import ConfigError, ModelError
-from tagmates.files import json_object, write_json, write_tensors
+from tagmates.files import json_object, write_json, write_tensors, write_text
+from tagmates.model.encoders import encoder_files, read_module
 from tagmates.model.hub import download_model
 from tagmates.model.network import TaggerModule
-from tagmates.model.recurrent import RecurrentTagger
+from tagmates.model.subwords import TOKENIZER_FILE
 from tagmates.settings_parsing import parse
 
 BUNDLED_MODELS = Path(__file__).parents[1] / "models"
 VECTORS_FILE = "vectors.safetensors"
-MAX_BYTES = {"config.json": 2**20, "vocabulary.json": 2**28, "model.safetensors": 2**34, VECTORS_FILE: 2**32}
+ENCODER_FILE = "encoder.json"
+MAX_BYTES = {
+    "config.json": 2**20,
+    "vocabulary.json": 2**28,
+    "model.safetensors": 2**34,
+    VECTORS_FILE: 2**32,
+    ENCODER_FILE: 2**24,
+    TOKENIZER_FILE: 2**28,
+}
 MAX_HEADER_BYTES = 2**24  # of a safetensors file; a parameter needs about a hundred
 LINE_BREAKS = {*map(chr, (*range(32), *range(127, 160))), "\u2028", "\u2029"}
 
@@ -88,10 +97,15 @@ def read_model(folder: Path) -> Pretrained:
     where = folder / "vocabulary.json"
     vocabulary = Vocabulary.from_json(json_object(where, _content(where)), str(where))
     _check_fit(config, vocabulary, folder)
-    with torch.device("meta"):
-        module = RecurrentTagger(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS)
+    parts = (config, vocabulary, *_encoder(folder, config), str(folder / ENCODER_FILE))
     where = folder / "model.safetensors"
-    load_parameters(module, _tensors(where), where)
+    tensors = _tensors(where)
+    with torch.device("meta"):  # takes no memory, whatever sizes the configuration asks for
+        module = read_module(*parts)
+    check_parameters(module, tensors, where)
+    if config.model.encoder:  # it has more than parameters, such as the positions of its sub-words
+        module = read_module(*parts)
+    load_parameters(module, tensors, where)
     where = folder / VECTORS_FILE
     vectors = None
     if where.is_symlink() or where.exists():
@@ -104,8 +118,9 @@ def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", model.config.model_dump(mode="json"))
     write_json(folder / "vocabulary.json", model.vocabulary.to_json())
-    parameters = {name: parameter.detach().to(dtype) for name, parameter in model.module.named_parameters()}
-    write_tensors(folder / "model.safetensors", parameters)
+    tensors = {name: tensor.detach().to(dtype) for name, tensor in model.module.tensors().items()}
+    write_tensors(folder / "model.safetensors", tensors)
+    write_encoder(folder, model.module)
     if model.vectors is not None and model.vectors.index:
         words = np.frombuffer("\n".join(model.vectors.index).encode(), dtype=np.uint8)
         tensors = {"vectors": torch.from_numpy(model.vectors.matrix).to(dtype), "words": torch.from_numpy(words.copy())}
@@ -114,12 +129,9 @@ def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
         (folder / VECTORS_FILE).unlink(missing_ok=True)
 
 
-def load_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source: Path) -> None:
-    """Make these tensors the module's parameters.
-
-    Raises ModelError unless their names and shapes are those of the module, and all numbers are finite.
-    """
-    expected = {name: tuple(p.shape) for name, p in module.named_parameters()}
+def check_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Raise ModelError unless the names and shapes of these tensors are those of the module."""
+    expected = {name: tuple(p.shape) for name, p in module.tensors().items()}
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
     if wrong:
@@ -128,13 +140,40 @@ def load_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source:
             f"{source}: parameter {_named(name)} has shape {given.get(name, 'none')} where the configuration and "
             f"vocabulary ask for {expected.get(name, 'none')}; restore the run folder's own files"
         )
+
+
+def load_parameters(module: TaggerModule, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Make these tensors the module's parameters.
+
+    Raises ModelError unless their names and shapes are those of the module, and all numbers are finite.
+    """
+    check_parameters(module, tensors, source)
     parameters = {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
     for name, parameter in parameters.items():
         if not tensors[name].is_floating_point() or not bool(parameter.isfinite().all()):
             raise ModelError(f"{source}: parameter {name} holds what is no finite number; restore the run's own files")
-    module.load_state_dict(parameters, assign=True)
+    module.load_tensors(parameters)
     for parameter in module.parameters():
         parameter.requires_grad_(True)
+
+
+def write_encoder(folder: Path, module: TaggerModule) -> None:
+    """Write ``encoder.json`` and ``tokenizer.json`` if the module has a pretrained encoder."""
+    files = encoder_files(module)
+    if files is not None:
+        write_json(folder / ENCODER_FILE, files[0])
+        write_text(folder / TOKENIZER_FILE, files[1])
+
+
+def _encoder(folder: Path, config: RunConfig) -> tuple[dict[str, Any] | None, str]:
+    """The content of ``encoder.json`` and of ``tokenizer.json``; None and nothing if the model has no such encoder."""
+    if not config.model.encoder:
+        return None, ""
+    where = folder / TOKENIZER_FILE
+    try:
+        return json_object(folder / ENCODER_FILE, _content(folder / ENCODER_FILE)), _content(where).decode()
+    except UnicodeDecodeError:
+        raise ModelError(f"{where}: is not UTF-8; restore the run folder's own file") from None
 
 
 def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:

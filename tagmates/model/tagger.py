@@ -109,6 +109,8 @@ class Tagger:
             return replace(tagger, vectors=found)
         if model.vectors is not None:
             return replace(tagger, vectors=model.vectors)
+        if model.config.model.encoder:
+            return tagger
         named = model.config.vectors
         # a downloaded model must not decide which files are read here, so a path is ignored
         found = load_vectors(named) if named in VECTOR_SOURCES else NO_VECTORS
@@ -232,11 +234,13 @@ class Tagger:
         rows, found = usable.rows(new)
         # new words with a vector have numbers after len(words), which is the unknown word
         numbers = {new[row]: len(vocabulary.words) + 1 + i for i, row in enumerate(rows.tolist())}
-        forms = Forms.of(chain(map(task_token, self.tasks), tokens) if token else tokens, vocabulary, numbers)
+        every = chain(map(task_token, self.tasks), tokens) if token else tokens
+        forms = Forms.of(every, vocabulary, numbers, self.module.spell)
         vectors = torch.from_numpy(found).reshape(-1, size)
         tables = self.module.tables_of(forms.word, len(vocabulary.words), vectors)
         forms = replace(forms, word=torch.arange(len(forms.word)))
-        return build_corpus(parts, vocabulary, forms, token=token), tables
+        corpus = build_corpus(parts, vocabulary, forms, token=token)
+        return replace(corpus, states=self.module.corpus_states([split for _, split in parts])), tables
 
 
 def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ...], Offsets | None]]:

@@ -199,7 +199,7 @@ def definitions(report: Report) -> list[tuple[str, str]]:
         ("Test", TEST_TEXT),
         ("Seeds", ", ".join(map(str, study.seeds))),
         ("Length", _length(study)),
-        ("Vectors", _vectors(report)),
+        ("Encoder", _encoder(report)) if report.settings.model.encoder else ("Vectors", _vectors(report)),
     ]
 
 
@@ -261,6 +261,8 @@ def _length(study: StudySettings) -> str:
         return (
             f"Every run trains for exactly {training.max_updates:,} updates.{SCHEDULE_TEXTS[training.schedule]}{each}"
         )
+    if training.schedule == "linear":
+        return f"Every run trains for at most {plural(training.max_epochs, 'epoch')}.{SCHEDULE_TEXTS['linear']}"
     ending = (
         f"A run stops when the dev scores of its last {plural(training.stopping_patience, 'epoch')} are all below its "
         f"best one, or after {plural(training.max_epochs, 'epoch')}."
@@ -284,9 +286,16 @@ def _vectors(report: Report) -> str:
     return name
 
 
+def _encoder(report: Report) -> str:
+    model = report.settings.model
+    use = "trained along" if model.finetune else "not trained, its states in place of word vectors"
+    return f"{Path(model.encoder).name}, {use}"
+
+
 def settings_text(study: StudySettings) -> str:
     """Each setting on its own line, in the form that ``--set`` takes; folders of files are left out."""
     values = study.model_dump(mode="json", exclude={"data"}) | {"vectors": Path(study.vectors).name}
+    values["model"]["encoder"] = Path(study.model.encoder).name
     return "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in _flat(values))
 
 

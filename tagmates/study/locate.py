@@ -7,7 +7,7 @@ from pathlib import Path
 from tagmates.config import preset_of
 from tagmates.data.archive import read_header
 from tagmates.data.task_data import data_difference
-from tagmates.data.tasks import default_preset, load_tasks, require_tasks
+from tagmates.data.tasks import PRESET_REASONS, default_preset, load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
 from tagmates.formatting import suggestion
 from tagmates.study.control import Control, control_at, control_folders, named
@@ -90,11 +90,12 @@ def _preset_for(study: OpenedStudy) -> tuple[str, str]:
         known = load_tasks(study.data) if study.data else {}
     except DataError:
         known = {}
-    if known:
-        preset = default_preset({name: known[name] for name in study.tasks})
+    finetune = study.settings.model.is_finetuned
+    if known or finetune:
+        preset = default_preset({name: known[name] for name in study.tasks if name in known}, finetune=finetune)
     else:
         preset = "paper" if set(study.tasks) <= set(PAPER_TASKS) else "practical"
-    return preset, f"these are {'the' if preset == 'paper' else 'not the'} paper's tasks"
+    return preset, PRESET_REASONS[preset]
 
 
 def _study(

@@ -112,6 +112,8 @@ def run_name(config: RunConfig) -> str:
     values = config.model_dump(mode="json", exclude_defaults=True)
     if config.vectors not in VECTOR_SOURCES:
         values["vectors"] = "file"
+    if config.model.encoder:
+        values["model"]["encoder"] = "pretrained"
     text = json.dumps(values, sort_keys=True)
     tasks = "+".join(config.tasks) if len(config.tasks) <= 3 else f"{len(config.tasks)}-tasks"
     tasks = re.sub(r"[^\w.+-]", "_", tasks[:40])

@@ -25,7 +25,7 @@ from tagmates.study.records import Runs
 from tagmates.study.run_filter import RunFilter
 from tagmates.study.status import Status, current_status
 from tagmates.study.store import UNRECORDED_DATA
-from tagmates.study.task_cache import data_of_task, task_size, task_statistics, vectors_found
+from tagmates.study.task_cache import data_of_task, start_found, task_size, task_statistics
 from tagmates.training.train import choose_device
 
 
@@ -136,7 +136,7 @@ def _begin(study: OpenedStudy, source: str) -> tuple[Mapping[str, TaskData], str
     """
     changes = check_change(study)
     task_data = {task: data_of_task(source, task) for task in study.tasks}
-    vectors = vectors_found(source, study.settings.vectors)
+    vectors = start_found(source, study.settings.vectors, study.settings.model.encoder)
     statistics = {task: task_statistics(source, task) for task in study.tasks}
     study.store.start(study.settings, source, task_data, vectors, statistics, study.overrides)
     notes = []

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from tagmates.config import ModelSettings, Settings, TrainingSettings, names_vectors
 from tagmates.errors import ConfigError
-from tagmates.settings_parsing import merge_preset, override, parse, read_settings
+from tagmates.settings_parsing import check_preset, merge_preset, override, parse, read_settings, with_encoder_path
 
 Method = Literal["multi_dec", "te_dec", "te_enc"]
 Regime = Literal["single", "pair", "all", "all_but_one", "oracle"]
@@ -70,14 +70,19 @@ def parse_study(
     values: dict[str, Any], path: Path, overrides: Sequence[str] = (), preset: str = "paper"
 ) -> StudySettings:
     """The study with these values, which were read from the file ``path``; see ``read_study``."""
+    if "encoder" in values:  # the short way to write model.encoder
+        values["model"] = {**values.get("model", {}), "encoder": values.pop("encoder")}
     for text in overrides:
         override(values, text)
-    merged = merge_preset(values.pop("preset", preset), values, f"{path}: preset")
+    named = values.pop("preset", preset)
+    merged = merge_preset(named, values, f"{path}: preset")
     keys = ", ".join(text.partition("=")[0].strip() for text in overrides)
     study = parse(StudySettings, merged, f"{path}, with --set of {keys}" if overrides else str(path))
     data = study.data if study.data in ("", "starter") else _beside(path, study.data)
     vectors = study.vectors if names_vectors(study.vectors) else _beside(path, study.vectors)
-    return study.model_copy(update={"data": data, "vectors": vectors})
+    check_preset(named, study.model, f"{path}: preset")
+    model = with_encoder_path(study.model, path.parent)
+    return study.model_copy(update={"data": data, "vectors": vectors, "model": model})
 
 
 def named_preset(path: Path, overrides: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from tagmates.batching.vectors import Vectors, find_vectors, name_vectors
+from tagmates.batching.vectors import Vectors, name_vectors
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
@@ -11,14 +11,16 @@ from tagmates.data.statistics import statistics
 from tagmates.data.task import Task
 from tagmates.data.task_data import task_data
 from tagmates.data.tasks import load_tasks
-from tagmates.training.preparation import prepare_run
+from tagmates.model.pretrained_encoder import PretrainedEncoder
+from tagmates.training.preparation import find_start, prepare_run
 from tagmates.training.run import Run
 
 
 def prepare(config: RunConfig, data: str, device: str) -> Run:
     """A run before its first update, without a folder."""
     indexed = {task: indexed_task(data, task) for task in config.tasks}
-    return prepare_run(config, tasks_of(data), indexed, _vectors(data, config.vectors), device)
+    vectors, encoder = _start(data, config.vectors, config.model.encoder)
+    return prepare_run(config, tasks_of(data), indexed, vectors, device, encoder)
 
 
 def task_size(data: str, task: str) -> tuple[int, float]:
@@ -38,9 +40,13 @@ def task_statistics(data: str, task: str) -> dict[str, Any]:
 
 
 @cache
-def vectors_found(data: str, source: str) -> str:
-    """The name of the vectors that ``find_vectors`` finds on this machine; of a file it gives the content's hash."""
-    return name_vectors(_vectors(data, source).source)
+def start_found(data: str, vectors: str, encoder: str) -> str:
+    """The name of the vectors, or of the pretrained encoder, that runs start from on this machine.
+
+    Of a file and of an encoder, it gives the hash of the content.
+    """
+    found, pretrained = _start(data, vectors, encoder)
+    return name_vectors(found.source) if pretrained is None else pretrained.name
 
 
 @cache
@@ -56,5 +62,5 @@ def indexed_task(data: str, task: str) -> IndexedTask:
 
 
 @cache
-def _vectors(data: str, source: str) -> Vectors:
-    return find_vectors(source, data)
+def _start(data: str, vectors: str, encoder: str) -> tuple[Vectors, PretrainedEncoder | None]:
+    return find_start(vectors, encoder, data)

@@ -14,7 +14,7 @@ from tagmates.data.tasks import require_tasks
 from tagmates.errors import DataError
 from tagmates.study.job import Job, Outcome, outcome_of_error
 from tagmates.study.store import Store
-from tagmates.study.task_cache import data_of_task, prepare, tasks_of, vectors_found
+from tagmates.study.task_cache import data_of_task, prepare, start_found, tasks_of
 from tagmates.training.folder import LOCK
 from tagmates.training.lane_optimizer import LaneOptimizer, optimizer_of
 from tagmates.training.loop import Ended, EpochEnded, Event, advance
@@ -56,7 +56,7 @@ def execute_side_by_side(
     try:
         while True:
             limit = allowed(updated)
-            while len(lanes) < limit and (job := next(jobs, None)) is not None:
+            while len(lanes) < (limit if _can_share(lanes) else 1) and (job := next(jobs, None)) is not None:
                 opened = _open(job)
                 if isinstance(opened, Outcome):
                     yield opened
@@ -77,6 +77,11 @@ def execute_side_by_side(
             lane.folder_lock.close()
 
 
+def _can_share(lanes: Sequence[_Lane]) -> bool:
+    """Whether these runs can take updates together with others; a run with a pretrained encoder is alone."""
+    return all(lane.run.shares_updates for lane in lanes)
+
+
 def _update(lanes: Sequence[_Lane], optimizers: list[LaneOptimizer], width: int) -> tuple[dict[str, Outcome], int]:
     """Make one update of every lane, ``width`` lanes at a time.
 
@@ -84,6 +89,7 @@ def _update(lanes: Sequence[_Lane], optimizers: list[LaneOptimizer], width: int)
     Returns the outcomes of the runs that ended, by name, and the width for the next update.
     """
     ended: dict[str, Outcome] = {}
+    width = width if _can_share(lanes) else 1
     previous, optimizers[:] = dict(enumerate(optimizers)), []
     for start in range(0, len(lanes), min(width, len(lanes))):
         group = lanes[start : start + width]
@@ -158,7 +164,7 @@ def _prepare(job: Job) -> Run:
         difference = data_difference({task: job.task_data[task]}, {task: data_of_task(job.data, task)})
         if difference:
             raise DataError(f"{job.data}: where the study was begun, {difference} here")
-    found = vectors_found(job.data, job.config.vectors)
+    found = start_found(job.data, job.config.vectors, job.config.model.encoder)
     if found != job.vectors:
-        raise DataError(f"vectors are {found} here, {job.vectors} where the study was begun")
+        raise DataError(f"vectors or encoder: {found} here, {job.vectors} where the study was begun")
     return prepare(job.config, job.data, choose_device(job.device))

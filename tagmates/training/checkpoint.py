@@ -18,7 +18,7 @@ def save_checkpoint(folder: Path, run: Run) -> None:
     if not run.schedule.is_best:
         tensors |= {f"best/{name}": tensor for name, tensor in run.best.items()}
     adam = run.optimizer.state_dict()["state"]
-    for number, name in enumerate(parameters):
+    for number, name in enumerate(_optimized(run)):
         tensors |= {f"adam/{name}/{key}": value for key, value in adam.get(number, {}).items()}
     state = {
         "run_id": run.id,
@@ -33,6 +33,12 @@ def save_checkpoint(folder: Path, run: Run) -> None:
     }
     write_tensors(folder / "checkpoint.safetensors", tensors, {"state": json.dumps(state)})
     write_metrics(folder, run)
+
+
+def _optimized(run: Run) -> list[str]:
+    """The names of the parameters in the order of the optimizer, which numbers them."""
+    names = {id(parameter): name for name, parameter in run.module.named_parameters()}
+    return [names[id(parameter)] for group in run.optimizer.param_groups for parameter in group["params"]]
 
 
 def write_metrics(folder: Path, run: Run) -> None:
@@ -57,7 +63,7 @@ def load_checkpoint(folder: Path, run: Run) -> None:
             raise ValueError(f"it is of run {state['run_id']}")
         parameters = {name: tensors[f"model/{name}"] for name in names}
         keys = ("step", "exp_avg", "exp_avg_sq")
-        adam = {i: {key: tensors[f"adam/{name}/{key}"] for key in keys} for i, name in enumerate(names)}
+        adam = {i: {key: tensors[f"adam/{name}/{key}"] for key in keys} for i, name in enumerate(_optimized(run))}
         run.epoch, run.updates, run.seconds = state["epoch"], state["updates"], state["seconds"]
         run.history = state["history"]
         run.schedule = Schedule(

@@ -19,7 +19,7 @@ def ending_warnings(settings: TrainingSettings, reason: str, scores: Sequence[fl
             f"dev F1 was 0 in all {len(scores)} epochs, so nothing was learned: check the tags with "
             "`tagmates data check`, give more sentences, or train longer (training.max_epochs)"
         )
-    if reason == "cap":
+    if reason == "cap" and settings.schedule != "linear":  # which is to end there
         warnings.append(
             f"training was ended by the cap of {settings.max_epochs} epochs, so its score might still have risen; "
             "raise training.max_epochs"

@@ -13,6 +13,7 @@ from tagmates.errors import ConfigError, OtherDataError
 from tagmates.files import read_json, write_json
 from tagmates.installed import VERSION
 from tagmates.kernels.dispatch import kernels_on
+from tagmates.model.pretrained import write_encoder
 from tagmates.settings_parsing import parse
 from tagmates.training.run import Run
 
@@ -21,11 +22,13 @@ def write_identity(folder: Path, run: Run, data: str) -> None:
     """Write ``config.json``, ``vocabulary.json`` and ``environment.json``; ``data`` is where the tasks came from."""
     write_json(folder / "config.json", run.config.model_dump(mode="json"))
     write_json(folder / "vocabulary.json", run.vocabulary.to_json())
+    write_encoder(folder, run.module)
     environment = {
         "run_id": run.id,
         "data": data,
         "task_data": run.task_data,
         "vectors": run.vectors.source,
+        **({} if run.encoder is None else {"encoder": run.encoder.name}),
         "device": str(run.module.device),
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),

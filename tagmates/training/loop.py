@@ -109,15 +109,17 @@ def _update(optimizer: LaneOptimizer) -> Iterator[Updated | Ended]:
         run.select() if is_active else (LaneSelection.empty(run.corpora["train"]), torch.Generator())
         for run, is_active in zip(runs, active, strict=True)
     ]
-    batch = collate([selection for selection, _ in selected], optimizer.corpora)
     optimizer.zero_grad()
-    loss = losses(
-        [run.module for run in runs], batch, [draw for _, draw in selected], optimizer.weights, optimizer.transition_l2
-    )
+    parts = min(runs[0].config.training.accumulation, len(selected[0][0].sentences)) if len(runs) == 1 else 1
     # the loss of a run that waits is its L2 term, which must not move its parameters
     lanes = [lane for lane, is_active in enumerate(active) if is_active]
-    (loss if all(active) else loss[on_device(lanes, loss.device)]).sum().backward()
-    values = loss.tolist()
+    values = [0.0] * len(runs)
+    for part in range(parts):
+        batch = collate([selection.part(part, parts) for selection, _ in selected], optimizer.corpora)
+        modules, draws = [run.module for run in runs], [draw for _, draw in selected]
+        loss = losses(modules, batch, draws, optimizer.weights, optimizer.transition_l2 / parts)
+        (loss if all(active) else loss[on_device(lanes, loss.device)]).sum().backward()
+        values = [value + more for value, more in zip(values, loss.tolist(), strict=True)]
     optimizer.update([value if is_active else None for value, is_active in zip(values, active, strict=True)])
     share = (time.monotonic() - start) / sum(active)
     for run, is_active, value, (selection, _) in zip(runs, active, values, selected, strict=True):

@@ -12,7 +12,7 @@ from torch import Tensor
 from tagmates.config import RunConfig
 from tagmates.data.indexing import digest
 from tagmates.data.schemes import OUTSIDE
-from tagmates.data.sentence import Sentence, task_token
+from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
 from tagmates.files import write_atomically, write_json, write_tensors, write_text
@@ -38,7 +38,7 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         "sharing": run.config.sharing,
         "seed": run.config.seed,
         "task_data": run.task_data,
-        "vectors": run.vectors.name,
+        "vectors": run.start_name,
         "stopped": reason,
         "epochs": run.epoch,
         "best_epoch": run.schedule.best_epoch,
@@ -56,7 +56,7 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     }
     if run.config.sharing in ("te_dec", "te_enc"):
         result["task_embeddings"] = {"last": _task_embeddings(run, last), "best": _task_embeddings(run, run.best)}
-    write_tensors(folder / "model.safetensors", dict(run.module.named_parameters()))
+    write_tensors(folder / "model.safetensors", run.module.tensors())
     if any(not torch.equal(run.best[name], p) for name, p in run.module.named_parameters()):
         write_tensors(folder / "best.safetensors", run.best)
     write_atomically(folder / "counts.npz", _counts(scores))
@@ -68,12 +68,9 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
 
 
 def _task_embeddings(run: Run, parameters: Mapping[str, Tensor]) -> list[list[float]]:
-    """One row per task: its embedding (te_dec), or the word vector of its task token (te_enc)."""
-    if run.module.tasks is not None:
-        found: list[list[float]] = parameters["tasks"].tolist()
-        return found
-    rows = [run.vocabulary.word_index[task_token(task).lower()] for task in run.vocabulary.tasks]
-    return [parameters["words"][row].tolist() for row in rows]
+    """One row per task: its embedding (te_dec), or the vector of its task token (te_enc)."""
+    found: list[list[float]] = run.module.task_rows(parameters, run.vocabulary).tolist()
+    return found
 
 
 def summary(scores: TaskScores) -> dict[str, float | int]:

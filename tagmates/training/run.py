@@ -19,6 +19,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.data.task_data import TaskData
 from tagmates.model.network import TaggerModule
+from tagmates.model.pretrained_encoder import PretrainedEncoder
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator
 from tagmates.training.predict import Gold, gold_of, mean_f1, predict, score_tasks
@@ -38,11 +39,13 @@ class Run:
     rare: Tensor  # per form, whether its word occurs once in training, so that it may be read as unknown
     module: TaggerModule
     vectors: Vectors
-    optimizer: torch.optim.Adam
+    encoder: PretrainedEncoder | None  # that the configuration names, as it was before any training
+    optimizer: torch.optim.Adam | torch.optim.AdamW
     schedule: Schedule
     task_data: Mapping[str, TaskData]
     id: str
     former_id: str  # its id in an earlier tagmates
+    total_updates: int  # of a whole training, if nothing ends it earlier
     epoch: int = 0  # finished epochs
     updates: int = 0
     step: int = 0  # updates in this epoch
@@ -63,6 +66,11 @@ class Run:
         """The run's parameters as a tagger."""
         return Tagger(self.config, self.vocabulary, self.module, self.vectors)
 
+    @property
+    def start_name(self) -> str:
+        """The name of the word vectors, or that of the pretrained encoder, from which the run starts."""
+        return self.vectors.name if self.encoder is None else self.encoder.name
+
     def pairs(self, split: str) -> list[tuple[str, Sentence]]:
         """The sentences of a split in the order of its corpus, each with its task."""
         return [(task, sentence) for task, sentences in self.gold[split].items() for sentence in sentences]
@@ -70,7 +78,13 @@ class Run:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next update."""
-        return self.schedule.rate(self.config.training, self.updates)
+        return self.schedule.rate(self.config.training, self.updates, self.total_updates)
+
+    @property
+    def shares_updates(self) -> bool:
+        """Whether other runs may take their updates in one program with this one."""
+        training = self.config.training
+        return self.module.shares_updates and training.optimizer == "adam" and training.accumulation == 1
 
     def loss_weights(self) -> Float[Tensor, " tasks"]:
         """The weight of each task's loss."""
@@ -97,14 +111,14 @@ class Run:
         return LaneSelection.own_tasks(corpus, self.batches[self.step], hidden), draw
 
     def step_alone(self) -> None:
-        """Update the parameters from their gradients: clip, then Adam."""
+        """Update the parameters from their gradients: clip, then Adam or AdamW."""
         settings = self.config.training
         for parameter in self.module.parameters():
             if parameter.grad is None:  # a decoder without a sentence in this batch, which Adam moves all the same
                 parameter.grad = torch.zeros_like(parameter)
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), settings.clip_norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
+            group["lr"] = self.learning_rate * group["factor"]
         self.optimizer.step()
 
     def count_update(self, loss: float) -> None:
@@ -115,7 +129,7 @@ class Run:
 
     def end_epoch(self, predicted: Numbers) -> dict[str, Any]:
         """Score the labels predicted for dev, take the schedule's next step, and return the epoch's line of metrics."""
-        rate = self.schedule.rate(self.config.training, self.updates - 1)
+        rate = self.schedule.rate(self.config.training, self.updates - 1, self.total_updates)
         scores = self.score("dev", predicted)
         self.epoch += 1
         self.schedule.step(mean_f1(scores), self.config.training)

@@ -33,11 +33,14 @@ class Schedule:
         if self.flat_epochs > settings.halving_patience:
             self.learning_rate, self.flat_epochs = self.learning_rate / 2, 0
 
-    def rate(self, settings: TrainingSettings, updates: int) -> float:
-        """The learning rate of the update that follows this number of updates."""
-        if settings.schedule == "linear" and settings.max_updates is not None:
-            return self.learning_rate * (1 - updates / settings.max_updates)
-        return self.learning_rate
+    def rate(self, settings: TrainingSettings, updates: int, total: int) -> float:
+        """The learning rate of the update that follows this number of updates; a whole training has ``total``."""
+        if settings.schedule != "linear":
+            return self.learning_rate
+        rising = int(settings.warmup * total)
+        if updates < rising:
+            return self.learning_rate * (updates + 1) / rising
+        return self.learning_rate * (1 - (updates - rising) / (total - rising))
 
     @property
     def is_best(self) -> bool:

@@ -9,16 +9,17 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from tagmates.batching.vectors import Vectors, find_vectors
+from tagmates.batching.vectors import Vectors
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task import Task
-from tagmates.data.tasks import default_preset, load_tasks, require_tasks
+from tagmates.data.tasks import PRESET_REASONS, default_preset, load_tasks, require_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
+from tagmates.model.pretrained_encoder import PretrainedEncoder
 from tagmates.model.tagger import Tagger
 from tagmates.settings_parsing import with_preset
 from tagmates.training.checkpoint import load_checkpoint, save_checkpoint, write_metrics
@@ -26,7 +27,7 @@ from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import check_files, check_folder, clear_folder, lock_folder, make_folder
 from tagmates.training.identity import check_same_run, write_identity
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
-from tagmates.training.preparation import prepare_run
+from tagmates.training.preparation import find_start, prepare_run
 from tagmates.training.result import write_result
 from tagmates.training.run import Run
 
@@ -47,9 +48,10 @@ def train(
     """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing stays on disk).
 
     ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
-    ``preset`` (``practical`` or ``paper``) gives the settings that ``config`` was not given. By default it is ``paper``
-    for the paper's tasks and ``practical`` for all other data; the choice is logged (level INFO). With ``resume``, an
-    interrupted run continues after its last finished epoch, and a finished run is loaded. The folder is locked, so that
+    ``preset`` (``practical``, ``paper`` or ``pretrained``) gives the settings that ``config`` was not given. By default
+    it is ``pretrained`` if a pretrained encoder is trained along, else ``paper`` for the paper's tasks, and
+    ``practical`` for all other data; the choice is logged (level INFO). With ``resume``, an interrupted run continues
+    after its last finished epoch, and a finished run is loaded. The folder is locked, so that
     two processes never train in it. Without ``lock``, which is for disks that have no file locks, you must make sure of
     that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError if the loss
     stops being finite.
@@ -67,8 +69,8 @@ def train(
     if preset is None:
         tasks = load_tasks(data)
         require_tasks(config.tasks, tasks)
-        preset = default_preset({name: tasks[name] for name in config.tasks})
-        log.info("preset %s, as these are %s tasks", preset, "the paper's" if preset == "paper" else "not the paper's")
+        preset = default_preset({name: tasks[name] for name in config.tasks}, finetune=config.model.is_finetuned)
+        log.info("preset %s, as %s", preset, PRESET_REASONS[preset])
     config = with_preset(config, preset)
     with TemporaryDirectory() as temporary:
         folder = Path(output_dir or temporary)
@@ -93,8 +95,10 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    coded, vectors = load_indexed(tasks, config.tasks), find_vectors(config.vectors, data)
-    yield from train_on(config, folder, data, tasks, coded, vectors, device=target, force=force, lock=lock)
+    coded, vectors, encoder = load_indexed(tasks, config.tasks), *find_start(config.vectors, config.model.encoder, data)
+    yield from train_on(
+        config, folder, data, tasks, coded, vectors, device=target, encoder=encoder, force=force, lock=lock
+    )
 
 
 def train_on(
@@ -106,15 +110,16 @@ def train_on(
     vectors: Vectors,
     *,
     device: str,
+    encoder: PretrainedEncoder | None = None,
     force: bool = False,
     lock: bool = True,
 ) -> Iterator[Event]:
-    """Train on tasks and vectors that are already loaded, from the folder's checkpoint if it has one; yield the events.
+    """Train on tasks, vectors or a pretrained encoder that are already loaded, and yield the events.
 
-    ``data`` is where the tasks came from, which ``environment.json`` notes. Raises BusyError if another process trains
-    there.
+    Training continues from the folder's checkpoint if it has one. ``data`` is where the tasks came from, which
+    ``environment.json`` notes. Raises BusyError if another process trains there.
     """
-    run = prepare_run(config, tasks, coded, vectors, device)
+    run = prepare_run(config, tasks, coded, vectors, device, encoder)
     with run_in_folder(run, folder, data, force=force, lock=lock) as write_event:
         if write_event is None:
             return
@@ -148,7 +153,7 @@ def run_in_folder(
             yield None
             return
         write_identity(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
-        if run.config.vectors != "random" and run.vectors.source == "random":
+        if run.encoder is None and run.config.vectors != "random" and run.vectors.source == "random":
             run_log.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
         device = run.module.device
         if kernels_on(device) == "torch":

@@ -121,17 +121,29 @@ class TestFixed:
         for updates in range(total):
             if updates < len(scores):
                 schedule.step(scores[updates], training)
-            assert schedule.rate(training, updates) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
-            assert schedule.rate(training, updates) == after.rate(training, updates)
+            assert schedule.rate(training, updates, total) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+            assert schedule.rate(training, updates, total) == after.rate(training, updates, total)
             optimizer.step()
             scheduler.step()
-        assert schedule.rate(training, 0) == training.learning_rate
-        assert schedule.rate(training, total) == 0
+        assert schedule.rate(training, 0, total) == training.learning_rate
+        assert schedule.rate(training, total, total) == 0
+
+    @given(total=st.integers(1, 60), warmup=st.floats(0, 0.99))
+    def test_with_warm_up_the_rate_rises_in_equal_steps_to_the_highest_and_then_falls(
+        self, total: int, warmup: float
+    ) -> None:
+        training = TrainingSettings(schedule="linear", warmup=warmup)
+        rates = [Schedule(1.0).rate(training, updates, total) for updates in range(total)]
+        rising = int(warmup * total)
+        assert rates[:rising] == pytest.approx([(n + 1) / rising for n in range(rising)])
+        assert rates[rising] == 1
+        falling = total - rising
+        assert rates[rising:] == pytest.approx([1 - n / falling for n in range(falling)])
 
     @pytest.mark.parametrize("schedule", ["halving", "constant"])
     def test_the_other_two_do_not_look_at_updates(self, schedule: Literal["halving", "constant"]) -> None:
         training = TrainingSettings(schedule=schedule, max_updates=10)
-        assert {Schedule(1e-3).rate(training, updates) for updates in range(10)} == {1e-3}
+        assert {Schedule(1e-3).rate(training, updates, 10) for updates in range(10)} == {1e-3}
 
     @settings(deadline=None)
     @given(scores=some_scores.filter(len), fixed=st.sampled_from(["constant", "linear"]))

@@ -1,0 +1,126 @@
+"""A pretrained encoder that is not trained: it reads every sentence once, and its states take the place of vectors."""
+
+import hashlib
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+import torch
+
+from tagmates.batching.token_states import States
+from tagmates.data.indexing import IndexedSplit
+from tagmates.files import cache_folder, is_private, make_private
+from tagmates.formatting import plural
+from tagmates.model.window_reader import Pooling, WindowReader, sequence_of
+
+log = logging.getLogger("tagmates")
+
+READ_SUBWORDS = 4000  # the approximate number of sub-words that are read at a time
+MIN_SENTENCES = 200  # a smaller split is read faster than its states are found on disk
+MAX_CACHE_SIZE = 2**34  # bytes of all states
+
+
+@dataclass(frozen=True)
+class FrozenEncoder:
+    """A reader of sub-words, and how its states become those of words; ``digest`` names its parameters."""
+
+    reader: WindowReader
+    pooling: Pooling
+    digest: str
+
+    @property
+    def size(self) -> int:
+        """The numbers of a state."""
+        return int(self.reader.transformer.config.hidden_size)
+
+    def states(self, split: IndexedSplit) -> States:
+        """The states of all tokens of a split; of a large one from the cache, into which they are written once."""
+        if len(split) < MIN_SENTENCES:
+            return self._read(split)
+        entry = self._entry(split)
+        found = None if entry is None else _read_entry(entry)
+        if found is not None:
+            return found
+        log.info("the pretrained encoder reads %s, once", plural(len(split), "sentence"))
+        states = self._read(split)
+        return states if entry is None else _write_entry(entry, states)
+
+    @torch.no_grad()
+    def _read(self, split: IndexedSplit) -> States:
+        """The states of all tokens, in the order of the split; sentences of similar length are read together."""
+        spelled = [self.reader.subwords.spell(form) for form in split.forms]
+        counts = np.array([len(numbers) for numbers in spelled])[split.form]
+        ends = split.lengths.cumsum()
+        starts = ends - split.lengths
+        size = np.add.reduceat(counts, starts) if len(starts) else starts
+        order = size.argsort(kind="stable")
+        cuts = [0, *(np.flatnonzero(np.diff(size[order].cumsum() // READ_SUBWORDS)) + 1), len(order)]
+        states = np.empty((len(split.form), self.size), dtype=np.float16)
+        self.reader.transformer.eval()
+        device = next(self.reader.transformer.parameters()).device
+        for sentences in (order[a:b] for a, b in pairwise(cuts) if a < b):
+            words = [[spelled[form] for form in split.form[starts[s] : ends[s]]] for s in sentences]
+            found = self.reader.tokens(sequence_of(words, device), self.pooling)
+            places = np.concatenate([np.arange(starts[s], ends[s]) for s in sentences])
+            states[places] = found.cpu().numpy()
+        return states
+
+    def _entry(self, split: IndexedSplit) -> Path | None:
+        """The path of a split's states in the cache; None if there is no cache that only this user can change."""
+        sha = hashlib.sha256(f"{self.digest} {self.pooling}".encode())
+        sha.update("\0".join(split.forms).encode("utf-8", "surrogatepass"))
+        for numbers in (split.form, split.lengths):
+            sha.update(np.ascontiguousarray(numbers, dtype=np.int64).tobytes())
+        with suppress(OSError, RuntimeError):
+            folder = cache_folder() / "states"
+            make_private(folder)
+            if is_private(folder):
+                return folder / f"{sha.hexdigest()[:32]}.npy"
+        return None
+
+
+def _read_entry(path: Path) -> States | None:
+    """The states in a file of the cache, mapped into memory; None if it is missing or damaged."""
+    try:
+        if not is_private(path):
+            return None
+        states: States = np.load(path, mmap_mode="r", allow_pickle=False)
+        path.touch()  # files that were used last are removed last
+    except (OSError, ValueError):
+        return None
+    return states if states.dtype == np.float16 and states.ndim == 2 else None
+
+
+def _write_entry(path: Path, states: States) -> States:
+    """Write the states and map them into memory; the states themselves if they cannot be written."""
+    try:
+        with NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:  # other processes may write too
+            made = Path(file.name)
+            try:
+                np.save(file, states, allow_pickle=False)
+                file.close()
+                made.replace(path)
+            except BaseException:
+                made.unlink(missing_ok=True)
+                raise
+        _remove_oldest(path)
+    except OSError:
+        return states
+    found = _read_entry(path)
+    return states if found is None else found
+
+
+def _remove_oldest(newest: Path) -> None:
+    """Remove the files that were not used for the longest time, if all together are too large."""
+    entries = sorted(
+        ((path.stat(), path) for path in newest.parent.glob("*.npy")), key=lambda found: -found[0].st_mtime
+    )
+    total = 0
+    for status, path in entries:
+        total += status.st_size
+        if total > MAX_CACHE_SIZE and path != newest:
+            path.unlink(missing_ok=True)

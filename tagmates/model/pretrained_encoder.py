@@ -1,0 +1,228 @@
+"""Pretrained encoders: find one, load it with Hugging Face ``transformers``, and describe it in a model folder.
+
+Nothing here runs code that comes with an encoder, and only ``hf://`` names use the network.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tagmates.config import ENCODER_PREFIX, names_encoder
+from tagmates.errors import ModelError
+from tagmates.formatting import shown
+from tagmates.installed import get_extra
+from tagmates.model.hub import download_encoder
+from tagmates.model.subwords import Subwords, make_tokenizer
+
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+DIGESTED_FILES = ("config.json", "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model", *WEIGHT_FILES)
+MAX_NUMBER = 2**24  # in an encoder's configuration; a larger one would ask for absurd memory
+MAX_LAYERS = 1000
+IGNORED_KEYS = ("auto_map", "quantization_config", "attn_implementation", "_attn_implementation", "_name_or_path")
+DEFAULT_LENGTH = 512  # sub-words of a window, where a configuration names no length
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """A pretrained encoder before any training: its architecture, parameters and sub-words."""
+
+    source: str  # the name by which it was found
+    folder: Path
+    config: Mapping[str, Any] = field(repr=False)  # of transformers, without what could run code
+    subwords: Subwords = field(repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the files of which the encoder's states are a function."""
+        sha = hashlib.sha256()
+        for path in sorted({path for pattern in DIGESTED_FILES for path in self.folder.glob(pattern)}):
+            with path.open("rb") as file:
+                sha.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        return sha.hexdigest()
+
+    @property
+    def name(self) -> str:
+        """``encoder of sha256 …``, which does not depend on where the encoder is."""
+        return f"{ENCODER_PREFIX}{self.digest}"
+
+    def parameters(self) -> nn.Module:
+        """The encoder as a new module of ``transformers`` in float32, with its pretrained parameters."""
+        with _quiet(), _encoder_errors(self.source):
+            from transformers import AutoModel  # noqa: PLC0415  (an extra)
+
+            options = {"config": make_config(self.config), "local_files_only": True, "output_loading_info": True}
+            module, report = AutoModel.from_pretrained(self.folder, dtype=torch.float32, **options)
+            missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
+        if missing:
+            raise ModelError(f"{self.source}: its files lack the parameter {missing[0]}; download the encoder again")
+        return without_pooler(module)
+
+
+def load_encoder(source: str) -> PretrainedEncoder:
+    """The encoder ``source``: a folder, ``hf://user/name``, or an installed package that holds one.
+
+    Raises ModelError if there is none, if it is none that ``transformers`` loads with ``AutoModel`` and a fast
+    tokenizer, or if the extra ``transformers`` is not installed.
+    """
+    folder = find_encoder(source)
+    with _quiet(), _encoder_errors(source):
+        from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415  (an extra)
+
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        # words come one by one, and a byte-level tokenizer spells a word differently after a space
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True, add_prefix_space=True)
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(f"{source}: has no fast tokenizer (tokenizer.json); choose an encoder that has one")
+    if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "hidden_size"):
+        raise ModelError(f"{source}: is a {shown(config.model_type)}, not an encoder such as BERT; choose another")
+    text = tokenizer.backend_tokenizer.to_str()
+    before, after = _special_tokens(text)
+    padding, unknown = _number(tokenizer, "pad", "eos"), _number(tokenizer, "unk", "mask", "pad", "eos")
+    values = {key: value for key, value in config.to_dict().items() if key not in IGNORED_KEYS}
+    return PretrainedEncoder(source, folder, values, Subwords(text, before, after, padding, unknown))
+
+
+def find_encoder(source: str) -> Path:
+    """The folder of an encoder: a folder with a ``config.json``, one in the Hub, or one in an installed package."""
+    if source.startswith("hf://"):
+        return download_encoder(source)
+    if names_encoder(source):
+        raise ModelError(f"{source}: say where this pretrained encoder is on this machine, with --encoder")
+    path = Path(os.path.expanduser(source))  # noqa: PTH111  (Path's raises)
+    if _is_encoder(path):
+        return path
+    if source.isidentifier():
+        spec = find_spec(source)  # imports nothing
+        for place in (spec.submodule_search_locations or []) if spec else []:
+            found = [folder for folder in (Path(place), *sorted(Path(place).iterdir())) if _is_encoder(folder)]
+            if found:
+                return found[0]
+    raise ModelError(
+        f"{source}: is no pretrained encoder (a folder with config.json and weights); give such a folder, "
+        "hf://user/name, or the name of an installed Python package that holds one"
+    )
+
+
+def _is_encoder(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file() and any(any(folder.glob(pattern)) for pattern in WEIGHT_FILES)
+    except (OSError, ValueError):
+        return False
+
+
+def make_config(values: Mapping[str, Any]) -> Any:
+    """The configuration object of ``transformers`` with these values; ModelError if it is none of an encoder.
+
+    It names no code and no files, so that nothing of a stranger is run and no network is used.
+    """
+    where = "the encoder's configuration"
+    for key, value in values.items():
+        if isinstance(value, int) and abs(value) > (MAX_LAYERS if "layer" in key else MAX_NUMBER):
+            raise ModelError(f"{where}: {shown(key)} is {shown(str(value))}, more than any encoder has")
+    with _quiet(), _encoder_errors(where):
+        from transformers import AutoConfig  # noqa: PLC0415  (an extra)
+
+        usable = {key: value for key, value in values.items() if key not in IGNORED_KEYS}
+        config = AutoConfig.for_model(**usable)
+        config._attn_implementation = "sdpa"  # an encoder without it falls back to its own
+        return config
+
+
+def make_encoder(values: Mapping[str, Any]) -> nn.Module:
+    """An encoder with this configuration, and random parameters; the global generator is left as it was."""
+    config = make_config(values)
+    with _quiet(), _encoder_errors("the encoder's configuration"), torch.random.fork_rng(devices=[]):
+        from transformers import AutoModel  # noqa: PLC0415  (an extra)
+
+        return without_pooler(AutoModel.from_config(config, dtype=torch.float32))
+
+
+def without_pooler(module: Any) -> nn.Module:
+    """The encoder without the layer that reads a whole sentence as one vector, which tagging does not use."""
+    if getattr(module, "pooler", None) is not None:
+        module.pooler = None
+    encoder: nn.Module = module
+    return encoder
+
+
+def max_length(module: Any) -> int:
+    """The number of sub-words, special tokens counted, that the encoder reads at a time."""
+    found = [int(getattr(module.config, "max_position_embeddings", 0) or DEFAULT_LENGTH)]
+    table = getattr(getattr(module, "embeddings", None), "position_embeddings", None)
+    if isinstance(table, nn.Embedding):  # in RoBERTa's, positions begin after the padding's
+        found.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
+    return max(min(found), 1)
+
+
+def with_rows(module: Any, rows: Tensor) -> None:
+    """Add these rows to the encoder's table of sub-words: their numbers follow those of the tokenizer's."""
+    table = module.get_input_embeddings()
+    with torch.random.fork_rng(devices=[]), _quiet():
+        module.resize_token_embeddings(table.num_embeddings + len(rows), mean_resizing=False)
+    with torch.no_grad():
+        module.get_input_embeddings().weight[-len(rows) :] = rows
+
+
+def _special_tokens(tokenizer: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The special tokens that the tokenizer puts before and after a sentence."""
+    maker = make_tokenizer(tokenizer)
+    encoded = maker.encode(["a"], is_pretokenized=True)
+    content = [place for place, special in enumerate(encoded.special_tokens_mask) if not special]
+    first, last = (content[0], content[-1] + 1) if content else (len(encoded.ids), len(encoded.ids))
+    return tuple(encoded.ids[:first]), tuple(encoded.ids[last:])
+
+
+def _number(tokenizer: Any, *kinds: str) -> int:
+    """The number of the first of these kinds of special tokens that the tokenizer has; 0 if it has none."""
+    numbers = (getattr(tokenizer, f"{kind}_token_id", None) for kind in kinds)
+    return next((number for number in numbers if number is not None), 0)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the reports and progress bars of ``transformers``, and keep it off the network."""
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    try:
+        from transformers.utils import logging as theirs  # noqa: PLC0415  (an extra)
+    except ImportError:
+        raise ModelError(f"a pretrained encoder needs the package transformers: {get_extra('transformers')}") from None
+    shown_before = theirs.is_progress_bar_enabled()
+    theirs.disable_progress_bar()
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if shown_before:
+            theirs.enable_progress_bar()
+
+
+@contextmanager
+def _encoder_errors(source: str) -> Iterator[None]:
+    """Raise what ``transformers`` raises for files that it cannot read as a ModelError, in one line."""
+    try:
+        yield
+    except (ModelError, MemoryError):
+        raise
+    except Exception as error:  # its readers raise errors of many kinds
+        text = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        raise ModelError(f"{source}: transformers cannot load it as an encoder ({text}); choose another") from None
+
+
+def encoder_values(module: Any) -> dict[str, Any]:
+    """The configuration of an encoder as JSON values."""
+    config = {key: value for key, value in module.config.to_dict().items() if key not in IGNORED_KEYS}
+    values: dict[str, Any] = json.loads(json.dumps(config, default=str))
+    return values

@@ -1,0 +1,140 @@
+"""Pretrained encoders that are not trained: states kept on disk, read by the GRU in place of word vectors."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import make_corpora
+from tiny_encoders import tiny_bert, tiny_roberta
+
+from tagmates.batching.vectors import NO_VECTORS
+from tagmates.config import PRESETS, RunConfig, Sharing
+from tagmates.data.corpora import Corpora
+from tagmates.data.indexing import IndexedSplit, IndexedTask
+from tagmates.data.sentence import Sentence
+from tagmates.data.task import Task
+from tagmates.model import frozen
+from tagmates.model.frozen import FrozenEncoder
+from tagmates.model.pretrained_encoder import load_encoder
+from tagmates.model.recurrent import RecurrentTagger
+from tagmates.model.tagger import Tagger
+from tagmates.model.window_reader import WindowReader
+from tagmates.training.loop import train_side_by_side
+from tagmates.training.preparation import prepare_run
+from tagmates.training.run import Run, predict_side_by_side
+
+TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
+SHARINGS: tuple[Sharing, ...] = ("stl", "multi_dec", "te_dec", "te_enc")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of the test's own, and states of every split in it."""
+    monkeypatch.setenv("TAGMATES_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(frozen, "MIN_SENTENCES", 1)
+    yield tmp_path / "cache"
+
+
+def frozen_run(folder: Path, sharing: Sharing = "multi_dec", seed: int = 1, corpora: Corpora | None = None) -> Run:
+    some = corpora or make_corpora(1, dict(list(TAGS.items())[: 1 if sharing == "stl" else None]))
+    values: dict[str, Any] = {
+        "tasks": tuple(some),
+        "sharing": sharing,
+        "seed": seed,
+        "model": {"encoder": str(folder), "finetune": False, "hidden_size": 8, "task_size": 3, "character_size": 5},
+        "training": {**PRESETS["practical"]["training"], "batch_size": 4, "min_epoch_updates": 3, "max_epochs": 2},
+    }
+    coded = {name: IndexedTask.of(splits) for name, splits in some.items()}
+    tasks = {name: Task(name=name) for name in some}
+    return prepare_run(RunConfig.model_validate(values), tasks, coded, NO_VECTORS, "cpu", load_encoder(str(folder)))
+
+
+def some_split(sentences: int = 7) -> IndexedSplit:
+    words = ["ab", "c", "äÖ", "", "\x07", "abc"]
+    made = [Sentence(tuple(words[(i * j) % 6] for j in range(1, 2 + i * 3))) for i in range(sentences)]
+    return IndexedSplit.of(made)
+
+
+@pytest.mark.parametrize("maker", [tiny_bert, tiny_roberta])
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+def test_states_are_those_of_each_sentence_alone_and_come_from_disk_afterwards(
+    tmp_path: Path, cache: Path, maker: Any, pooling: Any
+) -> None:
+    encoder = load_encoder(str(maker(tmp_path / "encoder")))
+    reader = WindowReader(encoder.parameters(), encoder.subwords)
+    whole = FrozenEncoder(reader, pooling, encoder.digest)
+    split = some_split()
+    states = np.array(whole.states(split))
+    assert states.dtype == np.float16
+    assert states.shape == (len(split.form), 12)
+    begin = 0
+    for sentence in split.sentences:
+        alone = whole._read(IndexedSplit.of([sentence]))
+        np.testing.assert_allclose(states[begin : begin + len(alone)], alone, atol=2e-3)
+        begin += len(alone)
+    (file,) = (cache / "states").glob("*.npy")
+    broken = FrozenEncoder(WindowReader(None, encoder.subwords), pooling, encoder.digest)  # it cannot read anything
+    again = broken.states(split)
+    assert isinstance(again, np.memmap)
+    np.testing.assert_array_equal(again, states)
+    file.unlink()
+    file.write_bytes(b"damaged")
+    np.testing.assert_array_equal(whole.states(split), states)
+
+
+def test_another_encoder_or_pooling_has_other_states(tmp_path: Path, cache: Path) -> None:
+    for seed, pooling in ((1, "first"), (2, "first"), (1, "mean")):
+        encoder = load_encoder(str(tiny_bert(tmp_path / f"{seed}{pooling}", seed)))
+        FrozenEncoder(WindowReader(encoder.parameters(), encoder.subwords), pooling, encoder.digest).states(
+            some_split()
+        )
+    assert len(list((cache / "states").glob("*.npy"))) == 3
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_the_encoder_is_not_trained_and_its_states_reach_the_decoders(tmp_path: Path, sharing: Sharing) -> None:
+    run = frozen_run(tiny_bert(tmp_path / "encoder"), sharing)
+    assert isinstance(run.module, RecurrentTagger)
+    assert run.module.frozen is not None
+    before = {n: p.clone() for n, p in run.module.frozen.reader.transformer.named_parameters()}
+    assert not [name for name, _ in run.module.named_parameters() if "frozen" in name]
+    list(train_side_by_side([run]))
+    for name, parameter in run.module.frozen.reader.transformer.named_parameters():
+        assert torch.equal(parameter, before[name])
+    other = frozen_run(tiny_bert(tmp_path / "other", seed=9), sharing)
+    other.load(dict(run.module.named_parameters()))
+    one, two = (predict_side_by_side([each], "train")[0] for each in (run, other))
+    assert not np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_a_tagger_of_new_text_tags_as_in_training(tmp_path: Path, sharing: Sharing) -> None:
+    run = frozen_run(tiny_roberta(tmp_path / "encoder"), sharing)
+    list(train_side_by_side([run]))
+    run.tagger.save_pretrained(tmp_path / "model")
+    tagger = Tagger.from_pretrained(tmp_path / "model")
+    (predicted,) = predict_side_by_side([run], "dev")
+    labels, begin = run.vocabulary.labels, 0
+    for task, sentence in run.pairs("dev"):
+        begin += run.token
+        own = labels[run.vocabulary.decoder_of(task)]
+        expected = tuple(own[n] for n in predicted[begin : begin + len(sentence.tokens)])
+        assert tagger.tag([list(sentence.tokens)], [task])[0].tags[task] == expected
+        begin += len(sentence.tokens)
+
+
+@pytest.mark.parametrize("sharing", SHARINGS[1:])
+def test_runs_side_by_side_are_those_alone(tmp_path: Path, sharing: Sharing) -> None:
+    folder = tiny_bert(tmp_path / "encoder")
+    alone = [frozen_run(folder, sharing, seed) for seed in (1, 2)]
+    for run in alone:
+        list(train_side_by_side([run]))
+    together = [frozen_run(folder, sharing, seed) for seed in (1, 2)]
+    list(train_side_by_side(together, lanes=2))
+    for one, other in zip(alone, together, strict=True):
+        assert [line["loss"] for line in one.history] == pytest.approx(
+            [line["loss"] for line in other.history], rel=1e-4
+        )
