@@ -192,7 +192,7 @@ def verdict_text(advice: Advice) -> str:
     return {
         "too early": "too early to say",
         "alone": "no partner is better on dev; train it alone" if len(advice.ranked) > 1 else "only trained alone",
-        "better": "helps",
+        "better": "better",
         "not shown": "not shown; may be chance",
         "untested": "not tested",
     }[advice.verdict]
