@@ -40,7 +40,10 @@ def suggest_for_study(
     ] = None,
     /,
     *,
-    data: Annotated[str | None, Parameter(help="As --data of study run.")] = None,
+    data: Annotated[
+        str | None,
+        Parameter(help="As --data of train; default: the data that the study's file names, else $TAGMATES_DATA."),
+    ] = None,
     task: Of = "",
     top: Top = 3,
     found: Annotated[
@@ -51,8 +54,8 @@ def suggest_for_study(
 ) -> None:
     """Suggest partners for every task of a study before anything is trained, from the training data alone.
 
-    It takes seconds. The gains are predictions: four of five gains are expected to be in their interval. The last line
-    tells how often such suggestions were right where that could be checked.
+    It takes seconds. The gains are predictions; an interval is expected to contain the gain in four of five cases. The
+    last line says how often such suggestions were right where that could be checked.
 
     Example: tagmates study suggest studies/paper.toml --data DIR --task mwe
     """
@@ -82,7 +85,7 @@ def suggest_for_study(
 
 
 def affinity(
-    data: Annotated[str, Parameter(env_var="TAGMATES_DATA", help="As --data of data stats.")] = "starter",
+    data: Annotated[str, Parameter(env_var="TAGMATES_DATA", help="As DATA of data stats.")] = "starter",
     *,
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     task: Of = "",
