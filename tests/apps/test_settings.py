@@ -1,4 +1,4 @@
-"""Settings of a training take effect, and are refused where they cannot."""
+"""``tagmates train``: --set, --config and --preset take effect, and are refused where they cannot."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The page of a report: whole, balanced, escaped, and in need of nothing else."""
+"""tagmates.report.page: complete, well-formed, escaped, and without files from elsewhere."""
 
 import re
 from dataclasses import replace

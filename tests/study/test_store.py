@@ -1,4 +1,4 @@
-"""A study's folder: its run folders are the truth, the index is a cache of them."""
+"""tagmates.study.store and record_reading: results come from the run folders, and the index is only their cache."""
 
 import json
 import os

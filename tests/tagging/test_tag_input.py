@@ -1,4 +1,4 @@
-"""``tagmates tag``: where the words of its input are, what is kept of it, and what JSON says of it."""
+"""``tagmates tag``: where the words of its input are, and what JSON output says about them."""
 
 import json
 from dataclasses import replace
