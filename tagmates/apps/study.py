@@ -62,9 +62,9 @@ def pack(
 def adopt(where: Where = None, /, *, data: Data = None, output_dir: Folder = None) -> int:
     """Complete the records of finished runs of an earlier version of tagmates, so that they count.
 
-    Such records do not name the data of the run. This command tests whether they are those of --data: then the id of
-    the run and its counts are equal to those computed from the data. No score changes. Runs that do not fit are named
-    and left unchanged, and the exit code is 1.
+    Such records do not name the data of the run. This command adds them if the run was trained and scored on --data:
+    then its id and its counts agree with these data. No score changes. Runs that do not agree are named and left
+    unchanged, and the exit code is 1.
 
     Example: tagmates study adopt runs/paper --data DIR
     """
