@@ -81,7 +81,10 @@ def run(
         ),
     ] = "",
     regime: Annotated[
-        str, Parameter(show_default=False, help="Train only these of single,pair,all,all_but_one,oracle.")
+        str,
+        Parameter(
+            show_default=False, help="Train only these of single,pair,all,all_but_one,oracle (see docs/studies.md)."
+        ),
     ] = "",
     tasks: Annotated[
         str,
@@ -105,7 +108,7 @@ def run(
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
 ) -> int:
-    """Train the pending runs of a study: first those of its plan, then those of the oracle sets, which depend on pairs.
+    """Train the pending runs of a study; those of oracle sets come last, because they depend on the scores of pairs.
 
     After Ctrl-C, a kill or the time limit, the same command continues: finished runs are not repeated, and the others
     resume from their last finished epoch. Several of these commands may share a folder, on one machine or on a shared

@@ -126,7 +126,7 @@ def report(
         Path | None, Parameter(help="The folder of the report; default: report in the study's folder.")
     ] = None,
 ) -> None:
-    """Write a page that shows, by all runs so far, which tasks help each other and how sure that is."""
+    """Write the report on all runs so far: a page that shows which tasks help each other, and how sure that is."""
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
     other = None if beside is None else Study.open(beside)

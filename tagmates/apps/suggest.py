@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagmates.apps.data import Data
 from tagmates.apps.shared import Flag, say
 from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
@@ -85,7 +86,7 @@ def suggest_for_study(
 
 
 def affinity(
-    data: Annotated[str, Parameter(env_var="TAGMATES_DATA", help="As DATA of data stats.")] = "starter",
+    data: Data = "starter",
     *,
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     task: Of = "",
