@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Study(OpenedStudy):
-    """A study: which tasks, which ways to share a tagger, what to train together, which seeds, and its folder.
+    """A study: its tasks, ways of sharing a tagger, combinations to train, seeds, and the folder of its runs.
 
     Its attributes are ``name``, ``settings``, ``tasks``, ``data`` (empty if their place is not known yet), ``store``
-    (its folder is ``store.root``), ``preset`` (the preset that its settings start from, and why) and ``notes``
+    (``store.root`` is the folder), ``preset`` (the preset that its settings start from, and why) and ``notes``
     (sentences about how it was opened). Every method reads the folder again, so that several processes may work on one
     study.
 
@@ -95,9 +95,10 @@ class Study(OpenedStudy):
         return cls(**values, given=tuple(overrides or ()), notes=notes)
 
     def control(self, kind: ControlKind, updates: int) -> Self:
-        """The study's control, in its own folder beside it: the same runs, each of exactly ``updates`` updates.
+        """A control of training length, in a folder of its own beside the study's: the same runs, all equally long.
 
-        With ``equal-exposure``, every update also has ``training.batch_size`` sentences of each task (protocol section
+        ``kind`` is ``equal-updates`` or ``equal-exposure``. Each run makes exactly ``updates`` updates; with
+        ``equal-exposure``, every update also has ``training.batch_size`` sentences of each task (protocol section
         3). Raises ConfigError for a setting that cannot be combined with it.
         """
         if updates < 1:
@@ -119,8 +120,8 @@ class Study(OpenedStudy):
     def cost(self, plan: StudyPlan) -> Cost | None:
         """The cost of the pending runs of ``plan``, in ``seconds`` of one worker and in ``updates``.
 
-        The speed is that of the study's runs so far; for the sharings in ``plan.unmeasured`` a few updates are timed,
-        which takes seconds. None if all runs are done, or if the place of the data is not known.
+        The speed is that of the study's runs so far; for the ways of sharing in ``plan.unmeasured``, a few updates are
+        timed, which takes seconds. None if all runs are done, or if the place of the data is not known.
         """
         return cost_to_do(plan.runs, self.store, plan.found, self.data, self.tasks) if self.data else None
 
@@ -135,9 +136,10 @@ class Study(OpenedStudy):
     ) -> RunFilter:
         """A part of the study's runs, for ``run``; an argument that is left out selects all.
 
-        ``sharing`` and ``regimes`` are names; with a joint method, the tasks alone that it is compared with are
-        selected too. A run is selected if all its tasks are among ``tasks``. ``shard=(2, 8)`` is the second of eight
-        shares; a run is in the same share every time. Raises ConfigError for names that are not in the study.
+        ``sharing`` and ``regimes`` are names; with a joint method, the runs of the tasks alone are selected too,
+        because they are what it is compared with. A run is selected if all its tasks are among ``tasks``.
+        ``shard=(2, 8)`` is the second of eight parts; a run is in the same part every time. Raises ConfigError for
+        names that are not in the study.
         """
         return select(
             self.settings, self.tasks, sharing=sharing, regimes=regimes, tasks=tasks, seeds=seeds, shard=shard
@@ -158,7 +160,7 @@ class Study(OpenedStudy):
         lock: bool = True,
         budget: Budget | None = None,
     ) -> Generator[Event, None, None]:
-        """Train the pending runs of a selection (None: of the whole study), stage by stage, and yield events.
+        """Train the pending runs of a selection (None: of the whole study), and yield events.
 
         The first event is ``Begun``, the last ``Summary``; between them come ``Stage``, ``Started``, ``Stopped`` and
         ``Poll``. The generator can be closed at any time: the workers end, and at most one epoch of each run is lost.
@@ -235,7 +237,7 @@ class Study(OpenedStudy):
     def groupings(self) -> list[Grouping]:
         """The best way to serve all tasks with at most N taggers, for every N from 1 to the number of tasks.
 
-        They are compared by the expected dev F1 of ``forecast``; empty if that is empty.
+        The best way has the highest mean of the expected dev F1 of ``forecast``. Empty if ``forecast`` is empty.
         """
         return groupings(self.forecast())
 
@@ -245,11 +247,11 @@ class Study(OpenedStudy):
         return study_tagger(self, Runs(now.found.done.values()), setting)
 
     def train(self, tagger: StudyTagger, device: str = "auto") -> Iterator[TrainingEvent]:
-        """Train a tagger of ``tagger`` from its last finished epoch, and yield the events of its training."""
+        """Train a tagger that ``tagger`` returned, from its last finished epoch if there is one, and yield events."""
         return train_study_tagger(self, tagger, device)
 
     def finished_run(self, setting: Setting) -> FinishedRun:
-        """The first finished run of a setting, by seed, that has its tagger; if none has it, the first run.
+        """The finished run of a setting with the lowest seed; runs whose folder has the weights come first.
 
         ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError if no run is finished.
         """

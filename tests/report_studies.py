@@ -1,4 +1,4 @@
-"""Reports on made-up runs, without a run folder."""
+"""Reports on made-up runs, without a run folder, for tests of tables, figures and pages."""
 
 import numpy as np
 

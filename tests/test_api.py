@@ -1,4 +1,4 @@
-"""The public names of tagmates: every example of theirs runs, and a study in Python says what the command line says."""
+"""tagmates.api and the public names: their examples run, and a study in Python equals the command line."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""tagmates.config: what settings are accepted, which win, what the messages say, and what names a run."""
+"""tagmates.config, settings_parsing and run_id: which settings are accepted, which take precedence, and messages."""
 
 import traceback
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""tagmates.failures, tagmates.files, tagmates.locks: what the system refuses, whom a folder is trusted with."""
+"""tagmates.failures, files and locks: errors of the system, and folders that are trusted."""
 
 import errno
 import os

@@ -1,26 +1,37 @@
 """A study of two tasks that takes a second, for tests of the commands on studies."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from command_line import write_corpus
 
 TINY_STUDY = """
-preset = "paper"
+preset = "{preset}"
 data = "corpus"
-sharing = ["multi_dec", "te_dec"]
-seeds = [1]
+sharing = {sharing}
+seeds = {seeds}
 vectors = "random"
-[model]
+{more}[model]
 hidden_size = 8
 character_hidden_size = 4
 [training]
-max_epochs = 2
+max_epochs = {max_epochs}
 batch_size = 4
 """
 
 
-def write_tiny_study(place: Path, more: str = "") -> None:
+def write_tiny_study(
+    place: Path,
+    more: str = "",
+    *,
+    preset: str = "paper",
+    sharing: Sequence[str] = ("multi_dec", "te_dec"),
+    seeds: Sequence[int] = (1,),
+    max_epochs: int = 2,
+) -> None:
     """Write ``tiny.toml`` and its corpus into a folder; ``more`` are further lines of the file."""
     write_corpus(place / "corpus")
-    head, table, rest = TINY_STUDY.partition("[model]")
-    (place / "tiny.toml").write_text(head + more + table + rest, encoding="utf-8")
+    lists = {"sharing": json.dumps(list(sharing)), "seeds": json.dumps(list(seeds))}
+    text = TINY_STUDY.format(preset=preset, **lists, max_epochs=max_epochs, more=more)
+    (place / "tiny.toml").write_text(text, encoding="utf-8")

@@ -68,8 +68,8 @@ app.command(
     name="serve",
     help="""Serve a page and a JSON API that tag text with one or several models.
 
-    After Ctrl-C or SIGTERM, the requests that have arrived are answered; a second one ends the service at once. The API
-    is described in docs/serving.md.
+    After Ctrl-C or SIGTERM, the service answers the requests that have arrived and ends; after a second one, it ends at
+    once. The API is described in docs/serving.md.
 
     Example: tagmates serve en runs/a --port 8000""",
 )
@@ -94,18 +94,19 @@ def train(
         str | None,
         Parameter(
             help="paper: the protocol of the paper, the default for its tasks; practical: for taggers in use, the "
-            "default for all other data; pretrained: for training a pretrained encoder, the default with --encoder."
+            "default for all other data; pretrained: for training a pretrained encoder along, the default with "
+            "--encoder (docs/training.md has the differences)."
         ),
     ] = None,
     data: Data = "starter",
-    seed: Annotated[int | None, Parameter(help="All random draws depend on it. [default: 1]")] = None,
+    seed: Annotated[int | None, Parameter(help="The seed of all random numbers. [default: 1]")] = None,
     vectors: Annotated[
         str | None, Parameter(help="Word vectors: glove, random, or a GloVe text file. [default: glove]")
     ] = None,
     encoder: Encoder = None,
     config: Annotated[
         Path | None,
-        Parameter(help="A file of settings (TOML, or a run's config.json), which replace those of the preset."),
+        Parameter(help="A file of settings (TOML, or a run's config.json) that replace those of the preset."),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -196,17 +197,24 @@ def evaluate(
     /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
-    data: Annotated[str | None, Parameter(help="As for train; default: the data that it was trained on.")] = None,
+    data: Annotated[str | None, Parameter(help="As --data of train; default: the data that it was trained on.")] = None,
     output: Annotated[
         Path | None,
         Parameter(help="Folder for predictions: TASK.conll with the columns token, gold tag and predicted tag."),
     ] = None,
     json_: Annotated[bool, Flag(name="--json", help="Print one JSON object.")] = False,
-    baseline: Annotated[bool, Flag(help="Also score the baseline that gives each word its most frequent tag.")] = False,
+    baseline: Annotated[
+        bool, Flag(help="Also score a baseline: each word gets the tag that it has most often in train.")
+    ] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Score a trained tagger: precision, recall and F1 of every task, each with a signature of how it was computed."""
+    """Score a trained tagger: precision, recall and F1 of every task.
+
+    A signature of each score (on stderr, or in the JSON) says how it was computed.
+
+    Example: tagmates evaluate runs/a --split test --output predictions
+    """
     use_threads(threads)
     evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
     preset, others = preset_of(evaluation.training)

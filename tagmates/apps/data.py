@@ -28,7 +28,11 @@ app.command(list_, name="list")
 app.command(  # imported on first use, because its packages are an extra
     "tagmates.apps.suggest:affinity",
     name="affinity",
-    help="Predict from training data which tasks help each other.",
+    help="""Predict from the training data which tasks help each other.
+
+    It takes seconds and trains nothing. docs/affinity.md says how far the predictions can be trusted.
+
+    Example: tagmates data affinity tasks.toml --task ner""",
 )
 
 Data = Annotated[

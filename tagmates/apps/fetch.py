@@ -26,7 +26,8 @@ from tagmates.formatting import listing
 HEADINGS = {"sentences": SIZES[:2], "token/type": SIZES[2:], "labels": LABELS[:1], "label\nentropy": LABELS[1:]}
 
 AMode = Annotated[
-    Mode, Parameter(help="authors: exactly the data of the paper's authors; clean: as they meant them (docs/data.md).")
+    Mode,
+    Parameter(help="authors: exactly the data of the paper's authors; clean: their mistakes corrected (docs/data.md)."),
 ]
 Output = Annotated[
     Path | None, Parameter(help="The folder for TASK/{train,dev,test}.conll and TASK/SOURCE.json. [default: data/MODE]")

@@ -26,7 +26,9 @@ app = App(name="serve")  # its help text is in ``cli``
 
 @app.default
 def serve(
-    models: Annotated[tuple[str, ...], Parameter(help="As RUN of tagmates tag; the first is the default.")],
+    models: Annotated[
+        tuple[str, ...], Parameter(help="The taggers, each named as RUN of tagmates tag; the first is the default.")
+    ],
     /,
     *,
     host: Annotated[
@@ -39,12 +41,17 @@ def serve(
     ] = (),
     threads: Annotated[int | None, Parameter(help="Number of threads that tag; default: chosen by torch.")] = None,
     queue: Annotated[
-        int | None, Parameter(help="Number of tokens that may wait before requests are refused (429).")
+        int | None,
+        Parameter(help="Number of tokens that may wait before requests are refused (429). [default: 100000]"),
     ] = None,
-    timeout: Annotated[float | None, Parameter(help="Seconds after which a request is given up (503).")] = None,
+    timeout: Annotated[
+        float | None, Parameter(help="Seconds after which a request is given up (503). [default: 30]")
+    ] = None,
     set_: Annotated[
         tuple[str, ...],
-        Flag(name="--set", help="Another limit, for example body_bytes=100000; repeatable; /api/models lists them."),
+        Flag(
+            name="--set", help="Another limit, for example body_bytes=100000; repeatable; docs/serving.md lists them."
+        ),
     ] = (),
     vectors: Annotated[
         str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")

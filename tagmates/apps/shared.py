@@ -20,7 +20,11 @@ MAX_THREADS = 64  # and at most twice the number of cores, if that is more
 Flag = partial(Parameter, negative="", show_default=False)  # an option without a value
 # not a Path, in which the two slashes of hf:// would become one
 Model = Annotated[
-    str, Parameter(help="A model that comes with tagmates (en), hf://user/name, or the folder of a finished run.")
+    str,
+    Parameter(
+        help="A tagger: en (comes with tagmates), hf://user/name (of the Hugging Face Hub), the folder of a finished "
+        "run, or one that tagmates export made."
+    ),
 ]
 Encoder = Annotated[
     str | None,
@@ -33,7 +37,7 @@ Encoder = Annotated[
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, Parameter(help="Number of threads of a process; default: chosen by torch.")]
 NoLock = Annotated[
-    bool, Flag(help="Lock no folder, for disks without file locks; then no other process may work in the same folder.")
+    bool, Flag(help="Do not lock the folder, for disks without file locks; then no other process may work in it.")
 ]
 
 

@@ -62,9 +62,9 @@ def pack(
 def adopt(where: Where = None, /, *, data: Data = None, output_dir: Folder = None) -> int:
     """Complete the records of finished runs of an earlier version of tagmates, so that they count.
 
-    Such records do not state the data of their training and scoring. This command tests whether they are those of
-    --data: the id of each run and its counts must then be equal. No score changes. Runs that do not fit are named and
-    left unchanged, and the exit code is 1.
+    Such records do not name the data of the run. This command adds them if the run was trained and scored on --data:
+    then its id and its counts agree with these data. No score changes. Runs that do not agree are named and left
+    unchanged, and the exit code is 1.
 
     Example: tagmates study adopt runs/paper --data DIR
     """
@@ -89,7 +89,7 @@ def collect(
     """Add the finished runs of a study to one compressed file: settings, scores, epochs, counts of each sentence.
 
     The file is small, and contains no text, no tagger and no path, so it can be kept in a repository. `study lay-out`
-    makes the folder of a study from it again.
+    makes a study's folder from it again.
 
     Example: tagmates study collect runs/own --table docs/runs/own.jsonl.xz
     """
@@ -107,7 +107,7 @@ def lay_out(
     *,
     output_dir: Annotated[Path, Parameter(help="The study's folder to write; what it already has stays.")],
 ) -> None:
-    """Write the runs in a file of `study collect` as the folder of a study, for report, recommend and study run.
+    """Make a study's folder from a file of `study collect`; report, recommend and study run then work on it.
 
     Example: tagmates study lay-out docs/runs/paper.jsonl.xz --output-dir runs/paper
     """

@@ -26,14 +26,16 @@ Set = Annotated[list[str] | None, Flag(name="--set", help="A setting of the stud
 EqualUpdates = Annotated[
     int | None,
     Parameter(
-        help="The study's control, in its own folder beside that of the study: the same runs, but each makes exactly "
-        "this number of updates; the learning rate falls linearly, and the weights of the best epoch on dev are tested."
+        help="A control of training length, in a folder of its own beside that of the study: the same runs, but each "
+        "makes exactly this number of updates; the learning rate falls linearly, and the weights of the best epoch on "
+        "dev are tested."
     ),
 ]
 EqualExposure = Annotated[
     int | None,
     Parameter(
-        help="As --equal-updates, but every update has training.batch_size sentences of each task, as if it were alone."
+        help="As --equal-updates, but every update has training.batch_size sentences of each task, as "
+        "if it were trained alone."
     ),
 ]
 Json = Annotated[bool, Flag(name="--json", help="Print one JSON object.")]

@@ -34,8 +34,8 @@ def run(
     engine: Annotated[
         EngineKind | None,
         Parameter(
-            help="local: the runs are lanes of one process (default on a GPU); processes: a process for each run, one "
-            "per core (default on a CPU); ray: the cluster at RAY_ADDRESS, else this machine."
+            help="processes: a process for each run, one per core (default on a CPU); local: all runs side by side in "
+            "one process (default on a GPU); ray: the Ray cluster at RAY_ADDRESS, else Ray on this machine."
         ),
     ] = None,
     workers: Annotated[
@@ -55,29 +55,36 @@ def run(
         str | None,
         Parameter(
             show_default=False,
-            help="As --time-limit; in addition, the next run is always the one that is expected to improve the advice "
-            "most per second: first tasks alone and all together, then pairs and more seeds.",
+            help="Stop cleanly after this time, for example 2h, and train the most useful runs first: the tasks alone, "
+            "all together, then always the run that is expected to improve the advice most per second.",
         ),
     ] = None,
     trainings: Annotated[
         int | None,
         Parameter(
-            help="Choose runs as --budget does, until so many runs of the study are done, those of earlier calls and "
-            "of other processes in its folder included."
+            help="Choose runs as --budget does, and stop when this number of runs of the study is done, including "
+            "those of earlier calls and of other processes."
         ),
     ] = None,
     until: Annotated[
         float | None,
         Parameter(
-            help="Choose runs as --budget does, until knowing the best partners of a task is expected to gain at most "
-            "so many points of F1 more than the advice so far, on average over the tasks."
+            help="Choose runs as --budget does, and stop when the truly best partners are expected to gain at most "
+            "this many points of F1 more than the recommended ones, on average over the tasks."
         ),
     ] = None,
     sharing: Annotated[
-        str, Parameter(show_default=False, help="Train only some of stl,multi_dec,te_dec,te_enc; stl is always added.")
+        str,
+        Parameter(
+            show_default=False,
+            help="Train only these of stl,multi_dec,te_dec,te_enc; stl (each task alone) is always added.",
+        ),
     ] = "",
     regime: Annotated[
-        str, Parameter(show_default=False, help="Train only some of single,pair,all,all_but_one,oracle.")
+        str,
+        Parameter(
+            show_default=False, help="Train only these of single,pair,all,all_but_one,oracle (see docs/studies.md)."
+        ),
     ] = "",
     tasks: Annotated[
         str,
@@ -87,7 +94,7 @@ def run(
         str, Parameter(show_default=False, help="Train only these seeds of the study, for example 1,2.")
     ] = "",
     shard: Annotated[
-        str, Parameter(help="Train one of several shares, for example 2/8; a run is in the same share every time.")
+        str, Parameter(help="Train one of several parts, for example 2/8; a run is in the same part every time.")
     ] = "1/1",
     retries: Annotated[int, Parameter(help="How often a run is tried again after its worker crashed.")] = 2,
     retry_failed: Annotated[bool, Flag(help="Try runs again that failed in earlier calls.")] = False,
@@ -102,9 +109,9 @@ def run(
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
 ) -> int:
-    """Train the pending runs of a study, stage by stage.
+    """Train the pending runs of a study; those of oracle sets come last, because they depend on the scores of pairs.
 
-    After Ctrl-C, a kill or a time limit, the same command continues: finished runs are not repeated, and the others
+    After Ctrl-C, a kill or the time limit, the same command continues: finished runs are not repeated, and the others
     resume from their last finished epoch. Several of these commands may share a folder, on one machine or on a shared
     disk. At the end it prints what was done, the best partners so far and the next command. The exit code is 3 if the
     study is over, but some runs failed.

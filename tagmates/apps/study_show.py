@@ -84,7 +84,7 @@ def plan(
 def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = False) -> None:
     """Print which runs are done, running, failed (and why) and pending, and which do not count, as their data differ.
 
-    If a TOML file is given, the study is that of the file with the --set with which its folder was begun.
+    A --set with which the study's folder was begun is applied again.
     """
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
@@ -126,7 +126,7 @@ def report(
         Path | None, Parameter(help="The folder of the report; default: report in the study's folder.")
     ] = None,
 ) -> None:
-    """Write a page that shows, by all runs so far, which tasks help each other and how sure that is."""
+    """Write the report on all runs so far: a page that shows which tasks help each other, and how sure that is."""
     study = Study.open(where, output_dir=output_dir)
     say_notes(study.notes)
     other = None if beside is None else Study.open(beside)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagmates.apps.data import Data
 from tagmates.apps.shared import Flag, say
 from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
@@ -40,7 +41,10 @@ def suggest_for_study(
     ] = None,
     /,
     *,
-    data: Annotated[str | None, Parameter(help="As --data of study run.")] = None,
+    data: Annotated[
+        str | None,
+        Parameter(help="As --data of train; default: the data that the study's file names, else $TAGMATES_DATA."),
+    ] = None,
     task: Of = "",
     top: Top = 3,
     found: Annotated[
@@ -51,8 +55,8 @@ def suggest_for_study(
 ) -> None:
     """Suggest partners for every task of a study before anything is trained, from the training data alone.
 
-    It takes seconds. The gains are predictions: four of five gains are expected to be in their interval. The last line
-    tells how often such suggestions were right where that could be checked.
+    It takes seconds. The gains are predictions; an interval is expected to contain the gain in four of five cases. The
+    last line says how often such suggestions were right where that could be checked.
 
     Example: tagmates study suggest studies/paper.toml --data DIR --task mwe
     """
@@ -82,7 +86,7 @@ def suggest_for_study(
 
 
 def affinity(
-    data: Annotated[str, Parameter(env_var="TAGMATES_DATA", help="As --data of data stats.")] = "starter",
+    data: Data = "starter",
     *,
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     task: Of = "",

@@ -1,32 +1,24 @@
 """The command ``tag``, for text from one sentence on stdin to files that take hours."""
 
-import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 
-from tagmates import __version__
-from tagmates.apps.shared import Device, Flag, Model, Threads, check_number, end, say, talk, use_threads
+from tagmates.apps.shared import Device, Flag, Model, Threads, check_number, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
-from tagmates.apps.tag_progress import show_tagging
-from tagmates.data.task import Task
-from tagmates.data.tasks import choose_tasks, load_tasks
-from tagmates.errors import ConfigError, TagmatesError
-from tagmates.failures import memory_errors
-from tagmates.files import read_json
-from tagmates.formatting import plural
+from tagmates.apps.tag_output import tag_to_file, tag_to_stdout
+from tagmates.data.tasks import choose_tasks
+from tagmates.errors import ConfigError
 from tagmates.model.tagger import Tagger
 from tagmates.tagging.appending import parse_append
-from tagmates.tagging.chunks import Chunk, read_chunks, total_size
 from tagmates.tagging.read_options import APPEND_PLACES, ReadOptions, check_options
-from tagmates.tagging.reading import no_words, read_input
-from tagmates.tagging.resumable import Output, Settings, check_output, open_output, progress_path
-from tagmates.tagging.workers import TaggedChunk, TaggingJob, identity, tag_chunk, tag_in_workers
+from tagmates.tagging.reading import read_input
+from tagmates.tagging.resumable import check_output, progress_path
+from tagmates.tagging.training_format import with_training_format
+from tagmates.tagging.workers import TaggingJob
 from tagmates.training.train import choose_device
 
 
@@ -168,16 +160,16 @@ def tag(
     device = choose_device(device)
     tagger = Tagger.from_pretrained(run, device=device, vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
-    options = _with_training_format(options, run, wanted)
+    options = with_training_format(options, run, wanted)
     if output == "table":
         for sentence in tagger.stream(read_input(files, options), wanted):
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
         return
     job = TaggingJob(str(run), device, vectors, wanted, options, output, probabilities)
     if output_file is None:
-        _to_stdout(files, tagger, job, workers)
+        tag_to_stdout(files, tagger, job, workers)
     else:
-        _to_file(files, tagger, job, workers, output_file, resume=resume, force=force)
+        tag_to_file(files, tagger, job, workers, output_file, resume=resume, force=force)
 
 
 def _check_formats(files: Sequence[str], output: str) -> None:
@@ -186,43 +178,6 @@ def _check_formats(files: Sequence[str], output: str) -> None:
             raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
     if output not in ("conll", "json", "table"):
         raise ConfigError(f"--output {output}: choose conll, json or table")
-
-
-def _with_training_format(options: ReadOptions, run: str, tasks: Sequence[str]) -> ReadOptions:
-    """The options, with ``trained`` set to the format of the run's training files, if these are known and all alike.
-
-    A run knows only the path of its data. So the format is known as long as that path still describes the tasks.
-    """
-    environment = Path(run) / "environment.json"
-    if not environment.is_file():
-        return options
-    try:
-        known = load_tasks(str(read_json(environment).get("data", "")))
-    except TagmatesError:  # the files have moved, or were written for a later tagmates
-        return options
-    found = [_options_of(known[task]) for task in tasks if task in known]
-    if not found or any(replace(each, width=0) != replace(found[0], width=0) for each in found):
-        return options
-    return replace(options, trained=replace(found[0], width=max(each.width for each in found)))
-
-
-def _options_of(task: Task) -> ReadOptions:
-    """The format of the files of a task, as options."""
-    columns = [abs(column) for column in (task.token_column, task.tag_column) if isinstance(column, int)]
-    return ReadOptions(
-        kind=task.format,
-        token_column=task.token_column,
-        separator=task.separator or "whitespace",
-        comment=task.comment,
-        comments_inside=task.comments_inside,
-        header=task.header,
-        sentence_column=task.sentence_column,
-        sentence_end=task.sentence_end,
-        markup=task.markup,
-        sentence_rows=task.sentence_rows,
-        encoding=task.encoding,
-        width=max(columns, default=0),
-    )
 
 
 def _check_workers(workers: int, threads: int | None) -> None:
@@ -236,88 +191,3 @@ def _check_apart(output: Path, files: Sequence[str]) -> None:
         for path in (output, progress_path(output)):
             if file != "-" and path.exists() and Path(file).exists() and path.samefile(file):
                 raise ConfigError(f"--output-file {output}: would overwrite {path}, which is input; choose another")
-
-
-def _to_stdout(files: Sequence[str], tagger: Tagger, job: TaggingJob, workers: int) -> None:
-    held, empty = job.heading.encode(), True  # the output stays empty if there is no sentence
-    with closing(_tagged(_announced(read_chunks(files, job.input)), tagger, job, workers)) as results:
-        for result in results if sys.stdout.isatty() else show_tagging(results, talk, total_size(files)):
-            held, empty = held + result.data, empty and not result.sentences
-            if not empty:
-                _write(held)
-                held = b""
-            if result.error:
-                raise result.error
-    if empty:
-        raise no_words(files)
-
-
-def _write(data: bytes) -> None:
-    """Write bytes to stdout: with --append the output has the encoding of the input."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-
-
-def _announced(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Yield the chunks; say on stderr which format a file was recognised as."""
-    for chunk in chunks:
-        if chunk.note:
-            say(f"{chunk.name}: read as {chunk.note}")
-        yield chunk
-
-
-def _to_file(
-    files: Sequence[str], tagger: Tagger, job: TaggingJob, workers: int, path: Path, *, resume: bool, force: bool
-) -> None:
-    settings: Settings = {
-        "version of tagmates": __version__,
-        "model": identity(tagger),
-        "--tasks": list(job.tasks),
-        "--input": job.input.kind,
-        "--token-column": str(job.input.token_column or ""),
-        "--separator": job.input.separator,
-        "--comment": str(job.input.comment),
-        "--header": str(job.input.header),
-        "--sentence-column": str(job.input.sentence_column or ""),
-        "--encoding": job.input.encoding,
-        "columns of training": str(job.input.trained or ""),
-        "--output": job.output,
-        "--probabilities": job.probabilities,
-        "--append": job.input.append,
-    }
-    try:
-        with open_output(path, settings, resume=resume, force=force) as output:
-            try:
-                with memory_errors():
-                    _tag_into(output, files, tagger, job, workers)
-            except TagmatesError as error:
-                if isinstance(error, ConfigError) or not output.begun:
-                    raise
-                raise type(error)(f"{error}; then --resume continues {path}") from None
-    except KeyboardInterrupt:
-        end(130, f"tagmates: interrupted; the same command with --resume (not --force) continues {path}")
-    progress = output.progress
-    say(f"wrote {path}: {plural(progress.sentences, 'sentence')}, {plural(progress.tokens, 'token')}")
-
-
-def _tag_into(output: Output, files: Sequence[str], tagger: Tagger, job: TaggingJob, workers: int) -> None:
-    chunks = _announced(read_chunks(files, job.input))
-    skipped = output.skip(chunks)
-    with closing(_tagged(chunks, tagger, job, workers)) as results:
-        for result in show_tagging(results, talk, total_size(files), skipped):
-            if result.text:
-                output.write(result.data if output.progress.length else job.heading.encode() + result.data)
-            if result.error:
-                raise result.error
-            output.done(result.chunk, sentences=result.sentences, tokens=result.tokens)
-    if not output.progress.sentences:
-        raise no_words(files)
-
-
-def _tagged(
-    chunks: Iterator[Chunk], tagger: Tagger, job: TaggingJob, workers: int
-) -> Generator[TaggedChunk, None, None]:
-    if workers == 1:
-        return (tag_chunk(tagger, job, chunk) for chunk in chunks)
-    return tag_in_workers(job, chunks, workers)

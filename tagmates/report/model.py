@@ -50,7 +50,7 @@ class Report:
 class WrittenReport:
     """A report on disk: the path of its page, the advice for every task, and ``notes``.
 
-    The notes are sentences for people: what was set beside the study, and which finished runs do not count.
+    The notes are sentences for people: what the study is compared with, and which finished runs do not count.
 
     ```python
     import tagmates

@@ -5,7 +5,7 @@ from typing import Any
 
 from tagmates.model.tagger import Tagger
 from tagmates.serve.requests import TagRequest
-from tagmates.serve.responses import Problem
+from tagmates.serve.responses import ErrorOut
 from tagmates.serve.settings import Limits
 
 SUMMARY = "Sequence taggers: text in; tags, spans and probabilities of every task out."
@@ -33,7 +33,7 @@ STREAM_TEXT = (
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The descriptions of these statuses for FastAPI."""
-    found: dict[int | str, dict[str, Any]] = {s: {"model": Problem, "description": STATUS_TEXTS[s]} for s in statuses}
+    found: dict[int | str, dict[str, Any]] = {s: {"model": ErrorOut, "description": STATUS_TEXTS[s]} for s in statuses}
     if 429 in found:
         seconds = {"description": "Seconds to wait before the next try.", "schema": {"type": "integer", "minimum": 1}}
         found[429]["headers"] = {"Retry-After": {**seconds, "required": True}}

@@ -47,7 +47,7 @@ class DocumentOut(TypedDict):
 
 
 class AnswerOut(TypedDict):
-    """A document for each text, in order."""
+    """The tagged texts: a document for each, in order."""
 
     model: str
     tasks: Sequence[str]
@@ -78,13 +78,13 @@ class ModelsOut(TypedDict):
     limits: Limits
 
 
-class Problem(TypedDict):
-    """One line that says what is wrong, where, and what to do."""
+class ErrorOut(TypedDict):
+    """An error: one line that says what is wrong, where, and what to do."""
 
     detail: str
 
 
-class Health(TypedDict):
+class HealthOut(TypedDict):
     """The state of the service."""
 
     status: str

@@ -30,7 +30,7 @@ from tagmates.serve.requests import (
 )
 from tagmates.serve.responses import (
     AnswerOut,
-    Health,
+    HealthOut,
     ModelsOut,
     documents_out,
     dumps,
@@ -233,7 +233,7 @@ def _always(answer: Response) -> Callable[[], Response]:
 
 def _add_state(app: FastAPI, metrics: Metrics) -> None:
     @app.get("/healthz", summary="Whether the service works", responses=refusals(503))
-    async def health() -> Health:
+    async def health() -> HealthOut:
         if app.state.tagging.done():
             raise LateError("tagging has stopped; start the service again")
         return {"status": "ok"}

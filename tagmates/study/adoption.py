@@ -24,7 +24,8 @@ from tagmates.errors import ModelError, TagmatesError
 from tagmates.files import read_json, write_json
 from tagmates.formatting import plural
 from tagmates.settings_parsing import parse
-from tagmates.study.store import Store, read_record
+from tagmates.study.record_reading import read_record
+from tagmates.study.store import Store
 from tagmates.training.preparation import run_ids, vocabulary_of
 from tagmates.training.scores import GoldUnits, Numbers, gold_tags
 

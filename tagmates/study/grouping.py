@@ -35,7 +35,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Taggers that serve all tasks of a study between them.
+    """Taggers that together serve all tasks of a study: each task has one of them.
 
     ```python
     import tagmates

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from tagmates.formatting import listing, plural
 from tagmates.study.control import control_folders
 from tagmates.study.locate import OpenedStudy
+from tagmates.study.record_reading import UNRECORDED_DATA
 from tagmates.study.status import Status
-from tagmates.study.store import UNRECORDED_DATA, FoundRuns, State
+from tagmates.study.store import FoundRuns, State
 
 MAX_LISTED_NAMES = 3
 

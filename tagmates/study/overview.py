@@ -23,8 +23,8 @@ class StudyPlan:
     ``regimes`` has the counts (``planned``, ``done``, ``failed``, ``pending``) of each regime, and ``total`` their sum.
     A run that several regimes need is counted in the first. ``runs`` are all that can be planned now; those of the
     oracle sets are known when the pairs are done. ``found.done`` has the records of finished runs by name, and
-    ``found.failed`` the reasons why others failed. For the sharings ``unmeasured`` no run has measured the speed yet,
-    so ``Study.cost`` times a few updates of each. ``notes`` are sentences about what the counts do not show.
+    ``found.failed`` the reasons why others failed. For the ways of sharing in ``unmeasured``, no run shows the speed
+    yet, so ``Study.cost`` times a few updates of each. ``notes`` are sentences about what the counts do not show.
 
     ```python
     import tagmates
@@ -52,8 +52,8 @@ class StudyStatus:
     the number of finished epochs by name, ``begun`` the same of interrupted runs, and ``failed`` the reason. ``broken``
     are runs with a damaged file, and ``unmatched`` are finished runs whose data differ from the study's; neither
     counts, and the next call of ``run`` trains them again. ``without_tagger`` and ``without_epochs`` are finished runs
-    whose scores count, although files of theirs are missing. ``other`` is the number of run folders that belong to no
-    run of the plan. ``notes`` are sentences about what the counts do not show.
+    whose scores count, although their weights or metrics are missing. ``other`` is the number of run folders that
+    belong to no run of the plan. ``notes`` are sentences about what the counts do not show.
 
     ```python
     import tagmates

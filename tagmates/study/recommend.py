@@ -32,16 +32,17 @@ class Choice:
 class Advice:
     """The recommendation for one task.
 
-    The setting is chosen by dev F1, and its gain is measured on test. This removes the luck of the dev sentences, but
-    not that of the seeds, because both scores come from the same runs. So the ``evidence`` allows for the choice.
+    The setting is chosen by dev F1, and its gain is measured on test. So the gain is free of the luck of the dev
+    sentences, but not of that of the seeds, because both scores come from the same runs. Therefore the interval and p
+    in ``evidence`` allow for the choice among all settings that were tried.
 
-    The verdict is one of: ``too early`` (a side of the comparison lacks runs); ``alone`` (no setting is better than
-    alone on dev); ``better`` (the best on dev is shown to be better than alone on test); ``not shown`` (it is not);
-    ``untested`` (there is no test score of the task alone to compare with).
+    The verdict is one of: ``too early`` (training alone or with partners has too few runs so far); ``alone`` (no
+    setting is better than alone on dev); ``better`` (the best on dev is shown to be better than alone on test); ``not
+    shown`` (it is not); ``untested`` (there is no test score of the task alone to compare with).
 
     ``sentence`` is the verdict in plain words, and ``warnings`` are sentences on what the length of training may have
-    to do with the difference. ``ranked`` are all settings that can be compared, the best on dev first, and ``chosen``
-    is the setting to train: the best on dev, or the task alone unless that one is shown to be better.
+    to do with the difference. ``ranked`` are all settings that can be compared, the best on dev first. ``chosen`` is
+    the setting to train: the best on dev if it is shown to be better or could not be tested, otherwise the task alone.
 
     ```python
     import tagmates
@@ -62,7 +63,7 @@ class Advice:
     ranked: Sequence[Choice] = ()  # all settings that can be compared, the best on dev first
     cell: Cell | None = None  # the best on dev, compared on test with the task alone; None if that is not possible
     evidence: Evidence | None = None  # of the cell, corrected for the choice among the joint settings that were tried
-    chosen: Setting | None = None  # the setting to train: the best on dev if it is shown to be better, else alone
+    chosen: Setting | None = None  # the setting to train; None if it is too early to say
     warnings: Sequence[str] = ()  # sentences on the influence of the training length
 
     @property
@@ -192,7 +193,7 @@ def verdict_text(advice: Advice) -> str:
     return {
         "too early": "too early to say",
         "alone": "no partner is better on dev; train it alone" if len(advice.ranked) > 1 else "only trained alone",
-        "better": "helps",
+        "better": "better",
         "not shown": "not shown; may be chance",
         "untested": "not tested",
     }[advice.verdict]

@@ -20,7 +20,8 @@ from tagmates.data.formats.decompression import MAX_EXPANSION
 from tagmates.errors import ModelError
 from tagmates.files import read_file, read_json, write_atomically, write_json, write_text
 from tagmates.study.affinities import FILE as AFFINITIES
-from tagmates.study.store import Store, read_record
+from tagmates.study.record_reading import read_record
+from tagmates.study.store import Store
 
 JSON_FILES = {"config": "config.json", "result": "result.json", "environment": "environment.json"}
 MAX_BYTES = 2**30  # of an unpacked table; ten thousand runs of the paper's study have a tenth of it

@@ -21,10 +21,10 @@ from tagmates.study.locate import OpenedStudy
 from tagmates.study.notes import other_folders
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, advise
+from tagmates.study.record_reading import UNRECORDED_DATA
 from tagmates.study.records import Runs
 from tagmates.study.run_filter import RunFilter
 from tagmates.study.status import Status, current_status
-from tagmates.study.store import UNRECORDED_DATA
 from tagmates.study.task_cache import data_of_task, start_found, task_size, task_statistics
 from tagmates.training.train import choose_device
 

@@ -4,37 +4,28 @@
 moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last report.
 """
 
-import io
 import json
 import os
 import time
-import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
-from tagmates.config import RunConfig
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
-from tagmates.failures import RESOURCE_ERRORS
 from tagmates.files import read_file, read_json, write_json
 from tagmates.locks import take_lock
 from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp, read_index, write_index
-from tagmates.study.plan import Planned, Setting, run_name
+from tagmates.study.plan import Planned
+from tagmates.study.record_reading import data_mismatch, read_record, run_stamp
 from tagmates.study.records import RunRecord
 from tagmates.study.settings import StudySettings
-from tagmates.study.significance import SentenceCounts
 from tagmates.training.folder import LOCK, NO_LOCKS_ADVICE, check_files, lock_folder
 
-NEEDED_FILES = ("result.json", "config.json", "counts.npz")  # of a finished run
 State = Literal["done", "failed", "broken", "unmatched", "running", "begun", "pending"]
-UNRECORDED_DATA = "does not record the data that it was trained and scored on, as it is from an earlier tagmates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +165,7 @@ class Store:
         """Find the runs of a plan. With ``counts`` the records also have the counts of their sentences."""
         names = [planned.name for planned in plan]
         task_data, vectors = self.task_data(), self.vectors()
-        stamps = {name: stamp for name in names if (stamp := _stamp(self.folder(name))) is not None}
+        stamps = {name: stamp for name in names if (stamp := run_stamp(self.folder(name))) is not None}
         index = self.root / "index.sqlite"
         cached = read_index(index, stamps, counts=counts)
         done = {name: cached[name][1] for name, stamp in stamps.items() if name in cached and cached[name][0] == stamp}
@@ -192,7 +183,7 @@ class Store:
         done |= {name: record for name, (_, record) in fresh.items()}
         done = {name: done[name] for name in names if name in done}  # in the order of the plan
         # compared each time, because study.json may have changed since the index was written
-        reasons = {name: _mismatch(record, task_data, vectors) for name, record in done.items()}
+        reasons = {name: data_mismatch(record, task_data, vectors) for name, record in done.items()}
         unmatched = {name: reason for name, reason in reasons.items() if reason}
         done = {name: done[name] for name in done if name not in unmatched}
         rest = [name for name in names if name not in stamps]
@@ -300,7 +291,7 @@ class Store:
     def read(self, name: str) -> RunRecord:
         """Read a finished run. Raises ModelError if it is invalid, or if its data are not the study's."""
         record = read_record(self.folder(name))
-        why = _mismatch(record, self.task_data(), self.vectors())
+        why = data_mismatch(record, self.task_data(), self.vectors())
         if why:
             raise ModelError(f"{self.folder(name)}: {why}")
         return record
@@ -311,92 +302,3 @@ class Store:
         except ModelError:
             return False
         return True
-
-
-def _mismatch(record: RunRecord, task_data: Mapping[str, TaskData], vectors: str) -> str:
-    """The difference between a run's data and its study's, in words; empty if there is none."""
-    own = {task: task_data.get(task, {}) for task in record.setting.tasks}
-    if any(some.keys() - record.task_data.get(task, {}).keys() for task, some in own.items()):
-        return UNRECORDED_DATA
-    what = data_difference(record.task_data, own)
-    if what:
-        return f"was trained or scored on other data: {what}"
-    if record.vectors and vectors and record.vectors != vectors:
-        return f"was trained with vectors {record.vectors}, the study has {vectors}"
-    return ""
-
-
-def read_record(folder: Path) -> RunRecord:
-    """Read a finished run with its counts. Raises ModelError that names the missing or invalid file."""
-    result, path = read_json(folder / "result.json"), folder / "config.json"
-    try:
-        config = parse(RunConfig, read_json(path), str(path))
-    except ConfigError as error:
-        raise ModelError(str(error)) from None
-    if run_name(config) != folder.name:  # the folder was copied over another one
-        raise ModelError(f"{path}: is of another run ({run_name(config)})")
-    counts = _read_counts(folder / "counts.npz")
-    try:
-        if (result["sharing"], tuple(result["tasks"]), result["seed"]) != (config.sharing, config.tasks, config.seed):
-            raise ValueError("config.json is of another run")
-        test = _scores(result.get("test", {}))
-        if not counts.keys() <= test.keys():
-            raise ValueError("counts.npz has other tasks")
-        return RunRecord(
-            name=folder.name,
-            setting=Setting(config.sharing, config.tasks),
-            seed=config.seed,
-            dev=_scores(result["dev"]),
-            test=test,
-            updates=int(result["updates"]),
-            epochs=int(result["epochs"]),
-            stopped=str(result["stopped"]),
-            seconds=float(result["seconds"]),
-            parameters=int(result["parameters"]),
-            counts=counts,
-            embeddings=result.get("task_embeddings", {}),
-            task_data={task: dict(some) for task, some in result.get("task_data", {}).items()},
-            vectors=str(result.get("vectors", "")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{folder / 'result.json'}: is not that of a finished run ({error})") from None
-
-
-def _scores(values: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    scores = {task: float(some["f1"]) for task, some in values.items()}
-    for task, f1 in scores.items():
-        if not 0 <= f1 <= 100:  # also refuses NaN
-            raise ValueError(f"F1 of {task} is {f1}")
-    return scores
-
-
-def _read_counts(path: Path) -> dict[str, SentenceCounts]:
-    try:
-        with io.BytesIO(read_file(path)) as file, np.load(file, allow_pickle=False) as arrays:
-            names = {name: name.removeprefix("test/") for name in arrays.files if name.startswith("test/")}
-            counts: dict[str, SentenceCounts] = {
-                t: np.asarray(arrays[name], dtype=np.int32) for name, t in names.items()
-            }
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS:
-            raise  # the file may be valid
-        raise ModelError(f"{path}: is missing or truncated ({error})") from None
-    for task, array in counts.items():
-        if array.ndim != 2 or array.shape[1] != 3 or (array < 0).any():
-            raise ModelError(f"{path}: test/{task} are no counts (sentences, 3) but {array.shape}")
-    return counts
-
-
-def _stamp(folder: Path) -> Stamp | None:
-    """A stamp that changes with each of the files that are read; None while the run is not done."""
-    parts = []
-    for name in NEEDED_FILES:
-        try:
-            status = os.stat(f"{folder}/{name}")  # noqa: PTH116  (of 10,000 folders)
-        except OSError:
-            if name == "result.json":
-                return None
-            parts.append("-")
-        else:
-            parts.append(f"{status.st_mtime_ns}:{status.st_size}")
-    return " ".join(parts)

@@ -1,4 +1,4 @@
-"""``data stats`` and ``data check``."""
+"""The commands ``data stats`` and ``data check``: what they print, draw and refuse."""
 
 import errno
 import json

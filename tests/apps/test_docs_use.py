@@ -1,4 +1,4 @@
-"""The examples of the guide to taggers in use are run as they are written there."""
+"""The examples of docs/use.md are run as they are written there."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A run becomes a model to give away, and is used under its new name."""
+"""``tagmates export``: a run becomes a model folder, which tags as the run does."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Ctrl-C, a full disk and a second training in the folder cost no finished epoch."""
+"""``tagmates train``: Ctrl-C, a full disk or a second training in the folder costs no finished epoch."""
 
 import json
 import re

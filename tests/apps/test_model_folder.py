@@ -1,4 +1,4 @@
-"""A model folder that is not whole, or was edited by hand, is refused."""
+"""A damaged or edited model folder is refused by the commands that read it."""
 
 import json
 from pathlib import Path

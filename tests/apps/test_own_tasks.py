@@ -1,4 +1,4 @@
-"""Tasks of one's own, with any names and any number."""
+"""Training, scoring and tagging with tasks of one's own, with any names and any number."""
 
 import json
 from pathlib import Path

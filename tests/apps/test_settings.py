@@ -1,4 +1,4 @@
-"""Settings of a training take effect, and are refused where they cannot."""
+"""``tagmates train``: --set, --config and --preset take effect, and are refused where they cannot."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import TASKS, done, numbers, tagmates, training_of, write_corpus
+from tiny_encoders import tiny_bert
 
 from tagmates.config import ModelSettings, RunConfig, TrainingSettings
 from tagmates.settings_parsing import train_options, with_preset
@@ -54,6 +55,14 @@ SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
     "training.max_updates": (3, {}),
     "training.weights": ("best", {"training.learning_rate": 0.3, "training.max_epochs": 8}),
     "training.unknown_rate": (0.5, {}),
+    "training.optimizer": ("adamw", {"training.weight_decay": 0.5}),
+    "training.weight_decay": (0.5, {"training.optimizer": "adamw"}),
+    "training.warmup": (0.5, {"training.schedule": "linear"}),
+    "training.accumulation": (2, {"model.layers": 1}),
+    "training.encoder_learning_rate": (0.1, {"model.encoder": "ENCODER"}),
+    "model.encoder": ("ENCODER", {}),
+    "model.finetune": (False, {"model.encoder": "ENCODER"}),
+    "model.pooling": ("mean", {"model.encoder": "ENCODER"}),
 }
 
 
@@ -75,13 +84,15 @@ def train_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, 
     # ner has fewer sentences than pos, or sampling would not matter
     fewer = TASKS.replace("[tasks.ner]", '[tasks.ner]\ntrain = {file = "train.txt", sentences = "3-5"}')
     data = write_corpus(place / "data", tasks=fewer)
+    encoder = tiny_bert(place / "encoder")
     known: dict[str, tuple[Any, ...]] = {}
 
     def run(settings: dict[str, object]) -> tuple[Any, ...]:
         key = json.dumps(settings, sort_keys=True)
         if key not in known:
             folder = place / str(len(known))
-            sets = [part for name, value in settings.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+            values = {name: str(encoder) if value == "ENCODER" else value for name, value in settings.items()}
+            sets = [part for name, value in values.items() for part in ("--set", f"{name}={json.dumps(value)}")]
             paper = ("--preset", "paper", "--threads", "1")
             done("train", "--data", data, "--tasks", "pos,ner", *paper, *sets, "--output-dir", folder)
             known[key] = numbers(folder)

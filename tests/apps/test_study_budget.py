@@ -4,26 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import done, refused, write_corpus
+from command_line import done, refused
+from tiny_study import write_tiny_study
 
-STUDY = """
-data = "corpus"
-regimes = ["single", "pair", "all"]
-seeds = [1, 2]
-vectors = "random"
-[model]
-hidden_size = 8
-[training]
-max_epochs = 1
-"""
-RUN = ("study", "run", "s.toml", "--engine", "local")
-FOLDER = Path("runs", "s", "runs")
+RUN = ("study", "run", "tiny.toml", "--engine", "local")
+FOLDER = Path("runs", "tiny", "runs")
 
 
 @pytest.fixture(autouse=True)
 def _study(here: Path) -> None:
-    write_corpus(here / "corpus")
-    (here / "s.toml").write_text(STUDY)
+    regimes = "regimes = ['single', 'pair', 'all']\n"
+    write_tiny_study(here, regimes, sharing=["multi_dec"], seeds=[1, 2], max_epochs=1)
 
 
 def finished() -> set[str]:
@@ -41,7 +32,7 @@ def test_tasks_alone_then_all_then_the_rest_and_nothing_twice() -> None:
     done(*RUN)
     assert len(finished()) == 6
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    status = json.loads(done("study", "status", "s.toml", "--json").out)
+    status = json.loads(done("study", "status", "tiny.toml", "--json").out)
     assert (status["total"]["done"], status["total"]["pending"]) == (6, 0)
 
 

@@ -21,31 +21,27 @@ from command_line import (
     tagmates,
     write_corpus,
 )
+from tiny_study import write_tiny_study
 
 from tagmates import api
 from tagmates.errors import TrainingError
 from tagmates.training.loop import Ended, Event
 
-STUDY = """
-data = "corpus"
-regimes = ["single", "pair"]
-seeds = [1]
-vectors = "random"
-[model]
-hidden_size = 8
-[training]
-max_epochs = 2
-"""
-ONE_TAGGER = ("study", "recommend", "s.toml", "--taggers", "1")
+ONE_TAGGER = ("study", "recommend", "tiny.toml", "--taggers", "1")
+
+
+def begin(place: Path, max_epochs: int = 2) -> None:
+    """Begin a study of pairs and train no run of it."""
+    regimes = "regimes = ['single', 'pair']\n"
+    write_tiny_study(place, regimes, preset="practical", sharing=["multi_dec"], max_epochs=max_epochs)
+    done("study", "run", "tiny.toml", "--engine", "local", "--budget", "0")
 
 
 @pytest.fixture
 def untrained(here: Path) -> Path:
     """A study that has begun, without a single run."""
-    write_corpus(here / "corpus")
-    (here / "s.toml").write_text(STUDY)
-    done("study", "run", "s.toml", "--engine", "local", "--budget", "0")
-    return here / "runs" / "s"
+    begin(here)
+    return here / "runs" / "tiny"
 
 
 def test_what_is_trained_for_json_is_trained_in_it(untrained: Path) -> None:
@@ -77,11 +73,9 @@ def test_a_training_that_is_interrupted_goes_on_to_the_same_tagger(
 @pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, 4])
 def test_a_training_that_is_killed_goes_on_to_the_same_tagger(epochs: int, here: Path) -> None:
-    write_corpus(here / "corpus")
-    (here / "s.toml").write_text(STUDY.replace("max_epochs = 2", "max_epochs = 8"))
-    done("study", "run", "s.toml", "--engine", "local", "--budget", "0")
+    begin(here, max_epochs=8)
     done(*ONE_TAGGER, "--train")
-    (folder,) = (here / "runs" / "s" / "taggers").iterdir()
+    (folder,) = (here / "runs" / "tiny" / "taggers").iterdir()
     shutil.move(folder, here / "at once")
     process = start(*ONE_TAGGER, "--train")
     read_epochs(process, epochs)

@@ -1,4 +1,4 @@
-"""tagmates.batching.batches: whatever goes into a batch can be read out of it again, in the right place."""
+"""tagmates.batching.batches: every sentence, tag and weight can be read back from a batch, at its position."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Batches gathered from the corpora of several lanes are those that plain loops make."""
+"""tagmates.batching.lane_corpora: batches of several lanes are equal to those that plain loops make."""
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace

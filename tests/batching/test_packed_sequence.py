@@ -1,4 +1,4 @@
-"""tagmates.batching.packed_sequence against torch's PackedSequence, and what must hold for several lanes."""
+"""tagmates.batching.packed_sequence against torch's PackedSequence, and its properties for several lanes."""
 
 import torch
 from hypothesis import given, settings

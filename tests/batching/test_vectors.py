@@ -1,4 +1,4 @@
-"""tagmates.batching.vectors: what a file of vectors may look like, and what the hash of a run's vectors depends on."""
+"""tagmates.batching.vectors: files of vectors that are read or refused, and what the hash of vectors depends on."""
 
 from importlib.util import find_spec
 from pathlib import Path

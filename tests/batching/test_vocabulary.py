@@ -1,4 +1,4 @@
-"""tagmates.batching.vocabulary: what protocol section 2 counts as known, and the labels of each sharing."""
+"""tagmates.batching.vocabulary: known words (protocol section 2), and the labels of each way of sharing."""
 
 import json
 from collections import Counter

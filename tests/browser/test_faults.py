@@ -1,4 +1,4 @@
-"""Scripts in every field, and a service that is busy, strict, broken or gone."""
+"""The page, if text contains scripts, or if the service is busy, refuses, fails or does not answer."""
 
 from urllib.parse import quote
 

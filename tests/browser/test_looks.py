@@ -1,4 +1,4 @@
-"""Contrast, narrow windows, right-to-left text, long texts, and what axe finds."""
+"""The look of the page: contrast, narrow windows, right-to-left text, long texts, and accessibility (axe)."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Typing, layers, probabilities, keys, links and two models, as somebody at a browser meets them."""
+"""The page in use: typing, layers, probabilities, keys, links and two models."""
 
 import pytest
 from playwright.sync_api import Page, Route, expect

@@ -1,4 +1,4 @@
-"""The report on phones and on paper: whole, legible, and no wider or longer than it must be."""
+"""The page of a report on phones and on paper: complete, legible, and not too wide or long."""
 
 import re
 from collections.abc import Iterator

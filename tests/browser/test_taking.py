@@ -1,4 +1,4 @@
-"""Copied and saved text is equal to the answer of the API."""
+"""The page's Copy and Download give the same text as the API."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""data/affinity against scikit-learn and scipy, and on data that leave nothing to say."""
+"""tagmates.data.affinity against scikit-learn and scipy, and on data without any information."""
 
 import random
 

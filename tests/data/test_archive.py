@@ -1,4 +1,4 @@
-"""data/archive and study pack: a study in one file gives what its own data and vectors give, on any machine."""
+"""tagmates.data.archive and ``study pack``: a packed study trains the same runs as its own data and vectors."""
 
 import io
 import json

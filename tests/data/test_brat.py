@@ -1,4 +1,4 @@
-"""tagmates.data.formats.brat: annotations of characters → tags of words, and what is said where the two differ."""
+"""tagmates.data.formats.brat: annotations of characters become tags of words, with remarks where these differ."""
 
 from collections.abc import Callable
 from pathlib import Path

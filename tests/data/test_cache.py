@@ -1,4 +1,4 @@
-"""tagmates.data.cache: what comes from the cache is what the files say now, and nothing that befalls it matters."""
+"""tagmates.data.cache: it always gives what the files contain now, even if the cache is damaged or unusable."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

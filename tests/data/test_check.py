@@ -1,4 +1,4 @@
-"""The problems that `data check` finds: the messages of the readers line by line, and counts as if made by hand."""
+"""tagmates.data.checking: the problems that ``data check`` finds, with their lines, against counts by hand."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine, which misbehaves in every way that we could think of."""
+"""tagmates.data.upstream.download: downloads from a real server on this machine, which misbehaves in many ways."""
 
 import errno
 import hashlib

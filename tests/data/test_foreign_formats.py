@@ -1,4 +1,4 @@
-"""Files as other people's tools write them: what is read, what is refused and why, what `data init` makes of them."""
+"""Files as other tools write them: which are read or refused, and what ``data init`` writes about them."""
 
 import json
 import re

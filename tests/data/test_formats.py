@@ -1,4 +1,4 @@
-"""tagmates.data.formats.columns: what the readers accept, what they refuse and with which words."""
+"""tagmates.data.formats.columns: which files are read, which are refused, and the messages."""
 
 import os
 from pathlib import Path

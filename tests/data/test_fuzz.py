@@ -1,4 +1,4 @@
-"""Every reader on every input: a TagmatesError, or what a plain reading gives; nothing else, and not much memory."""
+"""Every reader on arbitrary input: it raises a TagmatesError or gives what a plain reading gives, in little memory."""
 
 import io
 import json

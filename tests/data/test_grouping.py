@@ -1,4 +1,4 @@
-"""Folders of several corpora, and splits of several files: what data init proposes, and what every command reads."""
+"""tagmates.data.describing.grouping: folders of several corpora, and splits of several files."""
 
 import json
 import random

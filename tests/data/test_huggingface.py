@@ -1,4 +1,4 @@
-"""tagmates.data.formats.huggingface: folders made by hand as the real library does, and by the library where it is."""
+"""tagmates.data.formats.huggingface: folders made by hand, and by the real library if it is installed."""
 
 import json
 from collections.abc import Mapping, Sequence

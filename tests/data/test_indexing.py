@@ -1,4 +1,4 @@
-"""data/indexing: numbers say what the sentences say, and what is merged is what all sentences together give."""
+"""tagmates.data.indexing: the numbers stand for the sentences, also after indexes are merged."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""tagmates data init: what it writes is read again, passes the check, and says what the files are."""
+"""tagmates.data.describing: the TOML file of ``data init`` is read again, passes the check, and is right."""
 
 import json
 import random

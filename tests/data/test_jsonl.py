@@ -1,4 +1,4 @@
-"""tagmates.data.formats.jsonl: objects that are sentences, and with which words others are refused."""
+"""tagmates.data.formats.jsonl: which objects are sentences, and the messages for others."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""tagmates.data.notation: what most tags say is found, however they are written and whatever is wrong among them."""
+"""tagmates.data.notation: the scheme of most tags is found, whatever their notation and whatever is wrong in some."""
 
 import random
 from collections import Counter

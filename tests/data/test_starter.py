@@ -1,4 +1,4 @@
-"""The starter corpus: its sizes, that its layers agree with one another, and that it took no text from the data."""
+"""The starter corpus: its sizes, the agreement of its layers, and that no text of other corpora is in it."""
 
 import re
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""The data that a score depends on are in every record and in the run's id, and are compared before scores are."""
+"""tagmates.data.task_data: what a score depends on is in every record and run id, and is compared before scores are."""
 
 import hashlib
 import json

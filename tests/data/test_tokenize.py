@@ -1,4 +1,4 @@
-"""tagmates.data.tokenize: the treebank's words on pinned examples, and what holds for any text at all."""
+"""tagmates.data.tokenize: the treebank's words on fixed examples, and properties that hold for any text."""
 
 import pytest
 from hypothesis import example, given, settings

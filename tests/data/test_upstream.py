@@ -1,4 +1,4 @@
-"""The paper's tasks from what was published: conversion in both modes, fetching, Table 1."""
+"""tagmates.data.upstream: the paper's tasks from published files, in both modes, compared with Table 1."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Variants of formats, as tools and people write them: each is read rightly, or named by a message."""
+"""Variants of formats as tools and people write them: each is read correctly, or named by a message."""
 
 import bz2
 import gzip

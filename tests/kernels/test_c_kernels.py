@@ -1,4 +1,4 @@
-"""tagmates.kernels.c and .build: the kernels in C against the reference, and doing without a compiler."""
+"""tagmates.kernels.c and build: the kernels in C against the reference, and without a compiler."""
 
 import logging
 import os

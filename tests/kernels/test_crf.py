@@ -1,4 +1,4 @@
-"""tagmates.model.crf against enumeration, plain autograd and pytorch-crf, and at the ends of what float32 can hold."""
+"""The CRF of tagmates.kernels, as model/crf uses it, against enumeration, plain autograd and pytorch-crf."""
 
 from itertools import product
 

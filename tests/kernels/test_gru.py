@@ -1,4 +1,4 @@
-"""tagmates.model.gru against torch.nn.GRU, against finite differences, and lane by lane."""
+"""The GRU of tagmates.kernels, as model/gru uses it, against torch.nn.GRU and finite differences, for each lane."""
 
 import pytest
 import torch

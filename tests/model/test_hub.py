@@ -1,4 +1,4 @@
-"""Models from a hub: a server on this machine that speaks as much of its protocol as huggingface_hub needs."""
+"""tagmates.model.hub: models from a server on this machine that behaves as the Hugging Face Hub."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The model that comes with tagmates: small, licensed, of known scores, and there without anything else."""
+"""The models that come with tagmates: small, licensed, with known scores, and without further files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The whole tagger: an independent recomputation, initial parameters, draws, and runs in company as if alone."""
+"""tagmates.model.network: losses recomputed independently, initial parameters, draws, and lanes as if alone."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Model folders: what is saved comes back, and what a stranger put there is refused in one line."""
+"""tagmates.model.pretrained: model folders are read as they were saved, and malicious ones are refused."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tagging text: what comes back, for words that training saw and for words that it never saw."""
+"""tagmates.model.tagger: tagging text, with words that training saw and words that it never saw."""
 
 import dataclasses
 import json

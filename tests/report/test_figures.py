@@ -1,3 +1,5 @@
+"""tagmates.report.figures: the drawn marks, numbers and words, and figures that any study can draw."""
+
 import math
 import re
 import xml.etree.ElementTree as ET

@@ -1,4 +1,4 @@
-"""The paper's sentences recomputed: from its own tables, from runs that give them, from other studies."""
+"""tagmates.report.findings: the paper's statements, recomputed from its own tables and from other runs."""
 
 import random
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The page of a report: whole, balanced, escaped, and in need of nothing else."""
+"""tagmates.report.page: complete, well-formed, escaped, and without files from elsewhere."""
 
 import re
 from dataclasses import replace
@@ -355,7 +355,7 @@ def recommended(report: Report) -> dict[str, list[str]]:
     return {row.head: [entry.text for entry in row.entries] for row in table.rows}
 
 
-@pytest.mark.parametrize(("gain", "verdict"), [(20.0, "helps"), (0.05, "not shown; may be chance")])
+@pytest.mark.parametrize(("gain", "verdict"), [(20.0, "better"), (0.05, "not shown; may be chance")])
 def test_a_task_is_recommended_its_best_partners_on_dev(gain: float, verdict: str) -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b")
     records = [with_gain(record, gain) for record in make_records(study, tasks, sentences=40)]
@@ -366,7 +366,7 @@ def test_a_task_is_recommended_its_best_partners_on_dev(gain: float, verdict: st
     assert (alone, together) == (points(cell.base), points(cell.mean))
     assert difference == points(cell.difference, signed=True)
     low, high = (float(text.replace("−", "-")) for text in interval.split(" to "))
-    assert (low > 0) == (verdict == "helps") and low < gain < high
+    assert (low > 0) == (verdict == "better") and low < gain < high
 
 
 @pytest.mark.parametrize("gain", [0.0, -0.5, -20.0])

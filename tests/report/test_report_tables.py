@@ -1,4 +1,4 @@
-"""Tables of a report: what is in them, and that every format says it and nothing else."""
+"""tagmates.report.tables: their content, which is the same in every format."""
 
 import csv
 import io

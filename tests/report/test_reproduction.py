@@ -1,4 +1,4 @@
-"""docs/reproduction: the report of the trainings that docs/runs/paper.jsonl.xz holds, and nothing else."""
+"""docs/reproduction is the report of the runs in docs/runs/paper.jsonl.xz."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""tagmates.serve.queue: who is tagged when, with whom, and what becomes of those who leave, come too many or fail."""
+"""tagmates.serve.queue: the order of requests, and requests that are cancelled, refused or fail."""
 
 import asyncio
 import threading

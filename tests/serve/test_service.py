@@ -1,4 +1,4 @@
-"""The service in this process: what it answers, what it refuses, and what it says about itself."""
+"""tagmates.serve.service in this process: its answers, its refusals, and its description in OpenAPI."""
 
 import asyncio
 import dataclasses

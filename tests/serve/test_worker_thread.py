@@ -1,4 +1,4 @@
-"""Work beside the event loop: in order, one at a time, and given up with its caller."""
+"""tagmates.serve.worker_thread: work in order, one at a time, and dropped if its caller leaves."""
 
 import asyncio
 import threading

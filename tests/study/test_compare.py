@@ -1,4 +1,4 @@
-"""Arrows, cells and oracle sets against the paper's rule, written out again over plain lists of runs."""
+"""tagmates.study.compare: arrows, cells and oracle sets against the paper's rule over plain lists of runs."""
 
 import random
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The controls of a study: what they equalise, where they lie, how they are found, run and set beside it."""
+"""tagmates.study.control: what the controls keep equal, their folders, and their place in the report."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Languages and genres as tasks: the example studies, and scripts that survive the whole way."""
+"""The example studies of languages and genres, and scripts other than Latin from file to tags."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""From a study's file to its trainings: what is read, what is planned, what is selected."""
+"""tagmates.study.plan, settings and cost: from a study's file to its runs, and how long they take."""
 
 import hashlib
 import json

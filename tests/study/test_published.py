@@ -1,4 +1,4 @@
-"""The paper's numbers as data, and its every arrow, count and average recomputed from runs that give them."""
+"""tagmates.study.published: the paper's numbers, and its arrows, counts and averages recomputed."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Advice: chosen on dev, measured on test, in words that claim no more than the runs say."""
+"""tagmates.study.recommend: advice chosen on dev and measured on test, in words that the runs support."""
 
 import random
 import re

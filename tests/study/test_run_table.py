@@ -1,4 +1,4 @@
-"""study/run_table: the finished runs of a study as one file, and as a folder again."""
+"""tagmates.study.run_table: the finished runs of a study as one file, and as a folder again."""
 
 import json
 import lzma

@@ -1,4 +1,4 @@
-"""Tests of differences: what swapping, shuffling and repeating must not change, and how often they err."""
+"""tagmates.study.significance: invariances of the test, and how often its verdicts are wrong."""
 
 from collections.abc import Sequence
 from dataclasses import replace

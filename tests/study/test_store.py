@@ -1,4 +1,4 @@
-"""A study's folder: its run folders are the truth, the index is a cache of them."""
+"""tagmates.study.store and record_reading: results come from the run folders, and the index is only their cache."""
 
 import json
 import os
@@ -20,9 +20,10 @@ from tagmates.errors import ConfigError, ModelError
 from tagmates.study import index
 from tagmates.study.index import read_index, write_index
 from tagmates.study.plan import Planned, Setting, make_plan
+from tagmates.study.record_reading import read_record
 from tagmates.study.records import RunRecord, Runs, Split
 from tagmates.study.settings import StudySettings
-from tagmates.study.store import Store, read_record
+from tagmates.study.store import Store
 from tagmates.training.folder import lock_folder
 
 TASKS = ("a", "b", "c")

@@ -1,4 +1,4 @@
-"""A call with other settings than the study's folder was begun with says what it does, or asks for its own folder."""
+"""tagmates.study.changes: other settings than those of the study's folder are explained, or need another folder."""
 
 import json
 import re

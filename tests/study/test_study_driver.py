@@ -1,4 +1,4 @@
-"""The decisions of the driver, with simulated workers: the first run, retries, failures, waits, stops."""
+"""tagmates.study.driver with simulated workers: the first run, retries, failures, waits, stops."""
 
 import json
 import time

@@ -30,8 +30,9 @@ from tagmates.errors import ModelError, OutOfMemoryError
 from tagmates.files import read_json, read_tensors
 from tagmates.installed import get_extra
 from tagmates.study import worker
+from tagmates.study.record_reading import read_record
 from tagmates.study.settings import StudySettings
-from tagmates.study.store import Store, read_record
+from tagmates.study.store import Store
 from tagmates.training import train
 from tagmates.training.folder import LOCK, WRITTEN_NAMES
 from tagmates.training.run import Run

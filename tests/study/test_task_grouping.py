@@ -1,4 +1,4 @@
-"""study/grouping: the best taggers for all tasks, against trying everything."""
+"""tagmates.study.grouping: the best taggers for all tasks, against trying all groupings."""
 
 from collections.abc import Sequence
 from itertools import chain, combinations, product

@@ -1,4 +1,4 @@
-"""``tagmates tag --append`` for JSON lists and WebAnno TSV: tags are read again as they were, and all else stays."""
+"""``tagmates tag --append`` for JSON lists and WebAnno TSV: the tags can be read again, and the rest stays."""
 
 import json
 import sys

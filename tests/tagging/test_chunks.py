@@ -1,4 +1,4 @@
-"""Input in chunks: nothing is lost, sentences stay whole, and whatever comes in, a chunk is not long."""
+"""tagmates.tagging.chunks: nothing is lost, sentences stay whole, and no chunk is long."""
 
 from itertools import accumulate
 from pathlib import Path

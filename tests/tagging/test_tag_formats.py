@@ -1,4 +1,4 @@
-"""``tagmates tag`` reads what training reads, adds tags to it, and leaves all else as it stands, to the byte."""
+"""``tagmates tag`` reads what training reads, and ``--append`` keeps every other byte of the input."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""``tagmates tag``: where the words of its input are, what is kept of it, and what JSON says of it."""
+"""``tagmates tag``: where the words of its input are, and what JSON output says about them."""
 
 import json
 from dataclasses import replace
@@ -9,13 +9,13 @@ import pytest
 
 from tagmates import Tagger
 from tagmates.apps.cli import app
-from tagmates.apps.tag import _with_training_format
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_json
 from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
 from tagmates.tagging.decoding import HEAD_SIZE
 from tagmates.tagging.read_options import ReadOptions, check_options
 from tagmates.tagging.reading import read_chunk, read_input
+from tagmates.tagging.training_format import with_training_format
 from tagmates.tagging.workers import TaggingJob, tag_chunk
 
 CONLLU = (
@@ -63,18 +63,18 @@ def test_words_are_where_they_were_in_training_if_the_rows_are_as_wide(tmp_path:
     toml = 'train = "x"\nseparator = "whitespace"\ntoken_column = 2\n[tasks.upos]\ntag_column = 3\n'
     (tmp_path / "tasks.toml").write_text(toml, encoding="utf-8")
     write_json(tmp_path / "environment.json", {"data": str(tmp_path)})
-    options = _with_training_format(ReadOptions("conll"), str(tmp_path), ["upos"])
+    options = with_training_format(ReadOptions("conll"), str(tmp_path), ["upos"])
     assert words(tmp_path, "7 Mika N\n8 sinks V\n", options) == [("Mika", "sinks")]
     assert words(tmp_path, "Mika N\nsinks V\n", options) == [("Mika", "sinks")]  # not as wide: the tag is no word
     assert words(tmp_path, CONLLU, options) == WORDS
-    given = _with_training_format(ReadOptions("conll", 1, "whitespace"), str(tmp_path), ["upos"])
+    given = with_training_format(ReadOptions("conll", 1, "whitespace"), str(tmp_path), ["upos"])
     assert words(tmp_path, "7 Mika N\n8 sinks V\n", given) == [("7", "8")]
     toml = 'train = "x"\nformat = "jsonl"\n[tasks.upos]\ntoken_column = "words"\n'
     (tmp_path / "tasks.toml").write_text(toml, encoding="utf-8")
-    options = _with_training_format(ReadOptions("jsonl"), str(tmp_path), ["upos"])
+    options = with_training_format(ReadOptions("jsonl"), str(tmp_path), ["upos"])
     assert words(tmp_path, '{"tokens": ["a"], "words": ["Mika"]}\n', options) == [("Mika",)]
     (tmp_path / "tasks.toml").unlink()
-    assert _with_training_format(ReadOptions("conll"), str(tmp_path), ["upos"]) == ReadOptions("conll")
+    assert with_training_format(ReadOptions("conll"), str(tmp_path), ["upos"]) == ReadOptions("conll")
 
 
 def test_any_column_of_conllu(tmp_path: Path) -> None:

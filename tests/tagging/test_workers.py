@@ -1,4 +1,4 @@
-"""Large input: what is written is the same however it is tagged, whatever is killed, and wherever it goes on."""
+"""tagmates.tagging.workers and resumable: the output is the same with any workers, kills and restarts."""
 
 import errno
 import json

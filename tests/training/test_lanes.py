@@ -1,4 +1,4 @@
-"""Trainings of a study as lanes of one process: the numbers of each alone, whoever comes, goes, fails or stops."""
+"""Runs of a study as lanes of one process: each has the numbers that it has alone, whatever the others do."""
 
 import time
 from collections.abc import Iterator, Sequence

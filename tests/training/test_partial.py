@@ -1,4 +1,4 @@
-"""Partly annotated sentences the whole way: from the file to training, scores, predictions and a packed study."""
+"""Partly annotated sentences: from the file to training, scores, predictions and a packed study."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Which preset a training starts from: the paper's tasks from ``paper``, all other data from ``practical``."""
+"""The preset that a run starts from: ``paper`` for the paper's tasks, ``practical`` for all other data."""
 
 import json
 from pathlib import Path

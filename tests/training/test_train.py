@@ -1,4 +1,4 @@
-"""Run folders: what is in them, and that a run that was stopped anywhere ends in the same numbers."""
+"""tagmates.training.train: the content of run folders, and that interrupted runs end with the same numbers."""
 
 import json
 import resource

@@ -10,7 +10,7 @@ from tagmates.study.settings import METHOD_NAMES
 
 CAPTION = (
     "The recommended partners of a task are those with the best dev F1. F1 and gain (in points) are measured on test. "
-    '"Helps" means that the 95 % interval is above 0; "not shown" means that it contains 0, so that the gain may be '
+    '"Better" means that the 95 % interval is above 0; "not shown" means that it contains 0, so that the gain may be '
     "chance."
 )
 
@@ -32,7 +32,7 @@ def recommendations_table(report: Report) -> Table:
 
 def _row(report: Report, advice: Advice) -> Row:
     alone, cell, evidence = _alone(report, advice.task), advice.cell, advice.evidence
-    roles: dict[str, tuple[Role, ...]] = {"helps": ("up",), NO_GAIN: ("down",)}
+    roles: dict[str, tuple[Role, ...]] = {"better": ("up",), NO_GAIN: ("down",)}
     verdict = verdict_text(advice)
     interval = EMPTY if evidence is None else interval_text(evidence.low, evidence.high)
     gain = None if cell is None else cell.difference

@@ -4,7 +4,7 @@ import { ServiceError, getModels } from "./api.js";
 import { chosenLayers, chosenModels, readLayers, showChoices, toggleLayer } from "./choices.js";
 import { listen } from "./keyboard.js";
 import { readLink, writeLink } from "./link.js";
-import { answersTo } from "./answers.js";
+import { tagWithModels } from "./answers.js";
 import { count, nextDifference, show, take } from "./results.js";
 
 const EXAMPLE =
@@ -27,26 +27,26 @@ async function ask() {
   const { signal } = asking;
   at("results").setAttribute("aria-busy", "true");
   try {
-    if (!models.length) await meet(signal);
-    if (view.text.trim()) await follow(answersTo(view.text, chosenModels(view, models), signal), signal);
+    if (!models.length) await loadModels(signal);
+    if (view.text.trim()) await showAll(tagWithModels(view.text, chosenModels(view, models), signal), signal);
     else clear();
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ServiceError)) throw error;
     asking.abort(); // also cancels the answer of the other model
     if (error.retryAfter === null) say("", error.message);
-    else again(error.retryAfter);
+    else tryAgainIn(error.retryAfter);
   } finally {
     if (asking.signal === signal) at("results").removeAttribute("aria-busy");
   }
 }
 
-async function meet(signal) {
+async function loadModels(signal) {
   models = await getModels(signal);
   readView();
 }
 
-async function follow(answers, signal) {
+async function showAll(answers, signal) {
   for await (const answer of answers) {
     if (signal.aborted) return;
     if (!answer.done && !answer.sentences.length) {
@@ -59,7 +59,7 @@ async function follow(answers, signal) {
   }
 }
 
-function again(seconds) {
+function tryAgainIn(seconds) {
   say(`The service is busy. The next try is in ${seconds} s.`);
   timer = setTimeout(ask, 1000 * seconds);
 }

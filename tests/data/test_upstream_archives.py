@@ -1,4 +1,4 @@
-"""Members of archives, also of those that want to do harm."""
+"""tagmates.data.upstream.archives: members of downloaded archives, also of malicious ones."""
 
 import bz2
 import errno

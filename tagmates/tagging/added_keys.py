@@ -1,0 +1,76 @@
+"""Tags added to the records of JSON, as a key for each task.
+
+A text gets spans ``[start, end, label]``, which count its characters, as in doccano.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from tagmates.data.formats.jsonl import is_rows, is_text_pair
+from tagmates.data.sentence import Span
+from tagmates.tagging.input_sentences import InputSentence
+
+Tags = Mapping[str, Sequence[str]]  # task → a tag for each word
+Spans = Mapping[str, Sequence[Span]]  # task → its spans, in words
+TaggedInput = tuple[InputSentence, Tags, Spans]
+
+
+def add_keys_to_records(
+    lines: Sequence[str],
+    records: Iterable[int],
+    sentences: Sequence[TaggedInput],
+    tasks: Sequence[str],
+) -> list[str]:
+    """Add a key for each task: a list of tags beside a list of words, a list of spans beside a text.
+
+    ``records`` are the indices of the lines that may hold a record.
+    """
+    values: dict[int, dict[str, Sequence[object]]] = {}
+    for words, tags, _ in sentences:
+        if not words.in_text:
+            values[words.lines[0]] = {task: list(tags[task]) for task in tasks}
+    texts = [sentence for sentence in sentences if sentence[0].in_text]
+    values |= {line: dict(own) for line, own in spans_by_line(texts, tasks).items()}
+    found = list(lines)
+    for at in records:
+        if lines[at].strip():
+            found[at] = _with_values(lines[at], values.get(at) or {task: [] for task in tasks})
+    return found
+
+
+def _with_values(line: str, values: Mapping[str, Sequence[object]]) -> str:
+    """The line with these keys added. The rest keeps its form, unless one of the keys is there already.
+
+    A list of rows gets one more cell in each row. A text and its spans get the keys beside those of the spans.
+    """
+    text = line.rstrip()
+    record = json.loads(text)
+    if is_rows(record):
+        cells = zip(*values.values(), strict=True)
+        rows = [[*row, *own] for row, own in zip(record, cells, strict=True)] if any(values.values()) else record
+        return json_text(rows) + line[len(text) :]
+    keys = record[1] if is_text_pair(record) else record
+    if values.keys() & keys.keys():
+        keys.update(values)
+        return json_text(record) + line[len(text) :]
+    close = text.rindex("}")
+    inner = text[:close].rstrip()
+    return f"{inner}{', ' if keys else ''}{json_text(values)[1:-1]}{line[len(inner) :]}"
+
+
+def spans_by_line(
+    sentences: Sequence[TaggedInput], tasks: Sequence[str]
+) -> dict[int, dict[str, list[tuple[int, int, str]]]]:
+    """The spans of the text on each line, in characters, by task."""
+    found: dict[int, dict[str, list[tuple[int, int, str]]]] = {}
+    for words, _, spans in sentences:
+        own = found.setdefault(words.lines[0], {task: [] for task in tasks})
+        places = words.offsets or ()
+        for task in tasks:  # a span without a label, as of a multiword expression, gets the name of its task
+            own[task] += [(places[span.start][0], places[span.end - 1][1], span.label or task) for span in spans[task]]
+    return found
+
+
+def json_text(value: object) -> str:
+    """A value as JSON, with letters of all scripts as they are."""
+    return json.dumps(value, ensure_ascii=False)
