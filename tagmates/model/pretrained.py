@@ -163,6 +163,9 @@ def write_encoder(folder: Path, module: TaggerModule) -> None:
     if files is not None:
         write_json(folder / ENCODER_FILE, files[0])
         write_text(folder / TOKENIZER_FILE, files[1])
+    else:  # those of a model that was there before
+        for name in (ENCODER_FILE, TOKENIZER_FILE):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _encoder(folder: Path, config: RunConfig) -> tuple[dict[str, Any] | None, str]:

@@ -30,8 +30,10 @@ def pack_study(study: OpenedStudy, path: Path) -> Header:
     tasks = load_tasks(study.data)
     corpora = load_corpora(tasks, study.tasks)
     name = name_vectors(vectors.source) if encoder is None else encoder.name
-    packed: dict[str, Any] = {"data": "", "vectors": name_vectors(vectors.source)}
-    if encoder is not None:
+    packed: dict[str, Any] = {"data": ""}
+    if encoder is None:
+        packed["vectors"] = name
+    else:
         packed["model"] = settings.model.model_copy(update={"encoder": name})
     header = Header(
         study=study.name,

@@ -14,6 +14,7 @@ from functools import cache, partial
 from io import StringIO
 from itertools import islice
 from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 
@@ -23,6 +24,7 @@ from tagmates.data.sentence import Span
 from tagmates.errors import DataError, TagmatesError
 from tagmates.formatting import shown
 from tagmates.kernels.build import compiled
+from tagmates.model.encoders import encoder_files
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.processes import end_with, without_interrupts
 from tagmates.tagging.appending import appended
@@ -178,10 +180,13 @@ def tag_in_workers(job: TaggingJob, chunks: Iterator[Chunk], workers: int) -> Ge
 
 
 def identity(tagger: Tagger) -> str:
-    """The sha256 of everything that decides a tagger's tags: vocabulary, sharing, weights and vectors."""
-    known = {"vocabulary": tagger.vocabulary.to_json(), "sharing": tagger.config.sharing}
+    """The sha256 of everything that decides a tagger's tags: vocabulary, sub-words, sharing, weights and vectors."""
+    known: dict[str, Any] = {"vocabulary": tagger.vocabulary.to_json(), "sharing": tagger.config.sharing}
+    encoder = encoder_files(tagger.module)
+    if encoder is not None:
+        known |= {"encoder": encoder, "pooling": tagger.config.model.pooling}
     found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
-    for name, parameter in sorted(tagger.module.named_parameters()):
+    for name, parameter in sorted(tagger.module.tensors().items()):
         found.update(name.encode() + parameter.detach().cpu().numpy().tobytes())
     return hashlib.sha256(found.digest() + name_vectors(tagger.vectors.source).encode()).hexdigest()
 

@@ -1,10 +1,21 @@
 """The model card of a run, ``README.md`` in its folder."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tagmates.installed import VERSION
 from tagmates.training.run import Run
+
+
+def _encoder(run: Run) -> str:
+    if run.encoder is None:
+        return ""
+    use = "trained along" if run.config.model.finetune else "not trained"
+    return (
+        f"With the pretrained encoder {Path(run.encoder.source).name}, {use}, whose licence holds for this model too "
+        f"({run.encoder.name}).\n"
+    )
 
 
 def model_card(run: Run, result: Mapping[str, Any]) -> str:
@@ -17,7 +28,7 @@ def model_card(run: Run, result: Mapping[str, Any]) -> str:
     return f"""# A tagmates tagger: {", ".join(run.config.tasks)}
 
 Sharing `{run.config.sharing}`, seed {run.config.seed}, run `{run.id}`, {result["parameters"]:,} parameters.
-Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}.
+{_encoder(run)}Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}.
 Best epoch {result["best_epoch"]}; the weights kept are those of the {run.config.training.weights} epoch.
 
 | task | precision | recall | F1 ({split}) |

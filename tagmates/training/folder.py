@@ -13,6 +13,8 @@ RUN_FILES = (
     "config.json",
     "environment.json",
     "vocabulary.json",
+    "encoder.json",
+    "tokenizer.json",
     "metrics.jsonl",
     "train.log",
     "checkpoint.safetensors",
