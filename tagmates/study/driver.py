@@ -5,8 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tagmates.errors import DiskError, ModelError, OutOfMemoryError
 from tagmates.study.claims import Claims
@@ -84,6 +85,7 @@ class Driver:
     records: dict[str, RunRecord] = field(default_factory=dict)  # of runs that are done, by name
     tries: Counter[str] = field(default_factory=Counter)
     pausing: bool = False  # the deadline is near: no further run is started
+    unselected: Sequence[Planned] = ()  # runs of the study that only other drivers train
     claims: Claims = field(init=False)  # on the runs that it has started; without a budget none
 
     def run(self) -> Generator[Event, None, None]:
@@ -102,6 +104,8 @@ class Driver:
                 now = current_status(self.study, self.tasks, self.store)
                 chosen, found = self.select(now.plan), now.found
                 self.records |= found.done
+                selected = {planned.name for planned in chosen}
+                self.unselected = [planned for planned in now.plan if planned.name not in selected]
                 over = found.done.keys() | found.failed.keys()
                 todo = [planned for planned in chosen if planned.name not in over]
                 first = [planned for planned in todo if planned.regime != "oracle"]
@@ -160,10 +164,13 @@ class Driver:
         """Give runs of ``queue`` to the free workers, while no other driver of the budget chooses."""
         events: list[Event] = []
         with self.claims.turn():
+            others: list[Planned] = []
             if self.choose is not in_order:  # a budget is that of all drivers together
                 events += self._look_around(queue, elsewhere)
+                unknown = (planned for planned in self.unselected if planned.name not in self.records)
+                others = [planned for planned in unknown if self._found(planned.name) == "taken"]
             while queue and len(running) < self.workers:
-                planned = self.choose(queue, [*running.values(), *elsewhere], self.records)
+                planned = self.choose(queue, [*running.values(), *elsewhere, *others], self.records)
                 if planned is None:
                     self.pausing = True
                     queue.clear()
@@ -186,16 +193,24 @@ class Driver:
     def _look_around(self, queue: list[Planned], elsewhere: list[Planned]) -> Iterator[Event]:
         """Take from ``queue`` what another driver has done, and to ``elsewhere`` what one is training."""
         for planned in list(queue):
-            name = planned.name
-            is_taken = self._is_taken(name)  # asked first: if it has just ended, its result is there
-            if (self.store.folder(name) / "result.json").exists():
-                with suppress(ModelError):  # a broken one is set aside by who trains it
-                    self.records[name] = self.store.read(name)
-                    queue.remove(planned)
-                    yield Stopped(planned, Outcome(name, "done"), self.records[name])
-            elif is_taken:
+            found = self._found(planned.name)
+            if found is not None:
                 queue.remove(planned)
+            if found == "done":
+                yield Stopped(planned, Outcome(planned.name, "done"), self.records[planned.name])
+            elif found == "taken":
                 elsewhere.append(planned)
+
+    def _found(self, name: str) -> Literal["done", "taken"] | None:
+        """What another driver has made of a run since the last look; if it is done, its record is kept."""
+        is_taken = self._is_taken(name)  # asked first: if it has just ended, its result is there
+        if not (self.store.folder(name) / "result.json").exists():
+            return "taken" if is_taken else None
+        try:
+            self.records[name] = self.store.read(name)
+        except ModelError:  # a broken one is set aside by who trains it
+            return None
+        return "done"
 
     def _ended(self, planned: Planned, future: "Future[Outcome]") -> Stopped:
         name = planned.name

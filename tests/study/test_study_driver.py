@@ -331,6 +331,26 @@ def test_two_processes_with_one_budget_never_start_more_than_it_allows(
     assert workers.found_done() == {planned.name for planned in FIRST[:number]}
 
 
+def test_drivers_of_different_parts_of_a_study_share_its_budget(store: Store) -> None:
+    """What one has begun or done counts for the other, although the other would not train it."""
+    ours, theirs = ([planned for planned in FIRST if planned.config.seed == seed] for seed in (1, 2))
+    workers = Workers(store)
+
+    def choose(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]) -> Planned | None:
+        if not done:
+            write_run(store, theirs[0])  # as the other driver does meanwhile
+        return within(4)(pending, running, done)
+
+    def select(_: Sequence[Planned]) -> Sequence[Planned]:
+        return ours
+
+    with Claims(store.root, True) as other:
+        with other.turn():
+            other.claim(theirs[1].name)
+        list(Driver(STUDY, TASKS, store, select, workers.job, workers, 1, choose=choose).run())
+    assert workers.jobs == [planned.name for planned in ours[:2]]
+
+
 def test_a_claim_ends_with_its_run_or_its_driver(store: Store) -> None:
     with Claims(store.root, True) as mine, Claims(store.root, True) as yours, Claims(store.root, False) as none:
         with mine.turn(), none.turn():
