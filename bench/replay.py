@@ -18,8 +18,9 @@ Ways to choose and to advise:
 * ``scores``: pairs in random order, advises the best score seen, without a model;
 * ``halving``: trains the first half of the free ranking once, then its best half again, and so on.
 
-The constants of the model were fitted without the grid that is replayed; ``task left out`` leaves out each task that is
-advised as well. ``names permuted``: the training data of the tasks change hands, which shows what chance gives.
+The constants of the model were fitted without the grid that is replayed, and the runs of the replay re-estimate how
+far gains spread, as those of a study do; ``task left out`` leaves out each task that is advised as well.
+``names permuted``: the training data of the tasks change hands, which shows what chance gives.
 
 ``--pairs-2017`` is a JSON file of the grid of Bingel and Søgaard (2017): ``gain`` (task -> helper -> percent of its F1
 alone) and ``nearest_task_of_the_2018_study``. What is counted of the first suggestions goes into ``--write``.
@@ -28,6 +29,7 @@ alone) and ``nearest_task_of_the_2018_study``. What is counted of the first sugg
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from math import log10
 from pathlib import Path
@@ -44,6 +46,7 @@ from tagmates.data.corpora import load_indexed
 from tagmates.data.tasks import load_tasks
 from tagmates.study.affinities import StudyAffinities
 from tagmates.study.chooser import value_of_training
+from tagmates.study.gain_spread import gains_given
 from tagmates.study.gains import ALONE, GainPrior, Helpers, TaskGains, gain_priors, gains_before, scale_of
 from tagmates.study.locate import open_study
 from tagmates.study.plan import setting_of
@@ -91,24 +94,26 @@ class World:
             found.append(Observation(task, helpers, true + random.normal(0, self.noise[task] ** 0.5)))
         return found
 
-    def before(self, random: np.random.Generator) -> dict[str, TaskGains]:
+    def before(self, random: np.random.Generator) -> "Known":
         """After the tasks alone, and all of them together if that is allowed."""
-        found = {}
+        found, runs = {}, {}
         together = {seen.task: seen for seen in self.run(list(self.data), random)} if self.has_all else {}
         for task in self.data:
             (seen,) = self.run([task], random)
             own = [a for a in self.pairs if a.task == task]
             sets = [together[task].helpers] if together else []
-            before = gains_before(
+            found[task] = gains_before(
                 own, self.data[task], alone=seen.f1, noise=self.noise[task], sets=sets, prior=self.prior
             )
-            found[task] = before.after([(ALONE, seen.f1), *((each.helpers, each.f1) for each in _of(together, task))])
-        return found
+            runs[task] = [(ALONE, seen.f1), *((each.helpers, each.f1) for each in _of(together, task))]
+        return Known(found, runs)
 
-    def after(self, gains: Mapping[str, TaskGains], pair: Pair, random: np.random.Generator) -> dict[str, TaskGains]:
+    def after(self, known: "Known", pair: Pair, random: np.random.Generator) -> "Known":
         """After one training of a pair."""
-        seen = {each.task: each for each in self.run(pair, random)}
-        return {t: known.after([(seen[t].helpers, seen[t].f1)]) if t in seen else known for t, known in gains.items()}
+        runs = {task: list(own) for task, own in known.runs.items()}
+        for seen in self.run(pair, random):
+            runs[seen.task].append((seen.helpers, seen.f1))
+        return Known(known.expected, runs)
 
     def worth(self, advice: Advice) -> float:
         """Share of what knowing the grid would gain."""
@@ -122,6 +127,19 @@ class World:
             together = [self.grid.everything[task]] if self.has_all else []
             most += max(0, *together, *(self.grid.gains[task, h] for h in self.data if h != task))
         return most
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known at some point: the gains of every task before any run, and its runs so far."""
+
+    expected: Mapping[str, TaskGains]
+    runs: Mapping[str, list[tuple[Helpers, float]]]
+
+    @cached_property
+    def gains(self) -> dict[str, TaskGains]:
+        """The gains of every task after the runs."""
+        return gains_given(self.expected, self.runs)
 
 
 def _of(seen: Mapping[str, Observation], task: str) -> list[Observation]:
@@ -166,7 +184,7 @@ def _advice(gains: Mapping[str, TaskGains]) -> Advice:
 
 def by_model(world: World, random: np.random.Generator, order: str, marks: Sequence[int] = MARKS) -> list[float]:
     """The share at every mark; ``order`` of the pairs is rank, value, improvement, Thompson or random."""
-    gains = world.before(random)
+    known = world.before(random)
     left = list(combinations(world.data, 2))
     random.shuffle(left)
     if order == "rank":
@@ -174,6 +192,7 @@ def by_model(world: World, random: np.random.Generator, order: str, marks: Seque
         left.sort(key=lambda pair: -max(rank[pair], rank[pair[::-1]]))
     shares = []
     for number in range(marks[-1] + 1):
+        gains = known.gains
         if number in marks:
             shares.append(world.worth(_advice(gains)))
         if left:
@@ -184,7 +203,7 @@ def by_model(world: World, random: np.random.Generator, order: str, marks: Seque
                 place = int(np.argmax([improvement(gains, pair) for pair in left]))
             if order == "Thompson":
                 place = best_of_a_draw(gains, left, random)
-            gains = world.after(gains, left.pop(place), random)
+            known = world.after(known, left.pop(place), random)
     return shares
 
 
@@ -251,15 +270,16 @@ def inside(world: World, gains: Mapping[str, TaskGains]) -> float:
     return fmean(held)
 
 
-def calibration(world: World, random: np.random.Generator) -> tuple[float, float]:
-    """Before any pair and after 11."""
-    gains = world.before(random)
-    before = inside(world, gains)
+def calibration(world: World, random: np.random.Generator) -> tuple[float, float, float]:
+    """Before any pair, after 11, and after 11 with the fitted variances as they are."""
+    known = world.before(random)
+    before = inside(world, known.gains)
     rank = {(a.task, a.helper): a.rank for a in world.pairs}
     left = sorted(combinations(world.data, 2), key=lambda pair: -max(rank[pair], rank[pair[::-1]]))
     for pair in left[:11]:
-        gains = world.after(gains, pair, random)
-    return before, inside(world, gains)
+        known = world.after(known, pair, random)
+    fitted = {task: gains.after(known.runs[task]) for task, gains in known.expected.items()}
+    return before, inside(world, known.gains), inside(world, fitted)
 
 
 def permuted(world: World, random: np.random.Generator) -> World:
@@ -289,7 +309,7 @@ def left_out_task(world: World, fitted: Mapping[str, GainPrior], random: np.rand
     """The share before any training where the advice for each task uses constants fitted without it."""
     advice = {}
     for task, prior in fitted.items():
-        gains = World(world.grid, world.pairs, world.data, world.noise, prior).before(random)
+        gains = World(world.grid, world.pairs, world.data, world.noise, prior).before(random).gains
         advice[task] = gains[task].best()[0]
     return world.worth(advice)
 
@@ -428,10 +448,17 @@ def main() -> None:
             print(f"  {name:22}" + "".join(f"{share:7.0%}" for share in shares), flush=True)
         fitted = {t: fit(others, pairs, data, noise, scored=True, without=t) for t in PAPER_TASKS}
         left = fmean(left_out_task(world, fitted, np.random.default_rng(s)) for s in range(options.repeats))
-        held = np.mean([calibration(world, np.random.default_rng(seed)) for seed in range(options.repeats)], axis=0)
         print(f"  before any pair, task left out: {left:.0%}")
-        print(f"  80 % intervals hold {held[0]:.0%} of gains before any pair, {held[1]:.0%} after 11", flush=True)
-        results[method] = {**shown, "task left out": left, "calibration": held.tolist()}
+        for name, each in (("", world), (", with All", with_all)):
+            some = [calibration(each, np.random.default_rng(seed)) for seed in range(options.repeats)]
+            held = np.mean(some, axis=0).tolist()
+            print(
+                f"  80 % intervals hold {held[0]:.0%} of gains before any pair{name}, {held[1]:.0%} after 11, "
+                f"{held[2]:.0%} with the fitted variances as they are",
+                flush=True,
+            )
+            shown[f"calibration{name}"] = held
+        results[method] = {**shown, "task left out": left}
     counts = [count_first(grid.gains, pairs, data) for grid in everything.values()]
     tasks, better = sum(count[0] for count in counts), sum(count[1] for count in counts)
     share = fmean(count[2] for count in counts)

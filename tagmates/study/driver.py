@@ -5,10 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tagmates.errors import DiskError, ModelError, OutOfMemoryError
+from tagmates.study.claims import Claims
 from tagmates.study.engine import Submit
 from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned
@@ -83,6 +85,8 @@ class Driver:
     records: dict[str, RunRecord] = field(default_factory=dict)  # of runs that are done, by name
     tries: Counter[str] = field(default_factory=Counter)
     pausing: bool = False  # the deadline is near: no further run is started
+    unselected: Sequence[Planned] = ()  # runs of the study that only other drivers train
+    claims: Claims = field(init=False)  # on the runs that it has started; without a budget none
 
     def run(self) -> Generator[Event, None, None]:
         """Train the pending runs and yield events.
@@ -94,11 +98,14 @@ class Driver:
             for planned in self.select(now.plan):
                 if planned.name in now.found.failed:
                     self.store.forget_failure(planned.name)
-        with self.engine() as submit:
+        self.claims = Claims(self.store.root, self.store.lock and self.choose is not in_order)
+        with self.claims, self.engine() as submit:
             while not (self.pausing or self._is_late()):
                 now = current_status(self.study, self.tasks, self.store)
                 chosen, found = self.select(now.plan), now.found
                 self.records |= found.done
+                selected = {planned.name for planned in chosen}
+                self.unselected = [planned for planned in now.plan if planned.name not in selected]
                 over = found.done.keys() | found.failed.keys()
                 todo = [planned for planned in chosen if planned.name not in over]
                 first = [planned for planned in todo if planned.regime != "oracle"]
@@ -121,22 +128,8 @@ class Driver:
         elsewhere: list[Planned] = []
         running: dict[Future[Outcome], Planned] = {}
         while (queue or elsewhere or running) and not self._is_late():
-            if self.choose is not in_order and len(running) < self.workers:  # a budget is that of all drivers together
-                yield from self._look_around(queue, elsewhere)
-            while queue and len(running) < self.workers:
-                chosen = self.choose(queue, [*running.values(), *elsewhere], self.records)
-                if chosen is None:
-                    self.pausing = True
-                    queue, elsewhere = [], []
-                    break
-                planned = chosen
-                queue.remove(planned)
-                why = self.store.why_failed(planned.name)
-                if why is not None:  # another driver has marked it as failed since the last check
-                    yield Stopped(planned, Outcome(planned.name, "error", why))
-                    continue
-                running[submit(self.job(planned))] = planned
-                yield Started(planned)
+            if len(running) < self.workers:
+                yield from self._fill(queue, elsewhere, running, submit)
             if running:
                 ended, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             else:
@@ -145,6 +138,7 @@ class Driver:
             for future in ended:
                 planned = running.pop(future)
                 event = self._ended(planned, future)
+                self.claims.give_up(planned.name)
                 if event.outcome.state == "paused":
                     self.pausing = True
                     queue, elsewhere = [], []
@@ -154,23 +148,69 @@ class Driver:
                     queue.insert(0, planned)
                 yield event
             if not (ended or self.pausing):
-                free = [planned for planned in elsewhere if not self.store.is_busy(planned.name)]
+                with self.claims.turn():
+                    free = [planned for planned in elsewhere if not self._is_taken(planned.name)]
                 queue += free  # done or failed there
                 elsewhere = [planned for planned in elsewhere if planned not in free]
                 yield Poll(elsewhere)
 
+    def _fill(
+        self,
+        queue: list[Planned],
+        elsewhere: list[Planned],
+        running: dict[Future[Outcome], Planned],
+        submit: Submit,
+    ) -> list[Event]:
+        """Give runs of ``queue`` to the free workers, while no other driver of the budget chooses."""
+        events: list[Event] = []
+        with self.claims.turn():
+            others: list[Planned] = []
+            if self.choose is not in_order:  # a budget is that of all drivers together
+                events += self._look_around(queue, elsewhere)
+                unknown = (planned for planned in self.unselected if planned.name not in self.records)
+                others = [planned for planned in unknown if self._found(planned.name) == "taken"]
+            while queue and len(running) < self.workers:
+                planned = self.choose(queue, [*running.values(), *elsewhere, *others], self.records)
+                if planned is None:
+                    self.pausing = True
+                    queue.clear()
+                    elsewhere.clear()
+                    break
+                queue.remove(planned)
+                why = self.store.why_failed(planned.name)
+                if why is not None:  # another driver has marked it as failed since the last check
+                    events.append(Stopped(planned, Outcome(planned.name, "error", why)))
+                    continue
+                self.claims.claim(planned.name)
+                running[submit(self.job(planned))] = planned
+                events.append(Started(planned))
+        return events
+
+    def _is_taken(self, name: str) -> bool:
+        """Whether another driver trains the run, or is about to."""
+        return self.claims.is_claimed(name) or self.store.is_busy(name)
+
     def _look_around(self, queue: list[Planned], elsewhere: list[Planned]) -> Iterator[Event]:
         """Take from ``queue`` what another driver has done, and to ``elsewhere`` what one is training."""
         for planned in list(queue):
-            name = planned.name
-            if (self.store.folder(name) / "result.json").exists():
-                with suppress(ModelError):  # a broken one is set aside by who trains it
-                    self.records[name] = self.store.read(name)
-                    queue.remove(planned)
-                    yield Stopped(planned, Outcome(name, "done"), self.records[name])
-            elif self.store.is_busy(name):
+            found = self._found(planned.name)
+            if found is not None:
                 queue.remove(planned)
+            if found == "done":
+                yield Stopped(planned, Outcome(planned.name, "done"), self.records[planned.name])
+            elif found == "taken":
                 elsewhere.append(planned)
+
+    def _found(self, name: str) -> Literal["done", "taken"] | None:
+        """What another driver has made of a run since the last look; if it is done, its record is kept."""
+        is_taken = self._is_taken(name)  # asked first: if it has just ended, its result is there
+        if not (self.store.folder(name) / "result.json").exists():
+            return "taken" if is_taken else None
+        try:
+            self.records[name] = self.store.read(name)
+        except ModelError:  # a broken one is set aside by who trains it
+            return None
+        return "done"
 
     def _ended(self, planned: Planned, future: "Future[Outcome]") -> Stopped:
         name = planned.name

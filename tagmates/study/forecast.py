@@ -13,6 +13,7 @@ import numpy as np
 
 from tagmates.formatting import plural, points
 from tagmates.study.affinities import StudyAffinities
+from tagmates.study.gain_spread import gains_given
 from tagmates.study.gains import ALONE, Floats, Gain, Helpers, TaskGains, gains_before
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.recommend import describe
@@ -108,7 +109,8 @@ def gains_after(
 ) -> dict[str, TaskGains]:
     """The gains of every task by this method of sharing, after these runs.
 
-    ``joint`` are the tasks of the joint settings that will be spoken of, besides those of the runs.
+    ``joint`` are the tasks of the joint settings that will be spoken of, besides those of the runs. The runs also tell
+    the noise between seeds, of each task, and how far gains spread, of all tasks together.
     """
     runs: dict[str, list[tuple[Helpers, float]]] = defaultdict(list)
     by_setting: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -118,7 +120,7 @@ def gains_after(
             if record.setting.sharing in (method, "stl"):
                 runs[task].append((frozenset(record.setting.tasks) - {task}, f1))
     named = [frozenset(tasks) for tasks in joint]
-    found = {}
+    expected = {}
     for task, data in affinities.data.items():
         alone = [f1 for helpers, f1 in runs[task] if helpers == ALONE]
         spread = pooled_variance(list(by_setting[task].values()))
@@ -132,8 +134,8 @@ def gains_after(
         if spread is not None:  # a few runs do not tell it, and two may even be equal
             noise = (NOISE_FREEDOM * before.noise + spread.df * spread.value) / (NOISE_FREEDOM + spread.df)
             before = replace(before, noise=noise)
-        found[task] = before.after(runs[task])
-    return found
+        expected[task] = before
+    return gains_given(expected, runs)
 
 
 def forecast_sentence(expected: Forecast, tasks: Sequence[str]) -> str:

@@ -21,7 +21,8 @@ the remaining part of All and of All-but-one varies within a task by a sixth of 
 The F1 of a run is the F1 of the task alone, plus the gain, plus the noise of the seed. Recipient, pair, many, set and
 noise are normal with mean 0, so all gains of a task have one joint normal distribution, and runs of the task are
 included by conditioning on them. Tasks are independent of each other: an effect of the helper that is the same for all
-tasks was tried, and it made the advice worse. ``bench/fit_gains.py`` estimates the constants on published grids, and
+tasks was tried, and it made the advice worse. ``bench/fit_gains.py`` estimates the constants on published grids,
+``study.gain_spread`` re-estimates how large the variances are together, from a study's own runs, and
 ``bench/replay.py`` shows how good the advice is.
 """
 
@@ -126,6 +127,12 @@ class TaskGains:
             mean = mean + pull * (f1 - constant - row @ mean)
             covariance = covariance - np.outer(pull, with_all)
         return replace(self, mean=mean, covariance=covariance)
+
+    def spread_by(self, factor: float) -> "TaskGains":
+        """The distribution, before any run, where the variances of all gains are ``factor`` times as large."""
+        covariance = factor * self.covariance
+        covariance[self.alone, self.alone] = self.covariance[self.alone, self.alone]
+        return replace(self, covariance=covariance)
 
     def awaiting(self, sets: Iterable[Helpers]) -> "TaskGains":
         """The distribution after runs with these helpers that are still under way: as sure, by the same means."""

@@ -1,7 +1,8 @@
 """A study's folder. Its run folders hold all results; the other files can be made from them again.
 
 ``study.json`` has the settings and the data of the study; ``runs/NAME`` is the folder of each run; an invalid one is
-moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last report.
+moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last report. ``claims`` has the locks of
+processes that share a budget (``study.claims``).
 """
 
 import json

@@ -21,6 +21,7 @@ from tagmates.study.forecast import (
     forecast_sentence,
     gains_after,
 )
+from tagmates.study.gain_spread import spread_factor
 from tagmates.study.gains import ALONE, gains_before
 from tagmates.study.plan import Planned, Setting, make_plan
 from tagmates.study.records import RunRecord, Runs
@@ -61,7 +62,18 @@ def test_the_gains_are_those_of_the_model_given_the_dev_scores_of_the_method_and
     settings = len({r.setting for r in records if "mwe" in r.dev})
     spread = settings * np.var([60.1, 60.2], ddof=1)
     assert found.noise == pytest.approx((NOISE_FREEDOM * before.noise + spread) / (NOISE_FREEDOM + settings))
-    before = replace(before, noise=found.noise)
+    befores = {
+        task: replace(
+            gains_before(AFFINITIES.of(task), AFFINITIES.data[task], alone=60.15, sets=[frozenset(TASKS) - {task}]),
+            noise=found.noise,
+        )
+        for task in TASKS
+    }
+    scores = {t: [(frozenset(r.setting.tasks) - {t}, r.dev[t]) for r in records if t in r.dev
+                  and r.setting.sharing in ("stl", "multi_dec")] for t in TASKS}  # fmt: skip
+    factor = spread_factor((befores[task], scores[task]) for task in TASKS)
+    assert factor > 1.05  # a gain of 5 is more than expected
+    before = replace(before, noise=found.noise).spread_by(factor)
     for helpers in ([], ["pos"], ["ner"], ["pos", "ner"]):
         assert found.gain(helpers).mean == pytest.approx(before.after(runs).gain(helpers).mean, abs=1e-9)
 

@@ -1,6 +1,7 @@
 """tagmates.study.driver with simulated workers: the first run, retries, failures, waits, stops."""
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from tagmates.errors import DiskError
+from tagmates.errors import DiskError, TagmatesError
 from tagmates.files import write_json
+from tagmates.processes import WorkerContext
 from tagmates.study import driver as driving
-from tagmates.study.driver import Driver, Event, Poll, Stage, Stopped
+from tagmates.study.claims import Claims
+from tagmates.study.driver import Choose, Driver, Event, Poll, Stage, Started, Stopped
 from tagmates.study.engine import Submit, open_engine
 from tagmates.study.job import Job, Outcome
 from tagmates.study.plan import Planned, make_plan
@@ -32,6 +35,7 @@ FIRST = make_plan(STUDY, TASKS, {})  # what can be planned before any run is don
 NAME = FIRST[0].name
 HELPED = {"one": ("two", "three")}  # task -> whom it learns better with, in the made-up scores
 ORACLE = "multi_dec-one+two+three"
+FOR_EVER = 120  # seconds after which a process that was started is taken to be dead
 
 How = Callable[["Workers", Job], Outcome]
 
@@ -258,6 +262,119 @@ def test_a_budget_counts_what_other_drivers_have_done_and_are_training(store: St
     assert ended(events, theirs.name) == [("done", False)]
     assert theirs.name not in workers.jobs
     assert len(workers.jobs) == 2  # with the one that is done there and the one that runs there: four
+
+
+def within(number: int) -> Choose:
+    """The first pending run, until so many are done or under way."""
+    return lambda pending, running, done: pending[0] if len(done) + len(running) < number else None
+
+
+def begin_within(number: int, root: Path, signs: Mapping[str, Any]) -> None:
+    """Another process with this budget: it chooses when it is asked to hurry, and its worker is slow to begin."""
+    store = Store(root)
+    workers = Workers(store)
+
+    def choose(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]) -> Planned | None:
+        signs["choosing"].set()
+        signs["hurry"].wait()
+        return within(number)(pending, running, done)
+
+    def submit(job: Job) -> "Future[Outcome]":
+        future: Future[Outcome] = Future()
+
+        def work() -> None:
+            signs["go"].wait()
+            future.set_result(done(workers, job))
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
+
+    @contextmanager
+    def engine() -> Iterator[Submit]:
+        yield submit
+
+    for event in Driver(STUDY, TASKS, store, list, workers.job, engine, 1, choose=choose).run():
+        if isinstance(event, Started):
+            signs["started"].set()
+
+
+@pytest.mark.parametrize(("number", "is_killed"), [(1, False), (3, True)])
+def test_two_processes_with_one_budget_never_start_more_than_it_allows(
+    number: int, is_killed: bool, store: Store
+) -> None:
+    """One is still choosing when the other comes, and has not yet locked its run's folder when the other chooses."""
+    context = WorkerContext()
+    signs = {name: context.Event() for name in ("choosing", "hurry", "started", "go")}
+    other = context.Process(target=begin_within, args=(number, store.root, signs), daemon=True)
+    other.start()
+    assert signs["choosing"].wait(FOR_EVER)
+    workers = Workers(store)
+
+    def hurry(plan: Sequence[Planned]) -> Sequence[Planned]:
+        signs["hurry"].set()
+        return plan
+
+    def drive() -> list[Event]:
+        return list(Driver(STUDY, TASKS, store, hurry, workers.job, workers, 2, choose=within(number)).run())
+
+    drive()
+    assert signs["started"].wait(FOR_EVER)
+    assert workers.jobs == [planned.name for planned in FIRST[1:number]]  # the other process has the first
+    if is_killed:
+        other.kill()
+        other.join()
+        drive()  # its claim has ended with it
+        assert workers.jobs[-1] == NAME
+    else:
+        signs["go"].set()
+        other.join()
+    assert workers.found_done() == {planned.name for planned in FIRST[:number]}
+
+
+def test_drivers_of_different_parts_of_a_study_share_its_budget(store: Store) -> None:
+    """What one has begun or done counts for the other, although the other would not train it."""
+    ours, theirs = ([planned for planned in FIRST if planned.config.seed == seed] for seed in (1, 2))
+    workers = Workers(store)
+
+    def choose(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]) -> Planned | None:
+        if not done:
+            write_run(store, theirs[0])  # as the other driver does meanwhile
+        return within(4)(pending, running, done)
+
+    def select(_: Sequence[Planned]) -> Sequence[Planned]:
+        return ours
+
+    with Claims(store.root, True) as other:
+        with other.turn():
+            other.claim(theirs[1].name)
+        list(Driver(STUDY, TASKS, store, select, workers.job, workers, 1, choose=choose).run())
+    assert workers.jobs == [planned.name for planned in ours[:2]]
+
+
+def test_a_claim_ends_with_its_run_or_its_driver(store: Store) -> None:
+    with Claims(store.root, True) as mine, Claims(store.root, True) as yours, Claims(store.root, False) as none:
+        with mine.turn(), none.turn():
+            mine.claim("one")
+            mine.claim("two")
+            none.claim("two")
+        with yours.turn():
+            assert [yours.is_claimed(name) for name in ("one", "two", "three")] == [True, True, False]
+            assert not none.is_claimed("one")
+        mine.give_up("one")
+        yours.give_up("two")  # which it does not have
+        with yours.turn():
+            assert [yours.is_claimed(name) for name in ("one", "two")] == [False, True]
+        mine.__exit__(None, None, None)
+        with yours.turn():
+            assert not yours.is_claimed("two")
+            yours.claim("two")
+
+
+def test_a_folder_that_takes_no_claims_is_named(store: Store) -> None:
+    store.root.mkdir()
+    (store.root / "claims").write_text("")
+    with pytest.raises(TagmatesError, match=r"claims/\.turn: cannot be written"), Claims(store.root, True).turn():
+        pass
 
 
 def test_waiting_for_another_driver_uses_up_no_tries(store: Store) -> None:
