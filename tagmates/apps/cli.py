@@ -104,6 +104,10 @@ def train(
         str | None, Parameter(help="Word vectors: glove, random, or a GloVe text file. [default: glove]")
     ] = None,
     encoder: Encoder = None,
+    select: Annotated[
+        str | None,
+        Parameter(help="The task whose dev F1 decides which epoch is best and when to stop. [default: mean of all]"),
+    ] = None,
     config: Annotated[
         Path | None,
         Parameter(help="A file of settings (TOML, or a run's config.json) that replace those of the preset."),
@@ -136,7 +140,7 @@ def train(
         given["tasks"] = choose_tasks(tasks, known)
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
         raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
-    overrides = with_encoder(set_, encoder)
+    overrides = [*with_encoder(set_, encoder), *([] if select is None else [f"training.select={json.dumps(select)}"])]
     start, why = _starting_point(preset, config, known, overrides)
     settings = resolve(start, config, overrides, given)
     if print_config or output_dir is None:

@@ -54,6 +54,7 @@ class Run:
     batches: list[Int[Tensor, " batch"]] = field(default_factory=list)  # of the current epoch; empty between two epochs
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # parameters of the best epoch
+    best_of_tasks: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # epoch -> its, with best_per_task
     gold_units: dict[str, dict[str, Gold]] = field(default_factory=dict)  # split -> task, for the splits scored so far
 
     @property
@@ -132,22 +133,41 @@ class Run:
         rate = self.schedule.rate(self.config.training, self.updates - 1, self.total_updates)
         scores = self.score("dev", predicted)
         self.epoch += 1
-        self.schedule.step(mean_f1(scores), self.config.training)
+        chosen = self.config.training.select
+        self.schedule.step(scores[chosen].total.f1 if chosen else mean_f1(scores), self.config.training)
         if self.schedule.is_best:
-            self.best = {name: p.detach().clone() for name, p in self.module.named_parameters()}
+            self.best = self._parameters()
         line = {
             "epoch": self.epoch,
             "updates": self.updates,
             "loss": self.loss / sum(map(len, self.batches)),
             "learning_rate": rate,  # of the epoch's last update
             "dev": {task: s.total.f1 for task, s in scores.items()},
-            "dev_mean": self.schedule.scores[-1],
+            "dev_mean": mean_f1(scores),
             "best_epoch": self.schedule.best_epoch,
             "seconds": round(self.seconds, 3),
         }
         self.history.append(line)
+        if self.config.training.weights == "best_per_task":
+            self._keep_best_of_tasks()
         self.batches = []
         return line
+
+    def best_epochs(self) -> dict[str, int]:
+        """The epoch in which each task's own dev F1 is best."""
+        scores = {task: [line["dev"][task] for line in self.history] for task in self.history[-1]["dev"]}
+        return {task: self.schedule.best_of(own) for task, own in scores.items()}
+
+    def _keep_best_of_tasks(self) -> None:
+        """Keep the parameters of every epoch that is the best one of some task, and those of no other epoch."""
+        wanted = set(self.best_epochs().values())
+        if self.epoch in wanted:
+            self.best_of_tasks[self.epoch] = self.best if self.schedule.is_best else self._parameters()
+        self.best_of_tasks = {epoch: self.best_of_tasks[epoch] for epoch in sorted(wanted)}
+
+    def _parameters(self) -> dict[str, Tensor]:
+        """A copy of all parameters."""
+        return {name: p.detach().clone() for name, p in self.module.named_parameters()}
 
     def is_finite(self) -> bool:
         """Whether this epoch's loss and all parameters are finite."""

@@ -55,6 +55,7 @@ SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
     "training.max_updates": (3, {}),
     "training.weights": ("best", {"training.learning_rate": 0.3, "training.max_epochs": 8}),
     "training.unknown_rate": (0.5, {}),
+    "training.select": ("ner", {"training.learning_rate": 0.3, "training.weights": "best", "training.max_epochs": 8}),
     "training.optimizer": ("adamw", {"training.weight_decay": 0.5}),
     "training.weight_decay": (0.5, {"training.optimizer": "adamw"}),
     "training.warmup": (0.5, {"training.schedule": "linear"}),
