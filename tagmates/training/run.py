@@ -128,13 +128,17 @@ class Run:
         self.step += 1
         self.updates += 1
 
-    def end_epoch(self, predicted: Numbers) -> dict[str, Any]:
-        """Score the labels predicted for dev, take the schedule's next step, and return the epoch's line of metrics."""
+    def end_epoch(self, predicted: Numbers | None) -> dict[str, Any]:
+        """Score the labels predicted for dev, take the schedule's next step, and return the epoch's line of metrics.
+
+        Without a dev set (None) every epoch counts as better than the one before.
+        """
         rate = self.schedule.rate(self.config.training, self.updates - 1, self.total_updates)
-        scores = self.score("dev", predicted)
+        scores = {} if predicted is None else self.score("dev", predicted)
         self.epoch += 1
         chosen = self.config.training.select
-        self.schedule.step(scores[chosen].total.f1 if chosen else mean_f1(scores), self.config.training)
+        mean = mean_f1(scores) if scores else float(self.epoch)
+        self.schedule.step(scores[chosen].total.f1 if chosen else mean, self.config.training)
         if self.schedule.is_best:
             self.best = self._parameters()
         line = {
@@ -143,7 +147,7 @@ class Run:
             "loss": self.loss / sum(map(len, self.batches)),
             "learning_rate": rate,  # of the epoch's last update
             "dev": {task: s.total.f1 for task, s in scores.items()},
-            "dev_mean": mean_f1(scores),
+            "dev_mean": mean if scores else None,
             "best_epoch": self.schedule.best_epoch,
             "seconds": round(self.seconds, 3),
         }
