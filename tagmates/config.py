@@ -89,6 +89,11 @@ class TrainingSettings(Settings):
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="per task; 1 where absent"
     )
+    tag_weights: dict[str, dict[str, Annotated[float, Field(ge=0)]]] = Field(
+        default_factory=dict,
+        description="per task and tag, for rare tags: the loss of a sentence is multiplied by the mean weight of its "
+        "gold tags; 1 where absent",
+    )
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = Field(0.01, ge=0, lt=1, description="of adamw")
     learning_rate: float = Field(1e-3, gt=0, description="of the first update, or with warmup the highest")
@@ -185,6 +190,11 @@ class RunConfig(Settings):
         if self.training.select and self.training.select not in self.tasks:
             known = suggestion(self.training.select, self.tasks)
             raise ValueError(f"training.select names {self.training.select!r}{known}, no task of this run")
+        for task in self.training.tag_weights:
+            if task not in self.tasks:
+                raise ValueError(
+                    f"training.tag_weights names {task!r}{suggestion(task, self.tasks)}, no task of this run"
+                )
         for task in self.training.loss_weights:
             if task not in self.tasks:
                 raise ValueError(

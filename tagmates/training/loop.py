@@ -117,7 +117,7 @@ def _update(optimizer: LaneOptimizer) -> Iterator[Updated | Ended]:
     for part in range(parts):
         batch = collate([selection.part(part, parts) for selection, _ in selected], optimizer.corpora)
         modules, draws = [run.module for run in runs], [draw for _, draw in selected]
-        loss = losses(modules, batch, draws, optimizer.weights, optimizer.transition_l2 / parts)
+        loss = losses(modules, batch, draws, optimizer.weights, optimizer.transition_l2 / parts, optimizer.tag_weights)
         (loss if all(active) else loss[on_device(lanes, loss.device)]).sum().backward()
         values = [value + more for value, more in zip(values, loss.tolist(), strict=True)]
     optimizer.update([value if is_active else None for value, is_active in zip(values, active, strict=True)])

@@ -18,6 +18,8 @@ from tagmates.config import RunConfig
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.data.task_data import TaskData
+from tagmates.errors import ConfigError
+from tagmates.formatting import suggestion
 from tagmates.model.network import TaggerModule
 from tagmates.model.pretrained_encoder import PretrainedEncoder
 from tagmates.model.tagger import Tagger
@@ -91,6 +93,19 @@ class Run:
         """The weight of each task's loss."""
         weights = [self.config.training.loss_weights.get(task, 1.0) for task in self.vocabulary.tasks]
         return torch.tensor(weights, device=self.module.device)
+
+    def tag_weights(self) -> Float[Tensor, "tasks labels"]:
+        """The weight of each task's tags in the loss. Raises ConfigError for a tag that a task does not have."""
+        vocabulary = self.vocabulary
+        found = torch.ones(len(vocabulary.tasks), max(map(len, vocabulary.labels.values())), device=self.module.device)
+        for task, weights in self.config.training.tag_weights.items():
+            numbers = vocabulary.label_index[vocabulary.decoder_of(task)]
+            for tag, weight in weights.items():
+                if tag not in numbers:
+                    hint = suggestion(tag, numbers)
+                    raise ConfigError(f"training.tag_weights.{task}: {tag!r} is no tag of the task{hint}")
+                found[vocabulary.tasks.index(task), numbers[tag]] = weight
+        return found
 
     def begin_epoch(self) -> None:
         """Draw the sentences of the next epoch's batches."""

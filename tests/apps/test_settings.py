@@ -55,6 +55,7 @@ SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
     "training.max_updates": (3, {}),
     "training.weights": ("best", {"training.learning_rate": 0.3, "training.max_epochs": 8}),
     "training.unknown_rate": (0.5, {}),
+    "training.tag_weights.ner.O": (0.1, {}),
     "training.select": ("ner", {"training.learning_rate": 0.3, "training.weights": "best", "training.max_epochs": 8}),
     "training.optimizer": ("adamw", {"training.weight_decay": 0.5}),
     "training.weight_decay": (0.5, {"training.optimizer": "adamw"}),
@@ -112,7 +113,7 @@ def test_no_setting_is_forgotten_above() -> None:
     names = {name for name in RunConfig.model_fields if name not in ("model", "training", "tasks", "vectors")}
     names |= {f"model.{name}" for name in ModelSettings.model_fields}
     names |= {f"training.{name}" for name in TrainingSettings.model_fields}
-    assert {re.sub(r"(loss_weights).*", r"\1", key) for key in SETTINGS} == names
+    assert {re.sub(r"((?:loss|tag)_weights).*", r"\1", key) for key in SETTINGS} == names
 
 
 @pytest.mark.parametrize(
