@@ -79,6 +79,7 @@ class FrozenEncoder:
     def _entry(self, split: IndexedSplit) -> Path | None:
         """The path of a split's states in the cache; None if there is no cache that only this user can change."""
         sha = hashlib.sha256(f"{self.digest} {self.pooling}".encode())
+        sha.update(self.reader.subwords.tokenizer.encode())  # its settings may be in files that the digest leaves out
         if self._device.type != "cpu":  # which computes in bfloat16
             sha.update(self._device.type.encode())
         sha.update("\0".join(split.forms).encode("utf-8", "surrogatepass"))

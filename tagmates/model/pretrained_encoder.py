@@ -110,10 +110,11 @@ def find_encoder(source: str) -> Path:
     path = Path(os.path.expanduser(source))  # noqa: PTH111  (Path's raises)
     if _is_encoder(path):
         return path
-    if source.isidentifier():
-        spec = find_spec(source)  # imports nothing
+    package = source.replace("-", "_")  # as in the name under which pip knows it
+    if package.isidentifier() and package != "__main__":
+        spec = find_spec(package)  # imports nothing
         for place in (spec.submodule_search_locations or []) if spec else []:
-            found = [folder for folder in (Path(place), *sorted(Path(place).iterdir())) if _is_encoder(folder)]
+            found = [folder for folder in (Path(place), *sorted(Path(place).glob("*"))) if _is_encoder(folder)]
             if found:
                 return found[0]
     raise ModelError(
