@@ -5,6 +5,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,19 @@ def _saved(states: Any) -> bytes:
     data = io.BytesIO()
     np.save(data, states)
     return data.getvalue()
+
+
+def test_another_tokenizer_has_other_states(tmp_path: Path, cache: Path) -> None:
+    """Its settings may be in files of which the encoder's name is no function, such as tokenizer_config.json."""
+    first = some_encoder(tmp_path / "encoder")
+    lower = '"lowercase":true'
+    assert lower in first.reader.subwords.tokenizer
+    cased = replace(
+        first.reader.subwords, tokenizer=first.reader.subwords.tokenizer.replace(lower, lower[:-4] + "false")
+    )
+    other = replace(first, reader=replace(first.reader, subwords=cased))
+    split = IndexedSplit.of([Sentence(("AB", "c"))])
+    assert not np.array_equal(first.states(split), other.states(split))
 
 
 def some_encoder(folder: Path) -> FrozenEncoder:
