@@ -137,6 +137,8 @@ def test_a_setting_beyond_all_measure_is_one_line(corpus: Path, setting: str) ->
         RunConfig(tasks=("upos", "chunk")),
         RunConfig(tasks=("upos",), sharing="stl", seed=7, vectors="random"),
         with_preset(RunConfig(tasks=("upos", "chunk"), sharing="te_dec"), "practical"),
+        with_preset(RunConfig(tasks=("upos",), sharing="stl", model=ModelSettings(encoder="hf://a/b")), "pretrained"),
+        with_preset(RunConfig(tasks=("upos",), model=ModelSettings(encoder="/a b", finetune=False)), "practical"),
         RunConfig(
             tasks=("upos", "chunk"),
             model=ModelSettings(hidden_size=8, dropout=0.25),
