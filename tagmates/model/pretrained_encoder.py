@@ -26,7 +26,9 @@ from tagmates.model.hub import download_encoder
 from tagmates.model.subwords import Subwords, make_tokenizer
 
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
-DIGESTED_FILES = ("config.json", "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model", *WEIGHT_FILES)
+TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt")
+DIGESTED_FILES = ("config.json", *TOKENIZER_FILES, "*.model", *WEIGHT_FILES)
+MIXING_KINDS = ("funnel",)  # states of a sentence depend on the padding beside it
 MAX_NUMBER = 2**24  # in an encoder's configuration; a larger one would ask for absurd memory
 MAX_LAYERS = 1000  # also the most entries of a list
 MAX_GROUPS = 128  # of layers, or of experts of a layer
@@ -151,7 +153,7 @@ def _check_kind(kind: object, where: str) -> None:
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES  # noqa: PLC0415  (an extra)
 
-    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or kind in MIXING_KINDS:
         raise ModelError(f"{where}: is a {shown(str(kind))}, not an encoder such as BERT; choose another")
 
 
