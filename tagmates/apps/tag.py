@@ -93,7 +93,7 @@ def tag(
     probabilities: Annotated[
         bool,
         Flag(
-            help="Also write the probability of each tag (in conll, one more column per task) and, in json, of each span."
+            help="Also write the probability of each tag (in conll, one more column per task); in json also of spans."
         ),
     ] = False,
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
