@@ -20,6 +20,7 @@ from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.mistakes import print_tables, report_mistakes, tag_tables
 from tagmates.apps.progress import show_training
+from tagmates.apps.rank import rank
 from tagmates.apps.shared import (
     Device,
     Encoder,
@@ -61,6 +62,7 @@ app.command(data_app)
 app.command(export)
 app.command(tag)
 app.command(curves)
+app.command(rank)
 app.command(  # imported on first use, because its packages are an extra
     "tagmates.apps.study:app",
     name="study",
