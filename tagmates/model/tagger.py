@@ -20,6 +20,7 @@ from tagmates.data.sentence import Sentence, Span, task_token
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.formatting import first_of, shown
+from tagmates.html import sentence_html
 from tagmates.installed import get_extra
 from tagmates.model.embedding import Tables
 from tagmates.model.network import BATCH_TOKENS, Decoded, TaggerModule, decode
@@ -60,6 +61,15 @@ class Tagged:
     margins: Mapping[str, tuple[float, ...]] | None = None
     span_probabilities: Mapping[str, tuple[float, ...]] | None = None
     sequence_probabilities: Mapping[str, float] | None = None
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: a column for each token, a row for each task."""
+        known = self.probabilities or {}
+        rows = [
+            (task, list(zip(tags, known.get(task, (None,) * len(tags)), strict=True)))
+            for task, tags in self.tags.items()
+        ]
+        return sentence_html(self.tokens, rows)
 
 
 @dataclass(frozen=True)

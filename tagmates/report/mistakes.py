@@ -10,6 +10,8 @@ from tagmates.data.corpora import load_split
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
 from tagmates.data.task_data import Reading, reading_of
+from tagmates.formatting import plural, points
+from tagmates.html import table_html
 from tagmates.training.evaluation import Evaluation
 from tagmates.training.scores import Scores, gold_tags, units
 
@@ -128,6 +130,15 @@ class TaskMistakes:
         """The sentences with mistakes, those with most first, and shorter ones before longer ones."""
         wrong = [own for own in self.sentences if own.mistakes]
         return sorted(wrong, key=lambda own: (-len(own.mistakes), len(own.sentence), own.number))
+
+    def _repr_html_(self) -> str:
+        """The scores of the tags, the most frequent first, for notebooks."""
+        rows = [
+            [label or "span", *(points(value) for value in (own.precision, own.recall, own.f1)), f"{own.support:,}"]
+            for label, own in sorted(self.by_type.items(), key=lambda item: (-item[1].support, item[0]))
+        ]
+        said = f"{self.task}: F1 {points(self.total.f1)}, {plural(len(self.mistakes), 'mistake')}"
+        return table_html(("tag", "precision", "recall", "F1", "support"), rows, said)
 
     def to_json(self) -> dict[str, Any]:
         """The counts: kinds, confusions, and the recall of units with words that training saw or did not see."""
