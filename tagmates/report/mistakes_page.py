@@ -102,7 +102,8 @@ def render_mistakes(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    lead = f"Model A: {evaluation.folder}. Split: {evaluation.split}."
+    first = "Model" if against is None else "Model A"
+    lead = f"{first}: {evaluation.folder}. Split: {evaluation.split}."
     lead += "" if against is None else f" Model B: {against[0].folder}."
     chapters = [
         _chapter(own, against[1][task] if against is not None and task in against[1] else None)
