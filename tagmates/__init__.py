@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tagmates.config import ModelSettings, RunConfig, TrainingSettings
     from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError, TrainingError
     from tagmates.model.tagger import Tagged, Tagger
+    from tagmates.notebook import progress
     from tagmates.report.model import WrittenReport
     from tagmates.study.forecast import Forecast
     from tagmates.study.grouping import Grouping
@@ -37,12 +38,14 @@ __all__ = [
     "TrainingError",
     "TrainingSettings",
     "WrittenReport",
+    "progress",
     "run_study",
     "train",
 ]
 
 _MODULES = {
     "tagmates.api": ("Study", "run_study"),
+    "tagmates.notebook": ("progress",),
     "tagmates.config": ("ModelSettings", "RunConfig", "TrainingSettings"),
     "tagmates.errors": ("ConfigError", "DataError", "ModelError", "TagmatesError", "TrainingError"),
     "tagmates.model.tagger": ("Tagged", "Tagger"),

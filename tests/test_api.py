@@ -103,6 +103,7 @@ SAID = {
     "TrainingError": "the loss is (inf|nan)",
     "TrainingSettings": "^32$",
     "WrittenReport": "the report is in runs/own/report/index.html\nupos (alone|not shown|better)\nchunk ",
+    "progress": "^Summary$",
     "run_study": "^6 runs are done\n",
     "train": r"^\('\w+', '\w+',",
 }

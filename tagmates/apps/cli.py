@@ -14,11 +14,14 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from tagmates import __version__
+from tagmates.apps.curves import curves
 from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.folds import check_folds_folder, folds_table, settings_of_final
+from tagmates.apps.mistakes import print_tables, report_mistakes, tag_tables
 from tagmates.apps.progress import show_training
+from tagmates.apps.rank import rank
 from tagmates.apps.shared import (
     Device,
     Encoder,
@@ -61,6 +64,8 @@ app = App(
 app.command(data_app)
 app.command(export)
 app.command(tag)
+app.command(curves)
+app.command(rank)
 app.command(  # imported on first use, because its packages are an extra
     "tagmates.apps.study:app",
     name="study",
@@ -257,15 +262,34 @@ def evaluate(
     baseline: Annotated[
         bool, Flag(help="Also score a baseline: each word gets the tag that it has most often in train.")
     ] = False,
+    errors: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder for what is wrong: mistakes.html (kinds of mistakes, confusions, words, sentences) and "
+            "confusions.csv. It also prints the scores of every tag and the most frequent confusions."
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        Parameter(
+            help="With --errors: another model, on the same data, whose mistakes are set beside those of this one."
+        ),
+    ] = None,
+    by_tag: Annotated[bool, Flag(help="Also print the scores of every tag.")] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
     """Score a trained tagger: precision, recall and F1 of every task.
 
-    A signature of each score (on stderr, or in the JSON) says how it was computed.
+    A signature of each score (on stderr, or in the JSON) says how it was computed. With --errors, a page shows what is
+    wrong; docs/errors.md explains it.
 
     Example: tagmates evaluate runs/a --split test --output predictions
+
+    Example: tagmates evaluate runs/a --split dev --errors mistakes --against runs/b
     """
+    if against is not None and errors is None:
+        raise ConfigError("--against: goes with --errors FOLDER, which says where the page of both models is written")
     use_threads(threads)
     evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
     preset, others = preset_of(evaluation.training)
@@ -277,10 +301,16 @@ def evaluate(
         for _, text in layer_remarks(task, evaluation.gold[name]):
             say(f"warning: {text}")
     trivial = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
+    wrong = {} if errors is None else report_mistakes(evaluation, errors, against, data, choose_device(device))
     if json_:
-        print(json.dumps(evaluation.to_json(trivial), indent=2, ensure_ascii=False))
+        values = evaluation.to_json(trivial)
+        for name, own in wrong.items():
+            values["tasks"][name]["mistakes"] = own.to_json()
+        print(json.dumps(values, indent=2, ensure_ascii=False))
         return
     Console().print(baseline_table(evaluation, trivial))
+    for name, scores in evaluation.scores.items() if by_tag or wrong else ():
+        print_tables(tag_tables(name, scores, wrong.get(name)))
     for text in evaluation.signatures.values():
         say(text)
 

@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from tagmates.data.overlap import Overlap, UnknownWords
-from tagmates.formatting import percent
+from tagmates.data.task import SPLITS
+from tagmates.formatting import EMPTY, percent
 from tagmates.model.tagger import Tagged
 from tagmates.training.evaluation import Evaluation
 from tagmates.training.scores import TaskScores
@@ -64,15 +65,15 @@ def tagged_table(sentence: Tagged, tasks: Sequence[str]) -> Table:
 
 
 def statistics_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The statistics of the paper's Table 1, of train and of all splits."""
-    table = Table(caption="train / train+dev+test")
+    """The sizes of all splits, and the statistics of the paper's Table 1."""
+    table = Table(caption="sentences and tokens: train/dev/test; token/type: train/all splits")
     table.add_column("task")
-    for name in ("sentences", "token/type", "labels", "label entropy"):
+    for name in ("sentences", "tokens", "token/type", "labels", "label entropy"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
             escape(row["task"]),
-            f"{row['sentences_train']}/{row['sentences_all']}",
+            *("/".join(str(row.get(f"{unit}_{split}", EMPTY)) for split in SPLITS) for unit in ("sentences", "tokens")),
             f"{row['token_type_train']:.1f}/{row['token_type_all']:.1f}",
             str(row["labels"]),
             f"{row['label_entropy']:.1f}",

@@ -91,7 +91,10 @@ def tag(
         ),
     ] = "conll",
     probabilities: Annotated[
-        bool, Flag(help="Also write the probability of each tag; in conll, one more column per task.")
+        bool,
+        Flag(
+            help="Also write the probability of each tag (in conll, one more column per task); in json also of spans."
+        ),
     ] = False,
     tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
     vectors: Annotated[

@@ -1,6 +1,6 @@
 """The two basic records of tagmates: a sentence with its tags, and a span of a sentence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,15 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """The tokens ``start`` to ``end`` (exclusive) of a sentence, labelled ``label``."""
+    """The tokens ``start`` to ``end`` (exclusive) of a sentence, labelled ``label``.
+
+    ``probability``, if it is known, is that of exactly this span in a tagger's distribution over tag sequences.
+    """
 
     start: int
     end: int
     label: str
+    probability: float | None = field(default=None, compare=False, repr=False)
 
 
 def task_token(task: str) -> str:

@@ -12,7 +12,7 @@ from tagmates.data.task import SPLITS, Task
 
 
 def table1(tasks: Mapping[str, Task], names: Iterable[str]) -> list[dict[str, Any]]:
-    """One row per task: sentences and token/type ratio of train and of all splits, labels, label entropy.
+    """One row per task: sentences, tokens and token/type ratio of train and of all splits, labels, label entropy.
 
     Types are lower-cased. Labels are the distinct full tags of all splits, including O. The entropy is that of the
     labels in train, in nats. The paper prints one decimal, and only one number of sentences for two tasks of one data
@@ -29,7 +29,7 @@ def load_splits(task: Task) -> Mapping[str, Sequence[Sentence]]:
 
 
 def statistics(name: str, splits: Mapping[str, Sequence[Sentence]]) -> dict[str, Any]:
-    """The row of one task, from the sentences of its splits."""
+    """The row of one task, from the sentences of its splits; beside Table 1 the sizes of each split."""
     train = splits["train"]
     everything = [sentence for split in splits.values() for sentence in split]
     return {
@@ -40,6 +40,8 @@ def statistics(name: str, splits: Mapping[str, Sequence[Sentence]]) -> dict[str,
         "token_type_all": token_type_ratio(everything),
         "labels": len({*chain.from_iterable(sentence.labels for sentence in everything)} - {None}),
         "label_entropy": label_entropy(train),
+        **{f"sentences_{split}": len(splits[split]) for split in SPLITS if split in splits},
+        **{f"tokens_{split}": sum(map(len, splits[split])) for split in SPLITS if split in splits},
     }
 
 

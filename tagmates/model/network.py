@@ -214,6 +214,10 @@ class Decoded:
 
     labels: Int[Tensor, " tokens"]
     probabilities: Float[Tensor, " tokens"] | None  # the labels' marginals, if they were asked for
+    margins: Float[Tensor, " tokens"] | None = (
+        None  # what the second most probable label's marginal is below the first's
+    )
+    distributions: tuple[tuple[Group, LinearChainCRF], ...] = ()  # if probabilities were asked for
 
 
 @torch.no_grad()
@@ -226,7 +230,7 @@ def decode(
 ) -> Decoded:
     """Tag all requests of a batch; ``tables`` replace the models' own look-up tables."""
     states = encode(models, batch, tables=tables)
-    output, labels, marginals = [], [], []
+    output, labels, marginals, margins, distributions = [], [], [], [], []
     for group in batch.groups:
         packed = group.packed
         filled = packed.mask.nonzero(as_tuple=True)
@@ -235,9 +239,24 @@ def decode(
         output.append((group.output.index_select(1, packed.row) + packed.step)[filled])
         labels.append(best[filled])
         if probabilities:
-            marginals.append(crf.marginals().gather(2, best.unsqueeze(-1)).squeeze(-1)[filled].clamp(0, 1))
+            every = crf.marginals()
+            marginals.append(every.gather(2, best.unsqueeze(-1)).squeeze(-1)[filled].clamp(0, 1))
+            margins.append(_margins(every[filled]))
+            distributions.append((group, crf))
     index = torch.cat(output)
-    return Decoded(_scattered(labels, index), _scattered(marginals, index) if probabilities else None)
+    if not probabilities:
+        return Decoded(_scattered(labels, index), None)
+    return Decoded(
+        _scattered(labels, index), _scattered(marginals, index), _scattered(margins, index), tuple(distributions)
+    )
+
+
+def _margins(marginals: Float[Tensor, "tokens labels"]) -> Float[Tensor, " tokens"]:
+    """The difference of the two highest probabilities; 1 where there is only one label."""
+    if marginals.shape[-1] == 1:
+        return torch.ones_like(marginals[:, 0])
+    highest = marginals.topk(2).values
+    return (highest[:, 0] - highest[:, 1]).clamp(0, 1)
 
 
 def _scattered(parts: Sequence[Shaped[Tensor, " _"]], index: Int[Tensor, " tokens"]) -> Shaped[Tensor, " tokens"]:

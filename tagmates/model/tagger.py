@@ -20,10 +20,12 @@ from tagmates.data.sentence import Sentence, Span, task_token
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.formatting import first_of, shown
+from tagmates.html import sentence_html
 from tagmates.installed import get_extra
 from tagmates.model.embedding import Tables
-from tagmates.model.network import BATCH_TOKENS, TaggerModule, decode
+from tagmates.model.network import BATCH_TOKENS, Decoded, TaggerModule, decode
 from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, weights_for, write_model
+from tagmates.model.span_probability import Request, sequence_probabilities, span_probabilities, tag_numbers
 
 log = logging.getLogger("tagmates")
 
@@ -34,8 +36,13 @@ Offsets = tuple[tuple[int, int], ...]
 class Tagged:
     """A sentence's tokens and, for every task, their tags.
 
-    ``probabilities``, if they were asked for, are the marginal probabilities of the tags. ``offsets`` are start and end
-    (exclusive) of every token in the text; None if the sentence was given as words.
+    ``offsets`` are start and end (exclusive) of every token in the text; None if the sentence was given as words. If
+    probabilities were asked for, there are for every task:
+
+    - ``probabilities``: the marginal probability of each tag;
+    - ``margins``: by how much the second most probable tag of each token is below the most probable one;
+    - ``span_probabilities``: the probability of each span, in the order of ``Tagger.spans``, which has them too;
+    - ``sequence_probabilities``: the probability of all tags of the sentence together.
 
     ```python
     import tagmates
@@ -51,6 +58,18 @@ class Tagged:
     tags: Mapping[str, tuple[str, ...]]
     probabilities: Mapping[str, tuple[float, ...]] | None = None
     offsets: Offsets | None = field(default=None, compare=False)
+    margins: Mapping[str, tuple[float, ...]] | None = None
+    span_probabilities: Mapping[str, tuple[float, ...]] | None = None
+    sequence_probabilities: Mapping[str, float] | None = None
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: a column for each token, a row for each task."""
+        known = self.probabilities or {}
+        rows = [
+            (task, list(zip(tags, known.get(task, (None,) * len(tags)), strict=True)))
+            for task, tags in self.tags.items()
+        ]
+        return sentence_html(self.tokens, rows)
 
 
 @dataclass(frozen=True)
@@ -154,8 +173,9 @@ class Tagger:
         """Tag lazily and in order, in bounded memory, with all tasks or only ``tasks``.
 
         A string is raw text, which is split into sentences; anything else is the words of one sentence. With
-        ``probabilities``, every tag has its marginal probability. Raises ConfigError for a task that the tagger does
-        not have, and DataError for an item that is neither text nor words.
+        ``probabilities``, every tag has its marginal probability, and spans and sentences have theirs (see ``Tagged``).
+        Raises ConfigError for a task that the tagger does not have, and DataError for an item that is neither text nor
+        words.
         """
         if isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or isinstance(tasks, str):
             raise ConfigError(
@@ -174,21 +194,31 @@ class Tagger:
             full = [tokens for tokens, _ in chunk if tokens]
             found = iter(self._tag_chunk(full, wanted, probabilities))
             for tokens, offsets in chunk:
-                yield replace(next(found), offsets=offsets) if tokens else _empty(wanted, offsets, probabilities)
+                yield replace(next(found) if tokens else _empty(wanted, probabilities), offsets=offsets)
 
     def spans(self, sentence: Tagged, task: str) -> list[Span]:
-        """The spans that a task's tags mark; in a plain task, one for every token whose tag is not ``outside``."""
+        """The spans that a task's tags mark; in a plain task, one for every token whose tag is not ``outside``.
+
+        If the sentence was tagged with probabilities, each span has its ``probability``.
+        """
+        found = self._spans_of(sentence.tags[task], task)
+        if sentence.span_probabilities is None or task not in sentence.span_probabilities:
+            return found
+        chances = sentence.span_probabilities[task]
+        return [replace(span, probability=chance) for span, chance in zip(found, chances, strict=True)]
+
+    def _spans_of(self, tags: Sequence[str], task: str) -> list[Span]:
         scheme = self.schemes[task]
         if scheme == "plain":
-            return spans_of(sentence.tags[task], Notation("plain", outside=self.outside[task]))
+            return spans_of(tags, Notation("plain", outside=self.outside[task]))
         # tasks that share a decoder may get each other's tags
-        return spans_of([tag if is_tag_of(tag, scheme) else "O" for tag in sentence.tags[task]], scheme)
+        return spans_of([tag if is_tag_of(tag, scheme) else "O" for tag in tags], scheme)
 
     def _tag_chunk(
         self, sentences: list[tuple[str, ...]], wanted: tuple[str, ...], probabilities: bool
     ) -> Iterator[Tagged]:
         if not sentences or not wanted:
-            return (Tagged(tokens, {}, {} if probabilities else None) for tokens in sentences)
+            return (_untagged(tokens, probabilities) for tokens in sentences)
         token = int(self.module.sharing == "te_enc")
         # te_enc reads the task with the sentence; the other methods encode a sentence once for all tasks
         split = IndexedSplit.of([Sentence(s) for s in sentences])
@@ -211,16 +241,55 @@ class Tagger:
             tuple(map(own.__getitem__, best[start : start + n]))
             for start, n, own in zip(first, size, cycle(labels), strict=False)
         )
-        if found.probabilities is None:
+        if not probabilities:
             return (Tagged(tokens, dict(zip(wanted, tags, strict=False))) for tokens in sentences)
+        return self._with_probabilities(sentences, wanted, list(tags), found, first, token)
+
+    def _with_probabilities(
+        self,
+        sentences: list[tuple[str, ...]],
+        wanted: tuple[str, ...],
+        tags: list[tuple[str, ...]],
+        found: Decoded,
+        first: list[int],
+        token: int,
+    ) -> Iterator[Tagged]:
+        """The tagged sentences; ``tags`` and ``first`` (the index of the first word) are those of the requests."""
+        assert found.probabilities is not None and found.margins is not None
         if not bool(found.probabilities.isfinite().all()):
             raise ModelError("the model's numbers are so large that sums of them overflow; take another model")
-        marginals = found.probabilities.tolist()
-        chances = (tuple(marginals[start : start + n]) for start, n in zip(first, size, strict=True))
-        return (
-            Tagged(tokens, dict(zip(wanted, tags, strict=False)), dict(zip(wanted, chances, strict=False)))
-            for tokens in sentences
-        )
+        marginals, margins = found.probabilities.tolist(), found.margins.tolist()
+        whole = sequence_probabilities(found, token)
+        spans = [self._spans_of(own, task) for own, task in zip(tags, cycle(wanted), strict=False)]
+        numbers = {task: self._tag_numbers(task) for task in wanted}
+        requests = [
+            Request(start - token, token, len(own), () if plain else held, numbers[task])
+            for own, held, start, (task, plain) in zip(
+                tags, spans, first, cycle((task, self.schemes[task] == "plain") for task in wanted), strict=False
+            )
+        ]
+        chances = span_probabilities(found, requests)
+        for number, tokens in enumerate(sentences):
+            own = range(number * len(wanted), (number + 1) * len(wanted))
+            tokens_of = {task: slice(first[i], first[i] + len(tokens)) for task, i in zip(wanted, own, strict=True)}
+            probable = {task: tuple(marginals[here]) for task, here in tokens_of.items()}
+            yield Tagged(
+                tokens,
+                {task: tags[i] for task, i in zip(wanted, own, strict=True)},
+                probable,
+                margins={task: tuple(margins[here]) for task, here in tokens_of.items()},
+                # a span of a plain task is one tag, and its probability is the marginal one
+                span_probabilities={
+                    task: tuple(probable[task][span.start] for span in spans[i])
+                    if self.schemes[task] == "plain"
+                    else chances[i]
+                    for task, i in zip(wanted, own, strict=True)
+                },
+                sequence_probabilities={task: whole[first[i] - token] for task, i in zip(wanted, own, strict=True)},
+            )
+
+    def _tag_numbers(self, task: str) -> dict[str, dict[str, int]]:
+        return tag_numbers(self.vocabulary.labels[self.vocabulary.decoder_of(task)], self.schemes[task])
 
     def index_sentences(self, parts: Sequence[tuple[str, IndexedSplit]]) -> tuple[Corpus, Tables | None]:
         """The corpus of these tasks' sentences, and look-up tables whose word table has one row per form.
@@ -260,8 +329,18 @@ def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ..
             yield words, None
 
 
-def _empty(wanted: tuple[str, ...], offsets: Offsets | None, probabilities: bool) -> Tagged:
-    return Tagged((), dict.fromkeys(wanted, ()), dict.fromkeys(wanted, ()) if probabilities else None, offsets)
+def _empty(wanted: tuple[str, ...], probabilities: bool) -> Tagged:
+    """A sentence without words."""
+    nothing: dict[str, tuple[()]] = dict.fromkeys(wanted, ())
+    if not probabilities:
+        return Tagged((), nothing)
+    certain = dict.fromkeys(wanted, 1.0)
+    return Tagged((), nothing, nothing, margins=nothing, span_probabilities=nothing, sequence_probabilities=certain)
+
+
+def _untagged(tokens: tuple[str, ...], probabilities: bool) -> Tagged:
+    """A sentence that was tagged for no task."""
+    return replace(_empty((), probabilities), tokens=tokens)
 
 
 def _chunks(

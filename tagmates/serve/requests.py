@@ -37,7 +37,9 @@ class TagRequest(BaseModel):
     )
     model: str | None = Field(None, description="Default: the first of /api/models.")
     tasks: _Strings | None = Field(None, description="Default: all of the model's.")
-    probabilities: bool = Field(False, description="Whether to return the marginal probability of each tag.")
+    probabilities: bool = Field(
+        False, description="Whether to return the marginal probability of each tag, and the probability of each span."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

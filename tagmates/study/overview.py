@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tagmates.config import Sharing
 from tagmates.formatting import plural
+from tagmates.html import table_html
 from tagmates.study.cost import unmeasured
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.notes import missing_files, not_counted, plan_notes
@@ -43,6 +44,10 @@ class StudyPlan:
     unmeasured: Sequence[Sharing]
     notes: Sequence[str]
 
+    def _repr_html_(self) -> str:
+        """A table of the counts, for notebooks."""
+        return _counts_html(self)
+
 
 @dataclass(frozen=True, slots=True)
 class StudyStatus:
@@ -78,6 +83,17 @@ class StudyStatus:
     without_epochs: Sequence[str]
     other: int
     notes: Sequence[str]
+
+    def _repr_html_(self) -> str:
+        """A table of the counts, for notebooks."""
+        return _counts_html(self)
+
+
+def _counts_html(counted: StudyPlan | StudyStatus) -> str:
+    heads = ("planned", "done", "failed", "pending")
+    every = [*counted.regimes.items(), ("in all", counted.total)]
+    rows = [[name, *(f"{getattr(counts, head):,}" for head in heads)] for name, counts in every]
+    return table_html(("runs", *heads), rows, " ".join([f"Study {counted.study}.", *counted.notes]))
 
 
 def plan_of(study: OpenedStudy) -> StudyPlan:

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Literal, cast
 
 from tagmates.formatting import equals, listing, plural, points
+from tagmates.html import table_html
 from tagmates.study.compare import Cell, make_cell
 from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
 from tagmates.study.records import Runs
@@ -65,6 +66,21 @@ class Advice:
     evidence: Evidence | None = None  # of the cell, corrected for the choice among the joint settings that were tried
     chosen: Setting | None = None  # the setting to train; None if it is too early to say
     warnings: Sequence[str] = ()  # sentences on the influence of the training length
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: the advice, the gain with its interval, and the best settings on dev."""
+        names = sorted({task for choice in self.ranked for task in choice.setting.tasks})
+        gain = None if self.cell is None else self.cell.difference
+        low, high = (None, None) if self.evidence is None else (self.evidence.low, self.evidence.high)
+        measured = "" if gain is None else f" Gain on test: {points(gain, signed=True)}"
+        if low is not None:
+            measured += f", 95 % interval {points(low, signed=True)} to {points(high, signed=True)}"
+        rows = [
+            [describe(choice.setting, self.task, names), points(choice.dev), str(choice.n)]
+            for choice in self.ranked[:5]
+        ]
+        said = f"{self.task}: {self.sentence}{measured}{'.' if measured else ''}"
+        return table_html(("trained", "dev F1", "runs"), rows, said)
 
     @property
     def found_no_gain(self) -> bool:

@@ -49,7 +49,7 @@ def write_json_lines(
     """Write one sentence per line: ``{"tokens": [...], "tags": {"upos": [...], ...}}``.
 
     If they are known, ``"offsets"`` (of the words in the text) and ``"probabilities"`` (of the tags) are added. If
-    ``spans`` is given, ``"spans"`` is added too; spans count tokens.
+    ``spans`` is given, ``"spans"`` is added too; spans count tokens, and have their ``"probability"`` if it is known.
     """
     for sentence in sentences:
         record: dict[str, Any] = {"tokens": sentence.tokens}
@@ -61,10 +61,15 @@ def write_json_lines(
             record["probabilities"] = {task: [round(p, PROBABILITY_DIGITS) for p in known[task]] for task in tasks}
         if spans is not None:
             record["spans"] = {
-                task: [{"start": span.start, "end": span.end, "label": span.label} for span in own]
-                for task, own in spans(sentence).items()
+                task: [span_json(span, PROBABILITY_DIGITS) for span in own] for task, own in spans(sentence).items()
             }
         stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def span_json(span: Span, digits: int) -> dict[str, Any]:
+    """A span as JSON, with its probability if it is known."""
+    record: dict[str, Any] = {"start": span.start, "end": span.end, "label": span.label}
+    return record if span.probability is None else {**record, "probability": round(span.probability, digits)}
 
 
 def _rows(sentence: TaggedSentence, tasks: Sequence[str]) -> Iterator[tuple[str, ...]]:

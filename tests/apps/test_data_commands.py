@@ -25,11 +25,13 @@ pytestmark = pytest.mark.usefixtures("here")
 
 def test_statistics_as_a_table_and_as_json(corpus: Path) -> None:
     shown = done("data", "stats", "--data", corpus)
-    assert re.search(r"│ pos +│ +8/14 │", shown.out)
+    assert re.search(r"│ pos +│ +8/3/3 │ +\d+/\d+/11 │", shown.out)
     assert shown.err == ""
     (row,) = json.loads(done("data", "stats", "--data", corpus, "--tasks", "ner", "--json").out)
     assert row["task"] == "ner"
     assert (row["sentences_train"], row["sentences_all"], row["labels"]) == (8, 14, 6)
+    assert [row[f"sentences_{split}"] for split in ("train", "dev", "test")] == [8, 3, 3]
+    assert row["tokens_test"] == 11
     refused(2, r"--tasks: no task 'nr' \(did you mean 'ner'\?\)", "data", "stats", "--data", corpus, "--tasks", "nr")
 
 

@@ -108,3 +108,33 @@ def test_a_full_disk_in_evaluate_does_not_speak_of_resuming(run: Path) -> None:
     assert stopped.code == 1
     assert "p/pos.conll: cannot be written (File too large)" in stopped.err
     assert "--resume" not in stopped.err
+
+
+def test_errors_are_a_page_a_table_and_counts(here: Path, run: Path) -> None:
+    shown = done("evaluate", run, "--errors", "wrong", "--by-tag")
+    assert {path.name for path in (here / "wrong").iterdir()} == {"mistakes.html", "confusions.csv"}
+    assert "wrote wrong/mistakes.html" in shown.err
+    for title in ("pos: scores by tag", "ner: scores by tag", "ner: kinds of mistakes", "ner: words of training"):
+        assert title in shown.out
+    rows = (here / "wrong" / "confusions.csv").read_text().splitlines()
+    assert rows[0] == "model,task,kind,gold,predicted,count"
+    values = json.loads(done("evaluate", run, "--errors", "wrong", "--json").out)["tasks"]
+    for name, own in values.items():
+        of_task = [row.split(",") for row in rows[1:] if row.split(",")[1] == name]
+        assert sum(int(row[-1]) for row in of_task) == sum(own["mistakes"]["kinds"].values())
+        assert sum(own["mistakes"]["kinds"].values()) - own["mistakes"]["kinds"]["spurious"] == own["fn"]
+
+
+def test_errors_of_two_models(here: Path, run: Path, corpus: Path) -> None:
+    done(*training_of(corpus, "other", "--set", "model.hidden_size=6"))
+    done("evaluate", run, "--errors", "wrong", "--against", "other")
+    page = (here / "wrong" / "mistakes.html").read_text()
+    assert "Model B: other" in page and "and neither" in page
+    models = {row.partition(",")[0] for row in (here / "wrong" / "confusions.csv").read_text().splitlines()[1:]}
+    assert models == {"run", "other"}
+
+
+def test_against_needs_a_place_and_a_common_task(here: Path, run: Path) -> None:
+    refused(2, "--against: goes with --errors FOLDER", "evaluate", run, "--against", run)
+    done("evaluate", run, "--by-tag")
+    assert not (here / "wrong").exists()

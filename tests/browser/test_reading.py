@@ -216,3 +216,13 @@ def test_two_models_stand_together_and_differences_are_marked(visitor: Visitor, 
     again = visitor.open()
     again.goto(page.url)
     expect(again.locator(".names").first).to_contain_text("pos A\npos B")
+
+
+def test_the_probability_of_a_whole_span(visitor: Visitor, service: str) -> None:
+    page = visitor.visit()
+    sentence = api_sentences(service, TEXT)[0]
+    layer, span = next((layer, spans[0]) for layer, spans in sentence["spans"].items() if spans)
+    row = ("pos", "names", "chunk").index(layer)
+    page.locator("#sentences > li:first-child .word").nth(span["start"]).locator(".cell").nth(row).hover()
+    whole = f"{100 * span['probability']:.1f} %"
+    expect(page.get_by_role("tooltip").locator(".whole")).to_have_text(f"span {whole}")

@@ -20,6 +20,8 @@ def test_definitions_by_hand() -> None:
     assert label_entropy(train) == pytest.approx(math.log(2))  # nats
     row = statistics("t", {"train": train, "test": test})
     assert (row["sentences_train"], row["sentences_all"]) == (2, 3)
+    assert (row["tokens_train"], row["tokens_test"], row["sentences_test"]) == (4, 1, 1)
+    assert not {"tokens_dev", "sentences_dev"} & row.keys()
     assert row["token_type_all"] == 5 / 3
     assert row["labels"] == 3  # of all splits
     assert row["label_entropy"] == pytest.approx(math.log(2))  # of train

@@ -92,11 +92,20 @@ def expected(tagger: Tagger, tagged: Tagged) -> dict[str, Any]:
         "probabilities": chances
         and {task: pytest.approx(list(values), rel=0, abs=1e-6) for task, values in chances.items()},
         "spans": {
-            task: [{"start": s.start, "end": s.end, "label": s.label} for s in spans_of(own(tags, scheme), scheme)]
+            task: [
+                {"start": s.start, "end": s.end, "label": s.label, **probability_of(tagged, task, number)}
+                for number, s in enumerate(spans_of(own(tags, scheme), scheme))
+            ]
             for task, tags in tagged.tags.items()
             if (scheme := tagger.schemes[task]) != "plain"
         },
     }
+
+
+def probability_of(tagged: Tagged, task: str, number: int) -> dict[str, Any]:
+    if tagged.span_probabilities is None:
+        return {}
+    return {"probability": pytest.approx(tagged.span_probabilities[task][number], rel=0, abs=1e-6)}
 
 
 def own(tags: Sequence[str], scheme: Scheme) -> list[str]:

@@ -35,12 +35,13 @@ function rowCells(answer, row) {
   const cells = answer.tags[row.layer].map((tag, at) => {
     const chip = row.plain && tag !== row.outside;
     const probability = probabilities ? probabilities[at] : null;
-    return { tag, probability, kind: chip ? "chip" : "none", label: chip ? tag : "", span: "O" };
+    const place = { span: "O", spanProbability: null };
+    return { tag, probability, kind: chip ? "chip" : "none", label: chip ? tag : "", ...place };
   });
-  for (const { start, end, label } of row.plain ? [] : answer.spans[row.layer]) {
+  for (const { start, end, label, probability = null } of row.plain ? [] : answer.spans[row.layer]) {
     for (let at = start; at < end; at++) {
       const place = { begins: at === start, ends: at === end - 1, span: `${start} ${end} ${label}` };
-      Object.assign(cells[at], { kind: "span", label, ...place });
+      Object.assign(cells[at], { kind: "span", label, spanProbability: probability, ...place });
     }
   }
   return cells;

@@ -14,10 +14,11 @@ export function drawSentence(tokens, rows, cells, number) {
   return [drawNames(rows, tokens.length, number), grid];
 }
 
-/** The text of a cell for screen readers: layer, tag, probability, and whether the models differ. */
+/** The text of a cell for screen readers: layer, tag, probabilities of tag and span, and whether the models differ. */
 export function describe(row, cell) {
   const parts = [`${row.name} ${cell.tag}`];
   if (cell.probability !== null) parts.push(`probability ${percent(cell.probability)}`);
+  if (cell.spanProbability !== null) parts.push(`of the whole span ${percent(cell.spanProbability)}`);
   if (cell.differs) parts.push("the models differ");
   return parts.join(", ");
 }

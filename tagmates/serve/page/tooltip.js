@@ -40,6 +40,7 @@ function line(row, cell) {
   const text = make("span", "line");
   text.append(make("span", "layer", row.name), make("bdi", "tag", cell.tag));
   if (cell.probability !== null) text.append(make("span", "probability", percent(cell.probability)));
+  if (cell.spanProbability !== null) text.append(make("span", "whole", `span ${percent(cell.spanProbability)}`));
   return text;
 }
 

@@ -1,0 +1,94 @@
+"""Learning curves: dev F1, loss and learning rate after every epoch, from the metrics of runs."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tagmates.errors import ConfigError, ModelError
+from tagmates.files import read_file
+
+METRICS = "metrics.jsonl"
+TICKS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The values of one run after each of its epochs."""
+
+    name: str
+    updates: tuple[int, ...]
+    loss: tuple[float, ...]
+    learning_rate: tuple[float, ...]
+    dev_mean: tuple[float, ...]
+    dev: Mapping[str, tuple[float, ...]]  # by task
+
+    @property
+    def best(self) -> int:
+        """The index of the first epoch with the highest mean dev F1."""
+        return self.dev_mean.index(max(self.dev_mean))
+
+    def to_json(self) -> dict[str, Any]:
+        """All values, for other programs."""
+        return {
+            "run": self.name,
+            "updates": self.updates,
+            "loss": self.loss,
+            "learning_rate": self.learning_rate,
+            "dev_mean": self.dev_mean,
+            "dev": dict(self.dev),
+        }
+
+
+def read_curves(places: Sequence[Path]) -> list[Curve]:
+    """The curves of these run folders, and of all runs of these study folders, in order.
+
+    A run that still trains has the epochs that it has finished. Raises ConfigError for a folder that is neither, or of
+    which no run has finished an epoch.
+    """
+    found = []
+    for place in places:
+        curves = [curve for folder in _run_folders(place) if (curve := _read_curve(folder)) is not None]
+        if not curves:
+            raise ConfigError(f"{place}: no epoch is finished there yet; wait for the first one")
+        found += curves
+    return found
+
+
+def _run_folders(place: Path) -> Iterator[Path]:
+    if (place / METRICS).is_file():
+        yield place
+        return
+    below = sorted((place / "runs").glob(f"*/{METRICS}"))
+    if not below:
+        raise ConfigError(f"{place}: holds no {METRICS}; give the folder of a run, or of a study that has begun")
+    yield from (path.parent for path in below)
+
+
+def _read_curve(folder: Path) -> Curve | None:
+    path = folder / METRICS
+    try:
+        lines = read_file(path).decode().split("\n")[:-1]  # what is after the last line end is still being written
+        rows = [json.loads(line) for line in lines]
+        if not rows:
+            return None
+        return Curve(
+            str(folder),
+            tuple(int(row["updates"]) for row in rows),
+            tuple(float(row["loss"]) for row in rows),
+            tuple(float(row["learning_rate"]) for row in rows),
+            tuple(float(row["dev_mean"]) for row in rows),
+            {str(task): tuple(float(row["dev"][task]) for row in rows) for task in rows[0]["dev"]},
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: is damaged or not from tagmates ({error}); leave this run out") from None
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """The course of some values as one line of blocks, from the lowest to the highest of them."""
+    count = min(width, len(values))
+    shown = [values[round(i * (len(values) - 1) / max(count - 1, 1))] for i in range(count)]
+    low, high = min(shown), max(shown)
+    scale = (len(TICKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(TICKS[round((value - low) * scale)] for value in shown)

@@ -1,0 +1,55 @@
+"""``tagmates rank`` and ``tagmates curves``: what they print and write, and what they refuse."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import TINY, done, refused
+
+pytestmark = pytest.mark.usefixtures("here")
+POOL = "Mika repairs boats .\nOtters sleep near Vardo .\n\nThe fog lifts .\n"
+
+
+def test_ranked_sentences_are_data_to_train_on(run: Path, here: Path) -> None:
+    (here / "pool.txt").write_text(POOL)
+    shown = done("rank", run, "pool.txt", "--input", "text", "--task", "ner")
+    assert shown.out.count("# rank = ") == 3
+    folder = here / "next"
+    folder.mkdir()
+    for split in ("train", "dev"):
+        done(
+            "rank",
+            run,
+            "pool.txt",
+            "--input",
+            "text",
+            "--task",
+            "pos",
+            "--by",
+            "margin",
+            "--output",
+            f"next/{split}.conll",
+        )
+    done("data", "init", "next")
+    done("train", "--data", "next/tasks.toml", "--tasks", "all", *TINY, "--output-dir", "second")
+    refused(2, "exists already", "rank", run, "pool.txt", "--task", "pos", "--output", "next/dev.conll")
+
+
+def test_rank_says_what_is_missing(run: Path, here: Path) -> None:
+    (here / "pool.txt").write_text(POOL)
+    refused(2, "--task: is missing; name one of pos, ner", "rank", run, "pool.txt", "--input", "text")
+    refused(2, "--task x: the model has no such task", "rank", run, "pool.txt", "--input", "text", "--task", "x")
+    refused(2, "--top 0: must be 1 or more", "rank", run, "pool.txt", "--top", "0")
+    refused(2, "luck. for --by", "rank", run, "pool.txt", "--by", "luck")
+
+
+def test_curves_of_a_run(run: Path, here: Path) -> None:
+    shown = done("curves", run, "--output", "curves.svg")
+    assert shown.err == "wrote curves.svg\n"
+    assert "dev F1" in shown.out and "ner" in shown.out
+    assert (here / "curves.svg").read_text().startswith("<svg")
+    (curve,) = json.loads(done("curves", run, "--json").out)
+    assert len(curve["updates"]) == len(curve["dev"]["pos"]) == 1
+    refused(2, "holds no metrics.jsonl", "curves", here)
+    refused(2, "runs: are missing", "curves")
+    refused(2, r"ends in \.svg or \.png", "curves", run, "--output", "curves.pdf")
