@@ -26,6 +26,8 @@ from tagmates.study.chooser import Budget
 from tagmates.study.engine import MAX_LANES, EngineKind, check_numbers
 from tagmates.study.run_filter import parse_duration, parse_shard
 
+MAX_CODE = 255  # of a process
+
 
 def run(
     where: Where = None,
@@ -98,6 +100,12 @@ def run(
     ] = "1/1",
     retries: Annotated[int, Parameter(help="How often a run is tried again after its worker crashed.")] = 2,
     retry_failed: Annotated[bool, Flag(help="Try runs again that failed in earlier calls.")] = False,
+    pending_code: Annotated[
+        int,
+        Parameter(
+            help="The exit code if selected runs are pending at the end, for schedulers that then start it again."
+        ),
+    ] = 0,
     device: Device = "auto",
     threads: Annotated[int, Parameter(help="Number of threads of a run.")] = 1,
     no_lock: NoLock = False,
@@ -129,6 +137,8 @@ def run(
         limit = parse_duration(budget, "--budget")
     given = any(option is not None for option in (budget, trainings, until))
     chosen = Budget(trainings, until or 0.0) if given else None
+    if not 0 <= pending_code <= MAX_CODE:
+        raise ConfigError(f"--pending-code {pending_code}: must be from 0 to {MAX_CODE}, as exit codes are")
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)
     check_number("--workers", 1 if workers is None else workers)
@@ -136,10 +146,10 @@ def run(
     study = open_control(study, equal_updates, equal_exposure)
     say_notes(study.notes)
     selection = study.select(
-        sharing=_names(sharing),
-        regimes=_names(regime),
-        tasks=_names(tasks),
-        seeds=_names(seeds),
+        sharing=names(sharing),
+        regimes=names(regime),
+        tasks=names(tasks),
+        seeds=names(seeds),
         shard=parse_shard(shard),
     )
     events = study.run(
@@ -161,9 +171,10 @@ def run(
     except KeyboardInterrupt:
         say("tagmates: interrupted; finished epochs are saved, and the same command continues")
         return 130
-    return close_run(study, summary, time.monotonic() - began, chosen)
+    code = close_run(study, summary, time.monotonic() - began, chosen)
+    return pending_code if summary.pending and pending_code else code
 
 
-def _names(text: str) -> list[str]:
+def names(text: str) -> list[str]:
     """The names of a comma-separated list."""
     return [name.strip() for name in text.split(",") if name.strip()]
