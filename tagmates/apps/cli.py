@@ -17,6 +17,7 @@ from tagmates import __version__
 from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
+from tagmates.apps.export_metrics import export_metrics
 from tagmates.apps.progress import show_training
 from tagmates.apps.shared import (
     Device,
@@ -33,6 +34,8 @@ from tagmates.apps.shared import (
 )
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
+from tagmates.apps.tracking import Track, track_training
+from tagmates.apps.tracking import track as begin_tracking
 from tagmates.config import Sharing, preset_of
 from tagmates.data.checking.layers import layer_remarks
 from tagmates.data.task import Task
@@ -57,6 +60,7 @@ app = App(
 )
 app.command(data_app)
 app.command(export)
+app.command(export_metrics)
 app.command(tag)
 app.command(  # imported on first use, because its packages are an extra
     "tagmates.apps.study:app",
@@ -117,6 +121,7 @@ def train(
     resume: Annotated[bool, Flag(help="Continue from the last finished epoch.")] = False,
     force: Annotated[bool, Flag(help="Overwrite the run in the folder.")] = False,
     no_lock: NoLock = False,
+    track: Track = None,
     print_config: Annotated[bool, Flag(help="Print all settings with their values, and stop.")] = False,
 ) -> None:
     """Train one tagger on one or several tasks, and write its run folder.
@@ -146,8 +151,8 @@ def train(
     use_threads(threads)
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     try:
-        with memory_errors():
-            last = show_training(_with_message(why, events), talk)
+        with memory_errors(), begin_tracking(track) as tracking:
+            last = show_training(track_training(_with_message(why, events), output_dir, tracking), talk)
     except TrainingError as error:
         raise type(error)(f"{error}: --resume continues from the last finished epoch") from None
     except KeyboardInterrupt:

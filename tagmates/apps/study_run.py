@@ -21,6 +21,8 @@ from tagmates.apps.study_options import (
     say_notes,
 )
 from tagmates.apps.study_progress import show_study
+from tagmates.apps.tracking import Track, track_study
+from tagmates.apps.tracking import track as begin_tracking
 from tagmates.errors import ConfigError
 from tagmates.study.chooser import Budget
 from tagmates.study.engine import MAX_LANES, EngineKind, check_numbers
@@ -109,6 +111,7 @@ def run(
     device: Device = "auto",
     threads: Annotated[int, Parameter(help="Number of threads of a run.")] = 1,
     no_lock: NoLock = False,
+    track: Track = None,
     data: Data = None,
     packed: PackedStudy = None,
     output_dir: Folder = None,
@@ -166,8 +169,9 @@ def run(
         budget=chosen,
     )
     try:
-        with closing(events):  # so that Ctrl-C ends the workers first
-            summary = show_study(events, study.store)
+        # closed last, so that Ctrl-C ends the workers first
+        with begin_tracking(track) as tracking, closing(events):
+            summary = show_study(track_study(events, study.store, tracking), study.store)
     except KeyboardInterrupt:
         say("tagmates: interrupted; finished epochs are saved, and the same command continues")
         return 130

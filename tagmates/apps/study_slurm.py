@@ -21,6 +21,7 @@ from tagmates.apps.study_options import (
     say_notes,
 )
 from tagmates.apps.study_run import names
+from tagmates.apps.tracking import Track
 from tagmates.errors import ConfigError
 from tagmates.files import write_text
 from tagmates.formatting import duration, plural
@@ -57,6 +58,7 @@ def slurm(
     retry_failed: Annotated[bool, Flag(help="Try runs again that failed in earlier calls.")] = False,
     max_restarts: Annotated[int, Parameter(help="How often an element may go back into the queue; 0: never.")] = 50,
     no_lock: NoLock = False,
+    track: Track = None,
     data: Data = None,
     packed: PackedStudy = None,
     output_dir: Folder = None,
@@ -105,6 +107,7 @@ def slurm(
         "workers": workers,
         "threads": threads,
         "device": device,
+        "track": track,
     }
     job = ArrayJob(
         name=study.name,
