@@ -234,31 +234,47 @@ def test_mlflow(resumed: Path) -> None:
 @pytest.mark.parametrize("resumed", ["trackio"], indirect=True)
 def test_trackio(resumed: Path) -> None:
     import trackio
+    from trackio.sqlite_storage import SQLiteStorage
 
     done("export-metrics", resumed, "--to", "trackio")
-    runs = [run for run in trackio.Api().runs("tagmates") if run.name.startswith("a-")]
-    rows = [row for row in runs[-1].history() if row.get("loss") is not None]
-    assert [row["step"] for row in rows] == [1, 2, 3, 4]
-    assert [row["loss"] for row in rows] == losses_of(resumed)
+    (run,) = trackio.Api().runs("tagmates")
+    assert run.name.startswith("a-")
+    rows = SQLiteStorage.get_logs("tagmates", run=run.name)
+    losses = [(row["step"], row["loss"]) for row in rows if "loss" in row]
+    assert losses == [*enumerate(losses_of(resumed), 1)]
+    assert f1_of(resumed, "test", "ner") in [row.get("final/test/ner/f1") for row in rows]
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("resumed", ["wandb"], indirect=True)
 def test_wandb_offline(resumed: Path, here: Path) -> None:
-    from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
+    from wandb.proto.wandb_internal_pb2 import Record
 
-    steps, finals = [], []
+    losses, finals = [], {}
     for path in sorted(here.glob("wandb/offline-run-*/*.wandb")):
-        store = DataStore()
-        store.open_for_scan(str(path))
-        while (content := store.scan_data()) is not None:
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(content)
-            if record.WhichOneof("record_type") == "history":
-                steps.append(record.history.step.num)
-            elif record.WhichOneof("record_type") == "summary":
-                finals += ["/".join(item.nested_key) or item.key for item in record.summary.update]
-    assert set(steps) == {1, 2, 3, 4}
-    assert "final/test/ner/f1" in finals
+        for content in records_of(path.read_bytes()):
+            record = Record.FromString(content)
+            items = [*record.history.item, *record.summary.update]
+            values = {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in items}
+            if "loss" in values and record.history.item:
+                losses.append((record.history.step.num, values["loss"]))
+            finals |= {key: value for key, value in values.items() if key.startswith("final/")}
+    assert losses[:2] == losses[2:4]  # sent again, to the same run
+    assert losses[2:] == [*enumerate(losses_of(resumed), 1)]
+    assert finals["final/test/ner/f1"] == f1_of(resumed, "test", "ner")
+
+
+def records_of(content: bytes) -> Iterator[bytes]:
+    """The records of a file as LevelDB writes its logs, in blocks of 32 KiB; the first block begins with seven bytes."""
+    place, record = 7, b""
+    while place + 7 <= len(content):
+        if 32768 - place % 32768 < 7:  # no further header fits into the block
+            place += 32768 - place % 32768
+            continue
+        length, kind = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
+        record += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # full, last
+            yield record
+            record = b""

@@ -1,10 +1,13 @@
 """Studies as job arrays of SLURM: the script, and what its elements do when they are ended, warned and cancelled."""
 
+import getpass
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -117,6 +120,89 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
             os.killpg(int(pid), signal.SIGKILL)
 
 
+CONFIGURATION = """
+ClusterName=one
+SlurmctldHost={host}
+SlurmUser={user}
+SlurmdUser={user}
+AuthInfo=socket={place}/munge/socket,cred_expire=5
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+StateSaveLocation={place}/state
+SlurmdSpoolDir={place}/spool
+SlurmctldPidFile={place}/slurmctld.pid
+SlurmdPidFile={place}/slurmd.pid
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+ReturnToService=2
+KillWait=5
+NodeName={host} State=UNKNOWN
+PartitionName=all Nodes=ALL Default=YES State=UP
+"""
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """A cluster of this machine alone."""
+
+    def state(self, element: str) -> tuple[str, int]:
+        shown = subprocess.run(["scontrol", "show", "job", "-o", element], capture_output=True, text=True).stdout
+        found = re.search(r"JobState=(\w+) .* Restarts=(\d+) ", shown)
+        assert found, shown
+        state = found[1] if found[1] in ("PENDING", "RUNNING", "COMPLETING", "CANCELLED") else "ENDED"
+        return state, int(found[2])
+
+    def warn(self, element: str, how: signal.Signals) -> None:
+        subprocess.run(["scancel", f"--signal={how.name[3:]}", "--batch", element], check=True)
+
+    def cancel(self, element: str) -> None:
+        subprocess.run(["scancel", element], check=True)
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
+    """SLURM, where Debian's slurm-wlm and munge are installed and may be started."""
+    if os.geteuid() or not all(map(shutil.which, ("munged", "slurmctld", "slurmd"))):
+        pytest.skip("no SLURM here, or no right to start it: apt-get install slurm-wlm munge")
+    place = tmp_path / "slurm"
+    for name in ("munge", "state", "spool"):
+        (place / name).mkdir(parents=True)
+    (place / "munge" / "key").write_bytes(os.urandom(1024))
+    (place / "munge" / "key").chmod(0o600)
+    for folder in (place / "munge", *place.parents):
+        if folder.is_relative_to(tmp_path.parent.parent):
+            folder.chmod(0o755)  # munged asks for this
+    with socket.socket() as one, socket.socket() as two:
+        for each in (one, two):
+            each.bind(("", 0))
+        ports = one.getsockname()[1], two.getsockname()[1]
+    host = socket.gethostname().partition(".")[0]
+    path = place / "slurm.conf"
+    path.write_text(CONFIGURATION.format(host=host, user=getpass.getuser(), place=place, ports=ports))
+    monkeypatch.setenv("SLURM_CONF", str(path))
+    munge = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+    commands = [
+        ["munged", "--foreground", "--force", *(f"--{name}={place}/munge/{file}" for name, file in munge.items())],
+        ["slurmctld", "-D", "-f", str(path)],
+        ["slurmd", "-D", "-f", str(path)],
+    ]
+    log = place / "log"
+    started = []
+    with log.open("wb") as file:
+        for command in commands:
+            started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file))
+            if command[0] == "munged":
+                wait_for((place / "munge" / "socket").exists, log.read_text)
+        nodes = ["sinfo", "--noheader", "--format=%t"]
+        wait_for(lambda: subprocess.run(nodes, capture_output=True).stdout == b"idle\n", log.read_text)
+    yield Slurm()
+    subprocess.run(["scancel", "--user", getpass.getuser()])
+    wait_for(lambda: not subprocess.run(["squeue", "--noheader"], capture_output=True).stdout, log.read_text)
+    for process in reversed(started):
+        process.terminate()
+        process.wait()
+
+
 def wait_for(condition: Callable[[], Any], what: Callable[[], str] = lambda: "") -> None:
     """Look until it is there; fail if nothing comes of it."""
     end = time.monotonic() + PATIENCE
@@ -127,7 +213,7 @@ def wait_for(condition: Callable[[], Any], what: Callable[[], str] = lambda: "")
 
 def wait_for_hold(cluster: "Cluster", held: Path, element: str = "1_1") -> None:
     """Wait until the training that is to be killed waits for that."""
-    wait_for(lambda: held.exists() or cluster.state(element)[0] == "ENDED", logs)
+    wait_for(lambda: held.exists() or cluster.state(element)[0] in ("ENDED", "CANCELLED"), logs)
     assert held.exists(), logs()
 
 
@@ -218,6 +304,30 @@ def test_an_element_is_not_restarted_for_ever(here: Path, stand_in: StandIn, mon
     wait_for(lambda: stand_in.state("1_1")[0] == "ENDED", logs)
     assert stand_in.code("1_1") == 75
     assert "restarted 0 times (--max-restarts); submit this script again" in logs()
+
+
+@pytest.mark.slow
+def test_slurm_itself(here: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = hold(here, monkeypatch)
+    submit("--regime", "single", "--tasks", "pos")
+    wait_for_hold(slurm, held)
+    slurm.cancel("2_1")
+    slurm.cancel("1_1")
+    wait_for(lambda: slurm.state("1_1") == ("CANCELLED", 0), logs)
+
+    held.unlink()
+    first = submit("--regime", "single", "--tasks", "pos", "--comment", 'a "b" # c')[-1].rpartition(" ")[2]
+    wait_for_hold(slurm, held, "3_1")
+    assert first == "4"  # and 4_1 waits for it
+    assert slurm.state("4_1") == ("PENDING", 0)
+    assert 'Comment=a "b" # c' in subprocess.run(["scontrol", "show", "job", "3_1"], stdout=-1, text=True).stdout
+    status = json.loads(done("study", "status", "tiny.toml", "--json").out)
+    assert [*status["running"].values()] == [HOLD_EPOCH]
+    slurm.warn("3_1", signal.SIGUSR1)
+    wait_for(lambda: slurm.state("3_1") == ("ENDED", 1), logs)
+    wait_for(lambda: slurm.state("4_1") == ("ENDED", 0), logs)
+    assert begun_at("pos") == [0, HOLD_EPOCH, HOLD_EPOCH]
+    assert finished() == 1
 
 
 def test_a_call_that_leaves_runs_has_the_code_that_was_asked_for() -> None:
