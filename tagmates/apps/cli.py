@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.completion.detect import ShellDetectionError
 from rich.console import Console
 
 from tagmates import __version__
@@ -25,11 +26,14 @@ from tagmates.apps.shared import (
     Flag,
     Model,
     NoLock,
+    Quiet,
     Threads,
+    be_quiet,
     end,
     say,
     talk,
     use_threads,
+    warn,
     with_encoder,
 )
 from tagmates.apps.tables import baseline_table, score_table
@@ -122,6 +126,7 @@ def train(
     force: Annotated[bool, Flag(help="Overwrite the run in the folder.")] = False,
     no_lock: NoLock = False,
     track: Track = None,
+    quiet: Quiet = False,
     print_config: Annotated[bool, Flag(help="Print all settings with their values, and stop.")] = False,
 ) -> None:
     """Train one tagger on one or several tasks, and write its run folder.
@@ -131,6 +136,7 @@ def train(
 
     Example: tagmates train --tasks upos,chunk,ner --sharing multi_dec --data DIR --output-dir runs/a
     """
+    be_quiet(quiet)
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first continues the run, the second starts it again")
     if output_dir is None and not print_config:
@@ -239,6 +245,31 @@ def evaluate(
         say(text)
 
 
+@app.command(name="--install-completion")
+def install_completion(
+    *,
+    shell: Annotated[
+        Literal["bash", "zsh", "fish"] | None, Parameter(help="The shell; default: the one that runs this command.")
+    ] = None,
+    output: Annotated[
+        Path | None, Parameter(help="The file to write; default: where the shell looks for completions.")
+    ] = None,
+) -> None:
+    """Let the shell complete commands and options of tagmates, from its next start on.
+
+    Without --output, a line that loads the file is added to the shell's own file (.bashrc, .zshrc).
+
+    Example: tagmates --install-completion --shell bash
+    """
+    try:
+        path = app.install_completion(shell=shell, output=output, add_to_startup=output is None)
+    except ShellDetectionError:
+        raise ConfigError(
+            "--install-completion: cannot tell which shell this is; give --shell bash, zsh or fish"
+        ) from None
+    say(f"wrote {path}; start the shell again")
+
+
 def main() -> NoReturn:
     """Run the command line. Exit codes: 0 done, 1 data or run error, 2 usage, 3 failed runs, 130 interrupted."""
     if not isinstance(sys.stdout, TextIOWrapper):
@@ -246,6 +277,7 @@ def main() -> NoReturn:
     gc.set_threshold(100_000)  # a large study makes a million lasting objects; searching them takes a tenth of the time
     # UTF-8 whatever the locale, like all input; file names that are not UTF-8 are escaped
     sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPED)
+    be_quiet(False)
     logging.getLogger("tagmates").addHandler(_WarningHandler(logging.WARNING))
     try:
         with memory_errors():
@@ -290,7 +322,7 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
-        say(f"tagmates: {record.getMessage()}")
+        warn(f"tagmates: {record.getMessage()}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Encoder, Flag, NoLock, check_number, say, with_encoder
+from tagmates.apps.shared import Device, Encoder, Flag, NoLock, Quiet, be_quiet, check_number, say, with_encoder
 from tagmates.apps.study_closing import close_run
 from tagmates.apps.study_options import (
     Data,
@@ -112,6 +112,7 @@ def run(
     threads: Annotated[int, Parameter(help="Number of threads of a run.")] = 1,
     no_lock: NoLock = False,
     track: Track = None,
+    quiet: Quiet = False,
     data: Data = None,
     packed: PackedStudy = None,
     output_dir: Folder = None,
@@ -132,6 +133,7 @@ def run(
 
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
+    be_quiet(quiet)
     began = time.monotonic()
     if budget is not None and time_limit:
         raise ConfigError("--budget and --time-limit: both are a time; give one of them")

@@ -1,4 +1,4 @@
-"""Experiment trackers: the numbers that they are given, with a stand-in, and with the packages where they are installed.
+"""Experiment trackers: the numbers that they are given, with a stand-in, and with the packages where these are there.
 
 The real ones are tried in an environment that has them: pip install wandb trackio mlflow-skinny tensorboard.
 """
@@ -266,7 +266,7 @@ def test_wandb_offline(resumed: Path, here: Path) -> None:
 
 
 def records_of(content: bytes) -> Iterator[bytes]:
-    """The records of a file as LevelDB writes its logs, in blocks of 32 KiB; the first block begins with seven bytes."""
+    """The records of a file as LevelDB writes its logs, in blocks of 32 KiB, after seven bytes."""
     place, record = 7, b""
     while place + 7 <= len(content):
         if 32768 - place % 32768 < 7:  # no further header fits into the block
