@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -117,6 +117,8 @@ def _begin_trackio(trackio: Any, run: TrackedRun) -> OpenRun:
             begun.log(dict(scores), step=epochs)
         with redirect_stdout(io.StringIO()):
             begun.finish()
+        with suppress(AttributeError):
+            trackio.context_vars.current_run.set(None)  # or it is finished again at exit, which prints to stdout
 
     return OpenRun(log, close, int(getattr(begun, "_next_step", 1)) - 1)
 
