@@ -16,7 +16,7 @@ import tempfile
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -38,7 +38,8 @@ from tagmates.data.tasks import load_tasks
 from tagmates.files import cache_folder
 from tagmates.model.frozen import FrozenEncoder
 from tagmates.model.pretrained_encoder import load_encoder
-from tagmates.model.window_reader import WindowReader
+from tagmates.model.window_reader import GROUP_COST, WindowReader
+from tagmates.model.windows import groups_of_similar_length
 from tagmates.settings_parsing import resolve
 from tagmates.study.task_cache import indexed_task, prepare
 from tagmates.training.loop import Updated, train_side_by_side
@@ -95,6 +96,11 @@ def finetuning(task: str, options: Namespace) -> dict[str, dict[str, float]]:
     spell = load_encoder(options.encoder).subwords.spell
     counts = [len(spell(form)) for form in split.forms]
     subwords = sum(counts[form] for form in split.form.tolist()) / len(split.form)
+    found["tagmates"]["padding, percent"] = round(padding(config, data), 1)
+    sentences = [[counts[form] for form in part] for part in split_forms(split)]
+    draw = random.Random(1)
+    drawn = [[sum(sentence) for sentence in draw.sample(sentences, BATCH)] for _ in range(200)]
+    found["plain loop"]["padding, percent"] = round(100 * wasted(drawn), 1)
     product = median(product_speed() for _ in range(5))
     bound = product * 1e9 / FLOP_PER_SUBWORD / subwords
     found["roofline"] = {
@@ -104,6 +110,38 @@ def finetuning(task: str, options: Namespace) -> dict[str, dict[str, float]]:
         "share reached": round(found["tagmates"]["median"] / bound, 2),
     }
     return found
+
+
+def split_forms(split: IndexedSplit) -> Iterator[list[int]]:
+    """The numbers of the forms of each sentence."""
+    ends = split.lengths.cumsum()
+    for start, end in zip(ends - split.lengths, ends, strict=True):
+        yield split.form[start:end].tolist()
+
+
+def padding(config: RunConfig, data: str) -> float:
+    """Percent of the sub-words that tagmates reads which are padding, over the batches of an epoch."""
+    run = prepare(config, data, "cpu")
+    run.begin_epoch()
+    corpus = run.corpora["train"]
+    forms = list(corpus.forms.index)
+    spelled = [len(run.module.spell(form) or ()) for form in forms]
+    groups = []
+    for batch in run.batches:
+        lengths = torch.tensor(
+            [
+                sum(spelled[form] for form in corpus.form[start : start + length].tolist())
+                for start, length in zip(corpus.starts[batch].tolist(), corpus.lengths[batch].tolist(), strict=True)
+            ]
+        )
+        groups += [lengths[group].tolist() for group in groups_of_similar_length(lengths, GROUP_COST)]
+    return 100 * wasted(groups)
+
+
+def wasted(groups: Sequence[Sequence[int]]) -> float:
+    """The share of padding among the sub-words of groups of sentences of these lengths, two special tokens counted."""
+    read = sum(len(group) * (max(group) + 2) for group in groups)
+    return 1 - sum(sum(group) + 2 * len(group) for group in groups) / read
 
 
 def rate(seconds: float, update: Callable[[], int]) -> float:

@@ -89,6 +89,11 @@ class TrainingSettings(Settings):
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="per task; 1 where absent"
     )
+    tag_weights: dict[str, dict[str, Annotated[float, Field(ge=0)]]] = Field(
+        default_factory=dict,
+        description="per task and tag, for rare tags: the loss of a sentence is multiplied by the mean weight of its "
+        "gold tags; 1 where absent",
+    )
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = Field(0.01, ge=0, lt=1, description="of adamw")
     learning_rate: float = Field(1e-3, gt=0, description="of the first update, or with warmup the highest")
@@ -128,7 +133,14 @@ class TrainingSettings(Settings):
         description="an epoch is as many passes over the data as it takes to make so many updates; epoch_updates wins",
     )
     min_learning_rate: float = Field(0.0, ge=0, description="training stops when halving goes below this")
-    weights: Literal["last", "best"] = Field("last", description="which epoch's weights are tested and kept")
+    weights: Literal["last", "best", "best_per_task"] = Field(
+        "last",
+        description="which epoch's weights are tested and kept; best_per_task: for every task those of the epoch in "
+        "which its own dev F1 is best",
+    )
+    select: str = Field(
+        "", description="the task whose dev F1 decides which epoch is best and when to stop; empty: the mean of all"
+    )
     unknown_rate: float = Field(
         0.0, ge=0, le=1, description="how often a word seen once in training is read as unknown; 0: no unknown vector"
     )
@@ -175,6 +187,14 @@ class RunConfig(Settings):
                 f"training.batch_size {self.training.batch_size} is smaller than the number of tasks, "
                 f"{len(self.tasks)}; a batch needs a sentence of each"
             )
+        if self.training.select and self.training.select not in self.tasks:
+            known = suggestion(self.training.select, self.tasks)
+            raise ValueError(f"training.select names {self.training.select!r}{known}, no task of this run")
+        for task in self.training.tag_weights:
+            if task not in self.tasks:
+                raise ValueError(
+                    f"training.tag_weights names {task!r}{suggestion(task, self.tasks)}, no task of this run"
+                )
         for task in self.training.loss_weights:
             if task not in self.tasks:
                 raise ValueError(

@@ -3,10 +3,19 @@
 import json
 import string
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    BertConfig,
+    BertModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+)
 
 LENGTH = 16  # sub-words that a tiny encoder reads at a time, special tokens counted
 LETTERS = string.ascii_letters + string.digits + "äÖß<>_.,!'"
@@ -48,6 +57,31 @@ def tiny_roberta(folder: Path, seed: int = 1) -> Path:
         places = {"max_position_embeddings": LENGTH + 2, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
         model = RobertaModel(RobertaConfig(vocab_size=len(vocabulary), **places, **sizes))
     return _save(folder, model, PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names))
+
+
+def tiny_unigram(folder: Path) -> Path:
+    """A tokenizer as that of XLM-R, with a mark for the space before a word; it needs ``with_model``."""
+    marks, letters = ["<s>", "<pad>", "</s>", "<unk>"], sorted(set(LETTERS))
+    pieces = [(mark, 0.0) for mark in marks] + [("\u2581", -2.0)]
+    pieces += [(start + letter, -3.0) for letter in letters for start in ("", "\u2581")]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    ends = [("<s>", 0), ("</s>", 2)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=ends)
+    names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token"), marks, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    return folder
+
+
+def with_model(folder: Path, kind: str, values: dict[str, Any]) -> Path:
+    """The folder with a random model of this kind (``model_type``) in place of its own."""
+    numbers = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    sizes = {"hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 20}
+    known = {"vocab_size": len(numbers), "max_position_embeddings": LENGTH, **(sizes if "dim" not in values else {})}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        AutoModel.from_config(AutoConfig.for_model(kind, **{**known, **values})).save_pretrained(folder)
+    return folder
 
 
 def _save(folder: Path, model: BertModel | RobertaModel, tokenizer: PreTrainedTokenizerFast) -> Path:

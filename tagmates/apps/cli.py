@@ -19,6 +19,7 @@ from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
 from tagmates.apps.export_metrics import export_metrics
+from tagmates.apps.folds import check_folds_folder, folds_table, settings_of_final
 from tagmates.apps.progress import show_training
 from tagmates.apps.shared import (
     Device,
@@ -38,6 +39,7 @@ from tagmates.apps.shared import (
 )
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
+from tagmates.apps.trackers import TrackerKind
 from tagmates.apps.tracking import Track, track_training
 from tagmates.apps.tracking import track as begin_tracking
 from tagmates.config import Sharing, preset_of
@@ -52,6 +54,8 @@ from tagmates.installed import get_extra
 from tagmates.settings_parsing import override, read_settings, resolve
 from tagmates.training.baseline import baseline_scores
 from tagmates.training.evaluation import evaluate_folder, predictions
+from tagmates.training.folder import check_folder
+from tagmates.training.folds import train_final, train_folds
 from tagmates.training.loop import Ended, Event
 from tagmates.training.train import choose_device, train_events
 
@@ -112,6 +116,10 @@ def train(
         str | None, Parameter(help="Word vectors: glove, random, or a GloVe text file. [default: glove]")
     ] = None,
     encoder: Encoder = None,
+    select: Annotated[
+        str | None,
+        Parameter(help="The task whose dev F1 decides which epoch is best and when to stop. [default: mean of all]"),
+    ] = None,
     config: Annotated[
         Path | None,
         Parameter(help="A file of settings (TOML, or a run's config.json) that replace those of the preset."),
@@ -119,6 +127,19 @@ def train(
     set_: Annotated[
         list[str] | None,
         Parameter(name="--set", negative="", help="A setting, for example training.batch_size=16; repeatable."),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        Parameter(
+            help="Cross-validation instead of a dev set: train and dev are put into so many folds, and each is tested "
+            "once, in a run of its own. Writes folds.json and, with all predictions, TASK.conll."
+        ),
+    ] = None,
+    final: Annotated[
+        Path | None,
+        Parameter(
+            help="A finished run: train with its settings on train and dev together, for as many updates as it needed."
+        ),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -131,6 +152,9 @@ def train(
 ) -> None:
     """Train one tagger on one or several tasks, and write its run folder.
 
+    With little data and no dev set, --folds 5 tells what to expect of the settings, and --final RUN then trains the
+    tagger for use on everything.
+
     After Ctrl-C or a kill, the same command with --resume continues from the last finished epoch (on a CPU with
     --threads 1, to exactly the same numbers). --print-config shows every setting that --set can change.
 
@@ -141,13 +165,26 @@ def train(
         raise ConfigError("--resume and --force: choose one; the first continues the run, the second starts it again")
     if output_dir is None and not print_config:
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
+    if final is not None:
+        if any(option is not None for option in (folds, tasks, sharing, preset, seed, vectors, encoder, config, set_)):
+            raise ConfigError(
+                "--final: takes data and settings from the run; give only --output-dir and where to train"
+            )
+        if output_dir is None:
+            raise ConfigError("--final: needs --output-dir, the folder of the new run")
+        final_settings, data = settings_of_final(final)
+        use_threads(threads)
+        check_folder(output_dir, resume=resume, force=force)
+        events = train_final(final_settings, output_dir, data, device=device, force=force, lock=not no_lock)
+        _follow(events, output_dir, track)
+        return
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
     known = load_tasks(data)
     if tasks is not None:
         given["tasks"] = choose_tasks(tasks, known)
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
         raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
-    overrides = with_encoder(set_, encoder)
+    overrides = [*with_encoder(set_, encoder), *([] if select is None else [f"training.select={json.dumps(select)}"])]
     start, why = _starting_point(preset, config, known, overrides)
     settings = resolve(start, config, overrides, given)
     if print_config or output_dir is None:
@@ -155,10 +192,31 @@ def train(
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     use_threads(threads)
+    if folds is not None:
+        if track is not None:
+            raise ConfigError("--track: is not for --folds; afterwards, tagmates export-metrics takes its run folders")
+        check_folds_folder(output_dir, folds, resume=resume, force=force)
+        events = train_folds(settings, output_dir, data, folds, device=device, force=force, lock=not no_lock)
+        _follow_events(_with_message(why, events), output_dir)
+        Console().print(folds_table(settings, output_dir, data, folds, device))
+        return
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
+    _follow(_with_message(why, events), output_dir, track)
+
+
+def _follow(events: Iterator[Event], output_dir: Path, track: TrackerKind | None = None) -> None:
+    """Show a training, and at its end the scores of the run in the folder."""
+    _follow_events(events, output_dir, track)
+    result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
+    Console().print(score_table(result))
+    say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
+
+
+def _follow_events(events: Iterator[Event], output_dir: Path, track: TrackerKind | None = None) -> None:
+    """Show a training. Raises its error if it failed; ends the program after Ctrl-C."""
     try:
         with memory_errors(), begin_tracking(track) as tracking:
-            last = show_training(track_training(_with_message(why, events), output_dir, tracking), talk)
+            last = show_training(track_training(events, output_dir, tracking), talk)
     except TrainingError as error:
         raise type(error)(f"{error}: --resume continues from the last finished epoch") from None
     except KeyboardInterrupt:
@@ -168,9 +226,6 @@ def train(
         say(f"{output_dir}: is finished; there is nothing to resume")
     elif isinstance(last, Ended) and last.error is not None:
         raise last.error
-    result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
-    Console().print(score_table(result))
-    say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
 
 
 def _with_message(text: str, events: Iterator[Event]) -> Iterator[Event]:

@@ -25,6 +25,10 @@ def export(
     vectors: Annotated[
         str, Parameter(help="Number of vectors to include for words that were not in training, or 'all'.")
     ] = "50000",
+    task: Annotated[
+        str | None,
+        Parameter(help="Take the weights of this task's best epoch, from a run with training.weights=best_per_task."),
+    ] = None,
     half: Annotated[bool, Flag(help="Store numbers of 16 bits, which halves the size.")] = False,
     card: Annotated[
         Path | None, Parameter(help="A Markdown text on data, licence and use, to put before the run's own card.")
@@ -43,7 +47,7 @@ def export(
     if vectors != "all" and not vectors.isdecimal():
         raise ConfigError(f"--vectors {vectors}: give a number, or 'all'")
     origin = find_model(run)
-    tagger = Tagger.from_pretrained(origin)
+    tagger = Tagger.from_pretrained(origin, task=task)
     texts = {name: content_of(origin / name, MAX_BYTES) for name in COPIED_FILES if os.path.lexists(origin / name)}
     if card is not None:
         try:

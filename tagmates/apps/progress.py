@@ -44,14 +44,15 @@ def show_training(events: Iterator[Event], console: Console) -> Event | None:
 
 def _epoch_line(event: EpochEnded, speed: _Speed) -> Text:
     run, line = event.run, event.line
+    begin = f"epoch {line['epoch']:>3}  updates {line['updates']}  loss {line['loss']:.3f}  {speed.rate:,.0f} tokens/s"
+    begin = f"{begin}  lr {line['learning_rate']:.2g}"
+    if not line["dev"]:
+        return Text(f"{begin}  {_time_left(run)}")
     scores = " ".join(f"{task} {f1:.2f}" for task, f1 in line["dev"].items())
     best = (
         "best so far" if run.schedule.is_best else f"best {max(run.schedule.scores):.2f} in epoch {line['best_epoch']}"
     )
-    return Text(
-        f"epoch {line['epoch']:>3}  updates {line['updates']}  loss {line['loss']:.3f}  {speed.rate:,.0f} tokens/s  "
-        f"lr {line['learning_rate']:.2g}  dev F1 {line['dev_mean']:.2f} ({scores})  {best}  {_time_left(run)}"
-    )
+    return Text(f"{begin}  dev F1 {line['dev_mean']:.2f} ({scores})  {best}  {_time_left(run)}")
 
 
 def _panel(event: Updated, speed: _Speed) -> Group:

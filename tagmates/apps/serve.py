@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -10,7 +11,8 @@ import uvicorn
 from cyclopts import App, Parameter
 
 from tagmates.apps.shared import Device, Flag, say, use_threads
-from tagmates.errors import ConfigError
+from tagmates.errors import ConfigError, TagmatesError
+from tagmates.installed import get_extra
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
 from tagmates.serve.connections import configuration, listen
@@ -89,7 +91,10 @@ class _Server(uvicorn.Server):
         self._text = text
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        with suppress(SystemExit):  # older versions return
+            await super().startup(sockets)
+        if not self.started:
+            raise TagmatesError(f"the service could not start: its packages may not fit together: {get_extra('serve')}")
         say(self._text)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

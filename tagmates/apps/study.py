@@ -12,6 +12,7 @@ from tagmates.apps.study_run import run
 from tagmates.apps.study_show import plan, recommend, report, status
 from tagmates.apps.study_slurm import slurm
 from tagmates.apps.suggest import suggest_for_study
+from tagmates.config import names_encoder
 from tagmates.data.archive import archive_at
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
@@ -55,7 +56,8 @@ def pack(
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
     header = pack_study(study, output)
     size = f"{output.stat().st_size / 2**20:.1f} MiB"
-    say(f"packed {plural(len(header.tasks), 'task')} of study {study.name}, vectors {header.vectors}: {size}")
+    start = f"{'without the' if names_encoder(header.vectors) else 'vectors'} {header.vectors}"
+    say(f"packed {plural(len(header.tasks), 'task')} of study {study.name}, {start}: {size}")
     print(output)
 
 

@@ -28,7 +28,7 @@ def score_table(result: Mapping[str, Any]) -> Table:
     splits = [split for split in ("dev", "test") if split in result]
     for split in splits:
         table.add_column(f"{split} F1", justify="right")
-    for task in result["dev"]:
+    for task in result["tasks"]:
         table.add_row(escape(task), *(f"{result[s][task]['f1']:.2f}" if task in result[s] else "-" for s in splits))
     return table
 

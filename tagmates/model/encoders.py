@@ -14,7 +14,7 @@ from tagmates.data.sentence import task_token
 from tagmates.errors import ModelError
 from tagmates.model.frozen import FrozenEncoder
 from tagmates.model.network import TaggerModule
-from tagmates.model.pretrained_encoder import PretrainedEncoder, encoder_values, make_encoder
+from tagmates.model.pretrained_encoder import PretrainedEncoder, encoder_values, make_encoder, table_size
 from tagmates.model.recurrent import RecurrentTagger
 from tagmates.model.subwords import Subwords
 from tagmates.model.transformer import TransformerTagger, add_task_subwords
@@ -28,6 +28,7 @@ def make_module(
     if encoder is None:
         return RecurrentTagger(vocabulary, config.sharing, config.model, config.seed, vectors)
     transformer = encoder.parameters()
+    encoder.subwords.check_size(table_size(transformer), encoder.source)
     if config.model.is_frozen:
         reader = WindowReader(transformer, encoder.subwords)
         frozen = FrozenEncoder(reader, config.model.pooling, encoder.digest)
@@ -62,6 +63,7 @@ def read_module(
     if not isinstance(values, dict):
         raise ModelError(f"{where}: has no configuration of an encoder; restore the run folder's own file")
     transformer = make_encoder(values)
+    subwords.check_size(table_size(transformer), where)
     if config.model.is_frozen:
         frozen = FrozenEncoder(WindowReader(transformer, subwords), config.model.pooling, "")
         return RecurrentTagger(*arguments, NO_VECTORS, frozen)

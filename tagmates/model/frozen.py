@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +23,7 @@ log = logging.getLogger("tagmates")
 READ_SUBWORDS = 4000  # the approximate number of sub-words that are read at a time
 MIN_SENTENCES = 200  # a smaller split is read faster than its states are found on disk
 MAX_CACHE_SIZE = 2**34  # bytes of all states
+UNFINISHED_AGE = 24 * 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,18 @@ class FrozenEncoder:
         """The numbers of a state."""
         return int(self.reader.transformer.config.hidden_size)
 
+    @property
+    def _device(self) -> torch.device:
+        found: torch.device = next(self.reader.transformer.parameters()).device
+        return found
+
     def states(self, split: IndexedSplit) -> States:
         """The states of all tokens of a split; of a large one from the cache, into which they are written once."""
         if len(split) < MIN_SENTENCES:
             return self._read(split)
         entry = self._entry(split)
-        found = None if entry is None else _read_entry(entry)
+        shape = (len(split.form), self.size)
+        found = None if entry is None else _read_entry(entry, shape)
         if found is not None:
             return found
         log.info("the pretrained encoder reads %s, once", plural(len(split), "sentence"))
@@ -61,10 +69,9 @@ class FrozenEncoder:
         cuts = [0, *(np.flatnonzero(np.diff(size[order].cumsum() // READ_SUBWORDS)) + 1), len(order)]
         states = np.empty((len(split.form), self.size), dtype=np.float16)
         self.reader.transformer.eval()
-        device = next(self.reader.transformer.parameters()).device
         for sentences in (order[a:b] for a, b in pairwise(cuts) if a < b):
             words = [[spelled[form] for form in split.form[starts[s] : ends[s]]] for s in sentences]
-            found = self.reader.tokens(sequence_of(words, device), self.pooling)
+            found = self.reader.tokens(sequence_of(words, self._device), self.pooling)
             places = np.concatenate([np.arange(starts[s], ends[s]) for s in sentences])
             states[places] = found.cpu().numpy()
         return states
@@ -72,6 +79,9 @@ class FrozenEncoder:
     def _entry(self, split: IndexedSplit) -> Path | None:
         """The path of a split's states in the cache; None if there is no cache that only this user can change."""
         sha = hashlib.sha256(f"{self.digest} {self.pooling}".encode())
+        sha.update(self.reader.subwords.tokenizer.encode())  # its settings may be in files that the digest leaves out
+        if self._device.type != "cpu":  # which computes in bfloat16
+            sha.update(self._device.type.encode())
         sha.update("\0".join(split.forms).encode("utf-8", "surrogatepass"))
         for numbers in (split.form, split.lengths):
             sha.update(np.ascontiguousarray(numbers, dtype=np.int64).tobytes())
@@ -83,16 +93,16 @@ class FrozenEncoder:
         return None
 
 
-def _read_entry(path: Path) -> States | None:
-    """The states in a file of the cache, mapped into memory; None if it is missing or damaged."""
+def _read_entry(path: Path, shape: tuple[int, int]) -> States | None:
+    """The states in a file of the cache, mapped into memory; None if it is missing, damaged or of another shape."""
     try:
         if not is_private(path):
             return None
-        states: States = np.load(path, mmap_mode="r", allow_pickle=False)
+        states: States = np.lib.format.open_memmap(path, mode="r")
         path.touch()  # files that were used last are removed last
     except (OSError, ValueError):
         return None
-    return states if states.dtype == np.float16 and states.ndim == 2 else None
+    return states if states.dtype == np.float16 and states.shape == shape else None
 
 
 def _write_entry(path: Path, states: States) -> States:
@@ -110,12 +120,18 @@ def _write_entry(path: Path, states: States) -> States:
         _remove_oldest(path)
     except OSError:
         return states
-    found = _read_entry(path)
+    found = _read_entry(path, states.shape)
     return states if found is None else found
 
 
 def _remove_oldest(newest: Path) -> None:
-    """Remove the files that were not used for the longest time, if all together are too large."""
+    """Remove the files that were not used for the longest time, if all together are too large.
+
+    What a process that was killed had begun to write is removed after a day.
+    """
+    for begun in newest.parent.glob("*.new"):
+        if time.time() - begun.stat().st_mtime > UNFINISHED_AGE:
+            begun.unlink(missing_ok=True)
     entries = sorted(
         ((path.stat(), path) for path in newest.parent.glob("*.npy")), key=lambda found: -found[0].st_mtime
     )

@@ -159,18 +159,35 @@ def losses(
     draws: Sequence[torch.Generator] | None,
     weights: Float[Tensor, "lanes tasks"],
     transition_l2: Float[Tensor, " lanes"],
+    tag_weights: Float[Tensor, "lanes tasks labels"] | None = None,
 ) -> Float[Tensor, " lanes"]:
     """Each lane's loss (protocol section 3): - sum over sentences of weight * log p(y) + the L2 term.
 
-    ``weights`` holds each task's weight in the loss, ``transition_l2`` the factor of the L2 term.
+    ``weights`` holds each task's weight in the loss, ``transition_l2`` the factor of the L2 term. With ``tag_weights``,
+    the weight of a sentence is also multiplied by the mean weight of its gold tags.
     """
     states = encode(models, batch, draws)
     total = transition_l2 * transition_norms(models)
     for group in batch.groups:
         log_prob = distribution(models, group, states).log_prob(group.tags, partial=group.partial)
         lane = on_device([lane for lane, _ in group.decoders], log_prob.device)
-        total = total.index_add(0, lane, -(weights[lane].gather(1, group.task) * log_prob).sum(1))
+        weight = weights[lane].gather(1, group.task)
+        if tag_weights is not None:
+            weight = weight * _mean_weights(group, tag_weights[lane])
+        total = total.index_add(0, lane, -(weight * log_prob).sum(1))
     return total
+
+
+def _mean_weights(group: Group, weights: Float[Tensor, "decoders tasks labels"]) -> Float[Tensor, "decoders rows"]:
+    """The mean weight of the gold tags of every sentence; 1 for a sentence without any."""
+    packed = group.packed
+    task = group.task.index_select(1, packed.row)
+    number = torch.arange(len(weights), device=weights.device).unsqueeze(1)
+    labelled = (group.tags >= 0) & packed.mask
+    values = weights[number, task, group.tags.clamp_min(0)] * labelled
+    zeros = weights.new_zeros(group.task.shape)
+    total, count = (zeros.index_add(1, packed.row, each.to(weights.dtype)) for each in (values, labelled))
+    return torch.where(count > 0, total / count.clamp_min(1), 1)
 
 
 def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:

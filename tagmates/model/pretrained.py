@@ -20,6 +20,7 @@ from tagmates.data.schemes import OUTSIDE
 from tagmates.data.task import SHARED
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors, write_text
+from tagmates.formatting import suggestion
 from tagmates.model.encoders import encoder_files, read_module
 from tagmates.model.hub import download_model
 from tagmates.model.network import TaggerModule
@@ -27,6 +28,7 @@ from tagmates.model.subwords import TOKENIZER_FILE
 from tagmates.settings_parsing import parse
 
 BUNDLED_MODELS = Path(__file__).parents[1] / "models"
+WEIGHTS_FILE = "model.safetensors"
 VECTORS_FILE = "vectors.safetensors"
 ENCODER_FILE = "encoder.json"
 MAX_BYTES = {
@@ -79,8 +81,30 @@ def bundled_models() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED_MODELS.glob("*/config.json"))
 
 
-def read_model(folder: Path) -> Pretrained:
-    """Read a model folder.
+def epoch_file(epoch: int) -> str:
+    """The file of a run's folder with the weights of an epoch that is the best one of some task."""
+    return f"epoch-{epoch}.safetensors"
+
+
+def weights_for(folder: Path, task: str) -> str:
+    """The file with the weights of the epoch that is the best one of this task, in a run with ``best_per_task``.
+
+    Raises ModelError if the folder is none of such a run, and ConfigError if the run has no such task.
+    """
+    path = folder / "result.json"
+    result = json_object(path, content_of(path, MAX_BYTES["config.json"])) if path.exists() else {}
+    epochs = result.get("best_epochs")
+    if not isinstance(epochs, dict) or not all(type(epoch) is int for epoch in epochs.values()):
+        raise ModelError(
+            f"{folder}: keeps no epoch for each task; train with --set training.weights=best_per_task, or name no task"
+        )
+    if task not in epochs:
+        raise ConfigError(f"the tagger has no task {task!r}{suggestion(task, epochs)}; it has {', '.join(epochs)}")
+    return epoch_file(epochs[task]) if epochs[task] != result.get("best_epoch") else WEIGHTS_FILE
+
+
+def read_model(folder: Path, weights: str = WEIGHTS_FILE) -> Pretrained:
+    """Read a model folder; ``weights`` is the name of the file with its parameters.
 
     Raises ModelError if it is damaged or not from tagmates, and for anything that a stranger may have put into it:
     links, tensors of other shapes than the settings ask for, numbers that are not finite, and files of absurd sizes.
@@ -98,7 +122,7 @@ def read_model(folder: Path) -> Pretrained:
     vocabulary = Vocabulary.from_json(json_object(where, _content(where)), str(where))
     _check_fit(config, vocabulary, folder)
     parts = (config, vocabulary, *_encoder(folder, config), str(folder / ENCODER_FILE))
-    where = folder / "model.safetensors"
+    where = folder / weights
     tensors = _tensors(where)
     with torch.device("meta"):  # takes no memory, whatever sizes the configuration asks for
         module = read_module(*parts)
@@ -221,7 +245,7 @@ def content_of(path: Path, max_bytes: int) -> bytes:
 
 
 def _content(path: Path) -> bytes:
-    return content_of(path, MAX_BYTES[path.name])
+    return content_of(path, MAX_BYTES.get(path.name, MAX_BYTES[WEIGHTS_FILE]))
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

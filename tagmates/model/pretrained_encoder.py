@@ -26,10 +26,19 @@ from tagmates.model.hub import download_encoder
 from tagmates.model.subwords import Subwords, make_tokenizer
 
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
-DIGESTED_FILES = ("config.json", "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model", *WEIGHT_FILES)
+TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt")
+DIGESTED_FILES = ("config.json", *TOKENIZER_FILES, "*.model", *WEIGHT_FILES)
+MIXING_KINDS = ("funnel",)  # states of a sentence depend on the padding beside it
 MAX_NUMBER = 2**24  # in an encoder's configuration; a larger one would ask for absurd memory
-MAX_LAYERS = 1000
-IGNORED_KEYS = ("auto_map", "quantization_config", "attn_implementation", "_attn_implementation", "_name_or_path")
+MAX_LAYERS = 1000  # also the most entries of a list
+MAX_GROUPS = 128  # of layers, or of experts of a layer
+IGNORED_KEYS = (
+    *("auto_map", "quantization_config", "attn_implementation", "_attn_implementation", "_name_or_path"),
+    *("num_labels", "id2label", "label2id"),  # of a classifier that the encoder was part of
+    *("return_dict", "output_hidden_states", "output_attentions", "torchscript"),  # other forms of an answer
+    "chunk_size_feed_forward",  # fails for windows whose length is no multiple of it
+)
+LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 DEFAULT_LENGTH = 512  # sub-words of a window, where a configuration names no length
 
 
@@ -61,8 +70,8 @@ class PretrainedEncoder:
         with _quiet(), _encoder_errors(self.source):
             from transformers import AutoModel  # noqa: PLC0415  (an extra)
 
-            options = {"config": make_config(self.config), "local_files_only": True, "output_loading_info": True}
-            module, report = AutoModel.from_pretrained(self.folder, dtype=torch.float32, **options)
+            options = {"config": make_config(self.config), "dtype": torch.float32, "output_loading_info": True}
+            module, report = AutoModel.from_pretrained(self.folder, **LOCAL, **options)
             missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
         if missing:
             raise ModelError(f"{self.source}: its files lack the parameter {missing[0]}; download the encoder again")
@@ -77,11 +86,12 @@ def load_encoder(source: str) -> PretrainedEncoder:
     """
     folder = find_encoder(source)
     with _quiet(), _encoder_errors(source):
-        from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415  (an extra)
+        from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig  # noqa: PLC0415  (an extra)
 
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        _check_kind(PreTrainedConfig.get_config_dict(folder, **LOCAL)[0].get("model_type"), source)
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
         # words come one by one, and a byte-level tokenizer spells a word differently after a space
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True, add_prefix_space=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL, use_fast=True, add_prefix_space=True)
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{source}: has no fast tokenizer (tokenizer.json); choose an encoder that has one")
     if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "hidden_size"):
@@ -102,10 +112,11 @@ def find_encoder(source: str) -> Path:
     path = Path(os.path.expanduser(source))  # noqa: PTH111  (Path's raises)
     if _is_encoder(path):
         return path
-    if source.isidentifier():
-        spec = find_spec(source)  # imports nothing
+    package = source.replace("-", "_")  # as in the name under which pip knows it
+    if package.isidentifier() and package != "__main__":
+        spec = find_spec(package)  # imports nothing
         for place in (spec.submodule_search_locations or []) if spec else []:
-            found = [folder for folder in (Path(place), *sorted(Path(place).iterdir())) if _is_encoder(folder)]
+            found = [folder for folder in (Path(place), *sorted(Path(place).glob("*"))) if _is_encoder(folder)]
             if found:
                 return found[0]
     raise ModelError(
@@ -127,16 +138,37 @@ def make_config(values: Mapping[str, Any]) -> Any:
     It names no code and no files, so that nothing of a stranger is run and no network is used.
     """
     where = "the encoder's configuration"
-    for key, value in values.items():
-        if isinstance(value, int) and abs(value) > (MAX_LAYERS if "layer" in key else MAX_NUMBER):
-            raise ModelError(f"{where}: {shown(key)} is {shown(str(value))}, more than any encoder has")
     with _quiet(), _encoder_errors(where):
+        _check_numbers(values, where)
         from transformers import AutoConfig  # noqa: PLC0415  (an extra)
 
-        usable = {key: value for key, value in values.items() if key not in IGNORED_KEYS}
-        config = AutoConfig.for_model(**usable)
-        config._attn_implementation = "sdpa"  # an encoder without it falls back to its own
-        return config
+        _check_kind(values.get("model_type"), where)
+        return AutoConfig.for_model(**{key: value for key, value in values.items() if key not in IGNORED_KEYS})
+
+
+def _check_kind(kind: object, where: str) -> None:
+    """Raise ModelError unless models of this kind are encoders of text, which can be trained to fill masks.
+
+    The configurations of other kinds may ask for parts from the network, such as a pretrained reader of images.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES  # noqa: PLC0415  (an extra)
+
+    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or kind in MIXING_KINDS:
+        raise ModelError(f"{where}: is a {shown(str(kind))}, not an encoder such as BERT; choose another")
+
+
+def _check_numbers(value: object, where: str, key: str = "") -> None:
+    """Raise ModelError for a number that is absurd under this key, or a list without end."""
+    for name, part in value.items() if isinstance(value, dict) else ():
+        if name not in IGNORED_KEYS:
+            _check_numbers(part, where, str(name))
+    for part in value if isinstance(value, list) else ():
+        _check_numbers(part, where, key)
+    number = len(value) if isinstance(value, list) else value if isinstance(value, int) else 0
+    small = isinstance(value, list) or "layer" in key
+    limit = MAX_GROUPS if "group" in key or "expert" in key else MAX_LAYERS if small else MAX_NUMBER
+    if abs(number) > limit:
+        raise ModelError(f"{where}: {shown(key)} is {shown(str(number))}, more than any encoder has")
 
 
 def make_encoder(values: Mapping[str, Any]) -> nn.Module:
@@ -163,6 +195,11 @@ def max_length(module: Any) -> int:
     if isinstance(table, nn.Embedding):  # in RoBERTa's, positions begin after the padding's
         found.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
     return max(min(found), 1)
+
+
+def table_size(module: Any) -> int:
+    """The number of rows of the encoder's table of sub-words."""
+    return int(module.get_input_embeddings().num_embeddings)
 
 
 def with_rows(module: Any, rows: Tensor) -> None:

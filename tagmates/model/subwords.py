@@ -6,13 +6,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tagmates.errors import ModelError
+from tagmates.formatting import shown
 from tagmates.installed import get_extra
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
-MAX_ID = 2**24  # of a sub-word
+MAX_SPECIAL = 8  # special tokens before or after a sentence
+MAX_WORD = 256  # characters; of a longer word, which is none, the beginning is read
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,25 @@ class Subwords:
 
     def spell(self, word: str) -> list[int]:
         """The numbers of a word's sub-words; a word of which the tokenizer leaves nothing is the unknown sub-word."""
-        found: list[int] = self._tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).ids
-        return found or [self.unknown]
+        # half of a pair of surrogates is no character
+        text = word[:MAX_WORD].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        try:
+            found: list[int] = self._tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids
+        except Exception as error:  # tokenizers raises Exception itself
+            raise ModelError(
+                f"{TOKENIZER_FILE}: cannot spell {shown(word)} ({str(error)[:200]}); restore the file"
+            ) from None
+        return found[: 4 * MAX_WORD] or [self.unknown]  # a character has at most four bytes
+
+    def check_size(self, rows: int, where: str) -> None:
+        """Raise ModelError if some sub-word has no row in an encoder's table of this size."""
+        own = (*self.before, *self.after, self.padding, self.unknown)
+        largest = max(*own, *self._tokenizer.get_vocab(with_added_tokens=True).values())
+        if largest >= rows:
+            raise ModelError(
+                f"{where}: its tokenizer has a sub-word of number {largest}, and its table of sub-words {rows} rows; "
+                "the tokenizer is not that of this encoder"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The numbers of the special tokens as a JSON object."""
@@ -43,8 +62,10 @@ class Subwords:
         """The sub-words of a model folder. Raises ModelError if the files do not fit, or are not from tagmates."""
         try:
             numbers = [*values["before"], *values["after"], values["padding"], values["unknown"]]
-            if not all(type(number) is int and 0 <= number < MAX_ID for number in numbers):
+            if not all(type(number) is int and number >= 0 for number in numbers):
                 raise ValueError("a special token is no number")
+            if max(len(values["before"]), len(values["after"])) > MAX_SPECIAL:
+                raise ValueError("it has too many special tokens")
             found = cls(tokenizer, tuple(values["before"]), tuple(values["after"]), *numbers[-2:])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{where}: is not from tagmates ({error}); restore the run folder's own file") from None

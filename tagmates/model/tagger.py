@@ -23,7 +23,7 @@ from tagmates.formatting import first_of, shown
 from tagmates.installed import get_extra
 from tagmates.model.embedding import Tables
 from tagmates.model.network import BATCH_TOKENS, TaggerModule, decode
-from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, write_model
+from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, weights_for, write_model
 
 log = logging.getLogger("tagmates")
 
@@ -92,15 +92,19 @@ class Tagger:
         return self.vocabulary.outside
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, *, device: str = "cpu", vectors: str | None = None) -> "Tagger":
+    def from_pretrained(
+        cls, name: str | Path, *, device: str = "cpu", vectors: str | None = None, task: str | None = None
+    ) -> "Tagger":
         """Load a model that comes with tagmates (``en``), is on the hub (``hf://user/name``), or is in a folder.
 
+        ``task`` takes the weights of the epoch that was the best one of this task, from the folder of a run that was
+        trained with ``training.weights = "best_per_task"``.
         ``vectors`` (``glove``, ``random`` or a GloVe text file) are used for words that training never saw. By default
         they are those in the model's folder; if there are none, GloVe, if the model was trained with it and it is
         installed. Raises ModelError for a folder that is missing or damaged, or is not from tagmates.
         """
         path = find_model(name)
-        model = read_model(path)
+        model = read_model(path) if task is None else read_model(path, weights_for(path, task))
         model.module.to(device)
         tagger = cls(model.config, model.vocabulary, model.module)
         if vectors is not None:

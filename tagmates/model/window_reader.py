@@ -12,6 +12,7 @@ from tagmates.model.pretrained_encoder import max_length
 from tagmates.model.subwords import Subwords
 from tagmates.model.windows import SubwordSequence, Windows, groups_of_similar_length, windows_of
 
+MAX_READ = 2**15  # sub-words that the encoder reads at a time, so that a text of long words needs no absurd memory
 GROUP_COST = 64  # sub-words: what one more call of the encoder costs beside the sub-words that it reads
 Pooling = Literal["first", "mean"]
 
@@ -45,11 +46,16 @@ class WindowReader:
             is_content[starts] = False
             heads = sequence.numbers.index_select(0, starts).unsqueeze(1)
         special = len(self.subwords.before) + len(self.subwords.after) + int(self.task_first)
-        windows = windows_of(sequence.lengths - int(self.task_first), max(max_length(self.transformer) - special, 1))
+        longest = max(max_length(self.transformer) - special, 1)
+        windows = windows_of(sequence.lengths - int(self.task_first), longest)
         content = sequence.numbers[is_content]
         flat, base = [], torch.empty_like(windows.start)  # the states, and where those of each window begin among them
         size = 0
-        for group in groups_of_similar_length(windows.length.cpu(), GROUP_COST):
+        lengths = windows.length.cpu()
+        groups = groups_of_similar_length(lengths, GROUP_COST)  # in each, the longest window is the first
+        for group in (
+            part for each in groups for part in each.split(max(MAX_READ // max(int(lengths[each[0]]), 1), 1))
+        ):
             own = group.to(base.device)
             states = self._read_group(content, windows, own, heads)
             rows, width = states.shape[:2]

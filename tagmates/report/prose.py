@@ -153,7 +153,7 @@ def _training(report: Report) -> str:
     """How the runs of a study were trained, and how many updates they made."""
     made = [record.updates for runs in report.runs.values() for record in runs]
     spread = f" The runs so far made {min(made):,} to {max(made):,} updates." if made and min(made) < max(made) else ""
-    tested = f"The weights of the {report.settings.training.weights} epoch are tested."
+    tested = f"The weights of {EPOCH_TEXTS[report.settings.training.weights]} are tested."
     return f"{report.name}: {_length(report.settings)} {tested}{spread}"
 
 
@@ -194,7 +194,7 @@ def definitions(report: Report) -> list[tuple[str, str]]:
         *((METHOD_NAMES[method], METHOD_TEXTS[method]) for method in study.sharing if set(study.regimes) - {"single"}),
         *((REGIME_NAMES[regime], REGIME_TEXTS[regime]) for regime in study.regimes if regime != "oracle"),
         *([("Oracle", _oracle(study))] if "oracle" in study.regimes else []),
-        ("Score", SCORE_TEXT.format(epoch=study.training.weights)),
+        ("Score", SCORE_TEXT.format(epoch=EPOCH_TEXTS[study.training.weights])),
         ("Rule", _rule(study)),
         ("Test", TEST_TEXT),
         ("Seeds", ", ".join(map(str, study.seeds))),
@@ -214,8 +214,13 @@ REGIME_TEXTS: dict[Regime, str] = {
     "all": "All tasks are trained together.",
     "all_but_one": "All tasks but one are trained together.",
 }
+EPOCH_TEXTS = {
+    "last": "the last epoch",
+    "best": "the best epoch",
+    "best_per_task": "the epoch that is best for the task",
+}
 SCORE_TEXT = (
-    "Micro F1 on the test split in percent, with the weights of the {epoch} epoch. Tags with B-, I-, E- or S- form "
+    "Micro F1 on the test split in percent, with the weights of {epoch}. Tags with B-, I-, E- or S- form "
     "spans. Every other tag except O is a unit of one token. So for part-of-speech tags, which have no O, the score is "
     'token accuracy. For a task with score = "plain", every tag except O is a unit of one token.'
 )

@@ -83,9 +83,10 @@ def create_service(
     app.state.queue, app.state.metrics = queue, metrics
     app.add_exception_handler(TagmatesError, _refuse)
     app.add_exception_handler(HTTPException, _not_here)
-    app.add_middleware(BodyReader, limits, ("/api/tag", "/api/tag/stream"))
-    app.add_middleware(AllowedHosts, bound, hosts)
-    app.add_middleware(RequestMetrics, metrics)
+    # by keyword, because starlette before 0.41 gives the app by keyword too
+    app.add_middleware(BodyReader, limits=limits, paths=("/api/tag", "/api/tag/stream"))
+    app.add_middleware(AllowedHosts, bound=bound, allowed=hosts)
+    app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(SecurityHeaders)
     _add_page(app)
     _add_state(app, metrics)

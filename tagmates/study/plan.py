@@ -96,12 +96,13 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
 def config_of(study: StudySettings, setting: Setting) -> RunConfig:
     """The settings of a run of the study, with the seed still to be set."""
     weights = {task: w for task, w in study.training.loss_weights.items() if task in setting.tasks}
+    select = study.training.select if study.training.select in setting.tasks else ""
     values = {
         "tasks": setting.tasks,
         "sharing": setting.sharing,
         "vectors": study.vectors,
         "model": study.model,
-        "training": study.training.model_copy(update={"loss_weights": weights}),
+        "training": study.training.model_copy(update={"loss_weights": weights, "select": select}),
     }
     return parse(RunConfig, values, str(setting))
 

@@ -7,6 +7,12 @@ from typing import Any
 from tagmates.installed import VERSION
 from tagmates.training.run import Run
 
+EPOCH_TEXTS = {
+    "last": "the last epoch",
+    "best": "the best epoch",
+    "best_per_task": "the best epoch; each score is that of the task's own best epoch, whose weights are kept too",
+}
+
 
 def _encoder(run: Run) -> str:
     if run.encoder is None:
@@ -29,7 +35,7 @@ def model_card(run: Run, result: Mapping[str, Any]) -> str:
 
 Sharing `{run.config.sharing}`, seed {run.config.seed}, run `{run.id}`, {result["parameters"]:,} parameters.
 {_encoder(run)}Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}.
-Best epoch {result["best_epoch"]}; the weights kept are those of the {run.config.training.weights} epoch.
+Best epoch {result["best_epoch"]}; the weights kept are those of {EPOCH_TEXTS[run.config.training.weights]}.
 
 | task | precision | recall | F1 ({split}) |
 | --- | --- | --- | --- |

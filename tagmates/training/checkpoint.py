@@ -17,6 +17,9 @@ def save_checkpoint(folder: Path, run: Run) -> None:
     tensors: dict[str, Tensor] = {f"model/{name}": p for name, p in parameters.items()}
     if not run.schedule.is_best:
         tensors |= {f"best/{name}": tensor for name, tensor in run.best.items()}
+    for epoch, kept in run.best_of_tasks.items():
+        if epoch not in (run.epoch, run.schedule.best_epoch):
+            tensors |= {f"epoch {epoch}/{name}": tensor for name, tensor in kept.items()}
     adam = run.optimizer.state_dict()["state"]
     for number, name in enumerate(_optimized(run)):
         tensors |= {f"adam/{name}/{key}": value for key, value in adam.get(number, {}).items()}
@@ -39,6 +42,10 @@ def _optimized(run: Run) -> list[str]:
     """The names of the parameters in the order of the optimizer, which numbers them."""
     names = {id(parameter): name for name, parameter in run.module.named_parameters()}
     return [names[id(parameter)] for group in run.optimizer.param_groups for parameter in group["params"]]
+
+
+def _keeps_tasks(run: Run) -> bool:
+    return run.config.training.weights == "best_per_task" and bool(run.history)
 
 
 def write_metrics(folder: Path, run: Run) -> None:
@@ -71,6 +78,13 @@ def load_checkpoint(folder: Path, run: Run) -> None:
         )
         device = run.module.device
         run.best = {name: tensors.get(f"best/{name}", parameters[name]).to(device) for name in names}
+        run.best_of_tasks = {}
+        for epoch in sorted(set(run.best_epochs().values())) if _keeps_tasks(run) else ():
+            if epoch == run.schedule.best_epoch:
+                run.best_of_tasks[epoch] = run.best
+            else:
+                where = "model" if epoch == run.epoch else f"epoch {epoch}"
+                run.best_of_tasks[epoch] = {name: tensors[f"{where}/{name}"].to(device).clone() for name in names}
         run.load(parameters)
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: is not a checkpoint of this run ({error}); start again with --force") from None

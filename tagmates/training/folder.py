@@ -24,6 +24,7 @@ RUN_FILES = (
     "README.md",
     "result.json",
 )
+EPOCH_FILES = "epoch-*.safetensors"  # weights of other epochs that are the best of some task
 NO_LOCKS_ADVICE = "give --no-lock if no other process works there, or choose a folder on another disk"
 LOCK = ".lock"  # it is never removed, because two processes could then hold a lock of that name
 WRITTEN_NAMES = {LOCK, "failed.json", *RUN_FILES, *(f".{name}.new" for name in ("failed.json", *RUN_FILES))}
@@ -107,8 +108,8 @@ def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
 def clear_folder(folder: Path) -> None:
     """Remove the files that a run writes, and no others. Raises ConfigError."""
     try:
-        for name in RUN_FILES:
-            if name != "train.log":  # which is open for writing
-                (folder / name).unlink(missing_ok=True)
+        for path in (*(folder / name for name in RUN_FILES), *folder.glob(EPOCH_FILES)):
+            if path.name != "train.log":  # which is open for writing
+                path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None

@@ -40,6 +40,7 @@ class LaneOptimizer:
         device = runs[0].module.device
         self.corpora = LaneCorpora.of([run.corpora["train"] for run in runs], device)
         self.weights = pad_sequence([run.loss_weights() for run in runs], batch_first=True)
+        self.tag_weights = _tag_weights(runs)
         self.transition_l2 = self._per_lane([run.config.training.transition_l2 for run in runs])
         self.moments: list[_Moments] = []  # empty for a single run
         if len(runs) == 1:
@@ -115,6 +116,18 @@ class LaneOptimizer:
 
     def _per_lane(self, values: Sequence[float]) -> Float[Tensor, " lanes"]:
         return on_device(values, self.runs[0].module.device)
+
+
+def _tag_weights(runs: Sequence[Run]) -> Float[Tensor, "lanes tasks labels"] | None:
+    """The weights of the tags of all lanes, padded with 1; None if all are 1."""
+    if not any(run.config.training.tag_weights for run in runs):
+        return None
+    weights = [run.tag_weights() for run in runs]
+    tasks, labels = (max(each.shape[axis] for each in weights) for axis in (0, 1))
+    joined = weights[0].new_ones(len(weights), tasks, labels)
+    for own, each in zip(joined, weights, strict=True):
+        own[: each.shape[0], : each.shape[1]] = each
+    return joined
 
 
 def optimizer_of(runs: Sequence[Run], previous: LaneOptimizer | None) -> LaneOptimizer:

@@ -117,7 +117,7 @@ def _update(optimizer: LaneOptimizer) -> Iterator[Updated | Ended]:
     for part in range(parts):
         batch = collate([selection.part(part, parts) for selection, _ in selected], optimizer.corpora)
         modules, draws = [run.module for run in runs], [draw for _, draw in selected]
-        loss = losses(modules, batch, draws, optimizer.weights, optimizer.transition_l2 / parts)
+        loss = losses(modules, batch, draws, optimizer.weights, optimizer.transition_l2 / parts, optimizer.tag_weights)
         (loss if all(active) else loss[on_device(lanes, loss.device)]).sum().backward()
         values = [value + more for value, more in zip(values, loss.tolist(), strict=True)]
     optimizer.update([value if is_active else None for value, is_active in zip(values, active, strict=True)])
@@ -134,13 +134,14 @@ def _update(optimizer: LaneOptimizer) -> Iterator[Updated | Ended]:
 
 
 def _validate(runs: Sequence[Run]) -> Iterator[EpochEnded | Ended]:
-    """Tag the dev sets of these runs, and end their epochs."""
+    """Tag the dev sets of these runs, if they have one, and end their epochs."""
     start = time.monotonic()
-    predicted = predict_side_by_side(runs, "dev")
+    with_dev = [run for run in runs if "dev" in run.corpora]
+    predicted = iter(predict_side_by_side(with_dev, "dev") if with_dev else ())
     share = (time.monotonic() - start) / len(runs)
-    for run, tags in zip(runs, predicted, strict=True):
+    for run in runs:
         run.seconds += share
-        yield EpochEnded(run, run.end_epoch(tags))
+        yield EpochEnded(run, run.end_epoch(next(predicted) if run in with_dev else None))
         reason = run.why_stop()
         if reason is not None:
             yield Ended(run, reason)

@@ -38,7 +38,8 @@ def prepare_run(
     """A run before its first update, with its vocabulary, indexed sentences and initial parameters.
 
     ``indexed`` holds the sentences of at least the run's tasks; ``encoder`` is the one that the configuration names.
-    Raises DataError if the vectors do not have the size that the configuration asks for.
+    Raises DataError if the vectors do not have the size that the configuration asks for, and ConfigError for weights of
+    unknown tags.
     """
     if encoder is None:
         vectors.check_size(config.model.word_size)
@@ -64,7 +65,7 @@ def prepare_run(
         ).to(device)
         for split, by_task in splits.items()
     }
-    return Run(
+    run = Run(
         config=config,
         tasks={name: tasks[name] for name in config.tasks},
         vocabulary=vocabulary,
@@ -81,6 +82,8 @@ def prepare_run(
         former_id=former_id,
         total_updates=total_updates(config, [len(part) for _, part in splits["train"]]),
     )
+    run.tag_weights()  # raises for a tag that no task has
+    return run
 
 
 def find_start(vectors: str, encoder: str, data: str) -> tuple[Vectors, PretrainedEncoder | None]:

@@ -17,6 +17,7 @@ from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
 from tagmates.files import write_atomically, write_json, write_tensors, write_text
 from tagmates.installed import VERSION
+from tagmates.model.pretrained import epoch_file
 from tagmates.training.card import model_card
 from tagmates.training.checkpoint import write_metrics
 from tagmates.training.run import Run
@@ -29,9 +30,11 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     ``reason`` says why training ended. Returns the content of ``result.json``, which is written last.
     """
     last = {name: p.detach().clone() for name, p in run.module.named_parameters()}
-    if run.config.training.weights == "best":
+    splits = [split for split in ("dev", "test") if split in run.corpora]
+    per_task = _scores_per_task(run, splits) if run.config.training.weights == "best_per_task" else None
+    if run.config.training.weights != "last":
         run.load(run.best)
-    scores = {split: run.evaluate(split) for split in ("dev", "test") if split in run.corpora}
+    scores = per_task or {split: run.evaluate(split) for split in splits}
     result: dict[str, Any] = {
         "run_id": run.id,
         "tasks": run.config.tasks,
@@ -42,6 +45,7 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         "stopped": reason,
         "epochs": run.epoch,
         "best_epoch": run.schedule.best_epoch,
+        **({} if per_task is None else {"best_epochs": run.best_epochs()}),
         "updates": run.updates,
         "seconds": round(run.seconds, 1),
         "parameters": sum(p.numel() for p in run.module.parameters()),
@@ -59,12 +63,29 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     write_tensors(folder / "model.safetensors", run.module.tensors())
     if any(not torch.equal(run.best[name], p) for name, p in run.module.named_parameters()):
         write_tensors(folder / "best.safetensors", run.best)
+    for epoch, kept in run.best_of_tasks.items():
+        if epoch != run.schedule.best_epoch:
+            write_tensors(folder / epoch_file(epoch), run.module.tensors() | kept)
     write_atomically(folder / "counts.npz", _counts(scores))
     write_metrics(folder, run)
     write_text(folder / "README.md", model_card(run, result))
     write_json(folder / "result.json", result)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # there is nothing left to resume
     return result
+
+
+def _scores_per_task(run: Run, splits: Sequence[str]) -> dict[str, dict[str, TaskScores]]:
+    """The scores of every task with the weights of its own best epoch."""
+    found: dict[str, dict[str, TaskScores]] = {split: {} for split in splits}
+    for epoch, kept in run.best_of_tasks.items():
+        run.load(kept)
+        own = [task for task, best in run.best_epochs().items() if best == epoch]
+        for split in splits:
+            scores = run.evaluate(split)
+            found[split] |= {task: scores[task] for task in own if task in scores}
+    return {
+        split: {task: by_task[task] for task in run.config.tasks if task in by_task} for split, by_task in found.items()
+    }
 
 
 def _task_embeddings(run: Run, parameters: Mapping[str, Tensor]) -> list[list[float]]:

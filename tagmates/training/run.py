@@ -18,6 +18,8 @@ from tagmates.config import RunConfig
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.data.task_data import TaskData
+from tagmates.errors import ConfigError
+from tagmates.formatting import suggestion
 from tagmates.model.network import TaggerModule
 from tagmates.model.pretrained_encoder import PretrainedEncoder
 from tagmates.model.tagger import Tagger
@@ -54,6 +56,7 @@ class Run:
     batches: list[Int[Tensor, " batch"]] = field(default_factory=list)  # of the current epoch; empty between two epochs
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # parameters of the best epoch
+    best_of_tasks: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # epoch -> its, with best_per_task
     gold_units: dict[str, dict[str, Gold]] = field(default_factory=dict)  # split -> task, for the splits scored so far
 
     @property
@@ -91,6 +94,19 @@ class Run:
         weights = [self.config.training.loss_weights.get(task, 1.0) for task in self.vocabulary.tasks]
         return torch.tensor(weights, device=self.module.device)
 
+    def tag_weights(self) -> Float[Tensor, "tasks labels"]:
+        """The weight of each task's tags in the loss. Raises ConfigError for a tag that a task does not have."""
+        vocabulary = self.vocabulary
+        found = torch.ones(len(vocabulary.tasks), max(map(len, vocabulary.labels.values())), device=self.module.device)
+        for task, weights in self.config.training.tag_weights.items():
+            numbers = vocabulary.label_index[vocabulary.decoder_of(task)]
+            for tag, weight in weights.items():
+                if tag not in numbers:
+                    hint = suggestion(tag, numbers)
+                    raise ConfigError(f"training.tag_weights.{task}: {tag!r} is no tag of the task{hint}")
+                found[vocabulary.tasks.index(task), numbers[tag]] = weight
+        return found
+
     def begin_epoch(self) -> None:
         """Draw the sentences of the next epoch's batches."""
         corpus = self.corpora["train"]
@@ -127,27 +143,50 @@ class Run:
         self.step += 1
         self.updates += 1
 
-    def end_epoch(self, predicted: Numbers) -> dict[str, Any]:
-        """Score the labels predicted for dev, take the schedule's next step, and return the epoch's line of metrics."""
+    def end_epoch(self, predicted: Numbers | None) -> dict[str, Any]:
+        """Score the labels predicted for dev, take the schedule's next step, and return the epoch's line of metrics.
+
+        Without a dev set (None) every epoch counts as better than the one before.
+        """
         rate = self.schedule.rate(self.config.training, self.updates - 1, self.total_updates)
-        scores = self.score("dev", predicted)
+        scores = {} if predicted is None else self.score("dev", predicted)
         self.epoch += 1
-        self.schedule.step(mean_f1(scores), self.config.training)
+        chosen = self.config.training.select
+        mean = mean_f1(scores) if scores else float(self.epoch)
+        self.schedule.step(scores[chosen].total.f1 if chosen else mean, self.config.training)
         if self.schedule.is_best:
-            self.best = {name: p.detach().clone() for name, p in self.module.named_parameters()}
+            self.best = self._parameters()
         line = {
             "epoch": self.epoch,
             "updates": self.updates,
             "loss": self.loss / sum(map(len, self.batches)),
             "learning_rate": rate,  # of the epoch's last update
             "dev": {task: s.total.f1 for task, s in scores.items()},
-            "dev_mean": self.schedule.scores[-1],
+            "dev_mean": mean if scores else None,
             "best_epoch": self.schedule.best_epoch,
             "seconds": round(self.seconds, 3),
         }
         self.history.append(line)
+        if self.config.training.weights == "best_per_task":
+            self._keep_best_of_tasks()
         self.batches = []
         return line
+
+    def best_epochs(self) -> dict[str, int]:
+        """The epoch in which each task's own dev F1 is best."""
+        scores = {task: [line["dev"][task] for line in self.history] for task in self.history[-1]["dev"]}
+        return {task: self.schedule.best_of(own) for task, own in scores.items()}
+
+    def _keep_best_of_tasks(self) -> None:
+        """Keep the parameters of every epoch that is the best one of some task, and those of no other epoch."""
+        wanted = set(self.best_epochs().values())
+        if self.epoch in wanted:
+            self.best_of_tasks[self.epoch] = self.best if self.schedule.is_best else self._parameters()
+        self.best_of_tasks = {epoch: self.best_of_tasks[epoch] for epoch in sorted(wanted)}
+
+    def _parameters(self) -> dict[str, Tensor]:
+        """A copy of all parameters."""
+        return {name: p.detach().clone() for name, p in self.module.named_parameters()}
 
     def is_finite(self) -> bool:
         """Whether this epoch's loss and all parameters are finite."""

@@ -1,5 +1,6 @@
 """The learning rate of each update, and the end of training (protocol section 3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tagmates.config import TrainingSettings
@@ -50,7 +51,11 @@ class Schedule:
     @property
     def best_epoch(self) -> int:
         """The best epoch, counted from 1; among equal ones the last, with ``strict`` the first."""
-        return max(range(len(self.scores)), key=lambda i: (self.scores[i], -i if self.strict else i)) + 1
+        return self.best_of(self.scores)
+
+    def best_of(self, scores: Sequence[float]) -> int:
+        """The best epoch by these scores, one per epoch; see ``best_epoch``."""
+        return max(range(len(scores)), key=lambda i: (scores[i], -i if self.strict else i)) + 1
 
     @property
     def _has_learned_nothing(self) -> bool:

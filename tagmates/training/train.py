@@ -167,7 +167,8 @@ def _write_event(folder: Path, run_log: logging.Logger, event: Event) -> None:
     """Write the files that an event changes in its run's folder."""
     if isinstance(event, EpochEnded):
         save_checkpoint(folder, event.run)
-        run_log.info("epoch %(epoch)d: %(updates)d updates, loss %(loss).3f, dev F1 %(dev_mean).2f %(dev)s", event.line)
+        dev = "" if event.line["dev_mean"] is None else f", dev F1 {event.line['dev_mean']:.2f} {event.line['dev']}"
+        run_log.info("epoch %(epoch)d: %(updates)d updates, loss %(loss).3f%(dev)s", {**event.line, "dev": dev})
     elif isinstance(event, Ended):
         if event.error is None:
             write_result(folder, event.run, event.reason)

@@ -1,5 +1,6 @@
 """Pretrained encoders from the command line: train, tag, evaluate, export, study, pack; and the messages about them."""
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -100,7 +101,8 @@ def test_a_study_with_an_encoder_and_its_pack_elsewhere(place: Path) -> None:
     assert known["vectors"].startswith("encoder of sha256 ")
     done("study", "report", "s.toml")
     assert "encoder, trained along" in (place / "runs" / "s" / "report" / "index.html").read_text()
-    done("study", "pack", "s.toml", "--output", "s.pack")
+    packed = done("study", "pack", "s.toml", "--output", "s.pack")
+    assert "of study s, without the encoder of sha256 " in packed.err
     elsewhere = place / "elsewhere"
     elsewhere.mkdir()
     (place / "encoder").rename(elsewhere / "copy")
@@ -156,3 +158,42 @@ def test_without_the_extra_one_line_says_how_to_get_it(place: Path) -> None:
     (line,) = ended.stderr.strip().splitlines()
     assert "needs the package" in line
     assert "transformers]" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("finetune", [True, False])
+def test_workers_the_service_and_spacy_tag_as_the_tagger_does(place: Path, finetune: bool) -> None:
+    import httpx
+    import spacy
+
+    from tagmates.serve.service import create_service
+    from tagmates.serve.settings import Limits
+
+    run = train(place, "--set", f"model.finetune={json.dumps(finetune)}")
+    tagger = package.Tagger.from_pretrained(run)
+    sentences = [["Otters", "juggle", "stones", "."]] * 30 + [["Mika"], ["fog", "in", "Vardo"]]
+    (place / "big.txt").write_text("".join("\n".join(words) + "\n\n" for words in sentences))
+    expected = [{task: list(tags) for task, tags in tagged.tags.items()} for tagged in tagger.tag(sentences)]
+    options = ("--input", "conll", "--output", "json", "--output-file", "out.json", "--workers", "2")
+    done("tag", run, "big.txt", *options)
+    rows = [json.loads(line) for line in (place / "out.json").read_text().splitlines()]
+    assert [row["tags"] for row in rows] == expected
+
+    async def ask() -> object:
+        service = create_service({"run": tagger}, Limits())
+        transport = httpx.ASGITransport(service)
+        async with (
+            service.router.lifespan_context(service),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost:8000", timeout=None) as client,
+        ):
+            return (await client.post("/api/tag", json={"words": [sentences[0]], "model": "run"})).json()
+
+    answer = asyncio.run(ask())
+    assert isinstance(answer, dict)
+    assert answer["documents"][0]["sentences"][0]["tags"] == expected[0]
+    nlp = spacy.blank("en")
+    component = nlp.add_pipe("tagmates", config={"model": str(run)})
+    document = component(spacy.tokens.Doc(nlp.vocab, words=sentences[0]))
+    component.to_disk(place / "component")
+    assert (place / "component" / "encoder.json").exists()
+    assert len(document) == 4

@@ -55,6 +55,8 @@ SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
     "training.max_updates": (3, {}),
     "training.weights": ("best", {"training.learning_rate": 0.3, "training.max_epochs": 8}),
     "training.unknown_rate": (0.5, {}),
+    "training.tag_weights.ner.O": (0.1, {}),
+    "training.select": ("ner", {"training.learning_rate": 0.3, "training.weights": "best", "training.max_epochs": 8}),
     "training.optimizer": ("adamw", {"training.weight_decay": 0.5}),
     "training.weight_decay": (0.5, {"training.optimizer": "adamw"}),
     "training.warmup": (0.5, {"training.schedule": "linear"}),
@@ -111,7 +113,7 @@ def test_no_setting_is_forgotten_above() -> None:
     names = {name for name in RunConfig.model_fields if name not in ("model", "training", "tasks", "vectors")}
     names |= {f"model.{name}" for name in ModelSettings.model_fields}
     names |= {f"training.{name}" for name in TrainingSettings.model_fields}
-    assert {re.sub(r"(loss_weights).*", r"\1", key) for key in SETTINGS} == names
+    assert {re.sub(r"((?:loss|tag)_weights).*", r"\1", key) for key in SETTINGS} == names
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,8 @@ def test_a_setting_beyond_all_measure_is_one_line(corpus: Path, setting: str) ->
         RunConfig(tasks=("upos", "chunk")),
         RunConfig(tasks=("upos",), sharing="stl", seed=7, vectors="random"),
         with_preset(RunConfig(tasks=("upos", "chunk"), sharing="te_dec"), "practical"),
+        with_preset(RunConfig(tasks=("upos",), sharing="stl", model=ModelSettings(encoder="hf://a/b")), "pretrained"),
+        with_preset(RunConfig(tasks=("upos",), model=ModelSettings(encoder="/a b", finetune=False)), "practical"),
         RunConfig(
             tasks=("upos", "chunk"),
             model=ModelSettings(hidden_size=8, dropout=0.25),

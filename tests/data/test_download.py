@@ -161,11 +161,10 @@ def test_pauses_grow_after_the_first_retry(server: Server, path: Path, monkeypat
 
 
 def test_a_caller_that_stops_at_any_moment_can_go_on(server: Server, path: Path) -> None:
-    pieces = len(list(download(server.url, path)))
-    for stop in range(1, pieces + 1):
-        path.unlink()
+    for least in range(0, len(CONTENT) + 1, 20_000):  # bytes; the pieces in which they come differ from run to run
+        path.unlink(missing_ok=True)
         events = download(server.url, path)
-        done = [next(events).done for _ in range(stop)][-1]
+        done = next(event.done for event in events if event.done >= least)
         events.close()
         assert kept(path) == CONTENT[:done]
         server.requests.clear()

@@ -41,6 +41,7 @@ from tagmates.tagging.reading import read_input
 
 Read = Callable[[Path], list[Sentence]]
 Rows = Iterable[tuple[str, ...]]  # a token and its tag, () between sentences
+DOCUMENT_START = re.compile(r"[^\w\s]+DOCSTART[^\w\s]+")  # -DOCSTART-, and what editors of corpora made of it
 
 
 def plain_columns(text: str, separator: str | None = "\t", tag: int = 1, comment: str | None = None) -> Rows:
@@ -48,7 +49,7 @@ def plain_columns(text: str, separator: str | None = "\t", tag: int = 1, comment
     inside = False
     for line in text.split("\n"):
         line = line.removesuffix("\r")  # noqa: PLW2901
-        if not line.strip() or line.split()[0] == "-DOCSTART-":
+        if not line.strip() or DOCUMENT_START.fullmatch(line.split()[0]):
             inside = False
             yield ()
         elif inside or not comment or not line.startswith(comment):
@@ -61,7 +62,7 @@ def plain_conllu(text: str, column: int = 3) -> Rows:
     """The rows of a CoNLL-U file that is as it should be."""
     for line in text.split("\n"):
         line = line.removesuffix("\r")  # noqa: PLW2901
-        if not line.strip() or line.split()[0] == "-DOCSTART-":
+        if not line.strip() or DOCUMENT_START.fullmatch(line.split()[0]):
             yield ()
         elif line[0] != "#" and line.split("\t")[0].isdecimal():
             yield line.split("\t")[1], line.split("\t")[column]
@@ -206,7 +207,7 @@ every_reader = pytest.mark.parametrize("name", READERS)
 ODD = [
     *("\r", "\r\n", "\r\r\n", "\n", "\n\n\n", " \n", "\t\n", "\t", "\t\t\t", " ", "\x0b", "\x0c", "\x1c", "\0", "#"),
     *("\ufeff", "\u0085", "\u00a0", "\u2028", "\u3000", "-DOCSTART-", "\n-DOCSTART- x\n", "-DOCSTART-\u00a0x\n"),
-    "\n# c\n",
+    *("\n# c\n", "-DOCSTART-#\t"),
     *("1", "-", ".", "²", "٣", "\n1-2", "🎵", "e\u0301", "\u202e", "\ud800", "a\tb\tc\td\n", "x" * 9999, "\t" * 999),
 ]  # fmt: skip
 odd_bytes = st.sampled_from([odd.encode("utf-8", "surrogatepass") for odd in ODD] + [b"\xff\xfe", b"\xc3", b"\xbd"])

@@ -1,6 +1,11 @@
 """Pretrained encoders that are not trained: states kept on disk, read by the GRU in place of word vectors."""
 
+import io
+import os
+import resource
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +66,7 @@ def some_split(sentences: int = 7) -> IndexedSplit:
 @pytest.mark.parametrize("maker", [tiny_bert, tiny_roberta])
 @pytest.mark.parametrize("pooling", ["first", "mean"])
 def test_states_are_those_of_each_sentence_alone_and_come_from_disk_afterwards(
-    tmp_path: Path, cache: Path, maker: Any, pooling: Any
+    tmp_path: Path, cache: Path, maker: Any, pooling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = load_encoder(str(maker(tmp_path / "encoder")))
     reader = WindowReader(encoder.parameters(), encoder.subwords)
@@ -76,13 +81,81 @@ def test_states_are_those_of_each_sentence_alone_and_come_from_disk_afterwards(
         np.testing.assert_allclose(states[begin : begin + len(alone)], alone, atol=2e-3)
         begin += len(alone)
     (file,) = (cache / "states").glob("*.npy")
-    broken = FrozenEncoder(WindowReader(None, encoder.subwords), pooling, encoder.digest)  # it cannot read anything
-    again = broken.states(split)
+    with monkeypatch.context() as patch:
+        patch.setattr(FrozenEncoder, "_read", lambda *_: pytest.fail("the encoder reads the sentences again"))
+        again = whole.states(split)
     assert isinstance(again, np.memmap)
     np.testing.assert_array_equal(again, states)
-    file.unlink()
-    file.write_bytes(b"damaged")
-    np.testing.assert_array_equal(whole.states(split), states)
+    content = file.read_bytes()
+    for damaged in (b"", b"damaged", content[:100], content[:-2], _saved(states[:-1]), _saved(states[:, :3])):
+        file.unlink()
+        file.write_bytes(damaged)
+        np.testing.assert_array_equal(whole.states(split), states)
+
+
+def _saved(states: Any) -> bytes:
+    data = io.BytesIO()
+    np.save(data, states)
+    return data.getvalue()
+
+
+def test_another_tokenizer_has_other_states(tmp_path: Path, cache: Path) -> None:
+    """Its settings may be in files of which the encoder's name is no function, such as tokenizer_config.json."""
+    first = some_encoder(tmp_path / "encoder")
+    lower = '"lowercase":true'
+    assert lower in first.reader.subwords.tokenizer
+    cased = replace(
+        first.reader.subwords, tokenizer=first.reader.subwords.tokenizer.replace(lower, lower[:-4] + "false")
+    )
+    other = replace(first, reader=replace(first.reader, subwords=cased))
+    split = IndexedSplit.of([Sentence(("AB", "c"))])
+    assert not np.array_equal(first.states(split), other.states(split))
+
+
+def some_encoder(folder: Path) -> FrozenEncoder:
+    encoder = load_encoder(str(tiny_bert(folder)))
+    return FrozenEncoder(WindowReader(encoder.parameters(), encoder.subwords), "first", encoder.digest)
+
+
+def test_what_a_killed_process_began_to_write_is_removed_after_a_day(tmp_path: Path, cache: Path) -> None:
+    (cache / "states").mkdir(parents=True, mode=0o700)
+    cache.chmod(0o700)
+    old, new = (cache / "states" / f"{name}.new" for name in ("old", "new"))
+    for path, age in ((old, 2 * frozen.UNFINISHED_AGE), (new, 60)):
+        path.write_bytes(b"begun")
+        os.utime(path, (time.time() - age,) * 2)
+    some_encoder(tmp_path / "encoder").states(some_split())
+    assert not old.exists()
+    assert new.exists()
+
+
+@pytest.mark.parametrize("trouble", ["full disk", "no folder"])
+def test_states_are_used_without_a_cache(tmp_path: Path, cache: Path, trouble: str) -> None:
+    encoder = some_encoder(tmp_path / "encoder")
+    split = some_split()
+    expected = encoder._read(split)
+    if trouble == "no folder":
+        cache.write_text("a file in its place")
+        assert np.array_equal(encoder.states(split), expected)
+        return
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))  # the kernel refuses to write more
+    try:
+        found = encoder.states(split)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert np.array_equal(found, expected)
+    assert not list((cache / "states").iterdir())
+
+
+def test_the_oldest_states_make_room(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = some_encoder(tmp_path / "encoder")
+    monkeypatch.setattr(frozen, "MAX_CACHE_SIZE", 1)
+    first = encoder.states(some_split(3))
+    kept = np.array(first)
+    encoder.states(some_split(4))
+    assert len(list((cache / "states").iterdir())) == 1
+    np.testing.assert_array_equal(first, kept)  # still mapped
 
 
 def test_another_encoder_or_pooling_has_other_states(tmp_path: Path, cache: Path) -> None:

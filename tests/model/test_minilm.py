@@ -21,7 +21,7 @@ def test_states_are_those_of_transformers_on_a_whole_sentence() -> None:
     from transformers import AutoModel, AutoTokenizer
 
     encoder = load_encoder(ENCODER)
-    words = "The unbelievably green lighthouse-keeper sang , didn't he ?".split()
+    words = ["The", "unbelievably", "green", "lighthouse-keeper", "sang", ",", "didn't", "he", "?"]
     spelled = [encoder.subwords.spell(word) for word in words]
     reader = WindowReader(encoder.parameters().eval(), encoder.subwords)
     with torch.no_grad():

@@ -22,7 +22,8 @@ from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence, task_token
 from tagmates.data.task import Task
 from tagmates.errors import ModelError
-from tagmates.model.network import encode
+from tagmates.model import window_reader
+from tagmates.model.network import encode, losses
 from tagmates.model.pretrained_encoder import load_encoder
 from tagmates.model.tagger import Tagger
 from tagmates.model.transformer import TransformerTagger
@@ -244,6 +245,24 @@ def test_gradients_may_be_computed_in_parts(tmp_path: Path, sharing: Sharing) ->
         assert_close(one, other, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("sharing", SHARINGS[1:])
+def test_the_parts_of_a_batch_have_its_gradient(tmp_path: Path, sharing: Sharing) -> None:
+    folder = tiny_bert(tmp_path, hidden_dropout_prob=0, attention_probs_dropout_prob=0)
+    run = encoder_run(folder, sharing, training={"batch_size": 9, "transition_l2": 0.5})
+    run.begin_epoch()
+    selection, draw = run.select()
+    weights, gradients = run.loss_weights().unsqueeze(0), []
+    for parts in (1, 4):
+        run.module.zero_grad()
+        for part in range(parts):
+            losses([run.module], collate([selection.part(part, parts)]), [draw], weights, torch.tensor([0.5 / parts]))[
+                0
+            ].backward()
+        gradients.append([torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in run.module.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("sharing", SHARINGS)
 @pytest.mark.parametrize("half", [False, True])
 def test_a_model_folder_holds_all_it_needs(encoder_folder: Path, tmp_path: Path, sharing: Sharing, half: bool) -> None:
@@ -278,12 +297,45 @@ def test_tagging_all_tasks_is_tagging_each(encoder_folder: Path) -> None:
     [
         ("nowhere", "is no pretrained encoder"),
         ("json", "is no pretrained encoder"),
+        ("__main__", "is no pretrained encoder"),
         ("hf://x", "names no model on the hub"),
     ],
 )
 def test_an_encoder_that_is_none_is_named(name: str, message: str) -> None:
     with pytest.raises(Exception, match=message):
         load_encoder(name)
+
+
+def test_a_package_is_found_by_both_of_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_bert(tmp_path / "my_own_encoder" / "model")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("my_own_encoder", "my-own-encoder"):
+        assert load_encoder(name).folder == tmp_path / "my_own_encoder" / "model"
+
+
+def test_a_large_batch_is_read_in_parts(encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = encoder_run(encoder_folder, "te_enc")
+    texts = [list(sentence.tokens) for sentence in SHORT] * 3 + [["abc"] * 40]
+    expected = run.tagger.tag(texts, probabilities=True)
+    calls: list[int] = []
+    monkeypatch.setattr(window_reader, "MAX_READ", 30)
+    monkeypatch.setattr(
+        run.module.transformer, "forward", _counted(run.module.transformer.forward, calls), raising=True
+    )
+    for found, other in zip(run.tagger.tag(texts, probabilities=True), expected, strict=True):
+        assert found.probabilities is not None
+        assert other.probabilities is not None
+        for task in run.tagger.tasks:
+            assert found.probabilities[task] == pytest.approx(other.probabilities[task], abs=1e-5)
+    assert max(calls) <= max(30 + 2 * 10, LENGTH)
+
+
+def _counted(forward: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:
+    def counted(input_ids: torch.Tensor, **more: Any) -> Any:
+        calls.append(input_ids.numel())
+        return forward(input_ids=input_ids, **more)
+
+    return counted
 
 
 def test_a_damaged_encoder_is_one_line(tmp_path: Path) -> None:

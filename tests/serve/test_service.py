@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -809,6 +810,21 @@ def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str], monkeypatc
         2,
         f"tagmates: needs the package uvicorn: {get_extra('serve')}\n",
     )
+
+
+def test_a_service_that_does_not_start_does_not_say_that_it_serves(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def no_start(app: FastAPI) -> AsyncIterator[None]:
+        raise RuntimeError
+        yield
+
+    serve = importlib.import_module("tagmates.apps.serve")
+    monkeypatch.setattr(serve, "create_service", lambda *_, **__: FastAPI(lifespan=no_start))
+    code, said = command("en", "--port", "0", capsys=capsys, monkeypatch=monkeypatch)
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("tagmates: the service could not start") and get_extra("serve") in said
 
 
 def command(*arguments: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:

@@ -1,0 +1,42 @@
+"""``train --folds`` and ``train --final``: what is printed of cross-validation, and of the training on all data."""
+
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from tagmates.apps.shared import say
+from tagmates.config import RunConfig
+from tagmates.errors import ConfigError
+from tagmates.formatting import plural
+from tagmates.training.folds import final_config, sum_up_folds
+
+
+def check_folds_folder(folder: Path, folds: int, *, resume: bool, force: bool) -> None:
+    """Raise ConfigError unless the folder is new, or holds folds that are to be resumed or overwritten."""
+    held = folder.exists() and any(folder.iterdir())
+    if held and not (resume or force):
+        raise ConfigError(f"{folder}: is not empty; continue with --resume, overwrite with --force, or choose another")
+    known = len(list(folder.glob("fold-*"))) if held else 0
+    if resume and known > folds:
+        raise ConfigError(f"{folder}: was begun with {known} folds; repeat that number, or choose another folder")
+
+
+def folds_table(config: RunConfig, folder: Path, data: str, folds: int, device: str) -> Table:
+    """The scores of all folds, which are written into the folder."""
+    found = sum_up_folds(config, folder, data, folds, device)
+    table = Table()
+    for name in ("task", *(f"fold {number + 1}" for number in range(folds)), "mean", "std", "together"):
+        table.add_column(name, justify="left" if name == "task" else "right")
+    for task, scores in found["tasks"].items():
+        row = (*scores["f1"], scores["mean"], scores["std"], scores["together"])
+        table.add_row(escape(task), *(f"{value:.2f}" for value in row))
+    say(f"{folder}: folds.json, and the predictions for all sentences in {plural(len(found['tasks']), 'file')} .conll")
+    return table
+
+
+def settings_of_final(run: Path) -> tuple[RunConfig, str]:
+    """The settings and the data of a last training on all data, after which nothing is left to choose."""
+    config, data = final_config(run)
+    say(f"{run}: its settings, train and dev together, {plural(config.training.max_updates or 0, 'update')}")
+    return config, data

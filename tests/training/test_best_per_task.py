@@ -1,0 +1,108 @@
+"""Weights of the best epoch of every task, and one task that decides: ``training.weights`` and ``training.select``."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import done, tagmates, write_corpus
+from safetensors.torch import load_file
+
+from tagmates import ModelSettings, RunConfig, Tagger, TrainingSettings
+from tagmates.training.loop import EpochEnded
+from tagmates.training.train import train_events
+
+SMALL = ModelSettings(hidden_size=8, character_hidden_size=4, word_size=6)
+RATE = 0.02
+
+
+def config(**training: object) -> RunConfig:
+    given = {"learning_rate": RATE, "max_epochs": 9, "batch_size": 4, "weights": "best_per_task", **training}
+    return RunConfig(
+        tasks=("pos", "ner"), vectors="random", model=SMALL, training=TrainingSettings.model_validate(given)
+    )
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    return str(write_corpus(tmp_path / "corpus"))
+
+
+def train(settings: RunConfig, folder: Path, data: str) -> dict[str, object]:
+    """The content of ``result.json``; a folder with a checkpoint is continued."""
+    for _ in train_events(settings, folder, data, device="cpu", resume=folder.exists()):
+        pass
+    result: dict[str, object] = json.loads((folder / "result.json").read_text())
+    return result
+
+
+def parameters_after(settings: RunConfig, folder: Path, data: str) -> dict[int, dict[str, torch.Tensor]]:
+    """The parameters after each epoch of the same run."""
+    found = {}
+    for event in train_events(settings, folder, data, device="cpu"):
+        if isinstance(event, EpochEnded):
+            found[event.run.epoch] = {n: p.detach().clone() for n, p in event.run.module.named_parameters()}
+    return found
+
+
+def test_every_task_is_tested_with_its_own_best_epoch(tmp_path: Path, data: str) -> None:
+    settings = config()
+    result = train(settings, tmp_path / "run", data)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    dev = {task: [line["dev"][task] for line in lines] for task in settings.tasks}
+    best = {task: max(range(9), key=lambda i: (scores[i], i)) + 1 for task, scores in dev.items()}
+    assert result["best_epochs"] == best
+    assert len(set(best.values())) == 2, "choose another rate: the tasks must differ here"
+    for task, scores in dev.items():
+        assert result["dev"][task]["f1"] == max(scores)  # type: ignore[index]
+    after = parameters_after(settings, tmp_path / "again", data)
+    for task, epoch in best.items():
+        tagger = Tagger.from_pretrained(tmp_path / "run", task=task)
+        for name, parameter in tagger.module.named_parameters():
+            assert torch.equal(parameter, after[epoch][name])
+        done("export", tmp_path / "run", tmp_path / task, "--task", task, "--vectors", "0")
+        exported = load_file(tmp_path / task / "model.safetensors")
+        assert all(torch.equal(exported[name], after[epoch][name]) for name in exported)
+
+
+def test_an_interrupted_run_keeps_the_same_epochs(tmp_path: Path, data: str) -> None:
+    settings = config()
+    train(settings, tmp_path / "whole", data)
+    for event in train_events(settings, tmp_path / "half", data, device="cpu"):
+        if isinstance(event, EpochEnded) and event.run.epoch == 4:
+            break
+    train(settings, tmp_path / "half", data)
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    assert names == {path.name for path in (tmp_path / "half").iterdir()}
+    for name in names:
+        if name.endswith(("safetensors", "npz")):
+            assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "half" / name).read_bytes(), name
+
+
+def test_started_again_nothing_of_the_former_run_is_left(tmp_path: Path, data: str) -> None:
+    train(config(), tmp_path / "run", data)
+    assert list((tmp_path / "run").glob("epoch-*"))
+    for _ in train_events(config(weights="last"), tmp_path / "run", data, device="cpu", force=True):
+        pass
+    assert not list((tmp_path / "run").glob("epoch-*"))
+
+
+@pytest.mark.parametrize("task", ["pos", "ner"])
+def test_one_task_decides_which_epoch_is_best(tmp_path: Path, data: str, task: str) -> None:
+    result = train(config(weights="best", select=task), tmp_path / "run", data)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    scores = [line["dev"][task] for line in lines]
+    assert result["best_epoch"] == max(range(len(scores)), key=lambda i: (scores[i], i)) + 1
+    assert lines[0]["dev_mean"] == pytest.approx(sum(lines[0]["dev"].values()) / 2)
+
+
+def test_mistakes_are_named(tmp_path: Path, data: str) -> None:
+    train(config(weights="best"), tmp_path / "run", data)
+    refused = tagmates("export", tmp_path / "run", tmp_path / "x", "--task", "pos")
+    assert (refused.code, "best_per_task" in refused.err) == (1, True)
+    train(config(), tmp_path / "kept", data)
+    refused = tagmates("export", tmp_path / "kept", tmp_path / "x", "--task", "po")
+    assert "did you mean 'pos'?" in refused.err
+    options = ("--tasks", "pos,ner", "--data", data, "--output-dir", tmp_path / "y")
+    refused = tagmates("train", *options, "--select", "nr")
+    assert (refused.code, "did you mean 'ner'?" in refused.err) == (2, True)
