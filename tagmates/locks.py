@@ -8,6 +8,8 @@ from filelock import BaseFileLock, FileLock, Timeout
 from tagmates.errors import NoLocksError, TagmatesError
 from tagmates.failures import LOCK_ERRORS
 
+MOUNTS = Path("/proc/self/mounts")
+
 
 def take_lock(
     path: Path, *, busy: TagmatesError | None = None, advice: str = "choose a folder on another disk"
@@ -31,3 +33,36 @@ def take_lock(
         with suppress(OSError):
             path.unlink()
         raise NoLocksError(f"{path.parent}: its file system has no file locks ({error.strerror}); {advice}") from None
+
+
+def why_locks_fail(folder: Path, lock_name: str) -> str:
+    """Why processes on other machines may work in this folder unseen: there are no locks, or they hold here only.
+
+    Empty if no reason is found. The file of the lock is made and stays. Raises OSError if it cannot be made.
+    """
+    try:
+        take_lock(folder / lock_name).__exit__(None, None, None)
+    except NoLocksError:
+        return "has no file locks"
+    kind, options = _mount_of(folder.resolve())
+    local = {"nolock", "localflock", "local_lock=all", "local_lock=flock"}.intersection(options)
+    return f"({kind}, {min(local)}) has locks that other machines do not see" if local else ""
+
+
+def _mount_of(folder: Path) -> tuple[str, list[str]]:
+    """The kind of a folder's file system, and the options that it is mounted with, as far as the system tells."""
+    try:
+        lines = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return "", []
+    mounts = [line.replace("\\040", " ").rsplit(" ", 4) for line in lines]  # only the first two fields may have spaces
+    above = [mount for mount in mounts if len(mount) == 5 and folder.is_relative_to(_place(mount[0]))]
+    if not above:
+        return "", []
+    _, kind, options, _, _ = max(above, key=lambda mount: len(_place(mount[0])))
+    return kind, options.split(",")
+
+
+def _place(device_and_place: str) -> str:
+    """Where a line of the table of mounts says that it is mounted."""
+    return device_and_place[device_and_place.index(" /") + 1 :] if " /" in device_and_place else device_and_place

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.completion.detect import ShellDetectionError
 from rich.console import Console
 
 from tagmates import __version__
@@ -18,6 +19,7 @@ from tagmates.apps.curves import curves
 from tagmates.apps.data import Data
 from tagmates.apps.data import app as data_app
 from tagmates.apps.export import export
+from tagmates.apps.export_metrics import export_metrics
 from tagmates.apps.folds import check_folds_folder, folds_table, settings_of_final
 from tagmates.apps.mistakes import print_tables, report_mistakes, tag_tables
 from tagmates.apps.progress import show_training
@@ -28,15 +30,21 @@ from tagmates.apps.shared import (
     Flag,
     Model,
     NoLock,
+    Quiet,
     Threads,
+    be_quiet,
     end,
     say,
     talk,
     use_threads,
+    warn,
     with_encoder,
 )
 from tagmates.apps.tables import baseline_table, score_table
 from tagmates.apps.tag import tag
+from tagmates.apps.trackers import TrackerKind
+from tagmates.apps.tracking import Track, track_training
+from tagmates.apps.tracking import track as begin_tracking
 from tagmates.config import Sharing, preset_of
 from tagmates.data.checking.layers import layer_remarks
 from tagmates.data.task import Task
@@ -63,6 +71,7 @@ app = App(
 )
 app.command(data_app)
 app.command(export)
+app.command(export_metrics)
 app.command(tag)
 app.command(curves)
 app.command(rank)
@@ -142,6 +151,8 @@ def train(
     resume: Annotated[bool, Flag(help="Continue from the last finished epoch.")] = False,
     force: Annotated[bool, Flag(help="Overwrite the run in the folder.")] = False,
     no_lock: NoLock = False,
+    track: Track = None,
+    quiet: Quiet = False,
     print_config: Annotated[bool, Flag(help="Print all settings with their values, and stop.")] = False,
 ) -> None:
     """Train one tagger on one or several tasks, and write its run folder.
@@ -154,6 +165,7 @@ def train(
 
     Example: tagmates train --tasks upos,chunk,ner --sharing multi_dec --data DIR --output-dir runs/a
     """
+    be_quiet(quiet)
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first continues the run, the second starts it again")
     if output_dir is None and not print_config:
@@ -168,7 +180,8 @@ def train(
         final_settings, data = settings_of_final(final)
         use_threads(threads)
         check_folder(output_dir, resume=resume, force=force)
-        _follow(train_final(final_settings, output_dir, data, device=device, force=force, lock=not no_lock), output_dir)
+        events = train_final(final_settings, output_dir, data, device=device, force=force, lock=not no_lock)
+        _follow(events, output_dir, track)
         return
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
     known = load_tasks(data)
@@ -185,28 +198,30 @@ def train(
         return
     use_threads(threads)
     if folds is not None:
+        if track is not None:
+            raise ConfigError("--track: is not for --folds; afterwards, tagmates export-metrics takes its run folders")
         check_folds_folder(output_dir, folds, resume=resume, force=force)
         events = train_folds(settings, output_dir, data, folds, device=device, force=force, lock=not no_lock)
         _follow_events(_with_message(why, events), output_dir)
         Console().print(folds_table(settings, output_dir, data, folds, device))
         return
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
-    _follow(_with_message(why, events), output_dir)
+    _follow(_with_message(why, events), output_dir, track)
 
 
-def _follow(events: Iterator[Event], output_dir: Path) -> None:
+def _follow(events: Iterator[Event], output_dir: Path, track: TrackerKind | None = None) -> None:
     """Show a training, and at its end the scores of the run in the folder."""
-    _follow_events(events, output_dir)
+    _follow_events(events, output_dir, track)
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
     say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
 
 
-def _follow_events(events: Iterator[Event], output_dir: Path) -> None:
+def _follow_events(events: Iterator[Event], output_dir: Path, track: TrackerKind | None = None) -> None:
     """Show a training. Raises its error if it failed; ends the program after Ctrl-C."""
     try:
-        with memory_errors():
-            last = show_training(events, talk)
+        with memory_errors(), begin_tracking(track) as tracking:
+            last = show_training(track_training(events, output_dir, tracking), talk)
     except TrainingError as error:
         raise type(error)(f"{error}: --resume continues from the last finished epoch") from None
     except KeyboardInterrupt:
@@ -315,6 +330,31 @@ def evaluate(
         say(text)
 
 
+@app.command(name="--install-completion")
+def install_completion(
+    *,
+    shell: Annotated[
+        Literal["bash", "zsh", "fish"] | None, Parameter(help="The shell; default: the one that runs this command.")
+    ] = None,
+    output: Annotated[
+        Path | None, Parameter(help="The file to write; default: where the shell looks for completions.")
+    ] = None,
+) -> None:
+    """Let the shell complete commands and options of tagmates, from its next start on.
+
+    Without --output, a line that loads the file is added to the shell's own file (.bashrc, .zshrc).
+
+    Example: tagmates --install-completion --shell bash
+    """
+    try:
+        path = app.install_completion(shell=shell, output=output, add_to_startup=output is None)
+    except ShellDetectionError:
+        raise ConfigError(
+            "--install-completion: cannot tell which shell this is; give --shell bash, zsh or fish"
+        ) from None
+    say(f"wrote {path}; start the shell again")
+
+
 def main() -> NoReturn:
     """Run the command line. Exit codes: 0 done, 1 data or run error, 2 usage, 3 failed runs, 130 interrupted."""
     if not isinstance(sys.stdout, TextIOWrapper):
@@ -322,6 +362,7 @@ def main() -> NoReturn:
     gc.set_threshold(100_000)  # a large study makes a million lasting objects; searching them takes a tenth of the time
     # UTF-8 whatever the locale, like all input; file names that are not UTF-8 are escaped
     sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPED)
+    be_quiet(False)
     logging.getLogger("tagmates").addHandler(_WarningHandler(logging.WARNING))
     try:
         with memory_errors():
@@ -366,7 +407,7 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
-        say(f"tagmates: {record.getMessage()}")
+        warn(f"tagmates: {record.getMessage()}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,15 @@ NoLock = Annotated[
     bool, Flag(help="Do not lock the folder, for disks without file locks; then no other process may work in it.")
 ]
 
+Quiet = Annotated[
+    bool, Flag(help="Print no progress and no messages to stderr, only warnings, errors and what failed.")
+]
+
+
+def be_quiet(quiet: bool) -> None:
+    """With --quiet, let ``say`` and the progress print nothing in this process."""
+    talk.quiet = quiet
+
 
 def with_encoder(overrides: Sequence[str] | None, encoder: str | None) -> list[str]:
     """The settings that --set gives, and that of --encoder, which wins."""
@@ -67,6 +76,13 @@ def check_number(option: str, number: int) -> None:
 def say(text: str) -> None:
     """Print a line to stderr, without formatting."""
     talk.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print a line to stderr, with --quiet too."""
+    before, talk.quiet = talk.quiet, False
+    say(text)
+    talk.quiet = before
 
 
 def end(code: int, text: str) -> NoReturn:

@@ -10,6 +10,7 @@ from tagmates.apps.shared import Flag, say
 from tagmates.apps.study_options import Data, Folder, Set, Where, say_notes
 from tagmates.apps.study_run import run
 from tagmates.apps.study_show import plan, recommend, report, status
+from tagmates.apps.study_slurm import slurm
 from tagmates.apps.suggest import suggest_for_study
 from tagmates.config import names_encoder
 from tagmates.data.archive import archive_at
@@ -22,7 +23,7 @@ from tagmates.study.run_table import collect_runs, lay_out_runs
 
 app = App(name="study")  # its help text is in ``cli``
 app.command(suggest_for_study, name="suggest")
-for command in (plan, run, status, report, recommend):
+for command in (plan, run, slurm, status, report, recommend):
     app.command(command)
 
 

@@ -3,7 +3,7 @@
 import shlex
 
 from tagmates.api import Study
-from tagmates.apps.shared import say, talk
+from tagmates.apps.shared import say, talk, warn
 from tagmates.apps.study_tables import advice_table, forecast_table
 from tagmates.formatting import duration, plural
 from tagmates.study.chooser import Budget
@@ -20,7 +20,7 @@ def close_run(study: Study, summary: Summary, seconds: float, budget: Budget | N
     if summary.fault:
         say(summary.fault)
     for name, why in summary.failed.items():
-        say(f"failed: {name}: {why}")
+        warn(f"failed: {name}: {why}")
     for text in summary.waiting if not summary.pending else []:
         say(text)
     if summary.pending:
@@ -38,7 +38,7 @@ def close_run(study: Study, summary: Summary, seconds: float, budget: Budget | N
     if summary.failed:
         where = study.store.folder(next(iter(summary.failed))) / "failed.json"
         number = plural(len(summary.failed), "run")
-        say(f"{number} failed (with tracebacks, as in {where}); --retry-failed tries again")
+        warn(f"{number} failed (with tracebacks, as in {where}); --retry-failed tries again")
         return 3
     return 0
 

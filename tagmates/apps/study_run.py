@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Encoder, Flag, NoLock, check_number, say, with_encoder
+from tagmates.apps.shared import Device, Encoder, Flag, NoLock, Quiet, be_quiet, check_number, say, with_encoder
 from tagmates.apps.study_closing import close_run
 from tagmates.apps.study_options import (
     Data,
@@ -21,10 +21,14 @@ from tagmates.apps.study_options import (
     say_notes,
 )
 from tagmates.apps.study_progress import show_study
+from tagmates.apps.tracking import Track, track_study
+from tagmates.apps.tracking import track as begin_tracking
 from tagmates.errors import ConfigError
 from tagmates.study.chooser import Budget
 from tagmates.study.engine import MAX_LANES, EngineKind, check_numbers
 from tagmates.study.run_filter import parse_duration, parse_shard
+
+MAX_CODE = 255  # of a process
 
 
 def run(
@@ -98,9 +102,17 @@ def run(
     ] = "1/1",
     retries: Annotated[int, Parameter(help="How often a run is tried again after its worker crashed.")] = 2,
     retry_failed: Annotated[bool, Flag(help="Try runs again that failed in earlier calls.")] = False,
+    pending_code: Annotated[
+        int,
+        Parameter(
+            help="The exit code if selected runs are pending at the end, for schedulers that then start it again."
+        ),
+    ] = 0,
     device: Device = "auto",
     threads: Annotated[int, Parameter(help="Number of threads of a run.")] = 1,
     no_lock: NoLock = False,
+    track: Track = None,
+    quiet: Quiet = False,
     data: Data = None,
     packed: PackedStudy = None,
     output_dir: Folder = None,
@@ -121,6 +133,7 @@ def run(
 
     Example: tagmates study run studies/paper.toml --data DIR --tasks mwe,hyp --regime single,pair --time-limit 25m
     """
+    be_quiet(quiet)
     began = time.monotonic()
     if budget is not None and time_limit:
         raise ConfigError("--budget and --time-limit: both are a time; give one of them")
@@ -129,6 +142,8 @@ def run(
         limit = parse_duration(budget, "--budget")
     given = any(option is not None for option in (budget, trainings, until))
     chosen = Budget(trainings, until or 0.0) if given else None
+    if not 0 <= pending_code <= MAX_CODE:
+        raise ConfigError(f"--pending-code {pending_code}: must be from 0 to {MAX_CODE}, as exit codes are")
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)
     check_number("--workers", 1 if workers is None else workers)
@@ -136,10 +151,10 @@ def run(
     study = open_control(study, equal_updates, equal_exposure)
     say_notes(study.notes)
     selection = study.select(
-        sharing=_names(sharing),
-        regimes=_names(regime),
-        tasks=_names(tasks),
-        seeds=_names(seeds),
+        sharing=names(sharing),
+        regimes=names(regime),
+        tasks=names(tasks),
+        seeds=names(seeds),
         shard=parse_shard(shard),
     )
     events = study.run(
@@ -156,14 +171,16 @@ def run(
         budget=chosen,
     )
     try:
-        with closing(events):  # so that Ctrl-C ends the workers first
-            summary = show_study(events, study.store)
+        # closed last, so that Ctrl-C ends the workers first
+        with begin_tracking(track) as tracking, closing(events):
+            summary = show_study(track_study(events, study.store, tracking), study.store)
     except KeyboardInterrupt:
         say("tagmates: interrupted; finished epochs are saved, and the same command continues")
         return 130
-    return close_run(study, summary, time.monotonic() - began, chosen)
+    code = close_run(study, summary, time.monotonic() - began, chosen)
+    return pending_code if summary.pending and pending_code else code
 
 
-def _names(text: str) -> list[str]:
+def names(text: str) -> list[str]:
     """The names of a comma-separated list."""
     return [name.strip() for name in text.split(",") if name.strip()]

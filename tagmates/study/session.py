@@ -87,7 +87,7 @@ def run_session(
     check_numbers(workers, lanes, threads, retries)
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
-    _check_selection(study, selection)
+    check_selection(study, selection)
     target = choose_device(device)
     kind, number = choose_engine(engine, workers, lanes, target)
     source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
@@ -120,7 +120,7 @@ def run_session(
     return events()
 
 
-def _check_selection(study: OpenedStudy, selection: RunFilter) -> None:
+def check_selection(study: OpenedStudy, selection: RunFilter) -> None:
     """Raise ConfigError if settings do not fit, or if the selection has no run of the study."""
     plan = make_plan(study.settings, study.tasks, {})
     whole = RunFilter(selection.sharing, selection.regimes, selection.tasks, selection.seeds)  # a share may be empty

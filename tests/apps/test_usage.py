@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import TINY, done, refused
+from command_line import TINY, done, refused, training_of
+from cyclopts.completion.detect import ShellDetectionError
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -146,3 +147,29 @@ def test_tasks_in_a_configuration_are_names_and_not_lists_of_names(here: Path, c
 def test_a_task_is_named_once_everywhere(corpus: Path, trained: Path) -> None:
     refused(2, "'pos'.* twice", "tag", trained, "--tasks", "pos,pos", stdin=b"Otters")
     refused(2, "'pos'.* twice", "data", "stats", "--data", corpus, "--tasks", "pos,pos")
+
+
+def test_quiet_leaves_warnings_results_and_errors(corpus: Path) -> None:
+    loud = done(*training_of(corpus, "a"))
+    quiet = done(*training_of(corpus, "b", "--quiet"))
+    assert quiet.out == loud.out
+    assert "epoch " in loud.err
+    assert (
+        {*quiet.err.splitlines()} == {line for line in loud.err.splitlines() if line.startswith("tagmates: ")} != set()
+    )
+    refused(2, "is not empty", *training_of(corpus, "b", "--quiet"))
+
+
+def test_a_completion_script_knows_the_commands(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        assert done("--install-completion", "--shell", shell, "--output", shell).err.startswith("wrote ")
+        for word in ("train", "study", "export-metrics", "sharing"):
+            assert word in Path(shell).read_text()
+    assert {path.name for path in here.iterdir()} == {"bash", "zsh", "fish"}
+    assert "--install-completion" in done("--help").out
+    monkeypatch.setattr("cyclopts.completion.detect.detect_shell", unknown_shell)
+    refused(2, "cannot tell which shell this is; give --shell", "--install-completion")
+
+
+def unknown_shell() -> None:
+    raise ShellDetectionError("none")

@@ -1,0 +1,59 @@
+"""The command ``export-metrics``, which gives run folders to an experiment tracker afterwards."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tagmates.apps.shared import say
+from tagmates.apps.trackers import TrackerKind, begin_with
+from tagmates.apps.tracking import Follower
+from tagmates.errors import ConfigError, ModelError, TagmatesError
+from tagmates.formatting import plural
+
+
+def export_metrics(
+    *runs: Annotated[Path, Parameter(help="Run folders, or folders of studies, for all their runs.")],
+    tensorboard: Annotated[
+        Path | None, Parameter(help="Write event files of TensorBoard into DIR/STUDY/RUN.", show_default=False)
+    ] = None,
+    to: Annotated[
+        TrackerKind | None, Parameter(help="Give them to this tracker; tensorboard: files in each run folder.")
+    ] = None,
+) -> None:
+    """Give the epochs and final scores of runs to an experiment tracker, if it is installed.
+
+    The numbers are those that --track of train and study run gives while a run is trained. What the tracker already
+    has is not sent again.
+
+    Example: tagmates export-metrics runs/paper --tensorboard events
+    """
+    if (tensorboard is None) == (to is None):
+        raise ConfigError("--tensorboard or --to: give one of them (see tagmates export-metrics --help)")
+    if not runs:
+        raise ConfigError("RUNS: give run folders or a study's folder")
+    folders = [folder for given in runs for folder in run_folders(given)]
+    kind = to or "tensorboard"
+    follower = Follower(begin_with(kind), tensorboard)
+    exported = 0
+    try:
+        for folder in folders:
+            exported += follower.end(folder)
+    except TagmatesError:
+        raise
+    except Exception as error:  # of the tracker, whatever it is
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(f"{kind}: failed at {folder} ({type(error).__name__}: {said})") from None
+    say(f"{kind}: {plural(exported, 'run')} exported")
+    if exported < len(folders):
+        say(f"{plural(len(folders) - exported, 'run')} left out, as no epoch is finished")
+
+
+def run_folders(given: Path) -> list[Path]:
+    """The run folder itself, or those of a study. Raises ModelError if it is neither."""
+    if (given / "config.json").exists():
+        return [given]
+    found = sorted(path.parent for path in (given / "runs").glob("*/config.json"))
+    if not found:
+        raise ModelError(f"{given}: holds no tagmates run and no study; give the folder of one")
+    return found
