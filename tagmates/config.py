@@ -237,7 +237,8 @@ def preset_of(training: TrainingSettings) -> tuple[str, list[str]]:
 
     Only settings that some preset sets are compared.
     """
-    keys = list(dict.fromkeys(key for preset in PRESETS.values() for key in preset.get("training", {})))
+    named = dict.fromkeys(key for preset in PRESETS.values() for key in preset.get("training", {}))
+    keys = [key for key in named if key != "max_epochs"]  # which is changed for many reasons
     presets = {name: TrainingSettings(**preset.get("training", {})) for name, preset in PRESETS.items()}
     differing = {
         name: [key for key in keys if getattr(training, key) != getattr(preset, key)]

@@ -33,7 +33,7 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """A kind of model: the files that it must have, all that are downloaded, and the folder of the cache for it."""
 
     noun: str
@@ -43,15 +43,22 @@ class _Kind:
 
 
 _REQUIRED = ("config.json", "vocabulary.json", "model.safetensors")
-_TAGGER = _Kind(
+TAGGER_FILES = Kind(
     "tagmates model",
     _REQUIRED,
     (*_REQUIRED, "vectors.safetensors", "encoder.json", "tokenizer.json", "README.md", "LICENSE", "result.json"),
     "hub",
 )
-_ENCODER_FILES = ("tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
-_ENCODER = _Kind(
-    "pretrained encoder", ("config.json",), ("config.json", *_ENCODER_FILES, "model*.safetensors*"), "encoders"
+_TOKENIZER_FILES = (
+    "tokenizer*.json",
+    "vocab.*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "*.model",
+)
+ENCODER_FILES = Kind(
+    "pretrained encoder", ("config.json",), ("config.json", *_TOKENIZER_FILES, "model*.safetensors*"), "encoders"
 )
 
 
@@ -64,7 +71,7 @@ def download_encoder(name: str) -> Path:
 
     Only its configuration, tokenizer and weights (as safetensors) are downloaded.
     """
-    return _download_kind(name, _ENCODER, MAX_ENCODER_BYTES)
+    return _download_kind(name, ENCODER_FILES, MAX_ENCODER_BYTES)
 
 
 def download_model(name: str, *, max_bytes: int = MAX_BYTES) -> Path:
@@ -75,10 +82,10 @@ def download_model(name: str, *, max_bytes: int = MAX_BYTES) -> Path:
     Raises ConfigError for an impossible name, ModelError for a model that is not available, is not from tagmates or has
     more than ``max_bytes``, and DiskError if it cannot be written.
     """
-    return _download_kind(name, _TAGGER, max_bytes)
+    return _download_kind(name, TAGGER_FILES, max_bytes)
 
 
-def _download_kind(name: str, kind: _Kind, max_bytes: int) -> Path:
+def _download_kind(name: str, kind: Kind, max_bytes: int) -> Path:
     match = _NAME.fullmatch(name)
     if match is None or "--" in match["repo"] or ".." in match["repo"]:
         raise ConfigError(f"{name}: names no model on the hub; write hf://user/name or hf://user/name@revision")
@@ -112,7 +119,7 @@ def _is_here(folder: Path) -> bool:
     return True
 
 
-def _ask(name: str, repo: str, revision: str, kind: _Kind, max_bytes: int) -> tuple[str, dict[str, int]]:
+def _ask(name: str, repo: str, revision: str, kind: Kind, max_bytes: int) -> tuple[str, dict[str, int]]:
     """The commit of a revision, and the sizes of its files; ModelError if it is not of this kind."""
     from huggingface_hub import HfApi  # noqa: PLC0415  (an extra)
 
@@ -125,7 +132,7 @@ def _ask(name: str, repo: str, revision: str, kind: _Kind, max_bytes: int) -> tu
     for file in kind.required:
         if file not in sizes:
             raise ModelError(f"{name}: is no {kind.noun} (it has no {file}); choose another")
-    if kind is _ENCODER and not any(file.endswith(".safetensors") for file in sizes):
+    if kind is ENCODER_FILES and not any(file.endswith(".safetensors") for file in sizes):
         raise ModelError(f"{name}: has no weights as safetensors; choose another encoder")
     if sum(sizes.values()) > max_bytes:
         raise ModelError(f"{name}: has {sum(sizes.values()):,} bytes, more than {max_bytes:,}; choose another model")

@@ -18,7 +18,7 @@ from huggingface_hub import constants
 
 from tagmates import ConfigError, ModelError, Tagger
 from tagmates.errors import DiskError
-from tagmates.model.hub import MODEL_FILES, REQUIRED_FILES, download_model
+from tagmates.model.hub import TAGGER_FILES, download_encoder, download_model
 
 REPO = "anna/small"
 COMMITS = ("1" * 40, "2" * 40)
@@ -109,7 +109,7 @@ def hub(tagger: Tagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def test_a_model_comes_with_its_files_and_no_others(hub: Hub, tagger: Tagger, tmp_path: Path) -> None:
     folder = download_model(f"hf://{REPO}")
     assert folder == tmp_path / "cache" / "hub" / REPO / COMMITS[0]
-    expected = {name: data for name, data in hub.commits[COMMITS[0]].items() if name in MODEL_FILES}
+    expected = {name: data for name, data in hub.commits[COMMITS[0]].items() if name in TAGGER_FILES.files}
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
     assert not any(path.is_symlink() for path in folder.iterdir())
     assert sorted(path.name for path in folder.parent.iterdir()) == [COMMITS[0], "main.commit"]
@@ -196,7 +196,7 @@ def test_a_name_that_cannot_be(hub: Hub, name: str) -> None:
     assert hub.asked == []
 
 
-@pytest.mark.parametrize("missing", REQUIRED_FILES)
+@pytest.mark.parametrize("missing", TAGGER_FILES.required)
 def test_another_model_is_refused_before_the_download(hub: Hub, missing: str) -> None:
     del hub.commits[COMMITS[0]][missing]
     with pytest.raises(ModelError, match=rf"is no tagmates model \(it has no {missing}\)"):
@@ -204,8 +204,24 @@ def test_another_model_is_refused_before_the_download(hub: Hub, missing: str) ->
     assert hub.downloads == []
 
 
+def test_of_an_encoder_only_settings_tokenizer_and_safe_weights_are_downloaded(hub: Hub) -> None:
+    more = ("tokenizer.json", "vocab.txt", "pytorch_model.bin", "modeling_evil.py", "onnx/model.safetensors")
+    hub.commits[COMMITS[0]] |= dict.fromkeys(more, b"{}")
+    folder = download_encoder(f"hf://{REPO}")
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "vocab.txt",
+    }
+    assert folder.parts[-4] == "encoders"
+    hub.commits[COMMITS[1]] = {"config.json": b"{}", "tokenizer.json": b"{}"}
+    with pytest.raises(ModelError, match="has no weights as safetensors"):
+        download_encoder(f"hf://{REPO}@{COMMITS[1]}")
+
+
 def test_a_large_model_is_refused_before_the_download(hub: Hub) -> None:
-    size = sum(len(data) for name, data in hub.commits[COMMITS[0]].items() if name in MODEL_FILES)
+    size = sum(len(data) for name, data in hub.commits[COMMITS[0]].items() if name in TAGGER_FILES.files)
     with pytest.raises(ModelError, match=f"has {size:,} bytes, more than {size - 1:,}"):
         download_model(f"hf://{REPO}", max_bytes=size - 1)
     assert hub.downloads == []
@@ -220,7 +236,7 @@ def test_a_file_of_another_size_than_the_hub_said_is_not_kept(hub: Hub, tmp_path
 
 
 def test_an_answer_without_a_commit_is_none_of_the_hub(hub: Hub) -> None:
-    siblings = [{"rfilename": name, "size": 1} for name in REQUIRED_FILES]
+    siblings = [{"rfilename": name, "size": 1} for name in TAGGER_FILES.required]
     hub.broken = 200, json.dumps({"id": REPO, "sha": "../../x", "siblings": siblings}).encode()
     with pytest.raises(ModelError, match="something else answers in its place"):
         download_model(f"hf://{REPO}")

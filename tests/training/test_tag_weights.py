@@ -18,7 +18,7 @@ SHARINGS: tuple[Sharing, ...] = ("multi_dec", "te_dec", "te_enc")
 
 
 def run_of(sharing: Sharing, weights: dict[str, dict[str, float]], unlabelled: float = 0) -> Run:
-    given = {"tag_weights": weights, "transition_l2": 0.0, "batch_size": 8}
+    given = {"tag_weights": weights, "transition_l2": 0.0, "batch_size": 8, "max_epochs": 2}
     corpora = make_corpora(1, TAGS, unlabelled=unlabelled)
     return make_run(corpora, sharing, model={"dropout": 0, "character_dropout": 0}, training=given)
 
