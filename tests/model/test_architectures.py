@@ -31,7 +31,9 @@ ARCHITECTURES: dict[str, tuple[Callable[[Path], Path], str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "name", [next(iter(ARCHITECTURES)), *(pytest.param(n, marks=pytest.mark.slow) for n in list(ARCHITECTURES)[1:])]
+)
 @pytest.mark.parametrize("sharing", ["multi_dec", "te_enc"])
 def test_encoders_of_many_architectures_are_trained_saved_and_loaded(tmp_path: Path, name: str, sharing: Any) -> None:
     maker, kind, values = ARCHITECTURES[name]

@@ -264,7 +264,7 @@ def test_the_parts_of_a_batch_have_its_gradient(tmp_path: Path, sharing: Sharing
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("half", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_model_folder_holds_all_it_needs(encoder_folder: Path, tmp_path: Path, sharing: Sharing, half: bool) -> None:
     run = encoder_run(encoder_folder, sharing)
     list(train_side_by_side([run]))
