@@ -38,7 +38,7 @@ from tagmates.data.tasks import load_tasks
 from tagmates.files import cache_folder
 from tagmates.model.frozen import FrozenEncoder
 from tagmates.model.pretrained_encoder import load_encoder
-from tagmates.model.window_reader import GROUP_COST, WindowReader
+from tagmates.model.window_reader import GROUP_COST
 from tagmates.model.windows import groups_of_similar_length
 from tagmates.settings_parsing import resolve
 from tagmates.study.task_cache import indexed_task, prepare
@@ -227,9 +227,8 @@ def _kind_of(operation: str) -> str:
 def read_once(encoder: str, data: str) -> dict[str, dict[str, float]]:
     """Seconds to read all splits of all tasks with a frozen encoder, and the bytes of their states."""
     found = load_encoder(encoder)
-    reader = WindowReader(found.parameters(), found.subwords)
     with tempfile.TemporaryDirectory() as place, _cache_in(place):
-        frozen = FrozenEncoder(reader, "first", found.digest)
+        frozen = FrozenEncoder(found.parameters(), found.subwords, "first", found.digest)
         seconds, tokens, subwords = 0.0, 0, 0
         for task in load_tasks(data):
             for split in indexed_task(data, task).splits.values():

@@ -18,7 +18,6 @@ from tagmates.model.pretrained_encoder import PretrainedEncoder, encoder_values,
 from tagmates.model.recurrent import RecurrentTagger
 from tagmates.model.subwords import Subwords
 from tagmates.model.transformer import TransformerTagger, add_task_subwords
-from tagmates.model.window_reader import WindowReader
 
 
 def make_module(
@@ -30,8 +29,7 @@ def make_module(
     transformer = encoder.parameters()
     encoder.subwords.check_size(table_size(transformer), encoder.source)
     if config.model.is_frozen:
-        reader = WindowReader(transformer, encoder.subwords)
-        frozen = FrozenEncoder(reader, config.model.pooling, encoder.digest)
+        frozen = FrozenEncoder(transformer, encoder.subwords, config.model.pooling, encoder.digest)
         return RecurrentTagger(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS, frozen)
     if config.sharing == "te_enc":
         add_task_subwords(transformer, vocabulary, config.seed)
@@ -65,7 +63,7 @@ def read_module(
     transformer = make_encoder(values)
     subwords.check_size(table_size(transformer), where)
     if config.model.is_frozen:
-        frozen = FrozenEncoder(WindowReader(transformer, subwords), config.model.pooling, "")
+        frozen = FrozenEncoder(transformer, subwords, config.model.pooling, "")
         return RecurrentTagger(*arguments, NO_VECTORS, frozen)
     return TransformerTagger(*arguments, transformer, subwords)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,12 @@ from tagmates.batching.token_states import States
 from tagmates.data.indexing import IndexedSplit
 from tagmates.files import cache_folder, is_private, make_private
 from tagmates.formatting import plural
+from tagmates.model.subwords import Subwords
 from tagmates.model.window_reader import Pooling, WindowReader, sequence_of
 
 log = logging.getLogger("tagmates")
 
+LAYERS = 4  # as in table 7 of BERT's paper (Devlin et al. 2019)
 READ_SUBWORDS = 4000  # the approximate number of sub-words that are read at a time
 MIN_SENTENCES = 200  # a smaller split is read faster than its states are found on disk
 MAX_CACHE_SIZE = 2**34  # bytes of all states
@@ -28,20 +31,30 @@ UNFINISHED_AGE = 24 * 3600  # seconds
 
 @dataclass(frozen=True)
 class FrozenEncoder:
-    """A reader of sub-words, and how its states become those of words; ``digest`` names its parameters."""
+    """A module of ``transformers`` and its sub-words; ``digest`` names its parameters.
 
-    reader: WindowReader
+    The state of a sub-word is the mean of those of the last layers, because the last one alone is shaped by the task
+    for which the encoder was trained.
+    """
+
+    transformer: Any
+    subwords: Subwords
     pooling: Pooling
     digest: str
 
     @property
+    def reader(self) -> WindowReader:
+        """The encoder as it reads sentences."""
+        return WindowReader(self.transformer, self.subwords, layers=LAYERS)
+
+    @property
     def size(self) -> int:
         """The numbers of a state."""
-        return int(self.reader.transformer.config.hidden_size)
+        return int(self.transformer.config.hidden_size)
 
     @property
     def _device(self) -> torch.device:
-        found: torch.device = next(self.reader.transformer.parameters()).device
+        found: torch.device = next(self.transformer.parameters()).device
         return found
 
     def states(self, split: IndexedSplit) -> States:
@@ -60,7 +73,7 @@ class FrozenEncoder:
     @torch.no_grad()
     def _read(self, split: IndexedSplit) -> States:
         """The states of all tokens, in the order of the split; sentences of similar length are read together."""
-        spelled = [self.reader.subwords.spell(form) for form in split.forms]
+        spelled = [self.subwords.spell(form) for form in split.forms]
         counts = np.array([len(numbers) for numbers in spelled])[split.form]
         ends = split.lengths.cumsum()
         starts = ends - split.lengths
@@ -68,7 +81,7 @@ class FrozenEncoder:
         order = size.argsort(kind="stable")
         cuts = [0, *(np.flatnonzero(np.diff(size[order].cumsum() // READ_SUBWORDS)) + 1), len(order)]
         states = np.empty((len(split.form), self.size), dtype=np.float16)
-        self.reader.transformer.eval()
+        self.transformer.eval()
         for sentences in (order[a:b] for a, b in pairwise(cuts) if a < b):
             words = [[spelled[form] for form in split.form[starts[s] : ends[s]]] for s in sentences]
             found = self.reader.tokens(sequence_of(words, self._device), self.pooling)
@@ -78,8 +91,8 @@ class FrozenEncoder:
 
     def _entry(self, split: IndexedSplit) -> Path | None:
         """The path of a split's states in the cache; None if there is no cache that only this user can change."""
-        sha = hashlib.sha256(f"{self.digest} {self.pooling}".encode())
-        sha.update(self.reader.subwords.tokenizer.encode())  # its settings may be in files that the digest leaves out
+        sha = hashlib.sha256(f"{self.digest} {self.pooling} {LAYERS}".encode())
+        sha.update(self.subwords.tokenizer.encode())  # its settings may be in files that the digest leaves out
         if self._device.type != "cpu":  # which computes in bfloat16
             sha.update(self._device.type.encode())
         sha.update("\0".join(split.forms).encode("utf-8", "surrogatepass"))

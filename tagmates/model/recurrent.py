@@ -100,7 +100,7 @@ class RecurrentTagger(TaggerModule):
         """All numbers of the trained tagger by name, those of the frozen encoder too."""
         own = super().tensors()
         if self.frozen is not None:
-            own |= {f"frozen.{name}": value for name, value in self.frozen.reader.transformer.named_parameters()}
+            own |= {f"frozen.{name}": value for name, value in self.frozen.transformer.named_parameters()}
         return own
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
@@ -108,7 +108,7 @@ class RecurrentTagger(TaggerModule):
         super().load_tensors({name: value for name, value in tensors.items() if not name.startswith("frozen.")})
         if self.frozen is not None:
             own = {name.removeprefix("frozen."): tensors[name] for name in tensors if name.startswith("frozen.")}
-            self.frozen.reader.transformer.load_state_dict(own, strict=False, assign=True)
+            self.frozen.transformer.load_state_dict(own, strict=False, assign=True)
 
     def corpus_states(self, parts: Sequence[IndexedSplit]) -> TokenStates | None:
         """The states of the tokens of these splits in the frozen encoder."""
@@ -119,7 +119,7 @@ class RecurrentTagger(TaggerModule):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "RecurrentTagger":
         """Move the frozen encoder to another device together with the parameters."""
         if self.frozen is not None:
-            self.frozen.reader.transformer._apply(fn, recurse)
+            self.frozen.transformer._apply(fn, recurse)
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 

@@ -22,12 +22,13 @@ class WindowReader:
     """A module of Hugging Face ``transformers``, and the sub-words that it reads.
 
     With ``task_first``, the first sub-word of every sentence is its task. It is then repeated at the beginning of every
-    window of the sentence.
+    window of the sentence. A state is the mean of those of the last ``layers`` layers.
     """
 
     transformer: Any
     subwords: Subwords
     task_first: bool = False
+    layers: int = 1
 
     def tokens(self, sequence: SubwordSequence, pooling: Pooling) -> Float[Tensor, "tokens states"]:
         """The state of every token: that of its first sub-word, or the mean of its sub-words' states."""
@@ -90,8 +91,10 @@ class WindowReader:
         given = given.scatter(1, end + torch.arange(after.shape[1], device=given.device), after)
         mask = torch.arange(given.shape[1], device=given.device) < end + after.shape[1]
         with torch.autocast(given.device.type, torch.bfloat16, enabled=given.device.type == "cuda"):
-            found = self.transformer(input_ids=given, attention_mask=mask.long())
+            found = self.transformer(input_ids=given, attention_mask=mask.long(), output_hidden_states=self.layers > 1)
         states: Tensor = found.last_hidden_state.float()
+        if self.layers > 1:
+            states = torch.stack(found.hidden_states[1:][-self.layers :]).float().mean(0)  # the first are embeddings
         return states[:, before.shape[1] : given.shape[1] - after.shape[1]]
 
 

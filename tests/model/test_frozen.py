@@ -26,7 +26,6 @@ from tagmates.model.frozen import FrozenEncoder
 from tagmates.model.pretrained_encoder import load_encoder
 from tagmates.model.recurrent import RecurrentTagger
 from tagmates.model.tagger import Tagger
-from tagmates.model.window_reader import WindowReader
 from tagmates.training.loop import train_side_by_side
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run, predict_side_by_side
@@ -69,8 +68,7 @@ def test_states_are_those_of_each_sentence_alone_and_come_from_disk_afterwards(
     tmp_path: Path, cache: Path, maker: Any, pooling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = load_encoder(str(maker(tmp_path / "encoder")))
-    reader = WindowReader(encoder.parameters(), encoder.subwords)
-    whole = FrozenEncoder(reader, pooling, encoder.digest)
+    whole = FrozenEncoder(encoder.parameters(), encoder.subwords, pooling, encoder.digest)
     split = some_split()
     states = np.array(whole.states(split))
     assert states.dtype == np.float16
@@ -93,6 +91,21 @@ def test_states_are_those_of_each_sentence_alone_and_come_from_disk_afterwards(
         np.testing.assert_array_equal(whole.states(split), states)
 
 
+@pytest.mark.parametrize("number", [2, 6])
+def test_a_state_is_the_mean_of_those_of_the_last_layers(tmp_path: Path, cache: Path, number: int) -> None:
+    encoder = load_encoder(str(tiny_bert(tmp_path / "encoder", num_hidden_layers=number)))
+    whole = FrozenEncoder(encoder.parameters(), encoder.subwords, "first", encoder.digest)
+    sentence = Sentence(("ab", "c", "abc"))
+    states = whole._read(IndexedSplit.of([sentence]))
+    spelled = [encoder.subwords.spell(word) for word in sentence.tokens]
+    numbers = [*encoder.subwords.before, *(each for word in spelled for each in word), *encoder.subwords.after]
+    output = whole.transformer(input_ids=torch.tensor([numbers]), output_hidden_states=True)
+    layers = torch.stack(output.hidden_states[1:][-4:])
+    assert len(layers) == min(number, 4)
+    firsts = [len(encoder.subwords.before) + sum(map(len, spelled[:i])) for i in range(3)]
+    np.testing.assert_allclose(states, layers.mean(0)[0, firsts].detach().numpy(), atol=2e-3)
+
+
 def _saved(states: Any) -> bytes:
     data = io.BytesIO()
     np.save(data, states)
@@ -103,18 +116,16 @@ def test_another_tokenizer_has_other_states(tmp_path: Path, cache: Path) -> None
     """Its settings may be in files of which the encoder's name is no function, such as tokenizer_config.json."""
     first = some_encoder(tmp_path / "encoder")
     lower = '"lowercase":true'
-    assert lower in first.reader.subwords.tokenizer
-    cased = replace(
-        first.reader.subwords, tokenizer=first.reader.subwords.tokenizer.replace(lower, lower[:-4] + "false")
-    )
-    other = replace(first, reader=replace(first.reader, subwords=cased))
+    assert lower in first.subwords.tokenizer
+    cased = replace(first.subwords, tokenizer=first.subwords.tokenizer.replace(lower, lower[:-4] + "false"))
+    other = replace(first, subwords=cased)
     split = IndexedSplit.of([Sentence(("AB", "c"))])
     assert not np.array_equal(first.states(split), other.states(split))
 
 
 def some_encoder(folder: Path) -> FrozenEncoder:
     encoder = load_encoder(str(tiny_bert(folder)))
-    return FrozenEncoder(WindowReader(encoder.parameters(), encoder.subwords), "first", encoder.digest)
+    return FrozenEncoder(encoder.parameters(), encoder.subwords, "first", encoder.digest)
 
 
 def test_what_a_killed_process_began_to_write_is_removed_after_a_day(tmp_path: Path, cache: Path) -> None:
@@ -161,9 +172,7 @@ def test_the_oldest_states_make_room(tmp_path: Path, cache: Path, monkeypatch: p
 def test_another_encoder_or_pooling_has_other_states(tmp_path: Path, cache: Path) -> None:
     for seed, pooling in ((1, "first"), (2, "first"), (1, "mean")):
         encoder = load_encoder(str(tiny_bert(tmp_path / f"{seed}{pooling}", seed)))
-        FrozenEncoder(WindowReader(encoder.parameters(), encoder.subwords), pooling, encoder.digest).states(
-            some_split()
-        )
+        FrozenEncoder(encoder.parameters(), encoder.subwords, pooling, encoder.digest).states(some_split())
     assert len(list((cache / "states").glob("*.npy"))) == 3
 
 
@@ -172,10 +181,10 @@ def test_the_encoder_is_not_trained_and_its_states_reach_the_decoders(tmp_path: 
     run = frozen_run(tiny_bert(tmp_path / "encoder"), sharing)
     assert isinstance(run.module, RecurrentTagger)
     assert run.module.frozen is not None
-    before = {n: p.clone() for n, p in run.module.frozen.reader.transformer.named_parameters()}
+    before = {n: p.clone() for n, p in run.module.frozen.transformer.named_parameters()}
     assert not [name for name, _ in run.module.named_parameters() if "frozen" in name]
     list(train_side_by_side([run]))
-    for name, parameter in run.module.frozen.reader.transformer.named_parameters():
+    for name, parameter in run.module.frozen.transformer.named_parameters():
         assert torch.equal(parameter, before[name])
     other = frozen_run(tiny_bert(tmp_path / "other", seed=9), sharing)
     other.load(dict(run.module.named_parameters()))
