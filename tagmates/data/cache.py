@@ -6,7 +6,6 @@ Entries are never required: one that is missing, damaged or cannot be written co
 """
 
 import hashlib
-import io
 import json
 import logging
 import os
@@ -17,14 +16,14 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 
+from tagmates.cache_files import write_cache_file
 from tagmates.data.indexing import IndexedSplit, IndexedTask, Numbers, json_array, json_value, restore_sentences
 from tagmates.data.task import Task
-from tagmates.files import cache_folder, is_private, make_private
+from tagmates.files import cache_folder, is_private
 
 log = logging.getLogger("tagmates")
 SWITCH_VARIABLE = "TAGMATES_CACHE_CORPORA"
@@ -102,22 +101,9 @@ def write_entry(entry: Path, coded: IndexedTask) -> None:
         texts = (json_array(split.forms), json_array(split.tags), json_array(list(files)))
         values: tuple[Numbers, ...] = (*texts, split.form, split.tag, split.lengths, line, place)
         arrays |= {f"{name}/{part}": value for part, value in zip(ENTRY_ARRAYS, values, strict=True)}
-    data = io.BytesIO()
-    np.savez(data, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
     with suppress(OSError):
-        make_private(entry.parent)
-        with NamedTemporaryFile(
-            dir=entry.parent, suffix=".npz", delete=False
-        ) as file:  # other processes may write it too
-            made = Path(file.name)
-            try:
-                file.write(data.getbuffer())
-                file.close()
-                made.replace(entry)
-            except BaseException:
-                made.unlink(missing_ok=True)
-                raise
-        _remove_oldest(entry.parent)
+        # numpy's stub takes the arrays for allow_pickle
+        write_cache_file(entry, lambda file: np.savez(file, **arrays), MAX_CACHE_SIZE)  # type: ignore[arg-type]
 
 
 @cache
@@ -137,15 +123,6 @@ def _split(held: Mapping[str, Any]) -> IndexedSplit:
         places = zip(sentences, held["file"].tolist(), strict=True)
         sentences = [replace(sentence, file=files[place]) for sentence, place in places]
     return IndexedSplit(sentences, texts, labels, form, tag, lengths)
-
-
-def _remove_oldest(folder: Path) -> None:
-    entries = sorted(((path.stat(), path) for path in folder.glob("*.npz")), key=lambda found: -found[0].st_mtime)
-    total = 0
-    for status, path in entries:
-        total += status.st_size
-        if total > MAX_CACHE_SIZE:
-            path.unlink(missing_ok=True)
 
 
 @cache

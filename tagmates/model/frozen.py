@@ -2,18 +2,17 @@
 
 import hashlib
 import logging
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 import torch
 
 from tagmates.batching.token_states import States
+from tagmates.cache_files import write_cache_file
 from tagmates.data.indexing import IndexedSplit
 from tagmates.files import cache_folder, is_private, make_private
 from tagmates.formatting import plural
@@ -26,7 +25,6 @@ LAYERS = 4  # as in table 7 of BERT's paper (Devlin et al. 2019)
 READ_SUBWORDS = 4000  # the approximate number of sub-words that are read at a time
 MIN_SENTENCES = 200  # a smaller split is read faster than its states are found on disk
 MAX_CACHE_SIZE = 2**34  # bytes of all states
-UNFINISHED_AGE = 24 * 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -121,35 +119,8 @@ def _read_entry(path: Path, shape: tuple[int, int]) -> States | None:
 def _write_entry(path: Path, states: States) -> States:
     """Write the states and map them into memory; the states themselves if they cannot be written."""
     try:
-        with NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:  # other processes may write too
-            made = Path(file.name)
-            try:
-                np.save(file, states, allow_pickle=False)
-                file.close()
-                made.replace(path)
-            except BaseException:
-                made.unlink(missing_ok=True)
-                raise
-        _remove_oldest(path)
+        write_cache_file(path, lambda file: np.save(file, states, allow_pickle=False), MAX_CACHE_SIZE)
     except OSError:
         return states
     found = _read_entry(path, states.shape)
     return states if found is None else found
-
-
-def _remove_oldest(newest: Path) -> None:
-    """Remove the files that were not used for the longest time, if all together are too large.
-
-    What a process that was killed had begun to write is removed after a day.
-    """
-    for begun in newest.parent.glob("*.new"):
-        if time.time() - begun.stat().st_mtime > UNFINISHED_AGE:
-            begun.unlink(missing_ok=True)
-    entries = sorted(
-        ((path.stat(), path) for path in newest.parent.glob("*.npy")), key=lambda found: -found[0].st_mtime
-    )
-    total = 0
-    for status, path in entries:
-        total += status.st_size
-        if total > MAX_CACHE_SIZE and path != newest:
-            path.unlink(missing_ok=True)

@@ -105,12 +105,17 @@ def predictions(evaluation: Evaluation, folder: Path) -> Iterator[Path]:
     """Write a file ``TASK.conll`` (token, gold, predicted) for every task into ``folder``; yields their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, sentences in evaluation.gold.items():
-        guesses, none = evaluation.predicted[name], evaluation.tasks[name].no_label or "_"
-        gold = [[none if tag is None else tag for tag in sentence.labels] for sentence in sentences]
-        rows = (zip(s.tokens, *tags, strict=True) for s, *tags in zip(sentences, gold, guesses, strict=True))
         path = folder / f"{name}.conll"
-        write_atomically(path, "".join(format_columns(rows)).encode())
+        write_predictions(path, sentences, evaluation.predicted[name], evaluation.tasks[name])
         yield path
+
+
+def write_predictions(path: Path, gold: Sequence[Sentence], predicted: Sequence[Sequence[str]], task: Task) -> None:
+    """Write a file with a row for every token: the token, its gold tag and the predicted tag."""
+    none = task.no_label or "_"
+    tags = [[none if tag is None else tag for tag in sentence.labels] for sentence in gold]
+    rows = (zip(s.tokens, *both, strict=True) for s, *both in zip(gold, tags, predicted, strict=True))
+    write_atomically(path, "".join(format_columns(rows)).encode())
 
 
 def _counts(scores: Scores) -> dict[str, int]:

@@ -16,17 +16,17 @@ import torch
 
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_split
-from tagmates.data.formats.columns import format_columns
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError
-from tagmates.files import read_json, write_atomically, write_json
+from tagmates.files import read_json, write_json
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator
 from tagmates.settings_parsing import parse
+from tagmates.training.evaluation import write_predictions
 from tagmates.training.loop import Event
 from tagmates.training.preparation import find_start
 from tagmates.training.scores import gold_tags, score
@@ -56,7 +56,7 @@ class TaskFolds:
 def make_folds(tasks: Mapping[str, Task], names: Sequence[str], folds: int, seed: int) -> dict[str, TaskFolds]:
     """Put the sentences of the tasks' train and dev splits into folds of equal size, drawn by ``seed``.
 
-    Tasks with the same sentences in the same order have them in the same folds. Raises ConfigError for less than three
+    Tasks with the same sentences in the same order have them in the same folds. Raises ConfigError for fewer than three
     folds, and DataError for a task with fewer sentences than folds.
     """
     if folds < MIN_FOLDS:
@@ -68,7 +68,7 @@ def make_folds(tasks: Mapping[str, Task], names: Sequence[str], folds: int, seed
         splits = [split for split in ("train", "dev") if tasks[name].part(split) is not None]
         sentences = [sentence for split in splits for sentence in load_split(tasks[name], split)]
         if len(sentences) < folds:
-            raise DataError(f"task {name}: has {len(sentences)} sentences, too few for {folds} folds; give less folds")
+            raise DataError(f"task {name}: has {len(sentences)} sentences, too few for {folds} folds; give fewer folds")
         order = torch.randperm(len(sentences), generator=generator(seed, "folds"))
         fold = torch.empty(len(sentences), dtype=torch.long)
         fold[order] = torch.arange(len(sentences)) % folds
@@ -123,7 +123,7 @@ def sum_up_folds(config: RunConfig, folder: Path, data: str, folds: int, device:
                 predicted[name][i] = sentence.tags[name]
     summary: dict[str, Any] = {"folds": folds, "seed": config.seed, "tasks": {}}
     for name, own in made.items():
-        write_atomically(folder / f"{name}.conll", _columns(own.sentences, predicted[name], tasks[name]).encode())
+        write_predictions(folder / f"{name}.conll", own.sentences, predicted[name], tasks[name])
         summary["tasks"][name] = {
             "f1": scores[name],
             "mean": fmean(scores[name]),
@@ -138,13 +138,6 @@ def _f1(sentences: Sequence[Sentence], predicted: Sequence[Sequence[str]], task:
     gold = gold_tags(sentences, task)
     reading = reading_of(task, set(chain.from_iterable(gold)))
     return score(gold, predicted, reading, task.trained_outside).total.f1
-
-
-def _columns(sentences: Sequence[Sentence], predicted: Sequence[Sequence[str]], task: Task) -> str:
-    none = task.no_label or "_"
-    gold = [[none if tag is None else tag for tag in sentence.labels] for sentence in sentences]
-    rows = (zip(s.tokens, *tags, strict=True) for s, *tags in zip(sentences, gold, predicted, strict=True))
-    return "".join(format_columns(rows))
 
 
 def final_config(run: Path) -> tuple[RunConfig, str]:

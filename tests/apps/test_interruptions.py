@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import LONGER, Outcome, after_epoch, done, interrupt, numbers, refused, tagmates, training_of
 
-from tagmates.apps import cli
+from tagmates.apps import evaluate
 from tagmates.files import read_tensors
 from tagmates.training import train as training
 from tagmates.training.folder import lock_folder
@@ -39,7 +39,7 @@ def test_ctrl_c_before_the_first_epoch(here: Path, corpus: Path, monkeypatch: py
 
 
 def test_ctrl_c_elsewhere_does_not_speak_of_epochs(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "evaluate_folder", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(evaluate, "evaluate_folder", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     assert tagmates("evaluate", trained) == Outcome(130, "", "tagmates: interrupted\n")
 
 

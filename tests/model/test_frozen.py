@@ -16,6 +16,7 @@ from helpers import make_corpora
 from tiny_encoders import tiny_bert, tiny_roberta
 
 from tagmates.batching.vectors import NO_VECTORS
+from tagmates.cache_files import UNFINISHED_AGE
 from tagmates.config import PRESETS, RunConfig, Sharing
 from tagmates.data.corpora import Corpora
 from tagmates.data.indexing import IndexedSplit, IndexedTask
@@ -132,7 +133,7 @@ def test_what_a_killed_process_began_to_write_is_removed_after_a_day(tmp_path: P
     (cache / "states").mkdir(parents=True, mode=0o700)
     cache.chmod(0o700)
     old, new = (cache / "states" / f"{name}.new" for name in ("old", "new"))
-    for path, age in ((old, 2 * frozen.UNFINISHED_AGE), (new, 60)):
+    for path, age in ((old, 2 * UNFINISHED_AGE), (new, 60)):
         path.write_bytes(b"begun")
         os.utime(path, (time.time() - age,) * 2)
     some_encoder(tmp_path / "encoder").states(some_split())

@@ -1,0 +1,86 @@
+"""``tagmates evaluate``: score a trained tagger, and show what is wrong."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from tagmates.apps.mistakes import print_tables, report_mistakes, tag_tables
+from tagmates.apps.shared import Device, Flag, Model, Threads, say, use_threads
+from tagmates.apps.tables import baseline_table
+from tagmates.config import preset_of
+from tagmates.data.checking.layers import layer_remarks
+from tagmates.errors import ConfigError
+from tagmates.formatting import listing
+from tagmates.training.baseline import baseline_scores
+from tagmates.training.evaluation import evaluate_folder, predictions
+from tagmates.training.train import choose_device
+
+
+def evaluate(
+    run: Model,
+    /,
+    *,
+    split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
+    data: Annotated[str | None, Parameter(help="As --data of train; default: the data that it was trained on.")] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(help="Folder for predictions: TASK.conll with the columns token, gold tag and predicted tag."),
+    ] = None,
+    json_: Annotated[bool, Flag(name="--json", help="Print one JSON object.")] = False,
+    baseline: Annotated[
+        bool, Flag(help="Also score a baseline: each word gets the tag that it has most often in train.")
+    ] = False,
+    errors: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder for what is wrong: mistakes.html (kinds of mistakes, confusions, words, sentences) and "
+            "confusions.csv. It also prints the scores of every tag and the most frequent confusions."
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        Parameter(
+            help="With --errors: another model, on the same data, whose mistakes are set beside those of this one."
+        ),
+    ] = None,
+    by_tag: Annotated[bool, Flag(help="Also print the scores of every tag.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Score a trained tagger: precision, recall and F1 of every task.
+
+    A signature of each score (on stderr, or in the JSON) says how it was computed. With --errors, a page shows what is
+    wrong; docs/errors.md explains it.
+
+    Example: tagmates evaluate runs/a --split test --output predictions
+
+    Example: tagmates evaluate runs/a --split dev --errors mistakes --against runs/b
+    """
+    if against is not None and errors is None:
+        raise ConfigError("--against: goes with --errors FOLDER, which says where the page of both models is written")
+    use_threads(threads)
+    evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
+    preset, others = preset_of(evaluation.training)
+    say(f"trained with preset {preset}{f', but {listing(others)}' if others else ''}, as its config.json says")
+    if output is not None:
+        for path in predictions(evaluation, output):
+            say(f"wrote {path}")
+    for name, task in evaluation.tasks.items():
+        for _, text in layer_remarks(task, evaluation.gold[name]):
+            say(f"warning: {text}")
+    trivial = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
+    wrong = {} if errors is None else report_mistakes(evaluation, errors, against, data, choose_device(device))
+    if json_:
+        values = evaluation.to_json(trivial)
+        for name, own in wrong.items():
+            values["tasks"][name]["mistakes"] = own.to_json()
+        print(json.dumps(values, indent=2, ensure_ascii=False))
+        return
+    Console().print(baseline_table(evaluation, trivial))
+    for name, scores in evaluation.scores.items() if by_tag or wrong else ():
+        print_tables(tag_tables(name, scores, wrong.get(name)))
+    for text in evaluation.signatures.values():
+        say(text)
