@@ -18,7 +18,6 @@ from statistics import median
 import torch
 from rounds import arguments, show
 
-from tagmates.batching.vectors import NO_VECTORS
 from tagmates.config import RunConfig, TrainingSettings
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
@@ -26,6 +25,7 @@ from tagmates.data.task import Task
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run
+from tagmates.training.start import Start
 
 BATCHES = 200
 
@@ -67,7 +67,7 @@ def prepare(shape: Shape) -> Run:
     config = RunConfig(
         tasks=tuple(names), sharing="multi_dec" if shape.tasks > 1 else "stl", vectors="random", training=settings
     )
-    return prepare_run(config, {name: Task(name=name) for name in names}, coded, NO_VECTORS)
+    return prepare_run(config, {name: Task(name=name) for name in names}, coded, Start())
 
 
 def measure(shape: Shape, seconds: float, pipe: "multiprocessing.connection.Connection") -> None:

@@ -111,6 +111,9 @@ class TrainingSettings(Settings):
         description="halving: the learning rate halves where the dev score is flat; constant: it stays; "
         "linear: it falls in equal steps, update by update, to 0 after max_updates or max_epochs",
     )
+    freeze: Literal["nothing", "encoder"] = Field(
+        "nothing", description="encoder: of a base, only the decoders and task embeddings are trained"
+    )
     transition_l2: float = Field(0.01, ge=0, description="weight of the squared CRF transitions, starts and ends")
     clip_norm: float = Field(5.0, gt=0, description="of the gradient of the summed loss, over all parameters")
     max_epochs: int = Field(100, ge=1)
@@ -168,19 +171,38 @@ class RunConfig(Settings):
     ```
     """
 
-    tasks: tuple[str, ...] = Field(min_length=1)
+    tasks: tuple[str, ...] = Field(min_length=1, description="the tasks that are trained")
+    base: str = Field(
+        "", description="a trained tagger from which the run goes on: a folder, en, or hf://user/name; empty: none"
+    )
+    kept: tuple[str, ...] = Field((), description="tasks of the base that are not trained again")
     sharing: Sharing = "multi_dec"
     seed: int = Field(1, ge=0)
     vectors: str = Field("glove", description="glove, random, or a GloVe text file")
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
 
+    @property
+    def all_tasks(self) -> tuple[str, ...]:
+        """The tasks of the tagger: those that it keeps, and those that are trained."""
+        return (*self.kept, *self.tasks)
+
+    @model_validator(mode="after")
+    def _check_base(self) -> Self:
+        if not self.base and (self.kept or self.training.freeze != "nothing"):
+            raise ValueError("kept and training.freeze belong to a base; name the tagger from which the run goes on")
+        if self.training.freeze == "encoder" and self.sharing == "te_enc":
+            raise ValueError(
+                "training.freeze 'encoder': in sharing te_enc the encoder reads the task; choose 'nothing'"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        twice = sorted({task for task in self.tasks if self.tasks.count(task) > 1})
+        twice = sorted({task for task in self.all_tasks if self.all_tasks.count(task) > 1})
         if twice:
             raise ValueError(f"task {twice[0]!r} is named twice; name each task once")
-        if self.sharing == "stl" and len(self.tasks) > 1:
+        if self.sharing == "stl" and len(self.all_tasks) > 1:
             raise ValueError("sharing 'stl' trains one task; choose one, or multi_dec, te_dec or te_enc")
         if self.training.batch_size < len(self.tasks) and not self.training.batch_per_task:
             raise ValueError(

@@ -18,14 +18,21 @@ from tagmates.formatting import suggestion
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
-def resolve(preset: str, file: Path | None, overrides: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
-    """The configuration of a run, from a preset, a file, overrides (``key.key=value``) and given values.
+def resolve(
+    preset: str,
+    file: Path | None,
+    overrides: Sequence[str],
+    given: Mapping[str, Any],
+    base: Mapping[str, Any] | None = None,
+) -> RunConfig:
+    """The configuration of a run: preset, settings of its base, file, overrides (``key.key=value``) and given values.
 
     Where several of them set a value, the later one wins.
 
     Raises ConfigError for an unknown preset or key (with the nearest name), a wrong type or a wrong combination.
     """
-    values = merge_preset(preset, read_settings(file) if file is not None else {}, "--preset")
+    values = merge_preset(preset, base or {}, "--preset")
+    _merge(values, read_settings(file) if file is not None else {})
     for text in overrides:
         override(values, text)
     _merge(values, {key: value for key, value in given.items() if value is not None})
@@ -48,9 +55,11 @@ def merge_preset(preset: Any, values: Mapping[str, Any], where: str) -> dict[str
     return merged
 
 
-def with_preset(config: RunConfig, preset: str) -> RunConfig:
-    """The configuration, with the preset's values for all settings that it was not given."""
-    return parse(RunConfig, merge_preset(preset, config.model_dump(exclude_unset=True), "preset"), "configuration")
+def with_preset(config: RunConfig, preset: str, base: Mapping[str, Any] | None = None) -> RunConfig:
+    """The configuration, with the values of its base, and then of the preset, for settings that it was not given."""
+    values = merge_preset(preset, base or {}, "preset")
+    _merge(values, config.model_dump(exclude_unset=True))
+    return parse(RunConfig, values, "configuration")
 
 
 def check_preset(preset: str, model: ModelSettings, where: str) -> None:

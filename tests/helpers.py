@@ -17,6 +17,7 @@ from tagmates.data.task import Task
 from tagmates.model.gru import GRULayer
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run
+from tagmates.training.start import Start
 
 SMALL = {"word_size": 6, "character_size": 5, "character_hidden_size": 4, "hidden_size": 8, "task_size": 3}
 
@@ -65,7 +66,7 @@ def make_run(
         training=TrainingSettings(**{"batch_size": 4, **(training or {})}),
     )
     coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
-    return prepare_run(config, {name: Task(name=name) for name in corpora}, coded, vectors, device)
+    return prepare_run(config, {name: Task(name=name) for name in corpora}, coded, Start(vectors), device)
 
 
 def torch_gru(layers: Sequence[GRULayer]) -> nn.GRU:

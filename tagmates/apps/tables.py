@@ -12,6 +12,7 @@ from tagmates.data.task import SPLITS
 from tagmates.formatting import EMPTY, percent
 from tagmates.model.tagger import Tagged
 from tagmates.training.evaluation import Evaluation
+from tagmates.training.forgetting import Remembered
 from tagmates.training.scores import TaskScores
 
 OVERLAP_TITLES = {
@@ -31,6 +32,19 @@ def score_table(result: Mapping[str, Any]) -> Table:
         table.add_column(f"{split} F1", justify="right")
     for task in result["tasks"]:
         table.add_row(escape(task), *(f"{result[s][task]['f1']:.2f}" if task in result[s] else "-" for s in splits))
+    return table
+
+
+def forgetting_table(found: Mapping[str, Remembered]) -> Table:
+    """The dev F1 of the tasks of a tagger before and after it was trained on other tasks."""
+    table = Table()
+    table.add_column("task it had")
+    for name in ("dev F1 before", "after", "change"):
+        table.add_column(name, justify="right")
+    table.add_column("trained again")
+    for task, one in found.items():
+        numbers = (f"{one.before:.2f}", f"{one.after:.2f}", f"{one.after - one.before:+.2f}")
+        table.add_row(escape(task), *numbers, "yes" if one.trained else "no")
     return table
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -25,20 +25,24 @@ from tagmates.apps.shared import (
     use_threads,
     with_encoder,
 )
-from tagmates.apps.tables import score_table
+from tagmates.apps.tables import forgetting_table, score_table
 from tagmates.apps.trackers import TrackerKind
 from tagmates.apps.tracking import Track, track_training
 from tagmates.apps.tracking import track as begin_tracking
-from tagmates.config import Sharing
+from tagmates.config import RunConfig, Sharing
 from tagmates.data.task import Task
 from tagmates.data.tasks import PRESET_REASONS, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, TrainingError
 from tagmates.failures import memory_errors
+from tagmates.formatting import listing
+from tagmates.model.pretrained import find_model, read_config
 from tagmates.settings_parsing import override, read_settings, resolve
 from tagmates.training.folder import check_folder
 from tagmates.training.folds import train_final, train_folds
+from tagmates.training.forgetting import measure_forgetting
 from tagmates.training.loop import Ended, Event
-from tagmates.training.train import train_events
+from tagmates.training.start import base_settings, check_base
+from tagmates.training.train import choose_device, train_events
 
 
 def train(
@@ -68,6 +72,18 @@ def train(
         str | None, Parameter(help="Word vectors: glove, random, or a GloVe text file. [default: glove]")
     ] = None,
     encoder: Encoder = None,
+    from_: Annotated[
+        str | None,
+        Parameter(
+            name="--from",
+            help="A trained tagger (as for tagmates tag) to go on from: --tasks are added to its tasks, or trained "
+            "again if it has them. Its other tasks are kept.",
+        ),
+    ] = None,
+    freeze: Annotated[
+        Literal["encoder"] | None,
+        Parameter(help="With --from: train only the decoders of --tasks, so that the other tasks stay as they are."),
+    ] = None,
     select: Annotated[
         str | None,
         Parameter(help="The task whose dev F1 decides which epoch is best and when to stop. [default: mean of all]"),
@@ -104,6 +120,9 @@ def train(
 ) -> None:
     """Train one tagger on one or several tasks, and write its run folder.
 
+    With --from, a trained tagger learns new tasks, or new tags and data of its own tasks. At the end, the dev F1 of its
+    tasks before and after shows what it has forgotten; name old tasks too, and they are trained along.
+
     With little data and no dev set, --folds 5 tells what to expect of the settings, and --final RUN then trains the
     tagger for use on everything.
 
@@ -111,6 +130,8 @@ def train(
     --threads 1, to exactly the same numbers). --print-config shows every setting that --set can change.
 
     Example: tagmates train --tasks upos,chunk,ner --sharing multi_dec --data DIR --output-dir runs/a
+
+    Example: tagmates train --from en --tasks mytask --data DIR --freeze encoder --output-dir runs/b
     """
     be_quiet(quiet)
     if resume and force:
@@ -118,7 +139,8 @@ def train(
     if output_dir is None and not print_config:
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
     if final is not None:
-        if any(option is not None for option in (folds, tasks, sharing, preset, seed, vectors, encoder, config, set_)):
+        chosen = (folds, tasks, sharing, preset, seed, vectors, encoder, from_, freeze, select, config, set_)
+        if any(option is not None for option in chosen):
             raise ConfigError(
                 "--final: takes data and settings from the run; give only --output-dir and where to train"
             )
@@ -130,19 +152,25 @@ def train(
         events = train_final(final_settings, output_dir, data, device=device, force=force, lock=not no_lock)
         _follow(events, output_dir, track)
         return
-    given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors}
+    given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors, "base": from_}
     known = load_tasks(data)
     if tasks is not None:
         given["tasks"] = choose_tasks(tasks, known)
     elif config is None and not any(text.startswith("tasks") for text in set_ or []):
         raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
-    overrides = [*with_encoder(set_, encoder), *([] if select is None else [f"training.select={json.dumps(select)}"])]
-    start, why = _starting_point(preset, config, known, overrides)
-    settings = resolve(start, config, overrides, given)
+    overrides = with_encoder(set_, encoder)
+    overrides += [f"training.{k}={json.dumps(v)}" for k, v in (("select", select), ("freeze", freeze)) if v is not None]
+    values = _chosen_settings(config, overrides)
+    base = base_settings(from_ or str(values.get("base", "")), given.get("tasks") or values.get("tasks", ()))
+    start, why = _starting_point(preset, config, known, base or values)
+    settings = resolve(start, config, overrides, given | {"base": base.get("base")}, base)
+    check_base(settings)
     if print_config or output_dir is None:
         say(why)
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
+    if settings.base and output_dir.resolve() == Path(settings.base):
+        raise ConfigError(f"--output-dir {output_dir}: is the tagger to go on from, which must stay; choose another")
     use_threads(threads)
     if folds is not None:
         if track is not None:
@@ -154,6 +182,18 @@ def train(
         return
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     _follow(_with_message(why, events), output_dir, track)
+    if settings.base:
+        _show_forgetting(output_dir, settings, data, choose_device(device))
+
+
+def _show_forgetting(folder: Path, settings: RunConfig, data: str, device: str) -> None:
+    """Print the dev F1 of the tasks of the base before and after training."""
+    found = measure_forgetting(folder, data, device)
+    if found:
+        Console().print(forgetting_table(found))
+    unseen = [task for task in read_config(find_model(settings.base)).all_tasks if task not in found]
+    if unseen:
+        say(f"{data}: has no dev set of {listing(unseen)}, so what the tagger forgets of that is not seen")
 
 
 def _follow(events: Iterator[Event], output_dir: Path, track: TrackerKind | None = None) -> None:
@@ -188,17 +228,22 @@ def _with_message(text: str, events: Iterator[Event]) -> Iterator[Event]:
         yield event
 
 
+def _chosen_settings(config: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
+    """The settings of a file, replaced by those of --set."""
+    values = {} if config is None else read_settings(config)
+    for text in overrides:
+        override(values, text)
+    return values
+
+
 def _starting_point(
-    preset: str | None, config: Path | None, tasks: Mapping[str, Task], overrides: Sequence[str]
+    preset: str | None, config: Path | None, tasks: Mapping[str, Task], values: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """The preset to start from, and a message about it."""
+    """The preset to start from, and a message about it; ``values`` are the settings that were given, or of a base."""
     if preset is not None:
         return preset, f"preset {preset}"
     if config is not None and config.suffix == ".json":  # of a run, which has all settings
         return "paper", f"settings of {config}"
-    values = {} if config is None else read_settings(config)
-    for text in overrides:
-        override(values, text)
     model = values.get("model")
     finetune = isinstance(model, dict) and bool(model.get("encoder")) and model.get("finetune") is not False
     found = default_preset(tasks, finetune=finetune)

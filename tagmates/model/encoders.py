@@ -12,12 +12,13 @@ from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig
 from tagmates.data.sentence import task_token
 from tagmates.errors import ModelError
+from tagmates.model.extension import take_over
 from tagmates.model.frozen import FrozenEncoder
 from tagmates.model.network import TaggerModule
 from tagmates.model.pretrained_encoder import PretrainedEncoder, encoder_values, make_encoder, table_size
 from tagmates.model.recurrent import RecurrentTagger
 from tagmates.model.subwords import Subwords
-from tagmates.model.transformer import TransformerTagger, add_task_subwords
+from tagmates.model.transformer import TransformerTagger, add_task_subwords, arrange_task_subwords
 
 
 def make_module(
@@ -34,6 +35,25 @@ def make_module(
     if config.sharing == "te_enc":
         add_task_subwords(transformer, vocabulary, config.seed)
     return TransformerTagger(vocabulary, config.sharing, config.model, config.seed, transformer, encoder.subwords)
+
+
+def extend_module(
+    config: RunConfig, vocabulary: Vocabulary, vectors: Vectors, base: TaggerModule, known: Vocabulary
+) -> TaggerModule:
+    """The module of a run that goes on from a trained one, whose vocabulary is ``known``, before its first update.
+
+    A pretrained encoder is that of ``base``, not a copy of it.
+    """
+    if isinstance(base, TransformerTagger):
+        if config.sharing == "te_enc":
+            arrange_task_subwords(base.transformer, vocabulary, known, config.seed)
+        parts = (base.transformer, base.subwords)
+        module: TaggerModule = TransformerTagger(vocabulary, config.sharing, config.model, config.seed, *parts)
+    else:
+        frozen = base.frozen if isinstance(base, RecurrentTagger) else None
+        module = RecurrentTagger(vocabulary, config.sharing, config.model, config.seed, vectors, frozen)
+    take_over(module, vocabulary, base, known, vectors)
+    return module
 
 
 def encoder_vocabulary(config: RunConfig, vocabulary: Vocabulary) -> Vocabulary:

@@ -103,17 +103,22 @@ def weights_for(folder: Path, task: str) -> str:
     return epoch_file(epochs[task]) if epochs[task] != result.get("best_epoch") else WEIGHTS_FILE
 
 
+def read_config(folder: Path) -> RunConfig:
+    """The settings of a model; ModelError if the folder has none, or what is none of tagmates."""
+    where = folder / "config.json"
+    try:
+        return parse(RunConfig, json_object(where, _content(where)), str(where))
+    except ConfigError as error:
+        raise ModelError(f"{error}; give the folder of a tagmates run") from None
+
+
 def read_model(folder: Path, weights: str = WEIGHTS_FILE) -> Pretrained:
     """Read a model folder; ``weights`` is the name of the file with its parameters.
 
     Raises ModelError if it is damaged or not from tagmates, and for anything that a stranger may have put into it:
     links, tensors of other shapes than the settings ask for, numbers that are not finite, and files of absurd sizes.
     """
-    where = folder / "config.json"
-    try:
-        config = parse(RunConfig, json_object(where, _content(where)), str(where))
-    except ConfigError as error:
-        raise ModelError(f"{error}; give the folder of a tagmates run") from None
+    config = read_config(folder)
     if not (folder / "model.safetensors").exists() and (folder / "metrics.jsonl").exists():
         raise ModelError(
             f"{folder}: its training is not finished (no model.safetensors); continue it with tagmates train --resume"
@@ -145,9 +150,14 @@ def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
     tensors = {name: tensor.detach().to(dtype) for name, tensor in model.module.tensors().items()}
     write_tensors(folder / "model.safetensors", tensors)
     write_encoder(folder, model.module)
-    if model.vectors is not None and model.vectors.index:
-        words = np.frombuffer("\n".join(model.vectors.index).encode(), dtype=np.uint8)
-        tensors = {"vectors": torch.from_numpy(model.vectors.matrix).to(dtype), "words": torch.from_numpy(words.copy())}
+    write_vectors(folder, model.vectors, dtype)
+
+
+def write_vectors(folder: Path, vectors: Vectors | None, dtype: torch.dtype) -> None:
+    """Write the vectors, if there are any, as numbers of this type into a model's folder."""
+    if vectors is not None and vectors.index:
+        words = np.frombuffer("\n".join(vectors.index).encode(), dtype=np.uint8)
+        tensors = {"vectors": torch.from_numpy(vectors.matrix).to(dtype), "words": torch.from_numpy(words.copy())}
         write_tensors(folder / VECTORS_FILE, tensors)
     else:  # those of a model that was there before
         (folder / VECTORS_FILE).unlink(missing_ok=True)
@@ -206,7 +216,7 @@ def _encoder(folder: Path, config: RunConfig) -> tuple[dict[str, Any] | None, st
 def _check_fit(config: RunConfig, vocabulary: Vocabulary, folder: Path) -> None:
     """Raise ModelError if the vocabulary does not fit the configuration, or a name would break a line of output."""
     shared = config.sharing in ("te_dec", "te_enc")
-    fits = vocabulary.tasks == config.tasks and (SHARED in vocabulary.labels) == shared
+    fits = vocabulary.tasks == config.all_tasks and (SHARED in vocabulary.labels) == shared
     if config.sharing == "te_enc":
         fits = fits and OUTSIDE in vocabulary.labels[SHARED]
     if not fits or vocabulary.unknown != (config.training.unknown_rate > 0):

@@ -101,6 +101,25 @@ def add_task_subwords(transformer: nn.Module, vocabulary: Vocabulary, seed: int)
     with_rows(transformer, table.mean(0) + table.std(0) * rows)
 
 
+def arrange_task_subwords(transformer: nn.Module, vocabulary: Vocabulary, known: Vocabulary, seed: int) -> None:
+    """Bring the task sub-words of an encoder that has those of ``known`` into the order of ``vocabulary``.
+
+    Those of new tasks are drawn like those of ``add_task_subwords``.
+    """
+    module: Any = transformer
+    table = module.get_input_embeddings().weight.detach()
+    pieces, learned = table.split([len(table) - len(known.tasks), len(known.tasks)])
+    drawn = torch.empty(len(vocabulary.tasks), table.shape[1]).normal_(generator=generator(seed, "tasks"))
+    rows = pieces.mean(0) + pieces.std(0) * drawn
+    for row, task in enumerate(vocabulary.tasks):
+        if task in known.tasks:
+            rows[row] = learned[known.tasks.index(task)]
+    if len(rows) > len(learned):
+        with_rows(transformer, rows[len(learned) :])
+    with torch.no_grad():
+        module.get_input_embeddings().weight[-len(rows) :] = rows
+
+
 @contextmanager
 def _dropout(transformer: nn.Module, draws: Sequence[torch.Generator] | None) -> Iterator[None]:
     """Turn dropout on if there are draws, as a function of them alone: torch's global generator is then set back."""

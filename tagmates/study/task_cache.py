@@ -3,7 +3,6 @@
 from functools import cache
 from typing import Any
 
-from tagmates.batching.vectors import Vectors, name_vectors
 from tagmates.config import RunConfig
 from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
@@ -11,16 +10,16 @@ from tagmates.data.statistics import statistics
 from tagmates.data.task import Task
 from tagmates.data.task_data import task_data
 from tagmates.data.tasks import load_tasks
-from tagmates.model.pretrained_encoder import PretrainedEncoder
-from tagmates.training.preparation import find_start, prepare_run
+from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run
+from tagmates.training.start import Start, find_start
 
 
 def prepare(config: RunConfig, data: str, device: str) -> Run:
     """A run before its first update, without a folder."""
     indexed = {task: indexed_task(data, task) for task in config.tasks}
-    vectors, encoder = _start(data, config.vectors, config.model.encoder)
-    return prepare_run(config, tasks_of(data), indexed, vectors, device, encoder)
+    start = _start(data, config.vectors, config.model.encoder)
+    return prepare_run(config, tasks_of(data), indexed, start, device)
 
 
 def task_size(data: str, task: str) -> tuple[int, float]:
@@ -45,8 +44,7 @@ def start_found(data: str, vectors: str, encoder: str) -> str:
 
     Of a file and of an encoder, it gives the hash of the content.
     """
-    found, pretrained = _start(data, vectors, encoder)
-    return name_vectors(found.source) if pretrained is None else pretrained.name
+    return _start(data, vectors, encoder).name
 
 
 @cache
@@ -62,5 +60,5 @@ def indexed_task(data: str, task: str) -> IndexedTask:
 
 
 @cache
-def _start(data: str, vectors: str, encoder: str) -> tuple[Vectors, PretrainedEncoder | None]:
+def _start(data: str, vectors: str, encoder: str) -> Start:
     return find_start(vectors, encoder, data)

@@ -14,13 +14,19 @@ EPOCH_TEXTS = {
 }
 
 
-def _encoder(run: Run) -> str:
-    if run.encoder is None:
+def _start(run: Run) -> str:
+    encoder = run.start.encoder
+    if run.start.base is not None:
+        return (
+            f"Goes on from the tagger {Path(run.config.base).name}, whose licence holds for this model too "
+            f"({run.start.name}).\n"
+        )
+    if encoder is None:
         return ""
     use = "trained along" if run.config.model.finetune else "not trained"
     return (
-        f"With the pretrained encoder {Path(run.encoder.source).name}, {use}, whose licence holds for this model too "
-        f"({run.encoder.name}).\n"
+        f"With the pretrained encoder {Path(encoder.source).name}, {use}, whose licence holds for this model too "
+        f"({encoder.name}).\n"
     )
 
 
@@ -31,10 +37,10 @@ def model_card(run: Run, result: Mapping[str, Any]) -> str:
         f"| {task} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} |" for task, s in result[split].items()
     )
     signatures = "\n".join(f"- `{text}`" for text in result["signature"][split].values())
-    return f"""# A tagmates tagger: {", ".join(run.config.tasks)}
+    return f"""# A tagmates tagger: {", ".join(run.config.all_tasks)}
 
 Sharing `{run.config.sharing}`, seed {run.config.seed}, run `{run.id}`, {result["parameters"]:,} parameters.
-{_encoder(run)}Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}.
+{_start(run)}Trained for {run.epoch} epochs ({run.updates} updates), stopped by {result["stopped"]}.
 Best epoch {result["best_epoch"]}; the weights kept are those of {EPOCH_TEXTS[run.config.training.weights]}.
 
 | task | precision | recall | F1 ({split}) |

@@ -19,10 +19,12 @@ RUN_FILES = (
     "train.log",
     "checkpoint.safetensors",
     "model.safetensors",
+    "vectors.safetensors",
     "best.safetensors",
     "counts.npz",
     "README.md",
     "result.json",
+    "forgetting.json",
 )
 EPOCH_FILES = "epoch-*.safetensors"  # weights of other epochs that are the best of some task
 NO_LOCKS_ADVICE = "give --no-lock if no other process works there, or choose a folder on another disk"

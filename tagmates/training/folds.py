@@ -28,8 +28,8 @@ from tagmates.seeding import generator
 from tagmates.settings_parsing import parse
 from tagmates.training.evaluation import write_predictions
 from tagmates.training.loop import Event
-from tagmates.training.preparation import find_start
 from tagmates.training.scores import gold_tags, score
+from tagmates.training.start import start_of
 from tagmates.training.train import choose_device, train_on
 
 MIN_FOLDS = 3  # one to test, one to choose the epoch, one to train
@@ -91,13 +91,11 @@ def train_folds(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     made = make_folds(tasks, config.tasks, folds, config.seed)
-    vectors, encoder = find_start(config.vectors, config.model.encoder, data)
+    start = start_of(config, data)
     for number in range(folds):
         coded = {name: own.splits(number, folds) for name, own in made.items()}
         place = folder / f"fold-{number + 1}"
-        yield from train_on(
-            config, place, data, tasks, coded, vectors, device=target, encoder=encoder, force=force, lock=lock
-        )
+        yield from train_on(config, place, data, tasks, coded, start, device=target, force=force, lock=lock)
 
 
 def sum_up_folds(config: RunConfig, folder: Path, data: str, folds: int, device: str = "cpu") -> dict[str, Any]:
@@ -169,8 +167,6 @@ def train_final(
         train = [s for split in ("train", "dev") if task.part(split) for s in load_split(task, split)]
         test = {"test": load_split(task, "test")} if task.test is not None else {}
         coded[name] = IndexedTask.of({"train": train, **test})
-    vectors, encoder = find_start(config.vectors, config.model.encoder, data)
+    start = start_of(config, data)
     target = choose_device(device)
-    yield from train_on(
-        config, folder, data, tasks, coded, vectors, device=target, encoder=encoder, force=force, lock=lock
-    )
+    yield from train_on(config, folder, data, tasks, coded, start, device=target, force=force, lock=lock)

@@ -13,7 +13,7 @@ from tagmates.errors import ConfigError, OtherDataError
 from tagmates.files import read_json, write_json
 from tagmates.installed import VERSION
 from tagmates.kernels.dispatch import kernels_on
-from tagmates.model.pretrained import write_encoder
+from tagmates.model.pretrained import VECTORS_FILE, write_encoder, write_vectors
 from tagmates.settings_parsing import parse
 from tagmates.training.run import Run
 
@@ -23,12 +23,15 @@ def write_identity(folder: Path, run: Run, data: str) -> None:
     write_json(folder / "config.json", run.config.model_dump(mode="json"))
     write_json(folder / "vocabulary.json", run.vocabulary.to_json())
     write_encoder(folder, run.module)
+    if run.start.base is not None and Path(run.start.vectors.source).name == VECTORS_FILE:  # of the base's folder
+        write_vectors(folder, run.start.vectors, torch.float16)
     environment = {
         "run_id": run.id,
         "data": data,
         "task_data": run.task_data,
-        "vectors": run.vectors.source,
-        **({} if run.encoder is None else {"encoder": run.encoder.name}),
+        "vectors": run.start.vectors.source,
+        **({} if run.start.encoder is None else {"encoder": run.start.name}),
+        **({} if run.start.base is None else {"base": run.start.name}),
         "device": str(run.module.device),
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
@@ -69,7 +72,7 @@ def _check_same_data(path: Path, run: Run) -> None:
         return
     what = data_difference(known, run.task_data) if isinstance(known, dict) else ""
     raise OtherDataError(
-        f"{path}: run {old} was started with other data or vectors than now (run {run.id})"
+        f"{path}: run {old} was started with other data, vectors or base than now (run {run.id})"
         f"{': ' if what else ''}{what}; give the same --data, or start again with --force"
     )
 

@@ -41,7 +41,7 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         "sharing": run.config.sharing,
         "seed": run.config.seed,
         "task_data": run.task_data,
-        "vectors": run.start_name,
+        "vectors": run.start.name,
         "stopped": reason,
         "epochs": run.epoch,
         "best_epoch": run.schedule.best_epoch,

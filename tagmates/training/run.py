@@ -12,7 +12,6 @@ from torch import Tensor
 from tagmates.batching.batches import LaneSelection
 from tagmates.batching.corpus import Corpus
 from tagmates.batching.sampling import epoch_batches
-from tagmates.batching.vectors import Vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import RunConfig
 from tagmates.data.sentence import Sentence
@@ -21,12 +20,12 @@ from tagmates.data.task_data import TaskData
 from tagmates.errors import ConfigError
 from tagmates.formatting import suggestion
 from tagmates.model.network import TaggerModule
-from tagmates.model.pretrained_encoder import PretrainedEncoder
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator
 from tagmates.training.predict import Gold, gold_of, mean_f1, predict, score_tasks
 from tagmates.training.schedule import Schedule
 from tagmates.training.scores import Numbers, TaskScores
+from tagmates.training.start import Start
 
 
 @dataclass(slots=True, eq=False)
@@ -40,8 +39,7 @@ class Run:
     corpora: Mapping[str, Corpus]  # split -> the same sentences, indexed
     rare: Tensor  # per form, whether its word occurs once in training, so that it may be read as unknown
     module: TaggerModule
-    vectors: Vectors
-    encoder: PretrainedEncoder | None  # that the configuration names, as it was before any training
+    start: Start
     optimizer: torch.optim.Adam | torch.optim.AdamW
     schedule: Schedule
     task_data: Mapping[str, TaskData]
@@ -67,12 +65,7 @@ class Run:
     @property
     def tagger(self) -> Tagger:
         """The run's parameters as a tagger."""
-        return Tagger(self.config, self.vocabulary, self.module, self.vectors)
-
-    @property
-    def start_name(self) -> str:
-        """The name of the word vectors, or that of the pretrained encoder, from which the run starts."""
-        return self.vectors.name if self.encoder is None else self.encoder.name
+        return Tagger(self.config, self.vocabulary, self.module, self.start.vectors)
 
     def pairs(self, split: str) -> list[tuple[str, Sentence]]:
         """The sentences of a split in the order of its corpus, each with its task."""
@@ -87,7 +80,8 @@ class Run:
     def shares_updates(self) -> bool:
         """Whether other runs may take their updates in one program with this one."""
         training = self.config.training
-        return self.module.shares_updates and training.optimizer == "adam" and training.accumulation == 1
+        alone = training.optimizer != "adam" or training.accumulation > 1 or self.start.base is not None
+        return self.module.shares_updates and not alone
 
     def loss_weights(self) -> Float[Tensor, " tasks"]:
         """The weight of each task's loss."""
@@ -110,9 +104,9 @@ class Run:
     def begin_epoch(self) -> None:
         """Draw the sentences of the next epoch's batches."""
         corpus = self.corpora["train"]
-        members = [(corpus.task == t).nonzero().squeeze(1) for t in range(len(self.vocabulary.tasks))]
-        settings, seed = self.config.training, self.config.seed
-        batches = epoch_batches(self.vocabulary.tasks, members, corpus.lengths, settings, seed, self.epoch)
+        tasks, settings, seed = self.config.tasks, self.config.training, self.config.seed
+        members = [(corpus.task == self.vocabulary.tasks.index(task)).nonzero().squeeze(1) for task in tasks]
+        batches = epoch_batches(tasks, members, corpus.lengths, settings, seed, self.epoch)
         left = None if settings.max_updates is None else settings.max_updates - self.updates
         self.batches = batches[:left]
         self.step, self.loss = 0, 0.0
@@ -129,10 +123,11 @@ class Run:
     def step_alone(self) -> None:
         """Update the parameters from their gradients: clip, then Adam or AdamW."""
         settings = self.config.training
-        for parameter in self.module.parameters():
+        trained = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        for parameter in trained:
             if parameter.grad is None:  # a decoder without a sentence in this batch, which Adam moves all the same
                 parameter.grad = torch.zeros_like(parameter)
-        torch.nn.utils.clip_grad_norm_(self.module.parameters(), settings.clip_norm)
+        torch.nn.utils.clip_grad_norm_(trained, settings.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate * group["factor"]
         self.optimizer.step()

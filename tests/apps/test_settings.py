@@ -65,6 +65,8 @@ SETTINGS: dict[str, tuple[object, dict[str, object]]] = {
     "model.encoder": ("ENCODER", {}),
     "model.finetune": (False, {"model.encoder": "ENCODER"}),
     "model.pooling": ("mean", {"model.encoder": "ENCODER"}),
+    "base": ("TRAINED", {}),
+    "training.freeze": ("encoder", {"base": "TRAINED"}),
 }
 
 
@@ -86,16 +88,19 @@ def train_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, 
     # ner has fewer sentences than pos, or sampling would not matter
     fewer = TASKS.replace("[tasks.ner]", '[tasks.ner]\ntrain = {file = "train.txt", sentences = "3-5"}')
     data = write_corpus(place / "data", tasks=fewer)
-    encoder = tiny_bert(place / "encoder")
+    sets = [part for key, value in BASE.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+    paper = ("--preset", "paper", "--threads", "1")
+    trained = place / "trained"
+    done("train", "--data", data, "--tasks", "pos", "--sharing", "stl", *paper, *sets, "--output-dir", trained)
+    paths = {"ENCODER": str(tiny_bert(place / "encoder")), "TRAINED": str(trained)}
     known: dict[str, tuple[Any, ...]] = {}
 
     def run(settings: dict[str, object]) -> tuple[Any, ...]:
         key = json.dumps(settings, sort_keys=True)
         if key not in known:
             folder = place / str(len(known))
-            values = {name: str(encoder) if value == "ENCODER" else value for name, value in settings.items()}
+            values = {name: paths.get(str(value), value) for name, value in settings.items()}
             sets = [part for name, value in values.items() for part in ("--set", f"{name}={json.dumps(value)}")]
-            paper = ("--preset", "paper", "--threads", "1")
             done("train", "--data", data, "--tasks", "pos,ner", *paper, *sets, "--output-dir", folder)
             known[key] = numbers(folder)
         return known[key]
@@ -110,7 +115,8 @@ def test_every_setting_takes_effect(train_with: Callable[[dict[str, object]], tu
 
 
 def test_no_setting_is_forgotten_above() -> None:
-    names = {name for name in RunConfig.model_fields if name not in ("model", "training", "tasks", "vectors")}
+    others = ("model", "training", "tasks", "vectors", "kept")  # kept follows from tasks and base
+    names = {name for name in RunConfig.model_fields if name not in others}
     names |= {f"model.{name}" for name in ModelSettings.model_fields}
     names |= {f"training.{name}" for name in TrainingSettings.model_fields}
     assert {re.sub(r"((?:loss|tag)_weights).*", r"\1", key) for key in SETTINGS} == names

@@ -32,6 +32,7 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.study.export import pack_study
 from tagmates.study.locate import open_study
 from tagmates.training.preparation import prepare_run
+from tagmates.training.start import Start
 
 WORDS = ("otters", "the", "fog", "vardo", "mika", "in", "harbour", "<<ner>>", "elsewhere")
 GLOVE = Vectors(
@@ -185,7 +186,7 @@ def test_runs_have_the_same_id_and_begin_with_the_same_words(
     names = ("ner",) if sharing == "stl" else ("ner", "pos")
     config = RunConfig(tasks=names, sharing=sharing, training=TrainingSettings(unknown_rate=unknown_rate))
     ours, theirs = (
-        prepare_run(config, tasks := load_tasks(data), coded(tasks, names), find_vectors("glove", data))
+        prepare_run(config, tasks := load_tasks(data), coded(tasks, names), Start(find_vectors("glove", data)))
         for data in (str(packed), str(here / "corpus"))
     )
     assert ours.id == theirs.id

@@ -31,6 +31,7 @@ from tagmates.training.preparation import prepare_run
 from tagmates.training.result import task_signature
 from tagmates.training.run import Run
 from tagmates.training.scores import Scores, gold_tags, score, units
+from tagmates.training.start import Start
 
 some_tags = st.sampled_from(["O", "_", "", "B-x", "I-x", "E-x", "S-y", "I-y", "B", "I", "E", "S", "NN", "0"])
 rows_of_tags = st.lists(st.lists(some_tags | st.none(), max_size=8), max_size=4)
@@ -209,7 +210,7 @@ def run_of(task: Task, corpora: Mapping[str, Any], sharing: Sharing = "stl", see
         tasks=tuple(corpora), sharing=sharing, seed=seed, vectors="random",
         model=ModelSettings(**SMALL), training=TrainingSettings(batch_size=4),
     )  # fmt: skip
-    return prepare_run(config, tasks, coded, NO_VECTORS)
+    return prepare_run(config, tasks, coded, Start())
 
 
 class TestRun:

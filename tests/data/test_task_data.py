@@ -317,12 +317,12 @@ def id_of_then(config: dict[str, Any], task_data: dict[str, dict[str, str]]) -> 
     """The id that tagmates of commit ca1d3b1 gave a run without vectors, by its definition."""
     younger = {"schedule", "batch_per_task", "patience", "min_epoch_updates", "min_learning_rate", "select", "warmup"}
     younger |= {"tag_weights", "optimizer", "weight_decay", "encoder_learning_rate", "accumulation"}
-    younger |= {"encoder", "finetune", "pooling"}
+    younger |= {"encoder", "finetune", "pooling", "freeze"}
     parts = {
         part: {key: value for key, value in config[part].items() if key not in younger}
         for part in ("model", "training")
     }
-    settings = {key: value for key, value in config.items() if key != "vectors"} | parts
+    settings = {key: value for key, value in config.items() if key not in ("vectors", "base", "kept")} | parts
     data = {task: [some["digest"], some["score"]] for task, some in task_data.items()}
     text = json.dumps([settings, {"data": data, "vectors": hashlib.sha256().hexdigest()}], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

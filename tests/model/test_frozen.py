@@ -15,7 +15,6 @@ import torch
 from helpers import make_corpora
 from tiny_encoders import tiny_bert, tiny_roberta
 
-from tagmates.batching.vectors import NO_VECTORS
 from tagmates.cache_files import UNFINISHED_AGE
 from tagmates.config import PRESETS, RunConfig, Sharing
 from tagmates.data.corpora import Corpora
@@ -30,6 +29,7 @@ from tagmates.model.tagger import Tagger
 from tagmates.training.loop import train_side_by_side
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run, predict_side_by_side
+from tagmates.training.start import Start
 
 TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
 SHARINGS: tuple[Sharing, ...] = ("stl", "multi_dec", "te_dec", "te_enc")
@@ -54,7 +54,7 @@ def frozen_run(folder: Path, sharing: Sharing = "multi_dec", seed: int = 1, corp
     }
     coded = {name: IndexedTask.of(splits) for name, splits in some.items()}
     tasks = {name: Task(name=name) for name in some}
-    return prepare_run(RunConfig.model_validate(values), tasks, coded, NO_VECTORS, "cpu", load_encoder(str(folder)))
+    return prepare_run(RunConfig.model_validate(values), tasks, coded, Start(encoder=load_encoder(str(folder))))
 
 
 def some_split(sentences: int = 7) -> IndexedSplit:

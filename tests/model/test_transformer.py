@@ -15,7 +15,6 @@ from tiny_encoders import LENGTH, tiny_bert, tiny_roberta
 from torch.testing import assert_close
 
 from tagmates.batching.batches import LaneSelection, collate
-from tagmates.batching.vectors import NO_VECTORS
 from tagmates.config import PRESETS, RunConfig, Sharing
 from tagmates.data.corpora import Corpora
 from tagmates.data.indexing import IndexedTask
@@ -32,6 +31,7 @@ from tagmates.training.checkpoint import load_checkpoint, save_checkpoint
 from tagmates.training.loop import train_side_by_side
 from tagmates.training.preparation import prepare_run
 from tagmates.training.run import Run
+from tagmates.training.start import Start
 
 TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
 SHARINGS: tuple[Sharing, ...] = ("stl", "multi_dec", "te_dec", "te_enc")
@@ -72,7 +72,7 @@ def encoder_run(
     )
     coded = {name: IndexedTask.of(splits) for name, splits in given_corpora.items()}
     tasks = {name: Task(name=name) for name in given_corpora}
-    return prepare_run(config, tasks, coded, NO_VECTORS, "cpu", load_encoder(str(folder)))
+    return prepare_run(config, tasks, coded, Start(encoder=load_encoder(str(folder))))
 
 
 def states_of(run: Run, sentences: Sequence[Sentence], task: str) -> list[torch.Tensor]:

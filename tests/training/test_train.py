@@ -19,7 +19,6 @@ from helpers import SMALL, make_corpora, make_run
 
 import tagmates
 from tagmates import ConfigError, ModelError, RunConfig, Tagger, TrainingError
-from tagmates.batching.vectors import NO_VECTORS
 from tagmates.config import ModelSettings, Sharing, TrainingSettings
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task import Task
@@ -28,6 +27,7 @@ from tagmates.files import read_tensors, write_atomically
 from tagmates.training.evaluation import evaluate_folder
 from tagmates.training.folder import LOCK, check_folder, lock_folder
 from tagmates.training.loop import Ended, EpochEnded, Event, Updated, train_side_by_side
+from tagmates.training.start import Start
 from tagmates.training.train import train_events, train_on
 
 train = partial(tagmates.train, preset="paper")  # what a configuration does not say is as the protocol has it
@@ -342,7 +342,7 @@ def train_made_up(config: RunConfig, folder: Path) -> Iterator[Event]:
     corpora = make_corpora(1, {name: TAGS[name] for name in config.tasks}, train=9, longest=4)
     tasks = {name: Task(name=name) for name in config.tasks}
     coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
-    return train_on(config, folder, "starter", tasks, coded, NO_VECTORS, device="cpu")
+    return train_on(config, folder, "starter", tasks, coded, Start(), device="cpu")
 
 
 @pytest.mark.parametrize(
