@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 LOWEST = .venv-lowest/bin
-EXTRAS = glove,hf,study,ray,serve,spacy,transformers,hub,dev
+EXTRAS = glove,hf,study,ray,serve,spacy,transformers,hub,onnx,dev
 # one thread per test process: thread pools that overlap on the cores cost a factor of ten
 TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 

@@ -14,6 +14,15 @@ from tagmates.model.pretrained import content_of, find_model
 from tagmates.model.tagger import Tagger
 
 MAX_BYTES = 2**24  # of a card or a result
+MODEL_FILES = (
+    "config.json",
+    "vocabulary.json",
+    "model.safetensors",
+    "vectors.safetensors",
+    "encoder.json",
+    "tokenizer.json",
+)
+ONNX_FILES = ("model.onnx", "words.npy", "crf.npz", "onnx.json")
 COPIED_FILES = ("result.json", "README.md", "LICENSE")
 
 
@@ -30,6 +39,10 @@ def export(
         Parameter(help="Take the weights of this task's best epoch, from a run with training.weights=best_per_task."),
     ] = None,
     half: Annotated[bool, Flag(help="Store numbers of 16 bits, which halves the size.")] = False,
+    onnx: Annotated[
+        bool,
+        Flag(help="Write files for ONNX Runtime instead, for programs without torch and tagmates (docs/onnx.md)."),
+    ] = False,
     card: Annotated[
         Path | None, Parameter(help="A Markdown text on data, licence and use, to put before the run's own card.")
     ] = None,
@@ -41,7 +54,11 @@ def export(
     (so that GloVe is not needed), the scores and a card. It can be used wherever the folder of a run can.
 
     Example: tagmates export runs/a my-tagger --half
+
+    Example: tagmates export runs/a my-tagger --onnx
     """
+    if onnx and half:
+        raise ConfigError("--onnx and --half: choose one; the files for ONNX Runtime hold numbers of 32 bits")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
         raise ConfigError(f"{folder}: is not empty; overwrite it with --force, or choose another")
     if vectors != "all" and not vectors.isdecimal():
@@ -54,10 +71,16 @@ def export(
             texts["README.md"] = card.read_bytes() + b"\n" + texts.get("README.md", b"")
         except OSError as error:
             raise DataError(f"{card}: cannot be read ({error.strerror}); give a text file") from None
-    tagger.save_pretrained(folder, half=half, vectors=len(tagger.vectors.index) if vectors == "all" else int(vectors))
-    for name in COPIED_FILES:  # those of another model that was there
+    number = len(tagger.vectors.index) if vectors == "all" else int(vectors)
+    if onnx:
+        from tagmates.model.onnx_export import write_onnx  # noqa: PLC0415  (an extra)
+
+        write_onnx(folder, tagger, number)
+    else:
+        tagger.save_pretrained(folder, half=half, vectors=number)
+    for name in (*COPIED_FILES, *(MODEL_FILES if onnx else ONNX_FILES)):  # those of another model that was there
         (folder / name).unlink(missing_ok=True)
     for name, text in texts.items():
         write_atomically(folder / name, text)
     size = sum(path.stat().st_size for path in folder.iterdir())
-    say(f"{folder}: {decimal(size)}; to use it: tagmates tag {folder}")
+    say(f"{folder}: {decimal(size)}; to use it: {'see docs/onnx.md' if onnx else f'tagmates tag {folder}'}")

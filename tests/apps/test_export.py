@@ -2,10 +2,13 @@
 
 import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
+from command_line import done, refused
 from helpers import make_corpora, make_run
+from tiny_encoders import tiny_bert
 
 from tagmates import ConfigError, ModelError, RunConfig, Tagger, train
 from tagmates.apps.cli import app
@@ -94,3 +97,29 @@ def test_nothing_of_an_older_model_stays(run: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "m").iterdir()} == {
         "config.json", "vocabulary.json", "model.safetensors",
     }  # fmt: skip
+
+
+def test_files_for_onnx_runtime_take_the_place_of_a_model_and_the_other_way_round(run: Path, here: Path) -> None:
+    pytest.importorskip("onnx")
+    said = done("export", run, "new", "--onnx")
+    assert "to use it: see docs/onnx.md" in said.err
+    files = {"model.onnx", "words.npy", "crf.npz", "onnx.json", "result.json", "README.md"}
+    assert {path.name for path in (here / "new").iterdir()} == files
+    done("export", run, "new", "--force")
+    assert not files - {"result.json", "README.md"} & {path.name for path in (here / "new").iterdir()}
+    done("export", run, "new", "--onnx", "--force")
+    assert {path.name for path in (here / "new").iterdir()} == files
+    refused(2, "--onnx and --half: choose one", "export", run, "newer", "--onnx", "--half")
+
+
+def test_onnx_needs_its_package(run: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "tagmates.model.onnx_export", raising=False)
+    refused(2, "--onnx: needs the package onnx: pip install", "export", run, "new", "--onnx")
+
+
+def test_a_pretrained_encoder_is_not_exported(here: Path, corpus: Path) -> None:
+    pytest.importorskip("onnx")
+    command = ("--encoder", tiny_bert(here / "encoder"), "--set", "training.max_epochs=1", "--threads", "1")
+    done("train", "--data", corpus, "--tasks", "pos,ner", *command, "--output-dir", "run")
+    refused(2, "--onnx: is for taggers without a pretrained encoder", "export", "run", "new", "--onnx")
