@@ -16,7 +16,7 @@ from tagmates.study.affinities import find_affinities
 from tagmates.study.chooser import Budget
 from tagmates.study.control import Control, ControlKind
 from tagmates.study.cost import Cost, cost_to_do
-from tagmates.study.engine import EngineKind
+from tagmates.study.engine import EngineKind, default_workers
 from tagmates.study.forecast import Forecast, forecast
 from tagmates.study.grouping import Grouping, groupings
 from tagmates.study.locate import OpenedStudy, open_control, open_study
@@ -117,13 +117,16 @@ class Study(OpenedStudy):
         """The runs that the study needs, and how many are done. The data are not needed."""
         return plan_of(self)
 
-    def cost(self, plan: StudyPlan) -> Cost | None:
-        """The cost of the pending runs of ``plan``, in ``seconds`` of one worker and in ``updates``.
+    def cost(self, plan: StudyPlan, workers: int | None = None) -> Cost | None:
+        """The cost of the pending runs of ``plan`` with this number of workers (by default one for each core).
 
-        The speed is that of the study's runs so far; for the ways of sharing in ``plan.unmeasured``, a few updates are
-        timed, which takes seconds. None if all runs are done, or if the place of the data is not known.
+        The speed is that of the study's runs so far; for the ways of sharing in ``plan.unmeasured``, as many trainings
+        as will run at a time are timed for some seconds. None if all runs are done, or if the place of the data is not
+        known.
         """
-        return cost_to_do(plan.runs, self.store, plan.found, self.data, self.tasks) if self.data else None
+        if not self.data:
+            return None
+        return cost_to_do(plan.runs, self.store, plan.found, self.data, self.tasks, workers or default_workers())
 
     def select(
         self,

@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -52,3 +53,25 @@ class WorkerContext(SpawnContext):
     """
 
     Process = _Worker
+
+
+@contextmanager
+def open_pool(
+    workers: int, context: SpawnContext, begin: Callable[[Connection], None]
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of fresh processes; ``begin`` is called in each, and should pass its argument to ``end_with``.
+
+    If the block ends with an error, such as Ctrl-C, the processes end at once, because nobody needs their results.
+    Submit jobs in ``without_interrupts``, since processes are started then.
+    """
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, begin, (theirs,))
+    try:
+        yield pool
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        ours.close()
+        theirs.close()

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Flag, say
+from tagmates.apps.shared import Device, Flag, check_number, say
 from tagmates.apps.study_options import (
     Data,
     EqualExposure,
@@ -27,7 +27,8 @@ from tagmates.apps.study_options import (
 from tagmates.apps.study_tables import advice_table, cost_line, forecast_table, plan_table, ranking_table
 from tagmates.apps.study_taggers import recommend_taggers
 from tagmates.errors import ConfigError
-from tagmates.study.engine import default_workers
+from tagmates.formatting import listing
+from tagmates.study.cost import Cost
 from tagmates.study.forecast import Forecast, forecast_json, forecast_sentence
 from tagmates.study.notes import not_counted
 from tagmates.study.overview import StudyPlan, StudyStatus
@@ -46,15 +47,23 @@ def plan(
     set_: Set = None,
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
+    workers: Annotated[
+        int | None, Parameter(help="The --workers that study run will have. [default: one for each core]")
+    ] = None,
     json_: Json = False,
     print_config: Annotated[bool, Flag(help="Print the study's settings as JSON, and stop.")] = False,
 ) -> None:
     """Print how many runs a study needs, how many are done, and how long the others will take.
 
+    Where no run of the study shows the speed yet, trainings are timed for some seconds, as many at a time as will run,
+    so close nothing and start nothing else: the estimate is for a machine that is as busy as now.
+
     --print-config shows every key of a study's file and of --set with its value, including those of the preset.
 
     Example: tagmates study plan studies/paper.toml --set oracle_sets=published
     """
+    if workers is not None:
+        check_number("--workers", workers)
     study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=set_)
     study = open_control(study, equal_updates, equal_exposure)
     say_notes(study.notes)
@@ -66,17 +75,17 @@ def plan(
     made = study.plan()
     say(study.preset)
     if study.data:
-        say_notes(f"timing a few updates of {sharing}" for sharing in made.unmeasured)
-    cost = study.cost(made)
+        say_notes([f"timing {listing(made.unmeasured)} for some seconds"] if made.unmeasured else [])
+    cost = study.cost(made, workers)
     if json_:
-        costs = {"seconds_of_one_worker": cost.seconds, "updates": cost.updates} if cost else {}
+        costs = {} if cost is None else _costs(cost)
         print(json.dumps({"study": study.name, **_counts(made), "cost": costs}, indent=2))
         return
     Console().print(plan_table(_counts(made)))
     for text in made.notes:
         print(text)
     if cost is not None:
-        Console().print(cost_line(cost, default_workers()), highlight=False, soft_wrap=True)
+        Console().print(cost_line(cost), highlight=False, soft_wrap=True)
     elif not study.data:
         say("the time that it takes depends on the data: give --data")
 
@@ -96,6 +105,18 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
     Console().print(plan_table(_counts(now)))
     for text in now.notes:
         print(text)
+
+
+def _costs(cost: Cost) -> dict[str, float]:
+    """The estimate as JSON values."""
+    return {
+        "seconds_of_one_worker": cost.seconds,
+        "workers": cost.workers,
+        "seconds": cost.elapsed,
+        "low": cost.elapsed * cost.low,
+        "high": cost.elapsed * cost.high,
+        "updates": cost.updates,
+    }
 
 
 def _counts(made: StudyPlan | StudyStatus) -> dict[str, Any]:

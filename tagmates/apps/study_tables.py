@@ -26,12 +26,13 @@ def plan_table(counts: Mapping[str, Any]) -> Table:
     return table
 
 
-def cost_line(cost: Cost, workers: int) -> str:
+def cost_line(cost: Cost) -> str:
     """A line on what the pending runs will cost."""
     speeds = ", ".join(f"{sharing} {rate:,.0f}" for sharing, rate in cost.speeds.items())
-    times = f"{duration(cost.seconds)} of one worker, {duration(cost.seconds / workers)} with {workers}"
+    elapsed = " to ".join(duration(cost.elapsed * factor) for factor in (cost.low, cost.high))
     return (
-        f"pending: about {cost.updates:,} updates, {times} (at {cost.epochs:.0f} epochs a run; "
+        f"pending: about {cost.updates:,} updates, {duration(cost.elapsed)} with {plural(cost.workers, 'worker')}, "
+        f"probably {elapsed} ({duration(cost.seconds)} of one worker; at {cost.epochs:.0f} epochs a run; "
         f"tokens per second: {speeds}; from {cost.measured})"
     )
 

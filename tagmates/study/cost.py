@@ -1,33 +1,47 @@
 """The cost of the runs of a plan, from speeds measured on this study's runs or on a few updates."""
 
-import time
+import heapq
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import fmean
+from itertools import accumulate
+from statistics import fmean, harmonic_mean
 
 from tagmates.batching.sampling import epoch_counts, passes_of_epoch
 from tagmates.config import RunConfig, Sharing
+from tagmates.errors import ConfigError
 from tagmates.study.plan import Planned
 from tagmates.study.store import FoundRuns, Store
-from tagmates.study.task_cache import prepare, task_size
-from tagmates.training.loop import Updated, train_side_by_side
+from tagmates.study.task_cache import held_out_size, task_size
+from tagmates.study.timing import Timed, time_together
 
-# of a run that ends by patience, until runs of this study are finished (11 to 28 in docs/runs/paper.jsonl.xz)
-DEFAULT_EPOCHS = 30
-TIMED_UPDATES = 6  # if no run has finished an epoch
+# of runs that end by patience, until runs of this study are finished: the mean of the paper's runs in docs/runs, and
+# between which numbers the mean of a part of them lies
+DEFAULT_EPOCHS = 24
+EPOCHS_RANGE = (0.75, 1.5)
+SPEED_RANGE = (0.8, 1.25)  # of the time: how far a few seconds of timing are from a whole study (bench/plan.py)
 Sizes = Mapping[str, tuple[int, float]]  # task -> sentences to train on, and their mean length
+HeldOut = Mapping[str, tuple[int, int]]  # task -> tokens of dev, and of test
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of the pending runs; ``seconds`` are those of one worker."""
+    """The cost of the pending runs.
+
+    ``seconds`` are those of one worker, ``elapsed`` those of ``workers`` of them, from the first run to the last.
+    ``low`` and ``high`` are factors: the times will probably be between ``low`` and ``high`` times these numbers.
+    """
 
     seconds: float
+    elapsed: float
+    workers: int
+    low: float
+    high: float
     updates: int
     epochs: float  # assumed mean length of a run
-    speeds: Mapping[Sharing, float]  # tokens per second, with validation if measured on runs
+    speeds: Mapping[Sharing, float]  # tokens per second of one worker, with validation
     measured: str  # source of the speeds
 
 
@@ -89,46 +103,100 @@ def _to_do(plan: Sequence[Planned], found: FoundRuns) -> list[Planned]:
     return [planned for planned in plan if planned.name not in found.done]
 
 
-def cost_to_do(plan: Sequence[Planned], store: Store, found: FoundRuns, data: str, tasks: Sequence[str]) -> Cost | None:
-    """The cost of the runs of a plan that are not done; None if all are done.
+def cost_to_do(
+    plan: Sequence[Planned], store: Store, found: FoundRuns, data: str, tasks: Sequence[str], workers: int
+) -> Cost | None:
+    """The cost of the runs of a plan that are not done, with this number of workers; None if all are done.
 
-    The speed of a sharing that no run has measured is timed on a run of medium size.
+    The speed of a sharing that no run has measured is timed on some of its runs, in as many processes.
     """
     to_do = _to_do(plan, found)
     if not to_do:
         return None
     sizes = {task: task_size(data, task) for task in tasks}
-    speeds = recorded_speeds(plan, store, found, sizes)
+    recorded = recorded_speeds(plan, store, found, sizes)
+    speeds = {sharing: Timed(speed, float("inf"), 0.0) for sharing, speed in recorded.items()}
     source = "the epochs of this study so far"
-    for sharing in unmeasured(plan, store, found):
-        some = [planned.config for planned in to_do if planned.config.sharing == sharing]
-        speeds[sharing] = timed_speed(some[len(some) // 2], data)
-        source = "a few updates timed just now with this process's threads, validation not counted"
-    return estimate(to_do, sizes, speeds, found, source)
+    new = unmeasured(plan, store, found)
+    if new:
+        pending = {sharing: [p.config for p in to_do if p.config.sharing == sharing] for sharing in new}
+        speeds |= time_sharings(pending, sizes, data, workers)
+        source = f"a few seconds of {f'{workers} trainings at a time' if workers > 1 else 'training'}, timed just now"
+    held_out = {task: held_out_size(data, task) for task in tasks}
+    return estimate(to_do, sizes, speeds, found, source, held_out, workers)
 
 
-def timed_speed(config: RunConfig, data: str) -> float:
-    """Tokens per second in a few updates of this run on the CPU with its present number of threads."""
-    run = prepare(config, data, "cpu")
-    moments, tokens = [time.monotonic()], []
-    for event in train_side_by_side([run]):
-        if isinstance(event, Updated):
-            moments.append(time.monotonic())
-            tokens.append(event.tokens)
-        if len(tokens) > TIMED_UPDATES or not isinstance(event, Updated):
-            break
-    spent = [b - a for a, b in pairwise(moments)]
-    first = 1 if len(spent) > 1 else 0  # the first update is slower
-    return sum(tokens[first:]) / max(sum(spent[first:]), 1e-9)
+def time_sharings(
+    configs: Mapping[Sharing, Sequence[RunConfig]], sizes: Sizes, data: str, workers: int
+) -> dict[Sharing, Timed]:
+    """The mean speed of each sharing, timed on some of its runs in so many processes at the same time."""
+    rounds = 2 if len(configs) < 3 else 1
+    chosen = [_spread(own, sizes, rounds * workers) for own in configs.values()]
+    assigned = [[own[each * workers + worker] for own in chosen for each in range(rounds)] for worker in range(workers)]
+    try:
+        timed = time_together(assigned, data)
+    except BrokenProcessPool:
+        raise ConfigError(
+            f"--workers {workers}: a process was killed while it was timed; give fewer, or close other programs"
+        ) from None
+    found = {}
+    for number, sharing in enumerate(configs):
+        own = [each for times in timed for each in times[rounds * number : rounds * (number + 1)]]
+        found[sharing] = Timed(
+            harmonic_mean([each.training for each in own]),
+            harmonic_mean([each.tagging for each in own]),
+            fmean(each.preparation for each in own),
+        )
+    return found
+
+
+def _spread(configs: Sequence[RunConfig], sizes: Sizes, number: int) -> list[RunConfig]:
+    """So many of these runs, from small to large, each for an equal share of all tokens."""
+    ordered = sorted(configs, key=lambda config: epoch_size(config, sizes)[1])
+    ends = list(accumulate(epoch_size(config, sizes)[1] for config in ordered))
+    return [ordered[bisect_left(ends, (each + 0.5) / number * ends[-1])] for each in range(number)]
 
 
 def estimate(
-    pending: Sequence[Planned], sizes: Sizes, speeds: Mapping[Sharing, float], found: FoundRuns, source: str
+    pending: Sequence[Planned],
+    sizes: Sizes,
+    speeds: Mapping[Sharing, Timed],
+    found: FoundRuns,
+    source: str,
+    held_out: HeldOut | None = None,
+    workers: int = 1,
 ) -> Cost:
     """The cost of the pending runs if each lasts as long as the mean finished run of this study."""
     ended = [record.epochs for record in found.done.values()]
     epochs = fmean(ended) if ended else DEFAULT_EPOCHS
     whole = [(planned.config, *training_size(planned.config, sizes, epochs)) for planned in pending]
-    seconds = sum(tokens / speeds[config.sharing] for config, _, tokens in whole)
-    last = fmean(lasting(config, epoch_size(config, sizes)[0], epochs) for config, _, _ in whole)
-    return Cost(seconds, sum(updates for _, updates, _ in whole), last, dict(speeds), source)
+    lengths = [lasting(config, epoch_size(config, sizes)[0], epochs) for config, _, _ in whole]
+    spent = [
+        _seconds(config, tokens, length, speeds[config.sharing], held_out or {})
+        for (config, _, tokens), length in zip(whole, lengths, strict=True)
+    ]
+    effective = {
+        sharing: sum(tokens for config, _, tokens in whole if config.sharing == sharing)
+        / max(sum(s for (config, _, _), s in zip(whole, spent, strict=True) if config.sharing == sharing), 1e-9)
+        for sharing in dict.fromkeys(config.sharing for config, _, _ in whole)
+    }
+    fixed = all(config.training.max_updates is not None for config, _, _ in whole)
+    low, high = (
+        speed * (1 if fixed or ended else length) for speed, length in zip(SPEED_RANGE, EPOCHS_RANGE, strict=True)
+    )
+    updates = sum(updates for _, updates, _ in whole)
+    return Cost(sum(spent), _elapsed(spent, workers), workers, low, high, updates, fmean(lengths), effective, source)
+
+
+def _seconds(config: RunConfig, tokens: float, epochs: float, speed: Timed, held_out: HeldOut) -> float:
+    """The seconds of a whole run: preparation, updates, dev after each epoch, and dev and test at the end."""
+    dev, test = (sum(held_out.get(task, (0, 0))[part] for task in config.tasks) for part in (0, 1))
+    return speed.preparation + tokens / speed.training + ((epochs + 1) * dev + test) / speed.tagging
+
+
+def _elapsed(spent: Sequence[float], workers: int) -> float:
+    """The seconds until the last run ends, if each worker takes the next run when it is free."""
+    free = [0.0] * workers
+    for seconds in spent:
+        heapq.heapreplace(free, free[0] + seconds)
+    return max(free)

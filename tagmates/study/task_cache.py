@@ -22,6 +22,20 @@ def prepare(config: RunConfig, data: str, device: str) -> Run:
     return prepare_run(config, tasks_of(data), indexed, start, device)
 
 
+def load_start(config: RunConfig, data: str) -> None:
+    """Load what ``prepare`` needs and keeps for further runs of this process."""
+    for task in config.tasks:
+        indexed_task(data, task)
+    _start(data, config.vectors, config.model.encoder)
+
+
+def held_out_size(data: str, task: str) -> tuple[int, int]:
+    """The number of tokens of a task's dev set, and of its test set."""
+    splits = indexed_task(data, task).splits
+    dev, test = (int(splits[split].lengths.sum()) if split in splits else 0 for split in ("dev", "test"))
+    return dev, test
+
+
 def task_size(data: str, task: str) -> tuple[int, float]:
     """The number of training sentences of a task, and their mean length in tokens."""
     lengths = indexed_task(data, task).splits["train"].lengths

@@ -3,12 +3,10 @@
 import hashlib
 import json
 import logging
-import multiprocessing
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from io import StringIO
@@ -26,7 +24,7 @@ from tagmates.formatting import shown
 from tagmates.kernels.build import compiled
 from tagmates.model.encoders import encoder_files
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.processes import end_with, without_interrupts
+from tagmates.processes import WorkerContext, end_with, open_pool, without_interrupts
 from tagmates.tagging.appending import appended
 from tagmates.tagging.chunks import Chunk
 from tagmates.tagging.input_sentences import InputSentence
@@ -159,7 +157,7 @@ def tag_in_workers(job: TaggingJob, chunks: Iterator[Chunk], workers: int) -> Ge
         if deaths:
             log.warning("a worker died; the chunks in progress are tagged again")
         try:
-            with _pool(workers) as pool:
+            with open_pool(workers, WorkerContext(), _begin_worker) as pool:
                 results = deque(_submit(pool, job, chunk) for chunk in in_progress)
                 while True:
                     for chunk in islice(chunks, 2 * workers - len(in_progress)):
@@ -189,23 +187,6 @@ def identity(tagger: Tagger) -> str:
     for name, parameter in sorted(tagger.module.tensors().items()):
         found.update(name.encode() + parameter.detach().cpu().numpy().tobytes())
     return hashlib.sha256(found.digest() + name_vectors(tagger.vectors.source).encode()).hexdigest()
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    # spawn: a fork of a process with torch's threads may hang
-    context = multiprocessing.get_context("spawn")
-    theirs, ours = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (theirs,))
-    try:
-        yield pool
-    except BaseException:
-        ours.close()  # tells the workers to stop: nobody needs their results
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-        ours.close()
-        theirs.close()
 
 
 def _submit(pool: ProcessPoolExecutor, job: TaggingJob, chunk: Chunk) -> "Future[TaggedChunk]":

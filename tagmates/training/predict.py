@@ -62,7 +62,7 @@ def predict(
     sizes = [len(corpus.form) for corpus in corpora]
     *first_token, total = accumulate(sizes, initial=0)
     labels = torch.empty(total, dtype=torch.long, device=device)
-    for batch_sentences in zip_longest(*map(_batches, corpora)):
+    for batch_sentences in zip_longest(*map(batches_of, corpora)):
         lanes = [(lane, sentences) for lane, sentences in enumerate(batch_sentences) if sentences is not None]
         selections = [LaneSelection.own_tasks(corpora[lane], sentences) for lane, sentences in lanes]
         batch = collate(selections, lane_corpora.take([lane for lane, _ in lanes]))
@@ -72,7 +72,7 @@ def predict(
     return [numbers.numpy() for numbers in labels.cpu().split(sizes)]
 
 
-def _batches(corpus: Corpus) -> Iterator[Int[Tensor, " sentences"]]:
+def batches_of(corpus: Corpus) -> Iterator[Int[Tensor, " sentences"]]:
     """The sentences of a corpus from short to long, about BATCH_TOKENS tokens at a time."""
     order = corpus.lengths.argsort(stable=True)
     cuts = (corpus.lengths[order].cumsum(0) // BATCH_TOKENS).bincount().cumsum(0)[:-1]

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from study_folders import make_record
 
-from tagmates.config import MAX_SIZE, ModelSettings, RunConfig, TrainingSettings
+from tagmates.config import MAX_SIZE, ModelSettings, RunConfig, Sharing, TrainingSettings
 from tagmates.data.tasks import STARTER
 from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.study import cost as costs
 from tagmates.study.control import Control, ControlKind
 from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
 from tagmates.study.locate import open_study
@@ -28,6 +29,7 @@ from tagmates.study.published import PAPER_TASKS
 from tagmates.study.run_filter import RunFilter, parse_duration, parse_shard
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
 from tagmates.study.store import FoundRuns, Store
+from tagmates.study.timing import Timed
 
 METHODS: tuple[Method, ...] = get_args(Method)
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -506,6 +508,10 @@ class TestSelection:
 SIZES: Sizes = {"a": (100, 10.0), "b": (40, 5.0)}
 
 
+def speeds_of(**speeds: float) -> dict[Sharing, Timed]:
+    return {sharing: Timed(speed, float("inf"), 0.0) for sharing, speed in speeds.items()}  # type: ignore[misc]
+
+
 class TestCost:
     """Of a plan: counted by hand."""
 
@@ -537,7 +543,7 @@ class TestCost:
 
     def test_a_plan(self) -> None:
         plan = plan_of("ab", seeds=[1])
-        cost = estimate(plan, SIZES, {"stl": 100.0, "multi_dec": 50.0}, FoundRuns(), "somewhere")
+        cost = estimate(plan, SIZES, speeds_of(stl=100, multi_dec=50), FoundRuns(), "somewhere")
         assert cost.seconds == pytest.approx(DEFAULT_EPOCHS * (1000 / 100 + 200 / 100 + 480 / 50))
         assert cost.updates == DEFAULT_EPOCHS * (4 + 2 + 2)
         assert (cost.epochs, cost.measured) == (DEFAULT_EPOCHS, "somewhere")
@@ -547,15 +553,57 @@ class TestCost:
     )
     def test_trainings_that_last_as_their_settings_say(self, training: dict[str, Any], epochs: float) -> None:
         plan = plan_of("ab", seeds=[1], training=TrainingSettings(**training))
-        cost = estimate(plan, SIZES, {"stl": 1.0, "multi_dec": 1.0}, FoundRuns(), "")
+        cost = estimate(plan, SIZES, speeds_of(stl=1, multi_dec=1), FoundRuns(), "")
         assert cost.epochs == pytest.approx(epochs)
         assert cost.updates == (7 * (4 + 2 + 2) if "max_epochs" in training else 3 * 40)
 
     def test_epochs_are_those_of_the_runs_that_ended(self) -> None:
         plan = plan_of("ab", seeds=[1])
         done = {p.name: make_record(p, {}, epochs=e) for p, e in zip(plan, (10, 20), strict=False)}
-        cost = estimate(plan[2:], SIZES, {"multi_dec": 50.0}, FoundRuns(done), "")
+        cost = estimate(plan[2:], SIZES, speeds_of(multi_dec=50), FoundRuns(done), "")
         assert (cost.epochs, cost.updates, cost.seconds) == (15, 30, pytest.approx(15 * 480 / 50))
+
+    def test_dev_after_every_epoch_test_at_the_end_and_preparation_count(self) -> None:
+        plan = plan_of("ab", seeds=[1], training=TrainingSettings(max_epochs=10))
+        speeds = {sharing: Timed(100.0, 200.0, 3.0) for sharing in ("stl", "multi_dec")}
+        cost = estimate(plan, SIZES, speeds, FoundRuns(), "", {"a": (400, 800), "b": (0, 600)})  # type: ignore[arg-type]
+        trained = 10 * (1000 + 200 + 480) / 100
+        assert cost.seconds == pytest.approx(trained + 2 * (11 * 400 + 800 + 600) / 200 + 3 * 3)
+
+    def test_workers_take_the_next_run_when_they_are_free(self) -> None:
+        plan = plan_of("ab", seeds=[1], training=TrainingSettings(max_epochs=1))
+        speeds = speeds_of(stl=100, multi_dec=48)  # 10, 2 and 10 seconds
+        elapsed = [estimate(plan, SIZES, speeds, FoundRuns(), "", {}, n).elapsed for n in (1, 2, 3, 9)]
+        assert elapsed == [pytest.approx(seconds) for seconds in (22, 12, 10, 10)]
+
+    def test_the_range_is_wider_while_the_number_of_epochs_is_not_known(self) -> None:
+        unknown, fixed = (
+            estimate(plan_of("a", training=training), SIZES, speeds_of(stl=1), FoundRuns(), "")
+            for training in (TrainingSettings(), TrainingSettings(max_updates=9))
+        )
+        assert unknown.low < fixed.low < 1 < fixed.high < unknown.high
+
+    def test_runs_of_all_sizes_are_timed_in_as_many_processes_as_will_run(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given: list[Any] = []
+
+        def timed(assigned: Any, data: str) -> list[list[Timed]]:
+            given.extend(assigned)
+            return [[Timed(100.0 / len(config.tasks), 50.0, 1.0) for config in own] for own in assigned]
+
+        monkeypatch.setattr(costs, "time_together", timed)
+        sizes: Sizes = {name: (100 * 2**i, 10.0) for i, name in enumerate(NAMES)}
+        configs = {
+            sharing: [p.config for p in plan_of(NAMES, seeds=[1]) if p.config.sharing == sharing]
+            for sharing in ("stl", "multi_dec")
+        }
+        found = costs.time_sharings(configs, sizes, "data", 3)  # type: ignore[arg-type]
+        assert [[config.sharing for config in own] for own in given] == [["stl"] * 2 + ["multi_dec"] * 2] * 3
+        alone = [config.tasks for own in given for config in own[:2]]
+        assert alone.count(("f",)) == 3  # it has half of all tokens
+        assert len(set(alone)) > 2
+        assert found["stl"] == Timed(pytest.approx(100), 50, 1)
 
     def test_speeds_are_those_of_the_epochs_so_far(self, tmp_path: Path) -> None:
         plan, store = plan_of("ab", seeds=[1, 2]), Store(tmp_path)

@@ -381,10 +381,10 @@ def test_a_plan_as_a_table() -> None:
 
 
 def test_a_cost_in_a_line() -> None:
-    line = cost_line(Cost(7200, 12345, 30, {"stl": 1234.5}, "some runs"), workers=2)
+    line = cost_line(Cost(7200, 4000, 2, 0.75, 1.5, 12345, 30, {"stl": 1234.5}, "some runs"))
     assert line == (
-        "pending: about 12,345 updates, 2 h 00 min of one worker, 60 min with 2 "
-        "(at 30 epochs a run; tokens per second: stl 1,234; from some runs)"
+        "pending: about 12,345 updates, 67 min with 2 workers, probably 50 min to 1 h 40 min "
+        "(2 h 00 min of one worker; at 30 epochs a run; tokens per second: stl 1,234; from some runs)"
     )
 
 
