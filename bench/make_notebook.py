@@ -15,8 +15,8 @@ from pathlib import Path
 CELLS = [
     (
         "markdown",
-        "# tagmates in a notebook\n\nTagged sentences, advice, plans and mistakes show themselves as tables, and "
-        "`tagmates.progress` is a progress bar. This notebook was written and run by `bench/make_notebook.py`.",
+        "# tagmates in a notebook\n\nTagged sentences, scores, advice, plans and mistakes show themselves as tables, "
+        "and `tagmates.progress` is a progress bar. This notebook was written and run by `bench/make_notebook.py`.",
     ),
     (
         "code",
@@ -39,22 +39,20 @@ CELLS = [
     ("markdown", "A training, here a tiny one. The bar and the epochs below it are updated while it runs:"),
     (
         "code",
-        "from tagmates.training.train import train_events\n\n"
         "config = tagmates.RunConfig(\n"
         '    tasks=("upos", "mwe"),\n'
         '    vectors="random",\n'
         "    model=tagmates.ModelSettings(hidden_size=32),\n"
         "    training=tagmates.TrainingSettings(max_epochs=4, learning_rate=0.01),\n"
         ")\n"
-        'for event in tagmates.progress(train_events(config, Path("run"), "starter")):\n'
-        "    pass",
+        'tagger = tagmates.train(config, "run", "starter", follow=tagmates.progress)\n'
+        'tagmates.evaluate("run", split="dev")',
     ),
     ("markdown", "Its scores by tag on dev, and what it confuses most:"),
     (
         "code",
-        "from tagmates.report.mistakes import find_mistakes\n"
-        "from tagmates.training.evaluation import evaluate_folder\n\n"
-        'mistakes = find_mistakes(evaluate_folder("run", split="dev"))\n'
+        "from tagmates.report.mistakes import find_mistakes\n\n"
+        'mistakes = find_mistakes(tagmates.evaluate("run", split="dev"))\n'
         'mistakes["upos"]',
     ),
     ("code", 'mistakes["upos"].confusions[:5]'),
@@ -63,7 +61,6 @@ CELLS = [
         "code",
         "from tagmates.tagging.ranking import rank\n\n"
         'pool = ["The driver left .", "Gulls juggle herring all night .", "She has two keys ."]\n'
-        'tagger = tagmates.Tagger.from_pretrained("run")\n'
         'ranked = rank(tagger, [sentence.split() for sentence in pool], "upos")\n'
         "ranked[0].tagged",
     ),

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from tagmates.study.grouping import Grouping
     from tagmates.study.overview import StudyPlan, StudyStatus
     from tagmates.study.recommend import Advice
+    from tagmates.training.evaluation import Evaluation, evaluate
     from tagmates.training.train import train
 
 __all__ = [
     "Advice",
     "ConfigError",
     "DataError",
+    "Evaluation",
     "Forecast",
     "Grouping",
     "ModelError",
@@ -38,6 +40,7 @@ __all__ = [
     "TrainingError",
     "TrainingSettings",
     "WrittenReport",
+    "evaluate",
     "progress",
     "run_study",
     "train",
@@ -54,6 +57,7 @@ _MODULES = {
     "tagmates.study.grouping": ("Grouping",),
     "tagmates.study.overview": ("StudyPlan", "StudyStatus"),
     "tagmates.study.recommend": ("Advice",),
+    "tagmates.training.evaluation": ("Evaluation", "evaluate"),
     "tagmates.training.train": ("train",),
 }
 

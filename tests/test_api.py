@@ -89,6 +89,8 @@ SAID = {
     "Advice": "no setting is shown|train it alone",
     "ConfigError": "the tagger has no task 'nre'",
     "DataError": "no/such/folder: no such file or folder",
+    "Evaluation": r"^\{'upos': 9\d\.\d+, 'xpos'",
+    "evaluate": r"^9\d\.\d+$",
     "Forecast": r"^upos \('\w+',.*\nchunk \('\w+',",
     "Grouping": r"^1 [\d.]+ \[\('upos', 'chunk'\)\]\n2 ",
     "ModelError": "runs/none: no such folder",

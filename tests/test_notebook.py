@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tagmates import Tagged, notebook, progress
+from tagmates import Tagged, evaluate, notebook, progress
 from tagmates.config import ModelSettings, RunConfig, TrainingSettings
 from tagmates.html import table_html
 from tagmates.study.driver import Stage
@@ -32,6 +32,14 @@ def test_a_tagged_sentence_is_a_table_that_escapes_its_words() -> None:
 def test_other_results_are_tables_too() -> None:
     assert "nothing is done yet" in Advice("pos", "too early", "nothing is done yet.")._repr_html_()
     assert "<td" in table_html(["a", "b"], [["1", "<"]]) and "&lt;" in table_html(["a", "b"], [["1", "<"]])
+
+
+def test_scores_are_a_table() -> None:
+    found = evaluate("en", split="dev", data="starter")
+    page = found._repr_html_()
+    assert all(task in page for task in found.tasks)
+    assert f"{found.scores['upos'].total.f1:.2f}" in page
+    assert "en, dev" in page
 
 
 class Handle:

@@ -15,7 +15,8 @@ from tagmates.data.checking.layers import layer_remarks
 from tagmates.errors import ConfigError
 from tagmates.formatting import listing
 from tagmates.training.baseline import baseline_scores
-from tagmates.training.evaluation import evaluate_folder, predictions
+from tagmates.training.evaluation import evaluate as evaluate_model
+from tagmates.training.evaluation import predictions
 from tagmates.training.train import choose_device
 
 
@@ -62,7 +63,7 @@ def evaluate(
     if against is not None and errors is None:
         raise ConfigError("--against: goes with --errors FOLDER, which says where the page of both models is written")
     use_threads(threads)
-    evaluation = evaluate_folder(run, split=split, data=data, device=choose_device(device))
+    evaluation = evaluate_model(run, split=split, data=data, device=choose_device(device))
     preset, others = preset_of(evaluation.training)
     say(f"trained with preset {preset}{f', but {listing(others)}' if others else ''}, as its config.json says")
     if output is not None:

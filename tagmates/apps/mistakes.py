@@ -11,7 +11,7 @@ from tagmates.apps.shared import say, talk
 from tagmates.errors import ConfigError
 from tagmates.formatting import EMPTY, points, visible
 from tagmates.report.mistakes import TaskMistakes, find_mistakes
-from tagmates.training.evaluation import Evaluation, evaluate_folder
+from tagmates.training.evaluation import Evaluation, evaluate
 from tagmates.training.scores import TaskScores
 
 MAX_ROWS = 30  # of a table in the terminal; the page has them all
@@ -26,7 +26,7 @@ def report_mistakes(
     """
     from tagmates.report.mistakes_page import write_mistakes  # noqa: PLC0415  (jinja2 is an extra)
 
-    other = None if against is None else evaluate_folder(against, split=evaluation.split, data=data, device=device)
+    other = None if against is None else evaluate(against, split=evaluation.split, data=data, device=device)
     found = find_mistakes(evaluation)
     beside = None if other is None else find_mistakes(other)
     if other is not None and beside is not None:

@@ -14,6 +14,8 @@ from tagmates.data.task import SPLITS, Task
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_atomically
+from tagmates.formatting import points
+from tagmates.html import table_html
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
 from tagmates.training.predict import gold_of, predict, score_tasks
@@ -23,7 +25,18 @@ from tagmates.training.scores import Scores, TaskScores
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores and predictions of one split."""
+    """Scores and predictions of one split.
+
+    ``scores`` has for each task ``total`` (``precision``, ``recall`` and ``f1`` in percent, counts) and ``by_type``;
+    ``predicted`` has the tags of each sentence of ``gold``, and ``signatures`` say how the scores were computed.
+
+    ```python
+    import tagmates
+
+    evaluation = tagmates.evaluate("en", split="dev", data="starter")
+    print({task: round(scores.total.f1, 2) for task, scores in evaluation.scores.items()})
+    ```
+    """
 
     folder: Path
     split: str
@@ -34,6 +47,18 @@ class Evaluation:
     scores: Mapping[str, TaskScores]
     signatures: Mapping[str, str]
     training: TrainingSettings  # of the tagger
+
+    def _repr_html_(self) -> str:
+        """The scores of every task, for notebooks."""
+        rows = [
+            [
+                task,
+                *(points(value) for value in (own.total.precision, own.total.recall, own.total.f1)),
+                f"{own.total.support:,}",
+            ]
+            for task, own in self.scores.items()
+        ]
+        return table_html(("task", "precision", "recall", "F1", "support"), rows, f"{self.folder.name}, {self.split}")
 
     def to_json(self, baseline: Mapping[str, TaskScores] | None = None) -> dict[str, Any]:
         """The scores in percent, counts, types and signature of every task."""
@@ -50,13 +75,17 @@ class Evaluation:
         return {"run": str(self.folder), "split": self.split, "tasks": result}
 
 
-def evaluate_folder(
-    model: str | Path, *, split: str = "test", data: str | None = None, device: str = "cpu"
-) -> Evaluation:
+def evaluate(model: str | Path, *, split: str = "test", data: str | None = None, device: str = "cpu") -> Evaluation:
     """Score the tagger of a run folder on one split of the data it was trained on, or of ``data``.
 
     Tasks without that split are left out. Raises ModelError for a folder without a finished tagger, ConfigError for an
     unknown split, and DataError if no task has the split or the data are missing.
+
+    ```python
+    import tagmates
+
+    print(tagmates.evaluate("en", split="dev", data="starter").scores["upos"].total.f1)
+    ```
     """
     if split == "validation":
         split = "dev"

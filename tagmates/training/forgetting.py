@@ -6,7 +6,7 @@ from pathlib import Path
 from tagmates.errors import DataError
 from tagmates.files import write_json
 from tagmates.model.pretrained import read_config
-from tagmates.training.evaluation import evaluate_folder
+from tagmates.training.evaluation import evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ def measure_forgetting(folder: Path, data: str, device: str = "cpu") -> dict[str
     """
     config = read_config(folder)
     try:
-        before = evaluate_folder(config.base, split="dev", data=data, device=device).scores
+        before = evaluate(config.base, split="dev", data=data, device=device).scores
     except DataError:  # no task of the base has a dev set in these data
         return {}
-    after = evaluate_folder(folder, split="dev", data=data, device=device).scores
+    after = evaluate(folder, split="dev", data=data, device=device).scores
     found = {
         task: Remembered(scores.total.f1, after[task].total.f1, task in config.tasks) for task, scores in before.items()
     }

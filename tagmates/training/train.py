@@ -1,7 +1,7 @@
 """Train one run in a folder: from a configuration to a tagger on disk."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ def train(
     force: bool = False,
     lock: bool = True,
     preset: str | None = None,
+    follow: Callable[[Iterator[Event]], Iterable[Event]] = iter,
 ) -> Tagger:
     """Train a tagger and return it; ``output_dir`` becomes its run folder (None: nothing stays on disk).
 
@@ -51,10 +52,10 @@ def train(
     ``preset`` (``practical``, ``paper`` or ``pretrained``) gives the settings that ``config`` was not given. By default
     it is ``pretrained`` if a pretrained encoder is trained along, else ``paper`` for the paper's tasks, and
     ``practical`` for all other data; the choice is logged (level INFO). With ``resume``, an interrupted run continues
-    after its last finished epoch, and a finished run is loaded. The folder is locked, so that
-    two processes never train in it. Without ``lock``, which is for disks that have no file locks, you must make sure of
-    that yourself. Raises TagmatesError: ConfigError, DataError, ModelError, NoLocksError, or TrainingError if the loss
-    stops being finite.
+    after its last finished epoch, and a finished run is loaded. The folder is locked, so that two processes never train
+    in it. Without ``lock``, which is for disks that have no file locks, you must make sure of that yourself. ``follow``
+    is given the events and must yield them again; ``tagmates.progress`` shows a bar. Raises TagmatesError: ConfigError,
+    DataError, ModelError, NoLocksError, or TrainingError if the loss stops being finite.
 
     ```python
     import tagmates
@@ -62,7 +63,7 @@ def train(
     small = tagmates.ModelSettings(hidden_size=32)
     short = tagmates.TrainingSettings(max_epochs=1)
     config = tagmates.RunConfig(tasks=("upos", "chunk"), model=small, training=short)
-    tagger = tagmates.train(config, "runs/small", data="starter")
+    tagger = tagmates.train(config, "runs/small", data="starter", follow=tagmates.progress)
     print(tagger.tag("Prices in Berlin fell sharply .")[0].tags["upos"])
     ```
     """
@@ -76,7 +77,8 @@ def train(
     config = with_preset(config, preset, base)
     with TemporaryDirectory() as temporary:
         folder = Path(output_dir or temporary)
-        for event in train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock):
+        events = train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock)
+        for event in follow(events):
             if isinstance(event, Ended) and event.error is not None:
                 raise event.error
         for task, one in measure_forgetting(folder, data, choose_device(device)).items() if config.base else ():

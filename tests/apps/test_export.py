@@ -13,7 +13,7 @@ from tiny_encoders import tiny_bert
 from tagmates import ConfigError, ModelError, RunConfig, Tagger, train
 from tagmates.apps.cli import app
 from tagmates.config import ModelSettings, TrainingSettings
-from tagmates.training.evaluation import evaluate_folder
+from tagmates.training.evaluation import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def test_it_tags_and_scores_as_the_run_does(run: Path, tmp_path: Path, capsys: p
     assert len(given.vectors.index) == 100
     sentences = [own.vocabulary.words[50:60], ["xyzzy"]]
     assert given.tag(sentences) == own.tag(sentences)
-    scored = evaluate_folder(tmp_path / "model", data="starter"), evaluate_folder(run)
+    scored = evaluate(tmp_path / "model", data="starter"), evaluate(run)
     assert scored[0].to_json()["tasks"] == scored[1].to_json()["tasks"]
     with pytest.raises(ConfigError, match="give --data"):
-        evaluate_folder(tmp_path / "model")
+        evaluate(tmp_path / "model")
     assert "tagmates tag" in capsys.readouterr().err
 
 

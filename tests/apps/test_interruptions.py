@@ -39,7 +39,7 @@ def test_ctrl_c_before_the_first_epoch(here: Path, corpus: Path, monkeypatch: py
 
 
 def test_ctrl_c_elsewhere_does_not_speak_of_epochs(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "evaluate_folder", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(evaluate, "evaluate_model", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     assert tagmates("evaluate", trained) == Outcome(130, "", "tagmates: interrupted\n")
 
 

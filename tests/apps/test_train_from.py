@@ -9,7 +9,7 @@ from command_line import FILES, TASKS, TINY, done, refused, tagmates, write_corp
 import tagmates as library
 from tagmates.batching import vectors
 from tagmates.config import RunConfig
-from tagmates.training.evaluation import evaluate_folder
+from tagmates.training.evaluation import evaluate
 
 NEW_TASK = TASKS.replace("[tasks.ner]", "[tasks.name]")  # the same tags by another name
 ONLY_NEW = f'{FILES}\nseparator = "\\t"\n[tasks.name]\ntag_column = 3\nscheme = "iob2"\n'
@@ -25,7 +25,7 @@ def test_it_learns_a_task_and_shows_what_it_forgets(run: Path, more: Path, here:
     said = done("train", "--from", run, "--tasks", "name", "--data", more, *TINY, "--output-dir", "new")
     assert library.Tagger.from_pretrained("new").tasks == ("pos", "ner", "name")
     record = json.loads((here / "new" / "forgetting.json").read_text())
-    before, after = (evaluate_folder(name, split="dev", data=str(more)).scores["pos"].total.f1 for name in (run, "new"))
+    before, after = (evaluate(name, split="dev", data=str(more)).scores["pos"].total.f1 for name in (run, "new"))
     assert record == {
         "base": str((here / run).resolve()),
         "dev": {"pos": {"before": before, "after": after, "trained": False}},

@@ -12,7 +12,7 @@ import pytest
 from tagmates import Tagger
 from tagmates.data.upstream.fetch import Prepared, fetch_tasks
 from tagmates.model.pretrained import BUNDLED_MODELS
-from tagmates.training.evaluation import evaluate_folder
+from tagmates.training.evaluation import evaluate
 
 ROOT = Path(__file__).parents[2]
 UPSTREAM = ROOT.parent / "shared" / "data" / "upstream"
@@ -79,6 +79,6 @@ def test_it_scores_what_the_card_says(tmp_path: Path) -> None:
     events = list(fetch_tasks(TASKS, tmp_path, mode="clean", copies=UPSTREAM))
     assert sum(isinstance(event, Prepared) for event in events) == 4
     result = json.loads((EN / "result.json").read_text())
-    scored = evaluate_folder(EN, data=str(tmp_path)).to_json()["tasks"]
+    scored = evaluate(EN, data=str(tmp_path)).to_json()["tasks"]
     for task in TASKS:
         assert scored[task]["f1"] == pytest.approx(result["test"][task]["f1"], abs=0.02)

@@ -24,7 +24,7 @@ from tagmates.data.indexing import IndexedTask
 from tagmates.data.task import Task
 from tagmates.errors import BusyError
 from tagmates.files import read_tensors, write_atomically
-from tagmates.training.evaluation import evaluate_folder
+from tagmates.training.evaluation import evaluate
 from tagmates.training.folder import LOCK, check_folder, lock_folder
 from tagmates.training.loop import Ended, EpochEnded, Event, Updated, train_side_by_side
 from tagmates.training.start import Start
@@ -81,7 +81,7 @@ def test_evaluating_the_folder_gives_the_scores_of_the_result(tmp_path: Path, sh
     tasks = ("ner",) if sharing == "stl" else ("ner", "upos", "com")
     train(small(sharing, tasks, max_epochs=2, learning_rate=0.01, unknown_rate=0.5), tmp_path / "run")
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    evaluation = evaluate_folder(tmp_path / "run", split=split)
+    evaluation = evaluate(tmp_path / "run", split=split)
     for task in tasks:
         total = evaluation.scores[task].total
         assert {k: result[split][task][k] for k in ("tp", "fp", "fn")} == {
