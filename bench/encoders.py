@@ -1,17 +1,22 @@
 """Pretrained encoders: fine-tuning against a plain loop, a frozen encoder against GloVe, and tagging, in tokens/s.
 
     python bench/encoders.py --encoder FOLDER [--data DIR] [--parts finetune,profile,frozen,tag] [--tasks supsense,upos]
-                             [--seconds 10] [--rounds 3] [--json]
+                             [--seconds 10] [--rounds 3] [--flair PYTHON] [--json]
 
 finetune: tagmates against a loop as it is usually written with ``transformers``: random batches, padded to the longest
 sentence, ``AutoModelForTokenClassification`` (a linear layer in place of the CRF) and AdamW. Both take turns in one
-process of one thread. profile: where the time of an update goes. frozen: seconds to read all corpora once, their size
-on disk, and updates with the states of the encoder beside those with GloVe. tag: words per second of a tagger with a
-decoder per task on the encoder, beside the model ``en``, in one process of two threads and in two of one thread.
+process of one thread; with ``--flair``, Flair's tagger takes turns with them in a process of that Python, which has
+Flair installed (``flair_updates.py``). profile: where the time of an update goes. frozen: seconds to read all corpora
+once, their size on disk, and updates with the states of the encoder beside those with GloVe. tag: words per second of a
+tagger with a decoder per task on the encoder, beside the model ``en``, in one process of two threads and in two of one
+thread.
 """
 
+import json
+import os
 import random
 import resource
+import subprocess
 import tempfile
 import time
 from argparse import Namespace
@@ -51,7 +56,13 @@ BATCH = 32
 def main() -> None:
     """Measure the parts that are asked for, and print."""
     options = arguments(
-        __doc__, encoder="", data="starter", parts="finetune,profile,frozen,tag", tasks="supsense,upos", seconds=10
+        __doc__,
+        encoder="",
+        data="starter",
+        parts="finetune,profile,frozen,tag",
+        tasks="supsense,upos",
+        seconds=10,
+        flair="",
     )
     parts, tasks = options.parts.split(","), options.tasks.split(",")
     torch.set_num_threads(1)
@@ -91,8 +102,11 @@ def finetuning(task: str, options: Namespace) -> dict[str, dict[str, float]]:
         "plain loop": partial(rate, seconds, lambda: next(theirs)),
         "tagmates": partial(rate, seconds, lambda: next(ours)),
     }
-    found = summary(alternate(sides, options.rounds), "plain loop")
     split = indexed_task(data, task).splits["train"]
+    with tempfile.TemporaryDirectory() as place:
+        if options.flair:
+            sides["Flair"] = flair_side(options.flair, options.encoder, split, Path(place), seconds)
+        found = summary(alternate(sides, options.rounds), "plain loop")
     spell = load_encoder(options.encoder).subwords.spell
     counts = [len(spell(form)) for form in split.forms]
     subwords = sum(counts[form] for form in split.form.tolist()) / len(split.form)
@@ -110,6 +124,30 @@ def finetuning(task: str, options: Namespace) -> dict[str, dict[str, float]]:
         "share reached": round(found["tagmates"]["median"] / bound, 2),
     }
     return found
+
+
+def flair_side(python: str, encoder: str, split: IndexedSplit, place: Path, seconds: float) -> Callable[[], float]:
+    """Tokens per second of Flair's updates, in a process of the Python that has Flair."""
+    folder = str(load_encoder(encoder).folder)
+    sentences = [[list(sentence.tokens), [tag or "O" for tag in sentence.labels]] for sentence in split.sentences]
+    (place / "given.json").write_text(json.dumps({"folder": folder, "sentences": sentences}), encoding="utf-8")
+    command = [python, str(Path(__file__).parent / "flair_updates.py"), str(place / "given.json")]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
+    assert process.stdin is not None and process.stdout is not None
+    answers, questions = process.stdout, process.stdin
+    while answers.readline().strip() != "ready":
+        if process.poll() is not None:
+            raise SystemExit(f"{python}: cannot run bench/flair_updates.py; is Flair installed there?")
+
+    def work() -> float:
+        print(seconds, file=questions, flush=True)
+        tokens, spent = map(float, answers.readline().split())
+        return tokens / spent
+
+    return work
 
 
 def split_forms(split: IndexedSplit) -> Iterator[list[int]]:
