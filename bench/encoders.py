@@ -15,7 +15,7 @@ thread.
 import json
 import os
 import random
-import resource
+import re
 import subprocess
 import tempfile
 import time
@@ -324,21 +324,26 @@ def tagging(options: Namespace) -> dict[str, dict[str, dict[str, float]]]:
         )
         prepare(config, data, "cpu").tagger.save_pretrained(place)
         for layout, (processes, threads) in {"1 x 2": (1, 2), "2 x 1": (2, 1)}.items():
-            calls = [(place, data, options.seconds)] * processes
+            calls = [(place, data, options.seconds, ("en", "encoder"))] * processes
             workers = Workers(threads, tagging_sides, calls)
             both = {name: lambda n=name, w=workers: w.rate(n) for name in ("en", "encoder")}
             results[f"tagging, words/s, processes x threads {layout}"] = summary(alternate(both, options.rounds), "en")
             workers.close()
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    results["memory of the largest process"] = {"both models": {"MB": round(peak)}}
+        peaks = {}
+        for name in ("en", "encoder"):
+            workers = Workers(1, tagging_sides, [(place, data, options.seconds, (name,))])
+            workers.rate(name)
+            peaks[name] = {"MB": round(workers.rate("peak"))}
+            workers.close()
+    results["most memory of a process, data included"] = peaks
     return results
 
 
-def tagging_sides(model: str, data: str, seconds: float) -> dict[str, Side]:
-    """The two taggers on the same sentences."""
+def tagging_sides(model: str, data: str, seconds: float, names: Sequence[str]) -> dict[str, Side]:
+    """Taggers on the same sentences, and as ``peak`` the most memory that this process has had, in MB."""
     split: IndexedSplit = indexed_task(data, next(iter(load_tasks(data)))).splits["dev"]
     texts = [list(sentence.tokens) for sentence in split.sentences]
-    taggers = {"en": tagmates.Tagger.from_pretrained("en"), "encoder": tagmates.Tagger.from_pretrained(Path(model))}
+    taggers = {name: tagmates.Tagger.from_pretrained("en" if name == "en" else Path(model)) for name in names}
 
     def tag(name: str) -> tuple[int, float]:
         began, words = time.perf_counter(), 0
@@ -348,7 +353,11 @@ def tagging_sides(model: str, data: str, seconds: float) -> dict[str, Side]:
             words += sum(map(len, some))
         return words, time.perf_counter() - began
 
-    return {name: partial(tag, name) for name in taggers}
+    def peak() -> tuple[int, float]:
+        status = Path("/proc/self/status").read_text()  # getrusage also counts the process that started this one
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024, 1.0  # type: ignore[index]
+
+    return {**{name: partial(tag, name) for name in taggers}, "peak": peak}
 
 
 if __name__ == "__main__":
