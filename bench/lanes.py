@@ -33,9 +33,9 @@ from tagmates.data.tasks import load_tasks
 from tagmates.settings_parsing import resolve
 from tagmates.study.task_cache import prepare
 from tagmates.training import loop
+from tagmates.training.device import choose_device
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run
-from tagmates.training.train import choose_device
 
 SHARINGS: dict[str, Sharing] = {"pairs": "multi_dec", "te_pairs": "te_dec", "all": "multi_dec"}
 WARM_UP = 3  # updates of every lane

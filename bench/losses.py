@@ -17,9 +17,9 @@ from rounds import arguments
 from tagmates.config import Sharing
 from tagmates.settings_parsing import resolve
 from tagmates.study.task_cache import prepare
+from tagmates.training.device import choose_device
 from tagmates.training.loop import Updated, train_side_by_side
 from tagmates.training.run import Run
-from tagmates.training.train import choose_device
 
 RUNS: list[tuple[Sharing, str]] = [
     ("stl", "com"),

@@ -16,6 +16,9 @@ def main() -> NoReturn:
             from tagmates.apps import cli  # noqa: PLC0415  (memory may run out during the import)
 
             cli.main()
+    except KeyboardInterrupt:  # while it is imported
+        print("tagmates: interrupted", file=sys.stderr, flush=True)
+        sys.exit(130)
     except OutOfMemoryError as error:
         print(f"tagmates: {error}", file=sys.stderr, flush=True)
         with suppress(OSError):

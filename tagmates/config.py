@@ -190,7 +190,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _check_base(self) -> Self:
         if not self.base and (self.kept or self.training.freeze != "nothing"):
-            raise ValueError("kept and training.freeze belong to a base; name the tagger from which the run goes on")
+            raise ValueError("training.freeze and kept need a base (--from), the tagger from which the run goes on")
         if self.training.freeze == "encoder" and self.sharing == "te_enc":
             raise ValueError(
                 "training.freeze 'encoder': in sharing te_enc the encoder reads the task; choose 'nothing'"

@@ -15,9 +15,9 @@ from tagmates.data.checking.layers import layer_remarks
 from tagmates.errors import ConfigError
 from tagmates.formatting import listing
 from tagmates.training.baseline import baseline_scores
+from tagmates.training.device import choose_device
 from tagmates.training.evaluation import evaluate as evaluate_model
 from tagmates.training.evaluation import predictions
-from tagmates.training.train import choose_device
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from tagmates.tagging.ranking import ranked_columns
 from tagmates.tagging.read_options import ReadOptions, check_options
 from tagmates.tagging.reading import read_input
 from tagmates.tagging.training_format import with_training_format
-from tagmates.training.train import choose_device
+from tagmates.training.device import choose_device
 
 
 def rank(

@@ -21,7 +21,7 @@ from tagmates.serve.responses import licence_of
 from tagmates.serve.service import create_service
 from tagmates.serve.settings import Limits
 from tagmates.settings_parsing import override, parse
-from tagmates.training.train import choose_device
+from tagmates.training.device import choose_device
 
 app = App(name="serve")  # its help text is in ``cli``
 

@@ -55,8 +55,8 @@ def plan(
 ) -> None:
     """Print how many runs a study needs, how many are done, and how long the others will take.
 
-    Where no run of the study shows the speed yet, trainings are timed for some seconds, as many at a time as will run,
-    so close nothing and start nothing else: the estimate is for a machine that is as busy as now.
+    Where no run of the study shows the speed yet, it trains for some seconds in as many processes as study run will
+    use. So leave other programs on this machine as they will be during the study.
 
     --print-config shows every key of a study's file and of --set with its value, including those of the preset.
 
@@ -86,7 +86,9 @@ def plan(
         print(text)
     if cost is not None:
         Console().print(cost_line(cost), highlight=False, soft_wrap=True)
-    elif not study.data:
+    elif study.data:
+        say("all runs that can be planned now are done")
+    else:
         say("the time that it takes depends on the data: give --data")
 
 

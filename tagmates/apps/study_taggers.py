@@ -18,8 +18,8 @@ from tagmates.formatting import plural, points
 from tagmates.settings_parsing import train_options
 from tagmates.study.grouping import Group, Grouping, describe_group
 from tagmates.study.taggers import StudyTagger
+from tagmates.training.device import choose_device
 from tagmates.training.loop import Ended
-from tagmates.training.train import choose_device
 
 
 def recommend_taggers(study: Study, number: int, *, train: bool, device: str, json_: bool) -> int:

@@ -19,7 +19,7 @@ from tagmates.tagging.reading import read_input
 from tagmates.tagging.resumable import check_output, progress_path
 from tagmates.tagging.training_format import with_training_format
 from tagmates.tagging.workers import TaggingJob
-from tagmates.training.train import choose_device
+from tagmates.training.device import choose_device
 
 
 def tag(

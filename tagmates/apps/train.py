@@ -34,7 +34,7 @@ from tagmates.data.task import Task
 from tagmates.data.tasks import PRESET_REASONS, choose_tasks, default_preset, load_tasks
 from tagmates.errors import ConfigError, TrainingError
 from tagmates.failures import memory_errors
-from tagmates.formatting import listing
+from tagmates.formatting import listing, plural
 from tagmates.model.pretrained import find_model, read_config
 from tagmates.settings_parsing import override, read_settings, resolve
 from tagmates.training.folder import check_folder
@@ -42,7 +42,7 @@ from tagmates.training.folds import train_final, train_folds
 from tagmates.training.forgetting import measure_forgetting
 from tagmates.training.loop import Ended, Event
 from tagmates.training.start import base_settings, check_base
-from tagmates.training.train import choose_device, train_events
+from tagmates.training.train import train_events
 
 
 def train(
@@ -77,12 +77,15 @@ def train(
         Parameter(
             name="--from",
             help="A trained tagger (as for tagmates tag) to go on from: --tasks are added to its tasks, or trained "
-            "again if it has them. Its other tasks are kept.",
+            "again if it has them. It keeps its other tasks.",
         ),
     ] = None,
     freeze: Annotated[
         Literal["encoder"] | None,
-        Parameter(help="With --from: train only the decoders of --tasks, so that the other tasks stay as they are."),
+        Parameter(
+            help="With --from: train only the decoders of --tasks. With a decoder for each task (multi_dec), the other "
+            "tasks then stay as they are. Not for te_enc."
+        ),
     ] = None,
     select: Annotated[
         str | None,
@@ -136,6 +139,10 @@ def train(
     be_quiet(quiet)
     if resume and force:
         raise ConfigError("--resume and --force: choose one; the first continues the run, the second starts it again")
+    if from_ == "":
+        raise ConfigError("--from: is empty; name a tagger, or leave it out")
+    if freeze is not None and from_ is None and config is None:
+        raise ConfigError("--freeze: needs --from, the tagger whose encoder is not to be trained")
     if output_dir is None and not print_config:
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
     if final is not None:
@@ -146,11 +153,12 @@ def train(
             )
         if output_dir is None:
             raise ConfigError("--final: needs --output-dir, the folder of the new run")
-        final_settings, data = settings_of_final(final)
+        final_settings, data = settings_of_final(final, output_dir)
         use_threads(threads)
         check_folder(output_dir, resume=resume, force=force)
         events = train_final(final_settings, output_dir, data, device=device, force=force, lock=not no_lock)
         _follow(events, output_dir, track)
+        _show_forgetting(output_dir, final_settings, data, device)
         return
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors, "base": from_}
     known = load_tasks(data)
@@ -163,14 +171,12 @@ def train(
     values = _chosen_settings(config, overrides)
     base = base_settings(from_ or str(values.get("base", "")), given.get("tasks") or values.get("tasks", ()))
     start, why = _starting_point(preset, config, known, base or values)
-    settings = resolve(start, config, overrides, given | {"base": base.get("base")}, base)
+    settings = resolve(start, config, overrides, given | {key: base.get(key) for key in ("base", "kept")}, base)
     check_base(settings)
     if print_config or output_dir is None:
         say(why)
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
-    if settings.base and output_dir.resolve() == Path(settings.base):
-        raise ConfigError(f"--output-dir {output_dir}: is the tagger to go on from, which must stay; choose another")
     use_threads(threads)
     if folds is not None:
         if track is not None:
@@ -182,18 +188,21 @@ def train(
         return
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     _follow(_with_message(why, events), output_dir, track)
-    if settings.base:
-        _show_forgetting(output_dir, settings, data, choose_device(device))
+    _show_forgetting(output_dir, settings, data, device)
 
 
 def _show_forgetting(folder: Path, settings: RunConfig, data: str, device: str) -> None:
-    """Print the dev F1 of the tasks of the base before and after training."""
+    """Print the dev F1 of the tasks of the base, if there is one, before and after training."""
+    if not settings.base:
+        return
     found = measure_forgetting(folder, data, device)
     if found:
         Console().print(forgetting_table(found))
     unseen = [task for task in read_config(find_model(settings.base)).all_tasks if task not in found]
     if unseen:
-        say(f"{data}: has no dev set of {listing(unseen)}, so what the tagger forgets of that is not seen")
+        say(
+            f"{data}: has no dev set with the tags of {listing(unseen)}, so what the tagger forgets of that is not seen"
+        )
 
 
 def _follow(events: Iterator[Event], output_dir: Path, track: TrackerKind | None = None) -> None:
@@ -201,7 +210,8 @@ def _follow(events: Iterator[Event], output_dir: Path, track: TrackerKind | None
     _follow_events(events, output_dir, track)
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
     Console().print(score_table(result))
-    say(f"run {result['run_id']}, {result['epochs']} epochs, {result['updates']} updates, in {output_dir}")
+    length = f"{plural(result['epochs'], 'epoch')}, {plural(result['updates'], 'update')}"
+    say(f"run {result['run_id']}, {length}, in {output_dir}")
 
 
 def _follow_events(events: Iterator[Event], output_dir: Path, track: TrackerKind | None = None) -> None:

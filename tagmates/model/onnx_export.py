@@ -5,6 +5,7 @@ because new ones need other vectors than training had, and finds the best tags b
 describes the files and has a reader.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,9 @@ def _layers(layers: torch.nn.ModuleList) -> Sequence[GRULayer]:
 
 
 def _save(path: Path, values: npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]]) -> None:
-    with path.open("wb") as file:
-        if isinstance(values, dict):
-            np.savez(file, **values)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
-        else:
-            np.save(file, values)
+    file = io.BytesIO()
+    if isinstance(values, dict):
+        np.savez(file, **values)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
+    else:
+        np.save(file, values)
+    write_atomically(path, file.getvalue())

@@ -106,6 +106,8 @@ def weights_for(folder: Path, task: str) -> str:
 def read_config(folder: Path) -> RunConfig:
     """The settings of a model; ModelError if the folder has none, or what is none of tagmates."""
     where = folder / "config.json"
+    if not where.exists() and (folder / "onnx.json").exists():
+        raise ModelError(f"{folder}: is for ONNX Runtime (tagmates export --onnx); give the tagger that was exported")
     try:
         return parse(RunConfig, json_object(where, _content(where)), str(where))
     except ConfigError as error:

@@ -116,7 +116,7 @@ def cost_to_do(
     sizes = {task: task_size(data, task) for task in tasks}
     recorded = recorded_speeds(plan, store, found, sizes)
     speeds = {sharing: Timed(speed, float("inf"), 0.0) for sharing, speed in recorded.items()}
-    source = "the epochs of this study so far"
+    source = "the epochs of this study so far, with as many workers as it had"
     new = unmeasured(plan, store, found)
     if new:
         pending = {sharing: [p.config for p in to_do if p.config.sharing == sharing] for sharing in new}
@@ -181,9 +181,10 @@ def estimate(
         for sharing in dict.fromkeys(config.sharing for config, _, _ in whole)
     }
     fixed = all(config.training.max_updates is not None for config, _, _ in whole)
-    low, high = (
-        speed * (1 if fixed or ended else length) for speed, length in zip(SPEED_RANGE, EPOCHS_RANGE, strict=True)
-    )
+    caps = fmean(config.training.max_epochs for config, _, _ in whole)
+    longest = max(caps / fmean(lengths), 1.0)
+    shorter, longer = (1.0, 1.0) if fixed or ended else (EPOCHS_RANGE[0], min(EPOCHS_RANGE[1], longest))
+    low, high = SPEED_RANGE[0] * shorter, SPEED_RANGE[1] * longer
     updates = sum(updates for _, updates, _ in whole)
     return Cost(sum(spent), _elapsed(spent, workers), workers, low, high, updates, fmean(lengths), effective, source)
 

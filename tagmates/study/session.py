@@ -26,7 +26,7 @@ from tagmates.study.records import Runs
 from tagmates.study.run_filter import RunFilter
 from tagmates.study.status import Status, current_status
 from tagmates.study.task_cache import data_of_task, start_found, task_size, task_statistics
-from tagmates.training.train import choose_device
+from tagmates.training.device import choose_device
 
 
 @dataclass(frozen=True, slots=True)

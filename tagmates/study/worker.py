@@ -15,11 +15,12 @@ from tagmates.errors import DataError
 from tagmates.study.job import Job, Outcome, outcome_of_error
 from tagmates.study.store import Store
 from tagmates.study.task_cache import data_of_task, prepare, start_found, tasks_of
+from tagmates.training.device import choose_device
 from tagmates.training.folder import LOCK
 from tagmates.training.lane_optimizer import LaneOptimizer, optimizer_of
 from tagmates.training.loop import Ended, EpochEnded, Event, advance
 from tagmates.training.run import Run
-from tagmates.training.train import choose_device, run_in_folder
+from tagmates.training.train import run_in_folder
 
 log = logging.getLogger("tagmates")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tagmates.config import TrainingSettings
+from tagmates.formatting import plural
 
 NEGLIGIBLE_RATE = 1e-3  # of the first learning rate; a smaller one hardly changes the parameters
 
@@ -16,13 +17,13 @@ def ending_warnings(settings: TrainingSettings, reason: str, scores: Sequence[fl
     warnings = []
     if not max(scores, default=1.0):
         warnings.append(
-            f"dev F1 was 0 in all {len(scores)} epochs, so nothing was learned: check the tags with "
+            f"dev F1 was 0 in {plural(len(scores), 'epoch')}, so nothing was learned: check the tags with "
             "`tagmates data check`, give more sentences, or train longer (training.max_epochs)"
         )
     if reason == "cap" and settings.schedule != "linear":  # which is to end there
         warnings.append(
-            f"training was ended by the cap of {settings.max_epochs} epochs, so its score might still have risen; "
-            "raise training.max_epochs"
+            f"training was ended by the cap of {plural(settings.max_epochs, 'epoch')}, so its score might still have "
+            "risen; raise training.max_epochs"
         )
     if settings.schedule == "halving" and (reason == "rate" or rate < NEGLIGIBLE_RATE * settings.learning_rate):
         warnings.append(

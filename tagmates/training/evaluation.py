@@ -18,6 +18,7 @@ from tagmates.formatting import points
 from tagmates.html import table_html
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
+from tagmates.training.device import choose_device
 from tagmates.training.predict import gold_of, predict, score_tasks
 from tagmates.training.result import summary, task_signature
 from tagmates.training.scores import Scores, TaskScores
@@ -92,7 +93,7 @@ def evaluate(model: str | Path, *, split: str = "test", data: str | None = None,
     if split not in SPLITS:
         raise ConfigError(f"--split {split}: choose train, dev or test")
     folder = find_model(model)
-    tagger = Tagger.from_pretrained(folder, device=device)
+    tagger = Tagger.from_pretrained(folder, device=choose_device(device))
     run_id, source = _origin(folder, data)
     known = load_tasks(source)
     missing = [name for name in tagger.tasks if name not in known]

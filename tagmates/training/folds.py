@@ -26,11 +26,12 @@ from tagmates.files import read_json, write_json
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator
 from tagmates.settings_parsing import parse
+from tagmates.training.device import choose_device
 from tagmates.training.evaluation import write_predictions
 from tagmates.training.loop import Event
 from tagmates.training.scores import gold_tags, score
 from tagmates.training.start import start_of
-from tagmates.training.train import choose_device, train_on
+from tagmates.training.train import train_on
 
 MIN_FOLDS = 3  # one to test, one to choose the epoch, one to train
 
@@ -91,7 +92,7 @@ def train_folds(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     made = make_folds(tasks, config.tasks, folds, config.seed)
-    start = start_of(config, data)
+    start = start_of(config, data, folder)
     for number in range(folds):
         coded = {name: own.splits(number, folds) for name, own in made.items()}
         place = folder / f"fold-{number + 1}"
@@ -167,6 +168,6 @@ def train_final(
         train = [s for split in ("train", "dev") if task.part(split) for s in load_split(task, split)]
         test = {"test": load_split(task, "test")} if task.test is not None else {}
         coded[name] = IndexedTask.of({"train": train, **test})
-    start = start_of(config, data)
+    start = start_of(config, data, folder)
     target = choose_device(device)
     yield from train_on(config, folder, data, tasks, coded, start, device=target, force=force, lock=lock)

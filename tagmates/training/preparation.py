@@ -17,6 +17,7 @@ from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import task_token
 from tagmates.data.task import SPLITS, Task
 from tagmates.data.task_data import TaskData, task_data
+from tagmates.errors import DataError
 from tagmates.model.encoders import encoder_vocabulary, extend_module, make_module
 from tagmates.model.extension import merge_vocabularies
 from tagmates.model.network import TaggerModule
@@ -135,7 +136,16 @@ def vocabulary_of(
     has_vector = start.vectors.index
     found = build_vocabulary(splits, config.sharing, unknown=unknown, has_vector=has_vector, outside=outside)
     found = encoder_vocabulary(config, found)
-    return found if start.base is None else merge_vocabularies(start.base.vocabulary, found, config.kept)
+    if start.base is None:
+        return found
+    for name in config.tasks:
+        old, new = start.base.schemes.get(name, "plain"), tasks[name].trained_scheme
+        if "plain" not in (old, new) and old != new:
+            raise DataError(
+                f"task {name}: has tags in the scheme {new}, and in {config.base} those of {old}; "
+                f'set convert_to = "{old}" for it, or give it another name'
+            )
+    return merge_vocabularies(start.base.vocabulary, found, config.kept)
 
 
 def run_ids(config: RunConfig, data: Mapping[str, TaskData], vectors: str) -> tuple[str, str]:

@@ -57,9 +57,9 @@ def find_start(vectors: str, encoder: str, data: str, base: str = "") -> Start:
     return Start(encoder=found)
 
 
-def start_of(config: RunConfig, data: str) -> Start:
-    """What this run starts from. Raises ConfigError if it changes what it takes over from its base."""
-    check_base(config)
+def start_of(config: RunConfig, data: str, folder: Path | None = None) -> Start:
+    """What this run starts from. Raises ConfigError if ``check_base`` does."""
+    check_base(config, folder)
     return find_start(config.vectors, config.model.encoder, data, config.base)
 
 
@@ -96,9 +96,15 @@ def base_path(base: str) -> str:
     return base if base.startswith("hf://") or base in bundled_models() else os.path.abspath(Path(base).expanduser())  # noqa: PTH100
 
 
-def check_base(config: RunConfig) -> None:
-    """Raise ConfigError if a run changes what it takes over from the tagger from which it goes on."""
+def check_base(config: RunConfig, folder: Path | None = None) -> None:
+    """Raise ConfigError if a run changes what it takes over from its base, or if its ``folder`` holds the base."""
     expected = base_settings(config.base, config.tasks)
+    if expected and folder is not None and find_model(config.base).resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"{folder}: holds the tagger to go on from ({config.base}), which must stay; choose another")
+    if config.training.freeze == "encoder" and config.vectors != expected.get("vectors"):
+        raise ConfigError(
+            f"vectors: are {expected.get('vectors')!r} in {config.base}; with a frozen encoder they must stay"
+        )
     for key in ("kept", "sharing") if expected else ():
         if getattr(config, key) != expected[key]:
             raise ConfigError(f"{key}: is {expected[key]!r} for these tasks in {config.base}; leave it out")

@@ -7,20 +7,18 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-
 from tagmates.config import ModelSettings, RunConfig
 from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task import Task
 from tagmates.data.tasks import PRESET_REASONS, default_preset, load_tasks, require_tasks
-from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
 from tagmates.settings_parsing import with_preset
 from tagmates.training.checkpoint import load_checkpoint, save_checkpoint, write_metrics
+from tagmates.training.device import choose_device
 from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import check_files, check_folder, clear_folder, lock_folder, make_folder
 from tagmates.training.forgetting import measure_forgetting
@@ -101,7 +99,7 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    coded, start = load_indexed(tasks, config.tasks), start_of(config, data)
+    coded, start = load_indexed(tasks, config.tasks), start_of(config, data, folder)
     yield from train_on(config, folder, data, tasks, coded, start, device=target, force=force, lock=lock)
 
 
@@ -183,17 +181,6 @@ def _write_event(folder: Path, run_log: logging.Logger, event: Event) -> None:
 def _warnings(event: Ended) -> list[str]:
     schedule = event.run.schedule
     return ending_warnings(event.run.config.training, event.reason, schedule.scores, schedule.learning_rate)
-
-
-def choose_device(device: str) -> str:
-    """``cpu`` or ``cuda``; ``auto`` takes a GPU if there is one. ConfigError for anything else."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"--device {device}: choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: torch finds no GPU here; use --device cpu")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import done, refused
+from command_line import done, refused, tree
 from helpers import make_corpora, make_run
 from tiny_encoders import tiny_bert
 
@@ -123,3 +123,23 @@ def test_a_pretrained_encoder_is_not_exported(here: Path, corpus: Path) -> None:
     command = ("--encoder", tiny_bert(here / "encoder"), "--set", "training.max_epochs=1", "--threads", "1")
     done("train", "--data", corpus, "--tasks", "pos,ner", *command, "--output-dir", "run")
     refused(2, "--onnx: is for taggers without a pretrained encoder", "export", "run", "new", "--onnx")
+
+
+def test_no_run_is_lost_by_an_export(run: Path, here: Path) -> None:
+    (here / "link").symlink_to(run)
+    (here / "file").write_text("text")
+    before = tree(run)
+    for onnx in ((), ("--onnx",)):
+        refused(2, "is the model that is exported, which must stay", "export", run, "link", "--force", *onnx)
+        refused(2, "holds a run, which must stay", "export", "en", "link", "--force", *onnx)
+        refused(2, "is a file; name a new folder", "export", run, "file", "--force", *onnx)
+    assert tree(run) == before
+
+
+def test_a_folder_for_onnx_runtime_says_what_it_is(run: Path, here: Path) -> None:
+    pytest.importorskip("onnx")
+    done("export", run, "new", "--onnx")
+    refused(1, "new: is for ONNX Runtime .tagmates export --onnx.; give the tagger that was exported", "tag", "new")
+    card = (here / "new" / "README.md").read_text()
+    assert "docs/onnx.md" in card
+    assert "import tagmates" not in card

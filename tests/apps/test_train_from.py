@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import FILES, TASKS, TINY, done, refused, tagmates, write_corpus
+from command_line import FILES, PARTS, TASKS, TINY, columns, done, refused, tagmates, write_corpus
 
 import tagmates as library
 from tagmates.batching import vectors
@@ -31,7 +31,7 @@ def test_it_learns_a_task_and_shows_what_it_forgets(run: Path, more: Path, here:
         "dev": {"pos": {"before": before, "after": after, "trained": False}},
     }
     assert f"{before:.2f}" in said.out
-    assert "has no dev set of ner, so what the tagger forgets of that is not seen" in said.err
+    assert "has no dev set with the tags of ner, so what the tagger forgets of that is not seen" in said.err
     config = json.loads((here / "new" / "config.json").read_text())
     assert (config["kept"], config["tasks"], config["model"]["hidden_size"]) == (["pos", "ner"], ["name"], 8)
 
@@ -65,7 +65,9 @@ def test_the_same_command_with_resume_shows_it_again(run: Path, more: Path, here
 def test_without_data_of_old_tasks_it_says_so(run: Path, here: Path) -> None:
     write_corpus(here / "only", tasks=ONLY_NEW)
     said = done("train", "--from", run, "--tasks", "name", "--data", "only", *TINY, "--output-dir", "new")
-    assert "only: has no dev set of pos and ner, so what the tagger forgets of that is not seen" in said.err
+    assert (
+        "only: has no dev set with the tags of pos and ner, so what the tagger forgets of that is not seen" in said.err
+    )
     assert not (here / "new" / "forgetting.json").exists()
 
 
@@ -105,8 +107,13 @@ def test_in_python(run: Path, more: Path) -> None:
         (("--from", "nowhere"), "nowhere: no such folder"),
         (("--from", "run", "--sharing", "te_dec"), "sharing: is 'multi_dec' for these tasks in .*run; leave it out"),
         (("--from", "run", "--set", "model.layers=1"), "model.layers: is 2 in .*run and cannot be 1; leave it out"),
-        (("--freeze", "encoder"), "kept and training.freeze belong to a base"),
+        (("--freeze", "encoder"), "--freeze: needs --from, the tagger whose encoder"),
         (("--from", "run", "--freeze", "decoder"), "freeze"),
+        (("--from", ""), "--from: is empty; name a tagger"),
+        (
+            ("--from", "en", "--freeze", "encoder", "--vectors", "random"),
+            "vectors: are 'glove' in en; with a frozen",
+        ),
     ],
 )
 def test_what_cannot_be(run: Path, more: Path, options: tuple[str, ...], message: str) -> None:
@@ -114,9 +121,40 @@ def test_what_cannot_be(run: Path, more: Path, options: tuple[str, ...], message
             "--output-dir", "new")  # fmt: skip
 
 
-def test_the_base_is_not_overwritten(run: Path, more: Path) -> None:
-    command = ("train", "--from", run, "--tasks", "name", "--data", more, "--output-dir", run, "--force")
-    refused(2, "is the tagger to go on from, which must stay; choose another", *command)
+def test_the_base_is_not_overwritten_by_any_name(run: Path, more: Path, here: Path) -> None:
+    (here / "link").symlink_to(run)
+    (here / "other").symlink_to(here)
+    command = ("train", "--tasks", "name", "--data", more, "--force", "--threads", "1")
+    for base, output in ((run, run), (run, "link"), ("link", run), (f"other/{run}", f"other/{run}"), (run, ".")):
+        refused(
+            2, "holds the tagger to go on from .*, which must stay", *command, "--from", base, "--output-dir", output
+        )
+    refused(2, "which must stay", *command, "--from", run, "--folds", "3", "--output-dir", ".")
+    config = RunConfig(tasks=("name",), base=str(run))
+    with pytest.raises(library.ConfigError, match="which must stay"):
+        library.train(config, "link", str(more), force=True)
+    refused(2, "is the run to repeat, which must stay", "train", "--final", run, "--output-dir", "link", "--force")
+
+
+def test_settings_of_a_run_that_goes_on_can_be_used_for_other_tasks(run: Path, more: Path, here: Path) -> None:
+    options = ("--data", more, *TINY)
+    done("train", "--from", run, "--tasks", "name", *options, "--output-dir", "new")
+    done("train", "--config", "new/config.json", "--tasks", "name,pos", *options, "--output-dir", "both")
+    assert json.loads((here / "both" / "config.json").read_text())["kept"] == ["ner"]
+
+
+def test_tags_that_the_tagger_does_not_know_say_nothing_of_what_it_forgets(run: Path, here: Path) -> None:
+    changed = columns([[(word, f"x{pos}", tag) for word, pos, tag in rows] for rows in PARTS["dev"]])
+    data = write_corpus(here / "changed", tasks=NEW_TASK, dev=changed)
+    said = done("train", "--from", run, "--tasks", "name", "--data", data, *TINY, "--output-dir", "new")
+    assert "has no dev set with the tags of pos and ner" in said.err
+    assert not (here / "new" / "forgetting.json").exists()
+
+
+def test_a_known_task_in_another_scheme_is_refused(run: Path, here: Path) -> None:
+    data = write_corpus(here / "iobes", tasks=TASKS.replace('"iob2"', '"iob2"\nconvert_to = "iobes"'))
+    command = ("train", "--from", run, "--tasks", "ner", "--data", data, *TINY, "--output-dir", "new")
+    refused(1, 'task ner: has tags in the scheme iobes, and in .* those of iob2; set convert_to = "iob2"', *command)
 
 
 def test_an_unfinished_base_is_refused(run: Path, more: Path, here: Path) -> None:
