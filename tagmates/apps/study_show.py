@@ -86,9 +86,7 @@ def plan(
         print(text)
     if cost is not None:
         Console().print(cost_line(cost), highlight=False, soft_wrap=True)
-    elif study.data:
-        say("all runs that can be planned now are done")
-    else:
+    elif not study.data:
         say("the time that it takes depends on the data: give --data")
 
 

@@ -17,7 +17,7 @@ def ending_warnings(settings: TrainingSettings, reason: str, scores: Sequence[fl
     warnings = []
     if not max(scores, default=1.0):
         warnings.append(
-            f"dev F1 was 0 in {plural(len(scores), 'epoch')}, so nothing was learned: check the tags with "
+            f"dev F1 was 0 in all {plural(len(scores), 'epoch')}, so nothing was learned: check the tags with "
             "`tagmates data check`, give more sentences, or train longer (training.max_epochs)"
         )
     if reason == "cap" and settings.schedule != "linear":  # which is to end there

@@ -191,7 +191,7 @@ def test_runs_have_the_same_id_and_begin_with_the_same_words(
     )
     assert ours.id == theirs.id
     assert ours.vocabulary == theirs.vocabulary
-    assert ours.vectors.digest(ours.vocabulary.words) == GLOVE.digest(ours.vocabulary.words)
+    assert ours.start.vectors.digest(ours.vocabulary.words) == GLOVE.digest(ours.vocabulary.words)
     assert ours.module.words.equal(theirs.module.words)
 
 
