@@ -85,6 +85,7 @@ def test_the_bundled_model_learns_a_task_without_glove(here: Path, more: Path, m
     assert old.tag(texts)[0].tags == {task: new.tag(texts)[0].tags[task] for task in old.tasks}
 
 
+@pytest.mark.slow
 def test_folds_and_a_final_run_go_on_from_it_too(run: Path, more: Path, here: Path) -> None:
     options = ("--from", run, "--tasks", "name", "--data", more, *TINY)
     done("train", *options, "--folds", "3", "--output-dir", "cv")
