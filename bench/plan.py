@@ -1,10 +1,12 @@
 """How far the estimate of ``study plan`` is from the truth: before the first run, with cold and with warm caches.
 
-    python bench/plan.py [--data DIR] [--tasks com,mwe,supsense,upos] [--updates 150] [--workers 2] [--busy 0]
+    python bench/plan.py [--data DIR] [--tasks com,mwe,supsense,upos] [--updates 150] [--study FILE] [--workers 2]
+        [--busy 0]
 
 Plans a small study (the tasks alone and in pairs by MULTI-DEC and TE-ENC) twice, first with an empty cache, then trains
 it, and prints both estimates over the time that it really took. All runs make equally many updates, so that no number
-of epochs is guessed. ``--busy`` is the number of other processes that keep a core busy all the time.
+of epochs is guessed. ``--study`` plans and trains the study of a file instead, such as studies/starter.toml, whose runs
+end by patience. ``--busy`` is the number of other processes that keep a core busy all the time.
 """
 
 import json
@@ -33,7 +35,7 @@ epoch_updates = {epoch}
 def main() -> None:
     """Plan, plan again, train, and print."""
     options = arguments(
-        __doc__, data="starter", tasks="com,mwe,supsense,upos", updates=150, workers=2, busy=0, epochs=3
+        __doc__, data="starter", tasks="com,mwe,supsense,upos", updates=150, study="", workers=2, busy=0, epochs=3
     )
     others = [multiprocessing.Process(target=_spin, daemon=True) for _ in range(options.busy)]
     for other in others:
@@ -42,7 +44,8 @@ def main() -> None:
         os.environ["TAGMATES_CACHE"] = f"{place}/cache"
         file = Path(place) / "study.toml"
         epoch = max(options.updates // options.epochs, 1)
-        file.write_text(STUDY.format(tasks=json.dumps(options.tasks.split(",")), updates=options.updates, epoch=epoch))
+        made = STUDY.format(tasks=json.dumps(options.tasks.split(",")), updates=options.updates, epoch=epoch)
+        file.write_text(Path(options.study).read_text() if options.study else made)
         common = (file, "--data", options.data, "--output-dir", f"{place}/run", "--workers", options.workers)
         estimates = {name: json.loads(_tagmates("plan", *common, "--json"))["cost"] for name in ("cold", "warm")}
         began = time.monotonic()

@@ -3,7 +3,9 @@
 import gc
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
@@ -34,3 +36,15 @@ install_import_hook(list(CHECKED), "beartype.beartype")
 def pytest_collection_finish() -> None:
     """The modules that the tests have loaded stay; the garbage collector need not look through them again and again."""
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _timing_in_this_process() -> Iterator[None]:
+    """``study plan`` times two updates in the test's own process; users get processes: test_timing.py."""
+    from tagmates.study import cost, timing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "WARM_UP", (1, 0.0))
+        patch.setattr(timing, "TIMED", (1, 0.0))
+        patch.setattr(cost, "time_together", lambda assigned, data: [timing._time_all(own, data) for own in assigned])
+        yield

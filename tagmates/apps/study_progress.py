@@ -14,7 +14,7 @@ from rich.text import Text
 from tagmates.apps.shared import say, talk
 from tagmates.apps.study_options import say_notes
 from tagmates.formatting import duration
-from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, training_size
+from tagmates.study.cost import Sizes, training_size
 from tagmates.study.driver import Poll, Stage, Started, Stopped
 from tagmates.study.plan import Planned
 from tagmates.study.session import Begun, Event, Summary
@@ -76,7 +76,7 @@ class _Progress:
         """The time left in this stage, by the speed of the runs that were done in this call."""
         if not self.tokens or not self.todo:
             return "unknown until a run has ended" if self.todo else "-"
-        epochs = fmean(self.epochs) if self.epochs else DEFAULT_EPOCHS
+        epochs = fmean(self.epochs)
         pending = sum(training_size(planned.config, self.sizes, epochs)[1] for planned in self.todo.values())
         return f"about {duration(pending * (time.monotonic() - self.began) / self.tokens)}"
 

@@ -17,10 +17,10 @@ from tagmates.study.store import FoundRuns, Store
 from tagmates.study.task_cache import held_out_size, task_size
 from tagmates.study.timing import Timed, time_together
 
-# of runs that end by patience, until runs of this study are finished: the mean of the paper's runs in docs/runs, and
-# between which numbers the mean of a part of them lies
-DEFAULT_EPOCHS = 24
-EPOCHS_RANGE = (0.75, 1.5)
+# mean epochs of a run by its stopping_patience (1 to 10), until runs of this study are finished: those of the paper's
+# runs in docs/runs, each cut off where that patience would have ended it (tests/study/test_plan.py counts them)
+EPOCHS_BY_PATIENCE = (5.4, 8.4, 10.6, 13.5, 16.3, 18.3, 20.2, 21.8, 23.2, 24.2)
+EPOCHS_RANGE = (0.75, 1.5)  # between which shares of these numbers the mean of a part of those runs lies
 SPEED_RANGE = (0.8, 1.25)  # of the time: how far a few seconds of timing are from a whole study (bench/plan.py)
 Sizes = Mapping[str, tuple[int, float]]  # task -> sentences to train on, and their mean length
 HeldOut = Mapping[str, tuple[int, int]]  # task -> tokens of dev, and of test
@@ -52,6 +52,13 @@ def epoch_size(config: RunConfig, sizes: Sizes) -> tuple[int, float]:
     passes = passes_of_epoch(config.tasks, [n for n, _ in own], config.training)
     sentences = counts.sum(0).tolist()
     return passes * len(counts), passes * sum(n * length for n, (_, length) in zip(sentences, own, strict=True))
+
+
+def usual_epochs(config: RunConfig) -> float:
+    """The assumed mean length of runs with this patience."""
+    patience = config.training.stopping_patience
+    known = EPOCHS_BY_PATIENCE[:patience][-1]
+    return known + max(patience - len(EPOCHS_BY_PATIENCE), 0)
 
 
 def training_size(config: RunConfig, sizes: Sizes, epochs: float) -> tuple[int, float]:
@@ -166,9 +173,12 @@ def estimate(
     held_out: HeldOut | None = None,
     workers: int = 1,
 ) -> Cost:
-    """The cost of the pending runs if each lasts as long as the mean finished run of this study."""
+    """The cost of the pending runs if each lasts as long as the mean finished run of this study.
+
+    While no run of the study is finished, each lasts as long as runs with its patience usually do.
+    """
     ended = [record.epochs for record in found.done.values()]
-    epochs = fmean(ended) if ended else DEFAULT_EPOCHS
+    epochs = fmean(ended) if ended else fmean(usual_epochs(planned.config) for planned in pending)
     whole = [(planned.config, *training_size(planned.config, sizes, epochs)) for planned in pending]
     lengths = [lasting(config, epoch_size(config, sizes)[0], epochs) for config, _, _ in whole]
     spent = [

@@ -550,7 +550,8 @@ def test_an_empty_word_can_be_tagged(words: list[str]) -> None:
 
 def test_one_word_sentences_of_tasks_with_equally_many_tags() -> None:
     """Two decoders of one group then read as many positions as the whole batch has."""
-    run = some_run("multi_dec", tags={"colour": ("O", "RED"), "shape": ("B", "I")}, train=4, longest=1)
+    tags = {"colour": ("O", "RED"), "shape": ("B", "I")}
+    run = some_run("multi_dec", tags=tags, train=4, longest=1, training={"max_epochs": 5})
     events = list(train_side_by_side([run]))
     assert isinstance(events[-1], Ended)
     assert events[-1].error is None

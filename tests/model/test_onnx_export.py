@@ -76,14 +76,15 @@ def test_the_reader_finds_the_same_tags(tmp_path: Path, sharing: Sharing, unknow
     check_agreement(tagger, some_sentences(words, 60), tmp_path)
 
 
-def test_the_bundled_model_on_a_thousand_sentences(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_the_bundled_model(number: int, tmp_path: Path) -> None:
     """On the paper's own sentences where they are, else on words of the starter corpus."""
     folder = os.environ.get("TAGMATES_DATA")
     if folder:
-        sentences = [list(s.tokens) for s in load_split(load_tasks(folder)["chunk"], "test")[:1000]]
+        sentences = [list(s.tokens) for s in load_split(load_tasks(folder)["chunk"], "test")[:number]]
     else:
         starter = load_split(load_tasks("starter")["upos"], "train")
-        sentences = some_sentences([word for sentence in starter for word in sentence.tokens], 1000)
-    assert len(sentences) == 1000
+        sentences = some_sentences([word for sentence in starter for word in sentence.tokens], number)
+    assert len(sentences) == number
     sentences += [["a"] * 2000]  # its scores add up to thousands
     check_agreement(Tagger.from_pretrained("en"), sentences, tmp_path)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 from math import comb
 from pathlib import Path
+from statistics import fmean
 from typing import Any, get_args
 
 import pytest
@@ -22,7 +24,15 @@ from tagmates.data.tasks import STARTER
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.study import cost as costs
 from tagmates.study.control import Control, ControlKind
-from tagmates.study.cost import DEFAULT_EPOCHS, Sizes, epoch_size, estimate, recorded_speeds, training_size
+from tagmates.study.cost import (
+    EPOCHS_BY_PATIENCE,
+    Sizes,
+    epoch_size,
+    estimate,
+    recorded_speeds,
+    training_size,
+    usual_epochs,
+)
 from tagmates.study.locate import open_study
 from tagmates.study.plan import OracleSets, Planned, Setting, make_plan, setting_of
 from tagmates.study.published import PAPER_TASKS
@@ -30,6 +40,7 @@ from tagmates.study.run_filter import RunFilter, parse_duration, parse_shard
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
 from tagmates.study.store import FoundRuns, Store
 from tagmates.study.timing import Timed
+from tagmates.training.schedule import Schedule
 
 METHODS: tuple[Method, ...] = get_args(Method)
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -544,9 +555,32 @@ class TestCost:
     def test_a_plan(self) -> None:
         plan = plan_of("ab", seeds=[1])
         cost = estimate(plan, SIZES, speeds_of(stl=100, multi_dec=50), FoundRuns(), "somewhere")
-        assert cost.seconds == pytest.approx(DEFAULT_EPOCHS * (1000 / 100 + 200 / 100 + 480 / 50))
-        assert cost.updates == DEFAULT_EPOCHS * (4 + 2 + 2)
-        assert (cost.epochs, cost.measured) == (DEFAULT_EPOCHS, "somewhere")
+        epochs = EPOCHS_BY_PATIENCE[-1]  # the paper's patience is 10
+        assert cost.seconds == pytest.approx(epochs * (1000 / 100 + 200 / 100 + 480 / 50))
+        assert cost.updates == round(epochs * 4) + 2 * round(epochs * 2)
+        assert (cost.epochs, cost.measured) == (pytest.approx(epochs), "somewhere")
+
+    def test_the_assumed_epochs_are_those_of_the_runs_of_the_paper(self) -> None:
+        with lzma.open(Path(__file__).parents[2] / "docs" / "runs" / "paper.jsonl.xz", "rt") as rows:
+            records = [record for record in map(json.loads, rows) if "metrics" in record]
+        runs = [[epoch["dev_mean"] for epoch in record["metrics"]] for record in records]
+        for patience, assumed in enumerate(EPOCHS_BY_PATIENCE, 1):
+            mean = fmean(self.epochs_until(scores, patience) for scores in runs)
+            assert assumed == pytest.approx(mean, abs=1)
+
+    def epochs_until(self, scores: list[float], patience: int) -> int:
+        settings = TrainingSettings(stopping_patience=patience)
+        schedule = Schedule(settings.learning_rate)
+        for score in scores:
+            schedule.step(score, settings)
+            if schedule.why_stop(settings, updates=0) == "patience":
+                break
+        return len(schedule.scores)
+
+    @pytest.mark.parametrize(("patience", "epochs"), [(1, 5.4), (4, 13.5), (10, 24.2), (15, 29.2)])
+    def test_a_longer_patience_makes_longer_runs(self, patience: int, epochs: float) -> None:
+        config = RunConfig(tasks=("a",), training=TrainingSettings(stopping_patience=patience))
+        assert usual_epochs(config) == pytest.approx(epochs)
 
     @pytest.mark.parametrize(
         ("training", "epochs"), [({"max_epochs": 7}, 7), ({"max_updates": 40}, (40 / 4 + 40 / 2 + 40 / 2) / 3)]
