@@ -52,7 +52,7 @@ def train(
     ``practical`` for all other data; the choice is logged (level INFO). With ``resume``, an interrupted run continues
     after its last finished epoch, and a finished run is loaded. The folder is locked, so that two processes never train
     in it. Without ``lock``, which is for disks that have no file locks, you must make sure of that yourself. ``follow``
-    is given the events and must yield them again; ``tagmates.progress`` shows a bar. Raises TagmatesError: ConfigError,
+    is given the events and yields them again; ``tagmates.progress`` shows a bar. Raises TagmatesError: ConfigError,
     DataError, ModelError, NoLocksError, or TrainingError if the loss stops being finite.
 
     ```python
@@ -75,13 +75,21 @@ def train(
     config = with_preset(config, preset, base)
     with TemporaryDirectory() as temporary:
         folder = Path(output_dir or temporary)
-        events = train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock)
-        for event in follow(events):
-            if isinstance(event, Ended) and event.error is not None:
-                raise event.error
+        events = _raised(train_events(config, folder, data, device=device, resume=resume, force=force, lock=lock))
+        for some in (follow(events), events):  # also what follow has left
+            for _ in some:
+                pass
         for task, one in measure_forgetting(folder, data, choose_device(device)).items() if config.base else ():
             log.info("task %s of %s: dev F1 %.2f before, %.2f after", task, config.base, one.before, one.after)
         return Tagger.from_pretrained(folder)
+
+
+def _raised(events: Iterator[Event]) -> Iterator[Event]:
+    """The events, until a run ends by an error, which is raised."""
+    for event in events:
+        if isinstance(event, Ended) and event.error is not None:
+            raise event.error
+        yield event
 
 
 def train_events(

@@ -620,7 +620,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("plan", "tiny.toml", "--set", "tasks=['pos', 'nre']"), "no task 'nre' (did you mean 'ner'?); there are pos, ner"),
     (("plan", "runs/tiny", "--set", "seeds=[1]"), "runs/tiny: is a study's folder; --set and --output-dir go with"),
     (("status", "runs/tiny", "--output-dir", "x"), "runs/tiny: is a study's folder; --set and --output-dir go with"),
-    (("plan", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
+    (("plan", "none.toml"), "none.toml: cannot be read (No such file or directory); check the path"),
     (("status", "none"), "none: cannot be read (No such file or directory)"),
     (("run", "nodata.toml"), "--data: is missing; the study's file does not say where its data are"),
     (("recommend", "tiny.toml", "--task", "pos", "--taggers", "1"), "--task and --taggers: give one of them"),

@@ -80,7 +80,7 @@ def test_a_wrong_command_line_names_the_help_of_its_command(args: list[str], com
         (["--device", "gpu"], "--device gpu: choose auto, cpu or cuda"),
         (["--resume", "--force"], "--resume and --force: choose one"),
         (["--config", "folder"], "folder: cannot be read (Is a directory)"),
-        (["--config", "none.toml"], "none.toml: cannot be read (No such file or directory)"),
+        (["--config", "none.toml"], "none.toml: cannot be read (No such file or directory); check the path"),
         (["--config", "words.txt"], "words.txt: is not valid TOML"),
         (["--config", "latin.toml"], "latin.toml: is not UTF-8 at byte 7"),
         (["--config", "wrong.toml"], "unknown key 'model.hiden' (did you mean 'hidden_size'?)"),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(t
     with pytest.raises(TrainingError, match=r"com, upos: epoch \d+, update \d+ of 10: the loss is (nan|inf)"):
         train(broken, tmp_path / "run")
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_follow_that_leaves_events_out_changes_nothing(tmp_path: Path, finished: Path, kept: int) -> None:
+    tagger = train(small(), tmp_path / "run", follow=lambda events: islice(events, kept))
+    assert tagger.tasks == ("com", "upos")
+    assert numbers(tmp_path / "run") == numbers(finished)
 
 
 def test_nan_after_a_good_epoch_keeps_its_checkpoint(tmp_path: Path) -> None:
