@@ -1,4 +1,4 @@
-"""The tables of docs/encoders.md: test F1 and training minutes by GloVe, a frozen encoder, and one trained along.
+"""The tables of docs/encoders.md: test F1 and training minutes by GloVe, a frozen encoder, and a fine-tuned one.
 
     python bench/encoder_scores.py [--folder docs/runs] [--seed 1]
 
@@ -12,7 +12,7 @@ from rounds import arguments
 
 from tagmates.study.run_table import read_table
 
-TABLES = {"GloVe": "paper", "frozen": "encoders-frozen", "trained along": "encoders-finetuned"}
+TABLES = {"GloVe": "paper", "frozen": "encoders-frozen", "fine-tuned": "encoders-finetuned"}
 TASKS = ("supsense", "mwe", "chunk", "ner", "frame", "upos", "com")
 METHODS = ("stl", "multi_dec", "te_dec", "te_enc")
 Results = dict[tuple[str, frozenset[str]], dict[str, Any]]  # sharing, tasks -> result.json
@@ -31,13 +31,13 @@ def main() -> None:
         scores = [f"{one['test'][task]['f1']:.2f}" if one else "–" for one in alone]
         minutes = [f"{one['seconds'] / 60:.0f}" if one else "–" for one in alone]
         print(f"| {task.upper()} | {' | '.join(scores + minutes)} |")
-    for tasks in sorted({key[1] for key in results["trained along"] if len(key[1]) > 1}, key=len):
+    for tasks in sorted({key[1] for key in results["fine-tuned"] if len(key[1]) > 1}, key=len):
         shown = [task for task in TASKS if task in tasks]
-        print(f"\n| trained along: {' + '.join(sorted(tasks)) if len(tasks) < 4 else f'all {len(tasks)}'} | "
+        print(f"\n| fine-tuned: {' + '.join(sorted(tasks)) if len(tasks) < 4 else f'all {len(tasks)}'} | "
               f"{' | '.join(task.upper() for task in shown)} | minutes |")  # fmt: skip
         print(f"| --- |{' --- |' * (len(shown) + 1)}")
         for method in METHODS:
-            one = results["trained along"].get((method, tasks))
+            one = results["fine-tuned"].get((method, tasks))
             if one is not None:
                 scores = [f"{one['test'][task]['f1']:.2f}" for task in shown]
                 print(f"| {method} | {' | '.join(scores)} | {one['seconds'] / 60:.0f} |")

@@ -50,7 +50,7 @@ class ModelSettings(Settings):
     )
     finetune: bool = Field(
         True,
-        description="whether the pretrained encoder is trained along, in place of words, characters and GRU; if not, "
+        description="whether the pretrained encoder is fine-tuned, in place of words, characters and GRU; if not, "
         "its states take the place of the word vectors",
     )
     pooling: Literal["first", "mean"] = Field(
@@ -59,7 +59,7 @@ class ModelSettings(Settings):
 
     @property
     def is_finetuned(self) -> bool:
-        """Whether the encoder is a pretrained one that is trained along."""
+        """Whether the encoder is a pretrained one that is fine-tuned."""
         return bool(self.encoder) and self.finetune
 
     @property

@@ -37,8 +37,8 @@ def evaluate(
     errors: Annotated[
         Path | None,
         Parameter(
-            help="Folder for what is wrong: mistakes.html (kinds of mistakes, confusions, words, sentences) and "
-            "confusions.csv. It also prints the scores of every tag and the most frequent confusions."
+            help="Folder for the analysis of errors: mistakes.html (kinds of mistakes, confusions, words, sentences) "
+            "and confusions.csv. It also prints the scores of every tag and the most frequent confusions."
         ),
     ] = None,
     against: Annotated[

@@ -15,7 +15,7 @@ from tagmates.formatting import plural
 def export_metrics(
     *runs: Annotated[Path, Parameter(help="Run folders, or folders of studies, for all their runs.")],
     tensorboard: Annotated[
-        Path | None, Parameter(help="Write event files of TensorBoard into DIR/STUDY/RUN.", show_default=False)
+        Path | None, Parameter(help="Write event files of TensorBoard into PATH/STUDY/RUN.", show_default=False)
     ] = None,
     to: Annotated[
         TrackerKind | None, Parameter(help="Give them to this tracker; tensorboard: files in each run folder.")

@@ -31,7 +31,7 @@ Encoder = Annotated[
     Parameter(
         show_default=False,
         help="A pretrained encoder of Hugging Face transformers: a folder, hf://user/name, or an installed Python "
-        "package that holds one. It is trained along, or with --set model.finetune=false only read.",
+        "package that holds one. It is fine-tuned, or with --set model.finetune=false frozen.",
     ),
 ]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]

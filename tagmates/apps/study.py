@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tagmates.api import Study
-from tagmates.apps.shared import Flag, say
+from tagmates.apps.shared import Encoder, Flag, say, with_encoder
 from tagmates.apps.study_options import Data, Folder, Set, Where, say_notes
 from tagmates.apps.study_run import run
 from tagmates.apps.study_show import plan, recommend, report, status
@@ -34,6 +34,7 @@ def pack(
     *,
     output: Annotated[Path, Parameter(help="The file to write.")],
     data: Data = None,
+    encoder: Encoder = None,
     set_: Set = None,
     force: Annotated[bool, Flag(help="Overwrite the packed study that has this name.")] = False,
 ) -> None:
@@ -50,7 +51,7 @@ def pack(
         raise ConfigError(f"--output {output}: is not a packed study, so it is not overwritten; choose another")
     if not output.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {output.parent}; make it, or choose another")
-    study = Study.open(where, data=data, overrides=set_ or [])
+    study = Study.open(where, data=data, overrides=with_encoder(set_, encoder))
     say_notes(study.notes)
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")

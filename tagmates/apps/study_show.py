@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Flag, check_number, say
+from tagmates.apps.shared import Device, Encoder, Flag, check_number, say, with_encoder
 from tagmates.apps.study_options import (
     Data,
     EqualExposure,
@@ -44,6 +44,7 @@ def plan(
     data: Data = None,
     packed: PackedStudy = None,
     output_dir: Folder = None,
+    encoder: Encoder = None,
     set_: Set = None,
     equal_updates: EqualUpdates = None,
     equal_exposure: EqualExposure = None,
@@ -64,7 +65,7 @@ def plan(
     """
     if workers is not None:
         check_number("--workers", workers)
-    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=set_)
+    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=with_encoder(set_, encoder))
     study = open_control(study, equal_updates, equal_exposure)
     say_notes(study.notes)
     if print_config:

@@ -71,8 +71,8 @@ def slurm(
 
     Nothing is submitted. An element of the array trains one shard of the study, ends before its time limit, and goes
     back into the queue if its shard is not done. If the study has oracle sets, a second array waits for the first. The
-    script uses the Python that runs this command, in which nothing must be installed for SLURM. `study status` shows
-    how far the study is, on the login node too.
+    script uses the Python that runs this command, and needs nothing else. `study status` shows how far the study is, on
+    the login node too.
 
     Example: tagmates study slurm studies/paper.toml --shards 32 --time 8:00:00 --data DIR --partition short
     """

@@ -47,9 +47,14 @@ from tagmates.training.train import train_events
 
 def train(
     *,
-    tasks: Annotated[str | None, Parameter(help="Tasks, separated by commas, or 'all'. [required]")] = None,
+    tasks: Annotated[
+        str | None, Parameter(help="Tasks, separated by commas, or 'all'. [required without --config or --final]")
+    ] = None,
     output_dir: Annotated[
-        Path | None, Parameter(help="The run folder; it must be empty without --resume or --force. [required]")
+        Path | None,
+        Parameter(
+            help="The run folder; it must be empty without --resume or --force. [required, but not for --print-config]"
+        ),
     ] = None,
     sharing: Annotated[
         Sharing | None,
@@ -62,8 +67,8 @@ def train(
         str | None,
         Parameter(
             help="paper: the protocol of the paper, the default for its tasks; practical: for taggers in use, the "
-            "default for all other data; pretrained: for training a pretrained encoder along, the default with "
-            "--encoder (docs/training.md has the differences)."
+            "default for all other data; pretrained: for a fine-tuned encoder, then "
+            "the default (docs/training.md and docs/encoders.md have the differences)."
         ),
     ] = None,
     data: Data = "starter",
@@ -109,7 +114,8 @@ def train(
     final: Annotated[
         Path | None,
         Parameter(
-            help="A finished run: train with its settings on train and dev together, for as many updates as it needed."
+            help="A finished run: train with its data and settings, on train and dev together, for as many updates "
+            "as it needed."
         ),
     ] = None,
     device: Device = "auto",
@@ -124,7 +130,7 @@ def train(
     """Train one tagger on one or several tasks, and write its run folder.
 
     With --from, a trained tagger learns new tasks, or new tags and data of its own tasks. At the end, the dev F1 of its
-    tasks before and after shows what it has forgotten; name old tasks too, and they are trained along.
+    tasks before and after shows what it has forgotten; name old tasks too to train them as well.
 
     With little data and no dev set, --folds 5 tells what to expect of the settings, and --final RUN then trains the
     tagger for use on everything.

@@ -61,14 +61,14 @@ def load_tasks(data: str) -> dict[str, Task]:
 PRESET_REASONS = {
     "paper": "these are the paper's tasks",
     "practical": "these are not the paper's tasks",
-    "pretrained": "a pretrained encoder is trained along",
+    "pretrained": "a pretrained encoder is fine-tuned",
 }
 
 
 def default_preset(tasks: Mapping[str, Task], *, finetune: bool = False) -> str:
     """The default preset: ``paper`` for the paper's tasks, in a folder or a packed study; else ``practical``.
 
-    With ``finetune``, if a pretrained encoder is trained along, it is ``pretrained``.
+    With ``finetune``, if a pretrained encoder is fine-tuned, it is ``pretrained``.
     """
     if finetune:
         return "pretrained"

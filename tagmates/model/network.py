@@ -94,7 +94,7 @@ class TaggerModule(nn.Module, ABC):
 
     @property
     def reader(self) -> WindowReader | None:
-        """The pretrained encoder with its sub-words, trained along or not; None if there is none."""
+        """The pretrained encoder with its sub-words, fine-tuned or frozen; None if there is none."""
         return None
 
     def tensors(self) -> dict[str, Tensor]:
@@ -109,7 +109,7 @@ class TaggerModule(nn.Module, ABC):
         """The states of the tokens of these splits in an encoder that is not trained; None if there is none."""
 
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
-        """The parameters of a pretrained encoder that is trained along; by default there are none."""
+        """The parameters of a pretrained encoder that is fine-tuned; by default there are none."""
         return ()
 
     def spell(self, form: str) -> Sequence[int] | None:

@@ -293,7 +293,7 @@ def _vectors(report: Report) -> str:
 
 def _encoder(report: Report) -> str:
     model = report.settings.model
-    use = "trained along" if model.finetune else "not trained, its states in place of word vectors"
+    use = "fine-tuned" if model.finetune else "not trained, its states in place of word vectors"
     return f"{Path(model.encoder).name}, {use}"
 
 

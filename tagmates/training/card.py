@@ -23,7 +23,7 @@ def _start(run: Run) -> str:
         )
     if encoder is None:
         return ""
-    use = "trained along" if run.config.model.finetune else "not trained"
+    use = "fine-tuned" if run.config.model.finetune else "not trained"
     return (
         f"With the pretrained encoder {Path(encoder.source).name}, {use}, whose licence holds for this model too "
         f"({encoder.name}).\n"

@@ -17,7 +17,7 @@ class Remembered:
 
     before: float  # of the base
     after: float
-    trained: bool  # whether the task was trained along
+    trained: bool  # whether the task was trained again
 
 
 def measure_forgetting(folder: Path, data: str, device: str = "cpu") -> dict[str, Remembered]:

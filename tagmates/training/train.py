@@ -48,7 +48,7 @@ def train(
 
     ``data`` is ``starter``, a TOML file of tasks, a packed study, or a folder (``tagmates.data.tasks.load_tasks``).
     ``preset`` (``practical``, ``paper`` or ``pretrained``) gives the settings that ``config`` was not given. By default
-    it is ``pretrained`` if a pretrained encoder is trained along, else ``paper`` for the paper's tasks, and
+    it is ``pretrained`` if a pretrained encoder is fine-tuned, else ``paper`` for the paper's tasks, and
     ``practical`` for all other data; the choice is logged (level INFO). With ``resume``, an interrupted run continues
     after its last finished epoch, and a finished run is loaded. The folder is locked, so that two processes never train
     in it. Without ``lock``, which is for disks that have no file locks, you must make sure of that yourself. ``follow``

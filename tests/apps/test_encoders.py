@@ -100,7 +100,7 @@ def test_a_study_with_an_encoder_and_its_pack_elsewhere(place: Path) -> None:
     known = json.loads((place / "runs" / "s" / "study.json").read_text())
     assert known["vectors"].startswith("encoder of sha256 ")
     done("study", "report", "s.toml")
-    assert "encoder, trained along" in (place / "runs" / "s" / "report" / "index.html").read_text()
+    assert "encoder, fine-tuned" in (place / "runs" / "s" / "report" / "index.html").read_text()
     packed = done("study", "pack", "s.toml", "--output", "s.pack")
     assert "of study s, without the encoder of sha256 " in packed.err
     elsewhere = place / "elsewhere"

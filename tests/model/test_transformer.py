@@ -1,4 +1,4 @@
-"""Pretrained encoders that are trained along: states as those of transformers itself, sharing, folders, resuming."""
+"""Fine-tuned encoders: states as those of transformers itself, sharing, folders, resuming."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

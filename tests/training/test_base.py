@@ -29,7 +29,7 @@ from tagmates.training.train import train_on
 OLD = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
 NEW = {"size": ("O", "RED", "S")}  # no tag that the old tasks lack
 SHARINGS: tuple[Sharing, ...] = ("multi_dec", "te_dec", "te_enc")
-ENCODERS = ("", "trained along", "frozen")
+ENCODERS = ("", "fine-tuned", "frozen")
 # words that neither tagger has seen, one with a character that none has seen
 TEXTS = [["unseen", "☂"], ["a", "b", "Ö"]]
 
@@ -46,8 +46,8 @@ def trained_base(folder: Path, sharing: Sharing, encoder: str = "", tasks: Seque
     """The folder of a tagger of the old tasks after two epochs."""
     model: dict[str, Any] = {key: value for key, value in SMALL.items() if not encoder or key != "word_size"}
     if encoder:
-        model |= {"encoder": str(tiny_bert(folder / "encoder")), "finetune": encoder == "trained along"}
-    preset = "pretrained" if encoder == "trained along" else "practical"
+        model |= {"encoder": str(tiny_bert(folder / "encoder")), "finetune": encoder == "fine-tuned"}
+    preset = "pretrained" if encoder == "fine-tuned" else "practical"
     training = {"batch_size": 4, "min_epoch_updates": 3, "max_epochs": 2}
     corpora = make_corpora(1, {task: OLD[task] for task in tasks})
     start = Start(encoder=load_encoder(model["encoder"])) if encoder else None
@@ -156,7 +156,7 @@ def events_of(run: Run, folder: Path, corpora: Corpora, start: Start) -> Iterato
     return train_on(run.config, folder, "data", dict(run.tasks), coded, start, device="cpu")
 
 
-@pytest.mark.parametrize(("sharing", "encoder"), [("multi_dec", ""), ("te_dec", ""), ("te_enc", "trained along")])
+@pytest.mark.parametrize(("sharing", "encoder"), [("multi_dec", ""), ("te_dec", ""), ("te_enc", "fine-tuned")])
 def test_resuming_is_exact_and_another_base_is_refused(tmp_path: Path, sharing: Sharing, encoder: str) -> None:
     base, corpora = trained_base(tmp_path, sharing, encoder), make_corpora(2, NEW)
     run = extended(base, corpora)
