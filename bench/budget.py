@@ -21,7 +21,7 @@ from tagmates.api import Study
 from tagmates.study.affinities import study_affinities
 from tagmates.study.chooser import Budget, make_chooser
 from tagmates.study.driver import Stopped
-from tagmates.study.plan import setting_of
+from tagmates.study.plan import combination_of
 from tagmates.study.recommend import describe
 from tagmates.study.records import Runs
 from tagmates.study.status import current_status
@@ -62,9 +62,9 @@ def main() -> None:
         order.append(planned.name)
         if (finished / "runs" / planned.name / "result.json").exists():
             copy(finished / "runs" / planned.name, study.store.folder(planned.name))
-            print(f"{len(done) + 1}: {planned.setting}, from {finished}", flush=True)
+            print(f"{len(done) + 1}: {planned.combination}, from {finished}", flush=True)
             continue
-        print(f"{len(done) + 1}: {planned.setting}, trained", flush=True)
+        print(f"{len(done) + 1}: {planned.combination}, trained", flush=True)
         with closing(study.run(budget=Budget(len(done) + 1), workers=1)) as events:
             for event in events:
                 if isinstance(event, Stopped) and event.record is not None:
@@ -81,7 +81,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def _print_advice(study: Study, finished: Path) -> None:
-    """For every task: the advice and its expected gain, what the advised setting gained, and the best pair known."""
+    """For every task: the advice, its expected gain, what the advised combination gained, and the best pair known."""
     done = current_status(study.settings, study.tasks, study.store).found.done
     print(f"{len(done)} of {study.plan().total.planned} trainings")
     other = Study.open(finished)
@@ -102,8 +102,8 @@ def _gains(task: str, tasks: tuple[str, ...], runs: Runs) -> Mapping[str, float]
     """By helper, in dev F1, seed 1 against seed 1."""
     found = {}
     for helper in tasks:
-        settings = [setting_of("multi_dec", some, tasks) for some in ([task], [task, helper])]
-        scores = [runs.scores(setting, task, "dev") for setting in settings]
+        combinations = [combination_of("multi_dec", some, tasks) for some in ([task], [task, helper])]
+        scores = [runs.scores(combination, task, "dev") for combination in combinations]
         if helper != task and all(scores):
             found[helper] = sum(scores[1]) / len(scores[1]) - sum(scores[0]) / len(scores[0])
     return found

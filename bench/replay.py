@@ -49,7 +49,7 @@ from tagmates.study.chooser import value_of_training
 from tagmates.study.gain_spread import gains_given
 from tagmates.study.gains import ALONE, GainPrior, Helpers, TaskGains, gain_priors, gains_before, scale_of
 from tagmates.study.locate import open_study
-from tagmates.study.plan import setting_of
+from tagmates.study.plan import combination_of
 from tagmates.study.published import PAPER_TASKS, published
 from tagmates.study.records import Runs
 from tagmates.study.status import current_status
@@ -341,7 +341,7 @@ def larger_sets(data: Mapping[str, TrainingData]) -> None:
         cells += [("All-but-one", task, cell) for (_, task), cell in table.all_but_one.items()]
         cells += [("Oracle", task, cell) for task, cell in table.oracle.items()]
         for regime, task, cell in cells:
-            helpers = [each for each in cell.setting.tasks if each != task]
+            helpers = [each for each in cell.combination.tasks if each != task]
             if not helpers:
                 continue
             mean = fmean(table.pairs[helper, task].mean - alone[task] for helper in helpers)
@@ -363,8 +363,8 @@ def own_grid(folder: Path) -> Grid:
     runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
 
     def mean(*tasks: str) -> dict[str, float]:
-        setting = setting_of("multi_dec", tasks, study.tasks)
-        return {task: fmean(runs.scores(setting, task, "dev")) for task in tasks} if setting in runs else {}
+        combination = combination_of("multi_dec", tasks, study.tasks)
+        return {task: fmean(runs.scores(combination, task, "dev")) for task in tasks} if combination in runs else {}
 
     sizes = range(len(study.tasks), 1, -1)
     some = (chosen for size in sizes for chosen in combinations(study.tasks, size))

@@ -1,23 +1,25 @@
 """How often the tests of differences err, and what they find, in simulated studies: ``python bench/significance.py``.
 
-A study here is one task's column: a base, ten settings that do not differ from it and one that is a point of F1
+A study here is one task's column: a base, ten combinations that do not differ from it and one that is a point of F1
 better, three seeds each unless the world says otherwise. A sentence's units are right or wrong for every run, or open;
-how many of the open ones a run gets right depends on the sentence, on the setting with the sentence, on the seed, on
-the seed with the sentence, and then on luck. F1 is about 72, and what a seed changes is mostly by sentence (as in COM
-and MWE; seed std 0.1 here) to mostly the same for all sentences (as in FRAME; 1.0).
+how many of the open ones a run gets right depends on the sentence, on the combination with the sentence, on the seed,
+on the seed with the sentence, and then on luck. F1 is about 72, and what a seed changes is mostly by sentence (as in
+COM and MWE; seed std 0.1 here) to mostly the same for all sentences (as in FRAME; 1.0).
 
-The worlds differ in the number of sentences, in how far seeds spread, in which settings spread further than the others
-(the base, one partner, half of the partners, each by its own factor), and in how many seeds are done. A half-done study
-has what `study run` has done half-way: the base with all its seeds, then all partners with one seed, then with two.
+The worlds differ in the number of sentences, in how far seeds spread, in which combinations spread further than the
+others (the base, one partner, half of the partners, each by its own factor), and in how many seeds are done. A
+half-done study has what `study run` has done half-way: the base with all its seeds, then all partners with one seed,
+then with two.
 
-``size`` is the share of equal settings that are called different at p <= 0.05, ``odd`` that share of the one partner
-that spreads further, ``BH`` and ``Holm`` the share of studies in which any equal setting is called different. None of
-the four may be above 6 %: a rate that is, by more than two standard errors of the simulation, ends the bench with exit
-code 1. ``+1 found`` is the power: how often the better setting is found (p <= 0.05); ``+1 BH``: by BH among all eleven.
+``size`` is the share of equal combinations that are called different at p <= 0.05, ``odd`` that share of the one
+partner that spreads further, ``BH`` and ``Holm`` the share of studies in which any equal combination is called
+different. None of the four may be above 6 %: a rate that is, by more than two standard errors of the simulation, ends
+the bench with exit code 1. ``+1 found`` is the power: how often the better one is found (p <= 0.05); ``+1 BH``: by BH
+among all eleven.
 
-``luck`` is what the best by dev F1 of the equal settings seems to gain on test, where it is above the base on dev: the
-same seeds make both scores. ``advised``: how often the p of such an advice, times the settings that it is the best of,
-is 0.05 or less.
+``luck`` is what the best by dev F1 of the equal combinations seems to gain on test, where it is above the base on dev:
+the same seeds make both scores. ``advised``: how often the p of such an advice, times the combinations that it is the
+best of, is 0.05 or less.
 """
 
 import json
@@ -40,7 +42,7 @@ from tagmates.study.significance import Evidence, SentenceCounts, adjust, compar
 Floats = npt.NDArray[np.float64]
 
 SEEDS = 3
-EQUAL = 10  # settings that do not differ from the base
+EQUAL = 10  # combinations that do not differ from the base
 SETTINGS = EQUAL + 2  # the base first, the better setting last
 ODD = 1  # the partner that spreads further where only one does
 BOUND = 6.0  # percent; no rate of false verdicts may be higher
@@ -51,7 +53,7 @@ UNITS = 5  # mean of a sentence
 EASY, HARD, OPEN = 0.6, 0.15, 0.25  # shares of the units: right for every run, wrong for every run, neither
 SENTENCE, SETTING, SEED = 1.0, 0.6, 0.4  # standard deviations by sentence; of a setting's and a seed's on top
 
-Factors = tuple[float, ...]  # of every setting, base first
+Factors = tuple[float, ...]  # of every combination, base first
 EVEN: Factors = (1.0,) * SETTINGS
 ALL_SEEDS = (SEEDS,) * SETTINGS
 
@@ -290,7 +292,7 @@ def scores(column: SentenceCounts) -> Floats:
 
 
 def judge(world: World, counts: SentenceCounts) -> Column:
-    """Test every setting against the base, in each way, by the runs that the world has of each."""
+    """Test every combination against the base, in each way, by the runs that the world has of each."""
     column = counts[:, :, -world.sentences :]
     f1 = scores(column)
     done = [some[:n].tolist() for some, n in zip(f1, world.runs, strict=True)]
@@ -326,7 +328,7 @@ def summary(f1: Floats) -> tuple[Floats, Floats, int]:
 
 
 def bootstrap(f1: Floats, base: Floats) -> npt.NDArray[np.bool_]:
-    """Whether the middle 95 % of all resamples of three seeds against three leave out 0, for every setting."""
+    """Whether the middle 95 % of all resamples of three seeds against three leave out 0, for every combination."""
     draws = np.stack(np.meshgrid(*[range(SEEDS)] * SEEDS), axis=-1).reshape(-1, SEEDS)
     differences = f1[:, draws].mean(axis=-1)[:, :, None] - base[draws].mean(axis=-1)
     low, high = np.quantile(differences.reshape(len(f1), -1), (0.025, 0.975), axis=1)

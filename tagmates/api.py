@@ -21,7 +21,7 @@ from tagmates.study.forecast import Forecast, forecast
 from tagmates.study.grouping import Grouping, groupings
 from tagmates.study.locate import OpenedStudy, open_control, open_study
 from tagmates.study.overview import StudyPlan, StudyStatus, plan_of, status_of
-from tagmates.study.plan import Setting
+from tagmates.study.plan import Combination
 from tagmates.study.recommend import Advice, advise_on
 from tagmates.study.records import Runs
 from tagmates.study.run_files import FinishedRun, first_with_tagger
@@ -226,7 +226,7 @@ class Study(OpenedStudy):
         return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
 
     def forecast(self) -> list[Forecast]:
-        """The expected best setting of every task, by the runs so far and by the training data (the model of gains).
+        """The expected best combination of every task, by the runs so far and the training data (the model of gains).
 
         Empty if the training data are not available now and were not when the study ran. Raises ModelError if the study
         has not begun.
@@ -244,24 +244,24 @@ class Study(OpenedStudy):
         """
         return groupings(self.forecast())
 
-    def tagger(self, setting: Setting) -> StudyTagger:
-        """The tagger of a setting, whether it is trained or not; ``train`` trains it."""
+    def tagger(self, combination: Combination) -> StudyTagger:
+        """The tagger of a combination, whether it is trained or not; ``train`` trains it."""
         now = current_status(self.settings, self.tasks, self.store)
-        return study_tagger(self, Runs(now.found.done.values()), setting)
+        return study_tagger(self, Runs(now.found.done.values()), combination)
 
     def train(self, tagger: StudyTagger, device: str = "auto") -> Iterator[TrainingEvent]:
         """Train a tagger that ``tagger`` returned, from its last finished epoch if there is one, and yield events."""
         return train_study_tagger(self, tagger, device)
 
-    def finished_run(self, setting: Setting) -> FinishedRun:
-        """The finished run of a setting with the lowest seed; runs whose folder has the weights come first.
+    def finished_run(self, combination: Combination) -> FinishedRun:
+        """The finished run of a combination with the lowest seed; runs whose folder has the weights come first.
 
         ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError if no run is finished.
         """
         now = current_status(self.settings, self.tasks, self.store)
-        runs = Runs(now.found.done.values()).get(setting)
+        runs = Runs(now.found.done.values()).get(combination)
         if not runs:
-            raise ModelError(f"{self.store.root}: has no finished run of {setting}; run the study")
+            raise ModelError(f"{self.store.root}: has no finished run of {combination}; run the study")
         return first_with_tagger(self.store, runs)
 
 

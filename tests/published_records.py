@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from tagmates.study.compare import Cell, Comparison
-from tagmates.study.plan import Setting
+from tagmates.study.plan import Combination
 from tagmates.study.published import PAPER_TASKS, published
 from tagmates.study.records import RunRecord
 from tagmates.study.significance import SentenceCounts
@@ -20,7 +20,7 @@ EMBEDDED = {"te_dec": 0.2, "te_enc": 5.0}  # how far seeds move the task embeddi
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The mean F1 of a task in a setting and its population deviation over the three seeds."""
+    """The mean F1 of a task in a combination and its population deviation over the three seeds."""
 
     mean: float
     std: float
@@ -52,23 +52,28 @@ def close_deviation(cell: Cell) -> float:
 
 
 def published_records(*, sentences: int = 0, deviation: Callable[[Cell], float] = clear_deviation) -> list[RunRecord]:
-    """Three seeds of every setting that Tables 3-6 print, which lack All-but-one of te_dec and te_enc.
+    """Three seeds of every combination that Tables 3-6 print, which lack All-but-one of te_dec and te_enc.
 
     With ``sentences``, every run has counts of so many test sentences for each of its tasks; their F1 is near its own.
     """
     scores = published_scores(deviation)
-    return [_record(setting, some, seed, sentences) for setting, some in scores.items() for seed in SEEDS]
+    return [_record(combination, some, seed, sentences) for combination, some in scores.items() for seed in SEEDS]
 
 
-def published_scores(deviation: Callable[[Cell], float] = clear_deviation) -> dict[Setting, dict[str, Score]]:
-    """The score of every task in every setting; of a task that an oracle setting only helps with, that of STL."""
-    printed: dict[Setting, dict[str, Score]] = {}
+def published_scores(deviation: Callable[[Cell], float] = clear_deviation) -> dict[Combination, dict[str, Score]]:
+    """The score of every task in every combination; of a task that only helps, that of STL."""
+    printed: dict[Combination, dict[str, Score]] = {}
     for comparison in published().values():
         for cell in cells_of(comparison):
-            printed.setdefault(cell.setting, {})[cell.task] = Score(cell.mean, deviation(cell))
-    alone = {setting.tasks[0]: scores[setting.tasks[0]] for setting, scores in printed.items() if not setting.tasks[1:]}
+            printed.setdefault(cell.combination, {})[cell.task] = Score(cell.mean, deviation(cell))
+    alone = {
+        combination.tasks[0]: scores[combination.tasks[0]]
+        for combination, scores in printed.items()
+        if not combination.tasks[1:]
+    }
     return {
-        setting: {task: scores.get(task, alone[task]) for task in setting.tasks} for setting, scores in printed.items()
+        combination: {task: scores.get(task, alone[task]) for task in combination.tasks}
+        for combination, scores in printed.items()
     }
 
 
@@ -79,22 +84,22 @@ def cells_of(comparison: Comparison) -> Iterable[Cell]:
     return chain(*(cells.values() for cells in by_task), *(cells.values() for cells in by_pair))
 
 
-def _record(setting: Setting, scores: dict[str, Score], seed: int, sentences: int) -> RunRecord:
+def _record(combination: Combination, scores: dict[str, Score], seed: int, sentences: int) -> RunRecord:
     test = {task: score.at(seed) for task, score in scores.items()}
-    name = f"{setting.sharing}-{'+'.join(setting.tasks)}-{seed}"
+    name = f"{combination.sharing}-{'+'.join(combination.tasks)}-{seed}"
     return RunRecord(
         name=name,
-        setting=setting,
+        combination=combination,
         seed=seed,
         dev={task: score + 0.2 for task, score in test.items()},
         test=test,
-        updates=1000 * len(setting.tasks),
+        updates=1000 * len(combination.tasks),
         epochs=20,
         stopped="patience",
         seconds=60.0,
         parameters=1_000_000,
         counts={task: _counts(score, sentences, f"{name} {task}") for task, score in test.items() if sentences},
-        embeddings=_embeddings(setting, seed),
+        embeddings=_embeddings(combination, seed),
     )
 
 
@@ -105,12 +110,12 @@ def _counts(f1: float, sentences: int, purpose: str) -> SentenceCounts:
     return np.stack([right, units - right, units - right], axis=1).astype(np.int32)
 
 
-def _embeddings(setting: Setting, seed: int) -> dict[str, list[list[float]]]:
-    if setting.sharing not in EMBEDDED or setting.tasks != PAPER_TASKS:
+def _embeddings(combination: Combination, seed: int) -> dict[str, list[list[float]]]:
+    if combination.sharing not in EMBEDDED or combination.tasks != PAPER_TASKS:
         return {}
     common = _draw("tasks").normal(size=(len(PAPER_TASKS), 25))
-    own = _draw(f"{setting.sharing} {seed}").normal(size=common.shape)
-    rows = (common + EMBEDDED[setting.sharing] * own).tolist()
+    own = _draw(f"{combination.sharing} {seed}").normal(size=common.shape)
+    rows = (common + EMBEDDED[combination.sharing] * own).tolist()
     return {"last": rows, "best": rows}
 
 

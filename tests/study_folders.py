@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tagmates.files import write_json
-from tagmates.study.plan import OracleSets, Planned, Setting, make_plan
+from tagmates.study.plan import Combination, OracleSets, Planned, make_plan
 from tagmates.study.records import RunRecord, Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.significance import SentenceCounts
@@ -16,7 +16,7 @@ from tagmates.study.store import Store
 
 UNITS = 10  # of gold in every made-up sentence
 
-Score = Callable[[Setting, str, int, Split], float]  # setting, task, seed, split -> F1 in percent
+Score = Callable[[Combination, str, int, Split], float]  # combination, task, seed, split -> F1 in percent
 
 
 def make_record(
@@ -37,7 +37,9 @@ def make_record(
         "counts": {task: make_counts(f1, sentences, f"{planned.name} {task}") for task, f1 in test.items()},
     }
     dev = dict(test if dev is None else dev)
-    return RunRecord(planned.name, planned.setting, planned.config.seed, dev=dev, test=dict(test), **{**values, **more})
+    return RunRecord(
+        planned.name, planned.combination, planned.config.seed, dev=dev, test=dict(test), **{**values, **more}
+    )
 
 
 def write_run(
@@ -52,8 +54,8 @@ def write_run(
         np.savez_compressed(file, **arrays, **{f"dev/{task}": counts[:3] for task, counts in record.counts.items()})
     result = {
         "run_id": "0123456789ab",
-        "tasks": record.setting.tasks,
-        "sharing": record.setting.sharing,
+        "tasks": record.combination.tasks,
+        "sharing": record.combination.sharing,
         "seed": record.seed,
         "stopped": record.stopped,
         "epochs": record.epochs,
@@ -99,7 +101,7 @@ def make_counts(f1: float, sentences: int, purpose: str) -> SentenceCounts:
 def _scores(planned: Planned, score: Score) -> tuple[dict[str, float], dict[str, float]]:
     """Of test and of dev."""
     of = {
-        split: {task: score(planned.setting, task, planned.config.seed, split) for task in planned.config.tasks}
+        split: {task: score(planned.combination, task, planned.config.seed, split) for task in planned.config.tasks}
         for split in ("test", "dev")
     }
     return of["test"], of["dev"]

@@ -16,7 +16,7 @@ from study_folders import write_study
 
 import tagmates
 from tagmates.study.driver import Started, Stopped
-from tagmates.study.plan import Setting
+from tagmates.study.plan import Combination
 from tagmates.study.session import Begun, Summary
 from tagmates.study.settings import StudySettings
 
@@ -86,7 +86,7 @@ def test_a_program_needs_no_guard_against_its_own_workers(place: Path) -> None:
 
 
 SAID = {
-    "Advice": "no setting is shown|train it alone",
+    "Advice": "no combination is shown|train it alone",
     "ConfigError": "the tagger has no task 'nre'",
     "DataError": "no/such/folder: no such file or folder",
     "Evaluation": r"^\{'upos': 9\d\.\d+, 'xpos'",
@@ -141,8 +141,8 @@ def test_a_plan_before_anything_is_done(study: tagmates.Study) -> None:
     plan = fresh.plan()
     assert (plan.study, plan.total.planned, plan.total.done, plan.total.pending) == ("own", 6, 0, 6)
     assert {regime: counts.planned for regime, counts in plan.regimes.items()} == {"single": 4, "pair": 2}
-    assert {(p.setting.sharing, p.setting.tasks, p.config.seed) for p in plan.runs} == {
-        (*setting, seed) for setting in SETTINGS for seed in (1, 2)
+    assert {(p.combination.sharing, p.combination.tasks, p.config.seed) for p in plan.runs} == {
+        (*combination, seed) for combination in SETTINGS for seed in (1, 2)
     }
     assert plan.unmeasured == ["stl", "multi_dec"]
     cost = fresh.cost(plan)
@@ -294,7 +294,7 @@ def test_a_report(study: tagmates.Study, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_recommendation(study: tagmates.Study) -> None:
     advice = study.recommend("chunk")
-    assert {(choice.setting.sharing, choice.setting.tasks) for choice in advice.ranked} == SETTINGS - {
+    assert {(choice.combination.sharing, choice.combination.tasks) for choice in advice.ranked} == SETTINGS - {
         ("stl", ("upos",))
     }
     assert advice.chosen is not None
@@ -306,7 +306,7 @@ def test_a_recommendation(study: tagmates.Study) -> None:
     other = study.finished_run(advice.chosen)  # of the other seed
     assert other.has_tagger and other.seed != run.seed
     with pytest.raises(tagmates.ModelError, match=r"runs/own: has no finished run of multi_dec upos\+ner"):
-        study.finished_run(Setting("multi_dec", ("upos", "ner")))
+        study.finished_run(Combination("multi_dec", ("upos", "ner")))
     with pytest.raises(tagmates.ConfigError, match="there is no 'chnk' \\(did you mean 'chunk'\\?\\)"):
         study.recommend("chnk")
 

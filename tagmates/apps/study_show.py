@@ -65,7 +65,8 @@ def plan(
     """
     if workers is not None:
         check_number("--workers", workers)
-    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=with_encoder(set_, encoder))
+    overrides = with_encoder(set_, encoder) or None  # None: those with which the study was begun
+    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=overrides)
     study = open_control(study, equal_updates, equal_exposure)
     say_notes(study.notes)
     if print_config:
@@ -165,7 +166,9 @@ def recommend(
     *,
     task: Annotated[
         str,
-        Parameter(show_default=False, help="Only this task, with all settings that were tried; default: every task."),
+        Parameter(
+            show_default=False, help="Only this task, with all combinations that were tried; default: every task."
+        ),
     ] = "",
     taggers: Annotated[
         int | None, Parameter(help="Instead: the maximum number of taggers that together serve all tasks.")
@@ -220,10 +223,10 @@ def _recommend_one(study: Study, advice: Advice, expected: Forecast | None) -> N
     if advice.chosen is None:
         return
     run = study.finished_run(advice.chosen)
-    _show_command(study, run, describe(run.setting, task, study.tasks))
+    _show_command(study, run, describe(run.combination, task, study.tasks))
     if advice.verdict == "not shown" and not advice.found_no_gain:
-        best = study.finished_run(advice.ranked[0].setting)
-        _show_command(study, best, f"{describe(best.setting, task, study.tasks)}, the best on dev")
+        best = study.finished_run(advice.ranked[0].combination)
+        _show_command(study, best, f"{describe(best.combination, task, study.tasks)}, the best on dev")
 
 
 def _show_command(study: Study, run: FinishedRun, how: str) -> None:
@@ -238,7 +241,7 @@ def _show_command(study: Study, run: FinishedRun, how: str) -> None:
 
 
 def _command(study: Study, run: FinishedRun) -> str:
-    tasks = run.setting.tasks
+    tasks = run.combination.tasks
     folder = f"runs/{'+'.join(tasks) if len(tasks) < 4 else f'{len(tasks)}-tasks'}"
     config, data = str(run.folder / "config.json"), study.data or "DIR"
     return shlex.join(["tagmates", "train", "--config", config, "--data", data, "--output-dir", folder])
@@ -246,7 +249,9 @@ def _command(study: Study, run: FinishedRun) -> str:
 
 def _advice_json(study: Study, advice: Advice, expected: Forecast | None) -> dict[str, Any]:
     run = None if advice.chosen is None else study.finished_run(advice.chosen)
-    ranking = [{"sharing": c.setting.sharing, "tasks": c.setting.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked]
+    ranking = [
+        {"sharing": c.combination.sharing, "tasks": c.combination.tasks, "dev": c.dev, "n": c.n} for c in advice.ranked
+    ]
     evidence = advice.evidence
     return {
         "task": advice.task,
@@ -258,7 +263,7 @@ def _advice_json(study: Study, advice: Advice, expected: Forecast | None) -> dic
         "p": None if evidence is None else evidence.p,
         "ranking": ranking,
         "forecast": None if expected is None else forecast_json(expected),
-        "chosen": None if run is None else {"sharing": run.setting.sharing, "tasks": run.setting.tasks},
+        "chosen": None if run is None else {"sharing": run.combination.sharing, "tasks": run.combination.tasks},
         "seed": None if run is None else run.seed,
         "trained": str(run.folder) if run is not None and run.has_tagger else "",
         "command": "" if run is None else _command(study, run),

@@ -38,12 +38,13 @@ def cost_line(cost: Cost) -> str:
 
 
 def advice_table(advice: Sequence[Advice]) -> Table:
-    """For every task: the verdict, its best setting on dev, and what that gains on test over training it alone."""
+    """For every task: the verdict, its best combination on dev, and what that gains on test over training it alone."""
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        caption="Settings are chosen by dev F1; the gain is measured on test. The interval and p allow for the choice. "
-        "Not shown: the interval contains 0, so no setting is shown to beat training alone. No gain: train it alone.",
+        caption="Combinations are chosen by dev F1; the gain is measured on test. The interval and p allow for the "
+        "choice. Not shown: the interval contains 0, so no combination is shown to beat training alone. No gain: train "
+        "it alone.",
     )
     table.add_column("task")
     table.add_column("verdict", no_wrap=True)
@@ -60,7 +61,7 @@ def advice_table(advice: Sequence[Advice]) -> Table:
 def _advice_entries(advice: Advice, tasks: Sequence[str]) -> tuple[str, ...]:
     if advice.chosen is None:
         return (EMPTY,) * 5
-    best, cell, evidence = advice.ranked[0].setting, advice.cell, advice.evidence
+    best, cell, evidence = advice.ranked[0].combination, advice.cell, advice.evidence
     interval = f"{points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}" if evidence else EMPTY
     alone = None if cell is None else cell.base
     gain = None if cell is None else cell.difference
@@ -75,13 +76,14 @@ def _advice_entries(advice: Advice, tasks: Sequence[str]) -> tuple[str, ...]:
 
 
 def forecast_table(forecasts: Sequence[Forecast]) -> Table:
-    """For every task the setting that the model of gains expects to be best, and how sure that is."""
+    """For every task the combination that the model of gains expects to be best, and how sure that is."""
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         caption="By the model of gains, from all dev scores so far and the training data; so it may differ from advice "
-        "that is measured on test. P(best): the probability that it is the best setting of the study. Regret: how many "
-        "points of F1 more than it the truly best setting gains on average. A predicted setting has no finished run.",
+        "that is measured on test. P(best): the probability that it is the best combination of the study. Regret: how "
+        "many points of F1 more than it the truly best combination gains on average. A predicted combination has no "
+        "finished run.",
     )
     table.add_column("task")
     table.add_column("expected to be best", overflow="fold")
@@ -104,12 +106,12 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Table:
 
 
 def ranking_table(advice: Advice, tasks: Sequence[str], rows: int = 10) -> Table:
-    """The settings that were tried for a task, the best on dev first; ``tasks`` are those of the study."""
+    """The combinations that were tried for a task, the best on dev first; ``tasks`` are those of the study."""
     number = len(advice.ranked)
     table = Table(title=f"{escape(advice.task)}: {min(rows, number)} best of {number} on dev")
     table.add_column("trained")
     table.add_column("dev F1", justify="right")
     table.add_column("runs", justify="right")
     for choice in advice.ranked[:rows]:
-        table.add_row(escape(describe(choice.setting, advice.task, tasks)), f"{choice.dev:.2f}", str(choice.n))
+        table.add_row(escape(describe(choice.combination, advice.task, tasks)), f"{choice.dev:.2f}", str(choice.n))
     return table

@@ -45,7 +45,7 @@ def recommend_taggers(study: Study, number: int, *, train: bool, device: str, js
         except KeyboardInterrupt:
             say("tagmates: interrupted; finished epochs are saved, the same command continues")
             return 130
-    taggers = [study.tagger(group.setting) for group in chosen.groups]
+    taggers = [study.tagger(group.combination) for group in chosen.groups]
     if json_:
         print(json.dumps(_json(study, found, chosen, taggers), indent=2))
         return 0
@@ -58,7 +58,7 @@ def _train(study: Study, chosen: Grouping, device: str) -> None:
     """Train the taggers that are not trained yet, each from its last finished epoch."""
     use_threads(1)  # as study run does, so that a training that was interrupted comes to the same numbers
     for group in chosen.groups:
-        tagger = study.tagger(group.setting)
+        tagger = study.tagger(group.combination)
         if tagger.is_trained:
             continue
         say(f"training {describe_group(group)} in {tagger.folder}")
@@ -112,8 +112,8 @@ def _json(study: Study, found: Sequence[Grouping], chosen: Grouping, taggers: Se
         "curve": [{"taggers": number, "mean": grouping.mean} for number, grouping in enumerate(found, 1)],
         "taggers": [
             {
-                "sharing": group.setting.sharing,
-                "tasks": list(group.setting.tasks),
+                "sharing": group.combination.sharing,
+                "tasks": list(group.combination.tasks),
                 "expected_dev_f1": dict(group.f1),
                 "dev_f1_alone": {task: chosen.alone[task] for task in group.f1},
                 "trained": tagger.is_trained,

@@ -45,9 +45,9 @@ def notes(report: Report) -> list[str]:
 
 
 CHOICE_NOTE = (
-    "The best of many settings tends to look better than it is, because dev F1 and test F1 come from the same runs. "
-    "The interval allows for the choice among all settings that were tried with the task (Bonferroni); the observed "
-    "gain does not."
+    "The best of many combinations tends to look better than it is, because dev F1 and test F1 come from the same "
+    "runs. The interval allows for the choice among all combinations that were tried with the task (Bonferroni); the "
+    "observed gain does not."
 )
 
 
@@ -244,11 +244,11 @@ def _rule(study: StudySettings) -> str:
 
 TEST_TEXT = (
     "A t test of the difference of two mean F1. Its error has a part from test sentences, which are the same for both "
-    "settings, and a part from seeds. The variance between seeds is pooled over all settings of a task, or it is that "
-    "of the two settings themselves where it is larger. The more the runs of the two settings differ among themselves, "
-    "the fewer degrees of freedom the test has. With three runs of each setting many true differences are not shown; "
-    "with two runs, most are not. With a single run on one side there is no test. q controls the false discovery rate "
-    "and Holm's p the family-wise error rate, over all cells of a method and regime."
+    "combinations, and a part from seeds. The variance between seeds is pooled over all combinations of a task, or it "
+    "is that of the two combinations themselves where it is larger. The more the runs of the two combinations differ "
+    "among themselves, the fewer degrees of freedom the test has. With three runs of each combination many true "
+    "differences are not shown; with two runs, most are not. With a single run on one side there is no test. q "
+    "controls the false discovery rate and Holm's p the family-wise error rate, over all cells of a method and regime."
 )
 
 

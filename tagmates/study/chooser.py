@@ -18,7 +18,7 @@ from tagmates.errors import ConfigError
 from tagmates.study.affinities import StudyAffinities
 from tagmates.study.forecast import draw_gains, gains_after, regret_of
 from tagmates.study.gains import TaskGains
-from tagmates.study.plan import Planned, Setting
+from tagmates.study.plan import Combination, Planned
 from tagmates.study.records import RunRecord
 from tagmates.study.settings import Method
 
@@ -74,17 +74,17 @@ class Chooser:
         """The training to start now; None where no more is to be started. ``running`` are those of all processes."""
         if self.budget.trainings is not None and len(done) + len(running) >= self.budget.trainings:
             return None
-        begun = {(planned.setting, planned.config.seed) for planned in running}
-        begun |= {(record.setting, record.seed) for record in done.values()}
-        first = _first(pending, {setting for setting, _ in begun}, len(self.affinities.data))
+        begun = {(planned.combination, planned.config.seed) for planned in running}
+        begun |= {(record.combination, record.seed) for record in done.values()}
+        first = _first(pending, {combination for combination, _ in begun}, len(self.affinities.data))
         if first is not None:
             return first
-        spoken = [planned.setting for planned in (*pending, *running)]
+        spoken = [planned.combination for planned in (*pending, *running)]
         tables = {
             method: gains_after(
                 self.affinities, done.values(), method, [s.tasks for s in spoken if s.sharing == method]
             )
-            for method in _methods([*spoken, *(record.setting for record in done.values())])
+            for method in _methods([*spoken, *(record.combination for record in done.values())])
         }
         if self.budget.until and self._regret(tables) <= self.budget.until:
             return None
@@ -121,9 +121,9 @@ def make_chooser(affinities: StudyAffinities, budget: Budget) -> Chooser:
 
 
 def _first(pending: Sequence[Planned], begun: Iterable[object], size: int) -> Planned | None:
-    """The next task alone, else the next training of all tasks, of settings of which no seed has begun."""
+    """The next task alone, else the next training of all tasks, of combinations of which no seed has begun."""
     known = set(begun)
-    new = [planned for planned in pending if planned.setting not in known]
+    new = [planned for planned in pending if planned.combination not in known]
     alone = (planned for planned in new if len(planned.config.tasks) == 1)
     everything = (planned for planned in new if len(planned.config.tasks) == size)
     return next(chain(alone, everything), None)
@@ -139,9 +139,9 @@ def _awaiting(gains: Gains, method: Method, running: Iterable[Planned]) -> dict[
     return found
 
 
-def _methods(settings: Iterable[Setting]) -> list[Method]:
-    """The joint methods of these settings; the first of all methods where only tasks alone are among them."""
-    found: dict[Method, None] = {s.sharing: None for s in settings if s.sharing != "stl"}
+def _methods(combinations: Iterable[Combination]) -> list[Method]:
+    """The joint methods of these combinations; the first of all methods where only tasks alone are among them."""
+    found: dict[Method, None] = {s.sharing: None for s in combinations if s.sharing != "stl"}
     return list(found) or ["multi_dec"]
 
 

@@ -1,4 +1,4 @@
-"""Settings compared as the paper compares them: higher, lower, arrows, counts, averages (protocol section 5)."""
+"""Combinations compared as the paper compares them: higher, lower, arrows, counts, averages (protocol section 5)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from tagmates.study.plan import OracleSets, Setting, setting_of
+from tagmates.study.plan import Combination, OracleSets, combination_of
 from tagmates.study.records import Runs, Split
 from tagmates.study.settings import Method, Regime, StudySettings
 from tagmates.study.significance import MIN_RUNS, Evidence, adjust, compare_runs
@@ -19,12 +19,12 @@ Key = TypeVar("Key", str, tuple[str, str])
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The test F1 of one task in one setting over its seeds, compared with its base.
+    """The test F1 of one task in one combination over its seeds, compared with its base.
 
     The base of pairs, all and oracle is STL, and the base of all-but-one is All. Single has no base.
     """
 
-    setting: Setting
+    combination: Combination
     task: str
     mean: float  # percent
     std: float | None  # between seeds, by the study's setting ``std``; None if it is not known (the paper's tables)
@@ -48,12 +48,12 @@ class Cell:
 
     @property
     def fewest(self) -> int:
-        """The smaller number of runs of this setting and its base."""
+        """The smaller number of runs of this combination and its base."""
         return self.n if self.base_n is None else min(self.n, self.base_n)
 
     @property
     def has_too_few_runs(self) -> bool:
-        """Whether this setting or its base has a single run, so that there is no test."""
+        """Whether this combination or its base has a single run, so that there is no test."""
         return self.fewest < MIN_RUNS
 
     @property
@@ -120,9 +120,9 @@ def oracle_sets(study: StudySettings, tasks: Sequence[str], runs: Runs) -> Oracl
     known: dict[tuple[Method, str], tuple[str, ...]] = {}
     for method in study.sharing:
         for task in tasks:
-            base = runs.scores(setting_of(method, [task], tasks), task, split)
+            base = runs.scores(combination_of(method, [task], tasks), task, split)
             others = [other for other in tasks if other != task]
-            pairs = {o: runs.scores(setting_of(method, [task, o], tasks), task, split) for o in others}
+            pairs = {o: runs.scores(combination_of(method, [task, o], tasks), task, split) for o in others}
             if all(len(scores) >= len(study.seeds) for scores in (base, *pairs.values())):
                 helps = (o for o in others if arrow_between(pairs[o], base, study.k, study.std) == "up")
                 known[method, task] = tuple(helps)
@@ -144,9 +144,9 @@ def _compare_method(
     def cell(
         task: str, trained: Sequence[str], against: Sequence[str] | None, *, selected: Selected = ""
     ) -> Cell | None:
-        setting = setting_of(method, trained, tasks)
-        base = setting_of(method, against, tasks) if against is not None else setting
-        return make_cell(study, runs, setting, base, task, selected=selected)
+        combination = combination_of(method, trained, tasks)
+        base = combination_of(method, against, tasks) if against is not None else combination
+        return make_cell(study, runs, combination, base, task, selected=selected)
 
     others = [(other, task) for task in tasks for other in tasks if other != task]
     known = {task: sets[method, task] for task in tasks if (method, task) in sets}
@@ -174,20 +174,20 @@ def _compare_method(
 def make_cell(
     study: StudySettings,
     runs: Runs,
-    setting: Setting,
-    base: Setting,
+    combination: Combination,
+    base: Combination,
     task: str,
     *,
     selected: Selected,
 ) -> Cell | None:
-    """The cell of a task in a setting, compared with its base; None if no run is done."""
-    done = runs.tested(setting, task)
+    """The cell of a task in a combination, compared with its base; None if no run is done."""
+    done = runs.tested(combination, task)
     if not done:
         return None
     scores = [record.test[task] for record in done]
     dev = [record.dev[task] for record in done if task in record.dev]
     cell = Cell(
-        setting=setting,
+        combination=combination,
         task=task,
         mean=fmean(scores),
         std=deviation(scores, study.std),
@@ -198,12 +198,12 @@ def make_cell(
         dev=fmean(dev) if dev else None,
     )
     theirs = runs.tested(base, task)
-    if setting == base or not theirs:
+    if combination == base or not theirs:
         return cell
     their_scores = [record.test[task] for record in theirs]
     evidence, noise = None, runs.noise(task)
     if noise is not None and not selected:
-        evidence = compare_runs(runs.linearised(setting, task), runs.linearised(base, task), noise)
+        evidence = compare_runs(runs.linearised(combination, task), runs.linearised(base, task), noise)
     return replace(
         cell,
         base=fmean(their_scores),

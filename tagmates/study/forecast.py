@@ -1,7 +1,7 @@
-"""The gains of a study's tasks by the model of gains, after the runs so far: the best setting, and how sure that is.
+"""The gains of a study's tasks by the model of gains, after the runs so far: the best combination, and how sure it is.
 
 The model (``study.gains``) combines what the training data predict with the dev F1 of every finished run. So it
-gives a prediction for every setting of the study, even if no run of it is done.
+gives a prediction for every combination of the study, even if no run of it is done.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from tagmates.formatting import plural, points
 from tagmates.study.affinities import StudyAffinities
 from tagmates.study.gain_spread import gains_given
 from tagmates.study.gains import ALONE, Floats, Gain, Helpers, TaskGains, gains_before
-from tagmates.study.plan import OracleSets, Setting, regime_settings, setting_of
+from tagmates.study.plan import Combination, OracleSets, combination_of, regime_combinations
 from tagmates.study.recommend import describe
 from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import Method, StudySettings
@@ -27,11 +27,11 @@ NOISE_FREEDOM = 4  # degrees of freedom that the expected variance between seeds
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The prediction of the model of gains for one task: the setting with the highest expected gain on dev.
+    """The prediction of the model of gains for one task: the combination with the highest expected gain on dev.
 
     ``gain`` is its gain over training the task alone, in points of F1; for the task alone it is exactly 0.
-    ``probability`` is that of being the best of all settings of the study. ``regret`` is how much more the best of them
-    gains on average, in points of F1, which further runs may still find.
+    ``probability`` is that of being the best of all combinations of the study. ``regret`` is how much more the best of
+    them gains on average, in points of F1, which further runs may still find.
 
     ```python
     import tagmates
@@ -43,12 +43,12 @@ class Forecast:
     """
 
     task: str
-    best: Setting
-    runs: int  # of the best setting; 0 if it is only predicted
+    best: Combination
+    runs: int  # of the best combination; 0 if it is only predicted
     gain: Gain
     probability: float
     regret: float
-    gains: Mapping[Method, TaskGains]  # of all settings
+    gains: Mapping[Method, TaskGains]  # of all combinations
 
 
 def forecast(
@@ -56,8 +56,8 @@ def forecast(
 ) -> list[Forecast]:
     """The forecast of each task of a study, by the methods of sharing that have a finished run, or else by all."""
     records = [record for some in runs.values() for record in some]
-    planned = [s for regime in study.regimes for s in regime_settings(study, tasks, regime, sets)]
-    begun = [method for method in study.sharing if any(setting.sharing == method for setting in runs)]
+    planned = [s for regime in study.regimes for s in regime_combinations(study, tasks, regime, sets)]
+    begun = [method for method in study.sharing if any(combination.sharing == method for combination in runs)]
     tables = {
         method: gains_after(affinities, records, method, [s.tasks for s in planned if s.sharing == method])
         for method in begun or study.sharing
@@ -66,30 +66,34 @@ def forecast(
 
 
 def _forecast(task: str, order: Sequence[str], runs: Runs, gains: Mapping[Method, TaskGains]) -> Forecast:
-    settings, means = _settings(task, order, gains)
+    combinations, means = _combinations(task, order, gains)
     drawn = draw_gains(list(gains.values()), np.random.default_rng(0))
     place = int(means.argmax())
-    best = settings[place]
+    best = combinations[place]
     method = best.sharing if best.sharing != "stl" else next(iter(gains))
     return Forecast(
         task,
         best,
         len(runs.scores(best, task, "dev")),
         gains[method].gain(set(best.tasks) - {task}),
-        float(np.mean([settings[winner] == best for winner in drawn.argmax(1)])),
+        float(np.mean([combinations[winner] == best for winner in drawn.argmax(1)])),
         regret_of(means, drawn),
         gains,
     )
 
 
-def _settings(task: str, order: Sequence[str], gains: Mapping[Method, TaskGains]) -> tuple[list[Setting], Floats]:
-    """All settings of all methods, the task alone once for each, and their expected gains."""
-    settings = [setting_of(method, {task, *each}, order) for method, some in gains.items() for each in some.sets]
-    return settings, np.concatenate([some.means() for some in gains.values()])
+def _combinations(
+    task: str, order: Sequence[str], gains: Mapping[Method, TaskGains]
+) -> tuple[list[Combination], Floats]:
+    """All combinations of all methods, the task alone once for each, and their expected gains."""
+    combinations = [
+        combination_of(method, {task, *each}, order) for method, some in gains.items() for each in some.sets
+    ]
+    return combinations, np.concatenate([some.means() for some in gains.values()])
 
 
 def draw_gains(gains: Sequence[TaskGains], random: np.random.Generator) -> Floats:
-    """The gains of a task in all settings of some methods, drawn from their distributions, [draws, settings]."""
+    """The gains of a task in all combinations of some methods, drawn from their distributions, a row for each draw."""
     drawn = [
         random.multivariate_normal(
             each.means(), each.rows @ each.covariance @ each.rows.T, DRAWS, check_valid="ignore", method="eigh"
@@ -100,7 +104,7 @@ def draw_gains(gains: Sequence[TaskGains], random: np.random.Generator) -> Float
 
 
 def regret_of(means: Floats, drawn: Floats) -> float:
-    """How much more than the setting with the highest mean the best one gains, on average over draws."""
+    """How much more than the combination with the highest mean the best one gains, on average over draws."""
     return float(drawn.max(1).mean() - drawn[:, int(means.argmax())].mean())
 
 
@@ -109,21 +113,21 @@ def gains_after(
 ) -> dict[str, TaskGains]:
     """The gains of every task by this method of sharing, after these runs.
 
-    ``joint`` are the tasks of the joint settings that will be spoken of, besides those of the runs. The runs also tell
-    the noise between seeds, of each task, and how far gains spread, of all tasks together.
+    ``joint`` are the tasks of the joint combinations that will be spoken of, besides those of the runs. The runs also
+    tell the noise between seeds, of each task, and how far gains spread, of all tasks together.
     """
     runs: dict[str, list[tuple[Helpers, float]]] = defaultdict(list)
-    by_setting: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    by_combination: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in sorted(done, key=lambda record: record.name):
         for task, f1 in record.dev.items():
-            by_setting[task][str(record.setting)].append(f1)
-            if record.setting.sharing in (method, "stl"):
-                runs[task].append((frozenset(record.setting.tasks) - {task}, f1))
+            by_combination[task][str(record.combination)].append(f1)
+            if record.combination.sharing in (method, "stl"):
+                runs[task].append((frozenset(record.combination.tasks) - {task}, f1))
     named = [frozenset(tasks) for tasks in joint]
     expected = {}
     for task, data in affinities.data.items():
         alone = [f1 for helpers, f1 in runs[task] if helpers == ALONE]
-        spread = pooled_variance(list(by_setting[task].values()))
+        spread = pooled_variance(list(by_combination[task].values()))
         sets = {*(tasks - {task} for tasks in named if task in tasks), *(helpers for helpers, _ in runs[task])}
         before = gains_before(
             affinities.of(task),
@@ -141,10 +145,10 @@ def gains_after(
 def forecast_sentence(expected: Forecast, tasks: Sequence[str]) -> str:
     """The forecast in words, in a study of ``tasks``."""
     how = "By the model of gains, from all dev scores so far and the training data"
-    chance = f"the best of all settings with probability {expected.probability:.2f}"
-    regret = f"the truly best setting gains {points(expected.regret)} points more than this one on average"
+    chance = f"the best of all combinations with probability {expected.probability:.2f}"
+    regret = f"the truly best combination gains {points(expected.regret)} points more than this one on average"
     if len(expected.best.tasks) == 1:
-        return f"{how}: no setting is expected to gain; alone is {chance}; {regret}."
+        return f"{how}: no combination is expected to gain; alone is {chance}; {regret}."
     low, high = expected.gain.interval()
     measured = f"{plural(expected.runs, 'run')} so far" if expected.runs else "predicted, not trained yet"
     return (

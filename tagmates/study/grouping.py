@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tagmates.formatting import listing
 from tagmates.study.forecast import Forecast
 from tagmates.study.gains import Floats, Helpers
-from tagmates.study.plan import Setting, setting_of
+from tagmates.study.plan import Combination, combination_of
 from tagmates.study.settings import METHOD_NAMES, Method
 
 MAX_EXACT_TASKS = 12  # the search takes 3 ** tasks steps
@@ -29,7 +29,7 @@ TIE = 1e-9  # of summed F1, which is rounding
 class Group:
     """A tagger, and the expected dev F1 of each task that it serves."""
 
-    setting: Setting
+    combination: Combination
     f1: Mapping[str, float]
 
 
@@ -41,7 +41,7 @@ class Grouping:
     import tagmates
 
     for number, grouping in enumerate(tagmates.Study.open("own.toml").groupings(), 1):
-        print(number, grouping.mean, [group.setting.tasks for group in grouping.groups])
+        print(number, grouping.mean, [group.combination.tasks for group in grouping.groups])
     ```
     """
 
@@ -89,7 +89,7 @@ def _search(forecasts: Sequence[Forecast]) -> list[Grouping]:
                 helped = [t for t in range(len(tasks)) if served[place] >> t & 1]
                 value[served[place]] = sums[place]
                 groups[served[place]] = Group(
-                    setting_of(method, names[number], tasks), {tasks[t]: float(f1[t, number]) for t in helped}
+                    combination_of(method, names[number], tasks), {tasks[t]: float(f1[t, number]) for t in helped}
                 )
     total = np.full((full, len(tasks) + 1), -np.inf)  # of serving a set by at most so many taggers
     total[0] = 0
@@ -146,7 +146,7 @@ def _merge(forecasts: Sequence[Forecast]) -> list[Grouping]:
                 for task in order
                 if task in served
             }
-            made.append(Group(setting_of(method, served, order), f1))
+            made.append(Group(combination_of(method, served, order), f1))
         return max(made, key=lambda each: sum(each.f1.values()))
 
     def total(some: Sequence[Helpers]) -> float:
@@ -167,7 +167,7 @@ def _merge(forecasts: Sequence[Forecast]) -> list[Grouping]:
 
 def describe_group(group: Group) -> str:
     """The tasks of a tagger, those that only help in brackets, and how they share."""
-    helpers = [task for task in group.setting.tasks if task not in group.f1]
+    helpers = [task for task in group.combination.tasks if task not in group.f1]
     text = listing(list(group.f1)) + (f" ({listing(helpers)})" if helpers else "")
-    how = "alone" if group.setting.sharing == "stl" else METHOD_NAMES[group.setting.sharing]
+    how = "alone" if group.combination.sharing == "stl" else METHOD_NAMES[group.combination.sharing]
     return f"{text}, {how}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tagmates.study.plan import Setting
+from tagmates.study.plan import Combination
 from tagmates.study.records import RunRecord
 from tagmates.study.significance import SentenceCounts
 
@@ -80,8 +80,8 @@ def _row(record: RunRecord) -> tuple[str, bytes]:
     }
     values: dict[str, Any] = {
         "name": record.name,
-        "sharing": record.setting.sharing,
-        "tasks": record.setting.tasks,
+        "sharing": record.combination.sharing,
+        "tasks": record.combination.tasks,
         "seed": record.seed,
         "dev": dict(record.dev),
         "test": dict(record.test),
@@ -101,8 +101,8 @@ def _row(record: RunRecord) -> tuple[str, bytes]:
 def _record(text: str, blob: bytes | None = None) -> RunRecord:
     values = json.loads(text)
     layout = values.pop("counts")
-    setting = Setting(values.pop("sharing"), tuple(values.pop("tasks")))
-    record = RunRecord(setting=setting, **values)
+    combination = Combination(values.pop("sharing"), tuple(values.pop("tasks")))
+    record = RunRecord(combination=combination, **values)
     return record if blob is None else replace(record, counts=_counts(layout, blob))
 
 

@@ -14,7 +14,7 @@ from tagmates.study.settings import REGIMES, Method, Regime, StudySettings
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Combination:
     """Tasks that are trained together, in the study's order, and how they share; one task alone is ``stl``."""
 
     sharing: Sharing
@@ -41,34 +41,36 @@ class Planned:
         return self.regimes[0]
 
     @property
-    def setting(self) -> Setting:
+    def combination(self) -> Combination:
         """The tasks that are trained together, and how they share."""
-        return Setting(self.config.sharing, self.config.tasks)
+        return Combination(self.config.sharing, self.config.tasks)
 
 
-def setting_of(method: Method, tasks: Collection[str], order: Sequence[str]) -> Setting:
-    """The setting of these tasks with a method. One task alone is ``stl``, so equal configurations are equal."""
+def combination_of(method: Method, tasks: Collection[str], order: Sequence[str]) -> Combination:
+    """The combination of these tasks with a method. One task alone is ``stl``, so equal configurations are equal."""
     chosen = tuple(task for task in order if task in tasks)
-    return Setting("stl" if len(chosen) == 1 else method, chosen)
+    return Combination("stl" if len(chosen) == 1 else method, chosen)
 
 
-def regime_settings(
+def regime_combinations(
     study: StudySettings, tasks: Sequence[str], regime: Regime, oracle_sets: OracleSets
-) -> Iterator[Setting]:
-    """The settings of one regime, possibly with duplicates; for ``oracle``, those whose set is known."""
+) -> Iterator[Combination]:
+    """The combinations of one regime, possibly with duplicates; for ``oracle``, those whose set is known."""
     for method in study.sharing:
         if regime == "single":
-            yield from (setting_of(method, [task], tasks) for task in tasks)
+            yield from (combination_of(method, [task], tasks) for task in tasks)
         elif regime == "pair":
-            yield from (setting_of(method, [a, b], tasks) for i, a in enumerate(tasks) for b in tasks[i + 1 :])
+            yield from (combination_of(method, [a, b], tasks) for i, a in enumerate(tasks) for b in tasks[i + 1 :])
         elif regime == "all":
-            yield setting_of(method, tasks, tasks)
+            yield combination_of(method, tasks, tasks)
         elif regime == "all_but_one":
             rest = ([task for task in tasks if task != left_out] for left_out in tasks)
-            yield from (setting_of(method, some, tasks) for some in rest if some)
+            yield from (combination_of(method, some, tasks) for some in rest if some)
         else:
             known = ((task, oracle_sets.get((method, task))) for task in tasks)
-            yield from (setting_of(method, [task, *helpers], tasks) for task, helpers in known if helpers is not None)
+            yield from (
+                combination_of(method, [task, *helpers], tasks) for task, helpers in known if helpers is not None
+            )
 
 
 def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSets) -> list[Planned]:
@@ -79,32 +81,35 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
     for task in study.training.loss_weights:
         if task not in tasks:
             raise ConfigError(f"training.loss_weights names {task!r}{suggestion(task, tasks)}, no task of this study")
-    needed: dict[tuple[Setting, int], list[Regime]] = {}
+    needed: dict[tuple[Combination, int], list[Regime]] = {}
     for regime in [r for r in REGIMES if r in study.regimes]:
-        settings = list(dict.fromkeys(regime_settings(study, tasks, regime, oracle_sets)))
+        combinations = list(dict.fromkeys(regime_combinations(study, tasks, regime, oracle_sets)))
         for seed in study.seeds:
-            for setting in settings:
-                needed.setdefault((setting, seed), []).append(regime)
-    configs = {setting: config_of(study, setting) for setting in dict.fromkeys(setting for setting, _ in needed)}
+            for combination in combinations:
+                needed.setdefault((combination, seed), []).append(regime)
+    configs = {
+        combination: config_of(study, combination)
+        for combination in dict.fromkeys(combination for combination, _ in needed)
+    }
     planned = []
-    for (setting, seed), regimes in needed.items():
-        config = configs[setting].model_copy(update={"seed": seed})  # the study's settings have been validated
+    for (combination, seed), regimes in needed.items():
+        config = configs[combination].model_copy(update={"seed": seed})  # the study's settings have been validated
         planned.append(Planned(run_name(config), config, tuple(regimes)))
     return planned
 
 
-def config_of(study: StudySettings, setting: Setting) -> RunConfig:
+def config_of(study: StudySettings, combination: Combination) -> RunConfig:
     """The settings of a run of the study, with the seed still to be set."""
-    weights = {task: w for task, w in study.training.loss_weights.items() if task in setting.tasks}
-    select = study.training.select if study.training.select in setting.tasks else ""
+    weights = {task: w for task, w in study.training.loss_weights.items() if task in combination.tasks}
+    select = study.training.select if study.training.select in combination.tasks else ""
     values = {
-        "tasks": setting.tasks,
-        "sharing": setting.sharing,
+        "tasks": combination.tasks,
+        "sharing": combination.sharing,
         "vectors": study.vectors,
         "model": study.model,
         "training": study.training.model_copy(update={"loss_weights": weights, "select": select}),
     }
-    return parse(RunConfig, values, str(setting))
+    return parse(RunConfig, values, str(combination))
 
 
 def run_name(config: RunConfig) -> str:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from tagmates.data.upstream.table1 import printed
 from tagmates.study.compare import Arrow, Cell, Comparison, Selected
-from tagmates.study.plan import OracleSets, setting_of
+from tagmates.study.plan import OracleSets, combination_of
 from tagmates.study.settings import Method
 
 PAPER_TASKS = ("upos", "xpos", "chunk", "ner", "mwe", "sem", "semtr", "supsense", "com", "frame", "hyp")
@@ -44,7 +44,7 @@ def published_statistics() -> list[dict[str, Any]]:
 def _comparison(method: Method) -> Comparison:
     def cell(text: str, task: str, trained: tuple[str, ...], base: str = "", *, selected: Selected = "") -> Cell:
         return Cell(
-            setting_of(method, trained, PAPER_TASKS),
+            combination_of(method, trained, PAPER_TASKS),
             task,
             mean=_mean(text),
             std=None,

@@ -17,7 +17,7 @@ from tagmates.failures import RESOURCE_ERRORS
 from tagmates.files import read_file, read_json
 from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp
-from tagmates.study.plan import Setting, run_name
+from tagmates.study.plan import Combination, run_name
 from tagmates.study.records import RunRecord
 from tagmates.study.significance import SentenceCounts
 
@@ -43,7 +43,7 @@ def read_record(folder: Path) -> RunRecord:
             raise ValueError("counts.npz has other tasks")
         return RunRecord(
             name=folder.name,
-            setting=Setting(config.sharing, config.tasks),
+            combination=Combination(config.sharing, config.tasks),
             seed=config.seed,
             dev=_scores(result["dev"]),
             test=test,
@@ -88,7 +88,7 @@ def _read_counts(path: Path) -> dict[str, SentenceCounts]:
 
 def data_mismatch(record: RunRecord, task_data: Mapping[str, TaskData], vectors: str) -> str:
     """The difference between a run's data and its study's, in words; empty if there is none."""
-    own = {task: task_data.get(task, {}) for task in record.setting.tasks}
+    own = {task: task_data.get(task, {}) for task in record.combination.tasks}
     if any(some.keys() - record.task_data.get(task, {}).keys() for task, some in own.items()):
         return UNRECORDED_DATA
     what = data_difference(record.task_data, own)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagmates.files import read_file
-from tagmates.study.plan import Setting
+from tagmates.study.plan import Combination
 from tagmates.study.records import RunRecord
 from tagmates.study.store import Store
 
@@ -19,15 +19,15 @@ class FinishedRun:
     """A finished run of a study: its folder, what was trained in it, and whether its tagger can be loaded."""
 
     folder: Path
-    setting: Setting
+    combination: Combination
     seed: int
     has_tagger: bool
 
 
 def first_with_tagger(store: Store, runs: Sequence[RunRecord]) -> FinishedRun:
-    """Of the finished runs of one setting (at least one) the first whose tagger is there; where none is, the first."""
+    """Of the finished runs of a combination (at least one) the first whose tagger is there; if none is, the first."""
     found = [
-        FinishedRun(folder, run.setting, run.seed, why_no_tagger(folder) is None)
+        FinishedRun(folder, run.combination, run.seed, why_no_tagger(folder) is None)
         for run in runs
         for folder in [store.folder(run.name)]
     ]

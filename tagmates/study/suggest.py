@@ -13,7 +13,7 @@ from tagmates.data.affinity import Affinity, TrainingData, affinities, describe_
 from tagmates.data.indexing import IndexedSplit
 from tagmates.formatting import percent
 from tagmates.study.gains import Gain, gains_before
-from tagmates.study.plan import setting_of
+from tagmates.study.plan import combination_of
 from tagmates.study.records import Runs
 from tagmates.study.settings import Method
 
@@ -78,9 +78,9 @@ def pair_gains(tasks: Sequence[str], method: Method, runs: Runs) -> dict[tuple[s
     """By (task, helper) the gain in dev F1 that the finished pairs of a study show, by this method of sharing."""
     found = {}
     for task in tasks:
-        alone = runs.scores(setting_of(method, [task], tasks), task, "dev")
+        alone = runs.scores(combination_of(method, [task], tasks), task, "dev")
         for helper in tasks:
-            pair = runs.scores(setting_of(method, [task, helper], tasks), task, "dev")
+            pair = runs.scores(combination_of(method, [task, helper], tasks), task, "dev")
             if helper != task and alone and pair:
                 found[task, helper] = fmean(pair) - fmean(alone)
     return found

@@ -9,7 +9,7 @@ from tagmates.data.task_data import data_difference
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import read_json
 from tagmates.study.locate import OpenedStudy
-from tagmates.study.plan import Setting, config_of, run_name
+from tagmates.study.plan import Combination, config_of, run_name
 from tagmates.study.records import Runs
 from tagmates.study.run_files import first_with_tagger, why_no_tagger
 from tagmates.study.task_cache import data_of_task
@@ -29,11 +29,11 @@ class StudyTagger:
     is_begun: bool = False
 
 
-def study_tagger(study: OpenedStudy, runs: Runs, setting: Setting) -> StudyTagger:
-    """The tagger of a setting: a finished run of the study that still has one, or else a folder of its own."""
-    config = config_of(study.settings, setting).model_copy(update={"seed": study.settings.seeds[0]})
-    if runs.get(setting):
-        run = first_with_tagger(study.store, runs[setting])
+def study_tagger(study: OpenedStudy, runs: Runs, combination: Combination) -> StudyTagger:
+    """The tagger of a combination: a finished run of the study that still has one, or else a folder of its own."""
+    config = config_of(study.settings, combination).model_copy(update={"seed": study.settings.seeds[0]})
+    if runs.get(combination):
+        run = first_with_tagger(study.store, runs[combination])
         if run.has_tagger:
             return StudyTagger(run.folder, config.model_copy(update={"seed": run.seed}), is_trained=True)
     folder = study.store.root / FOLDER / run_name(config)

@@ -106,6 +106,10 @@ def test_a_study_with_an_encoder_and_its_pack_elsewhere(place: Path) -> None:
     elsewhere = place / "elsewhere"
     elsewhere.mkdir()
     (place / "encoder").rename(elsewhere / "copy")
+    done("study", "pack", "s.toml", "--encoder", elsewhere / "copy", "--output", "again.pack")
+    for study in (("s.toml",), ("--packed", "again.pack")):
+        planned = done("study", "plan", *study, "--encoder", elsewhere / "copy", "--output-dir", "new", "--json").out
+        assert json.loads(planned)["total"]["planned"] == len(list((place / "runs" / "s" / "runs").iterdir()))
     refused = tagmates("study", "run", "--packed", "s.pack", *local, "--output-dir", "other")
     assert refused.code == 1
     assert "with --encoder" in refused.err

@@ -35,7 +35,7 @@ from tagmates.study.affinities import StudyAffinities
 from tagmates.study.compare import Arrow, Cell, Comparison, compare
 from tagmates.study.forecast import forecast
 from tagmates.study.grouping import groupings
-from tagmates.study.plan import Setting, make_plan, setting_of
+from tagmates.study.plan import Combination, combination_of, make_plan
 from tagmates.study.published import PAPER_TASKS, published, published_oracle_sets, published_statistics
 from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import StudySettings
@@ -72,9 +72,11 @@ def make_comparison(
     pairs = {}
     for pair, arrow in arrows.items():
         evidence = None if q is None else Evidence(points[arrow], 0.1, 4.0, -1.0, 1.0, q, q, q)
-        setting = setting_of("te_dec", pair, tasks)
-        pairs[pair] = Cell(setting, pair[1], 70.0 + points[arrow], 0.1, 3, base=70.0, arrow=arrow, evidence=evidence)
-    single = {task: Cell(Setting("stl", (task,)), task, 70.0, 0.1, 3) for task in tasks}
+        combination = combination_of("te_dec", pair, tasks)
+        pairs[pair] = Cell(
+            combination, pair[1], 70.0 + points[arrow], 0.1, 3, base=70.0, arrow=arrow, evidence=evidence
+        )
+    single = {task: Cell(Combination("stl", (task,)), task, 70.0, 0.1, 3) for task in tasks}
     return Comparison("te_dec", tasks, single=single, pairs=pairs)
 
 
@@ -88,7 +90,7 @@ def make_report(tasks: tuple[str, ...], made: Comparison | None, records: list[R
 
 def embedded(tasks: tuple[str, ...], rows: list[list[float]]) -> list[RunRecord]:
     return [
-        RunRecord(str(s), Setting("te_dec", tasks), s, {}, {}, 1, 1, "cap", 1.0, 1, embeddings={"best": rows})
+        RunRecord(str(s), Combination("te_dec", tasks), s, {}, {}, 1, 1, "cap", 1.0, 1, embeddings={"best": rows})
         for s in (1, 2)
     ]
 
@@ -191,7 +193,7 @@ def test_improvements_are_those_of_the_studys_regimes() -> None:
 
 def test_figure_2_says_what_is_drawn_and_what_of_the_paper_is_not() -> None:
     tasks = ("mwe", "com", "hyp")
-    runs = Runs(r for r in published_records() if set(r.setting.tasks) <= set(tasks))
+    runs = Runs(r for r in published_records() if set(r.combination.tasks) <= set(tasks))
     for regimes, oracle in ((("single", "pair"), False), (("single", "pair", "oracle"), True)):
         study = StudySettings(regimes=regimes)
         made = compare(study, tasks, runs, {})
@@ -393,7 +395,7 @@ def test_pairs_that_are_not_trained_are_shown_as_predictions_and_change_nothing_
     study = StudySettings(regimes=("single", "pair"), seeds=(1, 2))
     every = [make_record(planned, dict.fromkeys(planned.config.tasks, 60.0 + planned.config.seed))
              for planned in make_plan(study, tasks, {})]  # fmt: skip
-    some = [record for record in every if record.setting.tasks != ("a", "c")]
+    some = [record for record in every if record.combination.tasks != ("a", "c")]
     for records, missing in ((every, set()), (some, {("a", "c"), ("c", "a")})):
         runs = Runs(records)
         report = Report("some", study, tasks, compare(study, tasks, runs, {}), runs, {})

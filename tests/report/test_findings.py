@@ -20,7 +20,7 @@ from tagmates.report.findings.method_gaps import differing_cells, method_gaps, s
 from tagmates.report.model import Report
 from tagmates.report.tables.characteristics import characteristics_table
 from tagmates.study.compare import compare, oracle_sets
-from tagmates.study.plan import Setting, setting_of
+from tagmates.study.plan import Combination, combination_of
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_statistics
 from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import Method, StudySettings
@@ -95,9 +95,9 @@ def one(found: Sequence[Finding], piece: str) -> Finding:
 def record(
     method: Method, tasks: tuple[str, ...], order: tuple[str, ...], seed: int, scores: Sequence[float]
 ) -> RunRecord:
-    setting = setting_of(method, tasks, order)
-    test = dict(zip(setting.tasks, scores, strict=True))
-    return RunRecord(str(setting), setting, seed, test, test, 10, 1, "cap", 1.0, 100)
+    combination = combination_of(method, tasks, order)
+    test = dict(zip(combination.tasks, scores, strict=True))
+    return RunRecord(str(combination), combination, seed, test, test, 10, 1, "cap", 1.0, 100)
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +135,11 @@ def test_runs_with_the_papers_scores_say_the_same(records: list[RunRecord]) -> N
 
 
 def test_figures_of_the_text_are_held_against_the_tables_only() -> None:
-    harmless = [r for r in published_records() if set(r.setting.tasks) != {"semtr", "frame"}]
+    harmless = [r for r in published_records() if set(r.combination.tasks) != {"semtr", "frame"}]
     finding = one(findings(study_report(harmless)), "COM, FRAME and HYP help no task")
     assert (finding.tables_agree, finding.agrees) == (False, True)
     assert finding.here == "com 0↑ of 30; frame 0↑ of 27; hyp 0↑ of 30 (87 of 90 done)"
-    fewer = [r for r in harmless if set(r.setting.tasks) != {"upos", "chunk"}]
+    fewer = [r for r in harmless if set(r.combination.tasks) != {"upos", "chunk"}]
     finding = one(findings(study_report(fewer)), "CHUNK help most often")
     assert finding.here == "upos 13↑ of 27; xpos 17↑ of 30; chunk 13↑ of 27 (84 of 90 done)"
     assert (finding.tables_agree, finding.agrees) == (True, True)
@@ -168,10 +168,10 @@ def check(finding: Finding) -> None:
 
 
 def test_regimes_and_methods_that_are_missing(records: list[RunRecord]) -> None:
-    alone = [r for r in records if len(r.setting.tasks) == 1]
+    alone = [r for r in records if len(r.combination.tasks) == 1]
     for finding in findings(study_report(alone)):
         check(finding)
-    multi = [r for r in records if r.setting.sharing in ("stl", "multi_dec")]
+    multi = [r for r in records if r.combination.sharing in ("stl", "multi_dec")]
     found = findings(study_report(multi, sharing=("multi_dec",)))
     assert one(found, "CHUNK help most often").here == "upos 5↑, xpos 6↑, chunk 5↑ of 10 each"
     assert one(found, "do not differ").why == "there is only one method"
@@ -224,9 +224,10 @@ def test_other_tasks(number: int) -> None:
 def test_some_of_the_papers_tasks(records: list[RunRecord]) -> None:
     """Their pairs are the paper's; their All is not."""
     tasks = ("upos", "chunk", "ner", "com", "mwe")
-    some = [r for r in records if set(r.setting.tasks) <= set(tasks) and len(r.setting.tasks) <= 2]
+    some = [r for r in records if set(r.combination.tasks) <= set(tasks) and len(r.combination.tasks) <= 2]
     orders = [
-        replace(r, setting=Setting(r.setting.sharing, tuple(sorted(r.setting.tasks, key=tasks.index)))) for r in some
+        replace(r, combination=Combination(r.combination.sharing, tuple(sorted(r.combination.tasks, key=tasks.index))))
+        for r in some
     ]
     report = study_report(orders, tasks)
     found = findings(report)
@@ -374,7 +375,9 @@ def test_embeddings_as_the_paper_sees_them(records: list[RunRecord]) -> None:
     radians = np.radians([ANGLES[task] for task in PAPER_TASKS])
     rows = np.stack([np.cos(radians), np.sin(radians)], axis=1).tolist()
     runs = [
-        replace(r, embeddings={"best": rows}) if r.setting == setting_of("te_dec", PAPER_TASKS, PAPER_TASKS) else r
+        replace(r, embeddings={"best": rows})
+        if r.combination == combination_of("te_dec", PAPER_TASKS, PAPER_TASKS)
+        else r
         for r in records
     ]
     found = [finding for finding in findings(study_report(runs)) if not finding.tables]

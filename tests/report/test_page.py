@@ -184,7 +184,7 @@ def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
     assert "are all below its best one" in terms["Length"]
     assert "numbers of updates" in terms["Length"]
     assert 'score = "plain"' in terms["Score"] and "token accuracy" in terms["Score"]
-    assert "that of the two settings themselves where it is larger" in terms["Test"]
+    assert "that of the two combinations themselves where it is larger" in terms["Test"]
     assert terms["Vectors"] == "GloVe 6B, 50 dimensions"
     for found, said in (
         ("glove", "GloVe 6B, 50 dimensions"),
@@ -218,13 +218,13 @@ def test_hostile_names_and_partial_studies(done: int) -> None:
 def test_a_whole_study_says_that_it_is_whole() -> None:
     study = StudySettings(seeds=(1,), regimes=("single", "pair"))
     records = make_records(study, ("a", "b"))
-    report = make_report(study, ("a", "b"), [r for r in records if r.setting.sharing == "stl" or len(r.test) == 2])
+    report = make_report(study, ("a", "b"), [r for r in records if r.combination.sharing == "stl" or len(r.test) == 2])
     text = render_page(report, tables(report))
     assert "All 3 runs are done." in text
     assert "table-progress" not in text
     single = StudySettings(seeds=(1,), regimes=("single",))
     only = make_report(
-        single, ("a",), [make_record(r.setting, 1, ("a",)) for r in records if r.setting.tasks == ("a",)]
+        single, ("a",), [make_record(r.combination, 1, ("a",)) for r in records if r.combination.tasks == ("a",)]
     )
     assert "The one run is done." in render_page(only, tables(only))
 
@@ -246,8 +246,8 @@ def test_tasks_of_ones_own_name_the_paper_once_where_its_rule_is_explained() -> 
 def test_what_is_not_there_yet_is_said_once_or_not_at_all() -> None:
     study, tasks = StudySettings(sharing=("multi_dec", "te_dec", "te_enc")), ("a", "b", "c")
     records = make_records(study, tasks, sentences=30)
-    alone = [r for r in records if r.setting.sharing == "stl"]
-    begun = [r for r in records if r.setting.sharing in ("stl", "multi_dec")]
+    alone = [r for r in records if r.combination.sharing == "stl"]
+    begun = [r for r in records if r.combination.sharing in ("stl", "multi_dec")]
     waits = waiting_words(study, tasks, oracle_sets(study, tasks, Runs(alone)))
     assert len(waits) == 1 and "of all tasks (MULTI-DEC, TE⊕DEC and TE⊕ENC)" in waits[0]
     (waits_less,) = waiting_words(study, tasks, {("multi_dec", task): () for task in tasks} | {("te_dec", "a"): ()})
@@ -311,9 +311,9 @@ def test_settings_stand_in_full_but_for_places() -> None:
 def test_the_page_warns_of_unequal_training_lengths(alone: int, together: int) -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
     records = [
-        replace(record, updates=alone if len(record.setting.tasks) == 1 else together, stopped="patience")
+        replace(record, updates=alone if len(record.combination.tasks) == 1 else together, stopped="patience")
         for record in make_records(study, tasks)
-        if len(record.setting.tasks) < 3
+        if len(record.combination.tasks) < 3
     ]
     (text,) = length_notes(make_report(study, tasks, records))
     assert text.startswith("In 6 of 6 comparisons, among them ")
@@ -324,7 +324,9 @@ def test_the_page_warns_of_unequal_training_lengths(alone: int, together: int) -
 
 def test_the_page_warns_of_runs_that_the_cap_ended() -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
-    records = [replace(record, updates=100) for record in make_records(study, tasks) if len(record.setting.tasks) < 3]
+    records = [
+        replace(record, updates=100) for record in make_records(study, tasks) if len(record.combination.tasks) < 3
+    ]
     (text,) = length_notes(make_report(study, tasks, records))  # of seed 2 every run is capped
     assert text.startswith("In 6 of 6 comparisons some run reached the maximum number of epochs")
 
@@ -375,7 +377,7 @@ def test_partners_without_a_gain_on_test_are_never_recommended(gain: float, seed
     study, tasks = StudySettings(regimes=("single", "pair"), seeds=seeds), ("a", "b")
     records = [with_gain(record, gain) for record in make_records(study, tasks, sentences=40)]
     report = make_report(study, tasks, records)
-    assert all(advice.ranked[0].setting.tasks == tasks for advice in report.advice)  # dev would have them together
+    assert all(advice.ranked[0].combination.tasks == tasks for advice in report.advice)  # dev would have them together
     for task in tasks:
         found = recommended(report)[task]
         assert (found[1], found[-1]) == ("none", "no gain was found; train it alone")
@@ -385,7 +387,7 @@ def test_partners_without_a_gain_on_test_are_never_recommended(gain: float, seed
 
 def with_gain(record: RunRecord, gain: float) -> RunRecord:
     """The run with a joint dev F1 that is best, and so many points of test F1 above the task alone."""
-    joint = len(record.setting.tasks) > 1
+    joint = len(record.combination.tasks) > 1
     dev = dict.fromkeys(record.dev, 80.0 if joint else 70.0)
     test = dict.fromkeys(record.test, 70 + 0.1 * record.seed + (gain if joint else 0))
     counts = {}
@@ -403,7 +405,9 @@ def test_before_any_run_there_is_no_table_of_recommendations() -> None:
 
 def test_what_waits_for_runs_is_folded() -> None:
     """Claims that cannot be checked yet, and methods without a joint run, take a line each."""
-    some = [r for r in published_records() if r.setting.sharing in ("stl", "multi_dec") and len(r.setting.tasks) < 3]
+    some = [
+        r for r in published_records() if r.combination.sharing in ("stl", "multi_dec") and len(r.combination.tasks) < 3
+    ]
     report = make_report(PAPER, PAPER_TASKS, some, statistics=published_statistics())
     made = {table.name: table for table in tables(replace(report, statistics=[]))}
     assert made["unchecked-findings"].folded and not made["findings"].folded

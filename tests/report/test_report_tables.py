@@ -21,7 +21,7 @@ from tagmates.report.tables.comparison import confirmed
 from tagmates.report.tables.formats import LATEX_CHARACTERS, full_heads, to_csv, to_latex, to_markdown
 from tagmates.report.tables.table import LEGEND, Entry, Row, Table, words
 from tagmates.study.compare import Cell, count
-from tagmates.study.plan import Setting, make_plan, setting_of
+from tagmates.study.plan import Combination, combination_of, make_plan
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import REGIMES, StudySettings
 from tagmates.study.significance import Evidence, false_arrow_rate
@@ -85,7 +85,7 @@ def test_the_papers_own_numbers_come_back(paper: Report) -> None:
 
 
 def test_marks_tell_rule_test_and_both_apart() -> None:
-    cell = Cell(Setting("multi_dec", ("a", "b")), "a", 52.0, 0.1, 3, base=50.0, arrow="up")
+    cell = Cell(Combination("multi_dec", ("a", "b")), "a", 52.0, 0.1, 3, base=50.0, arrow="up")
     sure = Evidence(2.0, 0.1, 9.0, 1.8, 2.2, 0.001, 0.01, 0.02)
     unsure = replace(sure, q=0.3)
     seen = {
@@ -104,7 +104,7 @@ def test_marks_tell_rule_test_and_both_apart() -> None:
 
 
 def test_few_runs_and_capped_ones_show() -> None:
-    cell = Cell(Setting("stl", ("a",)), "a", 52.0, 0.1, 2, updates=1234.6, capped=1, parameters=99, dev=51.5)
+    cell = Cell(Combination("stl", ("a",)), "a", 52.0, 0.1, 2, updates=1234.6, capped=1, parameters=99, dev=51.5)
     entry = score_entry(cell, 3)
     assert (entry.text, entry.mark, entry.below, entry.roles) == ("52.00", "†", ("n=2 ±0.10",), ("own", "few"))
     assert "1,235 updates on average, 1 of 2 runs reached the maximum number of epochs, 99 parameters" in entry.note
@@ -153,7 +153,7 @@ def test_tests_table_is_complete() -> None:
 def test_false_arrows_for_every_number_of_runs() -> None:
     study = StudySettings(k=1.2)
     records = make_records(study, ("a", "b"))
-    report = make_report(study, ("a", "b"), [r for r in records if r.seed == 1 or r.setting.sharing == "stl"])
+    report = make_report(study, ("a", "b"), [r for r in records if r.seed == 1 or r.combination.sharing == "stl"])
     table = named(report)["false-arrows"]
     assert [line["n"] for line in table.data] == [1, 3]
     assert [line["rate"] for line in table.data] == [false_arrow_rate(n, 1.2, "population") for n in (1, 3)]
@@ -175,7 +175,7 @@ def test_methods_side_by_side(paper: Report) -> None:
 
 
 def test_beside_counts_what_stays_harmed(paper: Report) -> None:
-    without = [r for r in published_records() if "com" not in r.setting.tasks or r.setting.sharing == "stl"]
+    without = [r for r in published_records() if "com" not in r.combination.tasks or r.combination.sharing == "stl"]
     both = replace(paper, beside=replace(make_report(PAPER, PAPER_TASKS, without), name="without com"))
     made = named(both)
     moves = made["beside"]
@@ -193,8 +193,8 @@ def test_beside_counts_what_stays_harmed(paper: Report) -> None:
 def test_all_of_other_tasks_is_not_the_papers_all() -> None:
     tasks = ("upos", "xpos", "mwe")
     study = StudySettings(oracle_sets="test")
-    chosen = [r for r in published_records() if set(r.setting.tasks) <= set(tasks)]
-    chosen += [make_record(setting_of("multi_dec", tasks, tasks), seed, tasks) for seed in study.seeds]
+    chosen = [r for r in published_records() if set(r.combination.tasks) <= set(tasks)]
+    chosen += [make_record(combination_of("multi_dec", tasks, tasks), seed, tasks) for seed in study.seeds]
     data = named(make_report(study, tasks, chosen))["agreement"].data
     assert {line["regime"] for line in data} == {"single", "pair", "oracle"}
     assert next(line["cells"] for line in data if line["regime"] == "pair") == 6
@@ -216,11 +216,11 @@ def test_partial_and_empty_studies_are_tables_too(paper: Report) -> None:
 def test_small_studies(tasks: tuple[str, ...], regimes: tuple[str, ...]) -> None:
     study = StudySettings.model_validate({"seeds": (7,), "regimes": regimes, "std": "sample"})
     records = make_records(study, tasks)
-    meant = {planned.setting for planned in make_plan(study, tasks, {})}
+    meant = {planned.combination for planned in make_plan(study, tasks, {})}
     for some in ([], records[:1], records):
         made = named(make_report(study, tasks, some))
         assert all(to_markdown(t) and to_latex(t) and to_csv(t) for t in made.values())
-        assert ("scores-multi_dec" in made) == any(record.setting in meant for record in some)
+        assert ("scores-multi_dec" in made) == any(record.combination in meant for record in some)
 
 
 def rows_of(table: Table) -> dict[str, list[str]]:
@@ -276,16 +276,16 @@ def test_a_task_without_helpers_is_blue_in_the_oracle_row_and_the_caption_says_s
     assert "also in the Oracle row for a task without helpers." in table.caption
     helped = ("mwe", "upos")
     study = StudySettings(sharing=("te_enc",), oracle_sets="test")
-    some = [r for r in published_records() if set(r.setting.tasks) <= set(helped)]
+    some = [r for r in published_records() if set(r.combination.tasks) <= set(helped)]
     report = make_report(study, helped, some)
-    alone = any(len(cell.setting.tasks) == 1 for cell in report.comparisons["te_enc"].oracle.values())
+    alone = any(len(cell.combination.tasks) == 1 for cell in report.comparisons["te_enc"].oracle.values())
     assert ("also in the Oracle row" in named(report)["scores-te_enc"].caption) == alone
 
 
 def test_means_of_few_runs_are_grey_wherever_they_stand() -> None:
     study, tasks = StudySettings(), ("a", "b", "c")
     records = make_records(study, tasks)
-    few = [r for r in records if r.seed == 1 or "c" not in r.setting.tasks]  # c once, a and b three times
+    few = [r for r in records if r.seed == 1 or "c" not in r.combination.tasks]  # c once, a and b three times
     made = named(make_report(study, tasks, few))
     entries = {row.head: row.entries for row in made["methods"].rows}
     heads = full_heads(made["methods"])[1:]
@@ -305,7 +305,7 @@ def test_means_of_few_runs_are_grey_wherever_they_stand() -> None:
 
 def test_cells_that_the_rule_cannot_judge_are_counted_apart() -> None:
     study, tasks = StudySettings(regimes=("single", "pair")), ("a", "b", "c")
-    records = [r for r in make_records(study, tasks) if r.seed == 1 or "c" not in r.setting.tasks]
+    records = [r for r in make_records(study, tasks) if r.seed == 1 or "c" not in r.combination.tasks]
     table = named(make_report(study, tasks, records))["arrows"]
     assert table.heads[-2:] == ("neither", "too few runs")
     texts = [entry.text for entry in table.rows[0].entries]
@@ -326,7 +326,7 @@ def test_runs_updates_and_parameters_of_every_score(paper: Report) -> None:
     assert len(rows) == len(table.data) == len(set(rows))
     oracle = [row for row in named(paper)["runs"].rows if row.entries[0].text == "Oracle"]
     assert {"its 7 helpers", "alone"} <= {row.entries[1].text for row in oracle}
-    assert "have each setting" in named(paper)["parameters"].caption
+    assert "have each combination" in named(paper)["parameters"].caption
 
 
 def test_csv_comes_back(hostile: Report) -> None:

@@ -29,7 +29,7 @@ def chooser(**budget: Any) -> Chooser:
 
 
 def record(planned: Planned, f1: dict[str, float]) -> RunRecord:
-    return RunRecord(planned.name, planned.setting, planned.config.seed, f1, f1, 1, 1, "cap", 1.0, 1)
+    return RunRecord(planned.name, planned.combination, planned.config.seed, f1, f1, 1, 1, "cap", 1.0, 1)
 
 
 def true_f1(tasks: Sequence[str], seed: int) -> dict[str, float]:
@@ -74,7 +74,7 @@ def test_so_many_trainings_and_no_more(number: int) -> None:
 
 
 def test_workers_beside_each_other_train_different_settings() -> None:
-    """A second seed of what runs just now is worth less than another setting."""
+    """A second seed of what runs just now is worth less than another combination."""
     first = [p for p in PLAN if len(p.config.tasks) != 2 and p.config.seed == 1]
     done = {planned.name: record(planned, true_f1(planned.config.tasks, 1)) for planned in first}
     rest = [planned for planned in PLAN if planned.name not in done]
@@ -82,10 +82,10 @@ def test_workers_beside_each_other_train_different_settings() -> None:
     assert here is not None
     beside = chooser()([planned for planned in rest if planned != here], [here], done)
     assert beside is not None
-    assert beside.setting != here.setting
+    assert beside.combination != here.combination
     alone = chooser()([planned for planned in rest if planned != here], [], done)
     assert alone is not None
-    assert alone.setting == here.setting  # if nobody trained it, its next seed would come
+    assert alone.combination == here.combination  # if nobody trained it, its next seed would come
 
 
 def test_it_ends_where_the_advice_can_hardly_be_wrong() -> None:
@@ -101,11 +101,11 @@ def test_of_equals_it_trains_what_costs_less() -> None:
     done = {planned.name: record(planned, true_f1(planned.config.tasks, 1)) for planned in first}
     dear = chooser()(pairs, [], done)
     assert dear is not None
-    cheap = Chooser(StudyAffinities(DATA, AFFINITIES), lambda p: 1e6 if p.setting == dear.setting else 1.0)(
+    cheap = Chooser(StudyAffinities(DATA, AFFINITIES), lambda p: 1e6 if p.combination == dear.combination else 1.0)(
         pairs, [], done
     )
     assert cheap is not None
-    assert cheap.setting != dear.setting
+    assert cheap.combination != dear.combination
 
 
 def test_the_regret_is_what_simulation_says_and_falls() -> None:

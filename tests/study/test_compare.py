@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from study_folders import make_counts, make_records
 
 from tagmates.study.compare import Cell, Comparison, arrow_between, compare, count, deviation, oracle_sets
-from tagmates.study.plan import OracleSets, Setting
+from tagmates.study.plan import Combination, OracleSets
 from tagmates.study.records import RunRecord, Runs, Split
 from tagmates.study.settings import Method, StudySettings
 from tagmates.study.significance import adjust, compare_runs, linearise, pooled_variance
@@ -101,8 +101,8 @@ def worlds(draw: st.DrawFn, *, missing: bool = True) -> World:
     levels: dict[Any, float] = {}
     spread = draw(st.sampled_from([0, 0.5, 2]))
 
-    def score(setting: Setting, task: str, seed: int, split: Split) -> float:
-        level = levels.setdefault((setting, task, split), 50 + dice.randint(0, 20) / 4)
+    def score(combination: Combination, task: str, seed: int, split: Split) -> float:
+        level = levels.setdefault((combination, task, split), 50 + dice.randint(0, 20) / 4)
         return level + spread * dice.randint(0, 4) / 4
 
     records = make_records(study, tasks, score, sets)
@@ -118,7 +118,7 @@ def worlds(draw: st.DrawFn, *, missing: bool = True) -> World:
 def runs_of(records: Iterable[RunRecord], method: str, trained: Iterable[str]) -> list[RunRecord]:
     wanted = set(trained)
     sharing = "stl" if len(wanted) == 1 else method
-    return [r for r in records if (r.setting.sharing, set(r.setting.tasks)) == (sharing, wanted)]
+    return [r for r in records if (r.combination.sharing, set(r.combination.tasks)) == (sharing, wanted)]
 
 
 def check_cell(
@@ -133,7 +133,7 @@ def check_cell(
     assert cell is not None
     ddof = 0 if study.std == "population" or len(ours) == 1 else 1
     scores = [r.test[task] for r in ours]
-    assert (cell.task, set(cell.setting.tasks), cell.n) == (task, set(trained), len(ours))
+    assert (cell.task, set(cell.combination.tasks), cell.n) == (task, set(trained), len(ours))
     assert cell.mean == pytest.approx(np.mean(scores))
     assert cell.std == pytest.approx(np.std(scores, ddof=ddof), abs=1e-9)
     assert cell.dev == pytest.approx(np.mean([r.dev[task] for r in ours]))
@@ -238,9 +238,9 @@ class TestCells:
         """However many runs the base and the other pairs have: they do not show how far runs of this pair spread."""
         study = study_of(seeds=[1, 2, 3])
         records = make_records(study, "abc", lambda s, t, seed, _: 50.0 + 9 * len(s.tasks) + seed / 10)
-        pair, alone = Setting("multi_dec", ("a", "b")), Setting("stl", ("a",))
+        pair, alone = Combination("multi_dec", ("a", "b")), Combination("stl", ("a",))
         for single in (pair, alone):
-            some = [r for r in records if r.setting != single or r.seed == 2]
+            some = [r for r in records if r.combination != single or r.seed == 2]
             cells = compare(study, "abc", Runs(some), {})["multi_dec"].pairs
             assert cells["b", "a"].difference == pytest.approx(9, abs=0.2)
             assert cells["b", "a"].has_too_few_runs
@@ -250,7 +250,7 @@ class TestCells:
     def test_runs_without_counts_have_arrows_and_no_evidence(self) -> None:
         study = study_of(seeds=[1, 2])
         records = make_records(study, "ab", lambda s, t, seed, _: 50.0 + 9 * len(s.tasks) + seed)
-        some = [replace(r, counts={}) if r.setting.tasks == ("a",) and r.seed == 2 else r for r in records]
+        some = [replace(r, counts={}) if r.combination.tasks == ("a",) and r.seed == 2 else r for r in records]
         cells = [compare(study, "ab", Runs(made), {})["multi_dec"].pairs for made in (records, some)]
         assert cells[0]["b", "a"].evidence is not None
         assert cells[1]["b", "a"].evidence is None
@@ -296,9 +296,11 @@ class TestFamilies:
             """Other right answers, which change p; the scores, and so the noise between seeds, stay."""
             return replace(record, counts={t: make_counts(90, 12, f"new {record.name} {t}") for t in record.counts})
 
-        others = [other_counts(r) if r.setting.sharing == "te_dec" or len(r.setting.tasks) > 2 else r for r in records]
+        others = [
+            other_counts(r) if r.combination.sharing == "te_dec" or len(r.combination.tasks) > 2 else r for r in records
+        ]
         assert pairs(others) == pairs(records)
-        one = [other_counts(r) if r.setting == Setting("multi_dec", ("a", "b")) else r for r in records]
+        one = [other_counts(r) if r.combination == Combination("multi_dec", ("a", "b")) else r for r in records]
         changed = {key for key, cell in pairs(one).items() if cell.evidence != pairs(records)[key].evidence}
         assert {("a", "b"), ("b", "a")} <= changed
 
@@ -307,7 +309,9 @@ class TestFamilies:
         records = make_records(study, "abc", lambda s, t, seed, _: 50.0 + 3 * len(s.tasks) + (seed * 7 + ord(t)) % 5)
         found = compare(study, "abc", Runs(records), {})["multi_dec"]
         runs = Runs(records)
-        noise = pooled_variance([[r.test["b"] for r in some] for setting, some in runs.items() if "b" in setting.tasks])
+        noise = pooled_variance(
+            [[r.test["b"] for r in some] for combination, some in runs.items() if "b" in combination.tasks]
+        )
         assert noise is not None
         family = []
         for other, task in found.pairs:
@@ -348,10 +352,10 @@ class TestOracleSets:
                 assert list(known[method, task]) == [t for t in tasks if t in known[method, task]]
 
     def test_on_dev_and_on_test(self) -> None:
-        def score(setting: Setting, task: str, seed: int, split: Split) -> float:
+        def score(combination: Combination, task: str, seed: int, split: Split) -> float:
             """On dev b helps a, on test c does."""
             helper = "b" if split == "dev" else "c"
-            return 60.0 if task == "a" and setting.tasks[1:] == (helper,) else 50.0
+            return 60.0 if task == "a" and combination.tasks[1:] == (helper,) else 50.0
 
         sets = {}
         for split in ("dev", "test"):
@@ -363,7 +367,7 @@ class TestOracleSets:
     def test_of_another_method_need_only_its_own_pairs(self) -> None:
         study = study_of(sharing=["multi_dec", "te_enc"], seeds=[1])
         records = make_records(study, "abc", lambda *_: 50.0)
-        some = [r for r in records if r.setting != Setting("te_enc", ("a", "b"))]
+        some = [r for r in records if r.combination != Combination("te_enc", ("a", "b"))]
         known = oracle_sets(study, "abc", Runs(some))
         assert set(known) == {("multi_dec", "a"), ("multi_dec", "b"), ("multi_dec", "c"), ("te_enc", "c")}
 

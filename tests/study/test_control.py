@@ -61,8 +61,8 @@ def test_a_control_trains_the_same_things(kind: ControlKind) -> None:
     study = StudySettings(seeds=(1, 5), sharing=("te_dec", "multi_dec"))
     control = Control(kind, 40).settings(study)
     ours, theirs = (make_plan(some, ("a", "b", "c"), {}) for some in (study, control))
-    assert [(p.setting, p.config.seed, p.regimes) for p in theirs] == [
-        (p.setting, p.config.seed, p.regimes) for p in ours
+    assert [(p.combination, p.config.seed, p.regimes) for p in theirs] == [
+        (p.combination, p.config.seed, p.regimes) for p in ours
     ]
     for planned in theirs:
         training = planned.config.training

@@ -23,7 +23,7 @@ from tagmates.study.forecast import (
 )
 from tagmates.study.gain_spread import spread_factor
 from tagmates.study.gains import ALONE, gains_before
-from tagmates.study.plan import Planned, Setting, make_plan
+from tagmates.study.plan import Combination, Planned, make_plan
 from tagmates.study.records import RunRecord, Runs
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store
@@ -54,14 +54,14 @@ def of_mwe(records: list[RunRecord]) -> Forecast:
 def test_the_gains_are_those_of_the_model_given_the_dev_scores_of_the_method_and_of_the_task_alone() -> None:
     records = [run(planned, 5.0) for planned in PLAN]
     found = gains_after(AFFINITIES, records, "multi_dec", [])["mwe"]
-    own = [r for r in records if "mwe" in r.dev and r.setting.sharing in ("stl", "multi_dec")]
-    runs = [(frozenset(r.setting.tasks) - {"mwe"}, r.dev["mwe"]) for r in own]
-    assert {r.setting.sharing for r in own} == {"stl", "multi_dec"}
+    own = [r for r in records if "mwe" in r.dev and r.combination.sharing in ("stl", "multi_dec")]
+    runs = [(frozenset(r.combination.tasks) - {"mwe"}, r.dev["mwe"]) for r in own]
+    assert {r.combination.sharing for r in own} == {"stl", "multi_dec"}
     alone = float(np.mean([f1 for helpers, f1 in runs if helpers == ALONE]))
     before = gains_before(AFFINITIES.of("mwe"), AFFINITIES.data["mwe"], alone=alone, sets=[frozenset(["pos", "ner"])])
-    settings = len({r.setting for r in records if "mwe" in r.dev})
-    spread = settings * np.var([60.1, 60.2], ddof=1)
-    assert found.noise == pytest.approx((NOISE_FREEDOM * before.noise + spread) / (NOISE_FREEDOM + settings))
+    combinations = len({r.combination for r in records if "mwe" in r.dev})
+    spread = combinations * np.var([60.1, 60.2], ddof=1)
+    assert found.noise == pytest.approx((NOISE_FREEDOM * before.noise + spread) / (NOISE_FREEDOM + combinations))
     befores = {
         task: replace(
             gains_before(AFFINITIES.of(task), AFFINITIES.data[task], alone=60.15, sets=[frozenset(TASKS) - {task}]),
@@ -69,8 +69,8 @@ def test_the_gains_are_those_of_the_model_given_the_dev_scores_of_the_method_and
         )
         for task in TASKS
     }
-    scores = {t: [(frozenset(r.setting.tasks) - {t}, r.dev[t]) for r in records if t in r.dev
-                  and r.setting.sharing in ("stl", "multi_dec")] for t in TASKS}  # fmt: skip
+    scores = {t: [(frozenset(r.combination.tasks) - {t}, r.dev[t]) for r in records if t in r.dev
+                  and r.combination.sharing in ("stl", "multi_dec")] for t in TASKS}  # fmt: skip
     factor = spread_factor((befores[task], scores[task]) for task in TASKS)
     assert factor > 1.05  # a gain of 5 is more than expected
     before = replace(before, noise=found.noise).spread_by(factor)
@@ -82,7 +82,7 @@ def test_a_setting_that_gains_is_the_best_and_the_more_runs_the_surer() -> None:
     some = of_mwe([run(planned, 8.0) for planned in PLAN if planned.config.seed == 1])
     every = of_mwe([run(planned, 8.0) for planned in PLAN])
     for each, runs in ((some, 1), (every, 2)):
-        assert (each.best, each.runs) == (Setting("multi_dec", ("pos", "mwe")), runs)
+        assert (each.best, each.runs) == (Combination("multi_dec", ("pos", "mwe")), runs)
     assert every.probability >= some.probability > 0.5
     assert every.regret <= some.regret
     assert every.gain.std < some.gain.std
@@ -125,9 +125,9 @@ def test_a_task_that_nothing_helps_is_best_alone() -> None:
         for p in PLAN
     ]
     each = of_mwe(records)
-    assert each.best == Setting("stl", ("mwe",))
+    assert each.best == Combination("stl", ("mwe",))
     assert (each.gain.mean, each.gain.std, each.runs) == (0, 0, 2)
-    assert "no setting is expected to gain" in forecast_sentence(each, TASKS)
+    assert "no combination is expected to gain" in forecast_sentence(each, TASKS)
     assert forecast_json(each)["tasks"] == ["mwe"]
 
 

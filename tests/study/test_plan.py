@@ -34,7 +34,7 @@ from tagmates.study.cost import (
     usual_epochs,
 )
 from tagmates.study.locate import open_study
-from tagmates.study.plan import OracleSets, Planned, Setting, make_plan, setting_of
+from tagmates.study.plan import Combination, OracleSets, Planned, combination_of, make_plan
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.run_filter import RunFilter, parse_duration, parse_shard
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
@@ -109,15 +109,20 @@ class TestPlan:
         }
         plan = make_plan(study, tasks, sets)
         keys = [(p.config.sharing, frozenset(p.config.tasks), p.config.seed) for p in plan]
-        wanted = {(*setting, seed) for settings in needed.values() for setting in settings for seed in study.seeds}
+        wanted = {
+            (*combination, seed)
+            for combinations in needed.values()
+            for combination in combinations
+            for seed in study.seeds
+        }
         assert len(keys) == len(set(keys))
         assert set(keys) == wanted
         assert len({p.name for p in plan}) == len(plan)
         for planned in plan:
-            setting = planned.config.sharing, frozenset(planned.config.tasks)
-            assert list(planned.regimes) == [r for r in REGIMES if r in needed and setting in needed[r]]
+            combination = planned.config.sharing, frozenset(planned.config.tasks)
+            assert list(planned.regimes) == [r for r in REGIMES if r in needed and combination in needed[r]]
             assert planned.regime == planned.regimes[0]
-            assert planned.setting == Setting(planned.config.sharing, planned.config.tasks)
+            assert planned.combination == Combination(planned.config.sharing, planned.config.tasks)
             assert list(planned.config.tasks) == [task for task in tasks if task in planned.config.tasks]
 
     @settings(deadline=None)
@@ -130,7 +135,7 @@ class TestPlan:
         places = [(REGIMES.index(p.regime), study.seeds.index(p.config.seed)) for p in plan]
         assert places == sorted(places)
         for regime in study.regimes:  # every seed in the same order
-            by_seed = [[p.setting for p in plan if (p.regime, p.config.seed) == (regime, s)] for s in study.seeds]
+            by_seed = [[p.combination for p in plan if (p.regime, p.config.seed) == (regime, s)] for s in study.seeds]
             assert all(one == other for one, other in pairwise(by_seed))
 
     @settings(deadline=None)
@@ -161,7 +166,7 @@ class TestPlan:
     def test_two_tasks(self) -> None:
         """All is the pair, and all but one is one alone."""
         plan = plan_of(["a", "b"], seeds=[1], sharing=["te_dec"])
-        assert [(str(p.setting), p.regimes) for p in plan] == [
+        assert [(str(p.combination), p.regimes) for p in plan] == [
             ("stl a", ("single", "all_but_one")),
             ("stl b", ("single", "all_but_one")),
             ("te_dec a+b", ("pair", "all")),
@@ -169,7 +174,7 @@ class TestPlan:
 
     def test_three_tasks(self) -> None:
         plan = plan_of(["a", "b", "c"], seeds=[1])
-        assert [str(p.setting) for p in plan if "all_but_one" in p.regimes] == [
+        assert [str(p.combination) for p in plan if "all_but_one" in p.regimes] == [
             "multi_dec a+b",
             "multi_dec a+c",
             "multi_dec b+c",
@@ -183,7 +188,7 @@ class TestPlan:
             ("multi_dec", "d"): ("c", "a"),  # the same three
         }
         plan = plan_of("abcd", sets, seeds=[1])
-        oracle = {str(p.setting): p.regimes for p in plan if "oracle" in p.regimes}
+        oracle = {str(p.combination): p.regimes for p in plan if "oracle" in p.regimes}
         assert oracle == {
             "stl a": ("single", "oracle"),
             "multi_dec b+d": ("pair", "oracle"),
@@ -191,17 +196,17 @@ class TestPlan:
         }
         assert len(plan_of("abcd", seeds=[1])) == len(plan)
         alone = plan_of("abcd", sets, seeds=[1], regimes=["oracle"])
-        assert [str(p.setting) for p in alone] == ["stl a", "multi_dec b+d", "multi_dec a+c+d"]
+        assert [str(p.combination) for p in alone] == ["stl a", "multi_dec b+d", "multi_dec a+c+d"]
 
     def test_one_task(self) -> None:
-        assert [(str(p.setting), p.regimes) for p in plan_of(["a"], {("multi_dec", "a"): ()}, seeds=[1])] == [
+        assert [(str(p.combination), p.regimes) for p in plan_of(["a"], {("multi_dec", "a"): ()}, seeds=[1])] == [
             ("stl a", ("single", "all", "oracle"))
         ]
         assert plan_of(["a"], regimes=["pair", "all_but_one"]) == []
 
     def test_one_alone_is_stl_whatever_the_method(self) -> None:
-        assert {setting_of(method, ["b"], "abc") for method in METHODS} == {Setting("stl", ("b",))}
-        assert setting_of("te_enc", ["c", "a"], "abc") == Setting("te_enc", ("a", "c"))
+        assert {combination_of(method, ["b"], "abc") for method in METHODS} == {Combination("stl", ("b",))}
+        assert combination_of("te_enc", ["c", "a"], "abc") == Combination("te_enc", ("a", "c"))
 
 
 class TestConfigs:
@@ -458,7 +463,7 @@ class TestSelection:
     def test_a_regime_that_shares_its_trainings_with_an_earlier_one(self) -> None:
         """Of two tasks All is the pair; who asks for it is to get it."""
         plan = plan_of("ab", seeds=[1])
-        assert [str(p.setting) for p in RunFilter(regimes=["all"])(plan)] == ["multi_dec a+b"]
+        assert [str(p.combination) for p in RunFilter(regimes=["all"])(plan)] == ["multi_dec a+b"]
         plan = plan_of("abc", seeds=[1])
         assert len(RunFilter(regimes=["all_but_one"])(plan)) == 3
 

@@ -149,14 +149,14 @@ def test_oracle_sets_of_the_protocol(split: str) -> None:
 
 
 def test_oracle_sets_wait_for_every_seed_of_every_pair() -> None:
-    records = [r for r in published_records() if (r.setting.tasks, r.seed) != (("upos", "ner"), 3)]
+    records = [r for r in published_records() if (r.combination.tasks, r.seed) != (("upos", "ner"), 3)]
     known = oracle_sets(STUDY, PAPER_TASKS, Runs(records))
     assert {task for method, task in published_oracle_sets() if (method, task) not in known} == {"upos", "ner"}
 
 
 def test_synthetic_counts_score_near_their_run() -> None:
     for record in published_records(sentences=50)[::37]:
-        assert list(record.counts) == list(record.setting.tasks)
+        assert list(record.counts) == list(record.combination.tasks)
         for task, counts in record.counts.items():
             tp, fp, fn = counts.sum(axis=0)
             assert counts.shape == (50, 3)
@@ -210,10 +210,10 @@ def test_plan_of_the_paper() -> None:
 
 def test_plan_holds_no_training_twice_and_needs_all_of_the_records() -> None:
     planned = make_plan(STUDY, PAPER_TASKS, published_oracle_sets())
-    wanted = {(p.setting, p.config.seed) for p in planned}
+    wanted = {(p.combination, p.config.seed) for p in planned}
     assert len(wanted) == len({p.name for p in planned}) == len(planned)
-    assert {(r.setting, r.seed) for r in published_records()} == {
-        (p.setting, p.config.seed) for p in planned if p.regime != "all_but_one" or p.config.sharing == "multi_dec"
+    assert {(r.combination, r.seed) for r in published_records()} == {
+        (p.combination, p.config.seed) for p in planned if p.regime != "all_but_one" or p.config.sharing == "multi_dec"
     }
 
 

@@ -15,28 +15,28 @@ from study_folders import make_records
 
 from tagmates.apps.study_tables import advice_table, cost_line, duration, plan_table, ranking_table
 from tagmates.study.cost import Cost
-from tagmates.study.plan import OracleSets, Setting
+from tagmates.study.plan import Combination, OracleSets
 from tagmates.study.recommend import Advice, advise, describe, rank
 from tagmates.study.records import RunRecord, Runs, Split
 from tagmates.study.settings import StudySettings
 
-B, C = Setting("multi_dec", ("a", "b")), Setting("multi_dec", ("a", "c"))
-STL, ALL = Setting("stl", ("a",)), Setting("multi_dec", ("a", "b", "c"))
-Score = Callable[[Setting, str, int, Split], float]
+B, C = Combination("multi_dec", ("a", "b")), Combination("multi_dec", ("a", "c"))
+STL, ALL = Combination("stl", ("a",)), Combination("multi_dec", ("a", "b", "c"))
+Score = Callable[[Combination, str, int, Split], float]
 
 
 def study_of(**values: Any) -> StudySettings:
     return StudySettings(**{"vectors": "random", "regimes": ["single", "pair", "all", "oracle"], **values})
 
 
-def on_dev(best: Setting, gain: float = -5) -> Score:
-    """The setting is best on dev; on test it gains so many points, and every other gains 9."""
+def on_dev(best: Combination, gain: float = -5) -> Score:
+    """The combination is best on dev; on test it gains so many points, and every other gains 9."""
 
-    def score(setting: Setting, task: str, seed: int, split: Split) -> float:
-        noise = (seed * 7 + ord(task) + len(setting.tasks)) % 5 / 50
+    def score(combination: Combination, task: str, seed: int, split: Split) -> float:
+        noise = (seed * 7 + ord(task) + len(combination.tasks)) % 5 / 50
         if split == "dev":
-            return 60 + 5 * (setting == best) + noise
-        return 60 + (gain if setting == best else 0.0 if setting.sharing == "stl" else 9.0) + noise
+            return 60 + 5 * (combination == best) + noise
+        return 60 + (gain if combination == best else 0.0 if combination.sharing == "stl" else 9.0) + noise
 
     return score
 
@@ -55,21 +55,21 @@ def advice_of(
 
 def partners(advice: Advice) -> tuple[str, ...]:
     """The tasks to train with; none: alone."""
-    return tuple(t for t in advice.ranked[0].setting.tasks if t != advice.task) if advice.ranked else ()
+    return tuple(t for t in advice.ranked[0].combination.tasks if t != advice.task) if advice.ranked else ()
 
 
-def without(records: Sequence[RunRecord], setting: Setting, *seeds: int) -> list[RunRecord]:
-    return [r for r in records if r.setting != setting or r.seed not in seeds]
+def without(records: Sequence[RunRecord], combination: Combination, *seeds: int) -> list[RunRecord]:
+    return [r for r in records if r.combination != combination or r.seed not in seeds]
 
 
 class TestChoice:
     @pytest.mark.parametrize("best", [B, C, ALL])
-    def test_is_made_on_dev_and_its_gain_is_that_on_test(self, best: Setting) -> None:
+    def test_is_made_on_dev_and_its_gain_is_that_on_test(self, best: Combination) -> None:
         advice = advice_of(make_records(study_of(), "abc", on_dev(best)))["a"]
-        assert advice.ranked[0].setting == best
+        assert advice.ranked[0].combination == best
         assert partners(advice) == best.tasks[1:]
         assert advice.cell is not None
-        assert advice.cell.setting == best
+        assert advice.cell.combination == best
         assert advice.cell.difference == pytest.approx(-5, abs=0.2)
         assert advice.cell.evidence is not None
         assert (advice.chosen, advice.verdict) == (STL, "not shown")
@@ -90,8 +90,8 @@ class TestChoice:
             tried = {s: [r.dev[task] for r in runs] for s, runs in Runs(kept).items() if task in s.tasks}
             enough = min(2, max(map(len, tried.values()), default=0))
             means = {s: float(np.mean(dev)) for s, dev in tried.items() if len(dev) >= enough}
-            assert {c.setting: pytest.approx(c.dev) for c in advice.ranked} == means
-            sides = {len(setting.tasks) > 1 for setting in means}
+            assert {c.combination: pytest.approx(c.dev) for c in advice.ranked} == means
+            sides = {len(combination.tasks) > 1 for combination in means}
             assert (advice.chosen is None) == (sides < {False, True} if len(tasks) > 1 else not means)
             assert (advice.chosen is None) == (advice.verdict == "too early")
             assert [c.dev for c in advice.ranked] == sorted((c.dev for c in advice.ranked), reverse=True)
@@ -107,8 +107,10 @@ class TestChoice:
                 assert (advice.verdict == "better") == (advice.evidence is not None and advice.evidence.low > 0)
             best = advice.ranked[0]
             assert best.dev == max(c.dev for c in advice.ranked)
-            assert all(len(best.setting.tasks) <= len(c.setting.tasks) for c in advice.ranked if c.dev == best.dev)
-            assert set(partners(advice)) == set(best.setting.tasks) - {task}
+            assert all(
+                len(best.combination.tasks) <= len(c.combination.tasks) for c in advice.ranked if c.dev == best.dev
+            )
+            assert set(partners(advice)) == set(best.combination.tasks) - {task}
 
     def test_two_runs_stand_beside_three(self) -> None:
         advice = advice_of(without(make_records(study_of(), "abc", on_dev(C)), C, 2))["a"]
@@ -120,14 +122,14 @@ class TestChoice:
         assert partners(advice_of(records)["a"]) == ("c",)
         fewer = without(records, C, 2, 3)
         advice = advice_of(fewer)["a"]
-        assert C not in [choice.setting for choice in advice.ranked]
+        assert C not in [choice.combination for choice in advice.ranked]
         assert {choice.n for choice in advice.ranked} == {3}
         assert partners(advice) != ("c",)
 
     def test_of_equals_the_one_of_fewer_tasks(self) -> None:
         advice = advice_of(make_records(study_of(), "abc", lambda *_: 50.0))["a"]
-        assert [c.setting for c in advice.ranked] == [STL, B, C, ALL]
-        assert advice.sentence == "train it alone: none of the 3 other settings is better on dev (3 runs of each)."
+        assert [c.combination for c in advice.ranked] == [STL, B, C, ALL]
+        assert advice.sentence == "train it alone: none of the 3 other combinations is better on dev (3 runs of each)."
 
     def test_equals_in_the_last_bits_are_equals(self) -> None:
         """Means of the same scores in another order of seeds."""
@@ -139,7 +141,7 @@ class TestChoice:
 
     def test_ranking_takes_settings_of_every_method(self) -> None:
         study = study_of(sharing=["multi_dec", "te_dec"])
-        records = make_records(study, "abc", on_dev(Setting("te_dec", ("a", "b"))))
+        records = make_records(study, "abc", on_dev(Combination("te_dec", ("a", "b"))))
         advice = advice_of(records, sharing=["multi_dec", "te_dec"])["a"]
         assert partners(advice) == ("b",)
         assert "with b (TE⊕DEC)" in advice.sentence
@@ -160,7 +162,7 @@ class TestWords:
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_what_is_missing_is_named_on_each_side(self, seed: int) -> None:
-        records = [r for r in make_records(study_of(), "abc", on_dev(B)) if (r.setting, r.seed) == (STL, seed)]
+        records = [r for r in make_records(study_of(), "abc", on_dev(B)) if (r.combination, r.seed) == (STL, seed)]
         advice = advice_of(records)
         assert advice["a"].verdict == "too early"
         assert advice["a"].sentence == (
@@ -173,8 +175,8 @@ class TestWords:
 
     def test_three_runs_alone_beside_single_runs_together(self) -> None:
         records = make_records(study_of(), "abc", on_dev(B))
-        for setting in (B, C, ALL):
-            records = without(records, setting, 2, 3)
+        for combination in (B, C, ALL):
+            records = without(records, combination, 2, 3)
         advice = advice_of(records)["a"]
         assert (advice.verdict, advice.chosen) == ("too early", None)
         assert "alone 3 of 3 runs; with b (MULTI-DEC) 1 of 3 runs (missing: seeds 2 and 3); " in advice.sentence
@@ -186,15 +188,15 @@ class TestWords:
 
     def test_of_many_settings_those_without_a_run_are_counted(self) -> None:
         study = study_of(regimes=["single", "pair"])
-        records = [r for r in make_records(study, "abcdefgh", on_dev(B)) if r.setting in (STL, B) and r.seed == 1]
-        records = [r for r in records if r.setting == STL]
+        records = [r for r in make_records(study, "abcdefgh", on_dev(B)) if r.combination in (STL, B) and r.seed == 1]
+        records = [r for r in records if r.combination == STL]
         sentence = advice_of(records, "abcdefgh", regimes=["single", "pair"])["a"].sentence
         assert sentence.endswith(
-            "alone 1 of 3 runs (missing: seeds 2 and 3); of 7 settings with other tasks none has a run."
+            "alone 1 of 3 runs (missing: seeds 2 and 3); of 7 combinations with other tasks none has a run."
         )
 
     def test_a_task_that_is_only_ever_trained_alone(self) -> None:
-        records = [r for r in make_records(study_of(), "abc", on_dev(B)) if r.setting == STL]
+        records = [r for r in make_records(study_of(), "abc", on_dev(B)) if r.combination == STL]
         advice = advice_of(records, regimes=["single"])["a"]
         assert (advice.chosen, advice.sentence) == (STL, "it is only trained alone (3 runs of each).")
 
@@ -205,13 +207,13 @@ class TestWords:
     def test_what_dev_chose_and_test_confirms_is_to_be_trained(self) -> None:
         advice = advice_of(make_records(study_of(), "abc", on_dev(B, gain=20)))["a"]
         assert advice.verdict == "better"
-        assert advice.chosen == advice.ranked[0].setting == B
+        assert advice.chosen == advice.ranked[0].combination == B
 
     def test_how_sure(self) -> None:
         sentence = advice_of(make_records(study_of(), "abc", on_dev(B, gain=20)))["a"].sentence
         assert re.search(
-            r"95 % interval \+\d+\.\d\d to \+\d+\.\d\d, p [<=] 0\.0\d\d, both allowing for the choice among 3 settings "
-            r"\(3 runs of each\)\.$",
+            r"95 % interval \+\d+\.\d\d to \+\d+\.\d\d, p [<=] 0\.0\d\d, both allowing for the choice among 3 "
+            r"combinations \(3 runs of each\)\.$",
             sentence,
         )
 
@@ -219,7 +221,7 @@ class TestWords:
         advice = advice_of(make_records(study_of(), "abc", on_dev(B, gain=0.1)))["a"]
         assert (advice.verdict, advice.chosen) == ("not shown", STL)
         assert advice.sentence.startswith(
-            "no setting is shown to beat training it alone. Best on dev: with b (MULTI-DEC)"
+            "no combination is shown to beat training it alone. Best on dev: with b (MULTI-DEC)"
         )
         assert advice.evidence is not None
         assert advice.evidence.low < 0 < advice.evidence.high
@@ -245,13 +247,13 @@ class TestWords:
         records = [replace(r, test={}, counts={}) for r in make_records(study_of(), "abc", on_dev(B))]
         advice = advice_of(records)["a"]
         assert (partners(advice), advice.cell) == (("b",), None)
-        assert "train it with b (MULTI-DEC), the best of 4 settings on dev (3 runs of each)." in advice.sentence
+        assert "train it with b (MULTI-DEC), the best of 4 combinations on dev (3 runs of each)." in advice.sentence
         assert (advice.verdict, advice.chosen) == ("untested", B)
         assert "gain" not in advice.sentence
 
     def test_never_trained_alone(self) -> None:
         """There are test scores, but nothing to hold them against."""
-        records = [r for r in make_records(study_of(), "abc", on_dev(B)) if r.setting.sharing != "stl"]
+        records = [r for r in make_records(study_of(), "abc", on_dev(B)) if r.combination.sharing != "stl"]
         assert advice_of(records)["a"].verdict == "too early"
         advice = advice_of(records, regimes=["pair", "all"])["a"]
         assert partners(advice) == ("b",)
@@ -261,7 +263,7 @@ class TestWords:
         assert "There is no test score of training it alone to compare with" in advice.sentence
 
 
-FOUR = Setting("multi_dec", ("a", "b", "c"))
+FOUR = Combination("multi_dec", ("a", "b", "c"))
 
 
 class TestSetsChosenOnTest:
@@ -297,11 +299,11 @@ class TestSetsChosenOnTest:
         ],
     )
     def test_that_would_have_been_tried_anyway_are_not(
-        self, best: Setting, sets: OracleSets, more: dict[str, Any]
+        self, best: Combination, sets: OracleSets, more: dict[str, Any]
     ) -> None:
         records = make_records(study_of(), "abc", on_dev(best, gain=7), sets)
         advice = advice_of(records, "abc", sets, oracle_sets="test", **more)["a"]
-        assert advice.ranked[0].setting == best
+        assert advice.ranked[0].combination == best
         assert "favourable" not in advice.sentence
         assert advice.cell is not None
         assert advice.cell.evidence is not None
@@ -316,7 +318,7 @@ class TestSetsChosenOnTest:
 
 def test_describe() -> None:
     def of(*others: str, tasks: str = "abcdefghijk") -> str:
-        return describe(Setting("te_dec" if others else "stl", (*others[:1], "a", *others[1:])), "a", tuple(tasks))
+        return describe(Combination("te_dec" if others else "stl", (*others[:1], "a", *others[1:])), "a", tuple(tasks))
 
     assert of() == "alone"
     assert of("b") == of("b", tasks="ab") == "with b (TE⊕DEC)"
@@ -328,7 +330,7 @@ def test_describe() -> None:
 
 def test_rank_leaves_out_what_is_of_other_tasks() -> None:
     runs = Runs(make_records(study_of(), "abc", on_dev(B)))
-    assert {choice.setting for choice in rank(runs, "a")} == {STL, B, C, ALL}
+    assert {choice.combination for choice in rank(runs, "a")} == {STL, B, C, ALL}
     assert rank(runs, "nobody") == []
 
 
@@ -350,7 +352,7 @@ def test_advice_as_a_table() -> None:
     assert re.search(r" \[b\] +(better|not shown) +with a \(MULTI-DEC\) +59\.00 ", rows)
     nothing = shown(advice_table(advise(study_of(), ["a", odd], Runs(), {})))
     assert re.search(r" a +too early +– ", nothing)
-    alone = [r for r in records if r.setting.sharing == "stl"]
+    alone = [r for r in records if r.combination.sharing == "stl"]
     assert re.search(r" \[b\] +too early +– ", shown(advice_table(advise_of(alone, odd))))
     blind = [replace(r, test={}, counts={}) for r in records]
     assert re.search(r" a +untested +with \[b\]", shown(advice_table(advise_of(blind, odd))))
@@ -411,9 +413,13 @@ class TestTrainingLength:
 
     def advice(self, alone: int, together: int, gain: float, stopped: str = "patience") -> Advice:
         records = [
-            replace(r, updates=alone if r.setting == STL else together, stopped=stopped if r.setting == STL else "cap")
+            replace(
+                r,
+                updates=alone if r.combination == STL else together,
+                stopped=stopped if r.combination == STL else "cap",
+            )
             if stopped == "cap"
-            else replace(r, updates=alone if r.setting == STL else together)
+            else replace(r, updates=alone if r.combination == STL else together)
             for r in make_records(study_of(), "abc", on_dev(B, gain))
         ]
         return advice_of(records)["a"]
@@ -438,7 +444,7 @@ class TestTrainingLength:
     def test_alone_may_be_best_because_it_was_trained_longer(self) -> None:
         for together, warned in ((100, True), (200, True), (201, False), (300, False), (900, False)):
             records = [
-                replace(r, updates=300 if r.setting == STL else together)
+                replace(r, updates=300 if r.combination == STL else together)
                 for r in make_records(study_of(), "abc", on_dev(STL))
             ]
             advice = advice_of(records)["a"]

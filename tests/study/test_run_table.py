@@ -23,7 +23,7 @@ STUDY = StudySettings(tasks=TASKS, seeds=(1, 2), regimes=("single", "pair"))
 def store(tmp_path: Path) -> Store:
     """A finished study with the files of its runs that a table keeps."""
     folder = tmp_path / "own"
-    write_study(folder, STUDY, TASKS, lambda setting, task, seed, split: 60.0 + seed + len(setting.tasks))
+    write_study(folder, STUDY, TASKS, lambda combination, task, seed, split: 60.0 + seed + len(combination.tasks))
     for run in (folder / "runs").iterdir():
         (run / "metrics.jsonl").write_text('{"epoch": 1, "dev_mean": 60.5}\n{"epoch": 2, "dev_mean": 61.0}\n')
         (run / "environment.json").write_text('{\n  "data": "/home/me/corpus",\n  "torch": "2"\n}\n')
@@ -48,8 +48,8 @@ def test_what_is_laid_out_is_what_was_collected(store: Store, tmp_path: Path) ->
     assert not list(other.root.rglob("model.safetensors"))
     found, known = (Runs(current_status(STUDY, TASKS, each).found.done.values()) for each in (other, store))
     assert found.keys() == known.keys()
-    for setting in known:
-        assert [run.test for run in found[setting]] == [run.test for run in known[setting]]
+    for combination in known:
+        assert [run.test for run in found[combination]] == [run.test for run in known[combination]]
 
 
 def test_runs_are_added_and_nothing_is_twice(store: Store, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_seeds_that_change_no_sentence_of_their_own_add_their_variance() -> None
     evidence = known(compare_counts(ours, theirs, seeds))
     assert evidence.difference == pytest.approx(10)
     assert evidence.error == pytest.approx(np.sqrt(100 * 2 / 3))
-    df = 1 / (1 / 20 + 1 / 4)  # the settings' own runs spread as far as the pooled ones: both doubts count in full
+    df = 1 / (1 / 20 + 1 / 4)  # the combinations' own runs spread as far as the pooled ones: both doubts count in full
     assert evidence.df == pytest.approx(df)
     assert evidence.p == pytest.approx(2 * stats.t.sf(10 / np.sqrt(200 / 3), df))
     assert evidence.high - evidence.low == pytest.approx(2 * stats.t.ppf(0.975, df) * np.sqrt(200 / 3))
@@ -137,7 +137,7 @@ def test_the_runs_that_spread_bring_their_own_degrees_of_freedom(n_ours: int, n_
 
 
 def test_what_seeds_change_by_sentence_counts_once(rng: np.random.Generator) -> None:
-    """Settings that differ by their seeds' luck alone: its variance is about the pooled one, not twice that."""
+    """Combinations that differ by their seeds' luck alone: its variance is about the pooled one, not twice that."""
     ours, theirs = runs(rng, 20, 500), runs(rng, 20, 500)
     seeds = pooled_variance([[f1(run) for run in some] for some in (ours, theirs)])
     assert seeds is not None
@@ -246,7 +246,7 @@ def test_the_rate_at_the_ends() -> None:
 
 
 def test_equal_settings_are_called_different_in_one_of_twenty_at_most() -> None:
-    """Seeds that move all sentences, seeds that move each, and sentences that suit one setting better."""
+    """Seeds that move all sentences, seeds that move each, and sentences that suit one combination better."""
     rng = np.random.default_rng(3)
     ps = []
     for _ in range(60):
@@ -255,7 +255,7 @@ def test_equal_settings_are_called_different_in_one_of_twenty_at_most() -> None:
         logits = rng.normal(1, 1, 200) + suits + rng.normal(0, 0.1, (8, 3, 1)) + rng.normal(0, 0.3, (8, 3, 200))
         tp = rng.binomial(units, 1 / (1 + np.exp(-logits)))
         counts = np.stack([tp, units - tp, units - tp], axis=-1)
-        seeds = pooled_variance([[f1(run) for run in setting] for setting in counts])
+        seeds = pooled_variance([[f1(run) for run in combination] for combination in counts])
         assert seeds is not None
         ps += [known(compare_counts(list(a), list(b), seeds)).p for a, b in zip(counts[::2], counts[1::2], strict=True)]
     assert np.mean(np.array(ps) <= 0.05) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(ps))
@@ -263,7 +263,7 @@ def test_equal_settings_are_called_different_in_one_of_twenty_at_most() -> None:
 
 
 STEADY = (1.0,) * 10
-WORST = {  # spreads of the seeds and numbers of runs, of the base and of ten settings
+WORST = {  # spreads of the seeds and numbers of runs, of the base and of ten combinations
     "an unsteady base": ((5.0, *STEADY), (3,) * 11),
     "an unsteady partner": ((1.0, 5.0, *STEADY[1:]), (3,) * 11),
     "3 against 2, an unsteady partner": ((1.0, 5.0, *STEADY[1:]), (3, *(2,) * 10)),
@@ -275,7 +275,7 @@ WORST = {  # spreads of the seeds and numbers of runs, of the base and of ten se
 
 @pytest.mark.parametrize("world", WORST)
 def test_settings_that_spread_differently_are_not_called_different_too_often(world: str) -> None:
-    """In none of the worst worlds of ``bench/significance.py``: not of a column, nor of its unsteady setting alone."""
+    """In none of the worst worlds of ``bench/significance.py``: not of a column, nor of its unsteady one alone."""
     spreads, numbers = WORST[world]
     rng = np.random.default_rng(17)
     columns = [column(rng, np.array(spreads), numbers) for _ in range(400)]
@@ -288,10 +288,10 @@ def test_settings_that_spread_differently_are_not_called_different_too_often(wor
 
 
 def column(rng: np.random.Generator, spreads: np.ndarray, numbers: Sequence[int]) -> list[Evidence | None]:
-    """The tests of ten equal settings against a base: scores that move with the seed, sentences that suit a setting."""
-    settings, sentences, units = len(spreads), 40, 50
-    suits = rng.normal(0, 0.2, (settings, 1, sentences))
-    seeds = 0.06 * spreads[:, None, None] * rng.normal(size=(settings, max(numbers), 1))
+    """The tests of ten equal combinations against a base: scores that move with the seed, sentences that suit one."""
+    combinations, sentences, units = len(spreads), 40, 50
+    suits = rng.normal(0, 0.2, (combinations, 1, sentences))
+    seeds = 0.06 * spreads[:, None, None] * rng.normal(size=(combinations, max(numbers), 1))
     logits = rng.normal(1, 0.5, sentences) + suits + seeds
     tp = np.rint(units / (1 + np.exp(-logits)))
     counts = np.stack([tp, units - tp, units - tp], axis=-1)

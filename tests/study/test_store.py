@@ -19,7 +19,7 @@ from study_folders import make_record, write_run, write_study
 from tagmates.errors import ConfigError, ModelError
 from tagmates.study import index
 from tagmates.study.index import read_index, write_index
-from tagmates.study.plan import Planned, Setting, make_plan
+from tagmates.study.plan import Combination, Planned, make_plan
 from tagmates.study.record_reading import read_record
 from tagmates.study.records import RunRecord, Runs, Split
 from tagmates.study.settings import StudySettings
@@ -32,8 +32,8 @@ PLAN = make_plan(STUDY, TASKS, {})
 DATA = {task: {"digest": digest, "scheme": "plain", "score": "plain"} for task, digest in (("a", "1f"), ("b", "2e"))}
 
 
-def f1(setting: Setting, task: str, seed: int, split: Split) -> float:
-    return 50.0 + 7 * len(setting.tasks) + TASKS.index(task) + seed / 7 + (split == "dev") / 3
+def f1(combination: Combination, task: str, seed: int, split: Split) -> float:
+    return 50.0 + 7 * len(combination.tasks) + TASKS.index(task) + seed / 7 + (split == "dev") / 3
 
 
 def same(one: RunRecord, other: RunRecord, *, counts: bool = True) -> bool:
@@ -124,8 +124,8 @@ class TestRuns:
     def test_records_by_setting_are_in_the_order_of_their_seeds(self) -> None:
         records = [make_record(planned, {}) for planned in PLAN]
         found = Runs(reversed(records))
-        assert {setting: [r.seed for r in some] for setting, some in found.items()} == {
-            planned.setting: [1, 2] for planned in PLAN
+        assert {combination: [r.seed for r in some] for combination, some in found.items()} == {
+            planned.combination: [1, 2] for planned in PLAN
         }
 
 

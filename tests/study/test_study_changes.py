@@ -15,7 +15,7 @@ from tagmates.errors import ConfigError
 from tagmates.study import session
 from tagmates.study.changes import check_change
 from tagmates.study.locate import open_study
-from tagmates.study.plan import Setting, make_plan
+from tagmates.study.plan import Combination, make_plan
 from tagmates.study.records import Split
 from tagmates.study.settings import StudySettings
 from tagmates.study.store import Store
@@ -162,9 +162,9 @@ TASKS = ("upos", "chunk", "ner")
 MADE = StudySettings(data="starter", tasks=TASKS, vectors="random", seeds=(1, 2), oracle_sets="dev")
 
 
-def helped(setting: Setting, task: str, seed: int, split: Split) -> float:
+def helped(combination: Combination, task: str, seed: int, split: Split) -> float:
     """Both others help the first task, so that its oracle set is a training of its own where there are four tasks."""
-    return 50.0 + 9 * (task == "upos" and len(setting.tasks) > 1)
+    return 50.0 + 9 * (task == "upos" and len(combination.tasks) > 1)
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +173,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made") / "runs" / "made"
     study = MADE.model_copy(update={"tasks": (*TASKS, "com")})
     sets = {("multi_dec", task): ("chunk", "ner") if task == "upos" else () for task in study.tasks}
-    scores = lambda setting, task, seed, split: helped(setting, task, seed, split) * ("com" not in setting.tasks)  # noqa: E731
-    write_study(root, study, study.tasks, scores, sets)
+    write_study(root, study, study.tasks, lambda c, *rest: helped(c, *rest) * ("com" not in c.tasks), sets)
     return root
 
 

@@ -10,7 +10,7 @@ from tagmates.study import grouping
 from tagmates.study.forecast import Forecast
 from tagmates.study.gains import ALONE, Gain, Helpers, gains_before
 from tagmates.study.grouping import Group, Grouping, describe_group, groupings
-from tagmates.study.plan import Setting
+from tagmates.study.plan import Combination
 from tagmates.study.settings import Method
 
 TASKS = ("pos", "ner", "mwe", "com")
@@ -30,7 +30,7 @@ def forecasts(seed: int, tasks: Sequence[str] = TASKS) -> list[Forecast]:
             for h, helper in enumerate(helpers):
                 runs.append((frozenset([helper]), 60.0 + t + (seed * 7 + t * 5 + h * 11 + m * 3) % 9 - 4))
             gains[method] = before.after(runs)
-        made.append(Forecast(task, Setting("stl", (task,)), 1, Gain(0, 0), 1.0, 0.0, gains))
+        made.append(Forecast(task, Combination("stl", (task,)), 1, Gain(0, 0), 1.0, 0.0, gains))
     return made
 
 
@@ -77,10 +77,10 @@ def test_every_task_is_served_once_by_at_most_so_many(
         assert len(each.groups) <= number
         assert sorted(task for group in each.groups for task in group.f1) == sorted(TASKS)
         for group in each.groups:
-            assert set(group.f1) <= set(group.setting.tasks)
+            assert set(group.f1) <= set(group.combination.tasks)
             for forecast in made:
-                if forecast.task in group.f1 and group.setting.sharing != "stl":
-                    f1 = expected(forecast, group.setting.sharing, frozenset(group.setting.tasks))
+                if forecast.task in group.f1 and group.combination.sharing != "stl":
+                    f1 = expected(forecast, group.combination.sharing, frozenset(group.combination.tasks))
                     assert group.f1[forecast.task] == pytest.approx(f1)
         assert each.mean >= sum(each.alone.values()) / len(TASKS) or number < len(TASKS)
 
@@ -104,7 +104,7 @@ def test_more_tasks_than_the_search_takes_are_merged() -> None:
 def test_a_tagger_that_gains_nothing_more_is_left_out() -> None:
     """Where every pair loses, each task is best alone; so all taggers are needed, and no helper is added."""
     last = groupings(list(map(_losing, forecasts(1))))[-1]
-    assert [group.setting for group in last.groups] == [Setting("stl", (task,)) for task in TASKS]
+    assert [group.combination for group in last.groups] == [Combination("stl", (task,)) for task in TASKS]
     assert last.mean == pytest.approx(sum(last.alone.values()) / len(TASKS))
 
 
@@ -131,7 +131,7 @@ def test_no_f1_is_expected_beyond_its_ends(level: float, gain: float) -> None:
 
 
 def test_the_words_for_a_tagger_name_who_only_helps() -> None:
-    group = Group(Setting("multi_dec", ("pos", "ner", "mwe")), {"ner": 80.0})
+    group = Group(Combination("multi_dec", ("pos", "ner", "mwe")), {"ner": 80.0})
     assert describe_group(group) == "ner (pos and mwe), MULTI-DEC"
-    assert describe_group(Group(Setting("stl", ("ner",)), {"ner": 80.0})) == "ner, alone"
+    assert describe_group(Group(Combination("stl", ("ner",)), {"ner": 80.0})) == "ner, alone"
     assert Grouping([group], {"ner": 79.0}).mean == 80.0

@@ -61,8 +61,8 @@ def mean_gains(cells: Mapping[str, Sequence[Cell]]) -> Gains:
     """The mean difference to STL of every task's pairs: all of them, then those of each method."""
     gains = {}
     for task, some in cells.items():
-        methods = dict.fromkeys(cell.setting.sharing for cell in some)
-        each = [[cell for cell in some if cell.setting.sharing == method] for method in methods]
+        methods = dict.fromkeys(cell.combination.sharing for cell in some)
+        each = [[cell for cell in some if cell.combination.sharing == method] for method in methods]
         gains[task] = [fmean(cell.difference or 0.0 for cell in part) for part in (some, *each)]
     return gains
 

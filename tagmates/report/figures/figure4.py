@@ -21,7 +21,7 @@ from tagmates.report.figures.drawing import (
 )
 from tagmates.report.figures.labels import label_points
 from tagmates.report.model import Report
-from tagmates.study.plan import setting_of
+from tagmates.study.plan import combination_of
 from tagmates.study.settings import METHOD_NAMES, Method
 
 Array = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ def embedding_figure(report: Report, method: Method) -> Figure | None:
     """The maps of one method, a panel for each seed; None if no run has embeddings of all tasks."""
     rows = {
         record.seed: record.embeddings["best"]
-        for record in report.runs.get(setting_of(method, report.tasks, report.tasks), ())
+        for record in report.runs.get(combination_of(method, report.tasks, report.tasks), ())
         if "best" in record.embeddings
     }
     maps = {seed: made for seed in sorted(rows)[:MAX_MAPS] if (made := embedding_map(rows[seed])) is not None}

@@ -34,7 +34,7 @@ def departures(report: Report) -> list[Departure]:
             for ours, theirs in in_both(comparison, report.published[method], regime):
                 cell = _departure(report, ours, theirs)
                 if cell.too_far or cell.opposite:
-                    found.setdefault((regime, ours.setting, ours.task), cell)
+                    found.setdefault((regime, ours.combination, ours.task), cell)
     return list(found.values())
 
 
@@ -42,7 +42,7 @@ def in_both(ours: Comparison, theirs: Comparison, regime: Regime) -> list[CellPa
     """Pairs of cells with the same key. All must have the same tasks; Oracle may have other helpers."""
     here, there = (comparison.cells(regime) for comparison in (ours, theirs))
     pairs = [(cell, there[key]) for key, cell in here.items() if key in there]
-    return [(a, b) for a, b in pairs if regime == "oracle" or set(a.setting.tasks) == set(b.setting.tasks)]
+    return [(a, b) for a, b in pairs if regime == "oracle" or set(a.combination.tasks) == set(b.combination.tasks)]
 
 
 def is_too_far(report: Report, ours: Cell, theirs: Cell) -> bool:

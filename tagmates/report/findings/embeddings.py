@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tagmates.report.correlation import rank_correlation
 from tagmates.report.model import Report
-from tagmates.study.plan import setting_of
+from tagmates.study.plan import combination_of
 from tagmates.study.settings import Method
 
 Array = npt.NDArray[np.float64]
@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 def task_similarities(report: Report, method: Method) -> list[Array]:
     """The cosines [tasks, tasks] of the task embeddings of All at the best epoch, a matrix for each seed."""
-    together = setting_of(method, report.tasks, report.tasks)
+    together = combination_of(method, report.tasks, report.tasks)
     runs = report.runs.get(together, ())
     matrices = [cosines(run.embeddings["best"]) for run in runs if "best" in run.embeddings]
     return [matrix for matrix in matrices if len(matrix) == len(report.tasks) > 1 and np.isfinite(matrix).all()]

@@ -11,7 +11,7 @@ from scipy import stats
 from tagmates.formatting import points, probability
 from tagmates.report.model import Report
 from tagmates.study.compare import Cell, Comparison, make_cell
-from tagmates.study.plan import setting_of
+from tagmates.study.plan import combination_of
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import adjust
 
@@ -78,8 +78,8 @@ def _method_cells(report: Report) -> Iterator[Cell]:
     for task in report.tasks:
         for tasks in (some for some in trained if task in some and len(some) > 1):
             for ours, theirs in combinations(report.comparisons, 2):
-                setting, base = (setting_of(method, tasks, report.tasks) for method in (ours, theirs))
-                cell = make_cell(report.settings, report.runs, setting, base, task, selected="")
+                combination, base = (combination_of(method, tasks, report.tasks) for method in (ours, theirs))
+                cell = make_cell(report.settings, report.runs, combination, base, task, selected="")
                 if cell is not None and cell.base is not None:
                     yield cell
 

@@ -55,7 +55,7 @@ def _below(cell: Cell, seeds: int) -> tuple[str, ...]:
 
 def _roles(cell: Cell, compared: bool) -> tuple[Role, ...]:
     roles: list[Role] = []
-    if len(cell.setting.tasks) == 1:
+    if len(cell.combination.tasks) == 1:
         roles.append("own")
     elif cell.arrow is not None and compared:
         roles.append(cell.arrow)
@@ -91,11 +91,11 @@ def story(cell: Cell) -> str:
 
 def trained(cell: Cell) -> str:
     """The task and its partners, in words."""
-    others = [task for task in cell.setting.tasks if task != cell.task]
-    if cell.setting.sharing == "stl":
+    others = [task for task in cell.combination.tasks if task != cell.task]
+    if cell.combination.sharing == "stl":
         return f"{cell.task} alone (STL)"
     whom = listing(others) if len(others) <= 4 else f"{len(others)} other tasks"
-    return f"{cell.task} trained with {whom}, {METHOD_NAMES[cell.setting.sharing]}"
+    return f"{cell.task} trained with {whom}, {METHOD_NAMES[cell.combination.sharing]}"
 
 
 def _score(cell: Cell) -> str:
@@ -138,7 +138,7 @@ def _training(cell: Cell) -> str:
 
 
 def verdict(cell: Cell) -> str:
-    """Whether the setting helps or harms by the test, in a few words."""
+    """Whether the combination helps or harms by the test, in a few words."""
     if cell.selected:
         return f"selected {cell.selected}"
     if cell.evidence is None or cell.difference is None:
@@ -155,7 +155,7 @@ def numbers(method: Method, regime: Regime, row: str, cell: Cell) -> dict[str, V
         "regime": regime,
         "row": row,
         "task": cell.task,
-        "trained": "+".join(cell.setting.tasks),
+        "trained": "+".join(cell.combination.tasks),
         "mean": cell.mean,
         "std": cell.std,
         "n": cell.n,

@@ -27,7 +27,7 @@ def partners(ours: Comparison, theirs: Comparison) -> dict[CellKey, Cell]:
     return {
         key: other
         for key, other in others.items()
-        if key in known and (key[0] == "oracle" or set(other.setting.tasks) == set(known[key].setting.tasks))
+        if key in known and (key[0] == "oracle" or set(other.combination.tasks) == set(known[key].combination.tasks))
     }
 
 

@@ -7,13 +7,13 @@ from tagmates.study.recommend import describe
 
 
 def dev_table(report: Report) -> Table:
-    """For each task all settings that were tried, the best first; empty if any run has a test score."""
+    """For each task all combinations that were tried, the best first; empty if any run has a test score."""
     ranked = [(a.task, choice) for a in report.advice for choice in a.ranked] if not report.is_tested else []
     return Table(
         name="dev",
         section="scores",
         title="Dev F1",
-        caption="Mean dev F1 of all settings that were tried for each task, the best first. There is no test split.",
+        caption="Mean dev F1 of all combinations tried for each task, the best first. There is no test split.",
         heads=("task", "trained", "dev F1", "runs"),
         rows=ruled(
             [
@@ -22,7 +22,7 @@ def dev_table(report: Report) -> Table:
                     Row(
                         task,
                         (
-                            Entry(describe(choice.setting, task, report.tasks)),
+                            Entry(describe(choice.combination, task, report.tasks)),
                             Entry(points(choice.dev)),
                             Entry(str(choice.n)),
                         ),
@@ -34,8 +34,8 @@ def dev_table(report: Report) -> Table:
         data=[
             {
                 "task": task,
-                "method": choice.setting.sharing,
-                "trained": "+".join(choice.setting.tasks),
+                "method": choice.combination.sharing,
+                "trained": "+".join(choice.combination.tasks),
                 "dev": choice.dev,
                 "n": choice.n,
             }

@@ -75,7 +75,7 @@ def tests_tables(report: Report) -> list[Table]:
                 "is no test. Oracle cells that were selected on test, or by the dev scores of the same runs (a set of "
                 "one helper is that pair), have no p."
             ),
-            heads=("setting", "task", "n", "difference", "95 % interval", "p", "q", "Holm p", "rule", "verdict"),
+            heads=("combination", "task", "n", "difference", "95 % interval", "p", "q", "Holm p", "rule", "verdict"),
             rows=tuple(_test_row(line, cell) for line, cell in cells),
             data=line_numbers(method, lines_of(report.comparisons[method], regimes)),
             folded=True,
@@ -107,9 +107,9 @@ def false_arrow_table(report: Report) -> Table:
         section="arrows",
         title="False arrows of the rule",
         caption=(
-            f"How often the rule (k = {study.k:g}, {study.std} standard deviation) draws an arrow between two settings "
-            "that do not differ, if the scores are normally distributed over seeds with equal variance; and the "
-            "expected number of such arrows in 100 cells."
+            f"How often the rule (k = {study.k:g}, {study.std} standard deviation) draws an arrow between two "
+            "combinations that do not differ, if the scores are normally distributed over seeds with equal variance; "
+            "and the expected number of such arrows in 100 cells."
         ),
         heads=("runs of each", "chance of an arrow", "in 100 cells"),
         rows=tuple(

@@ -1,4 +1,4 @@
-"""Tables of the model of gains: the expected best setting of each task, and how few taggers can serve all tasks."""
+"""Tables of the model of gains: the expected best combination of each task, and how few taggers can serve all tasks."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from tagmates.study.grouping import describe_group
 from tagmates.study.recommend import describe
 
 FORECAST_CAPTION = (
-    "The setting with the highest expected gain in dev F1 (in points), its 80 % interval, the probability that it is "
-    "the best of all settings of the study, and the expected regret: how much more than it the truly best setting "
-    "gains on average. Where the regret is small, further runs will hardly change the choice. The model combines all "
-    "dev scores with what the training data predict; a predicted setting has no finished run. These numbers enter no "
-    "arrow, average or test."
+    "The combination with the highest expected gain in dev F1 (in points), its 80 % interval, the probability that it "
+    "is the best of all combinations of the study, and the expected regret: how much more than it the truly best "
+    "combination gains on average. Where the regret is small, further runs will hardly change the choice. The model "
+    "puts all dev scores and what the training data predict together; a predicted combination has no finished run. "
+    "These numbers enter no arrow, average or test."
 )
 TAGGERS_CAPTION = (
     "The best way to serve all tasks with at most so many taggers, by the same model. A tagger may be trained on tasks "
@@ -28,9 +28,9 @@ def forecast_table(report: Report) -> Table:
     return Table(
         name="forecast",
         section="forecast",
-        title="Expected best settings",
+        title="Expected best combinations",
         caption=FORECAST_CAPTION,
-        heads=("task", "best setting", "runs", "gain", "80 % interval", "P(best)", "regret"),
+        heads=("task", "best combination", "runs", "gain", "80 % interval", "P(best)", "regret"),
         rows=tuple(_row(each, report.tasks) for each in report.forecasts),
         words=True,
         data=[

@@ -1,4 +1,4 @@
-"""Tables 3-6 of the paper: a row for each setting, a column for each tested task, and counts of arrows."""
+"""Tables 3-6 of the paper: a row for each combination, a column for each tested task, and counts of arrows."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ def _task_lines(
 def is_begun(comparison: Comparison) -> bool:
     """Whether a joint run of the method is done. Without one it has only STL, which all methods share."""
     cells = (cell for regime in REGIMES for cell in comparison.cells(regime).values())
-    return any(len(cell.setting.tasks) > 1 for cell in cells)
+    return any(len(cell.combination.tasks) > 1 for cell in cells)
 
 
 def begun(report: Report) -> list[Comparison]:
@@ -201,7 +201,7 @@ def _stl_words(study: StudySettings, comparison: Comparison) -> str:
     if "single" not in study.regimes:
         return ""
     where = "On the diagonal" if "pair" in study.regimes else "In the first row"
-    alone = "oracle" in study.regimes and any(len(cell.setting.tasks) == 1 for cell in comparison.oracle.values())
+    alone = "oracle" in study.regimes and any(len(cell.combination.tasks) == 1 for cell in comparison.oracle.values())
     also = "; also in the Oracle row for a task without helpers" if alone else ""
     return f" {where}, in blue or bold: the task alone (STL), with which the other scores are compared{also}."
 

@@ -148,7 +148,7 @@ def parameter_table(report: Report) -> Table:
         for method, found in report.comparisons.items()
         for regime in regimes
         for tasks, parameters in sorted(
-            {("+".join(c.setting.tasks), c.parameters) for c in found.cells(regime).values()}, key=str
+            {("+".join(c.combination.tasks), c.parameters) for c in found.cells(regime).values()}, key=str
         )
     ]
     return Table(
@@ -157,7 +157,7 @@ def parameter_table(report: Report) -> Table:
         title="Parameters",
         caption=(
             "Trainable parameters with word vectors, from the smallest to the largest model of a regime. The CSV file "
-            "and the table of all scores below have each setting."
+            "and the table of all scores below have each combination."
         ),
         heads=("", *(METHOD_NAMES[method] for method, _ in comparisons)),
         rows=tuple(

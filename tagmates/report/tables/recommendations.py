@@ -53,7 +53,7 @@ def _partners(report: Report, advice: Advice) -> Entry:
     """The partners with the best dev F1; none where the test split shows no gain, with what was best on dev below."""
     if advice.chosen is None:
         return Entry()
-    best = advice.ranked[0].setting
+    best = advice.ranked[0].combination
     if len(best.tasks) == 1:
         return Entry("none")
     method = METHOD_NAMES[best.sharing] if best.sharing != "stl" and len(report.settings.sharing) > 1 else ""
@@ -69,7 +69,7 @@ def _alone(report: Report, task: str) -> Cell | None:
 
 
 def _data(report: Report, advice: Advice) -> dict[str, Value]:
-    best = advice.ranked[0].setting if advice.chosen is not None else None
+    best = advice.ranked[0].combination if advice.chosen is not None else None
     alone, cell, evidence = _alone(report, advice.task), advice.cell, advice.evidence
     return {
         "task": advice.task,

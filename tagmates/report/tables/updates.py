@@ -56,7 +56,7 @@ def _row(method: str, regime: Regime, cell: Cell, name: str) -> Row:
 
 
 def _trained_with(regime: Regime, cell: Cell, name: str) -> str:
-    helpers = [task for task in cell.setting.tasks if task != cell.task]
+    helpers = [task for task in cell.combination.tasks if task != cell.task]
     if not helpers:
         return "alone"
     if regime == "oracle":
@@ -68,7 +68,7 @@ def _numbers(method: str, regime: Regime, cell: Cell) -> dict[str, Value]:
     return {
         "method": method,
         "regime": regime,
-        "trained": "+".join(cell.setting.tasks),
+        "trained": "+".join(cell.combination.tasks),
         "task": cell.task,
         "n": cell.n,
         "updates": cell.updates,
