@@ -111,7 +111,10 @@ def override(values: dict[str, Any], text: str) -> None:
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}: write key=value, for instance training.batch_size=16")
     value = _parse_value(right.strip())
-    for part in reversed(key.strip().split(".")):
+    parts = key.strip().split(".")
+    if parts[:2] == ["training", "tag_weights"]:  # a tag may have dots: training.tag_weights.TASK.TAG
+        parts[3:] = [".".join(parts[3:])] if parts[3:] else []
+    for part in reversed(parts):
         value = {part: value}
     _merge(values, value)
 

@@ -55,16 +55,17 @@ def curves_table(found: list[Curve]) -> Table:
             escape(curve.name),
             str(len(curve.updates)),
             str(curve.updates[-1]),
-            *_course(curve.dev_mean),
+            *_course(curve.dev_mean, curve.best),
             f"{curve.loss[-1]:.3f}",
             f"{curve.learning_rate[-1]:.2g}",
         )
     if len(found) == 1 and len(found[0].dev) > 1:
         for task, values in found[0].dev.items():
-            table.add_row(f"  {escape(task)}", "", "", *_course(values), "", "")
+            table.add_row(f"  {escape(task)}", "", "", *_course(values, found[0].best_of(values)), "", "")
     return table
 
 
-def _course(values: tuple[float, ...]) -> tuple[str, ...]:
-    best = max(values)
-    return sparkline(values), f"{values[0]:.2f}", f"{best:.2f}", str(values.index(best) + 1), f"{values[-1]:.2f}"
+def _course(values: tuple[float, ...], best: int) -> tuple[str, ...]:
+    if not values:
+        return ("no dev set", *"––––")
+    return sparkline(values), f"{values[0]:.2f}", f"{values[best]:.2f}", str(best + 1), f"{values[-1]:.2f}"

@@ -30,6 +30,7 @@ def evaluate(
         Path | None,
         Parameter(help="Folder for predictions: TASK.conll with the columns token, gold tag and predicted tag."),
     ] = None,
+    force: Annotated[bool, Flag(help="Overwrite the predictions that are in the folder of --output.")] = False,
     json_: Annotated[bool, Flag(name="--json", help="Print one JSON object.")] = False,
     baseline: Annotated[
         bool, Flag(help="Also score a baseline: each word gets the tag that it has most often in train.")
@@ -67,7 +68,7 @@ def evaluate(
     preset, others = preset_of(evaluation.training)
     say(f"trained with preset {preset}{f', but {listing(others)}' if others else ''}, as its config.json says")
     if output is not None:
-        for path in predictions(evaluation, output):
+        for path in predictions(evaluation, output, force=force):
             say(f"wrote {path}")
     for name, task in evaluation.tasks.items():
         for _, text in layer_remarks(task, evaluation.gold[name]):

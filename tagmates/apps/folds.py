@@ -9,16 +9,19 @@ from tagmates.apps.shared import say
 from tagmates.config import RunConfig
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
-from tagmates.training.folds import final_config, sum_up_folds
+from tagmates.training.folds import begun_folds, final_config, sum_up_folds
 
 
 def check_folds_folder(folder: Path, folds: int, *, resume: bool, force: bool) -> None:
     """Raise ConfigError unless the folder is new, or holds folds that are to be resumed or overwritten."""
-    held = folder.exists() and any(folder.iterdir())
-    if held and not (resume or force):
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    known = begun_folds(folder)
+    if known is None:
+        raise ConfigError(f"{folder}: is not empty, and holds no folds; choose a new folder")
+    if not (resume or force):
         raise ConfigError(f"{folder}: is not empty; continue with --resume, overwrite with --force, or choose another")
-    known = len(list(folder.glob("fold-*"))) if held else 0
-    if resume and known > folds:
+    if resume and known != folds:
         raise ConfigError(f"{folder}: was begun with {known} folds; repeat that number, or choose another folder")
 
 
@@ -35,9 +38,9 @@ def folds_table(config: RunConfig, folder: Path, data: str, folds: int, device: 
     return table
 
 
-def settings_of_final(run: Path, folder: Path) -> tuple[RunConfig, str]:
+def settings_of_final(run: Path, folder: Path | None) -> tuple[RunConfig, str]:
     """The settings and the data of a last training on all data, after which nothing is left to choose."""
-    if run.resolve() == folder.resolve():
+    if folder is not None and run.resolve() == folder.resolve():
         raise ConfigError(f"--output-dir {folder}: is the run to repeat, which must stay; choose another")
     config, data = final_config(run)
     say(f"{run}: its settings, train and dev together, {plural(config.training.max_updates or 0, 'update')}")

@@ -22,7 +22,7 @@ def report_mistakes(
 ) -> Mapping[str, TaskMistakes]:
     """Write the page and the table of confusions into a folder, and return the mistakes of the first model.
 
-    Raises ConfigError if the other model has none of its tasks, or not the same sentences.
+    Raises ConfigError if the other model has none of its tasks, or not the same sentences with the same gold tags.
     """
     from tagmates.report.mistakes_page import write_mistakes  # noqa: PLC0415  (jinja2 is an extra)
 
@@ -44,9 +44,11 @@ def _check_same(evaluation: Evaluation, other: Evaluation) -> None:
             f"--against {other.folder}: has none of the tasks of {evaluation.folder} ({', '.join(evaluation.names)})"
         )
     for name in common:
-        if [s.tokens for s in evaluation.gold[name]] != [s.tokens for s in other.gold[name]]:
+        ours, theirs = ([(s.tokens, s.labels) for s in each.gold[name]] for each in (evaluation, other))
+        if ours != theirs:
             raise ConfigError(
-                f"--against {other.folder}: its {evaluation.split} data of {name} are others; give --data for both"
+                f"--against {other.folder}: its {evaluation.split} data of {name} have other words or other gold tags; "
+                "give --data for both"
             )
 
 

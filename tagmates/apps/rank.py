@@ -6,6 +6,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from tagmates.apps.reading_options import (
+    Comment,
+    Encoding,
+    Header,
+    SentenceColumn,
+    Separator,
+    TokenColumn,
+    reading_options,
+)
 from tagmates.apps.shared import Device, Flag, Model, Threads, say, use_threads
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
@@ -13,7 +22,7 @@ from tagmates.formatting import plural
 from tagmates.model.tagger import Tagger
 from tagmates.tagging.ranking import rank as rank_sentences
 from tagmates.tagging.ranking import ranked_columns
-from tagmates.tagging.read_options import ReadOptions, check_options
+from tagmates.tagging.read_options import check_options
 from tagmates.tagging.reading import read_input
 from tagmates.tagging.training_format import with_training_format
 from tagmates.training.device import choose_device
@@ -44,9 +53,12 @@ def rank(
     top: Annotated[int | None, Parameter(help="Only so many sentences. [default: all]", show_default=False)] = None,
     blank: Annotated[bool, Flag(help="Write _ (no label) instead of the predicted tags.")] = False,
     input_: Annotated[str, Parameter(name="--input", help="Format of the pool, as --input of tag.")] = "auto",
-    token_column: Annotated[
-        str | None, Parameter(allow_leading_hyphen=True, help="Where the words are, as --token-column of tag.")
-    ] = None,
+    token_column: TokenColumn = None,
+    separator: Separator = "",
+    comment: Comment = None,
+    header: Header = None,
+    sentence_column: SentenceColumn = None,
+    encoding: Encoding = "",
     output: Annotated[Path | None, Parameter(help="Write to this new file instead of stdout.")] = None,
     vectors: Annotated[
         str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
@@ -65,7 +77,8 @@ def rank(
         raise ConfigError(f"--top {top}: must be 1 or more")
     if output is not None and output.exists():
         raise ConfigError(f"--output {output}: exists already; choose another, since it may hold annotations")
-    options = check_options(ReadOptions(kind=input_, token_column=token_column))
+    options = reading_options(input_, token_column, separator, comment, header, sentence_column, encoding)
+    options = check_options(options)
     use_threads(threads)
     tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
     if task is None and len(tagger.tasks) > 1:

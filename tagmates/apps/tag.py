@@ -1,12 +1,22 @@
 """The command ``tag``, for text from one sentence on stdin to files that take hours."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 
+from tagmates.apps.reading_options import (
+    Comment,
+    Encoding,
+    Header,
+    SentenceColumn,
+    Separator,
+    TokenColumn,
+    reading_options,
+)
 from tagmates.apps.shared import Device, Flag, Model, Threads, check_number, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_output import tag_to_file, tag_to_stdout
@@ -14,7 +24,7 @@ from tagmates.data.tasks import choose_tasks
 from tagmates.errors import ConfigError
 from tagmates.model.tagger import Tagger
 from tagmates.tagging.appending import parse_append
-from tagmates.tagging.read_options import APPEND_PLACES, ReadOptions, check_options
+from tagmates.tagging.read_options import APPEND_PLACES, check_options
 from tagmates.tagging.reading import read_input
 from tagmates.tagging.resumable import check_output, progress_path
 from tagmates.tagging.training_format import with_training_format
@@ -44,37 +54,12 @@ def tag(
             "list of objects, or an object that holds one; brat; spacy; huggingface.",
         ),
     ] = "auto",
-    token_column: Annotated[
-        str | None,
-        Parameter(
-            allow_leading_hyphen=True,
-            help="Where the words are: the number of a column (from 1, or -1 for the last) or its name; in JSON and "
-            "huggingface the key of a list of words or of a text. [default: as in the model's training, else "
-            "recognised]",
-        ),
-    ] = None,
-    separator: Annotated[
-        str,
-        Parameter(
-            show_default=False,
-            help="Separator of columns: a character, 'tab' or 'whitespace'; in lines, the separator of a word and its "
-            "tags. [default: recognised]",
-        ),
-    ] = "",
-    comment: Annotated[
-        str | None, Parameter(help="Skip lines before a sentence that begin with this. [default: '# ', or recognised]")
-    ] = None,
-    header: Annotated[
-        bool | None,
-        Parameter(help="Whether the first line of columns or csv names the columns. [default: recognised]"),
-    ] = None,
-    sentence_column: Annotated[
-        str | None,
-        Parameter(help="In columns and csv, a column whose value changes with each sentence. [default: recognised]"),
-    ] = None,
-    encoding: Annotated[
-        str, Parameter(show_default=False, help="Encoding of the input: utf-8, latin-1, utf-16, … [default: utf-8]")
-    ] = "",
+    token_column: TokenColumn = None,
+    separator: Separator = "",
+    comment: Comment = None,
+    header: Header = None,
+    sentence_column: SentenceColumn = None,
+    encoding: Encoding = "",
     append: Annotated[
         bool | str,
         Parameter(
@@ -129,17 +114,8 @@ def tag(
     """
     if isinstance(append, str) and append not in APPEND_PLACES and files == ("-",):  # --append FILE
         files, append = (append,), True
-    options = ReadOptions(
-        kind=input_,
-        token_column=token_column,
-        separator="\t" if separator == "tab" else separator,
-        comment=comment,
-        header=header,
-        sentence_column=sentence_column,
-        encoding=encoding,
-        append=parse_append(append),
-    )
-    options = check_options(options)
+    options = reading_options(input_, token_column, separator, comment, header, sentence_column, encoding)
+    options = check_options(replace(options, append=parse_append(append)))
     _check_formats(files, output)
     if append and (output != "conll" or probabilities):
         raise ConfigError("--append: repeats the input, so it cannot be combined with --output or --probabilities")

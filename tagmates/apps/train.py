@@ -1,6 +1,7 @@
 """``tagmates train``: train one tagger, or the taggers of a cross-validation, and show how it goes."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -153,18 +154,16 @@ def train(
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
     if final is not None:
         chosen = (folds, tasks, sharing, preset, seed, vectors, encoder, from_, freeze, select, config, set_)
-        if any(option is not None for option in chosen):
-            raise ConfigError(
-                "--final: takes data and settings from the run; give only --output-dir and where to train"
-            )
-        if output_dir is None:
-            raise ConfigError("--final: needs --output-dir, the folder of the new run")
-        final_settings, data = settings_of_final(final, output_dir)
+        _check_alone(data, chosen)
+        settings, data = settings_of_final(final, output_dir)
+        if print_config or output_dir is None:
+            print(settings.model_dump_json(indent=2))
+            return
         use_threads(threads)
         check_folder(output_dir, resume=resume, force=force)
-        events = train_final(final_settings, output_dir, data, device=device, force=force, lock=not no_lock)
+        events = train_final(settings, output_dir, data, device=device, force=force, lock=not no_lock)
         _follow(events, output_dir, track)
-        _show_forgetting(output_dir, final_settings, data, device)
+        _show_forgetting(output_dir, settings, data, device)
         return
     given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors, "base": from_}
     known = load_tasks(data)
@@ -195,6 +194,13 @@ def train(
     events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
     _follow(_with_message(why, events), output_dir, track)
     _show_forgetting(output_dir, settings, data, device)
+
+
+def _check_alone(data: str, chosen: Sequence[object]) -> None:
+    """Raise ConfigError if data (by --data, not by the environment) or other options are given with --final."""
+    is_default = data in ("starter", os.environ.get("TAGMATES_DATA"))
+    if not is_default or any(option is not None for option in chosen):
+        raise ConfigError("--final: takes data and settings from the run; give only --output-dir and where to train")
 
 
 def _show_forgetting(folder: Path, settings: RunConfig, data: str, device: str) -> None:

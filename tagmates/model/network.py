@@ -173,17 +173,22 @@ def losses(
         lane = on_device([lane for lane, _ in group.decoders], log_prob.device)
         weight = weights[lane].gather(1, group.task)
         if tag_weights is not None:
-            weight = weight * _mean_weights(group, tag_weights[lane])
+            weight = weight * _mean_weights(group, tag_weights[lane], token=models[0].sharing == "te_enc")
         total = total.index_add(0, lane, -(weight * log_prob).sum(1))
     return total
 
 
-def _mean_weights(group: Group, weights: Float[Tensor, "decoders tasks labels"]) -> Float[Tensor, "decoders rows"]:
-    """The mean weight of the gold tags of every sentence; 1 for a sentence without any."""
+def _mean_weights(
+    group: Group, weights: Float[Tensor, "decoders tasks labels"], *, token: bool
+) -> Float[Tensor, "decoders rows"]:
+    """The mean weight of the gold tags of every sentence; 1 for a sentence without any.
+
+    With ``token``, the first item of every sentence is its task token, which is no word and does not count.
+    """
     packed = group.packed
     task = group.task.index_select(1, packed.row)
     number = torch.arange(len(weights), device=weights.device).unsqueeze(1)
-    labelled = (group.tags >= 0) & packed.mask
+    labelled = (group.tags >= 0) & packed.mask & (packed.step >= token)
     values = weights[number, task, group.tags.clamp_min(0)] * labelled
     zeros = weights.new_zeros(group.task.shape)
     total, count = (zeros.index_add(1, packed.row, each.to(weights.dtype)) for each in (values, labelled))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.errors import ConfigError, ModelError
-from tagmates.files import read_file
+from tagmates.files import read_file, read_json
 
 METRICS = "metrics.jsonl"
 TICKS = "▁▂▃▄▅▆▇█"
@@ -21,13 +21,14 @@ class Curve:
     updates: tuple[int, ...]
     loss: tuple[float, ...]
     learning_rate: tuple[float, ...]
-    dev_mean: tuple[float, ...]
+    dev_mean: tuple[float, ...]  # empty without a dev set
     dev: Mapping[str, tuple[float, ...]]  # by task
+    best: int  # the index of the run's best epoch
+    strict: bool = False  # whether a score must exceed the best one to be the best (setting ``patience``)
 
-    @property
-    def best(self) -> int:
-        """The index of the first epoch with the highest mean dev F1."""
-        return self.dev_mean.index(max(self.dev_mean))
+    def best_of(self, values: Sequence[float]) -> int:
+        """The index of the best of these dev scores of a task: among equal ones the last, with ``strict`` the first."""
+        return max(range(len(values)), key=lambda i: (values[i], -i if self.strict else i))
 
     def to_json(self) -> dict[str, Any]:
         """All values, for other programs."""
@@ -78,11 +79,18 @@ def _read_curve(folder: Path) -> Curve | None:
             tuple(int(row["updates"]) for row in rows),
             tuple(float(row["loss"]) for row in rows),
             tuple(float(row["learning_rate"]) for row in rows),
-            tuple(float(row["dev_mean"]) for row in rows),
+            tuple(float(row["dev_mean"]) for row in rows if row["dev_mean"] is not None),
             {str(task): tuple(float(row["dev"][task]) for row in rows) for task in rows[0]["dev"]},
+            int(rows[-1]["best_epoch"]) - 1,
+            _is_strict(folder),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: is damaged or not from tagmates ({error}); leave this run out") from None
+
+
+def _is_strict(folder: Path) -> bool:
+    path = folder / "config.json"
+    return path.exists() and read_json(path).get("training", {}).get("patience") == "strict"
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -1,12 +1,13 @@
 """Score the tagger of a run folder on a split of its own data, or of other data."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tagmates.config import TrainingSettings
-from tagmates.data.corpora import load_split
+from tagmates.data.corpora import load_split, paths_of
 from tagmates.data.formats.columns import format_columns
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.sentence import Sentence
@@ -105,17 +106,36 @@ def evaluate(model: str | Path, *, split: str = "test", data: str | None = None,
             f"{source}: has no {split} split for any of {', '.join(tagger.tasks)}; give another --split or --data"
         )
     gold = {name: load_split(task, split) for name, task in tasks.items()}
+    weights: str = tagger.config.training.weights
+    if weights == "best_per_task" and (folder / "environment.json").exists():
+        own = {name: Tagger.from_pretrained(folder, device=choose_device(device), task=name) for name in tasks}
+        each = [_score(own[name], {name: gold[name]}, tasks) for name in tasks]
+        scores, predicted = (dict(ChainMap(*some)) for some in zip(*each, strict=True))
+    else:
+        if weights == "best_per_task":  # an exported model has those of a single epoch
+            weights = "one_epoch_of_best_per_task"
+        scores, predicted = _score(tagger, gold, tasks)
+    signatures = {
+        name: task_signature(tagger.config, run_id, task, split, gold[name], weights=weights)
+        for name, task in tasks.items()
+    }
+    return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures, tagger.config.training)
+
+
+def _score(
+    tagger: Tagger, gold: Mapping[str, Sequence[Sentence]], tasks: Mapping[str, Task]
+) -> tuple[dict[str, TaskScores], dict[str, list[list[str]]]]:
+    """The scores and the predicted tags of these tasks' sentences."""
     corpus, tables = tagger.index_sentences([(name, IndexedSplit.of(sentences)) for name, sentences in gold.items()])
     (found,) = predict([tagger.module], [corpus], [tables])
     token = tagger.module.sharing == "te_enc"
     scores = score_tasks(found, gold_of(corpus, gold, tasks, token=token))
-    labels = {name: tagger.vocabulary.labels[tagger.vocabulary.decoder_of(name)] for name in tasks}
-    predicted: dict[str, list[list[str]]] = {name: [] for name in tasks}
+    labels = {name: tagger.vocabulary.labels[tagger.vocabulary.decoder_of(name)] for name in gold}
+    predicted: dict[str, list[list[str]]] = {name: [] for name in gold}
     pairs = ((name, sentence) for name, sentences in gold.items() for sentence in sentences)
     for (name, sentence), start in zip(pairs, (corpus.starts + token).tolist(), strict=True):
         predicted[name].append([labels[name][k] for k in found[start : start + len(sentence)]])
-    signatures = {name: task_signature(tagger.config, run_id, task, split, gold[name]) for name, task in tasks.items()}
-    return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures, tagger.config.training)
+    return scores, predicted
 
 
 def _origin(folder: Path, data: str | None) -> tuple[str, str]:
@@ -131,13 +151,29 @@ def _origin(folder: Path, data: str | None) -> tuple[str, str]:
         raise ModelError(f"{record}: is not from tagmates; give the folder of a tagmates run") from None
 
 
-def predictions(evaluation: Evaluation, folder: Path) -> Iterator[Path]:
-    """Write a file ``TASK.conll`` (token, gold, predicted) for every task into ``folder``; yields their paths."""
+def predictions(evaluation: Evaluation, folder: Path, *, force: bool = False) -> Iterator[Path]:
+    """Write a file ``TASK.conll`` (token, gold, predicted) for every task into ``folder``; yields their paths.
+
+    Raises ConfigError if one of them exists, unless ``force`` overwrites it, and for a file of the evaluated data.
+    """
+    paths = {name: folder / f"{name}.conll" for name in evaluation.gold}
+    for name, path in paths.items():
+        task = evaluation.tasks[name]
+        if path.exists() and any(file.exists() and path.samefile(file) for file in _files_of(task)):
+            raise ConfigError(f"{path}: is a file of the data of task {name}; choose another folder")
+        if path.exists() and not force:
+            raise ConfigError(f"{path}: exists; overwrite it with --force, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, sentences in evaluation.gold.items():
-        path = folder / f"{name}.conll"
+    for name, path in paths.items():
+        sentences = evaluation.gold[name]
         write_predictions(path, sentences, evaluation.predicted[name], evaluation.tasks[name])
         yield path
+
+
+def _files_of(task: Task) -> Iterator[Path]:
+    """The files of all splits of a task."""
+    for split in SPLITS:
+        yield from paths_of(task, split)
 
 
 def write_predictions(path: Path, gold: Sequence[Sentence], predicted: Sequence[Sequence[str]], task: Task) -> None:

@@ -5,6 +5,7 @@ sentence is tagged once by a tagger that has never seen it, neither in training 
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,18 +22,20 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import load_tasks, require_tasks
-from tagmates.errors import ConfigError, DataError
+from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_json
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator
 from tagmates.settings_parsing import parse
 from tagmates.training.device import choose_device
 from tagmates.training.evaluation import write_predictions
+from tagmates.training.folder import clear_folder, make_folder
 from tagmates.training.loop import Event
 from tagmates.training.scores import gold_tags, score
 from tagmates.training.start import start_of
 from tagmates.training.train import train_on
 
+SUMMARY = "folds.json"
 MIN_FOLDS = 3  # one to test, one to choose the epoch, one to train
 
 
@@ -55,26 +58,36 @@ class TaskFolds:
 
 
 def make_folds(tasks: Mapping[str, Task], names: Sequence[str], folds: int, seed: int) -> dict[str, TaskFolds]:
-    """Put the sentences of the tasks' train and dev splits into folds of equal size, drawn by ``seed``.
+    """Put the sentences of the tasks' train and dev splits into folds, drawn by ``seed``.
 
-    Tasks with the same sentences in the same order have them in the same folds. Raises ConfigError for fewer than three
-    folds, and DataError for a task with fewer sentences than folds.
+    Sentences with the same words are in the same fold, in all tasks, so that none is a training sentence of one task
+    and a test sentence of another. Therefore folds may differ in size. Raises ConfigError for fewer than three folds,
+    and DataError for a task with fewer different sentences than folds.
     """
     if folds < MIN_FOLDS:
         raise ConfigError(
             f"--folds {folds}: give {MIN_FOLDS} or more: one to test, one to choose the epoch, one to train"
         )
-    found = {}
+    sentences: dict[str, list[Sentence]] = {}
+    chosen: dict[tuple[str, ...], int] = {}  # words of a sentence -> its fold
     for name in names:
         splits = [split for split in ("train", "dev") if tasks[name].part(split) is not None]
-        sentences = [sentence for split in splits for sentence in load_split(tasks[name], split)]
-        if len(sentences) < folds:
-            raise DataError(f"task {name}: has {len(sentences)} sentences, too few for {folds} folds; give fewer folds")
-        order = torch.randperm(len(sentences), generator=generator(seed, "folds"))
-        fold = torch.empty(len(sentences), dtype=torch.long)
-        fold[order] = torch.arange(len(sentences)) % folds
-        found[name] = TaskFolds(sentences, fold.tolist())
-    return found
+        sentences[name] = [sentence for split in splits for sentence in load_split(tasks[name], split)]
+        different = dict.fromkeys(sentence.tokens for sentence in sentences[name])
+        if len(different) < folds:
+            raise DataError(
+                f"task {name}: has {len(different)} different sentences, too few for {folds} folds; give fewer folds"
+            )
+        new = [tokens for tokens in different if tokens not in chosen]
+        sizes = Counter(chosen[tokens] for tokens in different if tokens in chosen)
+        order = torch.randperm(len(new), generator=generator(seed, "folds")).tolist()
+        for place in order:  # into the fold in which this task has the fewest so far
+            fold = min(range(folds), key=lambda number: sizes[number])
+            chosen[new[place]] = fold
+            sizes[fold] += 1
+        if any(not sizes[number] for number in range(folds)):  # its sentences are those of a task before it
+            raise DataError(f"task {name}: a fold has none of its sentences; give fewer folds, or another --seed")
+    return {name: TaskFolds(own, [chosen[sentence.tokens] for sentence in own]) for name, own in sentences.items()}
 
 
 def train_folds(
@@ -87,16 +100,32 @@ def train_folds(
     force: bool = False,
     lock: bool = True,
 ) -> Iterator[Event]:
-    """Train a run for each fold in ``folder/fold-N``; yields the events of all. Finished folds are not repeated."""
+    """Train a run for each fold in ``folder/fold-N``; yields the events of all. Finished folds are not repeated.
+
+    With ``force``, the folds that the folder holds are removed first.
+    """
     tasks = load_tasks(data)
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     made = make_folds(tasks, config.tasks, folds, config.seed)
     start = start_of(config, data, folder)
+    make_folder(folder)
+    if force or begun_folds(folder) is None:
+        for place in folder.glob("fold-*") if force else ():
+            clear_folder(place)
+        write_json(folder / SUMMARY, {"folds": folds, "seed": config.seed})
     for number in range(folds):
         coded = {name: own.splits(number, folds) for name, own in made.items()}
         place = folder / f"fold-{number + 1}"
         yield from train_on(config, place, data, tasks, coded, start, device=target, force=force, lock=lock)
+
+
+def begun_folds(folder: Path) -> int | None:
+    """The number of folds that were begun in a folder; None if it holds no folds."""
+    try:
+        return int(read_json(folder / SUMMARY)["folds"])
+    except (ModelError, KeyError, TypeError, ValueError):
+        return None
 
 
 def sum_up_folds(config: RunConfig, folder: Path, data: str, folds: int, device: str = "cpu") -> dict[str, Any]:
@@ -110,13 +139,18 @@ def sum_up_folds(config: RunConfig, folder: Path, data: str, folds: int, device:
     made = make_folds(tasks, config.tasks, folds, config.seed)
     predicted: dict[str, list[tuple[str, ...]]] = {name: [()] * len(own.sentences) for name, own in made.items()}
     scores: dict[str, list[float]] = {name: [] for name in made}
+    per_task = config.training.weights == "best_per_task"
+    vectors = None if config.model.encoder else config.vectors
     for number in range(folds):
         place = folder / f"fold-{number + 1}"
-        tagger = Tagger.from_pretrained(place, device=choose_device(device))
         result = read_json(place / "result.json")
+        tagger = None
         for name, own in made.items():
             scores[name].append(result["test"][name]["f1"])
             where = [i for i, fold in enumerate(own.fold) if fold == number]
+            if tagger is None or per_task:
+                target = choose_device(device)
+                tagger = Tagger.from_pretrained(place, device=target, vectors=vectors, task=name if per_task else None)
             tagged = tagger.tag([list(own.sentences[i].tokens) for i in where], [name])
             for i, sentence in zip(where, tagged, strict=True):
                 predicted[name][i] = sentence.tags[name]
@@ -129,7 +163,7 @@ def sum_up_folds(config: RunConfig, folder: Path, data: str, folds: int, device:
             "std": pstdev(scores[name]),
             "together": _f1(own.sentences, predicted[name], tasks[name]),
         }
-    write_json(folder / "folds.json", summary)
+    write_json(folder / SUMMARY, summary)
     return summary
 
 
@@ -145,6 +179,9 @@ def final_config(run: Path) -> tuple[RunConfig, str]:
     It makes as many updates as ``run`` had made in the epoch whose weights it kept. There is no dev set to halve the
     learning rate by, so it falls linearly to 0, unless it is constant; the last weights are kept.
     """
+    for name in ("config.json", "result.json", "metrics.jsonl", "environment.json"):
+        if not (run / name).is_file():
+            raise ConfigError(f"{run}: has no {name}; --final needs the folder of a finished run (of tagmates train)")
     config = parse(RunConfig, read_json(run / "config.json"), str(run / "config.json"))
     result = read_json(run / "result.json")
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]

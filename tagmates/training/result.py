@@ -107,8 +107,13 @@ def summary(scores: TaskScores) -> dict[str, float | int]:
     }
 
 
-def task_signature(config: RunConfig, run_id: str, task: Task, split: str, gold: Sequence[Sentence]) -> str:
-    """The signature of a run's score on the gold sentences of one split of a task."""
+def task_signature(
+    config: RunConfig, run_id: str, task: Task, split: str, gold: Sequence[Sentence], *, weights: str = ""
+) -> str:
+    """The signature of a run's score on the gold sentences of one split of a task.
+
+    ``weights`` says which were scored, if not those that the settings name.
+    """
     return signature(
         version=VERSION,
         task=task.name,
@@ -117,7 +122,7 @@ def task_signature(config: RunConfig, run_id: str, task: Task, split: str, gold:
         reading=reading_of(task, {tag for sentence in gold for tag in sentence.labels}),
         decoding="viterbi",
         token="counted" if config.sharing == "te_enc" and task.trained_outside == OUTSIDE else "none",
-        weights=config.training.weights,
+        weights=weights or config.training.weights,
         data=digest({split: list(gold)})[:12],
         run=run_id,
     )

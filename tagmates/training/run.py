@@ -93,13 +93,20 @@ class Run:
         vocabulary = self.vocabulary
         found = torch.ones(len(vocabulary.tasks), max(map(len, vocabulary.labels.values())), device=self.module.device)
         for task, weights in self.config.training.tag_weights.items():
-            numbers = vocabulary.label_index[vocabulary.decoder_of(task)]
+            labels = vocabulary.labels[vocabulary.decoder_of(task)]  # of all tasks that share the decoder
+            numbers = {labels[number]: number for number in self._own_labels(task)}
             for tag, weight in weights.items():
                 if tag not in numbers:
                     hint = suggestion(tag, numbers)
                     raise ConfigError(f"training.tag_weights.{task}: {tag!r} is no tag of the task{hint}")
                 found[vocabulary.tasks.index(task), numbers[tag]] = weight
         return found
+
+    def _own_labels(self, task: str) -> list[int]:
+        """The numbers of the tags that occur in the training data of a task."""
+        corpus = self.corpora["train"]
+        own = corpus.tags[(corpus.task == self.vocabulary.tasks.index(task)).repeat_interleave(corpus.lengths)]
+        return [number for number in own.unique().tolist() if number >= 0]
 
     def begin_epoch(self) -> None:
         """Draw the sentences of the next epoch's batches."""

@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,19 @@ def test_evaluate_cannot_write_into_a_file(here: Path, run: Path) -> None:
         refused(1, rf"tagmates: {place}: (File exists|Not a directory); ", "evaluate", run, "--output", place)
 
 
+def test_predictions_replace_no_file_without_force_and_never_the_data(here: Path) -> None:
+    write_corpus(here / "own", tasks=TASKS.replace("test.txt", "pos.conll"))
+    shutil.move(here / "own" / "test.txt", here / "own" / "pos.conll")
+    done(*training_of(here / "own", "first"))
+    before = (here / "own" / "pos.conll").read_bytes()
+    for force in ((), ("--force",)):
+        refused(2, "own/pos.conll: is a file of the data of task pos", "evaluate", "first", "--output", "own", *force)
+    assert (here / "own" / "pos.conll").read_bytes() == before
+    done("evaluate", "first", "--output", "p")
+    refused(2, "p/pos.conll: exists; overwrite it with --force", "evaluate", "first", "--split", "dev", "--output", "p")
+    done("evaluate", "first", "--split", "dev", "--output", "p", "--force")
+
+
 def test_a_run_is_evaluated_from_any_directory(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_corpus(here / "data")
     done(*training_of(Path("data"), "run"))
@@ -132,6 +146,15 @@ def test_errors_of_two_models(here: Path, run: Path, corpus: Path) -> None:
     assert "Model B: other" in page and "and neither" in page
     models = {row.partition(",")[0] for row in (here / "wrong" / "confusions.csv").read_text().splitlines()[1:]}
     assert models == {"run", "other"}
+
+
+def test_models_with_other_gold_tags_are_not_compared(here: Path, run: Path) -> None:
+    write_corpus(here / "corrected")
+    dev = here / "corrected" / "dev.txt"
+    dev.write_text(dev.read_text().replace("B-ANIMAL", "B-PERSON"))
+    done(*training_of(here / "corrected", "other"))
+    message = "its dev data of ner have other words or other gold tags; give --data for both"
+    refused(2, message, "evaluate", run, "--split", "dev", "--errors", "wrong", "--against", "other")
 
 
 def test_against_needs_a_place_and_a_common_task(here: Path, run: Path) -> None:

@@ -43,6 +43,24 @@ def test_rank_says_what_is_missing(run: Path, here: Path) -> None:
     refused(2, "luck. for --by", "rank", run, "pool.txt", "--by", "luck")
 
 
+def test_a_pool_is_read_with_the_options_of_tag(run: Path, here: Path) -> None:
+    (here / "pool.txt").write_bytes("caf\xe9;noir\n\nthe;fog\n".encode("latin-1"))
+    refused(1, "is not UTF-8", "rank", run, "pool.txt", "--task", "ner", "--input", "text")
+    shown = done("rank", run, "pool.txt", "--task", "ner", "--input", "text", "--encoding", "latin-1")
+    assert "\ncafé\t" in shown.out
+    (here / "pool.conll").write_text("X;the\nX;fog\n")
+    columns = ("--input", "columns", "--separator", ";", "--token-column", "2")
+    assert "fog\t" in done("rank", run, "pool.conll", "--task", "ner", *columns).out
+
+
+def test_curves_of_runs_without_a_dev_set(run: Path, here: Path) -> None:
+    done("train", "--final", run, "--output-dir", "final")
+    shown = done("curves", run, "final", "--output", "curves.svg")
+    assert "no dev set" in shown.out
+    assert json.loads(done("curves", "final", "--json").out)[0]["dev_mean"] == []
+    done("curves", "final", "--output", "final.svg")
+
+
 def test_curves_of_a_run(run: Path, here: Path) -> None:
     shown = done("curves", run, "--output", "curves.svg")
     assert shown.err == "wrote curves.svg\n"

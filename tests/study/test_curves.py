@@ -20,6 +20,7 @@ def write_run(folder: Path, scores: list[float], rest: str = "") -> Path:
             "learning_rate": 0.001,
             "dev": {"pos": score, "ner": score / 2},
             "dev_mean": 0.75 * score,
+            "best_epoch": scores.index(max(scores[:i])) + 1,
         }
         for i, score in enumerate(scores, start=1)
     ]
@@ -33,6 +34,16 @@ def test_a_run_that_still_trains_has_the_epochs_that_it_finished(tmp_path: Path)
     assert curve.dev["ner"] == (20, 40, 30)
     assert (curve.best, curve.dev_mean[curve.best]) == (1, 60)
     assert curve.to_json()["loss"] == (5, 2.5, 5 / 3)
+
+
+@pytest.mark.parametrize(("patience", "best"), [("lenient", 2), ("strict", 0)])
+def test_the_best_of_equal_scores_of_a_task_is_that_of_the_run_s_patience(
+    tmp_path: Path, patience: str, best: int
+) -> None:
+    folder = write_run(tmp_path / "a", [40, 20, 40])
+    (folder / "config.json").write_text(json.dumps({"training": {"patience": patience}}))
+    (curve,) = read_curves([folder])
+    assert curve.best_of(curve.dev["pos"]) == best
 
 
 def test_a_study_has_the_curves_of_its_runs_in_order(tmp_path: Path) -> None:
@@ -68,7 +79,7 @@ def test_sparklines() -> None:
 @pytest.mark.parametrize("count", [1, 2, 30])
 def test_pictures_are_the_same_each_time_and_name_the_runs(tmp_path: Path, count: int) -> None:
     curves = [
-        Curve(f"runs/r{i}", (1, 2), (2.0, 1.0), (0.1, 0.1), (50.0, 60.0 + i), {"p$s": (1.0, 2.0), "ner": (3.0, 4.0)})
+        Curve(f"runs/r{i}", (1, 2), (2.0, 1.0), (0.1, 0.1), (50.0, 60.0 + i), {"p$s": (1.0, 2.0), "ner": (3.0, 4.0)}, 1)
         for i in range(count)
     ]
     files = [tmp_path / name for name in ("a.svg", "b.svg", "a.png")]

@@ -9,6 +9,7 @@ from command_line import done, tagmates, write_corpus
 from safetensors.torch import load_file
 
 from tagmates import ModelSettings, RunConfig, Tagger, TrainingSettings
+from tagmates.training.evaluation import evaluate
 from tagmates.training.loop import EpochEnded
 from tagmates.training.train import train_events
 
@@ -43,6 +44,18 @@ def parameters_after(settings: RunConfig, folder: Path, data: str) -> dict[int, 
         if isinstance(event, EpochEnded):
             found[event.run.epoch] = {n: p.detach().clone() for n, p in event.run.module.named_parameters()}
     return found
+
+
+def test_evaluation_scores_every_task_with_its_own_weights(tmp_path: Path, data: str) -> None:
+    result = train(config(), tmp_path / "run", data)
+    found = evaluate(tmp_path / "run", split="dev")
+    for task in ("pos", "ner"):
+        assert found.scores[task].total.f1 == result["dev"][task]["f1"]  # type: ignore[index]
+        assert found.signatures[task] == result["signature"]["dev"][task]  # type: ignore[index]
+    done("export", tmp_path / "run", tmp_path / "exported", "--task", "pos")
+    exported = evaluate(tmp_path / "exported", split="dev", data=data)
+    assert exported.scores["pos"].total.f1 == result["dev"]["pos"]["f1"]  # type: ignore[index]
+    assert "weights:one_epoch_of_best_per_task" in exported.signatures["pos"]
 
 
 def test_every_task_is_tested_with_its_own_best_epoch(tmp_path: Path, data: str) -> None:

@@ -36,6 +36,58 @@ def test_folds_are_equal_disjoint_and_the_same_for_both_tasks(data: str) -> None
             assert len(set(lines)) == len(lines) == 11
 
 
+def test_equal_sentences_are_in_one_fold_of_all_tasks(tmp_path: Path) -> None:
+    """Tasks that have only some sentences in common, in another order, and some of them twice."""
+    sentences = [f"w{i}\tX\n" for i in range(30)]
+    (tmp_path / "a.txt").write_text("\n".join(sentences[:20]) + "\n")
+    (tmp_path / "b.txt").write_text("\n".join([*reversed(sentences[10:]), *sentences[12:15]]) + "\n")
+    tables = [f'[tasks.{name}]\nscheme = "plain"\ntrain = "{name}.txt"\ntest = "{name}.txt"\n' for name in "ab"]
+    (tmp_path / "tasks.toml").write_text("\n".join(tables))
+    made = make_folds(load_tasks(str(tmp_path / "tasks.toml")), ["a", "b"], 4, seed=1)
+    folds = {}
+    for own in made.values():
+        for sentence, fold in zip(own.sentences, own.fold, strict=True):
+            assert folds.setdefault(sentence.tokens, fold) == fold
+        assert {*own.fold} == {0, 1, 2, 3}
+    assert len(folds) == 30
+
+
+def test_folds_of_the_best_epoch_of_each_task(data: str, tmp_path: Path) -> None:
+    """The predictions are those of the taggers that were scored."""
+    options = ("--set", "training.weights=best_per_task", "--set", "training.max_epochs=6")
+    rate = ("--set", "training.learning_rate=0.05")
+    done("train", "--data", data, *TRAIN, *options, *rate, "--folds", "3", "--output-dir", "cv")
+    results = [json.loads((tmp_path / "cv" / f"fold-{n}" / "result.json").read_text()) for n in (1, 2, 3)]
+    assert any(len(set(result["best_epochs"].values())) == 2 for result in results), "choose another rate"
+    rows = [line.split("\t") for line in (tmp_path / "cv" / "pos.conll").read_text().split("\n") if line]
+    right = sum(result["test"]["pos"]["tp"] for result in results)
+    assert sum(gold == predicted for _, gold, predicted in rows) == right
+
+
+def test_a_folder_without_folds_is_never_written_to(data: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "ner.conll").write_text("my own")
+    for option in ((), ("--resume",), ("--force",)):
+        refused = tagmates("train", "--data", data, *TRAIN, "--folds", "3", *option, "--output-dir", "mine")
+        assert refused.code == 2
+        assert "mine: is not empty, and holds no folds; choose a new folder" in refused.err
+    assert (tmp_path / "mine" / "ner.conll").read_text() == "my own"
+
+
+def test_another_number_of_folds(data: str, tmp_path: Path) -> None:
+    """Is refused with --resume, also before all folds are trained; with --force nothing is left of the former ones."""
+    cv = ("train", "--data", data, *TRAIN, "--output-dir", "cv")
+    done(*cv, "--folds", "4")
+    (tmp_path / "cv" / "fold-4" / "result.json").unlink()
+    for number in ("3", "5"):
+        refused = tagmates(*cv, "--folds", number, "--resume")
+        assert "cv: was begun with 4 folds; repeat that number" in refused.err
+    done(*cv, "--folds", "3", "--force")
+    assert not (tmp_path / "cv" / "fold-4" / "result.json").exists()
+    assert json.loads((tmp_path / "cv" / "folds.json").read_text())["folds"] == 3
+    done(*cv, "--folds", "3", "--resume")
+
+
 def test_every_sentence_is_tagged_by_a_tagger_that_has_never_seen_it(data: str, tmp_path: Path) -> None:
     said = done("train", "--data", data, *TRAIN, "--folds", "3", "--output-dir", "cv")
     summary = json.loads((tmp_path / "cv" / "folds.json").read_text())
@@ -119,13 +171,25 @@ def test_mistakes_are_one_line(data: str, options: tuple[str, ...], message: str
 
 def test_a_final_run_of_nothing_is_one_line(data: str) -> None:
     refused = tagmates("train", "--final", "nowhere", "--output-dir", "x")
-    assert (refused.code, refused.err.count("\n")) == (1, 1)
-    assert "nowhere" in refused.err
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "nowhere: has no config.json; --final needs the folder of a finished run" in refused.err
+    exported = tagmates("train", "--final", "en", "--output-dir", "x")
+    assert "en: has no config.json" in exported.err
+
+
+def test_the_settings_of_a_final_run_are_shown_and_its_data_cannot_be_replaced(data: str, tmp_path: Path) -> None:
+    write_corpus(tmp_path / "split")
+    done("train", "--data", "split", *TRAIN, "--output-dir", "run", "--set", "training.max_epochs=1")
+    shown = done("train", "--final", "run", "--print-config", "--output-dir", "final")
+    assert json.loads(shown.out)["training"]["schedule"] == "linear"
+    assert not (tmp_path / "final").exists()
+    refused = tagmates("train", "--final", "run", "--data", "other", "--output-dir", "final")
+    assert "--final: takes data and settings from the run" in refused.err
 
 
 def test_too_few_folds_and_sentences_in_python(data: str) -> None:
     tasks = load_tasks(data)
     with pytest.raises(ConfigError, match="give 3 or more"):
         make_folds(tasks, ["pos"], 1, seed=1)
-    with pytest.raises(DataError, match="has 11 sentences"):
+    with pytest.raises(DataError, match="has 11 different sentences"):
         make_folds(tasks, ["pos"], 99, seed=1)

@@ -8,6 +8,7 @@ from tagmates.batching.batches import collate
 from tagmates.config import Sharing
 from tagmates.errors import ConfigError
 from tagmates.model.network import losses
+from tagmates.settings_parsing import resolve
 from tagmates.training.lane_optimizer import LaneOptimizer
 from tagmates.training.loop import train_side_by_side
 from tagmates.training.run import Run
@@ -38,8 +39,6 @@ def test_a_sentence_counts_as_much_as_the_mean_of_its_tags(sharing: Sharing, unl
     for number in run.batches[0].tolist():
         task, sentence = pairs[number]
         tags = [tag for tag in sentence.labels if tag is not None]
-        if sharing == "te_enc":
-            tags = ["O", *tags]  # that of the task token
         own = [WEIGHTS.get(task, {}).get(tag, 1.0) for tag in tags]
         weight = sum(own) / len(own) if own else 1.0
         alone = type(selection).own_tasks(selection.corpus, torch.tensor([number]))
@@ -59,6 +58,18 @@ def test_runs_side_by_side_have_their_own_weights() -> None:
     for one, other in zip(alone, together, strict=True):
         assert one.history[0]["loss"] == pytest.approx(other.history[0]["loss"], rel=1e-4)
     assert len({run.history[0]["loss"] for run in alone}) == 3
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_a_tag_of_another_task_is_refused(sharing: Sharing) -> None:
+    """Also where both tasks have one decoder."""
+    with pytest.raises(ConfigError, match=r"training\.tag_weights\.colour: 'S' is no tag of the task"):
+        run_of(sharing, {"colour": {"S": 2.0}}).tag_weights()
+
+
+def test_a_tag_may_have_dots() -> None:
+    config = resolve("paper", None, ["training.tag_weights.colour.n.RED=5"], {"tasks": ("colour",)})
+    assert config.training.tag_weights == {"colour": {"n.RED": 5}}
 
 
 def test_weights_of_one_change_nothing() -> None:

@@ -81,10 +81,11 @@ def curves_canvas(curves: Sequence[Curve]) -> Canvas:
         key=key,
     )
     for (_, updates, values), (color, style) in zip(lines, styles, strict=True):
-        dev.plot(updates, values, color=color, linestyle=style, linewidth=1)
+        dev.plot(updates[: len(values)], values, color=color, linestyle=style, linewidth=1)
     whole = styles if len(curves) > 1 else [(INK, STYLES[0])]
     for curve, (color, style) in zip(curves, whole, strict=True):
-        dev.plot(curve.updates[curve.best], curve.dev_mean[curve.best], "o", markersize=3, color=color)
+        if curve.dev_mean:
+            dev.plot(curve.updates[curve.best], curve.dev_mean[curve.best], "o", markersize=3, color=color)
         loss.plot(curve.updates, curve.loss, color=color, linestyle=style, linewidth=1)
         rate.plot(curve.updates, curve.learning_rate, color=color, linestyle=style, linewidth=1, drawstyle="steps-pre")
     rate.set_ylim(bottom=0)
