@@ -49,6 +49,9 @@ def evaluate(
         ),
     ] = None,
     by_tag: Annotated[bool, Flag(help="Also print the scores of every tag.")] = False,
+    vectors: Annotated[
+        str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -64,7 +67,7 @@ def evaluate(
     if against is not None and errors is None:
         raise ConfigError("--against: goes with --errors FOLDER, which says where the page of both models is written")
     use_threads(threads)
-    evaluation = evaluate_model(run, split=split, data=data, device=choose_device(device))
+    evaluation = evaluate_model(run, split=split, data=data, device=choose_device(device), vectors=vectors)
     preset, others = preset_of(evaluation.training)
     say(f"trained with preset {preset}{f', but {listing(others)}' if others else ''}, as its config.json says")
     if output is not None:

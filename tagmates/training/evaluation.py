@@ -1,8 +1,8 @@
 """Score the tagger of a run folder on a split of its own data, or of other data."""
 
-from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,19 @@ class Evaluation:
         return {"run": str(self.folder), "split": self.split, "tasks": result}
 
 
-def evaluate(model: str | Path, *, split: str = "test", data: str | None = None, device: str = "cpu") -> Evaluation:
+def evaluate(
+    model: str | Path,
+    *,
+    split: str = "test",
+    data: str | None = None,
+    device: str = "cpu",
+    vectors: str | None = None,
+) -> Evaluation:
     """Score the tagger of a run folder on one split of the data it was trained on, or of ``data``.
 
-    Tasks without that split are left out. Raises ModelError for a folder without a finished tagger, ConfigError for an
+    ``vectors`` are for words that were not in training, as in ``Tagger.from_pretrained``. With
+    ``training.weights = "best_per_task"``, each task is scored with its own weights. Tasks without that split are left
+    out. Raises ModelError for a folder without a finished tagger, ConfigError for an
     unknown split, and DataError if no task has the split or the data are missing.
 
     ```python
@@ -94,7 +103,8 @@ def evaluate(model: str | Path, *, split: str = "test", data: str | None = None,
     if split not in SPLITS:
         raise ConfigError(f"--split {split}: choose train, dev or test")
     folder = find_model(model)
-    tagger = Tagger.from_pretrained(folder, device=choose_device(device))
+    load = partial(Tagger.from_pretrained, folder, device=choose_device(device), vectors=vectors)
+    tagger = load()
     run_id, source = _origin(folder, data)
     known = load_tasks(source)
     missing = [name for name in tagger.tasks if name not in known]
@@ -108,9 +118,12 @@ def evaluate(model: str | Path, *, split: str = "test", data: str | None = None,
     gold = {name: load_split(task, split) for name, task in tasks.items()}
     weights: str = tagger.config.training.weights
     if weights == "best_per_task" and (folder / "environment.json").exists():
-        own = {name: Tagger.from_pretrained(folder, device=choose_device(device), task=name) for name in tasks}
-        each = [_score(own[name], {name: gold[name]}, tasks) for name in tasks]
-        scores, predicted = (dict(ChainMap(*some)) for some in zip(*each, strict=True))
+        scores: dict[str, TaskScores] = {}
+        predicted: dict[str, list[list[str]]] = {}
+        for name in tasks:
+            own_scores, own_predicted = _score(load(task=name), {name: gold[name]}, tasks)
+            scores |= own_scores
+            predicted |= own_predicted
     else:
         if weights == "best_per_task":  # an exported model has those of a single epoch
             weights = "one_epoch_of_best_per_task"

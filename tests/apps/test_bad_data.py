@@ -137,6 +137,9 @@ def test_vectors_of_the_right_size_are_used(here: Path, corpus: Path) -> None:
     done(*common, "without", "--vectors", "random")
     assert json.loads((here / "with" / "environment.json").read_text())["vectors"] == str((here / "v.txt").resolve())
     assert numbers(here / "with") != numbers(here / "without")
+    result = json.loads((here / "with" / "result.json").read_text())
+    scored = json.loads(done("evaluate", "with", "--vectors", "v.txt", "--json").out)
+    assert scored["tasks"]["pos"]["f1"] == result["test"]["pos"]["f1"]
 
 
 @pytest.mark.parametrize(

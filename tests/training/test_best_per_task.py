@@ -49,6 +49,7 @@ def parameters_after(settings: RunConfig, folder: Path, data: str) -> dict[int, 
 def test_evaluation_scores_every_task_with_its_own_weights(tmp_path: Path, data: str) -> None:
     result = train(config(), tmp_path / "run", data)
     found = evaluate(tmp_path / "run", split="dev")
+    assert [*found.scores] == ["pos", "ner"]
     for task in ("pos", "ner"):
         assert found.scores[task].total.f1 == result["dev"][task]["f1"]  # type: ignore[index]
         assert found.signatures[task] == result["signature"]["dev"][task]  # type: ignore[index]
