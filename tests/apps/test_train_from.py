@@ -130,7 +130,9 @@ def test_the_base_is_not_overwritten_by_any_name(run: Path, more: Path, here: Pa
         refused(
             2, "holds the tagger to go on from .*, which must stay", *command, "--from", base, "--output-dir", output
         )
-    refused(2, "which must stay", *command, "--from", run, "--folds", "3", "--output-dir", ".")
+    refused(2, "holds no folds", *command, "--from", run, "--folds", "3", "--output-dir", ".")
+    done("train", "--tasks", "name", "--data", more, *TINY, "--folds", "3", "--output-dir", "cv")
+    refused(2, "which must stay", *command, "--from", "cv/fold-1", "--folds", "3", "--output-dir", "cv")
     config = RunConfig(tasks=("name",), base=str(run))
     with pytest.raises(library.ConfigError, match="which must stay"):
         library.train(config, "link", str(more), force=True)

@@ -54,7 +54,7 @@ def test_equal_sentences_are_in_one_fold_of_all_tasks(tmp_path: Path) -> None:
 
 def test_folds_of_the_best_epoch_of_each_task(data: str, tmp_path: Path) -> None:
     """The predictions are those of the taggers that were scored."""
-    options = ("--set", "training.weights=best_per_task", "--set", "training.max_epochs=6")
+    options = ("--set", "training.weights=best_per_task", "--set", "training.max_epochs=4")
     rate = ("--set", "training.learning_rate=0.05")
     done("train", "--data", data, *TRAIN, *options, *rate, "--folds", "3", "--output-dir", "cv")
     results = [json.loads((tmp_path / "cv" / f"fold-{n}" / "result.json").read_text()) for n in (1, 2, 3)]
