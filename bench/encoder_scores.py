@@ -32,15 +32,15 @@ def main() -> None:
         minutes = [f"{one['seconds'] / 60:.0f}" if one else "–" for one in alone]
         print(f"| {task.upper()} | {' | '.join(scores + minutes)} |")
     for tasks in sorted({key[1] for key in results["fine-tuned"] if len(key[1]) > 1}, key=len):
-        shown = [task for task in TASKS if task in tasks]
-        print(f"\n| fine-tuned: {' + '.join(sorted(tasks)) if len(tasks) < 4 else f'all {len(tasks)}'} | "
+        shown = [*(task for task in TASKS if task in tasks), *sorted(tasks.difference(TASKS))]
+        print(f"\n| {' + '.join(sorted(tasks)) if len(tasks) < 4 else f'all {len(tasks)}'} | "
               f"{' | '.join(task.upper() for task in shown)} | minutes |")  # fmt: skip
         print(f"| --- |{' --- |' * (len(shown) + 1)}")
-        for method in METHODS:
-            one = results["fine-tuned"].get((method, tasks))
+        for name, method in (("GloVe", "multi_dec"), *(("fine-tuned", method) for method in METHODS)):
+            one = results[name].get((method, tasks))
             if one is not None:
                 scores = [f"{one['test'][task]['f1']:.2f}" for task in shown]
-                print(f"| {method} | {' | '.join(scores)} | {one['seconds'] / 60:.0f} |")
+                print(f"| {name}, {method} | {' | '.join(scores)} | {one['seconds'] / 60:.0f} |")
 
 
 def results_of(table: Path, seed: int) -> Results:
