@@ -1,11 +1,12 @@
 """The schedule of the preset `practical` on little data, compared with the former one, which did not count updates.
 
     python bench/small.py --data "$TAGMATES_DATA" [--tasks chunk,ner,supsense] [--sizes 20,50,100,200,500,1000]
-        [--seeds 1,2,3] [--dev 200] [--vectors glove] [--workers 2]
+        [--seeds 1,2,3] [--dev 200] [--vectors glove] [--set KEY=VALUE,...]
+        [--workers 2]
 
 Takes so many training sentences from the front of each task's train split, and so many dev sentences, and prints the
 test F1 of each seed. `old`: an epoch is one pass over the data, equal dev scores count as better, and the learning rate
-may be halved without end. A size of 0 takes all training and dev sentences.
+may be halved without end. A size of 0 takes all training and dev sentences. --set changes settings of the new way.
 """
 
 import json
@@ -58,6 +59,7 @@ def main() -> None:
         seeds="1,2,3",
         dev=200,
         vectors="glove",
+        set="",
         workers=2,
     )
     tasks = options.tasks.split(",")
@@ -66,7 +68,13 @@ def main() -> None:
     trials = [[Trial(*line, seed, new) for new in (False, True) for seed in seeds] for line in lines]
     print("task       sentences  old F1, by seed        new F1, by seed        means          ratio  updates old, new")
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        one = partial(run, data=options.data, dev=options.dev, vectors=options.vectors)
+        one = partial(
+            run,
+            data=options.data,
+            dev=options.dev,
+            vectors=options.vectors,
+            tried=tuple(filter(None, options.set.split(","))),
+        )
         ended = pool.map(one, chain.from_iterable(trials))
         for line in lines:
             _print_line(*line, [[next(ended) for _ in seeds] for _ in (False, True)])
@@ -83,11 +91,11 @@ def _print_line(task: str, size: int, results: Sequence[Sequence[Ended]]) -> Non
     )
 
 
-def run(trial: Trial, data: str, dev: int, vectors: str) -> Ended:
+def run(trial: Trial, data: str, dev: int, vectors: str, tried: Sequence[str]) -> Ended:
     """Train on the first sentences of the task, and test."""
     torch.set_num_threads(1)
     task = load_tasks(data)[trial.task]
-    overrides = [f"vectors={vectors}", *(() if trial.new else OLD)]
+    overrides = [f"vectors={vectors}", *(tried if trial.new else OLD)]
     config = resolve("practical", None, overrides, {"tasks": (trial.task,), "sharing": "stl", "seed": trial.seed})
     with tempfile.TemporaryDirectory() as place:
         described = {
