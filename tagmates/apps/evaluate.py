@@ -21,7 +21,7 @@ from tagmates.training.evaluation import predictions
 
 
 def evaluate(
-    run: Model,
+    model: Model,
     /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
@@ -67,7 +67,7 @@ def evaluate(
     if against is not None and errors is None:
         raise ConfigError("--against: goes with --errors FOLDER, which says where the page of both models is written")
     use_threads(threads)
-    evaluation = evaluate_model(run, split=split, data=data, device=choose_device(device), vectors=vectors)
+    evaluation = evaluate_model(model, split=split, data=data, device=choose_device(device), vectors=vectors)
     preset, others = preset_of(evaluation.training)
     say(f"trained with preset {preset}{f', but {listing(others)}' if others else ''}, as its config.json says")
     if output is not None:

@@ -30,7 +30,7 @@ COPIED_FILES = ("result.json", "README.md", "LICENSE")
 
 
 def export(
-    run: Model,
+    model: Model,
     folder: Annotated[Path, Parameter(help="The new folder; it must be empty without --force.")],
     /,
     *,
@@ -65,7 +65,7 @@ def export(
         raise ConfigError("--onnx and --half: choose one; the files for ONNX Runtime hold numbers of 32 bits")
     if vectors != "all" and not vectors.isdecimal():
         raise ConfigError(f"--vectors {vectors}: give a number, or 'all'")
-    origin = find_model(run)
+    origin = find_model(model)
     _check_target(folder, origin, force=force)
     tagger = Tagger.from_pretrained(origin, task=task)
     texts = {name: content_of(origin / name, MAX_BYTES) for name in COPIED_FILES if os.path.lexists(origin / name)}

@@ -29,7 +29,7 @@ from tagmates.training.device import choose_device
 
 
 def rank(
-    run: Model,
+    model: Model,
     pool: Annotated[
         tuple[str, ...],
         Parameter(
@@ -80,12 +80,12 @@ def rank(
     options = reading_options(input_, token_column, separator, comment, header, sentence_column, encoding)
     options = check_options(options)
     use_threads(threads)
-    tagger = Tagger.from_pretrained(run, device=choose_device(device), vectors=vectors)
+    tagger = Tagger.from_pretrained(model, device=choose_device(device), vectors=vectors)
     if task is None and len(tagger.tasks) > 1:
         raise ConfigError(f"--task: is missing; name one of {', '.join(tagger.tasks)}")
     chosen = tagger.tasks[0] if task is None else task
     if chosen in tagger.tasks:
-        options = with_training_format(options, run, (chosen,))
+        options = with_training_format(options, model, (chosen,))
     ranked = rank_sentences(tagger, read_input(pool, options), chosen, by, top)
     text = "".join(ranked_columns(ranked, chosen, blank=blank))
     if output is None:

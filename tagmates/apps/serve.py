@@ -29,7 +29,7 @@ app = App(name="serve")  # its help text is in ``cli``
 @app.default
 def serve(
     models: Annotated[
-        tuple[str, ...], Parameter(help="The taggers, each named as RUN of tagmates tag; the first is the default.")
+        tuple[str, ...], Parameter(help="The taggers, each named as MODEL of tagmates tag; the first is the default.")
     ],
     /,
     *,

@@ -33,7 +33,7 @@ from tagmates.training.device import choose_device
 
 
 def tag(
-    run: Model,
+    model: Model,
     files: Annotated[
         tuple[str, ...],
         Parameter(
@@ -137,14 +137,14 @@ def tag(
         raise ConfigError(f"{'--resume' if resume else '--force'}: needs --output-file")
     use_threads(threads)
     device = choose_device(device)
-    tagger = Tagger.from_pretrained(run, device=device, vectors=vectors)
+    tagger = Tagger.from_pretrained(model, device=device, vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
-    options = with_training_format(options, run, wanted)
+    options = with_training_format(options, model, wanted)
     if output == "table":
         for sentence in tagger.stream(read_input(files, options), wanted):
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
         return
-    job = TaggingJob(str(run), device, vectors, wanted, options, output, probabilities)
+    job = TaggingJob(str(model), device, vectors, wanted, options, output, probabilities)
     if output_file is None:
         tag_to_stdout(files, tagger, job, workers)
     else:

@@ -33,8 +33,8 @@ def test_without_arguments_and_with_help_it_explains_itself() -> None:
         (["train", "--output-dir", "new", "--resme"], "--resume"),
         (["train", "--output-dir", "new", "--seed", "one"], '--seed: unable to convert "one" into int'),
         (["train", "--output-dir", "new", "--sharing", "te_dek"], 'Did you mean "te_dec"'),
-        (["evaluate"], "RUN requires an argument"),
-        (["tag"], "RUN requires an argument"),
+        (["evaluate"], "MODEL requires an argument"),
+        (["tag"], "MODEL requires an argument"),
         (["data", "check"], "requires an argument"),
     ],
 )
