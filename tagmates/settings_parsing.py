@@ -66,7 +66,7 @@ def check_preset(preset: str, model: ModelSettings, where: str) -> None:
     """Raise ConfigError for the preset ``pretrained`` without an encoder that is fine-tuned."""
     if preset == "pretrained" and not model.is_finetuned:
         why = "model.finetune is false: choose preset practical" if model.encoder else "give --encoder (model.encoder)"
-        raise ConfigError(f"{where} pretrained: is for training a pretrained encoder along; {why}")
+        raise ConfigError(f"{where} pretrained: is for fine-tuning a pretrained encoder; {why}")
 
 
 def with_encoder_path(model: ModelSettings, folder: Path) -> ModelSettings:

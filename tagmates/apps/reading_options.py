@@ -37,7 +37,7 @@ Encoding = Annotated[
 ]
 
 
-def reading_options(
+def chosen_options(
     kind: str,
     token_column: str | None,
     separator: str,

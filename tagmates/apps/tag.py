@@ -8,15 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from tagmates.apps.reading_options import (
-    Comment,
-    Encoding,
-    Header,
-    SentenceColumn,
-    Separator,
-    TokenColumn,
-    reading_options,
-)
+from tagmates.apps import reading_options as reading
 from tagmates.apps.shared import Device, Flag, Model, Threads, check_number, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_output import tag_to_file, tag_to_stdout
@@ -54,12 +46,12 @@ def tag(
             "list of objects, or an object that holds one; brat; spacy; huggingface.",
         ),
     ] = "auto",
-    token_column: TokenColumn = None,
-    separator: Separator = "",
-    comment: Comment = None,
-    header: Header = None,
-    sentence_column: SentenceColumn = None,
-    encoding: Encoding = "",
+    token_column: reading.TokenColumn = None,
+    separator: reading.Separator = "",
+    comment: reading.Comment = None,
+    header: reading.Header = None,
+    sentence_column: reading.SentenceColumn = None,
+    encoding: reading.Encoding = "",
     append: Annotated[
         bool | str,
         Parameter(
@@ -114,7 +106,7 @@ def tag(
     """
     if isinstance(append, str) and append not in APPEND_PLACES and files == ("-",):  # --append FILE
         files, append = (append,), True
-    options = reading_options(input_, token_column, separator, comment, header, sentence_column, encoding)
+    options = reading.chosen_options(input_, token_column, separator, comment, header, sentence_column, encoding)
     options = check_options(replace(options, append=parse_append(append)))
     _check_formats(files, output)
     if append and (output != "conll" or probabilities):

@@ -2,16 +2,16 @@
 
 The question is whether a difference would also be found with other seeds *and* other sentences, so both vary:
 
-* Sentences. To first order F1 is a sum over sentences; the two settings are scored on the same ones, so the spread of
-  the sentence-by-sentence difference gives its variance, and sentences that are hard for both do not count.
-* Seeds. Three runs alone hardly tell how far seeds spread, so the variance between seeds is pooled over all settings of
-  the task; where the two settings' own runs spread further, theirs counts. But settings are not all equally steady, and
-  an unsteady one may look steady by luck. So the degrees of freedom are not simply those of the pooled variance: the
-  further the two settings' own runs spread, the nearer they are to those of these few runs.
+* Sentences. To first order F1 is a sum over sentences; the two combinations are scored on the same ones, so the spread
+  of the sentence-by-sentence difference gives its variance, and sentences that are hard for both do not count.
+* Seeds. Three runs alone hardly tell how far seeds spread, so the variance between seeds is pooled over all
+  combinations of the task; where the two combinations' own runs spread further, theirs counts. But combinations are not
+  all equally steady, and an unsteady one may look steady by luck. So the degrees of freedom are not simply those of the
+  pooled variance: the further the two combinations' own runs spread, the nearer they are to those of these few runs.
 
-What a seed changes sentence by sentence is in both; it is measured within each setting and taken off once. The sum goes
-into a t test. A setting of a single run does not show how far its runs spread, and how other settings spread does not
-tell either; so there is no test of it. ``bench/significance.py`` shows how often all this errs.
+What a seed changes sentence by sentence is in both; it is measured within each combination and taken off once. The sum
+goes into a t test. A combination of a single run does not show how far its runs spread, and how other combinations
+spread does not tell either; so there is no test of it. ``bench/significance.py`` shows how often all this errs.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ from scipy import special
 Floats = npt.NDArray[np.float64]
 SentenceCounts = npt.NDArray[np.integer]  # [sentences, 3]: true positives, false positives, false negatives
 
-MIN_RUNS = 2  # of each setting; a single run does not show the variance between runs
+MIN_RUNS = 2  # of each combination; a single run does not show the variance between runs
 ROUNDING_ERROR = 1e-9  # points of F1; smaller differences come from the order of additions
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A difference of mean F1 between two settings in points, and its error."""
+    """A difference of mean F1 between two combinations in points, and its error."""
 
     difference: float
     error: float  # standard error: seeds and test sentences together
@@ -45,14 +45,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class SeedVariance:
-    """Variance of F1 between seeds of one setting, pooled over a task's settings."""
+    """Variance of F1 between seeds of one combination, pooled over a task's combinations."""
 
     value: float  # points squared, unbiased
     df: int  # at least 1
 
 
 def pooled_variance(scores: Sequence[Sequence[float]]) -> SeedVariance | None:
-    """Pool the sample variances of several settings' scores, weighted by n - 1; None if no setting has two."""
+    """Pool the sample variances of several combinations' scores, weighted by n - 1; None if no combination has two."""
     repeated = [np.asarray(some, dtype=np.float64) for some in scores if len(some) > 1]
     if not repeated:
         return None
@@ -62,7 +62,7 @@ def pooled_variance(scores: Sequence[Sequence[float]]) -> SeedVariance | None:
 
 @dataclass(frozen=True, slots=True)
 class Linearised:
-    """The runs of one setting, their F1 as a sum over test sentences to first order."""
+    """The runs of one combination, their F1 as a sum over test sentences to first order."""
 
     f1: Floats  # of each run [runs], percent
     influence: Floats  # contribution of each sentence to their mean [sentences]; sums to 0
@@ -75,7 +75,7 @@ class Linearised:
 
 
 def linearise(runs: Sequence[SentenceCounts]) -> Linearised | None:
-    """Sum up the per-sentence counts of a setting's runs for a comparison.
+    """Sum up the per-sentence counts of a combination's runs for a comparison.
 
     None if the counts are not sufficient: no run, runs on different numbers of sentences, fewer than two sentences, or
     a run without units (its F1 is not defined).
@@ -97,7 +97,7 @@ def linearise(runs: Sequence[SentenceCounts]) -> Linearised | None:
 
 
 def compare_runs(ours: Linearised | None, theirs: Linearised | None, seeds: SeedVariance) -> Evidence | None:
-    """Compare two settings on the same test sentences; ``seeds`` is pooled over the settings of the task.
+    """Compare two combinations on the same test sentences; ``seeds`` is pooled over the combinations of the task.
 
     None if the error cannot be estimated: a side is None or has a single run, the test sets have different lengths, or
     the scores differ although nothing varies.
@@ -122,7 +122,7 @@ def adjust(family: Sequence[Evidence]) -> list[Evidence]:
 
 
 def allow_for_choice(evidence: Evidence, number: int) -> Evidence:
-    """The evidence for a setting that is the best of ``number`` settings: a wider 95 % interval and a larger p.
+    """The evidence for a combination that is the best of ``number`` combinations: a wider 95 % interval and a larger p.
 
     Both allow for the choice by Bonferroni's bound, so that p is at most 0.05 exactly where the interval excludes 0.
     """
@@ -133,7 +133,7 @@ def allow_for_choice(evidence: Evidence, number: int) -> Evidence:
 
 @cache
 def false_arrow_rate(n: int, k: float, std: str) -> float:
-    """How often the paper's rule draws an arrow between two settings of ``n`` runs each that do not differ.
+    """How often the paper's rule draws an arrow between two combinations of ``n`` runs each that do not differ.
 
     The probability for scores that are normal with the same mean and variance; ``std`` is divided by n (``population``)
     or by n - 1 (``sample``). It is 0 for a single run, which has no deviation.
@@ -170,9 +170,9 @@ def _variance(a: Linearised, b: Linearised, seeds: SeedVariance) -> tuple[float,
 
 
 def _own_df(a: Linearised, b: Linearised) -> float:
-    """The degrees of freedom of the variance between seeds that is estimated from the runs of two settings.
+    """The degrees of freedom of the variance between seeds that is estimated from the runs of two combinations.
 
-    Satterthwaite's, but at most as many as if both had the smaller number of runs, because either setting may have the
+    Satterthwaite's, but at most as many as if both had the smaller number of runs, because either one may have the
     larger variance. With two runs it is 1, because two runs are close by luck too often for this approximation.
     """
     fewer = min(len(a.f1), len(b.f1)) - 1

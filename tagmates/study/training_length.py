@@ -1,4 +1,4 @@
-"""The length of training of two settings. If it differs, their F1 may differ for that reason (protocol section 3)."""
+"""The length of training of two combinations; their F1 may differ because it differs (protocol section 3)."""
 
 from tagmates.formatting import listing, plural
 from tagmates.study.compare import Cell
