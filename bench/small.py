@@ -1,12 +1,13 @@
 """The schedule of the preset `practical` on little data, compared with the former one, which did not count updates.
 
     python bench/small.py --data "$TAGMATES_DATA" [--tasks chunk,ner,supsense] [--sizes 20,50,100,200,500,1000]
-        [--seeds 1,2,3] [--dev 200] [--vectors glove] [--set KEY=VALUE,...]
+        [--seeds 1,2,3] [--dev 0] [--vectors glove] [--set KEY=VALUE,...]
         [--workers 2]
 
-Takes so many training sentences from the front of each task's train split, and so many dev sentences, and prints the
-test F1 of each seed. `old`: an epoch is one pass over the data, equal dev scores count as better, and the learning rate
-may be halved without end. A size of 0 takes all training and dev sentences. --set changes settings of the new way.
+Takes so many training sentences from the front of each task's train split, and prints the test F1 of each seed. --dev
+is the number of dev sentences; 0: a fifth as many as for training, for who has few sentences has even fewer for dev. A
+size of 0 takes all training and dev sentences. `old`: an epoch is one pass over the data, equal dev scores count as
+better, and the learning rate may be halved without end. --set changes settings of the new way.
 """
 
 import json
@@ -57,7 +58,7 @@ def main() -> None:
         tasks="chunk,ner,supsense",
         sizes="20,50,100,200,500,1000",
         seeds="1,2,3",
-        dev=200,
+        dev=0,
         vectors="glove",
         set="",
         workers=2,
@@ -107,7 +108,8 @@ def run(trial: Trial, data: str, dev: int, vectors: str, tried: Sequence[str]) -
             "token_column": task.token_column,
         }
         lines = [f"{key} = {json.dumps(value)}" for key, value in described.items()]
-        for split, number in (("train", trial.size), ("dev", dev if trial.size else 0), ("test", 0)):
+        dev_size = (dev or trial.size // 5) if trial.size else 0
+        for split, number in (("train", trial.size), ("dev", dev_size), ("test", 0)):
             part = task.part(split)
             if part is not None:
                 sentences = f"1-{number}" if number else ""

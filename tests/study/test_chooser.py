@@ -73,7 +73,7 @@ def test_so_many_trainings_and_no_more(number: int) -> None:
     assert chooser(trainings=number + 1)(rest, rest[:1], done) is None  # the one that runs is the last
 
 
-def test_workers_beside_each_other_train_different_settings() -> None:
+def test_workers_beside_each_other_train_different_combinations() -> None:
     """A second seed of what runs just now is worth less than another combination."""
     first = [p for p in PLAN if len(p.config.tasks) != 2 and p.config.seed == 1]
     done = {planned.name: record(planned, true_f1(planned.config.tasks, 1)) for planned in first}

@@ -304,7 +304,7 @@ class TestFamilies:
         changed = {key for key, cell in pairs(one).items() if cell.evidence != pairs(records)[key].evidence}
         assert {("a", "b"), ("b", "a")} <= changed
 
-    def test_evidence_is_that_of_the_counts_and_of_the_noise_of_all_settings(self) -> None:
+    def test_evidence_is_that_of_the_counts_and_of_the_noise_of_all_combinations(self) -> None:
         study = study_of(seeds=[1, 2, 3])
         records = make_records(study, "abc", lambda s, t, seed, _: 50.0 + 3 * len(s.tasks) + (seed * 7 + ord(t)) % 5)
         found = compare(study, "abc", Runs(records), {})["multi_dec"]

@@ -78,7 +78,7 @@ def test_the_gains_are_those_of_the_model_given_the_dev_scores_of_the_method_and
         assert found.gain(helpers).mean == pytest.approx(before.after(runs).gain(helpers).mean, abs=1e-9)
 
 
-def test_a_setting_that_gains_is_the_best_and_the_more_runs_the_surer() -> None:
+def test_a_combination_that_gains_is_the_best_and_the_more_runs_the_surer() -> None:
     some = of_mwe([run(planned, 8.0) for planned in PLAN if planned.config.seed == 1])
     every = of_mwe([run(planned, 8.0) for planned in PLAN])
     for each, runs in ((some, 1), (every, 2)):
@@ -89,7 +89,7 @@ def test_a_setting_that_gains_is_the_best_and_the_more_runs_the_surer() -> None:
     assert 4 < some.gain.mean < every.gain.mean < 8  # a gain that is far from the expected one is not believed at once
 
 
-def test_before_any_run_the_best_setting_is_a_prediction() -> None:
+def test_before_any_run_the_best_combination_is_a_prediction() -> None:
     before = of_mwe([])
     assert before.runs == 0
     assert before.gains.keys() == {"multi_dec", "te_dec"}

@@ -139,7 +139,7 @@ class TestChoice:
         )
         assert partners(advice_of(records, "ab")["a"]) == ()
 
-    def test_ranking_takes_settings_of_every_method(self) -> None:
+    def test_ranking_takes_combinations_of_every_method(self) -> None:
         study = study_of(sharing=["multi_dec", "te_dec"])
         records = make_records(study, "abc", on_dev(Combination("te_dec", ("a", "b"))))
         advice = advice_of(records, sharing=["multi_dec", "te_dec"])["a"]
@@ -186,7 +186,7 @@ class TestWords:
         assert (advice.verdict, advice.chosen) == ("too early", None)
         assert "alone 1 of 3 runs (missing: seeds 1 and 2); with b (MULTI-DEC) 3 of 3 runs; " in advice.sentence
 
-    def test_of_many_settings_those_without_a_run_are_counted(self) -> None:
+    def test_of_many_combinations_those_without_a_run_are_counted(self) -> None:
         study = study_of(regimes=["single", "pair"])
         records = [r for r in make_records(study, "abcdefgh", on_dev(B)) if r.combination in (STL, B) and r.seed == 1]
         records = [r for r in records if r.combination == STL]

@@ -62,7 +62,7 @@ def test_the_difference_is_that_of_the_mean_scores(rng: np.random.Generator) -> 
 
 
 @pytest.mark.parametrize(("n_ours", "n_theirs"), [(3, 3), (2, 3), (5, 2), (2, 2)])
-def test_swapping_the_settings_turns_the_sign_only(rng: np.random.Generator, n_ours: int, n_theirs: int) -> None:
+def test_swapping_the_combinations_turns_the_sign_only(rng: np.random.Generator, n_ours: int, n_theirs: int) -> None:
     ours, theirs = runs(rng, n_ours, 200), runs(rng, n_theirs, 200)
     there = known(compare_counts(ours, theirs, SeedVariance(0.2, 20)))
     back = known(compare_counts(theirs, ours, SeedVariance(0.2, 20)))
@@ -169,7 +169,7 @@ def test_what_cannot_be_known_is_none(rng: np.random.Generator) -> None:
 
 
 def test_a_single_run_on_a_side_is_not_tested(rng: np.random.Generator) -> None:
-    """However sure the pooled variance is: it is that of other settings."""
+    """However sure the pooled variance is: it is that of other combinations."""
     some, other = runs(rng, 3, 100), runs(rng, 1, 100, recall=0.1)
     for ours, theirs in ((some, other), (other, some), (other, other)):
         assert compare_counts(ours, theirs, SeedVariance(0.2, 1000)) is None
@@ -245,7 +245,7 @@ def test_the_rate_at_the_ends() -> None:
     assert false_arrow_rate(200, 0.05, "sample") == pytest.approx(2 * stats.norm.sf(0.05 * np.sqrt(2 * 200)), rel=0.01)
 
 
-def test_equal_settings_are_called_different_in_one_of_twenty_at_most() -> None:
+def test_equal_combinations_are_called_different_in_one_of_twenty_at_most() -> None:
     """Seeds that move all sentences, seeds that move each, and sentences that suit one combination better."""
     rng = np.random.default_rng(3)
     ps = []
@@ -274,7 +274,7 @@ WORST = {  # spreads of the seeds and numbers of runs, of the base and of ten co
 
 
 @pytest.mark.parametrize("world", WORST)
-def test_settings_that_spread_differently_are_not_called_different_too_often(world: str) -> None:
+def test_combinations_that_spread_differently_are_not_called_different_too_often(world: str) -> None:
     """In none of the worst worlds of ``bench/significance.py``: not of a column, nor of its unsteady one alone."""
     spreads, numbers = WORST[world]
     rng = np.random.default_rng(17)

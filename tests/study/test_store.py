@@ -121,7 +121,7 @@ class TestRuns:
             assert same(found, record)
             assert (found.test, found.dev, found.counts) == ({}, {"a": 40.0}, {})
 
-    def test_records_by_setting_are_in_the_order_of_their_seeds(self) -> None:
+    def test_records_by_combination_are_in_the_order_of_their_seeds(self) -> None:
         records = [make_record(planned, {}) for planned in PLAN]
         found = Runs(reversed(records))
         assert {combination: [r.seed for r in some] for combination, some in found.items()} == {
