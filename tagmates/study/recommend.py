@@ -64,26 +64,19 @@ class Advice:
     sentence: str  # the verdict in plain words
     ranked: Sequence[Choice] = ()  # all combinations that can be compared, the best on dev first
     cell: Cell | None = None  # the best on dev, compared on test with the task alone; None if that is not possible
-    evidence: Evidence | None = (
-        None  # of the cell, corrected for the choice among the joint combinations that were tried
-    )
+    # of the cell, corrected for the choice among the joint combinations that were tried
+    evidence: Evidence | None = None
     chosen: Combination | None = None  # the combination to train; None if it is too early to say
     warnings: Sequence[str] = ()  # sentences on the influence of the training length
 
     def _repr_html_(self) -> str:
-        """A table for notebooks: the advice, the gain with its interval, and the best combinations on dev."""
+        """A table for notebooks: the advice in plain words, and the best combinations on dev."""
         names = sorted({task for choice in self.ranked for task in choice.combination.tasks})
-        gain = None if self.cell is None else self.cell.difference
-        low, high = (None, None) if self.evidence is None else (self.evidence.low, self.evidence.high)
-        measured = "" if gain is None else f" Gain on test: {points(gain, signed=True)}"
-        if low is not None:
-            measured += f", 95 % interval {points(low, signed=True)} to {points(high, signed=True)}"
         rows = [
             [describe(choice.combination, self.task, names), points(choice.dev), str(choice.n)]
             for choice in self.ranked[:5]
         ]
-        said = f"{self.task}: {self.sentence}{measured}{'.' if measured else ''}"
-        return table_html(("trained", "dev F1", "runs"), rows, said)
+        return table_html(("trained", "dev F1", "runs"), rows, f"{self.task}: {self.sentence}")
 
     @property
     def found_no_gain(self) -> bool:
