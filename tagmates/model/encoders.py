@@ -4,6 +4,7 @@ This is the only place that knows all of them; everything else calls the methods
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +31,7 @@ def make_module(
     transformer = encoder.parameters()
     encoder.subwords.check_size(table_size(transformer), encoder.source)
     if config.model.is_frozen:
-        frozen = FrozenEncoder(transformer, encoder.subwords, config.model.pooling, encoder.digest)
+        frozen = FrozenEncoder(transformer, encoder.subwords, config.model.pooling)
         return RecurrentTagger(vocabulary, config.sharing, config.model, config.seed, NO_VECTORS, frozen)
     if config.sharing == "te_enc":
         add_task_subwords(transformer, vocabulary, config.seed)
@@ -42,12 +43,14 @@ def extend_module(
 ) -> TaggerModule:
     """The module of a run that goes on from a trained one, whose vocabulary is ``known``, before its first update.
 
-    A pretrained encoder is that of ``base``, not a copy of it.
+    ``base`` stays as it is. A frozen encoder, which no run changes, is that of ``base``; one that is fine-tuned is a
+    copy.
     """
     if isinstance(base, TransformerTagger):
+        transformer = deepcopy(base.transformer)
         if config.sharing == "te_enc":
-            arrange_task_subwords(base.transformer, vocabulary, known, config.seed)
-        parts = (base.transformer, base.subwords)
+            arrange_task_subwords(transformer, vocabulary, known, config.seed)
+        parts = (transformer, base.subwords)
         module: TaggerModule = TransformerTagger(vocabulary, config.sharing, config.model, config.seed, *parts)
     else:
         frozen = base.frozen if isinstance(base, RecurrentTagger) else None
@@ -83,7 +86,7 @@ def read_module(
     transformer = make_encoder(values)
     subwords.check_size(table_size(transformer), where)
     if config.model.is_frozen:
-        frozen = FrozenEncoder(transformer, subwords, config.model.pooling, "")
+        frozen = FrozenEncoder(transformer, subwords, config.model.pooling)
         return RecurrentTagger(*arguments, NO_VECTORS, frozen)
     return TransformerTagger(*arguments, transformer, subwords)
 

@@ -1,21 +1,26 @@
 """A pretrained encoder that is not trained: it reads every sentence once, and its states take the place of vectors."""
 
 import hashlib
+import json
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tagmates.batching.token_states import States
 from tagmates.cache_files import write_cache_file
 from tagmates.data.indexing import IndexedSplit
 from tagmates.files import cache_folder, is_private, make_private
 from tagmates.formatting import plural
+from tagmates.model.pretrained_encoder import encoder_values, make_encoder
 from tagmates.model.subwords import Subwords
 from tagmates.model.window_reader import Pooling, WindowReader, sequence_of
 
@@ -29,7 +34,7 @@ MAX_CACHE_SIZE = 2**34  # bytes of all states
 
 @dataclass(frozen=True)
 class FrozenEncoder:
-    """A module of ``transformers`` and its sub-words; ``digest`` names its parameters.
+    """A module of ``transformers`` and its sub-words.
 
     The state of a sub-word is the mean of those of the last layers, because the last one alone is shaped by the task
     for which the encoder was trained.
@@ -38,7 +43,20 @@ class FrozenEncoder:
     transformer: Any
     subwords: Subwords
     pooling: Pooling
-    digest: str
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the configuration and the parameters."""
+        sha = hashlib.sha256(json.dumps(encoder_values(self.transformer), sort_keys=True).encode())
+        for name, value in sorted(self.transformer.state_dict().items()):
+            sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            sha.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without the hooks that ``transformers`` puts into a module that has given its hidden states."""
+        values, parameters = encoder_values(self.transformer), dict(self.transformer.state_dict())
+        return _rebuilt, (values, parameters, self.subwords, self.pooling)
 
     @property
     def reader(self) -> WindowReader:
@@ -55,16 +73,20 @@ class FrozenEncoder:
         found: torch.device = next(self.transformer.parameters()).device
         return found
 
-    def states(self, split: IndexedSplit) -> States:
-        """The states of all tokens of a split; of a large one from the cache, into which they are written once."""
-        if len(split) < MIN_SENTENCES:
+    def states(self, split: IndexedSplit, *, cached: bool = True) -> States:
+        """The states of all tokens of a split.
+
+        If ``cached``, those of a large split come from the cache, into which they are written once.
+        """
+        if not cached or len(split) < MIN_SENTENCES:
             return self._read(split)
         entry = self._entry(split)
         shape = (len(split.form), self.size)
         found = None if entry is None else _read_entry(entry, shape)
         if found is not None:
             return found
-        log.info("the pretrained encoder reads %s, once", plural(len(split), "sentence"))
+        # a warning, so that the command line shows it: this may take minutes
+        log.warning("the pretrained encoder reads %s, once", plural(len(split), "sentence"))
         states = self._read(split)
         return states if entry is None else _write_entry(entry, states)
 
@@ -90,7 +112,7 @@ class FrozenEncoder:
     def _entry(self, split: IndexedSplit) -> Path | None:
         """The path of a split's states in the cache; None if there is no cache that only this user can change."""
         sha = hashlib.sha256(f"{self.digest} {self.pooling} {LAYERS}".encode())
-        sha.update(self.subwords.tokenizer.encode())  # its settings may be in files that the digest leaves out
+        sha.update(f"{self.subwords.space}{self.subwords.tokenizer}".encode())
         if self._device.type != "cpu":  # which computes in bfloat16
             sha.update(self._device.type.encode())
         sha.update("\0".join(split.forms).encode("utf-8", "surrogatepass"))
@@ -104,13 +126,22 @@ class FrozenEncoder:
         return None
 
 
+def _rebuilt(
+    values: Mapping[str, Any], parameters: Mapping[str, Tensor], subwords: Subwords, pooling: Pooling
+) -> FrozenEncoder:
+    transformer = make_encoder(values)
+    transformer.load_state_dict(parameters, assign=True)
+    return FrozenEncoder(transformer, subwords, pooling)
+
+
 def _read_entry(path: Path, shape: tuple[int, int]) -> States | None:
     """The states in a file of the cache, mapped into memory; None if it is missing, damaged or of another shape."""
     try:
         if not is_private(path):
             return None
         states: States = np.lib.format.open_memmap(path, mode="r")
-        path.touch()  # files that were used last are removed last
+        with suppress(OSError):  # such as that of a disk that can only be read
+            path.touch()  # files that were used last are removed last
     except (OSError, ValueError):
         return None
     return states if states.dtype == np.float16 and states.shape == shape else None

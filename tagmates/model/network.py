@@ -105,8 +105,11 @@ class TaggerModule(nn.Module, ABC):
         """Take over these numbers, named as in ``tensors``, without copying them."""
         self.load_state_dict(dict(tensors), strict=False, assign=True)
 
-    def corpus_states(self, parts: Sequence[IndexedSplit]) -> TokenStates | None:
-        """The states of the tokens of these splits in an encoder that is not trained; None if there is none."""
+    def corpus_states(self, parts: Sequence[IndexedSplit], *, cached: bool) -> TokenStates | None:
+        """The states of the tokens of these splits in an encoder that is not trained; None if there is none.
+
+        If ``cached``, those of a large split are kept on disk.
+        """
 
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
         """The parameters of a pretrained encoder that is fine-tuned; by default there are none."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,10 +26,15 @@ from tagmates.installed import get_extra
 from tagmates.model.hub import download_encoder
 from tagmates.model.subwords import Subwords, make_tokenizer
 
-WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")  # the first kind that there is holds the weights
 TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt")
-DIGESTED_FILES = ("config.json", *TOKENIZER_FILES, "*.model", *WEIGHT_FILES)
-MIXING_KINDS = ("funnel",)  # states of a sentence depend on the padding beside it
+VOCABULARY_FILES = ("tokenizer.json", "vocab.*", "*.model")  # a tokenizer has at least one of them
+DIGESTED_FILES = ("config.json", *TOKENIZER_FILES, "*.model")  # and the weights
+# kinds that transformers lists as encoders of text, but that cannot read sentences of any length without more inputs
+REFUSED_KINDS = (
+    *("funnel", "ibert", "layoutlm", "modernvbert", "neomme", "nystromformer", "perceiver", "reformer", "tapas"),
+    "ultravbert",
+)
 MAX_NUMBER = 2**24  # in an encoder's configuration; a larger one would ask for absurd memory
 MAX_LAYERS = 1000  # also the most entries of a list
 MAX_GROUPS = 128  # of layers, or of experts of a layer
@@ -55,7 +61,8 @@ class PretrainedEncoder:
     def digest(self) -> str:
         """sha256 of the files of which the encoder's states are a function."""
         sha = hashlib.sha256()
-        for path in sorted({path for pattern in DIGESTED_FILES for path in self.folder.glob(pattern)}):
+        weights = next(pattern for pattern in WEIGHT_FILES if any(self.folder.glob(pattern)))
+        for path in sorted({path for pattern in (*DIGESTED_FILES, weights) for path in self.folder.glob(pattern)}):
             with path.open("rb") as file:
                 sha.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
         return sha.hexdigest()
@@ -75,6 +82,9 @@ class PretrainedEncoder:
             missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
         if missing:
             raise ModelError(f"{self.source}: its files lack the parameter {missing[0]}; download the encoder again")
+        for name, value in module.state_dict().items():
+            if not value.isfinite().all():
+                raise ModelError(f"{self.source}: its parameter {name} has numbers that are not finite; choose another")
         return without_pooler(module)
 
 
@@ -85,6 +95,10 @@ def load_encoder(source: str) -> PretrainedEncoder:
     tokenizer, or if the extra ``transformers`` is not installed.
     """
     folder = find_encoder(source)
+    if (folder / "vocabulary.json").is_file():
+        raise ModelError(
+            f"{source}: is a tagger of tagmates, not an encoder; to go on from a tagger, give it as --from"
+        )
     with _quiet(), _encoder_errors(source):
         from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig  # noqa: PLC0415  (an extra)
 
@@ -92,6 +106,8 @@ def load_encoder(source: str) -> PretrainedEncoder:
         config = AutoConfig.from_pretrained(folder, **LOCAL)
         # words come one by one, and a byte-level tokenizer spells a word differently after a space
         tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL, use_fast=True, add_prefix_space=True)
+    if not any(any(folder.glob(pattern)) for pattern in VOCABULARY_FILES):  # transformers would make an empty one
+        raise ModelError(f"{source}: has no tokenizer; save it beside the model, with tokenizer.save_pretrained")
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{source}: has no fast tokenizer (tokenizer.json); choose an encoder that has one")
     if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "hidden_size"):
@@ -100,7 +116,8 @@ def load_encoder(source: str) -> PretrainedEncoder:
     before, after = _special_tokens(text)
     padding, unknown = _number(tokenizer, "pad", "eos"), _number(tokenizer, "unk", "mask", "pad", "eos")
     values = {key: value for key, value in config.to_dict().items() if key not in IGNORED_KEYS}
-    return PretrainedEncoder(source, folder, values, Subwords(text, before, after, padding, unknown))
+    space = _space_before_words(text)
+    return PretrainedEncoder(source, folder, values, Subwords(text, before, after, padding, unknown, space))
 
 
 def find_encoder(source: str) -> Path:
@@ -153,7 +170,7 @@ def _check_kind(kind: object, where: str) -> None:
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES  # noqa: PLC0415  (an extra)
 
-    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or kind in MIXING_KINDS:
+    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or kind in REFUSED_KINDS:
         raise ModelError(f"{where}: is a {shown(str(kind))}, not an encoder such as BERT; choose another")
 
 
@@ -220,6 +237,16 @@ def _special_tokens(tokenizer: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(encoded.ids[:first]), tuple(encoded.ids[last:])
 
 
+def _space_before_words(tokenizer: str) -> str:
+    """What must stand before a word so that it is spelled as a later word of running text: a space or nothing."""
+    maker = make_tokenizer(tokenizer)
+    first, both = (maker.encode(text, add_special_tokens=False).ids for text in ("is", "is that"))
+    alone, spaced = (
+        maker.encode([text], is_pretokenized=True, add_special_tokens=False).ids for text in ("that", " that")
+    )
+    return " " if both == [*first, *spaced] and spaced != alone else ""
+
+
 def _number(tokenizer: Any, *kinds: str) -> int:
     """The number of the first of these kinds of special tokens that the tokenizer has; 0 if it has none."""
     numbers = (getattr(tokenizer, f"{kind}_token_id", None) for kind in kinds)
@@ -239,7 +266,9 @@ def _quiet() -> Iterator[None]:
     theirs.disable_progress_bar()
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as torch's on files of weights that could run code, which it refuses
+            yield
     finally:
         logger.setLevel(level)
         if shown_before:
@@ -255,6 +284,8 @@ def _encoder_errors(source: str) -> Iterator[None]:
         raise
     except Exception as error:  # its readers raise errors of many kinds
         text = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        if "ignore_mismatched_sizes" in text:
+            text = "its weights have other shapes than its config.json says"
         raise ModelError(f"{source}: transformers cannot load it as an encoder ({text}); choose another") from None
 
 

@@ -110,11 +110,12 @@ class RecurrentTagger(TaggerModule):
             own = {name.removeprefix("frozen."): tensors[name] for name in tensors if name.startswith("frozen.")}
             self.frozen.transformer.load_state_dict(own, strict=False, assign=True)
 
-    def corpus_states(self, parts: Sequence[IndexedSplit]) -> TokenStates | None:
+    def corpus_states(self, parts: Sequence[IndexedSplit], *, cached: bool) -> TokenStates | None:
         """The states of the tokens of these splits in the frozen encoder."""
         if self.frozen is None:
             return None
-        return TokenStates.of(parts, [self.frozen.states(part) for part in parts], token=self.sharing == "te_enc")
+        states = [self.frozen.states(part, cached=cached) for part in parts]
+        return TokenStates.of(parts, states, token=self.sharing == "te_enc")
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "RecurrentTagger":
         """Move the frozen encoder to another device together with the parameters."""

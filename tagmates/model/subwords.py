@@ -26,6 +26,7 @@ class Subwords:
     after: tuple[int, ...]  # those after it, such as [SEP]
     padding: int
     unknown: int
+    space: str = ""  # what is put before a word, so that it is spelled as in running text: a space or nothing
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":
@@ -36,7 +37,9 @@ class Subwords:
         # half of a pair of surrogates is no character
         text = word[:MAX_WORD].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         try:
-            found: list[int] = self._tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids
+            found: list[int] = self._tokenizer.encode(
+                [self.space + text], is_pretokenized=True, add_special_tokens=False
+            ).ids
         except Exception as error:  # tokenizers raises Exception itself
             raise ModelError(
                 f"{TOKENIZER_FILE}: cannot spell {shown(word)} ({str(error)[:200]}); restore the file"
@@ -54,8 +57,9 @@ class Subwords:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The numbers of the special tokens as a JSON object."""
-        return {"before": self.before, "after": self.after, "padding": self.padding, "unknown": self.unknown}
+        """The numbers of the special tokens and the space before a word as a JSON object."""
+        numbers = {"before": self.before, "after": self.after, "padding": self.padding, "unknown": self.unknown}
+        return {**numbers, "space": self.space}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], tokenizer: str, where: str) -> "Subwords":
@@ -66,7 +70,10 @@ class Subwords:
                 raise ValueError("a special token is no number")
             if max(len(values["before"]), len(values["after"])) > MAX_SPECIAL:
                 raise ValueError("it has too many special tokens")
-            found = cls(tokenizer, tuple(values["before"]), tuple(values["after"]), *numbers[-2:])
+            space = values.get("space", "")  # which the first folders do not name
+            if space not in ("", " "):
+                raise ValueError("what is put before a word is no space")
+            found = cls(tokenizer, tuple(values["before"]), tuple(values["after"]), *numbers[-2:], space)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{where}: is not from tagmates ({error}); restore the run folder's own file") from None
         found._tokenizer  # noqa: B018  (raises for a tokenizer that cannot be read)

@@ -291,12 +291,14 @@ class Tagger:
     def _tag_numbers(self, task: str) -> dict[str, dict[str, int]]:
         return tag_numbers(self.vocabulary.labels[self.vocabulary.decoder_of(task)], self.schemes[task])
 
-    def index_sentences(self, parts: Sequence[tuple[str, IndexedSplit]]) -> tuple[Corpus, Tables | None]:
+    def index_sentences(
+        self, parts: Sequence[tuple[str, IndexedSplit]], *, cached: bool = False
+    ) -> tuple[Corpus, Tables | None]:
         """The corpus of these tasks' sentences, and look-up tables whose word table has one row per form.
 
         A word that is not in the vocabulary has its pretrained vector; without one, it has the trained vector of the
         unknown word or, if there is none, the mean of all words. A character that is not in the vocabulary is the mean
-        of all characters.
+        of all characters. If ``cached``, the states of a frozen encoder are kept on disk, as is right for a corpus.
         """
         vocabulary, token = self.vocabulary, self.module.sharing == "te_enc"
         tokens = chain.from_iterable(split.forms for _, split in parts)
@@ -313,7 +315,8 @@ class Tagger:
         tables = self.module.tables_of(forms.word, len(vocabulary.words), vectors)
         forms = replace(forms, word=torch.arange(len(forms.word)))
         corpus = build_corpus(parts, vocabulary, forms, token=token)
-        return replace(corpus, states=self.module.corpus_states([split for _, split in parts])), tables
+        states = self.module.corpus_states([split for _, split in parts], cached=cached)
+        return replace(corpus, states=states), tables
 
 
 def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ...], Offsets | None]]:

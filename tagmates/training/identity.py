@@ -73,12 +73,14 @@ def _check_same_data(path: Path, run: Run) -> None:
     what = data_difference(known, run.task_data) if isinstance(known, dict) else ""
     raise OtherDataError(
         f"{path}: run {old} was started with other {_parts(run)} than now (run {run.id})"
-        f"{': ' if what else ''}{what}; give the same --data, or start again with --force"
+        f"{': ' if what else ''}{what}; give the same {'--data' if what else 'as then'}, or start again with --force"
     )
 
 
 def _parts(run: Run) -> str:
-    return "data or vectors" if run.start.base is None else "data, vectors or base"
+    if run.start.base is not None:
+        return "data, vectors or base"
+    return "data or vectors" if run.start.encoder is None else "data or encoder"
 
 
 def _differences(there: Any, here: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:

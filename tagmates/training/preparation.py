@@ -66,7 +66,7 @@ def prepare_run(
     corpora: dict[str, Corpus] = {
         split: replace(
             build_corpus(by_task, vocabulary, forms, token=token),
-            states=module.corpus_states([part for _, part in by_task]),
+            states=module.corpus_states([part for _, part in by_task], cached=True),
         ).to(device)
         for split, by_task in splits.items()
     }

@@ -69,7 +69,7 @@ def test_states_are_those_of_each_sentence_alone_and_come_from_disk_afterwards(
     tmp_path: Path, cache: Path, maker: Any, pooling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = load_encoder(str(maker(tmp_path / "encoder")))
-    whole = FrozenEncoder(encoder.parameters(), encoder.subwords, pooling, encoder.digest)
+    whole = FrozenEncoder(encoder.parameters(), encoder.subwords, pooling)
     split = some_split()
     states = np.array(whole.states(split))
     assert states.dtype == np.float16
@@ -95,7 +95,7 @@ def test_states_are_those_of_each_sentence_alone_and_come_from_disk_afterwards(
 @pytest.mark.parametrize("number", [2, 6])
 def test_a_state_is_the_mean_of_those_of_the_last_layers(tmp_path: Path, cache: Path, number: int) -> None:
     encoder = load_encoder(str(tiny_bert(tmp_path / "encoder", num_hidden_layers=number)))
-    whole = FrozenEncoder(encoder.parameters(), encoder.subwords, "first", encoder.digest)
+    whole = FrozenEncoder(encoder.parameters(), encoder.subwords, "first")
     sentence = Sentence(("ab", "c", "abc"))
     states = whole._read(IndexedSplit.of([sentence]))
     spelled = [encoder.subwords.spell(word) for word in sentence.tokens]
@@ -126,7 +126,7 @@ def test_another_tokenizer_has_other_states(tmp_path: Path, cache: Path) -> None
 
 def some_encoder(folder: Path) -> FrozenEncoder:
     encoder = load_encoder(str(tiny_bert(folder)))
-    return FrozenEncoder(encoder.parameters(), encoder.subwords, "first", encoder.digest)
+    return FrozenEncoder(encoder.parameters(), encoder.subwords, "first")
 
 
 def test_what_a_killed_process_began_to_write_is_removed_after_a_day(tmp_path: Path, cache: Path) -> None:
@@ -173,7 +173,7 @@ def test_the_oldest_states_make_room(tmp_path: Path, cache: Path, monkeypatch: p
 def test_another_encoder_or_pooling_has_other_states(tmp_path: Path, cache: Path) -> None:
     for seed, pooling in ((1, "first"), (2, "first"), (1, "mean")):
         encoder = load_encoder(str(tiny_bert(tmp_path / f"{seed}{pooling}", seed)))
-        FrozenEncoder(encoder.parameters(), encoder.subwords, pooling, encoder.digest).states(some_split())
+        FrozenEncoder(encoder.parameters(), encoder.subwords, pooling).states(some_split())
     assert len(list((cache / "states").glob("*.npy"))) == 3
 
 
