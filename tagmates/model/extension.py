@@ -41,6 +41,8 @@ def take_over(
 ) -> None:
     """Set the parameters of ``module`` to those of the trained ``base``, whose vocabulary is ``known``.
 
+    A pretrained encoder that is fine-tuned must already be a copy of that of ``base``.
+
     A new word starts from its vector or, if it has none, from what ``base`` reads for unknown words, and a new
     character from the mean of all others, so that nothing changes for the old tasks before the first update.
     """
@@ -56,7 +58,7 @@ def take_over(
         elif name == "tasks":
             here, there = _shared(vocabulary.tasks, known.tasks)
             parameter[here] = learned[name][there]
-        elif not name.startswith("decoders."):
+        elif not name.startswith(("decoders.", "transformer.")):
             parameter.copy_(learned[name])
     for number, (name, labels) in enumerate(vocabulary.labels.items()):
         if name in known.labels:

@@ -12,7 +12,7 @@ from tiny_encoders import LENGTH, tiny_bert, tiny_roberta, tiny_unigram, with_mo
 from torch.testing import assert_close
 
 from tagmates.errors import ModelError
-from tagmates.model.pretrained_encoder import load_encoder
+from tagmates.model.pretrained_encoder import REFUSED_KINDS, load_encoder
 from tagmates.model.tagger import Tagger
 from tagmates.training.loop import train_side_by_side
 
@@ -27,6 +27,14 @@ ARCHITECTURES: dict[str, tuple[Callable[[Path], Path], str, dict[str, Any]]] = {
     "albert": (tiny_unigram, "albert", {"embedding_size": 8}),
     "mpnet": (tiny_unigram, "mpnet", {"max_position_embeddings": LENGTH + 2}),
     "distilbert": (tiny_bert, "distilbert", {"dim": 12, "n_layers": 2, "n_heads": 2, "hidden_dim": 20}),
+    # these read the padding beside a sentence, too, so that they read only windows of equal length together
+    "convbert": (tiny_bert, "convbert", {"embedding_size": 12, "conv_kernel_size": 3}),
+    "fnet": (tiny_bert, "fnet", {}),
+    "mobilebert": (
+        tiny_bert,
+        "mobilebert",
+        {"embedding_size": 12, "intra_bottleneck_size": 12, "true_hidden_size": 12},
+    ),
     "tuples as answers": (tiny_bert, "bert", {"return_dict": False, "output_hidden_states": True}),
 }
 
@@ -49,7 +57,7 @@ def test_encoders_of_many_architectures_are_trained_saved_and_loaded(tmp_path: P
     assert found == run.tagger.tag(texts, probabilities=True)
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "t5", "detr"])
+@pytest.mark.parametrize("kind", ["gpt2", "t5", "detr", *REFUSED_KINDS])
 def test_models_that_are_no_encoders_of_text_are_refused(tmp_path: Path, kind: str) -> None:
     folder = tiny_bert(tmp_path)
     config = json.loads((folder / "config.json").read_text())

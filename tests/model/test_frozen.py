@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import resource
 import time
 from collections.abc import Iterator
@@ -207,6 +208,47 @@ def test_a_tagger_of_new_text_tags_as_in_training(tmp_path: Path, sharing: Shari
         expected = tuple(own[n] for n in predicted[begin : begin + len(sentence.tokens)])
         assert tagger.tag([list(sentence.tokens)], [task])[0].tags[task] == expected
         begin += len(sentence.tokens)
+
+
+def test_taggers_with_the_same_tokenizer_have_states_of_their_own(tmp_path: Path, cache: Path) -> None:
+    taggers = []
+    for seed in (1, 2):
+        run = frozen_run(tiny_bert(tmp_path / f"encoder-{seed}", seed))
+        run.tagger.save_pretrained(tmp_path / f"model-{seed}")
+        taggers.append(Tagger.from_pretrained(tmp_path / f"model-{seed}"))
+    found = []
+    for tagger in taggers:
+        assert isinstance(tagger.module, RecurrentTagger) and tagger.module.frozen is not None
+        found.append((np.array(tagger.module.frozen.states(some_split())), tagger.module.frozen._read(some_split())))
+    for kept, read in found:
+        np.testing.assert_array_equal(kept, read)
+    assert not np.array_equal(found[0][0], found[1][0])
+
+
+def test_a_text_that_is_tagged_leaves_nothing_on_disk(tmp_path: Path, cache: Path) -> None:
+    tagger = frozen_run(tiny_bert(tmp_path / "encoder")).tagger
+    before = sorted((cache / "states").iterdir())
+    tagger.tag([["unseen", "words"]] * 3)
+    assert sorted((cache / "states").iterdir()) == before
+
+
+def test_a_cache_that_can_only_be_read_is_used(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = some_encoder(tmp_path / "encoder")
+    encoder.states(some_split())
+    monkeypatch.setattr(Path, "touch", refuse_to_write)
+    monkeypatch.setattr(FrozenEncoder, "_read", lambda *_: pytest.fail("the encoder reads the sentences again"))
+    assert isinstance(encoder.states(some_split()), np.memmap)
+
+
+def refuse_to_write(path: Path, *_: Any, **__: Any) -> None:
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_a_tagger_that_has_tagged_can_be_pickled(tmp_path: Path) -> None:
+    tagger = frozen_run(tiny_bert(tmp_path / "encoder")).tagger
+    texts = [["ab", "c"], ["abc"]]
+    expected = tagger.tag(texts, probabilities=True)
+    assert pickle.loads(pickle.dumps(tagger)).tag(texts, probabilities=True) == expected
 
 
 @pytest.mark.parametrize("sharing", SHARINGS[1:])

@@ -24,6 +24,7 @@ from tagmates.errors import ModelError
 from tagmates.model import window_reader
 from tagmates.model.network import encode, losses
 from tagmates.model.pretrained_encoder import load_encoder
+from tagmates.model.subwords import Subwords
 from tagmates.model.tagger import Tagger
 from tagmates.model.transformer import TransformerTagger
 from tagmates.model.windows import groups_of_similar_length, windows_of
@@ -130,6 +131,34 @@ def test_words_are_spelled_as_transformers_spells_words_of_a_sentence(encoder_fo
     expected = theirs(words, is_split_into_words=True)["input_ids"]
     spelled = chain.from_iterable(map(encoder.subwords.spell, words))
     assert [*encoder.subwords.before, *spelled, *encoder.subwords.after] == expected
+
+
+@pytest.mark.parametrize("kind", ["ByteLevel", "Sequence", "Replace"])
+def test_words_are_spelled_as_later_words_of_a_text(tmp_path: Path, kind: str) -> None:
+    """Also by tokenizers to which ``add_prefix_space`` means nothing, such as ModernBERT's and Gemma's."""
+    import json
+
+    folder = tiny_roberta(tmp_path)
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    byte_level = {**tokenizer["pre_tokenizer"], "add_prefix_space": False}
+    mark = "Ġ"
+    if kind == "Replace":
+        mark = "▁"
+        tokenizer["normalizer"] = {"type": "Replace", "pattern": {"String": " "}, "content": mark}
+        byte_level = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+        tokenizer["model"]["vocab"][mark] = len(tokenizer["model"]["vocab"])
+    tokenizer["pre_tokenizer"] = byte_level
+    if kind == "Sequence":
+        split = {"type": "Split", "pattern": {"Regex": " ?\\p{L}+"}, "behavior": "Isolated", "invert": False}
+        tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, {**byte_level, "use_regex": False}]}
+    path.write_text(json.dumps(tokenizer))
+    subwords = load_encoder(str(folder)).subwords
+    vocabulary = {number: piece for piece, number in tokenizer["model"]["vocab"].items()}
+    for word in ("ab", "c"):
+        assert [vocabulary[number] for number in subwords.spell(word)] == [mark, *word]
+    again = Subwords.from_json(subwords.to_json(), subwords.tokenizer, "encoder.json")
+    assert again == subwords
 
 
 @pytest.mark.parametrize("sharing", ["multi_dec", "te_enc"])
@@ -364,6 +393,44 @@ def test_the_name_of_an_encoder_is_that_of_its_content(tmp_path: Path) -> None:
     assert names[0].startswith("encoder of sha256 ")
     ids = [encoder_run(folder).id for folder in (one, copy, other)]
     assert ids[0] == ids[1] != ids[2]
+    (copy / "pytorch_model.bin").write_bytes(b"the same weights once more, which are not read")
+    assert load_encoder(str(copy)).name == names[0]
+
+
+@pytest.mark.parametrize("finetune", [True, False])
+def test_parameters_that_are_no_numbers_are_refused(tmp_path: Path, finetune: bool) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tiny_bert(tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    name = "encoder.layer.1.output.dense.weight"
+    save_file({**tensors, name: tensors[name] * float("nan")}, folder / "model.safetensors")
+    with pytest.raises(ModelError, match=f"its parameter {name} has numbers that are not finite"):
+        encoder_run(folder, model={"finetune": finetune})
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    import json
+
+    folder = tiny_bert(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 24}))
+    with pytest.raises(ModelError, match=r"its weights have other shapes than its config\.json says"):
+        load_encoder(str(folder)).parameters()
+
+
+def test_an_encoder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    folder = tiny_bert(tmp_path)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(ModelError, match="has no tokenizer; save it beside the model"):
+        load_encoder(str(folder))
+
+
+def test_a_tagger_is_no_encoder(tmp_path: Path) -> None:
+    encoder_run(tiny_bert(tmp_path / "encoder")).tagger.save_pretrained(tmp_path / "model")
+    with pytest.raises(ModelError, match=r"is a tagger of tagmates, not an encoder; .* --from"):
+        load_encoder(str(tmp_path / "model"))
 
 
 def with_config(folder: Path, **values: Any) -> Path:

@@ -91,6 +91,25 @@ def test_before_the_first_update_it_tags_the_old_tasks_as_before(
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_runs_from_the_same_tagger_know_nothing_of_each_other(tmp_path: Path, sharing: Sharing, encoder: str) -> None:
+    """As the folds of a cross-validation, which start from one tagger."""
+    base = trained_base(tmp_path, sharing, encoder)
+    preset = "pretrained" if encoder == "fine-tuned" else "practical"
+    settings = {"base": str(base), "training": {"batch_size": 4, "min_epoch_updates": 3, "max_epochs": 2}}
+    start = Start(base=Tagger.from_pretrained(base), base_name="tagger")
+    runs = [run_of(make_corpora(2, NEW), settings, preset, start) for _ in range(2)]
+    list(train_side_by_side(runs[:1]))
+    runs.append(run_of(make_corpora(2, NEW), settings, preset, start))
+    for run in runs[1:]:
+        list(train_side_by_side([run]))
+    losses = [[line["loss"] for line in run.history] for run in runs]
+    assert losses[0] == losses[1] == losses[2]
+    for name, value in runs[0].module.tensors().items():
+        assert all(torch.equal(value, run.module.tensors()[name]) for run in runs[1:])
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_with_a_frozen_encoder_the_kept_tasks_never_change(tmp_path: Path, encoder: str) -> None:
     base = trained_base(tmp_path, "multi_dec", encoder)
     run = extended(base, freeze="encoder")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import done, tagmates, write_corpus
+from command_line import TASKS, done, tagmates, write_corpus
 from safetensors.torch import load_file
 
 from tagmates import ModelSettings, RunConfig, Tagger, TrainingSettings
@@ -120,3 +120,17 @@ def test_mistakes_are_named(tmp_path: Path, data: str) -> None:
     options = ("--tasks", "pos,ner", "--data", data, "--output-dir", tmp_path / "y")
     refused = tagmates("train", *options, "--select", "nr")
     assert (refused.code, "did you mean 'ner'?" in refused.err) == (2, True)
+
+
+def test_what_a_run_forgets_of_it_is_measured_from_the_weights_from_which_the_run_starts(
+    tmp_path: Path, data: str
+) -> None:
+    result = train(config(select="ner"), tmp_path / "base", data)
+    started = evaluate(tmp_path / "base", split="dev", per_task=False).scores
+    assert any(started[task].total.f1 < result["dev"][task]["f1"] for task in started)  # type: ignore[index]
+    more = write_corpus(tmp_path / "more", tasks=f"{TASKS}[tasks.word]\n")  # the tags of pos by another name
+    options = ("--from", tmp_path / "base", "--tasks", "word", "--data", more, "--set", "training.max_epochs=1")
+    done("train", *options, "--freeze", "encoder", "--output-dir", tmp_path / "new")
+    dev = json.loads((tmp_path / "new" / "forgetting.json").read_text())["dev"]
+    assert {task: one["before"] for task, one in dev.items()} == {task: started[task].total.f1 for task in started}
+    assert all(one["before"] == one["after"] for one in dev.values())
