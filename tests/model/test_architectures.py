@@ -27,6 +27,9 @@ ARCHITECTURES: dict[str, tuple[Callable[[Path], Path], str, dict[str, Any]]] = {
     "albert": (tiny_unigram, "albert", {"embedding_size": 8}),
     "mpnet": (tiny_unigram, "mpnet", {"max_position_embeddings": LENGTH + 2}),
     "distilbert": (tiny_bert, "distilbert", {"dim": 12, "n_layers": 2, "n_heads": 2, "hidden_dim": 20}),
+    # these call the pooler whether there is one or not
+    "squeezebert": (tiny_bert, "squeezebert", {"embedding_size": 12}),
+    "layoutlm": (tiny_bert, "layoutlm", {}),
     # these read the padding beside a sentence, too, so that they read only windows of equal length together
     "convbert": (tiny_bert, "convbert", {"embedding_size": 12, "conv_kernel_size": 3}),
     "fnet": (tiny_bert, "fnet", {}),

@@ -143,7 +143,10 @@ def test_what_a_killed_process_began_to_write_is_removed_after_a_day(tmp_path: P
 
 
 @pytest.mark.parametrize("trouble", ["full disk", "no folder"])
-def test_states_are_used_without_a_cache(tmp_path: Path, cache: Path, trouble: str) -> None:
+def test_states_are_used_without_a_cache(
+    tmp_path: Path, cache: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen.log, "handlers", [])  # of other tests, which print into a file
     encoder = some_encoder(tmp_path / "encoder")
     split = some_split()
     expected = encoder._read(split)

@@ -284,6 +284,12 @@ class TestStudyFile:
             store.start(STUDY, "/somewhere", DATA, "glove-6b")
         assert (store.root / "study.json").read_bytes() == before
 
+    def test_another_encoder_is_refused(self, store: Store) -> None:
+        store.start(STUDY, "/somewhere", DATA, "encoder of sha256 12")
+        message = "was begun with encoder of sha256 12, here it is encoder of sha256 34; give that one with --encoder"
+        with pytest.raises(ConfigError, match=message):
+            store.start(STUDY, "/somewhere", DATA, "encoder of sha256 34")
+
     def test_of_an_earlier_tagmates_knows_the_sentences_only(self, store: Store) -> None:
         store.start(STUDY, "/somewhere", {}, "random")
         edit(store.root / "study.json", task_data=None, set=None, digests={"a": "1f", "b": "2e"})
