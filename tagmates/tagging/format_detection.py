@@ -77,7 +77,9 @@ def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str],
     if _is_list_of_words(lines) or options.token_column is not None or options.separator:
         return "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
-    if not layout.startswith((_PROSE, "is empty")) and tabular:
+    filled = [line for line in lines if line.strip()]
+    tabs = 2 * sum("\t" in line for line in filled) > len(filled)  # prose has no tab in most of its lines
+    if (not layout.startswith((_PROSE, "is empty")) and tabular) or tabs:
         raise DataError(f"{name}: {layout}; or say --input text, if this is raw text")
     return "text"
 
@@ -171,11 +173,12 @@ def _format_of_named_table(lines: Sequence[str]) -> str:
     start = first_line_of(lines)
     cells = _header_cells(start) or []
     names = [name.strip().lower() for name in cells]
-    known = next((name for name in (*TEXT_KEYS, *WORD_KEYS) if name in names), None)
+    known = next((name for name in (*WORD_KEYS, *TEXT_KEYS) if name in names), None)
     if known is None or "\t" in start:
         return ""
-    widths = {len(row) for row in csv_rows(lines, "," if "," in start else ";")}
-    return _table_format(lines, "", known) if widths == {len(cells)} else ""
+    widths = Counter(len(row) for row in csv_rows(lines, "," if "," in start else ";"))
+    # the reader names the rows that have more or fewer cells
+    return _table_format(lines, "", known) if widths[len(cells)] >= 0.8 * widths.total() else ""
 
 
 def _table_format(lines: Sequence[str], given: str, column: str) -> str:

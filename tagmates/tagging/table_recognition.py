@@ -19,6 +19,7 @@ from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
 
 SAMPLE_ROWS = 200  # rows from which the layout of all rows is recognised
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+_TWO_NUMBERS = re.compile(r"\d+[-.:_]\d+")
 
 
 def recognise_table(
@@ -51,7 +52,7 @@ def recognise_table(
         )
     if options.header and given.token_column is None and not told and not options.sentence_rows:
         names = [cell.lower() for cell in (find_header(text, options.table, name) or (1, []))[1]]
-        known_name = next((names.index(n) + 1 for n in (*TEXT_KEYS, *WORD_KEYS) if n in names), None)
+        known_name = next((names.index(n) + 1 for n in (*WORD_KEYS, *TEXT_KEYS) if n in names), None)
         options = replace(options, token_column=known_name or options.token_column or 1)
     if text.strip():
         token, _, sentence = column_numbers(text, options.table, name)
@@ -73,7 +74,7 @@ def recognise_table(
             options = replace(options, kind="csv-text", raw=options.kind == "columns")
     if given.token_column is None and not options.header and _first_column_counts(text, options):
         raise DataError(
-            f"{name}: column 1 counts the words of each sentence (1, 2, 3, …); say where the words are, "
+            f"{name}: column 1 counts the words (1, 2, 3, … or 1-1, 1-2, …); say where the words are, "
             "as --token-column 2"
         )
     if given.kind != "auto" and given.token_column is None and guess and isinstance(layout, FileLayout):
@@ -94,7 +95,8 @@ def _cells_of_words(options: ReadOptions, text: str) -> list[str]:
     """The cells of the first rows in the column of words."""
     lines = text.split("\n")
     quoted = options.table.quoted
-    rows = csv_rows(lines, options.separator) if quoted else [split_cells(line, "\t") for line in lines if line.strip()]
+    filled = [line for line in lines if line.strip()]
+    rows = csv_rows(lines, options.separator) if quoted else [split_cells(line, options.separator) for line in filled]
     rows = rows[bool(options.header) : SAMPLE_ROWS]
     at = int(options.token_column or 1)
     return [row[index] for row in rows if 0 <= (index := index_of(at, len(row))) < len(row)]
@@ -225,7 +227,10 @@ def csv_rows(lines: Sequence[str], separator: str) -> list[list[str]]:
 
 
 def _first_column_counts(text: str, options: ReadOptions) -> bool:
-    """Whether the words would be read from a first column that only numbers them: 1, 2, 3 … in every sentence."""
+    """Whether the words would be read from a first column that only numbers them.
+
+    It has 1, 2, 3 … in every sentence, or two numbers such as 1-1, never the same twice.
+    """
     runs: list[list[str]] = [[]]
     if options.token_column != 1:
         return False
@@ -238,6 +243,9 @@ def _first_column_counts(text: str, options: ReadOptions) -> bool:
                 return False
             runs[-1].append(cells[0])
     full = [run for run in runs if run]
+    cells = [cell for run in full for cell in run]
+    if len(cells) > 2 and len(set(cells)) == len(cells) and all(map(_TWO_NUMBERS.fullmatch, cells)):
+        return True
     return max(map(len, full), default=0) > 2 and all(run == [str(n + 1) for n in range(len(run))] for run in full)
 
 

@@ -227,3 +227,44 @@ def test_json_says_where_words_and_spans_are(tmp_path: Path, tagger: Tagger) -> 
             }
             assert record["spans"] == expected
     assert sum(len(list(read_chunk(chunk))) for chunk in chunks) >= 27
+
+
+@pytest.mark.parametrize("name", ["sentence", "document", "text", "tweet"])
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_a_column_of_words_is_preferred_to_one_of_texts(tmp_path: Path, name: str, separator: str) -> None:
+    rows = [
+        (name, "sent_id", "token", "tag"),
+        ("d0", "0", "Mika", "X"),
+        ("d0", "0", "sings", "X"),
+        ("d0", "1", "Hi", "X"),
+    ]
+    text = "".join(separator.join(row) + "\n" for row in rows)
+    assert words(tmp_path, text, ReadOptions("auto"))[0][:2] == ("Mika", "sings")
+
+
+def test_pairs_of_numbers_are_not_words(tmp_path: Path) -> None:
+    text = "1-1\tMika\tO\n1-2\tsings\tO\n\n2-1\tStones\tO\n2-2\tsink\tO\n2-3\t.\tO\n\n"
+    assert words(tmp_path, text, ReadOptions("auto")) == [("Mika", "sings"), ("Stones", "sink", ".")]
+    with pytest.raises(DataError, match="column 1 counts the words"):
+        words(tmp_path, text.replace(".\tO", "x\tO"), ReadOptions("columns"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\tDo\t_\tAUX\t_\t_\t0\troot\t_\t_\n2\tgo\tgo\tVERB\t_\t_\t1\tx\t_\n",  # the last column is missing
+        "1\tDo\t_\tAUX\t_\t_\t0\troot\t_\t_\n\n1\tA\n",  # cut off
+        "Mika\tNNP\nsings\tVBZ\n\nLind\tNNP\tx\nsleeps\n",
+    ],
+)
+def test_a_broken_table_with_tabs_is_not_prose(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match="or say --input text"):
+        words(tmp_path, text, ReadOptions("auto"))
+
+
+def test_a_row_that_is_short_does_not_hide_that_a_column_has_numbers(tmp_path: Path) -> None:
+    rows = "".join(f"{number},{word},X\n" for number in range(4) for word in ("Mika", "sings"))
+    found = words(tmp_path, f"id,name,pos\n{rows}4,Lind\n".replace("name", "word"), ReadOptions("auto"))
+    assert found[0][:2] == ("Mika", "sings")
+    with pytest.raises(DataError, match="only numbers"):
+        words(tmp_path, f"sentence,name,pos\n{rows}4,Lind\n", ReadOptions("auto"))

@@ -12,6 +12,7 @@ from tagmates.data.checking.problems import Problem
 from tagmates.data.checking.scan import Fault, scan
 from tagmates.data.checking.splits import check_leaks, check_splits
 from tagmates.data.checking.tokens import check_tokens
+from tagmates.data.checking.words import check_words
 from tagmates.data.corpora import (
     annotation_remarks,
     files_in,
@@ -45,6 +46,7 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
         yield from _check_files(task, everything[task.name])
         yield from check_layer(task, everything[task.name])
         yield from check_tokens(task, everything[task.name])
+        yield from check_words(task, everything[task.name])
         yield from check_splits(task, everything[task.name])
     yield from check_leaks(tasks, everything)
 

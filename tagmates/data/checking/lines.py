@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from tagmates.data.corpora import paths_of
@@ -17,7 +18,7 @@ from tagmates.formatting import plural, shown
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|-+DOC[A-Z]*-+|#(?:begin|end) document.*|=+|\*+")  # lines between documents
-_DOCUMENT = re.compile(r"[^\w\s]*DOC[-_]?(?:START|END)[^\w\s]*")
+_DOCUMENT = re.compile(r"[^\w\s]*DOC[-_]?(?:START|END)[^\w\s]*\d*")
 _COMMENT = re.compile(r"(?:#+|%+|//+|;+|--+|/\*) ")
 _MIN_QUOTED_SHARE = 0.9  # share of words in quotes, from which on it is taken for quotation of cells
 SAMPLE_ROWS = 500  # rows by which a header is recognised
@@ -40,6 +41,7 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
         if rows:
             yield from _quotes(text, rows, task.table, path)
             yield from _oddities(rows, task.table, path)
+            yield from _joined_sentences(rows, task.table, path)
             yield from _skipped_words(text, rows, task.table, path)
 
 
@@ -135,6 +137,25 @@ def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iter
             '""' in cell and len(cell) > 2 and _QUOTED.fullmatch(cell) for cell in row.cells
         ):
             yield f'{where}: {shown(line)} has quotes as in CSV, which are read as part of the word; set format = "csv"'
+
+
+def _joined_sentences(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
+    """Yield the first row of another document inside a sentence, where sentences are told by their numbers.
+
+    A column of documents has every value in one run of rows.
+    """
+    if layout.sentence_column is None:
+        return
+    for column in zip(*(row.cells for row in rows), strict=False):
+        runs = [value for value, _ in groupby(column)]
+        if 1 < len(runs) == len(set(runs)) <= len(rows) / 2:
+            for (before, former), (row, value) in pairwise(zip(rows, column, strict=False)):
+                if row.sentence == before.sentence and value != former:
+                    yield (
+                        f"{path}:{row.line}: {shown(value)} begins inside a sentence, which began in {shown(former)}: "
+                        "sentence numbers start again there; number the sentences of the file through"
+                    )
+                    return
 
 
 def _alike(rows: Sequence[TableRow]) -> set[int]:

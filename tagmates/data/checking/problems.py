@@ -33,6 +33,7 @@ Kind = Literal[
     "small-split",
     "large-split",
     "one-tag",
+    "odd-words",
     "tag-shift",
     "long-sentence",
     "long-token",

@@ -15,7 +15,7 @@ from tagmates.formatting import in_order, listing
 
 Held = Literal["held"]
 
-_SPLIT_NAMES: Mapping[str, Split | Held] = {
+SPLIT_NAMES: Mapping[str, Split | Held] = {
     **dict.fromkeys(("train", "training", "trn", "learn"), "train"),
     **dict.fromkeys(
         (
@@ -102,7 +102,7 @@ def name_of(path: str) -> FileName:
         for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
             low = word.lower()
             stem = next((low.removesuffix(ending) for ending in _WORD_ENDINGS if low.endswith(ending)), low)
-            split = _SPLIT_NAMES.get(low) or _SPLIT_NAMES.get(stem)
+            split = SPLIT_NAMES.get(low) or SPLIT_NAMES.get(stem)
             if split:
                 begin = match.start() + start
                 return _named(path, split, path[:begin], path[begin + len(word) :])
@@ -170,7 +170,7 @@ def _with_glued(names: Sequence[FileName]) -> list[FileName]:
     for name in names:
         found = None if name.split else list(_SPLIT_ENDING.finditer(name.path.lower()))
         if found:
-            split = _SPLIT_NAMES[found[-1][1]]
+            split = SPLIT_NAMES[found[-1][1]]
             own = _named(name.path, split, name.path[: found[-1].start()], name.path[found[-1].end() :])
             glued[own.rest][split] = own
     sure = {own.path: own for group in glued.values() if {"train"} < {*group} for own in group.values()}

@@ -11,7 +11,8 @@ from tagmates.data.schemes import split_tag
 Key = TypeVar("Key", int, str)
 Column = Sequence[Sequence[str | None]]  # the values of each sentence; None is a missing label
 
-_NUMBER = re.compile(r"[-+]?\d+(?:[.,:/]\d+)*|_|-")
+_NUMBER = re.compile(r"[-+]?\d+(?:[-.,:/]\d+)*|_|-")
+MIN_IDS = 20  # values from which on a column may be one of IDs
 _TOKEN_KEYS = ("tokens", "words", "token", "word", "forms", "form")
 
 _KNOWN_TAGS: Mapping[str, Collection[str]] = {
@@ -34,7 +35,11 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
     prefixes of spans. A column with one value throughout each sentence, such as a document's name, is neither.
     """
     kinds = {key: len(_counted(column)) for key, column in columns.items()}
-    words = {key: n for key, n in kinds.items() if not _is_numeric(columns[key]) and _varies(columns[key])} or kinds
+    words = {
+        key: n
+        for key, n in kinds.items()
+        if not _is_numeric(columns[key]) and not _are_ids(columns[key]) and _varies(columns[key])
+    } or kinds
     named = [key for key in words if str(key).rpartition(".")[2].lower() in _TOKEN_KEYS]
     token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
     others = [key for key in columns if key != token]
@@ -75,6 +80,14 @@ def _counted(column: Column) -> Counter[str]:
 
 def _is_numeric(column: Column) -> bool:
     return all(_NUMBER.fullmatch(value) for value in _counted(column))
+
+
+def _are_ids(column: Column) -> bool:
+    """Whether all values have a digit and none occurs twice, such as t1, t2, …"""
+    counts = _counted(column)
+    return (
+        counts.total() >= MIN_IDS and len(counts) == counts.total() and all(re.search(r"\d", each) for each in counts)
+    )
 
 
 def _varies(column: Column) -> bool:

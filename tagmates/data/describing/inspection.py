@@ -2,23 +2,26 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
+from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff, words_per_line
+from tagmates.data.describing.split_column import split_column
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
 from tagmates.data.formats.token_lines import read_text
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import in_order, listing, plural
+from tagmates.formatting import in_order, listing, plural, shown
 
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
+MIN_ROWS = 50  # of a file in which the column of words is looked for
 
 _IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
 _BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
@@ -191,6 +194,7 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     lost = sum(bool(sign) and line.startswith(sign) for line in signed)
     if lost:
         notes.append(f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment")
+    notes += _other_places(found, files)
     first = found[files[0]]
     if len({each.separator for each in layouts}) > 1:  # see ``_has_single_cells``
         first = replace(first, separator="whitespace")
@@ -212,6 +216,23 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     splits = {split: tuple(names) for split, names in corpus.files.items()}
     mixed = len({each.columns for each in layouts}) > 1
     return FoundCorpus(label or "tags", layout, splits, mixed, tags or None, corpus.waits)
+
+
+def _other_places(found: Mapping[str, FileLayout], files: Sequence[str]) -> Iterator[str]:
+    """A note for each file that seems to have the words in another column than the first file has."""
+    places: dict[str, int] = {}
+    for name in files:
+        layout = found[name]
+        rows = [cells for sentence in layout.sample for cells in sentence]
+        if layout.format in ("columns", "csv") and not layout.heading and len(rows) >= MIN_ROWS:
+            values = {at + 1: [[cells[at] for cells in own] for own in layout.sample] for at in range(layout.columns)}
+            places[name] = tokens_and_tags(values)[0]
+    for name, place in places.items():
+        if place != (first := places[next(iter(places))]):
+            yield (
+                f"{name}: the words seem to be in column {place}, but in column {first} of {next(iter(places))}; all "
+                "files of a task must have the same columns"
+            )
 
 
 def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -239,7 +260,11 @@ def _looked_at(path: Path) -> FileLayout | str | None:
     if suffix == ".spacy":
         return FileLayout("spacy")
     try:
-        return sniff(read_bytes(path))
+        data = read_bytes(path)
+        layout = sniff(data)
+        if isinstance(layout, FileLayout) and (name := split_column(data.decode(layout.encoding, "replace"), layout)):
+            return f"its {shown(name)} says which sentences are train, dev and test: write each split into its own file"
+        return layout
     except DataError as error:
         return str(error).removeprefix(f"{path}: ")
     except OSError as error:

@@ -1,0 +1,60 @@
+"""Warn about splits whose words, as a whole, cannot be the words of sentences: another column, marks, or prefixes."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from tagmates.data.checking.problems import Problem
+from tagmates.data.corpora import location, path_of
+from tagmates.data.sentence import Sentence
+from tagmates.data.task import Task
+from tagmates.formatting import shown
+
+MIN_WORDS = 50  # with fewer words in a split, nothing is said
+MOST = 0.9  # the share of words or sentences that is taken for nearly all
+MIN_KNOWN = 0.02  # the share of words of dev or test that occur in train; text of one language has far more
+
+_PREFIX = re.compile(r"[a-z]{2,3}:(?=.)|\w+(?:\[-?\d+\])?=")  # en:London as in WikiANN, w[0]=London as for CRFsuite
+_MARK = re.compile(r"</?\w+>|#\w+|[A-Za-z]+[-_]\d+")  # <s>, #doc1, sentence_1
+
+
+def check_words(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
+    """Yield at most one warning for each split."""
+    known = {token for sentence in splits.get("train", ()) for token in sentence.tokens}
+    for split, sentences in splits.items():
+        words = Counter(token for sentence in sentences for token in sentence.tokens)
+        if words.total() < MIN_WORDS:
+            continue
+        if message := _oddity(words, None if split == "train" else known):
+            text = f"{path_of(task, split)}: {message}; are the words in another column?"
+            yield Problem.of("warning", "odd-words", task, split, text)
+        elif mark := _first_marks(sentences):
+            text = (
+                f"{location(task, split, mark, 0)}: nearly every sentence begins with a mark such as "
+                f"{shown(mark.tokens[0])}, which is read as a word; delete the marks"
+            )
+            yield Problem.of("warning", "odd-words", task, split, text)
+
+
+def _oddity(words: Counter[str], known: set[str] | None) -> str:
+    """What is odd about the words of a split, with their counts; "" if nothing is. ``known`` are the words of train."""
+    word = next(iter(words))
+    if len(words) == 1:
+        return f"all words are {shown(word)}"
+    prefixes: Counter[str] = Counter()
+    for each, count in words.items():
+        if found := _PREFIX.match(each):
+            prefixes[found[0]] += count
+    if prefixes and prefixes.most_common(1)[0][1] >= MOST * words.total():
+        return f"nearly every word begins with {shown(prefixes.most_common(1)[0][0])}, which no other text has"
+    if all(any(map(str.isdecimal, each)) for each in words):
+        return f"every word has a digit, such as {shown(word)}"
+    if known and sum(count for each, count in words.items() if each in known) < MIN_KNOWN * words.total():
+        return f"hardly any of its words, such as {shown(word)}, are in train"
+    return ""
+
+
+def _first_marks(sentences: Sequence[Sentence]) -> Sentence | None:
+    """The first sentence that begins with a mark, if nearly all do; None otherwise."""
+    marked = [sentence for sentence in sentences if _MARK.fullmatch(sentence.tokens[0])]
+    return marked[0] if len(marked) >= MOST * len(sentences) else None
