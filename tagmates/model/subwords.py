@@ -73,7 +73,8 @@ class Subwords:
             space = values.get("space", "")  # which the first folders do not name
             if space not in ("", " "):
                 raise ValueError("what is put before a word is no space")
-            found = cls(tokenizer, tuple(values["before"]), tuple(values["after"]), *numbers[-2:], space)
+            before, after, (padding, unknown) = tuple(values["before"]), tuple(values["after"]), numbers[-2:]
+            found = cls(tokenizer, before, after, padding, unknown, space)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{where}: is not from tagmates ({error}); restore the run folder's own file") from None
         found._tokenizer  # noqa: B018  (raises for a tokenizer that cannot be read)
