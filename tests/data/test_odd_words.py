@@ -8,6 +8,7 @@ import pytest
 from test_variants import Rows, corpus, described, lines, pairs, wanted, write
 
 from tagmates.data.checking.check import check_tasks
+from tagmates.data.corpora import load_split
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.proposal import propose
 from tagmates.data.task import Task
@@ -140,3 +141,22 @@ def test_sentences_of_two_documents_with_one_number_are_named(tmp_path: Path) ->
     assert any(
         "begins inside a sentence" in text and "number the sentences of the file through" in text for text in found
     )
+
+
+@pytest.mark.parametrize("kind", ["words", "neither"])
+def test_spans_beside_a_text_may_count_the_words_of_a_list(tmp_path: Path, kind: str) -> None:
+    for split in ("train", "dev", "test"):
+        records = []
+        for rows in corpus(split):
+            words = [word for word, *_ in rows]
+            last = len(words) - 1 if kind == "words" else 500
+            spans = [{"start": 0, "end": 1, "type": "PER"}, {"start": last, "end": last + 1, "type": "LOC"}]
+            records.append(json.dumps({"text": " ".join(words), "tokens": words, "entities": spans}))
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(records))
+    if kind == "neither":
+        with pytest.raises(DataError, match="the text of"):
+            propose(tmp_path, "")
+        return
+    (task,) = described(tmp_path).values()
+    for sentence, rows in zip(load_split(task, "train"), corpus("train"), strict=True):
+        assert sentence.labels == ("B-PER", *["O"] * (len(rows) - 2), "B-LOC")

@@ -17,7 +17,7 @@ from tagmates.data.formats.docbin import docs_in, layers_in
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import read_records
 from tagmates.data.formats.records import NO_LABEL, Record, leaves_of
-from tagmates.data.formats.spans import are_spans, are_words, document_of, ends_of, is_text
+from tagmates.data.formats.spans import are_spans, are_words, document_of, document_of_words, ends_of, is_text
 from tagmates.data.formats.token_lines import read_text
 from tagmates.data.formats.webanno import features_in, webanno_document
 from tagmates.data.sentence import Sentence
@@ -312,6 +312,35 @@ def _of_spans(
         return _of_spans_of_words(kept, keys, lists, found, path)
     if not texts or not found:
         return None
+    try:
+        return _of_spans_of_texts(kept, keys, texts, found, features, path)
+    except DataError:  # the spans do not fit the text; they may count words
+        if not lists or not _count_words(kept, lists, found):
+            raise
+        return _of_spans_of_words(kept, keys, lists, found, path)
+
+
+def _count_words(records: Sequence[Record], lists: Sequence[str], found: Sequence[str]) -> bool:
+    """Whether all spans lie within the words of a list."""
+    token = _key_of_words(lists)
+    try:
+        ends = {key: ends_of(token, [record[key] for record in records], "") for key in found}
+        for record in records[:200]:
+            for key, each in ends.items():
+                document_of_words(record[token], record[key], _NUMBERED_LABELS, "", each or "exclusive")
+    except (DataError, KeyError):
+        return False
+    return any(ends.values())
+
+
+def _of_spans_of_texts(
+    kept: Sequence[Record],
+    keys: dict[str, Any],
+    texts: Sequence[str],
+    found: Sequence[str],
+    features: Mapping[str, Any],
+    path: Path,
+) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
     words = [key for key in texts if not isinstance(kept[0][key], str)]
     token = (words or [key for key in _TEXTS if key in texts] or [max(texts, key=lambda key: len(kept[0][key]))])[0]
     layers = []
@@ -329,11 +358,15 @@ def _of_spans(
     return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
 
 
+def _key_of_words(lists: Sequence[str]) -> str:
+    return next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
+
+
 def _of_spans_of_words(
     records: Sequence[Record], keys: dict[str, Any], lists: Sequence[str], found: Sequence[str], path: Path
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
     """As ``_of_records``, if every record has a list of words, and spans that count these words."""
-    token = next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
+    token = _key_of_words(lists)
     layers = []
     for key in found:
         ends = ends_of(token, [record[key] for record in records], str(path))
