@@ -82,6 +82,7 @@ def draw(path: Path, pairs: list[tuple[str, str]], x: list[float], y: list[float
         axes.scatter([x[i] for i in own], [y[i] for i in own], s=18, label=task)
         for i in own:
             axes.annotate(pairs[i][1], (x[i], y[i]), fontsize=6, xytext=(2, 2), textcoords="offset points")
+    axes.margins(0.15)  # room for the names beside the points
     for line in (axes.axhline, axes.axvline):
         line(0, color="grey", linewidth=0.6)
     axes.set_xlabel(f"gain with {names[0]}, points of F1")
