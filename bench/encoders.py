@@ -266,7 +266,7 @@ def read_once(encoder: str, data: str) -> dict[str, dict[str, float]]:
     """Seconds to read all splits of all tasks with a frozen encoder, and the bytes of their states."""
     found = load_encoder(encoder)
     with tempfile.TemporaryDirectory() as place, _cache_in(place):
-        frozen = FrozenEncoder(found.parameters(), found.subwords, "first", found.digest)
+        frozen = FrozenEncoder(found.parameters(), found.subwords, "first")
         seconds, tokens, subwords = 0.0, 0, 0
         for task in load_tasks(data):
             for split in indexed_task(data, task).splits.values():
