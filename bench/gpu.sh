@@ -1,64 +1,109 @@
 #!/usr/bin/env bash
-# Within ten minutes of a GPU: are its numbers right, how fast is it, and as much of a study as fits into the rest.
+# A quarter of an hour of a GPU, on a machine without network: is it right, how fast is it, and as many runs as fit.
 #
-#     bash bench/gpu.sh PACK OUT [MINUTES]          (4 or more; default 10)
+#     bash bench/gpu.sh prepare KIT DATA          here: the packed study, its finished runs, and wheels for Python 3.12
+#     bash bench/gpu.sh measure KIT OUT           there, at most 4 minutes: losses, updates per second, parts of an update
+#     bash bench/gpu.sh train KIT OUT MINUTES     there: runs of the study until so many minutes have passed
 #
-# PACK is made elsewhere: tagmates study pack studies/paper.toml --data DIR --output PACK. OUT gets losses.txt,
-# lanes.jsonl (the table, a row a line), lanes-torch.jsonl (without kernels), and rows.tar.gz: of every finished training
-# its configuration, scores, metrics and per-sentence counts; no text of corpora, no models, no name of this machine's
-# folders. `tar xzf OUT/rows.tar.gz -C docs/runs/paper`, then `make reproduction`, puts the rows into the report.
+# The machine needs this clone, KIT, and a python3 with a CUDA build of torch, NumPy and SciPy.
 #
-# The environment may set PYTHON (python3), DEVICE (cuda), LANES (of the table), CASES, TABLE_SECONDS (of a row: 2) and
-# PLAIN_LANES (64). Exit codes: 1, the losses are not those of a CPU, and nothing else was done; 2, wrong arguments;
-# 4, a part of the table failed; else that of the study.
+# `measure` writes losses.txt (those of bench/losses.json, which are a CPU's), lanes.jsonl (1, 16, 64 and 128 runs side
+# by side, and one of torch.nn.GRU with pytorch-crf), parts.txt (bench/update_parts.py) and kernels.tar.gz, the compiled
+# kernels. Copied into KIT, the last saves `train` their compilation.
+#
+# `train` continues the finished runs of KIT and writes rows.jsonl.xz, the table of docs/runs with all that is finished
+# now: no text of corpora, no taggers, no name of this machine's folders. Each line of KIT/selections.txt, if there is
+# one, has the options of one `tagmates study run`; they run at the same time. By default one trains all runs in order.
+#
+# The environment may set PYTHON (python3), DEVICE (cuda), LANES and TABLE_SECONDS (of a row of the table: 2).
+# Exit codes: 1, the losses are not those of a CPU; 2, wrong arguments; 4, a part failed; else that of the study.
 set -uo pipefail
-began=$SECONDS
-minutes=${3:-10}
-if [ $# -lt 2 ] || [ ! -f "$1" ] || ! [[ $minutes =~ ^[0-9]+$ ]] || [ "$minutes" -lt 4 ]; then
-    echo "usage: bash bench/gpu.sh PACK OUT [MINUTES]: a file that exists, a folder, a whole number from 4" >&2
+usage() {
+    sed -n '/^#     /s/^# *//p' "$0" >&2
     exit 2
-fi
-pack=$(realpath "$1")
-mkdir -p "$2" && out=$(realpath "$2")
-here=$(dirname "$(realpath "$0")")
-python=${PYTHON:-python3}
-export PYTHONPATH="$here/..${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
-device=${DEVICE:-cuda}
-
-echo "== losses against those saved on a CPU"
-if ! timeout $((minutes * 15)) "$python" "$here/losses.py" --check "$here/losses.json" --device "$device" 2>&1 |
-    tee "$out/losses.txt"; then
-    echo "the losses are not those of a CPU, or were not there in time: nothing else is done" >&2
-    exit 1
-fi
-
-table() { # NAME SECONDS: the rest are options
-    local name=$1 seconds=$2
-    shift 2
-    timeout "$seconds" "$python" "$here/lanes.py" --device "$device" --data "$pack" --layouts "" \
-        --seconds "${TABLE_SECONDS:-2}" --json "$@" | tee "$out/$name"
-    local status=$?
-    [ $status = 0 ] || [ $status = 124 ] || failed=1 # out of time: what is measured is kept
 }
+[ $# -ge 3 ] || usage
+began=$SECONDS
+here=$(dirname "$(realpath "$0")")
+root=$(dirname "$here")
+python=${PYTHON:-python3}
+device=${DEVICE:-cuda}
 failed=0
-echo "== side by side"
-table lanes.jsonl $((minutes * 15)) --lanes "${LANES:-1,4,16,64,128}" --cases "${CASES:-pairs,te_pairs,all}"
-echo "== the same by torch alone"
-TAGMATES_NATIVE=0 table lanes-torch.jsonl $((minutes * 5)) --lanes "${PLAIN_LANES:-64}" --cases pairs
 
-left=$((minutes * 60 - (SECONDS - began) - 30))
-echo "== the study, for $left seconds"
-"$python" -m tagmates.apps.cli study run --packed "$pack" --device "$device" --output-dir "$out/study" --time-limit "${left}s"
-status=$?
-cd "$out/study" || exit 4
-rows=$(mktemp -d)
-find runs -name result.json -printf '%h\n' | while read -r run; do
-    mkdir -p "$rows/$run"
-    cp "$run"/{config.json,environment.json,metrics.jsonl,result.json,counts.npz} "$rows/$run"
-    sed -i -E 's/"data": "[^"]*"/"data": ""/' "$rows/$run/environment.json"
-done
-tar czf "$out/rows.tar.gz" -C "$rows" .
-rm -r "$rows"
-echo "rows of $(tar tzf "$out/rows.tar.gz" | grep -c result.json) runs: $out/rows.tar.gz, after $((SECONDS - began)) seconds"
-[ $failed = 0 ] || exit 4
-exit $status
+prepare() { # KIT DATA
+    mkdir -p "$1" && kit=$(realpath "$1")
+    (cd "$root" && "$python" -m tagmates study pack studies/paper.toml --data "$2" --output "$kit/study.pack") || exit 4
+    cp "$root/docs/runs/paper.jsonl.xz" "$kit/finished.jsonl.xz"
+    "$python" -m pip wheel -q --no-deps -w "$kit/wheels" "$root" || exit 4 # for the version; the code is the clone's
+    "$python" -m pip download -q -d "$kit/wheels" -c "$root/constraints.txt" --only-binary=:all: --python-version 3.12 \
+        --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+        pydantic cyclopts rich safetensors jaxtyping filelock || exit 4
+    "$python" -m pip download -q -d "$kit/wheels" -c "$root/constraints.txt" --no-deps pytorch-crf || exit 4
+    du -sh "$kit"
+}
+
+arrive() { # KIT OUT: the packages of KIT, and a place for what is made here
+    [ -f "$1/study.pack" ] || usage
+    kit=$(realpath "$1")
+    mkdir -p "$2" && out=$(realpath "$2")
+    here_only=$(mktemp -d)
+    if compgen -G "$kit/wheels/*.whl" >/dev/null; then
+        "$python" -m pip install -q --no-index --no-deps --no-compile --target "$here_only/site" "$kit"/wheels/*.whl ||
+            exit 4
+    fi
+    export PYTHONPATH="$root:$here_only/site${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
+    export TRITON_CACHE_DIR="$here_only/kernels"
+    mkdir -p "$TRITON_CACHE_DIR"
+    [ ! -f "$kit/kernels.tar.gz" ] || tar xzf "$kit/kernels.tar.gz" -C "$TRITON_CACHE_DIR"
+}
+
+part() { # NAME SECONDS COMMAND...: what it prints is in OUT/NAME; when its time is over, what it printed is kept
+    echo "== $1, after $((SECONDS - began)) s"
+    timeout "$2" "${@:3}" 2>&1 | tee "$out/$1"
+    local status=${PIPESTATUS[0]}
+    [ "$status" = 0 ] || [ "$status" = 124 ] || failed=1
+    return "$status"
+}
+
+measure() { # KIT OUT
+    arrive "$1" "$2"
+    if ! part losses.txt 75 "$python" "$here/losses.py" --check "$here/losses.json" --device "$device"; then
+        echo "the losses are not those of a CPU, or were not there in time: nothing else is done" >&2
+        exit 1
+    fi
+    part lanes.jsonl 100 "$python" "$here/lanes.py" --device "$device" --data "$kit/study.pack" --cases pairs \
+        --lanes "${LANES:-1,16,64,128}" --seconds "${TABLE_SECONDS:-2}" --layouts "" --json
+    part parts.txt 60 "$python" "$here/update_parts.py" --device "$device" --data "$kit/study.pack" \
+        --lanes "$(cut -d, -f3 <<<"${LANES:-1,16,64,128}")"
+    tar czf "$out/kernels.tar.gz" -C "$TRITON_CACHE_DIR" .
+    [ $failed = 0 ] || exit 4
+}
+
+train() { # KIT OUT MINUTES
+    [[ ${3:-} =~ ^[0-9]+$ ]] && [ "$3" -ge 1 ] || usage
+    arrive "$1" "$2"
+    study=$here_only/study
+    if [ -f "$kit/finished.jsonl.xz" ]; then
+        "$python" -m tagmates study lay-out "$kit/finished.jsonl.xz" --output-dir "$study" || exit 4
+    fi
+    local lines=("") children=() child status=0
+    [ ! -f "$kit/selections.txt" ] || mapfile -t lines <"$kit/selections.txt"
+    local left=$(($3 * 60 - (SECONDS - began) - 20))
+    for line in "${lines[@]}"; do
+        # shellcheck disable=SC2086  # a line is several options
+        "$python" -m tagmates study run --packed "$kit/study.pack" --output-dir "$study" --device "$device" \
+            --time-limit "${left}s" $line 2>&1 | tee -a "$out/study.txt" &
+        children+=($!)
+    done
+    for child in "${children[@]}"; do
+        wait "$child" || status=$?
+    done
+    "$python" -m tagmates study collect "$study" --table "$out/rows.jsonl.xz" || exit 4
+    echo "all that is finished: $out/rows.jsonl.xz, after $((SECONDS - began)) s"
+    exit "$status"
+}
+
+case $1 in
+prepare | measure | train) "$@" ;;
+*) usage ;;
+esac

@@ -6,7 +6,10 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-VERSION = version("tagmates")
+try:
+    VERSION = version("tagmates")
+except PackageNotFoundError:  # run from a folder that was never installed
+    VERSION = "not installed"
 
 
 def get_extra(extra: str) -> str:
