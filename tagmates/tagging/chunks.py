@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tagmates.data.formats.decompression import is_packed
 from tagmates.data.formats.webanno import highest_number
 from tagmates.errors import ConfigError, DataError
 from tagmates.tagging.appending import check_append
@@ -79,9 +80,9 @@ def read_chunks(files: Iterable[str], how: str | ReadOptions, size: int = CHUNK_
 
 
 def total_size(files: Iterable[str]) -> int | None:
-    """The size of all files together in bytes; None if one has no known size, as stdin, or is read as a whole."""
+    """The size of all files together in bytes; None if one's is not known (stdin, packed files) or it is read whole."""
     paths = list(map(Path, files))
-    plain = all(path.is_file() and not whole_kind(path) for path in paths)
+    plain = all(path.is_file() and not whole_kind(path) and not is_packed(path) for path in paths)
     return sum(path.stat().st_size for path in paths) if plain else None
 
 

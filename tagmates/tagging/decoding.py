@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff
+from tagmates.data.formats.decompression import ByteStream, unpacked_stream
 from tagmates.data.formats.json_list import is_cut, list_items, list_start
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import ReadOptions
@@ -27,7 +28,7 @@ _BYTE_ORDER_MARKS = {  # the longer one first: that of UTF-32 begins with that o
 class ByteSource:
     """An open file. ``buffer`` holds bytes that were read ahead, as UTF-8; ``error`` is set if the rest is not text."""
 
-    stream: BinaryIO
+    stream: ByteStream
     name: str
     encoding: str
     byte_order_mark: bytes = b""
@@ -66,11 +67,12 @@ class ByteSource:
         return text.encode(errors="surrogatepass")
 
 
-def open_source(stream: BinaryIO, name: str, options: ReadOptions) -> ByteSource:
-    """A source with its first bytes in the buffer.
+def open_source(file: BinaryIO, name: str, options: ReadOptions) -> ByteSource:
+    """A source with its first bytes in the buffer; of a packed file, with those that were packed.
 
     The encoding is that of the byte order mark, else the given one, else what the first bytes look like.
     """
+    stream = unpacked_stream(file, name)
     raw = stream.read(HEAD_SIZE)
     packed = sniff(raw[:64]) if options.kind == "auto" else ""
     if isinstance(packed, str) and packed.startswith("is packed"):

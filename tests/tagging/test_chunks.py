@@ -1,7 +1,14 @@
 """tagmates.tagging.chunks: nothing is lost, sentences stay whole, and no chunk is long."""
 
+import bz2
+import gzip
+import lzma
+import sys
+from collections.abc import Callable
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -161,3 +168,28 @@ def test_pieces_end_where_files_do_and_with_the_first_that_is_missing(tmp_path: 
     assert total_size(files[:1]) == 11
     assert total_size(files) is None
     assert total_size(["-"]) is None
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_packed_file_is_read_as_what_was_packed(
+    pack: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    plain.write_bytes(b"gull\tN\nsleeps\tV\n\n" * 10_000)
+    packed.write_bytes(pack(plain.read_bytes()))
+    expected = [chunk.data for chunk in read_chunks([str(plain)], "auto")]
+    assert [chunk.data for chunk in read_chunks([str(packed)], "auto")] == expected
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=BytesIO(packed.read_bytes())))
+    assert [chunk.data for chunk in read_chunks(["-"], "columns")] == expected
+    assert total_size([str(packed)]) is None
+
+
+def test_what_stands_before_the_damage_of_a_packed_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cut.gz"
+    words = [f"gull{number * 7919 % 100_003}" for number in range(100_000)]
+    packed = gzip.compress("\n\n".join(words).encode())
+    path.write_bytes(packed[: len(packed) // 2])
+    *whole, last = read_chunks([str(path)], "text")
+    assert b"".join(chunk.data for chunk in whole).startswith(b"gull0\n\ngull7919\n\n")
+    with pytest.raises(DataError, match=r"cut\.gz: is packed, and damaged \(.*\); copy it again, or unpack it"):
+        list(read_chunk(last))
