@@ -212,7 +212,7 @@ def _wrong(distinct: Counter[tuple[str | None, ...]], notation: Notation) -> int
 
 def _outside_of_spans(counts: Counter[str], mark: str) -> str:
     """The outside tag of a layer of spans, among its tags without a letter."""
-    others = Counter({tag: n for tag, n in counts.items() if split_tag(tag, mark) is None})
+    others = Counter({tag: n for tag, n in counts.items() if tag and split_tag(tag, mark) is None})
     if not others or others["O"] >= 0.02 * others.total():
         return "O"
     named = [tag for tag, _ in others.most_common() if tag.lower() in OUTSIDE_NAMES]

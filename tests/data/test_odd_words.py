@@ -160,3 +160,32 @@ def test_spans_beside_a_text_may_count_the_words_of_a_list(tmp_path: Path, kind:
     (task,) = described(tmp_path).values()
     for sentence, rows in zip(load_split(task, "train"), corpus("train"), strict=True):
         assert sentence.labels == ("B-PER", *["O"] * (len(rows) - 2), "B-LOC")
+
+
+def test_numbers_of_documents_are_named_but_not_numbers_that_are_said(tmp_path: Path) -> None:
+    rows = [[("Aspirin", "B-Chem"), ("helps", "O"), (".", "O")]] * 40
+    numbers = [[(str(10_000_000 + 37 * at), "O")] for at in range(12)]
+    for split in ("train", "dev", "test"):
+        sentences = [*rows, *(numbers if split == "train" else numbers[:1] * 12)]
+        (tmp_path / f"{split}.tsv").write_text("\n".join(lines(each) + "\n" for each in sentences))
+    (warning,) = odd(tmp_path)
+    assert "train.tsv:201: 12 sentences are one long number each, such as '10000000', and no two are equal" in warning
+
+
+def test_tags_around_documents_are_no_words_and_words_like_tags_are_kept(tmp_path: Path) -> None:
+    sentence = lines([("<3", "O"), ("Rome", "B-LOC"), ("and", "O"), ("<unk>", "O"), (".", "O")])
+    for split in ("train", "dev", "test"):
+        document = f"<doc id='{split}'>\n" + f"{sentence}\n\n" * 4 + "</doc>\n\n"
+        (tmp_path / f"{split}.conll").write_text(document * 6)
+    assert odd(tmp_path) == []
+    (task,) = load_tasks(str(tmp_path / "tasks.toml")).values()
+    assert {sentence.tokens for sentence in load_split(task, "train")} == {("<3", "Rome", "and", "<unk>", ".")}
+
+
+def test_empty_tags_are_named_as_such(tmp_path: Path) -> None:
+    rows = lines([("Aspirin", "B-Chem"), ("helps", ""), (".", "")])
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.tsv").write_text(f"{rows}\n\n" * 40)
+    text = propose(tmp_path, "").text
+    assert "# 80 of 120 tags are empty: write O in their place" in text
+    assert "outside =" not in text

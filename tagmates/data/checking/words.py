@@ -1,4 +1,4 @@
-"""Warn about splits whose words, as a whole, cannot be the words of sentences: another column, marks, or prefixes."""
+"""Warn about words that cannot be the words of sentences: another column, marks, prefixes, or documents' numbers."""
 
 import re
 from collections import Counter
@@ -14,8 +14,11 @@ MIN_WORDS = 50  # with fewer words in a split, nothing is said
 MOST = 0.9  # the share of words or sentences that is taken for nearly all
 MIN_KNOWN = 0.02  # the share of words of dev or test that occur in train; text of one language has far more
 
+MIN_DOCUMENTS = 10  # sentences of one long number from which on they are taken for the numbers of documents
+
 _PREFIX = re.compile(r"[a-z]{2,3}:(?=.)|\w+(?:\[-?\d+\])?=")  # en:London as in WikiANN, w[0]=London as for CRFsuite
 _MARK = re.compile(r"</?\w+>|#\w+|[A-Za-z]+[-_]\d+")  # <s>, #doc1, sentence_1
+_DOCUMENT = re.compile(r"\d{5,}")  # as those of PubMed
 
 
 def check_words(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
@@ -32,6 +35,13 @@ def check_words(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
             text = (
                 f"{location(task, split, mark, 0)}: nearly every sentence begins with a mark such as "
                 f"{shown(mark.tokens[0])}, which is read as a word; delete the marks"
+            )
+            yield Problem.of("warning", "odd-words", task, split, text)
+        elif documents := _document_numbers(sentences):
+            first = documents[0]
+            text = (
+                f"{location(task, split, first, 0)}: {len(documents):,} sentences are one long number each, such as "
+                f"{shown(first.tokens[0])}, and no two are equal: if these are the numbers of documents, delete them"
             )
             yield Problem.of("warning", "odd-words", task, split, text)
 
@@ -58,3 +68,10 @@ def _first_marks(sentences: Sequence[Sentence]) -> Sentence | None:
     """The first sentence that begins with a mark, if nearly all do; None otherwise."""
     marked = [sentence for sentence in sentences if _MARK.fullmatch(sentence.tokens[0])]
     return marked[0] if len(marked) >= MOST * len(sentences) else None
+
+
+def _document_numbers(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences that are only a long number, if there are many and all differ; else none."""
+    numbers = [each for each in sentences if len(each.tokens) == 1 and _DOCUMENT.fullmatch(each.tokens[0])]
+    many = len(numbers) >= MIN_DOCUMENTS
+    return numbers if many and len({each.tokens for each in numbers}) == len(numbers) else []

@@ -102,7 +102,7 @@ def comment_sign(comments: Sequence[str], signed: Sequence[str]) -> str:
     longer = longest[0] if longest else ""
     words = re.match(r"[^\w\s]+\s*\w+\s", shared)
     candidates = [start, longer, words[0] if words else ""]
-    free = [sign for sign in candidates if sign and not any(line.startswith(sign) for line in signed)]
+    free = [sign for sign in candidates if sign and not _begins_with(sign, signed)]
     return (free or [start])[0] if re.match(r"[^\w\s]", shared) else ""
 
 
@@ -186,6 +186,9 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     signed = [sentence[0].text for sentence in sentences if sentence[0].text[:1] in _MARK_CHARACTERS]
     if inside:
         signed = [row.text for row in found if row.text[:1] in _MARK_CHARACTERS]
+    if sign and all(MARKUP.fullmatch(line.strip()) for line in comments + inside) and _begins_with(sign, signed):
+        keys = {**{key: value for key, value in keys.items() if key != "comments_inside"}, "markup": True}
+        comments, inside = [], []
     places = ", ".join(str(row.number) for row in odd[:5])
     notes = [f"{len(odd)} of the first {len(found)} lines have not {width} columns: line {places}"] if odd else []
     if not heading and comments:
@@ -194,6 +197,11 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     return SniffedTable(
         separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample
     )
+
+
+def _begins_with(sign: str, lines: Sequence[str]) -> bool:
+    """Whether a word would be skipped if lines with this sign were comments."""
+    return any(line.startswith(sign) for line in lines)
 
 
 def _without_markup(rows: Sequence[_Line]) -> tuple[Sequence[_Line], bool]:

@@ -14,7 +14,11 @@ from tagmates.errors import DataError
 
 MAX_EXPANSION = 100  # times the size of a file; text with tags is compressed to about a tenth
 ALWAYS_ALLOWED = 2**22  # values or bytes, however small the file is
-_READERS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = ((b"\x1f\x8b\x08", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
+_READERS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
+    (b"\x1f\x8b\x08", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\x00", lzma.open),
+)
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # how the first block begins, and the end of an empty file
 _ZIP = b"PK\x03\x04"
 _DAMAGE = (OSError, EOFError, lzma.LZMAError, zlib.error)
