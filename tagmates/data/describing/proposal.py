@@ -283,8 +283,8 @@ def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
     """The line for the outside tag, unless it is ``O``; a comment if tags are empty."""
     outside = estimate.notation.outside
     if outside == "O":
-        note = f"# {used['']:,} of {used.total():,} tags are empty: write O in their place if it means outside of all spans"
-        return [note] if used[""] else []
+        empty = f"{used['']:,} of {used.total():,} tags are empty"
+        return [f"# {empty}: write O in their place if it means outside of all spans"] if used[""] else []
     if not outside:
         return [f'outside = ""  # O is the tag of {used["O"]:,} of {used.total():,} tokens, and looks like a label']
     on = f"{comment_text(outside)} is the tag of {used[outside]:,} of {used.total():,} tokens"
