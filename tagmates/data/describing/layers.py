@@ -1,50 +1,30 @@
 """The layers of tags in files, format by format, and the keys of tasks.toml that read them."""
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
+from tagmates.data.describing.record_layers import layers_of_records
+from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.formats.brat import read_documents
 from tagmates.data.formats.conll2012 import are_brackets
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column, feature_in
 from tagmates.data.formats.docbin import docs_in, layers_in
-from tagmates.data.formats.huggingface import class_names, read_rows
-from tagmates.data.formats.jsonl import read_records
-from tagmates.data.formats.records import NO_LABEL, Record, leaves_of
-from tagmates.data.formats.spans import are_spans, are_words, document_of, document_of_words, ends_of, is_text
 from tagmates.data.formats.token_lines import read_text
 from tagmates.data.formats.webanno import features_in, webanno_document
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import RECORD_FORMATS
 from tagmates.errors import DataError
-from tagmates.formatting import first_of, listing
+from tagmates.formatting import listing
 
 _CONLLU = {"upos": 3, "xpos": 4, "lexcat": 11, "ss": 13, "lextag": 18}  # the layers of tags, and their columns from 0
 _MIN_FEATURE_SHARE = 0.05  # of the words; a feature that fewer words have is not offered as a task
 _MAX_FEATURES = 6  # that are offered
-_TEXTS = ("text", "data.text", "sentence", "content")
-_WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
-_NUMBERED_LABELS = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 _UNDERSCORE_OUTSIDE = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # columns of STREUSLE
-
-
-@dataclass(frozen=True, slots=True)
-class TagLayer:
-    """One layer of tags: the keys that distinguish its task from others on the same files, and a name if it has one.
-
-    A layer that is only offered as a comment has a ``sample`` of sentences.
-    """
-
-    keys: Mapping[str, Any]
-    name: str | None = None
-    notes: tuple[str, ...] = ()
-    sample: Sequence[Sentence] = ()
 
 
 def layers_of(source: FoundCorpus, root: Path) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
@@ -57,7 +37,7 @@ def layers_of(source: FoundCorpus, root: Path) -> tuple[dict[str, Any], list[str
     if layout.format == "conllu":
         return _of_plus(source, keys) if layout.heading else _of_conllu(source, keys, root)
     if layout.format in RECORD_FORMATS:
-        return _of_records(source, keys, root)
+        return layers_of_records(source, keys, root)
     if layout.format == "parallel":
         return keys, ["words and tags are in two files, line by line"], [TagLayer({})]
     return keys, [], _of_spans_beside(source, root)
@@ -229,167 +209,6 @@ def _sentences_of(rows: Sequence[Sequence[str]], column: int, feature: str) -> l
     ]
 
 
-def _of_records(
-    source: FoundCorpus, keys: dict[str, Any], root: Path
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    features: Mapping[str, Any] = {}
-    records = []
-    for file in source.every_file:
-        if source.layout.format == "huggingface":
-            for record, features in read_rows(root / file):  # noqa: B007  (the features of all files are alike)
-                records.append({**dict(leaves_of(record)), **record})
-        else:
-            one_list = source.layout.format == "json"
-            found = read_records(root / file, source.layout.encoding, one_list=one_list)
-            records += [{**dict(leaves_of(record)), **record} for record, _, _ in found]
-    marked = _of_spans(records, keys, features, root / source.first_file)
-    if marked is not None:
-        return marked
-    names = {key: class_names(features, key) for key in (records[0] if records else ())}
-    columns = {
-        key: [[_said(item, names[key]) for item in record[key]] for record in records]
-        for key in names
-        if all(_is_layer(record.get(key)) for record in records)
-        and any(item is not None for record in records for item in record[key])
-    }
-    lengths = {key: [len(values) for values in column] for key, column in columns.items()}
-    alike = {
-        key: column
-        for key, column in columns.items()
-        if any(_nearly_equal(lengths[key], own) for other, own in lengths.items() if other != key)
-    }
-    if not alike:
-        path = root / source.first_file
-        raise DataError(
-            f"{path}: its records have the keys {first_of(records[0] if records else ())}, but not in each record two "
-            "lists of one length, or a text with spans; give tokens and tags as lists"
-        )
-    token, tags = tokens_and_tags(alike)
-    layers = []
-    for key in tags:
-        named: dict[str, Any] = {"tag_column": key}
-        notes = []
-        numbers = Counter(item for record in records for item in record[key] if isinstance(item, int))
-        del numbers[NO_LABEL]
-        if numbers and not names[key]:
-            named["labels"] = [f"label{number}" for number in range(max(numbers) + 1)]
-            notes = ["the tags are integers, and nothing says what they stand for: put their names here"]
-            if numbers[0] == max(numbers.values()):
-                named["labels"][0] = "O"
-                on = f"{numbers[0]:,} of {numbers.total():,} words"
-                notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
-        last = key.rpartition(".")[2]
-        name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
-        layers.append(TagLayer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))
-    seen = [
-        f"keys with lists: {comment_text(', '.join(alike), 100)}",
-        f"  {comment_text(' '.join(map(str, alike[token][0])), 100)}",
-    ]
-    return {**keys, "token_column": token}, seen, layers
-
-
-def _nearly_equal(lengths: Sequence[int], others: Sequence[int]) -> bool:
-    """Whether nine in ten are equal; the reader names the records in which they are not."""
-    return 10 * sum(map(int.__ne__, lengths, others)) <= len(lengths)
-
-
-def _of_spans(
-    records: Sequence[Record], keys: dict[str, Any], features: Mapping[str, Any], path: Path
-) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
-    """As ``_of_records``, if every record has spans and a text, or words with their places; else None."""
-    kept = [record for record in records if record.get("answer", "accept") == "accept"]
-    texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
-    lists = [key for key in (kept[0] if kept else ()) if all(are_words(record.get(key)) for record in kept)]
-    found = [
-        key
-        for key in dict.fromkeys(key for record in kept for key in record)
-        if key not in texts
-        and all(record.get(key) is None or are_spans(record[key]) for record in kept)
-        and any(record.get(key) for record in kept)
-    ]
-    found = [key for key in found if key != "predictions"] or found  # of a model
-    if found and lists and not texts:
-        return _of_spans_of_words(kept, keys, lists, found, path)
-    if not texts or not found:
-        return None
-    try:
-        return _of_spans_of_texts(kept, keys, texts, found, features, path)
-    except DataError:  # the spans do not fit the text; they may count words
-        if not lists or not _count_words(kept, lists, found):
-            raise
-        return _of_spans_of_words(kept, keys, lists, found, path)
-
-
-def _count_words(records: Sequence[Record], lists: Sequence[str], found: Sequence[str]) -> bool:
-    """Whether all spans lie within the words of a list."""
-    token = _key_of_words(lists)
-    try:
-        ends = {key: ends_of(token, [record[key] for record in records], "") for key in found}
-        for record in records[:200]:
-            for key, each in ends.items():
-                document_of_words(record[token], record[key], _NUMBERED_LABELS, "", each or "exclusive")
-    except (DataError, KeyError):
-        return False
-    return any(ends.values())
-
-
-def _of_spans_of_texts(
-    kept: Sequence[Record],
-    keys: dict[str, Any],
-    texts: Sequence[str],
-    found: Sequence[str],
-    features: Mapping[str, Any],
-    path: Path,
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    words = [key for key in texts if not isinstance(kept[0][key], str)]
-    token = (words or [key for key in _TEXTS if key in texts] or [max(texts, key=lambda key: len(kept[0][key]))])[0]
-    layers = []
-    for key in found:
-        names = class_names(features, f"{key}.label")
-        pairs = ((record[token], record.get(key) or []) for record in kept[:200])
-        documents = (document_of(text, spans, names or _NUMBERED_LABELS, str(path)) for text, spans in pairs)
-        used = Counter(each.label for document in documents for each in document.annotations)
-        most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
-        notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']
-        guessed = key == "predictions"
-        notes += ["these are predictions of a model: nobody has annotated these texts"] if guessed else []
-        layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 and not guessed else key, tuple(notes)))
-    text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])
-    return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
-
-
-def _key_of_words(lists: Sequence[str]) -> str:
-    return next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
-
-
-def _of_spans_of_words(
-    records: Sequence[Record], keys: dict[str, Any], lists: Sequence[str], found: Sequence[str], path: Path
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    """As ``_of_records``, if every record has a list of words, and spans that count these words."""
-    token = _key_of_words(lists)
-    layers = []
-    for key in found:
-        ends = ends_of(token, [record[key] for record in records], str(path))
-        if ends is not None:
-            note = f"spans that count words, from 0, with {ends} ends"
-            layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
-    text = " ".join(records[0][token])
-    return {**keys, "token_column": token, "scheme": "iob2"}, [f"words with spans: {comment_text(text, 100)}"], layers
-
-
-def _said(item: str | int | None, names: Sequence[str]) -> str | None:
-    if item == NO_LABEL:
-        return None
-    if isinstance(item, int) and 0 <= item < len(names):
-        return names[item]
-    return item if item is None else str(item)
-
-
-def _is_layer(value: Any) -> bool:
-    """Whether this is a list of strings, integers and nulls (for tokens without a label)."""
-    return isinstance(value, list) and {type(item) for item in value} <= {str, int, type(None)}
-
-
 def _types(source: FoundCorpus, root: Path) -> tuple[str, ...]:
     used = Counter(
         annotation.label
@@ -399,9 +218,3 @@ def _types(source: FoundCorpus, root: Path) -> tuple[str, ...]:
     )
     most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
     return (f'types of annotations: {comment_text(most, 100)}; types = ["…"] takes only some',)
-
-
-def comment_text(text: str, most: int = 60) -> str:
-    """A text for a comment: printable, and not too long."""
-    plain = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"

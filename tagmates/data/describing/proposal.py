@@ -10,8 +10,9 @@ from typing import Any
 from tagmates.data.corpora import location, read_part
 from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
-from tagmates.data.describing.layers import TagLayer, comment_text, layers_of
+from tagmates.data.describing.layers import layers_of
 from tagmates.data.describing.splits import cut_ranges, several, split_lines, toml_value
+from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in, slips_in, unread_spans_in
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.schemes import Notation, is_tag_of, violations_in

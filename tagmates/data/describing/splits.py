@@ -6,7 +6,7 @@ from os.path import commonpath, commonprefix
 from pathlib import Path
 
 from tagmates.data.describing.inspection import FoundCorpus
-from tagmates.data.describing.layers import comment_text
+from tagmates.data.describing.tag_layer import comment_text
 from tagmates.data.task import Part, Split
 from tagmates.formatting import in_order, plural
 
