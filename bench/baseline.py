@@ -99,7 +99,9 @@ class Baseline(nn.Module):
         found: list[dict[str, list[int]]] = [{} for _ in sentences]
         for task in tasks:
             name = self.vocabulary.decoder_of(task)
-            best = self.crfs[name].decode(self.emissions(name, states, [task] * len(sentences)), mask)
+            crf = self.crfs[name]
+            assert isinstance(crf, CRF)
+            best = crf.decode(self.emissions(name, states, [task] * len(sentences)), mask)
             for row, tags in zip(found, best, strict=True):
                 row[task] = tags
         return found

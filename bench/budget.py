@@ -10,7 +10,6 @@ these trainings and the best partner among all pairs that are known by now, from
 """
 
 import shutil
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -98,7 +97,7 @@ def _print_advice(study: Study, finished: Path) -> None:
         )
 
 
-def _gains(task: str, tasks: tuple[str, ...], runs: Runs) -> Mapping[str, float]:
+def _gains(task: str, tasks: tuple[str, ...], runs: Runs) -> dict[str, float]:
     """By helper, in dev F1, seed 1 against seed 1."""
     found = {}
     for helper in tasks:

@@ -39,7 +39,7 @@ def main() -> None:
                 for event in fetch_tasks([task], Path(name), mode=arguments.mode, copies=arguments.copies)
                 if isinstance(event, Prepared)
             )
-            cells.update(cell.equal for cell in made.cells)
+            cells.update(number.equal for number in made.numbers)
             counts = []
             for split in SPLITS:
                 ours, theirs = (sentences(folder / task / f"{split}.conll") for folder in (Path(name), arguments.paper))

@@ -48,8 +48,9 @@ class Case:
 
     def crf(self) -> LinearChainCRF:
         """Ours, with the parameters of theirs."""
-        p = (self.theirs.transitions, self.theirs.start_transitions, self.theirs.end_transitions)
-        return LinearChainCRF(self.emissions, *(parameter.unsqueeze(0) for parameter in p), self.packed)
+        given = (self.theirs.transitions, self.theirs.start_transitions, self.theirs.end_transitions)
+        transitions, start, end = (parameter.unsqueeze(0) for parameter in given)
+        return LinearChainCRF(self.emissions, transitions, start, end, self.packed)
 
     def our_loss(self) -> Tensor:
         """Summed log-likelihood by tagmates."""

@@ -98,7 +98,7 @@ def finetuning(task: str, options: Namespace) -> dict[str, dict[str, float]]:
     data, seconds = options.data, options.seconds
     ours = updates(config, data)
     theirs = plain_updates(options.encoder, task, data)
-    sides = {
+    sides: dict[str, Callable[[], float]] = {
         "plain loop": partial(rate, seconds, lambda: next(theirs)),
         "tagmates": partial(rate, seconds, lambda: next(ours)),
     }
@@ -329,7 +329,7 @@ def tagging(options: Namespace) -> dict[str, dict[str, dict[str, float]]]:
             both = {name: lambda n=name, w=workers: w.rate(n) for name in ("en", "encoder")}
             results[f"tagging, words/s, processes x threads {layout}"] = summary(alternate(both, options.rounds), "en")
             workers.close()
-        peaks = {}
+        peaks: dict[str, dict[str, float]] = {}
         for name in ("en", "encoder"):
             workers = Workers(1, tagging_sides, [(place, data, options.seconds, (name,))])
             workers.rate(name)

@@ -42,7 +42,7 @@ class Grid:
 
 def grids() -> dict[str, Grid]:
     """The paper's three, by method."""
-    found = {}
+    found: dict[str, Grid] = {}
     for method, table in published().items():
         alone = {task: table.single[task].mean for task in PAPER_TASKS}
         gains = {(task, helper): cell.mean - alone[task] for (helper, task), cell in table.pairs.items()}

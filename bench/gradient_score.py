@@ -29,6 +29,7 @@ from scipy.stats import rankdata, spearmanr
 from tagmates.batching.batches import LaneSelection, collate
 from tagmates.config import RunConfig
 from tagmates.model.network import losses
+from tagmates.model.recurrent import RecurrentTagger
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.task_cache import prepare
 from tagmates.training.lane_optimizer import optimizer_of
@@ -84,6 +85,7 @@ def gradient_scores(run: Run, updates: int, every: int, sentences: int) -> dict[
 def moment(run: Run, sentences: int, draw: np.random.Generator) -> np.ndarray:
     """Both scores of every pair at this moment, [2, task, helper]."""
     corpus, module = run.corpora["train"], run.module
+    assert isinstance(module, RecurrentTagger)
     shared = [*module.characters.parameters(), *module.encoder.parameters()]
     gradients, loss = [], []
     for number in range(len(PAPER_TASKS)):
@@ -101,7 +103,7 @@ def moment(run: Run, sentences: int, draw: np.random.Generator) -> np.ndarray:
 
 def mean_ranks(scores: Scores) -> dict[tuple[str, str], float]:
     """The rank of each helper within a task, from -1 to 1."""
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     for task in PAPER_TASKS:
         helpers = [helper for helper in PAPER_TASKS if helper != task]
         ranks = rankdata([scores[task, helper] for helper in helpers])

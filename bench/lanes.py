@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations, cycle, islice
+from typing import Any
+from unittest.mock import patch
 
 import torch
 from baseline import Training
@@ -58,18 +60,15 @@ class Seen:
         """Look at every batch that is made for training."""
         plain = loop.collate
 
-        def collate(*given: object) -> Batch:
-            batch = plain(*given)  # type: ignore[arg-type]
+        def collate(*given: Any) -> Batch:
+            batch = plain(*given)
             self.positions += batch.packed.mask.numel()
             self.filled += int(batch.packed.lengths.sum())
             self.steps += len(batch.packed.rows_at)
             return batch
 
-        loop.collate = collate
-        try:
+        with patch.object(loop, "collate", collate):
             yield
-        finally:
-            loop.collate = plain
 
 
 def runs_of(case: str, number: int, data: str, device: str, **training: object) -> list[Run]:

@@ -12,10 +12,11 @@ measured in seconds of one core.
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import conllu
 import pyarrow as pa
@@ -49,15 +50,11 @@ def seconds(work: Work) -> float:
 
 def line_by_line(work: Work) -> None:
     """Read as if no file were a plain table."""
-    modules = (column_files, conllu_files)
-    at_once = column_files.split_rows
-    for module in modules:
-        module.split_rows = lambda *_: None
-    try:
+    with (
+        patch.object(column_files, "split_rows", return_value=None),
+        patch.object(conllu_files, "split_rows", return_value=None),
+    ):
         work()
-    finally:
-        for module in modules:
-            module.split_rows = at_once
 
 
 def some(sentences: Sequence[Sentence], tokens: int) -> Iterator[Sentence]:
@@ -88,7 +85,8 @@ def conllu_rows(sentence: Sentence, lex: bool = False) -> list[tuple[str, ...]]:
 def write_brat(path: Path, sentences: Sequence[Sentence]) -> None:
     """DOC.txt, words with spaces between them, and DOC.ann."""
     tokens = [pair for sentence in sentences for pair in [*pairs(sentence), ("\n", "")]]
-    lines, at = [], 0
+    lines: list[str] = []
+    at = 0
     for token, tag in tokens:
         if tag:
             lines.append(f"T{len(lines)}\tT-{tag.replace(' ', '_')} {at} {at + len(token)}\t{token}\n")
@@ -101,7 +99,7 @@ def write_files(folder: Path, sentences: Sequence[Sentence]) -> dict[str, Path]:
     """A file of these sentences in every format, by its name."""
     names = ("columns", "conllu", "conllulex", "jsonl", "a.parquet", "a.arrow", "a.ann", "packed")
     files = {name: folder / name for name in names}
-    tables = {
+    tables: dict[str, Iterable[Iterable[Sequence[str]]]] = {
         "columns": ([*pairs(s)] for s in sentences),
         "conllu": map(conllu_rows, sentences),
         "conllulex": (conllu_rows(s, lex=True) for s in sentences),

@@ -83,7 +83,8 @@ class World:
         """The published gain."""
         if not helpers:
             return 0.0
-        return self.grid.everything[task] if len(helpers) > 1 else self.grid.gains[task, *helpers]
+        (first, *others) = helpers
+        return self.grid.everything[task] if others else self.grid.gains[task, first]
 
     def run(self, tasks: Sequence[str], random: np.random.Generator) -> list[Observation]:
         """Train once."""
@@ -248,8 +249,8 @@ def by_halving(world: World, random: np.random.Generator) -> list[float]:
 
             means = {key: fmean(seen) for key, seen in scores.items()}
             trained = [pair for pair in rung if (pair[0], frozenset([pair[1]])) in means]
-            best = {(a, b): max(means[a, frozenset([b])], means[b, frozenset([a])]) for a, b in trained}
-            rung = sorted(trained, key=best.__getitem__)[::-1]
+            higher = {(a, b): max(means[a, frozenset([b])], means[b, frozenset([a])]) for a, b in trained}
+            rung = sorted(trained, key=higher.__getitem__)[::-1]
             rung = rung[: max(1, len(rung) // 2)]
         advice = {}
         for task in world.data:

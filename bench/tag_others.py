@@ -9,6 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 Words = Sequence[str]
 Work = Callable[[], object]  # tags all sentences once
@@ -21,19 +22,21 @@ def spacy_taggers(sentences: Sequence[Words], labels: Labels) -> Work:
     from spacy.tokens import Doc  # noqa: PLC0415
 
     nlp = spacy.blank("en")
-    width = nlp.add_pipe("tok2vec").model.get_dim("nO")
+    tok2vec: Any = nlp.add_pipe("tok2vec")
+    width = tok2vec.model.get_dim("nO")
     shared = {
         "@architectures": "spacy.Tagger.v2",
         "tok2vec": {"@architectures": "spacy.Tok2VecListener.v1", "width": width},
     }
     for task, own in labels.items():
-        tagger = nlp.add_pipe("tagger", name=task, config={"model": shared, "overwrite": True})
+        tagger: Any = nlp.add_pipe("tagger", name=task, config={"model": shared, "overwrite": True})
         for label in own:
             tagger.add_label(label)
     nlp.initialize()
 
     def tag() -> object:
-        return [[token.tag_ for token in doc] for doc in nlp.pipe(Doc(nlp.vocab, words=words) for words in sentences)]
+        docs = nlp.pipe(Doc(nlp.vocab, words=list(words)) for words in sentences)
+        return [[token.tag_ for token in doc] for doc in docs]
 
     return tag
 

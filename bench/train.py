@@ -11,7 +11,7 @@ The profile is of tagmates in one thread, by torch's profiler, in percent of a s
 
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
@@ -78,8 +78,8 @@ def where_time_goes(config: RunConfig, data: str, number: int = 40) -> dict[str,
     """
     torch.set_num_threads(1)
     stream = updates(config, data)
-    plain_seconds = plain_tokens = profiled_tokens = 0.0
-    spent: Counter[str] = Counter()
+    plain_seconds, plain_tokens, profiled_tokens = 0.0, 0, 0
+    spent: defaultdict[str, float] = defaultdict(float)
     with named_kernels():
         for _ in range(5):
             next(stream)
@@ -91,14 +91,15 @@ def where_time_goes(config: RunConfig, data: str, number: int = 40) -> dict[str,
                 profiled_tokens += next(stream)
             for event in prof.key_averages():
                 spent[kind_of(event.key)] += event.self_cpu_time_total / 1e6
-    del spent[""]
+    spent.pop("", None)
     total = plain_seconds / plain_tokens * profiled_tokens  # what the profiled updates take without a profiler
     spent["between"] = total - sum(spent.values())
     gemm = sum(spent[kind] for kind in ("matrix products", "GRU kernel", "CRF kernel"))
     small = [kind for kind in spent if kind.startswith("torch, ") and spent[kind] < 0.01 * total]
     rest = sum(spent.pop(kind) for kind in small)
     spent["torch, smaller operations"] = rest
-    shares = {kind: {"percent": round(100 * seconds / total, 1)} for kind, seconds in spent.most_common()}
+    ordered = sorted(spent.items(), key=lambda item: -item[1])
+    shares = {kind: {"percent": round(100 * seconds / total, 1)} for kind, seconds in ordered}
     return {
         **shares,
         "outside matrix products and kernels": {"percent": round(100 * (1 - gemm / total), 1)},
@@ -111,7 +112,7 @@ def where_time_goes(config: RunConfig, data: str, number: int = 40) -> dict[str,
 def named_kernels() -> Iterator[None]:
     """Let the profiler see calls of the C kernels and the making of batches."""
     calls = [
-        (gru.LAYER, "call", "GRU kernel"),
+        (gru.GRU_LAYER, "call", "GRU kernel"),
         (crf.CHAIN, "call", "CRF kernel"),
         (loop, "collate", "making batches"),
     ]
