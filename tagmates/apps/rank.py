@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tagmates.apps import reading_options as reading
+from tagmates.apps.reading_options import RECOGNISED, Reading
 from tagmates.apps.shared import Device, Flag, Model, Threads, say, use_threads
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
@@ -45,12 +45,7 @@ def rank(
     top: Annotated[int | None, Parameter(help="Only so many sentences. [default: all]", show_default=False)] = None,
     blank: Annotated[bool, Flag(help="Write _ (no label) instead of the predicted tags.")] = False,
     input_: Annotated[str, Parameter(name="--input", help="Format of the pool, as --input of tag.")] = "auto",
-    token_column: reading.TokenColumn = None,
-    separator: reading.Separator = "",
-    comment: reading.Comment = None,
-    header: reading.Header = None,
-    sentence_column: reading.SentenceColumn = None,
-    encoding: reading.Encoding = "",
+    reading: Reading = RECOGNISED,
     output: Annotated[Path | None, Parameter(help="Write to this new file instead of stdout.")] = None,
     vectors: Annotated[
         str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
@@ -69,7 +64,7 @@ def rank(
         raise ConfigError(f"--top {top}: must be 1 or more")
     if output is not None and output.exists():
         raise ConfigError(f"--output {output}: exists already; choose another, since it may hold annotations")
-    options = reading.chosen_options(input_, token_column, separator, comment, header, sentence_column, encoding)
+    options = reading.options(input_)
     options = check_options(options)
     use_threads(threads)
     tagger = Tagger.from_pretrained(model, device=choose_device(device), vectors=vectors)

@@ -6,20 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tagmates.api import Study
-from tagmates.apps.shared import Device, Encoder, Flag, NoLock, Quiet, be_quiet, check_number, say, with_encoder
+from tagmates.apps.shared import Device, Flag, NoLock, Quiet, be_quiet, check_number, say
 from tagmates.apps.study_closing import close_run
-from tagmates.apps.study_options import (
-    Data,
-    EqualExposure,
-    EqualUpdates,
-    Folder,
-    PackedStudy,
-    Set,
-    Where,
-    open_control,
-    say_notes,
-)
+from tagmates.apps.study_options import ALL_RUNS, AS_ITS_FILE, Selection, StudySource, Where
 from tagmates.apps.study_progress import show_study
 from tagmates.apps.tracking import Track, track_study
 from tagmates.apps.tracking import track as begin_tracking
@@ -77,26 +66,7 @@ def run(
             "this many points of F1 more than the recommended ones, on average over the tasks."
         ),
     ] = None,
-    sharing: Annotated[
-        str,
-        Parameter(
-            show_default=False,
-            help="Train only these of stl,multi_dec,te_dec,te_enc; stl (each task alone) is always added.",
-        ),
-    ] = "",
-    regime: Annotated[
-        str,
-        Parameter(
-            show_default=False, help="Train only these of single,pair,all,all_but_one,oracle (see docs/studies.md)."
-        ),
-    ] = "",
-    tasks: Annotated[
-        str,
-        Parameter(show_default=False, help="Train only runs whose tasks are all among these, for example ner,chunk."),
-    ] = "",
-    seeds: Annotated[
-        str, Parameter(show_default=False, help="Train only these seeds of the study, for example 1,2.")
-    ] = "",
+    selection: Selection = ALL_RUNS,
     shard: Annotated[
         str, Parameter(help="Train one of several parts, for example 2/8; a run is in the same part every time.")
     ] = "1/1",
@@ -113,13 +83,7 @@ def run(
     no_lock: NoLock = False,
     track: Track = None,
     quiet: Quiet = False,
-    data: Data = None,
-    packed: PackedStudy = None,
-    output_dir: Folder = None,
-    encoder: Encoder = None,
-    set_: Set = None,
-    equal_updates: EqualUpdates = None,
-    equal_exposure: EqualExposure = None,
+    source: StudySource = AS_ITS_FILE,
 ) -> int:
     """Train the pending runs of a study; those of oracle sets come last, because they depend on the scores of pairs.
 
@@ -147,18 +111,9 @@ def run(
     check_numbers(workers, lanes, threads, retries)
     check_number("--threads", threads)
     check_number("--workers", 1 if workers is None else workers)
-    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=with_encoder(set_, encoder))
-    study = open_control(study, equal_updates, equal_exposure)
-    say_notes(study.notes)
-    selection = study.select(
-        sharing=names(sharing),
-        regimes=names(regime),
-        tasks=names(tasks),
-        seeds=names(seeds),
-        shard=parse_shard(shard),
-    )
+    study = source.open(where)
     events = study.run(
-        selection,
+        selection.filter(study, parse_shard(shard)),
         engine=engine,
         workers=workers,
         lanes=lanes,
@@ -179,8 +134,3 @@ def run(
         return 130
     code = close_run(study, summary, time.monotonic() - began, chosen)
     return pending_code if summary.pending and pending_code else code
-
-
-def names(text: str) -> list[str]:
-    """The names of a comma-separated list."""
-    return [name.strip() for name in text.split(",") if name.strip()]

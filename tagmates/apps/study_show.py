@@ -11,19 +11,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Encoder, Flag, check_number, say, with_encoder
-from tagmates.apps.study_options import (
-    Data,
-    EqualExposure,
-    EqualUpdates,
-    Folder,
-    Json,
-    PackedStudy,
-    Set,
-    Where,
-    open_control,
-    say_notes,
-)
+from tagmates.apps.shared import Device, Flag, check_number, say
+from tagmates.apps.study_options import AS_ITS_FILE, Data, Folder, Json, StudySource, Where, say_notes
 from tagmates.apps.study_tables import advice_table, cost_line, forecast_table, plan_table, ranking_table
 from tagmates.apps.study_taggers import recommend_taggers
 from tagmates.errors import ConfigError
@@ -41,13 +30,7 @@ def plan(
     where: Where = None,
     /,
     *,
-    data: Data = None,
-    packed: PackedStudy = None,
-    output_dir: Folder = None,
-    encoder: Encoder = None,
-    set_: Set = None,
-    equal_updates: EqualUpdates = None,
-    equal_exposure: EqualExposure = None,
+    source: StudySource = AS_ITS_FILE,
     workers: Annotated[
         int | None, Parameter(help="The --workers that study run will have. [default: one for each core]")
     ] = None,
@@ -65,10 +48,7 @@ def plan(
     """
     if workers is not None:
         check_number("--workers", workers)
-    overrides = with_encoder(set_, encoder) or None  # None: those with which the study was begun
-    study = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=overrides)
-    study = open_control(study, equal_updates, equal_exposure)
-    say_notes(study.notes)
+    study = source.open(where, as_begun=True)
     if print_config:
         say(study.preset)
         settings = study.settings.model_copy(update={"data": study.data})

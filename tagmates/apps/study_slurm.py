@@ -3,24 +3,14 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tagmates.api import Study
-from tagmates.apps.shared import Encoder, Flag, NoLock, say, with_encoder
-from tagmates.apps.study_options import (
-    Data,
-    EqualExposure,
-    EqualUpdates,
-    Folder,
-    PackedStudy,
-    Set,
-    open_control,
-    say_notes,
-)
-from tagmates.apps.study_run import names
+from tagmates.apps.shared import Flag, NoLock, say
+from tagmates.apps.study_options import ALL_RUNS, AS_ITS_FILE, Selection, StudySource
 from tagmates.apps.tracking import Track
 from tagmates.errors import ConfigError
 from tagmates.files import write_text
@@ -51,21 +41,12 @@ def slurm(
     ] = None,
     threads: Annotated[int, Parameter(help="Number of threads of a run.")] = 1,
     device: Annotated[str, Parameter(help="auto, cpu or cuda, on the machine where an element runs.")] = "auto",
-    sharing: Annotated[str, Parameter(show_default=False, help="As --sharing of study run.")] = "",
-    regime: Annotated[str, Parameter(show_default=False, help="As --regime of study run.")] = "",
-    tasks: Annotated[str, Parameter(show_default=False, help="As --tasks of study run.")] = "",
-    seeds: Annotated[str, Parameter(show_default=False, help="As --seeds of study run.")] = "",
+    selection: Selection = ALL_RUNS,
     retry_failed: Annotated[bool, Flag(help="Try runs again that failed in earlier calls.")] = False,
     max_restarts: Annotated[int, Parameter(help="How often an element may go back into the queue; 0: never.")] = 50,
     no_lock: NoLock = False,
     track: Track = None,
-    data: Data = None,
-    packed: PackedStudy = None,
-    output_dir: Folder = None,
-    encoder: Encoder = None,
-    set_: Set = None,
-    equal_updates: EqualUpdates = None,
-    equal_exposure: EqualExposure = None,
+    source: StudySource = AS_ITS_FILE,
 ) -> None:
     """Write a script that trains a study as a job array of SLURM, and print the lines that submit it.
 
@@ -85,25 +66,20 @@ def slurm(
             raise ConfigError(f"{option} {number}: must be 1 or more")
     if workers is None and device != "cuda" and not asks_for_gpu(options):
         workers = 1
-    base = Study.open(where, data=data, output_dir=output_dir, packed=packed, overrides=with_encoder(set_, encoder))
-    study = open_control(base, equal_updates, equal_exposure)
-    say_notes(study.notes)
+    study = source.open(where)
     if not study.data:
         raise ConfigError("--data: is missing; the study's file does not say where its data are")
-    selection = {"sharing": sharing, "regime": regime, "tasks": tasks, "seeds": seeds}
-    check_selection(
-        study, study.select(sharing=names(sharing), regimes=names(regime), tasks=names(tasks), seeds=names(seeds))
-    )
+    check_selection(study, selection.filter(study))
     folder = study.store.root.resolve() / "slurm"
     folder.mkdir(parents=True, exist_ok=True)
     fault = "" if no_lock else why_locks_fail(folder.parent, LOCK)
     options_of_run = {
         "data": study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve()),
-        "output-dir": str(base.store.root.resolve()),
-        "encoder": encoder,
-        "equal-updates": equal_updates,
-        "equal-exposure": equal_exposure,
-        **selection,
+        "output-dir": str(source.open_base(where).store.root.resolve()),
+        "encoder": source.encoder,
+        "equal-updates": source.equal_updates,
+        "equal-exposure": source.equal_exposure,
+        **asdict(selection),
         "workers": workers,
         "threads": threads,
         "device": device,
@@ -117,7 +93,7 @@ def slurm(
         command=[
             *(sys.executable, "-m", "tagmates", "study", "run", str(where.resolve())),
             *_words(options_of_run),
-            *(word for text in set_ or [] for word in ("--set", text)),
+            *(word for text in source.set_ or [] for word in ("--set", text)),
             *(["--retry-failed"] if retry_failed else []),
             *(["--no-lock"] if no_lock or fault.endswith("no file locks") else []),
         ],

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from tagmates.apps import reading_options as reading
+from tagmates.apps.reading_options import RECOGNISED, Reading
 from tagmates.apps.shared import Device, Flag, Model, Threads, check_number, say, talk, use_threads
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_output import tag_to_file, tag_to_stdout
@@ -46,12 +46,7 @@ def tag(
             "list of objects, or an object that holds one; brat; spacy; huggingface.",
         ),
     ] = "auto",
-    token_column: reading.TokenColumn = None,
-    separator: reading.Separator = "",
-    comment: reading.Comment = None,
-    header: reading.Header = None,
-    sentence_column: reading.SentenceColumn = None,
-    encoding: reading.Encoding = "",
+    reading: Reading = RECOGNISED,
     append: Annotated[
         bool | str,
         Parameter(
@@ -106,7 +101,7 @@ def tag(
     """
     if isinstance(append, str) and append not in APPEND_PLACES and files == ("-",):  # --append FILE
         files, append = (append,), True
-    options = reading.chosen_options(input_, token_column, separator, comment, header, sentence_column, encoding)
+    options = reading.options(input_)
     options = check_options(replace(options, append=parse_append(append)))
     _check_formats(files, output)
     if append and (output != "conll" or probabilities):
