@@ -8,8 +8,8 @@
 # The machine needs this clone, KIT, and a python3 with a CUDA build of torch, NumPy and SciPy.
 #
 # `measure` writes losses.txt (those of bench/losses.json, which are a CPU's), lanes.jsonl (1, 16, 64 and 128 runs side
-# by side, and one of torch.nn.GRU with pytorch-crf), parts.txt (bench/update_parts.py) and kernels.tar.gz, the compiled
-# kernels. Copied into KIT, the last saves `train` their compilation.
+# by side, and one of torch.nn.GRU with pytorch-crf), parts.txt (bench/update_parts.py), blocks.txt (bench/gru_blocks.py)
+# and kernels.tar.gz, the compiled kernels. Copied into KIT, the last saves `train` their compilation.
 #
 # `train` continues the finished runs of KIT and writes rows.jsonl.xz, the table of docs/runs with all that is finished
 # now: no text of corpora, no taggers, no name of this machine's folders. Each line of KIT/selections.txt, if there is
@@ -67,14 +67,15 @@ part() { # NAME SECONDS COMMAND...: what it prints is in OUT/NAME; when its time
 
 measure() { # KIT OUT
     arrive "$1" "$2"
-    if ! part losses.txt 75 "$python" "$here/losses.py" --check "$here/losses.json" --device "$device"; then
+    if ! part losses.txt 60 "$python" "$here/losses.py" --check "$here/losses.json" --device "$device"; then
         echo "the losses are not those of a CPU, or were not there in time: nothing else is done" >&2
         exit 1
     fi
-    part lanes.jsonl 100 "$python" "$here/lanes.py" --device "$device" --data "$kit/study.pack" --cases pairs \
+    part lanes.jsonl 80 "$python" "$here/lanes.py" --device "$device" --data "$kit/study.pack" --cases pairs \
         --lanes "${LANES:-1,16,64,128}" --seconds "${TABLE_SECONDS:-2}" --layouts "" --json
-    part parts.txt 60 "$python" "$here/update_parts.py" --device "$device" --data "$kit/study.pack" \
+    part parts.txt 50 "$python" "$here/update_parts.py" --device "$device" --data "$kit/study.pack" \
         --lanes "$(cut -d, -f3 <<<"${LANES:-1,16,64,128}")"
+    [ "$device" = cpu ] || part blocks.txt 50 "$python" "$here/gru_blocks.py" --device "$device" --data "$kit/study.pack"
     tar czf "$out/kernels.tar.gz" -C "$TRITON_CACHE_DIR" .
     [ $failed = 0 ] || exit 4
 }

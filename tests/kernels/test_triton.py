@@ -300,7 +300,7 @@ print(shared(adam._adam, warps=4, BLOCK=1024))
 print(shared(dropout._drop, warps=4, size=600, BLOCK=1024))
 for size in (50, 300):
     for kernel in (gru._forward, gru._backward):
-        print(shared(kernel, size=size, ROWS=32, UNITS=64, INNER=32))
+        print(shared(kernel, size=size, ROWS=32, UNITS=64, INNER=32, PRECISION="tf32x3"))
 for padded in (32, 512):
     for kernel in (crf._forward, crf._backward):
         print(shared(kernel, ROWS=16, TAGS=padded, BLOCK=min(64, padded), UNDERFLOW=1e-28))

@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 from tagmates.batching.packed_sequence import PackedLayout
 
 UNITS_PER_BLOCK, TERMS_PER_BLOCK = 64, 32  # columns of a product's block, and terms of its sums at a time
+PRECISION = "tf32x3"  # of products
 
 
 def gru_layer(
@@ -96,6 +97,7 @@ def _layout(packed: PackedLayout, lanes: int, size: int) -> dict[str, Any]:
         "ROWS": block,
         "UNITS": min(UNITS_PER_BLOCK, max(16, triton.next_power_of_2(size))),
         "INNER": min(TERMS_PER_BLOCK, max(16, triton.next_power_of_2(size))),
+        "PRECISION": PRECISION,
         "num_warps": 8,  # with 4 a product's block does not fit into the registers
     }
 
@@ -117,6 +119,7 @@ def _forward(
     ROWS: tl.constexpr,
     UNITS: tl.constexpr,
     INNER: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):
     # gates [lanes, positions, 2, 3, size] (r, z, n) and states [lanes, positions, 2, size] are in the text's order;
     # before and candidate [directions, positions, size] are in the order in which their direction reads
@@ -147,9 +150,9 @@ def _forward(
                 h = tl.load(state[:, None] + k[None, :], mask=alive[:, None] & (k < size)[None, :], other=0.0)
                 at = weight + unit[None, :] * size + k[:, None]
                 inside = (unit < size)[None, :] & (k < size)[:, None]
-                reset = tl.dot(h, tl.load(at, mask=inside, other=0.0), reset, input_precision="tf32x3")
-                update = tl.dot(h, tl.load(at + size * size, mask=inside, other=0.0), update, input_precision="tf32x3")
-                new = tl.dot(h, tl.load(at + 2 * size * size, mask=inside, other=0.0), new, input_precision="tf32x3")
+                reset = tl.dot(h, tl.load(at, mask=inside, other=0.0), reset, input_precision=PRECISION)
+                update = tl.dot(h, tl.load(at + size * size, mask=inside, other=0.0), update, input_precision=PRECISION)
+                new = tl.dot(h, tl.load(at + 2 * size * size, mask=inside, other=0.0), new, input_precision=PRECISION)
             inside = alive[:, None] & (unit < size)[None, :]
             reset += tl.load(bias + unit, mask=unit < size, other=0.0)[None, :]
             update += tl.load(bias + size + unit, mask=unit < size, other=0.0)[None, :]
@@ -190,6 +193,7 @@ def _backward(
     ROWS: tl.constexpr,
     UNITS: tl.constexpr,
     INNER: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):
     direction = tl.program_id(0).to(tl.int64)
     lane, backward = direction // 2, direction % 2
@@ -238,7 +242,7 @@ def _backward(
                 d = tl.load(from_state[:, None] + k[None, :], mask=alive[:, None] & (k < 3 * size)[None, :], other=0.0)
                 inside = (k < 3 * size)[:, None] & (unit < size)[None, :]
                 w = tl.load(weight + k[:, None] * size + unit[None, :], mask=inside, other=0.0)
-                total = tl.dot(d, w, total, input_precision="tf32x3")
+                total = tl.dot(d, w, total, input_precision=PRECISION)
             inside = alive[:, None] & (unit < size)[None, :]
             total += tl.load(d_next[:, None] + unit[None, :], mask=inside, other=0.0)
             tl.store(d_next[:, None] + unit[None, :], total, mask=inside)
