@@ -12,8 +12,8 @@
 # and kernels.tar.gz, the compiled kernels. Copied into KIT, the last saves `train` their compilation.
 #
 # `train` continues the finished runs of KIT and writes rows.jsonl.xz, the table of docs/runs with all that is finished
-# now: no text of corpora, no taggers, no name of this machine's folders. Each line of KIT/selections.txt, if there is
-# one, has the options of one `tagmates study run`; they run at the same time. By default one trains all runs in order.
+# now: no text of corpora, no taggers, no name of this machine's folders. Each line of KIT/selections.txt has the options
+# of one `tagmates study run`; they run at the same time. Without this file one trains all runs in order.
 #
 # The environment may set PYTHON (python3), DEVICE (cuda), LANES and TABLE_SECONDS (of a row of the table: 2).
 # Exit codes: 1, the losses are not those of a CPU; 2, wrong arguments; 4, a part failed; else that of the study.
@@ -39,6 +39,8 @@ prepare() { # KIT DATA
         --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
         pydantic cyclopts rich safetensors jaxtyping filelock || exit 4
     "$python" -m pip download -q -d "$kit/wheels" -c "$root/constraints.txt" --no-deps pytorch-crf || exit 4
+    # pairs by MULTI-DEC with the first seed, and beside them all other pairs
+    printf '%s\n' "--sharing multi_dec --regime pair --seeds 1" "--regime pair" >"$kit/selections.txt"
     du -sh "$kit"
 }
 
