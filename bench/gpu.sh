@@ -32,7 +32,7 @@ failed=0
 
 prepare() { # KIT DATA
     mkdir -p "$1" && kit=$(realpath "$1")
-    (cd "$root" && "$python" -m tagmates study pack studies/paper.toml --data "$2" --output "$kit/study.pack") || exit 4
+    (cd "$root" && "$python" -m tagmates study pack studies/paper.toml --data "$2" --output "$kit/study.pack" --force) || exit 4
     cp "$root/docs/runs/paper.jsonl.xz" "$kit/finished.jsonl.xz"
     "$python" -m pip wheel -q --no-deps -w "$kit/wheels" "$root" || exit 4 # for the version; the code is the clone's
     "$python" -m pip download -q -d "$kit/wheels" -c "$root/constraints.txt" --only-binary=:all: --python-version 3.12 \
