@@ -6,6 +6,7 @@ from math import isclose
 from typing import Any
 
 from tagmates.data.corpora import load_indexed
+from tagmates.data.sentence import Span
 from tagmates.data.tasks import load_tasks
 from tagmates.model.tagger import Tagged, Tagger
 
@@ -42,7 +43,7 @@ def _with_answer(tagger: Tagger, question: dict[str, Any]) -> Request:
 
 def _as_json(tagger: Tagger, sentence: Tagged) -> dict[str, Any]:
     spans = {
-        task: [{"start": s.start, "end": s.end, "label": s.label} for s in tagger.spans(sentence, task)]
+        task: [_span_as_json(span) for span in tagger.spans(sentence, task)]
         for task in tagger.tasks
         if tagger.schemes[task] != "plain"
     }
@@ -53,6 +54,11 @@ def _as_json(tagger: Tagger, sentence: Tagged) -> dict[str, Any]:
         "probabilities": sentence.probabilities,
         "spans": spans,
     }
+
+
+def _span_as_json(span: Span) -> dict[str, Any]:
+    found = {"start": span.start, "end": span.end, "label": span.label}
+    return found if span.probability is None else {**found, "probability": span.probability}
 
 
 def _agree(found: Any, expected: Any) -> bool:
