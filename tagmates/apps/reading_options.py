@@ -37,9 +37,14 @@ class Reading:
         bool | None, Parameter(help="Whether the first line of columns or csv names the columns. [default: recognised]")
     ] = None
     sentence_column: Annotated[
-        str | None,
-        Parameter(help="In columns and csv, a column whose value changes with each sentence. [default: recognised]"),
-    ] = None
+        tuple[str, ...],
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="In columns and csv, a column whose value changes with each sentence. If sentence numbers start again "
+            "in each document, give the option twice, for the documents and for the sentences. [default: recognised]",
+        ),
+    ] = ()
     encoding: Annotated[
         str, Parameter(show_default=False, help="Encoding of the input: utf-8, latin-1, utf-16, … [default: utf-8]")
     ] = ""
@@ -52,7 +57,7 @@ class Reading:
             separator="\t" if self.separator == "tab" else self.separator,
             comment=self.comment,
             header=self.header,
-            sentence_column=self.sentence_column,
+            sentence_columns=self.sentence_column,
             encoding=self.encoding,
         )
 

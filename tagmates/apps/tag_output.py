@@ -61,7 +61,7 @@ def tag_to_file(
         "--separator": job.input.separator,
         "--comment": str(job.input.comment),
         "--header": str(job.input.header),
-        "--sentence-column": str(job.input.sentence_column or ""),
+        "--sentence-column": ", ".join(map(str, job.input.sentence_columns)),
         "--encoding": job.input.encoding,
         "columns of training": str(job.input.trained or ""),
         "--output": job.output,

@@ -11,7 +11,7 @@ from tagmates.config import Settings
 from tagmates.data.formats.columns import check_columns
 from tagmates.data.formats.conllu import conllu_column, is_plus_column
 from tagmates.data.formats.docbin import docbin_column
-from tagmates.data.formats.table import TableLayout
+from tagmates.data.formats.table import TableLayout, columns_in
 from tagmates.data.schemes import FileScheme, Notation, Scheme, trained_as
 from tagmates.errors import ConfigError
 from tagmates.formatting import in_order
@@ -115,7 +115,9 @@ class Task(Settings):
     comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
     comments_inside: bool = Field(False, description="whether such lines are skipped inside sentences too")
     header: bool = Field(False, description="whether the first line names the columns")
-    sentence_column: int | str | None = Field(None, description="a column whose value changes with each sentence")
+    sentence_column: int | str | tuple[int | str, ...] | None = Field(
+        None, description="a column whose value changes with each sentence; or a list of columns, one of which changes"
+    )
     sentence_end: str | None = Field(None, description="a word in a cell of the last row of each sentence")
     sentence_rows: bool = Field(
         False, description="whether each row is a sentence, with a cell of words and a cell of tags"
@@ -166,8 +168,8 @@ class Task(Settings):
     @model_validator(mode="after")
     def _check_columns(self) -> "Task":
         """Check that columns are numbers or names, as the format requires."""
-        for key in ("token_column", "tag_column", "sentence_column"):
-            value = getattr(self, key)
+        columns = [("token_column", self.token_column), ("tag_column", self.tag_column)]
+        for key, value in columns + [("sentence_column", each) for each in self.sentence_columns]:
             if isinstance(value, str) and self.format in TABLE_FORMATS and not self.header:
                 raise ValueError(f"{key}: must be a number for a column file, not {value!r}, or set header = true")
             if isinstance(value, str) and self.format in ("lines", "conll2012"):
@@ -194,10 +196,8 @@ class Task(Settings):
             elif self.format == "spacy":
                 docbin_column(str(self.tag_column))
             elif self.format in (*TABLE_FORMATS, "lines", "conll2012"):
-                columns = (self.token_column, self.tag_column, self.sentence_column)
-                numbers = [each if isinstance(each, int) else 1 for each in columns]
-                check_columns(numbers[0], numbers[1], self.separator, self.comment)
-                check_columns(numbers[2], None, None, None)
+                columns = (self.token_column, self.tag_column, *self.sentence_columns)
+                check_columns([each for each in columns if isinstance(each, int)], self.separator, self.comment)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         if self.outside and self.outside == self.unlabelled:
@@ -205,9 +205,14 @@ class Task(Settings):
         return self
 
     @property
+    def sentence_columns(self) -> tuple[int | str, ...]:
+        """The columns of ``sentence_column``; empty if there is none."""
+        return columns_in(self.sentence_column)
+
+    @property
     def is_table(self) -> bool:
         """Whether its files are read by ``formats.table``, and not as plain column files."""
-        more = self.header or self.comments_inside or self.sentence_column is not None or self.sentence_end
+        more = self.header or self.comments_inside or self.sentence_columns or self.sentence_end
         return self.format == "csv" or (self.format == "columns" and bool(more or self.sentence_rows or self.markup))
 
     @property
@@ -221,7 +226,7 @@ class Task(Settings):
             comment=self.comment,
             comments_inside=self.comments_inside,
             header=self.header,
-            sentence_column=self.sentence_column,
+            sentence_columns=self.sentence_columns,
             sentence_end=self.sentence_end,
             sentence_rows=self.sentence_rows,
             markup=self.markup,

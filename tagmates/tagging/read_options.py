@@ -51,7 +51,7 @@ class ReadOptions:
     comment: str | None = None
     comments_inside: bool = False
     header: bool | None = None
-    sentence_column: int | str | None = None
+    sentence_columns: tuple[int | str, ...] = ()
     sentence_end: str | None = None
     markup: bool = False
     sentence_rows: bool = False  # of texts in a table: whether a cell holds all words of a sentence
@@ -68,7 +68,7 @@ class ReadOptions:
     @property
     def has_sentence_marks(self) -> bool:
         """Whether a column, a cell or lines of a table say where sentences end."""
-        return self.sentence_column is not None or bool(self.sentence_end) or self.markup
+        return bool(self.sentence_columns or self.sentence_end) or self.markup
 
     @property
     def table(self) -> TableLayout:
@@ -82,7 +82,7 @@ class ReadOptions:
             comment=self.comment or None,
             comments_inside=self.comments_inside,
             header=bool(self.header),
-            sentence_column=self.sentence_column,
+            sentence_columns=self.sentence_columns,
             sentence_end=self.sentence_end,
             markup=self.markup,
         )
@@ -103,7 +103,6 @@ def check_options(options: ReadOptions) -> ReadOptions:
             raise ConfigError(f"--token-column {column}: must be a number, as columns have no names in {kind}")
         if isinstance(column, str) and kind in TABLE_FORMATS and options.header is False:
             raise ConfigError(f"--token-column {column}: must be a number where no header names the columns")
-    sentence = options.sentence_column
     if kind in ("csv", "csv-text") and len(options.separator) > 1:
         raise ConfigError(f"--separator {options.separator}: must be one character for CSV")
     try:
@@ -115,7 +114,7 @@ def check_options(options: ReadOptions) -> ReadOptions:
         options,
         kind=kind,
         token_column=column,
-        sentence_column=_number(sentence, "--sentence-column") if isinstance(sentence, str) else sentence,
+        sentence_columns=tuple(_number(str(each), "--sentence-column") for each in options.sentence_columns),
     )
 
 

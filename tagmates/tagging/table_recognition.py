@@ -10,7 +10,7 @@ from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import FileLayout
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import CELL, split_cells
-from tagmates.data.formats.table import MARKUP, column_numbers, find_header, is_list, words_in
+from tagmates.data.formats.table import MARKUP, column_numbers, columns_in, find_header, is_list, words_in
 from tagmates.data.formats.token_lines import index_of, is_token_line
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
@@ -18,6 +18,16 @@ from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
 
 SAMPLE_ROWS = 200  # rows from which the layout of all rows is recognised
+_TRAINED = (  # the options that follow the training files
+    "token_column",
+    "separator",
+    "comments_inside",
+    "header",
+    "sentence_columns",
+    "sentence_end",
+    "sentence_rows",
+    "markup",
+)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _TWO_NUMBERS = re.compile(r"\d+[-.:_]\d+")
 
@@ -35,17 +45,14 @@ def recognise_table(
         and not given.separator
         and has_trained_columns(known, text, name)
     ):
-        told = {key: getattr(known, key) for key in ("token_column", "separator", "comments_inside")}
-        told |= {
-            key: getattr(known, key) for key in ("header", "sentence_column", "sentence_end", "sentence_rows", "markup")
-        }
+        told = {key: getattr(known, key) for key in _TRAINED}
         comment = full.comment if given.comment is not None else known.comment or full.comment
         options, guess = replace(full, **told, comment=comment), False
     if not options.separator:
         options = replace(options, separator=_table_separator(options, layout, text))
     if guess and isinstance(layout, FileLayout) and layout.separator == options.separator:
         options = _with_layout(options, given, layout)
-    named = isinstance(options.token_column, str) or isinstance(options.sentence_column, str)
+    named = _names_column(options)
     if options.header is None:
         options = replace(
             options, header=named or (options.kind in ("csv", "csv-text") and _first_row_is_header(options, text))
@@ -55,10 +62,14 @@ def recognise_table(
         known_name = next((names.index(n) + 1 for n in (*WORD_KEYS, *TEXT_KEYS) if n in names), None)
         options = replace(options, token_column=known_name or options.token_column or 1)
     if text.strip():
-        token, _, sentence = column_numbers(text, options.table, name)
+        token, _, of_sentence = column_numbers(text, options.table, name)
         names = (find_header(text, options.table, name) or (1, []))[1] if options.header else []
         options = replace(
-            options, token_column=token, sentence_column=sentence, names=tuple(names), quoted=_all_quoted(options, text)
+            options,
+            token_column=token,
+            sentence_columns=of_sentence,
+            names=tuple(names),
+            quoted=_all_quoted(options, text),
         )
         cells = _cells_of_words(options, text)
         numbers = bool(cells) and all(_NUMBER.fullmatch(cell.strip()) for cell in cells)
@@ -130,7 +141,7 @@ def _first_row_is_header(options: ReadOptions, text: str) -> bool:
 def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -> ReadOptions:
     """The reading with the header, the comments and the sentences that ``sniff`` has seen, and the column of words."""
     keys = layout.keys
-    named = isinstance(given.token_column, str) or isinstance(given.sentence_column, str)
+    named = _names_column(given)
     seen = True if named or keys.get("header") else None
     header = seen if given.header is None else given.header
     column = given.token_column
@@ -148,7 +159,7 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
         header=header,
         comment=sign if sign and given.comment is None else options.comment,
         comments_inside=bool(keys.get("comments_inside")),
-        sentence_column=keys.get("sentence_column") if given.sentence_column is None else given.sentence_column,
+        sentence_columns=given.sentence_columns or columns_in(keys.get("sentence_column")),
         sentence_end=keys.get("sentence_end"),
         markup=bool(keys.get("markup")),
         sentence_rows=bool(keys.get("sentence_rows"))
@@ -171,12 +182,18 @@ def _check_first_column(options: ReadOptions, layout: FileLayout, name: str) -> 
 
 
 def columns_of(layout: FileLayout) -> dict[int, list[list[str]]]:
-    """The values of every column but the sentence column, by number (from 1), sentence by sentence."""
+    """The values of every column but those of sentences, by number (from 1), sentence by sentence."""
+    names = layout.heading or ("",) * layout.columns
     return {
         at + 1: [[cells[at] for cells in sentence] for sentence in layout.sample]
         for at in range(layout.columns)
-        if layout.keys.get("sentence_column") not in (at + 1, (*layout.heading, *[""] * layout.columns)[at])
+        if not {at + 1, names[at]}.intersection(columns_in(layout.keys.get("sentence_column")))
     }
+
+
+def _names_column(options: ReadOptions) -> bool:
+    """Whether the column of words or one of sentences has a name, which only a header gives."""
+    return any(isinstance(column, str) for column in (options.token_column, *options.sentence_columns))
 
 
 def _named_columns(layout: FileLayout) -> Mapping[Any, Any]:
@@ -206,7 +223,7 @@ def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:
     """Whether the rows have all the columns of the files that the tagger was trained on."""
     if known.header:
         found = find_header(text, known.table, name)
-        names = [column for column in (known.token_column, known.sentence_column) if isinstance(column, str)]
+        names = [column for column in (known.token_column, *known.sentence_columns) if isinstance(column, str)]
         return found is not None and set(names) <= set(found[1]) and bool(names)
     lines = [line for line in text.split("\n") if not (known.markup and MARKUP.fullmatch(line.strip()))]
     rows = [line for line in lines if is_token_line(line) and not line.startswith(known.comment or "#")][:SAMPLE_ROWS]

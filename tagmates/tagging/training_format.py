@@ -39,7 +39,7 @@ def _options_of(task: Task) -> ReadOptions:
         comment=task.comment,
         comments_inside=task.comments_inside,
         header=task.header,
-        sentence_column=task.sentence_column,
+        sentence_columns=task.sentence_columns,
         sentence_end=task.sentence_end,
         markup=task.markup,
         sentence_rows=task.sentence_rows,

@@ -762,6 +762,8 @@ def keys(**values: Any) -> Mapping[str, Any]:
         (keys(format="conll2012", tag_column="ner"), "tag_column: must be a number for conll2012"),
         (keys(format="json", tag_column=3), "tag_column: must be the name of a key for json"),
         (keys(sentence_column=0), "there is no column 0"),
+        (keys(sentence_column=[1, 0]), "there is no column 0"),
+        (keys(sentence_column=[1, "doc"]), "sentence_column: must be a number for a column file, not 'doc'"),
     ],
 )
 def test_keys_that_do_not_go_together(values: Mapping[str, Any], message: str) -> None:

@@ -168,7 +168,7 @@ READERS: dict[str, tuple[Read, bytes, Callable[[str], Rows] | None]] = {
         None,
     ),
     "sentence column": (
-        partial(read_table, layout=TableLayout(2, 3, "\t", quoted=False, sentence_column=1, sentence_end="end")),
+        partial(read_table, layout=TableLayout(2, 3, "\t", quoted=False, sentence_columns=(1,), sentence_end="end")),
         b"1\tRavens\tN\n\tsing\tV\n2\t\xc3\x86sir\tN\nx|end\ta\tb\n",
         None,
     ),

@@ -8,6 +8,7 @@ import pytest
 from test_variants import Rows, corpus, described, lines, pairs, wanted, write
 
 from tagmates.data.checking.check import check_tasks
+from tagmates.data.checking.lines import irregular_lines
 from tagmates.data.corpora import load_split
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.proposal import propose
@@ -128,19 +129,23 @@ def test_a_column_that_repeats_the_name_of_its_file_is_no_hindrance(tmp_path: Pa
     assert set(described(tmp_path)) >= {"tag"}
 
 
-def test_sentences_of_two_documents_with_one_number_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("header", [True, False])
+def test_sentence_numbers_that_start_again_in_each_document(header: bool, tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):
-        rows = [("doc", "sent_id", "word", "ner")]
+        rows = [("doc", "sent_id", "word", "ner")] if header else []
         for number, own in enumerate(corpus(split)):
-            rows += [
-                (f"d{number // 2 if number < 6 else number}", str(number % 2 if number < 6 else 0), *row)
-                for row in plain(own)
-            ]
+            document, sentence = (f"d{number // 2}", number % 2) if number < 6 else (f"d{number}", 0)
+            rows += [(document, str(sentence), *row) for row in plain(own)]
         (tmp_path / f"{split}.tsv").write_text(lines(rows))
-    found = odd(tmp_path)
-    assert any(
-        "begins inside a sentence" in text and "number the sentences of the file through" in text for text in found
-    )
+    (task,) = described(tmp_path).values()
+    both = ("doc", "sent_id") if header else (1, 2)
+    assert task.sentence_column == both
+    assert odd(tmp_path) == []
+    for split in ("train", "dev", "test"):
+        assert [s.tokens for s in load_split(task, split)] == [tuple(w for w, _ in plain(s)) for s in corpus(split)]
+    joined = list(irregular_lines(task.model_copy(update={"sentence_column": both[1]}), "train"))
+    assert len(joined) == 1
+    assert f"set sentence_column = {json.dumps(both)}" in joined[0]
 
 
 @pytest.mark.parametrize("kind", ["words", "neither"])

@@ -386,7 +386,9 @@ def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message:
         ("id,body\n1,Mika paints.\n2,He left.\n", ReadOptions("csv", 2), [("Mika", "paints", "."), ("He", "left", ".")]),  # noqa: E501
         ("token\nMika\npaints\n", ReadOptions("csv"), [("Mika", "paints")]),
         ("id,body\n1,Mika paints.\n2,He.\n", ReadOptions("csv-text", "body"), [("Mika", "paints", "."), ("He", ".")]),
-        ("s,w\na,Mika\na,paints\nb,He\n", ReadOptions("csv", "w", sentence_column="s"), [("Mika", "paints"), ("He",)]),
+        ("s,w\na,Mika\na,paints\nb,He\n", ReadOptions("csv", "w", sentence_columns=("s",)), [("Mika", "paints"), ("He",)]),  # noqa: E501
+        ("d,s,w\na,1,Mika\na,1,paints\nb,1,He\n", ReadOptions("csv", "w", sentence_columns=("d", "s")), [("Mika", "paints"), ("He",)]),  # noqa: E501
+        ("doc,sent,word,pos\na,1,Mika,N\na,1,paints,V\nb,1,He,P\nb,2,She,P\n", ReadOptions(), [("Mika", "paints"), ("He",), ("She",)]),  # noqa: E501
         ("N/Mika V/paints\n", ReadOptions("lines", 2, "/"), [("Mika", "paints")]),
         ("Mika_NNP paints_VBZ ._.\n", ReadOptions(), [("Mika", "paints", ".")]),
         ("The/at sea/nn ./.\n" * 2, ReadOptions(), [("The", "sea", ".")] * 2),

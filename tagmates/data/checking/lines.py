@@ -1,5 +1,6 @@
 """Warn about lines of tables that probably are not words, such as headers and comments."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,15 @@ from tagmates.data.corpora import paths_of
 from tagmates.data.describing.sentence_rows import is_header_of_sentences
 from tagmates.data.describing.tables import looks_like_header
 from tagmates.data.formats.rows import split_rows
-from tagmates.data.formats.table import TableLayout, TableRow, column_numbers, table_lines, table_rows
+from tagmates.data.formats.table import (
+    TableLayout,
+    TableRow,
+    column_name,
+    column_numbers,
+    find_header,
+    table_lines,
+    table_rows,
+)
 from tagmates.data.formats.token_lines import read_text
 from tagmates.data.task import Task
 from tagmates.errors import DataError
@@ -41,7 +50,7 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
         if rows:
             yield from _quotes(text, rows, task.table, path)
             yield from _oddities(rows, task.table, path)
-            yield from _joined_sentences(rows, task.table, path)
+            yield from _joined_sentences(text, rows, task.table, path)
             yield from _skipped_words(text, rows, task.table, path)
 
 
@@ -139,21 +148,23 @@ def _oddities(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iter
             yield f'{where}: {shown(line)} has quotes as in CSV, which are read as part of the word; set format = "csv"'
 
 
-def _joined_sentences(rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
+def _joined_sentences(text: str, rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
     """Yield the first row of another document inside a sentence, where sentences are told by their numbers.
 
     A column of documents has every value in one run of rows.
     """
-    if layout.sentence_column is None:
+    if not layout.sentence_columns:
         return
-    for column in zip(*(row.cells for row in rows), strict=False):
+    _, names = (find_header(text, layout, str(path)) if layout.header else None) or (1, [])
+    for number, column in enumerate(zip(*(row.cells for row in rows), strict=False), start=1):
         runs = [value for value, _ in groupby(column)]
         if 1 < len(runs) == len(set(runs)) <= len(rows) / 2:
             for (before, former), (row, value) in pairwise(zip(rows, column, strict=False)):
                 if row.sentence == before.sentence and value != former:
+                    both = json.dumps([column_name(number, names), *layout.sentence_columns], ensure_ascii=False)
                     yield (
                         f"{path}:{row.line}: {shown(value)} begins inside a sentence, which began in {shown(former)}: "
-                        "sentence numbers start again there; number the sentences of the file through"
+                        f"sentence numbers start again there; set sentence_column = {both}"
                     )
                     return
 

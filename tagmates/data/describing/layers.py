@@ -14,6 +14,7 @@ from tagmates.data.formats.brat import read_documents
 from tagmates.data.formats.conll2012 import are_brackets
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column, feature_in
 from tagmates.data.formats.docbin import docs_in, layers_in
+from tagmates.data.formats.table import column_name, columns_in
 from tagmates.data.formats.token_lines import read_text
 from tagmates.data.formats.webanno import features_in, webanno_document
 from tagmates.data.sentence import Sentence
@@ -58,14 +59,11 @@ def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, An
     layout = source.layout
     heading = layout.heading if layout.keys.get("header") else ()
     # a column without a name of its own, such as pandas' index, is called by its number
-    names: Sequence[Any] = [
-        heading[at] if heading and heading[at] and list(heading).count(heading[at]) == 1 else at + 1
-        for at in range(layout.columns)
-    ]
+    names: Sequence[Any] = [column_name(at + 1, heading) for at in range(layout.columns)]
     columns = {
         name: [[cells[at] for cells in sentence] for sentence in layout.sample]
         for at, name in enumerate(names)
-        if name != layout.keys.get("sentence_column")
+        if name not in columns_in(layout.keys.get("sentence_column"))
     }
     token, tags = tokens_and_tags(columns)
     seen = [

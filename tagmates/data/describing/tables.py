@@ -12,7 +12,7 @@ from typing import Any
 from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import is_document_start
-from tagmates.data.formats.table import MARKUP, SENTENCE_MARK
+from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, column_name
 from tagmates.data.schemes import are_span_tags
 from tagmates.formatting import shown
 
@@ -24,6 +24,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
 _SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # in the files of HIPE
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
 _MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document marks
@@ -172,10 +173,8 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         sentences = [kept for sentence in sentences if (kept := [row for row in sentence if row is not fitting[0]])]
     sample = [[row.cells for row in sentence if len(row.cells) == width] for sentence in sentences]
     sample = [sentence for sentence in sample if sentence]
-    keys |= _sentence_keys(sample, heading)
-    if "sentence_column" in keys:
-        sample = _by_column(sample, keys["sentence_column"] - 1)
-        keys["sentence_column"] = heading[keys["sentence_column"] - 1] if heading else keys["sentence_column"]
+    more, sample = _by_sentence_keys(sample, heading)
+    keys |= more
     reason = _endless(sample[0], inside, text) if len(sample) == 1 and not _SENTENCE_KEYS & {*keys} else ""
     reason = reason or (_whole_texts(sample) if sample and separator != "whitespace" else "")
     if not sample or reason:
@@ -308,20 +307,34 @@ def _is_padded(rows: Sequence[_Line], width: int) -> bool:
     return blank and all(len(CELL.findall(row.text)) == width for row in rows)
 
 
-def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[str]) -> dict[str, Any]:
-    """The key for sentence ends not marked by blank lines: ``sentence_column`` (a number) or ``sentence_end``."""
+def _by_sentence_keys(
+    sample: list[list[list[str]]], heading: Sequence[str]
+) -> tuple[dict[str, Any], list[list[list[str]]]]:
+    """The key that marks sentence ends other than blank lines, if there is one, and the sentences it makes."""
+    keys = _sentence_keys(sample, heading)
+    numbers = keys.get("sentence_column")
+    if not numbers:
+        return keys, sample
+    names = [column_name(number, heading) for number in numbers]
+    found = {"sentence_column": names if len(names) > 1 else names[0]}
+    return found, _by_columns(sample, [number - 1 for number in numbers])
+
+
+def _sentence_keys(sample: Sequence[Sequence[list[str]]], heading: Sequence[str]) -> dict[str, Any]:
+    """The key for sentence ends not marked by blank lines: ``sentence_column`` (numbers) or ``sentence_end``."""
     rows = [cells for sentence in sample for cells in sentence]
     for word in _SENTENCE_ENDS:
         if any(word in cell.split("|") for cells in rows for cell in cells[1:]):
             return {"sentence_end": word}
     named = [at for at, name in enumerate(heading, start=1) if _SENTENCE.fullmatch(name)]
-    named = [
-        at for at in named if len(_by_column([[list(cells) for cells in rows]], at - 1)) <= 0.8 * len(rows)
-    ]  # else it holds the words
+    named = [at for at in named if len(_by_columns([rows], [at - 1])) <= 0.8 * len(rows)]  # else it holds the words
     if named:
-        return {"sentence_column": named[0]}
+        documents = _document_column(rows, named[0])
+        return {"sentence_column": [documents, named[0]] if documents else [named[0]]}
     if len(sample) > 1 or len(rows) <= 20:
         return {}
+    if both := _sentences_in_documents(rows):
+        return {"sentence_column": both}
     for at, column in enumerate(zip(*rows, strict=True), start=1):
         runs = [value for value, _ in groupby(column)]
         if (
@@ -329,18 +342,44 @@ def _sentence_keys(sample: Sequence[Sequence[Sequence[str]]], heading: Sequence[
             and len(rows) / MAX_SENTENCE_WORDS < len(runs) <= len(rows) / 3
             and len(runs) > 1
         ):
-            return {"sentence_column": at}
+            return {"sentence_column": [at]}
     return {}
 
 
-def _by_column(sample: Sequence[Sequence[list[str]]], index: int) -> list[list[list[str]]]:
+def _document_column(rows: Sequence[Sequence[str]], of_sentence: int) -> int | None:
+    """The column of documents, each in one run of rows, in which sentence numbers start again; None if none is."""
+    numbers = [int(digits[-1]) if (digits := _DIGITS.findall(cells[of_sentence - 1])) else 0 for cells in rows]
+    for at, column in enumerate(zip(*rows, strict=True), start=1):
+        runs = [value for value, _ in groupby(column)]
+        if at == of_sentence or not 1 < len(runs) == len(set(runs)) or not all(runs):
+            continue
+        if all(
+            after <= before if value != former else after >= before
+            for (former, before), (value, after) in pairwise(zip(column, numbers, strict=True))
+        ):
+            return at
+    return None
+
+
+def _sentences_in_documents(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The columns of documents and of sentence numbers that start again in each; empty if no columns are these."""
+    for at, column in enumerate(zip(*rows, strict=True), start=1):
+        sentences = sum(1 for _ in groupby(column))
+        documents = _document_column(rows, at) if all(map(str.isdecimal, column)) else None
+        if documents and len(set(column)) > 1 and sentences <= len(rows) / 3:
+            return [documents, at]
+    return []
+
+
+def _by_columns(sample: Sequence[Sequence[list[str]]], indices: Sequence[int]) -> list[list[list[str]]]:
+    """The rows of the sample, with a new sentence where a value in one of these columns changes."""
     sentences: list[list[list[str]]] = []
-    before = ""
+    before = [""] * len(indices)
     for block in sample:
         for at, cells in enumerate(block):
-            value = cells[index].strip().replace("NaN", "")
-            if not sentences or at == 0 or (value and value != before):
+            values = [cells[index].strip().replace("NaN", "") for index in indices]
+            if at == 0 or any(value and value != old for value, old in zip(values, before, strict=True)):
                 sentences.append([])
-            before = value or before
+            before = [value or old for value, old in zip(values, before, strict=True)]
             sentences[-1].append(cells)
     return sentences

@@ -41,7 +41,7 @@ def parse_columns(
     Raises ConfigError for columns or separators that cannot work, DataError for missing columns, empty cells and stray
     control characters.
     """
-    check_columns(token_column, tag_column, separator, comment)
+    check_columns((token_column, tag_column), separator, comment)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         if comment and position == 1 and line.startswith(comment):
@@ -70,7 +70,7 @@ def read_columns(
 
     Raises DataError also for a file that cannot be read or decoded, or that holds no sentence.
     """
-    check_columns(token_column, tag_column, separator, comment)
+    check_columns((token_column, tag_column), separator, comment)
     text = read_text(path, encoding).removeprefix("\ufeff")
     return require_sentences(parse_text(text, str(path), token_column, tag_column, separator, comment), path)
 
@@ -117,7 +117,7 @@ def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str 
     ``parse_columns`` with the same separator reads the same cells again. Raises DataError for cells that it could not
     read: a sentence without rows, an empty cell, a cell with a separator, line end or NUL, a ``-DOCSTART-`` row.
     """
-    check_columns(1, None, separator, None)
+    check_columns((), separator, None)
     for number, rows in enumerate(sentences, start=1):
         lines = [_format_row(row, separator, f"sentence {number}, row {at}") for at, row in enumerate(rows, start=1)]
         if not lines:
@@ -125,9 +125,9 @@ def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str 
         yield "\n".join([*lines, "", ""])
 
 
-def check_columns(token_column: int, tag_column: int | None, separator: str | None, comment: str | None) -> None:
+def check_columns(columns: Sequence[int | None], separator: str | None, comment: str | None) -> None:
     """Raise ConfigError for columns, separators or comment signs that cannot work."""
-    if token_column == 0 or tag_column == 0:
+    if 0 in columns:
         raise ConfigError("there is no column 0; columns count from 1, or from -1 for the last")
     if separator == "" or comment == "":
         raise ConfigError("an empty separator or comment sign cannot work; give None for white space or no comments")

@@ -4,8 +4,8 @@ CSV is read by Python's ``csv``: a cell in double quotes may contain the separat
 twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence ends
 
 * at a blank line or row;
-* with ``sentence_column``, before each row with a new value in this column (an empty cell, or pandas' ``NaN``, repeats
-  the value above);
+* with ``sentence_columns``, before each row with a new value in one of these columns (an empty cell, or pandas'
+  ``NaN``, repeats the value above);
 * with ``sentence_end``, after each row with this word in some cell, alone or between bars;
 * with ``markup``, at each line with the tag ``<s>`` or ``</s>``; lines with other tags are skipped.
 
@@ -43,6 +43,19 @@ _QUOTED_ITEM = re.compile(r"\s*\[\s*['\"]")
 SENTENCE_MARK = re.compile(r"</?s\b[^<>]*>")
 
 
+def columns_in(value: Column | Sequence[Column] | None) -> tuple[Column, ...]:
+    """The columns of a setting that names one, several or none."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, int | str) else tuple(value)
+
+
+def column_name(number: int, names: Sequence[str]) -> Column:
+    """What a column is called: its name in the header if it has one of its own, else its number, from 1."""
+    name = names[number - 1] if number <= len(names) else ""
+    return name if name and list(names).count(name) == 1 else number
+
+
 @dataclass(frozen=True, slots=True)
 class TableLayout:
     """The layout of a table, as a task describes it."""
@@ -54,7 +67,7 @@ class TableLayout:
     comment: str | None = None
     comments_inside: bool = False
     header: bool = False
-    sentence_column: Column | None = None
+    sentence_columns: tuple[Column, ...] = ()
     sentence_end: str | None = None
     sentence_rows: bool = False
     markup: bool = False
@@ -63,7 +76,7 @@ class TableLayout:
     def is_plain(self) -> bool:
         """Whether the table is a plain column file, apart from its header."""
         more = self.comments_inside or self.sentence_rows or self.markup
-        return not (self.quoted or more or self.sentence_column is not None or self.sentence_end)
+        return not (self.quoted or more or self.sentence_columns or self.sentence_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +165,15 @@ def _list_in(cell: str, where: str) -> list[str]:
     return items
 
 
-def column_numbers(text: str, layout: TableLayout, name: str) -> tuple[int, int, int | None]:
-    """The numbers of the columns of tokens, tags and (or None) sentences. Raises DataError for unknown names."""
+def column_numbers(text: str, layout: TableLayout, name: str) -> tuple[int, int, tuple[int, ...]]:
+    """The numbers of the columns of tokens, of tags and of sentences. Raises DataError for unknown names."""
     found = find_header(text, layout, name) if layout.header else None
     line, names = found if found else (1, [])
-    columns = (layout.token_column, layout.tag_column, layout.sentence_column)
-    numbers = [each if not isinstance(each, str) else _number(each, names, f"{name}:{line}") for each in columns]
-    return numbers[0] or 1, numbers[1] or 1, numbers[2]
+    columns = (layout.token_column, layout.tag_column, *layout.sentence_columns)
+    token, tag, *of_sentence = (
+        each if not isinstance(each, str) else _number(each, names, f"{name}:{line}") for each in columns
+    )
+    return token, tag, tuple(of_sentence)
 
 
 def find_header(text: str, layout: TableLayout, name: str) -> tuple[int, list[str]] | None:
@@ -178,7 +193,8 @@ def table_rows(
     """
     header = find_header(text, layout, name) if layout.header else None
     _, _, of_sentence = column_numbers(text, layout, name)
-    sentence, value = 0, ""
+    sentence = 0
+    values = [""] * len(of_sentence)  # of the current sentence
     empty = True  # whether the current sentence has no row yet
     for number, line, cells in table_lines(text, layout, name, first_line, line_ends=line_ends):
         if header and number == header[0] + first_line - 1:
@@ -191,10 +207,11 @@ def table_rows(
         if mark or not is_token_line(line) or not any(cell.strip() for cell in cells):
             sentence, empty = sentence + (not empty), True
             continue
-        if of_sentence is not None:
-            given = cell_in([cell or " " for cell in cells], of_sentence, "sentence", f"{name}:{number}").strip()
-            if given not in ("", "NaN", value):
-                sentence, value = sentence + (not empty), given
+        for at, column in enumerate(of_sentence):
+            given = cell_in([cell or " " for cell in cells], column, "sentence", f"{name}:{number}").strip()
+            if given not in ("", "NaN", values[at]):
+                values[at] = given
+                sentence, empty = sentence + (not empty), True
         yield TableRow(cells, number, sentence)
         empty = False
         ends = layout.sentence_end is not None and any(layout.sentence_end in cell.split("|") for cell in cells)
