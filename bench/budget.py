@@ -84,7 +84,7 @@ def _print_advice(study: Study, finished: Path) -> None:
     done = current_status(study.settings, study.tasks, study.store).found.done
     print(f"{len(done)} of {study.plan().total.planned} trainings")
     other = Study.open(finished)
-    known = Runs(current_status(other.settings, other.tasks, other.store).found.done.values())
+    known = current_status(other.settings, other.tasks, other.store).runs
     own = Runs(done.values())
     print("task: advice, expected gain (80 % interval), P(best), regret; gains in dev F1 of all pairs that are known")
     for each in study.forecast():

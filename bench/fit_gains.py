@@ -24,7 +24,6 @@ from tagmates.data.tasks import load_tasks
 from tagmates.study.gains import TYPICAL_ERROR, TYPICAL_TOKENS, Floats, GainPrior, GainPriors, features
 from tagmates.study.locate import open_study
 from tagmates.study.published import PAPER_TASKS, published
-from tagmates.study.records import Runs
 from tagmates.study.status import current_status
 
 RUNS = 3  # behind every published mean
@@ -61,7 +60,7 @@ def load_data(data: str) -> tuple[list[Affinity], dict[str, TrainingData]]:
 def seed_variances(folder: Path) -> dict[str, float]:
     """Variance of test F1 between seeds of every task, pooled over the finished runs of a study's folder."""
     study = open_study(folder)
-    runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
+    runs = current_status(study.settings, study.tasks, study.store).runs
     noise = {task: runs.noise(task) for task in study.tasks}
     return {task: known.value for task, known in noise.items() if known is not None}
 

@@ -51,7 +51,6 @@ from tagmates.study.gains import ALONE, GainPrior, Helpers, TaskGains, gain_prio
 from tagmates.study.locate import open_study
 from tagmates.study.plan import combination_of
 from tagmates.study.published import PAPER_TASKS, published
-from tagmates.study.records import Runs
 from tagmates.study.status import current_status
 
 MARKS = (0, 3, 6, 11, 17, 28, 55)
@@ -361,7 +360,7 @@ def larger_sets(data: Mapping[str, TrainingData]) -> None:
 def own_grid(folder: Path) -> Grid:
     """The grid of the tasks of which a study's folder has all pairs by MULTI-DEC: the largest there is, of dev F1."""
     study = open_study(folder)
-    runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
+    runs = current_status(study.settings, study.tasks, study.store).runs
 
     def mean(*tasks: str) -> dict[str, float]:
         combination = combination_of("multi_dec", tasks, study.tasks)

@@ -23,7 +23,6 @@ from tagmates.study.locate import OpenedStudy, open_control, open_study
 from tagmates.study.overview import StudyPlan, StudyStatus, plan_of, status_of
 from tagmates.study.plan import Combination
 from tagmates.study.recommend import Advice, advise_on
-from tagmates.study.records import Runs
 from tagmates.study.run_files import FinishedRun, first_with_tagger
 from tagmates.study.run_filter import RunFilter, select
 from tagmates.study.session import Event, run_session
@@ -223,7 +222,7 @@ class Study(OpenedStudy):
             raise ConfigError(f"--task: there is no {task!r}{suggestion(task, self.tasks)}; there are {known}")
         self.store.description()  # there must be a study
         now = current_status(self.settings, self.tasks, self.store, counts=True)
-        return advise_on(self.settings, self.tasks, Runs(now.found.done.values()), now.oracle_sets, task)
+        return advise_on(self.settings, self.tasks, now.runs, now.oracle_sets, task)
 
     def forecast(self) -> list[Forecast]:
         """The expected best combination of every task, by the runs so far and the training data (the model of gains).
@@ -234,7 +233,7 @@ class Study(OpenedStudy):
         self.store.description()  # there must be a study
         now = current_status(self.settings, self.tasks, self.store)
         affinities = find_affinities(self.store, self.data, self.tasks)
-        runs = Runs(now.found.done.values())
+        runs = now.runs
         return forecast(self.settings, self.tasks, affinities, runs, now.oracle_sets) if affinities else []
 
     def groupings(self) -> list[Grouping]:
@@ -247,7 +246,7 @@ class Study(OpenedStudy):
     def tagger(self, combination: Combination) -> StudyTagger:
         """The tagger of a combination, whether it is trained or not; ``train`` trains it."""
         now = current_status(self.settings, self.tasks, self.store)
-        return study_tagger(self, Runs(now.found.done.values()), combination)
+        return study_tagger(self, now.runs, combination)
 
     def train(self, tagger: StudyTagger, device: str = "auto") -> Iterator[TrainingEvent]:
         """Train a tagger that ``tagger`` returned, from its last finished epoch if there is one, and yield events."""
@@ -259,7 +258,7 @@ class Study(OpenedStudy):
         ``Tagger.from_pretrained`` loads the tagger from its ``folder``. Raises ModelError if no run is finished.
         """
         now = current_status(self.settings, self.tasks, self.store)
-        runs = Runs(now.found.done.values()).get(combination)
+        runs = now.runs.get(combination)
         if not runs:
             raise ModelError(f"{self.store.root}: has no finished run of {combination}; run the study")
         return first_with_tagger(self.store, runs)

@@ -24,7 +24,7 @@ class Settings(BaseModel):
 
 
 class ModelSettings(Settings):
-    """Sizes of the tagger (protocol section 1).
+    """The layers of the tagger: their sizes and dropout, and its pretrained encoder, if any (protocol section 1).
 
     ```python
     import tagmates

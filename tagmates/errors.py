@@ -59,7 +59,7 @@ class ModelError(TagmatesError):
 
 
 class TrainingError(TagmatesError):
-    """A run that cannot continue: its loss is not finite, or the disk is full.
+    """Work that cannot continue: a loss is not finite, a disk cannot be written, or there is too little memory.
 
     ```python
     import tagmates

@@ -1,16 +1,19 @@
 """Worker processes: they ignore Ctrl-C, end with the process that started them, and do not import its program."""
 
+import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
+
+import torch
 
 _starting = threading.Lock()
 
@@ -56,16 +59,15 @@ class WorkerContext(SpawnContext):
 
 
 @contextmanager
-def open_pool(
-    workers: int, context: SpawnContext, begin: Callable[[Connection], None]
-) -> Iterator[ProcessPoolExecutor]:
-    """A pool of fresh processes; ``begin`` is called in each, and should pass its argument to ``end_with``.
+def open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of fresh processes with one thread each, which leave messages to this process.
 
     If the block ends with an error, such as Ctrl-C, the processes end at once, because nobody needs their results.
     Submit jobs in ``without_interrupts``, since processes are started then.
     """
+    context = WorkerContext()
     theirs, ours = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, begin, (theirs,))
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (theirs,))
     try:
         yield pool
     except BaseException:
@@ -75,3 +77,9 @@ def open_pool(
         pool.shutdown(cancel_futures=True)
         ours.close()
         theirs.close()
+
+
+def _begin_worker(starter: Connection) -> None:
+    end_with(starter)
+    torch.set_num_threads(1)
+    logging.getLogger("tagmates").addHandler(logging.NullHandler())  # the process that started it has logged it

@@ -11,18 +11,11 @@ from rich.filesize import decimal
 from tagmates.apps.shared import Flag, Model, say
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_atomically
-from tagmates.model.pretrained import content_of, find_model
+from tagmates.model.pretrained import MODEL_FILES, content_of, find_model
 from tagmates.model.tagger import Tagger
+from tagmates.training.metrics import METRICS_FILE
 
-MAX_BYTES = 2**24  # of a card or a result
-MODEL_FILES = (
-    "config.json",
-    "vocabulary.json",
-    "model.safetensors",
-    "vectors.safetensors",
-    "encoder.json",
-    "tokenizer.json",
-)
+MAX_TEXT_BYTES = 2**24  # of a card or a result
 ONNX_FILES = ("model.onnx", "words.npy", "crf.npz", "onnx.json")
 USAGE = re.compile(rb"```python\nimport tagmates\n.*?```", re.DOTALL)  # in a card
 ONNX_USAGE = b"It is read with ONNX Runtime, as docs/onnx.md of tagmates shows."
@@ -68,22 +61,19 @@ def export(
     origin = find_model(model)
     _check_target(folder, origin, force=force)
     tagger = Tagger.from_pretrained(origin, task=task)
-    texts = {name: content_of(origin / name, MAX_BYTES) for name in COPIED_FILES if os.path.lexists(origin / name)}
+    texts = {name: content_of(origin / name, MAX_TEXT_BYTES) for name in COPIED_FILES if os.path.lexists(origin / name)}
     if card is not None:
         try:
             texts["README.md"] = card.read_bytes() + b"\n" + texts.get("README.md", b"")
         except OSError as error:
             raise DataError(f"{card}: cannot be read ({error.strerror}); give a text file") from None
     if onnx and "README.md" in texts:
-        texts["README.md"] = USAGE.sub(
-            b"It is read with ONNX Runtime, as docs/onnx.md of tagmates shows.", texts["README.md"]
-        )
+        texts["README.md"] = USAGE.sub(ONNX_USAGE, texts["README.md"])
     number = len(tagger.vectors.index) if vectors == "all" else int(vectors)
     if onnx:
         from tagmates.model.onnx_export import write_onnx  # noqa: PLC0415  (an extra)
 
         write_onnx(folder, tagger, number)
-        texts |= {"README.md": USAGE.sub(ONNX_USAGE, texts["README.md"])} if "README.md" in texts else {}
     else:
         tagger.save_pretrained(folder, half=half, vectors=number)
     for name in (*COPIED_FILES, *(MODEL_FILES if onnx else ONNX_FILES)):  # those of another model that was there
@@ -102,7 +92,7 @@ def _check_target(folder: Path, origin: Path, *, force: bool) -> None:
         raise ConfigError(f"{folder}: is a file; name a new folder")
     if origin.resolve() == folder.resolve():
         raise ConfigError(f"{folder}: is the model that is exported, which must stay; name another folder")
-    if (folder / "metrics.jsonl").exists():
+    if (folder / METRICS_FILE).exists():
         raise ConfigError(f"{folder}: holds a run, which must stay; name another folder")
     if any(folder.iterdir()) and not force:
         raise ConfigError(f"{folder}: is not empty; overwrite it with --force, or choose another")

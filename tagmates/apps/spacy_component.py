@@ -17,7 +17,7 @@ from spacy.util import from_bytes, to_bytes
 
 from tagmates.data.tokenize import split_sentences
 from tagmates.errors import ConfigError, ModelError
-from tagmates.model.pretrained import MAX_BYTES
+from tagmates.model.pretrained import MODEL_FILES
 from tagmates.model.tagger import Tagged, Tagger
 
 DEFAULTS = {"pos": "upos", "tag": "xpos", "ents": "ner"}  # attribute of spaCy -> the layer that fills it
@@ -167,7 +167,7 @@ class TagmatesComponent(Pipe):
         """Load the model from what ``to_bytes`` returned. Raises ModelError."""
         with TemporaryDirectory() as folder:
             try:
-                from_bytes(data, {name: (Path(folder) / name).write_bytes for name in MAX_BYTES}, ())
+                from_bytes(data, {name: (Path(folder) / name).write_bytes for name in MODEL_FILES}, ())
             except (ValueError, TypeError, AttributeError):
                 advice = "give those that to_bytes returned"
                 raise ModelError(f"{self.name}: these are not the bytes of a tagmates model; {advice}") from None

@@ -53,8 +53,7 @@ def pack(
         raise ConfigError(f"--output {output}: there is no folder {output.parent}; make it, or choose another")
     study = Study.open(where, data=data, overrides=with_encoder(set_, encoder))
     say_notes(study.notes)
-    if not study.data:
-        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    study.require_data()
     header = pack_study(study, output)
     size = f"{output.stat().st_size / 2**20:.1f} MiB"
     start = f"{'without the' if names_encoder(header.vectors) else 'vectors'} {header.vectors}"

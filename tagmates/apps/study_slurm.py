@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from tagmates.apps.shared import Flag, NoLock, say
 from tagmates.apps.study_options import ALL_RUNS, AS_ITS_FILE, Selection, StudySource
 from tagmates.apps.tracking import Track
+from tagmates.data.tasks import absolute_data
 from tagmates.errors import ConfigError
 from tagmates.files import write_text
 from tagmates.formatting import duration, plural
@@ -67,14 +68,13 @@ def slurm(
     if workers is None and device != "cuda" and not asks_for_gpu(options):
         workers = 1
     study = source.open(where)
-    if not study.data:
-        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    study.require_data()
     check_selection(study, selection.filter(study))
     folder = study.store.root.resolve() / "slurm"
     folder.mkdir(parents=True, exist_ok=True)
     fault = "" if no_lock else why_locks_fail(folder.parent, LOCK)
     options_of_run = {
-        "data": study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve()),
+        "data": absolute_data(study.data),
         "output-dir": str(source.open_base(where).store.root.resolve()),
         "encoder": source.encoder,
         "equal-updates": source.equal_updates,

@@ -21,7 +21,6 @@ from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.formatting import percent, plural, points, suggestion
 from tagmates.study.locate import open_study
-from tagmates.study.records import Runs
 from tagmates.study.settings import METHOD_NAMES
 from tagmates.study.status import current_status
 from tagmates.study.suggest import Suggestion, how_often_right, pair_gains, reasons, suggest, suggestions_json
@@ -61,8 +60,7 @@ def suggest_for_study(
     Example: tagmates study suggest studies/paper.toml --data DIR --task mwe
     """
     study = open_study(where, data=data, fallback=os.environ.get("TAGMATES_DATA", ""))
-    if not study.data:
-        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    study.require_data()
     known = load_tasks(study.data)
     if not found:
         _suggest(known, study.tasks, task, top, plot, json_)
@@ -70,7 +68,7 @@ def suggest_for_study(
     if task or plot or json_:
         raise ConfigError("--found: goes without --task, --plot and --json")
     _check_number(study.tasks)
-    runs = Runs(current_status(study.settings, study.tasks, study.store).found.done.values())
+    runs = current_status(study.settings, study.tasks, study.store).runs
     gains = {method: pair_gains(study.tasks, method, runs) for method in study.settings.sharing}
     if not any(gains.values()):
         raise ConfigError(

@@ -15,12 +15,13 @@ from cyclopts import Parameter
 
 from tagmates.apps.trackers import Begin, Numbers, OpenRun, TrackedRun, TrackerKind, begin_with
 from tagmates.errors import ModelError
-from tagmates.files import read_file, read_json
+from tagmates.files import read_json
 from tagmates.study.driver import Poll, Started, Stopped
 from tagmates.study.session import Event as StudyEvent
 from tagmates.study.store import Store
 from tagmates.training.loop import Ended, EpochEnded
 from tagmates.training.loop import Event as TrainingEvent
+from tagmates.training.metrics import read_metrics
 
 log = logging.getLogger("tagmates")
 CLOSING_SECONDS = 60  # that a tracker has to send the rest
@@ -180,12 +181,8 @@ def tracked_run(folder: Path, lines: Sequence[Mapping[str, Any]], events: Path |
 
 
 def epoch_lines(folder: Path) -> list[dict[str, Any]]:
-    """The lines of ``metrics.jsonl``, as far as they can be read."""
-    try:
-        content = read_file(folder / "metrics.jsonl").decode()
-        return [line for text in content.splitlines() if isinstance(line := json.loads(text), dict) and "epoch" in line]
-    except (OSError, ValueError):
-        return []
+    """The metrics of a run's epochs that say which epoch they are of."""
+    return [line for line in read_metrics(folder) if "epoch" in line]
 
 
 def epoch_numbers(line: Mapping[str, Any]) -> Numbers:

@@ -29,6 +29,11 @@ PAPER_SCHEMES: Mapping[str, Scheme] = {
 STARTER = Path(__file__).parent / "starter" / "tasks.toml"
 
 
+def absolute_data(data: str) -> str:
+    """The same ``data`` for a process with another working directory."""
+    return data if data == "starter" else str(Path(data).expanduser().resolve())
+
+
 def load_tasks(data: str) -> dict[str, Task]:
     """The tasks of ``data``, by name. ``data`` is ``starter``, a TOML file, a packed study, or a folder.
 

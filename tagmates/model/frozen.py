@@ -26,7 +26,7 @@ from tagmates.model.window_reader import Pooling, WindowReader, sequence_of
 
 log = logging.getLogger("tagmates")
 
-LAYERS = 4  # as in table 7 of BERT's paper (Devlin et al. 2019)
+NUM_LAYERS = 4  # as in table 7 of BERT's paper (Devlin et al. 2019)
 READ_SUBWORDS = 4000  # the approximate number of sub-words that are read at a time
 MIN_SENTENCES = 200  # a smaller split is read faster than its states are found on disk
 MAX_CACHE_SIZE = 2**34  # bytes of all states
@@ -61,11 +61,11 @@ class FrozenEncoder:
     @property
     def reader(self) -> WindowReader:
         """The encoder as it reads sentences."""
-        return WindowReader(self.transformer, self.subwords, layers=LAYERS)
+        return WindowReader(self.transformer, self.subwords, layers=NUM_LAYERS)
 
     @property
     def size(self) -> int:
-        """The numbers of a state."""
+        """The length of a state."""
         return int(self.transformer.config.hidden_size)
 
     @property
@@ -111,7 +111,7 @@ class FrozenEncoder:
 
     def _entry(self, split: IndexedSplit) -> Path | None:
         """The path of a split's states in the cache; None if there is no cache that only this user can change."""
-        sha = hashlib.sha256(f"{self.digest} {self.pooling} {LAYERS}".encode())
+        sha = hashlib.sha256(f"{self.digest} {self.pooling} {NUM_LAYERS}".encode())
         sha.update(f"{self.subwords.space}{self.subwords.tokenizer}".encode())
         if self._device.type != "cpu":  # which computes in bfloat16
             sha.update(self._device.type.encode())

@@ -31,7 +31,7 @@ BUNDLED_MODELS = Path(__file__).parents[1] / "models"
 WEIGHTS_FILE = "model.safetensors"
 VECTORS_FILE = "vectors.safetensors"
 ENCODER_FILE = "encoder.json"
-MAX_BYTES = {
+MAX_FILE_BYTES = {
     "config.json": 2**20,
     "vocabulary.json": 2**28,
     "model.safetensors": 2**34,
@@ -39,6 +39,7 @@ MAX_BYTES = {
     ENCODER_FILE: 2**24,
     TOKENIZER_FILE: 2**28,
 }
+MODEL_FILES = tuple(MAX_FILE_BYTES)
 MAX_HEADER_BYTES = 2**24  # of a safetensors file; a parameter needs about a hundred
 LINE_BREAKS = {*map(chr, (*range(32), *range(127, 160))), "\u2028", "\u2029"}
 
@@ -92,7 +93,7 @@ def weights_for(folder: Path, task: str) -> str:
     Raises ModelError if the folder is none of such a run, and ConfigError if the run has no such task.
     """
     path = folder / "result.json"
-    result = json_object(path, content_of(path, MAX_BYTES["config.json"])) if path.exists() else {}
+    result = json_object(path, content_of(path, MAX_FILE_BYTES["config.json"])) if path.exists() else {}
     epochs = result.get("best_epochs")
     if not isinstance(epochs, dict) or not all(type(epoch) is int for epoch in epochs.values()):
         raise ModelError(
@@ -257,7 +258,7 @@ def content_of(path: Path, max_bytes: int) -> bytes:
 
 
 def _content(path: Path) -> bytes:
-    return content_of(path, MAX_BYTES.get(path.name, MAX_BYTES[WEIGHTS_FILE]))
+    return content_of(path, MAX_FILE_BYTES.get(path.name, MAX_FILE_BYTES[WEIGHTS_FILE]))
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -76,10 +76,10 @@ class TransformerTagger(TaggerModule):
             return model.reader.tokens(subword_sequence(batch), model.settings.pooling).unsqueeze(0)
 
     def open_tables(self, num_words: int) -> None:
-        """The encoder spells every word in its own sub-words."""
+        """None: the encoder has no look-up tables, because it spells every word in sub-words of its own."""
 
     def tables_of(self, words: Tensor, num_words: int, vectors: Tensor) -> None:
-        """The encoder spells every word in its own sub-words."""
+        """None: the encoder has no look-up tables."""
 
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
         """The encoder's parameters."""

@@ -37,13 +37,12 @@ class Report:
     )  # the paper's cells, if the tasks are the paper's
     statistics: Sequence[Mapping[str, Any]] = ()  # a row of the paper's Table 1 for every task (data.statistics)
     beside: "Report | None" = None  # another study of the same tasks to compare with
+    vectors: str = ""  # vectors that the runs started from, as study.json names them; empty: as in the settings
 
     @property
     def is_tested(self) -> bool:
         """Whether any run has a test score."""
         return any(record.test for runs in self.runs.values() for record in runs)
-
-    vectors: str = ""  # vectors that the runs started from, as study.json names them; empty: as in the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def make_report(study: OpenedStudy, beside: "Report | None" = None) -> Report:
     """Read the finished runs of a study and compare them. The data of the study are not needed."""
     settings, tasks = study.settings, study.tasks
     now = current_status(settings, tasks, study.store, counts=True)
-    runs = Runs(now.found.done.values())
+    runs = now.runs
     counts = {regime: now.of(regime) for regime in settings.regimes}
     description = study.store.description()
     known = description.get("statistics", {})

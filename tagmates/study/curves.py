@@ -8,8 +8,8 @@ from typing import Any
 
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import read_file, read_json
+from tagmates.training.metrics import METRICS_FILE
 
-METRICS = "metrics.jsonl"
 TICKS = "▁▂▃▄▅▆▇█"
 
 
@@ -58,17 +58,17 @@ def read_curves(places: Sequence[Path]) -> list[Curve]:
 
 
 def _run_folders(place: Path) -> Iterator[Path]:
-    if (place / METRICS).is_file():
+    if (place / METRICS_FILE).is_file():
         yield place
         return
-    below = sorted((place / "runs").glob(f"*/{METRICS}"))
+    below = sorted((place / "runs").glob(f"*/{METRICS_FILE}"))
     if not below:
-        raise ConfigError(f"{place}: holds no {METRICS}; give the folder of a run, or of a study that has begun")
+        raise ConfigError(f"{place}: holds no {METRICS_FILE}; give the folder of a run, or of a study that has begun")
     yield from (path.parent for path in below)
 
 
 def _read_curve(folder: Path) -> Curve | None:
-    path = folder / METRICS
+    path = folder / METRICS_FILE
     try:
         lines = read_file(path).decode().split("\n")[:-1]  # what is after the last line end is still being written
         rows = [json.loads(line) for line in lines]

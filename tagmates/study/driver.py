@@ -62,11 +62,6 @@ Select = Callable[[Sequence[Planned]], Sequence[Planned]]
 Choose = Callable[[Sequence[Planned], Sequence[Planned], Mapping[str, RunRecord]], Planned | None]
 
 
-def in_order(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]) -> Planned:
-    """The first pending run."""
-    return pending[0]
-
-
 @dataclass(slots=True)
 class Driver:
     """Trains the selected runs of a study. Several drivers may share a study's folder."""
@@ -81,7 +76,7 @@ class Driver:
     retries: int = 2
     retry_failed: bool = False
     deadline: float | None = None
-    choose: Choose = in_order
+    choose: Choose | None = None  # None: the runs begin in the order of the plan
     records: dict[str, RunRecord] = field(default_factory=dict)  # of runs that are done, by name
     tries: Counter[str] = field(default_factory=Counter)
     pausing: bool = False  # the deadline is near: no further run is started
@@ -98,7 +93,7 @@ class Driver:
             for planned in self.select(now.plan):
                 if planned.name in now.found.failed:
                     self.store.forget_failure(planned.name)
-        self.claims = Claims(self.store.root, self.store.lock and self.choose is not in_order)
+        self.claims = Claims(self.store.root, self.store.lock and self.choose is not None)
         with self.claims, self.engine() as submit:
             while not (self.pausing or self._is_late()):
                 now = current_status(self.study, self.tasks, self.store)
@@ -165,12 +160,16 @@ class Driver:
         events: list[Event] = []
         with self.claims.turn():
             others: list[Planned] = []
-            if self.choose is not in_order:  # a budget is that of all drivers together
+            if self.choose is not None:  # a budget is that of all drivers together
                 events += self._look_around(queue, elsewhere)
                 unknown = (planned for planned in self.unselected if planned.name not in self.records)
                 others = [planned for planned in unknown if self._found(planned.name) == "taken"]
             while queue and len(running) < self.workers:
-                planned = self.choose(queue, [*running.values(), *elsewhere, *others], self.records)
+                planned = (
+                    queue[0]
+                    if self.choose is None
+                    else self.choose(queue, [*running.values(), *elsewhere, *others], self.records)
+                )
                 if planned is None:
                     self.pausing = True
                     queue.clear()

@@ -29,7 +29,7 @@ class Job:
     root: Path  # of the study
     data: str
     task_data: Mapping[str, TaskData]  # those of the study, to notice other data on another machine
-    vectors: str  # the study's, as ``vectors_found`` names them
+    vectors: str  # the study's, as ``start_found`` names them
     device: str
     threads: int | None
     deadline: float | None  # seconds since 1970

@@ -31,6 +31,11 @@ class OpenedStudy:
     overrides: tuple[str, ...] = ()  # the --set that are in ``settings``
     preset: str = ""  # a message on the preset that the settings start from, and why
 
+    def require_data(self) -> None:
+        """Raise ConfigError if the place of the data is not known."""
+        if not self.data:
+            raise ConfigError("--data: is missing, and the study's file has none; give --data, or write data = ...")
+
 
 def open_study(
     where: Path | None,

@@ -1,4 +1,4 @@
-"""RunFilter of runs of a plan by sharing, regime, tasks, seeds and shard."""
+"""A filter for the runs of a plan: by sharing, regime, tasks, seeds and shard."""
 
 import re
 from collections.abc import Iterable, Sequence

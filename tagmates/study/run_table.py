@@ -18,18 +18,29 @@ import numpy as np
 
 from tagmates.data.formats.decompression import MAX_EXPANSION
 from tagmates.errors import ModelError
-from tagmates.files import read_file, read_json, write_atomically, write_json, write_text
+from tagmates.files import read_file, read_json, write_atomically, write_json
 from tagmates.study.affinities import FILE as AFFINITIES
 from tagmates.study.record_reading import read_record
 from tagmates.study.store import Store
+from tagmates.training.metrics import METRICS_FILE, write_metrics
 
+_DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    lzma.LZMAError,
+)
 JSON_FILES = {"config": "config.json", "result": "result.json", "environment": "environment.json"}
 MAX_BYTES = 2**30  # of an unpacked table; ten thousand runs of the paper's study have a tenth of it
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The names of the runs that were added to a table, and of those that it already had."""
+    """The names of the runs that were added to a table or folder, and of those that it already had."""
 
     added: list[str]
     kept: list[str]
@@ -94,10 +105,10 @@ def read_table(table: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
             if not all(isinstance(row.get(key, {}), dict) for key in JSON_FILES):
                 raise ValueError("its lines are no runs")
             _arrays(row)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise ModelError(f"{table}: is not a table of runs ({type(error).__name__}: {error})") from None
-    except lzma.LZMAError as error:
-        raise ModelError(f"{table}: is not a table of runs ({type(error).__name__}: {error})") from None
+    except _DAMAGE as error:
+        raise ModelError(
+            f"{table}: is not a table of runs ({type(error).__name__}: {error}); give one of tagmates study collect"
+        ) from None
     return study, runs
 
 
@@ -118,7 +129,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
     if "environment" in row:
         row["environment"]["data"] = ""
     with suppress(OSError):  # a run of which only the scores are left
-        row["metrics"] = [json.loads(line) for line in read_file(folder / "metrics.jsonl").splitlines()]
+        row["metrics"] = [json.loads(line) for line in read_file(folder / METRICS_FILE).splitlines()]
     with np.load(folder / "counts.npz", allow_pickle=False) as arrays:
         row["counts"] = {name: arrays[name].tolist() for name in arrays.files}
     return row
@@ -136,7 +147,7 @@ def _write_run(folder: Path, row: Mapping[str, Any]) -> None:
         np.savez_compressed(file, **_arrays(row))
         write_atomically(folder / "counts.npz", file.getvalue())
     if "metrics" in row:
-        write_text(folder / "metrics.jsonl", "".join(f"{line}\n" for line in map(json.dumps, row["metrics"])))
+        write_metrics(folder, row["metrics"])
     for key in ("environment", "config", "result"):
         if key in row:
             write_json(folder / JSON_FILES[key], row[key])

@@ -4,9 +4,9 @@ import time
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from tagmates.data.task_data import TaskData
+from tagmates.data.tasks import absolute_data
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.study.adoption import adopt, adoption_notes
@@ -14,7 +14,7 @@ from tagmates.study.affinities import study_affinities
 from tagmates.study.changes import check_change
 from tagmates.study.chooser import Budget, make_chooser
 from tagmates.study.cost import Sizes
-from tagmates.study.driver import Driver, Poll, Stage, Started, Stopped, in_order
+from tagmates.study.driver import Driver, Poll, Stage, Started, Stopped
 from tagmates.study.engine import EngineKind, check_numbers, choose_engine, open_engine
 from tagmates.study.job import Job
 from tagmates.study.locate import OpenedStudy
@@ -22,7 +22,6 @@ from tagmates.study.notes import other_folders
 from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.record_reading import UNRECORDED_DATA
-from tagmates.study.records import Runs
 from tagmates.study.run_filter import RunFilter
 from tagmates.study.status import Status, current_status
 from tagmates.study.task_cache import data_of_task, start_found, task_size, task_statistics
@@ -85,12 +84,11 @@ def run_session(
     """
     deadline = None if time_limit is None else time.time() + time_limit
     check_numbers(workers, lanes, threads, retries)
-    if not study.data:
-        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    study.require_data()
     check_selection(study, selection)
     target = choose_device(device)
     kind, number = choose_engine(engine, workers, lanes, target)
-    source = study.data if study.data == "starter" else str(Path(study.data).expanduser().resolve())
+    source = absolute_data(study.data)
 
     def events() -> Generator[Event, None, None]:
         task_data, vectors, before, notes = _begin(study, source)
@@ -112,7 +110,7 @@ def run_session(
             retries=retries,
             retry_failed=retry_failed,
             deadline=deadline,
-            choose=make_chooser(affinities, budget) if budget else in_order,
+            choose=make_chooser(affinities, budget) if budget else None,
         )
         yield from driver.run()
         yield _sum_up(study, selection, before.found.done)
@@ -160,7 +158,7 @@ def _sum_up(study: OpenedStudy, selection: RunFilter, before: Collection[str]) -
     fault = ""
     try:
         if found.done:
-            advice = advise(study.settings, study.tasks, Runs(found.done.values()), now.oracle_sets)
+            advice = advise(study.settings, study.tasks, now.runs, now.oracle_sets)
     except Exception as error:  # the runs are done and saved, so an error in the advice must not make the call fail
         fault = f"the best partners cannot be told ({type(error).__name__}: {error})"
     return Summary(

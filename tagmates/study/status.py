@@ -42,6 +42,11 @@ class Status:
     oracle_sets: OracleSets
     waiting: Sequence[str]  # sentences on oracle sets that are not known yet; at most one
 
+    @property
+    def runs(self) -> Runs:
+        """The finished runs by combination; found out at each call."""
+        return Runs(self.found.done.values())
+
     def of(self, regime: Regime) -> RegimeCounts:
         """The counts of one regime; a run of several regimes is counted in the first."""
         names = {planned.name for planned in self.plan if planned.regime == regime}

@@ -5,7 +5,6 @@ moved to ``set-aside``; ``index.sqlite`` is a cache; ``report`` holds the last r
 processes that share a budget (``study.claims``).
 """
 
-import json
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any, Literal
 from tagmates.config import names_encoder
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
-from tagmates.files import read_file, read_json, write_json
+from tagmates.files import read_json, write_json
 from tagmates.locks import take_lock
 from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp, read_index, write_index
@@ -26,6 +25,7 @@ from tagmates.study.record_reading import data_mismatch, read_record, run_stamp
 from tagmates.study.records import RunRecord
 from tagmates.study.settings import StudySettings
 from tagmates.training.folder import LOCK, NO_LOCKS_ADVICE, check_files, lock_folder
+from tagmates.training.metrics import read_metrics
 
 State = Literal["done", "failed", "broken", "unmatched", "running", "begun", "pending"]
 
@@ -245,11 +245,7 @@ class Store:
 
     def epochs(self, name: str) -> list[dict[str, Any]]:
         """The metrics of the finished epochs of a run, as far as they can be read."""
-        try:
-            lines = read_file(self.folder(name) / "metrics.jsonl").decode().splitlines()
-            return [epoch for line in lines if isinstance(epoch := json.loads(line), dict)]
-        except (OSError, ValueError):
-            return []
+        return read_metrics(self.folder(name))
 
     def why_failed(self, name: str) -> str | None:
         """The reason why a run failed; None if it did not."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tagmates.config import RunConfig
 from tagmates.data.task_data import data_difference
-from tagmates.errors import ConfigError, ModelError
+from tagmates.errors import ModelError
 from tagmates.files import read_json
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.plan import Combination, config_of, run_name
@@ -54,8 +54,7 @@ def train_study_tagger(study: OpenedStudy, tagger: StudyTagger, device: str = "a
 
     Raises ConfigError where the data are missing or are not those of the study, ModelError for a damaged folder.
     """
-    if not study.data:
-        raise ConfigError("--data: is missing; the study's file does not say where its data are")
+    study.require_data()
     study.store.check_data(study.data, {task: data_of_task(study.data, task) for task in tagger.config.tasks})
     yield from train_events(tagger.config, tagger.folder, study.data, device=device, resume=True, lock=study.store.lock)
     why = why_no_tagger(tagger.folder)

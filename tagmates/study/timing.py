@@ -1,19 +1,15 @@
 """The speed of trainings, timed in as many processes as a study will use, at the same time."""
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-
-import torch
 
 from tagmates.batching.batches import LaneSelection, collate
 from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.config import RunConfig
 from tagmates.kernels.build import compiled
 from tagmates.model.network import decode
-from tagmates.processes import WorkerContext, end_with, open_pool, without_interrupts
+from tagmates.processes import open_pool, without_interrupts
 from tagmates.study.task_cache import load_start, prepare
 from tagmates.training.loop import Ended, Updated, train_side_by_side
 from tagmates.training.predict import batches_of
@@ -35,16 +31,10 @@ class Timed:
 def time_together(assigned: Sequence[Sequence[RunConfig]], data: str) -> list[list[Timed]]:
     """Time trainings on the CPU, each list in a process of its own with one thread, all processes at the same time."""
     compiled()  # once, for all processes
-    with open_pool(len(assigned), WorkerContext(), _begin) as pool:
+    with open_pool(len(assigned)) as pool:
         with without_interrupts():
             found = pool.map(_time_all, assigned, [data] * len(assigned))
         return list(found)
-
-
-def _begin(starter: Connection) -> None:
-    end_with(starter)
-    torch.set_num_threads(1)
-    logging.getLogger("tagmates").addHandler(logging.NullHandler())  # the main process has said it
 
 
 def _time_all(configs: Sequence[RunConfig], data: str) -> list[Timed]:

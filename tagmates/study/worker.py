@@ -36,9 +36,9 @@ class _Lane:
     epoch_start: float  # seconds since 1970
 
 
-def execute(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
+def execute(job: Job) -> Outcome:
     """Train one run in its folder, from its last checkpoint; raises nothing but interrupts."""
-    (outcome,) = execute_side_by_side(iter([job]), lambda lanes: 1, stopped)
+    (outcome,) = execute_side_by_side(iter([job]), lambda lanes: 1)
     return outcome
 
 

@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from io import StringIO
 from itertools import islice
-from multiprocessing.connection import Connection
 from typing import Any
-
-import torch
 
 from tagmates.batching.vectors import name_vectors
 from tagmates.data.schemes import OUTSIDE, Notation, spans_of
@@ -24,7 +21,7 @@ from tagmates.formatting import shown
 from tagmates.kernels.build import compiled
 from tagmates.model.encoders import encoder_files
 from tagmates.model.tagger import Tagged, Tagger
-from tagmates.processes import WorkerContext, end_with, open_pool, without_interrupts
+from tagmates.processes import open_pool, without_interrupts
 from tagmates.tagging.appending import appended
 from tagmates.tagging.chunks import Chunk
 from tagmates.tagging.input_sentences import InputSentence
@@ -157,7 +154,7 @@ def tag_in_workers(job: TaggingJob, chunks: Iterator[Chunk], workers: int) -> Ge
         if deaths:
             log.warning("a worker died; the chunks in progress are tagged again")
         try:
-            with open_pool(workers, WorkerContext(), _begin_worker) as pool:
+            with open_pool(workers) as pool:
                 results = deque(_submit(pool, job, chunk) for chunk in in_progress)
                 while True:
                     for chunk in islice(chunks, 2 * workers - len(in_progress)):
@@ -192,12 +189,6 @@ def identity(tagger: Tagger) -> str:
 def _submit(pool: ProcessPoolExecutor, job: TaggingJob, chunk: Chunk) -> "Future[TaggedChunk]":
     with without_interrupts():  # workers are started here
         return pool.submit(_tag_in_worker, job, chunk)
-
-
-def _begin_worker(starter: Connection) -> None:
-    end_with(starter)
-    torch.set_num_threads(1)
-    log.addHandler(logging.NullHandler())  # the main process has logged it
 
 
 def _tag_in_worker(job: TaggingJob, chunk: Chunk) -> TaggedChunk:

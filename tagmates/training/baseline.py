@@ -2,13 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 
 from tagmates.data.corpora import load_split
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
-from tagmates.data.task_data import reading_of
-from tagmates.training.scores import TaskScores, gold_tags, score
+from tagmates.training.scores import TaskScores, score_sentences
 
 
 def baseline_scores(tasks: Mapping[str, Task], names: Iterable[str], split: str) -> dict[str, TaskScores]:
@@ -17,9 +15,7 @@ def baseline_scores(tasks: Mapping[str, Task], names: Iterable[str], split: str)
     for name in names:
         gold = load_split(tasks[name], split)
         guesses = most_frequent(load_split(tasks[name], "train"), gold)
-        tags = gold_tags(gold, tasks[name])
-        reading = reading_of(tasks[name], set(chain.from_iterable(tags)))
-        scores[name] = score(tags, guesses, reading, tasks[name].trained_outside)
+        scores[name] = score_sentences(gold, guesses, tasks[name])
     return scores
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from torch import Tensor
 
 from tagmates.errors import ModelError
-from tagmates.files import read_tensors, write_atomically, write_tensors
+from tagmates.files import read_tensors, write_tensors
+from tagmates.training.metrics import write_metrics
 from tagmates.training.run import Run
 from tagmates.training.schedule import Schedule
 
@@ -35,7 +36,7 @@ def save_checkpoint(folder: Path, run: Run) -> None:
         "history": run.history,
     }
     write_tensors(folder / "checkpoint.safetensors", tensors, {"state": json.dumps(state)})
-    write_metrics(folder, run)
+    write_metrics(folder, run.history)
 
 
 def _optimized(run: Run) -> list[str]:
@@ -46,12 +47,6 @@ def _optimized(run: Run) -> list[str]:
 
 def _keeps_tasks(run: Run) -> bool:
     return run.config.training.weights == "best_per_task" and bool(run.history)
-
-
-def write_metrics(folder: Path, run: Run) -> None:
-    """Write ``metrics.jsonl``, with a line for every finished epoch."""
-    lines = "".join(json.dumps(line) + "\n" for line in run.history)
-    write_atomically(folder / "metrics.jsonl", lines.encode())
 
 
 def load_checkpoint(folder: Path, run: Run) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.failures import what_to_do
 from tagmates.locks import take_lock
+from tagmates.training.metrics import METRICS_FILE
 
 RUN_FILES = (
     "config.json",
@@ -15,7 +16,7 @@ RUN_FILES = (
     "vocabulary.json",
     "encoder.json",
     "tokenizer.json",
-    "metrics.jsonl",
+    METRICS_FILE,
     "train.log",
     "checkpoint.safetensors",
     "model.safetensors",

@@ -4,11 +4,9 @@ Of N folds, each is the test set once. The next fold is then the dev set, and al
 sentence is tagged once by a tagger that has never seen it, neither in training nor in the choice of its epoch.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -20,7 +18,6 @@ from tagmates.data.corpora import load_split
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
-from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_json
@@ -31,7 +28,8 @@ from tagmates.training.device import choose_device
 from tagmates.training.evaluation import write_predictions
 from tagmates.training.folder import clear_folder, make_folder
 from tagmates.training.loop import Event
-from tagmates.training.scores import gold_tags, score
+from tagmates.training.metrics import METRICS_FILE, read_metrics
+from tagmates.training.scores import score_sentences
 from tagmates.training.start import start_of
 from tagmates.training.train import train_on
 
@@ -161,16 +159,10 @@ def sum_up_folds(config: RunConfig, folder: Path, data: str, folds: int, device:
             "f1": scores[name],
             "mean": fmean(scores[name]),
             "std": pstdev(scores[name]),
-            "together": _f1(own.sentences, predicted[name], tasks[name]),
+            "together": score_sentences(own.sentences, predicted[name], tasks[name]).total.f1,
         }
     write_json(folder / SUMMARY, summary)
     return summary
-
-
-def _f1(sentences: Sequence[Sentence], predicted: Sequence[Sequence[str]], task: Task) -> float:
-    gold = gold_tags(sentences, task)
-    reading = reading_of(task, set(chain.from_iterable(gold)))
-    return score(gold, predicted, reading, task.trained_outside).total.f1
 
 
 def final_config(run: Path) -> tuple[RunConfig, str]:
@@ -179,15 +171,19 @@ def final_config(run: Path) -> tuple[RunConfig, str]:
     It makes as many updates as ``run`` had made in the epoch whose weights it kept. There is no dev set to halve the
     learning rate by, so it falls linearly to 0, unless it is constant; the last weights are kept.
     """
-    for name in ("config.json", "result.json", "metrics.jsonl", "environment.json"):
+    for name in ("config.json", "result.json", METRICS_FILE, "environment.json"):
         if not (run / name).is_file():
             raise ConfigError(f"{run}: has no {name}; --final needs the folder of a finished run (of tagmates train)")
     config = parse(RunConfig, read_json(run / "config.json"), str(run / "config.json"))
     result = read_json(run / "result.json")
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    epochs = read_metrics(run)
     epoch = result["epochs"] if config.training.weights == "last" else result["best_epoch"]
+    if not 0 < epoch <= len(epochs):
+        raise ModelError(
+            f"{run / METRICS_FILE}: has no epoch {epoch}; --final needs the whole folder of a finished run"
+        )
     schedule = "constant" if config.training.schedule == "constant" else "linear"
-    changed = {"max_updates": lines[epoch - 1]["updates"], "schedule": schedule, "weights": "last", "select": ""}
+    changed = {"max_updates": epochs[epoch - 1]["updates"], "schedule": schedule, "weights": "last", "select": ""}
     return config.model_copy(update={"training": config.training.model_copy(update=changed)}), str(
         read_json(run / "environment.json").get("data", "")
     )

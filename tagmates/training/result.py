@@ -19,7 +19,7 @@ from tagmates.files import write_atomically, write_json, write_tensors, write_te
 from tagmates.installed import VERSION
 from tagmates.model.pretrained import epoch_file
 from tagmates.training.card import model_card
-from tagmates.training.checkpoint import write_metrics
+from tagmates.training.metrics import write_metrics
 from tagmates.training.run import Run
 from tagmates.training.scores import TaskScores, signature
 
@@ -67,7 +67,7 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
         if epoch != run.schedule.best_epoch:
             write_tensors(folder / epoch_file(epoch), run.module.tensors() | kept)
     write_atomically(folder / "counts.npz", _counts(scores))
-    write_metrics(folder, run)
+    write_metrics(folder, run.history)
     write_text(folder / "README.md", model_card(run, result))
     write_json(folder / "result.json", result)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # there is nothing left to resume

