@@ -40,11 +40,11 @@ from tagmates.config import RunConfig
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
-from tagmates.files import cache_folder
 from tagmates.model.frozen import FrozenEncoder
 from tagmates.model.pretrained_encoder import load_encoder
 from tagmates.model.window_reader import GROUP_COST
 from tagmates.model.windows import groups_of_similar_length
+from tagmates.private_folders import cache_folder
 from tagmates.settings_parsing import resolve
 from tagmates.study.task_cache import indexed_task, prepare
 from tagmates.training.loop import Updated, train_side_by_side

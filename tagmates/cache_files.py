@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
-from tagmates.files import make_private
+from tagmates.private_folders import make_private
 
 UNFINISHED = ".new"  # ends the name of a file that is being written
 UNFINISHED_AGE = 24 * 3600  # seconds; what a killed process had begun to write is then removed

@@ -16,8 +16,9 @@ import torch
 
 from tagmates.errors import BusyError, DiskError, ModelError, NoLocksError, OutOfMemoryError, TagmatesError
 from tagmates.failures import LOCK_ERRORS, is_out_of_memory, memory_errors, what_to_do
-from tagmates.files import cache_folder, is_private, make_private, read_json, write_atomically
+from tagmates.files import read_json, write_atomically
 from tagmates.locks import take_lock
+from tagmates.private_folders import cache_folder, is_private, make_private
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 TOO_MUCH = 2**60  # bytes
@@ -219,7 +220,7 @@ def test_a_folder_that_is_made_is_private(reachable: Path, umask: int) -> None:
 
 CHILD = """
 import os, subprocess, sys
-from tagmates.files import cache_folder
+from tagmates.private_folders import cache_folder
 print(cache_folder(), flush=True)
 (cache_folder() / "kept").write_text("x")
 print(cache_folder(), flush=True)

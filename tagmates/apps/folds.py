@@ -9,7 +9,8 @@ from tagmates.apps.shared import say
 from tagmates.config import RunConfig
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
-from tagmates.training.folds import begun_folds, final_config, sum_up_folds
+from tagmates.training.final import final_config
+from tagmates.training.folds import begun_folds, sum_up_folds
 
 
 def check_folds_folder(folder: Path, folds: int, *, resume: bool, force: bool) -> None:

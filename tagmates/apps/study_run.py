@@ -14,8 +14,9 @@ from tagmates.apps.tracking import Track, track_study
 from tagmates.apps.tracking import track as begin_tracking
 from tagmates.errors import ConfigError
 from tagmates.study.chooser import Budget
+from tagmates.study.durations import parse_duration
 from tagmates.study.engine import MAX_LANES, EngineKind, check_numbers
-from tagmates.study.run_filter import parse_duration, parse_shard
+from tagmates.study.run_filter import parse_shard
 
 MAX_CODE = 255  # of a process
 

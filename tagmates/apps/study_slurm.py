@@ -17,8 +17,9 @@ from tagmates.errors import ConfigError
 from tagmates.files import write_text
 from tagmates.formatting import duration, plural
 from tagmates.locks import why_locks_fail
+from tagmates.study.durations import parse_wall
 from tagmates.study.session import check_selection
-from tagmates.study.slurm import ArrayJob, asks_for_gpu, parse_wall, sbatch_options, submission
+from tagmates.study.slurm import ArrayJob, asks_for_gpu, sbatch_options, submission
 from tagmates.training.folder import LOCK
 
 ENVIRONMENT = ("PYTHONPATH", "TAGMATES_CACHE", "RAY_ADDRESS")  # that a job may need, however sbatch is called

@@ -19,8 +19,8 @@ from tagmates.tagging.appending import parse_append
 from tagmates.tagging.read_options import APPEND_PLACES, check_options
 from tagmates.tagging.reading import read_input
 from tagmates.tagging.resumable import check_output, progress_path
+from tagmates.tagging.tagged_chunks import TaggingJob
 from tagmates.tagging.training_format import with_training_format
-from tagmates.tagging.workers import TaggingJob
 from tagmates.training.device import choose_device
 
 

@@ -13,9 +13,11 @@ from tagmates.failures import memory_errors
 from tagmates.formatting import plural
 from tagmates.model.tagger import Tagger
 from tagmates.tagging.chunks import Chunk, read_chunks, total_size
+from tagmates.tagging.identity import identity
 from tagmates.tagging.reading import no_words
 from tagmates.tagging.resumable import Output, Settings, open_output
-from tagmates.tagging.workers import TaggedChunk, TaggingJob, identity, tag_chunk, tag_in_workers
+from tagmates.tagging.tagged_chunks import TaggedChunk, TaggingJob, tag_chunk
+from tagmates.tagging.workers import tag_in_workers
 
 
 def tag_to_stdout(files: Sequence[str], tagger: Tagger, job: TaggingJob, workers: int) -> None:

@@ -8,7 +8,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tagmates.formatting import duration
-from tagmates.tagging.workers import TaggedChunk
+from tagmates.tagging.tagged_chunks import TaggedChunk
 
 LINE_INTERVAL = 30  # seconds between two lines
 

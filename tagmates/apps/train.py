@@ -38,8 +38,9 @@ from tagmates.failures import memory_errors
 from tagmates.formatting import listing, plural
 from tagmates.model.pretrained import find_model, read_config
 from tagmates.settings_parsing import override, read_settings, resolve
+from tagmates.training.final import train_final
 from tagmates.training.folder import check_folder
-from tagmates.training.folds import train_final, train_folds
+from tagmates.training.folds import train_folds
 from tagmates.training.forgetting import measure_forgetting
 from tagmates.training.loop import Ended, Event
 from tagmates.training.start import base_settings, check_base

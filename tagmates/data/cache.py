@@ -23,7 +23,7 @@ import numpy as np
 from tagmates.cache_files import write_cache_file
 from tagmates.data.indexing import IndexedSplit, IndexedTask, Numbers, json_array, json_value, restore_sentences
 from tagmates.data.task import Task
-from tagmates.files import cache_folder, is_private
+from tagmates.private_folders import cache_folder, is_private
 
 log = logging.getLogger("tagmates")
 SWITCH_VARIABLE = "TAGMATES_CACHE_CORPORA"

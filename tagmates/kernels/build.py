@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tagmates.files import cache_folder, is_private, keep_private, temporary_folder, why_closed
+from tagmates.private_folders import cache_folder, is_private, keep_private, temporary_folder, why_closed
 
 log = logging.getLogger("tagmates")
 SOURCES = ("gru.c", "crf.c", "vector.h")

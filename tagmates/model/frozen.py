@@ -18,11 +18,11 @@ from torch import Tensor
 from tagmates.batching.token_states import States
 from tagmates.cache_files import write_cache_file
 from tagmates.data.indexing import IndexedSplit
-from tagmates.files import cache_folder, is_private, make_private
 from tagmates.formatting import plural
 from tagmates.model.pretrained_encoder import encoder_values, make_encoder
 from tagmates.model.subwords import Subwords
 from tagmates.model.window_reader import Pooling, WindowReader, sequence_of
+from tagmates.private_folders import cache_folder, is_private, make_private
 
 log = logging.getLogger("tagmates")
 

@@ -19,8 +19,9 @@ from urllib.parse import quote
 
 from tagmates.errors import ConfigError, DiskError, ModelError
 from tagmates.failures import what_to_do
-from tagmates.files import cache_folder, is_private, keep_private, make_private, write_atomically
+from tagmates.files import write_atomically
 from tagmates.installed import get_extra
+from tagmates.private_folders import cache_folder, is_private, keep_private, make_private
 
 log = logging.getLogger("tagmates")
 

@@ -84,12 +84,3 @@ def parse_shard(text: str) -> tuple[int, int]:
 def _check_shard(shard: tuple[int, int], text: str) -> None:
     if not 1 <= shard[0] <= shard[1]:
         raise ConfigError(f"--shard {text}: write PART/PARTS, for instance 2/8")
-
-
-def parse_duration(text: str, option: str = "--time-limit") -> float:
-    """``90``, ``45s``, ``25m``, ``1h30m`` or ``2d`` as seconds; ConfigError for anything else."""
-    found = re.fullmatch(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", text.strip())
-    if not found or not any(found.groups()):
-        raise ConfigError(f"{option} {text}: write a time such as 45s, 25m, 1h30m or 2d")
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

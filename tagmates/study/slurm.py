@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagmates.errors import ConfigError
+from tagmates.study.durations import wall_text
 
-SHORTEST_WALL = 600  # seconds; less would be spent on starting and saving
 MARGIN = 300  # seconds before the wall at which a call of ``study run`` ends, at most a tenth of the wall
 PENDING_CODE = 75  # of ``study run`` when its shard is not done yet; EX_TEMPFAIL
 # options of sbatch that the script sets, and the option of tagmates that decides them
@@ -147,39 +147,6 @@ def submission(script: Path, *, oracle: bool) -> list[str]:
 def margin(wall: int) -> int:
     """The seconds between the end of a call of ``study run`` and the wall."""
     return min(MARGIN, wall // 10)
-
-
-def parse_wall(text: str) -> int:
-    """The seconds of a time as SLURM writes it (``8:00:00``, ``1-12``, ``90``: minutes) or as ``8h`` or ``1d12h``.
-
-    Raises ConfigError for anything else, or for less than ten minutes.
-    """
-    units = re.fullmatch(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?", text)
-    days = re.fullmatch(r"(\d{1,4})-(\d{1,2})(?::(\d{1,2}))?(?::(\d{1,2}))?", text)
-    clock = re.fullmatch(r"(?:(\d{1,5}):)?(\d{1,6})(?::(\d{1,2}))?", text)
-    if units and any(units.groups()):
-        parts = [*units.groups(), None]
-    elif days:
-        parts = list(days.groups())
-    elif clock and (clock[3] is not None or clock[1] is None):
-        parts = [None, *clock.groups()]
-    elif clock:  # minutes and seconds
-        parts = [None, None, clock[1], clock[2]]
-    else:
-        raise ConfigError(f"--time {text}: write a time as SLURM does, such as 8:00:00 or 1-12:00:00, or 8h")
-    day, hour, minute, second = (int(part or 0) for part in parts)
-    wall = ((day * 24 + hour) * 60 + minute) * 60 + second
-    if wall < SHORTEST_WALL:
-        raise ConfigError(f"--time {text}: must be at least 10 minutes, as starting and saving take some")
-    return wall
-
-
-def wall_text(seconds: int) -> str:
-    """Seconds as SLURM writes them: ``D-HH:MM:SS``, or ``H:MM:SS`` for less than a day."""
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    return f"{days}-{hour:02}:{minute:02}:{second:02}" if days else f"{hour}:{minute:02}:{second:02}"
 
 
 def sbatch_options(words: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Part, Task
 from tagmates.errors import DataError
-from tagmates.files import cache_folder
+from tagmates.private_folders import cache_folder
 
 FIRST = "Fog\tB-x\nand\tI-x\nrain\tO\n\n\nFog\tO\n"
 

@@ -27,7 +27,7 @@ from tagmates.data.upstream.listing import list_tasks
 from tagmates.data.upstream.sources import MODES, Mode, PublishedFile, Source, known_sources, sources_of
 from tagmates.data.upstream.table1 import compare, printed
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
-from tagmates.files import cache_folder
+from tagmates.private_folders import cache_folder
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 here = pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")

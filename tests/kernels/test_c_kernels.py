@@ -18,12 +18,12 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.testing import assert_close
 
 from tagmates.batching.packed_sequence import PackedLayout
-from tagmates.files import is_private
 from tagmates.kernels import dispatch
 from tagmates.kernels.build import FOLDER_VARIABLE, SOURCES, Build, compiled
 from tagmates.kernels.c import structure
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.gru import GRULayer, bidirectional_gru
+from tagmates.private_folders import is_private
 from tagmates.seeding import generator
 
 ROWS = st.lists(st.integers(1, 9), max_size=20).map(lambda lengths: sorted(lengths, reverse=True))

@@ -33,10 +33,11 @@ from tagmates.study.cost import (
     training_size,
     usual_epochs,
 )
+from tagmates.study.durations import parse_duration
 from tagmates.study.locate import open_study
 from tagmates.study.plan import Combination, OracleSets, Planned, combination_of, make_plan
 from tagmates.study.published import PAPER_TASKS
-from tagmates.study.run_filter import RunFilter, parse_duration, parse_shard
+from tagmates.study.run_filter import RunFilter, parse_shard
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
 from tagmates.study.store import FoundRuns, Store
 from tagmates.study.timing import Timed

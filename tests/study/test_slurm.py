@@ -23,7 +23,8 @@ from tiny_study import write_tiny_study
 
 from tagmates import locks
 from tagmates.errors import ConfigError
-from tagmates.study.slurm import asks_for_gpu, margin, parse_wall, sbatch_options, wall_text
+from tagmates.study.durations import parse_wall, wall_text
+from tagmates.study.slurm import asks_for_gpu, margin, sbatch_options
 
 PATIENCE = 300  # seconds until a test stops waiting and fails
 EPOCHS = 6

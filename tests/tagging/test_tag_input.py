@@ -15,8 +15,8 @@ from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
 from tagmates.tagging.decoding import HEAD_SIZE
 from tagmates.tagging.read_options import ReadOptions, check_options
 from tagmates.tagging.reading import read_chunk, read_input
+from tagmates.tagging.tagged_chunks import TaggingJob, tag_chunk
 from tagmates.tagging.training_format import with_training_format
-from tagmates.tagging.workers import TaggingJob, tag_chunk
 
 CONLLU = (
     "# sent_id = 1\n"

@@ -30,8 +30,10 @@ from tagmates.data.task import Task
 from tagmates.errors import TagmatesError
 from tagmates.tagging import resumable
 from tagmates.tagging.chunks import Chunk, read_chunks
+from tagmates.tagging.identity import identity
 from tagmates.tagging.read_options import ReadOptions
-from tagmates.tagging.workers import TaggedChunk, TaggingJob, identity, tag_chunk, tag_in_workers
+from tagmates.tagging.tagged_chunks import TaggedChunk, TaggingJob, tag_chunk
+from tagmates.tagging.workers import tag_in_workers
 
 TASKS = {"pos": ["N", "V", "A"], "ner": ["O", "B-X", "I-X"]}
 SIZE = 200  # bytes of a chunk in these tests

@@ -139,7 +139,7 @@ def test_a_final_run_trains_on_everything_for_as_many_updates(data: str, tmp_pat
 
 
 def test_a_final_run_goes_on_after_a_kill_to_the_same_bytes(data: str, tmp_path: Path) -> None:
-    from tagmates.training.folds import final_config, train_final
+    from tagmates.training.final import final_config, train_final
     from tagmates.training.loop import EpochEnded
 
     write_corpus(tmp_path / "split")

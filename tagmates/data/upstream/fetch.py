@@ -15,8 +15,8 @@ from tagmates.data.upstream.sources import Mode, PublishedFile, Source, known_so
 from tagmates.data.upstream.table1 import Table1Number, compare
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.failures import what_to_do
-from tagmates.files import cache_folder, is_private, keep_private
 from tagmates.locks import take_lock
+from tagmates.private_folders import cache_folder, is_private, keep_private
 
 MAX_BYTES = 1 << 30  # limit for downloads and unpacked files of unknown size
 
