@@ -209,19 +209,18 @@ class RunConfig(Settings):
                 f"training.batch_size {self.training.batch_size} is smaller than the number of tasks, "
                 f"{len(self.tasks)}; a batch needs a sentence of each"
             )
-        if self.training.select and self.training.select not in self.tasks:
-            known = suggestion(self.training.select, self.tasks)
-            raise ValueError(f"training.select names {self.training.select!r}{known}, no task of this run")
-        for task in self.training.tag_weights:
-            if task not in self.tasks:
-                raise ValueError(
-                    f"training.tag_weights names {task!r}{suggestion(task, self.tasks)}, no task of this run"
-                )
-        for task in self.training.loss_weights:
-            if task not in self.tasks:
-                raise ValueError(
-                    f"training.loss_weights names {task!r}{suggestion(task, self.tasks)}, no task of this run"
-                )
+        training = self.training
+        selected = (training.select,) if training.select else ()
+        for key, named in (
+            ("select", selected),
+            ("tag_weights", training.tag_weights),
+            ("loss_weights", training.loss_weights),
+        ):
+            for task in named:
+                if task not in self.tasks:
+                    raise ValueError(
+                        f"training.{key} names {task!r}{suggestion(task, self.tasks)}, no task of this run"
+                    )
         return self
 
 

@@ -54,6 +54,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (foreign and any(text in str(error).lower() for text in MEMORY_MESSAGES))
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, at most 200 characters, or its kind if it has none."""
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+
+
+def on_one_line(error: BaseException) -> str:
+    """The kind and the text of an error in one line, at most 300 characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
 @contextmanager
 def memory_errors() -> Iterator[None]:
     """Raise OutOfMemoryError, whose message is one line, for every error in this block that means too little memory."""

@@ -16,6 +16,11 @@ def points(value: float | None, *, signed: bool = False) -> str:
     return "0.00" if float(text) == 0 else text.replace("-", "−")
 
 
+def interval_text(low: float, high: float) -> str:
+    """An interval in points of F1: ``−0.80 to +15.88``."""
+    return f"{points(low, signed=True)} to {points(high, signed=True)}"
+
+
 def probability(value: float | None) -> str:
     """A p value with three decimals, or a bound if it is smaller; EMPTY for None."""
     if value is None:
@@ -58,7 +63,12 @@ def plural(n: int, noun: str) -> str:
 
 def shown(text: str) -> str:
     """The text in quotes, with invisible characters escaped, shortened to fit a message."""
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+    return repr(shortened(text))
+
+
+def shortened(text: str) -> str:
+    """The text, cut off after 40 characters to fit a message."""
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 # characters that Python calls printable, but that are invisible: fillers, variation selectors, blanks of other scripts
@@ -85,7 +95,7 @@ def in_order(names: Collection[str]) -> list[str]:
 
 def first_of(names: Collection[str]) -> str:
     """a, b, c; long names and long lists are shortened to fit a message."""
-    named = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in islice(names, 20))
+    named = ", ".join(map(shortened, islice(names, 20)))
     return named if len(names) <= 20 else f"{named}, … ({len(names):,})"
 
 

@@ -183,7 +183,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not valid JSON: {error}") from None
+        raise ConfigError(f"{path}: is not valid JSON ({error}); correct it there") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: is no JSON object; give a run's config.json or a TOML file")
     return value
@@ -196,7 +196,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         text = path.read_bytes().decode("utf-8-sig")
         return tomllib.loads(text)
     except RecursionError:
-        raise ConfigError(f"{path}: is not valid TOML: it is nested too deeply") from None
+        raise ConfigError(f"{path}: is not valid TOML: it is nested too deeply; make it simpler") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except UnicodeDecodeError as error:

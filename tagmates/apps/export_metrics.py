@@ -9,6 +9,7 @@ from tagmates.apps.shared import say
 from tagmates.apps.trackers import TrackerKind, begin_with
 from tagmates.apps.tracking import Follower
 from tagmates.errors import ConfigError, ModelError, TagmatesError
+from tagmates.failures import on_one_line
 from tagmates.formatting import plural
 
 
@@ -42,8 +43,7 @@ def export_metrics(
     except TagmatesError:
         raise
     except Exception as error:  # of the tracker, whatever it is
-        said = " ".join(str(error).split())[:300]
-        raise ModelError(f"{kind}: failed at {folder} ({type(error).__name__}: {said})") from None
+        raise ModelError(f"{kind}: failed at {folder} ({on_one_line(error)})") from None
     say(f"{kind}: {plural(exported, 'run')} exported")
     if exported < len(folders):
         say(f"{plural(len(folders) - exported, 'run')} left out, as no epoch is finished")

@@ -41,7 +41,8 @@ def _check_same(evaluation: Evaluation, other: Evaluation) -> None:
     common = [name for name in evaluation.names if name in other.names]
     if not common:
         raise ConfigError(
-            f"--against {other.folder}: has none of the tasks of {evaluation.folder} ({', '.join(evaluation.names)})"
+            f"--against {other.folder}: has none of the tasks of {evaluation.folder} ({', '.join(evaluation.names)}); "
+            "give a model that has one of them"
         )
     for name in common:
         ours, theirs = ([(s.tokens, s.labels) for s in each.gold[name]] for each in (evaluation, other))

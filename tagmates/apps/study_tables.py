@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from tagmates.formatting import EMPTY, duration, plural, points, probability
+from tagmates.formatting import EMPTY, duration, interval_text, plural, points, probability
 from tagmates.study.cost import Cost
 from tagmates.study.forecast import Forecast
 from tagmates.study.recommend import Advice, describe
@@ -62,7 +62,7 @@ def _advice_entries(advice: Advice, tasks: Sequence[str]) -> tuple[str, ...]:
     if advice.chosen is None:
         return (EMPTY,) * 5
     best, cell, evidence = advice.ranked[0].combination, advice.cell, advice.evidence
-    interval = f"{points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}" if evidence else EMPTY
+    interval = interval_text(evidence.low, evidence.high) if evidence else EMPTY
     alone = None if cell is None else cell.base
     gain = None if cell is None else cell.difference
     p = None if evidence is None else evidence.p
@@ -98,7 +98,7 @@ def forecast_table(forecasts: Sequence[Forecast]) -> Table:
             escape(describe(each.best, each.task, tasks)),
             plural(each.runs, "time") if each.runs else "predicted",
             points(each.gain.mean, signed=True) if is_joint else EMPTY,
-            f"{points(low, signed=True)} to {points(high, signed=True)}" if is_joint else EMPTY,
+            interval_text(low, high) if is_joint else EMPTY,
             f"{each.probability:.2f}",
             points(each.regret),
         )

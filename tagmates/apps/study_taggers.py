@@ -33,7 +33,7 @@ def recommend_taggers(study: Study, number: int, *, train: bool, device: str, js
         choose_device(device)
     found = study.groupings()
     if not found:
-        why = f"{study.data} does not hold those that it was begun with" if study.data else "nobody has said where"
+        why = f"{study.data} does not hold those that it was begun with" if study.data else "their place is not known"
         raise ConfigError(f"--taggers: needs the training data of the study, but {why}; give them with --data")
     chosen = found[min(number, len(found)) - 1]
     if not json_:

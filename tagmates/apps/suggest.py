@@ -19,7 +19,7 @@ from tagmates.data.task import Task
 from tagmates.data.task_data import task_data
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
-from tagmates.formatting import percent, plural, points, suggestion
+from tagmates.formatting import interval_text, percent, plural, points, suggestion
 from tagmates.study.locate import open_study
 from tagmates.study.settings import METHOD_NAMES
 from tagmates.study.status import current_status
@@ -66,7 +66,7 @@ def suggest_for_study(
         _suggest(known, study.tasks, task, top, plot, json_)
         return
     if task or plot or json_:
-        raise ConfigError("--found: goes without --task, --plot and --json")
+        raise ConfigError("--found: cannot be combined with --task, --plot or --json; leave one of them out")
     _check_number(study.tasks)
     runs = current_status(study.settings, study.tasks, study.store).runs
     gains = {method: pair_gains(study.tasks, method, runs) for method in study.settings.sharing}
@@ -141,7 +141,10 @@ def _tasks_table(suggestions: Mapping[str, Sequence[Suggestion]], top: int) -> T
     for place in range(1, min(top, len(suggestions) - 1) + 1):
         table.add_column("suggested partner" if place == 1 else f"no. {place}")
     for task, some in suggestions.items():
-        cells = (f"{each.helper} {points(each.gain.mean, signed=True)} ({_interval(each)})" for each in some[:top])
+        cells = (
+            f"{each.helper} {points(each.gain.mean, signed=True)} ({interval_text(*each.gain.interval())})"
+            for each in some[:top]
+        )
         table.add_row(*map(escape, (task, *cells)))
     return table
 
@@ -195,12 +198,7 @@ def _partners_table(suggestions: Sequence[Suggestion]) -> Table:
         table.add_row(
             escape(each.helper),
             points(each.gain.mean, signed=True),
-            _interval(each),
+            interval_text(*each.gain.interval()),
             percent(each.gain.probability),
         )
     return table
-
-
-def _interval(suggestion: Suggestion) -> str:
-    low, high = suggestion.gain.interval()
-    return f"{points(low, signed=True)} to {points(high, signed=True)}"

@@ -121,7 +121,7 @@ def tag(
             say(f"{output_file}: is complete; nothing to resume")
             return
     elif resume or force:
-        raise ConfigError(f"{'--resume' if resume else '--force'}: needs --output-file")
+        raise ConfigError(f"{'--resume' if resume else '--force'}: needs --output-file; give it too, or leave this out")
     use_threads(threads)
     device = choose_device(device)
     tagger = Tagger.from_pretrained(model, device=device, vectors=vectors)

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tagmates.errors import ConfigError, DiskError, ModelError
-from tagmates.failures import what_to_do
+from tagmates.failures import first_line, what_to_do
 from tagmates.files import write_atomically
 from tagmates.installed import get_extra
 from tagmates.private_folders import cache_folder, is_private, keep_private, make_private
@@ -188,8 +188,7 @@ def _hub_errors(name: str, revision: str) -> Iterator[None]:
     except errors.RevisionNotFoundError:
         raise ModelError(f"{name}: has no revision {revision!r}; name a branch, tag or commit of it") from None
     except (HTTPError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, errors.FileMetadataError) as error:
-        text = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise _UnreachableError(f"{name}: the hub cannot be reached ({text})") from None
+        raise _UnreachableError(f"{name}: the hub cannot be reached ({first_line(error)})") from None
     except OSError as error:
         if error.errno is None:  # huggingface_hub's own, of a transfer that went wrong
             raise _UnreachableError(f"{name}: the hub cannot be reached ({error})") from None

@@ -90,7 +90,7 @@ def epoch_file(epoch: int) -> str:
 def weights_for(folder: Path, task: str) -> str:
     """The file with the weights of the epoch that is the best one of this task, in a run with ``best_per_task``.
 
-    Raises ModelError if the folder is none of such a run, and ConfigError if the run has no such task.
+    Raises ModelError if the folder is not that of such a run, and ConfigError if the run has no such task.
     """
     path = folder / "result.json"
     result = json_object(path, content_of(path, MAX_FILE_BYTES["config.json"])) if path.exists() else {}
@@ -105,7 +105,7 @@ def weights_for(folder: Path, task: str) -> str:
 
 
 def read_config(folder: Path) -> RunConfig:
-    """The settings of a model; ModelError if the folder has none, or what is none of tagmates."""
+    """The settings of a model; ModelError if the folder has no settings, or settings that are not from tagmates."""
     where = folder / "config.json"
     if not where.exists() and (folder / "onnx.json").exists():
         raise ModelError(f"{folder}: is for ONNX Runtime (tagmates export --onnx); give the tagger that was exported")

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from tagmates.config import ENCODER_PREFIX, names_encoder
 from tagmates.errors import ModelError
+from tagmates.failures import first_line
 from tagmates.formatting import shown
 from tagmates.installed import get_extra
 from tagmates.model.hub import download_encoder
@@ -85,13 +86,13 @@ class PretrainedEncoder:
         for name, value in module.state_dict().items():
             if not value.isfinite().all():
                 raise ModelError(f"{self.source}: its parameter {name} has numbers that are not finite; choose another")
-        return without_pooler(module)
+        return remove_pooler(module)
 
 
 def load_encoder(source: str) -> PretrainedEncoder:
     """The encoder ``source``: a folder, ``hf://user/name``, or an installed package that holds one.
 
-    Raises ModelError if there is none, if it is none that ``transformers`` loads with ``AutoModel`` and a fast
+    Raises ModelError if there is no such encoder, if ``transformers`` cannot load it with ``AutoModel`` and a fast
     tokenizer, or if the extra ``transformers`` is not installed.
     """
     folder = find_encoder(source)
@@ -194,10 +195,10 @@ def make_encoder(values: Mapping[str, Any]) -> nn.Module:
     with _quiet(), _encoder_errors("the encoder's configuration"), torch.random.fork_rng(devices=[]):
         from transformers import AutoModel  # noqa: PLC0415  (an extra)
 
-        return without_pooler(AutoModel.from_config(config, dtype=torch.float32))
+        return remove_pooler(AutoModel.from_config(config, dtype=torch.float32))
 
 
-def without_pooler(module: Any) -> nn.Module:
+def remove_pooler(module: Any) -> nn.Module:
     """The encoder without the layer that reads a whole sentence as one vector, which tagging does not use."""
     if getattr(module, "pooler", None) is not None:
         module.pooler = nn.Identity()  # some kinds call it without asking whether there is one
@@ -219,7 +220,7 @@ def table_size(module: Any) -> int:
     return int(module.get_input_embeddings().num_embeddings)
 
 
-def with_rows(module: Any, rows: Tensor) -> None:
+def add_rows(module: Any, rows: Tensor) -> None:
     """Add these rows to the encoder's table of sub-words: their numbers follow those of the tokenizer's."""
     table = module.get_input_embeddings()
     with torch.random.fork_rng(devices=[]), _quiet():
@@ -283,7 +284,7 @@ def _encoder_errors(source: str) -> Iterator[None]:
     except (ModelError, MemoryError):
         raise
     except Exception as error:  # its readers raise errors of many kinds
-        text = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        text = first_line(error)
         if "ignore_mismatched_sizes" in text:
             text = "its weights have other shapes than its config.json says"
         raise ModelError(f"{source}: transformers cannot load it as an encoder ({text}); choose another") from None

@@ -19,7 +19,7 @@ from tagmates.model.network import Decoded
 
 TagNumbers = Mapping[str, int]
 """The number of a label's tag by its letter: B, I, E or S."""
-Way = tuple[int, npt.NDArray[np.bool_]]
+TagConstraint = tuple[int, npt.NDArray[np.bool_]]
 """The first token of a range, and for each of its tokens the tags that are allowed [tokens, tags]."""
 
 # the letters of a span's first tag, and those of its label that the tag before must not have, which it would continue
@@ -52,7 +52,7 @@ def tag_numbers(labels: Sequence[str], scheme: Scheme) -> dict[str, dict[str, in
     return found
 
 
-def ways(span: Span, length: int, tags: TagNumbers, num_tags: int) -> Iterator[Way]:
+def tag_constraints(span: Span, length: int, tags: TagNumbers, num_tags: int) -> Iterator[TagConstraint]:
     """The sets of tag sequences of a sentence of this length that have exactly this span.
 
     No two of them have a sequence in common, so the probability of the span is the sum of theirs.
@@ -92,7 +92,9 @@ def span_probabilities(decoded: Decoded, requests: Sequence[Request]) -> list[tu
                 for row, number in held
                 for request in (requests[number],)
                 for place, span in enumerate(request.spans)
-                for start, allowed in ways(span, request.length, request.tags[span.label], crf.start.shape[-1])
+                for start, allowed in tag_constraints(
+                    span, request.length, request.tags[span.label], crf.start.shape[-1]
+                )
             ]
             if not found:
                 continue

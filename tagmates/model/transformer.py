@@ -18,7 +18,7 @@ from tagmates.config import ModelSettings, Sharing
 from tagmates.data.sentence import task_token
 from tagmates.model.embedding import Tables
 from tagmates.model.network import TaggerModule
-from tagmates.model.pretrained_encoder import with_rows
+from tagmates.model.pretrained_encoder import add_rows
 from tagmates.model.subwords import Subwords
 from tagmates.model.window_reader import WindowReader
 from tagmates.model.windows import subword_sequence
@@ -98,7 +98,7 @@ def add_task_subwords(transformer: nn.Module, vocabulary: Vocabulary, seed: int)
     module: Any = transformer
     table = module.get_input_embeddings().weight.detach()
     rows = torch.empty(len(vocabulary.tasks), table.shape[1]).normal_(generator=generator(seed, "tasks"))
-    with_rows(transformer, table.mean(0) + table.std(0) * rows)
+    add_rows(transformer, table.mean(0) + table.std(0) * rows)
 
 
 def arrange_task_subwords(transformer: nn.Module, vocabulary: Vocabulary, known: Vocabulary, seed: int) -> None:
@@ -115,7 +115,7 @@ def arrange_task_subwords(transformer: nn.Module, vocabulary: Vocabulary, known:
         if task in known.tasks:
             rows[row] = learned[known.tasks.index(task)]
     if len(rows) > len(learned):
-        with_rows(transformer, rows[len(learned) :])
+        add_rows(transformer, rows[len(learned) :])
     with torch.no_grad():
         module.get_input_embeddings().weight[-len(rows) :] = rows
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from tagmates.files import write_text
 from tagmates.formatting import EMPTY, plural, points, visible
 from tagmates.report.mistakes import KINDS, Comparison, TaggedSentence, TaskMistakes, compare_mistakes
+from tagmates.report.templates import render_template
 from tagmates.training.evaluation import Evaluation
 
 MAX_WORDS, MAX_SENTENCES = 50, 50  # of a task on the page
@@ -95,13 +94,6 @@ def render_mistakes(
     against: tuple[Evaluation, Mapping[str, TaskMistakes]] | None = None,
 ) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("tagmates", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     first = "Model" if against is None else "Model A"
     lead = f"{first}: {evaluation.folder}. Split: {evaluation.split}."
     lead += "" if against is None else f" Model B: {against[0].folder}."
@@ -110,7 +102,7 @@ def render_mistakes(
         for task, own in found.items()
     ]
     title = "What is wrong" if against is None else "What is wrong in two models"
-    return environment.get_template("mistakes.html.j2").render(title=title, lead=lead, chapters=chapters)
+    return render_template("mistakes.html.j2", title=title, lead=lead, chapters=chapters)
 
 
 def _chapter(own: TaskMistakes, other: TaskMistakes | None) -> TaskChapter:

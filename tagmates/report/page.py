@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tagmates.files import write_atomically, write_text
@@ -25,6 +24,7 @@ from tagmates.report.prose import (
 from tagmates.report.tables import tables
 from tagmates.report.tables.formats import to_csv, to_latex, to_markdown
 from tagmates.report.tables.table import LEGEND, Section, Table
+from tagmates.report.templates import render_template
 
 if TYPE_CHECKING:
     from tagmates.report.figures.drawing import Figure
@@ -73,14 +73,8 @@ def write_report(report: Report, folder: Path, figures: "Sequence[Figure]" = ())
 
 def render_page(report: Report, made: Sequence[Table], figures: "Sequence[Figure]" = ()) -> str:
     """The page as HTML, with these tables and figures in it."""
-    environment = Environment(
-        loader=PackageLoader("tagmates", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
+    return render_template(
+        "page.html.j2",
         title=f"{report.name}: which tasks learn better together",
         lead=lead(report),
         key=LEGEND,

@@ -29,7 +29,8 @@ def _differences(study: OpenedStudy, other: OpenedStudy) -> list[str]:
     """A warning for every common task whose data differ; ConfigError where the studies have no task in common."""
     common = [task for task in study.tasks if task in other.tasks]
     if not common:
-        raise ConfigError(f"--beside {other.store.root}: has none of this study's tasks ({', '.join(study.tasks)})")
+        tasks = ", ".join(study.tasks)
+        raise ConfigError(f"--beside {other.store.root}: has none of this study's tasks ({tasks}); name one that has")
     ours, theirs = study.store.task_data(), other.store.task_data()
     differences = [data_difference({task: theirs.get(task, {})}, {task: ours.get(task, {})}) for task in common]
     return [f"warning: {other.name} was run on other data: {what} in {study.name}" for what in differences if what]

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tagmates.failures import on_one_line
 from tagmates.serve.settings import Limits
 
 log = logging.getLogger("tagmates")
@@ -59,7 +60,7 @@ class SecurityHeaders:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            log.warning("%s: %s", scope["path"], " ".join(f"{type(error).__name__}: {error}".split()))
+            log.warning("%s: %s", scope["path"], on_one_line(error))
             await refusal(500, went_wrong(error))(scope, receive, strict)
 
 

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import NoReturn
 
 from tagmates.errors import TagmatesError
+from tagmates.failures import on_one_line
 from tagmates.model.network import BATCH_TOKENS
 from tagmates.model.tagger import Tagged
 from tagmates.serve.metrics import Metrics
@@ -187,8 +188,7 @@ class Queue:
             if request.answer.done():  # cancelled, late, or failed in another share of this batch
                 continue
             if isinstance(result, Exception):
-                reason = " ".join(f"{type(result).__name__}: {result}".split())[:200]
-                request.answer.set_exception(TaggingError(f"tagging failed ({reason}); please report it"))
+                request.answer.set_exception(TaggingError(f"tagging failed ({on_one_line(result)}); please report it"))
                 continue
             request.found += result
             request.load -= share.load

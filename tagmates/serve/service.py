@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from tagmates import __version__
 from tagmates.errors import ConfigError, TagmatesError
+from tagmates.failures import on_one_line
 from tagmates.model.tagger import Tagged, Tagger
 from tagmates.serve.metrics import Metrics, RequestMetrics
 from tagmates.serve.middleware import AllowedHosts, BodyReader, SecurityHeaders, refusal, went_wrong
@@ -200,7 +201,7 @@ async def _to_the_end(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
     except TagmatesError as error:
         yield dumps({"error": str(error)}) + b"\n"
     except Exception as error:
-        log.warning("/api/tag/stream: %s", " ".join(f"{type(error).__name__}: {error}".split()))
+        log.warning("/api/tag/stream: %s", on_one_line(error))
         yield dumps({"error": went_wrong(error)}) + b"\n"
 
 

@@ -71,7 +71,7 @@ class Chooser:
     def __call__(
         self, pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]
     ) -> Planned | None:
-        """The training to start now; None where no more is to be started. ``running`` are those of all processes."""
+        """The run to start next; None if no more are to be started. ``running`` are the runs of all processes."""
         if self.budget.trainings is not None and len(done) + len(running) >= self.budget.trainings:
             return None
         begun = {(planned.combination, planned.config.seed) for planned in running}
@@ -130,7 +130,7 @@ def _first(pending: Sequence[Planned], begun: Iterable[object], size: int) -> Pl
 
 
 def _awaiting(gains: Gains, method: Method, running: Iterable[Planned]) -> dict[str, TaskGains]:
-    """The gains of every task, with what runs counted as known: a second seed of it is worth less."""
+    """The gains of every task, with the runs in progress counted as done: a second seed of them is worth less."""
     found = dict(gains)
     for planned in running:
         if planned.config.sharing in (method, "stl"):
@@ -140,11 +140,11 @@ def _awaiting(gains: Gains, method: Method, running: Iterable[Planned]) -> dict[
 
 
 def _methods(combinations: Iterable[Combination]) -> list[Method]:
-    """The joint methods of these combinations; the first of all methods where only tasks alone are among them."""
+    """The joint methods of these combinations; the first of all methods if all of them are tasks alone."""
     found: dict[Method, None] = {s.sharing: None for s in combinations if s.sharing != "stl"}
     return list(found) or ["multi_dec"]
 
 
 def _method_of(planned: Planned, tables: Mapping[Method, Gains]) -> Method:
-    """The method whose gains a training tells of; a task alone tells of all, and is counted for the first."""
+    """The method whose gains a run informs; a task alone informs all methods, and is counted for the first."""
     return planned.config.sharing if planned.config.sharing != "stl" else next(iter(tables))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tagmates.formatting import plural, points
+from tagmates.formatting import interval_text, plural, points
 from tagmates.study.affinities import StudyAffinities
 from tagmates.study.gain_spread import gains_given
 from tagmates.study.gains import ALONE, Floats, Gain, Helpers, TaskGains, gains_before
@@ -113,8 +113,8 @@ def gains_after(
 ) -> dict[str, TaskGains]:
     """The gains of every task by this method of sharing, after these runs.
 
-    ``joint`` are the tasks of the joint combinations that will be spoken of, besides those of the runs. The runs also
-    tell the noise between seeds, of each task, and how far gains spread, of all tasks together.
+    ``joint`` are the tasks of the joint combinations whose gains are asked for, besides those of the runs. The noise
+    between seeds is estimated from the runs for each task, the spread of gains for all tasks together.
     """
     runs: dict[str, list[tuple[Helpers, float]]] = defaultdict(list)
     by_combination: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -149,12 +149,11 @@ def forecast_sentence(expected: Forecast, tasks: Sequence[str]) -> str:
     regret = f"the truly best combination gains {points(expected.regret)} points more than this one on average"
     if len(expected.best.tasks) == 1:
         return f"{how}: no combination is expected to gain; alone is {chance}; {regret}."
-    low, high = expected.gain.interval()
     measured = f"{plural(expected.runs, 'run')} so far" if expected.runs else "predicted, not trained yet"
     return (
         f"{how}: {describe(expected.best, expected.task, tasks)} ({measured}) is expected to gain "
-        f"{points(expected.gain.mean, signed=True)} points of dev F1 (80 % interval {points(low, signed=True)} to "
-        f"{points(high, signed=True)}); it is {chance}; {regret}."
+        f"{points(expected.gain.mean, signed=True)} points of dev F1 (80 % interval "
+        f"{interval_text(*expected.gain.interval())}); it is {chance}; {regret}."
     )
 
 

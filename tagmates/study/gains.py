@@ -199,7 +199,7 @@ def gains_before(
 
     ``affinities`` are those with each of its helpers, ``alone`` is its F1 alone where it has been trained alone (which
     decides the scale, and is still to be given to ``after``), ``noise`` the variance between seeds where it is known.
-    ``sets`` are the larger sets of helpers that will be spoken of.
+    ``sets`` are the larger sets of helpers whose gains are asked for.
     """
     used = prior or (gain_priors().unscored if alone is None else gain_priors().scored)
     scale = scale_of(used, data, alone)

@@ -80,7 +80,8 @@ def make_plan(study: StudySettings, tasks: Sequence[str], oracle_sets: OracleSet
     """
     for task in study.training.loss_weights:
         if task not in tasks:
-            raise ConfigError(f"training.loss_weights names {task!r}{suggestion(task, tasks)}, no task of this study")
+            hint = f"{suggestion(task, tasks)}, no task of this study; name one of {', '.join(tasks)}"
+            raise ConfigError(f"training.loss_weights names {task!r}{hint}")
     needed: dict[tuple[Combination, int], list[Regime]] = {}
     for regime in [r for r in REGIMES if r in study.regimes]:
         combinations = list(dict.fromkeys(regime_combinations(study, tasks, regime, oracle_sets)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, cast
 
-from tagmates.formatting import equals, listing, plural, points
+from tagmates.formatting import equals, interval_text, listing, plural, points
 from tagmates.html import table_html
 from tagmates.study.compare import Cell, make_cell
 from tagmates.study.plan import Combination, OracleSets, combination_of, regime_combinations
@@ -238,6 +238,6 @@ def _gain(cell: Cell, evidence: Evidence | None, number: int) -> str:
         return f"{gain}; that gain is too favourable and is not tested, because its partners were selected on test"
     if evidence is None:
         return f"{gain}; these runs cannot tell how sure that is"
-    interval = f"95 % interval {points(evidence.low, signed=True)} to {points(evidence.high, signed=True)}"
+    interval = f"95 % interval {interval_text(evidence.low, evidence.high)}"
     allowing = f", both allowing for the choice among {number} combinations" if number > 1 else ""
     return f"{gain}, {interval}, {equals('p', evidence.p)}{allowing}"

@@ -41,7 +41,11 @@ class StudySettings(Settings):
         "dev",
         description="the F1 that chooses a task's helpers: dev, test (as the paper), or published (the paper's sets)",
     )
-    k: float = Field(1.5, ge=0, description="standard deviations that each score gives way in 'higher'")
+    k: float = Field(
+        1.5,
+        ge=0,
+        description="standard deviations by which each mean moves towards the other in 'higher'",
+    )
     std: Literal["population", "sample"] = Field("population", description="divided by n, or by n - 1")
     vectors: str = Field("glove", description="glove, random, or a GloVe text file")
     model: ModelSettings = ModelSettings()

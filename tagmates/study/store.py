@@ -68,7 +68,7 @@ class Store:
         statistics: Mapping[str, Mapping[str, Any]] | None = None,
         overrides: Sequence[str] = (),
     ) -> None:
-        """Write or update ``study.json``; raises ConfigError if data or vectors are not those of before.
+        """Write or update ``study.json``; raises ConfigError if data or vectors differ from those at the start.
 
         ``task_data`` and ``statistics`` (rows of Table 1) are by task. ``overrides`` are the ``--set`` in ``study``.
         """
@@ -111,7 +111,7 @@ class Store:
         if what:
             raise ConfigError(
                 f"{path}: was begun with other data than {data} holds: {what}; "
-                "give the data of before, or another --output-dir"
+                "give the data that it was begun with, or another --output-dir"
             )
         known = self.vectors()
         if vectors and known not in ("", vectors):

@@ -164,8 +164,8 @@ def _prepare(job: Job) -> Run:
     for task in job.config.tasks:
         difference = data_difference({task: job.task_data[task]}, {task: data_of_task(job.data, task)})
         if difference:
-            raise DataError(f"{job.data}: where the study was begun, {difference} here")
+            raise DataError(f"{job.data}: differs from the study's data: {difference} here; give the same data")
     found = start_found(job.data, job.config.vectors, job.config.model.encoder)
     if found != job.vectors:
-        raise DataError(f"vectors or encoder: {found} here, {job.vectors} where the study was begun")
+        raise DataError(f"vectors or encoder: {found} here, {job.vectors} in the study; install the same here")
     return prepare(job.config, job.data, choose_device(job.device))

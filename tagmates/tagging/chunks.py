@@ -106,7 +106,7 @@ def _chunks_of_file(file: str, name: str, options: ReadOptions, size: int) -> It
             yield from _chunks_of_named_file(path, name, replace(options, kind=kind), size)
             return
     elif kind in ("brat", "spacy", "huggingface"):
-        raise ConfigError(f"--input {kind}: reads a file or folder by its name, not standard input")
+        raise ConfigError(f"--input {kind}: reads a file or folder by its name, not standard input; give its path")
     with nullcontext(sys.stdin.buffer) if file == "-" else path.open("rb") as stream:
         source = open_source(stream, name, options)
         full, note = recognise(options, head_of(source, options.kind), name)

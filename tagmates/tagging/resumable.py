@@ -142,7 +142,7 @@ def open_output(path: Path, settings: Settings, *, resume: bool, force: bool) ->
     """
     with _locked(path):
         if not check_output(path, resume=resume, force=force):
-            raise BusyError(f"{path}: another process has just written it")
+            raise BusyError(f"{path}: another process has just written it; look at it before you start again")
         begun = resume and progress_path(path).exists()
         progress = _read(path, settings) if begun else OutputProgress(settings=settings)
         if not begun:  # the progress file first: an output without one would count as complete

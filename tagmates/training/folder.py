@@ -38,7 +38,7 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
     try:
         held = {path.name for path in folder.iterdir()} - {LOCK} if folder.exists() else set()
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+        raise _unusable(folder, error) from None
     run_files = held & {"config.json", "environment.json", "train.log"}
     if held and not (resume or force):
         raise ConfigError(
@@ -81,12 +81,16 @@ def _is_readable(entry: os.DirEntry[str]) -> bool:
     return entry.is_file() and (os.access(entry, needed) or not os.path.lexists(entry))
 
 
+def _unusable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another")
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder if it is missing. Raises ConfigError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+        raise _unusable(folder, error) from None
 
 
 @contextmanager
@@ -103,7 +107,7 @@ def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
     try:
         lock_held = take_lock(folder / LOCK, busy=busy, advice=NO_LOCKS_ADVICE)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+        raise _unusable(folder, error) from None
     with lock_held:
         yield
 
@@ -115,4 +119,4 @@ def clear_folder(folder: Path) -> None:
             if path.name != "train.log":  # which is open for writing
                 path.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be used as output folder ({error.strerror}); choose another") from None
+        raise _unusable(folder, error) from None

@@ -98,7 +98,9 @@ class Run:
             for tag, weight in weights.items():
                 if tag not in numbers:
                     hint = suggestion(tag, numbers)
-                    raise ConfigError(f"training.tag_weights.{task}: {tag!r} is no tag of the task{hint}")
+                    raise ConfigError(
+                        f"training.tag_weights.{task}: {tag!r} is no tag of the task{hint}; name one of them"
+                    )
                 found[vocabulary.tasks.index(task), numbers[tag]] = weight
         return found
 

@@ -138,4 +138,4 @@ def test_suggestions_beside_what_the_study_found() -> None:
         assert re.search(row, found.out)
     assert f"for {sum(gain > 0 for gain in gains.values())} of 2 tasks" in found.err
     assert "Suggested and found, MULTI-DEC" in found.out
-    refused(2, "--found: goes without --task", "study", "suggest", "s.toml", "--found", "--task", "pos")
+    refused(2, "--found: cannot be combined with --task", "study", "suggest", "s.toml", "--found", "--task", "pos")

@@ -207,7 +207,7 @@ def test_differences_in_words() -> None:
 def test_a_study_goes_on_with_its_data_only(study: Path, here: Path, kind: str) -> None:
     tasks, files, what = CHANGES[kind]
     change(here, tasks, **files)
-    pattern = f"study.json: was begun with other data than .*corpus holds: {what}; give the data of before, or another"
+    pattern = f"study.json: was begun with other data than .*corpus holds: {what}; give the data that it was begun"
     refused(2, pattern, *RUN)
     refused(2, pattern, "study", "run", FOLDER, "--data", "corpus", *LOCAL)
     assert counted() == 3  # it is what it was

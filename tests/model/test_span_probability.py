@@ -19,7 +19,7 @@ from tagmates.data.schemes import Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.network import distribution, encode
-from tagmates.model.span_probability import tag_numbers, ways
+from tagmates.model.span_probability import tag_numbers, tag_constraints
 from tagmates.seeding import generator
 
 TAGS = {"one": ["O", "B-x", "I-x", "B-y", "I-y"], "two": ["O", "S-q", "B-q", "I-q", "E-q"], "three": ["A", "O", "B"]}
@@ -71,7 +71,7 @@ def test_the_ways_of_a_span_are_the_sequences_that_have_it_each_once(
     sequences = list(product(range(len(tags)), repeat=length))
     for label, (start, end) in product(numbers, [(i, j) for j in range(1, length + 1) for i in range(j)]):
         span = Span(start, end, label)
-        sets = list(ways(span, length, numbers[label], len(tags)))
+        sets = list(tag_constraints(span, length, numbers[label], len(tags)))
         for sequence in sequences:
             in_sets = sum(all(allowed[k, sequence[first + k]] for k in range(len(allowed))) for first, allowed in sets)
             assert in_sets == (span in spans_of([tags[k] for k in sequence], scheme))

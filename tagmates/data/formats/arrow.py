@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tagmates.data.formats.decompression import check_claim
 from tagmates.data.formats.parquet_footer import BYTE_ARRAY, column_chunks
 from tagmates.errors import ConfigError, DataError
-from tagmates.failures import is_out_of_memory
+from tagmates.failures import first_line, is_out_of_memory
 from tagmates.installed import get_extra
 
 BATCH_ROWS = 1_000  # as many as data sets write together
@@ -48,8 +48,7 @@ def read_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
             check_claim(file, int(asked[1]), "bytes")
         if is_out_of_memory(error):
             raise
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise DataError(f"{file}: cannot be read as Arrow or parquet ({reason}); copy it again") from None
+        raise DataError(f"{file}: cannot be read as Arrow or parquet ({first_line(error)}); copy it again") from None
 
 
 def _arrow_batches(file: Path) -> "Iterator[RecordBatch]":

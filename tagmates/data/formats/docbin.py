@@ -17,6 +17,7 @@ from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import ConfigError, DataError
+from tagmates.failures import first_line
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -79,8 +80,7 @@ def docs_in(path: Path) -> "Iterator[Doc]":
     except DataError:
         raise
     except Exception as error:  # a damaged file causes errors of zlib, msgpack, numpy or spaCy
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise DataError(f"{path}: cannot be read as a .spacy file ({reason}); write it again") from None
+        raise DataError(f"{path}: cannot be read as a .spacy file ({first_line(error)}); write it again") from None
     yield from docs
 
 

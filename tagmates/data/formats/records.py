@@ -32,7 +32,7 @@ from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
-from tagmates.formatting import first_of, shown, suggestion
+from tagmates.formatting import first_of, shortened, shown, suggestion
 
 Record = Mapping[str, Any]
 NO_LABEL = -100  # an integer tag that torch's loss functions ignore
@@ -276,5 +276,4 @@ def _json(value: Any) -> str:
     """A value as JSON, shortened for a message."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return shortened(json.dumps(value, default=str))

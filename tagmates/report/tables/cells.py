@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tagmates.formatting import EMPTY, equals, listing, plural, points
+from tagmates.formatting import EMPTY, equals, interval_text, listing, plural, points
 from tagmates.report.tables.table import Entry, Role, Row, Value
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
@@ -120,11 +120,6 @@ def _test(cell: Cell) -> str:
         return "Not tested: one side has a single run" if is_missed else ""
     interval = f"95 % interval {interval_text(evidence.low, evidence.high)}"
     return f"{interval}, {equals('p', evidence.p)}, {equals('q', evidence.q)}, {equals('Holm p', evidence.holm)}"
-
-
-def interval_text(low: float, high: float) -> str:
-    """An interval in points of F1: ``−0.80 to +15.88``."""
-    return f"{points(low, signed=True)} to {points(high, signed=True)}"
 
 
 def _training(cell: Cell) -> str:

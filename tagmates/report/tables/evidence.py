@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from tagmates.formatting import EMPTY, points, probability
+from tagmates.formatting import EMPTY, interval_text, points, probability
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import interval_text, mark, verdict
+from tagmates.report.tables.cells import mark, verdict
 from tagmates.report.tables.grids import Line, bases, line_numbers, lines_of
 from tagmates.report.tables.table import Entry, Row, Table, ruled, words
 from tagmates.study.compare import Cell, Comparison

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from tagmates.formatting import points
+from tagmates.formatting import interval_text, points
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import interval_text
 from tagmates.report.tables.table import Entry, Row, Table, words
 from tagmates.study.forecast import Forecast
 from tagmates.study.grouping import describe_group

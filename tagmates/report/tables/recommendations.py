@@ -1,8 +1,8 @@
 """The table that opens the report: for each task its recommended partners, the gain with them, and how sure it is."""
 
-from tagmates.formatting import EMPTY, points
+from tagmates.formatting import EMPTY, interval_text, points
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import few_words, interval_text, mean_entry
+from tagmates.report.tables.cells import few_words, mean_entry
 from tagmates.report.tables.table import Entry, Role, Row, Table, Value
 from tagmates.study.compare import Cell
 from tagmates.study.recommend import NO_GAIN, Advice, partners_text, verdict_text
