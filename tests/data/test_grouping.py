@@ -161,7 +161,7 @@ class TestFolders:
         for dev in ("one two three\nfour\n" * 30, columns(made(2), ";")):
             write(tmp_path, {"train.txt": columns(made(1)), "dev.txt": dev})
             text = propose(tmp_path, "").text
-            assert "'dev.txt' seems to be dev" in text or "dev.txt seems to be dev" in text
+            assert "dev.txt seems to be dev" in text
             assert "sentences = " not in text
             assert "dev =" not in "\n".join(line for line in text.splitlines() if not line.startswith("#"))
         write(tmp_path, {"dev.txt": columns(made(2))})
@@ -346,9 +346,7 @@ class TestSeveralFiles:
         write(many, {f"train/part{n % 3}/doc{n}.tsv": columns(made(n, 2)) for n in range(30)})
         write(many, {"dev/doc99.tsv": columns(made(99)), "test/doc98.tsv": columns(made(98))})
         (task,) = described(many).values()
-        assert parts(task) == {"train": "train/**/doc*.tsv", "dev": "dev/doc99.tsv", "test": "test/doc98.tsv"} or parts(
-            task
-        ) == {"train": "train/**/*.tsv", "dev": "dev/doc99.tsv", "test": "test/doc98.tsv"}
+        assert parts(task) == {"train": "train/**/*.tsv", "dev": "dev/doc99.tsv", "test": "test/doc98.tsv"}
         assert len(load_split(task, "train")) == 60
 
     def test_they_are_trained_on_and_packed(self, folder: Path, tmp_path: Path) -> None:

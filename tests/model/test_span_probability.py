@@ -19,7 +19,7 @@ from tagmates.data.schemes import Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.model.crf import LinearChainCRF
 from tagmates.model.network import distribution, encode
-from tagmates.model.span_probability import tag_numbers, tag_constraints
+from tagmates.model.span_probability import tag_constraints, tag_numbers
 from tagmates.seeding import generator
 
 TAGS = {"one": ["O", "B-x", "I-x", "B-y", "I-y"], "two": ["O", "S-q", "B-q", "I-q", "E-q"], "three": ["A", "O", "B"]}
