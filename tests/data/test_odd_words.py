@@ -194,3 +194,22 @@ def test_empty_tags_are_named_as_such(tmp_path: Path) -> None:
     text = propose(tmp_path, "").text
     assert "# 80 of 120 tags are empty: write O in their place" in text
     assert "outside =" not in text
+
+
+@pytest.mark.parametrize(
+    ("row", "word", "tag"),
+    [
+        ("('{}', '{}')", "begins with '('", "ends with ')'"),
+        ('"{}": "{}"', "ends with ':'", "ends with '\"'"),
+        ("[{} {}]", "begins with '['", "ends with ']'"),
+        ("{} {},", "", "ends with ','"),
+        ("{}: {}", "ends with ':'", ""),
+    ],
+)
+def test_signs_around_every_word_or_tag_are_named(tmp_path: Path, row: str, word: str, tag: str) -> None:
+    write(tmp_path, lambda rows, _: "".join(f"{row.format(*each)}\n" for each in plain(rows)) + "\n")
+    problems = list(check_tasks(described(tmp_path)))
+    for kind, message in (("odd-words", word), ("odd-tags", tag)):
+        found = [each.text for each in problems if each.kind == kind]
+        assert bool(found) == bool(message)
+        assert all(message in text for text in found)

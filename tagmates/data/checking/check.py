@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+from tagmates.data.checking.encodings import check_encoding
 from tagmates.data.checking.layers import check_layer
 from tagmates.data.checking.lines import irregular_lines
 from tagmates.data.checking.problems import Problem
@@ -47,6 +48,7 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
         yield from check_layer(task, everything[task.name])
         yield from check_tokens(task, everything[task.name])
         yield from check_words(task, everything[task.name])
+        yield from check_encoding(task, everything[task.name])
         yield from check_splits(task, everything[task.name])
     yield from check_leaks(tasks, everything)
 

@@ -36,6 +36,13 @@ def check_layer(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
             yield Problem.of("warning", kind, task, split, f"{path_of(task, split)}: {text}")
 
 
+def _last_sign(counts: Counter[str]) -> str:
+    """The sign with which all tags end, if they are several; "" if there is none. A stop may end abbreviations."""
+    ends = {tag[-1:] for tag in counts}
+    sign = ends.pop() if len(ends) == 1 and len(counts) > 1 else ""
+    return sign if sign and not sign.isalnum() and sign not in ".*" else ""
+
+
 def _slips(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Problem]:
     """Yield a warning for the first word of each label that is probably a slip."""
     counts = Counter(tag for own in splits.values() for each in own for tag in each.labels if tag is not None)
@@ -72,6 +79,12 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
         yield (
             "placeholder",
             f"{numbers}; write the names of {task.name}'s tags into the file, and name the scheme if they mark spans",
+        )
+    if sign := _last_sign(counts):
+        yield (
+            "odd-tags",
+            f"every tag of {task.name} ends with {shown(sign)}, such as {shown(next(iter(counts)))}; take it away if "
+            "it belongs to the format of the file",
         )
     if counts["-100"] and task.no_label != "-100":
         yield (

@@ -20,7 +20,7 @@ from tagmates.data.formats.table import (
     table_lines,
     table_rows,
 )
-from tagmates.data.formats.token_lines import read_text
+from tagmates.data.formats.token_lines import index_of, read_text
 from tagmates.data.task import Task
 from tagmates.errors import DataError
 from tagmates.formatting import plural, shown
@@ -48,6 +48,7 @@ def irregular_lines(task: Task, split: str) -> Iterator[str]:
         except DataError:
             continue
         if rows:
+            yield from _skipped_first_word(text, rows, task.table, path)
             yield from _quotes(text, rows, task.table, path)
             yield from _oddities(rows, task.table, path)
             yield from _joined_sentences(text, rows, task.table, path)
@@ -74,6 +75,23 @@ def _header_of_sentences(text: str, layout: TableLayout, path: Path) -> Iterator
     if rows and is_header_of_sentences([row.cells for row in rows], token - 1, tag - 1):
         line = shown(_line(rows[0].cells, layout))
         yield f"{path}:{rows[0].line}: {line} looks like a header, and is read as a sentence; set header = true"
+
+
+def _skipped_first_word(text: str, rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
+    """Yield a warning if the first line is skipped as the header, but has a tag of the other lines."""
+    found = find_header(text, layout, str(path)) if layout.header else None
+    if found is None:
+        return
+    line, cells = found
+    _, column, _ = column_numbers(text, layout, str(path))
+    tag, *others = (
+        each[index_of(column, len(each))] for each in (cells, *(row.cells for row in rows)) if len(each) >= abs(column)
+    )
+    if tag in others:
+        yield (
+            f"{path}:{line}: {shown(_line(cells, layout))} is skipped as the header, but {shown(tag)} is also a tag of "
+            "other lines; write a header before it"
+        )
 
 
 def _rows(text: str, layout: TableLayout, path: Path) -> list[TableRow]:

@@ -34,6 +34,7 @@ Kind = Literal[
     "large-split",
     "one-tag",
     "odd-words",
+    "odd-tags",
     "tag-shift",
     "long-sentence",
     "long-token",

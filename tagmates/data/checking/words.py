@@ -11,6 +11,7 @@ from tagmates.data.task import Task
 from tagmates.formatting import shown
 
 MIN_WORDS = 50  # with fewer words in a split, nothing is said
+QUOTES = "'\""  # around words, they are `irregular`
 MOST = 0.9  # the share of words or sentences that is taken for nearly all
 MIN_KNOWN = 0.02  # the share of words of dev or test that occur in train; text of one language has far more
 
@@ -28,9 +29,8 @@ def check_words(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
         words = Counter(token for sentence in sentences for token in sentence.tokens)
         if words.total() < MIN_WORDS:
             continue
-        if message := _oddity(words, None if split == "train" else known):
-            text = f"{path_of(task, split)}: {message}; are the words in another column?"
-            yield Problem.of("warning", "odd-words", task, split, text)
+        if message := _sign_of_all(words) or _oddity(words, None if split == "train" else known):
+            yield Problem.of("warning", "odd-words", task, split, f"{path_of(task, split)}: {message}")
         elif mark := _first_marks(sentences):
             text = (
                 f"{location(task, split, mark, 0)}: nearly every sentence begins with a mark such as "
@@ -46,21 +46,37 @@ def check_words(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
             yield Problem.of("warning", "odd-words", task, split, text)
 
 
+def _sign_of_all(words: Counter[str]) -> str:
+    """What is odd if nearly all words begin or end with the same sign; "" if they do not."""
+    first: Counter[str] = Counter()
+    last: Counter[str] = Counter()
+    for word, count in words.items():
+        first[word[0]] += count
+        last[word[-1]] += count
+    for verb, counts in (("begins", first), ("ends", last)):
+        sign, count = counts.most_common(1)[0]
+        if not (sign.isalnum() or sign in QUOTES) and count >= MOST * words.total() and len(words) > 1:
+            seen = f"nearly every word {verb} with {shown(sign)}, such as {shown(next(iter(words)))}"
+            return f"{seen}; take it away if it belongs to the format of the file"
+    return ""
+
+
 def _oddity(words: Counter[str], known: set[str] | None) -> str:
     """What is odd about the words of a split, with their counts; "" if nothing is. ``known`` are the words of train."""
     word = next(iter(words))
     if len(words) == 1:
-        return f"all words are {shown(word)}"
+        return f"all words are {shown(word)}; are the words in another column?"
     prefixes: Counter[str] = Counter()
     for each, count in words.items():
         if found := _PREFIX.match(each):
             prefixes[found[0]] += count
     if prefixes and prefixes.most_common(1)[0][1] >= MOST * words.total():
-        return f"nearly every word begins with {shown(prefixes.most_common(1)[0][0])}, which no other text has"
+        prefix = shown(prefixes.most_common(1)[0][0])
+        return f"nearly every word begins with {prefix}, which no other text has; take it away"
     if all(any(map(str.isdecimal, each)) for each in words):
-        return f"every word has a digit, such as {shown(word)}"
+        return f"every word has a digit, such as {shown(word)}; are the words in another column?"
     if known and sum(count for each, count in words.items() if each in known) < MIN_KNOWN * words.total():
-        return f"hardly any of its words, such as {shown(word)}, are in train"
+        return f"hardly any of its words, such as {shown(word)}, are in train; are the words in another column?"
     return ""
 
 

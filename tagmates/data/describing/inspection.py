@@ -202,7 +202,8 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     keys = {key: value for each in layouts for key, value in each.keys.items()}
     without = [name for name in files if keys.get("header") and not found[name].keys.get("header")]
     if without:
-        notes.append(f"{without[0]} seems to have no header, others have: write one into it")
+        names = f"{listing(without)} {'seems' if len(without) == 1 else 'seem'} to have no header"
+        notes.append(f"{names}, others have: write one into each, or the first word is skipped as if it were one")
     layout = replace(
         first,
         format="csv" if any(each.format == "csv" for each in layouts) else first.format,
