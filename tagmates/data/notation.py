@@ -4,6 +4,7 @@ A few wrong tags must not hide what most tags show, so the estimates count words
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -194,6 +195,8 @@ def advice_on_tag(tag: str, notation: Notation, task: str) -> str:
         return advice
     if tag != tag.strip() and is_tag_of(tag.strip(), notation):
         return f"take the white space out of it, or correct the scheme of {task}"
+    if not tag[:1].isascii():
+        return f"its first letter is {unicodedata.name(tag[0], 'not ASCII')}; {advice}"
     if len(tag) == 2 and {tag[0], tag[1]} & set(ALL_LETTERS + ALL_LETTERS.lower()):
         return f"name its label, or take the sign away; or correct the scheme of {task}"
     others = [

@@ -156,6 +156,19 @@ class TestFolders:
         ]
         assert [problem.text for problem in check_tasks(tasks) if problem.level == "error"] == []
 
+    def test_the_documents_of_an_annotator_belong_together(self, tmp_path: Path) -> None:
+        """As INCEpTION exports them: annotation/DOCUMENT/USER.tsv."""
+        for at, document in enumerate(("a.txt", "2 b.txt", "c7.txt")):
+            users = {"mia": columns(made(at)), "tom": columns(made(10 + at)), "INITIAL_CAS": columns(made(20 + at))}
+            write(tmp_path, {f"annotation/{document}/{user}.tsv": text for user, text in users.items()})
+        found = [parts(task)["train"] for task in described(tmp_path).values()]
+        documents = ("2 b.txt", "a.txt", "c7.txt")
+        assert found == [
+            (tuple(f"annotation/{document}/{user}.tsv" for document in documents), "1-58") for user in ("mia", "tom")
+        ]
+        text = propose(tmp_path, "")
+        assert [line for line in text.left_out if "a.txt/INITIAL_CAS.tsv: is a document before anyone" in line]
+
     def test_nothing_is_cut_from_train_where_a_file_is_there(self, tmp_path: Path) -> None:
         """Not for a dev of another form, nor for one that cannot be read."""
         for dev in ("one two three\nfour\n" * 30, columns(made(2), ";")):

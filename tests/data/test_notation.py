@@ -213,6 +213,7 @@ def test_no_tags() -> None:
         ("O ", Notation("iob2"), "take the white space out of it"),
         ("B-", Notation("iob2"), "name its label, or take the sign away"),
         ("tag", Notation("iob2"), "correct the tag or the scheme of x"),
+        ("\u041e", Notation("iob2"), "its first letter is CYRILLIC CAPITAL LETTER O; correct the tag"),
     ],
 )
 def test_advice(tag: str, notation: Notation, advice: str) -> None:

@@ -49,6 +49,8 @@ _WORD_ENDINGS = ("set", "data", "file", "split")  # as in trainset
 _SPLIT_ENDING = re.compile(
     r"(train|devel|dev|valid|val|test)(?![^\W\d_])"
 )  # at the end of a longer word, as in mytrain
+# INCEpTION and WebAnno export annotation/DOCUMENT/USER.tsv: the documents of a user belong together
+_ANNOTATED = re.compile(r"((?:.*/)?(?:annotation|curation))/[^/]+/([^/]+)")
 _MIN_PARTS = 3  # so many files that differ only in a number are probably parts of one corpus
 
 
@@ -106,6 +108,9 @@ def name_of(path: str) -> FileName:
             if split:
                 begin = match.start() + start
                 return _named(path, split, path[:begin], path[begin + len(word) :])
+    if found := _ANNOTATED.fullmatch(path):
+        same = _squeezed(f"{found[1]}/{found[2]}")
+        return FileName(path, None, same, same, path.rpartition("/")[0])
     numbered = re.sub(r"\d+", "#", path)
     return FileName(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
 

@@ -258,6 +258,8 @@ def _looked_at(path: Path) -> FileLayout | str | None:
     suffix = path.suffix.lower()
     if suffix in _IGNORED_SUFFIXES or path.with_suffix(".ann").is_file():
         return FileLayout("brat") if suffix == ".ann" else None
+    if path.stem == "INITIAL_CAS":
+        return "is a document before anyone annotated it, as INCEpTION exports it"
     if suffix == ".spacy":
         return FileLayout("spacy")
     try:
