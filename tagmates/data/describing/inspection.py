@@ -268,7 +268,7 @@ def _looked_at(path: Path) -> FileLayout | str | None:
         if isinstance(layout, FileLayout) and (name := split_column(data.decode(layout.encoding, "replace"), layout)):
             return f"its {shown(name)} says which sentences are train, dev and test: write each split into its own file"
         return layout
-    except DataError as error:
-        return str(error).removeprefix(f"{path}: ")
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
+    except (DataError, OSError) as error:
+        return (
+            f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
+        )
