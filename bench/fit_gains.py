@@ -52,8 +52,8 @@ def grids() -> dict[str, Grid]:
 
 def load_data(data: str) -> tuple[list[Affinity], dict[str, TrainingData]]:
     """Of the paper's tasks."""
-    coded = load_indexed(load_tasks(data), PAPER_TASKS)
-    trains = {task: coded[task].splits["train"] for task in PAPER_TASKS}
+    indexed = load_indexed(load_tasks(data), PAPER_TASKS)
+    trains = {task: indexed[task].splits["train"] for task in PAPER_TASKS}
     return affinities(trains), {task: describe_training_data(train) for task, train in trains.items()}
 
 

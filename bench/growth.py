@@ -62,12 +62,12 @@ def prepare(shape: Shape) -> Run:
         for ids, labels in zip(words, tags, strict=True):
             yield Sentence(tuple(f"w{i}" for i in ids), tuple(f"T{i}" for i in labels))
 
-    coded = {name: IndexedTask.of({"train": list(sentences(number)), "dev": list(sentences(1))}) for name in names}
+    indexed = {name: IndexedTask.of({"train": list(sentences(number)), "dev": list(sentences(1))}) for name in names}
     settings = TrainingSettings(batch_size=shape.batch)
     config = RunConfig(
         tasks=tuple(names), sharing="multi_dec" if shape.tasks > 1 else "stl", vectors="random", training=settings
     )
-    return prepare_run(config, {name: Task(name=name) for name in names}, coded, Start())
+    return prepare_run(config, {name: Task(name=name) for name in names}, indexed, Start())
 
 
 def measure(shape: Shape, seconds: float, pipe: "multiprocessing.connection.Connection") -> None:

@@ -78,8 +78,8 @@ def reader_scores(reader: Any, sentences: Sequence[Words]) -> list[Array]:
 @torch.no_grad()
 def own_scores(tagger: Tagger, sentences: Sequence[Words]) -> list[Array]:
     """tagmates' scores of all layers' labels side by side, sentence by sentence."""
-    coded = IndexedSplit.of([Sentence(tuple(s)) for s in sentences])
-    corpus, tables = tagger.index_sentences([(tagger.tasks[0], coded)])
+    indexed = IndexedSplit.of([Sentence(tuple(s)) for s in sentences])
+    corpus, tables = tagger.index_sentences([(tagger.tasks[0], indexed)])
     numbers = torch.arange(len(tagger.tasks))
     lane_corpora = LaneCorpora.of([corpus])
     batch = collate([LaneSelection.by_tasks(corpus, torch.arange(len(sentences)), numbers)], lane_corpora)

@@ -197,8 +197,8 @@ def main() -> None:
     tasks = load_tasks(options.data)
     with TemporaryDirectory() as name:
         os.environ["TAGMATES_CACHE"] = name
-        coded = load_indexed(tasks, tasks)
-        held = list(chain.from_iterable(split.sentences for task in coded.values() for split in task.splits.values()))
+        indexed = load_indexed(tasks, tasks)
+        held = list(chain.from_iterable(split.sentences for task in indexed.values() for split in task.splits.values()))
         chosen = list(some(held, options.tokens))
         tokens = sum(map(len, chosen))
         for format_, sides in readers_of(write_files(Path(name), chosen)).items():

@@ -379,8 +379,8 @@ def own_grid(folder: Path) -> Grid:
 def replay_own(folder: Path, data: str, noise: Mapping[str, float], repeats: int) -> None:
     """Replay the finished runs of a study; the constants come from the published grids."""
     grid = own_grid(folder)
-    coded = load_indexed(load_tasks(data), list(grid.alone))
-    known = StudyAffinities.from_trains({task: coded[task].splits["train"] for task in grid.alone})
+    indexed = load_indexed(load_tasks(data), list(grid.alone))
+    known = StudyAffinities.from_trains({task: indexed[task].splits["train"] for task in grid.alone})
     world = World(grid, known.pairs, known.data, noise, gain_priors().scored)
     print(f"{folder}, MULTI-DEC, {', '.join(grid.alone)}: ", end="")
     print(f"rank and gain, Spearman within tasks {rank_correlation(known.pairs, grid.gains):.2f}")

@@ -269,11 +269,11 @@ def preset_of(training: TrainingSettings) -> tuple[str, list[str]]:
     return name, [f"{key} = {json.dumps(getattr(training, key))}" for key in differing[name]]
 
 
-def names_encoder(text: str) -> bool:
+def is_encoder_name(text: str) -> bool:
     """Whether this is the name of an encoder by its content (``encoder of sha256 ...``) and not a place of it."""
     return text.startswith(ENCODER_PREFIX)
 
 
-def names_vectors(text: str) -> bool:
+def is_vectors_name(text: str) -> bool:
     """Whether this is the name of vectors (``glove``, ``random``, or ``of sha256 ...`` for a file's) and not a path."""
     return text in VECTOR_SOURCES or text.startswith(SHA256_PREFIX)

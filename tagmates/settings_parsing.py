@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tagmates.config import PRESETS, ModelSettings, RunConfig, Settings, names_encoder, names_vectors, preset_of
+from tagmates.config import PRESETS, ModelSettings, RunConfig, Settings, is_encoder_name, is_vectors_name, preset_of
 from tagmates.errors import ConfigError
 from tagmates.formatting import suggestion
 
@@ -39,7 +39,7 @@ def resolve(
     config = parse(RunConfig, values, "configuration")
     check_preset(preset, config.model, "--preset")
     config = config.model_copy(update={"model": with_encoder_path(config.model, Path())})
-    if names_vectors(config.vectors):
+    if is_vectors_name(config.vectors):
         return config
     # the same file must be found from any directory
     return config.model_copy(update={"vectors": os.path.abspath(os.path.expanduser(config.vectors))})  # noqa: PTH100, PTH111
@@ -74,7 +74,7 @@ def with_encoder_path(model: ModelSettings, folder: Path) -> ModelSettings:
 
     The same encoder is then found from any directory. Other names, as of a package or on the Hub, stay as they are.
     """
-    if not model.encoder or model.encoder.startswith("hf://") or names_encoder(model.encoder):
+    if not model.encoder or model.encoder.startswith("hf://") or is_encoder_name(model.encoder):
         return model
     path = os.path.abspath(folder / os.path.expanduser(model.encoder))  # noqa: PTH100, PTH111
     is_path = os.sep in model.encoder or os.path.isdir(path)  # noqa: PTH112

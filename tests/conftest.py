@@ -45,6 +45,6 @@ def _timing_in_this_process() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timing, "WARM_UP", (1, 0.0))
-        patch.setattr(timing, "TIMED", (1, 0.0))
+        patch.setattr(timing, "MEASUREMENT", (1, 0.0))
         patch.setattr(cost, "time_together", lambda assigned, data: [timing._time_all(own, data) for own in assigned])
         yield

@@ -65,8 +65,8 @@ def make_run(
         model=ModelSettings(**{**SMALL, **(model or {})}),
         training=TrainingSettings(**{"batch_size": 4, **(training or {})}),
     )
-    coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
-    return prepare_run(config, {name: Task(name=name) for name in corpora}, coded, Start(vectors), device)
+    indexed = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
+    return prepare_run(config, {name: Task(name=name) for name in corpora}, indexed, Start(vectors), device)
 
 
 def torch_gru(layers: Sequence[GRULayer]) -> nn.GRU:

@@ -12,7 +12,7 @@ from tagmates.apps.study_run import run
 from tagmates.apps.study_show import plan, recommend, report, status
 from tagmates.apps.study_slurm import slurm
 from tagmates.apps.suggest import suggest_for_study
-from tagmates.config import names_encoder
+from tagmates.config import is_encoder_name
 from tagmates.data.archive import archive_at
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
@@ -56,7 +56,7 @@ def pack(
     study.require_data()
     header = pack_study(study, output)
     size = f"{output.stat().st_size / 2**20:.1f} MiB"
-    start = f"{'without the' if names_encoder(header.vectors) else 'vectors'} {header.vectors}"
+    start = f"{'without the' if is_encoder_name(header.vectors) else 'vectors'} {header.vectors}"
     say(f"packed {plural(len(header.tasks), 'task')} of study {study.name}, {start}: {size}")
     print(output)
 

@@ -74,9 +74,9 @@ def suggest_for_study(
         raise ConfigError(
             f"--found: {study.store.root} has no finished pair whose tasks are trained alone too; run the study first"
         )
-    coded = load_indexed(known, study.tasks)
-    study.store.check_data(study.data, {name: task_data(known[name], each) for name, each in coded.items()})
-    suggestions = suggest({name: each.splits["train"] for name, each in coded.items()})
+    indexed = load_indexed(known, study.tasks)
+    study.store.check_data(study.data, {name: task_data(known[name], each) for name, each in indexed.items()})
+    suggestions = suggest({name: each.splits["train"] for name, each in indexed.items()})
     for method, own in gains.items():
         if own:
             Console().print(_found_table(suggestions, own, METHOD_NAMES[method]))
@@ -108,7 +108,7 @@ def _suggest(
         raise ConfigError(f"--task: there is no {task!r}{suggestion(task, names)}; there are {', '.join(names)}")
     if top < 0:
         raise ConfigError(f"--top {top}: must be 0 or more")
-    trains = {name: coded.splits["train"] for name, coded in load_indexed(known, names).items()}
+    trains = {name: indexed.splits["train"] for name, indexed in load_indexed(known, names).items()}
     suggestions = suggest(trains)
     if plot is not None:
         from tagmates.report.figures.affinity import write_affinity_figure  # noqa: PLC0415  (matplotlib is an extra)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tagmates.config import SHA256_PREFIX, names_vectors
+from tagmates.config import SHA256_PREFIX, is_vectors_name
 from tagmates.data.archive import archive_at, read_archived_vectors
 from tagmates.errors import DataError
 from tagmates.failures import is_out_of_memory
@@ -94,7 +94,7 @@ def name_vectors(source: str) -> str:
 
     Raises DataError if the file cannot be read.
     """
-    if names_vectors(source):
+    if is_vectors_name(source):
         return source
     try:
         with Path(source).expanduser().open("rb") as file:

@@ -91,10 +91,10 @@ def read_entry(entry: Path) -> IndexedTask | None:
     return IndexedTask(splits, digest)
 
 
-def write_entry(entry: Path, coded: IndexedTask) -> None:
+def write_entry(entry: Path, indexed: IndexedTask) -> None:
     """Write an entry. If the cache is then too large, remove the entries that were not used for the longest time."""
-    arrays: dict[str, Numbers] = {"task": json_array([list(coded.splits), coded.digest])}
-    for name, split in coded.splits.items():
+    arrays: dict[str, Numbers] = {"task": json_array([list(indexed.splits), indexed.digest])}
+    for name, split in indexed.splits.items():
         line = np.array([sentence.line for sentence in split.sentences], dtype=np.int64)
         files = {file: number for number, file in enumerate(dict.fromkeys(each.file for each in split.sentences))}
         place = np.array([files[sentence.file] for sentence in split.sentences], dtype=np.int64)

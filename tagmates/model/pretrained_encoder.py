@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tagmates.config import ENCODER_PREFIX, names_encoder
+from tagmates.config import ENCODER_PREFIX, is_encoder_name
 from tagmates.errors import ModelError
 from tagmates.failures import first_line
 from tagmates.formatting import shown
@@ -125,7 +125,7 @@ def find_encoder(source: str) -> Path:
     """The folder of an encoder: a folder with a ``config.json``, one in the Hub, or one in an installed package."""
     if source.startswith("hf://"):
         return download_encoder(source)
-    if names_encoder(source):
+    if is_encoder_name(source):
         raise ModelError(f"{source}: say where this pretrained encoder is on this machine, with --encoder")
     path = Path(os.path.expanduser(source))  # noqa: PTH111  (Path's raises)
     if _is_encoder(path):

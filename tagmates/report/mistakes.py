@@ -234,7 +234,7 @@ def _kind(unit: Span, guess: Span) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MistakeComparison:
     """The gold units of a task that both taggers find, only one of them, or neither; and where they differ."""
 
     both: int
@@ -244,7 +244,7 @@ class Comparison:
     differing: tuple[tuple[TaggedSentence, TaggedSentence], ...]  # sentences with other mistakes
 
 
-def compare_mistakes(first: TaskMistakes, second: TaskMistakes) -> Comparison:
+def compare_mistakes(first: TaskMistakes, second: TaskMistakes) -> MistakeComparison:
     """Two taggers on the same sentences. The sentences where the second one makes more mistakes come first."""
     counts: Counter[tuple[bool, bool]] = Counter()
     differing = []
@@ -257,4 +257,4 @@ def compare_mistakes(first: TaskMistakes, second: TaskMistakes) -> Comparison:
     differing.sort(key=lambda pair: (len(pair[0].mistakes) - len(pair[1].mistakes), pair[0].number))
     wrong = counts[True, False] + counts[False, True] + counts[False, False]
     both = first.total.support - wrong
-    return Comparison(both, counts[True, False], counts[False, True], counts[False, False], tuple(differing))
+    return MistakeComparison(both, counts[True, False], counts[False, True], counts[False, False], tuple(differing))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tagmates.files import write_text
 from tagmates.formatting import EMPTY, plural, points, visible
-from tagmates.report.mistakes import KINDS, Comparison, TaggedSentence, TaskMistakes, compare_mistakes
+from tagmates.report.mistakes import KINDS, MistakeComparison, TaggedSentence, TaskMistakes, compare_mistakes
 from tagmates.report.templates import render_template
 from tagmates.training.evaluation import Evaluation
 
@@ -126,7 +126,7 @@ def _chapter(own: TaskMistakes, other: TaskMistakes | None) -> TaskChapter:
     return TaskChapter(own.task, _summary(own, other, comparison), tables, title, shown)
 
 
-def _summary(own: TaskMistakes, other: TaskMistakes | None, comparison: Comparison | None) -> str:
+def _summary(own: TaskMistakes, other: TaskMistakes | None, comparison: MistakeComparison | None) -> str:
     if other is None or comparison is None:
         return (
             f"F1 {own.total.f1:.2f}; {plural(own.total.support, 'gold unit')}, {plural(len(own.mistakes), 'mistake')}."

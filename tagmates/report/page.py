@@ -29,7 +29,7 @@ from tagmates.report.templates import render_template
 if TYPE_CHECKING:
     from tagmates.report.figures.drawing import Figure
 
-TABLE_FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
+TABLE_WRITERS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 # figures that belong to the tables of a chapter
 FIGURE_CHAPTERS = {"taggers": "forecast", "characteristics": "findings", "beside-paper": "paper", "beside": "beside"}
 
@@ -61,7 +61,7 @@ def write_report(report: Report, folder: Path, figures: "Sequence[Figure]" = ())
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for table in made:
-        for suffix, render in TABLE_FORMATS.items():
+        for suffix, render in TABLE_WRITERS.items():
             write_text(folder / "tables" / f"{table.name}.{suffix}", render(table))
     for figure in figures:
         write_text(folder / "figures" / f"{figure.name}.svg", figure.svg)

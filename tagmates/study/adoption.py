@@ -82,13 +82,13 @@ class _Data:
 
     source: str
     tasks: Mapping[str, Task]
-    coded: Mapping[str, IndexedTask]
+    indexed: Mapping[str, IndexedTask]
     vectors: dict[str, Vectors] = field(default_factory=dict)
     units: dict[tuple[str, str], Numbers] = field(default_factory=dict)
 
     @cached_property
     def task_data(self) -> dict[str, TaskData]:
-        return {name: task_data(self.tasks[name], coded) for name, coded in self.coded.items()}
+        return {name: task_data(self.tasks[name], indexed) for name, indexed in self.indexed.items()}
 
     def vectors_of(self, source: str) -> Vectors:
         if source not in self.vectors:
@@ -98,7 +98,7 @@ class _Data:
     def units_of(self, task: str, split: str) -> Numbers:
         """The number of gold units of each sentence."""
         if (task, split) not in self.units:
-            tags = gold_tags(self.coded[task].splits[split].sentences, self.tasks[task])
+            tags = gold_tags(self.indexed[task].splits[split].sentences, self.tasks[task])
             self.units[task, split] = GoldUnits.of(tags, (), self.tasks[task].score).support
         return self.units[task, split]
 
@@ -114,7 +114,7 @@ def _recognised(folder: Path, result: Mapping[str, Any], data: _Data) -> dict[st
     # GloVe may not have been available where the run was trained
     had_none = read_json(folder / "environment.json").get("vectors") == "random"
     start = Start(NO_VECTORS if had_none else data.vectors_of(config.vectors))
-    _, former = run_ids(config, own, start.digest(vocabulary_of(config, data.tasks, data.coded, start).words))
+    _, former = run_ids(config, own, start.digest(vocabulary_of(config, data.tasks, data.indexed, start).words))
     if result.get("run_id") != former:
         raise ModelError(
             f"its run_id is {result.get('run_id')}, and would be {former} with these data and vectors {start.name}"

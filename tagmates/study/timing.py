@@ -16,7 +16,7 @@ from tagmates.training.predict import batches_of
 from tagmates.training.run import Run
 
 WARM_UP = (3, 1.0)  # updates and seconds before the clock starts: the first ones are slower
-TIMED = (5, 3.0)  # updates and seconds that are timed at least
+MEASUREMENT = (5, 3.0)  # updates and seconds that are timed at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def time_training(config: RunConfig, data: str) -> Timed:
             seconds += run.seconds - before
             if known == (0, 0.0) and updates >= WARM_UP[0] and seconds >= WARM_UP[1]:
                 known, updates = (tokens, seconds), 0
-            elif known != (0, 0.0) and updates >= TIMED[0] and seconds - known[1] >= TIMED[1]:
+            elif known != (0, 0.0) and updates >= MEASUREMENT[0] and seconds - known[1] >= MEASUREMENT[1]:
                 break
         before = run.seconds  # without the validation at the end of an epoch
     spent = (tokens - known[0], seconds - known[1]) if tokens > known[0] else (tokens, seconds)

@@ -47,12 +47,12 @@ def train_final(
     """Train on the train and dev splits of all tasks together, without a dev set; yields the events."""
     tasks = load_tasks(data)
     require_tasks(config.tasks, tasks)
-    coded = {}
+    indexed = {}
     for name in config.tasks:
         task = tasks[name]
         train = [s for split in ("train", "dev") if task.part(split) for s in load_split(task, split)]
         test = {"test": load_split(task, "test")} if task.test is not None else {}
-        coded[name] = IndexedTask.of({"train": train, **test})
+        indexed[name] = IndexedTask.of({"train": train, **test})
     start = start_of(config, data, folder)
     target = choose_device(device)
-    yield from train_on(config, folder, data, tasks, coded, start, device=target, force=force, lock=lock)
+    yield from train_on(config, folder, data, tasks, indexed, start, device=target, force=force, lock=lock)

@@ -111,9 +111,9 @@ def train_folds(
             clear_folder(place)
         write_json(folder / SUMMARY, {"folds": folds, "seed": config.seed})
     for number in range(folds):
-        coded = {name: own.splits(number, folds) for name, own in made.items()}
+        indexed = {name: own.splits(number, folds) for name, own in made.items()}
         place = folder / f"fold-{number + 1}"
-        yield from train_on(config, place, data, tasks, coded, start, device=target, force=force, lock=lock)
+        yield from train_on(config, place, data, tasks, indexed, start, device=target, force=force, lock=lock)
 
 
 def begun_folds(folder: Path) -> int | None:

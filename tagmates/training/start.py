@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.batching.vectors import NO_VECTORS, Vectors, find_vectors, load_vectors
-from tagmates.config import SHA256_PREFIX, RunConfig, names_encoder
+from tagmates.config import SHA256_PREFIX, RunConfig, is_encoder_name
 from tagmates.data.archive import archive_at, read_header
 from tagmates.errors import ConfigError, DataError
 from tagmates.model.pretrained import WEIGHTS_FILE, bundled_models, find_model, read_config
@@ -52,7 +52,7 @@ def find_start(vectors: str, encoder: str, data: str, base: str = "") -> Start:
     found = load_encoder(encoder)
     archive = archive_at(data)
     held = "" if archive is None else read_header(archive).vectors
-    if names_encoder(held) and held != found.name:
+    if is_encoder_name(held) and held != found.name:
         raise DataError(f"{encoder}: is {found.name}, {archive} was packed for {held}; give that one with --encoder")
     return Start(encoder=found)
 

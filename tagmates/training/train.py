@@ -108,8 +108,8 @@ def train_events(
     require_tasks(config.tasks, tasks)
     target = choose_device(device)
     check_folder(folder, resume=resume, force=force)
-    coded, start = load_indexed(tasks, config.tasks), start_of(config, data, folder)
-    yield from train_on(config, folder, data, tasks, coded, start, device=target, force=force, lock=lock)
+    indexed, start = load_indexed(tasks, config.tasks), start_of(config, data, folder)
+    yield from train_on(config, folder, data, tasks, indexed, start, device=target, force=force, lock=lock)
 
 
 def train_on(
@@ -117,7 +117,7 @@ def train_on(
     folder: Path,
     data: str,
     tasks: Mapping[str, Task],
-    coded: Mapping[str, IndexedTask],
+    indexed: Mapping[str, IndexedTask],
     start: Start,
     *,
     device: str,
@@ -129,7 +129,7 @@ def train_on(
     Training continues from the folder's checkpoint if it has one. ``data`` is where the tasks came from, which
     ``environment.json`` notes. Raises BusyError if another process trains there.
     """
-    run = prepare_run(config, tasks, coded, start, device)
+    run = prepare_run(config, tasks, indexed, start, device)
     with run_in_folder(run, folder, data, force=force, lock=lock) as write_event:
         if write_event is None:
             return

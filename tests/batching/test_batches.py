@@ -63,8 +63,8 @@ def corpus_of(pairs: list[Pair], vocabulary: Vocabulary, *, token: bool = False)
 def vocabulary_of(
     splits: Mapping[str, Mapping[str, Sequence[Sentence]]], sharing: Sharing, *, unknown: bool = False
 ) -> Vocabulary:
-    coded = {task: {split: IndexedSplit.of(some) for split, some in parts.items()} for task, parts in splits.items()}
-    return build_vocabulary(coded, sharing, unknown=unknown)
+    indexed = {task: {split: IndexedSplit.of(some) for split, some in parts.items()} for task, parts in splits.items()}
+    return build_vocabulary(indexed, sharing, unknown=unknown)
 
 
 def places(packed: PackedLayout, lane: int, row: int) -> list[int]:

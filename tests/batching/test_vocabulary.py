@@ -43,8 +43,8 @@ SMALL: Splits = {
 
 
 def build(splits: Splits = SMALL, sharing: Sharing = "multi_dec", **more: Any) -> Vocabulary:
-    coded = {task: {split: IndexedSplit.of(some) for split, some in parts.items()} for task, parts in splits.items()}
-    return build_vocabulary(coded, sharing, **{"unknown": False, **more})
+    indexed = {task: {split: IndexedSplit.of(some) for split, some in parts.items()} for task, parts in splits.items()}
+    return build_vocabulary(indexed, sharing, **{"unknown": False, **more})
 
 
 @pytest.fixture(scope="module")

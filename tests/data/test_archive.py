@@ -174,7 +174,7 @@ def test_the_starter_corpus(here: Path) -> None:
         assert digest(load_corpora(ours, [task])[task]) == digest(load_corpora(theirs, [task])[task])
 
 
-def coded(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, IndexedTask]:
+def indexed(tasks: Mapping[str, Task], names: Iterable[str]) -> dict[str, IndexedTask]:
     return {name: IndexedTask.of(splits) for name, splits in load_corpora(tasks, names).items()}
 
 
@@ -186,7 +186,7 @@ def test_runs_have_the_same_id_and_begin_with_the_same_words(
     names = ("ner",) if sharing == "stl" else ("ner", "pos")
     config = RunConfig(tasks=names, sharing=sharing, training=TrainingSettings(unknown_rate=unknown_rate))
     ours, theirs = (
-        prepare_run(config, tasks := load_tasks(data), coded(tasks, names), Start(find_vectors("glove", data)))
+        prepare_run(config, tasks := load_tasks(data), indexed(tasks, names), Start(find_vectors("glove", data)))
         for data in (str(packed), str(here / "corpus"))
     )
     assert ours.id == theirs.id

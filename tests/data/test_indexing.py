@@ -25,16 +25,16 @@ splits = st.lists(sentences(), max_size=5)
 
 @given(splits)
 def test_numbers_say_what_the_sentences_say(some: list[Sentence]) -> None:
-    coded = IndexedSplit.of(some)
+    indexed = IndexedSplit.of(some)
     texts = [token for sentence in some for token in sentence.tokens]
     tags = [tag for sentence in some for tag in sentence.tags or [None] * len(sentence)]
-    assert [coded.forms[number] for number in coded.form] == texts
-    assert [coded.tags[number] for number in coded.tag] == tags
-    assert (coded.forms, coded.tags) == (tuple(dict.fromkeys(texts)), tuple(dict.fromkeys(tags)))
-    assert coded.lengths.tolist() == [len(sentence) for sentence in some]
-    assert coded.words == {text.lower() for text in texts}
-    assert coded.characters == set().union(*texts)
-    assert len(coded) == len(some)
+    assert [indexed.forms[number] for number in indexed.form] == texts
+    assert [indexed.tags[number] for number in indexed.tag] == tags
+    assert (indexed.forms, indexed.tags) == (tuple(dict.fromkeys(texts)), tuple(dict.fromkeys(tags)))
+    assert indexed.lengths.tolist() == [len(sentence) for sentence in some]
+    assert indexed.words == {text.lower() for text in texts}
+    assert indexed.characters == set().union(*texts)
+    assert len(indexed) == len(some)
 
 
 @given(st.lists(splits, max_size=4))
@@ -45,9 +45,9 @@ def test_what_occurs_once_in_several_splits(some: list[list[Sentence]]) -> None:
 
 @given(st.dictionaries(st.sampled_from(["train", "dev", "test"]), splits))
 def test_a_task_is_its_splits_and_their_digest(some: dict[str, list[Sentence]]) -> None:
-    coded = IndexedTask.of(some)
-    assert {split: part.sentences for split, part in coded.splits.items()} == some
-    assert coded.digest == digest(some)
+    indexed = IndexedTask.of(some)
+    assert {split: part.sentences for split, part in indexed.splits.items()} == some
+    assert indexed.digest == digest(some)
 
 
 @given(splits, splits)

@@ -205,12 +205,12 @@ class TestWarnings:
 
 def run_of(task: Task, corpora: Mapping[str, Any], sharing: Sharing = "stl", seed: int = 1) -> Run:
     tasks = {name: task if name == task.name else Task(name=name) for name in corpora}
-    coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
+    indexed = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
     config = RunConfig(
         tasks=tuple(corpora), sharing=sharing, seed=seed, vectors="random",
         model=ModelSettings(**SMALL), training=TrainingSettings(batch_size=4),
     )  # fmt: skip
-    return prepare_run(config, tasks, coded, Start())
+    return prepare_run(config, tasks, indexed, Start())
 
 
 class TestRun:

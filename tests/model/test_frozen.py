@@ -53,9 +53,9 @@ def frozen_run(folder: Path, sharing: Sharing = "multi_dec", seed: int = 1, corp
         "model": {"encoder": str(folder), "finetune": False, "hidden_size": 8, "task_size": 3, "character_size": 5},
         "training": {**PRESETS["practical"]["training"], "batch_size": 4, "min_epoch_updates": 3, "max_epochs": 2},
     }
-    coded = {name: IndexedTask.of(splits) for name, splits in some.items()}
+    indexed = {name: IndexedTask.of(splits) for name, splits in some.items()}
     tasks = {name: Task(name=name) for name in some}
-    return prepare_run(RunConfig.model_validate(values), tasks, coded, Start(encoder=load_encoder(str(folder))))
+    return prepare_run(RunConfig.model_validate(values), tasks, indexed, Start(encoder=load_encoder(str(folder))))
 
 
 def some_split(sentences: int = 7) -> IndexedSplit:

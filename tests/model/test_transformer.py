@@ -71,9 +71,9 @@ def encoder_run(
             },
         }
     )
-    coded = {name: IndexedTask.of(splits) for name, splits in given_corpora.items()}
+    indexed = {name: IndexedTask.of(splits) for name, splits in given_corpora.items()}
     tasks = {name: Task(name=name) for name in given_corpora}
-    return prepare_run(config, tasks, coded, Start(encoder=load_encoder(str(folder))))
+    return prepare_run(config, tasks, indexed, Start(encoder=load_encoder(str(folder))))
 
 
 def states_of(run: Run, sentences: Sequence[Sentence], task: str) -> list[torch.Tensor]:

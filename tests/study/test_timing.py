@@ -21,7 +21,7 @@ def config(tasks: tuple[str, ...] = ("upos",), **training: Any) -> RunConfig:
 def test_a_training_of_any_length_is_timed(monkeypatch: pytest.MonkeyPatch, training: dict[str, Any]) -> None:
     """Also one that ends before the warm-up does, and one in the middle of which epochs end."""
     monkeypatch.setattr(timing, "WARM_UP", (3, 0.0))
-    monkeypatch.setattr(timing, "TIMED", (12, 0.0))
+    monkeypatch.setattr(timing, "MEASUREMENT", (12, 0.0))
     found = time_training(config(**training), "starter")
     assert found.training > 0
     assert 0 < found.tagging < float("inf")
@@ -31,7 +31,7 @@ def test_a_training_of_any_length_is_timed(monkeypatch: pytest.MonkeyPatch, trai
 def test_the_clock_counts_only_what_comes_after_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first updates are made slow; what they take must not be in the speed."""
     monkeypatch.setattr(timing, "WARM_UP", (3, 0.0))
-    monkeypatch.setattr(timing, "TIMED", (2, 0.0))
+    monkeypatch.setattr(timing, "MEASUREMENT", (2, 0.0))
     original, seen = timing.train_side_by_side, []
 
     def slow_at_first(runs: Any) -> Any:

@@ -37,9 +37,9 @@ TEXTS = [["unseen", "☂"], ["a", "b", "Ö"]]
 def run_of(corpora: Corpora, config: Mapping[str, Any], preset: str = "practical", start: Start | None = None) -> Run:
     given = RunConfig.model_validate({"tasks": tuple(corpora), "vectors": "random", **config})
     settings = with_preset(given, preset, base_settings(given.base, given.tasks))
-    coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
+    indexed = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
     tasks = {name: Task(name=name) for name in corpora}
-    return prepare_run(settings, tasks, coded, start or start_of(settings, ""))
+    return prepare_run(settings, tasks, indexed, start or start_of(settings, ""))
 
 
 def trained_base(folder: Path, sharing: Sharing, encoder: str = "", tasks: Sequence[str] = tuple(OLD)) -> Path:
@@ -171,8 +171,8 @@ def test_new_words_start_from_their_vectors(tmp_path: Path) -> None:
 
 
 def events_of(run: Run, folder: Path, corpora: Corpora, start: Start) -> Iterator[Event]:
-    coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
-    return train_on(run.config, folder, "data", dict(run.tasks), coded, start, device="cpu")
+    indexed = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
+    return train_on(run.config, folder, "data", dict(run.tasks), indexed, start, device="cpu")
 
 
 @pytest.mark.parametrize(("sharing", "encoder"), [("multi_dec", ""), ("te_dec", ""), ("te_enc", "fine-tuned")])

@@ -11,7 +11,7 @@ from tagmates.config import PRESETS, preset_of
 from tagmates.data.tasks import default_preset, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.settings_parsing import with_preset
-from tagmates.study.settings import named_preset, read_study
+from tagmates.study.settings import preset_source, read_study
 from tagmates.study.store import Store
 
 ROWS = "Ada\tN\nsings\tV\n\nMika\tN\npaints\tV\n\n"
@@ -128,7 +128,7 @@ def test_a_study_goes_on_with_the_preset_it_was_begun_with(
 
 def test_the_studies_of_this_repository_name_their_preset() -> None:
     for path in (Path(__file__).parents[2] / "studies").glob("*.toml"):
-        assert named_preset(path, ()) == str(path)
+        assert preset_source(path, ()) == str(path)
 
 
 def test_a_training_in_python_says_which_preset_it_took_and_so_does_evaluate(

@@ -348,8 +348,8 @@ def train_made_up(config: RunConfig, folder: Path) -> Iterator[Event]:
     """Train on made-up sentences, from where the folder was left."""
     corpora = make_corpora(1, {name: TAGS[name] for name in config.tasks}, train=9, longest=4)
     tasks = {name: Task(name=name) for name in config.tasks}
-    coded = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
-    return train_on(config, folder, "starter", tasks, coded, Start(), device="cpu")
+    indexed = {name: IndexedTask.of(splits) for name, splits in corpora.items()}
+    return train_on(config, folder, "starter", tasks, indexed, Start(), device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from tagmates.report.figures.drawing import (
     widest,
 )
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import MIN_RUNS
+from tagmates.report.tables.cells import FEW_RUNS
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime
@@ -74,7 +74,7 @@ def change(cell: Cell | None) -> Change | None:
     """100·(x - STL)/STL; None if STL is not known or is 0."""
     if cell is None or not cell.base:
         return None
-    return Change(100 * (cell.mean - cell.base) / cell.base, cell.fewest < MIN_RUNS)
+    return Change(100 * (cell.mean - cell.base) / cell.base, cell.fewest < FEW_RUNS)
 
 
 def improvements(comparison: Comparison, tasks: Sequence[str], regimes: Collection[Regime] = REGIMES) -> Improvements:
@@ -93,7 +93,7 @@ def improvements(comparison: Comparison, tasks: Sequence[str], regimes: Collecti
             for regime, some in cells.items()
         }
         if alone is not None and "oracle" in regimes:
-            values["oracle"] = [Change(0.0, alone.n < MIN_RUNS)]
+            values["oracle"] = [Change(0.0, alone.n < FEW_RUNS)]
         if any(values.values()):
             found[task] = values
     return found

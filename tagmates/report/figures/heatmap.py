@@ -30,7 +30,7 @@ from tagmates.report.figures.drawing import (
     widest,
 )
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import MIN_RUNS, mark
+from tagmates.report.tables.cells import FEW_RUNS, mark
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
 
@@ -59,7 +59,7 @@ def gains_figure(report: Report) -> Figure | None:
     if not shown:
         return None
     cells = [cell for made in shown for cell in (*made.pairs.values(), *made.single.values())]
-    caption = CAPTION + (FEW_RUNS_CAPTION if any(cell.fewest < MIN_RUNS for cell in cells) else "")
+    caption = CAPTION + (FEW_RUNS_CAPTION if any(cell.fewest < FEW_RUNS for cell in cells) else "")
     predicted = {made.method: predicted_gains(report, made) for made in shown}
     if any(predicted.values()):
         caption += PREDICTED_CAPTION
@@ -156,14 +156,14 @@ def _square(i: int, j: int) -> list[tuple[float, float]]:
 
 def _color(cell: Cell, limit: float) -> ColorType:
     color = LIGHT_GREY if cell.difference is None else to_hex(colormaps[COLOR_MAP](0.5 + cell.difference / limit / 2))
-    return color if cell.fewest >= MIN_RUNS else pale(color)
+    return color if cell.fewest >= FEW_RUNS else pale(color)
 
 
 def _write(ax: Axes, x: float, y: float, cell: Cell, limit: float, *, numbers: bool) -> None:
     """Write the mark above the number, or the mark alone; for a task alone, its score."""
     sign = mark(cell)
     number = _number(cell.mean if cell.difference is None else cell.difference)
-    few = cell.fewest < MIN_RUNS
+    few = cell.fewest < FEW_RUNS
     ink = GREY if cell.difference is None else "white" if abs(cell.difference) > DARK_SHARE * limit and not few else INK
     style: Literal["italic", "normal"] = "italic" if few else "normal"
     lines = {sign: -0.2, number: 0.22} if sign and numbers else {number if numbers else sign: 0.0}

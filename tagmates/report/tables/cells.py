@@ -7,7 +7,7 @@ from tagmates.report.tables.table import Entry, Role, Row, Value
 from tagmates.study.compare import Cell
 from tagmates.study.settings import METHOD_NAMES, Method, Regime
 
-MIN_RUNS = 3  # of a cell that is not shown in grey; the paper has three
+FEW_RUNS = 3  # of a cell that is not shown in grey; the paper has three
 FEW_RUNS_NOTE = " Grey: fewer than three runs."
 MARKS = {  # (arrow by the rule, result of the test)
     ("up", "confirms"): "▲",
@@ -46,7 +46,7 @@ def score_entry(cell: Cell, seeds: int, *, compared: bool = True) -> Entry:
 
 def _below(cell: Cell, seeds: int) -> tuple[str, ...]:
     parts = [
-        f"n={cell.n}" if cell.n != seeds or cell.n < MIN_RUNS else "",
+        f"n={cell.n}" if cell.n != seeds or cell.n < FEW_RUNS else "",
         f"±{cell.std:.2f}" if cell.std is not None and cell.n > 1 else "",
     ]
     line = " ".join(part for part in parts if part)
@@ -59,14 +59,14 @@ def _roles(cell: Cell, compared: bool) -> tuple[Role, ...]:
         roles.append("own")
     elif cell.arrow is not None and compared:
         roles.append(cell.arrow)
-    if cell.fewest < MIN_RUNS:
+    if cell.fewest < FEW_RUNS:
         roles.append("few")
     return tuple(roles)
 
 
 def mean_entry(cell: Cell, *below: str) -> Entry:
     """The mean of a cell, with the number of its runs below it where they are few."""
-    if cell.n >= MIN_RUNS:
+    if cell.n >= FEW_RUNS:
         return Entry(points(cell.mean), below=below, note=story(cell))
     return Entry(points(cell.mean), below=(*below, runs_text([cell])), roles=("few",), note=story(cell))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tagmates.formatting import listing, points
 from tagmates.report.model import Report
-from tagmates.report.tables.cells import MIN_RUNS, few_words, numbers, runs_text, score_entry
+from tagmates.report.tables.cells import FEW_RUNS, few_words, numbers, runs_text, score_entry
 from tagmates.report.tables.table import Entry, Row, Table, Value
 from tagmates.study.compare import Arrow, Cell, Comparison, count
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, REGIMES, Method, Regime, StudySettings
@@ -283,7 +283,7 @@ def average_entry(comparison: Comparison, task: str) -> Entry:
     note = f"mean of {len(cells)} of {planned} pairs"
     if not cells:
         return Entry(note=note)
-    few = any(cell.n < MIN_RUNS for cell in cells)
+    few = any(cell.n < FEW_RUNS for cell in cells)
     below = f"{len(cells)} of {planned}" if len(cells) < planned else "", runs_text(cells) if few else ""
     return Entry(
         points(comparison.average(task)),
