@@ -64,7 +64,7 @@ class TaggerModule(nn.Module, ABC):
     @staticmethod
     @abstractmethod
     def encode(
-        models: "Sequence[TaggerModule]",
+        modules: "Sequence[TaggerModule]",
         batch: Batch,
         draws: Sequence[torch.Generator] | None,
         tables: "Sequence[Tables | None] | None",
@@ -135,29 +135,29 @@ class TaggerModule(nn.Module, ABC):
 
 
 def encode(
-    models: Sequence[TaggerModule],
+    modules: Sequence[TaggerModule],
     batch: Batch,
     draws: Sequence[torch.Generator] | None = None,
     tables: Sequence[Tables | None] | None = None,
 ) -> Float[Tensor, "lanes positions states"]:
     """The states of the encoder at every position; all lanes have the same kind of encoder.
 
-    ``draws`` (one generator per lane) turn dropout on; ``tables`` replace the models' own look-up tables.
+    ``draws`` (one generator per lane) turn dropout on; ``tables`` replace the modules' own look-up tables.
     """
-    return models[0].encode(models, batch, draws, tables)
+    return modules[0].encode(modules, batch, draws, tables)
 
 
 def distribution(
-    models: Sequence[TaggerModule], group: Group, states: Float[Tensor, "lanes positions size"]
+    modules: Sequence[TaggerModule], group: Group, states: Float[Tensor, "lanes positions size"]
 ) -> LinearChainCRF:
     """The CRF of one group of decoders over the encoder's states."""
-    decoders = [models[lane].decoder(number) for lane, number in group.decoders]
-    task_tables = [models[lane].tasks for lane, _ in group.decoders]
+    decoders = [modules[lane].decoder(number) for lane, number in group.decoders]
+    task_tables = [modules[lane].tasks for lane, _ in group.decoders]
     return group_distribution(decoders, task_tables, group, states)
 
 
 def losses(
-    models: Sequence[TaggerModule],
+    modules: Sequence[TaggerModule],
     batch: Batch,
     draws: Sequence[torch.Generator] | None,
     weights: Float[Tensor, "lanes tasks"],
@@ -169,14 +169,14 @@ def losses(
     ``weights`` holds each task's weight in the loss, ``transition_l2`` the factor of the L2 term. With ``tag_weights``,
     the weight of a sentence is also multiplied by the mean weight of its gold tags.
     """
-    states = encode(models, batch, draws)
-    total = transition_l2 * transition_norms(models)
+    states = encode(modules, batch, draws)
+    total = transition_l2 * transition_norms(modules)
     for group in batch.groups:
-        log_prob = distribution(models, group, states).log_prob(group.tags, partial=group.partial)
+        log_prob = distribution(modules, group, states).log_prob(group.tags, partial=group.partial)
         lane = on_device([lane for lane, _ in group.decoders], log_prob.device)
         weight = weights[lane].gather(1, group.task)
         if tag_weights is not None:
-            weight = weight * _mean_weights(group, tag_weights[lane], token=models[0].sharing == "te_enc")
+            weight = weight * _mean_weights(group, tag_weights[lane], token=modules[0].sharing == "te_enc")
         total = total.index_add(0, lane, -(weight * log_prob).sum(1))
     return total
 
@@ -198,16 +198,16 @@ def _mean_weights(
     return torch.where(count > 0, total / count.clamp_min(1), 1)
 
 
-def transition_norms(models: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
+def transition_norms(modules: Sequence[TaggerModule]) -> Float[Tensor, " lanes"]:
     """The sum of the squared transition, start and end scores of each lane's CRFs, for the L2 term."""
-    if len(models) == 1:
-        scores = [score for d in models[0].all_decoders() for score in (d.transitions, d.start, d.end)]
+    if len(modules) == 1:
+        scores = [score for d in modules[0].all_decoders() for score in (d.transitions, d.start, d.end)]
         return torch.cat([with_gradient(score).flatten() for score in scores]).square().sum().unsqueeze(0)
     by_size: dict[int, list[tuple[int, Decoder]]] = {}
-    for lane, model in enumerate(models):
-        for decoder in model.all_decoders():
+    for lane, module in enumerate(modules):
+        for decoder in module.all_decoders():
             by_size.setdefault(len(decoder.start), []).append((lane, decoder))
-    total = models[0].decoder(0).bias.new_zeros(len(models))
+    total = modules[0].decoder(0).bias.new_zeros(len(modules))
     for members in by_size.values():
         lanes = on_device([lane for lane, _ in members], total.device)
         for part in ("transitions", "start", "end"):
@@ -230,19 +230,19 @@ class Decoded:
 
 @torch.no_grad()
 def decode(
-    models: Sequence[TaggerModule],
+    modules: Sequence[TaggerModule],
     batch: Batch,
     tables: Sequence[Tables | None] | None = None,
     *,
     probabilities: bool = False,
 ) -> Decoded:
-    """Tag all requests of a batch; ``tables`` replace the models' own look-up tables."""
-    states = encode(models, batch, tables=tables)
+    """Tag all requests of a batch; ``tables`` replace the modules' own look-up tables."""
+    states = encode(modules, batch, tables=tables)
     output, labels, marginals, margins, distributions = [], [], [], [], []
     for group in batch.groups:
         packed = group.packed
         filled = packed.mask.nonzero(as_tuple=True)
-        crf = distribution(models, group, states)
+        crf = distribution(modules, group, states)
         best = crf.argmax()
         output.append((group.output.index_select(1, packed.row) + packed.step)[filled])
         labels.append(best[filled])

@@ -63,13 +63,13 @@ class RecurrentTagger(TaggerModule):
 
     @staticmethod
     def encode(
-        models: Sequence[TaggerModule],
+        modules: Sequence[TaggerModule],
         batch: Batch,
         draws: Sequence[torch.Generator] | None,
         tables: Sequence[Tables | None] | None,
     ) -> Float[Tensor, "lanes positions states"]:
         """The states of the word GRU at every position."""
-        taggers = [model for model in models if isinstance(model, RecurrentTagger)]
+        taggers = [module for module in modules if isinstance(module, RecurrentTagger)]
         found = [table for table in tables or [] if table is not None] or [tagger.tables() for tagger in taggers]
         settings = [tagger.settings for tagger in taggers]
         forms = encode_forms(

@@ -64,16 +64,16 @@ class TransformerTagger(TaggerModule):
 
     @staticmethod
     def encode(
-        models: Sequence[TaggerModule],
+        modules: Sequence[TaggerModule],
         batch: Batch,
         draws: Sequence[torch.Generator] | None,
         tables: Sequence[Tables | None] | None,
     ) -> Float[Tensor, "lanes positions states"]:
         """The state of every token: that of its first sub-word, or the mean of its sub-words' states."""
-        (model,) = models
-        assert isinstance(model, TransformerTagger)
-        with _dropout(model.transformer, draws):
-            return model.reader.tokens(subword_sequence(batch), model.settings.pooling).unsqueeze(0)
+        (module,) = modules
+        assert isinstance(module, TransformerTagger)
+        with _dropout(module.transformer, draws):
+            return module.reader.tokens(subword_sequence(batch), module.settings.pooling).unsqueeze(0)
 
     def open_tables(self, num_words: int) -> None:
         """None: the encoder has no look-up tables, because it spells every word in sub-words of its own."""
