@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from tagmates.apps.fetch import fetch, list_
-from tagmates.apps.shared import Flag, say, talk
+from tagmates.apps.shared import Flag, TaskNames, say, talk
 from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.checking.problems import problem_lines, unique_problems
@@ -49,7 +49,7 @@ Data = Annotated[
 def stats(
     data: Data = "starter",
     *,
-    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
+    tasks: TaskNames = "all",
     plot: Annotated[
         Path | None,
         Parameter(

@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.apps.mistakes import print_tables, report_mistakes, tag_tables
-from tagmates.apps.shared import Device, Flag, Model, Threads, say, use_threads
-from tagmates.apps.tables import baseline_table
+from tagmates.apps.shared import Device, Flag, Json, Model, NewWordVectors, Threads, say, use_threads
+from tagmates.apps.tables import evaluation_table
 from tagmates.config import preset_of
 from tagmates.data.checking.layers import layer_remarks
 from tagmates.errors import ConfigError
@@ -31,7 +31,7 @@ def evaluate(
         Parameter(help="Folder for predictions: TASK.conll with the columns token, gold tag and predicted tag."),
     ] = None,
     force: Annotated[bool, Flag(help="Overwrite the predictions that are in the folder of --output.")] = False,
-    json_: Annotated[bool, Flag(name="--json", help="Print one JSON object.")] = False,
+    json_: Json = False,
     baseline: Annotated[
         bool, Flag(help="Also score a baseline: each word gets the tag that it has most often in train.")
     ] = False,
@@ -49,9 +49,7 @@ def evaluate(
         ),
     ] = None,
     by_tag: Annotated[bool, Flag(help="Also print the scores of every tag.")] = False,
-    vectors: Annotated[
-        str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
-    ] = None,
+    vectors: NewWordVectors = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -76,15 +74,15 @@ def evaluate(
     for name, task in evaluation.tasks.items():
         for _, text in layer_remarks(task, evaluation.gold[name]):
             say(f"warning: {text}")
-    trivial = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
+    compared = baseline_scores(evaluation.tasks, evaluation.names, evaluation.split) if baseline else None
     wrong = {} if errors is None else report_mistakes(evaluation, errors, against, data, choose_device(device))
     if json_:
-        values = evaluation.to_json(trivial)
+        values = evaluation.to_json(compared)
         for name, own in wrong.items():
             values["tasks"][name]["mistakes"] = own.to_json()
         print(json.dumps(values, indent=2, ensure_ascii=False))
         return
-    Console().print(baseline_table(evaluation, trivial))
+    Console().print(evaluation_table(evaluation, compared))
     for name, scores in evaluation.scores.items() if by_tag or wrong else ():
         print_tables(tag_tables(name, scores, wrong.get(name)))
     for text in evaluation.signatures.values():

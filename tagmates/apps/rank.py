@@ -2,18 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from tagmates.apps.reading_options import RECOGNISED, Reading
-from tagmates.apps.shared import Device, Flag, Model, Threads, say, use_threads
+from tagmates.apps.shared import Device, Flag, Model, NewWordVectors, Threads, say, use_threads
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
 from tagmates.formatting import plural
 from tagmates.model.tagger import Tagger
+from tagmates.tagging.ranking import Measure, ranked_columns
 from tagmates.tagging.ranking import rank as rank_sentences
-from tagmates.tagging.ranking import ranked_columns
 from tagmates.tagging.read_options import check_options
 from tagmates.tagging.reading import read_input
 from tagmates.tagging.training_format import with_training_format
@@ -36,7 +36,7 @@ def rank(
         str | None, Parameter(help="The task that will be annotated. [required if there are several]")
     ] = None,
     by: Annotated[
-        Literal["sequence", "span", "margin"],
+        Measure,
         Parameter(
             help="sequence: the probability of all tags, per word; span: the lowest probability of a span; margin: the "
             "smallest difference between a word's two most probable tags."
@@ -47,9 +47,7 @@ def rank(
     input_: Annotated[str, Parameter(name="--input", help="Format of the pool, as --input of tag.")] = "auto",
     reading: Reading = RECOGNISED,
     output: Annotated[Path | None, Parameter(help="Write to this new file instead of stdout.")] = None,
-    vectors: Annotated[
-        str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
-    ] = None,
+    vectors: NewWordVectors = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import uvicorn
 from cyclopts import App, Parameter
 
-from tagmates.apps.shared import Device, Flag, say, use_threads
+from tagmates.apps.shared import Device, Flag, NewWordVectors, say, use_threads
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.installed import get_extra
 from tagmates.model.pretrained import find_model
@@ -55,9 +55,7 @@ def serve(
             name="--set", help="Another limit, for example body_bytes=100000; repeatable; docs/serving.md lists them."
         ),
     ] = (),
-    vectors: Annotated[
-        str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
-    ] = None,
+    vectors: NewWordVectors = None,
     device: Device = "cpu",
 ) -> None:
     """Load the models, listen, and serve until a signal comes."""

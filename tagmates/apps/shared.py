@@ -26,6 +26,11 @@ Model = Annotated[
         "run, or one that tagmates export made."
     ),
 ]
+TaskNames = Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")]
+NewWordVectors = Annotated[
+    str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
+]
+Json = Annotated[bool, Flag(name="--json", help="Print one JSON object.")]
 Encoder = Annotated[
     str | None,
     Parameter(

@@ -21,7 +21,6 @@ Data = Annotated[
 ]
 Folder = Annotated[Path | None, Parameter(help="The study's folder; default: runs/NAME for the file NAME.toml.")]
 Set = Annotated[list[str] | None, Flag(name="--set", help="A setting of the study, for example seeds=[1]; repeatable.")]
-Json = Annotated[bool, Flag(name="--json", help="Print one JSON object.")]
 
 
 @Parameter(name="*")  # each field is an option of the command

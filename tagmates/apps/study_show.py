@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Flag, check_number, say
-from tagmates.apps.study_options import AS_ITS_FILE, Data, Folder, Json, StudySource, Where, say_notes
+from tagmates.apps.shared import Device, Flag, Json, check_number, say
+from tagmates.apps.study_options import AS_ITS_FILE, Data, Folder, StudySource, Where, say_notes
 from tagmates.apps.study_tables import advice_table, cost_line, forecast_table, plan_table, ranking_table
 from tagmates.apps.study_taggers import recommend_taggers
 from tagmates.errors import ConfigError

@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagmates.apps import study_options
 from tagmates.apps.data import Data
-from tagmates.apps.shared import Flag, say
+from tagmates.apps.shared import Flag, Json, TaskNames, say
+from tagmates.apps.study_options import Where
 from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
 from tagmates.data.task_data import task_data
@@ -30,20 +32,13 @@ Top = Annotated[int, Parameter(help="Number of partners to show for each task; 0
 Plot = Annotated[
     Path | None, Parameter(name="--plot", help="Draw a map of all predicted gains into this .svg or .png file.")
 ]
-Json = Annotated[bool, Flag(name="--json", help="Print one JSON object.")]
 
 
 def suggest_for_study(
-    where: Annotated[
-        Path | None,
-        Parameter(help="A study's TOML file or its folder; default: the study in runs/ that was begun last."),
-    ] = None,
+    where: Where = None,
     /,
     *,
-    data: Annotated[
-        str | None,
-        Parameter(help="As --data of train; default: the data that the study's file names, else $TAGMATES_DATA."),
-    ] = None,
+    data: study_options.Data = None,
     task: Of = "",
     top: Top = 3,
     found: Annotated[
@@ -86,7 +81,7 @@ def suggest_for_study(
 def affinity(
     data: Data = "starter",
     *,
-    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
+    tasks: TaskNames = "all",
     task: Of = "",
     top: Top = 3,
     plot: Plot = None,

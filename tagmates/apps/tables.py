@@ -48,20 +48,20 @@ def forgetting_table(found: Mapping[str, Remembered]) -> Table:
     return table
 
 
-def baseline_table(evaluation: Evaluation, trivial: Mapping[str, TaskScores] | None) -> Table:
-    """The scores of each task, beside those of the trivial baseline if they are given."""
+def evaluation_table(evaluation: Evaluation, baseline: Mapping[str, TaskScores] | None) -> Table:
+    """The scores of each task, beside those of a baseline if they are given."""
     table = Table()
     table.add_column("task")
     for name in ("precision", "recall", "F1", "support"):
         table.add_column(name, justify="right")
-    if trivial is not None:
+    if baseline is not None:
         table.add_column("baseline F1", justify="right")
         table.add_column("gain", justify="right")
     for task, scores in evaluation.scores.items():
         total = scores.total
         row = [escape(task), f"{total.precision:.2f}", f"{total.recall:.2f}", f"{total.f1:.2f}", str(total.support)]
-        if trivial is not None:
-            base = trivial[task].total.f1
+        if baseline is not None:
+            base = baseline[task].total.f1
             row += [f"{base:.2f}", f"{total.f1 - base:+.2f}"]
         table.add_row(*row)
     return table

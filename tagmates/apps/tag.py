@@ -9,7 +9,18 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from tagmates.apps.reading_options import RECOGNISED, Reading
-from tagmates.apps.shared import Device, Flag, Model, Threads, check_number, say, talk, use_threads
+from tagmates.apps.shared import (
+    Device,
+    Flag,
+    Model,
+    NewWordVectors,
+    TaskNames,
+    Threads,
+    check_number,
+    say,
+    talk,
+    use_threads,
+)
 from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_output import tag_to_file, tag_to_stdout
 from tagmates.data.tasks import choose_tasks
@@ -68,10 +79,8 @@ def tag(
             help="Also write the probability of each tag (in conll, one more column per task); in json also of spans."
         ),
     ] = False,
-    tasks: Annotated[str, Parameter(help="Tasks, separated by commas, or 'all'.")] = "all",
-    vectors: Annotated[
-        str | None, Parameter(help="Vectors for words that were not in training: glove, random, or a GloVe text file.")
-    ] = None,
+    tasks: TaskNames = "all",
+    vectors: NewWordVectors = None,
     output_file: Annotated[
         Path | None, Parameter(help="Write to this file instead of stdout. It can be resumed with --resume.")
     ] = None,
