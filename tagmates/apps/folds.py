@@ -39,10 +39,10 @@ def folds_table(config: RunConfig, folder: Path, data: str, folds: int, device: 
     return table
 
 
-def settings_of_final(run: Path, folder: Path | None) -> tuple[RunConfig, str]:
-    """The settings and the data of a last training on all data, after which nothing is left to choose."""
+def settings_of_final(run: Path, folder: Path | None) -> tuple[RunConfig, str, str]:
+    """The settings and the data of a last training on all data, and a message on them."""
     if folder is not None and run.resolve() == folder.resolve():
         raise ConfigError(f"--output-dir {folder}: is the run to repeat, which must stay; choose another")
     config, data = final_config(run)
-    say(f"{run}: its settings, train and dev together, {plural(config.training.max_updates or 0, 'update')}")
-    return config, data
+    why = f"{run}: its settings, train and dev together, {plural(config.training.max_updates or 0, 'update')}"
+    return config, data, why

@@ -154,47 +154,56 @@ def train(
     if output_dir is None and not print_config:
         raise ConfigError("--output-dir: is missing; name a folder for the run (see tagmates train --help)")
     if final is not None:
-        chosen = (folds, tasks, sharing, preset, seed, vectors, encoder, from_, freeze, select, config, set_)
-        _check_alone(data, chosen)
-        settings, data = settings_of_final(final, output_dir)
-        if print_config or output_dir is None:
-            print(settings.model_dump_json(indent=2))
-            return
-        use_threads(threads)
-        check_folder(output_dir, resume=resume, force=force)
-        events = train_final(settings, output_dir, data, device=device, force=force, lock=not no_lock)
-        _follow(events, output_dir, track)
-        _show_forgetting(output_dir, settings, data, device)
-        return
-    given: dict[str, Any] = {"sharing": sharing, "seed": seed, "vectors": vectors, "base": from_}
-    known = load_tasks(data)
-    if tasks is not None:
-        given["tasks"] = choose_tasks(tasks, known)
-    elif config is None and not any(text.startswith("tasks") for text in set_ or []):
-        raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
-    overrides = with_encoder(set_, encoder)
-    overrides += [f"training.{k}={json.dumps(v)}" for k, v in (("select", select), ("freeze", freeze)) if v is not None]
-    values = _chosen_settings(config, overrides)
-    base = base_settings(from_ or str(values.get("base", "")), given.get("tasks") or values.get("tasks", ()))
-    start, why = _starting_point(preset, config, known, base or values)
-    settings = resolve(start, config, overrides, given | {key: base.get(key) for key in ("base", "kept")}, base)
-    check_base(settings)
+        _check_alone(data, (folds, tasks, sharing, preset, seed, vectors, encoder, from_, freeze, select, config, set_))
+        settings, data, why = settings_of_final(final, output_dir)
+    else:
+        chosen = {"select": select, "freeze": freeze}
+        overrides = with_encoder(set_, encoder)
+        overrides += [f"training.{key}={json.dumps(value)}" for key, value in chosen.items() if value is not None]
+        given = {"sharing": sharing, "seed": seed, "vectors": vectors, "base": from_}
+        settings, why = _settings(tasks, preset, config, overrides, given, load_tasks(data))
     if print_config or output_dir is None:
         say(why)
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
     use_threads(threads)
+    options: dict[str, Any] = {"device": device, "force": force, "lock": not no_lock}
     if folds is not None:
         if track is not None:
             raise ConfigError("--track: is not for --folds; afterwards, tagmates export-metrics takes its run folders")
         check_folds_folder(output_dir, folds, resume=resume, force=force)
-        events = train_folds(settings, output_dir, data, folds, device=device, force=force, lock=not no_lock)
-        _follow_events(_with_message(why, events), output_dir)
+        _follow_events(_with_message(why, train_folds(settings, output_dir, data, folds, **options)), output_dir)
         Console().print(folds_table(settings, output_dir, data, folds, device))
         return
-    events = train_events(settings, output_dir, data, device=device, resume=resume, force=force, lock=not no_lock)
+    if final is not None:
+        check_folder(output_dir, resume=resume, force=force)
+        events = train_final(settings, output_dir, data, **options)
+    else:
+        events = train_events(settings, output_dir, data, resume=resume, **options)
     _follow(_with_message(why, events), output_dir, track)
     _show_forgetting(output_dir, settings, data, device)
+
+
+def _settings(
+    tasks: str | None,
+    preset: str | None,
+    config: Path | None,
+    overrides: Sequence[str],
+    options: Mapping[str, Any],
+    known: Mapping[str, Task],
+) -> tuple[RunConfig, str]:
+    """The settings of a run, and a message on the preset that they start from; ``known`` are the tasks of the data."""
+    given = dict(options)
+    if tasks is not None:
+        given["tasks"] = choose_tasks(tasks, known)
+    elif config is None and not any(text.startswith("tasks") for text in overrides):
+        raise ConfigError("--tasks: is missing; name tasks, or 'all' (see tagmates train --help)")
+    values = _chosen_settings(config, overrides)
+    base = base_settings(given["base"] or str(values.get("base", "")), given.get("tasks") or values.get("tasks", ()))
+    start, why = _starting_point(preset, config, known, base or values)
+    settings = resolve(start, config, overrides, given | {key: base.get(key) for key in ("base", "kept")}, base)
+    check_base(settings)
+    return settings, why
 
 
 def _check_alone(data: str, chosen: Sequence[object]) -> None:
