@@ -12,6 +12,7 @@ from rich.table import Table
 from tagmates.apps.shared import Flag, say, talk
 from tagmates.errors import ConfigError
 from tagmates.study.curves import Curve, read_curves, sparkline
+from tagmates.training.schedule import index_of_best
 
 
 def curves(
@@ -61,7 +62,9 @@ def curves_table(found: list[Curve]) -> Table:
         )
     if len(found) == 1 and len(found[0].dev) > 1:
         for task, values in found[0].dev.items():
-            table.add_row(f"  {escape(task)}", "", "", *_course(values, found[0].best_of(values)), "", "")
+            table.add_row(
+                f"  {escape(task)}", "", "", *_course(values, index_of_best(values, strict=found[0].strict)), "", ""
+            )
     return table
 
 

@@ -26,10 +26,6 @@ class Curve:
     best: int  # the index of the run's best epoch
     strict: bool = False  # whether a score must exceed the best one to be the best (setting ``patience``)
 
-    def best_of(self, values: Sequence[float]) -> int:
-        """The index of the best of these dev scores of a task: among equal ones the last, with ``strict`` the first."""
-        return max(range(len(values)), key=lambda i: (values[i], -i if self.strict else i))
-
     def to_json(self) -> dict[str, Any]:
         """All values, for other programs."""
         return {

@@ -49,14 +49,14 @@ class Chunk:
     before: str = ""
 
 
-def read_chunks(files: Iterable[str], how: str | ReadOptions, size: int = CHUNK_SIZE) -> Iterator[Chunk]:
+def read_chunks(files: Iterable[str], options: str | ReadOptions, size: int = CHUNK_SIZE) -> Iterator[Chunk]:
     """Yield the chunks of files (``-`` is stdin). Joined, they are the files without their byte order marks.
 
-    ``how`` is the options, or the name of a format such as text; what it leaves open is recognised from each file.
+    ``options`` may also be the name of a format such as text; what they leave open is recognised from each file.
     Files of spaCy and Hugging Face give chunks of JSON lines, one sentence per line. A file that cannot be read gives
     a chunk with an error, which is the last one. Raises ConfigError for options that do not suit a file.
     """
-    options = check_options(ReadOptions(how) if isinstance(how, str) else how)
+    options = check_options(ReadOptions(options) if isinstance(options, str) else options)
     before = ""
     for number, file in enumerate(files):
         name = display_name(file)

@@ -13,14 +13,14 @@ from tagmates.tagging.input_sentences import InputSentence, sentences_in_lines
 from tagmates.tagging.read_options import ReadOptions
 
 
-def read_input(files: Sequence[str], how: str | ReadOptions) -> Iterator[tuple[str, ...]]:
+def read_input(files: Sequence[str], options: str | ReadOptions) -> Iterator[tuple[str, ...]]:
     """Yield the words of each sentence of the files; ``-`` is stdin.
 
-    ``how`` is the options, or the name of a format such as text. Raises DataError for a file that cannot be read or is
+    ``options`` may also be the name of a format such as text. Raises DataError for a file that cannot be read or is
     not text, and if the files hold no word at all.
     """
     empty = True
-    for chunk in read_chunks(files, how):
+    for chunk in read_chunks(files, options):
         for words in read_chunk(chunk):
             empty = False
             yield words.tokens

@@ -23,7 +23,7 @@ from tagmates.model.network import TaggerModule
 from tagmates.model.tagger import Tagger
 from tagmates.seeding import generator
 from tagmates.training.predict import Gold, gold_of, mean_f1, predict, score_tasks
-from tagmates.training.schedule import Schedule
+from tagmates.training.schedule import Schedule, index_of_best
 from tagmates.training.scores import Numbers, TaskScores
 from tagmates.training.start import Start
 
@@ -179,7 +179,7 @@ class Run:
     def best_epochs(self) -> dict[str, int]:
         """The epoch in which each task's own dev F1 is best."""
         scores = {task: [line["dev"][task] for line in self.history] for task in self.history[-1]["dev"]}
-        return {task: self.schedule.best_of(own) for task, own in scores.items()}
+        return {task: index_of_best(own, strict=self.schedule.strict) + 1 for task, own in scores.items()}
 
     def _keep_best_of_tasks(self) -> None:
         """Keep the parameters of every epoch that is the best one of some task, and those of no other epoch."""

@@ -8,6 +8,11 @@ from tagmates.config import TrainingSettings
 MIN_IMPROVEMENT = 1e-4  # an epoch is flat unless its score exceeds the best by this share of it
 
 
+def index_of_best(scores: Sequence[float], *, strict: bool) -> int:
+    """The index of the best of these dev scores of epochs: among equal ones the last, with ``strict`` the first."""
+    return max(range(len(scores)), key=lambda i: (scores[i], -i if strict else i))
+
+
 @dataclass(slots=True)
 class Schedule:
     """The learning rate and the dev scores of one run, updated at the end of every epoch."""
@@ -50,12 +55,8 @@ class Schedule:
 
     @property
     def best_epoch(self) -> int:
-        """The best epoch, counted from 1; among equal ones the last, with ``strict`` the first."""
-        return self.best_of(self.scores)
-
-    def best_of(self, scores: Sequence[float]) -> int:
-        """The best epoch by these scores, one per epoch; see ``best_epoch``."""
-        return max(range(len(scores)), key=lambda i: (scores[i], -i if self.strict else i)) + 1
+        """The best epoch, counted from 1; see ``index_of_best``."""
+        return index_of_best(self.scores, strict=self.strict) + 1
 
     @property
     def _has_learned_nothing(self) -> bool:

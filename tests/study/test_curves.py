@@ -8,6 +8,7 @@ import pytest
 from tagmates.errors import ConfigError, ModelError
 from tagmates.report.figures.curves import write_curves
 from tagmates.study.curves import Curve, read_curves, sparkline
+from tagmates.training.schedule import index_of_best
 
 
 def write_run(folder: Path, scores: list[float], rest: str = "") -> Path:
@@ -43,7 +44,7 @@ def test_the_best_of_equal_scores_of_a_task_is_that_of_the_run_s_patience(
     folder = write_run(tmp_path / "a", [40, 20, 40])
     (folder / "config.json").write_text(json.dumps({"training": {"patience": patience}}))
     (curve,) = read_curves([folder])
-    assert curve.best_of(curve.dev["pos"]) == best
+    assert index_of_best(curve.dev["pos"], strict=curve.strict) == best
 
 
 def test_a_study_has_the_curves_of_its_runs_in_order(tmp_path: Path) -> None:

@@ -17,15 +17,15 @@ from tagmates.report.figures.drawing import (
     DPI,
     GREY,
     INK,
-    LIGHT_GREY,
     SMALL_SIZE,
     TEXT_SIZE,
     Margins,
     draw,
     draw_pixels,
-    name_task_axis,
+    frame_task_map,
     pale,
     panels,
+    square,
     widest,
 )
 from tagmates.study.suggest import Suggestion
@@ -54,19 +54,15 @@ def affinity_canvas(suggestions: Mapping[str, Sequence[Suggestion]]) -> Canvas:
     squares, colors = [], []
     for each in every:
         i, j = tasks.index(each.helper), tasks.index(each.task)
-        squares.append([(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5)])
+        squares.append(square(i, j))
         colors.append(pale(to_hex(colormaps[COLORS](0.5 + each.gain.mean / limit / 2))))
         text = points(each.gain.mean, signed=True)
         ax.text(j, i, text, ha="center", va="center_baseline", color=INK, fontsize=SMALL_SIZE, fontstyle="italic")
     ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8, hatch="////"))
-    name_task_axis(ax, tasks)
+    frame_task_map(ax, tasks)
     ax.set_yticks(range(len(tasks)), tasks, fontsize=TEXT_SIZE)
     ax.set_xlabel("tested task")
     ax.set_ylabel("trained with")
-    ax.tick_params(length=0)
-    ax.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(len(tasks) - 0.5, -0.5))
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=LIGHT_GREY)
     canvas.text(0.5, 0.1 / canvas.get_figheight(), NOTE, ha="center", va="bottom", fontsize=SMALL_SIZE, color=GREY)
     return canvas
 

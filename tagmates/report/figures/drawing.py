@@ -161,6 +161,22 @@ def name_task_axis(ax: Axes, tasks: Sequence[str]) -> None:
     ax.set_xticks(range(len(tasks)), tasks, rotation=45, rotation_mode="anchor", ha="right", va="center")
 
 
+def frame_task_map(ax: Axes, tasks: Sequence[str]) -> None:
+    """The axes of a map with a square for each two tasks: names along the x axis, no ticks, a pale frame."""
+    name_task_axis(ax, tasks)
+    ax.set_yticks([])
+    ax.tick_params(length=0)
+    ax.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(len(tasks) - 0.5, -0.5))
+    for spine in ax.spines.values():
+        spine.set(visible=True, color=LIGHT_GREY)
+
+
+def square(row: int, column: int) -> list[tuple[float, float]]:
+    """The corners of a square of a map of tasks."""
+    low, high = -0.5, 0.5
+    return [(column + x, row + y) for x, y in ((low, low), (high, low), (high, high), (low, high))]
+
+
 @cache
 def text_width(text: str, size: float) -> float:
     """The width of a text in inches."""

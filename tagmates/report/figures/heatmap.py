@@ -24,9 +24,10 @@ from tagmates.report.figures.drawing import (
     Margins,
     columns_for,
     draw,
-    name_task_axis,
+    frame_task_map,
     pale,
     panels,
+    square,
     widest,
 )
 from tagmates.report.model import Report
@@ -120,15 +121,10 @@ def _panel(ax: Axes, tasks: Sequence[str], made: Comparison, limit: float, *, nu
             cell = made.single.get(task) if i == j else made.pairs.get((partner, task))
             if cell is not None:
                 _write(ax, j, i, cell, limit, numbers=numbers)
-                squares.append(_square(i, j))
+                squares.append(square(i, j))
                 colors.append(_color(cell, limit))
     ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8))
-    name_task_axis(ax, tasks)
-    ax.set_yticks([])
-    ax.tick_params(length=0)
-    ax.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(len(tasks) - 0.5, -0.5))
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=LIGHT_GREY)
+    frame_task_map(ax, tasks)
 
 
 def _add_predictions(
@@ -138,7 +134,7 @@ def _add_predictions(
     squares, colors = [], []
     for (partner, task), gain in gains.items():
         i, j = tasks.index(partner), tasks.index(task)
-        squares.append(_square(i, j))
+        squares.append(square(i, j))
         colors.append(pale(to_hex(colormaps[COLOR_MAP](0.5 + gain / limit / 2))))
         if numbers:
             _add_number(ax, j, i, gain)
@@ -148,10 +144,6 @@ def _add_predictions(
 def _add_number(ax: Axes, x: float, y: float, gain: float) -> None:
     text = ax.text(x, y, _number(gain), ha="center", va="center_baseline", color=INK, fontsize=SMALL_SIZE)
     text.set_fontstyle("italic")
-
-
-def _square(i: int, j: int) -> list[tuple[float, float]]:
-    return [(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5)]
 
 
 def _color(cell: Cell, limit: float) -> ColorType:

@@ -20,8 +20,9 @@ from tagmates.report.figures.drawing import (
     TEXT_SIZE,
     Margins,
     columns_for,
-    name_task_axis,
+    frame_task_map,
     panels,
+    square,
     widest,
 )
 
@@ -77,18 +78,13 @@ def _map(ax: Axes, tasks: Sequence[str], shares: Shares, what: str) -> None:
             value = shares[task, other]
             said = value is not None and not (task == other and what in OWN_TRAIN_MAPS)
             depth = ((value or 0) - low) / (high - low)
-            squares.append([(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5)])
+            squares.append(square(i, j))
             filled.append(colors(depth) if said else LIGHT_GREY)
             ink = GREY if not said or value == 0 else "white" if depth > DARK_SHARE else INK
             text = percent(value) if said or value is None else ""
             ax.text(j, i, text, ha="center", va="center_baseline", color=ink, fontsize=SMALL_SIZE)
     ax.add_collection(PolyCollection(squares, facecolors=filled, edgecolors="white", linewidths=0.8))
-    name_task_axis(ax, tasks)
-    ax.set_yticks([])
-    ax.tick_params(length=0)
-    ax.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(len(tasks) - 0.5, -0.5))
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=LIGHT_GREY)
+    frame_task_map(ax, tasks)
 
 
 def _scale(shares: Shares, what: str) -> tuple[str, float, float]:
