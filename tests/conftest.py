@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -48,3 +49,11 @@ def _timing_in_this_process() -> Iterator[None]:
         patch.setattr(timing, "MEASUREMENT", (1, 0.0))
         patch.setattr(cost, "time_together", lambda assigned, data: [timing._time_all(own, data) for own in assigned])
         yield
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and no settings from outside."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TAGMATES_DATA", raising=False)
+    return tmp_path

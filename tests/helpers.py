@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
+from tagmates.batching.packed_sequence import PackedLayout
 from tagmates.batching.vectors import NO_VECTORS, Vectors
 from tagmates.config import ModelSettings, RunConfig, Sharing, TrainingSettings
 from tagmates.data.corpora import Corpora
@@ -87,3 +89,9 @@ TORCH_NAMES = {
     "bias_ih": "input_bias",
     "bias_hh": "hidden_bias",
 }
+
+
+def packed_of(lanes: Sequence[Sequence[int]]) -> PackedLayout:
+    """The layout of lanes with rows of these lengths; a lane that has fewer rows than others gets empty ones."""
+    rows = [torch.tensor(lengths, dtype=torch.long) for lengths in lanes]
+    return PackedLayout.of(pad_sequence(rows, batch_first=True))

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+from study_folders import make_counts
 
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.plan import Combination
 from tagmates.study.published import PAPER_TASKS, published
 from tagmates.study.records import RunRecord
-from tagmates.study.significance import SentenceCounts
 
 SEEDS = (1, 2, 3)
-UNITS = 10  # of gold in every made-up sentence
 EMBEDDED = {"te_dec": 0.2, "te_enc": 5.0}  # how far seeds move the task embeddings of All: hardly, and much
 
 
@@ -98,16 +97,9 @@ def _record(combination: Combination, scores: dict[str, Score], seed: int, sente
         stopped="patience",
         seconds=60.0,
         parameters=1_000_000,
-        counts={task: _counts(score, sentences, f"{name} {task}") for task, score in test.items() if sentences},
+        counts={task: make_counts(score, sentences, f"{name} {task}") for task, score in test.items() if sentences},
         embeddings=_embeddings(combination, seed),
     )
-
-
-def _counts(f1: float, sentences: int, purpose: str) -> SentenceCounts:
-    """Right units dealt out to sentences of ten gold and ten predicted units each."""
-    units = np.full(sentences, UNITS)
-    right = _draw(purpose).multivariate_hypergeometric(units, round(f1 / 100 * units.sum()))
-    return np.stack([right, units - right, units - right], axis=1).astype(np.int32)
 
 
 def _embeddings(combination: Combination, seed: int) -> dict[str, list[list[float]]]:

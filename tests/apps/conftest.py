@@ -21,14 +21,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, and no settings from outside."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TAGMATES_DATA", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
 def run(trained: Path, here: Path) -> Path:
     """A copy of the finished run in the working directory."""
     return Path(shutil.copytree(trained, here / "run")).relative_to(here)

@@ -24,6 +24,7 @@ from tagmates.training.folder import lock_folder
 NAMES = ("stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1", "te_dec-pos+ner-1")
 LOCAL = ("--engine", "local")
 EQUAL = "a run that several rows need is counted in the first of them"
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,6 @@ def study(ran: Ran, here: Path) -> Path:
     """A copy of it, in the working directory."""
     shutil.copytree(ran.place, here, dirs_exist_ok=True)
     return here / "runs" / "tiny"
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TAGMATES_DATA", raising=False)
-    return tmp_path
 
 
 def run_names(folder: Path = Path("runs/tiny")) -> list[str]:

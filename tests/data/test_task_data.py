@@ -55,11 +55,9 @@ CHANGES: dict[str, tuple[str, dict[str, str], str]] = {
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TAGMATES_DATA", raising=False)
-    begin(tmp_path)
-    return tmp_path
+def here(here: Path) -> Path:
+    begin(here)
+    return here
 
 
 def begin(place: Path) -> None:

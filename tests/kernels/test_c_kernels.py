@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import torch
-from helpers import torch_gru
+from helpers import packed_of, torch_gru
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -57,11 +57,6 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     compiled.cache_clear()
     os.environ.pop(FOLDER_VARIABLE, None)  # what was compiled elsewhere since a test's cache cannot be written
-
-
-def packed_of(lanes: list[list[int]]) -> PackedLayout:
-    rows = max(map(len, lanes))
-    return PackedLayout.of(torch.tensor([lane + [0] * (rows - len(lane)) for lane in lanes]))
 
 
 def make_layers(number: int, inputs: int, hidden: int) -> list[GRULayer]:

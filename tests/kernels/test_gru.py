@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import TORCH_NAMES, torch_gru
+from helpers import TORCH_NAMES, packed_of, torch_gru
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -29,11 +29,6 @@ def make_layer(inputs: int, hidden: int, seed: int) -> GRULayer:
 
 def normal(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=generator(seed, "values"))
-
-
-def packed_of(lanes: list[list[int]]) -> PackedLayout:
-    rows = max(map(len, lanes))
-    return PackedLayout.of(torch.tensor([lane + [0] * (rows - len(lane)) for lane in lanes]))
 
 
 def gradients(layer: GRULayer) -> list[Tensor | None]:

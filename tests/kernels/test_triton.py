@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import make_corpora, make_run
+from helpers import make_corpora, make_run, packed_of
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 from torch.testing import assert_close
 
 from tagmates.batching.packed_sequence import PackedLayout
@@ -33,10 +32,6 @@ LENGTHS = [
     [[3, 3], [9, 1], [0, 0]],
     [[2] * 40, [5] * 17],  # more rows than a program takes
 ]
-
-
-def packed_of(lanes: Sequence[Sequence[int]]) -> PackedLayout:
-    return PackedLayout.of(pad_sequence([torch.tensor(lengths) for lengths in lanes], batch_first=True))
 
 
 def random(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:

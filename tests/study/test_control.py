@@ -36,12 +36,10 @@ STUDY = StudySettings(vectors="random", regimes=("single", "pair"), seeds=(1, 2)
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TAGMATES_DATA", raising=False)
-    write_corpus(tmp_path / "corpus")
+def here(here: Path) -> Path:
+    write_corpus(here / "corpus")
     Path("s.toml").write_text(FILE)
-    return tmp_path
+    return here
 
 
 def results(folder: str) -> list[dict[str, Any]]:

@@ -36,13 +36,11 @@ NAMES = 4 + 3 * 2  # trainings of the study
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """A working directory with a corpus of two tasks and a study of it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TAGMATES_DATA", raising=False)
-    write_corpus(tmp_path / "corpus")
+    write_corpus(here / "corpus")
     Path("s.toml").write_text(FILE)
-    return tmp_path
+    return here
 
 
 @pytest.fixture(scope="module")

@@ -38,12 +38,10 @@ TEST = "Mara\tPROPN\t_\nnods\t_\t_\n\nhere\t_\t_\n"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """A working directory with tasks that are partly annotated."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TAGMATES_DATA", raising=False)
     write()
-    return tmp_path
+    return here
 
 
 def write(toml: str = TOML, train: str = TRAIN, test: str = TEST) -> None:
