@@ -11,7 +11,7 @@ from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.json_records import JSON_START
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout
 from tagmates.data.formats.columns import CELL
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, plus_columns
+from tagmates.data.formats.conllu import SPACES_ADVICE, has_conllu_rows, plus_columns, separated_by_spaces
 from tagmates.data.formats.json_list import list_items, list_start
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.rows import is_document_start
@@ -20,7 +20,7 @@ from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, has_list_of_records, words_key
-from tagmates.tagging.table_recognition import SAMPLE_ROWS, are_texts, columns_of, csv_rows, has_trained_columns
+from tagmates.tagging.table_recognition import are_texts, columns_of, csv_rows, has_trained_columns
 
 _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
 _PROSE = "has no columns that are equally many"  # the beginning of what ``sniff`` returns for files that may be prose
@@ -36,8 +36,8 @@ def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequenc
     start = first_line_of(lines)
     if _MARKUP.match(start):
         raise DataError(f"{name}: is XML or HTML; extract the text from it, or say --input text")
-    if not any("\t" in line for line in lines) and _is_conllu([re.sub(" +", "\t", line) for line in lines]):
-        raise DataError(f"{name}: is CoNLL-U, but its columns are separated by spaces; separate them by tabs")
+    if separated_by_spaces(lines):
+        raise DataError(f"{name}: {SPACES_ADVICE}")
     if JSON_START.match("\n".join(lines)):
         return _json_format(lines)
     if isinstance(options.token_column, str) and _header_cells(start) is not None:
@@ -128,10 +128,7 @@ def _matches_training(trained: ReadOptions, lines: Sequence[str], name: str) -> 
 
 
 def _is_conllu(lines: Sequence[str]) -> bool:
-    if plus_columns(first_line_of(lines)) != plus_columns(""):
-        return True
-    rows = [line.split("\t") for line in lines if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
-    return bool(rows) and all(len(row) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(row[0]) for row in rows)
+    return bool(plus_columns("\n".join(lines))) or has_conllu_rows(lines)
 
 
 def _is_list_of_words(lines: Sequence[str]) -> bool:

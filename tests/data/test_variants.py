@@ -15,6 +15,7 @@ from tagmates.data.corpora import load_split, read_split
 from tagmates.data.describing.grouping import group_files
 from tagmates.data.describing.proposal import propose
 from tagmates.data.formats.brat import read_brat
+from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.formats.token_lines import read_text
@@ -73,6 +74,19 @@ def pairs(task: Task, split: str) -> list[list[tuple[str, str | None]]]:
 
 def wanted(split: str, layer: int = 2) -> list[list[tuple[str, str]]]:
     return [[(row[0], row[layer]) for row in rows] for rows in corpus(split)]
+
+
+def numbered(rows: Rows) -> list[tuple[Any, ...]]:
+    return [(at, *row) for at, row in enumerate(rows, start=1)]
+
+
+def conllu(rows: Rows, *, upos: bool = True, more: bool = False) -> list[tuple[Any, ...]]:
+    """The ten columns of CoNLL-U, and one more of names."""
+    tags = [(pos if upos else pos.lower(), pos, ner) for _, pos, ner in rows]
+    return [
+        (at, rows[at - 1][0], "x", upos_tag, pos, "_", 0, "dep", "_", "_", *([ner] if more else []))
+        for at, (upos_tag, pos, ner) in enumerate(tags, start=1)
+    ]
 
 
 def assert_read(folder: Path, names: Sequence[str] = ("upos", "ner")) -> None:
@@ -275,6 +289,43 @@ class TestConllu:
             f"# global.columns = {names}\n",
         )
         assert_read(tmp_path, ["upos", names.rpartition(" ")[2].rpartition(":")[2].lower()])
+
+    @pytest.mark.parametrize("before", ["# newdoc id = x\n", "\n# source: x\n# text = global.columns\n", "# a\n\n"])
+    def test_global_columns_may_follow_other_comments(self, before: str, tmp_path: Path) -> None:
+        write(
+            tmp_path,
+            lambda rows, number: "# sent_id = 1\n1-2\tx\t_\t_\n" * (number > 0) + lines(numbered(rows)) + "\n",
+            "{}.conllup",
+            f"{before}# global.columns = ID FORM UPOS NER\n1-2\tx\t_\t_\n",
+        )
+        assert_read(tmp_path, ["upos", "ner"])
+
+    def test_global_columns_after_a_word_name_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "a.conllup").write_text("1\tOtto\tN\n\n# global.columns = ID FORM UPOS\n1\tnaps\tV\n")
+        with pytest.raises(DataError, match=r"a\.conllup:1: no column is called 'X'"):
+            read_conllu(tmp_path / "a.conllup", column="X")
+
+    @pytest.mark.parametrize("odd", ["3-4", "3.1"])
+    def test_spaces_are_no_tabs(self, odd: str, tmp_path: Path) -> None:
+        """Columns by spaces could be read, but ranges and empty nodes would be words."""
+        more = f"{odd} ab " + " ".join("_" * 8) + "\n"
+        write(tmp_path, lambda rows, _: "# text = x\n" + lines(conllu(rows), " ") + more + "\n")
+        with pytest.raises(
+            DataError, match="is CoNLL-U, but its columns are separated by spaces; separate them by tab"
+        ):
+            propose(tmp_path, "")
+
+    @pytest.mark.parametrize("upos", [True, False])
+    def test_a_column_without_a_name_is_called_by_its_number(self, upos: bool, tmp_path: Path) -> None:
+        """Ranges and empty nodes distinguish CoNLL-U from CoNLL-2009, also without universal parts of speech."""
+        odd = "".join(f"{number}\tab{chr(9)}" + "\t".join("_" * 9) + "\n" for number in ("1-2", "2.1"))
+        write(
+            tmp_path,
+            lambda rows, _: odd + lines(conllu(rows, upos=upos, more=True)) + "\n",
+        )
+        tasks = described(tmp_path)
+        assert tasks["ner"].tag_column == 11
+        assert pairs(tasks["ner"], "dev") == wanted("dev")
 
 
 class TestRecords:

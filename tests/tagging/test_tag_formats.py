@@ -561,6 +561,10 @@ def test_conllu_plus_names_the_new_column(tmp_path: Path) -> None:
     old, new = PLUS.split("\n"), with_tags(written(tmp_path, PLUS), ReadOptions()).split("\n")
     assert new[0] == old[0] + " TAGMATES:t"
     assert new[1:] == [old[1], old[2] + "\tL4", old[3] + "\t_", old[4] + "\tL4", old[5] + "\tL3", "", ""]
+    late = "# newdoc id = global.columns\n" + PLUS.lower()
+    assert tokens_of(written(tmp_path, late)) == [("mika", "does", "n't")]
+    old, new = late.split("\n"), with_tags(written(tmp_path, late), ReadOptions()).split("\n")
+    assert new[:5] == [old[0], old[1] + " TAGMATES:t", old[2], old[3] + "\tL4", old[4] + "\t_"]
     with pytest.raises(ConfigError, match=r"--append misc: .* has no column MISC; choose column"):
         with_tags(written(tmp_path, PLUS), ReadOptions(append="misc"))
 

@@ -11,7 +11,14 @@ from tagmates.data.describing.json_records import json_kind
 from tagmates.data.describing.tables import SniffedTable, table_in
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, CONLLULEX_COLUMNS, plus_columns
+from tagmates.data.formats.conllu import (
+    CONLLU_COLUMNS,
+    CONLLU_ID,
+    CONLLULEX_COLUMNS,
+    SPACES_ADVICE,
+    plus_columns,
+    separated_by_spaces,
+)
 from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
 
 READABLE_FORMATS = (
@@ -28,6 +35,7 @@ _PACKED = {
     b"%PDF": "PDF",
 }
 _STANDOFF = re.compile(r"\s*T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*\t")
+_SPACED_RANGE = re.compile(r"^\d+[-.]\d+ ", re.MULTILINE)  # of CoNLL-U with spaces; in a column file it would be a word
 _UNUSED_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 
 Rows = Sequence[Sequence[str]]
@@ -82,12 +90,11 @@ def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
         kind, reason = json_kind(lines, text)
         if kind or reason:
             return FileLayout(kind) if kind else reason
-    layout = _conllu(lines)
+    if _SPACED_RANGE.search(text) and separated_by_spaces(lines):
+        return SPACES_ADVICE
+    layout = _conllu(lines) or _sentence_lines(lines)
     if layout is not None:
         return layout
-    sentences = _sentence_lines(lines)
-    if sentences is not None:
-        return sentences
     standoff = "is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt" if _STANDOFF.match(text) else ""
     table = standoff or table_in(lines, text)
     return _of_table(table) if isinstance(table, SniffedTable) else table
@@ -166,24 +173,19 @@ def _blocks(rows: Sequence[tuple[str, list[str]]]) -> Iterator[list[tuple[str, l
 
 def _conllu(lines: Sequence[str]) -> FileLayout | None:
     rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
-    first = next((line for line in lines if line.strip()), "")
-    if re.match(r"#\s*global\.columns\s*=", first):
-        names = plus_columns(first)
-        if (
-            "FORM" in map(str.upper, names)
-            and rows
-            and sum(len(cells) == len(names) for cells in rows) >= 0.9 * len(rows)
-        ):
-            return FileLayout(
-                "conllu", columns=len(names), heading=names, sample=[[r for r in rows if len(r) == len(names)]]
-            )
+    names = plus_columns("\n".join(lines))
+    named = [cells for cells in rows if len(cells) == len(names)]
+    if "FORM" in map(str.upper, names) and rows and len(named) >= 0.9 * len(rows):
+        return FileLayout("conllu", columns=len(names), heading=names, sample=[named])
     fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(cells[0])]
     if not rows or len(fitting) < 0.9 * len(rows):
         return None
     lex = len(fitting[0]) == len(CONLLU_COLUMNS) + len(CONLLULEX_COLUMNS)
-    if not lex and len(fitting[0]) > len(CONLLU_COLUMNS) and not are_universal(cells[3] for cells in fitting):
-        return None  # in CoNLL-2009, whose columns are others, lemmas stand there
-    return FileLayout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
+    words = [cells for cells in fitting if cells[0].isdecimal()]
+    longer = len(fitting[0]) > len(CONLLU_COLUMNS) and not lex
+    if longer and len(words) == len(fitting) and not are_universal(cells[3] for cells in fitting):
+        return None  # in CoNLL-2009, whose columns are others, lemmas stand there; it has no ranges of words
+    return FileLayout("conllu", columns=min(map(len, words or fitting)), sample=[fitting])
 
 
 def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
