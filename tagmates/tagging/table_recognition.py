@@ -211,7 +211,11 @@ def _table_separator(options: ReadOptions, layout: FileLayout | str, text: str) 
         return seen if len(seen) == 1 else next((sign for sign in "\t,;" if sign in start), ",")
     lines = [line for line in text.split("\n") if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
     widths = {len(CELL.findall(line)) for line in lines}
-    if isinstance(layout, FileLayout) and layout.format == "columns" and layout.keys.get("header"):
+    if (
+        isinstance(layout, FileLayout)
+        and layout.format == "columns"
+        and (layout.keys.get("header") or layout.separator == ";")
+    ):
         return layout.separator
     spaced = bool(lines) and not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}
     if isinstance(layout, FileLayout) and layout.format == "columns" and layout.separator == "whitespace":

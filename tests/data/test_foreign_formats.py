@@ -102,6 +102,43 @@ class TestTables:
         assert pairs(load_split(tasks["Tag"], "train")) == wanted(2, 30)[:24]
         assert pairs(load_split(tasks["POS"], "test")) == wanted(1, 30)[27:]
 
+    @pytest.mark.parametrize("always", [True, False])
+    @pytest.mark.parametrize("heading", ["Satz;Wort;POS;Label", "Zin;Woord;POS;Tag", "Frase;Palabra;POS;Etiqueta"])
+    def test_names_of_columns_in_other_languages(self, heading: str, always: bool, tmp_path: Path) -> None:
+        lines = [heading]
+        for number, rows in enumerate(made(30), start=1):
+            for at, (word, pos, tag) in enumerate(rows):
+                lines.append(f"{f'Satz: {number}' if at == 0 or always else ''};{word};{pos};{tag}")
+        (tmp_path / "ner.csv").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+        tasks = described(tmp_path)
+        sentence, _, pos, tag = heading.split(";")
+        assert list(tasks) == [pos, tag]
+        assert tasks[tag].sentence_column == sentence
+        assert pairs(load_split(tasks[tag], "train")) == wanted(2, 30)[:24]
+
+    @pytest.mark.parametrize("header", [True, False])
+    def test_numbers_in_the_first_row_of_each_sentence(self, header: bool, tmp_path: Path) -> None:
+        """The values show which column has the sentences, whatever it is called."""
+        lines = ["Věta;Slovo;Znak;Tag"] if header else []
+        for number, rows in enumerate(made(30), start=1):
+            lines += [
+                f"{f'V{number}' if at == 0 else ''};{word};{pos};{tag}" for at, (word, pos, tag) in enumerate(rows)
+            ]
+        (tmp_path / "ner.csv").write_text("\n".join(lines))
+        task = list(described(tmp_path).values())[-1]
+        assert task.sentence_column == ("Věta" if header else 1)
+        assert pairs(load_split(task, "train")) == wanted(2, 30)[:24]
+
+    def test_tags_of_phrases_are_no_sentences(self, tmp_path: Path) -> None:
+        text = "word;phrase;tag\n" + "\n".join(
+            "".join(f"{word};{'NP' if at % 2 else 'VP'};{tag}\n" for at, (word, _, tag) in enumerate(rows))
+            for rows in made(30)
+        )
+        (tmp_path / "a.csv").write_text(text)
+        tasks = described(tmp_path)
+        assert tasks["tag"].sentence_column is None
+        assert pairs(load_split(tasks["tag"], "train")) == wanted(2, 30)[:24]
+
     @given(
         cells=st.lists(
             st.tuples(*[st.text("ab\",; #'é\t", min_size=1, max_size=5).filter(str.strip)] * 2), min_size=1, max_size=6

@@ -334,6 +334,11 @@ PROSE = [
     "First, second, third\nfourth, fifth, sixth\n",
     "word\nanother\nthird\n",
     "He said:\tno.\nShe left.\n",
+    "He came; she left.\nWe saw; we won.\n",
+    "red rose;\nblue sky;\n\nold house;\nnew door;\n" * 20,
+    "Q&amp;A\nred &lt;b&gt; blue\n",
+    "He came;she left\n",
+    "wow ;D\nno ;P\n",
 ]
 
 
@@ -369,6 +374,11 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
             b'id,review,label\n1,"Mika paints New York, and sleeps.",x\n2,Good.,y\n',
             r"input: is CSV, but it is not clear .* or name the column of words or texts by --token-column",
         ),
+        (
+            "Věta;Slovo;Znak\nV1;Mika;N\n;maluje;V\n;.;P\nV2;Otto;N\n;.;P\n".encode(),
+            r"input: has semicolons, but it is not clear .* say --input csv and name the column of words by",
+        ),
+        ("Věta: 1;Mika;B-X\nVěta: 1;.;O\n".encode() * 9, r"input: has semicolons, but it is not clear"),
     ],
 )
 def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message: str, tmp_path: Path) -> None:
@@ -389,6 +399,12 @@ def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message:
         ("s,w\na,Mika\na,paints\nb,He\n", ReadOptions("csv", "w", sentence_columns=("s",)), [("Mika", "paints"), ("He",)]),  # noqa: E501
         ("d,s,w\na,1,Mika\na,1,paints\nb,1,He\n", ReadOptions("csv", "w", sentence_columns=("d", "s")), [("Mika", "paints"), ("He",)]),  # noqa: E501
         ("doc,sent,word,pos\na,1,Mika,N\na,1,paints,V\nb,1,He,P\nb,2,She,P\n", ReadOptions(), [("Mika", "paints"), ("He",), ("She",)]),  # noqa: E501
+        ("Satz;Wort;Tag\nSatz 1;Mika;B-X\n;malt;O\nSatz 2;Anna;B-X\n;.;O\n", ReadOptions(), [("Mika", "malt"), ("Anna", ".")]),  # noqa: E501
+        ("Satz;Wort\nSatz: 1;Mika\nSatz: 1;malt\nSatz: 2;Anna\n", ReadOptions(), [("Mika", "malt"), ("Anna",)]),
+        ("\ufeffPhrase;Mot;Étiquette\r\n1;Mika;N\r\n;dort;V\r\n", ReadOptions(), [("Mika", "dort")]),
+        ("n,Parola,Tag\n1,Mika,N\n1,dorme,V\n1,.,P\n2,Anna,N\n2,ride,V\n2,.,P\n", ReadOptions(), [("Mika", "dorme", "."), ("Anna", "ride", ".")]),  # noqa: E501
+        ("Mika;B-X\npaints;O\n\nHe;O\nleft;O\n", ReadOptions(), [("Mika", "paints"), ("He", "left")]),
+        ("Věta;Slovo\nV1;Mika\nV1;maluje\n", ReadOptions("csv", "Slovo"), [("Mika", "maluje")]),
         ("N/Mika V/paints\n", ReadOptions("lines", 2, "/"), [("Mika", "paints")]),
         ("Mika_NNP paints_VBZ ._.\n", ReadOptions(), [("Mika", "paints", ".")]),
         ("The/at sea/nn ./.\n" * 2, ReadOptions(), [("The", "sea", ".")] * 2),
