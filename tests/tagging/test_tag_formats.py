@@ -650,6 +650,31 @@ def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) ->
             list(read_chunks([written(tmp_path, text)] * 2, ReadOptions(append="auto")))
 
 
+@pytest.mark.parametrize("size", [16, CHUNK_SIZE])
+@pytest.mark.parametrize("separator", ["\t", " ", ";"])
+@pytest.mark.parametrize(("comments", "word"), [("#1", "#oslo"), ("#id=2", "#"), ("# sent 1", "#oslo")])
+def test_words_that_begin_like_comments_are_rows(
+    comments: str, word: str, separator: str, size: int, tmp_path: Path
+) -> None:
+    """A row has all the columns of the table, which a comment without any has not."""
+    rows = [f"{each}{separator}{tag}" for each, tag in ((word, "O"), ("Mika", "B-PER"), (".", "O"))]
+    text = "\n".join([comments, rows[1], rows[2], "", comments, *rows, ""])
+    path = written(tmp_path, text)
+    options = ReadOptions("csv", 1, header=False) if separator == ";" else ReadOptions()
+    found = with_tags(path, options, size=size).split("\n")
+    assert found.count(comments) == 2
+    assert sum(line.startswith(f"{word}{separator}O{separator}") for line in found) == 1
+
+
+def test_a_row_that_is_skipped_as_a_comment_is_named(tmp_path: Path) -> None:
+    """Here a comment has as many columns as a row."""
+    path = written(tmp_path, "# a\tb\nMika\tB-PER\n.\tO\n\n#c\n#oslo\tO\nMika\tB-PER\n.\tO\n")
+    (chunk,) = read_chunks([path], ReadOptions())
+    assert f"; {path}:6: '#oslo\\tO' is skipped as a comment; if it is a row, give the beginn" in chunk.note
+    (chunk,) = read_chunks([path], ReadOptions(comment="# "))
+    assert "skipped" not in chunk.note
+
+
 # --- chunks ----------------------------------------------------------------------------------------------------------
 
 
