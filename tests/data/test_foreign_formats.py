@@ -514,6 +514,58 @@ class TestBrat:
             read_brat(tmp_path)
 
 
+class TestLines:
+    """Sentences a line: one bad line hides neither the format nor its own place."""
+
+    def test_a_word_without_a_tag_is_named(self, tmp_path: Path) -> None:
+        splits(tmp_path, "{}.txt", lambda found: "".join(" ".join(f"{w}/{p}" for w, p, _ in s) + "\n" for s in found))
+        text = (tmp_path / "dev.txt").read_text().split("\n")
+        text[4] = text[4].replace("/VERB", "")
+        (tmp_path / "dev.txt").write_text("\n".join(text))
+        toml = propose(tmp_path, "").text
+        assert 'format = "lines"' in toml
+        (line,) = [each for level, _, each in self.said(tmp_path, toml) if level == "error"]
+        assert re.search(r"dev\.txt:5: word \d: '\w+' needs 1 tag after '/'; complete it", line)
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_a_line_with_fewer_tags_is_named(self, end: str, tmp_path: Path) -> None:
+        for layer, name in enumerate(("seq.in", "", "seq.out")):
+            for split in ("train", "dev", "test") if name else ():
+                (tmp_path / split).mkdir(exist_ok=True)
+                lines = [" ".join(row[layer] for row in rows) for rows in made(12)]
+                if (split, name) == ("train", "seq.out"):
+                    lines[6] += " O"
+                (tmp_path / split / name).write_bytes("".join(line + end for line in lines).encode())
+                (tmp_path / split / "label").write_text("x\n" * 12)
+        toml = propose(tmp_path, "").text
+        assert 'train = { file = "train/seq.in", tags = "train/seq.out" }' in toml
+        assert 'scheme = "iob2"' in toml
+        (line,) = [each for level, _, each in self.said(tmp_path, toml) if level == "error"]
+        assert re.search(r"train/seq\.in:7: has \d+ words, but that line of seq\.out has \d+ tags", line)
+
+    def test_two_files_of_tags_are_not_paired(self, tmp_path: Path) -> None:
+        for layer, name in enumerate(("words", "pos", "ner")):
+            text = "".join(" ".join(row[layer] for row in rows) + "\n" for rows in made(12))
+            (tmp_path / f"{name}.txt").write_text(text)
+        with pytest.raises(DataError, match="no file of it looks like tagged sentences"):
+            propose(tmp_path, "")
+
+    def test_nltk_s_brown_corpus(self, tmp_path: Path) -> None:
+        """Lines begin with a tab, with blank lines between them."""
+        splits(
+            tmp_path,
+            "{}.txt",
+            lambda found: "".join("\n\n\t" + " ".join(f"{w}/{p.lower()}" for w, p, _ in s) + " \n" for s in found),
+        )
+        (task,) = described(tmp_path).values()
+        assert (task.format, task.separator) == ("lines", "/")
+        assert pairs(load_split(task, "dev")) == [[(w, p and p.lower()) for w, p in s] for s in wanted(1)]
+
+    def said(self, folder: Path, toml: str) -> list[tuple[str, str, str]]:
+        (folder / "tasks.toml").write_text(toml)
+        return [(each.level, each.kind, each.text) for each in check_tasks(load_tasks(str(folder)))]
+
+
 class TestConlluPlus:
     HEAD = "# global.columns = ID FORM UPOS PARSEME:MWE\n"
 

@@ -19,6 +19,7 @@ from tagmates.data.formats.conllu import (
     plus_columns,
     separated_by_spaces,
 )
+from tagmates.data.formats.sentence_lines import tags_per_word
 from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
 
 READABLE_FORMATS = (
@@ -26,6 +27,8 @@ READABLE_FORMATS = (
     "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
     "Hugging Face data sets"
 )
+MAX_ODD_WORDS = 0.05  # the share of words without a tag, in lines of word/TAG; the reader names them
+MIN_ALIKE_LINES = 0.9  # the share of lines with equally many words in parallel files
 _HEAD_SIZE = 2**17  # characters of a file that are inspected
 _PACKED = {
     b"\x1f\x8b": "gzip",
@@ -189,24 +192,38 @@ def _conllu(lines: Sequence[str]) -> FileLayout | None:
 
 
 def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
-    """One sentence per line, if every word is followed by the same separator and one of a few tags."""
+    """One sentence per line, if nearly every word is followed by the same separator and one of a few tags.
+
+    The reader names the other words. The sentences of NLTK's Brown corpus begin with a tab.
+    """
     sentences = [CELL.findall(line) for line in lines if line.strip()]
     words = [word for sentence in sentences for word in sentence]
-    if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line for line in lines):
+    if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line.strip() for line in lines):
         return None
     for separator in ("###", "|", "/", "_"):
-        counts = Counter(word.count(separator) for word in words)
-        if counts[0]:
+        width = tags_per_word(words, separator)
+        split = [[word.rsplit(separator, width) for word in sentence] for sentence in sentences]
+        cells = [word for sentence in split for word in sentence if len(word) > width and all(word)]
+        if not width or len(words) - len(cells) > MAX_ODD_WORDS * len(words):
             continue
-        width = counts.most_common(1)[0][0]
-        sample = [[word.rsplit(separator, width) for word in sentence] for sentence in sentences]
-        cells = [word for sentence in sample for word in sentence]
-        tags = {word[-1] for word in cells}
-        if min(counts) == width and all(all(word) for word in cells) and len(tags) <= max(20, len(words) // 5):
-            return FileLayout("lines", separator, width + 1, sample=sample)
+        if len({word[-1] for word in cells}) <= max(20, len(words) // 5):
+            whole = [sentence for sentence in split if all(len(word) > width and all(word) for word in sentence)]
+            return FileLayout("lines", separator, width + 1, sample=whole)
     return None
 
 
-def words_per_line(text: str) -> list[int]:
-    """The number of words on each line that is not blank, to recognise parallel files."""
-    return [len(CELL.findall(line)) for line in text.split("\n") if line.strip()]
+def parallel_layout(words: str, tags: str, name: str) -> FileLayout | None:
+    """The layout of two texts, words and their tags in the file ``name``; None if they are not parallel.
+
+    On nearly all lines, both have equally many words; the reader names the others. There are few different tags.
+    """
+    lines, others = ([CELL.findall(line) for line in text.split("\n")] for text in (words, tags))
+    pairs = [(own, other) for own, other in zip(lines, others, strict=False) if own or other]
+    alike = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
+    if len(lines) != len(others) or len(pairs) < 2 or len(alike) < MIN_ALIKE_LINES * len(pairs):
+        return None
+    used = [tag for _, other in alike for tag in other]
+    if max(len(own) for own, _ in alike) < 2 or len({*used}) > max(20, len(used) // 5):
+        return None
+    sample = [[[word, tag] for word, tag in zip(own, other, strict=True)] for own, other in alike]
+    return FileLayout("parallel", columns=2, tags=name, sample=sample)
