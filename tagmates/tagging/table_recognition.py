@@ -111,6 +111,8 @@ def _signed_width(options: ReadOptions, given: ReadOptions, layout: FileLayout |
     """
     if given.comment is not None or not isinstance(layout, FileLayout) or layout.separator != options.separator:
         return 0
+    if layout.keys.get("comment"):  # Excel's line "sep=;"
+        return 0
     counts = {len(split_cells(line, options.separator)) for line in layout.comments}
     rows = [line for line in layout.signed if options.comment and line.startswith(options.comment)]
     differ = counts <= {1} and (counts or rows) if options.separator == "whitespace" else layout.columns not in counts
@@ -181,7 +183,7 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
         and (header or given.kind == "auto")
     ):
         column = words
-    sign = comment_sign(layout.comments, layout.signed)
+    sign = keys.get("comment") or comment_sign(layout.comments, layout.signed)
     return replace(
         options,
         token_column=column,

@@ -100,6 +100,29 @@ def assert_read(folder: Path, names: Sequence[str] = ("upos", "ner")) -> None:
 
 
 class TestTables:
+    @pytest.mark.parametrize("header", ["id, word, pos, tag", " id , word , pos , tag "])
+    def test_blanks_behind_commas_are_no_part_of_words(self, header: str, tmp_path: Path) -> None:
+        numbers = iter(range(1000))
+        write(
+            tmp_path,
+            lambda rows, _: lines([(n, *row) for n in [next(numbers)] for row in rows], ", "),
+            head=f"{header}\n",
+        )
+        assert_read(tmp_path, ["pos", "tag"])
+
+    def test_the_line_that_tells_excel_the_separator(self, tmp_path: Path) -> None:
+        head = "sep=;\nid;word;pos;tag\n"
+        write(tmp_path, lambda rows, at: lines([(at, *row) for row in rows], ";"), "{}.csv", head)
+        assert_read(tmp_path, ["pos", "tag"])
+
+    def test_a_pointer_of_git_lfs_is_named(self, tmp_path: Path) -> None:
+        write(tmp_path, lambda rows, _: lines(rows) + "\n")
+        (tmp_path / "train.txt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 12\n")
+        with pytest.raises(DataError, match=r"train\.txt: is a Git LFS pointer; fetch the file by git lfs pull"):
+            propose(tmp_path, "")
+        with pytest.raises(DataError, match=r"train\.txt: is a Git LFS pointer; fetch the file by git lfs pull"):
+            read_bytes(tmp_path / "train.txt")
+
     @pytest.mark.parametrize("separator", ["\t", " ", ";", "|", ", ", "; ", " \t ", "\t\t"])
     def test_separators(self, separator: str, tmp_path: Path) -> None:
         write(tmp_path, lambda rows, _: lines(rows, separator) + "\n")

@@ -352,6 +352,10 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (
+            b"version https://git-lfs.github.com/spec/v1\nsize 12\n",
+            r"input: is a Git LFS pointer; fetch the file by git",
+        ),
         (b"%PDF-1.4", r"input: is packed \(PDF\).* these formats are read: raw text, column files"),
         (b"PK\x03\x04", r"input: is packed \(zip"),
         (b"\x1f\x8b\x08\x00", r"input: is packed, and damaged \(.*\); copy it again"),
@@ -405,6 +409,9 @@ def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message:
         ("n,Parola,Tag\n1,Mika,N\n1,dorme,V\n1,.,P\n2,Anna,N\n2,ride,V\n2,.,P\n", ReadOptions(), [("Mika", "dorme", "."), ("Anna", "ride", ".")]),  # noqa: E501
         ("Mika;B-X\npaints;O\n\nHe;O\nleft;O\n", ReadOptions(), [("Mika", "paints"), ("He", "left")]),
         ("Věta;Slovo\nV1;Mika\nV1;maluje\n", ReadOptions("csv", "Slovo"), [("Mika", "maluje")]),
+        ("sep=;\nword;tag\nMika;N\npaints;V\n", ReadOptions(), [("Mika", "paints")]),
+        ("id, word, tag\n1, Mika, N\n1, paints, V\n", ReadOptions(), [("Mika", "paints")]),
+        ("id, text\n1, Mika paints here.\n2, He left us.\n", ReadOptions(), [("Mika", "paints", "here", "."), ("He", "left", "us", ".")]),  # noqa: E501
         ("N/Mika V/paints\n", ReadOptions("lines", 2, "/"), [("Mika", "paints")]),
         ("Mika_NNP paints_VBZ ._.\n", ReadOptions(), [("Mika", "paints", ".")]),
         ("The/at sea/nn ./.\n" * 2, ReadOptions(), [("The", "sea", ".")] * 2),

@@ -19,6 +19,7 @@ from tagmates.data.formats.conllu import (
     plus_columns,
     separated_by_spaces,
 )
+from tagmates.data.formats.decompression import LFS_ADVICE, LFS_START
 from tagmates.data.formats.sentence_lines import tags_per_word
 from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
 
@@ -119,6 +120,8 @@ def _of_table(table: SniffedTable) -> FileLayout:
 
 def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
     """The encoding and notes on it; for an encoding that is not read, "" and the reason."""
+    if data.startswith(LFS_START):
+        return "", (LFS_ADVICE,)
     kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), None)
     if kind:
         return "", (f"is packed ({kind}): unpack it, or save it as text",)

@@ -4,7 +4,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from os.path import commonprefix
 from typing import Any
@@ -25,6 +25,7 @@ _TAG = re.compile(
     r"[eé]tiquettes?|etiquetas?|etichett[ae]",
     re.IGNORECASE,
 )
+_SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
 _MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document marks
 
@@ -52,7 +53,17 @@ class _Line:
 
 
 def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
-    """The table in the lines of a text; if they are none, a description of what was seen."""
+    """The table in the lines of a text; if they are none, a description of what was seen.
+
+    A first line ``sep=;``, which tells Excel the separator, is read as a comment.
+    """
+    if not lines or not _SEPARATOR_LINE.fullmatch(lines[0]):
+        return _table_in(lines, text)
+    found = _table_in(["", *lines[1:]], text)
+    return replace(found, keys={"comment": "sep=", **found.keys}) if isinstance(found, SniffedTable) else found
+
+
+def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     for separator in (",", ";", "\t", "|"):
         if (found_rows := sentence_rows_in(lines, separator)) is not None:
             quoted, width, heading, keys, sample = found_rows
@@ -127,6 +138,8 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     full = [row.cells for row in rows if any(map(str.strip, row.cells))]
     if any("\n" in cell for cells in full for cell in cells) or not full:
         return []
+    if _has_blanks_behind(lines, separator) and not (twice or inside):
+        return []
     width = len(full[0])
     wrapped = all(re.fullmatch(r'(?:"[^"]*"[,;\t]?)+', row.text) for row in rows if row.text.strip())
     named = separator != "\t" and looks_like_header(full[0], full[1:])
@@ -134,6 +147,13 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     split = Counter(line.count(separator) for line in lines if line.strip())  # "<tab>" may also be two cells
     quoted = twice or (inside and alike > max(split.values()) / split.total())
     return rows if width > 1 and alike >= 0.95 and (quoted or wrapped or named) else []
+
+
+def _has_blanks_behind(lines: Sequence[str], separator: str) -> bool:
+    """Whether nearly every separator has a blank behind it, which CSV would read as a part of the next cell."""
+    count = sum(line.count(separator) for line in lines)
+    blanks = sum(line.count(f"{separator} ") for line in lines)
+    return count > 0 and blanks > 0.95 * count
 
 
 def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> SniffedTable | str:
@@ -151,7 +171,8 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     found = [row for sentence in sentences for row in sentence]
     fitting = [row for row in found if len(row.cells) == width]
     odd = [row for row in found if len(row.cells) != width]
-    indented = sum(row.text.startswith(" ") for row in full)
+    named = looks_like_header(full[0].cells, [])
+    indented = sum(row.text.startswith(" ") for row in full[named:])
     listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
     blanks = sum(" " in row.text for row in full)
     prose = len(sentences) == 1 and (
