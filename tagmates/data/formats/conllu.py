@@ -38,8 +38,7 @@ CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", 
 SPACES_ADVICE = "is CoNLL-U, but its columns are separated by spaces; separate them by tabs"
 CONLLU_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)  # of a word, a multiword range or an empty node
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
-# in the comments and blank lines that a file begins with
-_PLUS = re.compile(r"(?:[^\S\n]*\n|#.*\n)*?#[^\S\n]*global\.columns[^\S\n]*=(.*)")
+_PLUS = re.compile(r"#\s*global\.columns\s*=(.*)")
 _SAMPLE_ROWS = 200  # rows by which CoNLL-U is recognised
 _SENT_ID = re.compile(r"#\s*sent_id\s*=(.*)")
 
@@ -118,8 +117,24 @@ def is_plus_column(column: str) -> bool:
 
 def plus_columns(text: str) -> tuple[str, ...]:
     """The column names of CoNLL-U Plus, from ``# global.columns`` in the first comments; () if these name none."""
-    match = _PLUS.match(text)
-    return tuple(match[1].split()) if match else ()
+    return _named_columns(text)[1]
+
+
+def _named_columns(text: str) -> tuple[int, tuple[str, ...]]:
+    """The line number of ``# global.columns`` in the comments that a text begins with, and its names; 1 and () if none.
+
+    The text may be long, so it is not split into lines.
+    """
+    number, start = 1, 0
+    while start < len(text):
+        end = text.find("\n", start)
+        line = text[start : end if end >= 0 else None]
+        if match := _PLUS.match(line):
+            return number, tuple(match[1].split())
+        if end < 0 or (line.strip() and not line.startswith("#")):
+            break
+        number, start = number + 1, end + 1
+    return 1, ()
 
 
 def separated_by_spaces(lines: Sequence[str]) -> bool:
@@ -135,9 +150,8 @@ def has_conllu_rows(lines: Sequence[str]) -> bool:
 
 def plus_reader(text: str, column: str, name: str) -> RowReader:
     """A reader that takes the form and ``column`` of a row. Raises DataError if the file names no such column."""
-    match = _PLUS.match(text)
-    line = text[: match.start(1)].count("\n") + 1 if match else 1
-    given = plus_columns(text) or tuple(map(str.upper, CONLLU_COLUMNS))
+    line, given = _named_columns(text)
+    given = given or tuple(map(str.upper, CONLLU_COLUMNS))
     names = [each.upper() for each in given]
     for each in ("FORM", column):
         if names.count(each.upper()) != 1:
