@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tagmates.data.formats.conllu import CONLLU_COLUMNS
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, plus_columns
 from tagmates.data.formats.table import find_header, is_list, table_rows
 from tagmates.data.formats.token_lines import cell_in
 from tagmates.errors import DataError
@@ -97,7 +97,7 @@ def add_columns_to_conllu(
     head = options.names == () or None
     for at, line in enumerate(lines):
         body, end = split_line_end(line)
-        if first_line == 1 and options.names and body.startswith("#") and "global.columns" in body and head is None:
+        if first_line == 1 and options.names and plus_columns(body) and head is None:
             found.append(f"{body} {names}{end}")
             head = True
         elif not body.strip() or body.startswith("#"):

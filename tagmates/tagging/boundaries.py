@@ -12,8 +12,8 @@ from tagmates.tagging.read_options import ReadOptions, table_layout
 
 SENTENCE_WINDOW = 2**13  # bytes that are searched for the end of a sentence
 _BLANK_LINE = re.compile(rb"\n[ \t\r\v\f]*\n")
-# before a sentence "# " begins a comment, inside one it is a word; so two bytes more must be known
-_ROW_END = re.compile(rb"\n(?!# )(?=[\s\S]{2})")
+# before a sentence "#" may begin a comment, inside one it is a word; so a byte more must be known
+_ROW_END = re.compile(rb"\n(?!#)(?=[\s\S])")
 _WHITE_SPACE = re.compile(rb"[ \t\v\f\n]")  # not \r, since \n may follow it
 
 

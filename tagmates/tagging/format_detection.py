@@ -11,7 +11,7 @@ from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.json_records import JSON_START
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout
 from tagmates.data.formats.columns import CELL
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, plus_columns
+from tagmates.data.formats.conllu import SPACES_ADVICE, has_conllu_rows, plus_columns, separated_by_spaces
 from tagmates.data.formats.json_list import list_items, list_start
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.rows import is_document_start
@@ -20,11 +20,15 @@ from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, has_list_of_records, words_key
-from tagmates.tagging.table_recognition import SAMPLE_ROWS, are_texts, columns_of, csv_rows, has_trained_columns
+from tagmates.tagging.table_recognition import are_texts, columns_of, csv_rows, has_trained_columns
 
 _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
 _PROSE = "has no columns that are equally many"  # the beginning of what ``sniff`` returns for files that may be prose
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9$.-]*")
+_SEMICOLON = re.compile(r"(?:^|\S);\w")  # between cells; in prose a blank or the end of the line follows
+_NAME_ADVICE = "or --input text, or name the column of words or texts by --token-column"
+_SEMICOLON_ADVICE = "csv and name the column of words by --token-column, or say --input text"
+_ENTITY = re.compile(r"&#?\w+;")  # such as &amp;
 _PUNCTUATION = re.compile(r"[.,;:!?。、]")  # alone on a line or first on it, a sign of a table
 
 
@@ -36,8 +40,8 @@ def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequenc
     start = first_line_of(lines)
     if _MARKUP.match(start):
         raise DataError(f"{name}: is XML or HTML; extract the text from it, or say --input text")
-    if not any("\t" in line for line in lines) and _is_conllu([re.sub(" +", "\t", line) for line in lines]):
-        raise DataError(f"{name}: is CoNLL-U, but its columns are separated by spaces; separate them by tabs")
+    if separated_by_spaces(lines):
+        raise DataError(f"{name}: {SPACES_ADVICE}")
     if JSON_START.match("\n".join(lines)):
         return _json_format(lines)
     if isinstance(options.token_column, str) and _header_cells(start) is not None:
@@ -56,11 +60,9 @@ def _format_by_lines(options: ReadOptions, layout: FileLayout | str, lines: Sequ
             return layout.format
     if kind := _format_of_named_table(lines) or ("lines" if tag_separator_in(lines) else ""):
         return kind
-    return (
-        _format_of_uncertain_table(layout, name)
-        if isinstance(layout, FileLayout)
-        else _format_of_rejected(options, layout, lines, name)
-    )
+    if isinstance(layout, str):
+        return _format_of_rejected(options, layout, lines, name)
+    return _format_of_uncertain_table(layout, lines, name)
 
 
 def _other_conll_format(layout: FileLayout | str, lines: Sequence[str]) -> str:
@@ -75,24 +77,39 @@ def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str],
     if "WebAnno" in layout or "begin document" in layout:
         raise DataError(f"{name}: {layout}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
     if _is_list_of_words(lines) or options.token_column is not None or options.separator:
-        return "columns"
+        return "csv" if not options.separator and _has_semicolons(lines) else "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
     filled = [line for line in lines if line.strip()]
     tabs = 2 * sum("\t" in line for line in filled) > len(filled)  # prose has no tab in most of its lines
     if (not layout.startswith((_PROSE, "is empty")) and tabular) or tabs:
         raise DataError(f"{name}: {layout}; or say --input text, if this is raw text")
+    if _has_semicolons(lines):
+        raise _unclear(name, "has semicolons", _SEMICOLON_ADVICE)
     return "text"
 
 
-def _format_of_uncertain_table(layout: FileLayout, name: str) -> str:
-    """Raw text, for a table by white space that may be prose. Raises DataError for such a table with tabs or commas."""
-    if layout.format == "csv" or layout.separator == "\t":
-        by = "is CSV" if layout.format == "csv" else "has tabs"
-        raise DataError(
-            f"{name}: {by}, but it is not clear whether it has one word per line; say --input {layout.format} or "
-            "--input text, or name the column of words or texts by --token-column"
-        )
+def _format_of_uncertain_table(layout: FileLayout, lines: Sequence[str], name: str) -> str:
+    """Raw text, for a table that may be prose. Raises DataError for a table with tabs or semicolons, and for CSV."""
+    if layout.format == "csv":
+        raise _unclear(name, "is CSV", f"csv {_NAME_ADVICE}")
+    if layout.separator == "\t":
+        raise _unclear(name, "has tabs", f"columns {_NAME_ADVICE}")
+    if _has_semicolons(lines):
+        raise _unclear(name, "has semicolons", _SEMICOLON_ADVICE)
     return "text"
+
+
+def _unclear(name: str, seen: str, advice: str) -> DataError:
+    return DataError(f"{name}: {seen}, but it is not clear whether it has one word per line; say --input {advice}")
+
+
+def _has_semicolons(lines: Sequence[str]) -> bool:
+    """Whether semicolons are between the cells of most lines, equally many in nearly all, and no line has a tab."""
+    filled = [_ENTITY.sub("", line) for line in lines if line.strip()]
+    counts = Counter(line.count(";") for line in filled)
+    alike = max(counts.values(), default=0) >= 0.8 * len(filled) and len(filled) > 1
+    between = 2 * sum(_SEMICOLON.search(line) is not None for line in filled) > len(filled)
+    return alike and between and not any("\t" in line for line in filled)
 
 
 def _is_certain_table(layout: FileLayout) -> bool:
@@ -100,7 +117,7 @@ def _is_certain_table(layout: FileLayout) -> bool:
     rows = [cells for sentence in layout.sample for cells in sentence]
     if layout.heading or layout.keys.get("sentence_end"):
         return True
-    if layout.separator not in ("\t", "whitespace") and layout.format != "csv":
+    if layout.separator not in ("\t", "whitespace", ";") and layout.format != "csv":
         return False
     token, tags = tokens_and_tags(columns_of(layout))
     values = [{cells[int(tag) - 1] for cells in rows} for tag in tags]
@@ -128,10 +145,7 @@ def _matches_training(trained: ReadOptions, lines: Sequence[str], name: str) -> 
 
 
 def _is_conllu(lines: Sequence[str]) -> bool:
-    if plus_columns(first_line_of(lines)) != plus_columns(""):
-        return True
-    rows = [line.split("\t") for line in lines if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
-    return bool(rows) and all(len(row) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(row[0]) for row in rows)
+    return bool(plus_columns("\n".join(lines))) or has_conllu_rows(lines)
 
 
 def _is_list_of_words(lines: Sequence[str]) -> bool:

@@ -60,6 +60,7 @@ class ReadOptions:
     trained: "ReadOptions | None" = None
     names: tuple[str, ...] = ()  # of the columns, where the file names them
     width: int = 0  # number of columns; in ``lines``, of tags after each word
+    signed_width: int = 0  # lines of a table that begin like comments, but have so many cells, are rows
     layers: Layers | None = None  # of WebAnno TSV
     numbered: int = 0  # the highest number of a span in WebAnno TSV, where ``append`` needs it
     quoted: bool = False  # whether every cell of a CSV file is in quotes
@@ -85,6 +86,7 @@ class ReadOptions:
             sentence_columns=self.sentence_columns,
             sentence_end=self.sentence_end,
             markup=self.markup,
+            signed_width=self.signed_width,
         )
 
 

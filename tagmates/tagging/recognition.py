@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tagmates.data.describing.sniffing import FileLayout, sniff
-from tagmates.data.formats.conllu import plus_columns
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, plus_columns
 from tagmates.data.formats.sentence_lines import tags_per_word, word_lines
 from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE, layers_in
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import first_of, shown
-from tagmates.tagging.format_detection import detect_format, first_item, first_line_of, first_record, tag_separator_in
+from tagmates.tagging.format_detection import detect_format, first_item, first_record, tag_separator_in
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import key_of
 from tagmates.tagging.table_recognition import recognise_table
@@ -57,22 +57,22 @@ def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions
 
 
 def _recognise_conllu(full: ReadOptions, lines: Sequence[str], name: str) -> tuple[ReadOptions, str]:
-    first = first_line_of(lines)
-    names = plus_columns(first)
-    plus = names != plus_columns("") or first.startswith("# global.columns")
-    if plus and "FORM" not in names:
-        raise DataError(f"{name}:1: # global.columns names no FORM; it names {first_of(names)}")
+    plus = plus_columns("\n".join(lines))
+    given = plus or tuple(map(str.upper, CONLLU_COLUMNS))
+    names = tuple(map(str.upper, given))
+    if "FORM" not in names:
+        raise DataError(f"{name}: # global.columns names no FORM; it names {first_of(given)}")
     column = full.token_column
     if isinstance(column, str):
         if column.upper() not in names:
-            raise ConfigError(f"--token-column {column}: {name} has no such column; it has {first_of(names)}")
+            raise ConfigError(f"--token-column {column}: {name} has no such column; it has {first_of(given)}")
         column = names.index(column.upper()) + 1
     column = names.index("FORM") + 1 if column is None else column
     if not 0 < column <= len(names):
         raise ConfigError(f"--token-column {column}: {name} has the columns 1 to {len(names)}")
     what = "CoNLL-U Plus" if plus else "CoNLL-U"
-    options = replace(full, token_column=column, names=names if plus else (), comment=None)
-    return options, f"{what}, words in column {column} ({names[column - 1]})"
+    options = replace(full, token_column=column, names=plus, comment=None)
+    return options, f"{what}, words in column {column} ({given[column - 1]})"
 
 
 def _recognise_sentence_lines(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tagmates.data.describing.guesses import TOKEN_NAMES
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.spans import is_text
@@ -11,7 +12,7 @@ from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
 TEXT_KEYS = ("text", "data.text", "sentence", "content", "document", "message", "tweet")
-WORD_KEYS = ("tokens", "words", "token", "word", "forms", "form")
+WORD_KEYS = TOKEN_NAMES
 
 
 def key_of(record: Any, trained: int | str | None, name: str) -> str:

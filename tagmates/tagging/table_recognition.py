@@ -83,6 +83,7 @@ def recognise_table(
             options = replace(options, kind="csv-text", raw=options.kind == "columns", sentence_rows=True)
         elif tabular and options.kind != "csv-text" and are_texts(cells):
             options = replace(options, kind="csv-text", raw=options.kind == "columns")
+    options = replace(options, signed_width=_signed_width(options, given, layout))
     if given.token_column is None and not options.header and _first_column_counts(text, options):
         raise DataError(
             f"{name}: column 1 counts the words (1, 2, 3, … or 1-1, 1-2, …); say where the words are, "
@@ -99,7 +100,37 @@ def recognise_table(
         "csv-text": "CSV of sentences" if options.sentence_rows else "CSV of texts",
     }[options.kind]
     kind = "texts" if options.kind == "csv-text" and not options.sentence_rows else "words"
-    return options, f"{what}, {kind} in column {column}{f' ({called})' if called else ''}{learnt}"
+    note = f"{what}, {kind} in column {column}{f' ({called})' if called else ''}{learnt}"
+    return options, note + _skipped_row(options, given, layout, text, name)
+
+
+def _signed_width(options: ReadOptions, given: ReadOptions, layout: FileLayout | str) -> int:
+    """The number of cells by which rows differ from comments; 0 if comments may have as many, or the user names them.
+
+    In a table with white space between its columns, only comments without any differ from rows.
+    """
+    if given.comment is not None or not isinstance(layout, FileLayout) or layout.separator != options.separator:
+        return 0
+    if layout.keys.get("comment"):  # Excel's line "sep=;"
+        return 0
+    counts = {len(split_cells(line, options.separator)) for line in layout.comments}
+    rows = [line for line in layout.signed if options.comment and line.startswith(options.comment)]
+    differ = counts <= {1} and (counts or rows) if options.separator == "whitespace" else layout.columns not in counts
+    return layout.columns if differ else 0
+
+
+def _skipped_row(options: ReadOptions, given: ReadOptions, layout: FileLayout | str, text: str, name: str) -> str:
+    """A message about the first row that is skipped as a comment; "" if there is none."""
+    if given.comment is not None or options.signed_width or not isinstance(layout, FileLayout) or not options.comment:
+        return ""
+    row = next((line for line in layout.signed if line.startswith(options.comment)), None)
+    if row is None:
+        return ""
+    number = [line.removesuffix("\r") for line in text.split("\n")].index(row) + 1
+    return (
+        f"; {name}:{number}: {shown(row)} is skipped as a comment; if it is a row, give the beginning of comments by "
+        "--comment"
+    )
 
 
 def _cells_of_words(options: ReadOptions, text: str) -> list[str]:
@@ -152,7 +183,7 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
         and (header or given.kind == "auto")
     ):
         column = words
-    sign = comment_sign(layout.comments, layout.signed)
+    sign = keys.get("comment") or comment_sign(layout.comments, layout.signed)
     return replace(
         options,
         token_column=column,
@@ -211,7 +242,11 @@ def _table_separator(options: ReadOptions, layout: FileLayout | str, text: str) 
         return seen if len(seen) == 1 else next((sign for sign in "\t,;" if sign in start), ",")
     lines = [line for line in text.split("\n") if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
     widths = {len(CELL.findall(line)) for line in lines}
-    if isinstance(layout, FileLayout) and layout.format == "columns" and layout.keys.get("header"):
+    if (
+        isinstance(layout, FileLayout)
+        and layout.format == "columns"
+        and (layout.keys.get("header") or layout.separator == ";")
+    ):
         return layout.separator
     spaced = bool(lines) and not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}
     if isinstance(layout, FileLayout) and layout.format == "columns" and layout.separator == "whitespace":

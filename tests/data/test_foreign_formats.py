@@ -102,6 +102,43 @@ class TestTables:
         assert pairs(load_split(tasks["Tag"], "train")) == wanted(2, 30)[:24]
         assert pairs(load_split(tasks["POS"], "test")) == wanted(1, 30)[27:]
 
+    @pytest.mark.parametrize("always", [True, False])
+    @pytest.mark.parametrize("heading", ["Satz;Wort;POS;Label", "Zin;Woord;POS;Tag", "Frase;Palabra;POS;Etiqueta"])
+    def test_names_of_columns_in_other_languages(self, heading: str, always: bool, tmp_path: Path) -> None:
+        lines = [heading]
+        for number, rows in enumerate(made(30), start=1):
+            for at, (word, pos, tag) in enumerate(rows):
+                lines.append(f"{f'Satz: {number}' if at == 0 or always else ''};{word};{pos};{tag}")
+        (tmp_path / "ner.csv").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+        tasks = described(tmp_path)
+        sentence, _, pos, tag = heading.split(";")
+        assert list(tasks) == [pos, tag]
+        assert tasks[tag].sentence_column == sentence
+        assert pairs(load_split(tasks[tag], "train")) == wanted(2, 30)[:24]
+
+    @pytest.mark.parametrize("header", [True, False])
+    def test_numbers_in_the_first_row_of_each_sentence(self, header: bool, tmp_path: Path) -> None:
+        """The values show which column has the sentences, whatever it is called."""
+        lines = ["Věta;Slovo;Znak;Tag"] if header else []
+        for number, rows in enumerate(made(30), start=1):
+            lines += [
+                f"{f'V{number}' if at == 0 else ''};{word};{pos};{tag}" for at, (word, pos, tag) in enumerate(rows)
+            ]
+        (tmp_path / "ner.csv").write_text("\n".join(lines))
+        task = list(described(tmp_path).values())[-1]
+        assert task.sentence_column == ("Věta" if header else 1)
+        assert pairs(load_split(task, "train")) == wanted(2, 30)[:24]
+
+    def test_tags_of_phrases_are_no_sentences(self, tmp_path: Path) -> None:
+        text = "word;phrase;tag\n" + "\n".join(
+            "".join(f"{word};{'NP' if at % 2 else 'VP'};{tag}\n" for at, (word, _, tag) in enumerate(rows))
+            for rows in made(30)
+        )
+        (tmp_path / "a.csv").write_text(text)
+        tasks = described(tmp_path)
+        assert tasks["tag"].sentence_column is None
+        assert pairs(load_split(tasks["tag"], "train")) == wanted(2, 30)[:24]
+
     @given(
         cells=st.lists(
             st.tuples(*[st.text("ab\",; #'é\t", min_size=1, max_size=5).filter(str.strip)] * 2), min_size=1, max_size=6
@@ -475,6 +512,58 @@ class TestBrat:
         (tmp_path / "a.ann").write_text("T1\tPER 0 4\tKito\nT2\tPER 13 17\tYlva\nT3\tX 25 26\t!\n")
         with pytest.raises(DataError, match=r"a\.ann:2: the text is 'Ylva'"):
             read_brat(tmp_path)
+
+
+class TestLines:
+    """Sentences a line: one bad line hides neither the format nor its own place."""
+
+    def test_a_word_without_a_tag_is_named(self, tmp_path: Path) -> None:
+        splits(tmp_path, "{}.txt", lambda found: "".join(" ".join(f"{w}/{p}" for w, p, _ in s) + "\n" for s in found))
+        text = (tmp_path / "dev.txt").read_text().split("\n")
+        text[4] = text[4].replace("/VERB", "")
+        (tmp_path / "dev.txt").write_text("\n".join(text))
+        toml = propose(tmp_path, "").text
+        assert 'format = "lines"' in toml
+        (line,) = [each for level, _, each in self.said(tmp_path, toml) if level == "error"]
+        assert re.search(r"dev\.txt:5: word \d: '\w+' needs 1 tag after '/'; complete it", line)
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_a_line_with_fewer_tags_is_named(self, end: str, tmp_path: Path) -> None:
+        for layer, name in enumerate(("seq.in", "", "seq.out")):
+            for split in ("train", "dev", "test") if name else ():
+                (tmp_path / split).mkdir(exist_ok=True)
+                lines = [" ".join(row[layer] for row in rows) for rows in made(12)]
+                if (split, name) == ("train", "seq.out"):
+                    lines[6] += " O"
+                (tmp_path / split / name).write_bytes("".join(line + end for line in lines).encode())
+                (tmp_path / split / "label").write_text("x\n" * 12)
+        toml = propose(tmp_path, "").text
+        assert 'train = { file = "train/seq.in", tags = "train/seq.out" }' in toml
+        assert 'scheme = "iob2"' in toml
+        (line,) = [each for level, _, each in self.said(tmp_path, toml) if level == "error"]
+        assert re.search(r"train/seq\.in:7: has \d+ words, but that line of seq\.out has \d+ tags", line)
+
+    def test_two_files_of_tags_are_not_paired(self, tmp_path: Path) -> None:
+        for layer, name in enumerate(("words", "pos", "ner")):
+            text = "".join(" ".join(row[layer] for row in rows) + "\n" for rows in made(12))
+            (tmp_path / f"{name}.txt").write_text(text)
+        with pytest.raises(DataError, match="no file of it looks like tagged sentences"):
+            propose(tmp_path, "")
+
+    def test_nltk_s_brown_corpus(self, tmp_path: Path) -> None:
+        """Lines begin with a tab, with blank lines between them."""
+        splits(
+            tmp_path,
+            "{}.txt",
+            lambda found: "".join("\n\n\t" + " ".join(f"{w}/{p.lower()}" for w, p, _ in s) + " \n" for s in found),
+        )
+        (task,) = described(tmp_path).values()
+        assert (task.format, task.separator) == ("lines", "/")
+        assert pairs(load_split(task, "dev")) == [[(w, p and p.lower()) for w, p in s] for s in wanted(1)]
+
+    def said(self, folder: Path, toml: str) -> list[tuple[str, str, str]]:
+        (folder / "tasks.toml").write_text(toml)
+        return [(each.level, each.kind, each.text) for each in check_tasks(load_tasks(str(folder)))]
 
 
 class TestConlluPlus:

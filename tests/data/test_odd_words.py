@@ -68,7 +68,17 @@ def given(folder: Path) -> dict[str, Task]:
     return load_tasks(str(folder))
 
 
-@pytest.mark.parametrize("mark", ["<s>", "#doc7", "sentence_3"])
+@pytest.mark.parametrize("mark", ["</s>", "[SEP]"])
+def test_marks_behind_all_sentences_are_named(tmp_path: Path, mark: str) -> None:
+    write(tmp_path, lambda rows, _: lines([*plain(rows), (mark, "O")]) + "\n")
+    found = [each.text for each in check_tasks(given(tmp_path)) if each.kind == "odd-words"]
+    assert len(found) == 3
+    assert all(f"nearly every sentence ends with a mark such as '{mark}'" in text for text in found)
+    length = len(corpus("dev")[0])
+    assert f"{tmp_path / 'dev.txt'}:{length + 1}: nearly" in found[1]
+
+
+@pytest.mark.parametrize("mark", ["<s>", "[CLS]", "#doc7", "sentence_3"])
 def test_marks_before_all_sentences_are_named(tmp_path: Path, mark: str) -> None:
     write(tmp_path, lambda rows, _: lines([(mark, "O"), *plain(rows)]) + "\n")
     found = [each.text for each in check_tasks(given(tmp_path)) if each.kind == "odd-words"]

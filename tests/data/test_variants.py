@@ -15,6 +15,7 @@ from tagmates.data.corpora import load_split, read_split
 from tagmates.data.describing.grouping import group_files
 from tagmates.data.describing.proposal import propose
 from tagmates.data.formats.brat import read_brat
+from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.formats.token_lines import read_text
@@ -75,6 +76,19 @@ def wanted(split: str, layer: int = 2) -> list[list[tuple[str, str]]]:
     return [[(row[0], row[layer]) for row in rows] for rows in corpus(split)]
 
 
+def numbered(rows: Rows) -> list[tuple[Any, ...]]:
+    return [(at, *row) for at, row in enumerate(rows, start=1)]
+
+
+def conllu(rows: Rows, *, upos: bool = True, more: bool = False) -> list[tuple[Any, ...]]:
+    """The ten columns of CoNLL-U, and one more of names."""
+    tags = [(pos if upos else pos.lower(), pos, ner) for _, pos, ner in rows]
+    return [
+        (at, rows[at - 1][0], "x", upos_tag, pos, "_", 0, "dep", "_", "_", *([ner] if more else []))
+        for at, (upos_tag, pos, ner) in enumerate(tags, start=1)
+    ]
+
+
 def assert_read(folder: Path, names: Sequence[str] = ("upos", "ner")) -> None:
     """All splits are read as they are meant, and nothing is wrong with them."""
     tasks = described(folder)
@@ -86,6 +100,29 @@ def assert_read(folder: Path, names: Sequence[str] = ("upos", "ner")) -> None:
 
 
 class TestTables:
+    @pytest.mark.parametrize("header", ["id, word, pos, tag", " id , word , pos , tag "])
+    def test_blanks_behind_commas_are_no_part_of_words(self, header: str, tmp_path: Path) -> None:
+        numbers = iter(range(1000))
+        write(
+            tmp_path,
+            lambda rows, _: lines([(n, *row) for n in [next(numbers)] for row in rows], ", "),
+            head=f"{header}\n",
+        )
+        assert_read(tmp_path, ["pos", "tag"])
+
+    def test_the_line_that_tells_excel_the_separator(self, tmp_path: Path) -> None:
+        head = "sep=;\nid;word;pos;tag\n"
+        write(tmp_path, lambda rows, at: lines([(at, *row) for row in rows], ";"), "{}.csv", head)
+        assert_read(tmp_path, ["pos", "tag"])
+
+    def test_a_pointer_of_git_lfs_is_named(self, tmp_path: Path) -> None:
+        write(tmp_path, lambda rows, _: lines(rows) + "\n")
+        (tmp_path / "train.txt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 12\n")
+        with pytest.raises(DataError, match=r"train\.txt: is a Git LFS pointer; fetch the file by git lfs pull"):
+            propose(tmp_path, "")
+        with pytest.raises(DataError, match=r"train\.txt: is a Git LFS pointer; fetch the file by git lfs pull"):
+            read_bytes(tmp_path / "train.txt")
+
     @pytest.mark.parametrize("separator", ["\t", " ", ";", "|", ", ", "; ", " \t ", "\t\t"])
     def test_separators(self, separator: str, tmp_path: Path) -> None:
         write(tmp_path, lambda rows, _: lines(rows, separator) + "\n")
@@ -275,6 +312,43 @@ class TestConllu:
             f"# global.columns = {names}\n",
         )
         assert_read(tmp_path, ["upos", names.rpartition(" ")[2].rpartition(":")[2].lower()])
+
+    @pytest.mark.parametrize("before", ["# newdoc id = x\n", "\n# source: x\n# text = global.columns\n", "# a\n\n"])
+    def test_global_columns_may_follow_other_comments(self, before: str, tmp_path: Path) -> None:
+        write(
+            tmp_path,
+            lambda rows, number: "# sent_id = 1\n1-2\tx\t_\t_\n" * (number > 0) + lines(numbered(rows)) + "\n",
+            "{}.conllup",
+            f"{before}# global.columns = ID FORM UPOS NER\n1-2\tx\t_\t_\n",
+        )
+        assert_read(tmp_path, ["upos", "ner"])
+
+    def test_global_columns_after_a_word_name_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "a.conllup").write_text("1\tOtto\tN\n\n# global.columns = ID FORM UPOS\n1\tnaps\tV\n")
+        with pytest.raises(DataError, match=r"a\.conllup:1: no column is called 'X'"):
+            read_conllu(tmp_path / "a.conllup", column="X")
+
+    @pytest.mark.parametrize("odd", ["3-4", "3.1"])
+    def test_spaces_are_no_tabs(self, odd: str, tmp_path: Path) -> None:
+        """Columns by spaces could be read, but ranges and empty nodes would be words."""
+        more = f"{odd} ab " + " ".join("_" * 8) + "\n"
+        write(tmp_path, lambda rows, _: "# text = x\n" + lines(conllu(rows), " ") + more + "\n")
+        with pytest.raises(
+            DataError, match="is CoNLL-U, but its columns are separated by spaces; separate them by tab"
+        ):
+            propose(tmp_path, "")
+
+    @pytest.mark.parametrize("upos", [True, False])
+    def test_a_column_without_a_name_is_called_by_its_number(self, upos: bool, tmp_path: Path) -> None:
+        """Ranges and empty nodes distinguish CoNLL-U from CoNLL-2009, also without universal parts of speech."""
+        odd = "".join(f"{number}\tab{chr(9)}" + "\t".join("_" * 9) + "\n" for number in ("1-2", "2.1"))
+        write(
+            tmp_path,
+            lambda rows, _: odd + lines(conllu(rows, upos=upos, more=True)) + "\n",
+        )
+        tasks = described(tmp_path)
+        assert tasks["ner"].tag_column == 11
+        assert pairs(tasks["ner"], "dev") == wanted("dev")
 
 
 class TestRecords:

@@ -334,6 +334,11 @@ PROSE = [
     "First, second, third\nfourth, fifth, sixth\n",
     "word\nanother\nthird\n",
     "He said:\tno.\nShe left.\n",
+    "He came; she left.\nWe saw; we won.\n",
+    "red rose;\nblue sky;\n\nold house;\nnew door;\n" * 20,
+    "Q&amp;A\nred &lt;b&gt; blue\n",
+    "He came;she left\n",
+    "wow ;D\nno ;P\n",
 ]
 
 
@@ -347,6 +352,10 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (
+            b"version https://git-lfs.github.com/spec/v1\nsize 12\n",
+            r"input: is a Git LFS pointer; fetch the file by git",
+        ),
         (b"%PDF-1.4", r"input: is packed \(PDF\).* these formats are read: raw text, column files"),
         (b"PK\x03\x04", r"input: is packed \(zip"),
         (b"\x1f\x8b\x08\x00", r"input: is packed, and damaged \(.*\); copy it again"),
@@ -369,6 +378,11 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
             b'id,review,label\n1,"Mika paints New York, and sleeps.",x\n2,Good.,y\n',
             r"input: is CSV, but it is not clear .* or name the column of words or texts by --token-column",
         ),
+        (
+            "Věta;Slovo;Znak\nV1;Mika;N\n;maluje;V\n;.;P\nV2;Otto;N\n;.;P\n".encode(),
+            r"input: has semicolons, but it is not clear .* say --input csv and name the column of words by",
+        ),
+        ("Věta: 1;Mika;B-X\nVěta: 1;.;O\n".encode() * 9, r"input: has semicolons, but it is not clear"),
     ],
 )
 def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message: str, tmp_path: Path) -> None:
@@ -389,6 +403,15 @@ def test_what_is_not_read_is_refused_with_what_was_seen(content: bytes, message:
         ("s,w\na,Mika\na,paints\nb,He\n", ReadOptions("csv", "w", sentence_columns=("s",)), [("Mika", "paints"), ("He",)]),  # noqa: E501
         ("d,s,w\na,1,Mika\na,1,paints\nb,1,He\n", ReadOptions("csv", "w", sentence_columns=("d", "s")), [("Mika", "paints"), ("He",)]),  # noqa: E501
         ("doc,sent,word,pos\na,1,Mika,N\na,1,paints,V\nb,1,He,P\nb,2,She,P\n", ReadOptions(), [("Mika", "paints"), ("He",), ("She",)]),  # noqa: E501
+        ("Satz;Wort;Tag\nSatz 1;Mika;B-X\n;malt;O\nSatz 2;Anna;B-X\n;.;O\n", ReadOptions(), [("Mika", "malt"), ("Anna", ".")]),  # noqa: E501
+        ("Satz;Wort\nSatz: 1;Mika\nSatz: 1;malt\nSatz: 2;Anna\n", ReadOptions(), [("Mika", "malt"), ("Anna",)]),
+        ("\ufeffPhrase;Mot;Étiquette\r\n1;Mika;N\r\n;dort;V\r\n", ReadOptions(), [("Mika", "dort")]),
+        ("n,Parola,Tag\n1,Mika,N\n1,dorme,V\n1,.,P\n2,Anna,N\n2,ride,V\n2,.,P\n", ReadOptions(), [("Mika", "dorme", "."), ("Anna", "ride", ".")]),  # noqa: E501
+        ("Mika;B-X\npaints;O\n\nHe;O\nleft;O\n", ReadOptions(), [("Mika", "paints"), ("He", "left")]),
+        ("Věta;Slovo\nV1;Mika\nV1;maluje\n", ReadOptions("csv", "Slovo"), [("Mika", "maluje")]),
+        ("sep=;\nword;tag\nMika;N\npaints;V\n", ReadOptions(), [("Mika", "paints")]),
+        ("id, word, tag\n1, Mika, N\n1, paints, V\n", ReadOptions(), [("Mika", "paints")]),
+        ("id, text\n1, Mika paints here.\n2, He left us.\n", ReadOptions(), [("Mika", "paints", "here", "."), ("He", "left", "us", ".")]),  # noqa: E501
         ("N/Mika V/paints\n", ReadOptions("lines", 2, "/"), [("Mika", "paints")]),
         ("Mika_NNP paints_VBZ ._.\n", ReadOptions(), [("Mika", "paints", ".")]),
         ("The/at sea/nn ./.\n" * 2, ReadOptions(), [("The", "sea", ".")] * 2),
@@ -561,6 +584,10 @@ def test_conllu_plus_names_the_new_column(tmp_path: Path) -> None:
     old, new = PLUS.split("\n"), with_tags(written(tmp_path, PLUS), ReadOptions()).split("\n")
     assert new[0] == old[0] + " TAGMATES:t"
     assert new[1:] == [old[1], old[2] + "\tL4", old[3] + "\t_", old[4] + "\tL4", old[5] + "\tL3", "", ""]
+    late = "# newdoc id = global.columns\n" + PLUS.lower()
+    assert tokens_of(written(tmp_path, late)) == [("mika", "does", "n't")]
+    old, new = late.split("\n"), with_tags(written(tmp_path, late), ReadOptions()).split("\n")
+    assert new[:5] == [old[0], old[1] + " TAGMATES:t", old[2], old[3] + "\tL4", old[4] + "\t_"]
     with pytest.raises(ConfigError, match=r"--append misc: .* has no column MISC; choose column"):
         with_tags(written(tmp_path, PLUS), ReadOptions(append="misc"))
 
@@ -628,6 +655,31 @@ def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) ->
     for text in (WEBANNO, LISTS["json"][1]):
         with pytest.raises(ConfigError, match="cannot be joined to the file before it; append to one such file at a"):
             list(read_chunks([written(tmp_path, text)] * 2, ReadOptions(append="auto")))
+
+
+@pytest.mark.parametrize("size", [16, CHUNK_SIZE])
+@pytest.mark.parametrize("separator", ["\t", " ", ";"])
+@pytest.mark.parametrize(("comments", "word"), [("#1", "#oslo"), ("#id=2", "#"), ("# sent 1", "#oslo")])
+def test_words_that_begin_like_comments_are_rows(
+    comments: str, word: str, separator: str, size: int, tmp_path: Path
+) -> None:
+    """A row has all the columns of the table, which a comment without any has not."""
+    rows = [f"{each}{separator}{tag}" for each, tag in ((word, "O"), ("Mika", "B-PER"), (".", "O"))]
+    text = "\n".join([comments, rows[1], rows[2], "", comments, *rows, ""])
+    path = written(tmp_path, text)
+    options = ReadOptions("csv", 1, header=False) if separator == ";" else ReadOptions()
+    found = with_tags(path, options, size=size).split("\n")
+    assert found.count(comments) == 2
+    assert sum(line.startswith(f"{word}{separator}O{separator}") for line in found) == 1
+
+
+def test_a_row_that_is_skipped_as_a_comment_is_named(tmp_path: Path) -> None:
+    """Here a comment has as many columns as a row."""
+    path = written(tmp_path, "# a\tb\nMika\tB-PER\n.\tO\n\n#c\n#oslo\tO\nMika\tB-PER\n.\tO\n")
+    (chunk,) = read_chunks([path], ReadOptions())
+    assert f"; {path}:6: '#oslo\\tO' is skipped as a comment; if it is a row, give the beginn" in chunk.note
+    (chunk,) = read_chunks([path], ReadOptions(comment="# "))
+    assert "skipped" not in chunk.note
 
 
 # --- chunks ----------------------------------------------------------------------------------------------------------

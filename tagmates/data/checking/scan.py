@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -176,8 +176,9 @@ def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | Non
 def _conllu_row_reader(task: Task, path: Path, lines: Sequence[bytes]) -> RowReader:
     column = str(task.tag_column)
     if is_plus_column(column):
-        head = lines[0].decode(task.encoding, "replace").removeprefix("\ufeff") if lines else ""
-        return plus_reader(head.removesuffix("\r"), column, str(path))
+        text = (line.decode(task.encoding, "replace").removeprefix("\ufeff") for line in lines)
+        head = takewhile(lambda line: not line.strip() or line.startswith("#"), text)  # the comments of the file
+        return plus_reader("\n".join(head), column, str(path))
     return conllu_reader(*conllu_column(column))
 
 

@@ -18,7 +18,8 @@ MIN_KNOWN = 0.02  # the share of words of dev or test that occur in train; text 
 MIN_DOCUMENTS = 10  # sentences of one long number from which on they are taken for the numbers of documents
 
 _PREFIX = re.compile(r"[a-z]{2,3}:(?=.)|\w+(?:\[-?\d+\])?=")  # en:London as in WikiANN, w[0]=London as for CRFsuite
-_MARK = re.compile(r"</?\w+>|#\w+|[A-Za-z]+[-_]\d+")  # <s>, #doc1, sentence_1
+_MARK = re.compile(r"</?\w+>|\[[A-Z]+\]|#\w+|[A-Za-z]+[-_]\d+")  # <s>, [CLS], #doc1, sentence_1
+_LAST_MARK = re.compile(r"</?\w+>|\[[A-Z]+\]")  # </s>, [SEP]
 _DOCUMENT = re.compile(r"\d{5,}")  # as those of PubMed
 
 
@@ -31,10 +32,11 @@ def check_words(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
             continue
         if message := _sign_of_all(words) or _oddity(words, None if split == "train" else known):
             yield Problem.of("warning", "odd-words", task, split, f"{path_of(task, split)}: {message}")
-        elif mark := _first_marks(sentences):
+        elif marks := _marks(sentences):
+            first, index = marks
             text = (
-                f"{location(task, split, mark, 0)}: nearly every sentence begins with a mark such as "
-                f"{shown(mark.tokens[0])}, which is read as a word; delete the marks"
+                f"{location(task, split, first, index)}: nearly every sentence {'ends' if index else 'begins'} with a "
+                f"mark such as {shown(first.tokens[index])}, which is read as a word; delete the marks"
             )
             yield Problem.of("warning", "odd-words", task, split, text)
         elif documents := _document_numbers(sentences):
@@ -80,10 +82,13 @@ def _oddity(words: Counter[str], known: set[str] | None) -> str:
     return ""
 
 
-def _first_marks(sentences: Sequence[Sentence]) -> Sentence | None:
-    """The first sentence that begins with a mark, if nearly all do; None otherwise."""
-    marked = [sentence for sentence in sentences if _MARK.fullmatch(sentence.tokens[0])]
-    return marked[0] if len(marked) >= MOST * len(sentences) else None
+def _marks(sentences: Sequence[Sentence]) -> tuple[Sentence, int] | None:
+    """The first sentence that begins or ends with a mark, and the place of the mark, if nearly all do; else None."""
+    for mark, place in ((_MARK, 0), (_LAST_MARK, -1)):
+        marked = [sentence for sentence in sentences if mark.fullmatch(sentence.tokens[place])]
+        if len(marked) >= MOST * len(sentences):
+            return marked[0], range(len(marked[0].tokens))[place]
+    return None
 
 
 def _document_numbers(sentences: Sequence[Sentence]) -> list[Sentence]:

@@ -13,7 +13,11 @@ Column = Sequence[Sequence[str | None]]  # the values of each sentence; None is 
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[-.,:/]\d+)*|_|-")
 MIN_IDS = 20  # values from which on a column may be one of IDs
-_TOKEN_KEYS = ("tokens", "words", "token", "word", "forms", "form")
+# names of keys and columns that hold words, also in German, French, Spanish, Italian, Portuguese and Dutch
+TOKEN_NAMES = (
+    *("tokens", "words", "token", "word", "forms", "form"),
+    *("wort", "wörter", "mot", "mots", "palabra", "palabras", "parola", "parole", "palavra", "palavras", "woord"),
+)
 
 _KNOWN_TAGS: Mapping[str, Collection[str]] = {
     name: tags.split()
@@ -40,7 +44,7 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
         for key, n in kinds.items()
         if not _is_numeric(columns[key]) and not _are_ids(columns[key]) and _varies(columns[key])
     } or kinds
-    named = [key for key in words if str(key).rpartition(".")[2].lower() in _TOKEN_KEYS]
+    named = [key for key in words if str(key).rpartition(".")[2].lower() in TOKEN_NAMES]
     token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
     others = [key for key in columns if key != token]
     few = max(20, kinds[token] // 3)

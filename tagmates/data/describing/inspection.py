@@ -1,15 +1,16 @@
 """Inspect the files of a folder: which hold tagged sentences, in which format, and which belong together."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff, words_per_line
+from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.decompression import read_bytes
@@ -21,6 +22,7 @@ from tagmates.formatting import in_order, listing, plural, shown
 
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
+MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
 MIN_ROWS = 50  # of a file in which the column of words is looked for
 
 _IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
@@ -104,9 +106,9 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     names += [path.relative_to(folder).as_posix() for path in broken]
     annotated = _folders_of_documents([name for name in found if name.endswith(".ann")], folder, left_out)
     found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
-    for words, tags in _pairs(folder, unknown).items():
-        found[words] = FileLayout("parallel", tags=tags)
-        del unknown[words], unknown[tags]
+    for words, layout in _pairs(folder, unknown).items():
+        found[words] = layout
+        del unknown[words], unknown[layout.tags]
     left_out += [
         f"{folder / name}: {what}" for name, what in unknown.items() if not _README_NAME.fullmatch(Path(name).name)
     ]
@@ -127,26 +129,24 @@ def _folders_of_documents(names: Sequence[str], folder: Path, left_out: list[str
     return [own for own, called in splits.items() if len(called) < 2]
 
 
-def _pairs(folder: Path, unknown: Mapping[str, str]) -> dict[str, str]:
-    """Pairs of parallel files: files that were not recognised, in one folder, with equally many words on every line."""
-    alike: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+def _pairs(folder: Path, unknown: Collection[str]) -> dict[str, FileLayout]:
+    """The layouts of parallel files, by the file of words: of files of one folder that were not recognised."""
     texts: dict[str, str] = {}
+    alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
     for name in unknown:
-        file = folder / name
-        try:
-            texts[name] = read_text(file, "utf-8")
-        except DataError:
-            continue
-        counts = tuple(words_per_line(texts[name]))
-        if len(counts) > 1 and max(counts) > 1:
-            alike[file.parent.as_posix(), counts].append(name)
-    pairs = {}
+        with suppress(DataError):
+            texts[name] = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
+            alike[Path(name).parent, texts[name].count("\n")].append(name)
+    found: dict[str, FileLayout] = {}
+    partners: Counter[str] = Counter()
     for names in alike.values():
-        if len(names) == 2:
-            words, tags = sorted(names, key=lambda name: -len(set(texts[name].split())))
-            if len(set(texts[tags].split())) <= max(20, len(texts[tags].split()) // 5):
-                pairs[words] = tags
-    return pairs
+        for pair in combinations(names if len(names) <= MAX_ALIKE_FILES else (), 2):
+            words, tags = sorted(pair, key=lambda name: -len(set(texts[name].split())))
+            if layout := parallel_layout(texts[words], texts[tags], tags):
+                found[words] = layout
+                partners.update(pair)
+    # with two files of tags beside one of words, it is not clear which belong together
+    return {name: layout for name, layout in found.items() if partners[name] == partners[layout.tags] == 1}
 
 
 def _files(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from tagmates.data.describing.record_layers import layers_of_records
 from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.formats.brat import read_documents
 from tagmates.data.formats.conll2012 import are_brackets
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, conllu_column, feature_in
+from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, conllu_column, feature_in
 from tagmates.data.formats.docbin import docs_in, layers_in
 from tagmates.data.formats.table import column_name, columns_in
 from tagmates.data.formats.token_lines import read_text
@@ -164,12 +164,25 @@ def _of_conllu(
     seen += ['  (with feats: and misc: add outside = "_", which words without the key have)'] if features else []
     names = [name for name, values in used.items() if len(values) > 1] or ["upos"]
     layers = [TagLayer({"tag_column": name, **_UNDERSCORE_OUTSIDE.get(name, {})}, name) for name in names]
+    layers += _without_names(rows, source.layout.columns)
     filled = {name: values for name, values in features.items() if _is_filled(values, words)}
     for name in sorted(filled, key=lambda name: -filled[name].total())[:_MAX_FEATURES]:
         note = f"on {filled[name].total():,} of {words:,} words of train; take the # away to have it as a task"
         sample = _sentences_of(rows, *conllu_column(name))
         layers.append(TagLayer({"tag_column": name}, name.partition(":")[2].lower(), (note,), sample))
     return keys, seen, layers
+
+
+def _without_names(rows: Sequence[Sequence[str]], width: int) -> list[TagLayer]:
+    """The columns of tags behind those that CoNLL-U, or CoNLL-U-Lex, names."""
+    lex = len(CONLLU_COLUMNS + CONLLULEX_COLUMNS)
+    layers = []
+    for at in range(lex if width >= lex else len(CONLLU_COLUMNS), width):
+        used = {cells[at] for cells in rows}
+        if 1 < len(used) <= max(20, len(rows) // 5):
+            note = f"column {at + 1}, which CoNLL-U does not have, is called by its number"
+            layers.append(TagLayer({"tag_column": at + 1}, notes=(note,)))
+    return layers
 
 
 def _features(source: FoundCorpus, root: Path) -> tuple[int, dict[str, Counter[str]]]:

@@ -255,8 +255,8 @@ def _called(keys: Mapping[str, Any]) -> str:
 
 
 def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
-    """The sentences in the first lines of a column file, without rows of other numbers of columns."""
-    if task.format != "columns":
+    """The sentences that were seen in a file of columns, lines or parallel lines, without those that do not fit."""
+    if task.format not in ("columns", "lines", "parallel"):
         return []
     names = list(source.layout.heading)
     token, tag = (

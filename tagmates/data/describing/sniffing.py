@@ -11,7 +11,16 @@ from tagmates.data.describing.json_records import json_kind
 from tagmates.data.describing.tables import SniffedTable, table_in
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
-from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLU_ID, CONLLULEX_COLUMNS, plus_columns
+from tagmates.data.formats.conllu import (
+    CONLLU_COLUMNS,
+    CONLLU_ID,
+    CONLLULEX_COLUMNS,
+    SPACES_ADVICE,
+    plus_columns,
+    separated_by_spaces,
+)
+from tagmates.data.formats.decompression import LFS_ADVICE, LFS_START
+from tagmates.data.formats.sentence_lines import tags_per_word
 from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE
 
 READABLE_FORMATS = (
@@ -19,6 +28,8 @@ READABLE_FORMATS = (
     "as of doccano, Label Studio and Prodigy), sentences a line (word/TAG), WebAnno TSV 3, .spacy, BRAT, folders of "
     "Hugging Face data sets"
 )
+MAX_ODD_WORDS = 0.05  # the share of words without a tag, in lines of word/TAG; the reader names them
+MIN_ALIKE_LINES = 0.9  # the share of lines with equally many words in parallel files
 _HEAD_SIZE = 2**17  # characters of a file that are inspected
 _PACKED = {
     b"\x1f\x8b": "gzip",
@@ -28,6 +39,7 @@ _PACKED = {
     b"%PDF": "PDF",
 }
 _STANDOFF = re.compile(r"\s*T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*\t")
+_SPACED_RANGE = re.compile(r"^\d+[-.]\d+ ", re.MULTILINE)  # of CoNLL-U with spaces; in a column file it would be a word
 _UNUSED_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 
 Rows = Sequence[Sequence[str]]
@@ -82,12 +94,11 @@ def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
         kind, reason = json_kind(lines, text)
         if kind or reason:
             return FileLayout(kind) if kind else reason
-    layout = _conllu(lines)
+    if _SPACED_RANGE.search(text) and separated_by_spaces(lines):
+        return SPACES_ADVICE
+    layout = _conllu(lines) or _sentence_lines(lines)
     if layout is not None:
         return layout
-    sentences = _sentence_lines(lines)
-    if sentences is not None:
-        return sentences
     standoff = "is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt" if _STANDOFF.match(text) else ""
     table = standoff or table_in(lines, text)
     return _of_table(table) if isinstance(table, SniffedTable) else table
@@ -109,6 +120,8 @@ def _of_table(table: SniffedTable) -> FileLayout:
 
 def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
     """The encoding and notes on it; for an encoding that is not read, "" and the reason."""
+    if data.startswith(LFS_START):
+        return "", (LFS_ADVICE,)
     kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), None)
     if kind:
         return "", (f"is packed ({kind}): unpack it, or save it as text",)
@@ -166,45 +179,54 @@ def _blocks(rows: Sequence[tuple[str, list[str]]]) -> Iterator[list[tuple[str, l
 
 def _conllu(lines: Sequence[str]) -> FileLayout | None:
     rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
-    first = next((line for line in lines if line.strip()), "")
-    if re.match(r"#\s*global\.columns\s*=", first):
-        names = plus_columns(first)
-        if (
-            "FORM" in map(str.upper, names)
-            and rows
-            and sum(len(cells) == len(names) for cells in rows) >= 0.9 * len(rows)
-        ):
-            return FileLayout(
-                "conllu", columns=len(names), heading=names, sample=[[r for r in rows if len(r) == len(names)]]
-            )
+    names = plus_columns("\n".join(lines))
+    named = [cells for cells in rows if len(cells) == len(names)]
+    if "FORM" in map(str.upper, names) and rows and len(named) >= 0.9 * len(rows):
+        return FileLayout("conllu", columns=len(names), heading=names, sample=[named])
     fitting = [cells for cells in rows if len(cells) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(cells[0])]
     if not rows or len(fitting) < 0.9 * len(rows):
         return None
     lex = len(fitting[0]) == len(CONLLU_COLUMNS) + len(CONLLULEX_COLUMNS)
-    if not lex and len(fitting[0]) > len(CONLLU_COLUMNS) and not are_universal(cells[3] for cells in fitting):
-        return None  # in CoNLL-2009, whose columns are others, lemmas stand there
-    return FileLayout("conllu", columns=len(CONLLU_COLUMNS + CONLLULEX_COLUMNS) if lex else 10, sample=[fitting])
+    words = [cells for cells in fitting if cells[0].isdecimal()]
+    longer = len(fitting[0]) > len(CONLLU_COLUMNS) and not lex
+    if longer and len(words) == len(fitting) and not are_universal(cells[3] for cells in fitting):
+        return None  # in CoNLL-2009, whose columns are others, lemmas stand there; it has no ranges of words
+    return FileLayout("conllu", columns=min(map(len, words or fitting)), sample=[fitting])
 
 
 def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
-    """One sentence per line, if every word is followed by the same separator and one of a few tags."""
+    """One sentence per line, if nearly every word is followed by the same separator and one of a few tags.
+
+    The reader names the other words. The sentences of NLTK's Brown corpus begin with a tab.
+    """
     sentences = [CELL.findall(line) for line in lines if line.strip()]
     words = [word for sentence in sentences for word in sentence]
-    if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line for line in lines):
+    if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line.strip() for line in lines):
         return None
     for separator in ("###", "|", "/", "_"):
-        counts = Counter(word.count(separator) for word in words)
-        if counts[0]:
+        width = tags_per_word(words, separator)
+        split = [[word.rsplit(separator, width) for word in sentence] for sentence in sentences]
+        cells = [word for sentence in split for word in sentence if len(word) > width and all(word)]
+        if not width or len(words) - len(cells) > MAX_ODD_WORDS * len(words):
             continue
-        width = counts.most_common(1)[0][0]
-        sample = [[word.rsplit(separator, width) for word in sentence] for sentence in sentences]
-        cells = [word for sentence in sample for word in sentence]
-        tags = {word[-1] for word in cells}
-        if min(counts) == width and all(all(word) for word in cells) and len(tags) <= max(20, len(words) // 5):
-            return FileLayout("lines", separator, width + 1, sample=sample)
+        if len({word[-1] for word in cells}) <= max(20, len(words) // 5):
+            whole = [sentence for sentence in split if all(len(word) > width and all(word) for word in sentence)]
+            return FileLayout("lines", separator, width + 1, sample=whole)
     return None
 
 
-def words_per_line(text: str) -> list[int]:
-    """The number of words on each line that is not blank, to recognise parallel files."""
-    return [len(CELL.findall(line)) for line in text.split("\n") if line.strip()]
+def parallel_layout(words: str, tags: str, name: str) -> FileLayout | None:
+    """The layout of two texts, words and their tags in the file ``name``; None if they are not parallel.
+
+    On nearly all lines, both have equally many words; the reader names the others. There are few different tags.
+    """
+    lines, others = ([CELL.findall(line) for line in text.split("\n")] for text in (words, tags))
+    pairs = [(own, other) for own, other in zip(lines, others, strict=False) if own or other]
+    alike = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
+    if len(lines) != len(others) or len(pairs) < 2 or len(alike) < MIN_ALIKE_LINES * len(pairs):
+        return None
+    used = [tag for _, other in alike for tag in other]
+    if max(len(own) for own, _ in alike) < 2 or len({*used}) > max(20, len(used) // 5):
+        return None
+    sample = [[[word, tag] for word, tag in zip(own, other, strict=True)] for own, other in alike]
+    return FileLayout("parallel", columns=2, tags=name, sample=sample)

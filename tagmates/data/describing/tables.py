@@ -4,28 +4,28 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from os.path import commonprefix
 from typing import Any
 
+from tagmates.data.describing.guesses import TOKEN_NAMES
+from tagmates.data.describing.sentence_columns import MAX_SENTENCE_WORDS, SENTENCE_NAME, by_sentence_keys
 from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import is_document_start
-from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, column_name
+from tagmates.data.formats.table import MARKUP, SENTENCE_MARK
 from tagmates.data.schemes import are_span_tags
 from tagmates.formatting import shown
 
-MAX_SENTENCE_WORDS = 200  # if the only sentence of a file has more words, its sentence ends are probably missing
-_TOKEN = re.compile(r"tokens?|words?|forms?|text|wort|mot|palabra|terms?", re.IGNORECASE)
+_TOKEN = re.compile(rf"{'|'.join(TOKEN_NAMES)}|text|terms?", re.IGNORECASE)
 _TAG = re.compile(
     r"(?:u|x|c|fine|coarse)?[-_ ]?pos(?:tag)?s?|[^\W_]*[-_ ]?(?:tags?|labels?|ner|iob|bio)(?:[-_ ]?\w+)?|ne[-_l]\S*|"
-    r"nel-\S*|chunks?|lemmas?|entit\w*|named[-_ ]entit\w*|sent\w*(?:[-_ ]?\S+)?|misc|ids?|feats?|dep\w*|head|lang\w*",
+    r"nel-\S*|chunks?|lemmas?|entit\w*|named[-_ ]entit\w*|sent\w*(?:[-_ ]?\S+)?|misc|ids?|feats?|dep\w*|head|lang\w*|"
+    r"[eé]tiquettes?|etiquetas?|etichett[ae]",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"sent(?:ence)?s?(?:[-_ #:]*(?:#|idx|id|no|nr|num|number|index))?", re.IGNORECASE)
-_DIGITS = re.compile(r"\d+")
-_SENTENCE_ENDS = ("EndOfSentence", "PySBDSegment")  # in the files of HIPE
+_SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
 _MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document marks
 
@@ -53,7 +53,17 @@ class _Line:
 
 
 def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
-    """The table in the lines of a text; if they are none, a description of what was seen."""
+    """The table in the lines of a text; if they are none, a description of what was seen.
+
+    A first line ``sep=;``, which tells Excel the separator, is read as a comment.
+    """
+    if not lines or not _SEPARATOR_LINE.fullmatch(lines[0]):
+        return _table_in(lines, text)
+    found = _table_in(["", *lines[1:]], text)
+    return replace(found, keys={"comment": "sep=", **found.keys}) if isinstance(found, SniffedTable) else found
+
+
+def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     for separator in (",", ";", "\t", "|"):
         if (found_rows := sentence_rows_in(lines, separator)) is not None:
             quoted, width, heading, keys, sample = found_rows
@@ -78,11 +88,12 @@ def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
 def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Whether a row names the columns and is not a word. ``others`` are the following rows, with as many columns.
 
-    It does if it names one column as tokens and another as tags; if the tags below mark spans and its own does not; or
-    if, in all of several columns with few values, its value never occurs again.
+    It does if it names one column as tokens and another as tags or sentences; if the tags below mark spans and its own
+    does not; or if, in all of several columns with few values, its value never occurs again.
     """
     names = [cell.strip() for cell in cells]
-    if sum(map(bool, map(_TOKEN.fullmatch, names))) and any(map(_TAG.fullmatch, names)):
+    others_named = (name for name in names if _TAG.fullmatch(name) or SENTENCE_NAME.fullmatch(name))
+    if any(map(_TOKEN.fullmatch, names)) and any(others_named):
         return True
     if len(others) < 20 or any(len(row) != len(cells) for row in others):
         return False
@@ -127,6 +138,8 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     full = [row.cells for row in rows if any(map(str.strip, row.cells))]
     if any("\n" in cell for cells in full for cell in cells) or not full:
         return []
+    if _has_blanks_behind(lines, separator) and not (twice or inside):
+        return []
     width = len(full[0])
     wrapped = all(re.fullmatch(r'(?:"[^"]*"[,;\t]?)+', row.text) for row in rows if row.text.strip())
     named = separator != "\t" and looks_like_header(full[0], full[1:])
@@ -134,6 +147,13 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     split = Counter(line.count(separator) for line in lines if line.strip())  # "<tab>" may also be two cells
     quoted = twice or (inside and alike > max(split.values()) / split.total())
     return rows if width > 1 and alike >= 0.95 and (quoted or wrapped or named) else []
+
+
+def _has_blanks_behind(lines: Sequence[str], separator: str) -> bool:
+    """Whether nearly every separator has a blank behind it, which CSV would read as a part of the next cell."""
+    count = sum(line.count(separator) for line in lines)
+    blanks = sum(line.count(f"{separator} ") for line in lines)
+    return count > 0 and blanks > 0.95 * count
 
 
 def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> SniffedTable | str:
@@ -151,11 +171,14 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     found = [row for sentence in sentences for row in sentence]
     fitting = [row for row in found if len(row.cells) == width]
     odd = [row for row in found if len(row.cells) != width]
-    indented = sum(row.text.startswith(" ") for row in full)
+    named = looks_like_header(full[0].cells, [])
+    indented = sum(row.text.startswith(" ") for row in full[named:])
     listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
     blanks = sum(" " in row.text for row in full)
     prose = len(sentences) == 1 and (
-        len(found) < width if separator == "whitespace" else separator != "\t" and blanks > 0.5 * len(full)
+        len(found) < width
+        if separator == "whitespace"
+        else separator != "\t" and blanks > 0.5 * len(full) and not _names_words(fitting)
     )
     padded = separator == "\t" and _is_padded(
         fitting, width
@@ -173,9 +196,11 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         sentences = [kept for sentence in sentences if (kept := [row for row in sentence if row is not fitting[0]])]
     sample = [[row.cells for row in sentence if len(row.cells) == width] for sentence in sentences]
     sample = [sentence for sentence in sample if sentence]
-    more, sample = _by_sentence_keys(sample, heading)
+    more, sample = by_sentence_keys(sample, heading)
     keys |= more
-    reason = _endless(sample[0], inside, text) if len(sample) == 1 and not _SENTENCE_KEYS & {*keys} else ""
+    reason = (
+        _endless(sample[0], inside, text, len(heading) > 0) if len(sample) == 1 and not _SENTENCE_KEYS & {*keys} else ""
+    )
     reason = reason or (_whole_texts(sample) if sample and separator != "whitespace" else "")
     if not sample or reason:
         return reason
@@ -211,14 +236,14 @@ def _without_markup(rows: Sequence[_Line]) -> tuple[Sequence[_Line], bool]:
     return [_Line(row.number, "", []) if MARKUP.fullmatch(row.text.strip()) else row for row in kept], True
 
 
-def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str) -> str:
+def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str, header: bool) -> str:
     """The reason to think that the only sentence of a file is several; "" if it may be one."""
     mark = next((line for line in inside if line[0] == "<"), None)
     if mark:
         return (
             f"has no blank line, but lines such as {shown(mark)}: put a blank line after each sentence in their place"
         )
-    words = sum(1 for line in text.split("\n") if line.strip())
+    words = sum(1 for line in text.split("\n") if line.strip()) - header
     return (
         ""
         if len(sentence) <= MAX_SENTENCE_WORDS
@@ -236,6 +261,14 @@ def _whole_texts(sample: Sequence[Sequence[Sequence[str]]]) -> str:
         f"has whole texts in column {at + 1}, such as {shown(columns[at][0])}: write one word a line with its tags; or "
         "export texts with spans as JSON"
     )
+
+
+def _names_words(rows: Sequence[_Line]) -> bool:
+    """Whether the first row is a header by its names, and most cells of the column that it calls words are one word."""
+    if not rows or not looks_like_header(rows[0].cells, []):
+        return False
+    at = next(at for at, cell in enumerate(rows[0].cells) if _TOKEN.fullmatch(cell.strip()))
+    return 2 * sum(" " in row.cells[at].strip() for row in rows) < len(rows)
 
 
 def _is_shifted(rows: Sequence[_Line]) -> bool:
@@ -305,81 +338,3 @@ def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
 def _is_padded(rows: Sequence[_Line], width: int) -> bool:
     blank = any(cell != cell.strip(" ") for row in rows for cell in row.cells)
     return blank and all(len(CELL.findall(row.text)) == width for row in rows)
-
-
-def _by_sentence_keys(
-    sample: list[list[list[str]]], heading: Sequence[str]
-) -> tuple[dict[str, Any], list[list[list[str]]]]:
-    """The key that marks sentence ends other than blank lines, if there is one, and the sentences it makes."""
-    keys = _sentence_keys(sample, heading)
-    numbers = keys.get("sentence_column")
-    if not numbers:
-        return keys, sample
-    names = [column_name(number, heading) for number in numbers]
-    found = {"sentence_column": names if len(names) > 1 else names[0]}
-    return found, _by_columns(sample, [number - 1 for number in numbers])
-
-
-def _sentence_keys(sample: Sequence[Sequence[list[str]]], heading: Sequence[str]) -> dict[str, Any]:
-    """The key for sentence ends not marked by blank lines: ``sentence_column`` (numbers) or ``sentence_end``."""
-    rows = [cells for sentence in sample for cells in sentence]
-    for word in _SENTENCE_ENDS:
-        if any(word in cell.split("|") for cells in rows for cell in cells[1:]):
-            return {"sentence_end": word}
-    named = [at for at, name in enumerate(heading, start=1) if _SENTENCE.fullmatch(name)]
-    named = [at for at in named if len(_by_columns([rows], [at - 1])) <= 0.8 * len(rows)]  # else it holds the words
-    if named:
-        documents = _document_column(rows, named[0])
-        return {"sentence_column": [documents, named[0]] if documents else [named[0]]}
-    if len(sample) > 1 or len(rows) <= 20:
-        return {}
-    if both := _sentences_in_documents(rows):
-        return {"sentence_column": both}
-    for at, column in enumerate(zip(*rows, strict=True), start=1):
-        runs = [value for value, _ in groupby(column)]
-        if (
-            len(runs) == len(set(runs))
-            and len(rows) / MAX_SENTENCE_WORDS < len(runs) <= len(rows) / 3
-            and len(runs) > 1
-        ):
-            return {"sentence_column": [at]}
-    return {}
-
-
-def _document_column(rows: Sequence[Sequence[str]], of_sentence: int) -> int | None:
-    """The column of documents, each in one run of rows, in which sentence numbers start again; None if none is."""
-    numbers = [int(digits[-1]) if (digits := _DIGITS.findall(cells[of_sentence - 1])) else 0 for cells in rows]
-    for at, column in enumerate(zip(*rows, strict=True), start=1):
-        runs = [value for value, _ in groupby(column)]
-        if at == of_sentence or not 1 < len(runs) == len(set(runs)) or not all(runs):
-            continue
-        if all(
-            after <= before if value != former else after >= before
-            for (former, before), (value, after) in pairwise(zip(column, numbers, strict=True))
-        ):
-            return at
-    return None
-
-
-def _sentences_in_documents(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The columns of documents and of sentence numbers that start again in each; empty if no columns are these."""
-    for at, column in enumerate(zip(*rows, strict=True), start=1):
-        sentences = sum(1 for _ in groupby(column))
-        documents = _document_column(rows, at) if all(map(str.isdecimal, column)) else None
-        if documents and len(set(column)) > 1 and sentences <= len(rows) / 3:
-            return [documents, at]
-    return []
-
-
-def _by_columns(sample: Sequence[Sequence[list[str]]], indices: Sequence[int]) -> list[list[list[str]]]:
-    """The rows of the sample, with a new sentence where a value in one of these columns changes."""
-    sentences: list[list[list[str]]] = []
-    before = [""] * len(indices)
-    for block in sample:
-        for at, cells in enumerate(block):
-            values = [cells[index].strip().replace("NaN", "") for index in indices]
-            if at == 0 or any(value and value != old for value, old in zip(values, before, strict=True)):
-                sentences.append([])
-            before = [value or old for value, old in zip(values, before, strict=True)]
-            sentences[-1].append(cells)
-    return sentences

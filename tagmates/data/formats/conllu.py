@@ -1,6 +1,7 @@
 """CoNLL-U and CoNLL-U-Lex files → ``Sentence``: one word per line, 10 or 19 columns, comments before a sentence.
 
-CoNLL-U Plus (PARSEME's .cupt) names its columns in the first line: ``# global.columns = ID FORM PARSEME:MWE``.
+CoNLL-U Plus (PARSEME's .cupt) names its columns in the first line, or in another comment before the first sentence:
+``# global.columns = ID FORM PARSEME:MWE``.
 A column name with capitals, or with a colon as in ``frsemcor:noun``, refers to these names, in which case does not
 matter; such a file may have no ID column. In ``PARSEME:MWE``, expressions
 are numbered (``1:VID``, then ``1`` on the other words, ``*`` elsewhere). In a scheme of spans they become spans; see
@@ -16,7 +17,15 @@ from pathlib import Path
 
 from tagmates.data.formats.rows import split_rows
 from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_on, tag_words
-from tagmates.data.formats.token_lines import RowReader, cell_in, count_of, read_text, require_sentences, sentences_in
+from tagmates.data.formats.token_lines import (
+    RowReader,
+    cell_in,
+    count_of,
+    is_token_line,
+    read_text,
+    require_sentences,
+    sentences_in,
+)
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
@@ -26,9 +35,11 @@ from tagmates.formatting import first_of, shown
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
 
+SPACES_ADVICE = "is CoNLL-U, but its columns are separated by spaces; separate them by tabs"
 CONLLU_ID = re.compile(r"\d+(?:[-.]\d+)?", re.ASCII)  # of a word, a multiword range or an empty node
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+", re.ASCII)  # the ID of a multiword range, of an empty node
 _PLUS = re.compile(r"#\s*global\.columns\s*=(.*)")
+_SAMPLE_ROWS = 200  # rows by which CoNLL-U is recognised
 _SENT_ID = re.compile(r"#\s*sent_id\s*=(.*)")
 
 
@@ -38,10 +49,10 @@ def read_conllu(
     """Read a CoNLL-U file: the tokens are the forms, the tags are ``column``.
 
     ``column`` is the lower-case name of a column after the form, such as upos, xpos, deprel or lemma; in CoNLL-U-Lex
-    also of its nine other columns, such as lextag. ``feats:NAME`` and ``misc:NAME`` are a single feature; the tag of a
-    word without it is ``_``. A name with capitals is one of ``# global.columns``. Multiword ranges and empty nodes are
-    skipped. ``scheme`` is the scheme of PARSEME:MWE's spans. Raises ConfigError for an unknown column, DataError for a
-    file that is missing, empty or broken.
+    also of its nine other columns, such as lextag. A column behind these is called by its number. ``feats:NAME`` and
+    ``misc:NAME`` are a single feature; the tag of a word without it is ``_``. A name with capitals is one of
+    ``# global.columns``. Multiword ranges and empty nodes are skipped. ``scheme`` is the scheme of PARSEME:MWE's
+    spans. Raises ConfigError for an unknown column, DataError for a file that is missing, empty or broken.
     """
     text = read_text(path, encoding).removeprefix("\ufeff")
     if is_plus_column(column):
@@ -55,6 +66,7 @@ def read_conllu(
 
 def conllu_reader(index: int, feature: str = "") -> RowReader:
     """A reader that takes the form of a row, and the cell with this index (from 0) or one feature in it as the tag."""
+    what = (*(CONLLU_COLUMNS + CONLLULEX_COLUMNS)[: index + 1], "tag")[index]
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
@@ -69,7 +81,7 @@ def conllu_reader(index: int, feature: str = "") -> RowReader:
                 f"{where}: the ID is {shown(cells[0])}, but {position} comes next; number the words of a sentence "
                 "from 1 and put an empty line between sentences"
             )
-        cell = cell_in(cells, index + 1, (CONLLU_COLUMNS + CONLLULEX_COLUMNS)[index], where)
+        cell = cell_in(cells, index + 1, what, where)
         return cell_in(cells, 2, "form", where), feature_in(cell, feature) if feature else cell
 
     return read_row
@@ -104,18 +116,46 @@ def is_plus_column(column: str) -> bool:
 
 
 def plus_columns(text: str) -> tuple[str, ...]:
-    """The column names in the first line of CoNLL-U Plus; the ten of CoNLL-U if it names none."""
-    match = _PLUS.match(text)
-    return tuple(match[1].split()) if match else tuple(name.upper() for name in CONLLU_COLUMNS)
+    """The column names of CoNLL-U Plus, from ``# global.columns`` in the first comments; () if these name none."""
+    return _named_columns(text)[1]
+
+
+def _named_columns(text: str) -> tuple[int, tuple[str, ...]]:
+    """The line number of ``# global.columns`` in the comments that a text begins with, and its names; 1 and () if none.
+
+    The text may be long, so it is not split into lines.
+    """
+    number, start = 1, 0
+    while start < len(text):
+        end = text.find("\n", start)
+        line = text[start : end if end >= 0 else None]
+        if match := _PLUS.match(line):
+            return number, tuple(match[1].split())
+        if end < 0 or (line.strip() and not line.startswith("#")):
+            break
+        number, start = number + 1, end + 1
+    return 1, ()
+
+
+def separated_by_spaces(lines: Sequence[str]) -> bool:
+    """Whether these lines are the rows and comments of CoNLL-U, but with spaces in place of the tabs."""
+    return not any("\t" in line for line in lines) and has_conllu_rows([re.sub(" +", "\t", line) for line in lines])
+
+
+def has_conllu_rows(lines: Sequence[str]) -> bool:
+    """Whether the first lines that are no comments have ten columns or more, the first of them an ID."""
+    rows = [line.split("\t") for line in lines if is_token_line(line) and not line.startswith("#")][:_SAMPLE_ROWS]
+    return bool(rows) and all(len(row) >= len(CONLLU_COLUMNS) and CONLLU_ID.fullmatch(row[0]) for row in rows)
 
 
 def plus_reader(text: str, column: str, name: str) -> RowReader:
-    """A reader that takes the form and ``column`` of a row. Raises DataError if the first line names no such column."""
-    given = plus_columns(text)
+    """A reader that takes the form and ``column`` of a row. Raises DataError if the file names no such column."""
+    line, given = _named_columns(text)
+    given = given or tuple(map(str.upper, CONLLU_COLUMNS))
     names = [each.upper() for each in given]
     for each in ("FORM", column):
         if names.count(each.upper()) != 1:
-            raise DataError(f"{name}:1: no column is called {each!r}; # global.columns names {first_of(given)}")
+            raise DataError(f"{name}:{line}: no column is called {each!r}; # global.columns names {first_of(given)}")
     form, index = names.index("FORM") + 1, names.index(column.upper()) + 1
     number = names.index("ID") if "ID" in names else None
 
@@ -174,8 +214,13 @@ def expression_remarks(path: Path, column: str, scheme: Scheme, encoding: str = 
 
 
 def conllu_column(column: str) -> tuple[int, str]:
-    """The index of a column, and the feature in it ("" for the whole column). Raises ConfigError for unknown names."""
+    """The index of a column, and the feature in it ("" for the whole column). Raises ConfigError for unknown names.
+
+    A column without a name, behind the ten of CoNLL-U, is called by its number, from 1.
+    """
     name, colon, feature = column.partition(":")
+    if column.isdecimal() and int(column) > len(CONLLU_COLUMNS):
+        return int(column) - 1, ""
     names = CONLLU_COLUMNS + CONLLULEX_COLUMNS
     if name in names[2:] and (bool(feature) if name in ("feats", "misc") and colon else not colon):
         return names.index(name), feature

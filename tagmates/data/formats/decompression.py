@@ -1,4 +1,7 @@
-"""Compressed files, and a guard against decompression bombs: small files that unpack to far more than honest ones."""
+"""The bytes of files, unpacked if they are compressed; no pointers of Git LFS.
+
+A guard stops decompression bombs: small files that unpack to far more than honest ones.
+"""
 
 import bz2
 import gzip
@@ -21,6 +24,8 @@ _READERS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
 )
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # how the first block begins, and the end of an empty file
 _ZIP = b"PK\x03\x04"
+LFS_START = b"version https://git-lfs.github.com/spec/"
+LFS_ADVICE = "is a Git LFS pointer; fetch the file by git lfs pull"
 _DAMAGE = (OSError, EOFError, lzma.LZMAError, zlib.error)
 
 
@@ -36,9 +41,11 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a file; of a file packed with gzip, bzip2 or xz, whatever its name, those that were packed.
 
     Raises OSError if it cannot be read, DataError for a damaged packed file, one that unpacks to far more than text
-    does, and a zip archive.
+    does, a zip archive, and a pointer of Git LFS.
     """
     data = path.read_bytes()
+    if data.startswith(LFS_START):
+        raise DataError(f"{path}: {LFS_ADVICE}")
     if data.startswith(_ZIP):
         raise DataError(f"{path}: is packed (zip, or a spreadsheet): unpack it, or save it as text")
     opened = _reader_of(data)

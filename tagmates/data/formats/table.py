@@ -71,6 +71,7 @@ class TableLayout:
     sentence_end: str | None = None
     sentence_rows: bool = False
     markup: bool = False
+    signed_width: int = 0  # lines that begin like comments, but have so many cells, are rows; 0: all are comments
 
     @property
     def is_plain(self) -> bool:
@@ -199,7 +200,8 @@ def table_rows(
     for number, line, cells in table_lines(text, layout, name, first_line, line_ends=line_ends):
         if header and number == header[0] + first_line - 1:
             continue
-        if layout.comment and line.startswith(layout.comment) and (empty or layout.comments_inside):
+        signed = layout.comment and line.startswith(layout.comment) and len(cells) != layout.signed_width
+        if signed and (empty or layout.comments_inside):
             continue
         mark = layout.markup and MARKUP.fullmatch(line.strip())
         if mark and not SENTENCE_MARK.fullmatch(line.strip()):
