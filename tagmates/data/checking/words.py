@@ -83,9 +83,13 @@ def _oddity(words: Counter[str], known: set[str] | None) -> str:
 
 
 def _marks(sentences: Sequence[Sentence]) -> tuple[Sentence, int] | None:
-    """The first sentence that begins or ends with a mark, and the place of the mark, if nearly all do; else None."""
+    """The first sentence that begins or ends with a mark, and the place of the mark, if nearly all do; else None.
+
+    Marks without a label, as in text that was cut into sub-words for training, do no harm.
+    """
     for mark, place in ((_MARK, 0), (_LAST_MARK, -1)):
-        marked = [sentence for sentence in sentences if mark.fullmatch(sentence.tokens[place])]
+        labelled = (sentence for sentence in sentences if sentence.labels[place] is not None)
+        marked = [sentence for sentence in labelled if mark.fullmatch(sentence.tokens[place])]
         if len(marked) >= MOST * len(sentences):
             return marked[0], range(len(marked[0].tokens))[place]
     return None
