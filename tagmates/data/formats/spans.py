@@ -31,6 +31,7 @@ _PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provis
 _START = ("start", "start_offset", "startOffset", "start_char", "begin")
 _END = ("end", "end_offset", "endOffset", "end_char")
 _LABEL = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "class")
+_BARE_SPAN = {"start", "end", "startOffset", "endOffset", "globalOffsets", "text"}  # Label Studio's, without a label
 Ends = Literal["inclusive", "exclusive"]
 _CANCELLATION_KEYS = ("was_cancelled", "skipped")
 
@@ -167,9 +168,9 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
     if isinstance(item, Mapping) and isinstance(item.get("value"), Mapping):  # of Label Studio
         value = item["value"]
         kind = next((name for name in value if name.lower().endswith("labels")), None)
-        if kind is None:  # a choice, a rating, a text
+        if kind is None and not _is_bare_span(value):  # a choice, a rating, a text
             return
-        item = {**value, **(value.get("globalOffsets") or {}), "labels": value[kind]}
+        item = {**value, **(value.get("globalOffsets") or {}), "labels": value.get(kind)}
     elif isinstance(item, Mapping) and ("from_id" in item or item.get("type") == "relation"):
         return
     start: Any
@@ -184,7 +185,7 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
         start = end = label = covered = None
     if not _is_number(start) or not _is_number(end):
         raise DataError(f"{where} has no numbers for start and end; write [start, end, label], or name another key")
-    for each in label if isinstance(label, list) else [label]:
+    for each in label if isinstance(label, list) and label else [label]:
         named = labels[each] if _is_number(each) and 0 <= each < len(labels) else each
         if _is_number(named):
             raise DataError(f'{where} has the label {named}; say what integers stand for, from 0: labels = ["PER", …]')
@@ -241,6 +242,11 @@ def why_not_annotated(record: Mapping[str, Any], value: Any) -> str:
     if value == [] and isinstance(record.get("data"), Mapping):
         return "it is not annotated"
     return "its annotations are cancelled" if _is_studio(value) and all(map(_is_cancelled, value)) else ""
+
+
+def _is_bare_span(value: Mapping[str, Any]) -> bool:
+    """Whether a value of Label Studio is a span that has lost its label, and not a choice, a rating or a comment."""
+    return {"start", "end"} <= value.keys() <= _BARE_SPAN and not isinstance(value.get("text"), list)
 
 
 def _is_cluener(value: Any) -> bool:
