@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tagmates.data.formats.jsonl import read_jsonl
+from tagmates.data.formats.jsonl import read_jsonl, read_records
+from tagmates.data.formats.records import RecordKeys, record_remarks
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 
@@ -70,3 +71,31 @@ class TestSpansWithoutALabel:
         record = studio(value, {"start": 0, "end": 4, "text": "Kito", "labels": ["PER"]})
         found = read(tmp_path / "a.jsonl", record, token_key="data.text", tag_key="annotations")
         assert pairs(found) == [[("Kito", "B-PER"), ("sleeps", "O")]]
+
+
+class TestBinaryAnswers:
+    def question(self, answer: str, start: int, end: int, **more: Any) -> dict[str, Any]:
+        spans = [{"start": start, "end": end, "label": "PER"}]
+        return {"text": "Kito met Ylva Lund", "label": spans, "answer": answer, "_is_binary": True, **more}
+
+    def test_words_outside_the_span_have_no_label(self, tmp_path: Path) -> None:
+        found = read(tmp_path / "a.jsonl", self.question("accept", 9, 18))
+        assert pairs(found) == [[("Kito", None), ("met", None), ("Ylva", "B-PER"), ("Lund", "I-PER")]]
+
+    def test_rejected_ones_are_left_out_and_full_ones_stay_full(self, tmp_path: Path) -> None:
+        found = read(
+            tmp_path / "a.jsonl",
+            self.question("reject", 9, 13),
+            self.question("accept", 0, 4, _is_binary=False),
+            self.question("accept", 0, 4),
+        )
+        assert [[tag for _, tag in each] for each in pairs(found)] == [["B-PER", "O", "O", "O"], ["B-PER"] + 3 * [None]]
+
+    def test_check_names_the_record(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "a.jsonl", self.question("accept", 0, 4, _is_binary=False), self.question("accept", 0, 4)
+        )
+        keys = RecordKeys("text", "label", scheme="iob2")
+        assert list(record_remarks(read_records(path), keys)) == [
+            f"{path}:2: answers a question about one span (_is_binary); other words have no label"
+        ]

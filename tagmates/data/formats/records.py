@@ -6,7 +6,8 @@ named by ``labels``, counted from 0. The tags null and -100 (which training code
 without a label. If the tokens' key holds a text, or tokens with their positions in one, the tags' key holds spans (see
 ``spans``); it may also hold spans beside a list of tokens. A text without spans may lack the tags' key.
 
-Records that were rejected or skipped in Prodigy, or are not annotated in Label Studio, are left out.
+Records that were rejected or skipped in Prodigy, or are not annotated in Label Studio, are left out. Of a record that
+answers Prodigy's question about one span (``"_is_binary": true``), the other words have no label.
 """
 
 import json
@@ -77,7 +78,8 @@ def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, nam
         if document is not None:
             used.update(annotation.label for annotation in document.annotations)
             parts = tag_words(document, keys.types, keys.scheme)
-            sentences += [Sentence(tokens, tags, line) for _, tokens, tags in parts]
+            found = [Sentence(tokens, tags, line) for _, tokens, tags in parts]
+            sentences += map(_without_outside, found) if _is_binary(record) else found
         elif not _left_out(record, keys):
             sentence = sentence_of_record(record, keys.tokens, keys.tags, keys.labels, where, line)
             sentences += [sentence] if sentence else []
@@ -144,9 +146,21 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
     document = document_of(text, spans, keys.labels, where, record.get("text"))
     if lacking and "answer" not in record:
         document.notes.append(f"{where}: has no {keys.tags!r}; it is read as a text without spans")
+    if _is_binary(record):
+        document.notes.append(f"{where}: answers a question about one span (_is_binary); other words have no label")
     if any(_FORBIDDEN_CHARACTERS.search(word.text) for word in document.words.tokens):
         raise DataError(f"{where}: the text has a NUL or half a character; correct it")
     return document
+
+
+def _is_binary(record: Record) -> bool:
+    """Whether a record of Prodigy answers a question about the spans in it, and says nothing about other words."""
+    return record.get("_is_binary") is True
+
+
+def _without_outside(sentence: Sentence) -> Sentence:
+    """The sentence, with None for words outside of all spans."""
+    return replace(sentence, tags=tuple(None if tag == "O" else tag for tag in sentence.labels))
 
 
 def _left_out(record: Record, keys: RecordKeys) -> str:
