@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
+from tagmates.data.checking.check import check_tasks
+from tagmates.data.checking.scan import scan
+from tagmates.data.corpora import annotation_remarks, read_split
+from tagmates.data.describing.proposal import propose
 from tagmates.data.formats.jsonl import read_jsonl, read_records
 from tagmates.data.formats.records import RecordKeys, record_remarks
 from tagmates.data.sentence import Sentence
+from tagmates.data.task import Task
+from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
 
 Pairs = list[list[tuple[str, str | None]]]
@@ -96,6 +102,143 @@ class TestBinaryAnswers:
             tmp_path / "a.jsonl", self.question("accept", 0, 4, _is_binary=False), self.question("accept", 0, 4)
         )
         keys = RecordKeys("text", "label", scheme="iob2")
-        assert list(record_remarks(read_records(path), keys)) == [
+        assert list(record_remarks(read_records(path), keys, "")) == [
             f"{path}:2: answers a question about one span (_is_binary); other words have no label"
         ]
+
+
+def task_of(folder: Path, token: str, tag: str, name: str = "{}.jsonl") -> Task:
+    """The task of the files train, dev and test in a folder; those that exist."""
+    there = [split for split in ("train", "dev", "test") if (folder / name.format(split)).exists()]
+    files = "".join(f'{split} = "{name.format(split)}"\n' for split in there)
+    keys = f'format = "{name.rpartition(".")[2]}"\ntoken_column = "{token}"\ntag_column = "{tag}"\nscheme = "iob2"\n'
+    (folder / "tasks.toml").write_text(f"{keys}{files}[tasks.x]\n", encoding="utf-8")
+    return load_tasks(str(folder))["x"]
+
+
+SHORT = {"words": ["Kito", "met", "Ylva", "Lund"], "spans": [{"start": 0, "end": 0, "type": "PER"}]}
+LONG = {"words": ["Ylva", "Lund", "met", "Kito"], "spans": [{"start": 0, "end": 1, "type": "PER"}]}
+
+
+class TestEndsOfSpansOfWords:
+    @pytest.mark.parametrize("as_list", [True, False])
+    def test_one_file_tells_them_for_all(self, as_list: bool, tmp_path: Path) -> None:
+        def record(of: Any) -> Any:
+            return {**of, "spans": [[s["start"], s["end"], s["type"]] for s in of["spans"]]} if as_list else of
+
+        write(tmp_path / "train.jsonl", record(LONG), record(SHORT))
+        write(tmp_path / "test.jsonl", record(LONG))
+        task = task_of(tmp_path, "words", "spans")
+        assert pairs(read_split(task, "test")) == [[("Ylva", "B-PER"), ("Lund", "I-PER"), ("met", "O"), ("Kito", "O")]]
+        assert list(annotation_remarks(task, "test")) == []
+
+    def test_the_other_file_may_come_later_or_be_broken(self, tmp_path: Path) -> None:
+        write(tmp_path / "train.jsonl", LONG)
+        write(tmp_path / "dev.jsonl", LONG, {"words": ["Kito"]}, SHORT, 3)
+        task = task_of(tmp_path, "words", "spans")
+        assert pairs(read_split(task, "train"))[0][1] == ("Lund", "I-PER")
+
+    def test_without_such_a_span_they_are_exclusive(self, tmp_path: Path) -> None:
+        for split in ("train", "dev"):
+            write(tmp_path / f"{split}.jsonl", LONG)
+        task = task_of(tmp_path, "words", "spans")
+        assert [tag for _, tag in pairs(read_split(task, "dev"))[0]] == ["B-PER", "O", "O", "O"]
+
+    def test_a_bad_record_does_not_hide_the_spans_of_the_others(self, tmp_path: Path) -> None:
+        bad = {"words": ["Kito"], "spans": [{"start": 0, "end": 1, "type": None}]}
+        write(tmp_path / "train.jsonl", SHORT, bad, LONG, {"words": ["Kito"], "spans": None})
+        problems = [p for p in check_tasks({"x": task_of(tmp_path, "words", "spans")}) if p.kind == "line"]
+        assert [(p.line, p.message.partition(";")[0]) for p in problems] == [
+            (2, "span 1 has no label"), (4, 'there is no list of spans, such as [[0, 4, "PER"]]'),
+        ]  # fmt: skip
+
+
+def utf_16(text: str, at: int) -> int:
+    return len(text[:at].encode("utf-16-le")) // 2
+
+
+def browser(text: str, at: int) -> int:
+    return len(text[:at].replace("\r\n", "\n"))
+
+
+def both(text: str, at: int) -> int:
+    return utf_16(text[:at].replace("\r\n", "\n"), at)
+
+
+class TestOffsetsThatCountOtherwise:
+    texts = (
+        "😀😀 Bo Ek visited New York again today .",
+        "Kito met Ylva Lund .", "\U0001f600 Kito naps .\r\nYlva Lund naps .",
+        "A\r\nB\r\nC\r\nD\r\nE met Bo Ek in Oslo .\r\n", "Oslo 😀 and Rome 😀😀 and Kito",
+    )  # fmt: skip
+    names = ("Bo Ek", "New York", "Kito", "Ylva Lund", "Oslo", "Rome")
+
+    def records(self, count: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "text": text,
+                "label": [
+                    [count(text, text.index(name)), count(text, text.index(name) + len(name)), "X"]
+                    for name in self.names
+                    if name in text
+                ],
+            }
+            for text in self.texts
+        ]
+
+    @pytest.mark.parametrize(
+        ("count", "said"),
+        [
+            (lambda text, at: at, ""),
+            (utf_16, "U+FFFF as two"),
+            (browser, r"\r\n as one"),
+            (both, r"two, as JavaScript"),
+        ],
+    )
+    def test_the_count_that_fits_the_file_is_used(self, count: Any, said: str, tmp_path: Path) -> None:
+        expected = read(tmp_path / "a.jsonl", *self.records(lambda text, at: at))
+        path = write(tmp_path / "train.jsonl", *self.records(count))
+        task = task_of(tmp_path, "text", "label")
+        assert pairs(read_split(task, "train")) == pairs(expected)
+        remarks = list(annotation_remarks(task, "train"))
+        assert [f"{path}: its offsets count" in text and said in text for text in remarks] == ([True] if said else [])
+
+    @pytest.mark.parametrize("count", [lambda text, at: at, utf_16, browser, both])
+    def test_init_reads_them_so_too(self, count: Any, tmp_path: Path) -> None:
+        for split in ("train", "dev"):
+            write(tmp_path / f"{split}.jsonl", *self.records(count) * 3)
+        (tmp_path / "tasks.toml").write_text(propose(tmp_path, "").text, encoding="utf-8")
+        (task,) = load_tasks(str(tmp_path)).values()
+        expected = read(tmp_path / "a.jsonl", *self.records(lambda text, at: at) * 3)
+        assert pairs(read_split(task, "dev")) == pairs(expected)
+
+    @pytest.mark.parametrize("count", [lambda text, at: at, utf_16, browser])
+    def test_check_reads_the_other_records_so_too(self, count: Any, tmp_path: Path) -> None:
+        expected = read(tmp_path / "a.jsonl", *self.records(lambda text, at: at))
+        for split in ("train", "dev"):
+            write(tmp_path / f"{split}.jsonl", *self.records(count), {"text": "Kito", "label": [[3, 1, "X"]]})
+        task = task_of(tmp_path, "text", "label")
+        found, faults = scan(task, tmp_path / "train.jsonl")
+        assert pairs([each for each in found if each is not None]) == pairs(expected)
+        assert [fault.line for fault in faults] == [len(self.texts) + 1]
+
+    def test_one_wrong_span_does_not_change_the_count(self, tmp_path: Path) -> None:
+        wrong = {"text": "😀 met Kito", "label": [[8, 12, "X"]]}  # fits as JavaScript counts
+        with pytest.raises(DataError, match=r"a\.jsonl:6: 'X' at 8-12 is empty or leaves the text of 10 characters"):
+            read(tmp_path / "a.jsonl", *self.records(lambda text, at: at), wrong)
+
+    def test_spans_inside_words_do_not_change_it_either(self, tmp_path: Path) -> None:
+        records = [{"text": "😀 Kitolund Kitoness naps", "label": [[2, 6, "X"], [15, 19, "Y"]]}] * 3
+        assert pairs(read(tmp_path / "a.jsonl", *records))[0][1:3] == [("Kitolund", "B-X"), ("Kitoness", "B-Y")]
+
+    def test_spans_that_repeat_their_text_may_differ_from_the_file(self, tmp_path: Path) -> None:
+        by_hand = {"text": "😀 met Kito", "label": [{"start": 7, "end": 11, "label": "X", "text": "Kito"}]}
+        imported = {"text": "😀 met Kito", "label": [{"start": 6, "end": 10, "label": "X", "text": "Kito"}]}
+        found = read(tmp_path / "a.jsonl", *[imported] * 5, by_hand)
+        assert [each[-1] for each in pairs(found)] == [("Kito", "B-X")] * 6
+
+    def test_bytes_are_named(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            DataError, match=r"leaves the text of 8 characters; correct the span .* not bytes or UTF-16"
+        ):
+            read(tmp_path / "a.jsonl", {"text": "Zoë Lund", "label": [[0, 9, "X"]]})

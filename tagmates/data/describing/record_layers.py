@@ -12,7 +12,15 @@ from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import read_records
 from tagmates.data.formats.records import NO_LABEL, Record, leaves_of
-from tagmates.data.formats.spans import are_spans, are_words, document_of, document_of_words, ends_of, is_text
+from tagmates.data.formats.spans import (
+    are_spans,
+    are_words,
+    count_of,
+    document_of,
+    document_of_words,
+    ends_of,
+    is_text,
+)
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
@@ -143,7 +151,10 @@ def _of_spans_of_texts(
     for key in found:
         names = class_names(features, f"{key}.label")
         pairs = ((record[token], record.get(key) or []) for record in kept[:200])
-        documents = (document_of(text, spans, names or _NUMBERED_LABELS, str(path)) for text, spans in pairs)
+        count = count_of((record[token], record.get(key)) for record in kept if isinstance(record[token], str))
+        documents = (
+            document_of(text, spans, names or _NUMBERED_LABELS, str(path), None, count) for text, spans in pairs
+        )
         used = Counter(each.label for document in documents for each in document.annotations)
         most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
         notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']

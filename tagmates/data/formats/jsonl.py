@@ -4,7 +4,7 @@ A sentence may also be a list of lists, ``[["Ada", "N"], ["sails", "V"]]``; its 
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,17 @@ def read_jsonl(
     types: Collection[str] = (),
     encoding: str = "utf-8",
     one_list: bool = False,
+    others: Iterable[LocatedRecord] = (),
 ) -> list[Sentence]:
     """Read a file of JSON lines, or of one list with ``one_list``.
 
-    A sentence's ``line`` is the line of its object, or its number in the list. Empty lines are skipped; see
-    ``sentences_of_records`` for the rest. Raises DataError also for values that are not objects, and for a file without
-    a sentence.
+    A sentence's ``line`` is the line of its object, or its number in the list. Empty lines are skipped. ``others`` are
+    the records of the task's other files; see ``sentences_of_records`` for the rest. Raises DataError also for values
+    that are not objects, and for a file without a sentence.
     """
     keys = RecordKeys(token_key, tag_key, labels, scheme, types)
-    sentences = sentences_of_records(read_records(path, encoding, one_list=one_list), keys, str(path))
+    records = read_records(path, encoding, one_list=one_list)
+    sentences = sentences_of_records(records, keys, str(path), others)
     return require_sentences(sentences, path, "give a file with one JSON object a line")
 
 

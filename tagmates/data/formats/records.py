@@ -18,10 +18,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from tagmates.data.formats.offsets import COUNTS, Count
 from tagmates.data.formats.rows import is_document_start
 from tagmates.data.formats.spans import (
     Ends,
     are_words,
+    count_of,
     document_of,
     document_of_words,
     ends_of,
@@ -60,11 +62,14 @@ class RecordKeys:
     labels: Sequence[str] = ()
     scheme: Scheme = "plain"
     types: Collection[str] = ()
-    ends: Ends | None = None  # of spans; set by ``with_ends``
+    ends: Ends | None = None  # of spans, and what their offsets count; set by ``with_counting``
+    count: Count = COUNTS[0]
 
 
-def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, name: str) -> list[Sentence]:
-    """The sentences of records; ``name`` is that of their file.
+def sentences_of_records(
+    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, others: Iterable[LocatedRecord] = ()
+) -> list[Sentence]:
+    """The sentences of records; ``name`` is that of their file, and ``others`` are those of the task's other files.
 
     Records without a token and those of ``-DOCSTART-`` alone are skipped. Spans become tags of the scheme of ``keys``;
     of the types of ``keys`` only, if any are named. Raises DataError for missing keys, lists of other values or of
@@ -72,7 +77,7 @@ def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, nam
     """
     sentences: list[Sentence] = []
     used: Counter[str] = Counter()
-    keys, records = with_ends(keys, records, name)
+    keys, records = with_counting(keys, records, name, others)
     for record, line, where in records:
         document = document_of_record(record, keys, where)
         if document is not None:
@@ -87,9 +92,13 @@ def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, nam
     return sentences
 
 
-def record_remarks(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[str]:
+def record_remarks(
+    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, others: Iterable[LocatedRecord] = ()
+) -> Iterator[str]:
     """Yield a remark, with its place, for each span that tags cannot express exactly; none for lists of tags."""
-    keys, records = with_ends(keys, records, "")
+    keys, records = with_counting(keys, records, name, others)
+    if keys.count != COUNTS[0]:
+        yield f"{name}: its offsets {keys.count}, and are read so"
     for record, _, where in records:
         document = document_of_record(record, keys, where)
         if document is not None:
@@ -100,28 +109,40 @@ def record_remarks(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterat
             return  # all records of a file have the same form
 
 
-def with_ends(
-    keys: RecordKeys, records: Iterable[LocatedRecord], name: str
+def with_counting(
+    keys: RecordKeys, records: Iterable[LocatedRecord], name: str, others: Iterable[LocatedRecord] = ()
 ) -> tuple[RecordKeys, Iterable[LocatedRecord]]:
-    """The keys with ``ends`` set, and the records again, all of which were looked at for this.
+    """The keys with ``ends`` and ``count`` set, and the records again, all of which were looked at for this.
 
-    Raises DataError if the records do not tell whether ends of spans are inclusive, or if no text has spans.
+    Raises DataError if the records, and ``others`` of the same task, do not tell whether ends of spans are inclusive,
+    or if no text has spans.
     """
     if keys.scheme == "plain" or keys.ends is not None:
         return keys, records
     records = list(records)
-    spans, texts = [], []
-    for each in records:
-        with suppress(DataError):  # reported when the record is read
-            value = _look_up(each.record, keys.tokens, "", "")
-            if are_words(value):
-                spans.append(_look_up(each.record, keys.tags, "", "", whole=True))
-            elif is_text(value) and "answer" not in each.record:
-                texts.append(each)
-    if texts and all(_lacks_spans(each.record, keys) for each in texts):
-        record, _, where = texts[0]
+    texts = [each for each in records if is_text(_peek(each.record, keys.tokens))]
+    unanswered = [each for each in texts if "answer" not in each.record]
+    if unanswered and all(_lacks_spans(each.record, keys) for each in unanswered):
+        record, _, where = unanswered[0]
         document_of("", _look_up(record, keys.tags, "tag_column", where, whole=True), (), where)
-    return replace(keys, ends=ends_of(keys.tokens, spans, name) or ("exclusive" if texts else None)), records
+    ends = ends_of(keys.tokens, list(_spans_of_words(records, keys)), name, _spans_of_words(others, keys))
+    strings = ((text, each.record) for each in texts if isinstance(text := _peek(each.record, keys.tokens), str))
+    count = count_of((text, _peek(record, keys.tags)) for text, record in strings)
+    return replace(keys, ends=ends or ("exclusive" if texts else None), count=count), records
+
+
+def _spans_of_words(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[Any]:
+    """Yield what records with a list of words have in the place of spans."""
+    for each in records:
+        if are_words(_peek(each.record, keys.tokens)) and (spans := _peek(each.record, keys.tags)) is not None:
+            yield spans
+
+
+def _peek(record: Record, key: str) -> Any:
+    """The value of a key, None if the record lacks it; reading the record will report that."""
+    with suppress(DataError):
+        return _look_up(record, key, "", "", whole=True)
+    return None
 
 
 def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document | None:
@@ -143,7 +164,7 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
         )
     lacking = _lacks_spans(record, keys)  # Prodigy and Label Studio write a text without spans like this
     spans = [] if lacking else _look_up(record, keys.tags, "tag_column", where, whole=True)
-    document = document_of(text, spans, keys.labels, where, record.get("text"))
+    document = document_of(text, spans, keys.labels, where, record.get("text"), keys.count)
     if lacking and "answer" not in record:
         document.notes.append(f"{where}: has no {keys.tags!r}; it is read as a text without spans")
     if _is_binary(record):
@@ -174,10 +195,7 @@ def _left_out(record: Record, keys: RecordKeys) -> str:
 
 def _lacks_spans(record: Record, keys: RecordKeys) -> bool:
     """Whether a record lacks the key of tags, or has null there."""
-    try:
-        return _look_up(record, keys.tags, "", "", whole=True) is None
-    except DataError:
-        return True
+    return _peek(record, keys.tags) is None
 
 
 def sentence_of_record(

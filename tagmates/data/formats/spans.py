@@ -1,8 +1,9 @@
 """Records with a text and its spans → ``Document``, as doccano, Label Studio, Prodigy and others write them.
 
 A span is ``[start, end, label]``, or an object with these values under the names that one of the tools uses. Offsets
-count characters (Unicode code points) from 0; the end is exclusive. If a span repeats the text that it covers, the two
-must agree. If they agree only when characters beyond U+FFFF count as two, as in JavaScript, then they count as two.
+count characters (Unicode code points) from 0; the end is exclusive. If the spans of a file begin and end with words
+only if offsets count otherwise (see ``offsets``), they count so. If a span repeats the text that it covers, the two
+must agree.
 
 * doccano: ``{"text": …, "label": [[0, 4, "PER"]]}``, ``"entities": [{"start_offset": …, "end_offset": …, "label": …}]``
 * Label Studio: ``{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": …, "labels": […]}}]}]}``, of
@@ -13,15 +14,17 @@ must agree. If they agree only when characters beyond U+FFFF count as two, as in
 * CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
 
 Beside a list of plain words, spans count words. In GLiNER's files (``"tokenized_text": […], "ner": [[0, 1, "PER"]]``)
-ends are inclusive, and so they are in files where some span starts where it ends. In other files, spans that are
+ends are inclusive, and so they are if some span of the task starts where it ends. In other files, spans that are
 objects, such as SpERT's, have exclusive ends.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from typing import Any, Literal, TypeGuard
 
+from tagmates.data.formats.offsets import COUNTS, Count, are_alike
 from tagmates.data.formats.standoff import Annotation, Document, Words
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
@@ -63,11 +66,14 @@ def are_spans(value: Any) -> bool:
         return False
 
 
-def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole: Any = None) -> Document:
+def document_of(
+    text: Any, marked: Any, labels: Sequence[str], where: str, whole: Any = None, count: Count = COUNTS[0]
+) -> Document:
     """The words of a text and its spans. Raises DataError, beginning with ``where``, for broken spans.
 
     ``text`` is a string, which is split into words, or a list of objects, its words; then ``whole`` is the string that
-    they come from, if it is known. ``labels`` are the names of integer labels.
+    they come from, if it is known. ``labels`` are the names of integer labels. ``count`` says what offsets in a string
+    count; spans that repeat their text may count otherwise.
     """
     notes = []
     if isinstance(text, str):
@@ -75,19 +81,21 @@ def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole
     else:
         tokens = _tokens(text, where)
         words = Words.given([tokens] if tokens else [])
-        text = whole if isinstance(whole, str) else _spaced(tokens)
-    spans = list(_marked(marked, labels, where))
-    if not all(_fits(span, text) for span in spans):
-        wide = list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
-        place = {offset: number for number, offset in enumerate(wide)}
-        narrow = [_Marked(place.get(s.start, -1), place.get(s.end, -1), s.label, s.covered) for s in spans]
-        if len(wide) - 1 < wide[-1] and all(_fits(span, text) for span in narrow):
-            spans = narrow
+        text, count = whole if isinstance(whole, str) else _spaced(tokens), COUNTS[0]
+    given = list(_marked(marked, labels, where))
+    spans = _counted(given, text, count)
+    if not all(_fits(span, text) for span in spans) and all(span.covered is not None for span in spans):
+        others = (_counted(given, text, other) for other in COUNTS)
+        spans = next((found for found in others if all(_fits(span, text) for span in found)), spans)
     annotations = []
-    for span in spans:
-        name = f"{shown(span.label)} at {span.start}-{span.end}"
+    for original, span in zip(given, spans, strict=True):
+        name = f"{shown(span.label)} at {original.start}-{original.end}"
         if not 0 <= span.start < span.end <= len(text):
-            raise DataError(f"{where}: {name} is empty or leaves the text of {len(text)} characters; correct the span")
+            other_unit = len(text) < span.end <= len(text.encode(errors="replace"))
+            raise DataError(
+                f"{where}: {name} is empty or leaves the text of {len(text)} characters; correct the span"
+                + (" (offsets count characters, and not bytes or UTF-16 units)" if other_unit else "")
+            )
         if not _fits(span, text):
             raise DataError(
                 f"{where}: {name} covers {shown(text[span.start : span.end])}, but says that it is "
@@ -105,20 +113,58 @@ def are_words(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
-def ends_of(key: str, spans: Sequence[Any], where: str) -> Ends | None:
-    """Whether the ends of spans that count words are inclusive or exclusive; None if ``spans`` are not spans.
+def count_of(records: Iterable[tuple[str, Any]]) -> Count:
+    """What the offsets of these texts count, each given with its spans: that in which most spans fit.
 
-    ``key`` is the key of the words; ``spans`` are the lists of spans of all records. Raises DataError if it is not
-    clear.
+    A span fits that covers the text that it repeats, or else begins and ends with a word. Another count than that of
+    characters must fit more than twice as many spans that one of the two fits alone.
     """
-    marked = [
-        span for value in spans for span in (_marked(value, _PROVISIONAL_NAMES, where) if are_spans(value) else ())
-    ]
-    if not marked or not all(map(are_spans, spans)):
+    fitting = [row for text, spans in records if not are_alike(text) for row in _fitting(text, spans)]
+    gains = [sum(row[at] and not row[0] for row in fitting) for at in range(len(COUNTS))]
+    losses = [sum(row[0] and not row[at] for row in fitting) for at in range(len(COUNTS))]
+    best = max(range(len(COUNTS)), key=lambda at: gains[at] - losses[at])  # the first of equals
+    return COUNTS[best] if gains[best] > 2 * losses[best] else COUNTS[0]
+
+
+def _fitting(text: str, marked: Any) -> Iterator[tuple[bool, ...]]:
+    """Yield for each span whether it fits, in each way of counting."""
+    words = Words.of(text)
+    starts, ends = {*words.starts}, {*words.ends}
+    spans = list(_readable(marked))
+    for ways in zip(*(_counted(spans, text, count) for count in COUNTS), strict=True):
+        yield tuple(
+            _fits(span, text) and (span.covered is not None or (span.start in starts and span.end in ends))
+            for span in ways
+        )
+
+
+def _counted(spans: Sequence[_Marked], text: str, count: Count) -> list[_Marked]:
+    """The spans with the places of their characters in the text, -1 where there is none."""
+    if count == COUNTS[0]:
+        return list(spans)
+    place = count.places(text)
+    return [replace(span, start=place.get(span.start, -1), end=place.get(span.end, -1)) for span in spans]
+
+
+def _readable(marked: Any) -> Iterator[_Marked]:
+    """Yield the spans of a list up to the first broken one."""
+    with suppress(DataError):
+        yield from _marked(marked, _PROVISIONAL_NAMES, "")
+
+
+def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[Any] = ()) -> Ends | None:
+    """Whether the ends of spans that count words are inclusive or exclusive; None if most ``spans`` are not spans.
+
+    ``key`` is the key of the words; ``spans`` are the lists of spans of all records of a file, ``elsewhere`` those of
+    other files, which are looked at only if need be. Raises DataError if it is not clear.
+    """
+    marked = [span for value in spans for span in _readable(value)]
+    if not marked or 2 * sum(map(are_spans, spans)) <= len(spans):
         return None
-    if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in marked):
+    others = (span for value in elsewhere for span in _readable(value))
+    if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in chain(marked, others)):
         return "inclusive"
-    if all(isinstance(item, Mapping) for value in spans for item in value):
+    if all(isinstance(item, Mapping) for value in spans if isinstance(value, list) for item in value):
         return "exclusive"
     raise DataError(
         f"{where}: the spans count words, but nothing tells whether their ends are inclusive; write objects with "
