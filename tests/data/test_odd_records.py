@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.checking.scan import scan
-from tagmates.data.corpora import annotation_remarks, read_split
+from tagmates.data.corpora import annotation_remarks, load_split, read_split
 from tagmates.data.describing.proposal import propose
+from tagmates.data.formats.huggingface import class_names
 from tagmates.data.formats.jsonl import read_jsonl, read_records
 from tagmates.data.formats.records import RecordKeys, record_remarks
 from tagmates.data.sentence import Sentence
@@ -242,3 +243,69 @@ class TestOffsetsThatCountOtherwise:
             DataError, match=r"leaves the text of 8 characters; correct the span .* not bytes or UTF-16"
         ):
             read(tmp_path / "a.jsonl", {"text": "Zoë Lund", "label": [[0, 9, "X"]]})
+
+
+class TestKeysWithADot:
+    record: ClassVar = {"a.words": ["Kito", "naps"], "ner.tags": ["B-PER", "O"], "ner": {"x.y": ["O", "B-PER"]}}
+
+    @pytest.mark.parametrize(("key", "tags"), [("ner.tags", ("B-PER", "O")), ("ner.x.y", ("O", "B-PER"))])
+    def test_exact_keys_come_first(self, key: str, tags: Any, tmp_path: Path) -> None:
+        (found,) = read(tmp_path / "a", self.record, token_key="a.words", tag_key=key, scheme="plain")
+        assert (found.tokens, found.tags) == (("Kito", "naps"), tags)
+
+    def test_a_key_that_is_in_neither_way_there(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match=r"has no 'ner\.x\.z' \(did you mean 'ner\.x\.y'\?\)"):
+            read(tmp_path / "a", self.record, token_key="a.words", tag_key="ner.x.z", scheme="plain")
+
+    def test_init_and_the_reader_agree(self, tmp_path: Path) -> None:
+        for split in ("train", "dev"):
+            write(tmp_path / f"{split}.jsonl", *[{"tokens": ["Kito", "naps"], "ner.tags": ["B-PER", "O"]}] * 10)
+        (tmp_path / "tasks.toml").write_text(propose(tmp_path, "").text, encoding="utf-8")
+        (task,) = load_tasks(str(tmp_path)).values()
+        assert task.tag_column == "ner.tags"
+        assert pairs(load_split(task, "train"))[0] == [("Kito", "B-PER"), ("naps", "O")]
+
+    @pytest.mark.parametrize("key", ["ner.tags", "more.tags"])
+    def test_class_names(self, key: str) -> None:
+        labels = {"feature": {"names": ["O", "PER"], "_type": "ClassLabel"}, "_type": "Sequence"}
+        assert class_names({"ner.tags": labels, "ner": {"more": 1}, "more": {"tags": labels}}, key) == ("O", "PER")
+        assert class_names({"ner.tags": labels, "ner": 3}, f"{key}.x") == ()
+
+
+class TestArgilla:
+    def record(self, responses: Any, states: Any, **more: Any) -> dict[str, Any]:
+        return {
+            "text": "Kito met Ylva Lund", "ner.suggestion": [{"start": 0, "end": 3, "label": "BAD"}],
+            "ner.responses": responses, "ner.responses.users": ["u"], "ner.responses.status": states, **more,
+        }  # fmt: skip
+
+    kito: ClassVar = [{"start": 0, "end": 4, "label": "PER"}]
+    ylva: ClassVar = [{"start": 9, "end": 18, "label": "PER"}]
+
+    def test_people_come_before_models(self, tmp_path: Path) -> None:
+        for split in ("train", "dev"):
+            records = [self.record([self.kito], ["submitted"])] * 8 + [self.record([self.ylva], ["discarded"])]
+            write(tmp_path / f"{split}.jsonl", *records, self.record(None, None), self.record([[]], ["submitted"]))
+        (tmp_path / "tasks.toml").write_text(propose(tmp_path, "").text, encoding="utf-8")
+        (task,) = load_tasks(str(tmp_path)).values()
+        assert (task.token_column, task.tag_column, task.scheme) == ("text", "ner.responses", "iob2")
+        assert [each[0][1] for each in pairs(load_split(task, "train"))] == ["B-PER"] * 8 + ["O"]
+        path = tmp_path / "train.jsonl"
+        assert list(annotation_remarks(task, "train")) == [
+            f"{path}:9: its responses are discarded or drafts; it is left out",
+            f"{path}:10: it is not annotated; it is left out",
+        ]
+
+    def test_suggestions_alone_are_said_to_be_of_a_model(self, tmp_path: Path) -> None:
+        for split in ("train", "dev"):
+            write(tmp_path / f"{split}.jsonl", *[self.record(None, None)] * 9)
+        assert "these are predictions of a model" in propose(tmp_path, "").text
+
+    def test_the_first_that_was_submitted(self, tmp_path: Path) -> None:
+        record = self.record([self.kito, None, self.ylva, self.kito], ["draft", "submitted", "submitted", "submitted"])
+        path = write(tmp_path / "train.jsonl", record)
+        task = task_of(tmp_path, "text", "ner.responses")
+        assert [tag for _, tag in pairs(read_split(task, "train"))[0]] == ["O", "O", "B-PER", "I-PER"]
+        assert list(annotation_remarks(task, "train")) == [
+            f"{path}:1: there are several responses; the first that was submitted is read"
+        ]

@@ -111,7 +111,7 @@ def _of_spans(
         and all(record.get(key) is None or are_spans(record[key]) for record in kept)
         and any(record.get(key) for record in kept)
     ]
-    found = [key for key in found if key != "predictions"] or found  # of a model
+    found = [key for key in found if not _is_of_model(key)] or found
     if found and lists and not texts:
         return _of_spans_of_words(kept, keys, lists, found, path)
     if not texts or not found:
@@ -122,6 +122,11 @@ def _of_spans(
         if not lists or not _count_words(kept, lists, found):
             raise
         return _of_spans_of_words(kept, keys, lists, found, path)
+
+
+def _is_of_model(key: str) -> bool:
+    """Whether a key of Label Studio, Argilla or others holds what a model predicts, and not what people say."""
+    return key in ("predictions", "prediction") or key.endswith(".suggestion")
 
 
 def _count_words(records: Sequence[Record], lists: Sequence[str], found: Sequence[str]) -> bool:
@@ -158,7 +163,7 @@ def _of_spans_of_texts(
         used = Counter(each.label for document in documents for each in document.annotations)
         most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
         notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']
-        guessed = key == "predictions"
+        guessed = _is_of_model(key)
         notes += ["these are predictions of a model: nobody has annotated these texts"] if guessed else []
         layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 and not guessed else key, tuple(notes)))
     text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])

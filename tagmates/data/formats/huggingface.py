@@ -79,13 +79,18 @@ def splits_in(folder: Path) -> list[str]:
 
 def class_names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The names of the integer labels of a column, from 0; empty if the features do not name them."""
-    found: Any = features
-    for part in key.split("."):
-        found = _inner(found)
-        found = found.get(part) if isinstance(found, Mapping) else None
-    found = _inner(found)
+    found = _inner(_feature(features, key))
     names = found.get("names") if isinstance(found, Mapping) else None
     return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _feature(features: Any, key: str) -> Any:
+    """The feature of a key, in which a dot is a part of a name or goes into a struct; None if there is none."""
+    inside = _inner(features)
+    if not isinstance(inside, Mapping) or key in inside:
+        return inside[key] if isinstance(inside, Mapping) else None
+    parts = ((key[:at], key[at + 1 :]) for at, sign in enumerate(key) if sign == "." and key[:at] in inside)
+    return next((found for first, rest in parts if (found := _feature(inside[first], rest)) is not None), None)
 
 
 def _inner(feature: Any) -> Any:

@@ -1,13 +1,14 @@
 """Records → ``Sentence``: objects with lists of tokens and of tags, or with a text and its spans.
 
-JSON files and Hugging Face data sets hold such records; the task names the keys. A dot goes into an object:
-``tags.upos`` is the list ``upos`` in the object ``tags``, as ``tagmates tag --output json`` writes it. Integer tags are
-named by ``labels``, counted from 0. The tags null and -100 (which training code with subwords writes) mark tokens
-without a label. If the tokens' key holds a text, or tokens with their positions in one, the tags' key holds spans (see
-``spans``); it may also hold spans beside a list of tokens. A text without spans may lack the tags' key.
+JSON files and Hugging Face data sets hold such records; the task names the keys. A dot goes into an object, if no key
+has this dot in it: ``tags.upos`` is the list ``upos`` in the object ``tags``, as ``tagmates tag --output json`` writes
+it. Integer tags are named by ``labels``, counted from 0. The tags null and -100 (which training code with subwords
+writes) mark tokens without a label. If the tokens' key holds a text, or tokens with their positions in one, the tags'
+key holds spans (see ``spans``); it may also hold spans beside a list of tokens. A text without spans may lack the tags'
+key.
 
-Records that were rejected or skipped in Prodigy, or are not annotated in Label Studio, are left out. Of a record that
-answers Prodigy's question about one span (``"_is_binary": true``), the other words have no label.
+Records that were rejected or skipped in Prodigy, or are not annotated in Label Studio or Argilla, are left out. Of a
+record that answers Prodigy's question about one span (``"_is_binary": true``), the other words have no label.
 """
 
 import json
@@ -22,6 +23,7 @@ from tagmates.data.formats.offsets import COUNTS, Count
 from tagmates.data.formats.rows import is_document_start
 from tagmates.data.formats.spans import (
     Ends,
+    are_responses,
     are_words,
     count_of,
     document_of,
@@ -164,9 +166,13 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
         )
     lacking = _lacks_spans(record, keys)  # Prodigy and Label Studio write a text without spans like this
     spans = [] if lacking else _look_up(record, keys.tags, "tag_column", where, whole=True)
+    responses = _submitted(record, keys) if are_responses(spans) else []
+    spans = responses[0] if responses else spans
     document = document_of(text, spans, keys.labels, where, record.get("text"), keys.count)
     if lacking and "answer" not in record:
         document.notes.append(f"{where}: has no {keys.tags!r}; it is read as a text without spans")
+    if len(responses) > 1:
+        document.notes.append(f"{where}: there are several responses; the first that was submitted is read")
     if _is_binary(record):
         document.notes.append(f"{where}: answers a question about one span (_is_binary); other words have no label")
     if any(_FORBIDDEN_CHARACTERS.search(word.text) for word in document.words.tokens):
@@ -185,12 +191,25 @@ def _without_outside(sentence: Sentence) -> Sentence:
 
 
 def _left_out(record: Record, keys: RecordKeys) -> str:
-    """Why a record is left out: it was rejected in Prodigy, or not annotated in Label Studio; else ""."""
+    """Why a record is left out: rejected in Prodigy, or not annotated in Label Studio or Argilla; else ""."""
     if record.get("answer") in ("reject", "ignore"):
         return f"its answer is {shown(str(record['answer']))}, not accept"
-    if keys.scheme == "plain" or _lacks_spans(record, keys):
+    if keys.scheme == "plain":
         return ""
-    return why_not_annotated(record, _look_up(record, keys.tags, "", "", whole=True))
+    value = _peek(record, keys.tags)
+    if keys.tags.endswith(".responses") and not value and _under(record, keys.tags):
+        return "it is not annotated"
+    if are_responses(value) and not _submitted(record, keys):
+        return "its responses are discarded or drafts"
+    return why_not_annotated(record, value)
+
+
+def _submitted(record: Record, keys: RecordKeys) -> list[Any]:
+    """Argilla's responses that were submitted; all of them if nothing tells this."""
+    responses, states = _peek(record, keys.tags), _peek(record, f"{keys.tags}.status")
+    if not isinstance(states, list) or len(states) != len(responses):
+        states = ["submitted"] * len(responses)
+    return [given for given, state in zip(responses, states, strict=True) if given is not None and state == "submitted"]
 
 
 def _lacks_spans(record: Record, keys: RecordKeys) -> bool:
@@ -243,17 +262,27 @@ def leaves_of(record: Record, depth: int = MAX_DEPTH) -> Iterator[tuple[str, Any
 
 
 def _look_up(record: Record, key: str, setting: str, where: str, *, whole: bool = False) -> Any:
-    found: Any = record
-    for part in key.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            known = [name for name, _ in leaves_of(record)]
-            there = first_of(known) or "its keys"
-            raise DataError(f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {there}")
-        found = found[part]
+    there = _under(record, key)
+    if not there:
+        known = [name for name, _ in leaves_of(record)]
+        named = first_of(known) or "its keys"
+        raise DataError(f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {named}")
+    found = there[0]
     if isinstance(found, Mapping) and found and not whole:
         inner = [f"{key}.{name}" for name, _ in leaves_of(found)]
         raise DataError(f"{where}: {key!r} is an object; set {setting} to one of {first_of(inner)}")
     return found
+
+
+def _under(record: Record, key: str) -> list[Any]:
+    """The value of a key, alone in a list; an empty list if there is no such key."""
+    if key in record:
+        return [record[key]]
+    for at, sign in enumerate(key):
+        inner = record.get(key[:at]) if sign == "." else None
+        if isinstance(inner, Mapping) and (found := _under(inner, key[at + 1 :])):
+            return found
+    return []
 
 
 def _list(value: Any, key: str, where: str) -> Sequence[Any]:

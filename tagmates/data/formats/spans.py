@@ -10,6 +10,8 @@ must agree.
   several annotators the first who did not cancel; JSON-MIN: ``{"text": …, "label": [{"start": …, "labels": […]}]}``
 * Prodigy: ``{"text": …, "tokens": [{"text": …, "start": …}], "spans": [{"start": …, "label": …}]}``;
   records with another answer than accept are left out
+* Argilla: ``{"text": …, "ner.responses": [[{"start": …, "end": …, "label": …}]], "ner.responses.status": [...]}``, of
+  several responses the first that was submitted
 * spaCy: ``["text", {"entities": [[0, 4, "PER"]]}]``
 * CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
 
@@ -60,6 +62,8 @@ def is_text(value: Any) -> bool:
 
 def are_spans(value: Any) -> bool:
     """Whether this is a list of spans; it may be empty."""
+    if are_responses(value):
+        return all(map(are_spans, filter(None, value)))
     try:
         return value == [] or any(True for _ in _marked(value, (), "")) or _is_studio(value)
     except DataError:
@@ -206,6 +210,8 @@ def _marked(value: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
     if _is_studio(value):
         kept = next((item for item in value if not _is_cancelled(item)), None)
         value = kept["result"] if kept else []
+    elif are_responses(value):
+        value = next((each for each in value if each is not None), [])
     for number, item in enumerate(value, start=1):
         yield from _of_item(item, labels, f"{where}: span {number}")
 
@@ -280,6 +286,14 @@ def _is_studio(value: Any) -> bool:
         isinstance(value, list)
         and bool(value)
         and all(isinstance(item, Mapping) and isinstance(item.get("result"), list) for item in value)
+    )
+
+
+def are_responses(value: Any) -> bool:
+    """Whether these are Argilla's responses to a question: for each annotator a list of objects, or null."""
+    lists = [each for each in value if each is not None] if isinstance(value, list) else []
+    return bool(lists) and all(
+        isinstance(each, list) and all(isinstance(item, Mapping) for item in each) for each in lists
     )
 
 
