@@ -17,7 +17,7 @@ from tagmates.data.formats.conllu import expression_remarks, read_conllu, senten
 from tagmates.data.formats.docbin import docbin_remarks, read_docbin
 from tagmates.data.formats.huggingface import huggingface_records, read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl, read_records
-from tagmates.data.formats.records import LocatedRecord, RecordKeys, record_remarks
+from tagmates.data.formats.records import LocatedRecord, RecordKeys, record_remarks, sentences_of_records, with_counting
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
 from tagmates.data.formats.table import read_table
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
@@ -140,11 +140,11 @@ def _remarks(task: Task, path: Path) -> Iterator[str]:
     elif task.format == "spacy":
         yield from docbin_remarks(path, column=column)
     elif task.format in RECORD_FORMATS:
-        keys, records = _records_in(task, path)
+        keys, records = records_in(task, path)
         yield from record_remarks(records, keys, str(path), other_records(task, path))
 
 
-def _records_in(task: Task, path: Path) -> tuple[RecordKeys, Iterator[LocatedRecord]]:
+def records_in(task: Task, path: Path) -> tuple[RecordKeys, Iterator[LocatedRecord]]:
     """The keys with which the task reads the records of a file, and these records."""
     if task.format == "huggingface":
         return huggingface_records(path, keys_of(task))
@@ -156,7 +156,7 @@ def other_records(task: Task, path: Path) -> Iterator[LocatedRecord]:
     names = [path, *(each for split in SPLITS if task.part(split) for each in paths_of(task, split))]
     for other in list(dict.fromkeys(names))[1:]:
         with suppress(DataError):
-            yield from _records_in(task, other)[1]
+            yield from records_in(task, other)[1]
 
 
 def keys_of(task: Task) -> RecordKeys:
@@ -267,6 +267,17 @@ def _read_records(task: Task, path: Path) -> Sentences:
     if task.format == "huggingface":
         return read_huggingface(path, **keys)
     return read_jsonl(path, **keys, encoding=task.encoding, one_list=task.format == "json")
+
+
+def readable_sentences(task: Task, path: Path) -> Iterator[Sentence]:
+    """Yield the sentences of those records of a file that can be read."""
+    try:
+        keys, records = with_counting(*records_in(task, path), str(path), other_records(task, path))
+    except DataError:
+        return
+    for record in records:
+        with suppress(DataError):
+            yield from sentences_of_records([record], replace(keys, types=()), str(path))
 
 
 def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:

@@ -309,3 +309,56 @@ class TestArgilla:
         assert list(annotation_remarks(task, "train")) == [
             f"{path}:1: there are several responses; the first that was submitted is read"
         ]
+
+
+class TestOneBadRecord:
+    words: ClassVar = {"tokens": ["Kito", "met", "Ylva"], "ner_tags": ["B-PER", "O", "B-PER"]}
+    text: ClassVar = {"text": "Kito met Ylva", "label": [[0, 4, "PER"], [9, 13, "PER"]]}
+    spans: ClassVar = {"tokens": ["Kito", "met", "Ylva"], "entities": [{"start": 0, "end": 1, "type": "PER"}]}
+
+    @pytest.mark.parametrize(
+        ("good", "bad", "message"),
+        [
+            ("words", {"tokens": ["Kito"]}, "has no 'ner_tags'"),
+            ("words", {"tokens": ["Kito"], "ner_tags": None}, "'ner_tags' is not a list"),
+            ("words", {"ner_tags": ["O"]}, "has no 'tokens'"),
+            ("words", {"tokens": ["Kito"], "ner_tags": ["O", "O"]}, "1 in 'tokens', but 2 in 'ner_tags'"),
+            ("words", {"tokens": ["Kito"], "ner_tags": [1.5]}, "number 1 in 'ner_tags' is 1.5"),
+            ("text", {"text": "Kito", "label": [[0, 4, None]]}, "span 1 has no label"),
+            ("text", {"text": "Kito", "label": [[0, 4, ""]]}, "span 1 has no label"),
+            ("text", {"text": "Kito", "label": [[0.0, 4, "PER"]]}, "span 1 has no numbers"),
+            ("text", {"text": "Kito", "label": [[4, 0, "PER"]]}, "'PER' at 4-0 is empty"),
+            ("text", {"text": "Kito", "label": [[0, 40, "PER"]]}, "'PER' at 0-40 is empty or leaves the text"),
+            ("text", {"text": "Kito", "label": [[-4, 4, "PER"]]}, "'PER' at -4-4 is empty or leaves the text"),
+            ("text", {"text": "Kito naps", "label": [[4, 5, "PER"]]}, "'PER' at 4-5: covers no word"),
+            ("text", {"text": "Kito", "label": "PER"}, "there is no list of spans"),
+            ("text", {"text": None, "label": []}, "'text' is not a list"),
+            ("spans", {"tokens": ["Kito"], "entities": [{"start": 0, "end": 1}]}, "span 1 has no label"),
+            ("spans", {"tokens": ["Kito"], "entities": [{"start": 0, "end": 3, "type": "PER"}]}, "span 1, 0-3"),
+        ],
+    )
+    @pytest.mark.parametrize("form", ["jsonl", "json"])
+    def test_init_describes_the_others_and_check_names_it(
+        self, good: str, bad: Any, message: str, form: str, tmp_path: Path
+    ) -> None:
+        records = [getattr(self, good)] * 12
+        records[5] = bad
+        for split in ("train", "dev"):
+            lines = "\n".join(map(json.dumps, records))
+            (tmp_path / f"{split}.{form}").write_text(lines if form == "jsonl" else json.dumps(records))
+        (tmp_path / "tasks.toml").write_text(propose(tmp_path, "").text, encoding="utf-8")
+        (task,) = load_tasks(str(tmp_path)).values()
+        assert (task.tag_column, task.scheme) == (list(getattr(self, good))[1], "iob2")
+        errors = [problem for problem in check_tasks({"x": task}) if problem.level == "error"]
+        place = f"{tmp_path / 'train'}.{form}{':6' if form == 'jsonl' else ': record 6'}: {message}"
+        assert len(errors) == 2
+        assert errors[0].text.startswith(place)
+
+    def test_many_bad_records_are_refused_with_the_first(self, tmp_path: Path) -> None:
+        bad = {"text": "Kito", "label": [[0, 40, "PER"]]}
+        write(tmp_path / "train.jsonl", *[self.text, bad] * 9)
+        with pytest.raises(DataError, match=r"train\.jsonl:2: 'PER' at 0-40 is empty or leaves the text"):
+            propose(tmp_path, "")
+        write(tmp_path / "train.jsonl", *[{"tokens": ["Kito"]}, self.words] * 9)
+        with pytest.raises(DataError, match=r"train\.jsonl:1: the record has the keys tokens, but most records have"):
+            propose(tmp_path, "")

@@ -266,7 +266,9 @@ def _look_up(record: Record, key: str, setting: str, where: str, *, whole: bool 
     if not there:
         known = [name for name, _ in leaves_of(record)]
         named = first_of(known) or "its keys"
-        raise DataError(f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {named}")
+        raise DataError(
+            f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {named}, or add the key"
+        )
     found = there[0]
     if isinstance(found, Mapping) and found and not whole:
         inner = [f"{key}.{name}" for name, _ in leaves_of(found)]

@@ -61,13 +61,20 @@ def is_text(value: Any) -> bool:
 
 
 def are_spans(value: Any) -> bool:
-    """Whether this is a list of spans; it may be empty."""
+    """Whether this is a list of spans; it may be empty, and some may be broken."""
     if are_responses(value):
         return all(map(are_spans, filter(None, value)))
-    try:
-        return value == [] or any(True for _ in _marked(value, (), "")) or _is_studio(value)
-    except DataError:
-        return False
+    if value == [] or _is_studio(value):
+        return True
+    if isinstance(value, list):
+        return any(map(_is_span, value))
+    return any(True for _ in _readable(value, ()))
+
+
+def _is_span(item: Any) -> bool:
+    with suppress(DataError):
+        return any(True for _ in _of_item(item, (), ""))
+    return False
 
 
 def document_of(
@@ -150,10 +157,10 @@ def _counted(spans: Sequence[_Marked], text: str, count: Count) -> list[_Marked]
     return [replace(span, start=place.get(span.start, -1), end=place.get(span.end, -1)) for span in spans]
 
 
-def _readable(marked: Any) -> Iterator[_Marked]:
+def _readable(marked: Any, labels: Sequence[str] = _PROVISIONAL_NAMES) -> Iterator[_Marked]:
     """Yield the spans of a list up to the first broken one."""
     with suppress(DataError):
-        yield from _marked(marked, _PROVISIONAL_NAMES, "")
+        yield from _marked(marked, labels, "")
 
 
 def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[Any] = ()) -> Ends | None:
