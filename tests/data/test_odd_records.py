@@ -362,3 +362,25 @@ class TestOneBadRecord:
         write(tmp_path / "train.jsonl", *[{"tokens": ["Kito"]}, self.words] * 9)
         with pytest.raises(DataError, match=r"train\.jsonl:1: the record has the keys tokens, but most records have"):
             propose(tmp_path, "")
+
+
+class TestSeveralAnnotators:
+    def test_the_first_is_read_and_check_names_the_record(self, tmp_path: Path) -> None:
+        spans = [
+            {"start_offset": 0, "end_offset": 4, "label": "PER", "user": 2},
+            {"start_offset": 9, "end_offset": 13, "label": "PER", "user": 1},
+            {"start_offset": 5, "end_offset": 8, "label": "ORG", "user": 10},
+        ]
+        one = {"text": "Kito met Ylva", "label": [{**span, "user": 2} for span in spans]}
+        path = write(tmp_path / "train.jsonl", {"text": "Kito met Ylva", "label": spans}, one)
+        task = task_of(tmp_path, "text", "label")
+        found = [[tag for _, tag in each] for each in pairs(read_split(task, "train"))]
+        assert found == [["O", "O", "B-PER"], ["B-PER", "B-ORG", "B-PER"]]
+        assert list(annotation_remarks(task, "train")) == [
+            f"{path}:1: its spans are of several annotators, '1', '2', '10'; those of '1' are read (all, if spans "
+            "name no annotators)"
+        ]
+
+    def test_names_of_any_kind(self, tmp_path: Path) -> None:
+        spans = [{"start": 0, "end": 4, "label": "A", "user": name} for name in ("u", "t", 3, None, [1], {"id": 2})]
+        assert pairs(read(tmp_path / "a", {"text": "Kito", "label": spans})) == [[("Kito", "B-A")]]

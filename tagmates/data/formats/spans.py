@@ -6,6 +6,7 @@ only if offsets count otherwise (see ``offsets``), they count so. If a span repe
 must agree.
 
 * doccano: ``{"text": …, "label": [[0, 4, "PER"]]}``, ``"entities": [{"start_offset": …, "end_offset": …, "label": …}]``
+  (of several annotators, ``"user": 1``, those of the first name or number)
 * Label Studio: ``{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": …, "labels": […]}}]}]}``, of
   several annotators the first who did not cancel; JSON-MIN: ``{"text": …, "label": [{"start": …, "labels": […]}]}``
 * Prodigy: ``{"text": …, "tokens": [{"text": …, "start": …}], "spans": [{"start": …, "label": …}]}``;
@@ -30,12 +31,13 @@ from tagmates.data.formats.offsets import COUNTS, Count, are_alike
 from tagmates.data.formats.standoff import Annotation, Document, Words
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
-from tagmates.formatting import shown
+from tagmates.formatting import first_of, shown
 
 _PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 _START = ("start", "start_offset", "startOffset", "start_char", "begin")
 _END = ("end", "end_offset", "endOffset", "end_char")
 _LABEL = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "class")
+_ANNOTATOR = ("user", "annotator")
 _BARE_SPAN = {"start", "end", "startOffset", "endOffset", "globalOffsets", "text"}  # Label Studio's, without a label
 Ends = Literal["inclusive", "exclusive"]
 _CANCELLATION_KEYS = ("was_cancelled", "skipped")
@@ -116,6 +118,12 @@ def document_of(
         annotations.append(Annotation(name, span.label, ((span.start, span.end),), first, last, where))
     if _is_studio(marked) and sum(not _is_cancelled(item) for item in marked) > 1:
         notes.append(f"{where}: there are several annotations; the first that is not cancelled is read")
+    people = [shown(str(name)) for name in _annotators(marked)]
+    if len(people) > 1:
+        notes.append(
+            f"{where}: its spans are of several annotators, {first_of(people)}; those of {people[0]} are read (all, if "
+            "spans name no annotators)"
+        )
     return Document(text, words, annotations, notes)
 
 
@@ -219,7 +227,10 @@ def _marked(value: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
         value = kept["result"] if kept else []
     elif are_responses(value):
         value = next((each for each in value if each is not None), [])
+    people = _annotators(value)
     for number, item in enumerate(value, start=1):
+        if people[1:] and _first(item, _ANNOTATOR) not in (None, people[0]):
+            continue
         yield from _of_item(item, labels, f"{where}: span {number}")
 
 
@@ -309,6 +320,13 @@ def why_not_annotated(record: Mapping[str, Any], value: Any) -> str:
     if value == [] and isinstance(record.get("data"), Mapping):
         return "it is not annotated"
     return "its annotations are cancelled" if _is_studio(value) and all(map(_is_cancelled, value)) else ""
+
+
+def _annotators(value: Any) -> list[str | int]:
+    """The people who marked these spans, in order, if the spans name them."""
+    items = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    named = {name for item in items if isinstance(name := _first(item, _ANNOTATOR), str | int)}
+    return sorted(named, key=lambda name: (isinstance(name, str), name))
 
 
 def _is_bare_span(value: Mapping[str, Any]) -> bool:
