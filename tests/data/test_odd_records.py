@@ -384,3 +384,51 @@ class TestSeveralAnnotators:
     def test_names_of_any_kind(self, tmp_path: Path) -> None:
         spans = [{"start": 0, "end": 4, "label": "A", "user": name} for name in ("u", "t", 3, None, [1], {"id": 2})]
         assert pairs(read(tmp_path / "a", {"text": "Kito", "label": spans})) == [[("Kito", "B-A")]]
+
+
+class TestWhatIsNotJson:
+    @pytest.mark.parametrize(
+        ("text", "seen"),
+        [
+            ('{\n "tokens": ["Kito"],\n "tags": ["B-PER"]\n}\n' * 9, "there are several values, not one on each line"),
+            ('{"tokens": ["Kito"], "tags": ["O"]},\n' * 9, "a comma stands behind the object"),
+            ('[{"tokens": ["Kito"], "tags": ["O"]},\n]', "a comma stands before the bracket"),
+            ('[{"tokens": ["Kito"], "tags": ["O"],}]', "a comma stands before the bracket"),
+            ("[[('Kito', 'B-PER'), ('naps', 'O')]]", r"it is Python: write it with json\.dumps"),
+            ("[{'tokens': ['Kito'], 'tags': ['O']}]", "it is Python"),
+            ('[{"tokens": ["Kito"], "tags": [None]}]', "it is Python"),
+            ('[{"tokens": ["Kito"], "tags": ["O"]}, {"tok', "is it cut off"),
+            ('[{"tokens": ["Kito"], "tags": ["O"]}', "is it cut off"),
+            ('[{"tokens": ["Kito"] "tags": ["O"]}, {"tokens": []}]', "correct it"),
+        ],
+    )
+    def test_the_cause_is_named(self, text: str, seen: str, tmp_path: Path) -> None:
+        (tmp_path / "train.txt").write_text(text)
+        with pytest.raises(DataError, match=rf"train\.txt: begins as JSON, but is not \(line \d+: .*\): {seen}"):
+            propose(tmp_path, "")
+
+    def test_null_at_the_end_of_a_list_is_skipped(self, tmp_path: Path) -> None:
+        records = [["Kito met Ylva", {"entities": [[0, 4, "PER"]]}]] * 9
+        for split in ("train", "dev"):
+            (tmp_path / f"{split}.json").write_text(json.dumps({"classes": ["PER"], "annotations": [*records, None]}))
+        (tmp_path / "tasks.toml").write_text(propose(tmp_path, "").text, encoding="utf-8")
+        (task,) = load_tasks(str(tmp_path)).values()
+        assert pairs(load_split(task, "train")) == [[("Kito", "B-PER"), ("met", "O"), ("Ylva", "O")]] * 9
+
+    def test_other_values_in_a_list_are_named(self, tmp_path: Path) -> None:
+        (tmp_path / "a.json").write_text('[{"tokens": ["a"], "tags": ["O"]}, 3]')
+        with pytest.raises(DataError, match=r"a\.json: record 2: is not a JSON object; correct it, or delete it"):
+            read_jsonl(tmp_path / "a.json", one_list=True)
+
+
+def test_spans_on_several_texts_are_refused(tmp_path: Path) -> None:
+    record = studio({"start": 0, "end": 4, "text": "Kito", "labels": ["PER"]})
+    title = {"value": {"start": 0, "end": 3, "text": "How", "labels": ["HEAD"]}, "to_name": "title"}
+    rating = {"value": {"rating": 3}, "to_name": "page"}
+    record["annotations"][0]["result"] += [rating]
+    read(tmp_path / "a.jsonl", record, token_key="data.text", tag_key="annotations")
+    record["annotations"][0]["result"] += [title]
+    with pytest.raises(
+        DataError, match=r"a\.jsonl:1: its spans are on several texts \(to_name text, title\); keep those"
+    ):
+        read(tmp_path / "a.jsonl", record, token_key="data.text", tag_key="annotations")

@@ -65,12 +65,13 @@ def _records_in(path: Path, encoding: str, *, one_list: bool) -> Iterator[Locate
 
 
 def records_in_list(text: str, name: str) -> Iterator[LocatedRecord]:
-    """Yield the record of every item of a text that is one JSON list."""
+    """Yield the record of every item of a text that is one JSON list, except null, with which some tools end lists."""
     try:
         at = list_start(text, name)
         for number, item in enumerate(list_items(text, at), start=1):
             where = f"{name}: record {number}"
-            yield LocatedRecord(_record(item.value, where), number, where)
+            if item.value is not None:
+                yield LocatedRecord(_record(item.value, where, "correct it, or delete it"), number, where)
             at = item.end
         check_rest(text, at, name, in_object=text.lstrip().startswith("{"))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -93,20 +94,18 @@ def record_of(line: str, where: str) -> Record:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise DataError(f"{where}: is not JSON ({reason}); write one object a line") from None
-    return _record(record, where)
+    advice = 'write one object a line, without a list around them, or set format = "json" for one list'
+    return _record(record, where, advice)
 
 
-def _record(value: Any, where: str) -> Record:
+def _record(value: Any, where: str, advice: str) -> Record:
     """A JSON value as a record: an object, a text and its spans as in spaCy's examples, or a list of lists."""
     if is_text_pair(value):
         return {"text": value[0], **value[1]}
     if is_rows(value):
         return {str(number): list(column) for number, column in enumerate(zip(*value, strict=True), start=1)}
     if not isinstance(value, dict):
-        raise DataError(
-            f"{where}: is not a JSON object; write one object a line, without a list around them, or set format = "
-            '"json" for one list'
-        )
+        raise DataError(f"{where}: is not a JSON object; {advice}")
     return value
 
 

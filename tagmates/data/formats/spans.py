@@ -225,6 +225,11 @@ def _marked(value: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
     if _is_studio(value):
         kept = next((item for item in value if not _is_cancelled(item)), None)
         value = kept["result"] if kept else []
+        texts = sorted({str(item["to_name"]) for item in value if _is_on_text(item)})
+        if len(texts) > 1:
+            raise DataError(
+                f"{where}: its spans are on several texts (to_name {first_of(texts)}); keep those of one text"
+            )
     elif are_responses(value):
         value = next((each for each in value if each is not None), [])
     people = _annotators(value)
@@ -327,6 +332,12 @@ def _annotators(value: Any) -> list[str | int]:
     items = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
     named = {name for item in items if isinstance(name := _first(item, _ANNOTATOR), str | int)}
     return sorted(named, key=lambda name: (isinstance(name, str), name))
+
+
+def _is_on_text(result: Any) -> bool:
+    """Whether a result of Label Studio is a span, and names the text in which it is."""
+    value = result.get("value") if isinstance(result, Mapping) else None
+    return isinstance(value, Mapping) and {"start", "end"} <= value.keys() and "to_name" in result
 
 
 def _is_bare_span(value: Mapping[str, Any]) -> bool:
