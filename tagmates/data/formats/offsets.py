@@ -27,13 +27,19 @@ class Count:
 
     def __str__(self) -> str:
         wide = "characters beyond U+FFFF as two, as JavaScript does" if self.wide else ""
-        joined = r"\r\n as one, as text fields of browsers do" if self.joined else ""
+        joined = r"\r\n as one, as brat and text fields of browsers do" if self.joined else ""
         return f"count {' and '.join(filter(None, (wide, joined))) or 'characters'}"
 
 
 COUNTS = (Count(), Count(wide=True), Count(joined=True), Count(wide=True, joined=True))
 
 
+def counts_of(text: str) -> list[Count]:
+    """The ways of counting that give different offsets in this text, that of characters first."""
+    wide, joined = max(text, default="") > "\uffff", "\r\n" in text
+    return [count for count in COUNTS if wide >= count.wide and joined >= count.joined]
+
+
 def are_alike(text: str) -> bool:
     """Whether all ways of counting give the same offsets in this text."""
-    return "\r\n" not in text and (text.isascii() or max(text, default="") <= "\uffff")
+    return "\r\n" not in text and (text.isascii() or counts_of(text) == [COUNTS[0]])
