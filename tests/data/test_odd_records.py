@@ -139,6 +139,13 @@ class TestEndsOfSpansOfWords:
         task = task_of(tmp_path, "words", "spans")
         assert pairs(read_split(task, "train"))[0][1] == ("Lund", "I-PER")
 
+    def test_a_file_without_any_span_is_read_as_the_others(self, tmp_path: Path) -> None:
+        write(tmp_path / "train.jsonl", SHORT)
+        write(tmp_path / "test.jsonl", {"words": ["Kito", "naps"], "spans": []})
+        task = task_of(tmp_path, "words", "spans")
+        assert pairs(read_split(task, "test")) == [[("Kito", "O"), ("naps", "O")]]
+        assert [p.text for p in check_tasks({"x": task}) if p.split == "test" and p.level == "error"] == []
+
     def test_without_such_a_span_they_are_exclusive(self, tmp_path: Path) -> None:
         for split in ("train", "dev"):
             write(tmp_path / f"{split}.jsonl", LONG)

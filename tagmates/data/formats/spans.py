@@ -178,9 +178,11 @@ def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[Any]
     other files, which are looked at only if need be. Raises DataError if it is not clear.
     """
     marked = [span for value in spans for span in _readable(value)]
+    others = (span for value in elsewhere for span in _readable(value))
+    if spans and all(value == [] for value in spans):  # of spans without any end, if other files have spans
+        return "exclusive" if any(True for _ in others) else None
     if not marked or 2 * sum(map(are_spans, spans)) <= len(spans):
         return None
-    others = (span for value in elsewhere for span in _readable(value))
     if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in chain(marked, others)):
         return "inclusive"
     if all(isinstance(item, Mapping) for value in spans if isinstance(value, list) for item in value):
