@@ -122,21 +122,22 @@ def with_counting(
     if keys.scheme == "plain" or keys.ends is not None:
         return keys, records
     records = list(records)
-    texts = [each for each in records if is_text(_peek(each.record, keys.tokens))]
-    unanswered = [each for each in texts if "answer" not in each.record]
+    texts = [(text, each) for each in records if is_text(text := _peek(each.record, keys.tokens))]
+    unanswered = [each for _, each in texts if "answer" not in each.record]
     if unanswered and all(_lacks_spans(each.record, keys) for each in unanswered):
         record, _, where = unanswered[0]
         document_of("", _look_up(record, keys.tags, "tag_column", where, whole=True), (), where)
-    ends = ends_of(keys.tokens, list(_spans_of_words(records, keys)), name, _spans_of_words(others, keys))
-    strings = ((text, each.record) for each in texts if isinstance(text := _peek(each.record, keys.tokens), str))
-    count = count_of((text, _peek(record, keys.tags)) for text, record in strings)
+    spans = [] if len(texts) == len(records) else list(_spans_of_words(records, keys))
+    ends = ends_of(keys.tokens, spans, name, _spans_of_words(others, keys))
+    count = count_of((text, _peek(each.record, keys.tags)) for text, each in texts if isinstance(text, str))
     return replace(keys, ends=ends or ("exclusive" if texts else None), count=count), records
 
 
 def _spans_of_words(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[Any]:
     """Yield what records with a list of words have in the place of spans."""
     for each in records:
-        if are_words(_peek(each.record, keys.tokens)) and (spans := _peek(each.record, keys.tags)) is not None:
+        spans = _peek(each.record, keys.tags)
+        if spans is not None and are_words(_peek(each.record, keys.tokens)):
             yield spans
 
 

@@ -177,7 +177,7 @@ def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[Any]
     ``key`` is the key of the words; ``spans`` are the lists of spans of all records of a file, ``elsewhere`` those of
     other files, which are looked at only if need be. Raises DataError if it is not clear.
     """
-    marked = [span for value in spans for span in _readable(value)]
+    marked = [span for value in spans if not are_words(value) for span in _readable(value)]
     others = (span for value in elsewhere for span in _readable(value))
     if spans and all(value == [] for value in spans):  # of spans without any end, if other files have spans
         return "exclusive" if any(True for _ in others) else None
