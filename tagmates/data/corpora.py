@@ -1,6 +1,7 @@
 """Load the sentences of tasks from their files, and report what is wrong with them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -16,7 +17,7 @@ from tagmates.data.formats.conllu import expression_remarks, read_conllu, senten
 from tagmates.data.formats.docbin import docbin_remarks, read_docbin
 from tagmates.data.formats.huggingface import huggingface_records, read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl, read_records
-from tagmates.data.formats.records import RecordKeys, record_remarks
+from tagmates.data.formats.records import LocatedRecord, RecordKeys, record_remarks, sentences_of_records, with_counting
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
 from tagmates.data.formats.table import read_table
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
@@ -138,11 +139,24 @@ def _remarks(task: Task, path: Path) -> Iterator[str]:
         yield from expression_remarks(path, column, trained_as(task.scheme), task.encoding)
     elif task.format == "spacy":
         yield from docbin_remarks(path, column=column)
-    elif task.format == "huggingface":
-        keys, records = huggingface_records(path, keys_of(task))
-        yield from record_remarks(records, keys)
     elif task.format in RECORD_FORMATS:
-        yield from record_remarks(read_records(path, task.encoding, one_list=task.format == "json"), keys_of(task))
+        keys, records = records_in(task, path)
+        yield from record_remarks(records, keys, str(path), other_records(task, path))
+
+
+def records_in(task: Task, path: Path) -> tuple[RecordKeys, Iterator[LocatedRecord]]:
+    """The keys with which the task reads the records of a file, and these records."""
+    if task.format == "huggingface":
+        return huggingface_records(path, keys_of(task))
+    return keys_of(task), read_records(path, task.encoding, one_list=task.format == "json")
+
+
+def other_records(task: Task, path: Path) -> Iterator[LocatedRecord]:
+    """Yield the records of the task's other files, up to the first broken one in each."""
+    names = [path, *(each for split in SPLITS if task.part(split) for each in paths_of(task, split))]
+    for other in list(dict.fromkeys(names))[1:]:
+        with suppress(DataError):
+            yield from records_in(task, other)[1]
 
 
 def keys_of(task: Task) -> RecordKeys:
@@ -249,9 +263,21 @@ def _read_columns(task: Task, path: Path, columns: Mapping[str, int]) -> Sentenc
 def _read_records(task: Task, path: Path) -> Sentences:
     keys: dict[str, Any] = {"token_key": str(task.token_column), "tag_key": str(task.tag_column)}
     keys |= {"labels": task.labels, "scheme": trained_as(task.scheme), "types": task.types}
+    keys |= {"others": other_records(task, path)}
     if task.format == "huggingface":
         return read_huggingface(path, **keys)
     return read_jsonl(path, **keys, encoding=task.encoding, one_list=task.format == "json")
+
+
+def readable_sentences(task: Task, path: Path) -> Iterator[Sentence]:
+    """Yield the sentences of those records of a file that can be read."""
+    try:
+        keys, records = with_counting(*records_in(task, path), str(path), other_records(task, path))
+    except DataError:
+        return
+    for record in records:
+        with suppress(DataError):
+            yield from sentences_of_records([record], replace(keys, types=()), str(path))
 
 
 def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:

@@ -75,6 +75,19 @@ class TestTags:
         folder = write("\ufeffT1\tPER 7 10\tAda\r\nT2\tLOC 13 18\t𝒪slo!\r\n", "\ufeff😀🤖\r\n\r\nAda 𝒪 𝒪slo!\r\n")
         assert tagged(folder) == ["😀🤖/O", "Ada/B-PER 𝒪/O 𝒪slo/B-LOC !/I-LOC"]
 
+    @pytest.mark.parametrize(
+        ("offsets", "said"),
+        [
+            ("5 9;14 18", "count characters beyond U+FFFF as two, as JavaScript does"),
+            ("5 9;13 17", "count characters beyond U+FFFF as two, as JavaScript does and \\r\\n as one"),
+            ("3 7;11 15", "count \\r\\n as one"), ("3 7;12 16", ""),
+        ],
+    )  # fmt: skip
+    def test_other_counts_are_tried(self, offsets: str, said: str, write: Write) -> None:
+        folder = write(f"T1\tPER {offsets}\tKito Ylva\n", "😀🤖 Kito &\r\n Ylva")
+        assert "Kito/B-PER" in tagged(folder)[0]
+        assert [said in text for text in brat_remarks(folder) if "its offsets" in text] == ([True] if said else [])
+
     def test_quotes_become_those_of_tag(self, write: Write) -> None:
         assert tagged(write('T1\tX 0 5\t"Ada"\n', '"Ada" naps')) == ["``/B-X Ada/I-X ''/I-X naps/O"]
 

@@ -507,7 +507,8 @@ class TestBrat:
             (tmp_path / "a.txt").write_bytes(text.encode())
             (tmp_path / "a.ann").write_text(f"T1\tPER {offsets}\tYlva\n")
             assert pairs(read_brat(tmp_path))[1][0] == ("Ylva", "B-PER")
-            said = [f"{tmp_path / 'a.ann'}: its offsets count \\r\\n as one character, as brat does, and are read so"]
+            how = "count \\r\\n as one, as brat and text fields of browsers do"
+            said = [f"{tmp_path / 'a.ann'}: its offsets {how}, and are read so"]
             assert list(brat_remarks(tmp_path)) == (said if note else [])
         (tmp_path / "a.ann").write_text("T1\tPER 0 4\tKito\nT2\tPER 13 17\tYlva\nT3\tX 25 26\t!\n")
         with pytest.raises(DataError, match=r"a\.ann:2: the text is 'Ylva'"):

@@ -11,12 +11,12 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Literal
 
-from tagmates.data.corpora import keys_of
+from tagmates.data.corpora import keys_of, other_records
 from tagmates.data.formats.columns import COMMENT_INSIDE_SENTENCE, parse_columns
 from tagmates.data.formats.conllu import conllu_column, conllu_reader, has_expressions, is_plus_column, plus_reader
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.jsonl import record_of
-from tagmates.data.formats.records import LocatedRecord, sentences_of_records, with_ends
+from tagmates.data.formats.records import LocatedRecord, sentences_of_records, with_counting
 from tagmates.data.formats.table import column_numbers, pairs_of, table_rows
 from tagmates.data.formats.token_lines import RowReader, check_characters, is_token_line, read_text
 from tagmates.data.schemes import trained_as
@@ -113,7 +113,7 @@ def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[F
     keys = replace(keys_of(task), types=())
     lines = _raw_lines(path, task.encoding)
     try:
-        keys, _ = with_ends(keys, _records_of(lines, task.encoding), str(path))
+        keys, _ = with_counting(keys, _records_of(lines, task.encoding), str(path), other_records(task, path))
     except DataError:
         return [], []
     for number, raw in enumerate(lines, start=1):

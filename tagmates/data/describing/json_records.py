@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from tagmates.data.formats.json_list import is_cut
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.spans import are_spans, are_words, is_text
@@ -29,13 +30,28 @@ def json_kind(lines: Sequence[str], text: str) -> tuple[str, str]:
         except RecursionError:
             return "", "is JSON nested too deeply"
         except json.JSONDecodeError as error:
-            begins = JSON_START.match(text)
-            reason = f"begins as JSON, but is not (line {error.lineno}: {error.msg}): is it cut off?"
-            return "", reason if begins else ""
+            return "", _why_not_json(error, text) if JSON_START.match(text) else ""
         except ValueError as error:
             return "", str(error)
     reason = _why_not(records)
     return ("", reason) if reason else (kind, "")
+
+
+def _why_not_json(error: json.JSONDecodeError, text: str) -> str:
+    """What a text that begins as JSON is instead, with advice where its cause is plain."""
+    before, behind = text[: error.pos].rstrip()[-1:], text[error.pos :].lstrip()
+    several = error.msg == "Extra data"
+    if several and behind.startswith(","):
+        advice = "a comma stands behind the object: leave such commas out, or write [ before all objects and ] behind"
+    elif several and behind.startswith(("{", "[")):
+        advice = "there are several values, not one on each line: write each object on one line"
+    elif (before == "," and behind[:1] in ("]", "}")) or re.match(r",\s*[\]}]", behind):
+        advice = "a comma stands before the bracket that closes a list or an object: leave it out"
+    elif behind.startswith(("'", "(", "None", "True", "False")):
+        advice = "it is Python: write it with json.dumps"
+    else:
+        advice = "is it cut off?" if is_cut(error, text) else "correct it"
+    return f"begins as JSON, but is not (line {error.lineno}: {error.msg}): {advice}"
 
 
 def _is_one_value(lines: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.corpora import location, read_part
+from tagmates.data.corpora import location, read_part, readable_sentences
 from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import layers_of
@@ -17,7 +17,7 @@ from tagmates.data.notation import NotationEstimate, estimate_notation, placehol
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.data.task import Part, Split, Task
+from tagmates.data.task import RECORD_FORMATS, Part, Split, Task
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import plural
 
@@ -255,7 +255,12 @@ def _called(keys: Mapping[str, Any]) -> str:
 
 
 def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
-    """The sentences that were seen in a file of columns, lines or parallel lines, without those that do not fit."""
+    """The sentences of records, or those seen in a file of columns, lines or parallel lines; [] for other formats.
+
+    Records, rows and lines that do not fit are left out.
+    """
+    if task.format in RECORD_FORMATS:
+        return [each for name in source.every_file for each in readable_sentences(task, task.folder / name)]
     if task.format not in ("columns", "lines", "parallel"):
         return []
     names = list(source.layout.heading)

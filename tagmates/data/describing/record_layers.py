@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,23 @@ from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import read_records
-from tagmates.data.formats.records import NO_LABEL, Record, leaves_of
-from tagmates.data.formats.spans import are_spans, are_words, document_of, document_of_words, ends_of, is_text
+from tagmates.data.formats.records import NO_LABEL, LocatedRecord, Record, leaves_of
+from tagmates.data.formats.spans import (
+    are_spans,
+    are_words,
+    count_of,
+    document_of,
+    document_of_words,
+    ends_of,
+    is_text,
+)
+from tagmates.data.formats.standoff import Document
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
 _TEXTS = ("text", "data.text", "sentence", "content")
 _WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
+_SAMPLE_RECORDS = 200  # records whose spans are read
 _NUMBERED_LABELS = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 
 
@@ -26,46 +36,44 @@ def layers_of_records(
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
     """The keys that all tasks of these records share, notes on what was seen, and their layers of tags.
 
-    Raises DataError if the records have neither two lists of one length nor a text with spans.
+    They are those that nine in ten of the records show; the reader names the others. Raises DataError if these have
+    neither two lists of one length nor a text with spans.
     """
     features: Mapping[str, Any] = {}
-    records = []
+    records: list[LocatedRecord] = []
     for file in source.every_file:
         if source.layout.format == "huggingface":
-            for record, features in read_rows(root / file):  # noqa: B007  (the features of all files are alike)
-                records.append({**dict(leaves_of(record)), **record})
+            for number, (record, own) in enumerate(read_rows(root / file), start=1):
+                features = own  # which are alike in all files
+                records.append(LocatedRecord(_flat(record), number, f"{root / file}: sentence {number}"))
         else:
             one_list = source.layout.format == "json"
-            found = read_records(root / file, source.layout.encoding, one_list=one_list)
-            records += [{**dict(leaves_of(record)), **record} for record, _, _ in found]
-    marked = _of_spans(records, keys, features, root / source.first_file)
+            in_file = read_records(root / file, source.layout.encoding, one_list=one_list)
+            records += [each._replace(record=_flat(each.record)) for each in in_file]
+    marked = _of_spans(records, keys, features, str(root / source.first_file))
     if marked is not None:
         return marked
-    names = {key: class_names(features, key) for key in (records[0] if records else ())}
-    columns = {
-        key: [[_said(item, names[key]) for item in record[key]] for record in records]
-        for key in names
-        if all(_is_layer(record.get(key)) for record in records)
-        and any(item is not None for record in records for item in record[key])
-    }
+    names = {key: class_names(features, key) for key in _keys(records)}
+    columns = {key: column for key in names if (column := _column(records, key, names[key])) is not None}
     lengths = {key: [len(values) for values in column] for key, column in columns.items()}
     alike = {
         key: column
         for key, column in columns.items()
-        if any(_nearly_equal(lengths[key], own) for other, own in lengths.items() if other != key)
+        if any(_most(map(int.__eq__, lengths[key], own)) for other, own in lengths.items() if other != key)
     }
     if not alike:
-        path = root / source.first_file
+        where = records[0].where if records else str(root / source.first_file)
         raise DataError(
-            f"{path}: its records have the keys {first_of(records[0] if records else ())}, but not in each record two "
-            "lists of one length, or a text with spans; give tokens and tags as lists"
+            f"{where}: the record has the keys {first_of(records[0].record if records else ())}, but most records have "
+            "neither two lists of one length nor a text with spans; give tokens and tags as lists"
         )
     token, tags = tokens_and_tags(alike)
     layers = []
     for key in tags:
         named: dict[str, Any] = {"tag_column": key}
         notes = []
-        numbers = Counter(item for record in records for item in record[key] if isinstance(item, int))
+        rows = filter(_is_layer, _values(records, key))
+        numbers = Counter(item for row in rows for item in row if isinstance(item, int))
         del numbers[NO_LABEL]
         if numbers and not names[key]:
             named["labels"] = [f"label{number}" for number in range(max(numbers) + 1)]
@@ -77,100 +85,164 @@ def layers_of_records(
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
         layers.append(TagLayer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))
+    words = next(filter(None, alike[token]))
     seen = [
         f"keys with lists: {comment_text(', '.join(alike), 100)}",
-        f"  {comment_text(' '.join(map(str, alike[token][0])), 100)}",
+        f"  {comment_text(' '.join(map(str, words)), 100)}",
     ]
     return {**keys, "token_column": token}, seen, layers
 
 
-def _nearly_equal(lengths: Sequence[int], others: Sequence[int]) -> bool:
-    """Whether nine in ten are equal; the reader names the records in which they are not."""
-    return 10 * sum(map(int.__ne__, lengths, others)) <= len(lengths)
+def _flat(record: Record) -> Record:
+    """The record with the keys inside its objects too, with dots."""
+    return {**dict(leaves_of(record)), **record}
+
+
+def _keys(records: Iterable[LocatedRecord]) -> list[str]:
+    """The keys of all records, in order."""
+    return list(dict.fromkeys(key for each in records for key in each.record))
+
+
+def _values(records: Iterable[LocatedRecord], key: str) -> list[Any]:
+    """The values of a key in all records; None in those that lack it."""
+    return [each.record.get(key) for each in records]
+
+
+def _present(records: Iterable[LocatedRecord], key: str) -> list[Any]:
+    """The values of a key in the records that have it."""
+    return [value for value in _values(records, key) if value is not None]
+
+
+def _most(conditions: Iterable[bool]) -> bool:
+    """Whether nine in ten of the conditions hold, and at least one."""
+    held = list(conditions)
+    return any(held) and 10 * sum(held) >= 9 * len(held)
 
 
 def _of_spans(
-    records: Sequence[Record], keys: dict[str, Any], features: Mapping[str, Any], path: Path
+    records: Sequence[LocatedRecord], keys: dict[str, Any], features: Mapping[str, Any], name: str
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
-    """As ``layers_of_records``, if every record has spans and a text, or words with their places; else None."""
-    kept = [record for record in records if record.get("answer", "accept") == "accept"]
-    texts = [key for key in (kept[0] if kept else ()) if all(is_text(record.get(key)) for record in kept)]
-    lists = [key for key in (kept[0] if kept else ()) if all(are_words(record.get(key)) for record in kept)]
-    found = [
-        key
-        for key in dict.fromkeys(key for record in kept for key in record)
-        if key not in texts
-        and all(record.get(key) is None or are_spans(record[key]) for record in kept)
-        and any(record.get(key) for record in kept)
-    ]
-    found = [key for key in found if key != "predictions"] or found  # of a model
-    if found and lists and not texts:
-        return _of_spans_of_words(kept, keys, lists, found, path)
-    if not texts or not found:
+    """As ``layers_of_records``, if records have spans and a text, or words with their places; else None."""
+    kept = [each for each in records if each.record.get("answer", "accept") == "accept"]
+    texts = [key for key in _keys(kept) if _most(map(is_text, _values(kept, key)))]
+    lists = [key for key in _keys(kept) if _most(map(are_words, _values(kept, key)))]
+    found = [key for key in _keys(kept) if key not in texts and _most(map(are_spans, filter(None, _values(kept, key))))]
+    found = [key for key in found if not _is_of_model(key)] or found
+    if not found or not (texts or lists):
         return None
-    try:
-        return _of_spans_of_texts(kept, keys, texts, found, features, path)
-    except DataError:  # the spans do not fit the text; they may count words
-        if not lists or not _count_words(kept, lists, found):
-            raise
-        return _of_spans_of_words(kept, keys, lists, found, path)
+    token, words = _key_of_text(kept, texts), _key_of_words(lists)
+    in_texts = _faults_in_texts(kept, token, found, features) if texts else None
+    if in_texts == [] or not lists:
+        return _of_spans_of_texts(kept, keys, token, found, features, in_texts or [])
+    in_words = _faults_in_words(kept, words, found)
+    if in_texts is None or (in_words is not None and in_words < len(in_texts)):
+        return _of_spans_of_words(kept, keys, words, found, name)
+    return _of_spans_of_texts(kept, keys, token, found, features, in_texts)
 
 
-def _count_words(records: Sequence[Record], lists: Sequence[str], found: Sequence[str]) -> bool:
-    """Whether all spans lie within the words of a list."""
-    token = _key_of_words(lists)
-    try:
-        ends = {key: ends_of(token, [record[key] for record in records], "") for key in found}
-        for record in records[:200]:
-            for key, each in ends.items():
-                document_of_words(record[token], record[key], _NUMBERED_LABELS, "", each or "exclusive")
-    except (DataError, KeyError):
-        return False
-    return any(ends.values())
+def _is_of_model(key: str) -> bool:
+    """Whether a key of Label Studio, Argilla or others holds what a model predicts, and not what people say."""
+    return key in ("predictions", "prediction") or key.endswith(".suggestion")
 
 
-def _of_spans_of_texts(
-    kept: Sequence[Record],
-    keys: dict[str, Any],
-    texts: Sequence[str],
-    found: Sequence[str],
-    features: Mapping[str, Any],
-    path: Path,
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    words = [key for key in texts if not isinstance(kept[0][key], str)]
-    token = (words or [key for key in _TEXTS if key in texts] or [max(texts, key=lambda key: len(kept[0][key]))])[0]
-    layers = []
-    for key in found:
-        names = class_names(features, f"{key}.label")
-        pairs = ((record[token], record.get(key) or []) for record in kept[:200])
-        documents = (document_of(text, spans, names or _NUMBERED_LABELS, str(path)) for text, spans in pairs)
-        used = Counter(each.label for document in documents for each in document.annotations)
-        most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
-        notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']
-        guessed = key == "predictions"
-        notes += ["these are predictions of a model: nobody has annotated these texts"] if guessed else []
-        layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 and not guessed else key, tuple(notes)))
-    text = kept[0][token] if isinstance(kept[0][token], str) else " ".join(word["text"] for word in kept[0][token])
-    return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
+def _key_of_text(records: Sequence[LocatedRecord], texts: Sequence[str]) -> str:
+    """The key of words with their places, of a text with a usual name, or of the longest text; "" if there is none."""
+    if not texts:
+        return ""
+    samples = {key: next(filter(is_text, _values(records, key))) for key in texts}
+    words = [key for key in texts if not isinstance(samples[key], str)]
+    return (words or [key for key in _TEXTS if key in texts] or [max(texts, key=lambda key: len(samples[key]))])[0]
 
 
 def _key_of_words(lists: Sequence[str]) -> str:
-    return next((key for key in lists if key.rpartition(".")[2] in _WORDS), lists[0])
+    return next((key for key in lists if key.rpartition(".")[2] in _WORDS), next(iter(lists), ""))
+
+
+def _documents(
+    records: Sequence[LocatedRecord], token: str, key: str, features: Mapping[str, Any]
+) -> Iterator[Document | DataError]:
+    """Yield the first texts with their spans, or the error of those that are broken."""
+    labels = class_names(features, f"{key}.label") or _NUMBERED_LABELS
+    pairs = [(each.record.get(token), each.record.get(key)) for each in records]
+    count = count_of((text, spans) for text, spans in pairs if isinstance(text, str))
+    for each, (text, spans) in zip(records[:_SAMPLE_RECORDS], pairs, strict=False):
+        if is_text(text):
+            try:
+                yield document_of(text, spans or [], labels, each.where, None, count)
+            except DataError as error:
+                yield error
+
+
+def _faults_in_texts(
+    records: Sequence[LocatedRecord], token: str, found: Sequence[str], features: Mapping[str, Any]
+) -> list[DataError]:
+    """The errors of those of the first records whose spans do not fit their texts."""
+    documents = (each for key in found for each in _documents(records, token, key, features))
+    return [each for each in documents if isinstance(each, DataError)]
+
+
+def _faults_in_words(records: Sequence[LocatedRecord], token: str, found: Sequence[str]) -> int | None:
+    """The number of the first records whose spans do not lie in a list of words; None if they cannot count words."""
+    faults = 0
+    try:
+        ends = {key: ends_of(token, _present(records, key), "") for key in found}
+    except DataError:
+        return None
+    for each in (each for each in records[:_SAMPLE_RECORDS] if are_words(each.record.get(token))):
+        for key, own in ends.items():
+            words, spans = each.record.get(token) or [], each.record.get(key) or []
+            try:
+                document_of_words(words, spans, _NUMBERED_LABELS, "", own or "exclusive")
+            except DataError:
+                faults += 1
+    return faults if any(ends.values()) else None
+
+
+def _of_spans_of_texts(
+    records: Sequence[LocatedRecord],
+    keys: dict[str, Any],
+    token: str,
+    found: Sequence[str],
+    features: Mapping[str, Any],
+    faults: Sequence[DataError],
+) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+    """As ``layers_of_records``, if records have a text, or words with their places. Raises one of too many faults."""
+    if 10 * len(faults) > len(found) * len(records[:_SAMPLE_RECORDS]):
+        raise faults[0]
+    layers = []
+    for key in found:
+        documents = (each for each in _documents(records, token, key, features) if isinstance(each, Document))
+        used = Counter(each.label for document in documents for each in document.annotations)
+        most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
+        notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']
+        guessed = _is_of_model(key)
+        notes += ["these are predictions of a model: nobody has annotated these texts"] if guessed else []
+        layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 and not guessed else key, tuple(notes)))
+    text = next(filter(is_text, _values(records, token)))
+    text = text if isinstance(text, str) else " ".join(word["text"] for word in text)
+    return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
 
 
 def _of_spans_of_words(
-    records: Sequence[Record], keys: dict[str, Any], lists: Sequence[str], found: Sequence[str], path: Path
+    records: Sequence[LocatedRecord], keys: dict[str, Any], token: str, found: Sequence[str], name: str
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    """As ``layers_of_records``, if every record has a list of words, and spans that count these words."""
-    token = _key_of_words(lists)
+    """As ``layers_of_records``, if records have a list of words, and spans that count these words."""
     layers = []
     for key in found:
-        ends = ends_of(token, [record[key] for record in records], str(path))
+        ends = ends_of(token, _present(records, key), name)
         if ends is not None:
             note = f"spans that count words, from 0, with {ends} ends"
             layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
-    text = " ".join(records[0][token])
+    text = " ".join(next(filter(are_words, _values(records, token))))
     return {**keys, "token_column": token, "scheme": "iob2"}, [f"words with spans: {comment_text(text, 100)}"], layers
+
+
+def _column(records: Sequence[LocatedRecord], key: str, names: Sequence[str]) -> list[list[str | None]] | None:
+    """The strings of each record at a key; None if most records have no list of strings, or if no list has any."""
+    values = _values(records, key)
+    column = [[_said(item, names) for item in value] if _is_layer(value) else [] for value in values]
+    filled = any(item is not None for row in column for item in row)
+    return column if filled and _most(map(_is_layer, values)) else None
 
 
 def _said(item: str | int | None, names: Sequence[str]) -> str | None:

@@ -2,9 +2,9 @@
 
 The text is split into sentences and words as ``tagmates tag`` splits text, and annotations become tags of words (see
 ``standoff``). Offsets count the characters (Unicode code points) of the file. brat counts a Windows line end as one
-character, other tools as two, and some leave out a byte order mark; a document is read in the way in which all its
-offsets fit the text. Relations, events, attributes, modifications, normalisations, equivalences and notes (R, E, A, M,
-N, * and #) are skipped.
+character, other tools as two, some count as JavaScript does (see ``offsets``), and some leave out a byte order mark; a
+document is read in the first way in which all its offsets fit the text. Relations, events, attributes, modifications,
+normalisations, equivalences and notes (R, E, A, M, N, * and #) are skipped.
 """
 
 import re
@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, compress, pairwise
 from pathlib import Path
 
+from tagmates.data.formats.offsets import COUNTS, Count, counts_of
 from tagmates.data.formats.standoff import Annotation, Document, Words, check_types, remarks_on, tag_words
 from tagmates.data.formats.token_lines import read_text, require_sentences
 from tagmates.data.schemes import Scheme
@@ -61,35 +62,34 @@ def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
 
 def _document_that_fits(text: str, lines: Sequence[str], name: str) -> Document:
     """The document in the first way of counting in which all offsets fit. Raises the error of the first way if none."""
-    marked = text.startswith("\ufeff")
-    ways = [(text, "")]
-    ways += [(text[1:], "leave out the byte order mark")] if marked else []
-    if "\r\n" in text:
-        as_brat = "count \\r\\n as one character, as brat does,"
-        ways += [(each.replace("\r\n", "\n"), " and ".join(filter(None, (how, as_brat)))) for each, how in ways]
+    starts = [(text, "")]
+    starts += [(text[1:], "leave out the byte order mark")] if text.startswith("\ufeff") else []
+    ways = [(each, count, how) for count in counts_of(text) for each, how in starts]
     errors = []
-    for each, how in ways:
+    for each, count, left_out in ways:
         try:
-            document = _document(each, lines, name)
+            document = _document(each, lines, name, count)
         except DataError as error:
             errors.append(error)
             continue
+        how = " and ".join(filter(None, (left_out, str(count) if count != COUNTS[0] else "")))
         if how:
-            document.notes.append(f"{name}: its offsets {how} and are read so")
+            document.notes.append(f"{name}: its offsets {how}, and are read so")
         return document
     raise errors[0]
 
 
-def _document(text: str, lines: Sequence[str], name: str) -> Document:
+def _document(text: str, lines: Sequence[str], name: str, count: Count) -> Document:
     # a byte order mark that counts belongs to no word
     words = Words.of(" " + text[1:] if text.startswith("\ufeff") else text)
-    return Document(text, words, list(_annotations(lines, name, text, words)), [])
+    return Document(text, words, list(_annotations(lines, name, text, words, count)), [])
 
 
-def _annotations(lines: Sequence[str], name: str, text: str, words: Words) -> Iterator[Annotation]:
+def _annotations(lines: Sequence[str], name: str, text: str, words: Words, count: Count) -> Iterator[Annotation]:
     # runs of white space are cut to one character: otherwise many annotations of a long run would take hours
     kept = bytes(not (before.isspace() and character.isspace()) for before, character in pairwise(f" {text}"))
     short = "".join(compress(text, kept))
+    counted = None if count == COUNTS[0] else count.places(text)
     place = array("L", accumulate(kept, initial=0))  # the position of every character of the text in the shortened text
     for number, raw in enumerate(lines, start=1):
         line = raw.removesuffix("\r")
@@ -102,6 +102,8 @@ def _annotations(lines: Sequence[str], name: str, text: str, words: Words) -> It
                 f"{where}: is not a BRAT annotation; write T1, tab, type and offsets, tab, the text they cover"
             )
         fragments = [tuple(map(int, fragment.split())) for fragment in match[3].split(";")]
+        if counted is not None:
+            fragments = [tuple(counted.get(each, len(text) + 1) for each in fragment) for fragment in fragments]
         order = [offset for fragment in fragments for offset in fragment]
         if order != sorted(order) or any(start == end for start, end in fragments) or order[-1] > len(text):
             raise DataError(

@@ -7,7 +7,7 @@ such as ``train`` or ``en/train``. The features stored with the data give the na
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -34,15 +34,16 @@ def read_huggingface(
     labels: Sequence[str] = (),
     scheme: Scheme = "plain",
     types: Collection[str] = (),
+    others: Iterable[LocatedRecord] = (),
 ) -> list[Sentence]:
     """Read the split at ``path``. Keys are as in JSON lines; a sentence's ``line`` is the number of its row, from 1.
 
-    ``labels`` names integer tags if the features do not. Raises ConfigError if pyarrow is not installed, DataError for
-    files that are missing, incomplete or broken, for rows that ``sentences_of_records`` refuses, and for a split
-    without a sentence.
+    ``labels`` names integer tags if the features do not; ``others`` are the records of the task's other splits. Raises
+    ConfigError if pyarrow is not installed, DataError for files that are missing, incomplete or broken, for rows that
+    ``sentences_of_records`` refuses, and for a split without a sentence.
     """
     keys, records = huggingface_records(path, RecordKeys(token_key, tag_key, labels, scheme, types))
-    return require_sentences(sentences_of_records(records, keys, str(path)), path, "name another split")
+    return require_sentences(sentences_of_records(records, keys, str(path), others), path, "name another split")
 
 
 def huggingface_records(path: Path, keys: RecordKeys) -> tuple[RecordKeys, Iterator[LocatedRecord]]:
@@ -78,13 +79,18 @@ def splits_in(folder: Path) -> list[str]:
 
 def class_names(features: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The names of the integer labels of a column, from 0; empty if the features do not name them."""
-    found: Any = features
-    for part in key.split("."):
-        found = _inner(found)
-        found = found.get(part) if isinstance(found, Mapping) else None
-    found = _inner(found)
+    found = _inner(_feature(features, key))
     names = found.get("names") if isinstance(found, Mapping) else None
     return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _feature(features: Any, key: str) -> Any:
+    """The feature of a key, in which a dot is a part of a name or goes into a struct; None if there is none."""
+    inside = _inner(features)
+    if not isinstance(inside, Mapping) or key in inside:
+        return inside[key] if isinstance(inside, Mapping) else None
+    parts = ((key[:at], key[at + 1 :]) for at, sign in enumerate(key) if sign == "." and key[:at] in inside)
+    return next((found for first, rest in parts if (found := _feature(inside[first], rest)) is not None), None)
 
 
 def _inner(feature: Any) -> Any:

@@ -4,7 +4,7 @@ A sentence may also be a list of lists, ``[["Ada", "N"], ["sails", "V"]]``; its 
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,17 @@ def read_jsonl(
     types: Collection[str] = (),
     encoding: str = "utf-8",
     one_list: bool = False,
+    others: Iterable[LocatedRecord] = (),
 ) -> list[Sentence]:
     """Read a file of JSON lines, or of one list with ``one_list``.
 
-    A sentence's ``line`` is the line of its object, or its number in the list. Empty lines are skipped; see
-    ``sentences_of_records`` for the rest. Raises DataError also for values that are not objects, and for a file without
-    a sentence.
+    A sentence's ``line`` is the line of its object, or its number in the list. Empty lines are skipped. ``others`` are
+    the records of the task's other files; see ``sentences_of_records`` for the rest. Raises DataError also for values
+    that are not objects, and for a file without a sentence.
     """
     keys = RecordKeys(token_key, tag_key, labels, scheme, types)
-    sentences = sentences_of_records(read_records(path, encoding, one_list=one_list), keys, str(path))
+    records = read_records(path, encoding, one_list=one_list)
+    sentences = sentences_of_records(records, keys, str(path), others)
     return require_sentences(sentences, path, "give a file with one JSON object a line")
 
 
@@ -63,12 +65,13 @@ def _records_in(path: Path, encoding: str, *, one_list: bool) -> Iterator[Locate
 
 
 def records_in_list(text: str, name: str) -> Iterator[LocatedRecord]:
-    """Yield the record of every item of a text that is one JSON list."""
+    """Yield the record of every item of a text that is one JSON list, except null, with which some tools end lists."""
     try:
         at = list_start(text, name)
         for number, item in enumerate(list_items(text, at), start=1):
             where = f"{name}: record {number}"
-            yield LocatedRecord(_record(item.value, where), number, where)
+            if item.value is not None:
+                yield LocatedRecord(_record(item.value, where, "correct it, or delete it"), number, where)
             at = item.end
         check_rest(text, at, name, in_object=text.lstrip().startswith("{"))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -91,20 +94,18 @@ def record_of(line: str, where: str) -> Record:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise DataError(f"{where}: is not JSON ({reason}); write one object a line") from None
-    return _record(record, where)
+    advice = 'write one object a line, without a list around them, or set format = "json" for one list'
+    return _record(record, where, advice)
 
 
-def _record(value: Any, where: str) -> Record:
+def _record(value: Any, where: str, advice: str) -> Record:
     """A JSON value as a record: an object, a text and its spans as in spaCy's examples, or a list of lists."""
     if is_text_pair(value):
         return {"text": value[0], **value[1]}
     if is_rows(value):
         return {str(number): list(column) for number, column in enumerate(zip(*value, strict=True), start=1)}
     if not isinstance(value, dict):
-        raise DataError(
-            f"{where}: is not a JSON object; write one object a line, without a list around them, or set format = "
-            '"json" for one list'
-        )
+        raise DataError(f"{where}: is not a JSON object; {advice}")
     return value
 
 

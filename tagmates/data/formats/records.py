@@ -1,12 +1,14 @@
 """Records → ``Sentence``: objects with lists of tokens and of tags, or with a text and its spans.
 
-JSON files and Hugging Face data sets hold such records; the task names the keys. A dot goes into an object:
-``tags.upos`` is the list ``upos`` in the object ``tags``, as ``tagmates tag --output json`` writes it. Integer tags are
-named by ``labels``, counted from 0. The tags null and -100 (which training code with subwords writes) mark tokens
-without a label. If the tokens' key holds a text, or tokens with their positions in one, the tags' key holds spans (see
-``spans``); it may also hold spans beside a list of tokens. A text without spans may lack the tags' key.
+JSON files and Hugging Face data sets hold such records; the task names the keys. A dot goes into an object, if no key
+has this dot in it: ``tags.upos`` is the list ``upos`` in the object ``tags``, as ``tagmates tag --output json`` writes
+it. Integer tags are named by ``labels``, counted from 0. The tags null and -100 (which training code with subwords
+writes) mark tokens without a label. If the tokens' key holds a text, or tokens with their positions in one, the tags'
+key holds spans (see ``spans``); it may also hold spans beside a list of tokens. A text without spans may lack the tags'
+key.
 
-Records that were rejected or skipped in Prodigy, or are not annotated in Label Studio, are left out.
+Records that were rejected or skipped in Prodigy, or are not annotated in Label Studio or Argilla, are left out. Of a
+record that answers Prodigy's question about one span (``"_is_binary": true``), the other words have no label.
 """
 
 import json
@@ -17,10 +19,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from tagmates.data.formats.offsets import COUNTS, Count
 from tagmates.data.formats.rows import is_document_start
 from tagmates.data.formats.spans import (
     Ends,
+    are_responses,
     are_words,
+    count_of,
     document_of,
     document_of_words,
     ends_of,
@@ -59,11 +64,14 @@ class RecordKeys:
     labels: Sequence[str] = ()
     scheme: Scheme = "plain"
     types: Collection[str] = ()
-    ends: Ends | None = None  # of spans; set by ``with_ends``
+    ends: Ends | None = None  # of spans, and what their offsets count; set by ``with_counting``
+    count: Count = COUNTS[0]
 
 
-def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, name: str) -> list[Sentence]:
-    """The sentences of records; ``name`` is that of their file.
+def sentences_of_records(
+    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, others: Iterable[LocatedRecord] = ()
+) -> list[Sentence]:
+    """The sentences of records; ``name`` is that of their file, and ``others`` are those of the task's other files.
 
     Records without a token and those of ``-DOCSTART-`` alone are skipped. Spans become tags of the scheme of ``keys``;
     of the types of ``keys`` only, if any are named. Raises DataError for missing keys, lists of other values or of
@@ -71,13 +79,14 @@ def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, nam
     """
     sentences: list[Sentence] = []
     used: Counter[str] = Counter()
-    keys, records = with_ends(keys, records, name)
+    keys, records = with_counting(keys, records, name, others)
     for record, line, where in records:
         document = document_of_record(record, keys, where)
         if document is not None:
             used.update(annotation.label for annotation in document.annotations)
             parts = tag_words(document, keys.types, keys.scheme)
-            sentences += [Sentence(tokens, tags, line) for _, tokens, tags in parts]
+            found = [Sentence(tokens, tags, line) for _, tokens, tags in parts]
+            sentences += map(_without_outside, found) if _is_binary(record) else found
         elif not _left_out(record, keys):
             sentence = sentence_of_record(record, keys.tokens, keys.tags, keys.labels, where, line)
             sentences += [sentence] if sentence else []
@@ -85,9 +94,13 @@ def sentences_of_records(records: Iterable[LocatedRecord], keys: RecordKeys, nam
     return sentences
 
 
-def record_remarks(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[str]:
+def record_remarks(
+    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, others: Iterable[LocatedRecord] = ()
+) -> Iterator[str]:
     """Yield a remark, with its place, for each span that tags cannot express exactly; none for lists of tags."""
-    keys, records = with_ends(keys, records, "")
+    keys, records = with_counting(keys, records, name, others)
+    if keys.count != COUNTS[0]:
+        yield f"{name}: its offsets {keys.count}, and are read so"
     for record, _, where in records:
         document = document_of_record(record, keys, where)
         if document is not None:
@@ -98,28 +111,41 @@ def record_remarks(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterat
             return  # all records of a file have the same form
 
 
-def with_ends(
-    keys: RecordKeys, records: Iterable[LocatedRecord], name: str
+def with_counting(
+    keys: RecordKeys, records: Iterable[LocatedRecord], name: str, others: Iterable[LocatedRecord] = ()
 ) -> tuple[RecordKeys, Iterable[LocatedRecord]]:
-    """The keys with ``ends`` set, and the records again, all of which were looked at for this.
+    """The keys with ``ends`` and ``count`` set, and the records again, all of which were looked at for this.
 
-    Raises DataError if the records do not tell whether ends of spans are inclusive, or if no text has spans.
+    Raises DataError if the records, and ``others`` of the same task, do not tell whether ends of spans are inclusive,
+    or if no text has spans.
     """
     if keys.scheme == "plain" or keys.ends is not None:
         return keys, records
     records = list(records)
-    spans, texts = [], []
-    for each in records:
-        with suppress(DataError):  # reported when the record is read
-            value = _look_up(each.record, keys.tokens, "", "")
-            if are_words(value):
-                spans.append(_look_up(each.record, keys.tags, "", "", whole=True))
-            elif is_text(value) and "answer" not in each.record:
-                texts.append(each)
-    if texts and all(_lacks_spans(each.record, keys) for each in texts):
-        record, _, where = texts[0]
+    texts = [(text, each) for each in records if is_text(text := _peek(each.record, keys.tokens))]
+    unanswered = [each for _, each in texts if "answer" not in each.record]
+    if unanswered and all(_lacks_spans(each.record, keys) for each in unanswered):
+        record, _, where = unanswered[0]
         document_of("", _look_up(record, keys.tags, "tag_column", where, whole=True), (), where)
-    return replace(keys, ends=ends_of(keys.tokens, spans, name) or ("exclusive" if texts else None)), records
+    spans = [] if len(texts) == len(records) else list(_spans_of_words(records, keys))
+    ends = ends_of(keys.tokens, spans, name, _spans_of_words(others, keys))
+    count = count_of((text, _peek(each.record, keys.tags)) for text, each in texts if isinstance(text, str))
+    return replace(keys, ends=ends or ("exclusive" if texts else None), count=count), records
+
+
+def _spans_of_words(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[Any]:
+    """Yield what records with a list of words have in the place of spans."""
+    for each in records:
+        spans = _peek(each.record, keys.tags)
+        if spans is not None and are_words(_peek(each.record, keys.tokens)):
+            yield spans
+
+
+def _peek(record: Record, key: str) -> Any:
+    """The value of a key, None if the record lacks it; reading the record will report that."""
+    with suppress(DataError):
+        return _look_up(record, key, "", "", whole=True)
+    return None
 
 
 def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document | None:
@@ -141,29 +167,55 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
         )
     lacking = _lacks_spans(record, keys)  # Prodigy and Label Studio write a text without spans like this
     spans = [] if lacking else _look_up(record, keys.tags, "tag_column", where, whole=True)
-    document = document_of(text, spans, keys.labels, where, record.get("text"))
+    responses = _submitted(record, keys) if are_responses(spans) else []
+    spans = responses[0] if responses else spans
+    document = document_of(text, spans, keys.labels, where, record.get("text"), keys.count)
     if lacking and "answer" not in record:
         document.notes.append(f"{where}: has no {keys.tags!r}; it is read as a text without spans")
+    if len(responses) > 1:
+        document.notes.append(f"{where}: there are several responses; the first that was submitted is read")
+    if _is_binary(record):
+        document.notes.append(f"{where}: answers a question about one span (_is_binary); other words have no label")
     if any(_FORBIDDEN_CHARACTERS.search(word.text) for word in document.words.tokens):
         raise DataError(f"{where}: the text has a NUL or half a character; correct it")
     return document
 
 
+def _is_binary(record: Record) -> bool:
+    """Whether a record of Prodigy answers a question about the spans in it, and says nothing about other words."""
+    return record.get("_is_binary") is True
+
+
+def _without_outside(sentence: Sentence) -> Sentence:
+    """The sentence, with None for words outside of all spans."""
+    return replace(sentence, tags=tuple(None if tag == "O" else tag for tag in sentence.labels))
+
+
 def _left_out(record: Record, keys: RecordKeys) -> str:
-    """Why a record is left out: it was rejected in Prodigy, or not annotated in Label Studio; else ""."""
+    """Why a record is left out: rejected in Prodigy, or not annotated in Label Studio or Argilla; else ""."""
     if record.get("answer") in ("reject", "ignore"):
         return f"its answer is {shown(str(record['answer']))}, not accept"
-    if keys.scheme == "plain" or _lacks_spans(record, keys):
+    if keys.scheme == "plain":
         return ""
-    return why_not_annotated(record, _look_up(record, keys.tags, "", "", whole=True))
+    value = _peek(record, keys.tags)
+    if keys.tags.endswith(".responses") and not value and _under(record, keys.tags):
+        return "it is not annotated"
+    if are_responses(value) and not _submitted(record, keys):
+        return "its responses are discarded or drafts"
+    return why_not_annotated(record, value)
+
+
+def _submitted(record: Record, keys: RecordKeys) -> list[Any]:
+    """Argilla's responses that were submitted; all of them if nothing tells this."""
+    responses, states = _peek(record, keys.tags), _peek(record, f"{keys.tags}.status")
+    if not isinstance(states, list) or len(states) != len(responses):
+        states = ["submitted"] * len(responses)
+    return [given for given, state in zip(responses, states, strict=True) if given is not None and state == "submitted"]
 
 
 def _lacks_spans(record: Record, keys: RecordKeys) -> bool:
     """Whether a record lacks the key of tags, or has null there."""
-    try:
-        return _look_up(record, keys.tags, "", "", whole=True) is None
-    except DataError:
-        return True
+    return _peek(record, keys.tags) is None
 
 
 def sentence_of_record(
@@ -211,17 +263,29 @@ def leaves_of(record: Record, depth: int = MAX_DEPTH) -> Iterator[tuple[str, Any
 
 
 def _look_up(record: Record, key: str, setting: str, where: str, *, whole: bool = False) -> Any:
-    found: Any = record
-    for part in key.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            known = [name for name, _ in leaves_of(record)]
-            there = first_of(known) or "its keys"
-            raise DataError(f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {there}")
-        found = found[part]
+    there = _under(record, key)
+    if not there:
+        known = [name for name, _ in leaves_of(record)]
+        named = first_of(known) or "its keys"
+        raise DataError(
+            f"{where}: has no {key!r}{suggestion(key, known)}; set {setting} to one of {named}, or add the key"
+        )
+    found = there[0]
     if isinstance(found, Mapping) and found and not whole:
         inner = [f"{key}.{name}" for name, _ in leaves_of(found)]
         raise DataError(f"{where}: {key!r} is an object; set {setting} to one of {first_of(inner)}")
     return found
+
+
+def _under(record: Record, key: str) -> list[Any]:
+    """The value of a key, alone in a list; an empty list if there is no such key."""
+    if key in record:
+        return [record[key]]
+    for at, sign in enumerate(key):
+        inner = record.get(key[:at]) if sign == "." else None
+        if isinstance(inner, Mapping) and (found := _under(inner, key[at + 1 :])):
+            return found
+    return []
 
 
 def _list(value: Any, key: str, where: str) -> Sequence[Any]:

@@ -1,36 +1,44 @@
 """Records with a text and its spans → ``Document``, as doccano, Label Studio, Prodigy and others write them.
 
 A span is ``[start, end, label]``, or an object with these values under the names that one of the tools uses. Offsets
-count characters (Unicode code points) from 0; the end is exclusive. If a span repeats the text that it covers, the two
-must agree. If they agree only when characters beyond U+FFFF count as two, as in JavaScript, then they count as two.
+count characters (Unicode code points) from 0; the end is exclusive. If the spans of a file begin and end with words
+only if offsets count otherwise (see ``offsets``), they count so. If a span repeats the text that it covers, the two
+must agree.
 
 * doccano: ``{"text": …, "label": [[0, 4, "PER"]]}``, ``"entities": [{"start_offset": …, "end_offset": …, "label": …}]``
+  (of several annotators, ``"user": 1``, those of the first name or number)
 * Label Studio: ``{"data": {"text": …}, "annotations": [{"result": [{"value": {"start": …, "labels": […]}}]}]}``, of
   several annotators the first who did not cancel; JSON-MIN: ``{"text": …, "label": [{"start": …, "labels": […]}]}``
 * Prodigy: ``{"text": …, "tokens": [{"text": …, "start": …}], "spans": [{"start": …, "label": …}]}``;
   records with another answer than accept are left out
+* Argilla: ``{"text": …, "ner.responses": [[{"start": …, "end": …, "label": …}]], "ner.responses.status": [...]}``, of
+  several responses the first that was submitted
 * spaCy: ``["text", {"entities": [[0, 4, "PER"]]}]``
 * CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
 
 Beside a list of plain words, spans count words. In GLiNER's files (``"tokenized_text": […], "ner": [[0, 1, "PER"]]``)
-ends are inclusive, and so they are in files where some span starts where it ends. In other files, spans that are
+ends are inclusive, and so they are if some span of the task starts where it ends. In other files, spans that are
 objects, such as SpERT's, have exclusive ends.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from typing import Any, Literal, TypeGuard
 
+from tagmates.data.formats.offsets import COUNTS, Count, are_alike
 from tagmates.data.formats.standoff import Annotation, Document, Words
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
-from tagmates.formatting import shown
+from tagmates.formatting import first_of, shown
 
 _PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 _START = ("start", "start_offset", "startOffset", "start_char", "begin")
 _END = ("end", "end_offset", "endOffset", "end_char")
 _LABEL = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "class")
+_ANNOTATOR = ("user", "annotator")
+_BARE_SPAN = {"start", "end", "startOffset", "endOffset", "globalOffsets", "text"}  # Label Studio's, without a label
 Ends = Literal["inclusive", "exclusive"]
 _CANCELLATION_KEYS = ("was_cancelled", "skipped")
 
@@ -55,18 +63,30 @@ def is_text(value: Any) -> bool:
 
 
 def are_spans(value: Any) -> bool:
-    """Whether this is a list of spans; it may be empty."""
-    try:
-        return value == [] or any(True for _ in _marked(value, (), "")) or _is_studio(value)
-    except DataError:
-        return False
+    """Whether this is a list of spans; it may be empty, and some may be broken."""
+    if are_responses(value):
+        return all(map(are_spans, filter(None, value)))
+    if value == [] or _is_studio(value):
+        return True
+    if isinstance(value, list):
+        return any(map(_is_span, value))
+    return any(True for _ in _readable(value, ()))
 
 
-def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole: Any = None) -> Document:
+def _is_span(item: Any) -> bool:
+    with suppress(DataError):
+        return any(True for _ in _of_item(item, (), ""))
+    return False
+
+
+def document_of(
+    text: Any, marked: Any, labels: Sequence[str], where: str, whole: Any = None, count: Count = COUNTS[0]
+) -> Document:
     """The words of a text and its spans. Raises DataError, beginning with ``where``, for broken spans.
 
     ``text`` is a string, which is split into words, or a list of objects, its words; then ``whole`` is the string that
-    they come from, if it is known. ``labels`` are the names of integer labels.
+    they come from, if it is known. ``labels`` are the names of integer labels. ``count`` says what offsets in a string
+    count; spans that repeat their text may count otherwise.
     """
     notes = []
     if isinstance(text, str):
@@ -74,19 +94,21 @@ def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole
     else:
         tokens = _tokens(text, where)
         words = Words.given([tokens] if tokens else [])
-        text = whole if isinstance(whole, str) else _spaced(tokens)
-    spans = list(_marked(marked, labels, where))
-    if not all(_fits(span, text) for span in spans):
-        wide = list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
-        place = {offset: number for number, offset in enumerate(wide)}
-        narrow = [_Marked(place.get(s.start, -1), place.get(s.end, -1), s.label, s.covered) for s in spans]
-        if len(wide) - 1 < wide[-1] and all(_fits(span, text) for span in narrow):
-            spans = narrow
+        text, count = whole if isinstance(whole, str) else _spaced(tokens), COUNTS[0]
+    given = list(_marked(marked, labels, where))
+    spans = _counted(given, text, count)
+    if not all(_fits(span, text) for span in spans) and all(span.covered is not None for span in spans):
+        others = (_counted(given, text, other) for other in COUNTS)
+        spans = next((found for found in others if all(_fits(span, text) for span in found)), spans)
     annotations = []
-    for span in spans:
-        name = f"{shown(span.label)} at {span.start}-{span.end}"
+    for original, span in zip(given, spans, strict=True):
+        name = f"{shown(span.label)} at {original.start}-{original.end}"
         if not 0 <= span.start < span.end <= len(text):
-            raise DataError(f"{where}: {name} is empty or leaves the text of {len(text)} characters; correct the span")
+            other_unit = len(text) < span.end <= len(text.encode(errors="replace"))
+            raise DataError(
+                f"{where}: {name} is empty or leaves the text of {len(text)} characters; correct the span"
+                + (" (offsets count characters, and not bytes or UTF-16 units)" if other_unit else "")
+            )
         if not _fits(span, text):
             raise DataError(
                 f"{where}: {name} covers {shown(text[span.start : span.end])}, but says that it is "
@@ -96,6 +118,12 @@ def document_of(text: Any, marked: Any, labels: Sequence[str], where: str, whole
         annotations.append(Annotation(name, span.label, ((span.start, span.end),), first, last, where))
     if _is_studio(marked) and sum(not _is_cancelled(item) for item in marked) > 1:
         notes.append(f"{where}: there are several annotations; the first that is not cancelled is read")
+    people = [shown(str(name)) for name in _annotators(marked)]
+    if len(people) > 1:
+        notes.append(
+            f"{where}: its spans are of several annotators, {first_of(people)}; those of {people[0]} are read (all, if "
+            "spans name no annotators)"
+        )
     return Document(text, words, annotations, notes)
 
 
@@ -104,20 +132,60 @@ def are_words(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
-def ends_of(key: str, spans: Sequence[Any], where: str) -> Ends | None:
-    """Whether the ends of spans that count words are inclusive or exclusive; None if ``spans`` are not spans.
+def count_of(records: Iterable[tuple[str, Any]]) -> Count:
+    """What the offsets of these texts count, each given with its spans: that in which most spans fit.
 
-    ``key`` is the key of the words; ``spans`` are the lists of spans of all records. Raises DataError if it is not
-    clear.
+    A span fits that covers the text that it repeats, or else begins and ends with a word. Another count than that of
+    characters must fit more than twice as many spans that one of the two fits alone.
     """
-    marked = [
-        span for value in spans for span in (_marked(value, _PROVISIONAL_NAMES, where) if are_spans(value) else ())
-    ]
-    if not marked or not all(map(are_spans, spans)):
+    fitting = [row for text, spans in records if not are_alike(text) for row in _fitting(text, spans)]
+    gains = [sum(row[at] and not row[0] for row in fitting) for at in range(len(COUNTS))]
+    losses = [sum(row[0] and not row[at] for row in fitting) for at in range(len(COUNTS))]
+    best = max(range(len(COUNTS)), key=lambda at: gains[at] - losses[at])  # the first of equals
+    return COUNTS[best] if gains[best] > 2 * losses[best] else COUNTS[0]
+
+
+def _fitting(text: str, marked: Any) -> Iterator[tuple[bool, ...]]:
+    """Yield for each span whether it fits, in each way of counting."""
+    words = Words.of(text)
+    starts, ends = {*words.starts}, {*words.ends}
+    spans = list(_readable(marked))
+    for ways in zip(*(_counted(spans, text, count) for count in COUNTS), strict=True):
+        yield tuple(
+            _fits(span, text) and (span.covered is not None or (span.start in starts and span.end in ends))
+            for span in ways
+        )
+
+
+def _counted(spans: Sequence[_Marked], text: str, count: Count) -> list[_Marked]:
+    """The spans with the places of their characters in the text, -1 where there is none."""
+    if count == COUNTS[0]:
+        return list(spans)
+    place = count.places(text)
+    return [replace(span, start=place.get(span.start, -1), end=place.get(span.end, -1)) for span in spans]
+
+
+def _readable(marked: Any, labels: Sequence[str] = _PROVISIONAL_NAMES) -> Iterator[_Marked]:
+    """Yield the spans of a list up to the first broken one."""
+    with suppress(DataError):
+        yield from _marked(marked, labels, "")
+
+
+def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[Any] = ()) -> Ends | None:
+    """Whether the ends of spans that count words are inclusive or exclusive; None if most ``spans`` are not spans.
+
+    ``key`` is the key of the words; ``spans`` are the lists of spans of all records of a file, ``elsewhere`` those of
+    other files, which are looked at only if need be. Raises DataError if it is not clear.
+    """
+    marked = [span for value in spans if not are_words(value) for span in _readable(value)]
+    others = (span for value in elsewhere for span in _readable(value))
+    if spans and all(value == [] for value in spans):  # of spans without any end, if other files have spans
+        return "exclusive" if any(True for _ in others) else None
+    if not marked or 2 * sum(map(are_spans, spans)) <= len(spans):
         return None
-    if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in marked):
+    if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in chain(marked, others)):
         return "inclusive"
-    if all(isinstance(item, Mapping) for value in spans for item in value):
+    if all(isinstance(item, Mapping) for value in spans if isinstance(value, list) for item in value):
         return "exclusive"
     raise DataError(
         f"{where}: the spans count words, but nothing tells whether their ends are inclusive; write objects with "
@@ -159,7 +227,17 @@ def _marked(value: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
     if _is_studio(value):
         kept = next((item for item in value if not _is_cancelled(item)), None)
         value = kept["result"] if kept else []
+        texts = sorted({str(item["to_name"]) for item in value if _is_on_text(item)})
+        if len(texts) > 1:
+            raise DataError(
+                f"{where}: its spans are on several texts (to_name {first_of(texts)}); keep those of one text"
+            )
+    elif are_responses(value):
+        value = next((each for each in value if each is not None), [])
+    people = _annotators(value)
     for number, item in enumerate(value, start=1):
+        if people[1:] and _first(item, _ANNOTATOR) not in (None, people[0]):
+            continue
         yield from _of_item(item, labels, f"{where}: span {number}")
 
 
@@ -167,9 +245,9 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
     if isinstance(item, Mapping) and isinstance(item.get("value"), Mapping):  # of Label Studio
         value = item["value"]
         kind = next((name for name in value if name.lower().endswith("labels")), None)
-        if kind is None:  # a choice, a rating, a text
+        if kind is None and not _is_bare_span(value):  # a choice, a rating, a text
             return
-        item = {**value, **(value.get("globalOffsets") or {}), "labels": value[kind]}
+        item = {**value, **(value.get("globalOffsets") or {}), "labels": value.get(kind)}
     elif isinstance(item, Mapping) and ("from_id" in item or item.get("type") == "relation"):
         return
     start: Any
@@ -184,7 +262,7 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
         start = end = label = covered = None
     if not _is_number(start) or not _is_number(end):
         raise DataError(f"{where} has no numbers for start and end; write [start, end, label], or name another key")
-    for each in label if isinstance(label, list) else [label]:
+    for each in label if isinstance(label, list) and label else [label]:
         named = labels[each] if _is_number(each) and 0 <= each < len(labels) else each
         if _is_number(named):
             raise DataError(f'{where} has the label {named}; say what integers stand for, from 0: labels = ["PER", …]')
@@ -236,11 +314,37 @@ def _is_studio(value: Any) -> bool:
     )
 
 
+def are_responses(value: Any) -> bool:
+    """Whether these are Argilla's responses to a question: for each annotator a list of objects, or null."""
+    lists = [each for each in value if each is not None] if isinstance(value, list) else []
+    return bool(lists) and all(
+        isinstance(each, list) and all(isinstance(item, Mapping) for item in each) for each in lists
+    )
+
+
 def why_not_annotated(record: Mapping[str, Any], value: Any) -> str:
     """Why Label Studio's task has no annotation: there is none, or all are cancelled; "" for all others."""
     if value == [] and isinstance(record.get("data"), Mapping):
         return "it is not annotated"
     return "its annotations are cancelled" if _is_studio(value) and all(map(_is_cancelled, value)) else ""
+
+
+def _annotators(value: Any) -> list[str | int]:
+    """The people who marked these spans, in order, if the spans name them."""
+    items = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    named = {name for item in items if isinstance(name := _first(item, _ANNOTATOR), str | int)}
+    return sorted(named, key=lambda name: (isinstance(name, str), name))
+
+
+def _is_on_text(result: Any) -> bool:
+    """Whether a result of Label Studio is a span, and names the text in which it is."""
+    value = result.get("value") if isinstance(result, Mapping) else None
+    return isinstance(value, Mapping) and {"start", "end"} <= value.keys() and "to_name" in result
+
+
+def _is_bare_span(value: Mapping[str, Any]) -> bool:
+    """Whether a value of Label Studio is a span that has lost its label, and not a choice, a rating or a comment."""
+    return {"start", "end"} <= value.keys() <= _BARE_SPAN and not isinstance(value.get("text"), list)
 
 
 def _is_cluener(value: Any) -> bool:
