@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,8 +18,16 @@ from tagmates.data.formats.conllu import expression_remarks, read_conllu, senten
 from tagmates.data.formats.docbin import docbin_remarks, read_docbin
 from tagmates.data.formats.huggingface import huggingface_records, read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl, read_records
-from tagmates.data.formats.records import LocatedRecord, RecordKeys, record_remarks, sentences_of_records, with_counting
+from tagmates.data.formats.records import (
+    LocatedRecord,
+    RecordKeys,
+    record_remarks,
+    sentences_of_records,
+    spans_of_words,
+    with_counting,
+)
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
+from tagmates.data.formats.spans import starts_and_ends
 from tagmates.data.formats.table import read_table
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
 from tagmates.data.indexing import IndexedTask
@@ -141,7 +150,7 @@ def _remarks(task: Task, path: Path) -> Iterator[str]:
         yield from docbin_remarks(path, column=column)
     elif task.format in RECORD_FORMATS:
         keys, records = records_in(task, path)
-        yield from record_remarks(records, keys, str(path), other_records(task, path))
+        yield from record_remarks(records, keys, str(path), ends_in(task))
 
 
 def records_in(task: Task, path: Path) -> tuple[RecordKeys, Iterator[LocatedRecord]]:
@@ -151,12 +160,24 @@ def records_in(task: Task, path: Path) -> tuple[RecordKeys, Iterator[LocatedReco
     return keys_of(task), read_records(path, task.encoding, one_list=task.format == "json")
 
 
-def other_records(task: Task, path: Path) -> Iterator[LocatedRecord]:
-    """Yield the records of the task's other files, up to the first broken one in each."""
-    names = [path, *(each for split in SPLITS if task.part(split) for each in paths_of(task, split))]
-    for other in list(dict.fromkeys(names))[1:]:
-        with suppress(DataError):
-            yield from records_in(task, other)[1]
+def ends_in(task: Task) -> Iterator[bool]:
+    """Yield what the spans in all files of the task tell about their ends (see ``ends_of``)."""
+    layer = task.model_copy(update=dict.fromkeys(SPLITS))  # a key of the cache
+    for path in (each for split in SPLITS if task.part(split) for each in paths_of(task, split)):
+        with suppress(OSError):
+            status = path.stat()
+            yield from _ends_in(layer, path, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=2**12)
+def _ends_in(task: Task, path: Path, stamp: tuple[int, int]) -> frozenset[bool]:
+    """What the spans of a file tell, up to its first broken record; ``stamp`` is its time and size."""
+    found: set[bool] = set()
+    with suppress(DataError):
+        keys, records = records_in(task, path)
+        for value in spans_of_words(records, keys):
+            found |= starts_and_ends([value])
+    return frozenset(found)
 
 
 def keys_of(task: Task) -> RecordKeys:
@@ -263,7 +284,7 @@ def _read_columns(task: Task, path: Path, columns: Mapping[str, int]) -> Sentenc
 def _read_records(task: Task, path: Path) -> Sentences:
     keys: dict[str, Any] = {"token_key": str(task.token_column), "tag_key": str(task.tag_column)}
     keys |= {"labels": task.labels, "scheme": trained_as(task.scheme), "types": task.types}
-    keys |= {"others": other_records(task, path)}
+    keys |= {"elsewhere": ends_in(task)}
     if task.format == "huggingface":
         return read_huggingface(path, **keys)
     return read_jsonl(path, **keys, encoding=task.encoding, one_list=task.format == "json")
@@ -272,7 +293,7 @@ def _read_records(task: Task, path: Path) -> Sentences:
 def readable_sentences(task: Task, path: Path) -> Iterator[Sentence]:
     """Yield the sentences of those records of a file that can be read."""
     try:
-        keys, records = with_counting(*records_in(task, path), str(path), other_records(task, path))
+        keys, records = with_counting(*records_in(task, path), str(path), ends_in(task))
     except DataError:
         return
     for record in records:

@@ -11,7 +11,7 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Literal
 
-from tagmates.data.corpora import keys_of, other_records
+from tagmates.data.corpora import ends_in, keys_of
 from tagmates.data.formats.columns import COMMENT_INSIDE_SENTENCE, parse_columns
 from tagmates.data.formats.conllu import conllu_column, conllu_reader, has_expressions, is_plus_column, plus_reader
 from tagmates.data.formats.decompression import read_bytes
@@ -113,7 +113,7 @@ def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[F
     keys = replace(keys_of(task), types=())
     lines = _raw_lines(path, task.encoding)
     try:
-        keys, _ = with_counting(keys, _records_of(lines, task.encoding), str(path), other_records(task, path))
+        keys, _ = with_counting(keys, _records_of(lines, task.encoding), str(path), ends_in(task))
     except DataError:
         return [], []
     for number, raw in enumerate(lines, start=1):

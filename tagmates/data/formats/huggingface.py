@@ -34,16 +34,16 @@ def read_huggingface(
     labels: Sequence[str] = (),
     scheme: Scheme = "plain",
     types: Collection[str] = (),
-    others: Iterable[LocatedRecord] = (),
+    elsewhere: Iterable[bool] = (),
 ) -> list[Sentence]:
     """Read the split at ``path``. Keys are as in JSON lines; a sentence's ``line`` is the number of its row, from 1.
 
-    ``labels`` names integer tags if the features do not; ``others`` are the records of the task's other splits. Raises
+    ``labels`` names integer tags if the features do not; ``elsewhere`` tells of other splits (see ``ends_of``). Raises
     ConfigError if pyarrow is not installed, DataError for files that are missing, incomplete or broken, for rows that
     ``sentences_of_records`` refuses, and for a split without a sentence.
     """
     keys, records = huggingface_records(path, RecordKeys(token_key, tag_key, labels, scheme, types))
-    return require_sentences(sentences_of_records(records, keys, str(path), others), path, "name another split")
+    return require_sentences(sentences_of_records(records, keys, str(path), elsewhere), path, "name another split")
 
 
 def huggingface_records(path: Path, keys: RecordKeys) -> tuple[RecordKeys, Iterator[LocatedRecord]]:

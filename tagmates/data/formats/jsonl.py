@@ -26,17 +26,17 @@ def read_jsonl(
     types: Collection[str] = (),
     encoding: str = "utf-8",
     one_list: bool = False,
-    others: Iterable[LocatedRecord] = (),
+    elsewhere: Iterable[bool] = (),
 ) -> list[Sentence]:
     """Read a file of JSON lines, or of one list with ``one_list``.
 
-    A sentence's ``line`` is the line of its object, or its number in the list. Empty lines are skipped. ``others`` are
-    the records of the task's other files; see ``sentences_of_records`` for the rest. Raises DataError also for values
+    A sentence's ``line`` is the line of its object, or its number in the list. Empty lines are skipped. ``elsewhere``
+    tells of other files; see ``sentences_of_records`` for it and the rest. Raises DataError also for values
     that are not objects, and for a file without a sentence.
     """
     keys = RecordKeys(token_key, tag_key, labels, scheme, types)
     records = read_records(path, encoding, one_list=one_list)
-    sentences = sentences_of_records(records, keys, str(path), others)
+    sentences = sentences_of_records(records, keys, str(path), elsewhere)
     return require_sentences(sentences, path, "give a file with one JSON object a line")
 
 

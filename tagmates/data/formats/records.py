@@ -69,9 +69,9 @@ class RecordKeys:
 
 
 def sentences_of_records(
-    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, others: Iterable[LocatedRecord] = ()
+    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, elsewhere: Iterable[bool] = ()
 ) -> list[Sentence]:
-    """The sentences of records; ``name`` is that of their file, and ``others`` are those of the task's other files.
+    """The sentences of records; ``name`` is that of their file, and ``elsewhere`` tells of others: see ``ends_of``.
 
     Records without a token and those of ``-DOCSTART-`` alone are skipped. Spans become tags of the scheme of ``keys``;
     of the types of ``keys`` only, if any are named. Raises DataError for missing keys, lists of other values or of
@@ -79,7 +79,7 @@ def sentences_of_records(
     """
     sentences: list[Sentence] = []
     used: Counter[str] = Counter()
-    keys, records = with_counting(keys, records, name, others)
+    keys, records = with_counting(keys, records, name, elsewhere)
     for record, line, where in records:
         document = document_of_record(record, keys, where)
         if document is not None:
@@ -95,10 +95,10 @@ def sentences_of_records(
 
 
 def record_remarks(
-    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, others: Iterable[LocatedRecord] = ()
+    records: Iterable[LocatedRecord], keys: RecordKeys, name: str, elsewhere: Iterable[bool] = ()
 ) -> Iterator[str]:
     """Yield a remark, with its place, for each span that tags cannot express exactly; none for lists of tags."""
-    keys, records = with_counting(keys, records, name, others)
+    keys, records = with_counting(keys, records, name, elsewhere)
     if keys.count != COUNTS[0]:
         yield f"{name}: its offsets {keys.count}, and are read so"
     for record, _, where in records:
@@ -112,12 +112,12 @@ def record_remarks(
 
 
 def with_counting(
-    keys: RecordKeys, records: Iterable[LocatedRecord], name: str, others: Iterable[LocatedRecord] = ()
+    keys: RecordKeys, records: Iterable[LocatedRecord], name: str, elsewhere: Iterable[bool] = ()
 ) -> tuple[RecordKeys, Iterable[LocatedRecord]]:
     """The keys with ``ends`` and ``count`` set, and the records again, all of which were looked at for this.
 
-    Raises DataError if the records, and ``others`` of the same task, do not tell whether ends of spans are inclusive,
-    or if no text has spans.
+    Raises DataError if neither the records nor ``elsewhere`` (see ``ends_of``) tell whether ends of spans are
+    inclusive, or if no text has spans.
     """
     if keys.scheme == "plain" or keys.ends is not None:
         return keys, records
@@ -127,13 +127,13 @@ def with_counting(
     if unanswered and all(_lacks_spans(each.record, keys) for each in unanswered):
         record, _, where = unanswered[0]
         document_of("", _look_up(record, keys.tags, "tag_column", where, whole=True), (), where)
-    spans = [] if len(texts) == len(records) else list(_spans_of_words(records, keys))
-    ends = ends_of(keys.tokens, spans, name, _spans_of_words(others, keys))
+    spans = [] if len(texts) == len(records) else list(spans_of_words(records, keys))
+    ends = ends_of(keys.tokens, spans, name, elsewhere)
     count = count_of((text, _peek(each.record, keys.tags)) for text, each in texts if isinstance(text, str))
     return replace(keys, ends=ends or ("exclusive" if texts else None), count=count), records
 
 
-def _spans_of_words(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[Any]:
+def spans_of_words(records: Iterable[LocatedRecord], keys: RecordKeys) -> Iterator[Any]:
     """Yield what records with a list of words have in the place of spans."""
     for each in records:
         spans = _peek(each.record, keys.tags)

@@ -171,19 +171,19 @@ def _readable(marked: Any, labels: Sequence[str] = _PROVISIONAL_NAMES) -> Iterat
         yield from _marked(marked, labels, "")
 
 
-def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[Any] = ()) -> Ends | None:
+def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[bool] = ()) -> Ends | None:
     """Whether the ends of spans that count words are inclusive or exclusive; None if most ``spans`` are not spans.
 
-    ``key`` is the key of the words; ``spans`` are the lists of spans of all records of a file, ``elsewhere`` those of
-    other files, which are looked at only if need be. Raises DataError if it is not clear.
+    ``key`` is the key of the words; ``spans`` are the lists of spans of all records of a file, ``elsewhere`` tells of
+    spans in other files whether they start and end alike, and is asked only if need be. Raises DataError if it is not
+    clear.
     """
-    marked = [span for value in spans if not are_words(value) for span in _readable(value)]
-    others = (span for value in elsewhere for span in _readable(value))
     if spans and all(value == [] for value in spans):  # of spans without any end, if other files have spans
-        return "exclusive" if any(True for _ in others) else None
-    if not marked or 2 * sum(map(are_spans, spans)) <= len(spans):
+        return "exclusive" if any(True for _ in elsewhere) else None
+    marked = [value for value in spans if not are_words(value)]
+    if not starts_and_ends(marked) or 2 * sum(map(are_spans, spans)) <= len(spans):
         return None
-    if key.rpartition(".")[2] == "tokenized_text" or any(span.start == span.end for span in chain(marked, others)):
+    if key.rpartition(".")[2] == "tokenized_text" or any(chain(starts_and_ends(marked), elsewhere)):
         return "inclusive"
     if all(isinstance(item, Mapping) for value in spans if isinstance(value, list) for item in value):
         return "exclusive"
@@ -191,6 +191,11 @@ def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[Any]
         f"{where}: the spans count words, but nothing tells whether their ends are inclusive; write objects with "
         'start, end (exclusive) and type, or call the words "tokenized_text" as GLiNER does, with inclusive ends'
     )
+
+
+def starts_and_ends(spans: Iterable[Any]) -> frozenset[bool]:
+    """Whether the spans in these lists start and end alike, as one word does with inclusive ends: all that occurs."""
+    return frozenset(span.start == span.end for value in spans for span in _readable(value))
 
 
 def document_of_words(tokens: Sequence[str], marked: Any, labels: Sequence[str], where: str, ends: Ends) -> Document:
