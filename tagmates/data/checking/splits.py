@@ -8,7 +8,7 @@ from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import location, path_of
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.sentence import Sentence
-from tagmates.data.task import Task
+from tagmates.data.task import RECORD_FORMATS, Task
 from tagmates.formatting import listing, plural, shown
 
 MIN_SPLIT_SENTENCES = 20  # with fewer sentences in dev or test, a score says little
@@ -125,10 +125,11 @@ def _missing_labels(task: Task, splits: Splits) -> Iterator[Problem]:
         missing = sum(sentence.labels.count(None) for sentence in sentences)
         if missing:
             total = sum(map(len, sentences))
-            text = (
-                f"{missing:,} of {total:,} tokens of {task.name} {split} have no label ({task.no_label!r}); "
-                'if that is a tag of yours, set unlabelled = ""'
-            )
+            signs = ["null", "-100"] if task.format in RECORD_FORMATS else []
+            text = f"{missing:,} of {total:,} tokens of {task.name} {split} have no label"
+            if task.no_label:
+                signs.append(repr(task.no_label))
+                text += f' ({", ".join(signs)}); if {signs[-1]} is a tag of yours, set unlabelled = ""'
             yield Problem.of("warning", "no-label", task, split, f"{path_of(task, split)}: {text}")
 
 
