@@ -93,13 +93,15 @@ def _combinations(
 
 
 def draw_gains(gains: Sequence[TaskGains], random: np.random.Generator) -> Floats:
-    """The gains of a task in all combinations of some methods, drawn from their distributions, a row for each draw."""
-    drawn = [
-        random.multivariate_normal(
-            each.means(), each.rows @ each.covariance @ each.rows.T, DRAWS, check_valid="ignore", method="eigh"
-        )
-        for each in gains
-    ]
+    """The gains of a task in all combinations of some methods, drawn from their distributions, a row for each draw.
+
+    Every version of numpy draws the same, since a covariance has a single symmetric root.
+    """
+    drawn = []
+    for each in gains:
+        values, vectors = np.linalg.eigh(each.covariance)
+        root = vectors * np.sqrt(values.clip(0)) @ vectors.T
+        drawn.append(each.means() + random.standard_normal((DRAWS, len(root))) @ root @ each.rows.T)
     return np.concatenate(drawn, axis=1)
 
 

@@ -581,7 +581,7 @@ def test_large_bodies_wait_apart_from_small_ones_and_are_given_up(monkeypatch: p
 
     monkeypatch.setattr("tagmates.serve.service.read_request", slow)
     large = {"text": "A b c.\n\n" * 1000}
-    service, late = create_service(TAGGERS, Limits()), create_service(TAGGERS, Limits(seconds=0.01))
+    service, late = (create_service(TAGGERS, Limits(seconds=seconds)) for seconds in (600, 0.01))
 
     async def scenario(client: httpx.AsyncClient) -> None:
         first, *others = (asyncio.create_task(client.post("/api/tag", json=large)) for _ in range(20))
