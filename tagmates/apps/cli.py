@@ -113,6 +113,10 @@ def main() -> NoReturn:
     except CycloptsError as error:
         command = " ".join(["tagmates", *(error.command_chain or ())])
         end(2, f"tagmates: {' '.join(str(error).split())} (see {command} --help)")
+    except RuntimeError as error:  # of Path.resolve
+        if "Symlink loop" not in str(error):
+            raise
+        end(2, f"tagmates: {error}; name another file or folder")
     except ImportError as error:
         # of a command that is imported on first use
         cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error

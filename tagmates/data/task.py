@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from tagmates.config import Settings
 from tagmates.data.formats.columns import check_columns
@@ -101,10 +101,10 @@ class Task(Settings):
         "spacy",
         "packed",
     ] = Field("columns", description="packed: a split of the packed study ``folder``")
-    token_column: int | str = Field(
+    token_column: StrictInt | str = Field(
         1, description="a number, or a name in the header; in records a key, such as tokens"
     )
-    tag_column: int | str = Field(
+    tag_column: StrictInt | str = Field(
         2, description="a number; in CoNLL-U a name: upos, xpos, feats:Number, misc:NAME; in records a key: tags.upos"
     )
     labels: tuple[str, ...] = Field((), description="in records, the names of integer tags, from 0")
@@ -113,16 +113,16 @@ class Task(Settings):
         "\t", description="between columns; any white space is null in Python, 'whitespace' in TOML"
     )
     comment: str | None = Field(None, description="lines before a sentence that start with this are skipped")
-    comments_inside: bool = Field(False, description="whether such lines are skipped inside sentences too")
-    header: bool = Field(False, description="whether the first line names the columns")
-    sentence_column: int | str | tuple[int | str, ...] | None = Field(
+    comments_inside: StrictBool = Field(False, description="whether such lines are skipped inside sentences too")
+    header: StrictBool = Field(False, description="whether the first line names the columns")
+    sentence_column: StrictInt | str | tuple[StrictInt | str, ...] | None = Field(
         None, description="a column whose value changes with each sentence; or a list of columns, one of which changes"
     )
     sentence_end: str | None = Field(None, description="a word in a cell of the last row of each sentence")
-    sentence_rows: bool = Field(
+    sentence_rows: StrictBool = Field(
         False, description="whether each row is a sentence, with a cell of words and a cell of tags"
     )
-    markup: bool = Field(
+    markup: StrictBool = Field(
         False, description="whether lines with tags such as <p> are skipped, and <s> and </s> end a sentence"
     )
     encoding: str = "utf-8"

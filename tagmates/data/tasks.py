@@ -31,7 +31,7 @@ STARTER = Path(__file__).parent / "starter" / "tasks.toml"
 
 def absolute_data(data: str) -> str:
     """The same ``data`` for a process with another working directory."""
-    return data if data == "starter" else str(Path(data).expanduser().resolve())
+    return data if data == "starter" else str(Path(os.path.expanduser(data)).resolve())  # noqa: PTH111  (Path takes ./~ for ~)
 
 
 def load_tasks(data: str) -> dict[str, Task]:

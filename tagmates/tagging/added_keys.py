@@ -13,6 +13,7 @@ from tagmates.tagging.input_sentences import InputSentence
 Tags = Mapping[str, Sequence[str]]  # task → a tag for each word
 Spans = Mapping[str, Sequence[Span]]  # task → its spans, in words
 TaggedInput = tuple[InputSentence, Tags, Spans]
+_decode = json.JSONDecoder().raw_decode
 
 
 def add_keys_to_records(
@@ -39,7 +40,7 @@ def add_keys_to_records(
 
 
 def _with_values(line: str, values: Mapping[str, Sequence[object]]) -> str:
-    """The line with these keys added. The rest keeps its form, unless one of the keys is there already.
+    """The line with these keys added, or with other values where they are there already; the rest keeps its form.
 
     A list of rows gets one more cell in each row. A text and its spans get the keys beside those of the spans.
     """
@@ -50,12 +51,44 @@ def _with_values(line: str, values: Mapping[str, Sequence[object]]) -> str:
         rows = [[*row, *own] for row, own in zip(record, cells, strict=True)] if any(values.values()) else record
         return json_text(rows) + line[len(text) :]
     keys = record[1] if is_text_pair(record) else record
-    if values.keys() & keys.keys():
-        keys.update(values)
-        return json_text(record) + line[len(text) :]
+    new = {key: value for key, value in values.items() if key not in keys}
+    for key, start, end in reversed(_members(text, _object_start(text))):
+        if key in values:
+            text, line = (f"{whole[:start]}{json_text(values[key])}{whole[end:]}" for whole in (text, line))
+    if not new:
+        return line
     close = text.rindex("}")
     inner = text[:close].rstrip()
-    return f"{inner}{', ' if keys else ''}{json_text(values)[1:-1]}{line[len(inner) :]}"
+    return f"{inner}{', ' if keys else ''}{json_text(new)[1:-1]}{line[len(inner) :]}"
+
+
+def _members(text: str, start: int) -> list[tuple[str, int, int]]:
+    """The keys of the JSON object that begins at ``start``, with the places of their values."""
+    found = []
+    at = _after_blanks(text, start + 1)
+    while text[at] != "}":
+        key, at = _decode(text, at)
+        value = _after_blanks(text, _after_blanks(text, at) + 1)  # after the colon
+        _, end = _decode(text, value)
+        found.append((key, value, end))
+        at = _after_blanks(text, end)
+        at = _after_blanks(text, at + 1) if text[at] == "," else at
+    return found
+
+
+def _object_start(text: str) -> int:
+    """Where the object of a record begins: at the start, or behind the text of a text and its spans."""
+    at = _after_blanks(text, 0)
+    if text[at] == "[":
+        _, at = _decode(text, _after_blanks(text, at + 1))
+        at = _after_blanks(text, _after_blanks(text, at) + 1)  # after the comma
+    return at
+
+
+def _after_blanks(text: str, at: int) -> int:
+    while text[at] in " \t\r\n":
+        at += 1
+    return at
 
 
 def spans_by_line(

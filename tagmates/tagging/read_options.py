@@ -96,6 +96,8 @@ def check_options(options: ReadOptions) -> ReadOptions:
     if kind not in FORMATS:
         raise ConfigError(f"--input {options.kind}: choose one of {', '.join(FORMATS)}")
     column = options.token_column
+    if column == "" or "" in options.sentence_columns:
+        raise ConfigError("--token-column, --sentence-column: is empty; name a column, or leave the option out")
     if column is not None and kind in ("text", "brat", "spacy", "webanno"):
         what = "raw text has no columns" if kind == "text" else "the words of this format are always in the same place"
         raise ConfigError(f"--token-column: {what}; leave it out, or choose another --input, such as columns")

@@ -36,6 +36,8 @@ def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions
         return options, ""
     layout = sniff(text.encode(errors="replace")) if text.strip() else "is empty"
     kind = detect_format(options, layout, lines, name)
+    if kind == "text" and options.kind == "auto" and options.trained is not None and options.trained.kind == "parallel":
+        return replace(options, kind="lines"), "a sentence a line, as in training"
     known = options.trained if options.trained is not None and options.trained.kind == kind else None
     full = replace(options, kind=kind, comment=DEFAULT_COMMENT if options.comment is None else options.comment)
     note = ""

@@ -854,6 +854,9 @@ def keys(**values: Any) -> Mapping[str, Any]:
         (keys(sentence_column=0), "there is no column 0"),
         (keys(sentence_column=[1, 0]), "there is no column 0"),
         (keys(sentence_column=[1, "doc"]), "sentence_column: must be a number for a column file, not 'doc'"),
+        (keys(header="yes"), "header\n.*valid boolean"),
+        (keys(token_column=True), "token_column.*\n.*valid integer"),
+        (keys(tag_column=1.0), "tag_column.*\n.*valid integer"),
     ],
 )
 def test_keys_that_do_not_go_together(values: Mapping[str, Any], message: str) -> None:

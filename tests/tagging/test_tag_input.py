@@ -9,12 +9,15 @@ import pytest
 
 from tagmates import Tagger
 from tagmates.apps.cli import app
+from tagmates.data.formats.table import words_in
+from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_json
+from tagmates.tagging import appending
 from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
 from tagmates.tagging.decoding import HEAD_SIZE
 from tagmates.tagging.read_options import ReadOptions, check_options
-from tagmates.tagging.reading import read_chunk, read_input
+from tagmates.tagging.reading import lines_of, read_chunk, read_input, sentences_of_lines
 from tagmates.tagging.tagged_chunks import TaggingJob, tag_chunk
 from tagmates.tagging.training_format import with_training_format
 
@@ -268,3 +271,48 @@ def test_a_row_that_is_short_does_not_hide_that_a_column_has_numbers(tmp_path: P
     assert found[0][:2] == ("Mika", "sings")
     with pytest.raises(DataError, match="only numbers"):
         words(tmp_path, f"sentence,name,pos\n{rows}4,Lind\n", ReadOptions("auto"))
+
+
+def test_a_tagger_of_parallel_files_reads_a_sentence_a_line(tmp_path: Path) -> None:
+    trained = ReadOptions("parallel")
+    text = "Mika can't sink .\nStones sink , U.S.A.!\n"
+    sentences = [tuple(line.split()) for line in text.splitlines()]
+    assert words(tmp_path, text, ReadOptions(trained=trained)) == sentences
+    assert words(tmp_path, text, ReadOptions("text", trained=trained)) != sentences
+
+
+def test_halves_of_a_character_make_one_or_are_an_error(tmp_path: Path) -> None:
+    half = json.dumps("😀")[1:7]
+    whole = json.dumps(["Mika", "😀"]).replace('"', '""')
+    table = f'tokens,tags\n"{whole}","[""N"", ""X""]"\n'
+    assert words(tmp_path, table, ReadOptions()) == [("Mika", "😀")]
+    with pytest.raises(DataError, match=r"input:1: .*half a character; correct it"):
+        words(tmp_path, f'{{"text": "Mika {half} sinks."}}\n', ReadOptions())
+    with pytest.raises(DataError, match=r"input:1: .*half a character\); correct it"):
+        words_in(f'["Mika", "{half}"]', "input:1")
+
+
+def test_an_empty_name_of_a_column_is_refused() -> None:
+    for options in (ReadOptions(token_column=""), ReadOptions(sentence_columns=("a", ""))):
+        with pytest.raises(ConfigError, match="is empty; name a column, or leave the option out"):
+            check_options(options)
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ('{"tokens":["a"],"t":"o","x":1e400,"y":1.10}', '{"tokens":["a"],"t":["X"],"x":1e400,"y":1.10}'),
+        ('  { "t" : [ ] , "tokens" : ["a"] }  ', '  { "t" : ["X"] , "tokens" : ["a"] }  '),
+        ('{"tokens":["a"],"d":{"t":1}}', '{"tokens":["a"],"d":{"t":1}, "t": ["X"]}'),
+        ('["{ a", {"t": 3}]', '["{ a", {"t": [[0, 1, "X"], [2, 3, "X"]]}]'),
+    ],
+)
+def test_only_the_value_of_a_key_that_is_there_changes(record: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(record + "\n", encoding="utf-8")
+    (chunk,) = read_chunks([str(tmp_path / "a.jsonl")], ReadOptions(append="auto"))
+    lines, _ = lines_of(chunk)
+    found = []
+    for sentence in sentences_of_lines(chunk, lines):
+        spans = [Span(at, at + 1, "X") for at, _ in enumerate(sentence.tokens)]
+        found.append((sentence, {"t": ["X"] * len(spans)}, {"t": spans}))
+    assert appending.appended(lines, chunk.options, chunk.line, found, ["t"]) == expected + "\n"

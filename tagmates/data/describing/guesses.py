@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[-+]?\d+(?:[-.,:/]\d+)*|_|-")
 MIN_IDS = 20  # values from which on a column may be one of IDs
 # names of keys and columns that hold words, also in German, French, Spanish, Italian, Portuguese and Dutch
 TOKEN_NAMES = (
-    *("tokens", "words", "token", "word", "forms", "form"),
+    *("tokens", "words", "token", "word", "forms", "form", "tokenized_text"),
     *("wort", "wörter", "mot", "mots", "palabra", "palabras", "parola", "parole", "palavra", "palavras", "woord"),
 )
 

@@ -176,9 +176,13 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
         document.notes.append(f"{where}: there are several responses; the first that was submitted is read")
     if _is_binary(record):
         document.notes.append(f"{where}: answers a question about one span (_is_binary); other words have no label")
+    _check_words(document, where)
+    return document
+
+
+def _check_words(document: Document, where: str) -> None:
     if any(_FORBIDDEN_CHARACTERS.search(word.text) for word in document.words.tokens):
         raise DataError(f"{where}: the text has a NUL or half a character; correct it")
-    return document
 
 
 def _is_binary(record: Record) -> bool:
@@ -241,7 +245,9 @@ def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...
     """
     value = _look_up(record, key, "--token-column", where)
     if is_text(value):
-        return document_of(value, [], (), where).words.sentences()
+        document = document_of(value, [], (), where)
+        _check_words(document, where)
+        return document.words.sentences()
     if not isinstance(value, list):
         raise DataError(f"{where}: {key!r} is neither a list of words nor a text; name another key with --token-column")
     words = _strings(value, key, where)

@@ -154,7 +154,7 @@ def _list_in(cell: str, where: str) -> list[str]:
     try:
         for token in tokenize.generate_tokens(io.StringIO(cell.strip()).readline):
             if token.type == tokenize.STRING:
-                items.append(str(literal_eval(token.string)))
+                items.append(_joined_halves(str(literal_eval(token.string))))
             elif token.type == tokenize.NUMBER:
                 items.append(token.string)
             elif token.string.strip() not in ("", ",", "[", "]"):
@@ -164,6 +164,14 @@ def _list_in(cell: str, where: str) -> list[str]:
     if not all(item.strip() for item in items) or any("\n" in item or "\r" in item for item in items):
         raise DataError(f"{where}: {shown(cell)} has an empty string or a line end in it; correct it")
     return items
+
+
+def _joined_halves(text: str) -> str:
+    r"""The text with whole characters in place of the halves in which JSON writes some, such as ``\ud83d\ude00``."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise ValueError("it has half a character") from None
 
 
 def column_numbers(text: str, layout: TableLayout, name: str) -> tuple[int, int, tuple[int, ...]]:
