@@ -21,8 +21,8 @@ CHECKED = (
     "tagmates.model",
 )
 
-# make test tries 40 examples of a property, make test-slow 100, where a test does not say otherwise
-settings.register_profile("quick", max_examples=40)
+# make test tries 30 examples of a property, make test-slow 100, where a test does not say otherwise
+settings.register_profile("quick", max_examples=30)
 settings.register_profile("thorough", max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 

@@ -168,7 +168,7 @@ class Run:
             "dev": {task: s.total.f1 for task, s in scores.items()},
             "dev_mean": mean if scores else None,
             "best_epoch": self.schedule.best_epoch,
-            "seconds": round(self.seconds, 3),
+            "seconds": round(self.seconds, 6),
         }
         self.history.append(line)
         if self.config.training.weights == "best_per_task":

@@ -417,7 +417,7 @@ def linked_to_another(folder: Path, library: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        change_nothing,
+        pytest.param(change_nothing, marks=pytest.mark.slow),
         open_to_all,
         *(
             pytest.param(change, marks=pytest.mark.slow)

@@ -569,6 +569,7 @@ def test_a_disk_without_locks_ends_at_once_and_no_lock_does_without(
     assert not list(FOLDER.rglob(LOCK))
 
 
+@pytest.mark.slow
 def test_run_folders_on_a_disk_without_locks_end_it_too(
     short: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def test_equal_sentences_are_in_one_fold_of_all_tasks(tmp_path: Path) -> None:
     assert len(folds) == 30
 
 
+@pytest.mark.slow
 def test_folds_of_the_best_epoch_of_each_task(data: str, tmp_path: Path) -> None:
     """The predictions are those of the taggers that were scored."""
     options = ("--set", "training.weights=best_per_task", "--set", "training.max_epochs=4")
