@@ -15,6 +15,8 @@ from tagmates.errors import ConfigError
 from tagmates.formatting import plural
 
 talk = Console(stderr=True)
+# characters of file names and the like that would change what a terminal shows
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 MAX_THREADS = 64  # and at most twice the number of cores, if that is more
 
 Flag = partial(Parameter, negative="", show_default=False)  # an option without a value
@@ -80,7 +82,7 @@ def check_number(option: str, number: int) -> None:
 
 def say(text: str) -> None:
     """Print a line to stderr, without formatting."""
-    talk.print(text, highlight=False, markup=False, soft_wrap=True)
+    talk.print(text.translate(CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
@@ -92,5 +94,5 @@ def warn(text: str) -> None:
 
 def end(code: int, text: str) -> NoReturn:
     """Print a message to stderr and exit."""
-    print(text, file=sys.stderr)  # not with rich, whose imports need memory that may be missing
+    print(text.translate(CONTROLS), file=sys.stderr)  # not with rich, whose imports need memory that may be missing
     sys.exit(code)

@@ -14,6 +14,7 @@ from pathlib import Path
 from tagmates.data.formats.decompression import is_packed
 from tagmates.data.formats.webanno import highest_number
 from tagmates.errors import ConfigError, DataError
+from tagmates.formatting import visible
 from tagmates.tagging.appending import check_append
 from tagmates.tagging.boundaries import end_in_list, end_of_chunk, missing_line_ends
 from tagmates.tagging.decoding import MAX_UNCUT_SIZE, ByteSource, head_of, open_source
@@ -88,7 +89,7 @@ def total_size(files: Iterable[str]) -> int | None:
 
 def display_name(file: str) -> str:
     """The name of a file in messages."""
-    return "standard input" if file == "-" else file
+    return "standard input" if file == "-" else visible(file)
 
 
 def _chunks_of_file(file: str, name: str, options: ReadOptions, size: int) -> Iterator[Chunk]:

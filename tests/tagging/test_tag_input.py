@@ -9,6 +9,7 @@ import pytest
 
 from tagmates import Tagger
 from tagmates.apps.cli import app
+from tagmates.apps.shared import end
 from tagmates.data.formats.table import words_in
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
@@ -316,3 +317,15 @@ def test_only_the_value_of_a_key_that_is_there_changes(record: str, expected: st
         spans = [Span(at, at + 1, "X") for at, _ in enumerate(sentence.tokens)]
         found.append((sentence, {"t": ["X"] * len(spans)}, {"t": spans}))
     assert appending.appended(lines, chunk.options, chunk.line, found, ["t"]) == expected + "\n"
+
+
+def test_names_of_files_cannot_change_what_a_terminal_shows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    name = tmp_path / "a\nb\x1b[31m"
+    name.write_text("Mika\tN\nsinks\n")
+    with pytest.raises(DataError, match=r"a\\nb\\x1b\[31m:2: has 1 column") as caught:
+        list(read_input([str(name)], ReadOptions("columns", 2)))
+    with pytest.raises(SystemExit):
+        end(1, f"{caught.value} \x1b[0m")
+    said = capfd.readouterr().err
+    assert "\x1b" not in said
+    assert said.count("\n") == 1
