@@ -105,7 +105,7 @@ def test_texts_pairs_rows_and_keys_that_are_there(tmp_path: Path) -> None:
     for item, wanted in (
         ('{"id": 1, "text": "Mika paints. He left."\n }', '{"id": 1, "text": "Mika paints. He left.", "t": SPANS\n }'),
         ('["Mika paints. He left.", { }]', '["Mika paints. He left.", {"t": SPANS }]'),
-        ('{"t": 3, "text":  "Mika paints. He left."}', '{"t": SPANS, "text": "Mika paints. He left."}'),
+        ('{"t": 3, "text":  "Mika paints. He left."}', '{"t": SPANS, "text":  "Mika paints. He left."}'),
     ):
         path = written(tmp_path, f"[{item} ]\n", "a.json")
         found = with_spans(path, spans, CHUNK_SIZE).decode()
