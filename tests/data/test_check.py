@@ -20,7 +20,7 @@ from tagmates.data.checking.problems import (
     problem_lines,
     unique_problems,
 )
-from tagmates.data.checking.scan import MAX_FAULTS, scan
+from tagmates.data.checking.scan import MAX_FAULTS, Fault, scan
 from tagmates.data.checking.splits import check_splits, distance, expected_distance
 from tagmates.data.checking.tokens import check_tokens
 from tagmates.data.corpora import read_file, with_labels
@@ -58,6 +58,10 @@ def problems(task: Task) -> list[Problem]:
     return unique_problems(check_tasks({task.name: task}))
 
 
+def line_of(fault: Fault) -> int:
+    return int(fault.message.split(":")[1])
+
+
 def kinds(found: list[Problem]) -> list[str]:
     return [problem.kind for problem in found]
 
@@ -77,11 +81,11 @@ class TestScan:
             if not faults:
                 assert "holds no sentence" in str(error)
             elif faults[-1].kind == "encoding":  # which the reader finds before all else
-                assert str(error) in {f"{path}:{fault.line}: {fault.message}" for fault in faults}
+                assert str(error) in {fault.message for fault in faults}
             else:
                 said, found = (  # the two may name a column of CoNLL-U by its number or by its name
                     re.sub("the (upos|feats|lextag) ", "the tag ", text).replace("the form ", "the token ")
-                    for text in (str(error), f"{path}:{faults[0].line}: {faults[0].message}")
+                    for text in (str(error), faults[0].message)
                 )
                 assert said == found
 
@@ -89,7 +93,7 @@ class TestScan:
         path = tmp_path / "f"
         path.write_bytes(b"a\tX\nb\n\xe9\tX\n\nc\tX\nd\tX\n\n\tX\n\ne\tX\n\nf\t\ng\0\tX\n")
         sentences, faults = scan(Task(name="t"), path)
-        assert [(fault.line, fault.kind) for fault in faults] == [
+        assert [(line_of(fault), fault.kind) for fault in faults] == [
             (2, "line"),
             (3, "encoding"),
             (8, "empty"),
@@ -104,7 +108,7 @@ class TestScan:
         rows = ["\t".join([str(number), "w", *["t"] * 8]) for number in (1, 2, 1, 2, 3)]
         path.write_text("\n".join(rows) + "\n")
         sentences, faults = scan(Task(name="t", format="conllu", tag_column="upos"), path)
-        assert [fault.line for fault in faults] == [3]
+        assert [line_of(fault) for fault in faults] == [3]
         assert sentences == [None]
 
     def test_every_bad_line_of_json_lines(self, tmp_path: Path) -> None:
@@ -119,7 +123,7 @@ class TestScan:
         path.write_bytes(b"\n" + good + good.join(bad) + b"\xff\n" + good)
         task = Task(name="t", format="jsonl")
         sentences, faults = scan(task, path)
-        assert [(fault.line, fault.kind) for fault in faults] == [
+        assert [(line_of(fault), fault.kind) for fault in faults] == [
             (3, "line"),
             (5, "line"),
             (7, "line"),
@@ -130,16 +134,47 @@ class TestScan:
             2, None, 4, None, 6, None, 8, None, None, 11
         ]  # fmt: skip
         path.write_bytes(path.read_bytes().replace(b"\xff", b""))
-        with pytest.raises(DataError, match=re.escape(f"{path}:3: {faults[0].message}")):
+        with pytest.raises(DataError, match=re.escape(faults[0].message)):
             read_file(task, path)
+
+    def test_every_bad_line_of_words_with_tags(self, tmp_path: Path) -> None:
+        path = tmp_path / "f"
+        path.write_text("a/X b/Y\n\nc/X d\ne/X\nf\0/X\n/X\n", encoding="utf-8")
+        task = Task(name="t", format="lines", separator="/")
+        sentences, faults = scan(task, path)
+        assert [line_of(fault) for fault in faults] == [3, 5, 6]
+        assert sentences == [Sentence(("a", "b"), ("X", "Y"), 1), None, Sentence(("e",), ("X",), 4), None, None]
+
+    def test_every_bad_line_of_parallel_files(self, tmp_path: Path) -> None:
+        (tmp_path / "w").write_text("a b\n\nc d\ne\nf\n", encoding="utf-8")
+        (tmp_path / "t").write_text("X Y\n\nX\nX\n\0\nX\n", encoding="utf-8")
+        task = Task(name="t", format="parallel", folder=tmp_path)
+        sentences, faults = scan(task, tmp_path / "w", "t")
+        assert [fault.message.split(": ")[0] for fault in faults] == [
+            f"{tmp_path / 'w'}:3",
+            f"{tmp_path / 't'}:5",
+            f"{tmp_path / 'w'}:6",
+        ]
+        assert sentences == [Sentence(("a", "b"), ("X", "Y"), 1), None, Sentence(("e",), ("X",), 4), None, None]
+
+    def test_every_bad_record_of_a_list(self, tmp_path: Path) -> None:
+        path = tmp_path / "f"
+        good = {"tokens": ["a"], "tags": ["X"]}
+        path.write_text(json.dumps([good, {"tokens": ["a"], "tags": []}, good, {"tokens": [""], "tags": ["X"]}]))
+        sentences, faults = scan(Task(name="t", format="json"), path)
+        assert [(fault.message.split(": ")[1], fault.kind) for fault in faults] == [
+            ("record 2", "line"),
+            ("record 4", "empty"),
+        ]
+        assert sentences == [Sentence(("a",), ("X",), 1), None, Sentence(("a",), ("X",), 3), None]
 
     def test_a_file_that_is_wrong_throughout_is_not_looked_at_to_its_end(self, tmp_path: Path) -> None:
         path = tmp_path / "f"
         path.write_text("word\n" * 3 * MAX_FAULTS)
-        for task in (Task(name="t"), Task(name="t", format="jsonl")):
+        for task in (Task(name="t"), Task(name="t", format="jsonl"), Task(name="t", format="lines", separator="/")):
             _, faults = scan(task, path)
             assert len(faults) == MAX_FAULTS + 1
-            assert faults[-1].message == "follows 1,000 bad lines; the rest of the file is not checked"
+            assert faults[-1].message.split(": ")[1] == "follows 1,000 bad lines; the rest of the file is not checked"
 
     @pytest.mark.parametrize("encoding", ["utf-16", "rot13", "nonsense"])
     def test_other_encodings_are_left_to_the_reader(self, tmp_path: Path, encoding: str) -> None:

@@ -130,6 +130,18 @@ class TestHub:
             assert [sentence.tokens for sentence in read(tmp_path / name)] == wanted
             assert [record["spans"] for record, _ in read_rows(tmp_path / name)] == columns["spans"]
 
+    def test_answers_of_prodigy(self, tmp_path: Path) -> None:
+        spans = [[{"start": 0, "end": 1, "label": "X"}]] * 3
+        columns = {"text": ["a b", "c d", "e f"], "spans": spans, "n": [1, 2, 3]}
+        columns |= {"answer": ["accept", "reject", "accept"], "_is_binary": [False, False, True]}
+        content = table(None, columns)
+        parquet.write_table(content, tmp_path / "a.parquet")
+        with ipc.new_stream(str(tmp_path / "b.arrow"), content.schema) as stream:
+            stream.write_table(content)
+        for name in ("a.parquet", "b.arrow"):
+            found = read(tmp_path / name, token_key="text", tag_key="spans", scheme="iob2")
+            assert [sentence.tags for sentence in found] == [("B-X", "O"), ("B-X", None)]
+
     def test_columns_in_columns(self, tmp_path: Path) -> None:
         columns = {"words": [["a", "b"]], "tags": [{"upos": [1, 0], "x": ["p", "q"]}]}
         features = {"tags": {"upos": [{"names": ["N", "V"], "_type": "ClassLabel"}]}}

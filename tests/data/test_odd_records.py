@@ -80,6 +80,11 @@ class TestSpansWithoutALabel:
         assert pairs(found) == [[("Kito", "B-PER"), ("sleeps", "O")]]
 
 
+def test_the_label_of_a_span_may_come_first(tmp_path: Path) -> None:
+    record = {"text": "Kito met Ylva", "label": [["PER", 0, 4], ["PER", 9, 13]]}
+    assert pairs(read(tmp_path / "a.jsonl", record)) == [[("Kito", "B-PER"), ("met", "O"), ("Ylva", "B-PER")]]
+
+
 class TestBinaryAnswers:
     def question(self, answer: str, start: int, end: int, **more: Any) -> dict[str, Any]:
         spans = [{"start": start, "end": end, "label": "PER"}]
@@ -228,7 +233,7 @@ class TestOffsetsThatCountOtherwise:
         task = task_of(tmp_path, "text", "label")
         found, faults = scan(task, tmp_path / "train.jsonl")
         assert pairs([each for each in found if each is not None]) == pairs(expected)
-        assert [fault.line for fault in faults] == [len(self.texts) + 1]
+        assert [fault.message.split(":")[1] for fault in faults] == [str(len(self.texts) + 1)]
 
     def test_one_wrong_span_does_not_change_the_count(self, tmp_path: Path) -> None:
         wrong = {"text": "😀 met Kito", "label": [[8, 12, "X"]]}  # fits as JavaScript counts

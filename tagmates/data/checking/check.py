@@ -33,7 +33,7 @@ from tagmates.errors import TagmatesError
 from tagmates.formatting import plural
 
 Splits = dict[str, list[Sentence]]
-_Read = tuple[list[Sentence | None], list[tuple[Path, Fault]]]
+_Read = tuple[list[Sentence | None], list[Fault]]
 
 
 def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
@@ -66,9 +66,7 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
         except TagmatesError as error:
             yield Problem.of("error", "unreadable", task, split, str(error))
             continue
-        for path, fault in faults:
-            text = f"{path}:{fault.line}: {fault.message}"
-            yield Problem.of("error", fault.kind, task, split, text)
+        yield from (Problem.of("error", fault.kind, task, split, fault.message) for fault in faults)
         splits[split] = [sentence for sentence in sentences if sentence is not None]
         if task.format in TABLE_FORMATS:
             yield from (Problem.of("warning", "irregular", task, split, text) for text in irregular_lines(task, split))
@@ -87,24 +85,23 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
     part = task.part(split) or Part(file="")
     several = any(each.has_several for name in SPLITS if (each := task.part(name)))
     sentences: list[Sentence | None] = []
-    faults: list[tuple[Path, Fault]] = []
+    faults: list[Fault] = []
     for name, tags in files_in(task, part):
         path = task.folder / name
         if path not in files:
             found, wrong = _read_file(task, name, tags, part)
             named = [s and replace(s, file=name) for s in found] if several else found
-            files[path] = named, [(path, fault) for fault in wrong]
+            files[path] = named, wrong
         sentences += files[path][0]
         faults += files[path][1]
     return select_sentences(task, split, sentences), faults
 
 
-def _read_file(task: Task, name: str, tags: str, part: Part) -> tuple[list[Sentence | None], list[Fault]]:
+def _read_file(task: Task, name: str, tags: str, part: Part) -> _Read:
     try:
         return list(read_one(task, name, tags, part)), []
     except TagmatesError:
-        lines = task.format in ("columns", "csv", "conllu", "jsonl")
-        scanned, faults = scan(task, task.folder / name) if lines else ([], [])
+        scanned, faults = scan(task, task.folder / name, tags)
         if not faults:
             raise
         return [s and with_labels(task, s) for s in scanned], faults

@@ -1,22 +1,28 @@
-"""Find every bad line of a column file, CoNLL-U file or JSON lines file; readers stop at the first one.
+"""Find every bad line or record of a file; readers stop at the first one.
 
 This is a slower second reading for ``data check``, with the same messages as those of the readers.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Literal
 
 from tagmates.data.corpora import ends_in, keys_of
-from tagmates.data.formats.columns import COMMENT_INSIDE_SENTENCE, parse_columns
+from tagmates.data.formats.columns import CELL, COMMENT_INSIDE_SENTENCE, parse_columns
 from tagmates.data.formats.conllu import conllu_column, conllu_reader, has_expressions, is_plus_column, plus_reader
 from tagmates.data.formats.decompression import read_bytes
-from tagmates.data.formats.jsonl import record_of
+from tagmates.data.formats.jsonl import read_records, record_of
 from tagmates.data.formats.records import LocatedRecord, sentences_of_records, with_counting
+from tagmates.data.formats.sentence_lines import (
+    lines_of,
+    parallel_sentence,
+    tagged_words,
+    tags_per_word,
+    word_lines,
+)
 from tagmates.data.formats.table import column_numbers, pairs_of, table_rows
 from tagmates.data.formats.token_lines import RowReader, check_characters, is_token_line, read_text
 from tagmates.data.schemes import trained_as
@@ -25,26 +31,30 @@ from tagmates.data.task import Task
 from tagmates.errors import DataError
 
 MAX_FAULTS = 1000  # bad lines of a file, after which the rest is ignored
-_EMPTY = re.compile(r"the \S+ in column -?\d+ is empty;|number \d+ in '.*' is empty;")
+_EMPTY = re.compile(r": (the \S+ in column -?\d+ is empty;|number \d+ in '.*' is empty;)")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A bad line, counted from 1: bytes in another encoding, an empty cell, or any other fault."""
+    """A bad line: bytes in another encoding, an empty cell, or any other fault. The message begins with its place."""
 
-    line: int
     kind: Literal["encoding", "empty", "line"]
     message: str
 
 
-def scan(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
+def scan(task: Task, path: Path, tags: str = "") -> tuple[list[Sentence | None], list[Fault]]:
     """All sentences of a file (None for a sentence with a bad line), and the bad lines, in order.
 
-    Returns empty lists if the file cannot be read line by line: it is missing, or in UTF-16.
+    ``tags`` is the name of its file of tags, if it has one. Returns empty lists if the file cannot be read line by
+    line: it is missing, in UTF-16, or in a format without lines and records.
     """
     if task.is_table:
         return _scan_table(task, path)
-    return _scan_records(task, path) if task.format == "jsonl" else _scan_rows(task, path)
+    if task.format in ("jsonl", "json"):
+        return _scan_records(task, path)
+    if task.format in ("lines", "parallel"):
+        return _scan_sentence_lines(task, path, tags)
+    return _scan_rows(task, path) if task.format in ("columns", "conllu") else ([], [])
 
 
 def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
@@ -63,13 +73,13 @@ def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fau
         for row in block:
             first = first or row.line
             try:
-                pairs += pairs_of(row, token, tag, task.table, "")
+                pairs += pairs_of(row, token, tag, task.table, f"{path}:{row.line}")
             except DataError as error:
                 pairs.append(())
-                faults.append(_fault(row.line, error, task.encoding))
+                faults.append(_fault(error))
         sentences.append(_sentence(pairs, first))
         if len(faults) >= MAX_FAULTS:
-            faults.append(_given_up(rows[-1].line))
+            faults.append(_given_up(f"{path}:{rows[-1].line}"))
             break
     return sentences, faults
 
@@ -84,18 +94,22 @@ def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Faul
         return [], []
     read_row = _conllu_row_reader(task, path, lines) if task.format == "conllu" else None
     for number, raw in enumerate([*lines, b""], start=1):  # b"" ends the last sentence
+        where = f"{path}:{number}"
         if len(faults) == MAX_FAULTS:
-            faults.append(_given_up(number))
+            faults.append(_given_up(where))
             break
         row: tuple[str, ...] | None = ()
         line = ""
         try:
-            line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "").removesuffix("\r")
-            row = _read_conllu(read_row, line, position) if read_row else _read_columns(task, line, position)
+            line = _decoded(raw, task.encoding, where).removeprefix("\ufeff" if number == 1 else "").removesuffix("\r")
+            if read_row:
+                row = _read_conllu(read_row, line, where, position)
+            else:
+                row = _read_columns(task, line, (str(path), number), position)
             if row == ():  # a comment, a multiword range or an empty node
                 continue
-        except (UnicodeDecodeError, DataError) as error:
-            faults.append(_fault(number, error, task.encoding))
+        except DataError as error:
+            faults.append(_fault(error))
         if row is not None:
             first = first if rows else number
             rows.append(row)
@@ -107,46 +121,97 @@ def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Faul
     return sentences, faults
 
 
-def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    sentences: list[Sentence | None] = []
-    faults: list[Fault] = []
-    keys = replace(keys_of(task), types=())
-    lines = _raw_lines(path, task.encoding)
+def _scan_sentence_lines(task: Task, path: Path, tags: str) -> tuple[list[Sentence | None], list[Fault]]:
+    files = [path, *([task.folder / tags] if tags else [])]
     try:
-        keys, _ = with_counting(keys, _records_of(lines, task.encoding), str(path), ends_in(task))
+        lines = list(lines_of(files, task.encoding))
     except DataError:
         return [], []
-    for number, raw in enumerate(lines, start=1):
+    separator = task.separator or "/"
+    width = 0 if tags else tags_per_word((word for (line,) in lines for word in CELL.findall(line)), separator)
+
+    def read(texts: tuple[str, ...], number: int) -> Sentence | None:
+        if tags:
+            return parallel_sentence(texts, number, files)
+        columns = (int(task.token_column), int(task.tag_column))
+        found = next(word_lines(texts[0], str(path), number), None)
+        return tagged_words(found, f"{path}:{number}", columns, separator, width) if found else None
+
+    sentences: list[Sentence | None] = []
+    faults: list[Fault] = []
+    for number, texts in enumerate(lines, start=1):
         if len(faults) == MAX_FAULTS:
-            faults.append(_given_up(number))
+            faults.append(_given_up(f"{path}:{number}"))
             break
         try:
-            line = raw.decode(task.encoding).removeprefix("\ufeff" if number == 1 else "")
-            if line.strip():
-                sentences += sentences_of_records([LocatedRecord(record_of(line, ""), number, "")], keys, "")
-        except (UnicodeDecodeError, DataError) as error:
-            faults.append(_fault(number, error, task.encoding))
+            sentence = read(texts, number)
+            sentences += [sentence] if sentence else []
+        except DataError as error:
+            faults.append(_fault(error))
             sentences.append(None)
     return sentences, faults
 
 
-def _records_of(lines: Iterable[bytes], encoding: str) -> Iterator[LocatedRecord]:
-    """Yield the lines that are records."""
-    for number, raw in enumerate(lines, start=1):
-        with suppress(UnicodeDecodeError, DataError):
-            yield LocatedRecord(record_of(raw.decode(encoding).removeprefix("\ufeff"), ""), number, "")
+def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
+    sentences: list[Sentence | None] = []
+    faults: list[Fault] = []
+    found = list(_records_in_lines(task, path) if task.format == "jsonl" else _records_in_list(task, path))
+    records = (each for each in found if not isinstance(each, Fault))
+    try:
+        keys, _ = with_counting(replace(keys_of(task), types=()), records, str(path), ends_in(task))
+    except DataError:
+        return [], []
+    for each in found:
+        if len(faults) == MAX_FAULTS:
+            faults.append(_given_up(str(path) if isinstance(each, Fault) else each.where))
+            break
+        try:
+            if not isinstance(each, Fault):
+                sentences += sentences_of_records([each], keys, str(path))
+                continue
+            faults.append(each)
+        except DataError as error:
+            faults.append(_fault(error))
+        sentences.append(None)
+    return sentences, faults
 
 
-def _fault(number: int, error: UnicodeDecodeError | DataError, encoding: str) -> Fault:
-    if isinstance(error, UnicodeDecodeError):
+def _records_in_lines(task: Task, path: Path) -> Iterator[LocatedRecord | Fault]:
+    for number, raw in enumerate(_raw_lines(path, task.encoding), start=1):
+        where = f"{path}:{number}"
+        try:
+            line = _decoded(raw, task.encoding, where).removeprefix("\ufeff" if number == 1 else "")
+            if line.strip():
+                yield LocatedRecord(record_of(line, where), number, where)
+        except DataError as error:
+            yield _fault(error)
+
+
+def _records_in_list(task: Task, path: Path) -> Iterator[LocatedRecord | Fault]:
+    """Yield the items of the list up to a place that is not JSON, or that is no record."""
+    try:
+        yield from read_records(path, task.encoding, one_list=True)
+    except DataError as error:
+        yield _fault(error)
+
+
+def _decoded(raw: bytes, encoding: str, where: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
         bad = f"byte 0x{error.object[error.start]:02x}"
-        return Fault(number, "encoding", f"{bad} is not {encoding}; name the file's encoding, or repair it")
-    message = re.sub("^:1?:? ?", "", str(error))
-    return Fault(number, "empty" if _EMPTY.match(message) else "line", message)
+        raise DataError(f"{where}: {bad} is not {encoding}; name the file's encoding, or repair it") from error
 
 
-def _given_up(number: int) -> Fault:
-    return Fault(number, "line", f"follows {MAX_FAULTS:,} bad lines; the rest of the file is not checked")
+def _fault(error: DataError) -> Fault:
+    message = str(error)
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        return Fault("encoding", message)
+    return Fault("empty" if _EMPTY.search(message) else "line", message)
+
+
+def _given_up(where: str) -> Fault:
+    return Fault("line", f"{where}: follows {MAX_FAULTS:,} bad lines; the rest of the file is not checked")
 
 
 def _raw_lines(path: Path, encoding: str) -> list[bytes]:
@@ -156,11 +221,12 @@ def _raw_lines(path: Path, encoding: str) -> list[bytes]:
         return []
 
 
-def _read_columns(task: Task, line: str, position: int) -> tuple[str, ...] | None:
-    """Token and tag; None for a line without a token."""
+def _read_columns(task: Task, line: str, place: tuple[str, int], position: int) -> tuple[str, ...] | None:
+    """Token and tag; None for a line without a token. ``place`` is the file and the number of the line."""
     sentences = parse_columns(
         [line],
-        "",
+        place[0],
+        first_line=place[1],
         token_column=int(task.token_column),
         tag_column=int(task.tag_column),
         separator=task.separator,
@@ -182,12 +248,12 @@ def _conllu_row_reader(task: Task, path: Path, lines: Sequence[bytes]) -> RowRea
     return conllu_reader(*conllu_column(column))
 
 
-def _read_conllu(read_row: RowReader, line: str, position: int) -> tuple[str, ...] | None:
+def _read_conllu(read_row: RowReader, line: str, where: str, position: int) -> tuple[str, ...] | None:
     """Form and tag; () for a comment, a multiword range or an empty node, None for a blank line."""
     if not is_token_line(line):
         return None
-    check_characters(line, "")
-    return read_row(line, "", position)
+    check_characters(line, where)
+    return read_row(line, where, position)
 
 
 def _pair(sentence: Sentence) -> tuple[str, str]:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pyarrow import Array, Field, RecordBatch
 
 
-def read_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
+def read_batches(file: Path, columns: Set[str], optional: Set[str] = frozenset()) -> "Iterator[RecordBatch]":
     """Yield the rows of a file in batches, with these columns only, if the file has all of them.
 
-    Raises ConfigError if pyarrow is not installed, DataError for a file that is damaged or claims to hold more than it
-    can.
+    Of the ``optional`` columns, those that are there are read too. Raises ConfigError if pyarrow is not installed,
+    DataError for a file that is damaged or claims to hold more than it can.
     """
     try:
         import pyarrow  # noqa: F401, PLC0415  (an extra)
@@ -35,8 +35,9 @@ def read_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
         raise ConfigError(f'format = "huggingface" needs the package pyarrow: {get_extra("hf")}') from None
     values = 0
     try:
-        for each in _parquet_batches(file, columns) if file.suffix == ".parquet" else _arrow_batches(file):
-            batch = each.select(sorted(columns)) if columns and columns <= set(each.schema.names) else each
+        whole = _arrow_batches(file) if file.suffix != ".parquet" else _parquet_batches(file, columns, optional)
+        for each in whole:
+            batch = each.select(wanted) if (wanted := _wanted(columns, optional, {*each.schema.names})) else each
             batch.validate(full=True)  # pyarrow trusts the offsets in a file, and would crash on wrong ones
             values += sum(map(_count, batch.columns))
             check_claim(file, values, "values")
@@ -61,12 +62,17 @@ def _arrow_batches(file: Path) -> "Iterator[RecordBatch]":
         yield from source
 
 
-def _parquet_batches(file: Path, columns: Set[str]) -> "Iterator[RecordBatch]":
+def _wanted(columns: Set[str], optional: Set[str], there: Set[str]) -> list[str]:
+    """The columns to read of those that are there; an empty list for all."""
+    return sorted(columns | (optional & there)) if columns and columns <= there else []
+
+
+def _parquet_batches(file: Path, columns: Set[str], optional: Set[str]) -> "Iterator[RecordBatch]":
     """The batches of a parquet file; texts that are stored once are created once."""
     from pyarrow import parquet  # noqa: PLC0415
 
     chunks = column_chunks(file)
-    wanted = sorted(columns) if columns <= {chunk.path[0] for chunk in chunks} else []
+    wanted = _wanted(columns, optional, {chunk.path[0] for chunk in chunks})
     chunks = [chunk for chunk in chunks if not wanted or chunk.path[0] in wanted]
     check_claim(file, sum(abs(chunk.values) for chunk in chunks), "values")
     check_claim(file, sum(abs(chunk.bytes) for chunk in chunks), "bytes")

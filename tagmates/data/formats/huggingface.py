@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagmates.data.formats.arrow import read_batches, values_of
-from tagmates.data.formats.records import LocatedRecord, Record, RecordKeys, sentences_of_records
+from tagmates.data.formats.records import ANSWER_KEYS, LocatedRecord, Record, RecordKeys, sentences_of_records
 from tagmates.data.formats.token_lines import require_sentences
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
@@ -58,11 +58,14 @@ def huggingface_records(path: Path, keys: RecordKeys) -> tuple[RecordKeys, Itera
 
 
 def read_rows(path: Path, keys: Sequence[str] = ()) -> Iterator[tuple[Record, Mapping[str, Any]]]:
-    """Yield every row of a split, with the features of its file; only the columns of ``keys``, if any are given."""
+    """Yield every row of a split, with the features of its file.
+
+    If ``keys`` are given, rows have only their columns, and those of Prodigy's answers.
+    """
     columns = {key.partition(".")[0] for key in keys}
     for file in _data_files(path):
         features: Mapping[str, Any] | None = None
-        for batch in read_batches(file, columns):
+        for batch in read_batches(file, columns, ANSWER_KEYS):
             features = _features(batch, file) if features is None else features
             for row in zip(*map(values_of, batch.columns), strict=True):
                 yield dict(zip(batch.schema.names, row, strict=True)), features

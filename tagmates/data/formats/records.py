@@ -41,6 +41,7 @@ from tagmates.formatting import first_of, shortened, shown, suggestion
 
 Record = Mapping[str, Any]
 NO_LABEL = -100  # an integer tag that torch's loss functions ignore
+ANSWER_KEYS = frozenset({"answer", "_is_binary"})  # of Prodigy, beside those that a task names
 MAX_DEPTH = 8  # depth of objects inside objects up to which keys are looked for
 _FORBIDDEN_CHARACTERS = re.compile(
     r"[\x00\r\n\ud800-\udfff]"

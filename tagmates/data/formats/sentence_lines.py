@@ -8,6 +8,7 @@ the other file their tags.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from tagmates.data.formats.columns import CELL
@@ -24,34 +25,51 @@ def read_lines(
 ) -> list[Sentence]:
     """Read a file of words followed by their tags. Raises DataError for a word without a tag."""
     text = read_text(path, encoding).removeprefix("\ufeff")
-    width = tags_per_word((word for _, words in word_lines(text, str(path)) for word in words), separator)
-    found = []
-    for number, words in word_lines(text, str(path)):
-        pairs = [
-            pair_in(split_word(word, separator, width, where), token_column, tag_column, where)
-            for at, word in enumerate(words, start=1)
-            if (where := f"{path}:{number}: word {at}")
-        ]
-        tokens, tags = zip(*pairs, strict=True)
-        found.append(Sentence(tokens, tags, number))
+    lines = word_lines(text, str(path))
+    width = tags_per_word((word for _, words in lines for word in words), separator)
+    columns = token_column, tag_column
+    found = (tagged_words(line, f"{path}:{line[0]}", columns, separator, width) for line in word_lines(text, str(path)))
     return require_sentences(found, path)
+
+
+def tagged_words(line: Line, where: str, columns: tuple[int, int], separator: str, width: int) -> Sentence:
+    """The sentence of a line of words, each with ``width`` tags. ``columns`` are those of the token and the tag."""
+    number, words = line
+    pairs = []
+    for at, word in enumerate(words, start=1):
+        place = f"{where}: word {at}"
+        pairs.append(pair_in(split_word(word, separator, width, place), *columns, place))
+    tokens, tags = zip(*pairs, strict=True)
+    return Sentence(tokens, tags, number)
 
 
 def read_parallel(path: Path, tags: Path, encoding: str = "utf-8") -> list[Sentence]:
     """Read a file of words and a file of tags. Raises DataError if a line does not have equally many of both."""
-    words, others = (
-        dict(word_lines(read_text(file, encoding).removeprefix("\ufeff"), str(file))) for file in (path, tags)
+    files = (path, tags)
+    lines = enumerate(lines_of(files, encoding), start=1)
+    found = (parallel_sentence(pair, number, files) for number, pair in lines)
+    return require_sentences(filter(None, found), path)
+
+
+def lines_of(files: Iterable[Path], encoding: str) -> Iterator[tuple[str, ...]]:
+    """Yield the lines that have the same number in these files; shorter files have empty lines at their end."""
+    texts = [read_text(file, encoding).removeprefix("\ufeff") for file in files]
+    return zip_longest(*(text.split("\n") for text in texts), fillvalue="")
+
+
+def parallel_sentence(lines: Sequence[str], number: int, files: Sequence[Path]) -> Sentence | None:
+    """The sentence of the lines with this number in the two files, of words and of tags; None if both are blank."""
+    path, tags = files
+    words, labels = (
+        next((found for _, found in word_lines(line, str(file), number)), ())
+        for line, file in zip(lines, files, strict=True)
     )
-    found = []
-    for number in sorted({*words, *others}):
-        tokens, labels = words.get(number, ()), others.get(number, ())
-        if len(tokens) != len(labels):
-            raise DataError(
-                f"{path}:{number}: has {plural(len(tokens), 'word')}, but that line of {tags.name} has "
-                f"{plural(len(labels), 'tag')}; give each word one tag"
-            )
-        found.append(Sentence(tuple(tokens), tuple(labels), number))
-    return require_sentences(found, path)
+    if len(words) != len(labels):
+        raise DataError(
+            f"{path}:{number}: has {plural(len(words), 'word')}, but that line of {tags.name} has "
+            f"{plural(len(labels), 'tag')}; give each word one tag"
+        )
+    return Sentence(tuple(words), tuple(labels), number) if words else None
 
 
 def tags_per_word(words: Iterable[str], separator: str) -> int:

@@ -12,7 +12,7 @@ must agree.
 * Prodigy: ``{"text": …, "tokens": [{"text": …, "start": …}], "spans": [{"start": …, "label": …}]}``;
   records with another answer than accept are left out
 * Argilla: ``{"text": …, "ner.responses": [[{"start": …, "end": …, "label": …}]], "ner.responses.status": [...]}``, of
-  several responses the first that was submitted
+  several responses the first that was submitted; Argilla 1: ``{"text": …, "annotation": [["PER", 0, 4]]}``
 * spaCy: ``["text", {"entities": [[0, 4, "PER"]]}]``
 * CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
 
@@ -262,7 +262,8 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[_Marked]:
         start, end, label = (_first(item, keys) for keys in (_START, _END, _LABEL))
         covered = item.get("text")
     elif isinstance(item, list) and len(item) == 3:
-        (start, end, label), covered = item, None
+        covered = None
+        label, start, end = item if isinstance(item[0], str) else (item[2], item[0], item[1])
     else:
         start = end = label = covered = None
     if not _is_number(start) or not _is_number(end):
