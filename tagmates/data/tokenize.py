@@ -1,9 +1,11 @@
-"""Raw English text → sentences → words as the Penn Treebank writes them, with their offsets.
+"""Raw text → sentences → words as the Penn Treebank writes them, with their offsets.
 
 One pattern says what a word is; two small rules then move its edges: a period stays with an abbreviation, and
 contractions come apart (``do n't``, ``it 's``, ``can not``). Quotation marks become the treebank's `` and '', the
 single ones ` and ', curly apostrophes straight ones; every other character stays as it is, and no character but white
 space is lost. Text whose words already stand between spaces keeps those words.
+
+Chinese and Japanese have no spaces between words: each of their characters is a word. ``。！？`` end their sentences.
 """
 
 import re
@@ -33,7 +35,8 @@ def sentences_of(text: str) -> list[list[Token]]:
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Return start and end of each sentence, without the white space around it.
 
-    A sentence ends at a blank line, and after ``. ! ? …`` with the closing quotes and brackets behind it, unless
+    A sentence ends at a blank line, and after ``. ! ? …`` with the closing quotes and brackets behind it (and a space,
+    which ``。！？`` do not need), unless
 
     * the next word begins in lower case (``"Really?" he asked.``),
     * the period belongs to a title (``Mr. Smith``),
@@ -54,6 +57,7 @@ def tokenize(text: str) -> list[Token]:
 
 def _tokens(text: str) -> Iterator[Token]:
     before = Token("", 0, 0)
+    by_character = not text.isascii() and _lacks_spaces(text)
     last = len(text.rstrip(_CLOSING + whitespace))  # a period at this end is the sentence's
     quoted = False  # whether a straight double quote is open
     end = 0
@@ -63,7 +67,7 @@ def _tokens(text: str) -> Iterator[Token]:
         start, end = match.span()
         if match.lastgroup == "word":
             end += _owns_period(text, start, end, last)
-            for before in _split_contraction(text, start, end):
+            for before in _split_characters(text, start, end) if by_character else _split_contraction(text, start, end):
                 yield before
         elif match.lastgroup == "mark":
             mark = _quotation_mark(text, start, before.text if before.end == start else "", quoted)
@@ -75,9 +79,12 @@ def _tokens(text: str) -> Iterator[Token]:
             yield before
 
 
-_CLOSING = "\"'”’»)]}"
+_CLOSING = "\"'”’»)]}」』）》"
 _ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥")
 _OPENING = "\"'`“‘„«([{<¿¡*-—–"
+_HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+_VARIANT = "\u3099\u309a\ufe00-\ufe0f\U000e0100-\U000e01ef"  # marks that change the character before them
 _APOSTROPHE = "['’]"
 _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _SPLIT = r".,:;!?…&@#%()\[\]{}<>\"'`“”„‟‘’‚«»‹›—―•¿¡、。，！？；：（）「」『』،؛؟۔।॥$¢£¤¥\u20a0-\u20cf"
@@ -131,8 +138,12 @@ _STARTER = re.compile(
     r"|Some|That|The|Their|Then|There|These|They|This|Those|Thus|To|We|What|When|While|Who|Why|You|Your)(?![\w.])"
 )  # words that hardly ever follow an abbreviation inside a sentence
 
+_CHARACTER = re.compile(f"[{_HAN}{_KANA}][{_VARIANT}]*+|[^{_HAN}{_KANA}]+")
+_HAN_OR_KANA = re.compile(f"[{_HAN}{_KANA}]")
+_SPACED = re.compile(rf"[{_HAN}{_KANA}]\s+(?=[{_HAN}{_KANA}])")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _CHUNK = re.compile(r"\S+")
+_SPACELESS_CHUNK = re.compile(rf"[^\s。！？]*+[。！？]++[{re.escape(_CLOSING)}]*+|\S+")
 
 
 def _owns_period(text: str, start: int, end: int, last: int) -> bool:
@@ -159,6 +170,21 @@ def _is_abbreviation(word: str, following: str) -> bool:
         return following[:1].isdigit()
     known = _ABBREVIATION.fullmatch(word.capitalize() if word.isupper() else word)
     return bool(known or _ACRONYM.fullmatch(word)) or _is_title(word)
+
+
+def _lacks_spaces(text: str) -> bool:
+    """Whether a sentence has Chinese or Japanese characters, with few spaces between them."""
+    count = len(_HAN_OR_KANA.findall(text))
+    return count > 4 * len(_SPACED.findall(text))
+
+
+def _split_characters(text: str, start: int, end: int) -> Iterator[Token]:
+    """Yield the Chinese and Japanese characters of a word, and what stands between them."""
+    for match in _CHARACTER.finditer(text, start, end):
+        if _HAN_OR_KANA.match(match[0]):
+            yield Token(match[0], match.start(), match.end())
+        else:
+            yield from _split_contraction(text, match.start(), match.end())
 
 
 def _split_contraction(text: str, start: int, end: int) -> Iterator[Token]:
@@ -195,7 +221,7 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _split_paragraph(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    chunks = list(_CHUNK.finditer(text, start, end))
+    chunks = list((_CHUNK if text.isascii() else _SPACELESS_CHUNK).finditer(text, start, end))
     first, core, quoted = 0, "", False
     for index, chunk in enumerate(chunks):
         # closing marks that stand alone belong to the chunk before them

@@ -235,6 +235,42 @@ class TestOffsetsThatCountOtherwise:
         assert pairs([each for each in found if each is not None]) == pairs(expected)
         assert [fault.message.split(":")[1] for fault in faults] == [str(len(self.texts) + 1)]
 
+    @pytest.mark.parametrize("repeats", [True, False])
+    def test_inclusive_ends(self, repeats: bool, tmp_path: Path) -> None:
+        right = self.records(lambda text, at: at)
+        expected = read(tmp_path / "a.jsonl", *right)
+        wrong = [
+            {
+                "text": each["text"],
+                "label": [
+                    {
+                        "start": start,
+                        "end": end - 1,
+                        "label": kind,
+                        **({"text": each["text"][start:end]} if repeats else {}),
+                    }
+                    for start, end, kind in each["label"]
+                ],
+            }
+            for each in right
+        ]
+        path = write(tmp_path / "train.jsonl", *wrong)
+        task = task_of(tmp_path, "text", "label")
+        assert pairs(read_split(task, "train")) == pairs(expected)
+        assert f"{path}: its offsets include the last character of a span, and are read so" in [
+            *annotation_remarks(task, "train")
+        ]
+
+    def test_inclusive_ends_in_a_text_without_spaces(self, tmp_path: Path) -> None:
+        spans = [
+            {"start": 0, "end": 1, "label": "X", "text": "東京"},
+            {"start": 3, "end": 3, "label": "X", "text": "海"},
+        ]
+        (found,) = read(tmp_path / "a.jsonl", {"text": "東京と海", "label": spans})
+        assert found.tags == ("B-X", "I-X", "O", "B-X")
+        with pytest.raises(DataError, match="at 3-3 is empty"):  # nothing tells that all ends are inclusive
+            read(tmp_path / "a.jsonl", {"text": "東京と海", "label": [[0, 2, "X"], [3, 3, "X"]]})
+
     def test_one_wrong_span_does_not_change_the_count(self, tmp_path: Path) -> None:
         wrong = {"text": "😀 met Kito", "label": [[8, 12, "X"]]}  # fits as JavaScript counts
         with pytest.raises(DataError, match=r"a\.jsonl:6: 'X' at 8-12 is empty or leaves the text of 10 characters"):

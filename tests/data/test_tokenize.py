@@ -27,7 +27,7 @@ RAW = [
     ("See https://a.org/b_(c)?d=1,2&e, or www.b.com.", "See https://a.org/b_(c)?d=1,2&e , or www.b.com ."),
     ("Mail <j.doe+x@mail.example.org>.", "Mail < j.doe+x@mail.example.org > ."),
     ("@ann #topic #1 :-) great😀👍🏽 ❤️ <3", "@ann #topic # 1 :-) great 😀👍🏽 ❤️ <3"),
-    ("Naïve nai\u0308ve שלום עולם नमस्ते 東京", "Naïve nai\u0308ve שלום עולם नमस्ते 東京"),
+    ("Naïve nai\u0308ve שלום עולם नमस्ते 東京", "Naïve nai\u0308ve שלום עולם नमस्ते 東 京"),
     ("¿Qué? «Oui», 5'10\" tall .5 .NET", "¿ Qué ? « Oui » , 5'10 '' tall .5 .NET"),
     ('"Go," he said, "now."', "`` Go , '' he said , `` now . ''"),
     ("He said, \"It's 'fine'.\"", "He said , `` It 's ` fine ' . ''"),
@@ -47,6 +47,27 @@ SPLIT = [
     ["He left . ''", "She ( too . )", "`` Go . ''", "End ."],
     ['" He left . "', '" She stayed . "'],
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("我爱北京天安门。你好！", ["我 爱 北 京 天 安 门 。", "你 好 ！"]),
+        ("「元気です。」とタローは言う。はい", ["「 元 気 で す 。 」", "と タ ロ ー は 言 う 。", "は い"]),
+        ("iPhone手机在3月5日，价格是$5.00。", ["iPhone 手 机 在 3 月 5 日 ， 价 格 是 $ 5.00 。"]),
+        ("《红楼梦》、U.S.的", ["《 红 楼 梦 》 、 U.S. 的"]),
+        ("か\u3099く葛\U000e0100", ["か\u3099 く 葛\U000e0100"]),
+        ("Tokyo (東京) isn't big.", ["Tokyo ( 東 京 ) is n't big ."]),
+        ("한국어는 다르다。 네", ["한국어는 다르다 。", "네"]),
+    ],
+)
+def test_chinese_and_japanese_characters_are_words(text: str, sentences: list[str]) -> None:
+    assert [" ".join(token.text for token in words) for words in sentences_of(text)] == sentences
+
+
+def test_chinese_words_between_spaces_stay() -> None:
+    words = "北京 大学 的 学生 们 来 了 。"
+    assert [token.text for token in tokenize(words)] == words.split()
 
 
 @pytest.mark.parametrize(("text", "words"), RAW)
@@ -173,6 +194,9 @@ UNITS = [
     "1,",
     "www.",
     " :((x",
+    "東",
+    "東 ",
+    "a。",
 ]
 
 

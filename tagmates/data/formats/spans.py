@@ -2,8 +2,8 @@
 
 A span is ``[start, end, label]``, or an object with these values under the names that one of the tools uses. Offsets
 count characters (Unicode code points) from 0; the end is exclusive. If the spans of a file begin and end with words
-only if offsets count otherwise (see ``offsets``), they count so. If a span repeats the text that it covers, the two
-must agree.
+only if offsets count otherwise (see ``offsets``), or if their ends are inclusive, they count so. If a span repeats the
+text that it covers, the two must agree.
 
 * doccano: ``{"text": …, "label": [[0, 4, "PER"]]}``, ``"entities": [{"start_offset": …, "end_offset": …, "label": …}]``
   (of several annotators, ``"user": 1``, those of the first name or number)
@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from typing import Any, Literal, TypeGuard
 
-from tagmates.data.formats.offsets import COUNTS, Count, are_alike
+from tagmates.data.formats.offsets import COUNTS, INCLUSIVE, Count, are_alike
 from tagmates.data.formats.standoff import Annotation, Document, Words
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
@@ -98,7 +98,7 @@ def document_of(
     given = list(_marked(marked, labels, where))
     spans = _counted(given, text, count)
     if not all(_fits(span, text) for span in spans) and all(span.covered is not None for span in spans):
-        others = (_counted(given, text, other) for other in COUNTS)
+        others = (_counted(given, text, other) for other in (*COUNTS, INCLUSIVE))
         spans = next((found for found in others if all(_fits(span, text) for span in found)), spans)
     annotations = []
     for original, span in zip(given, spans, strict=True):
@@ -136,8 +136,13 @@ def count_of(records: Iterable[tuple[str, Any]]) -> Count:
     """What the offsets of these texts count, each given with its spans: that in which most spans fit.
 
     A span fits that covers the text that it repeats, or else begins and ends with a word. Another count than that of
-    characters must fit more than twice as many spans that one of the two fits alone.
+    characters must fit more than twice as many spans that one of the two fits alone. Ends are inclusive if most spans
+    fit only so.
     """
+    records = list(records)
+    cut = [_is_cut(text, span) for text, marked in records for span in _readable(marked)]
+    if 2 * sum(cut) > len(cut):
+        return INCLUSIVE
     fitting = [row for text, spans in records if not are_alike(text) for row in _fitting(text, spans)]
     gains = [sum(row[at] and not row[0] for row in fitting) for at in range(len(COUNTS))]
     losses = [sum(row[0] and not row[at] for row in fitting) for at in range(len(COUNTS))]
@@ -157,12 +162,25 @@ def _fitting(text: str, marked: Any) -> Iterator[tuple[bool, ...]]:
         )
 
 
+def _is_cut(text: str, span: _Marked) -> bool:
+    """Whether a span lacks its last character, so that its end seems to be inclusive."""
+    whole = replace(span, end=span.end + 1)
+    if span.covered is not None:
+        return _fits(whole, text) and not _fits(span, text)
+    ends_inside = text[whole.end - 2 : whole.end].isalnum() and whole.end - span.start > 1
+    return (
+        _fits(whole, text) and (ends_inside or span.end == span.start) and not text[span.end : whole.end + 1].isalnum()
+    )
+
+
 def _counted(spans: Sequence[_Marked], text: str, count: Count) -> list[_Marked]:
     """The spans with the places of their characters in the text, -1 where there is none."""
     if count == COUNTS[0]:
         return list(spans)
     place = count.places(text)
-    return [replace(span, start=place.get(span.start, -1), end=place.get(span.end, -1)) for span in spans]
+    return [
+        replace(span, start=place.get(span.start, -1), end=place.get(span.end + count.inclusive, -1)) for span in spans
+    ]
 
 
 def _readable(marked: Any, labels: Sequence[str] = _PROVISIONAL_NAMES) -> Iterator[_Marked]:
