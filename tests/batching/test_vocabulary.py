@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import PAPER
 
 from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singletons
 from tagmates.config import Sharing
@@ -17,7 +18,6 @@ from tagmates.data.sentence import Sentence, task_token
 from tagmates.data.task import SHARED
 from tagmates.errors import ModelError
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "paper"
 PAPER_TASKS = ("chunk", "com", "frame", "hyp", "mwe", "ner", "sem", "semtr", "supsense", "upos", "xpos")
 Splits = Mapping[str, Mapping[str, list[Sentence]]]
 
@@ -50,15 +50,15 @@ def build(splits: Splits = SMALL, sharing: Sharing = "multi_dec", **more: Any) -
 @pytest.fixture(scope="module")
 def real() -> Splits:
     """The distinct words with their tags of every split as one long sentence, which is all that a vocabulary sees."""
-    if not all((DATA / task).is_dir() for task in PAPER_TASKS):
-        pytest.skip(f"{DATA} is not here")
+    if not all((PAPER / task).is_dir() for task in PAPER_TASKS):
+        pytest.skip(f"{PAPER} is not here")
 
     def long_sentence(path: Path) -> Sentence:
         rows = [line.split("\t") for line in set(path.read_text(encoding="utf-8").split("\n")) if line]
         return Sentence(tuple(row[0] for row in rows), tuple(row[1] for row in rows))
 
     splits = ("train", "dev", "test")
-    return {task: {s: [long_sentence(DATA / task / f"{s}.conll")] for s in splits} for task in PAPER_TASKS}
+    return {task: {s: [long_sentence(PAPER / task / f"{s}.conll")] for s in splits} for task in PAPER_TASKS}
 
 
 class TestPaper:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_data import DATA, PAPER, needs_real_data
 
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.checking.problems import (
@@ -30,7 +31,6 @@ from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared" / "data"
 
 cells = st.sampled_from(
     ["a", "b", "", "1", "2", "3", "1-2", "2.1", "_", "#", "x=y|z=w", " ", "é", "\ufeff", "-DOCSTART-"]
@@ -438,11 +438,11 @@ def test_the_docs_explain_every_kind() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")
+@needs_real_data
 def test_the_counts_of_the_papers_data() -> None:
     """Against counts that were made by other means."""
-    hygiene: dict[str, Any] = json.loads((SHARED / "table1.json").read_text())["hygiene"]["per_task"]
-    found = unique_problems(check_tasks(load_tasks(str(SHARED / "paper"))))
+    hygiene: dict[str, Any] = json.loads((DATA / "table1.json").read_text())["hygiene"]["per_task"]
+    found = unique_problems(check_tasks(load_tasks(str(PAPER))))
     assert not [problem for problem in found if problem.level == "error"]
     counts = Counter((problem.task, problem.split, problem.kind) for problem in found)
     by_task = Counter((problem.task, problem.kind) for problem in found)

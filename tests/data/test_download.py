@@ -21,13 +21,13 @@ from file_server import Handler, Server, answers, chunked, cut, endless, raw, se
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from real_data import UPSTREAM, needs_real_data
 
 from tagmates import __version__
 from tagmates.data.upstream import download as module
 from tagmates.data.upstream.download import DownloadProgress, git_blob_of, sha256_of
 from tagmates.errors import DataError
 
-UPSTREAM = Path(__file__).parents[3] / "shared" / "data" / "upstream"
 CONTENT = bytes(i * i % 251 for i in range(300_000))
 OTHER = bytes(i % 7 for i in range(200_000))
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -649,7 +649,7 @@ def test_kill_minus_nine_anywhere(server: Server, path: Path, number: int) -> No
     killed(server, path, number)
 
 
-@pytest.mark.skipif(not UPSTREAM.exists(), reason="the published corpora are not here")
+@needs_real_data
 @pytest.mark.parametrize("name", ["hyperlinks/dp.stanford.select", "ud_english_r1.3/en-ud-train.conllu"])
 def test_the_published_files_survive_an_interruption(server: Server, path: Path, name: str) -> None:
     server.content = (UPSTREAM / name).read_bytes()

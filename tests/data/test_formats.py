@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import DATA, PAPER, UPSTREAM
 
 from tagmates.data.formats.columns import format_columns, parse_columns, read_columns
 from tagmates.data.formats.conllu import read_conllu
@@ -14,7 +15,6 @@ from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError, DataError
 
 TWO = "Rain NN\nfalls VBZ\n\nGood JJ\n"
-DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def parse(text: str, **layout: Any) -> list[Sentence]:
@@ -258,6 +258,6 @@ class TestConllu:
     def test_the_papers_reading(self, column: str) -> None:
         if not DATA.is_dir():
             pytest.skip(f"{DATA} is missing")
-        read = read_conllu(DATA / "upstream" / "ud_english_r1.3" / "en-ud-dev.conllu", column=column)
-        expected = read_columns(DATA / "paper" / column / "dev.conll", separator="\t")
+        read = read_conllu(UPSTREAM / "ud_english_r1.3" / "en-ud-dev.conllu", column=column)
+        expected = read_columns(PAPER / column / "dev.conll", separator="\t")
         assert [(s.tokens, s.tags) for s in read] == [(s.tokens, s.tags) for s in expected]

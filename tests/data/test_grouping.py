@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from real_data import UPSTREAM, needs_real_data
 
 from tagmates.apps.cli import app
 from tagmates.data.cache import entry_of, write_entry
@@ -18,7 +19,6 @@ from tagmates.data.task import SPLITS, Task
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
 
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "upstream"
 Pairs = list[list[tuple[str, str]]]
 
 
@@ -210,11 +210,11 @@ class TestFolders:
         tasks = {task.name: task for task in load_tasks_of(tmp_path, proposal.text)}
         assert sum(problem.kind == "leak" for problem in check_tasks(tasks)) == 8
 
-    @pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")
+    @needs_real_data
     @pytest.mark.slow
     def test_the_published_corpora(self, tmp_path: Path) -> None:
         """All that the paper used in one folder: no split is cut where there is a file, no leak goes unsaid."""
-        proposal = propose(SHARED, str(SHARED))
+        proposal = propose(UPSTREAM, str(UPSTREAM))
         tasks = {task.name: task for task in load_tasks_of(tmp_path, proposal.text)}
         cut = {task.train.file for task in tasks.values() if task.train and task.train.sentences}
         assert cut == {"conll2000/train.txt"}  # which has no dev

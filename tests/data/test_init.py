@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import UPSTREAM, needs_real_data
 
 from tagmates.apps.data import app, init
 from tagmates.data.checking.check import check_tasks
@@ -24,7 +25,6 @@ from tagmates.data.task import Task
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError
 
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "upstream"
 WORDS = [
     f"{stem}{end}"
     for stem in ("kayak", "ömlet", "grünt", "سلام", "😀x", "No.", "n#", "well")
@@ -319,7 +319,7 @@ class TestGuesses:
         assert layer_name({"yes": 3, "no": 1}) is None
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")
+@needs_real_data
 @pytest.mark.parametrize(
     ("folder", "tasks", "schemes"),
     [
@@ -329,7 +329,7 @@ class TestGuesses:
     ],
 )
 def test_published_corpora(folder: str, tasks: list[str], schemes: list[str], tmp_path: Path) -> None:
-    (tmp_path / "tasks.toml").write_text(propose(SHARED / folder, str(SHARED / folder)).text, encoding="utf-8")
+    (tmp_path / "tasks.toml").write_text(propose(UPSTREAM / folder, str(UPSTREAM / folder)).text, encoding="utf-8")
     found = load_tasks(str(tmp_path))
     assert list(found) == tasks
     assert [task.scheme for task in found.values()] == schemes
@@ -337,10 +337,10 @@ def test_published_corpora(folder: str, tasks: list[str], schemes: list[str], tm
 
 
 def test_sources_of_published_corpora() -> None:
-    if not SHARED.exists():
+    if not UPSTREAM.exists():
         pytest.skip("the study's data are not here")
     for folder in ("conll2000", "streusle_4.0", "hyperlinks"):
-        sources, left_out = find_corpora(SHARED / folder)
+        sources, left_out = find_corpora(UPSTREAM / folder)
         assert len(sources) == 1
         assert not any("conll" in Path(text.partition(":")[0]).name for text in left_out)  # lists, and another form
         assert set(sources[0].files) >= {"train", "test"}

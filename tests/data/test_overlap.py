@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import image
+from real_data import DATA, PAPER, needs_real_data
 
 from tagmates.apps.tables import OVERLAP_TITLES, overlap_tables
 from tagmates.data.corpora import Corpora
@@ -24,8 +25,6 @@ from tagmates.formatting import percent
 from tagmates.report.figures.data import check_place, write_figures
 from tagmates.report.figures.overlap import MAP_TITLES, NOTE, overlap_canvas
 from tagmates.report.figures.tag_shares import shown_tags, tags_canvas
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 words = st.sampled_from(["a", "A", "b", "B", "c", "d", "é"])
 sentences = st.lists(words, min_size=1, max_size=4).map(lambda some: Sentence(tuple(some), ("X",) * len(some)))
@@ -86,10 +85,10 @@ class TestNumbers:
         if not text.startswith("<"):
             assert float(text) == pytest.approx(100 * value, abs=1)
 
-    @pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")
+    @needs_real_data
     def test_unknown_words_of_the_papers_data(self) -> None:
-        entries = json.loads((SHARED / "table1.json").read_text())["hygiene"]["per_task"]
-        known = load_tasks(str(SHARED / "paper"))
+        entries = json.loads((DATA / "table1.json").read_text())["hygiene"]["per_task"]
+        known = load_tasks(str(PAPER))
         names = ["mwe", "supsense", "com", "frame", "hyp"]
         corpora = {name: load_splits(known[name]) for name in names}
         for row in unknown_words(corpora):

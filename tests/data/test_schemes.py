@@ -1,11 +1,11 @@
 """tagmates.data.schemes: pinned tags, round trips, and agreement with seqeval and with the paper's own conversion."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import DATA, PAPER, UPSTREAM
 from strategies import layers
 
 from tagmates.data.formats.columns import read_columns
@@ -14,7 +14,6 @@ from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
 
 SCHEMES: tuple[Scheme, ...] = ("iob1", "iob2", "iobes", "plain")
-DATA = Path(__file__).parents[3] / "shared" / "data"
 
 # Three neighbours: two of one label that touch, then one of another label, of one token.
 SPANS = [Span(0, 2, "a-b"), Span(2, 4, "a-b"), Span(4, 5, "c"), Span(6, 9, "c")]
@@ -238,7 +237,7 @@ def test_unknown_choices() -> None:
 def test_the_papers_conversion(scheme: Scheme, tag_column: int, upstream: str, paper: list[str]) -> None:
     if not DATA.is_dir():
         pytest.skip(f"{DATA} is missing")
-    sources = read_columns(DATA / "upstream" / upstream, tag_column=tag_column, separator=" ")
+    sources = read_columns(UPSTREAM / upstream, tag_column=tag_column, separator=" ")
     converted = [(source.tokens, convert(source.tags or (), scheme, "iobes", "error")) for source in sources]
-    expected = [s for part in paper for s in read_columns(DATA / "paper" / f"{part}.conll", separator="\t")]
+    expected = [s for part in paper for s in read_columns(PAPER / f"{part}.conll", separator="\t")]
     assert converted == [(sentence.tokens, sentence.tags) for sentence in expected]

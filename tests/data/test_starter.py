@@ -3,9 +3,9 @@
 import re
 from collections import Counter, defaultdict
 from functools import cache
-from pathlib import Path
 
 import pytest
+from real_data import PAPER, needs_real_data
 
 from tagmates.data.corpora import load_corpora
 from tagmates.data.formats.columns import read_columns
@@ -15,8 +15,6 @@ from tagmates.data.task import SPLITS
 from tagmates.data.tasks import PAPER_SCHEMES, STARTER, load_tasks
 
 FOLDER = STARTER.parent
-PAPER = Path(__file__).parents[3] / "shared" / "data" / "paper"
-needs_paper = pytest.mark.skipif(not PAPER.is_dir(), reason="needs the paper's data in ../shared/data/paper")
 SIZES = {"train": 160, "dev": 40, "test": 40}
 TOTAL = sum(SIZES.values())
 AT_LEAST = 10  # a pair of tags that the real data have less often is a slip
@@ -199,7 +197,7 @@ def test_upos_and_xpos_agree() -> None:
             assert upos in UPOS_OF_XPOS[xpos].split(), (coarse.line, token)
 
 
-@needs_paper
+@needs_real_data
 def test_the_table_of_upos_and_xpos_is_that_of_the_real_data() -> None:
     pairs = Counter(
         pair
@@ -226,7 +224,7 @@ def test_semtr_follows_from_sem() -> None:
         assert [SEMTR_OF_SEM[tag] for tag in tags(fine)] == list(tags(coarse)), fine.line
 
 
-@needs_paper
+@needs_real_data
 def test_the_mapping_of_sem_to_semtr_is_that_of_the_real_data() -> None:
     traits = {sentence.tokens: tags(sentence) for sentence in real("semtr")}
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -255,13 +253,13 @@ def test_compression_and_links_mark_something_in_every_sentence() -> None:
     assert all("B-HTML" in tags(sentence) for sentence in starter("hyp"))
 
 
-@needs_paper
+@needs_real_data
 @pytest.mark.parametrize("layer", PAPER_SCHEMES)
 def test_every_tag_occurs_in_the_real_data(layer: str) -> None:
     assert tag_set(starter(layer)) <= tag_set(real(layer))
 
 
-@needs_paper
+@needs_real_data
 @pytest.mark.parametrize("layer", PAPER_SCHEMES)
 def test_no_text_is_copied_from_the_real_data(layer: str) -> None:
     ours = [lowered(sentence) for sentence in starter("upos")]
@@ -277,7 +275,7 @@ def runs_of(tokens: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tokens[start : start + COPIED] for start in range(len(tokens) - COPIED + 1)]
 
 
-@needs_paper
+@needs_real_data
 @pytest.mark.parametrize("layer", PAPER_SCHEMES)
 def test_the_page_lists_exactly_the_lacking_tags(layer: str) -> None:
     page = (FOLDER / "README.md").read_text(encoding="utf-8")

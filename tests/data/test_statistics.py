@@ -2,15 +2,13 @@
 
 import json
 import math
-from pathlib import Path
 
 import pytest
+from real_data import DATA, PAPER, needs_real_data
 
 from tagmates.data.sentence import Sentence
 from tagmates.data.statistics import label_entropy, statistics, table1, token_type_ratio
 from tagmates.data.tasks import load_tasks
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def test_definitions_by_hand() -> None:
@@ -27,10 +25,10 @@ def test_definitions_by_hand() -> None:
     assert row["label_entropy"] == pytest.approx(math.log(2))  # of train
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")
+@needs_real_data
 def test_every_printed_cell_of_table_1() -> None:
-    published = json.loads((SHARED / "table1.json").read_text())["tasks"]
-    known = load_tasks(str(SHARED / "paper"))
+    published = json.loads((DATA / "table1.json").read_text())["tasks"]
+    known = load_tasks(str(PAPER))
     rows = {row["task"]: row for row in table1(known, known)}
     assert list(rows) == list(published)
     cells = 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import tagmates
+from real_data import DATA, PAPER, UPSTREAM, needs_real_data
 
 from tagmates.data.corpora import load_corpora
 from tagmates.data.sentence import Sentence
@@ -29,16 +30,11 @@ from tagmates.data.upstream.table1 import compare, printed
 from tagmates.errors import BusyError, ConfigError, DataError, DiskError
 from tagmates.private_folders import cache_folder
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
-here = pytest.mark.skipif(not SHARED.exists(), reason="the study's data are not here")
-
 # --- the real data ------------------------------------------------------------------------------------------------
 
 
 def fetched(task: str, mode: Mode, output: Path) -> Prepared:
-    (event,) = (
-        e for e in fetch_tasks([task], output, mode=mode, copies=SHARED / "upstream") if isinstance(e, Prepared)
-    )
+    (event,) = (e for e in fetch_tasks([task], output, mode=mode, copies=UPSTREAM) if isinstance(e, Prepared))
     return event
 
 
@@ -46,12 +42,12 @@ def sentences_of(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").removesuffix("\n\n").split("\n\n")
 
 
-@here
+@needs_real_data
 @pytest.mark.parametrize("task", PAPER_SCHEMES)
 def test_authors_mode_is_the_paper_in_every_sentence(task: str, tmp_path: Path) -> None:
     made = fetched(task, "authors", tmp_path)
     for split in SPLITS:
-        ours, theirs = (sentences_of(folder / task / f"{split}.conll") for folder in (tmp_path, SHARED / "paper"))
+        ours, theirs = (sentences_of(folder / task / f"{split}.conll") for folder in (tmp_path, PAPER))
         identical = sum(a == b for a, b in zip(ours, theirs, strict=False))
         print(f"{task} {split}: {identical}/{len(theirs)} sentences identical, {len(ours)} made")
         assert ours == theirs
@@ -60,7 +56,7 @@ def test_authors_mode_is_the_paper_in_every_sentence(task: str, tmp_path: Path) 
     assert all(file.verified == "sha256" for file in made.provenance.files)
 
 
-@here
+@needs_real_data
 @pytest.mark.parametrize(
     ("task", "labels", "differing", "sizes"),
     [
@@ -76,7 +72,7 @@ def test_clean_mode_is_what_was_meant(
     assert made.row["labels"] == labels
     assert [made.provenance.splits[split].sentences for split in SPLITS] == sizes
     for split, expected in zip(SPLITS, differing, strict=True):
-        ours, theirs = (sentences_of(folder / task / f"{split}.conll") for folder in (tmp_path, SHARED / "paper"))
+        ours, theirs = (sentences_of(folder / task / f"{split}.conll") for folder in (tmp_path, PAPER))
         if len(ours) > len(theirs):
             index = next(i for i, (a, b) in enumerate(zip(ours, [*theirs, ""], strict=True)) if a != b)
             ours.pop(index)
@@ -85,20 +81,20 @@ def test_clean_mode_is_what_was_meant(
         assert task != "sem" or len(changed) == (3 if expected else 0)
 
 
-@here
+@needs_real_data
 def test_printed_cells_are_those_of_the_paper() -> None:
-    paper = json.loads((SHARED / "table1.json").read_text())["tasks"]
+    paper = json.loads((DATA / "table1.json").read_text())["tasks"]
     assert list(printed()) == list(paper)
     for task, entry in paper.items():
         assert entry["paper_table1"] | printed()[task] == entry["paper_table1"]
 
 
-@here
+@needs_real_data
 def test_records_are_of_the_files_that_are_there() -> None:
     for source in known_sources():
         for file in source.file:
             for one in (file, file.substitute):
-                path = SHARED / "upstream" / source.name / one.name if one else None
+                path = UPSTREAM / source.name / one.name if one else None
                 if one and path and path.exists():
                     assert (one.size, one.sha256) == (path.stat().st_size, sha256_of(path))
                 else:

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from real_data import UPSTREAM, needs_real_data
 
 from tagmates import Tagger
 from tagmates.data.upstream.fetch import Prepared, fetch_tasks
@@ -15,7 +16,6 @@ from tagmates.model.pretrained import BUNDLED_MODELS
 from tagmates.training.evaluation import evaluate
 
 ROOT = Path(__file__).parents[2]
-UPSTREAM = ROOT.parent / "shared" / "data" / "upstream"
 EN = BUNDLED_MODELS / "en"
 TASKS = ("upos", "xpos", "mwe", "supsense")
 
@@ -73,7 +73,7 @@ def test_a_shell_in_an_empty_home_needs_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not UPSTREAM.is_dir(), reason="the corpora are not here")
+@needs_real_data
 def test_it_scores_what_the_card_says(tmp_path: Path) -> None:
     """As stored, in 16 bits, within 0.02 points of the training's own scores."""
     events = list(fetch_tasks(TASKS, tmp_path, mode="clean", copies=UPSTREAM))

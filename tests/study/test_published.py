@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from published_records import SEEDS, cells_of, close_deviation, published_records
+from real_data import DATA, PUBLISHED
 
 from tagmates.config import Sharing
 from tagmates.study.compare import Arrow, Cell, Comparison, compare, count, oracle_sets
@@ -16,7 +16,6 @@ from tagmates.study.published import METHODS, PAPER_TASKS, published, published_
 from tagmates.study.records import Runs
 from tagmates.study.settings import Method, StudySettings
 
-SHARED = Path(__file__).parents[3] / "shared"
 STUDY = StudySettings(tasks=PAPER_TASKS, sharing=METHODS, seeds=SEEDS, oracle_sets="test")
 
 # The edges of the tables as printed. Pairs and All-but-one: arrows that a row gives and a column receives, up and down.
@@ -164,7 +163,7 @@ def test_synthetic_counts_score_near_their_run() -> None:
 
 
 def test_statistics_are_those_of_table_1() -> None:
-    path = SHARED / "data" / "table1.json"
+    path = DATA / "table1.json"
     if not path.exists():
         pytest.skip("the paper's tables are not here")
     tasks = json.loads(path.read_text())["tasks"]
@@ -175,9 +174,9 @@ def test_statistics_are_those_of_table_1() -> None:
         }
 
 
-@pytest.mark.skipif(not (SHARED / "paper").exists(), reason="the paper's tables are not here")
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the paper's tables are not here")
 def test_data_are_those_of_the_shared_tables() -> None:
-    tables = json.loads((SHARED / "paper" / "published.json").read_text())
+    tables = json.loads(PUBLISHED.read_text())
     for method, comparison in published().items():
         table = tables[method.replace("_", "-")]
         for task in PAPER_TASKS:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from helpers import make_corpora, make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_data import PAPER
 from strategies import layers
 
 from tagmates.config import Sharing
@@ -22,7 +22,6 @@ from tagmates.training.scores import GoldUnits, Reading, Scores, TaskScores, gol
 Sentences = list[list[str]]
 Gold = list[list[str | None]]  # None: a token without a label
 ByType = dict[str, Scores]
-DATA = Path(__file__).parents[3] / "shared" / "data" / "paper"
 
 # The tag sequences of the paper's Table 2 (Changpinyo, Hu and Sha, COLING 2018, CC BY 4.0) and their numbers of units.
 TABLE_2 = [
@@ -64,7 +63,7 @@ def split(*sentences: str) -> list[list[str]]:
 
 def gold_of(task: str, part: str = "test") -> list[list[str]]:
     """The tags of a task's sentences, read without the package."""
-    path = DATA / task / f"{part}.conll"
+    path = PAPER / task / f"{part}.conll"
     if not path.is_file():
         pytest.skip(f"{path} is not here")
     blocks = path.read_text(encoding="utf-8").rstrip("\n").split("\n\n")
