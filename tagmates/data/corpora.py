@@ -27,7 +27,7 @@ from tagmates.data.formats.records import (
     with_counting,
 )
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
-from tagmates.data.formats.spans import starts_and_ends
+from tagmates.data.formats.span_counting import starts_and_ends
 from tagmates.data.formats.table import read_table
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
 from tagmates.data.indexing import IndexedTask

@@ -5,6 +5,7 @@ A text gets spans ``[start, end, label]``, which count its characters, as in doc
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, groupby
 
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.sentence import Span
@@ -24,12 +25,15 @@ def add_keys_to_records(
 ) -> list[str]:
     """Add a key for each task: a list of tags beside a list of words, a list of spans beside a text.
 
-    ``records`` are the indices of the lines that may hold a record.
+    Beside a list of sentences, each with its words, a list of tags for each of them. ``records`` are the indices of the
+    lines that may hold a record.
     """
     values: dict[int, dict[str, Sequence[object]]] = {}
-    for words, tags, _ in sentences:
-        if not words.in_text:
-            values[words.lines[0]] = {task: list(tags[task]) for task in tasks}
+    for line, own in groupby((each for each in sentences if not each[0].in_text), key=lambda each: each[0].lines[0]):
+        of_line = list(own)
+        lengths = of_line[0][0].record_lengths
+        found_tags = {task: [tag for _, tags, _ in of_line for tag in tags[task]] for task in tasks}
+        values[line] = {task: _cut(tags, lengths) if lengths else tags for task, tags in found_tags.items()}
     texts = [sentence for sentence in sentences if sentence[0].in_text]
     values |= {line: dict(own) for line, own in spans_by_line(texts, tasks).items()}
     found = list(lines)
@@ -37,6 +41,11 @@ def add_keys_to_records(
         if lines[at].strip():
             found[at] = _with_values(lines[at], values.get(at) or {task: [] for task in tasks})
     return found
+
+
+def _cut(tags: Sequence[str], lengths: Sequence[int]) -> list[Sequence[str]]:
+    """The tags in lists of these lengths."""
+    return [tags[end - length : end] for length, end in zip(lengths, accumulate(lengths), strict=True)]
 
 
 def _with_values(line: str, values: Mapping[str, Sequence[object]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import conllu_reader, plus_reader
 from tagmates.data.formats.jsonl import record_of
-from tagmates.data.formats.records import words_in_record
+from tagmates.data.formats.records import sentence_lengths, words_in_record
 from tagmates.data.formats.sentence_lines import split_word, word_lines
 from tagmates.data.formats.table import table_rows, words_in
 from tagmates.data.formats.token_lines import RowReader, cell_in, sentences_in
@@ -25,13 +25,15 @@ class InputSentence:
 
     ``lines`` holds the line number of each word, counted from 0 in its chunk; for a row of CSV, that of its last line.
     ``offsets`` are the positions of each word in a text, or None where there is no text. ``in_text`` says that the
-    sentence comes from a text in a record or cell, and not from a list of words.
+    sentence comes from a text in a record or cell, and not from a list of words. ``record_lengths`` are the numbers of
+    words of all sentences of its record, if this lists the words of each.
     """
 
     tokens: tuple[str, ...]
     lines: tuple[int, ...] = ()
     offsets: Offsets | None = None
     in_text: bool = False
+    record_lengths: tuple[int, ...] = ()
 
 
 def sentences_in_lines(
@@ -97,9 +99,10 @@ def _of_records(records: Iterable[tuple[int, str, str]], options: ReadOptions) -
     """The sentences of records, each with its index in the lines and its place for messages."""
     for at, text, where in records:
         if text.strip():
-            record = record_of(text, where)
-            for sentence in words_in_record(record, str(options.token_column or "tokens"), where):
-                yield _of_sentence(sentence, at, record.get("offsets"))
+            record, key = record_of(text, where), str(options.token_column or "tokens")
+            lengths = sentence_lengths(record, key)
+            for sentence in words_in_record(record, key, where):
+                yield replace(_of_sentence(sentence, at, record.get("offsets")), record_lengths=lengths)
 
 
 def _of_webanno(lines: Sequence[str], options: ReadOptions, name: str, first_line: int) -> Iterator[InputSentence]:

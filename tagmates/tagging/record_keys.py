@@ -6,7 +6,7 @@ from typing import Any
 from tagmates.data.describing.guesses import TOKEN_NAMES
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
-from tagmates.data.formats.spans import is_text
+from tagmates.data.formats.tool_spans import are_sentences, is_text
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
@@ -47,6 +47,7 @@ def words_key(record: Mapping[str, Any]) -> str:
                 return key
     named = [key for key, value in leaves.items() if isinstance(value, list) and key.rpartition(".")[2] in WORD_KEYS]
     texts = named or [key for key, value in leaves.items() if isinstance(value, list) and value and _are_words(value)]
+    texts = texts or [key for key, value in leaves.items() if key == "sentences" and are_sentences(value)]
     texts = texts or [key for key, value in leaves.items() if isinstance(value, str) and len(value.split()) > 1]
     return texts[0] if len(texts) == 1 else ""
 

@@ -10,7 +10,7 @@ import pytest
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import annotation_remarks, load_split, read_split
 from tagmates.data.describing.proposal import propose
-from tagmates.data.formats.spans import ends_of
+from tagmates.data.formats.span_counting import ends_of
 from tagmates.data.notation import estimate_notation
 from tagmates.data.schemes import Notation, convert, first_violation, spans_of, tags_of
 from tagmates.data.sentence import Sentence, Span

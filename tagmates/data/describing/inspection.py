@@ -76,10 +76,16 @@ def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
 
 def _nothing(path: Path, left_out: Sequence[str]) -> str:
     """The message if nothing was found: what was seen in each file, and which formats are read."""
-    reasons = _at_most(left_out)
+    reasons = _at_most(left_out or _documentation(path))
     seen = f": {reasons[0]}; " if len(reasons) == 1 else "".join(f"\n  {reason}" for reason in reasons) + "\n"
     formats = f"these formats are read: {READABLE_FORMATS}; else describe your files in a tasks.toml"
     return f"{path}: no file of it looks like tagged sentences{seen if reasons else '; '}{formats}"
+
+
+def _documentation(path: Path) -> list[str]:
+    """Files that are taken for documentation, so that nobody wonders why a folder seems to be empty."""
+    files = [file for file in _files(path) if file.suffix.lower() == ".md"] if path.is_dir() else []
+    return [f"{file}: is taken for documentation, as all files .md, and is not looked into" for file in files]
 
 
 def _at_most(left_out: Sequence[str]) -> list[str]:
@@ -267,7 +273,7 @@ def _looked_at(path: Path) -> FileLayout | str | None:
         layout = sniff(data)
         if isinstance(layout, FileLayout) and (name := split_column(data.decode(layout.encoding, "replace"), layout)):
             return f"its {shown(name)} says which sentences are train, dev and test: write each split into its own file"
-        return layout
+        return "is YAML, which is not read" if isinstance(layout, str) and suffix in (".yml", ".yaml") else layout
     except (DataError, OSError) as error:
         return (
             f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")

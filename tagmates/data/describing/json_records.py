@@ -9,7 +9,7 @@ from typing import Any
 from tagmates.data.formats.json_list import is_cut
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
-from tagmates.data.formats.spans import are_spans, are_words, is_text
+from tagmates.data.formats.tool_spans import are_sentences, are_spans, are_spans_of_sentences, are_words, is_text
 from tagmates.formatting import first_of
 
 JSON_START = re.compile(r"\s*(?:\[\s*[\[{\"]|\{\s*\")")
@@ -63,7 +63,9 @@ def _is_one_value(lines: Sequence[str]) -> bool:
         return True
     if isinstance(first, list):
         return not is_text_pair(first) and not (is_rows(first) and len(filled) > 1)
-    return len(filled) == 1 and isinstance(first, dict) and len(_lists_of_records(first)) == 1 and not _is_record(first)
+    if len(filled) > 1 or not isinstance(first, dict) or _is_record(first):
+        return False
+    return len(_lists_of_records(first)) == 1 or bool(_inner_lists(first))
 
 
 def _records_on(lines: Sequence[str]) -> Iterator[Any]:
@@ -79,6 +81,11 @@ def _list_in(text: str) -> list[Any]:
     if isinstance(found, dict):
         inner = _lists_of_records(found)
         if len(inner) != 1:
+            deeper = _inner_lists(found)
+            if len(deeper) == 1:
+                raise ValueError(
+                    f"is one JSON object, whose list of records is {deeper[0]}: write it alone into a file"
+                )
             raise ValueError(f"is one JSON object, with the keys {first_of(found)}, and not one list of records")
         found = inner[0]
     return found[:_SAMPLE_RECORDS] if isinstance(found, list) else [found]
@@ -105,7 +112,9 @@ def _why_not(records: Sequence[Any]) -> str:
         return ""
     keys = first_of(dict(leaves_of(objects[0])))
     seen = "no two lists of one length, no text with spans"
-    return f'is JSON, whose records have the keys {keys}: {seen} such as [[0, 4, "PER"]]'
+    unread = f'is JSON, whose records have the keys {keys}: {seen} such as [[0, 4, "PER"]]'
+    spacy = "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
+    return spacy if "paragraphs" in objects[0] else unread
 
 
 def _is_numbered(record: Mapping[str, Any]) -> bool:
@@ -121,6 +130,9 @@ def _is_record(record: Mapping[str, Any]) -> bool:
     """Whether an object has two lists of equal length, or a text with its spans."""
     leaves = dict(leaves_of(record))
     bare = [value for value in leaves.values() if isinstance(value, list) and all(map(_is_bare, value))]
+    values = leaves.values()
+    if any(map(are_sentences, values)) and any(are_spans_of_sentences(value) for value in values):
+        return True
     alike = len({len(value) for value in bare}) < len(bare)
     spans = any(map(are_spans, [*record.values(), *leaves.values()])) or "answer" in record
     return alike or (spans and any(is_text(value) or are_words(value) for value in leaves.values()))
@@ -129,6 +141,12 @@ def _is_record(record: Mapping[str, Any]) -> bool:
 def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
     """The lists in an object that do not hold plain texts or numbers."""
     return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
+
+
+def _inner_lists(record: Mapping[str, Any]) -> list[str]:
+    """The keys, with dots, of such lists in the objects inside an object."""
+    objects = {key: value for key, value in record.items() if isinstance(value, dict)}
+    return [f"{key}.{name}" for key, own in objects.items() for name in own if _lists_of_records({name: own[name]})]
 
 
 def _is_bare(value: Any) -> bool:

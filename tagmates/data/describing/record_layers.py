@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,10 @@ from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import read_records
 from tagmates.data.formats.records import NO_LABEL, LocatedRecord, Record, leaves_of
-from tagmates.data.formats.spans import (
-    are_spans,
-    are_words,
-    count_of,
-    document_of,
-    document_of_words,
-    ends_of,
-    is_text,
-)
+from tagmates.data.formats.span_counting import count_of, ends_of
+from tagmates.data.formats.spans import document_of, document_of_words
 from tagmates.data.formats.standoff import Document
+from tagmates.data.formats.tool_spans import are_sentences, are_spans, are_spans_of_sentences, are_words, is_text
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
@@ -124,9 +119,12 @@ def _of_spans(
 ) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
     """As ``layers_of_records``, if records have spans and a text, or words with their places; else None."""
     kept = [each for each in records if each.record.get("answer", "accept") == "accept"]
+    if (nested := _of_spans_of_sentences(kept, keys)) is not None:
+        return nested
     texts = [key for key in _keys(kept) if _most(map(is_text, _values(kept, key)))]
     lists = [key for key in _keys(kept) if _most(map(are_words, _values(kept, key)))]
     found = [key for key in _keys(kept) if key not in texts and _most(map(are_spans, filter(None, _values(kept, key))))]
+    found = [key for key in found if any(map(_has_spans, _values(kept, key)))]
     found = [key for key in found if not _is_of_model(key)] or found
     if not found or not (texts or lists):
         return None
@@ -138,6 +136,27 @@ def _of_spans(
     if in_texts is None or (in_words is not None and in_words < len(in_texts)):
         return _of_spans_of_words(kept, keys, words, found, name)
     return _of_spans_of_texts(kept, keys, token, found, features, in_texts)
+
+
+def _has_spans(value: Any) -> bool:
+    """Whether a value has any item, also inside its lists: keys of nothing but empty lists hold no spans."""
+    return any(map(_has_spans, value)) if isinstance(value, list) else value is not None
+
+
+def _of_spans_of_sentences(
+    records: Sequence[LocatedRecord], keys: dict[str, Any]
+) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
+    """As ``layers_of_records``, if records have lists of sentences and a list of spans for each; else None."""
+    token = next((key for key in _keys(records) if _most(map(are_sentences, _values(records, key)))), "")
+    marked = {key: [value for value in _values(records, key) if value] for key in _keys(records) if token}
+    found = [key for key, own in marked.items() if _most(map(are_spans_of_sentences, own)) and any(chain(*chain(*own)))]
+    if not found:
+        return None
+    note = "spans that count the words of all sentences of a record, from 0, with inclusive ends"
+    layers = [TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)) for key in found]
+    text = " ".join(chain(*next(filter(are_sentences, _values(records, token)))))
+    seen = [f"sentences with spans: {comment_text(text, 100)}"]
+    return {**keys, "token_column": token, "scheme": "iob2"}, seen, layers
 
 
 def _is_of_model(key: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from tagmates.data.describing.guesses import are_universal
 from tagmates.data.describing.json_records import json_kind
 from tagmates.data.describing.tables import SniffedTable, table_in
+from tagmates.data.describing.unread_formats import table_of_spans, unread_format
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import (
@@ -94,14 +95,15 @@ def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
         kind, reason = json_kind(lines, text)
         if kind or reason:
             return FileLayout(kind) if kind else reason
-    if _SPACED_RANGE.search(text) and separated_by_spaces(lines):
-        return SPACES_ADVICE
+    spaced = _SPACED_RANGE.search(text) and separated_by_spaces(lines)
+    if refused := unread_format(lines) or (SPACES_ADVICE if spaced else ""):
+        return refused
     layout = _conllu(lines) or _sentence_lines(lines)
     if layout is not None:
         return layout
     standoff = "is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt" if _STANDOFF.match(text) else ""
     table = standoff or table_in(lines, text)
-    return _of_table(table) if isinstance(table, SniffedTable) else table
+    return (table_of_spans(table.heading) or _of_table(table)) if isinstance(table, SniffedTable) else table
 
 
 def _of_table(table: SniffedTable) -> FileLayout:

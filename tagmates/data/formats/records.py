@@ -21,18 +21,10 @@ from typing import Any, NamedTuple
 
 from tagmates.data.formats.offsets import COUNTS, Count
 from tagmates.data.formats.rows import is_document_start
-from tagmates.data.formats.spans import (
-    Ends,
-    are_responses,
-    are_words,
-    count_of,
-    document_of,
-    document_of_words,
-    ends_of,
-    is_text,
-    why_not_annotated,
-)
+from tagmates.data.formats.span_counting import Ends, count_of, ends_of
+from tagmates.data.formats.spans import document_of, document_of_sentences, document_of_words
 from tagmates.data.formats.standoff import Document, check_types, remarks_on, tag_words
+from tagmates.data.formats.tool_spans import are_responses, are_sentences, are_words, is_text, why_not_annotated
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
@@ -154,6 +146,10 @@ def document_of_record(record: Record, keys: RecordKeys, where: str) -> Document
     if _left_out(record, keys):
         return None
     text = _look_up(record, keys.tokens, "token_column", where)
+    if keys.scheme != "plain" and are_sentences(text):
+        sentences = [_strings(own, keys.tokens, where) for own in text]
+        spans = _look_up(record, keys.tags, "tag_column", where, whole=True)
+        return document_of_sentences(sentences, spans, keys.labels, where)
     if keys.ends is not None and are_words(text):
         words = _strings(text, keys.tokens, where)
         spans = _look_up(record, keys.tags, "tag_column", where, whole=True)
@@ -242,6 +238,8 @@ def sentence_of_record(
 def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...]] | list[list[Token]]:
     """The words of each sentence of a record: of its list of words, or of its text, with the places of the words.
 
+    The list may also hold a list of words for each of several sentences.
+
     Raises DataError, beginning with ``where``, if the key holds neither.
     """
     value = _look_up(record, key, "--token-column", where)
@@ -251,8 +249,16 @@ def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...
         return document.words.sentences()
     if not isinstance(value, list):
         raise DataError(f"{where}: {key!r} is neither a list of words nor a text; name another key with --token-column")
+    if are_sentences(value):
+        return [_strings(own, key, where) for own in value if own]
     words = _strings(value, key, where)
     return [] if _is_blank(words) else [words]
+
+
+def sentence_lengths(record: Record, key: str) -> tuple[int, ...]:
+    """The numbers of words of a record's sentences; empty unless it has a list of words for each sentence."""
+    value = _peek(record, key)
+    return tuple(map(len, value)) if are_sentences(value) else ()
 
 
 def _is_blank(words: Sequence[str]) -> bool:

@@ -1,0 +1,38 @@
+"""Name the formats that are known but not read, so that their users learn what to do instead."""
+
+import re
+from collections.abc import Sequence
+
+from tagmates.data.describing.guesses import TOKEN_NAMES
+
+_PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
+_OPENNLP = re.compile(r"<START(?::[^\s<>]+)?> .*? <END>")
+_OFFSET = re.compile(r"(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE)
+
+
+def unread_format(lines: Sequence[str]) -> str:
+    """What these lines are if they are in a known format that is not read, with advice; "" for all others."""
+    filled = [line for line in lines if line.strip()]
+    title = _PUBTATOR.match(filled[0]) if filled else None
+    if title and len(filled) > 1 and filled[1].startswith(f"{title[1]}|a|"):
+        return (
+            "is PubTator, which is not read: write each document as a line of JSON with its title and abstract as one "
+            'text, and its spans, {"text": …, "spans": [[0, 4, "Disease"]]}'
+        )
+    if any(map(_OPENNLP.search, filled)):
+        return (
+            "has the mark-up of OpenNLP, <START:type> … <END>, which is not read: write one word a line with its tag, "
+            "B-type, I-type or O"
+        )
+    return ""
+
+
+def table_of_spans(heading: Sequence[str]) -> str:
+    """The reason to refuse a table whose columns are offsets in texts elsewhere; "" if its heading names no such."""
+    offsets = [name for name in heading if _OFFSET.fullmatch(name.strip())]
+    if len(offsets) < 2 or any(name.lower() in TOKEN_NAMES for name in heading):
+        return ""
+    return (
+        f"is a table of spans in texts that are elsewhere (its columns {' and '.join(offsets[:2])} are offsets): write "
+        'each text with its spans as a line of JSON, {"text": …, "spans": [[0, 4, "PER"]]}'
+    )
