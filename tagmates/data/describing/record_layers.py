@@ -9,6 +9,7 @@ from typing import Any
 
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
+from tagmates.data.describing.label_names import names_beside
 from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import read_records
@@ -65,27 +66,44 @@ def layers_of_records(
     token, tags = tokens_and_tags(alike)
     layers = []
     for key in tags:
-        named: dict[str, Any] = {"tag_column": key}
-        notes = []
-        rows = filter(_is_layer, _values(records, key))
-        numbers = Counter(item for row in rows for item in row if isinstance(item, int))
-        del numbers[NO_LABEL]
-        if numbers and not names[key]:
-            named["labels"] = [f"label{number}" for number in range(max(numbers) + 1)]
-            notes = ["the tags are integers, and nothing says what they stand for: put their names here"]
-            if numbers[0] == max(numbers.values()):
-                named["labels"][0] = "O"
-                on = f"{numbers[0]:,} of {numbers.total():,} words"
-                notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
+        named, notes = _integers(source, records, key, root) if not names[key] else ({}, [])
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
-        layers.append(TagLayer(named, None if not name or name.isdecimal() or name in _WORDS else name, tuple(notes)))
+        layers.append(
+            TagLayer(
+                {"tag_column": key, **named},
+                None if not name or name.isdecimal() or name in _WORDS else name,
+                tuple(notes),
+            )
+        )
     words = next(filter(None, alike[token]))
     seen = [
         f"keys with lists: {comment_text(', '.join(alike), 100)}",
         f"  {comment_text(' '.join(map(str, words)), 100)}",
     ]
     return {**keys, "token_column": token}, seen, layers
+
+
+def _integers(
+    source: FoundCorpus, records: Iterable[LocatedRecord], key: str, root: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """The names of integer tags as a key of tasks.toml, and notes on them; both are empty for tags that are strings."""
+    rows = filter(_is_layer, _values(records, key))
+    numbers = Counter(item for row in rows for item in row if isinstance(item, int))
+    del numbers[NO_LABEL]
+    if not numbers:
+        return {}, []
+    folders = dict.fromkeys(folder for file in source.every_file for folder in ((root / file).parent, root))
+    known, file = names_beside([folder for folder in folders if folder.is_dir()], key, max(numbers) + 1)
+    if known:
+        return {"labels": list(known)}, [f"the names of the integers are those in {file}"]
+    labels = [f"label{number}" for number in range(max(numbers) + 1)]
+    notes = ["the tags are integers, and nothing says what they stand for: put their names here"]
+    if numbers[0] == max(numbers.values()):
+        labels[0] = "O"
+        on = f"{numbers[0]:,} of {numbers.total():,} words"
+        notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
+    return {"labels": labels}, notes
 
 
 def _flat(record: Record) -> Record:
