@@ -162,21 +162,29 @@ def records_in(task: Task, path: Path) -> tuple[RecordKeys, Iterator[LocatedReco
 
 def ends_in(task: Task) -> Iterator[bool]:
     """Yield what the spans in all files of the task tell about their ends (see ``ends_of``)."""
-    layer = task.model_copy(update=dict.fromkeys(SPLITS))  # a key of the cache
+    stamps: list[tuple[Path, int, int]] = []
     for path in (each for split in SPLITS if task.part(split) for each in paths_of(task, split)):
         with suppress(OSError):
             status = path.stat()
-            yield from _ends_in(layer, path, (status.st_mtime_ns, status.st_size))
+            stamps.append((path, status.st_mtime_ns, status.st_size))
+    layer = task.model_copy(update=dict.fromkeys(SPLITS))  # a key of the cache
+    yield from _ends_in(layer, tuple(stamps))
 
 
-@lru_cache(maxsize=2**12)
-def _ends_in(task: Task, path: Path, stamp: tuple[int, int]) -> frozenset[bool]:
-    """What the spans of a file tell, up to its first broken record; ``stamp`` is its time and size."""
+@lru_cache(maxsize=2**7)
+def _ends_in(task: Task, stamps: Iterable[tuple[Path, int, int]]) -> frozenset[bool]:
+    """What the spans of files tell, of each up to its first broken record; a span that starts and ends alike is enough.
+
+    ``stamps`` are the files with their times and sizes.
+    """
     found: set[bool] = set()
-    with suppress(DataError):
-        keys, records = records_in(task, path)
-        for value in spans_of_words(records, keys):
-            found |= starts_and_ends([value])
+    for path, _, _ in stamps:
+        with suppress(DataError):
+            keys, records = records_in(task, path)
+            for value in spans_of_words(records, keys):
+                found |= starts_and_ends([value])
+                if True in found:
+                    return frozenset(found)
     return frozenset(found)
 
 
