@@ -60,6 +60,7 @@ def _tokens(text: str) -> Iterator[Token]:
     by_character = not text.isascii() and _lacks_spaces(text)
     last = len(text.rstrip(_CLOSING + whitespace))  # a period at this end is the sentence's
     quoted = False  # whether a straight double quote is open
+    low = False  # whether a low double quote is open, as in „Ja“
     end = 0
     for match in _WORD.finditer(text):
         if match.start() < end:  # the period that the word before has taken
@@ -72,6 +73,8 @@ def _tokens(text: str) -> Iterator[Token]:
         elif match.lastgroup == "mark":
             mark = _quotation_mark(text, start, before.text if before.end == start else "", quoted)
             quoted = mark == "``" if match[0] == '"' else quoted
+            mark = "''" if low and match[0] == "“" else mark
+            low = match[0] == "„" or (low and match[0] not in "“”")
             before = Token(mark, start, end)
             yield before
         else:

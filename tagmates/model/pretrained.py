@@ -145,6 +145,14 @@ def read_model(folder: Path, weights: str = WEIGHTS_FILE) -> Pretrained:
     return Pretrained(config, vocabulary, module, vectors)
 
 
+def check_model_folder(folder: Path) -> None:
+    """Raise ConfigError unless a model can be written into the folder without losing anything but another model."""
+    if (folder / "metrics.jsonl").exists():
+        raise ConfigError(f"{folder}: holds a run, which must stay; name another folder")
+    if (folder / "config.json").exists() and not (folder / "vocabulary.json").exists():
+        raise ConfigError(f"{folder}: holds a config.json that is not of a tagger; name another folder")
+
+
 def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
     """Write a model's files into ``folder``, which may be new, with parameters of this type."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """A trained tagger, which tags text with all its tasks in one pass."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain, cycle, filterfalse
 from pathlib import Path
@@ -19,12 +19,20 @@ from tagmates.data.schemes import Notation, Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span, task_token
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import ConfigError, DataError, ModelError
-from tagmates.formatting import first_of, shown
+from tagmates.formatting import first_of, shown, suggestion
 from tagmates.html import sentence_html
 from tagmates.installed import get_extra
 from tagmates.model.embedding import Tables
 from tagmates.model.network import BATCH_TOKENS, Decoded, TaggerModule, decode
-from tagmates.model.pretrained import Pretrained, find_model, read_model, vectors_without, weights_for, write_model
+from tagmates.model.pretrained import (
+    Pretrained,
+    check_model_folder,
+    find_model,
+    read_model,
+    vectors_without,
+    weights_for,
+    write_model,
+)
 from tagmates.model.span_probability import Request, sequence_probabilities, span_probabilities, tag_numbers
 
 log = logging.getLogger("tagmates")
@@ -147,8 +155,10 @@ class Tagger:
 
         ``half`` writes numbers of 16 bits instead of 32. ``vectors`` is the number of pretrained vectors that are
         written to ``vectors.safetensors``: the first ones (in GloVe those of the most frequent words) of words that
-        training never saw.
+        training never saw. Raises ConfigError if the folder holds a run of ``tagmates train``, which would be lost, or
+        a ``config.json`` that is not of a tagger.
         """
+        check_model_folder(Path(folder))
         more = vectors_without(self.vectors, self.vocabulary.word_index, vectors) if vectors else None
         model = Pretrained(self.config, self.vocabulary, self.module, more)
         write_model(Path(folder), model, torch.float16 if half else torch.float32)
@@ -177,7 +187,8 @@ class Tagger:
         Raises ConfigError for a task that the tagger does not have, and DataError for an item that is neither text nor
         words.
         """
-        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or isinstance(tasks, str):
+        wrong = isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or _is_unordered(texts)
+        if wrong or isinstance(tasks, str):
             raise ConfigError(
                 "texts are an iterable of str or of lists of words, tasks one of names: put one into a list"
             )
@@ -199,8 +210,14 @@ class Tagger:
     def spans(self, sentence: Tagged, task: str) -> list[Span]:
         """The spans that a task's tags mark; in a plain task, one for every token whose tag is not ``outside``.
 
-        If the sentence was tagged with probabilities, each span has its ``probability``.
+        If the sentence was tagged with probabilities, each span has its ``probability``. Raises ConfigError if it was
+        not tagged for this task.
         """
+        if task not in sentence.tags:
+            there = ", ".join(sentence.tags) or "no task"
+            raise ConfigError(
+                f"the sentence was not tagged for {task!r}{suggestion(task, sentence.tags)}; it has {there}"
+            )
         found = self._spans_of(sentence.tags[task], task)
         if sentence.span_probabilities is None or task not in sentence.span_probabilities:
             return found
@@ -326,10 +343,15 @@ def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ..
             for sentence in sentences_of(text):
                 yield tuple(token.text for token in sentence), tuple((token.start, token.end) for token in sentence)
         else:
-            words = tuple(text) if isinstance(text, Iterable) else None
+            words = tuple(text) if isinstance(text, Iterable) and not _is_unordered(text) else None
             if words is None or not all(isinstance(word, str) for word in words):
                 raise DataError(f"{shown(repr(text))}: is neither text nor a list of words; give a str, or strs")
             yield words, None
+
+
+def _is_unordered(value: object) -> bool:
+    """Whether iterating over a value gives keys, names of columns, or words in no order."""
+    return isinstance(value, Mapping | Set) or hasattr(value, "columns")
 
 
 def _empty(wanted: tuple[str, ...], probabilities: bool) -> Tagged:

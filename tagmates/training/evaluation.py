@@ -15,7 +15,7 @@ from tagmates.data.task import SPLITS, Task
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.files import read_json, write_atomically
-from tagmates.formatting import points
+from tagmates.formatting import first_of, points
 from tagmates.html import table_html
 from tagmates.model.pretrained import find_model
 from tagmates.model.tagger import Tagger
@@ -112,6 +112,11 @@ def evaluate(
     missing = [name for name in tagger.tasks if name not in known]
     if missing and data is None:
         raise DataError(f"{source}: task {missing[0]} of this run is no longer there; give --data")
+    if len(missing) == len(tagger.tasks):
+        raise DataError(
+            f"{source}: has no task {first_of(tagger.tasks)}, as the tagger has, but {first_of(known)}; give the tasks "
+            "that you mean the names that they have in the tagger"
+        )
     tasks = {name: known[name] for name in tagger.tasks if name in known and known[name].part(split) is not None}
     if not tasks:
         raise DataError(

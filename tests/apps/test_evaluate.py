@@ -82,7 +82,14 @@ def test_evaluate_without_the_split_or_the_task(here: Path, corpus: Path, run: P
     refused(1, r"untested: has no test split", "evaluate", "dev-only")
     assert "│ pos " in done("evaluate", "dev-only", "--split", "dev").out
     write_corpus(here / "renamed", tasks=f"{FILES}\n[tasks.parts]\n")
-    refused(1, "renamed: has no test split for any of pos, ner", "evaluate", run, "--data", "renamed")
+    refused(
+        1,
+        "renamed: has no task pos, ner, as the tagger has, but .*; give the tasks that you mean the names",
+        "evaluate",
+        run,
+        "--data",
+        "renamed",
+    )
 
 
 def test_evaluate_cannot_write_into_a_file(here: Path, run: Path) -> None:

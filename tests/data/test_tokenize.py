@@ -65,6 +65,18 @@ def test_chinese_and_japanese_characters_are_words(text: str, sentences: list[st
     assert [" ".join(token.text for token in words) for words in sentences_of(text)] == sentences
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("„Ja“, sagte er.", "`` Ja '' , sagte er ."),
+        ("Er sagt „Ja“ und „Nein“.", "Er sagt `` Ja '' und `` Nein '' ."),
+        ("“Yes” „Ja” “no”", "`` Yes '' `` Ja '' `` no ''"),
+    ],
+)
+def test_a_low_quote_is_closed_by_the_next(text: str, words: str) -> None:
+    assert [token.text for token in tokenize(text)] == words.split()
+
+
 def test_chinese_words_between_spaces_stay() -> None:
     words = "北京 大学 的 学生 们 来 了 。"
     assert [token.text for token in tokenize(words)] == words.split()

@@ -12,7 +12,7 @@ import torch
 from helpers import make_corpora, make_run
 from safetensors.torch import load_file, save_file
 
-from tagmates import ModelError, Tagger
+from tagmates import ConfigError, ModelError, Tagger
 from tagmates.batching.vectors import Vectors
 from tagmates.model.pretrained import bundled_models, find_model
 
@@ -208,3 +208,15 @@ def test_a_model_s_path_of_vectors_is_not_followed(
     assert not Tagger.from_pretrained(folder).vectors.index
     assert "give --vectors" in caplog.text
     assert list(Tagger.from_pretrained(folder, vectors=str(secret)).vectors.index) == ["word"]
+
+
+def test_a_run_and_files_of_others_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "metrics.jsonl").write_text("{}")
+    with pytest.raises(ConfigError, match="run: holds a run, which must stay; name another folder"):
+        some_tagger().save_pretrained(tmp_path / "run")
+    (tmp_path / "config.json").write_text("mine")
+    with pytest.raises(ConfigError, match="not of a tagger; name another folder"):
+        some_tagger().save_pretrained(tmp_path)
+    assert (tmp_path / "config.json").read_text() == "mine"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["metrics.jsonl"]

@@ -211,9 +211,17 @@ def test_stream_takes_many_texts_and_says_so(tagger: Tagger) -> None:
         tagger.stream("a text")
     with pytest.raises(ConfigError, match="put one into a list"):
         tagger.tag(["a text"], tagger.tasks[0])
+    for texts in ({"tokens": ["a"]}, {"a", "b"}):
+        with pytest.raises(ConfigError, match="texts are an iterable of str"):
+            tagger.tag(texts)
 
 
-@pytest.mark.parametrize("text", [None, 3, [1, "a"], [None], b"a", [b"a"]])
+def test_spans_of_a_task_that_was_not_tagged(tagger: Tagger) -> None:
+    with pytest.raises(ConfigError, match=r"was not tagged for 'nams' \(did you mean 'names'\?\); it has names"):
+        tagger.spans(Tagged(("a",), {"names": ("O",)}), "nams")
+
+
+@pytest.mark.parametrize("text", [None, 3, [1, "a"], [None], b"a", [b"a"], {"tokens": ["a"]}, {"a", "b"}])
 def test_what_is_neither_text_nor_words_is_refused(tagger: Tagger, text: Any) -> None:
     with pytest.raises(DataError, match="is neither text nor a list of words"):
         tagger.tag(each for each in ["a text", text])

@@ -97,6 +97,7 @@ def test_any_column_of_conllu(tmp_path: Path) -> None:
         ("Mika###N does###V n't###V\nStones###N sink###V\n", ReadOptions("lines", separator="###")),
         ("N|Mika V|does V|n't\nN|Stones V|sink\n", ReadOptions("lines", 2, "|")),
         ("".join(json.dumps({"tokens": own}) + "\n" for own in WORDS), ReadOptions("jsonl")),
+        ("".join(json.dumps({"tokens": own}) + '\n{"tokens": null}\n' for own in WORDS), ReadOptions("jsonl")),
         ("".join(json.dumps({"a": {"words": own}}) + "\n" for own in WORDS), ReadOptions("jsonl", "a.words")),
     ],
 )

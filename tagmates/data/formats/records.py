@@ -243,6 +243,8 @@ def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...
     Raises DataError, beginning with ``where``, if the key holds neither.
     """
     value = _look_up(record, key, "--token-column", where)
+    if value is None:  # as pandas writes a missing text
+        return []
     if is_text(value):
         document = document_of(value, [], (), where)
         _check_words(document, where)
