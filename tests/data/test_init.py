@@ -486,3 +486,11 @@ def test_a_line_that_cannot_be_read_does_not_make_a_layer_plain(tmp_path: Path) 
     written = propose(tmp_path, "").text
     assert "cannot be read so:" in written
     assert 'scheme = "iob2"' in written
+
+
+def test_a_column_of_nothing_but_o_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("Kito\tN\tO\nnaps\tV\tO\n\n" * 20, encoding="utf-8")
+    (tmp_path / "dev.txt").write_text("Ylva\tN\tB-X\nnaps\tV\tO\n\n" * 20, encoding="utf-8")
+    proposal = propose(tmp_path, "")
+    assert len(proposal.tasks) == 1
+    assert any("column 3 of train.txt is left out, since it is 'O' throughout" in note for note in proposal.remarks)

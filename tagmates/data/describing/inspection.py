@@ -202,6 +202,7 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
         notes.append(f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment")
     notes += _other_places(found, files)
     first = found[files[0]]
+    notes += _empty_layers(first, files[0])
     if len({each.separator for each in layouts}) > 1:  # see ``_has_single_cells``
         first = replace(first, separator="whitespace")
     encoding, more = _encoding_of(root, {name: found[name].encoding for name in files})
@@ -223,6 +224,14 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     splits = {split: tuple(names) for split, names in corpus.files.items()}
     mixed = len({each.columns for each in layouts}) > 1
     return FoundCorpus(label or "tags", layout, splits, mixed, tags or None, corpus.waits)
+
+
+def _empty_layers(layout: FileLayout, name: str) -> Iterator[str]:
+    """A note for each column that has O on all lines that were read: other files may have spans there."""
+    rows = [cells for sentence in layout.sample for cells in sentence if len(cells) == layout.columns]
+    for at, cells in enumerate(zip(*rows, strict=True), start=1):
+        if {*cells} == {"O"}:
+            yield f"column {at} of {name} is left out, since it is 'O' throughout: if it is a layer, add a task for it"
 
 
 def _other_places(found: Mapping[str, FileLayout], files: Sequence[str]) -> Iterator[str]:
