@@ -11,6 +11,7 @@ import torch
 from tagmates.batching.batches import LaneSelection, collate
 from tagmates.batching.corpus import Corpus, Forms, build_corpus
 from tagmates.batching.lane_corpora import LaneCorpora
+from tagmates.batching.spellings import spelled_as_known
 from tagmates.batching.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import VECTOR_SOURCES, RunConfig
@@ -313,11 +314,13 @@ class Tagger:
     ) -> tuple[Corpus, Tables | None]:
         """The corpus of these tasks' sentences, and look-up tables whose word table has one row per form.
 
-        A word that is not in the vocabulary has its pretrained vector; without one, it has the trained vector of the
+        A mark that is not in the vocabulary is read as another way to write it (``tagmates.batching.spellings``). Any
+        other word that is not there has its pretrained vector; without one, it has the trained vector of the
         unknown word or, if there is none, the mean of all words. A character that is not in the vocabulary is the mean
         of all characters. If ``cached``, the states of a frozen encoder are kept on disk, as is right for a corpus.
         """
         vocabulary, token = self.vocabulary, self.module.sharing == "te_enc"
+        parts = [(task, spelled_as_known(split, vocabulary.word_index)) for task, split in parts]
         tokens = chain.from_iterable(split.forms for _, split in parts)
         words = set().union(*(split.words for _, split in parts))
         new = sorted(filterfalse(vocabulary.word_index.__contains__, words))

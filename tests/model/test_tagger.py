@@ -104,6 +104,18 @@ def test_a_new_word_gets_its_vector_or_the_unknown_or_mean_vector(unknown_rate: 
     assert torch.equal(tables_for(tagger, known)[0], words[3])
 
 
+def test_marks_are_read_as_training_wrote_them() -> None:
+    mine, others = ('"', "a", "("), ("``", "a", "-LRB-")
+    splits = {split: [Sentence(words, ("A", "B", "A"))] for split, words in [("train", mine), ("dev", others)]}
+    run = make_run({"one": splits}, "stl", training={"unknown_rate": 0.5})
+    assert "``" not in run.vocabulary.words
+    first, second = run.tagger.stream([mine, others], probabilities=True)
+    assert second.tokens == others
+    assert (first.tags, first.probabilities) == (second.tags, second.probabilities)
+    train, dev = (run.corpora[split] for split in ("train", "dev"))
+    assert dev.forms.word[dev.form].tolist() == train.forms.word[train.form].tolist()
+
+
 @pytest.mark.parametrize("unknown_rate", [0.0, 0.5])
 def test_a_table_of_some_words_has_their_rows_of_the_whole(unknown_rate: float) -> None:
     run = make_run(make_corpora(1, TAGS), "multi_dec", training={"unknown_rate": unknown_rate})
