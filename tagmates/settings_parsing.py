@@ -112,8 +112,10 @@ def override(values: dict[str, Any], text: str) -> None:
         raise ConfigError(f"--set {text}: write key=value, for instance training.batch_size=16")
     value = _parse_value(right.strip())
     parts = key.strip().split(".")
-    if parts[:2] == ["training", "tag_weights"]:  # a tag may have dots: training.tag_weights.TASK.TAG
-        parts[3:] = [".".join(parts[3:])] if parts[3:] else []
+    # names of tasks and tags may have dots: training.loss_weights.TASK, training.tag_weights.TASK.TAG
+    last = {"loss_weights": 2, "tag_weights": 3}.get(parts[1] if parts[0] == "training" and parts[1:] else "")
+    if last is not None and parts[last:]:
+        parts[last:] = [".".join(parts[last:])]
     for part in reversed(parts):
         value = {part: value}
     _merge(values, value)
@@ -138,6 +140,8 @@ def parse(kind: type[AnySettings], values: Mapping[str, Any], where: str) -> Any
         path.pop()
     message = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
     given = "" if first["type"] in ("missing", "value_error") else f", not {_shown(first['input'])}"
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        given += suggestion(first["input"], re.findall("'(.*?)'", first["ctx"]["expected"]))
     raise ConfigError(f"{where}: {'.'.join(path) + ': ' if path else ''}{message}{given}")
 
 
@@ -151,12 +155,11 @@ def _shown(value: Any) -> str:
 
 
 def _suggested_key(kind: type[BaseModel], path: Sequence[str]) -> str:
-    """A hint to append to an error: a key of this name in one of the tables beside it, else the most similar key."""
+    """A hint to append to an error: a key of this name in another table, else the most similar key."""
     *tables, name = path
-    known = _known_keys(kind, tables)
-    below = (".".join([*tables, table, name]) for table in known if name in _known_keys(kind, [*tables, table]))
-    found = next(below, None)
-    return f" (did you mean {found!r}?)" if found else suggestion(name, known)
+    places = [[*above, table] for above in (tables, tables[:-1]) for table in _known_keys(kind, above)]
+    found = next((".".join([*place, name]) for place in places if name in _known_keys(kind, place)), None)
+    return f" (did you mean {found!r}?)" if found else suggestion(name, _known_keys(kind, tables))
 
 
 def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:

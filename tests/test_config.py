@@ -1,5 +1,6 @@
 """tagmates.config, settings_parsing and run_id: which settings are accepted, which take precedence, and messages."""
 
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,7 @@ class TestRefused:
     def test_wrong_types_and_ranges(self, override: str, key: str, value: str) -> None:
         message = refused(override)
         assert message.startswith(f"configuration: {key}: ")
-        assert message.endswith(f", not {value}")
+        assert re.search(rf", not {re.escape(value)}( \(did you mean '\w+'\?\))?$", message)
 
     def test_a_literal_lists_its_choices(self) -> None:
         assert all(choice in refused("sharing=tedec") for choice in ("'stl'", "'multi_dec'", "'te_dec'", "'te_enc'"))
@@ -250,6 +251,15 @@ class TestRefused:
     def test_weights_of_losses_belong_to_tasks_of_the_run(self) -> None:
         message = refused("training.loss_weights.nr=2")
         assert "training.loss_weights names 'nr' (did you mean 'ner'?)" in message
+
+    def test_names_of_tasks_may_have_dots(self) -> None:
+        config = resolved("training.loss_weights.ner.v2=2", "training.tag_weights.ner.B.x=3", tasks=["ner", "ner.v2"])
+        assert config.training.loss_weights == {"ner.v2": 2}
+        assert config.training.tag_weights == {"ner": {"B.x": 3}}
+
+    def test_a_key_of_another_table_and_a_similar_choice_are_offered(self) -> None:
+        assert "unknown key 'training.dropout' (did you mean 'model.dropout'?)" in refused("training.dropout=0.3")
+        assert "not 'balance' (did you mean 'balanced'?)" in refused("training.sampling=balance")
 
     def test_the_preset_pretrained_needs_an_encoder_that_is_trained_along(self) -> None:
         with pytest.raises(ConfigError, match=r"--preset pretrained: .* give --encoder"):

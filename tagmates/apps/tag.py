@@ -25,6 +25,7 @@ from tagmates.apps.tables import tagged_table
 from tagmates.apps.tag_output import tag_to_file, tag_to_stdout
 from tagmates.data.tasks import choose_tasks
 from tagmates.errors import ConfigError
+from tagmates.formatting import suggestion
 from tagmates.model.tagger import Tagger
 from tagmates.tagging.appending import parse_append
 from tagmates.tagging.read_options import APPEND_PLACES, check_options
@@ -152,7 +153,8 @@ def _check_formats(files: Sequence[str], output: str) -> None:
         if file.startswith("-") and file != "-":
             raise ConfigError(f"Unknown option: {file} (see tagmates tag --help); for a file write ./{file}")
     if output not in ("conll", "json", "table"):
-        raise ConfigError(f"--output {output}: choose conll, json or table")
+        names = ("conll", "json", "table")
+        raise ConfigError(f"--output {output}: choose conll, json or table{suggestion(output, names)}")
 
 
 def _check_workers(workers: int, threads: int | None) -> None:

@@ -30,7 +30,7 @@ from typing import Literal, get_args
 
 from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import shown
+from tagmates.formatting import shown, suggestion
 
 OUTSIDE = "O"  # the tag of a token outside of all spans, unless a task names another
 
@@ -38,6 +38,8 @@ Scheme = Literal["iob1", "iob2", "iobes", "plain"]
 """The schemes of training, scores and taggers."""
 FileScheme = Literal["iob1", "iob2", "iobes", "bilou", "bmes", "ioe1", "ioe2", "io", "plain"]
 """The schemes of files."""
+OTHER_NAMES: Mapping[str, FileScheme] = {"bio": "iob2", "bioes": "iobes", "biolu": "bilou", "bmewo": "bmes"}
+"""Other common names of schemes, which ``tasks.toml`` may have in their place."""
 Repair = Literal["begin", "error"]
 
 LETTERS: Mapping[FileScheme, Mapping[str, str]] = {
@@ -298,4 +300,4 @@ def _check_span(span: Span, before: Span, length: int, scheme: Scheme) -> None:
 
 def _check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise ConfigError(f"no {what} is called {value!r}; choose one of {', '.join(known)}")
+        raise ConfigError(f"no {what} is called {value!r}; choose one of {', '.join(known)}{suggestion(value, known)}")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tagmates.data.schemes import OTHER_NAMES
 from tagmates.data.task import FORMAT_DEFAULTS, SHARED, Task
 from tagmates.errors import ConfigError
 from tagmates.formatting import suggestion, visible
@@ -39,7 +40,7 @@ def read_tasks_toml(path: Path) -> dict[str, Task]:
 
 
 def _normalised(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A table with the keys of ``Task``: ``dev`` for ``validation``, None for the separator ``whitespace``."""
+    """A table as ``Task`` has it: ``dev`` for ``validation``, None for ``whitespace``, ``iob2`` for ``BIO``."""
     values = dict(table)
     if "name" in values:
         raise ConfigError(f"{where}: unknown key 'name'; a task's name is that of its table")
@@ -51,6 +52,8 @@ def _normalised(table: Mapping[str, Any], where: str) -> dict[str, Any]:
         values["dev"] = values.pop("validation")
     if values.get("separator") == "whitespace":
         values["separator"] = None
+    for key in values.keys() & {"scheme", "convert_to"}:
+        values[key] = OTHER_NAMES.get(str(values[key]).lower(), values[key])
     return values
 
 

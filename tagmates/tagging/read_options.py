@@ -11,6 +11,7 @@ from typing import Literal
 from tagmates.data.formats.table import TableLayout
 from tagmates.data.formats.webanno import Layers
 from tagmates.errors import ConfigError
+from tagmates.formatting import suggestion
 
 FORMATS = (
     "auto",
@@ -94,7 +95,7 @@ def check_options(options: ReadOptions) -> ReadOptions:
     """Return the options with column numbers as integers. Raises ConfigError for options that contradict each other."""
     kind = _OTHER_NAMES.get(options.kind, options.kind)
     if kind not in FORMATS:
-        raise ConfigError(f"--input {options.kind}: choose one of {', '.join(FORMATS)}")
+        raise ConfigError(f"--input {options.kind}: choose one of {', '.join(FORMATS)}{suggestion(kind, FORMATS)}")
     column = options.token_column
     if column == "" or "" in options.sentence_columns:
         raise ConfigError("--token-column, --sentence-column: is empty; name a column, or leave the option out")

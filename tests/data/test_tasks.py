@@ -169,6 +169,11 @@ class TestToml:
         path = write("tasks.toml", 'validation = "b"\n[tasks.pos]\ntrain = "a"\n')
         assert load_tasks(str(path))["pos"].dev == Part(file="b")
 
+    @pytest.mark.parametrize(("given", "scheme"), [("BIO", "iob2"), ("bioes", "iobes"), ("biolu", "bilou")])
+    def test_other_names_of_schemes(self, write: Write, given: str, scheme: str) -> None:
+        path = write("tasks.toml", f'[tasks.pos]\ntrain = "a"\nscheme = "{given}"\n')
+        assert load_tasks(str(path))["pos"].scheme == scheme
+
     def test_dev_and_validation_at_once(self, write: Write) -> None:
         """Two answers to one question: neither may be dropped without a word."""
         assert "dev" in refused(write("tasks.toml", '[tasks.pos]\ntrain = "a"\ndev = "b"\nvalidation = "c"\n'))
@@ -191,10 +196,10 @@ class TestTomlRefused:
             ("train = 3", "tasks.pos: train: "),
             ('train = { sentences = "1-" }', "tasks.pos: train.file: "),
             (
-                'train = "a"\nscheme = "bio"',
+                'train = "a"\nscheme = "bia"',
                 "tasks.pos: scheme: Input should be 'iob1', 'iob2', 'iobes', 'bilou', 'bmes', 'ioe1', 'ioe2', 'io' or ",
             ),
-            ('train = "a"\nconvert_to = "bio"', "tasks.pos: convert_to: "),
+            ('train = "a"\nconvert_to = "bia"', "tasks.pos: convert_to: "),
             ('train = "a"\nformat = "excel"', "tasks.pos: format: "),
             ('train = "a"\nformat = ["brat"]', "tasks.pos: format: "),
             (
@@ -214,6 +219,10 @@ class TestTomlRefused:
     def test_entries(self, write: Write, lines: str, message: str) -> None:
         path = write("tasks.toml", f"[tasks.pos]\n{lines}\n")
         assert refused(path).startswith(f"{path}: {message}")
+
+    def test_a_similar_choice_is_offered(self, write: Write) -> None:
+        path = write("tasks.toml", '[tasks.pos]\ntrain = "a"\nformat = "conl"\n')
+        assert refused(path).endswith("not 'conl' (did you mean 'conllu'?)")
 
     @pytest.mark.parametrize("name", ["a,b", "a b", "a/b", "a\\\\b", "", "\\t"])
     def test_names_that_a_list_or_a_folder_cannot_hold(self, write: Write, name: str) -> None:

@@ -138,6 +138,7 @@ def test_rows_that_do_not_fit_are_named(text: str, options: ReadOptions, message
     ("options", "message"),
     [
         (ReadOptions("xml"), "--input xml: choose one of auto, text, columns"),
+        (ReadOptions("conlu"), r"huggingface \(did you mean 'conllu'\?\)"),
         (ReadOptions("text", "2"), "raw text has no columns"),
         (ReadOptions("conll", "word", header=False), "must be a number where no header names the columns"),
         (ReadOptions("conll2012", "word"), "must be a number"),
