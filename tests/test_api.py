@@ -189,6 +189,13 @@ def test_a_run_may_be_closed_and_goes_on(study: tagmates.Study) -> None:
     assert kept in study.plan().found.done
 
 
+def test_values_of_other_kinds_are_named() -> None:
+    with pytest.raises(tagmates.ConfigError, match=r"'ner': is no configuration; give one such as RunConfig"):
+        tagmates.train("ner")  # type: ignore[arg-type]
+    with pytest.raises(tagmates.ConfigError, match="device gpu: .*; choose cpu, or cuda"):
+        tagmates.Tagger.from_pretrained("en", device="gpu")
+
+
 def test_a_time_limit_in_seconds(study: tagmates.Study) -> None:
     fresh = tagmates.run_study("own.toml", output_dir="runs/fresh", time_limit=0)
     assert fresh.store.root == Path("runs/fresh")

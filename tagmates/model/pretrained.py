@@ -20,7 +20,7 @@ from tagmates.data.schemes import OUTSIDE
 from tagmates.data.task import SHARED
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import json_object, write_json, write_tensors, write_text
-from tagmates.formatting import suggestion
+from tagmates.formatting import shortened, suggestion
 from tagmates.model.encoders import encoder_files, read_module
 from tagmates.model.hub import download_model
 from tagmates.model.network import TaggerModule
@@ -59,6 +59,8 @@ def find_model(name: str | Path) -> Path:
 
     Raises ModelError if there is no such model.
     """
+    if not isinstance(name, str | Path):
+        raise ModelError(f"{shortened(repr(name))}: is no name of a model; give a folder or a name, as text")
     text = str(name)
     if text.startswith("hf://"):
         return download_model(text)

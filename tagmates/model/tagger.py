@@ -20,6 +20,7 @@ from tagmates.data.schemes import Notation, Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span, task_token
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.failures import first_line
 from tagmates.formatting import first_of, shown, suggestion
 from tagmates.html import sentence_html
 from tagmates.installed import get_extra
@@ -133,7 +134,11 @@ class Tagger:
         """
         path = find_model(name)
         model = read_model(path) if task is None else read_model(path, weights_for(path, task))
-        model.module.to(device)
+        try:
+            model.module.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = first_line(error)
+            raise ConfigError(f"device {device}: {reason}; choose cpu, or cuda if torch finds a GPU") from None
         tagger = cls(model.config, model.vocabulary, model.module)
         if vectors is not None:
             found = load_vectors(vectors)

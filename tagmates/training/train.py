@@ -12,7 +12,9 @@ from tagmates.data.corpora import load_indexed
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.task import Task
 from tagmates.data.tasks import PRESET_REASONS, absolute_data, default_preset, load_tasks, require_tasks
+from tagmates.errors import ConfigError
 from tagmates.files import ESCAPED, read_json
+from tagmates.formatting import shortened
 from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
@@ -66,6 +68,9 @@ def train(
     print(tagger.tag("Prices in Berlin fell sharply .")[0].tags["upos"])
     ```
     """
+    if not isinstance(config, RunConfig):
+        given = shortened(repr(config))
+        raise ConfigError(f'{given}: is no configuration; give one such as RunConfig(tasks=("upos", "chunk"))')
     base = base_settings(config.base, config.tasks)
     if preset is None:
         tasks = load_tasks(data)
