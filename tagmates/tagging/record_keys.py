@@ -49,6 +49,7 @@ def words_key(record: Mapping[str, Any]) -> str:
     texts = named or [key for key, value in leaves.items() if isinstance(value, list) and value and _are_words(value)]
     texts = texts or [key for key, value in leaves.items() if key == "sentences" and are_sentences(value)]
     texts = texts or [key for key, value in leaves.items() if isinstance(value, str) and len(value.split()) > 1]
+    texts = texts or [key for key, value in leaves.items() if value is None and key.lower() in TEXT_KEYS]
     return texts[0] if len(texts) == 1 else ""
 
 

@@ -412,6 +412,10 @@ class TestLines:
                 )
                 assert line == f"warning: f{i}:1: again ({count} of this kind; lines {named}) [duplicate]"
 
+    def test_a_name_with_a_line_end_stays_on_its_line(self) -> None:
+        problem = Problem("error", "line", "d/a\nb", 3, "t", "train", "m")
+        assert list(problem_lines([problem])) == ["error: d/a\\nb:3: m [line]"]
+
     def test_errors_come_first_and_each_problem_once(self) -> None:
         warning = Problem("warning", "missing", "d", None, "t", "test", "m")
         error = Problem("error", "line", "f", 3, "t", "train", "m")

@@ -9,6 +9,7 @@ import pytest
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
 from tagmates.data.describing.proposal import propose
+from tagmates.data.describing.unread_formats import unread_format
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
 from tagmates.tagging.input_sentences import sentences_in_lines
@@ -122,6 +123,12 @@ class TestSentencesWithSpans:
         assert [(each.tokens, each.lines, each.record_lengths) for each in found] == [
             (("a", "b"), (0, 0), (2, 0, 1)), (("c",), (0,), (2, 0, 1))
         ]  # fmt: skip
+
+
+def test_marks_around_whole_sentences_are_not_those_of_opennlp() -> None:
+    assert unread_format(["<START> Kito naps . <END>", "<START> Oslo is here . <END>"]) == ""
+    for line in ("Here is <START> Oslo <END> .", "<START> Kito <END> naps .", "<START:per> Kito <END>"):
+        assert "OpenNLP" in unread_format([line])
 
 
 @pytest.mark.parametrize(

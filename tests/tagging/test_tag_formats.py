@@ -374,6 +374,7 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         ("größe\tN\nist\tV\n.\tP\n".encode("latin-1"), r"input:1: is not UTF-8 .* name its --encoding, as latin-1"),
         (columns("\t").replace("\n", "\r").encode(), r"input:1: has a line end inside a line"),
         (b"", r"input: holds no word to tag"),
+        (b" [ ]\n", r"input: holds no word to tag"),
         (
             b'id,review,label\n1,"Mika paints New York, and sleeps.",x\n2,Good.,y\n',
             r"input: is CSV, but it is not clear .* or name the column of words or texts by --token-column",

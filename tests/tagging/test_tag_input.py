@@ -99,6 +99,10 @@ def test_any_column_of_conllu(tmp_path: Path) -> None:
         ("".join(json.dumps({"tokens": own}) + "\n" for own in WORDS), ReadOptions("jsonl")),
         ("".join(json.dumps({"tokens": own}) + '\n{"tokens": null}\n' for own in WORDS), ReadOptions("jsonl")),
         ("".join(json.dumps({"a": {"words": own}}) + "\n" for own in WORDS), ReadOptions("jsonl", "a.words")),
+        (
+            '{"text": null}\n' + "".join(json.dumps({"text": " ".join(own)}) + "\n" for own in WORDS),
+            ReadOptions("auto"),
+        ),
     ],
 )
 def test_words_are_found_in_any_form_of_row(text: str, options: ReadOptions, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from tagmates.data.corpora import path_of
 from tagmates.data.task import Task
+from tagmates.formatting import visible
 
 Level = Literal["error", "warning"]
 Kind = Literal[
@@ -80,8 +81,9 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """The problem as ``FILE:LINE: message``."""
-        return f"{self.file}: {self.message}" if self.line is None else f"{self.file}:{self.line}: {self.message}"
+        """The problem as ``FILE:LINE: message``, on one line whatever the name of the file is."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{visible(place)}: {self.message}"
 
     def to_json(self) -> dict[str, Any]:
         """The problem as a JSON object."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from tagmates.data.describing.guesses import TOKEN_NAMES
 
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
-_OPENNLP = re.compile(r"<START(?::[^\s<>]+)?> .*? <END>")
+# without a type, such marks may also stand around whole sentences
+_OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<START> .*? <END>\s+[^\s<]")
 _OFFSET = re.compile(r"(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE)
 
 
