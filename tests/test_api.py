@@ -192,7 +192,7 @@ def test_a_run_may_be_closed_and_goes_on(study: tagmates.Study) -> None:
 def test_values_of_other_kinds_are_named() -> None:
     with pytest.raises(tagmates.ConfigError, match=r"'ner': is no configuration; give one such as RunConfig"):
         tagmates.train("ner")  # type: ignore[arg-type]
-    with pytest.raises(tagmates.ConfigError, match="device gpu: .*; choose cpu, or cuda"):
+    with pytest.raises(tagmates.ConfigError, match=r"device gpu: .*; choose cpu, or cuda"):
         tagmates.Tagger.from_pretrained("en", device="gpu")
 
 
