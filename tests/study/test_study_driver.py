@@ -298,7 +298,7 @@ def begin_within(number: int, root: Path, signs: Mapping[str, Any]) -> None:
             signs["started"].set()
 
 
-@pytest.mark.parametrize(("number", "is_killed"), [(1, False), (3, True)])
+@pytest.mark.parametrize(("number", "is_killed"), [pytest.param(1, False, marks=pytest.mark.slow), (3, True)])
 def test_two_processes_with_one_budget_never_start_more_than_it_allows(
     number: int, is_killed: bool, store: Store
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_folder_without_folds_is_never_written_to(data: str, tmp_path: Path) -
     assert (tmp_path / "mine" / "ner.conll").read_text() == "my own"
 
 
+@pytest.mark.slow
 def test_another_number_of_folds(data: str, tmp_path: Path) -> None:
     """Is refused with --resume, also before all folds are trained; with --force nothing is left of the former ones."""
     cv = ("train", "--data", data, *TRAIN, "--output-dir", "cv")
