@@ -48,25 +48,38 @@ def scan(task: Task, path: Path, tags: str = "") -> tuple[list[Sentence | None],
     ``tags`` is the name of its file of tags, if it has one. Returns empty lists if the file cannot be read line by
     line: it is missing, in UTF-16, or in a format without lines and records.
     """
+    sentences: list[Sentence | None] = []
+    faults: list[Fault] = []
+    for found in _scanned(task, path, tags):
+        if not isinstance(found, Fault):
+            sentences.append(found)
+            continue
+        if len(faults) == MAX_FAULTS:
+            faults.append(Fault("line", f"{path}: has more than {MAX_FAULTS:,} bad lines; the rest is not checked"))
+            break
+        faults.append(found)
+    return sentences, faults
+
+
+def _scanned(task: Task, path: Path, tags: str) -> Iterator[Sentence | Fault | None]:
+    """Yield the sentences of a file, None for one with a bad line, and the faults before it."""
     if task.is_table:
         return _scan_table(task, path)
     if task.format in ("jsonl", "json"):
         return _scan_records(task, path)
     if task.format in ("lines", "parallel"):
         return _scan_sentence_lines(task, path, tags)
-    return _scan_rows(task, path) if task.format in ("columns", "conllu") else ([], [])
+    return _scan_rows(task, path) if task.format in ("columns", "conllu") else iter(())
 
 
-def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    """Scan a table; returns empty lists if it cannot be divided into rows."""
+def _scan_table(task: Task, path: Path) -> Iterator[Sentence | Fault | None]:
+    """Scan a table; yields nothing if it cannot be divided into rows."""
     try:
         text = read_text(path, task.encoding).removeprefix("\ufeff")
         token, tag, _ = column_numbers(text, task.table, str(path))
         rows = list(table_rows(text, task.table, str(path)))
     except DataError:
-        return [], []
-    faults: list[Fault] = []
-    sentences: list[Sentence | None] = []
+        return
     for _, block in groupby(rows, key=lambda row: row.sentence):
         pairs: list[tuple[str, ...]] = []
         first = 0
@@ -76,28 +89,19 @@ def _scan_table(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fau
                 pairs += pairs_of(row, token, tag, task.table, f"{path}:{row.line}")
             except DataError as error:
                 pairs.append(())
-                faults.append(_fault(error))
-        sentences.append(_sentence(pairs, first))
-        if len(faults) >= MAX_FAULTS:
-            faults.append(_given_up(f"{path}:{rows[-1].line}"))
-            break
-    return sentences, faults
+                yield _fault(error)
+        yield _sentence(pairs, first)
 
 
-def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    sentences: list[Sentence | None] = []
-    faults: list[Fault] = []
+def _scan_rows(task: Task, path: Path) -> Iterator[Sentence | Fault | None]:
     rows: list[tuple[str, ...]] = []  # of the current sentence; a bad row has no cells
     first, position = 0, 1
     lines = _raw_lines(path, task.encoding)
     if task.format == "conllu" and has_expressions(str(task.tag_column), trained_as(task.scheme)):
-        return [], []
+        return
     read_row = _conllu_row_reader(task, path, lines) if task.format == "conllu" else None
     for number, raw in enumerate([*lines, b""], start=1):  # b"" ends the last sentence
         where = f"{path}:{number}"
-        if len(faults) == MAX_FAULTS:
-            faults.append(_given_up(where))
-            break
         row: tuple[str, ...] | None = ()
         line = ""
         try:
@@ -109,24 +113,23 @@ def _scan_rows(task: Task, path: Path) -> tuple[list[Sentence | None], list[Faul
             if row == ():  # a comment, a multiword range or an empty node
                 continue
         except DataError as error:
-            faults.append(_fault(error))
+            yield _fault(error)
         if row is not None:
             first = first if rows else number
             rows.append(row)
             given = line.partition("\t")[0]
             position = int(given) + 1 if task.format == "conllu" and re.fullmatch(r"\d{1,9}", given) else position + 1
         elif rows:
-            sentences.append(_sentence(rows, first))
+            yield _sentence(rows, first)
             rows, position = [], 1
-    return sentences, faults
 
 
-def _scan_sentence_lines(task: Task, path: Path, tags: str) -> tuple[list[Sentence | None], list[Fault]]:
+def _scan_sentence_lines(task: Task, path: Path, tags: str) -> Iterator[Sentence | Fault | None]:
     files = [path, *([task.folder / tags] if tags else [])]
     try:
         lines = list(lines_of(files, task.encoding))
     except DataError:
-        return [], []
+        return
     separator = task.separator or "/"
     width = 0 if tags else tags_per_word((word for (line,) in lines for word in CELL.findall(line)), separator)
 
@@ -137,43 +140,29 @@ def _scan_sentence_lines(task: Task, path: Path, tags: str) -> tuple[list[Senten
         found = next(word_lines(texts[0], str(path), number), None)
         return tagged_words(found, f"{path}:{number}", columns, separator, width) if found else None
 
-    sentences: list[Sentence | None] = []
-    faults: list[Fault] = []
     for number, texts in enumerate(lines, start=1):
-        if len(faults) == MAX_FAULTS:
-            faults.append(_given_up(f"{path}:{number}"))
-            break
         try:
-            sentence = read(texts, number)
-            sentences += [sentence] if sentence else []
+            if sentence := read(texts, number):
+                yield sentence
         except DataError as error:
-            faults.append(_fault(error))
-            sentences.append(None)
-    return sentences, faults
+            yield from (_fault(error), None)
 
 
-def _scan_records(task: Task, path: Path) -> tuple[list[Sentence | None], list[Fault]]:
-    sentences: list[Sentence | None] = []
-    faults: list[Fault] = []
+def _scan_records(task: Task, path: Path) -> Iterator[Sentence | Fault | None]:
     found = list(_records_in_lines(task, path) if task.format == "jsonl" else _records_in_list(task, path))
     records = (each for each in found if not isinstance(each, Fault))
     try:
         keys, _ = with_counting(replace(keys_of(task), types=()), records, str(path), ends_in(task))
     except DataError:
-        return [], []
+        return
     for each in found:
-        if len(faults) == MAX_FAULTS:
-            faults.append(_given_up(str(path) if isinstance(each, Fault) else each.where))
-            break
+        if isinstance(each, Fault):
+            yield from (each, None)
+            continue
         try:
-            if not isinstance(each, Fault):
-                sentences += sentences_of_records([each], keys, str(path))
-                continue
-            faults.append(each)
+            yield from sentences_of_records([each], keys, str(path))
         except DataError as error:
-            faults.append(_fault(error))
-        sentences.append(None)
-    return sentences, faults
+            yield from (_fault(error), None)
 
 
 def _records_in_lines(task: Task, path: Path) -> Iterator[LocatedRecord | Fault]:
@@ -208,10 +197,6 @@ def _fault(error: DataError) -> Fault:
     if isinstance(error.__cause__, UnicodeDecodeError):
         return Fault("encoding", message)
     return Fault("empty" if _EMPTY.search(message) else "line", message)
-
-
-def _given_up(where: str) -> Fault:
-    return Fault("line", f"{where}: follows {MAX_FAULTS:,} bad lines; the rest of the file is not checked")
 
 
 def _raw_lines(path: Path, encoding: str) -> list[bytes]:
