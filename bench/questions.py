@@ -8,7 +8,8 @@ from typing import Any
 from tagmates.data.corpora import load_indexed
 from tagmates.data.sentence import Span
 from tagmates.data.tasks import load_tasks
-from tagmates.model.tagger import Tagged, Tagger
+from tagmates.model.tagged import Tagged
+from tagmates.model.tagger import Tagger
 
 POOL = 400  # requests
 Request = tuple[bytes, list[Any]]  # what is sent, and the documents that must come back

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from tagmates.api import Study, run_study
     from tagmates.config import ModelSettings, RunConfig, TrainingSettings
     from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError, TrainingError
-    from tagmates.model.tagger import Tagged, Tagger
+    from tagmates.model.tagged import Tagged
+    from tagmates.model.tagger import Tagger
     from tagmates.notebook import progress
     from tagmates.report.model import WrittenReport
     from tagmates.study.forecast import Forecast
@@ -51,7 +52,8 @@ _MODULES = {
     "tagmates.notebook": ("progress",),
     "tagmates.config": ("ModelSettings", "RunConfig", "TrainingSettings"),
     "tagmates.errors": ("ConfigError", "DataError", "ModelError", "TagmatesError", "TrainingError"),
-    "tagmates.model.tagger": ("Tagged", "Tagger"),
+    "tagmates.model.tagged": ("Tagged",),
+    "tagmates.model.tagger": ("Tagger",),
     "tagmates.report.model": ("WrittenReport",),
     "tagmates.study.forecast": ("Forecast",),
     "tagmates.study.grouping": ("Grouping",),

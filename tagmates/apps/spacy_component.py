@@ -18,7 +18,8 @@ from spacy.util import from_bytes, to_bytes
 from tagmates.data.tokenize import split_sentences
 from tagmates.errors import ConfigError, ModelError
 from tagmates.model.pretrained import MODEL_FILES
-from tagmates.model.tagger import Tagged, Tagger
+from tagmates.model.tagged import Tagged
+from tagmates.model.tagger import Tagger
 
 DEFAULTS = {"pos": "upos", "tag": "xpos", "ents": "ner"}  # attribute of spaCy -> the layer that fills it
 # the values that token.pos_ may have

@@ -10,7 +10,7 @@ from rich.table import Table
 from tagmates.data.overlap import Overlap, UnknownWords
 from tagmates.data.task import SPLITS
 from tagmates.formatting import EMPTY, percent
-from tagmates.model.tagger import Tagged
+from tagmates.model.tagged import Tagged
 from tagmates.training.evaluation import Evaluation
 from tagmates.training.forgetting import Remembered
 from tagmates.training.scores import TaskScores

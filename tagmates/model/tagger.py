@@ -1,8 +1,8 @@
 """A trained tagger, which tags text with all its tasks in one pass."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, cycle, filterfalse
 from pathlib import Path
 
@@ -18,14 +18,12 @@ from tagmates.config import VECTOR_SOURCES, RunConfig
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.schemes import Notation, Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span, task_token
-from tagmates.data.tokenize import sentences_of
-from tagmates.errors import ConfigError, DataError, ModelError
+from tagmates.errors import ConfigError, ModelError
 from tagmates.failures import first_line
-from tagmates.formatting import first_of, shown, suggestion
-from tagmates.html import sentence_html
+from tagmates.formatting import first_of, suggestion
 from tagmates.installed import get_extra
 from tagmates.model.embedding import Tables
-from tagmates.model.network import BATCH_TOKENS, Decoded, TaggerModule, decode
+from tagmates.model.network import Decoded, TaggerModule, decode
 from tagmates.model.pretrained import (
     Pretrained,
     check_model_folder,
@@ -36,50 +34,10 @@ from tagmates.model.pretrained import (
     write_model,
 )
 from tagmates.model.span_probability import Request, sequence_probabilities, span_probabilities, tag_numbers
+from tagmates.model.tagged import Tagged, without_tasks, without_words
+from tagmates.model.texts import chunks, is_unordered, words_of_texts
 
 log = logging.getLogger("tagmates")
-
-Offsets = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """A sentence's tokens and, for every task, their tags.
-
-    ``offsets`` are start and end (exclusive) of every token in the text; None if the sentence was given as words. If
-    probabilities were asked for, there are for every task:
-
-    - ``probabilities``: the marginal probability of each tag;
-    - ``margins``: by how much the second most probable tag of each token is below the most probable one;
-    - ``span_probabilities``: the probability of each span, in the order of ``Tagger.spans``, which has them too;
-    - ``sequence_probabilities``: the probability of all tags of the sentence together.
-
-    ```python
-    import tagmates
-
-    tagger = tagmates.Tagger.from_pretrained("en")
-    for sentence in tagger.tag("Anna gave up. She went to Oslo.", probabilities=True):
-        print(sentence.tokens, sentence.offsets)
-        print(sentence.tags["upos"], sentence.probabilities["upos"])
-    ```
-    """
-
-    tokens: tuple[str, ...]
-    tags: Mapping[str, tuple[str, ...]]
-    probabilities: Mapping[str, tuple[float, ...]] | None = None
-    offsets: Offsets | None = field(default=None, compare=False)
-    margins: Mapping[str, tuple[float, ...]] | None = None
-    span_probabilities: Mapping[str, tuple[float, ...]] | None = None
-    sequence_probabilities: Mapping[str, float] | None = None
-
-    def _repr_html_(self) -> str:
-        """A table for notebooks: a column for each token, a row for each task."""
-        known = self.probabilities or {}
-        rows = [
-            (task, list(zip(tags, known.get(task, (None,) * len(tags)), strict=True)))
-            for task, tags in self.tags.items()
-        ]
-        return sentence_html(self.tokens, rows)
 
 
 @dataclass(frozen=True)
@@ -193,7 +151,7 @@ class Tagger:
         Raises ConfigError for a task that the tagger does not have, and DataError for an item that is neither text nor
         words.
         """
-        wrong = isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or _is_unordered(texts)
+        wrong = isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or is_unordered(texts)
         if wrong or isinstance(tasks, str):
             raise ConfigError(
                 "texts are an iterable of str or of lists of words, tasks one of names: put one into a list"
@@ -207,11 +165,11 @@ class Tagger:
     def _stream(
         self, texts: Iterable[str | Sequence[str]], wanted: tuple[str, ...], probabilities: bool
     ) -> Iterator[Tagged]:
-        for chunk in _chunks(_split(texts)):
+        for chunk in chunks(words_of_texts(texts)):
             full = [tokens for tokens, _ in chunk if tokens]
             found = iter(self._tag_chunk(full, wanted, probabilities))
             for tokens, offsets in chunk:
-                yield replace(next(found) if tokens else _empty(wanted, probabilities), offsets=offsets)
+                yield replace(next(found) if tokens else without_words(wanted, probabilities), offsets=offsets)
 
     def spans(self, sentence: Tagged, task: str) -> list[Span]:
         """The spans that a task's tags mark; in a plain task, one for every token whose tag is not ``outside``.
@@ -241,7 +199,7 @@ class Tagger:
         self, sentences: list[tuple[str, ...]], wanted: tuple[str, ...], probabilities: bool
     ) -> Iterator[Tagged]:
         if not sentences or not wanted:
-            return (_untagged(tokens, probabilities) for tokens in sentences)
+            return (without_tasks(tokens, probabilities) for tokens in sentences)
         token = int(self.module.sharing == "te_enc")
         # te_enc reads the task with the sentence; the other methods encode a sentence once for all tasks
         split = IndexedSplit.of([Sentence(s) for s in sentences])
@@ -342,51 +300,3 @@ class Tagger:
         corpus = build_corpus(parts, vocabulary, forms, token=token)
         states = self.module.corpus_states([split for _, split in parts], cached=cached)
         return replace(corpus, states=states), tables
-
-
-def _split(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ...], Offsets | None]]:
-    """The words of every sentence, and their offsets if it came as text."""
-    for text in texts:
-        if isinstance(text, str):
-            for sentence in sentences_of(text):
-                yield tuple(token.text for token in sentence), tuple((token.start, token.end) for token in sentence)
-        else:
-            words = tuple(text) if isinstance(text, Iterable) and not _is_unordered(text) else None
-            if words is None or not all(isinstance(word, str) for word in words):
-                raise DataError(f"{shown(repr(text))}: is neither text nor a list of words; give a str, or strs")
-            yield words, None
-
-
-def _is_unordered(value: object) -> bool:
-    """Whether iterating over a value gives keys, names of columns, or words in no order."""
-    return isinstance(value, Mapping | Set) or hasattr(value, "columns")
-
-
-def _empty(wanted: tuple[str, ...], probabilities: bool) -> Tagged:
-    """A sentence without words."""
-    nothing: dict[str, tuple[()]] = dict.fromkeys(wanted, ())
-    if not probabilities:
-        return Tagged((), nothing)
-    certain = dict.fromkeys(wanted, 1.0)
-    return Tagged((), nothing, nothing, margins=nothing, span_probabilities=nothing, sequence_probabilities=certain)
-
-
-def _untagged(tokens: tuple[str, ...], probabilities: bool) -> Tagged:
-    """A sentence that was tagged for no task."""
-    return replace(_empty((), probabilities), tokens=tokens)
-
-
-def _chunks(
-    sentences: Iterable[tuple[tuple[str, ...], Offsets | None]],
-) -> Iterator[list[tuple[tuple[str, ...], Offsets | None]]]:
-    """Consecutive sentences, about BATCH_TOKENS tokens at a time."""
-    chunk = []
-    tokens = 0
-    for sentence in sentences:
-        chunk.append(sentence)
-        tokens += len(sentence[0]) + 1  # so that a chunk cannot grow without end by sentences that have no words
-        if tokens >= BATCH_TOKENS:
-            yield chunk
-            chunk, tokens = [], 0
-    if chunk:
-        yield chunk

@@ -17,7 +17,7 @@ from typing import NoReturn
 from tagmates.errors import TagmatesError
 from tagmates.failures import on_one_line
 from tagmates.model.network import BATCH_TOKENS
-from tagmates.model.tagger import Tagged
+from tagmates.model.tagged import Tagged
 from tagmates.serve.metrics import Metrics
 
 TURN_TOKENS = 500  # tokens of one request in a batch before the next request has its turn

@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 
 from tagmates.data.sentence import Span
 from tagmates.model.pretrained import content_of
-from tagmates.model.tagger import Tagged, Tagger
+from tagmates.model.tagged import Tagged
+from tagmates.model.tagger import Tagger
 from tagmates.serve.requests import RequestSentence
 from tagmates.serve.settings import Limits
 

@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from tagmates import __version__
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import on_one_line
-from tagmates.model.tagger import Tagged, Tagger
+from tagmates.model.tagged import Tagged
+from tagmates.model.tagger import Tagger
 from tagmates.serve.metrics import Metrics, RequestMetrics
 from tagmates.serve.middleware import AllowedHosts, BodyReader, SecurityHeaders, refusal, went_wrong
 from tagmates.serve.openapi import STREAM_TEXT, SUMMARY, body_of, content, refusals

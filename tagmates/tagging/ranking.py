@@ -9,7 +9,8 @@ from typing import Literal, get_args
 
 from tagmates.data.formats.columns import format_columns
 from tagmates.errors import ConfigError
-from tagmates.model.tagger import Tagged, Tagger
+from tagmates.model.tagged import Tagged
+from tagmates.model.tagger import Tagger
 
 Measure = Literal["sequence", "span", "margin"]
 NO_LABEL = "_"

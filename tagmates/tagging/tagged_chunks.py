@@ -9,7 +9,8 @@ from tagmates.data.schemes import OUTSIDE, Notation, spans_of
 from tagmates.data.sentence import Span
 from tagmates.errors import DataError
 from tagmates.formatting import shown
-from tagmates.model.tagger import Tagged, Tagger
+from tagmates.model.tagged import Tagged
+from tagmates.model.tagger import Tagger
 from tagmates.tagging.appending import appended
 from tagmates.tagging.chunks import Chunk
 from tagmates.tagging.input_sentences import InputSentence

@@ -14,7 +14,7 @@ from tagmates.data.formats.jsonl import read_jsonl
 from tagmates.data.sentence import Sentence
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
-from tagmates.model.tagger import Tagged
+from tagmates.model.tagged import Tagged
 from tagmates.tagging.writing import write_json_lines
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), min_size=1, max_size=5)

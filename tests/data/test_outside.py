@@ -22,7 +22,7 @@ from tagmates.data.task import Task
 from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
-from tagmates.model.tagger import Tagged
+from tagmates.model.tagged import Tagged
 from tagmates.serve.requests import RequestSentence
 from tagmates.serve.responses import models_out, sentence_out
 from tagmates.serve.settings import Limits

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagmates.model.network import BATCH_TOKENS
-from tagmates.model.tagger import Tagged
+from tagmates.model.tagged import Tagged
 from tagmates.serve.metrics import Metrics
 from tagmates.serve.queue import TURN_TOKENS, LateError, Queue, QueueFullError, TaggingError, TagOptions, Words, load_of
 

@@ -28,7 +28,8 @@ from tagmates.data.tokenize import Token, sentences_of, split_sentences, tokeniz
 from tagmates.errors import ModelError, TagmatesError
 from tagmates.installed import get_extra
 from tagmates.model.pretrained import BUNDLED_MODELS
-from tagmates.model.tagger import Tagged, Tagger
+from tagmates.model.tagged import Tagged
+from tagmates.model.tagger import Tagger
 from tagmates.serve.middleware import SECURITY_HEADERS
 from tagmates.serve.requests import RequestSentence, TagRequest, read_request, sentences_in
 from tagmates.serve.responses import licence_of
