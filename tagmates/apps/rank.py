@@ -1,6 +1,7 @@
 """The command ``rank``."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -71,6 +72,7 @@ def rank(
     chosen = tagger.tasks[0] if task is None else task
     if chosen in tagger.tasks:
         options = with_training_format(options, model, (chosen,))
+    options = replace(options, marks=tagger.marks)
     ranked = rank_sentences(tagger, read_input(pool, options), chosen, by, top)
     text = "".join(ranked_columns(ranked, chosen, blank=blank))
     if output is None:

@@ -136,7 +136,7 @@ def tag(
     device = choose_device(device)
     tagger = Tagger.from_pretrained(model, device=device, vectors=vectors)
     wanted = choose_tasks(tasks, tagger.tasks)
-    options = with_training_format(options, model, wanted)
+    options = replace(with_training_format(options, model, wanted), marks=tagger.marks)
     if output == "table":
         for sentence in tagger.stream(read_input(files, options), wanted):
             Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))

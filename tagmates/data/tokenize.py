@@ -5,12 +5,15 @@ contractions come apart (``do n't``, ``it 's``, ``can not``). Quotation marks be
 single ones ` and ', curly apostrophes straight ones; every other character stays as it is, and no character but white
 space is lost. Text whose words already stand between spaces keeps those words.
 
+A tagger may have learnt from words with other marks: straight or curly quotes, -LRB- for a bracket, ’s for 's. Given
+the marks that it knows (``known_marks``), words are written with these.
+
 Chinese and Japanese have no spaces between words: each of their characters is a word. ``。！？`` end their sentences.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from string import whitespace
 
@@ -24,10 +27,10 @@ class Token:
     end: int
 
 
-def sentences_of(text: str) -> list[list[Token]]:
-    """Return the words of each sentence; the offsets are those of the whole text."""
+def sentences_of(text: str, marks: Container[str] = ()) -> list[list[Token]]:
+    """Return the words of each sentence; the offsets are those of the whole text. ``marks``: see ``with_marks``."""
     return [
-        [Token(token.text, token.start + start, token.end + start) for token in _tokens(text[start:end])]
+        [Token(token.text, token.start + start, token.end + start) for token in tokenize(text[start:end], marks)]
         for start, end in split_sentences(text)
     ]
 
@@ -47,12 +50,35 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     return [span for start, end in _paragraphs(text) for span in _split_paragraph(text, start, end)]
 
 
-def tokenize(text: str) -> list[Token]:
+def tokenize(text: str, marks: Container[str] = ()) -> list[Token]:
     """Return the words of one sentence, in order; together they cover everything but its white space.
 
     A period stands once in the words as in the text: a sentence that ends in ``the U.S.`` ends in the word ``U.S.``.
+    ``marks``: see ``with_marks``.
     """
-    return list(_tokens(text))
+    return with_marks(_tokens(text), text, marks)
+
+
+def known_marks(words: Container[str]) -> frozenset[str]:
+    """The marks, and clitics with an apostrophe, that these words (lower-cased) have, for ``with_marks``."""
+    return frozenset(mark for mark in _MARKS if mark in words)
+
+
+def with_marks(tokens: Iterable[Token], text: str, marks: Container[str]) -> list[Token]:
+    """The words of a text, with those of ``marks`` in place of others that mean the same.
+
+    A mark is written as in the text if ``marks`` has it so, else as the treebank writes it, else in another way that
+    ``marks`` has. If it has none of them, the word stays as it is.
+    """
+    return [_with_mark(token, text, marks) for token in tokens] if marks else list(tokens)
+
+
+def _with_mark(token: Token, text: str, marks: Container[str]) -> Token:
+    if token.text not in _OTHER_WAYS and "'" not in token.text:
+        return token
+    ways = (text[token.start : token.end], token.text, *_OTHER_WAYS.get(token.text, ()), token.text.replace("'", "’"))
+    found = next((way for way in ways if way.lower() in marks), token.text)
+    return token if found == token.text else replace(token, text=found)
 
 
 def _tokens(text: str) -> Iterator[Token]:
@@ -60,7 +86,7 @@ def _tokens(text: str) -> Iterator[Token]:
     by_character = not text.isascii() and _lacks_spaces(text)
     last = len(text.rstrip(_CLOSING + whitespace))  # a period at this end is the sentence's
     quoted = False  # whether a straight double quote is open
-    low = False  # whether a low double quote is open, as in „Ja“
+    awaited: set[str] = set()  # the closing quotes of open low ones, as in „Ja“
     end = 0
     for match in _WORD.finditer(text):
         if match.start() < end:  # the period that the word before has taken
@@ -73,8 +99,9 @@ def _tokens(text: str) -> Iterator[Token]:
         elif match.lastgroup == "mark":
             mark = _quotation_mark(text, start, before.text if before.end == start else "", quoted)
             quoted = mark == "``" if match[0] == '"' else quoted
-            mark = "''" if low and match[0] == "“" else mark
-            low = match[0] == "„" or (low and match[0] not in "“”")
+            mark = _AFTER_LOW[match[0]] if match[0] in awaited else mark
+            awaited -= {match[0], "“" if match[0] == "”" else ""}
+            awaited |= {_LOW[match[0]]} if match[0] in _LOW else set()
             before = Token(mark, start, end)
             yield before
         else:
@@ -123,7 +150,27 @@ _CONTRACTIONS = {
     "'tis": 2,
     "'twas": 2,
 }
+_LOW = {"„": "“", "‚": "‘"}
+_AFTER_LOW = {"“": "''", "‘": "'"}
 _CURLY = {"“": "``", "„": "``", "‟": "``", "”": "''", "‘": "`", "‚": "`", "’": "'"}
+
+_OTHER_WAYS = {
+    "``": ('"', "„", "“", "«"),
+    "''": ('"', "”", "“", "»"),
+    "`": ("'", "‚", "‘", "’"),
+    "'": ("’", "‘"),
+    "(": ("-LRB-",),
+    ")": ("-RRB-",),
+    "[": ("-LSB-",),
+    "]": ("-RSB-",),
+    "{": ("-LCB-",),
+    "}": ("-RCB-",),
+}
+_CLITICS = ("n't", "'s", "'m", "'d", "'ll", "'re", "'ve")
+_MARKS = {
+    *(way.lower() for mark, ways in _OTHER_WAYS.items() for way in (mark, *ways)),
+    *(way for clitic in _CLITICS for way in (clitic, clitic.replace("'", "’"))),
+}
 
 _TITLE = re.compile(
     "Mrs?|mrs?|Ms|ms|Mx|Dr|dr|Prof|Messrs|Mmes?|Mlle|Gen|Col|Maj|Capt|Cmdr|Adm|Lt|Sgt|Cpl|Pvt|Brig|Gov|Sens?|Reps?|Rev"

@@ -11,13 +11,13 @@ import torch
 from tagmates.batching.batches import LaneSelection, collate
 from tagmates.batching.corpus import Corpus, Forms, build_corpus
 from tagmates.batching.lane_corpora import LaneCorpora
-from tagmates.batching.spellings import spelled_as_known
 from tagmates.batching.vectors import NO_VECTORS, Vectors, load_vectors
 from tagmates.batching.vocabulary import Vocabulary
 from tagmates.config import VECTOR_SOURCES, RunConfig
 from tagmates.data.indexing import IndexedSplit
 from tagmates.data.schemes import Notation, Scheme, is_tag_of, spans_of
 from tagmates.data.sentence import Sentence, Span, task_token
+from tagmates.data.tokenize import known_marks
 from tagmates.errors import ConfigError, ModelError
 from tagmates.failures import first_line
 from tagmates.formatting import first_of, suggestion
@@ -67,6 +67,14 @@ class Tagger:
     def tasks(self) -> tuple[str, ...]:
         """The tagger's tasks, in its own order."""
         return self.vocabulary.tasks
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The quotation marks, brackets and clitics that it knows; the words of raw text are written with them.
+
+        They are those of the vocabulary, so a tagger with a pretrained encoder has none.
+        """
+        return known_marks(self.vocabulary.word_index)
 
     @property
     def schemes(self) -> Mapping[str, Scheme]:
@@ -165,7 +173,7 @@ class Tagger:
     def _stream(
         self, texts: Iterable[str | Sequence[str]], wanted: tuple[str, ...], probabilities: bool
     ) -> Iterator[Tagged]:
-        for chunk in chunks(words_of_texts(texts)):
+        for chunk in chunks(words_of_texts(texts, self.marks)):
             full = [tokens for tokens, _ in chunk if tokens]
             found = iter(self._tag_chunk(full, wanted, probabilities))
             for tokens, offsets in chunk:
@@ -277,13 +285,11 @@ class Tagger:
     ) -> tuple[Corpus, Tables | None]:
         """The corpus of these tasks' sentences, and look-up tables whose word table has one row per form.
 
-        A mark that is not in the vocabulary is read as another way to write it (``tagmates.batching.spellings``). Any
-        other word that is not there has its pretrained vector; without one, it has the trained vector of the
+        A word that is not in the vocabulary has its pretrained vector; without one, it has the trained vector of the
         unknown word or, if there is none, the mean of all words. A character that is not in the vocabulary is the mean
         of all characters. If ``cached``, the states of a frozen encoder are kept on disk, as is right for a corpus.
         """
         vocabulary, token = self.vocabulary, self.module.sharing == "te_enc"
-        parts = [(task, spelled_as_known(split, vocabulary.word_index)) for task, split in parts]
         tokens = chain.from_iterable(split.forms for _, split in parts)
         words = set().union(*(split.words for _, split in parts))
         new = sorted(filterfalse(vocabulary.word_index.__contains__, words))

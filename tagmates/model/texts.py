@@ -1,6 +1,6 @@
 """What a tagger is given, texts or lists of words, as sentences in chunks of bounded size."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 
 from tagmates.data.tokenize import sentences_of
 from tagmates.errors import DataError
@@ -9,11 +9,13 @@ from tagmates.model.network import BATCH_TOKENS
 from tagmates.model.tagged import Offsets
 
 
-def words_of_texts(texts: Iterable[str | Sequence[str]]) -> Iterator[tuple[tuple[str, ...], Offsets | None]]:
-    """The words of every sentence, and their offsets if it came as text."""
+def words_of_texts(
+    texts: Iterable[str | Sequence[str]], marks: Container[str]
+) -> Iterator[tuple[tuple[str, ...], Offsets | None]]:
+    """The words of every sentence, and their offsets if it came as text; such words have these ``marks``."""
     for text in texts:
         if isinstance(text, str):
-            for sentence in sentences_of(text):
+            for sentence in sentences_of(text, marks):
                 yield tuple(token.text for token in sentence), tuple((token.start, token.end) for token in sentence)
         else:
             words = tuple(text) if isinstance(text, Iterable) and not is_unordered(text) else None

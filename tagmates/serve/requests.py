@@ -102,14 +102,17 @@ def read_request(body: bytes, limits: Limits) -> TagRequest:
     raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}; see /openapi.json")
 
 
-def sentences_of(request: TagRequest, limits: Limits) -> Iterator[RequestSentence]:
-    """The sentences of a request, lazily. Raises TooLargeError if one exceeds a limit."""
+def sentences_of(request: TagRequest, limits: Limits, marks: frozenset[str]) -> Iterator[RequestSentence]:
+    """The sentences of a request, lazily; those of texts have the tagger's ``marks``.
+
+    Raises TooLargeError if one exceeds a limit.
+    """
     texts = [request.text] if request.text is not None else request.texts or []
     for document, text in enumerate(texts):
         for start, end in sentences_in(text, limits.sentence_characters):
             where = f"text {document + 1}, the sentence at character {start}"
             _check_characters(end - start, where, limits)  # before it is tokenized
-            tokens = tokenize(text[start:end])
+            tokens = tokenize(text[start:end], marks)
             words = tuple(token.text for token in tokens)
             _check_size(words, where, limits)
             yield RequestSentence(document, words, tuple((token.start + start, token.end + start) for token in tokens))

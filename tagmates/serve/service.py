@@ -142,14 +142,13 @@ def _parse(body: bytes, taggers: Mapping[str, Tagger], limits: Limits) -> _Parse
     name = request.model if request.model is not None else next(iter(taggers))
     if name not in taggers:
         raise ConfigError(f"model: there is no model {name[:80]!r}; there are {', '.join(taggers)}")
-    known = taggers[name].tasks
-    tasks = known if request.tasks is None else tuple(request.tasks)
+    tagger = taggers[name]
+    tasks = tagger.tasks if request.tasks is None else tuple(request.tasks)
     for task in tasks:
-        if task not in known:
-            raise ConfigError(f"tasks: {name} has no task {task[:80]!r}; it has {', '.join(known)}")
-    return _ParsedRequest(
-        request, taggers[name], TagOptions(name, tasks, request.probabilities), sentences_of(request, limits)
-    )
+        if task not in tagger.tasks:
+            raise ConfigError(f"tasks: {name} has no task {task[:80]!r}; it has {', '.join(tagger.tasks)}")
+    sentences = sentences_of(request, limits, tagger.marks)
+    return _ParsedRequest(request, tagger, TagOptions(name, tasks, request.probabilities), sentences)
 
 
 def _parse_whole(

@@ -58,8 +58,15 @@ def _format_by_lines(options: ReadOptions, layout: FileLayout | str, lines: Sequ
         given = options.token_column is not None or options.separator
         if layout.format not in TABLE_FORMATS or given or _is_certain_table(layout):
             return layout.format
-    if kind := _format_of_named_table(lines) or ("lines" if tag_separator_in(lines) else ""):
+    if kind := _format_of_named_table(lines):
         return kind
+    if sign := tag_separator_in(lines):
+        if all(len(CELL.findall(line)) < 2 for line in lines):
+            raise DataError(
+                f"{name}: has one word with its tag on each line; say --input columns --separator {sign!r}, or --input "
+                "lines if each line is a sentence"
+            )
+        return "lines"
     if isinstance(layout, str):
         return _format_of_rejected(options, layout, lines, name)
     return _format_of_uncertain_table(layout, lines, name)
@@ -117,8 +124,6 @@ def _is_certain_table(layout: FileLayout) -> bool:
     rows = [cells for sentence in layout.sample for cells in sentence]
     if layout.heading or layout.keys.get("sentence_end"):
         return True
-    if layout.separator not in ("\t", "whitespace", ";") and layout.format != "csv":
-        return False
     token, tags = tokens_and_tags(columns_of(layout))
     values = [{cells[int(tag) - 1] for cells in rows} for tag in tags]
     words = [cells[int(token) - 1] for cells in rows]

@@ -74,7 +74,7 @@ def _of_table(lines: Sequence[str], options: ReadOptions, name: str, first_line:
             last = row.line - first_line + sum(cell.count("\n") for cell in row.cells)
             cell = cell_in([cell or " " for cell in row.cells], column, "text", f"{name}:{row.line}")
             if not options.sentence_rows:
-                yield from map(_of_tokens, sentences_of(cell), repeat(last))
+                yield from map(_of_tokens, sentences_of(cell, options.marks), repeat(last))
             elif words := words_in(cell, f"{name}:{row.line}"):
                 yield InputSentence(tuple(words), (last,) * len(words))
         return
@@ -101,7 +101,7 @@ def _of_records(records: Iterable[tuple[int, str, str]], options: ReadOptions) -
         if text.strip():
             record, key = record_of(text, where), str(options.token_column or "tokens")
             lengths = sentence_lengths(record, key)
-            for sentence in words_in_record(record, key, where):
+            for sentence in words_in_record(record, key, where, options.marks):
                 yield replace(_of_sentence(sentence, at, record.get("offsets")), record_lengths=lengths)
 
 

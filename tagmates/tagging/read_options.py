@@ -65,6 +65,7 @@ class ReadOptions:
     layers: Layers | None = None  # of WebAnno TSV
     numbered: int = 0  # the highest number of a span in WebAnno TSV, where ``append`` needs it
     quoted: bool = False  # whether every cell of a CSV file is in quotes
+    marks: frozenset[str] = frozenset()  # of the tagger, with which the words of texts are written
     raw: bool = False  # whether quotes in a table of texts are ordinary characters
 
     @property

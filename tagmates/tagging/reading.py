@@ -62,7 +62,7 @@ def sentences_of_lines(chunk: Chunk, lines: Sequence[str], error: DataError | No
     while error and lines and lines[-1].strip() and chunk.options.kind not in ("lines", "jsonl", "json"):
         lines.pop()  # they belong to a sentence whose end is not known
     if chunk.options.kind == "text":
-        yield from _paragraphs(lines, chunk.characters)
+        yield from _paragraphs(lines, chunk.characters, chunk.options.marks)
     else:
         first = chunk.record if chunk.options.kind == "json" else chunk.line
         yield from sentences_in_lines(lines, chunk.options, chunk.name, first)
@@ -98,21 +98,21 @@ def _decoded(chunk: Chunk) -> Iterator[str]:
         before = 0
 
 
-def _paragraphs(lines: Iterable[str], start: int) -> Iterator[InputSentence]:
+def _paragraphs(lines: Iterable[str], start: int, marks: frozenset[str]) -> Iterator[InputSentence]:
     paragraph: list[str] = []
     for line in lines:
         if line.strip():
             paragraph.append(line)
             continue
         text = "".join(paragraph)
-        yield from _shifted(text, start)
+        yield from _shifted(text, start, marks)
         start += len(text) + len(line)
         paragraph = []
-    yield from _shifted("".join(paragraph), start)
+    yield from _shifted("".join(paragraph), start, marks)
 
 
-def _shifted(text: str, start: int) -> Iterator[InputSentence]:
-    for sentence in sentences_of(text):
+def _shifted(text: str, start: int, marks: frozenset[str]) -> Iterator[InputSentence]:
+    for sentence in sentences_of(text, marks):
         yield InputSentence(
             tuple(token.text for token in sentence),
             offsets=tuple((token.start + start, token.end + start) for token in sentence),

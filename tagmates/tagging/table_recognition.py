@@ -245,7 +245,7 @@ def _table_separator(options: ReadOptions, layout: FileLayout | str, text: str) 
     if (
         isinstance(layout, FileLayout)
         and layout.format == "columns"
-        and (layout.keys.get("header") or layout.separator == ";")
+        and (layout.keys.get("header") or layout.separator not in ("\t", "whitespace"))
     ):
         return layout.separator
     spaced = bool(lines) and not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}

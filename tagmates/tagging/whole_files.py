@@ -54,7 +54,7 @@ def sentences_of_file(path: Path, options: ReadOptions, name: str) -> Iterator[b
     key = ""
     for where, record in _records(path, options):
         key = key or str(options.token_column or key_of(record, _trained(options), name))
-        yield from map(_line, words_in_record(record, key, where))
+        yield from map(_line, words_in_record(record, key, where, options.marks))
 
 
 def _trained(options: ReadOptions) -> int | str | None:

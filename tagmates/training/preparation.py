@@ -11,7 +11,6 @@ from torch import nn
 
 from tagmates.batching.corpus import Corpus, Forms, build_corpus
 from tagmates.batching.sampling import updates_of_epoch
-from tagmates.batching.spellings import spelled_as_known
 from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singletons
 from tagmates.config import RunConfig, TrainingSettings
 from tagmates.data.indexing import IndexedTask
@@ -49,13 +48,7 @@ def prepare_run(
     splits = {
         split: by_task
         for split in SPLITS
-        if (
-            by_task := [
-                (name, spelled_as_known(part, vocabulary.word_index))
-                for name in config.tasks
-                if (part := indexed[name].splits.get(split))
-            ]
-        )
+        if (by_task := [(name, part) for name in config.tasks if (part := indexed[name].splits.get(split))])
     }
     tokens = chain.from_iterable(part.forms for by_task in splits.values() for _, part in by_task)
     if start.base is None:

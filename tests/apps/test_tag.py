@@ -136,6 +136,21 @@ def test_input_that_cannot_be_tagged_prints_nothing_but_the_reason(
     refused(code, re.escape(pattern), "tag", trained, *args, "--output", output, stdin=stdin)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", '“Yes” and "no".'),
+        ("a.jsonl", json.dumps({"text": '“Yes” and "no".'})),
+        ("a.csv", 'id,text\n1,"“Yes” and ""no""."\n'),
+    ],
+)
+def test_the_words_of_texts_have_the_marks_that_the_tagger_knows(here: Path, name: str, content: str) -> None:
+    """The tagger en knows straight and curly quotes."""
+    (here / name).write_text(content, encoding="utf-8")
+    (line,) = done("tag", "en", name, "--output", "json").out.splitlines()
+    assert json.loads(line)["tokens"] == ["“", "Yes", "”", "and", '"', "no", '"', "."]
+
+
 def test_an_unknown_output_is_refused_before_anything_is_read(here: Path) -> None:
     refused(2, "--output xml: choose conll, json or table", "tag", "nowhere", "--output", "xml", stdin=b"Gulls")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tagmates.data.tokenize import Token, sentences_of, split_sentences, tokenize
+from tagmates.data.tokenize import Token, known_marks, sentences_of, split_sentences, tokenize
 
 # Raw text, and its words between spaces.
 RAW = [
@@ -71,10 +71,35 @@ def test_chinese_and_japanese_characters_are_words(text: str, sentences: list[st
         ("„Ja“, sagte er.", "`` Ja '' , sagte er ."),
         ("Er sagt „Ja“ und „Nein“.", "Er sagt `` Ja '' und `` Nein '' ."),
         ("“Yes” „Ja” “no”", "`` Yes '' `` Ja '' `` no ''"),
+        ("Er sagt ‚ja‘ und „‚nein‘ “.", "Er sagt ` ja ' und `` ` nein ' '' ."),
+        ("‘Yes’ ‚ja‘ ‘no’", "` Yes ' ` ja ' ` no '"),
     ],
 )
 def test_a_low_quote_is_closed_by_the_next(text: str, words: str) -> None:
     assert [token.text for token in tokenize(text)] == words.split()
+
+
+@pytest.mark.parametrize(
+    ("known", "text", "words"),
+    [
+        ("\" 's", '"Yes" isn\'t Anna’s', "\" Yes \" is n't Anna 's"),
+        ('"', "“Yes” and „Ja“", '" Yes " and " Ja "'),
+        ("`` '' \"", '"Yes"', '" Yes "'),
+        ('`` "', "“Yes”", '`` Yes "'),
+        ("„ “ ’s", '"Ja" „Ja“ Anna\'s', "„ Ja “ „ Ja “ Anna ’s"),
+        ("“ ” ’", "\"Yes\" 'no'", "“ Yes ” ’ no ’"),
+        ("-lrb- -rrb-", "(a) [b]", "-LRB- a -RRB- [ b ]"),
+        ("( -lrb-", "(a)", "( a )"),
+        ("n’t", "Don't DON’T", "Do n’t DO N’T"),
+        ("other", '"Yes" isn’t (a)', "`` Yes '' is n't ( a )"),
+    ],
+)
+def test_marks_are_written_as_a_tagger_knows_them(known: str, text: str, words: str) -> None:
+    marks = known_marks(known.split())
+    tokens = tokenize(text, marks)
+    assert " ".join(token.text for token in tokens) == words
+    assert [(token.start, token.end) for token in tokens] == [(token.start, token.end) for token in tokenize(text)]
+    assert sentences_of(text, marks) == [tokens]
 
 
 def test_chinese_words_between_spaces_stay() -> None:

@@ -104,16 +104,15 @@ def test_a_new_word_gets_its_vector_or_the_unknown_or_mean_vector(unknown_rate: 
     assert torch.equal(tables_for(tagger, known)[0], words[3])
 
 
-def test_marks_are_read_as_training_wrote_them() -> None:
-    mine, others = ('"', "a", "("), ("``", "a", "-LRB-")
-    splits = {split: [Sentence(words, ("A", "B", "A"))] for split, words in [("train", mine), ("dev", others)]}
-    run = make_run({"one": splits}, "stl", training={"unknown_rate": 0.5})
-    assert "``" not in run.vocabulary.words
-    first, second = run.tagger.stream([mine, others], probabilities=True)
-    assert second.tokens == others
-    assert (first.tags, first.probabilities) == (second.tags, second.probabilities)
-    train, dev = (run.corpora[split] for split in ("train", "dev"))
-    assert dev.forms.word[dev.form].tolist() == train.forms.word[train.form].tolist()
+def test_the_words_of_texts_have_the_marks_of_the_vocabulary() -> None:
+    train = [Sentence(('"', "a", "-LRB-"), ("A", "B", "A"))]
+    tagger = make_run({"one": {"train": train, "dev": train}}, "stl").tagger
+    assert tagger.marks == {'"', "-lrb-"}
+    text, words = "“a” (b).", ('"', "a", '"', "-LRB-", "b", ")", ".")
+    (tagged,) = tagger.tag(text)
+    assert tagged.tokens == words
+    assert tagged.tags == tagger.tag([words])[0].tags
+    assert tagged.offsets == ((0, 1), (1, 2), (2, 3), (4, 5), (5, 6), (6, 7), (7, 8))
 
 
 @pytest.mark.parametrize("unknown_rate", [0.0, 0.5])

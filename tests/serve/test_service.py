@@ -197,6 +197,14 @@ def test_texts_are_tagged_as_the_tagger_tags_them(name: str, probabilities: bool
         assert offsets == [[token.start, token.end] for token in tokens]
 
 
+def test_the_words_of_texts_have_the_marks_of_the_tagger() -> None:
+    for name, tagger in TAGGERS.items():
+        (document,) = post({"texts": ['“Yes” and "no" (a).'], "model": name}).json()["documents"]
+        assert [s["tokens"] for s in document["sentences"]] == [
+            list(t.tokens) for t in tagger.tag('“Yes” and "no" (a).')
+        ]
+
+
 def test_words_and_tasks() -> None:
     words = [["Anna", "sleeps"], [], ["", " ", "\0"]]
     for tasks in (["three", "one"], ["two"], []):

@@ -14,7 +14,7 @@ record that answers Prodigy's question about one span (``"_is_binary": true``), 
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from tagmates.data.formats.standoff import Document, check_types, remarks_on, ta
 from tagmates.data.formats.tool_spans import are_responses, are_sentences, are_words, is_text, why_not_annotated
 from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
-from tagmates.data.tokenize import Token
+from tagmates.data.tokenize import Token, with_marks
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shortened, shown, suggestion
 
@@ -235,10 +235,13 @@ def sentence_of_record(
     return None if _is_blank(tokens) else Sentence(tokens, tags, line)
 
 
-def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...]] | list[list[Token]]:
+def words_in_record(
+    record: Record, key: str, where: str, marks: Container[str] = ()
+) -> list[tuple[str, ...]] | list[list[Token]]:
     """The words of each sentence of a record: of its list of words, or of its text, with the places of the words.
 
-    The list may also hold a list of words for each of several sentences.
+    The list may also hold a list of words for each of several sentences. The words of a text have these ``marks``
+    (``tagmates.data.tokenize.with_marks``).
 
     Raises DataError, beginning with ``where``, if the key holds neither.
     """
@@ -248,7 +251,7 @@ def words_in_record(record: Record, key: str, where: str) -> list[tuple[str, ...
     if is_text(value):
         document = document_of(value, [], (), where)
         _check_words(document, where)
-        return document.words.sentences()
+        return [with_marks(sentence, document.text, marks) for sentence in document.words.sentences()]
     if not isinstance(value, list):
         raise DataError(f"{where}: {key!r} is neither a list of words nor a text; name another key with --token-column")
     if are_sentences(value):
