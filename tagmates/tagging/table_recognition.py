@@ -28,6 +28,7 @@ _TRAINED = (  # the options that follow the training files
     "sentence_rows",
     "markup",
 )
+_NOTHING_GIVEN = ReadOptions()
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _TWO_NUMBERS = re.compile(r"\d+[-.:_]\d+")
 
@@ -43,9 +44,10 @@ def recognise_table(
         known is not None
         and given.token_column is None
         and not given.separator
+        and _has_trained_header(known, given, layout)
         and has_trained_columns(known, text, name)
     ):
-        told = {key: getattr(known, key) for key in _TRAINED}
+        told = {key: getattr(known, key) for key in _TRAINED if getattr(given, key) == getattr(_NOTHING_GIVEN, key)}
         comment = full.comment if given.comment is not None else known.comment or full.comment
         options, guess = replace(full, **told, comment=comment), False
     if not options.separator:
@@ -252,6 +254,13 @@ def _table_separator(options: ReadOptions, layout: FileLayout | str, text: str) 
     if isinstance(layout, FileLayout) and layout.format == "columns" and layout.separator == "whitespace":
         return "whitespace"
     return "whitespace" if spaced else "\t"
+
+
+def _has_trained_header(known: ReadOptions, given: ReadOptions, layout: FileLayout | str) -> bool:
+    """Whether the user and the file say nothing else of a header than the files that the tagger was trained on."""
+    if known.header:
+        return given.header is not False
+    return bool(given.header) or not (isinstance(layout, FileLayout) and layout.keys.get("header"))
 
 
 def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:

@@ -206,6 +206,13 @@ def test_the_words_are_those_that_training_reads(name: str, keys: dict[str, Any]
     assert tokens_of(path) == [sentence.tokens for sentence in read_file(task, Path(path))]
 
 
+@pytest.mark.parametrize("separator", [",", ", ", "|", ";"])
+def test_columns_with_tags_of_spans_may_have_any_separator(separator: str, tmp_path: Path) -> None:
+    rows = [("Mika", "B-PER"), ("Sol", "I-PER"), ("naps", "O"), (".", "O")]
+    text = ("".join(f"{word}{separator}{tag}\n" for word, tag in rows) + "\n") * 5
+    assert tokens_of(written(tmp_path, text.encode())) == [("Mika", "Sol", "naps", ".")] * 5
+
+
 def test_conllu_is_not_taken_for_the_columns_of_training(tmp_path: Path) -> None:
     path = written(tmp_path, FILES["conllu"][1])
     trained = ReadOptions(kind="columns", separator="\t", token_column=1)
@@ -374,6 +381,10 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         ("größe\tN\nist\tV\n.\tP\n".encode("latin-1"), r"input:1: is not UTF-8 .* name its --encoding, as latin-1"),
         (columns("\t").replace("\n", "\r").encode(), r"input:1: has a line end inside a line"),
         (b"", r"input: holds no word to tag"),
+        (
+            b"Mika/N\nnaps/V\n./P\n",
+            r"input: has one word with its tag on each line; say --input columns --separator '/'",
+        ),
         (b" [ ]\n", r"input: holds no word to tag"),
         (
             b'id,review,label\n1,"Mika paints New York, and sleeps.",x\n2,Good.,y\n',

@@ -113,6 +113,26 @@ def test_a_word_may_hold_a_space_where_columns_are_separated_by_tabs(tmp_path: P
     assert words(tmp_path, "10 000\tNUM\nstones\tN\n", ReadOptions("conll")) == [("10 000", "stones")]
 
 
+PLAIN = ReadOptions("columns", 1, "\t", width=2)  # of a training without a header
+HEADED = replace(PLAIN, token_column="word", header=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        ("form\ttag\nMika\tN\nnaps\tV\n.\tP\n", ReadOptions(header=True, trained=PLAIN), [("Mika", "naps", ".")]),
+        ("a\t1\nb\t1\nc\t2\n.\t2\n", ReadOptions(sentence_columns=(2,), trained=PLAIN), [("a", "b"), ("c", ".")]),
+        ("word\ttag\nMika\tN\n.\tP\n", ReadOptions(trained=HEADED), [("Mika", ".")]),
+        ("Mika\tN\nnaps\tV\n.\tP\n", ReadOptions(header=False, trained=HEADED), [("Mika", "naps", ".")]),
+        ("tag\tword\nN\tMika\nV\tnaps\nP\t.\n", ReadOptions(trained=PLAIN), [("Mika", "naps", ".")]),
+    ],
+)
+def test_what_is_given_or_seen_comes_before_the_format_of_training(
+    text: str, options: ReadOptions, expected: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    assert words(tmp_path, text, options) == expected
+
+
 @pytest.mark.parametrize("between", ["\t", " "])
 def test_a_column_that_counts_is_never_taken_for_words(between: str, tmp_path: Path) -> None:
     text = f"1{between}Mika\n2{between}does\n3{between}paint\n\n1{between}Stones\n2{between}sink\n"
