@@ -1,6 +1,7 @@
 """The commands for data: get the paper's tasks, describe your own, check them for mistakes."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -163,4 +164,4 @@ def init(
         say(f"breaks its scheme: {text}")
     if target is not None:
         say("read it and correct wrong guesses, then:")
-        say(f"  tagmates data check {target}\n  tagmates data stats {target}")
+        say("\n".join(f"  {shlex.join(['tagmates', 'data', what, str(target)])}" for what in ("check", "stats")))

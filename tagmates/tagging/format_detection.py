@@ -23,7 +23,8 @@ from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, has_list_of_recor
 from tagmates.tagging.table_recognition import are_texts, columns_of, csv_rows, has_trained_columns
 
 _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
-_PROSE = "has no columns that are equally many"  # the beginning of what ``sniff`` returns for files that may be prose
+# the beginnings of what ``sniff`` returns for files that may be prose
+_PROSE = ("has no columns that are equally many", "has one word on each line", "is empty")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9$.-]*")
 _SEMICOLON = re.compile(r"(?:^|\S);\w")  # between cells; in prose a blank or the end of the line follows
 _NAME_ADVICE = "or --input text, or name the column of words or texts by --token-column"
@@ -81,14 +82,14 @@ def _other_conll_format(layout: FileLayout | str, lines: Sequence[str]) -> str:
 
 def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str], name: str) -> str:
     """The format of a file that ``sniff`` rejects. Raises DataError if it is neither raw text nor a list of words."""
-    if "WebAnno" in layout or "begin document" in layout:
+    if "WebAnno" in layout or "begin document" in layout or layout.startswith("is a table of spans"):
         raise DataError(f"{name}: {layout}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
     if _is_list_of_words(lines) or options.token_column is not None or options.separator:
         return "csv" if not options.separator and _has_semicolons(lines) else "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
     filled = [line for line in lines if line.strip()]
     tabs = 2 * sum("\t" in line for line in filled) > len(filled)  # prose has no tab in most of its lines
-    if (not layout.startswith((_PROSE, "is empty")) and tabular) or tabs:
+    if (not layout.startswith(_PROSE) and tabular) or tabs:
         raise DataError(f"{name}: {layout}; or say --input text, if this is raw text")
     if _has_semicolons(lines):
         raise _unclear(name, "has semicolons", _SEMICOLON_ADVICE)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tagmates.data.describing.guesses import TOKEN_NAMES
+from tagmates.data.describing.unread_formats import unread_record
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.tool_spans import are_sentences, is_text
@@ -24,6 +25,8 @@ def key_of(record: Any, trained: int | str | None, name: str) -> str:
         return str(trained or "1")
     if is_text_pair(record):
         record = {"text": record[0], **record[1]}
+    if reason := unread_record(record):
+        raise DataError(f"{name}: {reason}")
     if not isinstance(record, dict) or not record:
         return "tokens"
     leaves = {**dict(leaves_of(record)), **record}

@@ -408,7 +408,7 @@ class TestOneBadRecord:
         with pytest.raises(DataError, match=r"train\.jsonl:2: 'PER' at 0-40 is empty or leaves the text"):
             propose(tmp_path, "")
         write(tmp_path / "train.jsonl", *[{"tokens": ["Kito"]}, self.words] * 9)
-        with pytest.raises(DataError, match=r"train\.jsonl:1: the record has the keys tokens, but most records have"):
+        with pytest.raises(DataError, match=r"train\.jsonl:1: the record has the keys tokens; most records have"):
             propose(tmp_path, "")
 
 

@@ -18,6 +18,7 @@ from tagmates.tagging.read_options import ReadOptions
 TEXT = "Kito Lund visits Oslo"
 EXPECTED = [("Kito", "B-PER"), ("Lund", "I-PER"), ("visits", "O"), ("Oslo", "B-LOC")]
 SPANS = ((0, 9, "PER"), (17, 21, "LOC"))
+MRC = {"context": "Kito naps", "query": "a name", "start_position": [0], "end_position": [0], "span_position": ["0;0"]}
 
 
 def dataturks(start: int, end: int, label: str) -> dict[str, Any]:
@@ -45,6 +46,22 @@ def argilla_1(start: int, end: int, label: str) -> list[Any]:
     return [label, start, end]
 
 
+def with_text(start: int, end: int, label: str) -> list[Any]:
+    return [start, end, label, TEXT[start:end]]
+
+
+def azure(start: int, end: int, label: str) -> dict[str, Any]:
+    return {"category": label, "offset": start, "length": end - start, "text": TEXT[start:end]}
+
+
+def ccks(start: int, end: int, label: str) -> dict[str, Any]:
+    return {"label_type": label, "overlap": 0, "start_pos": start, "end_pos": end}
+
+
+def written_numbers(start: int, end: int, label: str) -> dict[str, Any]:
+    return {"startOffset": str(start), "endOffset": str(end), "category": label}
+
+
 def pairs_of(folder: Path, split: str = "train") -> list[list[tuple[str, str | None]]]:
     """The sentences of the only task that ``data init`` proposes, in which ``data check`` finds no error."""
     (folder / "tasks.toml").write_text(propose(folder, "").text, encoding="utf-8")
@@ -67,6 +84,10 @@ def write(path: Path, *records: Any) -> None:
         ("textContent", "textSegmentAnnotations", vertex),
         ("text", "entities", cblue),
         ("text", "annotation", argilla_1),
+        ("text", "label", with_text),
+        ("text", "entities", azure),
+        ("originalText", "entities", ccks),
+        ("document", "annotations", written_numbers),
     ],
 )
 def test_spans_of_tools(text: str, key: str, span: Any, tmp_path: Path) -> None:
@@ -125,6 +146,14 @@ class TestSentencesWithSpans:
         ]  # fmt: skip
 
 
+def test_a_word_of_white_space_is_read_where_tabs_separate(tmp_path: Path) -> None:
+    """As of KLUE, whose words are single characters; each sentence is also given in a comment."""
+    sentence = "## 1\tKi t\nK\tB-PER\ni\tI-PER\n \tO\nt\tO\n\n"
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.tsv").write_text(sentence * 10, encoding="utf-8")
+    assert pairs_of(tmp_path)[:1] == [[("K", "B-PER"), ("i", "I-PER"), (" ", "O"), ("t", "O")]]
+
+
 def test_marks_around_whole_sentences_are_not_those_of_opennlp() -> None:
     assert unread_format(["<START> Kito naps . <END>", "<START> Oslo is here . <END>"]) == ""
     for line in ("Here is <START> Oslo <END> .", "<START> Kito <END> naps .", "<START:per> Kito <END>"):
@@ -145,7 +174,7 @@ def test_marks_around_whole_sentences_are_not_those_of_opennlp() -> None:
         (
             "a.csv",
             "File,Line,Begin Offset,End Offset,Type\n" + "d.txt,0,0,4,PER\nd.txt,1,5,9,LOC\n" * 20,
-            "table of spans in texts that are elsewhere (its columns Begin Offset and End Offset are offsets)",
+            "table of spans (its columns Begin Offset and End Offset are offsets)",
         ),
         (
             "a.json",
@@ -153,6 +182,32 @@ def test_marks_around_whole_sentences_are_not_those_of_opennlp() -> None:
             "whose list of records is rasa_nlu_data.common_examples: write it alone into a file",
         ),
         ("a.json", json.dumps([{"id": 0, "paragraphs": [{"raw": "a"}]}]), "python -m spacy convert FILE FOLDER"),
+        (
+            "a.json",
+            json.dumps([[{"text": "Kito", "ner": "O"}, {"text": "naps", "ner": "O"}]] * 9),
+            "as Stanza trains from",
+        ),
+        ("a.json", json.dumps([MRC] * 9), "is JSON of questions about names (start_position, end_position)"),
+        (
+            "a.csv",
+            "File,Line,Begin Offset,End Offset,Type\n" + "".join(f"d.txt,{i},0,4,PER\n" for i in range(400)),
+            "table of spans (its columns Begin Offset and End Offset are offsets)",
+        ),
+        ("a.tsv", "text_a\tlabel\n" + "Kito\x02naps\tB-PER\x02O\n" * 400, "has the character U+0002 between the words"),
+        (
+            "a.csv",
+            "id,text,label\n"
+            + "".join(f'{i},Kito naps here and there {i},"[{{""start"": 0, ""end"": 4}}]"\n' for i in range(60)),
+            "has whole texts in column 2, such as 'Kito naps here and there 0'",
+        ),
+        ("a.txt", "Kito\nnaps\n.\n\n" * 30, "has one word on each line, without tags; the first is 'Kito'"),
+        (
+            "a.json",
+            json.dumps(
+                [{"document": "Kito naps", "tokens": [{"text": "Kito", "entityLabel": "PER"}], "links": []}] * 9
+            ),
+            "links; tokens holds objects with text, entityLabel; most records have neither two lists",
+        ),
     ],
 )
 def test_known_formats_are_named(name: str, text: str, seen: str, tmp_path: Path) -> None:

@@ -380,6 +380,9 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         (b'[{"tokens": ["a"]', r"input.* is not JSON"),
         ("größe\tN\nist\tV\n.\tP\n".encode("latin-1"), r"input:1: is not UTF-8 .* name its --encoding, as latin-1"),
         (columns("\t").replace("\n", "\r").encode(), r"input:1: has a line end inside a line"),
+        (json.dumps([{"context": "a b", "start_position": [0], "end_position": [0]}]).encode(), r"as for MRC-NER"),
+        (json.dumps([[{"text": "a", "ner": "O"}]]).encode(), r"as Stanza trains from"),
+        (b"File,Begin Offset,End Offset\n" + b"a,0,4\n" * 50, r"input: is a table of spans"),
         (b"", r"input: holds no word to tag"),
         (
             b"Mika/N\nnaps/V\n./P\n",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from tagmates.data.describing.unread_formats import unread_record
 from tagmates.data.formats.json_list import is_cut
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
@@ -101,8 +102,9 @@ def _why_not(records: Sequence[Any]) -> str:
     if any(is_text_pair(record) or is_rows(record) for record in records[:1]):
         return ""
     objects = [record for record in records if isinstance(record, dict)]
-    if not objects:
-        return "is JSON, but holds no objects"
+    unread = unread_record(records[0]) if records else ""
+    if unread or not objects:
+        return unread or "is JSON, but holds no objects"
     if _is_numbered(objects[0]):
         return (
             f"is JSON with the keys {first_of(objects[0])}, in which numbers lead to the sentences, as pandas writes "
@@ -112,9 +114,7 @@ def _why_not(records: Sequence[Any]) -> str:
         return ""
     keys = first_of(dict(leaves_of(objects[0])))
     seen = "no two lists of one length, no text with spans"
-    unread = f'is JSON, whose records have the keys {keys}: {seen} such as [[0, 4, "PER"]]'
-    spacy = "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
-    return spacy if "paragraphs" in objects[0] else unread
+    return f'is JSON, whose records have the keys {keys}: {seen} such as [[0, 4, "PER"]]'
 
 
 def _is_numbered(record: Mapping[str, Any]) -> bool:

@@ -58,11 +58,7 @@ def layers_of_records(
         if any(_most(map(int.__eq__, lengths[key], own)) for other, own in lengths.items() if other != key)
     }
     if not alike:
-        where = records[0].where if records else str(root / source.first_file)
-        raise DataError(
-            f"{where}: the record has the keys {first_of(records[0].record if records else ())}, but most records have "
-            "neither two lists of one length nor a text with spans; give tokens and tags as lists"
-        )
+        raise _no_layers(records, str(root / source.first_file))
     token, tags = tokens_and_tags(alike)
     layers = []
     for key in tags:
@@ -104,6 +100,17 @@ def _integers(
         on = f"{numbers[0]:,} of {numbers.total():,} words"
         notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
     return {"labels": labels}, notes
+
+
+def _no_layers(records: Sequence[LocatedRecord], place: str) -> DataError:
+    """The error for records that hold no tags, with what the first one holds."""
+    record, where = (records[0].record, records[0].where) if records else ({}, place)
+    objects = ((key, value[0]) for key, value in record.items() if isinstance(value, list) and value)
+    inner = "".join(f"; {key} holds objects with {first_of(own)}" for key, own in objects if isinstance(own, Mapping))
+    return DataError(
+        f"{where}: the record has the keys {first_of(record)}{inner}; most records have neither two lists of one "
+        'length nor a text with spans: give words and tags as lists, or spans as [[0, 4, "PER"]]'
+    )
 
 
 def _flat(record: Record) -> Record:

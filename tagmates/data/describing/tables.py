@@ -71,7 +71,7 @@ def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     reasons: list[str] = []
     for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
-        if rows and (found := _looked_at(rows, separator, text, quoted=True)) and isinstance(found, SniffedTable):
+        if rows and (found := _looked_at(rows, separator, text, quoted=True)):
             return found
     for separator in ("\t", ", ", "; ", "whitespace", ",", ";", "|"):
         rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
@@ -82,7 +82,9 @@ def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     line = next((line.strip() for line in lines if line.strip()), "")
     if re.match(r"<[?!]?[A-Za-z]", line) and not (reasons and MARKUP.fullmatch(line)):
         return f"is XML or HTML, which is not read (it begins with {shown(line)}): write one word a line with its tags"
-    return "; ".join(reasons[:1]) or f"has no columns that are equally many in its lines; the first is {shown(line)}"
+    single = all(len(CELL.findall(line)) < 2 for line in lines)
+    seen = "has one word on each line, without tags" if single else "has no columns that are equally many in its lines"
+    return "; ".join(reasons[:1]) or f"{seen}; the first is {shown(line)}"
 
 
 def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
@@ -172,7 +174,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     fitting = [row for row in found if len(row.cells) == width]
     odd = [row for row in found if len(row.cells) != width]
     named = looks_like_header(full[0].cells, [])
-    indented = sum(row.text.startswith(" ") for row in full[named:])
+    indented = sum(row.text.startswith(" ") and bool(row.cells[0].strip()) for row in full[named:])
     listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
     blanks = sum(" " in row.text for row in full)
     prose = len(sentences) == 1 and (
@@ -184,7 +186,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
         fitting, width
     )  # with white space as separator, the cells have no spaces around them
     if not fitting or listed or padded or prose:
-        return ""
+        return _whole_texts([[row.cells for row in fitting]]) if quoted and prose and fitting else ""
     if len(odd) * 10 > len(found):
         clear = most >= max(10, 0.5 * len(found)) and len(counts) <= 5
         return _uneven(counts, width, odd, separator) if clear else ""
@@ -198,10 +200,9 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     sample = [sentence for sentence in sample if sentence]
     more, sample = by_sentence_keys(sample, heading)
     keys |= more
-    reason = (
-        _endless(sample[0], inside, text, len(heading) > 0) if len(sample) == 1 and not _SENTENCE_KEYS & {*keys} else ""
-    )
-    reason = reason or (_whole_texts(sample) if sample and separator != "whitespace" else "")
+    reason = _whole_texts(sample) if sample and separator != "whitespace" else ""
+    if not reason and len(sample) == 1 and not _SENTENCE_KEYS & {*keys}:
+        reason = _endless(sample[0], inside, text, len(heading) > 0)
     if not sample or reason:
         return reason
     sign = comment_sign(comments + inside, [])
@@ -216,11 +217,16 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     places = ", ".join(str(row.number) for row in odd[:5])
     notes = [f"{len(odd)} of the first {len(found)} lines have not {width} columns: line {places}"] if odd else []
     if not heading and comments:
-        heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
-        heading = next((names for names in heads if len(names) == width and all(names)), ())
+        heading = _names_in(comments, width)
     return SniffedTable(
         separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample
     )
+
+
+def _names_in(comments: Sequence[str], width: int) -> tuple[str, ...]:
+    """The names of the columns, each one word, from the first comment that has so many; none if no comment has."""
+    heads = (tuple(re.sub("^# ?", "", line).split("\t")) for line in comments)
+    return next((names for names in heads if len(names) == width and all(re.fullmatch(r"\S+", n) for n in names)), ())
 
 
 def _begins_with(sign: str, lines: Sequence[str]) -> bool:
@@ -254,13 +260,14 @@ def _endless(sentence: Sequence[Sequence[str]], inside: Sequence[str], text: str
 def _whole_texts(sample: Sequence[Sequence[Sequence[str]]]) -> str:
     """The reason to think that rows hold texts and not words; "" if they do not."""
     columns = list(zip(*(cells for sentence in sample for cells in sentence), strict=True))
-    at = max(range(len(columns)), key=lambda at: len(set(columns[at])))
-    if 2 * sum(len(cell.split()) > 2 for cell in columns[at]) <= len(columns[at]):
-        return ""
-    return (
-        f"has whole texts in column {at + 1}, such as {shown(columns[at][0])}: write one word a line with its tags; or "
-        "export texts with spans as JSON"
-    )
+    for at, column in enumerate(columns, start=1):
+        texts = list(dict.fromkeys(cell for cell in column if len(cell.split()) > 2))
+        if 2 * len(texts) > len(column):
+            return (
+                f"has whole texts in column {at}, such as {shown(texts[0])}: write one word a line with its tags; or "
+                "export texts with spans as JSON"
+            )
+    return ""
 
 
 def _names_words(rows: Sequence[_Line]) -> bool:
@@ -329,7 +336,7 @@ def _divided(
 def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
     other = len(row.cells) != width or row.cells[-1] not in last
     if row.text.startswith("#"):
-        spaced = row.text.startswith("# ")
+        spaced = re.match("#+ ", row.text) is not None
         return len(row.cells) != width or (spaced and (separator == "\t" or other))
     marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARK_CHARACTERS and len(row.cells) == 1)
     return marked and other

@@ -2,13 +2,34 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from tagmates.data.describing.guesses import TOKEN_NAMES
+from tagmates.formatting import first_of
 
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
 # without a type, such marks may also stand around whole sentences
 _OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<START> .*? <END>\s+[^\s<]")
 _OFFSET = re.compile(r"(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE)
+
+
+def unread_record(record: Any) -> str:
+    """What a JSON record is if it is in a known format that is not read, with advice; "" for all others."""
+    if isinstance(record, list) and record and all(isinstance(item, dict) for item in record):
+        return (
+            f"is JSON, whose sentences are lists of words that are objects (with {first_of(record[0])}), as Stanza "
+            'trains from: write {"tokens": […], "tags": […]} for each sentence'
+        )
+    if isinstance(record, dict) and {"start_position", "end_position"} <= record.keys():
+        return (
+            "is JSON of questions about names (start_position, end_position), as for MRC-NER: write each sentence "
+            'once, with all its spans, {"text": …, "spans": [[0, 4, "PER"]]}'
+        )
+    if isinstance(record, dict) and "paragraphs" in record:
+        return (
+            "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
+        )
+    return ""
 
 
 def unread_format(lines: Sequence[str]) -> str:
@@ -20,6 +41,13 @@ def unread_format(lines: Sequence[str]) -> str:
             "is PubTator, which is not read: write each document as a line of JSON with its title and abstract as one "
             'text, and its spans, {"text": …, "spans": [[0, 4, "Disease"]]}'
         )
+    if filled and (reason := table_of_spans(re.split(r"[,;\t]", filled[0]))):
+        return reason
+    if 2 * sum("\x02" in line for line in filled) > len(filled):
+        return (
+            "has the character U+0002 between the words and between the tags of a line, as PaddleNLP writes them: put "
+            "spaces in its place"
+        )
     if any(map(_OPENNLP.search, filled)):
         return (
             "has the mark-up of OpenNLP, <START:type> … <END>, which is not read: write one word a line with its tag, "
@@ -29,11 +57,11 @@ def unread_format(lines: Sequence[str]) -> str:
 
 
 def table_of_spans(heading: Sequence[str]) -> str:
-    """The reason to refuse a table whose columns are offsets in texts elsewhere; "" if its heading names no such."""
+    """The reason to refuse a table whose columns are the offsets of spans; "" if its heading names no such."""
     offsets = [name for name in heading if _OFFSET.fullmatch(name.strip())]
     if len(offsets) < 2 or any(name.lower() in TOKEN_NAMES for name in heading):
         return ""
     return (
-        f"is a table of spans in texts that are elsewhere (its columns {' and '.join(offsets[:2])} are offsets): write "
-        'each text with its spans as a line of JSON, {"text": …, "spans": [[0, 4, "PER"]]}'
+        f"is a table of spans (its columns {' and '.join(offsets[:2])} are offsets): write each text with its spans as "
+        'a line of JSON, {"text": …, "spans": [[0, 4, "PER"]]}'
     )

@@ -1,7 +1,7 @@
 """The spans of a record as each annotation tool writes them → ``MarkedSpan``.
 
-A span is ``[start, end, label]``, ``[label, start, end]``, or an object with these values under the names that one of
-the tools uses. What its numbers count is told elsewhere (see ``span_counting``).
+A span is ``[start, end, label]``, ``[label, start, end]``, each perhaps with the covered text behind, or an object with
+these values under the names that one of the tools uses. What its numbers count is told elsewhere (``span_counting``).
 
 * doccano: ``{"text": …, "label": [[0, 4, "PER"]]}``, ``"entities": [{"start_offset": …, "end_offset": …, "label": …}]``
   (of several annotators, ``"user": 1``, those of the first name or number)
@@ -15,9 +15,11 @@ the tools uses. What its numbers count is told elsewhere (see ``span_counting``)
 * Dataturks: ``{"content": …, "annotation": [{"label": ["PER"], "points": [{"start": 0, "end": 3, "text": …}]}]}``
 * Google: ``{"textContent": …, "textSegmentAnnotations": [{"startOffset": 0, "endOffset": 4, "displayName": "PER"}]}``,
   or ``"annotations": [{"text_extraction": {"text_segment": {"start_offset": …}}, "display_name": "PER"}]``
+* Azure: ``{"text": …, "entities": [{"category": "PER", "offset": 0, "length": 4}]}``
 * CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,8 +29,8 @@ from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
 
 _PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
-_START = ("start", "start_offset", "startOffset", "start_char", "startPos", "start_idx", "begin")
-_END = ("end", "end_offset", "endOffset", "end_char", "endPos", "end_idx")
+_START = ("start", "start_offset", "startOffset", "start_char", "start_pos", "startPos", "start_idx", "begin", "offset")
+_END = ("end", "end_offset", "endOffset", "end_char", "end_pos", "endPos", "end_idx")
 _LABEL = (
     "label",
     "labels",
@@ -37,6 +39,8 @@ _LABEL = (
     "type",
     "tag",
     "class",
+    "category",
+    "label_type",
     "display_name",
     "displayName",
     "entity",
@@ -144,9 +148,9 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[MarkedSpa
             start, end, label = (_first(own, keys) for keys in (_START, _END, _LABEL))
             covered = own.get("text", own.get("entity") if "type" in own else None)  # CBLUE has entity and type
             yield from _with_labels(start, end, label, covered, labels, where)
-    elif isinstance(item, list) and len(item) == 3:
-        label, start, end = item if isinstance(item[0], str) else (item[2], item[0], item[1])
-        yield from _with_labels(start, end, label, None, labels, where)
+    elif isinstance(item, list) and (len(item) == 3 or (len(item) == 4 and isinstance(item[3], str))):
+        label, start, end = item[:3] if isinstance(item[0], str) else (item[2], item[0], item[1])
+        yield from _with_labels(start, end, label, item[3] if item[3:] else None, labels, where)
     else:
         yield from _with_labels(None, None, None, None, labels, where)
 
@@ -166,12 +170,16 @@ def _objects_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         return [{**point, "label": label} for point in points if isinstance(point, Mapping)] if label else []
     if isinstance(extraction, Mapping):  # of AutoML
         return [{"start_offset": 0, **item, **(extraction.get("text_segment") or {})}]
-    return [{"startOffset": 0, **item}] if "displayName" in item else [item]  # Google's JSON leaves zeros out
+    missing = {"startOffset": 0} if "displayName" in item else {}  # Google's JSON leaves zeros out
+    if is_number(item.get("offset")) and is_number(item.get("length")):  # of Azure
+        missing = {"end": item["offset"] + item["length"]}
+    return [{**missing, **item}]
 
 
 def _with_labels(
     start: Any, end: Any, label: Any, covered: Any, labels: Sequence[str], where: str
 ) -> Iterator[MarkedSpan]:
+    start, end = (int(at) if isinstance(at, str) and re.fullmatch(r"\d{1,9}", at) else at for at in (start, end))
     if not is_number(start) or not is_number(end):
         raise DataError(f"{where} has no numbers for start and end; write [start, end, label], or name another key")
     for each in label if isinstance(label, list) and label else [label]:
