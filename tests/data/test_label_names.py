@@ -35,6 +35,12 @@ dataset_info:
 """
 
 
+FEATURES = {
+    "tokens": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"},
+    "ner_tags": {"feature": {"names": NAMES, "_type": "ClassLabel"}, "_type": "Sequence"},
+}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -43,6 +49,9 @@ dataset_info:
         ("config.json", json.dumps({"id2label": dict(enumerate(NAMES)), "hidden_size": 3})),
         ("labels.json", json.dumps(NAMES)),
         ("labels.txt", "O\nB-PER\nI-PER\nB-LOC\n"),
+        ("ner_labels.json", json.dumps(NAMES)),
+        ("dataset_infos.json", json.dumps({"default": {"features": FEATURES}})),
+        ("dataset_info.json", json.dumps({"features": FEATURES})),
         ("README.md", CARD),
     ],
 )

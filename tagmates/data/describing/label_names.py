@@ -1,7 +1,8 @@
 """Find the names of integer tags in the files that data sets have beside their records.
 
 These are ``label.json`` (``{"O": 0, "B-PER": 1}``, as tner writes it), ``id2label.json`` (``{"0": "O"}``, also inside a
-``config.json``), a JSON list or a text file with a name a line, and the data card of the Hugging Face Hub (README.md).
+``config.json``), a JSON list or a text file with a name a line, and of the Hugging Face Hub ``dataset_infos.json`` and
+the data card (README.md).
 """
 
 import json
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 _MAX_SIZE = 2**20  # bytes of a file that may hold names
-_NAMED = re.compile(r"(?:labels?|tags?|id2label|label2id|config|classes)[\w-]*\.(?:json|txt)", re.IGNORECASE)
+_NAMED = re.compile(
+    r"(?:\w+[-_])?(?:labels?|tags?|id2label|label2id|config|classes)[\w-]*\.(?:json|txt)|dataset_infos?\.json",
+    re.IGNORECASE,
+)
 _CARD_NAME = r"\s*'?(\d+)'?:[ ]*(\S+)[ ]*\n"
 
 
@@ -33,7 +37,7 @@ def _names_in(folder: Path, key: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
         if not (card or _NAMED.fullmatch(path.name)) or not path.is_file() or path.stat().st_size > _MAX_SIZE:
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
-        names = _of_card(text, key) if card else _of_json(text) if path.suffix == ".json" else tuple(text.split())
+        names = _of_card(text, key) if card else _of_json(text, key) if path.suffix == ".json" else tuple(text.split())
         if names and len({*names}) == len(names):
             yield path, names
 
@@ -45,11 +49,15 @@ def _of_card(text: str, key: str) -> tuple[str, ...]:
     return _in_order({name.strip("'\""): int(number) for number, name in pairs})
 
 
-def _of_json(text: str) -> tuple[str, ...]:
+def _of_json(text: str, key: str) -> tuple[str, ...]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return ()
+    if features := _features_in(value):
+        feature = features.get(key)
+        inner = feature.get("feature", feature) if isinstance(feature, dict) else {}
+        value = inner.get("names") if isinstance(inner, dict) else None
     if isinstance(value, dict) and isinstance(value.get("id2label"), dict):
         value = value["id2label"]
     if isinstance(value, dict) and all(key.isdecimal() and isinstance(name, str) for key, name in value.items()):
@@ -57,6 +65,13 @@ def _of_json(text: str) -> tuple[str, ...]:
     if isinstance(value, dict):
         return _in_order(value) if all(type(number) is int for number in value.values()) else ()
     return tuple(value) if _are_names(value) else ()
+
+
+def _features_in(value: Any) -> Mapping[str, Any]:
+    """The features of a data set, or of the first of its configurations, as ``dataset_infos.json`` has them."""
+    places = [value, *value.values()] if isinstance(value, dict) else []
+    features = (each.get("features") for each in places if isinstance(each, dict))
+    return next((each for each in features if isinstance(each, dict)), {})
 
 
 def _are_names(value: Any) -> bool:
