@@ -41,8 +41,11 @@ def parse_append(value: str | bool) -> Append:
     raise ConfigError(f"--append {value}: choose one of {', '.join(APPEND_PLACES)}, or nothing")
 
 
-def check_append(options: ReadOptions, name: str, *, more: bool = False) -> None:
-    """Raise ConfigError if nothing can be added to this format; with ``more``, also if only one file can be given."""
+def check_append(options: ReadOptions, name: str, *, earlier: str = "") -> None:
+    """Raise ConfigError if nothing can be added to this format, or if its output cannot follow that of earlier files.
+
+    ``earlier`` is the format of these; "" if this is the first file.
+    """
     if not options.append:
         return
     if options.kind in _NONE:
@@ -52,9 +55,14 @@ def check_append(options: ReadOptions, name: str, *, more: bool = False) -> None
         )
     if options.append in ("misc", "feats") and not _has_column(options, options.append.upper()):
         raise ConfigError(f"--append {options.append}: {name} has no column {options.append.upper()}; choose column")
-    if more and options.kind in ("json", "webanno"):
+    if earlier and earlier != options.kind:
+        raise ConfigError(
+            f"--append: {name} is read as {options.kind}, the file before it as {earlier}; append to files of one "
+            "format at a time"
+        )
+    if earlier and options.kind in ("json", "webanno"):
         raise ConfigError(f"--append: {name} cannot be joined to the file before it; append to one such file at a time")
-    if more and (options.header or options.names):
+    if earlier and (options.header or options.names):
         raise ConfigError(f"--append: {name} names its columns in a header line; append to one such file at a time")
 
 

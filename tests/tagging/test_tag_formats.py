@@ -670,6 +670,9 @@ def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) ->
     for text in (WEBANNO, LISTS["json"][1]):
         with pytest.raises(ConfigError, match="cannot be joined to the file before it; append to one such file at a"):
             list(read_chunks([written(tmp_path, text)] * 2, ReadOptions(append="auto")))
+    mixed = [written(tmp_path, "", "none"), written(tmp_path, columns("\t"), "d"), written(tmp_path, conllu(), "e")]
+    with pytest.raises(ConfigError, match=r"e is read as conllu, the file before it as columns; append to"):
+        list(read_chunks(mixed, ReadOptions(append="auto")))
 
 
 @pytest.mark.parametrize("size", [16, CHUNK_SIZE])
