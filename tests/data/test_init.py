@@ -311,6 +311,8 @@ class TestGuesses:
         assert tokens_and_tags(columns) == (3, [4])
         assert tokens_and_tags({1: [["a", "b"]], 2: [["1", "0"]]}) == (1, [2])
         assert tokens_and_tags({"lemmas": [["a", "b"]], "words": [["a", "b"]]})[0] == "words"
+        numbers = {"words": [["a", "b"]], "pos": [["N", "V"]], "ner_tags": [["0", "1"]], "head": [["2", "0"]]}
+        assert tokens_and_tags(numbers) == ("words", ["pos", "ner_tags"])
 
     def test_names(self) -> None:
         assert layer_name({"B-NP": 3, "I-VP": 2, "O": 9}) == "chunk"

@@ -12,6 +12,7 @@ Key = TypeVar("Key", int, str)
 Column = Sequence[Sequence[str | None]]  # the values of each sentence; None is a missing label
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[-.,:/]\d+)*|_|-")
+_CALLED_TAGS = re.compile(r"(?:tag|label)s?(?:_ids?)?$", re.IGNORECASE)  # the end of the name of a column
 MIN_IDS = 20  # values from which on a column may be one of IDs
 # names of keys and columns that hold words, also in German, French, Spanish, Italian, Portuguese and Dutch
 TOKEN_NAMES = (
@@ -36,7 +37,8 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
     """The column that looks like tokens, and the columns that look like tags (at least one if there are two columns).
 
     Tokens are the first column with many different values that are not numbers. Tags have few different values, or the
-    prefixes of spans. A column with one value throughout each sentence, such as a document's name, is neither.
+    prefixes of spans; numbers are tags only if their column is called so, as ``ner_tags``, or if there are no others. A
+    column with one value throughout each sentence, such as a document's name, is neither.
     """
     kinds = {key: len(_counted(column)) for key, column in columns.items()}
     words = {
@@ -48,7 +50,12 @@ def tokens_and_tags(columns: Mapping[Key, Column]) -> tuple[Key, list[Key]]:
     token = named[0] if named else next(key for key, n in words.items() if 2 * n >= max(words.values()))
     others = [key for key in columns if key != token]
     few = max(20, kinds[token] // 3)
-    tags = [key for key in others if key in words and (kinds[key] <= few or find_mark(_counted(columns[key])))]
+    tags = [
+        key
+        for key in others
+        if (key in words and (kinds[key] <= few or find_mark(_counted(columns[key]))))
+        or (_CALLED_TAGS.search(str(key)) and 1 < kinds[key] <= few)
+    ]
     tags = tags or [
         key for key in others if 1 < kinds[key] <= few
     ]  # if there are none: columns of numbers, such as 0 and 1
