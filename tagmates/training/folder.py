@@ -42,7 +42,8 @@ def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
     run_files = held & {"config.json", "environment.json", "train.log"}
     if held and not (resume or force):
         raise ConfigError(
-            f"{folder}: is not empty; continue with --resume, overwrite its run with --force, or choose another"
+            f"{folder}: is not empty; continue with --resume, overwrite its run with --force "
+            "(in Python resume=True, force=True), or choose another"
         )
     if resume and held and not run_files:
         raise ConfigError(
