@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tagmates.data.formats.records import words_in_record
 from tagmates.data.tokenize import Token, known_marks, sentences_of, split_sentences, tokenize
 
 # Raw text, and its words between spaces.
@@ -100,6 +101,15 @@ def test_marks_are_written_as_a_tagger_knows_them(known: str, text: str, words: 
     assert " ".join(token.text for token in tokens) == words
     assert [(token.start, token.end) for token in tokens] == [(token.start, token.end) for token in tokenize(text)]
     assert sentences_of(text, marks) == [tokens]
+
+
+def test_the_words_of_a_record_stay_and_those_of_its_text_get_the_marks() -> None:
+    marks = known_marks(["-lrb-", '"'])
+    words = [{"text": "(", "start": 0, "end": 1}, {"text": "a", "start": 1, "end": 2}]
+    for record, expected in (({"x": "(“a”"}, ["-LRB-", '"', "a", '"']), ({"x": words}, ["(", "a"])):
+        (sentence,) = words_in_record(record, "x", "f:1", marks)
+        assert [getattr(word, "text", word) for word in sentence] == expected
+    assert words_in_record({"x": ["(", "a"]}, "x", "f:1", marks) == [("(", "a")]
 
 
 def test_chinese_words_between_spaces_stay() -> None:

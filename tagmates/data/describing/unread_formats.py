@@ -20,12 +20,12 @@ def unread_record(record: Any) -> str:
             f"is JSON, whose sentences are lists of words that are objects (with {first_of(record[0])}), as Stanza "
             'trains from: write {"tokens": […], "tags": […]} for each sentence'
         )
-    if isinstance(record, dict) and {"start_position", "end_position"} <= record.keys():
+    if isinstance(record, dict) and {"context", "start_position", "end_position"} <= record.keys():
         return (
             "is JSON of questions about names (start_position, end_position), as for MRC-NER: write each sentence "
             'once, with all its spans, {"text": …, "spans": [[0, 4, "PER"]]}'
         )
-    if isinstance(record, dict) and "paragraphs" in record:
+    if isinstance(record, dict) and isinstance(record.get("paragraphs"), list):
         return (
             "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
         )

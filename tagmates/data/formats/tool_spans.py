@@ -148,11 +148,16 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[MarkedSpa
             start, end, label = (_first(own, keys) for keys in (_START, _END, _LABEL))
             covered = own.get("text", own.get("entity") if "type" in own else None)  # CBLUE has entity and type
             yield from _with_labels(start, end, label, covered, labels, where)
-    elif isinstance(item, list) and (len(item) == 3 or (len(item) == 4 and isinstance(item[3], str))):
+    elif isinstance(item, list) and (len(item) == 3 or _has_covered_text(item)):
         label, start, end = item[:3] if isinstance(item[0], str) else (item[2], item[0], item[1])
         yield from _with_labels(start, end, label, item[3] if item[3:] else None, labels, where)
     else:
         yield from _with_labels(None, None, None, None, labels, where)
+
+
+def _has_covered_text(item: Sequence[Any]) -> bool:
+    """Whether a list is start, end and label in any of their orders, and the text that the span covers."""
+    return len(item) == 4 and isinstance(item[3], str) and (isinstance(item[0], str) or isinstance(item[2], str))
 
 
 def _objects_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
