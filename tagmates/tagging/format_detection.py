@@ -64,8 +64,8 @@ def _format_by_lines(options: ReadOptions, layout: FileLayout | str, lines: Sequ
     if sign := tag_separator_in(lines):
         if all(len(CELL.findall(line)) < 2 for line in lines):
             raise DataError(
-                f"{name}: has one word with its tag on each line; say --input columns --separator {sign!r}, or --input "
-                "lines if each line is a sentence"
+                f"{name}: seems to have one word with its tag on each line; say --input columns --separator {sign!r}, "
+                "--input lines if each line is a sentence, or --input text if these are no tags"
             )
         return "lines"
     if isinstance(layout, str):

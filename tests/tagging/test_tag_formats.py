@@ -386,7 +386,7 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         (b"", r"input: holds no word to tag"),
         (
             b"Mika/N\nnaps/V\n./P\n",
-            r"input: has one word with its tag on each line; say --input columns --separator '/'",
+            r"input: seems to have one word with its tag on each line; say .*separator '/', .* or --input text if",
         ),
         (b" [ ]\n", r"input: holds no word to tag"),
         (
