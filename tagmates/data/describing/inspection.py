@@ -25,7 +25,7 @@ MAX_LISTED_FILES = 20  # files that are left out and named one by one
 MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
 MIN_ROWS = 50  # of a file in which the column of words is looked for
 
-_IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ann", ".conf", ".arrow", ".parquet")
+_IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ipynb", ".ann", ".conf", ".arrow", ".parquet")
 _BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
 _README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 

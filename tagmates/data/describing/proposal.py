@@ -81,15 +81,15 @@ def propose(path: Path, folder: str) -> Proposal:
     ]
     names: list[str] = []
     wrong: list[str] = []
-    described = [_describe(source, root) for source in sources]
-    remarks = list(_leaks([(source.name, each.words) for source, each in zip(sources, described, strict=True)]))
+    described = _describe_all(sources, root, left_out)
+    remarks = list(_leaks([(source.name, each.words) for source, each in described]))
     lines += [f"# {comment_text(text, 300)}" for text in remarks]
-    remarks += [note for source in sources for note in source.layout.notes]
+    remarks += [note for source, _ in described for note in source.layout.notes]
     offered: list[str] = []
-    for source, each in zip(sources, described, strict=True):
+    for source, each in described:
         shared = each.shared
-        lines += shared if len(sources) == 1 else [line for line in shared if line.startswith("#")]
-        repeated = [] if len(sources) == 1 else [line for line in shared if line and not line.startswith("#")]
+        lines += shared if len(described) == 1 else [line for line in shared if line.startswith("#")]
+        repeated = [] if len(described) == 1 else [line for line in shared if line and not line.startswith("#")]
         for table in each.tables:
             name = next(each for each in _variants(table.name, source.name) if each not in (*names, *offered))
             (offered if table.offered else names).append(name)
@@ -122,6 +122,26 @@ def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Tokens]]]]) -> I
                 f"of {plural(len(own['test']), 'test sentence')} of {name} some are in train of other corpora: "
                 f"{listed}; joint training would see them, data check names them (leak)"
             )
+
+
+def _describe_all(
+    sources: Sequence[FoundCorpus], root: Path, left_out: list[str]
+) -> list[tuple[FoundCorpus, _Described]]:
+    """The corpora with their descriptions. One that turns out to hold no tagged sentences is added to ``left_out``.
+
+    Raises DataError if no corpus is left.
+    """
+    described: list[tuple[FoundCorpus, _Described]] = []
+    errors: list[DataError] = []
+    for source in sources:
+        try:
+            described.append((source, _describe(source, root)))
+        except DataError as error:
+            errors.append(error)
+    if errors and not described:
+        raise errors[0]
+    left_out += map(str, errors)
+    return described
 
 
 def _describe(source: FoundCorpus, root: Path) -> _Described:

@@ -69,7 +69,7 @@ def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
             quoted, width, heading, keys, sample = found_rows
             return SniffedTable(separator, quoted, width, heading, keys, (), (), (), sample)
     reasons: list[str] = []
-    for separator in (",", ";", "\t"):
+    for separator in (",", ";", "\t", " "):
         rows = _csv_rows(lines, separator)
         if rows and (found := _looked_at(rows, separator, text, quoted=True)):
             return found
@@ -144,7 +144,7 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
         return []
     width = len(full[0])
     wrapped = all(re.fullmatch(r'(?:"[^"]*"[,;\t]?)+', row.text) for row in rows if row.text.strip())
-    named = separator != "\t" and looks_like_header(full[0], full[1:])
+    named = separator in (",", ";") and looks_like_header(full[0], full[1:])
     alike = sum(len(cells) == width for cells in full) / len(full)
     split = Counter(line.count(separator) for line in lines if line.strip())  # "<tab>" may also be two cells
     quoted = twice or (inside and alike > max(split.values()) / split.total())
@@ -175,7 +175,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     odd = [row for row in found if len(row.cells) != width]
     named = looks_like_header(full[0].cells, [])
     indented = sum(row.text.startswith(" ") and bool(row.cells[0].strip()) for row in full[named:])
-    listed = bool(indented) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
+    listed = indented * 10 > len(full) and (separator != "whitespace" or len(sentences) < 2 or not _is_shifted(full))
     blanks = sum(" " in row.text for row in full)
     prose = len(sentences) == 1 and (
         len(found) < width

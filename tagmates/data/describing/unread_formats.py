@@ -10,6 +10,7 @@ from tagmates.formatting import first_of
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
 # without a type, such marks may also stand around whole sentences
 _OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<START> .*? <END>\s+[^\s<]")
+_SETTING = re.compile(r"\s*\S+ = .*")
 _OFFSET = re.compile(r"(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE)
 
 
@@ -48,6 +49,9 @@ def unread_format(lines: Sequence[str]) -> str:
             "has the character U+0002 between the words and between the tags of a line, as PaddleNLP writes them: put "
             "spaces in its place"
         )
+    entries = [line for line in filled if not line.startswith(("[", "#", ";"))]
+    if entries and all(map(_SETTING.fullmatch, entries)):
+        return "holds settings (name = value), and no tagged words"
     if any(map(_OPENNLP.search, filled)):
         return (
             "has the mark-up of OpenNLP, <START:type> … <END>, which is not read: write one word a line with its tag, "

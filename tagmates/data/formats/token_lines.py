@@ -63,7 +63,8 @@ def cell_in(cells: Sequence[str], column: int, what: str, where: str) -> str:
     if not 0 <= index < len(cells):
         raise DataError(f"{where}: has {count_of(cells)}, but the {what} is in column {column}; {COLUMN_ADVICE}")
     if not cells[index]:
-        raise DataError(f"{where}: the {what} in column {column} is empty; fill it in, or name another separator")
+        end = "write a blank line if a sentence ends here, " if what == "token" else ""
+        raise DataError(f"{where}: the {what} in column {column} is empty; fill it in, {end}or name another separator")
     return cells[index]
 
 
