@@ -22,9 +22,7 @@ from tagmates.data.formats.records import (
     LocatedRecord,
     RecordKeys,
     record_remarks,
-    sentences_of_records,
     spans_of_words,
-    with_counting,
 )
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
 from tagmates.data.formats.span_counting import starts_and_ends
@@ -296,17 +294,6 @@ def _read_records(task: Task, path: Path) -> Sentences:
     if task.format == "huggingface":
         return read_huggingface(path, **keys)
     return read_jsonl(path, **keys, encoding=task.encoding, one_list=task.format == "json")
-
-
-def readable_sentences(task: Task, path: Path) -> Iterator[Sentence]:
-    """Yield the sentences of those records of a file that can be read."""
-    try:
-        keys, records = with_counting(*records_in(task, path), str(path), ends_in(task))
-    except DataError:
-        return
-    for record in records:
-        with suppress(DataError):
-            yield from sentences_of_records([record], replace(keys, types=()), str(path))
 
 
 def load_corpora(tasks: Mapping[str, Task], names: Iterable[str]) -> Corpora:

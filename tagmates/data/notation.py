@@ -36,6 +36,7 @@ class NotationEstimate:
     repeated: int  # words with the same tag as the word before
     labels: int  # number of distinct tags, without ``outside``
     helps: bool  # whether score = "prefix" reads spans from these tags
+    marked: int  # words whose tag is B- or I- and a label
 
     @property
     def is_plain(self) -> bool:
@@ -45,7 +46,18 @@ class NotationEstimate:
     @property
     def looks_like_io(self) -> bool:
         """Whether a plain layer seems to mark spans: most words are outside, and many tags repeat the tag before."""
-        return self.is_plain and 2 * self.tagged <= self.words and 4 * self.repeated >= self.tagged > 0
+        few = 2 * self.tagged <= self.words and not self.marked
+        return self.is_plain and few and 4 * self.repeated >= self.tagged > 0
+
+    @property
+    def mixture(self) -> str:
+        """A message if a plain layer has tags of spans among others; else ""."""
+        if not self.is_plain or 20 * self.marked < self.tagged or not self.marked:
+            return ""
+        return (
+            f"{self.marked:,} of {self.tagged:,} tags begin with B- or I-, and the others do not, so that every word "
+            "counts by itself; if the others mark no spans, write O in their place"
+        )
 
 
 def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
@@ -69,7 +81,8 @@ def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
     )
     helps = mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
     tagged = Counter({tag: count for tag, count in counts.items() if tag != notation.outside})
-    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), helps)
+    marked = sum(count for tag, count in tagged.items() if tag[:2] in ("B-", "I-") and len(tag) > 2)
+    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), helps, marked)
 
 
 def find_mark(counts: Counter[str]) -> str | None:
@@ -96,7 +109,8 @@ def find_mark(counts: Counter[str]) -> str | None:
         mark = max(fitting, key=lambda mark: (fitting[mark], mark == "B-"))
         sign = mark.strip("Bb")
         least = _MIN_MARKED_SHARES.get(sign, _HIGH_SHARE) if mark == "B-" or sign != "-" else _MIN_MARKED_SHARES["_"]
-        several = mark == "B-" or letters[mark] == {"I"} or ("B" in letters[mark] and len(letters[mark]) > 1)
+        inner = letters[mark] - {"B"} or {letter.upper() for letter in bare} & set("IM")  # I may stand without a label
+        several = mark == "B-" or letters[mark] == {"I"} or ("B" in letters[mark] and bool(inner))
         if several and fitting[mark] + bare.total() > least * meaning and fitting[mark] >= bare.total() / 10:
             return mark
     capital = {letter for letter in bare if letter.isupper()}

@@ -1,9 +1,9 @@
-"""Folders as they are downloaded: data beside notebooks and settings, and files with the faults that people leave in."""
+"""Folders as they are downloaded: data beside notebooks and settings, and files with the faults that people leave."""
 
 import json
 from pathlib import Path
 
-from test_variants import Rows, corpus, described, lines, pairs, wanted, write
+from test_variants import Rows, described, lines, pairs, wanted, write
 
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.describing.proposal import propose

@@ -20,6 +20,7 @@ MIN_DOCUMENTS = 10  # sentences of one long number from which on they are taken 
 _PREFIX = re.compile(r"[a-z]{2,3}:(?=.)|\w+(?:\[-?\d+\])?=")  # en:London as in WikiANN, w[0]=London as for CRFsuite
 _MARK = re.compile(r"</?\w+>|\[[A-Z]+\]|#\w+|[A-Za-z]+[-_]\d+")  # <s>, [CLS], #doc1, sentence_1
 _LAST_MARK = re.compile(r"</?\w+>|\[[A-Z]+\]")  # </s>, [SEP]
+_NAMED_MARK = re.compile(r"[A-Z]{2,}")  # BOS, EOS: the same in all sentences
 _DOCUMENT = re.compile(r"\d{5,}")  # as those of PubMed
 
 
@@ -89,7 +90,9 @@ def _marks(sentences: Sequence[Sentence]) -> tuple[Sentence, int] | None:
     """
     for mark, place in ((_MARK, 0), (_LAST_MARK, -1)):
         labelled = (sentence for sentence in sentences if sentence.labels[place] is not None)
-        marked = [sentence for sentence in labelled if mark.fullmatch(sentence.tokens[place])]
+        often = Counter(sentence.tokens[place] for sentence in sentences).most_common(1)[0][0]
+        named = often if _NAMED_MARK.fullmatch(often) else None
+        marked = [each for each in labelled if mark.fullmatch(each.tokens[place]) or each.tokens[place] == named]
         if len(marked) >= MOST * len(sentences):
             return marked[0], range(len(marked[0].tokens))[place]
     return None

@@ -1,7 +1,7 @@
 """Inspect the files of a folder: which hold tagged sentences, in which format, and which belong together."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +23,7 @@ from tagmates.formatting import in_order, listing, plural, shown
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
+MIN_COPIED = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
 MIN_ROWS = 50  # of a file in which the column of words is looked for
 
 _IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ipynb", ".ann", ".conf", ".arrow", ".parquet")
@@ -68,7 +69,7 @@ def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
     else:
         found = {name: FileLayout("huggingface") for name in splits_in(path)} or _files_in(path, left_out, unknown)
     sources, unclear = _together(found, unknown, path if path.is_dir() else path.parent)
-    left_out += unclear
+    left_out = [*unclear, *left_out]  # files of tagged sentences first
     if not sources:
         raise DataError(_nothing(path, left_out))
     return sources, _at_most(left_out)
@@ -135,8 +136,11 @@ def _folders_of_documents(names: Sequence[str], folder: Path, left_out: list[str
     return [own for own, called in splits.items() if len(called) < 2]
 
 
-def _pairs(folder: Path, unknown: Collection[str]) -> dict[str, FileLayout]:
-    """The layouts of parallel files, by the file of words: of files of one folder that were not recognised."""
+def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
+    """The layouts of parallel files, by the file of words: of files of one folder that were not recognised.
+
+    If several files of tags belong to one of words, this becomes what ``unknown`` says of them.
+    """
     texts: dict[str, str] = {}
     alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
     for name in unknown:
@@ -144,15 +148,23 @@ def _pairs(folder: Path, unknown: Collection[str]) -> dict[str, FileLayout]:
             texts[name] = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
             alike[Path(name).parent, texts[name].count("\n")].append(name)
     found: dict[str, FileLayout] = {}
-    partners: Counter[str] = Counter()
+    partners: dict[str, list[str]] = defaultdict(list)
     for names in alike.values():
         for pair in combinations(names if len(names) <= MAX_ALIKE_FILES else (), 2):
+            if len({re.sub(r"\d+", "", name) for name in pair}) == 1:
+                continue  # two documents, and not the words and tags of one
             words, tags = sorted(pair, key=lambda name: -len(set(texts[name].split())))
             if layout := parallel_layout(texts[words], texts[tags], tags):
                 found[words] = layout
-                partners.update(pair)
-    # with two files of tags beside one of words, it is not clear which belong together
-    return {name: layout for name, layout in found.items() if partners[name] == partners[layout.tags] == 1}
+                partners[words].append(tags)
+                partners[tags].append(words)
+    for name, others in partners.items():
+        if len(others) > 1:
+            unknown[name] = (
+                f"has as many words on each line as {listing(others)}: give each layer of tags a task with format = "
+                '"parallel" and train = { file = "WORDS", tags = "TAGS" }'
+            )
+    return {name: layout for name, layout in found.items() if len(partners[name]) == len(partners[layout.tags]) == 1}
 
 
 def _files(folder: Path) -> list[Path]:
@@ -181,7 +193,33 @@ def _together(
         for name, layout in found.items()
     }
     corpora, left_out = group_files(kinds, unknown)
+    for corpus in corpora:
+        left_out += _without_copies(corpus, root)
     return [_source(corpus, found, root) for corpus in corpora], left_out
+
+
+def _without_copies(corpus: CorpusFiles, root: Path) -> Iterator[str]:
+    """Take files out of train that repeat sentences of one larger file of it, as train_20 of train; yield messages."""
+    names = corpus.files["train"]
+    if not 1 < len(names) <= MAX_ALIKE_FILES:
+        return
+    sentences = {name: _blocks_of(root / name) for name in names}
+    whole = max(names, key=lambda name: len(sentences[name]))
+    for name in names:
+        shared = len(sentences[name] & sentences[whole])
+        if name != whole and shared > MIN_COPIED * len(sentences[name]):
+            corpus.files["train"] = [other for other in corpus.files["train"] if other != name]
+            yield f"{root / name}: {shared:,} of its {len(sentences[name]):,} sentences are in {whole} as well"
+
+
+def _blocks_of(path: Path) -> set[str]:
+    """The parts of a text between blank lines, or its lines if it has none, each with single spaces."""
+    try:
+        text = read_text(path, "utf-8").replace("\r\n", "\n").strip()
+    except DataError:  # of another encoding, or packed data
+        return set()
+    blocks = re.split(r"\n[ \t]*\n\s*", text)
+    return {" ".join(block.split()) for block in (blocks if len(blocks) > 1 else text.split("\n"))}
 
 
 def _has_single_cells(layout: FileLayout) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -221,11 +222,10 @@ def _sentences_of(rows: Sequence[Sequence[str]], column: int, feature: str) -> l
 
 
 def _types(source: FoundCorpus, root: Path) -> tuple[str, ...]:
-    used = Counter(
-        annotation.label
-        for file in source.every_file
-        for document in read_documents(root / file, source.layout.encoding)
-        for annotation in document.annotations
-    )
+    used: Counter[str] = Counter()
+    for file in source.every_file:
+        with suppress(DataError):  # which the task repeats when it is read
+            for document in read_documents(root / file, source.layout.encoding):
+                used.update(annotation.label for annotation in document.annotations)
     most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
     return (f'types of annotations: {comment_text(most, 100)}; types = ["…"] takes only some',)

@@ -7,21 +7,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.corpora import location, read_part, readable_sentences
+from tagmates.data.corpora import location, read_part
 from tagmates.data.describing.guesses import layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import layers_of
+from tagmates.data.describing.readable import readable_sentences
+from tagmates.data.describing.scheme_lines import io_line, listed, outside_lines, scheme_lines, unlabelled_lines
 from tagmates.data.describing.splits import cut_ranges, several, split_lines, toml_value
 from tagmates.data.describing.tag_layer import TagLayer, comment_text
 from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in, slips_in, unread_spans_in
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
-from tagmates.data.task import RECORD_FORMATS, Part, Split, Task
+from tagmates.data.task import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import plural
 
-MAX_LISTED_TAGS = 5  # tags that break a scheme and are listed one by one
 _SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags in a scheme that tagmates chooses
 NO_LABEL = "-100"  # as training code with subwords writes it
 _HEADING = (
@@ -49,6 +50,15 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class _BareTags:
+    """Tags without B- and I-: their notation, the different ones, and the place of the scheme in the task's lines."""
+
+    estimate: NotationEstimate
+    tags: frozenset[str]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Table:
     """A task: its preferred name, lines, and messages. If ``offered``, it is written as a comment."""
 
@@ -57,6 +67,7 @@ class _Table:
     broken: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     offered: bool = False
+    bare: _BareTags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +152,18 @@ def _describe_all(
     if errors and not described:
         raise errors[0]
     left_out += map(str, errors)
+    _agree([(table, table.bare) for _, each in described for table in each.tables if table.bare])
     return described
+
+
+def _agree(layers: Sequence[tuple[_Table, _BareTags]]) -> None:
+    """Give layers with the same bare tags the same scheme: if one looks like spans, so do the others."""
+    spans = [bare.tags for _, bare in layers if bare.estimate.looks_like_io and bare.estimate.labels > 1]
+    for table, bare in layers:
+        alike = any(bare.tags <= tags or tags <= bare.tags for tags in spans)
+        if alike and bare.estimate.repeated and bare.estimate.labels > 1 and not bare.estimate.mixture:
+            why = "" if bare.estimate.looks_like_io else ", and more in another file with these tags"
+            table.lines[bare.at] = io_line(bare.estimate, why)
 
 
 def _describe(source: FoundCorpus, root: Path) -> _Described:
@@ -164,38 +186,10 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
         if not any(counts):
             counts = [len(part) for part in sentences]
             words = {split: [s.tokens for s in part] for split, part in _by_split(source, sentences).items()}
-        everything = [sentence for part in sentences for sentence in part]
-        # a line that cannot be read must not make a layer plain
-        sample = _sample(task, source) if broken else []
-        used = _counted(everything or sample)
-        estimate = estimate_notation([*everything, *sample])
-        # if _ is not the outside tag, it means that a word has no label
-        blank = NO_LABEL if used[NO_LABEL] else "_"
-        blanks = used[blank] if "outside" not in values and estimate.notation.outside != blank else 0
-        if blanks:
-            sentences = [[_without(blank, sentence) for sentence in part] for part in sentences]
-            estimate = estimate_notation([_without(blank, sentence) for sentence in [*everything, *sample]])
-        name = layer.name or layer_name(used) or (source.name if len(layers) == 1 else _called(layer.keys))
-        table = [f"# {note}" for note in (*broken, *layer.notes)]
-        table += [f"{key} = {toml_value(value)}" for key, value in layer.keys.items() if key != "scheme"]
-        if blanks:
-            table += _unlabelled(blank, used)
-            del used[blank]
-        table += [f"# {plural(len(used), 'different tag')}: {_often(used)}"] if used else []
-        if task.format in _SPANS or "scheme" in values:
-            table += [f"scheme = {toml_value(task.scheme)}  # as the spans are written here"]
-            tables.append(_Table(name, table))
-            continue
-        if "outside" in values:
-            estimate = replace(estimate, notation=replace(estimate.notation, outside=str(values["outside"])))
-        else:
-            table += _outside(estimate, used)
-        wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
-        estimate = replace(estimate, helps=estimate.helps and known)
-        table += _scheme(estimate, wrong, broken_sentences, len(everything), numbered="labels" in layer.keys)
-        remarks = [*_odd_names(used, estimate), *_unseen(_by_split(source, sentences))]
-        table += [f"# {comment_text(text, 300)}" for text in remarks]
-        tables.append(_Table(name, table, _listed(wrong), remarks))
+        given = str(values["outside"]) if "outside" in values else None
+        table = _table(source, task, layer, sentences, broken, outside=given, named="scheme" in values)
+        name = table.name or (source.name if len(layers) == 1 else _called(layer.keys))
+        tables.append(replace(table, name=name))
     sizes = zip(source.files.values(), counts, strict=False)
     shared = [f"# {comment_text(several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
     shared += [f"# {comment_text(note, 300)}" for note in (*source.layout.notes, *seen)]
@@ -203,14 +197,64 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
     return _Described([*shared, *split_lines(source, counts, root)], tables, words)
 
 
+def _table(
+    source: FoundCorpus,
+    task: Task,
+    layer: TagLayer,
+    sentences: list[list[Sentence]],
+    broken: list[str],
+    *,
+    outside: str | None,
+    named: bool,
+) -> _Table:
+    """The table of a layer with these sentences of each split; its name is "" if nothing tells it.
+
+    ``broken`` are the errors of files that cannot be read. ``outside`` is the outside tag if it is known already, and
+    ``named`` tells whether the scheme is.
+    """
+    everything = [sentence for part in sentences for sentence in part]
+    # a line that cannot be read must not make a layer plain
+    sample = _sample(task, source) if broken and not everything else []
+    used = _counted(everything or sample)
+    estimate = estimate_notation([*everything, *sample])
+    # if _ is not the outside tag, it means that a word has no label
+    blank = NO_LABEL if used[NO_LABEL] else "_"
+    blanks = used[blank] if outside is None and estimate.notation.outside != blank else 0
+    if blanks:
+        sentences = [[_without(blank, sentence) for sentence in part] for part in sentences]
+        estimate = estimate_notation([_without(blank, sentence) for sentence in [*everything, *sample]])
+    name = layer.name or layer_name(used) or ""
+    table = [f"# {note}" for note in (*broken, *layer.notes)]
+    table += [f"{key} = {toml_value(value)}" for key, value in layer.keys.items() if key != "scheme"]
+    if blanks:
+        table += unlabelled_lines(blank, used)
+        del used[blank]
+    table += [f"# {plural(len(used), 'different tag')}: {_often(used)}"] if used else []
+    if task.format in _SPANS or named:
+        table += [f"scheme = {toml_value(task.scheme)}  # as the spans are written here"]
+        return _Table(name, table, remarks=broken)
+    if outside is not None:
+        estimate = replace(estimate, notation=replace(estimate.notation, outside=outside))
+    else:
+        table += outside_lines(estimate, used)
+    wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
+    estimate = replace(estimate, helps=estimate.helps and known)
+    at, numbered = len(table), "labels" in layer.keys
+    table += scheme_lines(estimate, wrong, broken_sentences, len(everything), numbered=numbered)
+    splits = _by_split(source, sentences)
+    remarks = [*_odd_names(used, estimate), *_unseen(splits), *_masked(splits)]
+    table += [f"# {comment_text(text, 300)}" for text in remarks]
+    bare = None if numbered or not estimate.is_plain else _BareTags(estimate, frozenset(used), at)
+    return _Table(name, table, listed(wrong), [*broken, *remarks], bare=bare)
+
+
 def _odd_names(used: Counter[str], estimate: NotationEstimate) -> Iterator[str]:
     """Yield messages on tags that are only numbers, mark spans in a notation that is not read, or may be slips."""
     for label, likely in slips_in(used, estimate.notation).items():
         yield f"the label {comment_text(label)} is rare and may be a slip for {comment_text(likely)}"
     outside = estimate.notation.outside
-    yield from filter(
-        None, (placeholders_in(used, outside), unread_spans_in(used, outside) if estimate.is_plain else "")
-    )
+    unread = unread_spans_in(used, outside) if estimate.is_plain else ""
+    yield from filter(None, (placeholders_in(used, outside), unread or estimate.mixture))
 
 
 def _often(used: Counter[str]) -> str:
@@ -252,6 +296,15 @@ def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
     return [f"train lacks {plural(len(others), 'tag')} of dev or test, which cannot be learnt: {named}{more}"]
 
 
+def _masked(splits: Mapping[Split, Sequence[Sentence]]) -> Iterator[str]:
+    """Yield a message for dev or test if all its words have one tag, and train has others: its tags may be hidden."""
+    for split in ("dev", "test"):
+        used = _counted(splits.get(split, ()))
+        if len(used) == 1 and len(_counted(splits["train"])) > 1:
+            ((tag, count),) = used.items()
+            yield f"all {count:,} tags of {split} are {comment_text(tag)}: are the true ones hidden?"
+
+
 def _offer(layer: TagLayer) -> _Table:
     """A task that is offered as a comment; its tags are taken from a sample of sentences."""
     used = _counted(layer.sample)
@@ -275,12 +328,7 @@ def _called(keys: Mapping[str, Any]) -> str:
 
 
 def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
-    """The sentences of records, or those seen in a file of columns, lines or parallel lines; [] for other formats.
-
-    Records, rows and lines that do not fit are left out.
-    """
-    if task.format in RECORD_FORMATS:
-        return [each for name in source.every_file for each in readable_sentences(task, task.folder / name)]
+    """The sentences seen in a file of columns, lines or parallel lines, without lines that do not fit; else []."""
     if task.format not in ("columns", "lines", "parallel"):
         return []
     names = list(source.layout.heading)
@@ -296,25 +344,6 @@ def _sample(task: Task, source: FoundCorpus) -> list[Sentence]:
 
 def _without(blank: str, sentence: Sentence) -> Sentence:
     return replace(sentence, tags=tuple(None if tag == blank else tag for tag in sentence.labels))
-
-
-def _unlabelled(blank: str, used: Counter[str]) -> list[str]:
-    """The lines for the tag that means "no label"."""
-    on = f"{blank} is the tag of {used[blank]:,} of {used.total():,} tokens"
-    but = f'if it means that a word is outside of all spans, add outside = "{blank}"'
-    return [*([f"unlabelled = {toml_value(blank)}"] if blank != "_" else []), f'# {on}: taken for "no label"; {but}']
-
-
-def _outside(estimate: NotationEstimate, used: Counter[str]) -> list[str]:
-    """The line for the outside tag, unless it is ``O``; a comment if tags are empty."""
-    outside = estimate.notation.outside
-    if outside == "O":
-        empty = f"{used['']:,} of {used.total():,} tags are empty"
-        return [f"# {empty}: write O in their place if it means outside of all spans"] if used[""] else []
-    if not outside:
-        return [f'outside = ""  # O is the tag of {used["O"]:,} of {used.total():,} tokens, and looks like a label']
-    on = f"{comment_text(outside)} is the tag of {used[outside]:,} of {used.total():,} tokens"
-    return [f"outside = {toml_value(outside)}  # {on}: taken for the outside tag, which is not scored"]
 
 
 def _wrong(
@@ -333,48 +362,16 @@ def _wrong(
     return found, broken, known
 
 
-def _listed(wrong: Sequence[str]) -> list[str]:
-    more = len(wrong) - MAX_LISTED_TAGS
-    return [
-        *wrong[:MAX_LISTED_TAGS],
-        *([f"and {more:,} more: `tagmates data check --all` names them"] if more > 0 else []),
-    ]
-
-
-def _scheme(
-    estimate: NotationEstimate, wrong: Sequence[str], broken: int, sentences: int, *, numbered: bool
-) -> list[str]:
-    """The lines for the scheme and the mark, with the reasons, and with tags that break them."""
-    notation = estimate.notation
-    if estimate.is_plain:
-        if not estimate.words:
-            return ['scheme = "plain"  # no tag could be read: name the scheme of yours']
-        if not estimate.looks_like_io or numbered:
-            return ['scheme = "plain"  # the tags have no B- and I-, so every word counts by itself']
-        why = f"{estimate.repeated:,} of {estimate.tagged:,} tagged words have the tag of the word before"
-        if estimate.labels > 1:
-            return [f'scheme = "io"  # {why}: taken for one span; with "plain" every word counts by itself']
-        return [f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span']
-    lines = [f"mark = {toml_value(notation.mark)}"] if notation.mark != "B-" else []
-    if not wrong:
-        why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
-        return [f'scheme = "{notation.scheme}"  # {why}', *lines]
-    lines += [f"# breaks it: {comment_text(text, 200)}" for text in _listed(wrong)]
-    if estimate.helps:
-        lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
-    count = f"not followed in {broken} of {sentences} sentences"
-    return [f'scheme = "{notation.scheme}"  # as most tags say, but {count}', *lines]
-
-
 def _read(task: Task, parts: Sequence[Part]) -> tuple[list[list[Sentence]], list[str]]:
-    """The sentences of each file (none if it cannot be read), and the errors."""
+    """The sentences of each part (if one cannot be read, those that can), and the errors."""
     sentences: list[list[Sentence]] = []
     broken = []
     for part in parts:
         try:
             sentences.append(read_part(task, part))
         except DataError as error:
-            sentences.append([])
+            files = [task.folder / name for name in part.files(task.folder)]
+            sentences.append([sentence for file in files for sentence in readable_sentences(task, file)])
             broken.append(f"cannot be read so: {comment_text(str(error), 300)}")
     return sentences, broken
 

@@ -60,6 +60,8 @@ def layers_of_records(
     if not alike:
         raise _no_layers(records, str(root / source.first_file))
     token, tags = tokens_and_tags(alike)
+    if not _are_words_of(records, token):
+        raise _no_layers(records, str(root / source.first_file))
     layers = []
     for key in tags:
         named, notes = _integers(source, records, key, root) if not names[key] else ({}, [])
@@ -78,6 +80,19 @@ def layers_of_records(
         f"  {comment_text(' '.join(map(str, words)), 100)}",
     ]
     return {**keys, "token_column": token}, seen, layers
+
+
+def _are_words_of(records: Sequence[LocatedRecord], key: str) -> bool:
+    """Whether lists seem to hold words: few items have blanks and, where records have a text too, most occur in it."""
+    items, blanks, texts, found = 0, 0, 0, 0
+    for each in records[:_SAMPLE_RECORDS]:
+        words = [str(word) for word in each.record.get(key) or ()]
+        text = next((text for name in _TEXTS if isinstance(text := each.record.get(name), str)), "").casefold()
+        items += len(words)
+        blanks += sum(" " in word.strip() for word in words)
+        texts += len(words) if text else 0
+        found += sum(word.casefold().strip("#▁Ġ") in text for word in words) if text else 0
+    return 2 * blanks <= items and 2 * found >= texts
 
 
 def _integers(

@@ -9,7 +9,7 @@ from typing import Any
 from tagmates.data.describing.guesses import are_universal
 from tagmates.data.describing.json_records import json_kind
 from tagmates.data.describing.tables import SniffedTable, table_in
-from tagmates.data.describing.unread_formats import table_of_spans, unread_format
+from tagmates.data.describing.unread_formats import table_of_spans, unread_format, words_with_places
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import (
@@ -103,10 +103,13 @@ def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
         return layout
     standoff = "is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt" if _STANDOFF.match(text) else ""
     table = standoff or table_in(lines, text)
-    return (table_of_spans(table.heading) or _of_table(table)) if isinstance(table, SniffedTable) else table
+    return table if isinstance(table, str) else _of_table(table)
 
 
-def _of_table(table: SniffedTable) -> FileLayout:
+def _of_table(table: SniffedTable) -> FileLayout | str:
+    rows = [cells for sentence in table.sample for cells in sentence]
+    if refused := table_of_spans(table.heading) or words_with_places(rows):
+        return refused
     return FileLayout(
         format="csv" if table.quoted else "columns",
         separator=table.separator,

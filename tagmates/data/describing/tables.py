@@ -13,7 +13,7 @@ from tagmates.data.describing.guesses import TOKEN_NAMES
 from tagmates.data.describing.sentence_columns import MAX_SENTENCE_WORDS, SENTENCE_NAME, by_sentence_keys
 from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
-from tagmates.data.formats.rows import is_document_start
+from tagmates.data.formats.rows import is_document_line
 from tagmates.data.formats.table import MARKUP, SENTENCE_MARK
 from tagmates.data.schemes import are_span_tags
 from tagmates.formatting import shown
@@ -162,7 +162,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     """The table that the rows are with this separator; a reason why not; or "" if they cannot be one."""
     rows, markup = _without_markup(rows)
     full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
-    full = [row for row in full if not is_document_start(row.text.split(maxsplit=1)[0])]
+    full = [row for row in full if not is_document_line(row.text)]
     words = [row for row in full if row.text[0] != "#" and not MARKUP.fullmatch(row.text.strip())]
     counts = Counter(len(row.cells) for row in words)
     width, most = max(counts.items(), key=lambda item: item[1], default=(0, 0))
@@ -322,7 +322,7 @@ def _divided(
     inside: list[str] = []
     sentences: list[list[_Line]] = [[]]
     for row in rows:
-        if not any(map(str.strip, row.cells)) or is_document_start(row.text.split(maxsplit=1)[0]):
+        if not any(map(str.strip, row.cells)) or is_document_line(row.text):
             sentences.append([])
         elif _is_comment(row, width, separator, last) or (
             sign and not sentences[-1] and len(row.cells) != width and row.text.startswith(sign)
@@ -337,7 +337,8 @@ def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
     other = len(row.cells) != width or row.cells[-1] not in last
     if row.text.startswith("#"):
         spaced = re.match("#+ ", row.text) is not None
-        return len(row.cells) != width or (spaced and (separator == "\t" or other))
+        alone = row.cells[0].strip("#") == "" and row.cells[-1] not in last  # GermEval's "#", address, date
+        return len(row.cells) != width or (spaced and (separator == "\t" or other)) or alone
     marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARK_CHARACTERS and len(row.cells) == 1)
     return marked and other
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from tagmates.data.describing.guesses import TOKEN_NAMES
@@ -10,6 +11,7 @@ from tagmates.formatting import first_of
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
 # without a type, such marks may also stand around whole sentences
 _OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<START> .*? <END>\s+[^\s<]")
+_TRIPLE = re.compile(r"(?:<\S+>|_:\S+) <\S+> (?:<\S+>|_:\S+|\".*\"\S*) \.")
 _SETTING = re.compile(r"\s*\S+ = .*")
 _OFFSET = re.compile(r"(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE)
 
@@ -36,28 +38,54 @@ def unread_record(record: Any) -> str:
 def unread_format(lines: Sequence[str]) -> str:
     """What these lines are if they are in a known format that is not read, with advice; "" for all others."""
     filled = [line for line in lines if line.strip()]
-    title = _PUBTATOR.match(filled[0]) if filled else None
-    if title and len(filled) > 1 and filled[1].startswith(f"{title[1]}|a|"):
-        return (
-            "is PubTator, which is not read: write each document as a line of JSON with its title and abstract as one "
-            'text, and its spans, {"text": …, "spans": [[0, 4, "Disease"]]}'
-        )
-    if filled and (reason := table_of_spans(re.split(r"[,;\t]", filled[0]))):
-        return reason
-    if 2 * sum("\x02" in line for line in filled) > len(filled):
-        return (
-            "has the character U+0002 between the words and between the tags of a line, as PaddleNLP writes them: put "
-            "spaces in its place"
-        )
-    entries = [line for line in filled if not line.startswith(("[", "#", ";"))]
-    if entries and all(map(_SETTING.fullmatch, entries)):
-        return "holds settings (name = value), and no tagged words"
-    if any(map(_OPENNLP.search, filled)):
-        return (
-            "has the mark-up of OpenNLP, <START:type> … <END>, which is not read: write one word a line with its tag, "
-            "B-type, I-type or O"
-        )
-    return ""
+    if not filled:
+        return ""
+    marks = (_pubtator(filled), table_of_spans(re.split(r"[,;\t]", filled[0])), _webanno_2(filled), _triples(filled))
+    return next(filter(None, (*marks, _control_characters(filled), _settings(filled), _opennlp(filled))), "")
+
+
+def _pubtator(lines: Sequence[str]) -> str:
+    title = _PUBTATOR.match(lines[0])
+    if not title or len(lines) < 2 or not lines[1].startswith(f"{title[1]}|a|"):
+        return ""
+    return (
+        "is PubTator, which is not read: write each document as a line of JSON with its title and abstract as one "
+        'text, and its spans, {"text": …, "spans": [[0, 4, "Disease"]]}'
+    )
+
+
+def _webanno_2(lines: Sequence[str]) -> str:
+    found = any(before.startswith("#id=") and line.startswith("#text=") for before, line in pairwise(lines))
+    return "is WebAnno TSV 1 or 2, which is not read: export it as TSV 3" if found else ""
+
+
+def _triples(lines: Sequence[str]) -> str:
+    found = all(map(_TRIPLE.fullmatch, map(str.strip, lines)))
+    return "is RDF (N-Triples), as of NIF, which is not read: write one word a line with its tag" if found else ""
+
+
+def _control_characters(lines: Sequence[str]) -> str:
+    if 2 * sum("\x02" in line for line in lines) <= len(lines):
+        return ""
+    return (
+        "has the character U+0002 between the words and between the tags of a line, as PaddleNLP writes them: put "
+        "spaces in its place"
+    )
+
+
+def _settings(lines: Sequence[str]) -> str:
+    entries = [line for line in lines if not line.startswith(("[", "#", ";"))]
+    found = entries and all(map(_SETTING.fullmatch, entries))
+    return "holds settings (name = value), and no tagged words" if found else ""
+
+
+def _opennlp(lines: Sequence[str]) -> str:
+    if not any(map(_OPENNLP.search, lines)):
+        return ""
+    return (
+        "has the mark-up of OpenNLP, <START:type> … <END>, which is not read: write one word a line with its tag, "
+        "B-type, I-type or O"
+    )
 
 
 def table_of_spans(heading: Sequence[str]) -> str:
@@ -69,3 +97,15 @@ def table_of_spans(heading: Sequence[str]) -> str:
         f"is a table of spans (its columns {' and '.join(offsets[:2])} are offsets): write each text with its spans as "
         'a line of JSON, {"text": …, "spans": [[0, 4, "PER"]]}'
     )
+
+
+def words_with_places(rows: Sequence[Sequence[str]]) -> str:
+    """The reason to refuse rows that hold a word, its length and further numbers, but no tag; "" for all others."""
+    columns = list(zip(*rows, strict=True))
+    words = [column for column in columns if not all(map(str.isdecimal, column))]
+    if len(words) != 1 or len(rows) < 2:
+        return ""
+    lengths = [str(len(word)) for word in words[0]]
+    if not any(sum(map(str.__eq__, column, lengths)) >= 0.95 * len(rows) for column in columns):
+        return ""
+    return "has words with their places and lengths, but no tags: write one word a line with its tag"

@@ -17,7 +17,7 @@ DOCSTART = "-DOCSTART-"
 """The first word of the lines that separate documents in the CoNLL-2003 files; never a token."""
 
 _DOCUMENT_START = r"[^\w\s]+DOCSTART[^\w\s]+"  # also --DOCSTART-- and [DOCSTART]
-_DOCUMENT_START_LINE = re.compile(rf"\n[^\S\n]*{_DOCUMENT_START}(?!\S).*")
+_DOCUMENT_LINE = rf"[^\S\n]*(?:\d+[^\S\n]+)?{_DOCUMENT_START}(?![^\s,;|])"  # some files number it like a word
 _NEWLINE = ord("\n")
 
 
@@ -64,7 +64,7 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
     if "\r" in text or "\0" in text or "\n" in (comment or ""):
         return None
     if "DOCSTART" in text:
-        text = _DOCUMENT_START_LINE.sub("\n", text)
+        text = re.sub(rf"\n{_DOCUMENT_LINE}.*", "\n", text)
     if comment is not None:
         sign = re.escape(comment)
         text = re.sub(rf"\n\n{sign}.*\n(?:{sign}.*\n|\n)*+", lambda found: "\n" * found[0].count("\n"), text)
@@ -89,6 +89,11 @@ def split_rows(text: str, separator: str | None, comment: str | None) -> Rows | 
 def is_document_start(word: str) -> bool:
     """Whether a word, the first of its line, separates documents; it is never a token."""
     return "DOCSTART" in word and re.fullmatch(_DOCUMENT_START, word) is not None
+
+
+def is_document_line(line: str) -> bool:
+    """Whether a line separates documents: its first word does, or its second one behind a number."""
+    return "DOCSTART" in line and re.match(_DOCUMENT_LINE, line) is not None
 
 
 def _single_spaces(text: str) -> str:

@@ -141,7 +141,7 @@ def _one_layer(document: Document, types: Collection[str]) -> tuple[list[Annotat
         if longer is None:
             owner[first:last] = [annotation] * (last - first)
             taken[first:last] = b"\1" * (last - first)
-        elif (first, last, annotation.label) != (longer.first, longer.last, longer.label):
+        elif (annotation.fragments, annotation.label) != (longer.fragments, longer.label):
             remarks.append(
                 f"{annotation.where}: {annotation.name} shares a word with {longer.name}, which is kept alone"
             )

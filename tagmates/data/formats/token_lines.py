@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from tagmates.data.formats.decompression import read_bytes
-from tagmates.data.formats.rows import is_document_start
+from tagmates.data.formats.rows import is_document_line
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 
@@ -41,8 +41,7 @@ def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_
 
 def is_token_line(line: str) -> bool:
     """Whether a line belongs to a sentence: it is neither blank nor a ``-DOCSTART-`` line."""
-    words = line.split(maxsplit=1)
-    return bool(words) and not is_document_start(words[0])
+    return bool(line.strip()) and not is_document_line(line)
 
 
 def pair_in(cells: Sequence[str], token_column: int, tag_column: int | None, where: str) -> tuple[str, ...]:
