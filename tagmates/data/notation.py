@@ -45,9 +45,10 @@ class NotationEstimate:
 
     @property
     def looks_like_io(self) -> bool:
-        """Whether a plain layer seems to mark spans: most words are outside, and many tags repeat the tag before."""
-        few = 2 * self.tagged <= self.words and not self.marked
-        return self.is_plain and few and 4 * self.repeated >= self.tagged > 0
+        """Whether a plain layer seems to mark spans: many tags repeat the tag before, or most if few are outside."""
+        enough = 4 if 2 * self.tagged <= self.words else 2
+        spans = enough * self.repeated >= self.tagged > 0 and self.tagged < self.words
+        return self.is_plain and spans and not self.marked
 
     @property
     def mixture(self) -> str:

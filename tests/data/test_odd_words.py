@@ -202,7 +202,7 @@ def test_empty_tags_are_named_as_such(tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):
         (tmp_path / f"{split}.tsv").write_text(f"{rows}\n\n" * 40)
     text = propose(tmp_path, "").text
-    assert "# 80 of 120 tags are empty: write O in their place" in text
+    assert "# 240 of 360 tags are empty: write O in their place" in text
     assert "outside =" not in text
 
 

@@ -99,9 +99,14 @@ class _Bundle:
 
 
 def name_of(path: str) -> FileName:
-    """The parts of a path. Of several words that name a split, the last one counts."""
+    """The parts of a path. Of several words that name a split, the last one counts.
+
+    A part of a word, as TST in train/A1TST.txt, counts only if its folder does not name a split.
+    """
+    in_split = path.rpartition("/")[0].rpartition("/")[2].lower() in SPLIT_NAMES
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
-        for start, word in [(0, match[0]), *((part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0]))]:
+        parts = [] if in_split else [(part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0])]
+        for start, word in [(0, match[0]), *parts]:
             low = word.lower()
             stem = next((low.removesuffix(ending) for ending in _WORD_ENDINGS if low.endswith(ending)), low)
             split = SPLIT_NAMES.get(low) or SPLIT_NAMES.get(stem)
@@ -191,6 +196,7 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
     groups: dict[tuple[object, str], list[FileName]] = defaultdict(list)
     for name in names:
         groups[kinds[name.path], name.bare].append(name)
+    _join_documents(groups)
     bundles = []
     for (kind, _), group in groups.items():
         apart: dict[str, list[FileName]] = defaultdict(list)
@@ -205,6 +211,15 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
                 files[name.split].append(name)
             bundles.append(_Bundle(kind, dict(files)))
     return bundles
+
+
+def _join_documents(groups: dict[tuple[object, str], list[FileName]]) -> None:
+    """Put a document without a number in its name, such as train/Law.txt, to those of its folder that have one."""
+    for (kind, bare), group in list(groups.items()):
+        folder = group[0].path.rpartition("/")[0].rpartition("/")[2]
+        documents = kind, f"{bare.rpartition('/')[0]}/.{group[0].suffix}"
+        if len(group) == 1 and folder.lower() in SPLIT_NAMES and documents != (kind, bare) and documents in groups:
+            groups[documents] += groups.pop((kind, bare))
 
 
 def _is_whole(names: Sequence[FileName]) -> bool:

@@ -354,7 +354,8 @@ def _wrong(
     for files, part in zip(source.files.values(), sentences, strict=False):
         own = task.model_copy(update={"folder": Path(), "train": Part(file=files[0])})
         for sentence in part:
-            wrong = list(violations_in(sentence.labels, notation))
+            # empty tags are errors of the file, and not of the scheme
+            wrong = [each for each in violations_in(sentence.labels, notation) if sentence.labels[each[0]]]
             broken += bool(wrong)
             for index, text in wrong:
                 found.append(f"{location(own, 'train', sentence, index)}: {text}")
