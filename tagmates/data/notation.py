@@ -53,7 +53,7 @@ class NotationEstimate:
     @property
     def mixture(self) -> str:
         """A message if a plain layer has tags of spans among others; else ""."""
-        if not self.is_plain or 20 * self.marked < self.tagged or not self.marked:
+        if not self.is_plain or 10 * self.marked < self.tagged or not self.marked:
             return ""
         return (
             f"{self.marked:,} of {self.tagged:,} tags begin with B- or I-, and the others do not, so that every word "

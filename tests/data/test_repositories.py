@@ -1,12 +1,16 @@
 """Folders as they are downloaded: data beside notebooks and settings, and files with the faults that people leave."""
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from test_variants import Rows, described, lines, pairs, wanted, write
+import pytest
+from test_variants import Rows, corpus, described, lines, pairs, wanted, write
 
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.describing.proposal import propose
+from tagmates.errors import DataError
 
 
 def plain(rows: Rows) -> list[tuple[str, str]]:
@@ -51,3 +55,189 @@ def test_csv_with_blanks_between_its_columns(tmp_path: Path) -> None:
     write(tmp_path, lambda rows, _: quoted(rows), "{}.csv")
     tasks = described(tmp_path)
     assert pairs(tasks["ner"], "train") == wanted("train")
+
+
+def test_csv_whose_blank_lines_have_a_tag_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("-DOCSTART-,O\n,O\n" + "Ylva,B-PER\nsleeps,O\n,O\n" * 30)
+    errors = [each.text for each in check_tasks(described(tmp_path)) if each.kind == "empty"]
+    assert (
+        f"{tmp_path / 'train.csv'}:2: the token in column 1 is empty; fill it in, write a blank line if a" in errors[0]
+    )
+
+
+def test_marks_of_documents_that_are_numbered_like_words(tmp_path: Path) -> None:
+    def text(rows: Rows, number: int) -> str:
+        mark = "0\t-DOCSTART-\tO\n\n" if number % 10 == 0 else ""
+        return mark + lines([(at, *row) for at, row in enumerate(plain(rows))]) + "\n"
+
+    write(tmp_path, text)
+    tasks = described(tmp_path)
+    assert pairs(tasks["ner"], "train") == wanted("train")
+    (tmp_path / "train.txt").write_text((tmp_path / "train.txt").read_text() + "7\tlast\n")
+    with pytest.raises(DataError, match="has 2 columns"):  # the lines are read one by one now
+        pairs(tasks["ner"], "train")
+    assert {each.kind for each in check_tasks(tasks) if each.level == "error"} == {"line"}
+
+
+TRIGGERS = [("Ylva", "B-PER"), ("Lund", "I-PER"), ("moved", "T-0"), ("quickly", "T-0"), ("to", "T-1"), ("Bonn", "O")]
+CHUNKS = [("Ylva", "B-PER"), ("Lund", "I-PER"), ("moves", "VBZ"), ("to", "TO"), ("Bonn", "NNP"), (".", ".")]
+
+
+@pytest.mark.parametrize("rows", [TRIGGERS, CHUNKS])
+def test_tags_of_spans_among_others_are_named(rows: list[tuple[str, str]], tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.txt").write_text((lines(rows) + "\n") * 20)
+    found = propose(tmp_path, "")
+    assert 'scheme = "plain"  # some tags have B- or I-, others do not; every word counts by itself' in found.text
+    assert "tags begin with B- or I-, and the others do not" in found.remarks[0]
+    (warning,) = [each.text for each in check_tasks(described(tmp_path)) if each.kind == "plain-spans"]
+    assert "tags begin with B- or I-, and the others do not" in warning
+
+
+def test_an_i_without_its_label_is_an_error_and_not_a_label(tmp_path: Path) -> None:
+    change = {"B-PER": "B_PS", "B-LOC": "B_LC", "I-PER": "I", "I-LOC": "I", "O": "O"}
+    write(tmp_path, lambda rows, _: lines([(word, change[tag]) for word, tag in plain(rows)]) + "\n")
+    tasks = described(tmp_path)
+    (task,) = tasks.values()
+    assert (task.scheme, task.mark) == ("iob2", "B_")
+    assert any("'I' continues no span" in each.text for each in check_tasks(tasks) if each.level == "error")
+
+
+@pytest.mark.parametrize("label", ["LOC", "PER"])
+def test_spans_that_share_a_word_are_named_whatever_their_labels(label: str, tmp_path: Path) -> None:
+    record = {"text": "The match Oslo-Paris was long .", "label": [[10, 14, "LOC"], [15, 20, label]]}
+    (tmp_path / "train.jsonl").write_text((json.dumps(record) + "\n") * 5)
+    warning = next(each.text for each in check_tasks(described(tmp_path)) if "shares a word" in each.text)
+    assert f"'{label}' at 15-20 shares a word with 'LOC' at 10-14, which is kept alone" in warning
+
+
+def test_bare_tags_have_the_same_scheme_in_all_files(tmp_path: Path) -> None:
+    often = [("Ylva", "PER"), ("Lund", "PER"), ("sees", "O"), ("Bonn", "LOC"), ("again", "O"), (".", "O")]
+    seldom = [("Ylva", "PER"), ("sees", "O"), ("Bonn", "LOC"), ("again", "O"), (".", "O")]
+    (tmp_path / "wiki.tsv").write_text((lines(often) + "\n") * 30)
+    (tmp_path / "novel.tsv").write_text((lines(seldom) + "\n") * 30 + lines(often))
+    assert [task.scheme for task in described(tmp_path).values()] == ["io", "io"]
+    (tmp_path / "wiki.tsv").unlink()
+    assert [task.scheme for task in described(tmp_path).values()] == ["plain"]
+
+
+def test_bos_and_eos_are_named(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines([("BOS", "O"), *plain(rows), ("EOS", "O")]) + "\n")
+    found = [each.text for each in check_tasks(described(tmp_path)) if each.kind == "odd-words"]
+    assert len(found) == 3
+    assert all("begins with a mark such as 'BOS'" in text for text in found)
+
+
+def test_a_folder_called_train_decides_for_all_its_documents(tmp_path: Path) -> None:
+    for split, names in {"train": ("A1", "Law", "R1TST"), "dev": ("A7",), "test": ("A8",)}.items():
+        (tmp_path / split).mkdir()
+        for name in names:
+            (tmp_path / split / f"{name}.conll").write_text(
+                "".join(lines(plain(rows)) + "\n" for rows in corpus(split)).replace("Ylva", name)
+            )
+    (task,) = described(tmp_path).values()
+    assert task.train is not None
+    assert task.train.file == ("train/A1.conll", "train/Law.conll", "train/R1TST.conll")
+    assert {split: task.part(split).file for split in ("dev", "test")} == {
+        "dev": "dev/A7.conll",
+        "test": "test/A8.conll",
+    }
+
+
+def test_a_part_of_train_is_not_read_twice(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
+    sentences = [lines(plain(rows), " ") for rows in corpus("train")]
+    (tmp_path / "train_20.txt").write_text("\n".join(sentences[::3]))
+    found = propose(tmp_path, "")
+    assert 'train = "train.txt"' in found.text
+    assert found.left_out == (f"{tmp_path / 'train_20.txt'}: 10 of its 10 sentences are in train.txt as well",)
+
+
+def test_a_bad_line_is_said_and_does_not_keep_dev_from_being_proposed(tmp_path: Path) -> None:
+    sentences = [lines(plain(rows)) for rows in corpus("train")]
+    (tmp_path / "train.txt").write_text("\n".join(sentences[:20]) + "bn\n" + "\n".join(sentences[20:]))
+    found = propose(tmp_path, "")
+    bad = sum(map(len, (text.split("\n") for text in sentences[:20])))
+    assert found.remarks[-1].startswith(f"ner: cannot be read so: {tmp_path / 'train.txt'}:{bad}: has 1 column")
+    assert 'dev = { file = "train.txt", sentences = "' in found.text
+    assert 'scheme = "iob2"' in found.text
+
+
+def test_brat_documents_with_a_wrong_offset_are_proposed_and_checked(tmp_path: Path) -> None:
+    for number, end in enumerate([4, 400, 4, 500]):
+        (tmp_path / f"d{number}.txt").write_text("Ylva paints in Bonn .\n")
+        (tmp_path / f"d{number}.ann").write_text(f"T1\tPER 0 {end}\tYlva\n")
+    tasks = described(tmp_path)
+    errors = [each.text for each in check_tasks(tasks) if each.kind == "line"]
+    assert [text[: text.index(": ")] for text in errors] == [str(tmp_path / "d1.ann:1"), str(tmp_path / "d3.ann:1")]
+
+
+def test_hidden_tags_of_a_test_set_are_named(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
+    (tmp_path / "test.txt").write_text(
+        "".join(lines([(row[0], "O") for row in rows]) + "\n" for rows in corpus("test"))
+    )
+    total = sum(map(len, corpus("test")))
+    assert f"ner: all {total} tags of test are O: are the true ones hidden?" in propose(tmp_path, "").remarks
+
+
+REFUSED = {
+    "words with places": (
+        "x.tokens",
+        "11 0 4 Ylva\n12 5 6 paints\n13 12 2 in\n\n" * 30,
+        "places and lengths, but no tags",
+    ),
+    "N-Triples": ("x.nt", '<http://a/1> <http://b/text> "Ylva paints"@en .\n' * 30, "is RDF (N-Triples)"),
+    "WebAnno TSV 2": ("x.tsv", "#id=1\n#text=Ylva paints\n1-1\tYlva\tB-PER\n1-2\tpaints\tO\n\n" * 30, "TSV 1 or 2"),
+    "spaCy's parses": (
+        "x.json",
+        json.dumps([["Boats sail home.", {"heads": [1, 1, 1], "deps": ["nsubj", "ROOT", "advmod"]}]] * 9),
+        "neither two lists of one length",
+    ),
+    "names and courts": (
+        "x.json",
+        json.dumps({"topics": ["Civil law", "Court rules"], "sides": ["JOHN DOE", "ACME"]}),
+        "neither two lists of one length",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_holds_no_tagged_words_is_refused_by_name(case: str, tmp_path: Path) -> None:
+    name, text, reason = REFUSED[case]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=re.escape(reason)):
+        propose(tmp_path, "")
+
+
+def test_comments_that_have_as_many_columns_as_words(tmp_path: Path) -> None:
+    def text(rows: Rows, number: int) -> str:
+        return (
+            f"#\thttp://a.example/{number}\t[2010-01-{number % 30:02}]\t\n"
+            + lines([(at, word, tag, "O") for at, (word, tag) in enumerate(plain(rows), start=1)])
+            + "\n"
+        )
+
+    write(tmp_path, text)
+    tasks = described(tmp_path)
+    assert list(tasks) == ["ner"]
+    assert pairs(tasks["ner"], "train") == wanted("train")
+
+
+def parallel(folder: Path, names: Sequence[str]) -> None:
+    layers = (0, 2, 1)
+    for name, layer in zip(names, layers, strict=False):
+        text = "".join(" ".join(row[layer] for row in rows) + "\n" for rows in corpus("train"))
+        (folder / name).write_text(text)
+
+
+def test_two_files_of_tags_beside_one_of_words_are_named(tmp_path: Path) -> None:
+    parallel(tmp_path, ["train.words.txt", "train.tags.txt", "train.pos.txt"])
+    with pytest.raises(DataError, match=r"train\.words\.txt: has as many words on each line as train\.pos\.txt and"):
+        propose(tmp_path, "")
+
+
+def test_documents_of_equal_length_are_not_words_and_tags(tmp_path: Path) -> None:
+    parallel(tmp_path, ["book1.txt", "book2.txt"])
+    with pytest.raises(DataError, match="no file of it looks like tagged sentences"):
+        propose(tmp_path, "")

@@ -50,6 +50,7 @@ _FILE = re.compile(r"(.+?)(?::\d+)?: ")
 MAX_LISTED_PROBLEMS = 3  # problems of a group that are printed one by one
 MAX_LISTED_LINES = 5  # of a larger group, whose other line numbers are left out
 _LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path if the split is a folder, and the line
+_INSIDE = re.compile(r"(/[^:]+): ")  # a file of the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,11 @@ class Problem:
         part = task.part(split)
         several = _FILE.match(text) if part and part.has_several else None
         file = several[1] if several else str(path_of(task, split))
-        rest = text.removeprefix(file)
-        found = _LINE.match(rest)
-        if found:
+        rest = f"/{text}" if file == "." and not text.startswith(".") else text.removeprefix(file)
+        if found := _LINE.match(rest):
             return cls(level, kind, file + found[1], int(found[2]), task.name, split, rest[found.end() :])
+        if inside := _INSIDE.match(rest):
+            return cls(level, kind, file + inside[1], None, task.name, split, rest[inside.end() :])
         return cls(level, kind, file, None, task.name, split, rest.removeprefix(": "))
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tagmates.data.corpora import ends_in, keys_of
+from tagmates.data.formats.brat import annotation_files, read_documents
 from tagmates.data.formats.columns import CELL, COMMENT_INSIDE_SENTENCE, parse_columns
 from tagmates.data.formats.conllu import conllu_column, conllu_reader, has_expressions, is_plus_column, plus_reader
 from tagmates.data.formats.decompression import read_bytes
@@ -23,6 +24,7 @@ from tagmates.data.formats.sentence_lines import (
     tags_per_word,
     word_lines,
 )
+from tagmates.data.formats.standoff import tag_words
 from tagmates.data.formats.table import column_numbers, pairs_of, table_rows
 from tagmates.data.formats.token_lines import RowReader, check_characters, is_token_line, read_text
 from tagmates.data.schemes import trained_as
@@ -46,7 +48,7 @@ def scan(task: Task, path: Path, tags: str = "") -> tuple[list[Sentence | None],
     """All sentences of a file (None for a sentence with a bad line), and the bad lines, in order.
 
     ``tags`` is the name of its file of tags, if it has one. Returns empty lists if the file cannot be read line by
-    line: it is missing, in UTF-16, or in a format without lines and records.
+    line: it is missing, in UTF-16, or in a format without lines, records and documents.
     """
     sentences: list[Sentence | None] = []
     faults: list[Fault] = []
@@ -69,6 +71,8 @@ def _scanned(task: Task, path: Path, tags: str) -> Iterator[Sentence | Fault | N
         return _scan_records(task, path)
     if task.format in ("lines", "parallel"):
         return _scan_sentence_lines(task, path, tags)
+    if task.format == "brat":
+        return _scan_documents(task, path)
     return _scan_rows(task, path) if task.format in ("columns", "conllu") else iter(())
 
 
@@ -144,6 +148,19 @@ def _scan_sentence_lines(task: Task, path: Path, tags: str) -> Iterator[Sentence
         try:
             if sentence := read(texts, number):
                 yield sentence
+        except DataError as error:
+            yield from (_fault(error), None)
+
+
+def _scan_documents(task: Task, path: Path) -> Iterator[Sentence | Fault | None]:
+    """Yield the sentences of BRAT documents, and the first fault of each document that has one."""
+    number = 0
+    for file in annotation_files(path):
+        try:
+            for document in read_documents(file, task.encoding):
+                for _, tokens, tags in tag_words(document, task.types, trained_as(task.scheme)):
+                    number += 1
+                    yield Sentence(tokens, tags, number)
         except DataError as error:
             yield from (_fault(error), None)
 

@@ -48,8 +48,7 @@ def brat_remarks(path: Path, *, types: Collection[str] = (), encoding: str = "ut
 
 def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
     """Yield the documents of a folder, sorted by name, or the document of one .ann or .txt file."""
-    alone = [path.with_suffix(".ann")] if path.suffix in (".ann", ".txt") else []
-    found = sorted(path.glob("*.ann")) if path.is_dir() else alone
+    found = annotation_files(path)
     if not found:
         raise DataError(f"{path}: holds no .ann file; give a folder of DOC.txt and DOC.ann")
     for ann in found:
@@ -58,6 +57,13 @@ def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
             raise DataError(f"{ann.with_suffix('.txt')}: has a NUL character; give a text file, or name its encoding")
         lines = read_text(ann, encoding).removeprefix("\ufeff").split("\n")
         yield _document_that_fits(text, lines, str(ann))
+
+
+def annotation_files(path: Path) -> list[Path]:
+    """The .ann files of a folder, sorted by name, or the one of a .ann or .txt file; none for other files."""
+    if path.is_dir():
+        return sorted(path.glob("*.ann"))
+    return [path.with_suffix(".ann")] if path.suffix in (".ann", ".txt") else []
 
 
 def _document_that_fits(text: str, lines: Sequence[str], name: str) -> Document:
