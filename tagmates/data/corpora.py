@@ -1,5 +1,6 @@
 """Load the sentences of tasks from their files, and report what is wrong with them."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +27,8 @@ from tagmates.data.formats.records import (
 )
 from tagmates.data.formats.sentence_lines import read_lines, read_parallel
 from tagmates.data.formats.span_counting import starts_and_ends
-from tagmates.data.formats.table import read_table
+from tagmates.data.formats.table import TableLayout, read_table, table_rows
+from tagmates.data.formats.token_lines import read_text
 from tagmates.data.formats.webanno import read_webanno, webanno_remarks
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.notation import advice_on_tag
@@ -221,7 +223,22 @@ def location(task: Task, split: str, sentence: Sentence, index: int) -> str:
         return f"{path}: record {sentence.line}: word {index + 1}"
     if task.format == "conll2012" or (task.format == "columns" and task.table.is_plain):
         return f"{path}:{sentence.line + index}"
+    if task.is_table and not task.sentence_rows:
+        lines = _lines_of_rows(path, task.table, task.encoding)
+        at = bisect_left(lines, sentence.line) + index
+        if at < len(lines):
+            return f"{path}:{lines[at]}"
     return f"{path}:{sentence.line}: word {index + 1}"
+
+
+@lru_cache(maxsize=4)
+def _lines_of_rows(path: Path, layout: TableLayout, encoding: str) -> Sequence[int]:
+    """The line of each word of a table, among which may be comments; none if it cannot be read."""
+    try:
+        text = read_text(path, encoding).removeprefix("\ufeff")
+        return [row.line for row in table_rows(text, layout, str(path))]
+    except DataError:
+        return []
 
 
 def read_part(task: Task, part: Part) -> Sentences:
