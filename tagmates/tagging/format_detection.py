@@ -20,7 +20,7 @@ from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, has_list_of_records, words_key
-from tagmates.tagging.table_recognition import are_texts, columns_of, csv_rows, has_trained_columns
+from tagmates.tagging.table_recognition import are_texts, columns_of, csv_rows, has_trained_columns, has_trained_rows
 
 _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
 # the beginnings of what ``sniff`` returns for files that may be prose
@@ -47,8 +47,8 @@ def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequenc
         return _json_format(lines)
     if isinstance(options.token_column, str) and _header_cells(start) is not None:
         return _table_format(lines, options.separator, options.token_column)
-    conllu = _is_conllu(lines)  # with ten columns and numbered words, whatever the training files were
-    if options.trained is not None and not conllu and _matches_training(options.trained, lines, name):
+    certain = _other_conll_format(layout, lines)  # whatever the training files were
+    if options.trained is not None and not certain and _matches_training(options.trained, layout, lines, name):
         return options.trained.kind
     return _format_by_lines(options, layout, lines, name)
 
@@ -104,6 +104,8 @@ def _format_of_uncertain_table(layout: FileLayout, lines: Sequence[str], name: s
         raise _unclear(name, "has tabs", f"columns {_NAME_ADVICE}")
     if _has_semicolons(lines):
         raise _unclear(name, "has semicolons", _SEMICOLON_ADVICE)
+    if layout.separator == "," and not any(" " in line.strip() for line in lines):
+        raise _unclear(name, "has commas and no blanks", f"columns --separator , {_NAME_ADVICE}")
     return "text"
 
 
@@ -128,7 +130,7 @@ def _is_certain_table(layout: FileLayout) -> bool:
     token, tags = tokens_and_tags(columns_of(layout))
     values = [{cells[int(tag) - 1] for cells in rows} for tag in tags]
     words = [cells[int(token) - 1] for cells in rows]
-    if sum(" " in word for word in words) > 0.2 * len(words) or len(rows) < 2:
+    if sum(" " in word.strip() for word in words) > 0.2 * len(words) or len(rows) < 2:
         return False
     spans = any(len(own) > 1 and are_span_tags({*(own - {"_", "O"}), "B-x"}) for own in values)
     marks = any(map(_PUNCTUATION.fullmatch, words))
@@ -137,12 +139,14 @@ def _is_certain_table(layout: FileLayout) -> bool:
     return spans or marks or few or several if layout.separator == "\t" else several and (spans or marks)
 
 
-def _matches_training(trained: ReadOptions, lines: Sequence[str], name: str) -> bool:
+def _matches_training(trained: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> bool:
     """Whether the lines can only have the format of the training files: the same header, tabs, or tag separator."""
     if trained.kind == "lines":
         words = [word for line in lines for word in CELL.findall(line)]
         return bool(words) and all(trained.separator in word.strip(trained.separator) for word in words)
     if trained.kind not in TABLE_FORMATS or not (trained.header or trained.separator == "\t"):
+        return False
+    if not has_trained_rows(trained, layout):
         return False
     try:
         return sum(map(is_token_line, lines)) > 1 and has_trained_columns(trained, "\n".join(lines), name)

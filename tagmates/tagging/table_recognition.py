@@ -45,10 +45,12 @@ def recognise_table(
         and given.token_column is None
         and not given.separator
         and _has_trained_header(known, given, layout)
+        and has_trained_rows(known, layout)
         and has_trained_columns(known, text, name)
     ):
         told = {key: getattr(known, key) for key in _TRAINED if getattr(given, key) == getattr(_NOTHING_GIVEN, key)}
-        comment = full.comment if given.comment is not None else known.comment or full.comment
+        seen = comment_sign(layout.comments, layout.signed) if isinstance(layout, FileLayout) else ""
+        comment = full.comment if given.comment is not None else known.comment or seen or full.comment
         options, guess = replace(full, **told, comment=comment), False
     if not options.separator:
         options = replace(options, separator=_table_separator(options, layout, text))
@@ -261,6 +263,12 @@ def _has_trained_header(known: ReadOptions, given: ReadOptions, layout: FileLayo
     if known.header:
         return given.header is not False
     return bool(given.header) or not (isinstance(layout, FileLayout) and layout.keys.get("header"))
+
+
+def has_trained_rows(known: ReadOptions, layout: FileLayout | str) -> bool:
+    """Whether a row is a sentence, or a word, as in the files that the tagger was trained on; also if it is not clear."""
+    clear = isinstance(layout, FileLayout) and layout.format in TABLE_FORMATS
+    return not clear or bool(layout.keys.get("sentence_rows")) == known.sentence_rows
 
 
 def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:

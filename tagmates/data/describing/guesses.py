@@ -79,6 +79,11 @@ def layer_name(tags: Mapping[str, int]) -> str | None:
     return None
 
 
+def is_known_tag(text: str) -> bool:
+    """Whether this is a part of speech, universal or of the Penn Treebank, in capitals."""
+    return text in _KNOWN_TAGS["upos"] or text in _KNOWN_TAGS["xpos"]
+
+
 def are_universal(tags: Iterable[str]) -> bool:
     """Whether nine in ten of these tags are universal parts of speech, or ``_``."""
     fitting = [tag == "_" or tag in _KNOWN_TAGS["upos"] for tag in tags]

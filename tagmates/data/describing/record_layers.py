@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,43 @@ def layers_of_records(
             one_list = source.layout.format == "json"
             in_file = read_records(root / file, source.layout.encoding, one_list=one_list)
             records += [each._replace(record=_flat(each.record)) for each in in_file]
+    listed = _of_lists(source, records, keys, features, root)
     marked = _of_spans(records, keys, features, str(root / source.first_file))
     if marked is not None:
-        return marked
+        return _both(marked, listed)
+    if listed is None:
+        raise _no_layers(records, str(root / source.first_file))
+    return listed
+
+
+def _both(
+    spans: tuple[dict[str, Any], list[str], list[TagLayer]],
+    lists: tuple[dict[str, Any], list[str], list[TagLayer]] | None,
+) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+    """The layers of spans and, if they count the same words, those of lists; of two with one name, that of lists."""
+    keys, seen, layers = spans
+    if lists is None or lists[0]["token_column"] != keys["token_column"] or "scheme" not in keys:
+        return spans
+    own = {_last_key(layer) for layer in lists[2]}
+    marked = [
+        replace(layer, keys={**layer.keys, "scheme": keys["scheme"]}) for layer in layers if _last_key(layer) not in own
+    ]
+    shared = {key: value for key, value in keys.items() if key != "scheme"}
+    return shared, [*lists[1], *(seen if marked else [])], [*lists[2], *marked]
+
+
+def _last_key(layer: TagLayer) -> str:
+    return str(layer.keys["tag_column"]).rpartition(".")[2]
+
+
+def _of_lists(
+    source: FoundCorpus,
+    records: Sequence[LocatedRecord],
+    keys: dict[str, Any],
+    features: Mapping[str, Any],
+    root: Path,
+) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
+    """As ``layers_of_records``, if records have lists of words and of tags; else None."""
     names = {key: class_names(features, key) for key in _keys(records)}
     columns = {key: column for key in names if (column := _column(records, key, names[key])) is not None}
     lengths = {key: [len(values) for values in column] for key, column in columns.items()}
@@ -58,10 +93,10 @@ def layers_of_records(
         if any(_most(map(int.__eq__, lengths[key], own)) for other, own in lengths.items() if other != key)
     }
     if not alike:
-        raise _no_layers(records, str(root / source.first_file))
+        return None
     token, tags = tokens_and_tags(alike)
     if not _are_words_of(records, token):
-        raise _no_layers(records, str(root / source.first_file))
+        return None
     layers = []
     for key in tags:
         named, notes = _integers(source, records, key, root) if not names[key] else ({}, [])

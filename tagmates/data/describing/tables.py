@@ -9,7 +9,7 @@ from itertools import pairwise
 from os.path import commonprefix
 from typing import Any
 
-from tagmates.data.describing.guesses import TOKEN_NAMES
+from tagmates.data.describing.guesses import TOKEN_NAMES, is_known_tag
 from tagmates.data.describing.sentence_columns import MAX_SENTENCE_WORDS, SENTENCE_NAME, by_sentence_keys
 from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
@@ -26,6 +26,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
+_SPAN_TAG = re.compile(r"[BIESLUMW]-\S+")
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
 _MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document marks
 
@@ -91,7 +92,7 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
     """Whether a row names the columns and is not a word. ``others`` are the following rows, with as many columns.
 
     It does if it names one column as tokens and another as tags or sentences; if the tags below mark spans and its own
-    does not; or if, in all of several columns with few values, its value never occurs again.
+    does not; or if, in all of several columns with few values, its value never occurs again. No name is a tag itself.
     """
     names = [cell.strip() for cell in cells]
     others_named = (name for name in names if _TAG.fullmatch(name) or SENTENCE_NAME.fullmatch(name))
@@ -102,6 +103,8 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
     below = [Counter(column) for column in zip(*others, strict=True)]
     few = [at for at, column in enumerate(below) if 1 < len(column) <= max(20, len(others) // 5)]
     spans = [at for at in few if are_span_tags({*below[at]} - {"_"})]
+    if any(_SPAN_TAG.fullmatch(names[at]) for at in spans) or (names[-1] != names[0] and is_known_tag(names[-1])):
+        return False
     if any(names[at].isidentifier() and not are_span_tags({names[at], "B-x"}) for at in spans):
         return True
     return len(few) > 1 and all(re.match(r"[^\W\d]", names[at]) and cells[at] not in below[at] for at in few)
@@ -137,7 +140,7 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
     except csv.Error:
         if number < len(lines) - 50:  # but not in the last lines that were read
             return []
-    full = [row.cells for row in rows if any(map(str.strip, row.cells))]
+    full = [row.cells for row in rows if any(map(str.strip, row.cells)) and not is_document_line(row.text)]
     if any("\n" in cell for cells in full for cell in cells) or not full:
         return []
     if _has_blanks_behind(lines, separator) and not (twice or inside):
