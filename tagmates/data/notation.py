@@ -37,6 +37,7 @@ class NotationEstimate:
     labels: int  # number of distinct tags, without ``outside``
     helps: bool  # whether score = "prefix" reads spans from these tags
     marked: int  # words whose tag is B- or I- and a label
+    joined: str = ""  # the sign between several tags of a word, as in O^B-PER
 
     @property
     def is_plain(self) -> bool:
@@ -48,11 +49,16 @@ class NotationEstimate:
         """Whether a plain layer seems to mark spans: many tags repeat the tag before, or most if few are outside."""
         enough = 4 if 2 * self.tagged <= self.words else 2
         spans = enough * self.repeated >= self.tagged > 0 and self.tagged < self.words
-        return self.is_plain and spans and not self.marked
+        return self.is_plain and spans and not self.marked and not self.joined
 
     @property
     def mixture(self) -> str:
-        """A message if a plain layer has tags of spans among others; else ""."""
+        """A message if a plain layer has tags of spans among others, or several tags for one word; else ""."""
+        if self.is_plain and self.joined:
+            return (
+                f"words have several tags, joined by {self.joined!r}, and each such combination counts as a tag of its "
+                "own; if they are those of parts of a word, write these one by one"
+            )
         if not self.is_plain or 10 * self.marked < self.tagged or not self.marked:
             return ""
         return (
@@ -83,7 +89,17 @@ def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
     helps = mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
     tagged = Counter({tag: count for tag, count in counts.items() if tag != notation.outside})
     marked = sum(count for tag, count in tagged.items() if tag[:2] in ("B-", "I-") and len(tag) > 2)
-    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), helps, marked)
+    joined = _sign_between_tags(counts)
+    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), helps, marked, joined)
+
+
+def _sign_between_tags(counts: Mapping[str, int]) -> str:
+    """The sign that joins several tags of one word, each of them O or with B-, I-, E- or S-; "" if there is none."""
+    for sign in "^|+":
+        joined = {tag: count for tag, count in counts.items() if sign in tag}
+        if joined and all(re.fullmatch(r"O|[BIES]-.+", part) for tag in joined for part in tag.split(sign)):
+            return sign if any("-" in tag for tag in joined) else ""
+    return ""
 
 
 def find_mark(counts: Counter[str]) -> str | None:

@@ -238,7 +238,9 @@ def violations_in(tags: Sequence[str | None], scheme: FileScheme | Notation) -> 
                 text = "touches no later span of its label, and only then does IOE1 write E"
                 yield index - 1, f"{shown(tags[index - 1] or '')} {text}"
         elif notation.scheme not in ("io", "ioe2") and current[0] in ("I", "E") and not continues:
-            yield index, f"{shown(tag or '')} continues no span"
+            lacks = _is_open(previous) and not current[1]
+            more = f", since it lacks the label of {shown(tags[index - 1] or '')}" if lacks else ""
+            yield index, f"{shown(tag or '')} continues no span{more}"
         previous = current
 
 

@@ -266,9 +266,10 @@ def _has_trained_header(known: ReadOptions, given: ReadOptions, layout: FileLayo
 
 
 def has_trained_rows(known: ReadOptions, layout: FileLayout | str) -> bool:
-    """Whether a row is a sentence, or a word, as in the files that the tagger was trained on; also if it is not clear."""
-    clear = isinstance(layout, FileLayout) and layout.format in TABLE_FORMATS
-    return not clear or bool(layout.keys.get("sentence_rows")) == known.sentence_rows
+    """Whether a row is a sentence, or a word, as in the tagger's training files; also if the layout does not tell."""
+    if not isinstance(layout, FileLayout) or layout.format not in TABLE_FORMATS:
+        return True
+    return bool(layout.keys.get("sentence_rows")) == known.sentence_rows
 
 
 def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:

@@ -48,15 +48,6 @@ def test_few_lines_that_begin_with_a_blank_are_errors_and_hide_no_corpus(tmp_pat
     assert errors[0].startswith(f"{tmp_path / 'train.txt'}:{first}: has 1 column, but the tag is in column 2")
 
 
-def test_csv_with_blanks_between_its_columns(tmp_path: Path) -> None:
-    def quoted(rows: Rows) -> str:
-        return lines([('""""' if word == '"' else word, tag) for word, tag in plain(rows)], " ") + "\n"
-
-    write(tmp_path, lambda rows, _: quoted(rows), "{}.csv")
-    tasks = described(tmp_path)
-    assert pairs(tasks["ner"], "train") == wanted("train")
-
-
 def test_csv_whose_blank_lines_have_a_tag_is_told_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("-DOCSTART-,O\n,O\n" + "Ylva,B-PER\nsleeps,O\n,O\n" * 30)
     errors = [each.text for each in check_tasks(described(tmp_path)) if each.kind == "empty"]
@@ -150,7 +141,9 @@ def test_a_part_of_train_is_not_read_twice(tmp_path: Path) -> None:
     (tmp_path / "train_20.txt").write_text("\n".join(sentences[::3]))
     found = propose(tmp_path, "")
     assert 'train = "train.txt"' in found.text
-    assert found.left_out == (f"{tmp_path / 'train_20.txt'}: 10 of its 10 sentences are in train.txt as well",)
+    assert found.left_out == (
+        f"{tmp_path / 'train_20.txt'}: 10 of its 10 different sentences are in train.txt as well",
+    )
 
 
 def test_a_bad_line_is_said_and_does_not_keep_dev_from_being_proposed(tmp_path: Path) -> None:
@@ -187,7 +180,7 @@ REFUSED = {
         "11 0 4 Ylva\n12 5 6 paints\n13 12 2 in\n\n" * 30,
         "places and lengths, but no tags",
     ),
-    "N-Triples": ("x.nt", '<http://a/1> <http://b/text> "Ylva paints"@en .\n' * 30, "is RDF (N-Triples)"),
+    "N-Triples": ("x.nt", '<http://a/1> <http://b/text> "Ylva paints"@en .\n' * 30, "is RDF, as of NIF"),
     "WebAnno TSV 2": ("x.tsv", "#id=1\n#text=Ylva paints\n1-1\tYlva\tB-PER\n1-2\tpaints\tO\n\n" * 30, "TSV 1 or 2"),
     "spaCy's parses": (
         "x.json",
@@ -241,3 +234,106 @@ def test_documents_of_equal_length_are_not_words_and_tags(tmp_path: Path) -> Non
     parallel(tmp_path, ["book1.txt", "book2.txt"])
     with pytest.raises(DataError, match="no file of it looks like tagged sentences"):
         propose(tmp_path, "")
+
+
+def test_a_first_word_with_a_tag_is_no_header(tmp_path: Path) -> None:
+    rows = [("Oslo", "B-GEO", "B-GPE"), ("is", "O", "O"), (".", "O", "O")]
+    others = [("Bo", "B-PER", "B-PER"), ("runs", "O", "O"), (".", "O", "O")]
+    (tmp_path / "train.tsv").write_text(lines(rows) + "\n" + (lines(others) + "\n") * 60)
+    tasks = described(tmp_path)
+    assert [task.header for task in tasks.values()] == [False, False]
+    assert pairs(next(iter(tasks.values())), "train")[0][0] == ("Oslo", "B-GEO")
+    tags = [(word, tag) for word, tag in [("Wow", "INTJ"), *[("it", "PRON"), ("runs", "VERB")] * 40]]
+    (tmp_path / "train.tsv").write_text(lines(tags))
+    (task,) = described(tmp_path).values()
+    assert not task.header
+
+
+def test_layers_of_lists_stand_beside_spans(tmp_path: Path) -> None:
+    tags = {"upos": ["PROPN", "VERB", "PUNCT"], "name": ["B-PER", "O", "O"]}
+    spans = {"name": [{"start": 0, "end": 1, "label": "PER"}], "verb": [{"start": 1, "end": 2, "label": "MOVE"}]}
+    record = {"tokens": ["Bo", "ran", "."], "tags": tags, "spans": spans}
+    (tmp_path / "train.jsonl").write_text((json.dumps(record) + "\n") * 20)
+    tasks = described(tmp_path)
+    assert {name: (task.tag_column, task.scheme) for name, task in tasks.items()} == {
+        "upos": ("tags.upos", "plain"),
+        "name": ("tags.name", "iob2"),
+        "spans.verb": ("spans.verb", "iob2"),
+    }
+    assert pairs(tasks["spans.verb"], "train")[0] == [("Bo", "O"), ("ran", "B-MOVE"), (".", "O")]
+
+
+def test_a_mark_of_documents_does_not_hide_csv(tmp_path: Path) -> None:
+    rows = '"Ask",O\n""",""",I-ORG\n"Bo",I-ORG\n".",O\n\n'
+    (tmp_path / "train.csv").write_text("-DOCSTART-\n\n" + rows * 30)
+    (task,) = described(tmp_path).values()
+    assert task.format == "csv"
+    assert pairs(task, "train")[0] == [("Ask", "O"), ('","', "I-ORG"), ("Bo", "I-ORG"), (".", "O")]
+
+
+@pytest.mark.parametrize("changed", [0, 2])
+def test_annotators_of_the_same_text_are_not_joined(changed: int, tmp_path: Path) -> None:
+    for user in ("1", "2", "3"):
+        text = "".join(lines(plain(rows)) + "\n" for rows in corpus("train"))
+        (tmp_path / f"user{user}.bio").write_text(text.replace("B-PER", "O", changed * int(user)))
+    found = propose(tmp_path, "")
+    assert len(found.left_out) == 2
+    assert all("30 of its 30 different sentences are in user1.bio as well" in text for text in found.left_out)
+
+
+def test_a_file_of_train_and_dev_is_left_out_beside_train(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n", "tweets.{}")
+    (tmp_path / "tweets.traindev").write_text((tmp_path / "tweets.train").read_text() * 2)
+    found = propose(tmp_path, "")
+    assert found.tasks == ("ner",)
+    assert found.left_out == ("tweets.traindev: holds several splits by its name, and there is a train beside it",)
+
+
+def test_whole_files_beside_documents_have_their_own_splits(tmp_path: Path) -> None:
+    for split, names in {"train": ("Law", "Word", "train"), "dev": ("Sea", "dev"), "test": ("Sky", "test")}.items():
+        (tmp_path / split).mkdir()
+        for name in names:
+            text = "".join(lines(plain(rows)) + "\n" for rows in corpus(split))
+            (tmp_path / split / f"{name}.conll").write_text(text.replace("Ylva", name if name[0].isupper() else "Ylva"))
+    tasks = described(tmp_path)
+    splits = [tuple(task.part(split).file for split in ("train", "dev", "test")) for task in tasks.values()]
+    assert sorted(splits, key=str) == [
+        ("train/train.conll", "dev/dev.conll", "test/test.conll"),
+        (("train/Law.conll", "train/Word.conll"), "dev/Sea.conll", "test/Sky.conll"),
+    ]
+
+
+def test_tags_that_are_joined_are_named(tmp_path: Path) -> None:
+    rows = [("hamelekh", "O^B-PER"), ("David", "E-PER"), ("bebeyt", "O^O"), ("lehem", "O"), (".", "O")]
+    (tmp_path / "train.bmes").write_text((lines(rows) + "\n") * 30)
+    found = propose(tmp_path, "")
+    assert 'scheme = "plain"  # words have several tags' in found.text
+    assert any("words have several tags, joined by '^'" in text for text in found.remarks)
+
+
+def test_words_as_keys_of_spans_are_read_in_little_time(tmp_path: Path) -> None:
+    records = [
+        {"text": f"Bo met Ada{number} .", "label": {"name": {f"Ada{number}": [[7, 9 + len(str(number))]]}}}
+        for number in range(2000)
+    ]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (task,) = described(tmp_path).values()
+    assert task.tag_column == "label"
+    assert pairs(task, "train")[0] == [("Bo", "O"), ("met", "O"), ("Ada0", "B-name"), (".", "O")]
+
+
+SPANS = {
+    "Presidio": {
+        "full_text": "Bo runs .",
+        "masked": "{{name}} runs .",
+        "spans": [{"entity_type": "PER", "entity_value": "Bo", "start_position": 0, "end_position": 2}],
+    },
+    "pairs of places": {"text": "Bo runs .", "entities": [{"name": "Bo", "span": [0, 2], "type": "PER"}]},
+}
+
+
+@pytest.mark.parametrize("tool", SPANS)
+def test_spans_of_further_tools(tool: str, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text((json.dumps(SPANS[tool]) + "\n") * 20)
+    (task,) = described(tmp_path).values()
+    assert pairs(task, "train")[0] == [("Bo", "B-PER"), ("runs", "O"), (".", "O")]

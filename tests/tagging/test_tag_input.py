@@ -133,6 +133,37 @@ def test_what_is_given_or_seen_comes_before_the_format_of_training(
     assert words(tmp_path, text, options) == expected
 
 
+SENTENCES = replace(PLAIN, sentence_rows=True)
+ROWS = "Go\tO\nOslo\tB-LOC\n.\tO\n\n" * 4
+CELLS = "go to oslo\tO O B-LOC\nfly to rome\tO O B-LOC\n" * 4
+WEBANNO = "#FORMAT=WebAnno TSV 3.3\n\n\n#Text=Go on\n1-1\t0-2\tGo\t\n1-2\t3-5\ton\t\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "trained", "expected"),
+    [
+        (ROWS, SENTENCES, ("Go", "Oslo", ".")),
+        (CELLS, PLAIN, ("go", "to", "oslo")),
+        (WEBANNO, PLAIN, ("Go", "on")),
+        (WEBANNO, SENTENCES, ("Go", "on")),
+        (ROWS.replace("Go", "## id 1\tGo to Oslo .\nGo"), PLAIN, ("Go", "Oslo", ".")),
+        (ROWS.replace("Go", " "), PLAIN, (" ", "Oslo", ".")),
+        (ROWS.replace("Go", " "), None, (" ", "Oslo", ".")),
+    ],
+)
+def test_a_file_that_is_certain_comes_before_the_format_of_training(
+    text: str, trained: ReadOptions | None, expected: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert words(tmp_path, text, ReadOptions(trained=trained))[0] == expected
+
+
+def test_words_and_tags_with_a_comma_between_are_no_prose(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has commas and no blanks, .* --input columns --separator , or --input text"):
+        words(tmp_path, "Ask,O\nBo,I-PER\n.,O\n" * 20, ReadOptions())
+    assert words(tmp_path, "Ask,O\nBo,I-PER\n.,O\n\n" * 20, ReadOptions())[0] == ("Ask", "Bo", ".")
+    assert words(tmp_path, "Ask, he said.\nGo, she said.\n" * 20, ReadOptions())[0] == ("Ask", ",", "he", "said", ".")
+
+
 @pytest.mark.parametrize("between", ["\t", " "])
 def test_a_column_that_counts_is_never_taken_for_words(between: str, tmp_path: Path) -> None:
     text = f"1{between}Mika\n2{between}does\n3{between}paint\n\n1{between}Stones\n2{between}sink\n"

@@ -45,6 +45,7 @@ _NUMBERS = re.compile(  # numbers of the files of one split: -00000-of-00003, _2
     re.IGNORECASE,
 )
 _NUMBER_OF_TOTAL = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
+_SEVERAL_SPLITS = re.compile(r"(?<![a-z])train[-_+]?(?:and[-_]?)?(?:dev|val|valid|test)(?![a-z])")
 _WORD_ENDINGS = ("set", "data", "file", "split")  # as in trainset
 _SPLIT_ENDING = re.compile(
     r"(train|devel|dev|valid|val|test)(?![^\W\d_])"
@@ -103,7 +104,7 @@ def name_of(path: str) -> FileName:
 
     A part of a word, as TST in train/A1TST.txt, counts only if its folder does not name a split.
     """
-    in_split = path.rpartition("/")[0].rpartition("/")[2].lower() in SPLIT_NAMES
+    in_split = _folder_of(path).lower() in SPLIT_NAMES
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
         parts = [] if in_split else [(part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0])]
         for start, word in [(0, match[0]), *parts]:
@@ -112,7 +113,10 @@ def name_of(path: str) -> FileName:
             split = SPLIT_NAMES.get(low) or SPLIT_NAMES.get(stem)
             if split:
                 begin = match.start() + start
-                return _named(path, split, path[:begin], path[begin + len(word) :])
+                before = path[:begin]
+                if in_split and before.lower().endswith(f"{low}/"):  # train/train.txt has its split twice
+                    before = before[: -len(low) - 1]
+                return _named(path, split, before, path[begin + len(word) :])
     if found := _ANNOTATED.fullmatch(path):
         same = _squeezed(f"{found[1]}/{found[2]}")
         return FileName(path, None, same, same, path.rpartition("/")[0])
@@ -140,10 +144,13 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     ``kinds`` maps each file with tagged sentences to its format; all files of a corpus have the same format. ``others``
     are files that could not be read; the splits that they name are not cut from train.
     """
-    bundles = _bundles(_with_glued([name_of(path) for path in kinds]), kinds)
+    names = _with_glued([name_of(path) for path in kinds])
+    trained = {name.folder for name in names if name.split == "train"}
+    several = [name for name in names if name.folder in trained and _SEVERAL_SPLITS.search(name.path.lower())]
+    bundles = _bundles([name for name in names if name not in several], kinds)
     for scope in ("folder", ""):
         _join_tails(bundles, scope)
-    left_out: list[str] = []
+    left_out = [f"{name.path}: holds several splits by its name, and there is a train beside it" for name in several]
     heads = [bundle for bundle in bundles if not bundle.is_tail]
     tails = [bundle for bundle in bundles if bundle.is_tail]
     lost = [name for bundle in tails for names in bundle.files.values() for name in names]
@@ -170,7 +177,8 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
             why = f"its format differs from that of {_paths(beside[0])}"
         left_out.append(f"{_paths(bundle)}: is called {called}, but {why}; it is never used as training data")
     for corpus in corpora:
-        _find_waits(corpus, [*lost, *map(name_of, others)])
+        # prose is called evaluation too
+        _find_waits(corpus, [*lost, *(name for name in map(name_of, others) if name.split != "held")])
     return corpora, left_out
 
 
@@ -214,12 +222,24 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
 
 
 def _join_documents(groups: dict[tuple[object, str], list[FileName]]) -> None:
-    """Put a document without a number in its name, such as train/Law.txt, to those of its folder that have one."""
-    for (kind, bare), group in list(groups.items()):
-        folder = group[0].path.rpartition("/")[0].rpartition("/")[2]
-        documents = kind, f"{bare.rpartition('/')[0]}/.{group[0].suffix}"
-        if len(group) == 1 and folder.lower() in SPLIT_NAMES and documents != (kind, bare) and documents in groups:
-            groups[documents] += groups.pop((kind, bare))
+    """Join the documents of folders that are called as splits, such as train/Law.txt and train/Word.txt.
+
+    They are files without a counterpart in the folder of another split; documents with a number are joined already.
+    """
+    documents: dict[tuple[object, str], list[tuple[object, str]]] = defaultdict(list)
+    for (kind, bare), group in groups.items():
+        if len(group) == 1 and _folder_of(group[0].path).lower() in SPLIT_NAMES:
+            documents[kind, f"{bare.rpartition('/')[0]}/.{group[0].suffix}"].append((kind, bare))
+    for own, others in documents.items():
+        if own in groups or len(others) > len({groups[other][0].split for other in others}):
+            for other in others:
+                if other != own:
+                    groups[own] += groups.pop(other)
+
+
+def _folder_of(path: str) -> str:
+    """The name of the folder in which a file is."""
+    return path.rpartition("/")[0].rpartition("/")[2]
 
 
 def _is_whole(names: Sequence[FileName]) -> bool:

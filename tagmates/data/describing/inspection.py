@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import combinations, islice
+from itertools import combinations, groupby, islice
 from pathlib import Path
 
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
@@ -13,9 +13,10 @@ from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
 from tagmates.data.describing.tables import comment_sign
+from tagmates.data.formats.columns import split_cells
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
-from tagmates.data.formats.token_lines import read_text
+from tagmates.data.formats.token_lines import is_token_line, read_text
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, listing, plural, shown
@@ -23,6 +24,7 @@ from tagmates.formatting import in_order, listing, plural, shown
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
+MIN_COPIES = 10  # different sentences of a file from which on it may be called a copy
 MIN_COPIED = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
 MIN_ROWS = 50  # of a file in which the column of words is looked for
 
@@ -194,32 +196,42 @@ def _together(
     }
     corpora, left_out = group_files(kinds, unknown)
     for corpus in corpora:
-        left_out += _without_copies(corpus, root)
+        left_out += _without_copies(corpus, found, root)
     return [_source(corpus, found, root) for corpus in corpora], left_out
 
 
-def _without_copies(corpus: CorpusFiles, root: Path) -> Iterator[str]:
-    """Take files out of train that repeat sentences of one larger file of it, as train_20 of train; yield messages."""
+def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
+    """Take files out of train that repeat sentences of one larger file of it, as train_20 of train; yield messages.
+
+    So do the files of several annotators. Only words are compared, where the format is known to have them in columns.
+    """
     names = corpus.files["train"]
     if not 1 < len(names) <= MAX_ALIKE_FILES:
         return
-    sentences = {name: _blocks_of(root / name) for name in names}
+    sentences = {name: _sentences_of(root / name, found[name]) for name in names}
     whole = max(names, key=lambda name: len(sentences[name]))
     for name in names:
         shared = len(sentences[name] & sentences[whole])
-        if name != whole and shared > MIN_COPIED * len(sentences[name]):
+        if name != whole and len(sentences[name]) >= MIN_COPIES and shared > MIN_COPIED * len(sentences[name]):
             corpus.files["train"] = [other for other in corpus.files["train"] if other != name]
-            yield f"{root / name}: {shared:,} of its {len(sentences[name]):,} sentences are in {whole} as well"
+            count = f"{shared:,} of its {len(sentences[name]):,} different sentences"
+            yield f"{root / name}: {count} are in {whole} as well"
 
 
-def _blocks_of(path: Path) -> set[str]:
-    """The parts of a text between blank lines, or its lines if it has none, each with single spaces."""
+def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
+    """The words of the sentences of a column file; for other formats, the texts of its lines."""
     try:
-        text = read_text(path, "utf-8").replace("\r\n", "\n").strip()
+        lines = read_text(path, "utf-8").replace("\r\n", "\n").split("\n")
     except DataError:  # of another encoding, or packed data
         return set()
-    blocks = re.split(r"\n[ \t]*\n\s*", text)
-    return {" ".join(block.split()) for block in (blocks if len(blocks) > 1 else text.split("\n"))}
+    if layout.format != "columns" or layout.keys:
+        return {(line,) for line in lines if line.strip()}
+    token, _ = tokens_and_tags(
+        {at: [[cells[at] for cells in rows] for rows in layout.sample] for at in range(layout.columns)}
+    )
+    blocks = (list(block) for filled, block in groupby(lines, key=is_token_line) if filled)
+    rows = ([split_cells(line, layout.separator) for line in block] for block in blocks)
+    return {tuple(cells[token] for cells in block if len(cells) > token) for block in rows}
 
 
 def _has_single_cells(layout: FileLayout) -> bool:
@@ -320,7 +332,7 @@ def _looked_at(path: Path) -> FileLayout | str | None:
         layout = sniff(data)
         if isinstance(layout, FileLayout) and (name := split_column(data.decode(layout.encoding, "replace"), layout)):
             return f"its {shown(name)} says which sentences are train, dev and test: write each split into its own file"
-        return "is YAML, which is not read" if isinstance(layout, str) and suffix in (".yml", ".yaml") else layout
+        return "is YAML, which is not read" if suffix in (".yml", ".yaml") else layout
     except (DataError, OSError) as error:
         return (
             f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")

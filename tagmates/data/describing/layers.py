@@ -66,6 +66,12 @@ def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, An
         for at, name in enumerate(names)
         if name not in columns_in(layout.keys.get("sentence_column"))
     }
+    end = layout.keys.get("sentence_end")
+    columns = {
+        name: column
+        for name, column in columns.items()
+        if not end or not any(end in cell.split("|") for cells in column for cell in cells)
+    }
     token, tags = tokens_and_tags(columns)
     seen = [
         f"{layout.columns} columns; {token} looks like tokens, {listing([str(tag) for tag in tags])} like tags",

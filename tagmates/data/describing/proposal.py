@@ -352,13 +352,14 @@ def _wrong(
     """Messages on tags that break the scheme, the number of their sentences, and whether the scheme has these tags."""
     found, broken, known = [], 0, True
     for files, part in zip(source.files.values(), sentences, strict=False):
-        own = task.model_copy(update={"folder": Path(), "train": Part(file=files[0])})
+        own = task.model_copy(update={"train": Part(file=files[0])})
         for sentence in part:
             # empty tags are errors of the file, and not of the scheme
             wrong = [each for each in violations_in(sentence.labels, notation) if sentence.labels[each[0]]]
             broken += bool(wrong)
             for index, text in wrong:
-                found.append(f"{location(own, 'train', sentence, index)}: {text}")
+                place = location(own, "train", sentence, index).removeprefix(f"{task.folder}/")
+                found.append(f"{place}: {text}")
                 known = known and is_tag_of(sentence.labels[index] or "", notation)
     return found, broken, known
 

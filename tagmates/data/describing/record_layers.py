@@ -22,9 +22,10 @@ from tagmates.data.formats.tool_spans import are_sentences, are_spans, are_spans
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
-_TEXTS = ("text", "data.text", "sentence", "content")
+_TEXTS = ("text", "data.text", "sentence", "content", "full_text")
 _WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
 _SAMPLE_RECORDS = 200  # records whose spans are read
+_MANY_KEYS = 100
 _NUMBERED_LABELS = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 
 
@@ -168,9 +169,10 @@ def _flat(record: Record) -> Record:
     return {**dict(leaves_of(record)), **record}
 
 
-def _keys(records: Iterable[LocatedRecord]) -> list[str]:
-    """The keys of all records, in order."""
-    return list(dict.fromkeys(key for each in records for key in each.record))
+def _keys(records: Sequence[LocatedRecord]) -> list[str]:
+    """The keys of all records, in order; without rare ones if they are very many, as where words are keys."""
+    counts = Counter(key for each in records for key in each.record)
+    return [key for key, count in counts.items() if len(counts) <= _MANY_KEYS or 100 * count >= len(records)]
 
 
 def _values(records: Iterable[LocatedRecord], key: str) -> list[Any]:

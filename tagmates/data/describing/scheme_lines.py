@@ -65,6 +65,8 @@ def io_line(estimate: NotationEstimate, why: str) -> str:
 def _plain_line(estimate: NotationEstimate, *, numbered: bool) -> str:
     if not estimate.words:
         return 'scheme = "plain"  # no tag could be read: name the scheme of yours'
+    if estimate.joined:
+        return 'scheme = "plain"  # words have several tags; each combination counts as a tag of its own'
     if estimate.mixture:
         return 'scheme = "plain"  # some tags have B- or I-, others do not; every word counts by itself'
     if not estimate.looks_like_io or numbered:

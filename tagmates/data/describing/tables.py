@@ -70,7 +70,7 @@ def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
             quoted, width, heading, keys, sample = found_rows
             return SniffedTable(separator, quoted, width, heading, keys, (), (), (), sample)
     reasons: list[str] = []
-    for separator in (",", ";", "\t", " "):
+    for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
         if rows and (found := _looked_at(rows, separator, text, quoted=True)):
             return found

@@ -60,8 +60,8 @@ def _webanno_2(lines: Sequence[str]) -> str:
 
 
 def _triples(lines: Sequence[str]) -> str:
-    found = all(map(_TRIPLE.fullmatch, map(str.strip, lines)))
-    return "is RDF (N-Triples), as of NIF, which is not read: write one word a line with its tag" if found else ""
+    found = lines[0].startswith("@prefix ") or all(map(_TRIPLE.fullmatch, map(str.strip, lines)))
+    return "is RDF, as of NIF, which is not read: write one word a line with its tag" if found else ""
 
 
 def _control_characters(lines: Sequence[str]) -> str:
@@ -100,8 +100,10 @@ def table_of_spans(heading: Sequence[str]) -> str:
 
 
 def words_with_places(rows: Sequence[Sequence[str]]) -> str:
-    """The reason to refuse rows that hold a word, its length and further numbers, but no tag; "" for all others."""
+    """The reason to refuse rows that hold notes, or a word, its length and further numbers, but no tag; else ""."""
     columns = list(zip(*rows, strict=True))
+    if any({*column} == {"#"} for column in columns):
+        return "has notes behind a # on each line, as stand-off annotation has: write one word a line with its tag"
     words = [column for column in columns if not all(map(str.isdecimal, column))]
     if len(words) != 1 or len(rows) < 2:
         return ""

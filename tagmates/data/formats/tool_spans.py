@@ -16,6 +16,7 @@ these values under the names that one of the tools uses. What its numbers count 
 * Google: ``{"textContent": …, "textSegmentAnnotations": [{"startOffset": 0, "endOffset": 4, "displayName": "PER"}]}``,
   or ``"annotations": [{"text_extraction": {"text_segment": {"start_offset": …}}, "display_name": "PER"}]``
 * Azure: ``{"text": …, "entities": [{"category": "PER", "offset": 0, "length": 4}]}``
+* Presidio: ``{"full_text": …, "spans": [{"entity_type": "PER", "start_position": 0, "end_position": 4}]}``
 * CLUENER: ``{"text": …, "label": {"name": {"Ada": [[0, 2]]}}}``, whose ends are inclusive
 """
 
@@ -29,8 +30,19 @@ from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
 
 _PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
-_START = ("start", "start_offset", "startOffset", "start_char", "start_pos", "startPos", "start_idx", "begin", "offset")
-_END = ("end", "end_offset", "endOffset", "end_char", "end_pos", "endPos", "end_idx")
+_START = (
+    "start",
+    "start_offset",
+    "startOffset",
+    "start_char",
+    "start_pos",
+    "startPos",
+    "start_position",
+    "start_idx",
+    "begin",
+    "offset",
+)
+_END = ("end", "end_offset", "endOffset", "end_char", "end_pos", "endPos", "end_position", "end_idx")
 _LABEL = (
     "label",
     "labels",
@@ -146,7 +158,8 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[MarkedSpa
     if isinstance(item, Mapping):
         for own in _objects_of(item):
             start, end, label = (_first(own, keys) for keys in (_START, _END, _LABEL))
-            covered = own.get("text", own.get("entity") if "type" in own else None)  # CBLUE has entity and type
+            # CBLUE has entity and type, Presidio entity_value
+            covered = own.get("text", own.get("entity") if "type" in own else own.get("entity_value"))
             yield from _with_labels(start, end, label, covered, labels, where)
     elif isinstance(item, list) and (len(item) == 3 or _has_covered_text(item)):
         label, start, end = item[:3] if isinstance(item[0], str) else (item[2], item[0], item[1])
@@ -175,9 +188,13 @@ def _objects_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         return [{**point, "label": label} for point in points if isinstance(point, Mapping)] if label else []
     if isinstance(extraction, Mapping):  # of AutoML
         return [{"start_offset": 0, **item, **(extraction.get("text_segment") or {})}]
-    missing = {"startOffset": 0} if "displayName" in item else {}  # Google's JSON leaves zeros out
+    missing: dict[str, Any] = {"startOffset": 0} if "displayName" in item else {}  # Google's JSON leaves zeros out
     if is_number(item.get("offset")) and is_number(item.get("length")):  # of Azure
         missing = {"end": item["offset"] + item["length"]}
+    if (
+        isinstance(place := item.get("span"), list) and len(place) == 2
+    ):  # {"name": "Ada", "span": [0, 3], "type": "PER"}
+        missing = {"start": place[0], "end": place[1], "text": item.get("name")}
     return [{**missing, **item}]
 
 
