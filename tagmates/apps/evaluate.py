@@ -68,6 +68,8 @@ def evaluate(
     evaluation = evaluate_model(model, split=split, data=data, device=choose_device(device), vectors=vectors)
     preset, others = preset_of(evaluation.training)
     say(f"trained with preset {preset}{f', but {listing(others)}' if others else ''}, as its config.json says")
+    if evaluation.seen and evaluation.split == "dev":
+        say("warning: this tagger was trained on dev too (train --final), so these scores do not say how good it is")
     if output is not None:
         for path in predictions(evaluation, output, force=force):
             say(f"wrote {path}")

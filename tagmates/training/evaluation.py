@@ -49,6 +49,7 @@ class Evaluation:
     scores: Mapping[str, TaskScores]
     signatures: Mapping[str, str]
     training: TrainingSettings  # of the tagger
+    seen: bool  # whether the tagger was trained on this split, as one of ``train --final`` was on dev
 
     def _repr_html_(self) -> str:
         """The scores of every task, for notebooks."""
@@ -139,7 +140,16 @@ def evaluate(
         name: task_signature(tagger.config, run_id, task, split, gold[name], weights=weights)
         for name, task in tasks.items()
     }
-    return Evaluation(folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures, tagger.config.training)
+    seen = split == "train" or (split == "dev" and data is None and not _has_dev_scores(folder))
+    return Evaluation(
+        folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures, tagger.config.training, seen
+    )
+
+
+def _has_dev_scores(folder: Path) -> bool:
+    """Whether a run has scores of dev, as all have but those of ``train --final``; also if the folder is no run."""
+    result = folder / "result.json"
+    return not result.is_file() or "dev" in read_json(result)
 
 
 def _score(

@@ -59,6 +59,8 @@ def test_curves_of_runs_without_a_dev_set(run: Path, here: Path) -> None:
     assert "no dev set" in shown.out
     assert json.loads(done("curves", "final", "--json").out)[0]["dev_mean"] == []
     done("curves", "final", "--output", "final.svg")
+    assert "warning: this tagger was trained on dev too" in done("evaluate", "final", "--split", "dev").err
+    assert "warning" not in done("evaluate", run, "--split", "dev").err
 
 
 def test_curves_of_a_run(run: Path, here: Path) -> None:
