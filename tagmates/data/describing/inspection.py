@@ -28,7 +28,8 @@ MIN_COPIES = 10  # different sentences of a file from which on it may be called 
 MIN_COPIED = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
 MIN_ROWS = 50  # of a file in which the column of words is looked for
 
-_IGNORED_SUFFIXES = (".toml", ".md", ".py", ".ipynb", ".ann", ".conf", ".arrow", ".parquet")
+_CODE_SUFFIXES = (".py", ".ipynb", ".js", ".ts", ".css", ".java", ".kt", ".c", ".h", ".cpp", ".sh")
+_IGNORED_SUFFIXES = (".toml", ".md", ".ann", ".conf", ".arrow", ".parquet", *_CODE_SUFFIXES)
 _BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
 _README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
@@ -145,7 +146,7 @@ def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
     """
     texts: dict[str, str] = {}
     alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
-    for name in unknown:
+    for name in (name for name, what in unknown.items() if not what.startswith("is ")):  # not XML, JSON or packed files
         with suppress(DataError):
             texts[name] = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
             alike[Path(name).parent, texts[name].count("\n")].append(name)

@@ -24,6 +24,7 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import plural
 
 _SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags in a scheme that tagmates chooses
+MIN_MASKED = 50  # words of dev or test from which on it is odd if all have one tag
 NO_LABEL = "-100"  # as training code with subwords writes it
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
@@ -300,7 +301,7 @@ def _masked(splits: Mapping[Split, Sequence[Sentence]]) -> Iterator[str]:
     """Yield a message for dev or test if all its words have one tag, and train has others: its tags may be hidden."""
     for split in ("dev", "test"):
         used = _counted(splits.get(split, ()))
-        if len(used) == 1 and len(_counted(splits["train"])) > 1:
+        if len(used) == 1 and used.total() >= MIN_MASKED and len(_counted(splits["train"])) > 1:
             ((tag, count),) = used.items()
             yield f"all {count:,} tags of {split} are {comment_text(tag)}: are the true ones hidden?"
 
