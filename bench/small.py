@@ -1,4 +1,4 @@
-"""The schedule of the preset `practical` on little data, compared with the former one, which did not count updates.
+"""Compare ways of training on little data: the former and the present schedule of `practical`, and an encoder.
 
     python bench/small.py --data "$TAGMATES_DATA" [--ways old,new] [--tasks chunk,ner,supsense]
         [--sizes 20,50,100,200,500,1000] [--seeds 1,2,3] [--dev 0] [--vectors glove]
@@ -69,7 +69,7 @@ def main() -> None:
     )
     ways = options.ways.split(",")
     if not set(ways) <= set(WAYS):
-        raise SystemExit(f"--ways: choose of {', '.join(WAYS)}")
+        raise SystemExit(f"--ways: unknown way; choose from {', '.join(WAYS)}")
     tasks = options.tasks.split(",")
     sizes, seeds = ([int(text) for text in each.split(",")] for each in (options.sizes, options.seeds))
     lines = [(task, size) for size in sizes for task in tasks]

@@ -224,7 +224,7 @@ def location(task: Task, split: str, sentence: Sentence, index: int) -> str:
     if task.format == "conll2012" or (task.format == "columns" and task.table.is_plain):
         return f"{path}:{sentence.line + index}"
     if task.is_table and not task.sentence_rows:
-        lines = _lines_of_rows(path, task.table, task.encoding)
+        lines = _lines_of_rows(path, path.stat().st_mtime_ns if path.is_file() else 0, task.table, task.encoding)
         at = bisect_left(lines, sentence.line) + index
         if at < len(lines):
             return f"{path}:{lines[at]}"
@@ -232,8 +232,8 @@ def location(task: Task, split: str, sentence: Sentence, index: int) -> str:
 
 
 @lru_cache(maxsize=4)
-def _lines_of_rows(path: Path, layout: TableLayout, encoding: str) -> Sequence[int]:
-    """The line of each word of a table, among which may be comments; none if it cannot be read."""
+def _lines_of_rows(path: Path, changed: int, layout: TableLayout, encoding: str) -> Sequence[int]:
+    """The line of each row with a word; [] if the table cannot be read. ``changed`` avoids old lines of the cache."""
     try:
         text = read_text(path, encoding).removeprefix("\ufeff")
         return [row.line for row in table_rows(text, layout, str(path))]

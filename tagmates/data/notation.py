@@ -52,14 +52,14 @@ class NotationEstimate:
         return self.is_plain and spans and not self.marked and not self.joined
 
     @property
-    def mixture(self) -> str:
-        """A message if a plain layer has tags of spans among others, or several tags for one word; else ""."""
+    def advice_on_plain(self) -> str:
+        """Advice on a plain layer in which only some tags mark spans, or in which words have several tags; else ""."""
         if self.is_plain and self.joined:
             return (
                 f"words have several tags, joined by {self.joined!r}, and each such combination counts as a tag of its "
                 "own; if they are those of parts of a word, write these one by one"
             )
-        if not self.is_plain or 10 * self.marked < self.tagged or not self.marked:
+        if not self.is_plain or not self.marked or 10 * self.marked < self.tagged:
             return ""
         return (
             f"{self.marked:,} of {self.tagged:,} tags begin with B- or I-, and the others do not, so that every word "

@@ -140,14 +140,17 @@ def evaluate(
         name: task_signature(tagger.config, run_id, task, split, gold[name], weights=weights)
         for name, task in tasks.items()
     }
-    seen = split == "train" or (split == "dev" and data is None and not _has_dev_scores(folder))
+    seen = data is None and (split == "train" or (split == "dev" and not _has_dev_scores(folder)))
     return Evaluation(
         folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures, tagger.config.training, seen
     )
 
 
 def _has_dev_scores(folder: Path) -> bool:
-    """Whether a run has scores of dev, as all have but those of ``train --final``; also if the folder is no run."""
+    """Whether the run in this folder has scores of dev.
+
+    All runs have them, except those of ``train --final``. A folder that is no run counts as having them.
+    """
     result = folder / "result.json"
     return not result.is_file() or "dev" in read_json(result)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from command_line import TINY, done, refused
 
+from tagmates import evaluate
+
 pytestmark = pytest.mark.usefixtures("here")
 POOL = "Mika repairs boats .\nOtters sleep near Vardo .\n\nThe fog lifts .\n"
 
@@ -61,6 +63,11 @@ def test_curves_of_runs_without_a_dev_set(run: Path, here: Path) -> None:
     done("curves", "final", "--output", "final.svg")
     assert "warning: this tagger was trained on dev too" in done("evaluate", "final", "--split", "dev").err
     assert "warning" not in done("evaluate", run, "--split", "dev").err
+    other = json.loads((run / "environment.json").read_text())["data"]
+    assert evaluate(run, split="train").seen
+    assert not any(
+        evaluate(each, split=split, data=other).seen for each in (run, "final") for split in ("train", "dev")
+    )
 
 
 def test_curves_of_a_run(run: Path, here: Path) -> None:

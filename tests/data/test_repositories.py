@@ -10,6 +10,8 @@ from test_variants import Rows, corpus, described, lines, pairs, wanted, write
 
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.describing.proposal import propose
+from tagmates.data.describing.record_layers import _flat, _keys
+from tagmates.data.formats.records import LocatedRecord
 from tagmates.errors import DataError
 
 
@@ -141,9 +143,8 @@ def test_a_part_of_train_is_not_read_twice(tmp_path: Path) -> None:
     (tmp_path / "train_20.txt").write_text("\n".join(sentences[::3]))
     found = propose(tmp_path, "")
     assert 'train = "train.txt"' in found.text
-    assert found.left_out == (
-        f"{tmp_path / 'train_20.txt'}: 10 of its 10 different sentences are in train.txt as well",
-    )
+    (left_out,) = found.left_out
+    assert left_out.startswith(f"{tmp_path / 'train_20.txt'}: 10 of its 10 different sentences are also in {tmp_path}")
 
 
 def test_a_bad_line_is_said_and_does_not_keep_dev_from_being_proposed(tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ REFUSED = {
         "11 0 4 Ylva\n12 5 6 paints\n13 12 2 in\n\n" * 30,
         "places and lengths, but no tags",
     ),
-    "N-Triples": ("x.nt", '<http://a/1> <http://b/text> "Ylva paints"@en .\n' * 30, "is RDF, as of NIF"),
+    "N-Triples": ("x.nt", '<http://a/1> <http://b/text> "Ylva paints"@en .\n' * 30, "is RDF, as NIF uses it"),
     "WebAnno TSV 2": ("x.tsv", "#id=1\n#text=Ylva paints\n1-1\tYlva\tB-PER\n1-2\tpaints\tO\n\n" * 30, "TSV 1 or 2"),
     "spaCy's parses": (
         "x.json",
@@ -243,6 +244,10 @@ def test_a_first_word_with_a_tag_is_no_header(tmp_path: Path) -> None:
     tasks = described(tmp_path)
     assert [task.header for task in tasks.values()] == [False, False]
     assert pairs(next(iter(tasks.values())), "train")[0][0] == ("Oslo", "B-GEO")
+    for heading in ("Ord\tGrund\tPOS\n", "word\tlemma\tupos\n"):
+        cells = lines([(row[0], row[0].lower(), "NN" if row[0].isalpha() else ".") for row in rows])
+        (tmp_path / "train.tsv").write_text(heading + (cells + "\n") * 60)
+        assert all(task.header for task in described(tmp_path).values())
     tags = [(word, tag) for word, tag in [("Wow", "INTJ"), *[("it", "PRON"), ("runs", "VERB")] * 40]]
     (tmp_path / "train.tsv").write_text(lines(tags))
     (task,) = described(tmp_path).values()
@@ -278,7 +283,29 @@ def test_annotators_of_the_same_text_are_not_joined(changed: int, tmp_path: Path
         (tmp_path / f"user{user}.bio").write_text(text.replace("B-PER", "O", changed * int(user)))
     found = propose(tmp_path, "")
     assert len(found.left_out) == 2
-    assert all("30 of its 30 different sentences are in user1.bio as well" in text for text in found.left_out)
+    assert all("30 of its 30 different sentences are also in" in text for text in found.left_out)
+
+
+def test_the_name_of_a_folder_does_not_leave_its_files_out(tmp_path: Path) -> None:
+    (tmp_path / "train_test_split").mkdir()
+    write(tmp_path / "train_test_split", lambda rows, _: lines(plain(rows)) + "\n")
+    assert propose(tmp_path, "").tasks == ("ner",)
+
+
+def test_copies_of_copies_are_left_out(tmp_path: Path) -> None:
+    texts = [lines(plain(rows)) for rows in [*corpus("train"), *corpus("dev")]]
+    for name, part in {"a": texts[:30], "b": texts[30:50], "c": texts[30:50]}.items():
+        (tmp_path / f"train_{name}.txt").write_text("\n".join(part))
+    found = propose(tmp_path, "")
+    assert [text.partition(": ")[0] for text in found.left_out] == [str(tmp_path / "train_c.txt")]
+
+
+def test_a_broken_row_that_is_a_sentence_is_left_out(tmp_path: Path) -> None:
+    rows = "['Bo', 'met', 'Ada'];['B-PER', 'O', 'B-PER']\n['in', 'Oslo', '.'];['O', 'B-LOC', 'O']\n"
+    (tmp_path / "train.csv").write_text(f"tokens;tags\n{rows * 20}[];[]\n['a', 'b'];['O']\n")
+    found = propose(tmp_path, "")
+    assert any("cannot be read so" in text for text in found.remarks)
+    assert "3 different tags" in found.text
 
 
 def test_a_file_of_train_and_dev_is_left_out_beside_train(tmp_path: Path) -> None:
@@ -286,7 +313,9 @@ def test_a_file_of_train_and_dev_is_left_out_beside_train(tmp_path: Path) -> Non
     (tmp_path / "tweets.traindev").write_text((tmp_path / "tweets.train").read_text() * 2)
     found = propose(tmp_path, "")
     assert found.tasks == ("ner",)
-    assert found.left_out == ("tweets.traindev: holds several splits by its name, and there is a train beside it",)
+    assert found.left_out == (
+        "tweets.traindev: seems to hold several splits, as its name says, and there is a train beside it",
+    )
 
 
 def test_whole_files_beside_documents_have_their_own_splits(tmp_path: Path) -> None:
@@ -311,12 +340,12 @@ def test_tags_that_are_joined_are_named(tmp_path: Path) -> None:
     assert any("words have several tags, joined by '^'" in text for text in found.remarks)
 
 
-def test_words_as_keys_of_spans_are_read_in_little_time(tmp_path: Path) -> None:
-    records = [
-        {"text": f"Bo met Ada{number} .", "label": {"name": {f"Ada{number}": [[7, 9 + len(str(number))]]}}}
-        for number in range(2000)
-    ]
-    (tmp_path / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+def test_rare_keys_are_not_looked_at(tmp_path: Path) -> None:
+    names = [f"Ada{number}" for number in range(2000)]
+    records = [{"text": f"Bo met {name} .", "label": {"name": {name: [[7, 6 + len(name)]]}}} for name in names]
+    located = [LocatedRecord(_flat(record), number, "") for number, record in enumerate(records)]
+    assert _keys(located) == ["text", "label"]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records[:150]))
     (task,) = described(tmp_path).values()
     assert task.tag_column == "label"
     assert pairs(task, "train")[0] == [("Bo", "O"), ("met", "O"), ("Ada0", "B-name"), (".", "O")]

@@ -109,8 +109,8 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
     if unread:
         yield "plain-spans", f"of {task.name}, {unread}"
         return
-    if found.mixture:
-        yield "plain-spans", f"of {task.name}, {found.mixture}"
+    if found.advice_on_plain:
+        yield "plain-spans", f"of {task.name}, {found.advice_on_plain}"
         return
     yield from _outside(task, counts, found)
     if task.score == "plain" and task.outside == found.notation.outside and found.looks_like_io:

@@ -50,7 +50,7 @@ _FILE = re.compile(r"(.+?)(?::\d+)?: ")
 MAX_LISTED_PROBLEMS = 3  # problems of a group that are printed one by one
 MAX_LISTED_LINES = 5  # of a larger group, whose other line numbers are left out
 _LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path if the split is a folder, and the line
-_INSIDE = re.compile(r"(/[^:]+): ")  # a file of the folder
+_INSIDE = re.compile(r"(/[^:]+): ")  # the path of a file in the folder, in a message without a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Problem:
         part = task.part(split)
         several = _FILE.match(text) if part and part.has_several else None
         file = several[1] if several else str(path_of(task, split))
+        # pathlib leaves "./" out of the paths in a folder called "."
         rest = f"/{text}" if file == "." and not text.startswith(".") else text.removeprefix(file)
         if found := _LINE.match(rest):
             return cls(level, kind, file + found[1], int(found[2]), task.name, split, rest[found.end() :])

@@ -86,12 +86,13 @@ def _oddity(words: Counter[str], known: set[str] | None) -> str:
 def _marks(sentences: Sequence[Sentence]) -> tuple[Sentence, int] | None:
     """The first sentence that begins or ends with a mark, and the place of the mark, if nearly all do; else None.
 
-    Marks without a label, as in text that was cut into sub-words for training, do no harm.
+    A mark is known by its form, or is the most common first or last word if that is in capitals, such as BOS. Marks
+    without a label, as in text that was cut into sub-words for training, do no harm.
     """
     for mark, place in ((_MARK, 0), (_LAST_MARK, -1)):
         labelled = (sentence for sentence in sentences if sentence.labels[place] is not None)
-        often = Counter(sentence.tokens[place] for sentence in sentences).most_common(1)[0][0]
-        named = often if _NAMED_MARK.fullmatch(often) else None
+        most_common = Counter(sentence.tokens[place] for sentence in sentences).most_common(1)[0][0]
+        named = most_common if _NAMED_MARK.fullmatch(most_common) else None
         marked = [each for each in labelled if mark.fullmatch(each.tokens[place]) or each.tokens[place] == named]
         if len(marked) >= MOST * len(sentences):
             return marked[0], range(len(marked[0].tokens))[place]

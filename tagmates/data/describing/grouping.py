@@ -146,11 +146,18 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     """
     names = _with_glued([name_of(path) for path in kinds])
     trained = {name.folder for name in names if name.split == "train"}
-    several = [name for name in names if name.folder in trained and _SEVERAL_SPLITS.search(name.path.lower())]
+    several = [
+        name
+        for name in names
+        if name.folder in trained and _SEVERAL_SPLITS.search(name.path.rpartition("/")[2].lower())
+    ]
     bundles = _bundles([name for name in names if name not in several], kinds)
     for scope in ("folder", ""):
         _join_tails(bundles, scope)
-    left_out = [f"{name.path}: holds several splits by its name, and there is a train beside it" for name in several]
+    left_out = [
+        f"{name.path}: seems to hold several splits, as its name says, and there is a train beside it"
+        for name in several
+    ]
     heads = [bundle for bundle in bundles if not bundle.is_tail]
     tails = [bundle for bundle in bundles if bundle.is_tail]
     lost = [name for bundle in tails for names in bundle.files.values() for name in names]
@@ -177,7 +184,7 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
             why = f"its format differs from that of {_paths(beside[0])}"
         left_out.append(f"{_paths(bundle)}: is called {called}, but {why}; it is never used as training data")
     for corpus in corpora:
-        # prose is called evaluation too
+        # a file called evaluation is often prose, and need not be a split
         _find_waits(corpus, [*lost, *(name for name in map(name_of, others) if name.split != "held")])
     return corpora, left_out
 
@@ -222,9 +229,9 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
 
 
 def _join_documents(groups: dict[tuple[object, str], list[FileName]]) -> None:
-    """Join the documents of folders that are called as splits, such as train/Law.txt and train/Word.txt.
+    """Join the documents in a folder named after a split, such as train/Law.txt and train/Word.txt.
 
-    They are files without a counterpart in the folder of another split; documents with a number are joined already.
+    Files with a counterpart in the folder of another split are not joined. Documents with a number are joined already.
     """
     documents: dict[tuple[object, str], list[tuple[object, str]]] = defaultdict(list)
     for (kind, bare), group in groups.items():

@@ -25,7 +25,7 @@ MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
 MIN_COPIES = 10  # different sentences of a file from which on it may be called a copy
-MIN_COPIED = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
+COPIED_SHARE = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
 MIN_ROWS = 50  # of a file in which the column of words is looked for
 
 _CODE_SUFFIXES = (".py", ".ipynb", ".js", ".ts", ".css", ".java", ".kt", ".c", ".h", ".cpp", ".sh")
@@ -164,8 +164,8 @@ def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
     for name, others in partners.items():
         if len(others) > 1:
             unknown[name] = (
-                f"has as many words on each line as {listing(others)}: give each layer of tags a task with format = "
-                '"parallel" and train = { file = "WORDS", tags = "TAGS" }'
+                f"has as many words on each line as {listing(others)}, so it is not clear which holds the words: write "
+                'a task with format = "parallel" and train = { file = "WORDS", tags = "TAGS" } for each layer of tags'
             )
     return {name: layout for name, layout in found.items() if len(partners[name]) == len(partners[layout.tags]) == 1}
 
@@ -202,21 +202,24 @@ def _together(
 
 
 def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
-    """Take files out of train that repeat sentences of one larger file of it, as train_20 of train; yield messages.
+    """Take each file out of train that repeats another one, such as train_20 beside train; yield a message for each.
 
-    So do the files of several annotators. Only words are compared, where the format is known to have them in columns.
+    The texts of several annotators are such files. Words are compared in column files, and whole lines in other files.
     """
     names = corpus.files["train"]
     if not 1 < len(names) <= MAX_ALIKE_FILES:
         return
     sentences = {name: _sentences_of(root / name, found[name]) for name in names}
-    whole = max(names, key=lambda name: len(sentences[name]))
-    for name in names:
-        shared = len(sentences[name] & sentences[whole])
-        if name != whole and len(sentences[name]) >= MIN_COPIES and shared > MIN_COPIED * len(sentences[name]):
-            corpus.files["train"] = [other for other in corpus.files["train"] if other != name]
-            count = f"{shared:,} of its {len(sentences[name]):,} different sentences"
-            yield f"{root / name}: {count} are in {whole} as well"
+    kept: list[str] = []
+    for name in sorted(names, key=lambda name: -len(sentences[name])):
+        own = sentences[name]
+        larger = next((other for other in kept if len(own & sentences[other]) >= COPIED_SHARE * len(own)), None)
+        if larger is None or len(own) < MIN_COPIES:
+            kept.append(name)
+            continue
+        shared = f"{len(own & sentences[larger]):,} of its {len(own):,} different sentences"
+        yield f"{root / name}: {shared} are also in {root / larger}, so it is not added to train"
+    corpus.files["train"] = [name for name in names if name in kept]
 
 
 def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:

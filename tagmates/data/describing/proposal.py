@@ -158,12 +158,12 @@ def _describe_all(
 
 
 def _agree(layers: Sequence[tuple[_Table, _BareTags]]) -> None:
-    """Give layers with the same bare tags the same scheme: if one looks like spans, so do the others."""
+    """Give layers with the same bare tags the same scheme: io if one of them looks like it and the others repeat tags."""
     spans = [bare.tags for _, bare in layers if bare.estimate.looks_like_io and bare.estimate.labels > 1]
     for table, bare in layers:
         alike = any(bare.tags <= tags or tags <= bare.tags for tags in spans)
-        if alike and bare.estimate.repeated and bare.estimate.labels > 1 and not bare.estimate.mixture:
-            why = "" if bare.estimate.looks_like_io else ", and more in another file with these tags"
+        if alike and bare.estimate.repeated and bare.estimate.labels > 1 and not bare.estimate.advice_on_plain:
+            why = "" if bare.estimate.looks_like_io else "; another layer with these tags repeats them more often"
             table.lines[bare.at] = io_line(bare.estimate, why)
 
 
@@ -255,7 +255,7 @@ def _odd_names(used: Counter[str], estimate: NotationEstimate) -> Iterator[str]:
         yield f"the label {comment_text(label)} is rare and may be a slip for {comment_text(likely)}"
     outside = estimate.notation.outside
     unread = unread_spans_in(used, outside) if estimate.is_plain else ""
-    yield from filter(None, (placeholders_in(used, outside), unread or estimate.mixture))
+    yield from filter(None, (placeholders_in(used, outside), unread or estimate.advice_on_plain))
 
 
 def _often(used: Counter[str]) -> str:

@@ -32,19 +32,19 @@ def _of_table(task: Task, path: Path) -> Iterator[Sentence]:
     text = read_text(path, task.encoding).removeprefix("\ufeff")
     token, tag, _ = column_numbers(text, task.table, str(path))
     for _, block in groupby(table_rows(text, task.table, str(path)), key=lambda row: row.sentence):
-        tokens: list[str] = []
-        tags: list[str | None] = []
-        line = 0
+        pairs: list[tuple[str, str | None]] = []
+        first = 0
         for row in block:
-            line = line or row.line
+            first = first or row.line
             try:
-                words, labels = zip(*pairs_of(row, token, tag, task.table, ""), strict=True)
+                pairs += ((own[0], own[1]) for own in pairs_of(row, token, tag, task.table, ""))
             except DataError:
-                index = index_of(tag, len(row.cells))
-                words, labels = ("?",), (row.cells[index] if 0 <= index < len(row.cells) else None,)
-            tokens += words
-            tags += labels
-        yield Sentence(tuple(tokens), tuple(tags), line)
+                if not task.sentence_rows:  # such a row is a whole sentence, which is left out
+                    index = index_of(tag, len(row.cells))
+                    pairs.append(("?", row.cells[index] if 0 <= index < len(row.cells) else None))
+        if pairs:
+            tokens, tags = zip(*pairs, strict=True)
+            yield Sentence(tokens, tags, first)
 
 
 def _of_records(task: Task, path: Path) -> Iterator[Sentence]:

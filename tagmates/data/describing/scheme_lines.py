@@ -58,8 +58,9 @@ def listed(wrong: Sequence[str]) -> list[str]:
 
 def io_line(estimate: NotationEstimate, why: str) -> str:
     """The line for a layer whose tags are the labels of spans, without B- and I-."""
-    repeated = f"{estimate.repeated:,} of {estimate.tagged:,} tagged words have the tag of the word before"
-    return f'scheme = "io"  # {repeated}{why}: taken for one span; with "plain" every word counts by itself'
+    return (
+        f'scheme = "io"  # {_repetition(estimate)}{why}: taken for one span; with "plain" every word counts by itself'
+    )
 
 
 def _plain_line(estimate: NotationEstimate, *, numbered: bool) -> str:
@@ -67,11 +68,15 @@ def _plain_line(estimate: NotationEstimate, *, numbered: bool) -> str:
         return 'scheme = "plain"  # no tag could be read: name the scheme of yours'
     if estimate.joined:
         return 'scheme = "plain"  # words have several tags; each combination counts as a tag of its own'
-    if estimate.mixture:
+    if estimate.advice_on_plain:
         return 'scheme = "plain"  # some tags have B- or I-, others do not; every word counts by itself'
     if not estimate.looks_like_io or numbered:
         return 'scheme = "plain"  # the tags have no B- and I-, so every word counts by itself'
     if estimate.labels > 1:
         return io_line(estimate, "")
-    why = f"{estimate.repeated:,} of {estimate.tagged:,} tagged words have the tag of the word before"
+    why = _repetition(estimate)
     return f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span'
+
+
+def _repetition(estimate: NotationEstimate) -> str:
+    return f"{estimate.repeated:,} of {estimate.tagged:,} tagged words have the tag of the word before"

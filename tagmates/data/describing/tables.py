@@ -92,7 +92,8 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
     """Whether a row names the columns and is not a word. ``others`` are the following rows, with as many columns.
 
     It does if it names one column as tokens and another as tags or sentences; if the tags below mark spans and its own
-    does not; or if, in all of several columns with few values, its value never occurs again. No name is a tag itself.
+    does not; or if, in all of several columns with few values, its value never occurs again. A row whose last cell is a
+    known part of speech, or which has a tag of a span among such tags, is a word.
     """
     names = [cell.strip() for cell in cells]
     others_named = (name for name in names if _TAG.fullmatch(name) or SENTENCE_NAME.fullmatch(name))
@@ -103,11 +104,16 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
     below = [Counter(column) for column in zip(*others, strict=True)]
     few = [at for at, column in enumerate(below) if 1 < len(column) <= max(20, len(others) // 5)]
     spans = [at for at in few if are_span_tags({*below[at]} - {"_"})]
-    if any(_SPAN_TAG.fullmatch(names[at]) for at in spans) or (names[-1] != names[0] and is_known_tag(names[-1])):
+    if any(_SPAN_TAG.fullmatch(names[at]) for at in spans) or _is_word_with_tag(names):
         return False
     if any(names[at].isidentifier() and not are_span_tags({names[at], "B-x"}) for at in spans):
         return True
     return len(few) > 1 and all(re.match(r"[^\W\d]", names[at]) and cells[at] not in below[at] for at in few)
+
+
+def _is_word_with_tag(names: Sequence[str]) -> bool:
+    """Whether the last cell of a row is a known part of speech, and not the name of a column, such as POS."""
+    return names[-1] != names[0] and is_known_tag(names[-1]) and not _TAG.fullmatch(names[-1])
 
 
 def comment_sign(comments: Sequence[str], signed: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from tagmates.data.describing.guesses import TOKEN_NAMES
+from tagmates.data.schemes import are_span_tags
 from tagmates.formatting import first_of
 
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
@@ -40,8 +41,12 @@ def unread_format(lines: Sequence[str]) -> str:
     filled = [line for line in lines if line.strip()]
     if not filled:
         return ""
-    marks = (_pubtator(filled), table_of_spans(re.split(r"[,;\t]", filled[0])), _webanno_2(filled), _triples(filled))
-    return next(filter(None, (*marks, _control_characters(filled), _settings(filled), _opennlp(filled))), "")
+    checks = (_pubtator, _table_of_spans_in, _webanno_2, _triples, _control_characters, _settings, _opennlp)
+    return next(filter(None, (check(filled) for check in checks)), "")
+
+
+def _table_of_spans_in(lines: Sequence[str]) -> str:
+    return table_of_spans(re.split(r"[,;\t]", lines[0]))
 
 
 def _pubtator(lines: Sequence[str]) -> str:
@@ -61,7 +66,7 @@ def _webanno_2(lines: Sequence[str]) -> str:
 
 def _triples(lines: Sequence[str]) -> str:
     found = lines[0].startswith("@prefix ") or all(map(_TRIPLE.fullmatch, map(str.strip, lines)))
-    return "is RDF, as of NIF, which is not read: write one word a line with its tag" if found else ""
+    return "is RDF, as NIF uses it, which is not read: write one word on each line with its tag" if found else ""
 
 
 def _control_characters(lines: Sequence[str]) -> str:
@@ -102,8 +107,11 @@ def table_of_spans(heading: Sequence[str]) -> str:
 def words_with_places(rows: Sequence[Sequence[str]]) -> str:
     """The reason to refuse rows that hold notes, or a word, its length and further numbers, but no tag; else ""."""
     columns = list(zip(*rows, strict=True))
-    if any({*column} == {"#"} for column in columns):
-        return "has notes behind a # on each line, as stand-off annotation has: write one word a line with its tag"
+    if any({*column} == {"#"} for column in columns) and not any(are_span_tags({*column}) for column in columns):
+        return (
+            "has a # and a note on each line, as notes in stand-off annotation have: write one word on each line with "
+            "its tag"
+        )
     words = [column for column in columns if not all(map(str.isdecimal, column))]
     if len(words) != 1 or len(rows) < 2:
         return ""

@@ -14,10 +14,13 @@ import numpy.typing as npt
 from tagmates.data.sentence import Sentence
 
 DOCSTART = "-DOCSTART-"
-"""The first word of the lines that separate documents in the CoNLL-2003 files; never a token."""
+"""The first word of lines that separate documents, as in CoNLL-2003, or the second one after a number.
+
+It is never a token.
+"""
 
 _DOCUMENT_START = r"[^\w\s]+DOCSTART[^\w\s]+"  # also --DOCSTART-- and [DOCSTART]
-_DOCUMENT_LINE = rf"[^\S\n]*(?:\d+[^\S\n]+)?{_DOCUMENT_START}(?![^\s,;|])"  # some files number it like a word
+_DOCUMENT_LINE = rf"[^\S\n]*(?:\d+(?:[^\S\n]+|[,;|]))?{_DOCUMENT_START}(?![^\s,;|])"  # some files number it like a word
 _NEWLINE = ord("\n")
 
 
