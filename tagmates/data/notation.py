@@ -48,7 +48,7 @@ class NotationEstimate:
     def looks_like_io(self) -> bool:
         """Whether a plain layer seems to mark spans: many tags repeat the tag before, or most if few are outside."""
         enough = 4 if 2 * self.tagged <= self.words else 2
-        spans = enough * self.repeated >= self.tagged > 0 and self.tagged < self.words
+        spans = enough * self.repeated >= self.tagged > 0 and 4 * self.tagged <= 3 * self.words
         return self.is_plain and spans and not self.marked and not self.joined
 
     @property
@@ -126,7 +126,8 @@ def find_mark(counts: Counter[str]) -> str | None:
         mark = max(fitting, key=lambda mark: (fitting[mark], mark == "B-"))
         sign = mark.strip("Bb")
         least = _MIN_MARKED_SHARES.get(sign, _HIGH_SHARE) if mark == "B-" or sign != "-" else _MIN_MARKED_SHARES["_"]
-        inner = letters[mark] - {"B"} or {letter.upper() for letter in bare} & set("IM")  # I may stand without a label
+        alone = {letter.upper() for letter in bare if letter.islower() == ("b" in mark)}  # I may have no label
+        inner = letters[mark] - {"B"} or alone & set("IM")
         several = mark == "B-" or letters[mark] == {"I"} or ("B" in letters[mark] and bool(inner))
         if several and fitting[mark] + bare.total() > least * meaning and fitting[mark] >= bare.total() / 10:
             return mark

@@ -104,7 +104,9 @@ def _format_of_uncertain_table(layout: FileLayout, lines: Sequence[str], name: s
         raise _unclear(name, "has tabs", f"columns {_NAME_ADVICE}")
     if _has_semicolons(lines):
         raise _unclear(name, "has semicolons", _SEMICOLON_ADVICE)
-    if layout.separator == "," and not any(" " in line.strip() for line in lines):
+    last = [cells[-1] for sentence in layout.sample for cells in sentence]
+    few = len({*last}) <= max(3, len(last) / 5)
+    if layout.separator == "," and few and not any(" " in line.strip() for line in lines):
         raise _unclear(name, "has commas and no blanks", f"columns --separator , {_NAME_ADVICE}")
     return "text"
 

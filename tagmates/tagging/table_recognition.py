@@ -266,10 +266,14 @@ def _has_trained_header(known: ReadOptions, given: ReadOptions, layout: FileLayo
 
 
 def has_trained_rows(known: ReadOptions, layout: FileLayout | str) -> bool:
-    """Whether a row is a sentence, or a word, as in the tagger's training files; also if the layout does not tell."""
-    if not isinstance(layout, FileLayout) or layout.format not in TABLE_FORMATS:
+    """Whether a row is a sentence, or a word, as in the tagger's training files; also if the layout does not tell.
+
+    Only words in rows have blank lines between sentences.
+    """
+    if not isinstance(layout, FileLayout) or layout.format not in TABLE_FORMATS or known.header:
         return True
-    return bool(layout.keys.get("sentence_rows")) == known.sentence_rows
+    rows = bool(layout.keys.get("sentence_rows"))
+    return rows == known.sentence_rows or (not rows and len(layout.sample) < 2)
 
 
 def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:

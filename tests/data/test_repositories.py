@@ -178,7 +178,7 @@ def test_hidden_tags_of_a_test_set_are_named(tmp_path: Path) -> None:
 REFUSED = {
     "words with places": (
         "x.tokens",
-        "11 0 4 Ylva\n12 5 6 paints\n13 12 2 in\n\n" * 30,
+        "".join(f"{n}1 {n}00 4 Ylva\n{n}2 {n}05 6 paints\n{n}3 {n}12 2 in\n\n" for n in range(1, 31)),
         "places and lengths, but no tags",
     ),
     "N-Triples": ("x.nt", '<http://a/1> <http://b/text> "Ylva paints"@en .\n' * 30, "is RDF, as NIF uses it"),
@@ -319,7 +319,7 @@ def test_a_file_of_train_and_dev_is_left_out_beside_train(tmp_path: Path) -> Non
 
 
 def test_whole_files_beside_documents_have_their_own_splits(tmp_path: Path) -> None:
-    for split, names in {"train": ("Law", "Word", "train"), "dev": ("Sea", "dev"), "test": ("Sky", "test")}.items():
+    for split, names in {"train": ("Law1", "Word", "train"), "dev": ("Sea2", "dev"), "test": ("Sky3", "test")}.items():
         (tmp_path / split).mkdir()
         for name in names:
             text = "".join(lines(plain(rows)) + "\n" for rows in corpus(split))
@@ -328,7 +328,7 @@ def test_whole_files_beside_documents_have_their_own_splits(tmp_path: Path) -> N
     splits = [tuple(task.part(split).file for split in ("train", "dev", "test")) for task in tasks.values()]
     assert sorted(splits, key=str) == [
         ("train/train.conll", "dev/dev.conll", "test/test.conll"),
-        (("train/Law.conll", "train/Word.conll"), "dev/Sea.conll", "test/Sky.conll"),
+        (("train/Law1.conll", "train/Word.conll"), "dev/Sea2.conll", "test/Sky3.conll"),
     ]
 
 

@@ -45,7 +45,7 @@ _NUMBERS = re.compile(  # numbers of the files of one split: -00000-of-00003, _2
     re.IGNORECASE,
 )
 _NUMBER_OF_TOTAL = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
-_SEVERAL_SPLITS = re.compile(r"(?<![a-z])train[-_+]?(?:and[-_]?)?(?:dev|val|valid|test)(?![a-z])")
+_SEVERAL_SPLITS = re.compile(r"(?<![a-z])train(?:dev|val|valid|test)(?![a-z])")
 _WORD_ENDINGS = ("set", "data", "file", "split")  # as in trainset
 _SPLIT_ENDING = re.compile(
     r"(train|devel|dev|valid|val|test)(?![^\W\d_])"
@@ -102,11 +102,12 @@ class _Bundle:
 def name_of(path: str) -> FileName:
     """The parts of a path. Of several words that name a split, the last one counts.
 
-    A part of a word, as TST in train/A1TST.txt, counts only if its folder does not name a split.
+    A part in capitals of a word, as TST in train/A1TST.txt, counts only if its folder does not name a split.
     """
     in_split = _folder_of(path).lower() in SPLIT_NAMES
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
-        parts = [] if in_split else [(part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0])]
+        found_parts = [(part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0])]
+        parts = [(at, part) for at, part in found_parts if not (in_split and part.isupper())]
         for start, word in [(0, match[0]), *parts]:
             low = word.lower()
             stem = next((low.removesuffix(ending) for ending in _WORD_ENDINGS if low.endswith(ending)), low)
@@ -184,9 +185,14 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
             why = f"its format differs from that of {_paths(beside[0])}"
         left_out.append(f"{_paths(bundle)}: is called {called}, but {why}; it is never used as training data")
     for corpus in corpora:
-        # a file called evaluation is often prose, and need not be a split
-        _find_waits(corpus, [*lost, *(name for name in map(name_of, others) if name.split != "held")])
+        _find_waits(corpus, [*lost, *filter(_names_split, map(name_of, others))])
     return corpora, left_out
+
+
+def _names_split(name: FileName) -> bool:
+    """Whether a whole word of a file's name says its split: a file called AccuracyEvaluation is prose."""
+    words = re.split(r"[\W_]+", name.path.rpartition("/")[2].lower())
+    return name.split != "held" or any(SPLIT_NAMES.get(word) == "held" for word in words)
 
 
 def _with_glued(names: Sequence[FileName]) -> list[FileName]:
@@ -229,19 +235,18 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
 
 
 def _join_documents(groups: dict[tuple[object, str], list[FileName]]) -> None:
-    """Join the documents in a folder named after a split, such as train/Law.txt and train/Word.txt.
+    """Put a document without a number, such as train/Law.txt, to those of its folder that have one.
 
-    Files with a counterpart in the folder of another split are not joined. Documents with a number are joined already.
+    It is in a folder named after a split, and has no counterpart in the folder of another split.
     """
     documents: dict[tuple[object, str], list[tuple[object, str]]] = defaultdict(list)
     for (kind, bare), group in groups.items():
         if len(group) == 1 and _folder_of(group[0].path).lower() in SPLIT_NAMES:
             documents[kind, f"{bare.rpartition('/')[0]}/.{group[0].suffix}"].append((kind, bare))
     for own, others in documents.items():
-        if own in groups or len(others) > len({groups[other][0].split for other in others}):
-            for other in others:
-                if other != own:
-                    groups[own] += groups.pop(other)
+        for other in others if own in groups else ():
+            if other != own:
+                groups[own] += groups.pop(other)
 
 
 def _folder_of(path: str) -> str:

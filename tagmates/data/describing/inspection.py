@@ -17,6 +17,7 @@ from tagmates.data.formats.columns import split_cells
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
 from tagmates.data.formats.token_lines import is_token_line, read_text
+from tagmates.data.schemes import are_span_tags
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, listing, plural, shown
@@ -28,7 +29,7 @@ MIN_COPIES = 10  # different sentences of a file from which on it may be called 
 COPIED_SHARE = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
 MIN_ROWS = 50  # of a file in which the column of words is looked for
 
-_CODE_SUFFIXES = (".py", ".ipynb", ".js", ".ts", ".css", ".java", ".kt", ".c", ".h", ".cpp", ".sh")
+_CODE_SUFFIXES = (".py", ".ipynb", ".js", ".css", ".java", ".cpp")  # .ts and .sh are also codes of languages
 _IGNORED_SUFFIXES = (".toml", ".md", ".ann", ".conf", ".arrow", ".parquet", *_CODE_SUFFIXES)
 _BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
 _README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
@@ -146,7 +147,7 @@ def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
     """
     texts: dict[str, str] = {}
     alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
-    for name in (name for name, what in unknown.items() if not what.startswith("is ")):  # not XML, JSON or packed files
+    for name in (name for name in unknown if not name.lower().endswith((".xml", ".html"))):
         with suppress(DataError):
             texts[name] = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
             alike[Path(name).parent, texts[name].count("\n")].append(name)
@@ -154,10 +155,9 @@ def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
     partners: dict[str, list[str]] = defaultdict(list)
     for names in alike.values():
         for pair in combinations(names if len(names) <= MAX_ALIKE_FILES else (), 2):
-            if len({re.sub(r"\d+", "", name) for name in pair}) == 1:
-                continue  # two documents, and not the words and tags of one
             words, tags = sorted(pair, key=lambda name: -len(set(texts[name].split())))
-            if layout := parallel_layout(texts[words], texts[tags], tags):
+            documents = len({re.sub(r"\d+", "", name) for name in pair}) == 1 and not are_span_tags(texts[tags].split())
+            if not documents and (layout := parallel_layout(texts[words], texts[tags], tags)):
                 found[words] = layout
                 partners[words].append(tags)
                 partners[tags].append(words)
@@ -204,7 +204,7 @@ def _together(
 def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
     """Take each file out of train that repeats another one, such as train_20 beside train; yield a message for each.
 
-    The texts of several annotators are such files. Words are compared in column files, and whole lines in other files.
+    The texts of several annotators are such files. Only the words of plain column files are compared.
     """
     names = corpus.files["train"]
     if not 1 < len(names) <= MAX_ALIKE_FILES:
@@ -213,8 +213,8 @@ def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: 
     kept: list[str] = []
     for name in sorted(names, key=lambda name: -len(sentences[name])):
         own = sentences[name]
-        larger = next((other for other in kept if len(own & sentences[other]) >= COPIED_SHARE * len(own)), None)
-        if larger is None or len(own) < MIN_COPIES:
+        larger = next((other for other in kept if len(own & sentences[other]) >= COPIED_SHARE * len(own)), "")
+        if not larger or len(own) < MIN_COPIES:
             kept.append(name)
             continue
         shared = f"{len(own & sentences[larger]):,} of its {len(own):,} different sentences"
@@ -223,19 +223,25 @@ def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: 
 
 
 def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
-    """The words of the sentences of a column file; for other formats, the texts of its lines."""
+    """The words of the different sentences of a plain column file.
+
+    None for other formats, and for files that repeat themselves, such as commands: these are alike without being
+    copies.
+    """
     try:
         lines = read_text(path, "utf-8").replace("\r\n", "\n").split("\n")
     except DataError:  # of another encoding, or packed data
         return set()
     if layout.format != "columns" or layout.keys:
-        return {(line,) for line in lines if line.strip()}
+        return set()
     token, _ = tokens_and_tags(
         {at: [[cells[at] for cells in rows] for rows in layout.sample] for at in range(layout.columns)}
     )
     blocks = (list(block) for filled, block in groupby(lines, key=is_token_line) if filled)
     rows = ([split_cells(line, layout.separator) for line in block] for block in blocks)
-    return {tuple(cells[token] for cells in block if len(cells) > token) for block in rows}
+    sentences = [tuple(cells[token] for cells in block if len(cells) > token) for block in rows]
+    different = set(sentences)
+    return different if 2 * len(different) > len(sentences) else set()
 
 
 def _has_single_cells(layout: FileLayout) -> bool:

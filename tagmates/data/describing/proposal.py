@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.data.corpora import location, read_part
-from tagmates.data.describing.guesses import layer_name
+from tagmates.data.describing.guesses import is_known_tag, layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import layers_of
 from tagmates.data.describing.readable import readable_sentences
@@ -158,9 +158,11 @@ def _describe_all(
 
 
 def _agree(layers: Sequence[tuple[_Table, _BareTags]]) -> None:
-    """Give layers with the same bare tags the same scheme: io if one of them looks like it and the others repeat tags."""
+    """Give layers with the same bare tags one scheme: io if one of them looks like it and the others repeat tags."""
     spans = [bare.tags for _, bare in layers if bare.estimate.looks_like_io and bare.estimate.labels > 1]
     for table, bare in layers:
+        if sum(map(is_known_tag, bare.tags)) > 1:  # parts of speech
+            continue
         alike = any(bare.tags <= tags or tags <= bare.tags for tags in spans)
         if alike and bare.estimate.repeated and bare.estimate.labels > 1 and not bare.estimate.advice_on_plain:
             why = "" if bare.estimate.looks_like_io else "; another layer with these tags repeats them more often"

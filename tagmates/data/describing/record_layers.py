@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.describing.guesses import tokens_and_tags
+from tagmates.data.describing.guesses import TOKEN_NAMES, tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.label_names import names_beside
 from tagmates.data.describing.tag_layer import TagLayer, comment_text
@@ -65,12 +65,13 @@ def _both(
     keys, seen, layers = spans
     if lists is None or lists[0]["token_column"] != keys["token_column"] or "scheme" not in keys:
         return spans
-    own = {_last_key(layer) for layer in lists[2]}
+    named = [layer for layer in lists[2] if "labels" not in layer.keys]  # without integers, which may be anything
+    own = {_last_key(layer) for layer in named}
     marked = [
         replace(layer, keys={**layer.keys, "scheme": keys["scheme"]}) for layer in layers if _last_key(layer) not in own
     ]
     shared = {key: value for key, value in keys.items() if key != "scheme"}
-    return shared, [*lists[1], *(seen if marked else [])], [*lists[2], *marked]
+    return shared, [*lists[1], *(seen if marked else [])], [*named, *marked]
 
 
 def _last_key(layer: TagLayer) -> str:
@@ -119,16 +120,21 @@ def _of_lists(
 
 
 def _are_words_of(records: Sequence[LocatedRecord], key: str) -> bool:
-    """Whether lists seem to hold words: few items have blanks and, where records have a text too, most occur in it."""
-    items, blanks, texts, found = 0, 0, 0, 0
-    for each in records[:_SAMPLE_RECORDS]:
-        words = [str(word) for word in each.record.get(key) or ()]
-        text = next((text for name in _TEXTS if isinstance(text := each.record.get(name), str)), "").casefold()
-        items += len(words)
-        blanks += sum(" " in word.strip() for word in words)
-        texts += len(words) if text else 0
-        found += sum(word.casefold().strip("#▁Ġ") in text for word in words) if text else 0
-    return 2 * blanks <= items and 2 * found >= texts
+    """Whether lists seem to hold words: by their key, or because most items occur in the text beside them, if any.
+
+    One record alone whose items have blanks is no sentence, but a document with lists of names.
+    """
+    if key.rpartition(".")[2].lower() in (*_WORDS, *TOKEN_NAMES):
+        return True
+    words = [
+        (str(word), next((text for name in _TEXTS if isinstance(text := each.record.get(name), str)), ""))
+        for each in records[:_SAMPLE_RECORDS]
+        for word in each.record.get(key) or ()
+    ]
+    beside = [(word, text) for word, text in words if " " in text.strip()]
+    found = sum(word.casefold().strip("#▁Ġ") in text.casefold() for word, text in beside)
+    names = len(records) == 1 and 2 * sum(" " in word.strip() for word, _ in words) > len(words)
+    return not names and 2 * found >= len(beside)
 
 
 def _integers(

@@ -112,8 +112,8 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
 
 
 def _is_word_with_tag(names: Sequence[str]) -> bool:
-    """Whether the last cell of a row is a known part of speech, and not the name of a column, such as POS."""
-    return names[-1] != names[0] and is_known_tag(names[-1]) and not _TAG.fullmatch(names[-1])
+    """Whether the last cell of a row is a known part of speech, and no cell is the name of a column of tags."""
+    return names[-1] != names[0] and is_known_tag(names[-1]) and not any(map(_TAG.fullmatch, names))
 
 
 def comment_sign(comments: Sequence[str], signed: Sequence[str]) -> str:
@@ -346,7 +346,9 @@ def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
     other = len(row.cells) != width or row.cells[-1] not in last
     if row.text.startswith("#"):
         spaced = re.match("#+ ", row.text) is not None
-        alone = row.cells[0].strip("#") == "" and row.cells[-1] not in last  # GermEval's "#", address, date
+        alone = (
+            len(row.cells) > 2 and not row.cells[0].strip("#") and not row.cells[-1]
+        )  # GermEval's "#", address, date
         return len(row.cells) != width or (spaced and (separator == "\t" or other)) or alone
     marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARK_CHARACTERS and len(row.cells) == 1)
     return marked and other

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from tagmates.data.describing.guesses import TOKEN_NAMES
-from tagmates.data.schemes import are_span_tags
 from tagmates.formatting import first_of
 
+MIN_NOTED = 5  # columns beyond which one of # alone is taken for the sign before notes
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
 # without a type, such marks may also stand around whole sentences
 _OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<START> .*? <END>\s+[^\s<]")
@@ -60,7 +59,8 @@ def _pubtator(lines: Sequence[str]) -> str:
 
 
 def _webanno_2(lines: Sequence[str]) -> str:
-    found = any(before.startswith("#id=") and line.startswith("#text=") for before, line in pairwise(lines))
+    pairs = zip(lines, lines[1:], lines[2:], strict=False)
+    found = any(a.startswith("#id=") and b.startswith("#text=") and re.match(r"\d+(?:-\d+)?\t", c) for a, b, c in pairs)
     return "is WebAnno TSV 1 or 2, which is not read: export it as TSV 3" if found else ""
 
 
@@ -80,7 +80,9 @@ def _control_characters(lines: Sequence[str]) -> str:
 
 def _settings(lines: Sequence[str]) -> str:
     entries = [line for line in lines if not line.startswith(("[", "#", ";"))]
-    found = entries and all(map(_SETTING.fullmatch, entries))
+    names = [line.partition("=")[0].strip() for line in entries]
+    headed = any(re.fullmatch(r"\[.*\]", line.strip()) for line in lines) or len({*names}) == len(names)
+    found = entries and headed and all(map(_SETTING.fullmatch, entries))
     return "holds settings (name = value), and no tagged words" if found else ""
 
 
@@ -107,7 +109,7 @@ def table_of_spans(heading: Sequence[str]) -> str:
 def words_with_places(rows: Sequence[Sequence[str]]) -> str:
     """The reason to refuse rows that hold notes, or a word, its length and further numbers, but no tag; else ""."""
     columns = list(zip(*rows, strict=True))
-    if any({*column} == {"#"} for column in columns) and not any(are_span_tags({*column}) for column in columns):
+    if len(columns) > MIN_NOTED and any({*column} == {"#"} for column in columns):
         return (
             "has a # and a note on each line, as notes in stand-off annotation have: write one word on each line with "
             "its tag"
@@ -116,6 +118,10 @@ def words_with_places(rows: Sequence[Sequence[str]]) -> str:
     if len(words) != 1 or len(rows) < 2:
         return ""
     lengths = [str(len(word)) for word in words[0]]
-    if not any(sum(map(str.__eq__, column, lengths)) >= 0.95 * len(rows) for column in columns):
+    measured = len({*lengths}) > 1 and any(
+        sum(map(str.__eq__, column, lengths)) >= 0.95 * len(rows) for column in columns
+    )
+    numbers = [list(map(int, column)) for column in columns if all(map(str.isdecimal, column))]
+    if not measured or not any(len({*column}) == len(rows) and column == sorted(column) for column in numbers):
         return ""
     return "has words with their places and lengths, but no tags: write one word a line with its tag"

@@ -20,7 +20,9 @@ It is never a token.
 """
 
 _DOCUMENT_START = r"[^\w\s]+DOCSTART[^\w\s]+"  # also --DOCSTART-- and [DOCSTART]
-_DOCUMENT_LINE = rf"[^\S\n]*(?:\d+(?:[^\S\n]+|[,;|]))?{_DOCUMENT_START}(?![^\s,;|])"  # some files number it like a word
+_DOCUMENT_LINE = (
+    rf"[^\S\n]*(?:[01](?:[^\S\n]+|[,;|]))?{_DOCUMENT_START}(?![^\s,;|])"  # some files number it like a word
+)
 _NEWLINE = ord("\n")
 
 

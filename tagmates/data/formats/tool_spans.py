@@ -37,12 +37,12 @@ _START = (
     "start_char",
     "start_pos",
     "startPos",
-    "start_position",
     "start_idx",
     "begin",
     "offset",
+    "start_position",
 )
-_END = ("end", "end_offset", "endOffset", "end_char", "end_pos", "endPos", "end_position", "end_idx")
+_END = ("end", "end_offset", "endOffset", "end_char", "end_pos", "endPos", "end_idx", "end_position")
 _LABEL = (
     "label",
     "labels",
@@ -158,8 +158,7 @@ def _of_item(item: Any, labels: Sequence[str], where: str) -> Iterator[MarkedSpa
     if isinstance(item, Mapping):
         for own in _objects_of(item):
             start, end, label = (_first(own, keys) for keys in (_START, _END, _LABEL))
-            # CBLUE has entity and type, Presidio entity_value
-            covered = own.get("text", own.get("entity") if "type" in own else own.get("entity_value"))
+            covered = own.get("text", own.get("entity") if "type" in own else None)  # CBLUE has entity and type
             yield from _with_labels(start, end, label, covered, labels, where)
     elif isinstance(item, list) and (len(item) == 3 or _has_covered_text(item)):
         label, start, end = item[:3] if isinstance(item[0], str) else (item[2], item[0], item[1])
