@@ -232,7 +232,8 @@ def test_two_files_of_tags_beside_one_of_words_are_named(tmp_path: Path) -> None
 
 
 def test_documents_of_equal_length_are_not_words_and_tags(tmp_path: Path) -> None:
-    parallel(tmp_path, ["book1.txt", "book2.txt"])
+    parallel(tmp_path, ["book1.txt", "other.txt", "book2.txt"])
+    (tmp_path / "other.txt").unlink()
     with pytest.raises(DataError, match="no file of it looks like tagged sentences"):
         propose(tmp_path, "")
 
@@ -366,3 +367,81 @@ def test_spans_of_further_tools(tool: str, tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text((json.dumps(SPANS[tool]) + "\n") * 20)
     (task,) = described(tmp_path).values()
     assert pairs(task, "train")[0] == [("Bo", "B-PER"), ("runs", "O"), (".", "O")]
+
+
+def table(*rows: str) -> str:
+    """Forty sentences of these rows."""
+    return ("".join(f"{row}\n" for row in rows) + "\n") * 40
+
+
+KEPT: dict[str, tuple[dict[str, str], list[str]]] = {
+    "a word that is a hash": ({"train.txt": table("cost\tVBD", "#\t#", "5\tCD")}, ["cost", "#", "5"]),
+    "a numbered mark of documents": ({"train.txt": table("1\tThe\tO", "2\t-DOCSTART-\tO")}, ["The", "-DOCSTART-"]),
+    "a column of hashes": ({"train.txt": table("Bo\t#\tB-PER", "ran\t#\tO")}, ["Bo", "ran"]),
+    "a column of lengths": ({"train.txt": table("Bo\t2\t1", "ran\t3\t0")}, ["Bo", "ran"]),
+    "signs of equality": ({"train.txt": table("Bo = B-PER", "ran = O")}, ["Bo", "ran"]),
+    "comments as of WebAnno": ({"train.txt": table("#id=1", "#text=Bo ran", "Bo\tB-PER", "ran\tO")}, ["Bo", "ran"]),
+    "tags beside another text": (
+        {"train.jsonl": '{"text": "A headline here", "words": ["Bo", "ran"], "tags": ["B-PER", "O"]}\n' * 40},
+        ["Bo", "ran"],
+    ),
+    "a span beside offsets": (
+        {"train.jsonl": '{"text": "Bo ran", "spans": [{"begin": 0, "end": 2, "label": "PER", "span": [1, 2]}]}\n' * 40},
+        ["Bo", "ran"],
+    ),
+    "numbered parallel files": (
+        {"seq0.txt": "Bo ran on\nhe sat\n" * 40, "seq1.txt": "B-PER O O\nO O\n" * 40},
+        ["Bo", "ran", "on"],
+    ),
+    "parallel files that begin like XML": (
+        {"seq.in": "<unk> Bo ran\nhe sat\n" * 40, "seq.out": "O B-PER O\nO O\n" * 40},
+        ["<unk>", "Bo", "ran"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_what_only_looks_like_another_format_is_read(case: str, tmp_path: Path) -> None:
+    files, words = KEPT[case]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    task = next(iter(described(tmp_path).values()))
+    assert [word for word, _ in pairs(task, "train")[0]] == words
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_train_train.txt", "x_train_dev.txt", "x_train_test.txt"),
+        ("train.txt", "train_dev.txt", "test.txt"),
+        ("training/nerTrain.txt", "training/nerDev.txt", "training/nerTest.txt"),
+        ("development/nerTrain.txt", "development/nerDev.txt", "test/nerTest.txt"),
+        ("train-dev-test/train.txt", "train-dev-test/dev.txt", "train-dev-test/test.txt"),
+    ],
+)
+def test_splits_are_told_by_the_last_word(names: tuple[str, str, str], tmp_path: Path) -> None:
+    for split, name in zip(("train", "dev", "test"), names, strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("".join(lines(plain(rows)) + "\n" for rows in corpus(split)))
+    (task,) = described(tmp_path).values()
+    assert tuple(getattr(task.part(split), "file", None) for split in ("train", "dev", "test")) == names
+
+
+def test_layers_in_a_folder_called_train_are_not_joined(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "chunk.txt").write_text(table("Bo\tB-NP", "ran\tB-VP"))
+    (tmp_path / "train" / "pos.txt").write_text(table("Ada\tPROPN", "sat\tVERB"))
+    assert list(described(tmp_path)) == ["chunk", "upos"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("I\ten", "see\ten", "the\ten", "ghar\thi", "mera\thi", ".\tO"),
+        ("Ko\tNOUN", "cat\tNOUN", "sat\tVERB", "on\tADP", ".\tO"),
+    ],
+)
+def test_layers_with_few_words_outside_stay_plain(rows: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(table(*rows))
+    (task,) = described(tmp_path).values()
+    assert task.scheme == "plain"

@@ -190,10 +190,9 @@ def _objects_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     missing: dict[str, Any] = {"startOffset": 0} if "displayName" in item else {}  # Google's JSON leaves zeros out
     if is_number(item.get("offset")) and is_number(item.get("length")):  # of Azure
         missing = {"end": item["offset"] + item["length"]}
-    if (
-        isinstance(place := item.get("span"), list) and len(place) == 2
-    ):  # {"name": "Ada", "span": [0, 3], "type": "PER"}
-        missing = {"start": place[0], "end": place[1], "text": item.get("name")}
+    place = item.get("span")  # {"name": "Ada", "span": [0, 3], "type": "PER"}
+    if isinstance(place, list) and len(place) == 2 and not any(key in item for key in (*_START, *_END)):
+        missing = {"start": place[0], "end": place[1]}
     return [{**missing, **item}]
 
 
