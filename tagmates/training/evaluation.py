@@ -49,7 +49,7 @@ class Evaluation:
     scores: Mapping[str, TaskScores]
     signatures: Mapping[str, str]
     training: TrainingSettings  # of the tagger
-    seen: bool  # whether the tagger was trained on this split, as one of ``train --final`` was on dev
+    seen: bool = False  # whether the tagger was trained on this split, as one of ``train --final`` was on dev
 
     def _repr_html_(self) -> str:
         """The scores of every task, for notebooks."""
