@@ -30,7 +30,7 @@ class Token:
 def sentences_of(text: str, marks: Container[str] = ()) -> list[list[Token]]:
     """Return the words of each sentence; the offsets are those of the whole text. ``marks``: see ``with_marks``."""
     return [
-        [Token(token.text, token.start + start, token.end + start) for token in tokenize(text[start:end], marks)]
+        [Token(token.text, token.start + start, token.end + start) for token in _words_of(text[start:end], marks)]
         for start, end in split_sentences(text)
     ]
 
@@ -56,7 +56,7 @@ def tokenize(text: str, marks: Container[str] = ()) -> list[Token]:
     A period stands once in the words as in the text: a sentence that ends in ``the U.S.`` ends in the word ``U.S.``.
     ``marks``: see ``with_marks``.
     """
-    return with_marks(_tokens(text), text, marks)
+    return list(_words_of(text, marks))
 
 
 def known_marks(words: Container[str]) -> frozenset[str]:
@@ -64,13 +64,17 @@ def known_marks(words: Container[str]) -> frozenset[str]:
     return frozenset(mark for mark in _MARKS if mark in words)
 
 
-def with_marks(tokens: Iterable[Token], text: str, marks: Container[str]) -> list[Token]:
-    """The words of a text, with those of ``marks`` in place of others that mean the same.
+def with_marks(tokens: Iterable[Token], text: str, marks: Container[str]) -> Iterator[Token]:
+    """Yield the words of a text, with those of ``marks`` in place of others that mean the same.
 
     A mark is written as in the text if ``marks`` has it so, else as the treebank writes it, else in another way that
     ``marks`` has. If it has none of them, the word stays as it is.
     """
-    return [_with_mark(token, text, marks) for token in tokens] if marks else list(tokens)
+    return (_with_mark(token, text, marks) for token in tokens) if marks else iter(tokens)
+
+
+def _words_of(text: str, marks: Container[str]) -> Iterator[Token]:
+    return with_marks(_tokens(text), text, marks)
 
 
 def _with_mark(token: Token, text: str, marks: Container[str]) -> Token:

@@ -252,7 +252,7 @@ def words_in_record(
         document = document_of(value, [], (), where)
         _check_words(document, where)
         sentences = document.words.sentences()
-        return [with_marks(own, value, marks) for own in sentences] if isinstance(value, str) else sentences
+        return [list(with_marks(own, value, marks)) for own in sentences] if isinstance(value, str) else sentences
     if not isinstance(value, list):
         raise DataError(f"{where}: {key!r} is neither a list of words nor a text; name another key with --token-column")
     if are_sentences(value):
