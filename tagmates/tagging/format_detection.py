@@ -42,6 +42,8 @@ def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequenc
     if _MARKUP.match(start):
         raise DataError(f"{name}: is XML or HTML; extract the text from it, or say --input text")
     if separated_by_spaces(lines):
+        if isinstance(layout, FileLayout):  # there are no ranges and empty nodes, which would be words
+            return layout.format
         raise DataError(f"{name}: {SPACES_ADVICE}")
     if JSON_START.match("\n".join(lines)):
         return _json_format(lines)

@@ -55,6 +55,11 @@ def test_the_words_of_conllu_are_its_forms(kind: str, tmp_path: Path) -> None:
     assert words(tmp_path, CONLLU, ReadOptions(kind)) == WORDS
 
 
+def test_conllu_with_spaces_is_read_as_columns_if_every_row_is_a_word(tmp_path: Path) -> None:
+    rows = [line for line in CONLLU.split("\n") if not line.startswith(("2-3", "3.1"))]
+    assert words(tmp_path, "\n".join(rows).replace("\t", "  "), ReadOptions()) == WORDS
+
+
 def test_the_first_rows_decide_for_all_pieces(tmp_path: Path) -> None:
     """A chunk with rows of another width is read as the file's first rows say."""
     many = HEAD_SIZE // 8
