@@ -97,6 +97,18 @@ class TestNames:
              [{"train": ["train_1.x"], "test": ["test_1.x"]}, {"train": ["train_2.x"], "test": ["test_2.x"]}]),
             (["train/n1.x", "dev/n1.x", "train/n2.x", "dev/n2.x"],
              [{"train": ["train/n1.x"], "dev": ["dev/n1.x"]}, {"train": ["train/n2.x"], "dev": ["dev/n2.x"]}]),
+            # but many numbered files in folders are documents
+            ([f"{split}/{number}.x" for split in ("train", "dev", "test") for number in range(3)],
+             [{split: [f"{split}/{number}.x" for number in range(3)] for split in ("train", "dev", "test")}]),
+            # folder and file name the split
+            ([f"s/{split}/s.ud_{split}.lex" for split in ("train", "dev", "test")] + ["t/x_train.lex", "t/x_dev.lex"],
+             [{split: [f"s/{split}/s.ud_{split}.lex"] for split in ("train", "dev", "test")},
+              {"train": ["t/x_train.lex"], "dev": ["t/x_dev.lex"]}]),
+            # capitals before the word; eval in a folder of test; other languages
+            (["Genia4ERtraining/Genia4ERtask2.x", "Genia4ERtest/Genia4EReval2.x"],
+             [{"train": ["Genia4ERtraining/Genia4ERtask2.x"], "test": ["Genia4ERtest/Genia4EReval2.x"]}]),
+            (["entrenamiento.x", "desarrollo.x", "prueba.x"],
+             [{"train": ["entrenamiento.x"], "dev": ["desarrollo.x"], "test": ["prueba.x"]}]),
             # held out is what is not there
             (["train.x", "dev.x", "heldout.x"], [{"train": ["train.x"], "dev": ["dev.x"], "test": ["heldout.x"]}]),
             (["train.x", "heldout.x", "test.x"], [{"train": ["train.x"], "dev": ["heldout.x"], "test": ["test.x"]}]),

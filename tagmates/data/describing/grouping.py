@@ -6,8 +6,9 @@ the same rest belong together; so do files that are the only ones of their split
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from tagmates.data.task import SPLITS, Split
@@ -16,30 +17,29 @@ from tagmates.formatting import in_order, listing
 Held = Literal["held"]
 
 SPLIT_NAMES: Mapping[str, Split | Held] = {
-    **dict.fromkeys(("train", "training", "trn", "learn"), "train"),
     **dict.fromkeys(
         (
-            "dev",
-            "devel",
-            "development",
-            "val",
-            "valid",
-            "validate",
-            "validation",
-            "testa",
-            "devtest",
-            "tune",
-            "tuning",
-            "dvl",
+            *("train", "training", "trn", "learn"),
+            *("entrenamiento", "entrainement", "entraînement", "apprentissage", "addestramento"),
+            *("treino", "treinamento"),
+        ),
+        "train",
+    ),
+    **dict.fromkeys(
+        (
+            *("dev", "devel", "development", "dvl", "testa", "devtest", "tune", "tuning"),
+            *("val", "valid", "validate", "validation", "validación", "validacion", "validação", "validazione"),
+            *("desarrollo", "développement", "developpement", "desenvolvimento", "sviluppo", "entwicklung"),
         ),
         "dev",
     ),
-    **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest", "blind"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest", "blind", "prueba", "teste"), "test"),
     **dict.fromkeys(
         ("heldout", "held", "holdout", "eval", "evaluation"), "held"
     ),  # dev or test: the one that is missing
 }
 _PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 has the parts Ner and Train
+_AFTER_CAPITALS = re.compile(r"(?<=[A-Z]{2})[a-z]+")  # NERtrain has the part train
 _NUMBERS = re.compile(  # numbers of the files of one split: -00000-of-00003, _2, -a-1
     r"^(?:[\W_]*(?:part|shard|section)?[\W_]*(?:\d+[\W_]*of[\W_]*\d+|\d{1,3}(?!\d)|0\d+)|[\W_]+[a-z](?![^\W_]))+",
     re.IGNORECASE,
@@ -64,6 +64,11 @@ class FileName:
     rest: str
     bare: str
     folder: str
+
+    @property
+    def in_split(self) -> bool:
+        """Whether the folder of the file is that of a split."""
+        return _folder_of(self.path).lower() in SPLIT_NAMES
 
     @property
     def suffix(self) -> str:
@@ -102,22 +107,18 @@ class _Bundle:
 def name_of(path: str) -> FileName:
     """The parts of a path. Of several words that name a split, the last one counts.
 
-    A part in capitals of a word, as TST in train/A1TST.txt, counts only if its folder does not name a split.
+    A file called eval in a folder called test is of test.
     """
-    in_split = _folder_of(path).lower() in SPLIT_NAMES
-    for match in reversed(list(re.finditer(r"[^\W_]+", path))):
-        found_parts = [(part.start(), part[0]) for part in _PARTS_OF_NAME.finditer(match[0])]
-        parts = [(at, part) for at, part in found_parts if not (in_split and part.isupper())]
-        for start, word in [(0, match[0]), *parts]:
-            low = word.lower()
-            stem = next((low.removesuffix(ending) for ending in _WORD_ENDINGS if low.endswith(ending)), low)
-            split = SPLIT_NAMES.get(low) or SPLIT_NAMES.get(stem)
-            if split:
-                begin = match.start() + start
-                before = path[:begin]
-                if in_split and before.lower().endswith(f"{low}/"):  # train/train.txt has its split twice
-                    before = before[: -len(low) - 1]
-                return _named(path, split, before, path[begin + len(word) :])
+    named = list(_words_of_splits(path))
+    if named:
+        begin, end, split = named[0]
+        if split == "held":
+            begin, end, split = next((each for each in named if each[2] in ("dev", "test")), named[0])
+        before = path[:begin]
+        if "/" not in path[begin:] and SPLIT_NAMES.get(_folder_of(path).lower()) == split:
+            outer, _, inner = before.rpartition("/")  # the folder names it too, as in train/ner-train.txt
+            before = f"{outer.rpartition('/')[0]}/{inner}".removeprefix("/")
+        return _named(path, split, before, path[end:])
     if found := _ANNOTATED.fullmatch(path):
         same = _squeezed(f"{found[1]}/{found[2]}")
         return FileName(path, None, same, same, path.rpartition("/")[0])
@@ -125,12 +126,29 @@ def name_of(path: str) -> FileName:
     return FileName(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
 
 
+def _words_of_splits(path: str) -> Iterator[tuple[int, int, Split | Held]]:
+    """Yield where the words of a path that name a split begin and end, and their split; the last word first.
+
+    A part in capitals of a word, as TST in train/A1TST.txt, counts only if its folder does not name a split.
+    """
+    in_split = _folder_of(path).lower() in SPLIT_NAMES
+    for match in reversed(list(re.finditer(r"[^\W_]+", path))):
+        found = chain(_PARTS_OF_NAME.finditer(match[0]), _AFTER_CAPITALS.finditer(match[0]))
+        parts = [(part.start(), part[0]) for part in found if not (in_split and part[0].isupper())]
+        for start, word in [(0, match[0]), *parts]:
+            low = word.lower()
+            stem = next((low.removesuffix(ending) for ending in _WORD_ENDINGS if low.endswith(ending)), low)
+            if split := SPLIT_NAMES.get(low) or SPLIT_NAMES.get(stem):
+                begin = match.start() + start
+                yield begin, begin + len(word), split
+                break
+
+
 def _named(path: str, split: Split | Held, before: str, after: str) -> FileName:
     rest, bare = before + after, before + _NUMBERS.sub("", after)
-    folder = path.rpartition("/")[0]
+    folder = before.rpartition("/")[0]
     if "/" in after:  # it is the name of a folder
         file = after.rpartition("/")[2]
-        folder = before.rpartition("/")[0]
         bare = f"{before}/*{file.rpartition('.')[2]}" if any(map(str.isdecimal, file)) else rest
     return FileName(path, split, rest, _squeezed(bare), folder)
 
@@ -213,7 +231,10 @@ def _paths(bundle: _Bundle) -> str:
 
 
 def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bundle]:
-    """Files with the same rest. If a split has several files, they are grouped by number if each number has a train."""
+    """Files with the same rest. If a split has several files, they are grouped by number if each number has a train.
+
+    Many numbered files in folders of splits are documents of one corpus.
+    """
     groups: dict[tuple[object, str], list[FileName]] = defaultdict(list)
     for name in names:
         groups[kinds[name.path], name.bare].append(name)
@@ -224,9 +245,10 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
         for name in group:
             apart[_squeezed(name.rest)].append(name)
         unsplit = {name.split for name in group} == {None}
-        numbered = len(apart) > 1 and not any(_NUMBER_OF_TOTAL.search(name.path) for name in group)
+        documents = len(apart) >= _MIN_PARTS and all(name.in_split for name in group)
+        joined = documents or any(_NUMBER_OF_TOTAL.search(name.path) for name in group)
         own = len(group) < _MIN_PARTS if unsplit else all(map(_is_whole, apart.values()))
-        for part in apart.values() if numbered and own else [group]:
+        for part in apart.values() if own and not joined else [group]:
             files: dict[Split | Held | None, list[FileName]] = defaultdict(list)
             for name in part:
                 files[name.split].append(name)
@@ -241,7 +263,7 @@ def _join_documents(groups: dict[tuple[object, str], list[FileName]]) -> None:
     """
     documents: dict[tuple[object, str], list[tuple[object, str]]] = defaultdict(list)
     for (kind, bare), group in groups.items():
-        if len(group) == 1 and _folder_of(group[0].path).lower() in SPLIT_NAMES:
+        if len(group) == 1 and group[0].in_split:
             documents[kind, f"{bare.rpartition('/')[0]}/.{group[0].suffix}"].append((kind, bare))
     for own, others in documents.items():
         for other in others if own in groups else ():
