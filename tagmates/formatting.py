@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
@@ -81,6 +82,12 @@ def visible(text: str) -> str:
         each if each.isprintable() and not _INVISIBLE_CHARACTERS.match(each) else each.encode("unicode_escape").decode()
         for each in text
     )
+
+
+def name_advice() -> str:
+    """What to do about a file name that Python cannot decode: it is not UTF-8, or the locale is not."""
+    encoding = sys.getfilesystemencoding()
+    return "rename it" if encoding == "utf-8" else f"file names of this locale are in {encoding}; set PYTHONUTF8=1"
 
 
 def in_order(names: Collection[str]) -> list[str]:

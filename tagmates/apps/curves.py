@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tagmates.apps.shared import Flag, say, talk
+from tagmates.apps.shared import Flag, say, screen, talk
 from tagmates.errors import ConfigError
 from tagmates.study.curves import Curve, read_curves, sparkline
 from tagmates.training.schedule import index_of_best
@@ -39,7 +38,7 @@ def curves(
     if json_:
         print(json.dumps([curve.to_json() for curve in found], indent=2, ensure_ascii=False))
     else:
-        Console(width=max(talk.width, 120)).print(curves_table(found))
+        screen(max(talk.width, 120)).print(curves_table(found))
 
 
 def curves_table(found: list[Curve]) -> Table:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from tagmates.apps.fetch import fetch, list_
-from tagmates.apps.shared import Flag, TaskNames, say, talk
+from tagmates.apps.shared import Flag, TaskNames, say, screen, talk
 from tagmates.apps.tables import overlap_tables, statistics_table
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.checking.problems import problem_lines, unique_problems
@@ -74,7 +73,7 @@ def stats(
     if json_:
         print(json.dumps(rows, indent=2))
     else:
-        Console().print(statistics_table(rows))
+        screen().print(statistics_table(rows))
 
 
 def _plot(tasks: Mapping[str, Task], place: Path, json_: bool) -> None:
@@ -88,7 +87,7 @@ def _plot(tasks: Mapping[str, Task], place: Path, json_: bool) -> None:
     if json_:
         print(json.dumps({"statistics": rows, **overlap_json(shared, unknown)}, indent=2))
     else:
-        wide = Console(width=max(talk.width, 24 * (1 + len(tasks))))  # a map of many tasks is scrolled, not cut
+        wide = screen(max(talk.width, 24 * (1 + len(tasks))))  # a map of many tasks is scrolled, not cut
         wide.print(statistics_table(rows))
         for title, table in overlap_tables(shared, unknown):
             wide.print(title, table, sep="\n", highlight=False)

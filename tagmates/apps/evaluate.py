@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from tagmates.apps.mistakes import print_tables, report_mistakes, tag_tables
-from tagmates.apps.shared import Device, Flag, Json, Model, NewWordVectors, Threads, say, use_threads
+from tagmates.apps.shared import Device, Flag, Json, Model, NewWordVectors, Threads, say, screen, use_threads
 from tagmates.apps.tables import evaluation_table
 from tagmates.config import preset_of
 from tagmates.data.checking.layers import layer_remarks
@@ -84,7 +83,7 @@ def evaluate(
             values["tasks"][name]["mistakes"] = own.to_json()
         print(json.dumps(values, indent=2, ensure_ascii=False))
         return
-    Console().print(evaluation_table(evaluation, compared))
+    screen().print(evaluation_table(evaluation, compared))
     for name, scores in evaluation.scores.items() if by_tag or wrong else ():
         print_tables(tag_tables(name, scores, wrong.get(name)))
     for text in evaluation.signatures.values():

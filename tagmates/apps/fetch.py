@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from tagmates.apps.shared import Flag, say, talk
+from tagmates.apps.shared import Flag, say, screen, talk
 from tagmates.data.tasks import PAPER_SCHEMES, choose_tasks
 from tagmates.data.upstream.conversion import MODE_DEPENDENT_TASKS
 from tagmates.data.upstream.fetch import Downloading, Event, Failed, Found, Missing, Prepared, fetch_tasks
@@ -82,7 +81,7 @@ def fetch(
         }
         print(json.dumps({"mode": mode, "output": str(output), **found}, indent=2, ensure_ascii=False))
     elif prepared:
-        Console().print(_table(prepared))
+        screen().print(_table(prepared))
     different = [one.provenance.task for one in prepared if not all(number.equal for number in one.numbers)]
     cleaned = [task for task in different if mode == "clean" and task in MODE_DEPENDENT_TASKS]
     unlike = [task for task in different if task not in cleaned]
@@ -110,7 +109,7 @@ def list_(*, mode: AMode = "authors", output_dir: Output = None, json_: Json = F
     for row in rows:
         size = decimal(row.size) if row.size_known else f"> {decimal(row.size)}"
         table.add_row(row.task, escape(row.source.title), escape(row.source.licence), row.state, size)
-    Console().print(table)
+    screen().print(table)
     say("to get them: tagmates data fetch TASK ...; --json also prints their terms and addresses")
 
 

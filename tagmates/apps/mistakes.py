@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tagmates.apps.shared import say, talk
+from tagmates.apps.shared import say, screen, talk
 from tagmates.errors import ConfigError
 from tagmates.formatting import EMPTY, points, visible
 from tagmates.report.mistakes import TaskMistakes, find_mistakes
@@ -86,7 +85,7 @@ def print_tables(tables: Iterator[tuple[str, Table]]) -> None:
     """Print each title and its table; the tables are not cut."""
     for title, table in tables:
         if table.row_count:
-            Console(width=max(talk.width, 120)).print("", escape(title), table, sep="\n", highlight=False)
+            screen(max(talk.width, 120)).print("", escape(title), table, sep="\n", highlight=False)
 
 
 def _table(first: str, *others: str) -> Table:

@@ -14,7 +14,8 @@ from rich.console import Console
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
 
-talk = Console(stderr=True)
+# emoji=False: in tags, words and places, :cat: and :100: are text
+talk = Console(stderr=True, emoji=False)
 # characters of file names and the like that would change what a terminal shows
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 MAX_THREADS = 64  # and at most twice the number of cores, if that is more
@@ -50,6 +51,11 @@ NoLock = Annotated[
 Quiet = Annotated[
     bool, Flag(help="Print no progress and no messages to stderr, only warnings, errors and what failed.")
 ]
+
+
+def screen(width: int | None = None) -> Console:
+    """Stdout for tables; ``width`` in characters, if not that of the terminal."""
+    return Console(width=width, emoji=False)
 
 
 def be_quiet(quiet: bool) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from tagmates.api import Study
-from tagmates.apps.shared import Device, Flag, Json, check_number, say
+from tagmates.apps.shared import Device, Flag, Json, check_number, say, screen
 from tagmates.apps.study_options import AS_ITS_FILE, Data, Folder, StudySource, Where, say_notes
 from tagmates.apps.study_tables import advice_table, cost_line, forecast_table, plan_table, ranking_table
 from tagmates.apps.study_taggers import recommend_taggers
@@ -63,11 +62,11 @@ def plan(
         costs = {} if cost is None else _costs(cost)
         print(json.dumps({"study": study.name, **_counts(made), "cost": costs}, indent=2))
         return
-    Console().print(plan_table(_counts(made)))
+    screen().print(plan_table(_counts(made)))
     for text in made.notes:
         print(text)
     if cost is not None:
-        Console().print(cost_line(cost), highlight=False, soft_wrap=True)
+        screen().print(cost_line(cost), highlight=False, soft_wrap=True)
     elif not study.data:
         say("the time that it takes depends on the data: give --data")
 
@@ -84,7 +83,7 @@ def status(where: Where = None, /, *, output_dir: Folder = None, json_: Json = F
         values = {**asdict(now), "folder": str(now.folder), **_counts(now)}
         print(json.dumps({key: value for key, value in values.items() if key != "notes"}, indent=2))
         return
-    Console().print(plan_table(_counts(now)))
+    screen().print(plan_table(_counts(now)))
     for text in now.notes:
         print(text)
 
@@ -136,7 +135,7 @@ def report(
     say_notes(() if other is None else other.notes)
     written = study.report(output, other)
     say_notes(written.notes)
-    Console().print(advice_table(written.advice))
+    screen().print(advice_table(written.advice))
     print(written.page)
 
 
@@ -185,9 +184,9 @@ def recommend(
     elif task:
         _recommend_one(study, advice[0], expected.get(task))
     else:
-        Console().print(advice_table(advice))
+        screen().print(advice_table(advice))
         if expected:
-            Console().print(forecast_table(list(expected.values())))
+            screen().print(forecast_table(list(expected.values())))
     return 0
 
 
@@ -199,7 +198,7 @@ def _recommend_one(study: Study, advice: Advice, expected: Forecast | None) -> N
     if expected is not None:
         print(forecast_sentence(expected, study.tasks))
     if advice.ranked:
-        Console().print(ranking_table(advice, study.tasks))
+        screen().print(ranking_table(advice, study.tasks))
     if advice.chosen is None:
         return
     run = study.finished_run(advice.chosen)

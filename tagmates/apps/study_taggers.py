@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from tagmates.api import Study
 from tagmates.apps.progress import show_training
-from tagmates.apps.shared import say, talk, use_threads
+from tagmates.apps.shared import say, screen, talk, use_threads
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural, points
 from tagmates.settings_parsing import train_options
@@ -37,8 +36,8 @@ def recommend_taggers(study: Study, number: int, *, train: bool, device: str, js
         raise ConfigError(f"--taggers: needs the training data of the study, but {why}; give them with --data")
     chosen = found[min(number, len(found)) - 1]
     if not json_:
-        Console().print(_curve(found))
-        Console().print(_tasks(study.tasks, chosen))
+        screen().print(_curve(found))
+        screen().print(_tasks(study.tasks, chosen))
     if train:
         try:
             _train(study, chosen, device)

@@ -8,13 +8,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from tagmates.apps import study_options
 from tagmates.apps.data import Data
-from tagmates.apps.shared import Flag, Json, TaskNames, say
+from tagmates.apps.shared import Flag, Json, TaskNames, say, screen
 from tagmates.apps.study_options import Where
 from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
@@ -74,7 +73,7 @@ def suggest_for_study(
     suggestions = suggest({name: each.splits["train"] for name, each in indexed.items()})
     for method, own in gains.items():
         if own:
-            Console().print(_found_table(suggestions, own, METHOD_NAMES[method]))
+            screen().print(_found_table(suggestions, own, METHOD_NAMES[method]))
             say(_how_often_found(suggestions, own))
 
 
@@ -115,11 +114,11 @@ def _suggest(
         print(json.dumps(suggestions_json(shown), indent=2, ensure_ascii=False))
         return
     if task:
-        Console().print(_partners_table(suggestions[task]))
+        screen().print(_partners_table(suggestions[task]))
         for each in suggestions[task]:
             print(f"{each.helper}: {reasons(each, len(names) - 1)}")
     else:
-        Console().print(_tasks_table(suggestions, top or len(names) - 1))
+        screen().print(_tasks_table(suggestions, top or len(names) - 1))
         say("--task NAME shows all partners of a task, with reasons")
     say(how_often_right())
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from tagmates.apps.reading_options import RECOGNISED, Reading
 from tagmates.apps.shared import (
@@ -18,6 +17,7 @@ from tagmates.apps.shared import (
     Threads,
     check_number,
     say,
+    screen,
     talk,
     use_threads,
 )
@@ -139,7 +139,7 @@ def tag(
     options = replace(with_training_format(options, model, wanted), marks=tagger.marks)
     if output == "table":
         for sentence in tagger.stream(read_input(files, options), wanted):
-            Console(width=max(talk.width, 160)).print(tagged_table(sentence, wanted))
+            screen(max(talk.width, 160)).print(tagged_table(sentence, wanted))
         return
     job = TaggingJob(str(model), device, vectors, wanted, options, output, probabilities)
     if output_file is None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from tagmates.apps.data import Data
 from tagmates.apps.folds import check_folds_folder, folds_table, settings_of_final
@@ -22,6 +21,7 @@ from tagmates.apps.shared import (
     be_quiet,
     end,
     say,
+    screen,
     talk,
     use_threads,
     with_encoder,
@@ -173,7 +173,7 @@ def train(
             raise ConfigError("--track: is not for --folds; afterwards, tagmates export-metrics takes its run folders")
         check_folds_folder(output_dir, folds, resume=resume, force=force)
         _follow_events(_with_message(why, train_folds(settings, output_dir, data, folds, **options)), output_dir)
-        Console().print(folds_table(settings, output_dir, data, folds, device))
+        screen().print(folds_table(settings, output_dir, data, folds, device))
         return
     if final is not None:
         check_folder(output_dir, resume=resume, force=force)
@@ -219,7 +219,7 @@ def _show_forgetting(folder: Path, settings: RunConfig, data: str, device: str) 
         return
     found = measure_forgetting(folder, data, device)
     if found:
-        Console().print(forgetting_table(found))
+        screen().print(forgetting_table(found))
     unseen = [task for task in read_config(find_model(settings.base)).all_tasks if task not in found]
     if unseen:
         say(
@@ -231,7 +231,7 @@ def _follow(events: Iterator[Event], output_dir: Path, track: TrackerKind | None
     """Show a training, and at its end the scores of the run in the folder."""
     _follow_events(events, output_dir, track)
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
-    Console().print(score_table(result))
+    screen().print(score_table(result))
     length = f"{plural(result['epochs'], 'epoch')}, {plural(result['updates'], 'update')}"
     say(f"run {result['run_id']}, {length}, in {output_dir}")
 

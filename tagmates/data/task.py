@@ -212,8 +212,7 @@ class Task(Settings):
     @property
     def is_table(self) -> bool:
         """Whether its files are read by ``formats.table``, and not as plain column files."""
-        more = self.header or self.comments_inside or self.sentence_columns or self.sentence_end
-        return self.format == "csv" or (self.format == "columns" and bool(more or self.sentence_rows or self.markup))
+        return self.format in TABLE_FORMATS and (self.header or not self.table.is_plain)
 
     @property
     def table(self) -> TableLayout:
@@ -241,8 +240,12 @@ class Task(Settings):
         """
         if self.unlabelled is not None or self.outside == "_":
             return self.unlabelled or None
-        feature = self.format == "conllu" and str(self.tag_column).startswith(("feats:", "misc:"))
-        return None if feature or self.format == "packed" else "_"
+        return None if self.is_feature or self.format == "packed" else "_"
+
+    @property
+    def is_feature(self) -> bool:
+        """Whether its tags are the values of a key of FEATS or MISC in CoNLL-U; ``_`` means a word without it."""
+        return self.format == "conllu" and str(self.tag_column).startswith(("feats:", "misc:"))
 
     @property
     def trained_scheme(self) -> Scheme:

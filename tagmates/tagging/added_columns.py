@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, count
 
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, plus_columns
 from tagmates.data.formats.table import find_header, is_list, table_rows
@@ -24,7 +25,7 @@ def add_columns(
 ) -> list[str]:
     """Add a column of tags for each task."""
     cells = {
-        line: [tags[task][at] for task in tasks] for words, tags, _ in sentences for at, line in enumerate(words.lines)
+        line: [own.tags[task][at] for task in tasks] for own in sentences for at, line in enumerate(own.words.lines)
     }
     return _with_columns(lines, options, first_line, cells, tasks)
 
@@ -37,8 +38,8 @@ def add_columns_to_texts(
     tasks: Sequence[str],
 ) -> list[str]:
     """Add a column of spans for each task; where a cell holds the words of a sentence, a column of their tags."""
-    spans = spans_by_line([own for own in sentences if own[0].in_text], tasks)
-    tags = {words.lines[0]: own for words, own, _ in sentences}
+    spans = spans_by_line([own for own in sentences if own.words.in_text], tasks)
+    tags = {own.words.lines[0]: own.tags for own in sentences}
     rows = table_rows("".join(lines), table_layout(options, first_line), "", first_line=first_line, line_ends=True)
     cells = {}
     for row in rows:
@@ -77,7 +78,7 @@ def _with_columns(
     if header is not None:
         at = header[0] - 1
         body, end = split_line_end(lines[at])
-        found[at] = _row(body, [unused_name(task, options.names) for task in tasks], options) + end
+        found[at] = _row(body, unused_names(tasks, options.names), options) + end
     return found
 
 
@@ -90,16 +91,16 @@ def add_columns_to_conllu(
 ) -> list[str]:
     """Add a column for each task, named in ``# global.columns``; ranges and empty nodes get ``_``."""
     cells = {
-        line: [tags[task][at] for task in tasks] for words, tags, _ in sentences for at, line in enumerate(words.lines)
+        line: [own.tags[task][at] for task in tasks] for own in sentences for at, line in enumerate(own.words.lines)
     }
     found = []
-    names = " ".join(NAMESPACE + task for task in tasks)
-    head = options.names == () or None
+    names = " ".join(unused_names([NAMESPACE + task for task in tasks], options.names))
+    named = first_line > 1 or not options.names  # whether no line with the names of columns is ahead
     for at, line in enumerate(lines):
         body, end = split_line_end(line)
-        if first_line == 1 and options.names and plus_columns(body) and head is None:
+        if not named and plus_columns(body):
             found.append(f"{body} {names}{end}")
-            head = True
+            named = True
         elif not body.strip() or body.startswith("#"):
             found.append(line)
         else:
@@ -128,12 +129,13 @@ def _quoted(cell: str, options: ReadOptions) -> str:
     return cell
 
 
-def unused_name(task: str, names: Sequence[str]) -> str:
-    """A name for a new column that differs from all others."""
-    number, name = 1, task
-    while name in names:
-        number, name = number + 1, f"{task}_{number + 1}"
-    return name
+def unused_names(tasks: Sequence[str], names: Sequence[str]) -> list[str]:
+    """A name for the new column of each task; it differs from these names and from the other new ones."""
+    found = list(names)
+    for task in tasks:
+        others = (f"{task}_{number}" for number in count(2))
+        found.append(next(name for name in chain([task], others) if name not in found))
+    return found[len(names) :]
 
 
 def split_line_end(line: str) -> tuple[str, str]:

@@ -5,16 +5,23 @@ A text gets spans ``[start, end, label]``, which count its characters, as in doc
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.sentence import Span
 from tagmates.tagging.input_sentences import InputSentence
 
-Tags = Mapping[str, Sequence[str]]  # task → a tag for each word
-Spans = Mapping[str, Sequence[Span]]  # task → its spans, in words
-TaggedInput = tuple[InputSentence, Tags, Spans]
 _decode = json.JSONDecoder().raw_decode
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedInput:
+    """A sentence of the input with, for each task, the tags of its words, and its spans where the format needs them."""
+
+    words: InputSentence
+    tags: Mapping[str, Sequence[str]]
+    spans: Mapping[str, Sequence[Span]]
 
 
 def add_keys_to_records(
@@ -29,12 +36,13 @@ def add_keys_to_records(
     lines that may hold a record.
     """
     values: dict[int, dict[str, Sequence[object]]] = {}
-    for line, own in groupby((each for each in sentences if not each[0].in_text), key=lambda each: each[0].lines[0]):
+    lists = (each for each in sentences if not each.words.in_text)
+    for line, own in groupby(lists, key=lambda each: each.words.lines[0]):
         of_line = list(own)
-        lengths = of_line[0][0].record_lengths
-        found_tags = {task: [tag for _, tags, _ in of_line for tag in tags[task]] for task in tasks}
+        lengths = of_line[0].words.record_lengths
+        found_tags = {task: [tag for each in of_line for tag in each.tags[task]] for task in tasks}
         values[line] = {task: _cut(tags, lengths) if lengths else tags for task, tags in found_tags.items()}
-    texts = [sentence for sentence in sentences if sentence[0].in_text]
+    texts = [each for each in sentences if each.words.in_text]
     values |= {line: dict(own) for line, own in spans_by_line(texts, tasks).items()}
     found = list(lines)
     for at in records:
@@ -105,11 +113,13 @@ def spans_by_line(
 ) -> dict[int, dict[str, list[tuple[int, int, str]]]]:
     """The spans of the text on each line, in characters, by task."""
     found: dict[int, dict[str, list[tuple[int, int, str]]]] = {}
-    for words, _, spans in sentences:
-        own = found.setdefault(words.lines[0], {task: [] for task in tasks})
-        places = words.offsets or ()
+    for each in sentences:
+        own = found.setdefault(each.words.lines[0], {task: [] for task in tasks})
+        places = each.words.offsets or ()
         for task in tasks:  # a span without a label, as of a multiword expression, gets the name of its task
-            own[task] += [(places[span.start][0], places[span.end - 1][1], span.label or task) for span in spans[task]]
+            own[task] += [
+                (places[span.start][0], places[span.end - 1][1], span.label or task) for span in each.spans[task]
+            ]
     return found
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 
 from tagmates.data.formats.conllu import CONLLU_COLUMNS
-from tagmates.data.formats.token_lines import index_of
 from tagmates.data.formats.webanno import Layers, escaped
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import shown
@@ -19,7 +18,7 @@ from tagmates.tagging.added_columns import (
     add_columns_to_conllu,
     add_columns_to_texts,
     split_line_end,
-    unused_name,
+    unused_names,
 )
 from tagmates.tagging.added_keys import TaggedInput, add_keys_to_records
 from tagmates.tagging.read_options import APPEND_PLACES, NAMED_FORMATS, Append, ReadOptions
@@ -67,7 +66,7 @@ def check_append(options: ReadOptions, name: str, *, earlier: str = "") -> None:
 
 
 def _has_column(options: ReadOptions, column: str) -> bool:
-    return options.kind == "conllu" and (not options.names or column in options.names)
+    return options.kind == "conllu" and (not options.names or column in map(str.upper, options.names))
 
 
 def appended(
@@ -110,14 +109,15 @@ def _add_keys_to_conllu(
 ) -> list[str]:
     """Add a key for each task to MISC or FEATS, replacing one of that name. The tag ``_`` adds no key."""
     column = "FEATS" if options.append == "feats" else "MISC"
-    names = options.names or tuple(map(str.upper, CONLLU_COLUMNS))
-    at = index_of(names.index(column) + 1, len(names))
+    at = [name.upper() for name in options.names or CONLLU_COLUMNS].index(column)
     found = list(lines)
-    for words, tags, _ in sentences:
-        for number, line in enumerate(words.lines):
+    for own in sentences:
+        for number, line in enumerate(own.words.lines):
             body, end = split_line_end(lines[line])
             cells = body.split("\t")
-            cells[at] = _with_keys(cells[at], {task: tags[task][number] for task in tasks}, ordered=column == "FEATS")
+            cells[at] = _with_keys(
+                cells[at], {task: own.tags[task][number] for task in tasks}, ordered=column == "FEATS"
+            )
             found[line] = "\t".join(cells) + end
     return found
 
@@ -150,17 +150,16 @@ def _add_layers(
     one there, by the line of the span's first word.
     """
     cells: dict[int, list[str]] = {}
-    for words, _, spans in sentences:
-        cells.update((place, ["_"] * len(tasks)) for place in words.lines)
+    for sentence in sentences:
+        lines_of_words = sentence.words.lines
+        cells.update((place, ["_"] * len(tasks)) for place in lines_of_words)
         for which, task in enumerate(tasks):
-            for span in spans[task]:
-                held = words.lines[span.start : span.end]
+            for span in sentence.spans[task]:
+                held = lines_of_words[span.start : span.end]
                 number = options.numbered + (first_line + held[0]) * len(tasks) + which
                 for place in held:
                     cells[place][which] = (escaped(span.label) or "*") + (f"[{number}]" if len(held) > 1 else "")
-    names = list(layers.names)
-    for task in tasks:
-        names.append(unused_name(re.sub(r"\W|^(?=\d)", "_", task), names))
+    names = unused_names([re.sub(r"\W|^(?=\d)", "_", task) for task in tasks], layers.names)
     found = []
     for at, line in enumerate(lines):
         row, end = split_line_end(line)
@@ -170,7 +169,7 @@ def _add_layers(
             row = "\t".join(own)
         found.append(row + end)
         if first_line + at == layers.line:
-            found += [f"#T_SP=webanno.custom.{name}|value{end}" for name in names[len(layers.names) :]]
+            found += [f"#T_SP=webanno.custom.{name}|value{end}" for name in names]
     return found
 
 
@@ -183,15 +182,15 @@ def _add_to_words(
     """Add one more part to each word for each task."""
     separator = options.separator or DEFAULT_WORD_SEPARATOR
     found = list(lines)
-    for words, tags, _ in sentences:
-        more = [[tags[task][at] for task in tasks] for at in range(len(words.tokens))]
-        wrong = next((tag for own in more for tag in own if separator in tag or re.search(r"\s", tag)), None)
+    for own in sentences:
+        more = [[own.tags[task][at] for task in tasks] for at in range(len(own.words.tokens))]
+        wrong = next((tag for tags in more for tag in tags if separator in tag or re.search(r"\s", tag)), None)
         if wrong is not None:
             raise DataError(
                 f"the tag {shown(wrong)} contains {shown(separator)} or white space, which separates words and tags"
             )
         added = iter(more)
-        line = words.lines[0]
+        line = own.words.lines[0]
         parts = _WORD.split(lines[line])  # the white space between the words
         tagged = (separator.join([word, *next(added)]) for word in _WORD.findall(lines[line]))
         found[line] = "".join(chain.from_iterable(zip_longest(parts, tagged, fillvalue="")))

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, sniff
-from tagmates.data.formats.decompression import LFS_ADVICE, ByteStream, unpacked_stream
+from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.sniffing import READABLE_FORMATS, sniff, why_packed
+from tagmates.data.formats.decompression import ByteStream, unpacked_stream
 from tagmates.data.formats.json_list import is_cut, list_items, list_start
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import ReadOptions
@@ -74,10 +75,7 @@ def open_source(file: BinaryIO, name: str, options: ReadOptions) -> ByteSource:
     """
     stream = unpacked_stream(file, name)
     raw = stream.read(HEAD_SIZE)
-    packed = sniff(raw[:64]) if options.kind == "auto" else ""
-    if packed == LFS_ADVICE:
-        raise DataError(f"{name}: {LFS_ADVICE}")
-    if isinstance(packed, str) and packed.startswith("is packed"):
+    if options.kind == "auto" and (packed := why_packed(raw)):
         raise DataError(f"{name}: {packed}; these formats are read: raw text, {READABLE_FORMATS}")
     mark = next((sign for sign in _BYTE_ORDER_MARKS if raw.startswith(sign)), b"")
     encoding = _BYTE_ORDER_MARKS.get(mark, "")

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.json_records import JSON_START
-from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout
+from tagmates.data.describing.sniffing import READABLE_FORMATS
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import SPACES_ADVICE, has_conllu_rows, plus_columns, separated_by_spaces
 from tagmates.data.formats.json_list import list_items, list_start
@@ -19,8 +20,8 @@ from tagmates.data.formats.token_lines import is_token_line
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
-from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, has_list_of_records, words_key
-from tagmates.tagging.table_recognition import are_texts, columns_of, csv_rows, has_trained_columns, has_trained_rows
+from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, holds_records
+from tagmates.tagging.table_recognition import are_texts, csv_rows, has_trained_columns, has_trained_rows
 
 _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
 # the beginnings of what ``sniff`` returns for files that may be prose
@@ -84,7 +85,7 @@ def _other_conll_format(layout: FileLayout | str, lines: Sequence[str]) -> str:
 
 def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str], name: str) -> str:
     """The format of a file that ``sniff`` rejects. Raises DataError if it is neither raw text nor a list of words."""
-    if "WebAnno" in layout or "begin document" in layout or layout.startswith("is a table of spans"):
+    if layout.startswith(("is WebAnno", "has CoNLL-2012's", "is a table of spans", "has cells in quotes")):
         raise DataError(f"{name}: {layout}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
     if _is_list_of_words(lines) or options.token_column is not None or options.separator:
         return "csv" if not options.separator and _has_semicolons(lines) else "columns"
@@ -131,7 +132,7 @@ def _is_certain_table(layout: FileLayout) -> bool:
     rows = [cells for sentence in layout.sample for cells in sentence]
     if layout.heading or layout.keys.get("sentence_end"):
         return True
-    token, tags = tokens_and_tags(columns_of(layout))
+    token, tags = tokens_and_tags(layout.columns_of_sample)
     values = [{cells[int(tag) - 1] for cells in rows} for tag in tags]
     words = [cells[int(token) - 1] for cells in rows]
     if sum(" " in word.strip() for word in words) > 0.2 * len(words) or len(rows) < 2:
@@ -163,8 +164,8 @@ def _is_conllu(lines: Sequence[str]) -> bool:
 
 
 def _is_list_of_words(lines: Sequence[str]) -> bool:
-    """Whether every line has one word and some, but not all, are a punctuation mark alone."""
-    words = [line.strip() for line in lines if is_token_line(line)]
+    """Whether every line but comments, as ``# id = 1``, has one word and some, but not all, are a mark alone."""
+    words = [line.strip() for line in lines if is_token_line(line) and not line.startswith("# ")]
     alone = sum(map(bool, map(_PUNCTUATION.fullmatch, words)))
     return bool(alone) and len(words) > alone and all(len(CELL.findall(word)) == 1 for word in words)
 
@@ -233,7 +234,7 @@ def _json_format(lines: Sequence[str]) -> str:
         return "jsonl" if re.fullmatch(r"\s*\{.*\}\s*", filled[0]) else "json"  # the reader says what is wrong
     if isinstance(record, list):
         return "jsonl" if is_text_pair(record) or (is_rows(record) and len(filled) > 1) else "json"
-    return "json" if len(filled) == 1 and not words_key(record) and has_list_of_records(record) else "jsonl"
+    return "json" if len(filled) == 1 and holds_records(record) else "jsonl"
 
 
 def first_record(lines: Sequence[str]) -> Any:

@@ -8,7 +8,8 @@ if the user says so.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tagmates.data.describing.sniffing import FileLayout, sniff
+from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.sniffing import sniff
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, plus_columns
 from tagmates.data.formats.sentence_lines import tags_per_word, word_lines
 from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE, layers_in

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tagmates.data.describing.guesses import TOKEN_NAMES
+from tagmates.data.describing.guesses import TEXT_NAMES, TOKEN_NAMES
 from tagmates.data.describing.unread_formats import unread_record
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
-from tagmates.data.formats.tool_spans import are_sentences, is_text
+from tagmates.data.formats.tool_spans import are_sentences, are_spans, is_text
 from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
-TEXT_KEYS = ("text", "data.text", "sentence", "content", "document", "message", "tweet")
+TEXT_KEYS = TEXT_NAMES
 WORD_KEYS = TOKEN_NAMES
 
 
@@ -60,7 +60,18 @@ def _are_words(values: Sequence[Any]) -> bool:
     return all(isinstance(item, str) for item in values) and not are_span_tags({*values})
 
 
-def has_list_of_records(record: Mapping[str, Any]) -> bool:
-    """Whether the object holds exactly one list of objects."""
-    lists = [value for value in record.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    return len(lists) == 1
+def holds_records(record: Mapping[str, Any]) -> bool:
+    """Whether the object is no record itself, but holds exactly one list of records.
+
+    It may hold lists of other words, such as the names of classes. Spans of its own text are no records.
+    """
+    key = words_key(record)
+    if key.rpartition(".")[2].lower() in (*WORD_KEYS, *TEXT_KEYS):
+        return False
+    lists = [value for value in record.values() if isinstance(value, list) and any(map(_is_record, value))]
+    own = dict(leaves_of(record)).get(key, "")
+    return len(lists) == 1 and not (isinstance(own, str) and own) and not (key and are_spans(lists[0]))
+
+
+def _is_record(value: Any) -> bool:
+    return is_text_pair(value) or isinstance(value, dict)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.sniffing import FileLayout
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.table import MARKUP, column_numbers, columns_in, find_header, is_list, words_in
@@ -37,21 +37,9 @@ def recognise_table(
     full: ReadOptions, given: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
 ) -> tuple[ReadOptions, str]:
     """Complete the options of a table: as given, else as in training if that fits the rows, else as the rows show."""
-    options = full
-    guess = isinstance(layout, FileLayout) and layout.format in TABLE_FORMATS
-    told: dict[str, Any] = {}
-    if (
-        known is not None
-        and given.token_column is None
-        and not given.separator
-        and _has_trained_header(known, given, layout)
-        and has_trained_rows(known, layout)
-        and has_trained_columns(known, text, name)
-    ):
-        told = {key: getattr(known, key) for key in _TRAINED if getattr(given, key) == getattr(_NOTHING_GIVEN, key)}
-        seen = comment_sign(layout.comments, layout.signed) if isinstance(layout, FileLayout) else ""
-        comment = full.comment if given.comment is not None else known.comment or seen or full.comment
-        options, guess = replace(full, **told, comment=comment), False
+    trained = _as_trained(full, given, known, layout, text, name)
+    options = full if trained is None else trained
+    guess = trained is None and isinstance(layout, FileLayout) and layout.format in TABLE_FORMATS
     if not options.separator:
         options = replace(options, separator=_table_separator(options, layout, text))
     if guess and isinstance(layout, FileLayout) and layout.separator == options.separator:
@@ -61,7 +49,7 @@ def recognise_table(
         options = replace(
             options, header=named or (options.kind in ("csv", "csv-text") and _first_row_is_header(options, text))
         )
-    if options.header and given.token_column is None and not told and not options.sentence_rows:
+    if options.header and given.token_column is None and trained is None and not options.sentence_rows:
         names = [cell.lower() for cell in (find_header(text, options.table, name) or (1, []))[1]]
         known_name = next((names.index(n) + 1 for n in (*WORD_KEYS, *TEXT_KEYS) if n in names), None)
         options = replace(options, token_column=known_name or options.token_column or 1)
@@ -77,7 +65,7 @@ def recognise_table(
         )
         cells = _cells_of_words(options, text)
         numbers = bool(cells) and all(_NUMBER.fullmatch(cell.strip()) for cell in cells)
-        if given.token_column is None and not told and numbers and len(names) > 1:
+        if given.token_column is None and trained is None and numbers and len(names) > 1:
             raise DataError(
                 f"{name}: column {token} holds only numbers; name the column of words by --token-column: "
                 f"{first_of(names)}"
@@ -95,17 +83,35 @@ def recognise_table(
         )
     if given.kind != "auto" and given.token_column is None and guess and isinstance(layout, FileLayout):
         _check_first_column(options, layout, name)
+    note = _description(options, learnt=trained is not None)
+    return options, note + _skipped_row(options, given, layout, text, name)
+
+
+def _as_trained(
+    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
+) -> ReadOptions | None:
+    """The options as in training, where the user says nothing else; None if the rows do not fit them."""
+    if known is None or given.token_column is not None or given.separator:
+        return None
+    if not (_has_trained_header(known, given, layout) and has_trained_rows(known, layout)):
+        return None
+    if not has_trained_columns(known, text, name):
+        return None
+    told = {key: getattr(known, key) for key in _TRAINED if getattr(given, key) == getattr(_NOTHING_GIVEN, key)}
+    seen = comment_sign(layout.comments, layout.signed) if isinstance(layout, FileLayout) else ""
+    comment = full.comment if given.comment is not None else known.comment or seen or full.comment
+    return replace(full, **told, comment=comment)
+
+
+def _description(options: ReadOptions, *, learnt: bool) -> str:
+    """The format in words, and the column of words or texts."""
     column = int(options.token_column or 1)
     called = options.names[index_of(column, len(options.names))] if options.names else ""
-    learnt = ", as in training" if told else ""
-    what = {
-        "columns": "columns",
-        "csv": "CSV",
-        "csv-text": "CSV of sentences" if options.sentence_rows else "CSV of texts",
-    }[options.kind]
-    kind = "texts" if options.kind == "csv-text" and not options.sentence_rows else "words"
-    note = f"{what}, {kind} in column {column}{f' ({called})' if called else ''}{learnt}"
-    return options, note + _skipped_row(options, given, layout, text, name)
+    texts = options.kind == "csv-text" and not options.sentence_rows
+    of_texts = "CSV of texts" if texts else "CSV of sentences"
+    what = {"columns": "columns", "csv": "CSV", "csv-text": of_texts}[options.kind]
+    in_column = f"{'texts' if texts else 'words'} in column {column}{f' ({called})' if called else ''}"
+    return f"{what}, {in_column}{', as in training' if learnt else ''}"
 
 
 def _signed_width(options: ReadOptions, given: ReadOptions, layout: FileLayout | str) -> int:
@@ -180,7 +186,7 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
     seen = True if named or keys.get("header") else None
     header = seen if given.header is None else given.header
     column = given.token_column
-    words, _ = tokens_and_tags(_named_columns(layout) if header else columns_of(layout))
+    words, _ = tokens_and_tags(_named_columns(layout) if header else layout.columns_of_sample)
     if (
         column is None
         and (options.kind != "csv-text" or keys.get("sentence_rows"))
@@ -207,7 +213,7 @@ def _check_first_column(options: ReadOptions, layout: FileLayout, name: str) -> 
     """Raise DataError if the words would be read from the first column, but another column looks like words."""
     rows = sum(map(len, layout.sample))
     if (options.token_column, options.header, layout.separator) == (1, False, options.separator) and rows > 2:
-        column, _ = tokens_and_tags(columns_of(layout))
+        column, _ = tokens_and_tags(layout.columns_of_sample)
         if column != 1:
             seen = shown(" ".join(cells[0] for cells in layout.sample[0][:5]))
             raise DataError(
@@ -216,23 +222,13 @@ def _check_first_column(options: ReadOptions, layout: FileLayout, name: str) -> 
             )
 
 
-def columns_of(layout: FileLayout) -> dict[int, list[list[str]]]:
-    """The values of every column but those of sentences, by number (from 1), sentence by sentence."""
-    names = layout.heading or ("",) * layout.columns
-    return {
-        at + 1: [[cells[at] for cells in sentence] for sentence in layout.sample]
-        for at in range(layout.columns)
-        if not {at + 1, names[at]}.intersection(columns_in(layout.keys.get("sentence_column")))
-    }
-
-
 def _names_column(options: ReadOptions) -> bool:
     """Whether the column of words or one of sentences has a name, which only a header gives."""
     return any(isinstance(column, str) for column in (options.token_column, *options.sentence_columns))
 
 
 def _named_columns(layout: FileLayout) -> Mapping[Any, Any]:
-    columns = columns_of(layout)
+    columns = layout.columns_of_sample
     names = layout.heading
     if len(set(names)) < layout.columns or not all(names):
         return columns

@@ -11,6 +11,7 @@ from tagmates.errors import DataError
 from tagmates.formatting import shown
 from tagmates.model.tagged import Tagged
 from tagmates.model.tagger import Tagger
+from tagmates.tagging.added_keys import TaggedInput
 from tagmates.tagging.appending import appended
 from tagmates.tagging.chunks import Chunk
 from tagmates.tagging.input_sentences import InputSentence
@@ -103,7 +104,7 @@ def _appended(
             spans = {task: _exact_spans(tagger, sentence, task) for task in tasks}
         elif words.in_text:
             spans = {task: tagger.spans(sentence, task) for task in tasks}
-        found.append((words, sentence.tags, spans))
+        found.append(TaggedInput(words, sentence.tags, spans))
     text = appended(lines, chunk.options, chunk.line, found, tasks)
     try:
         text.encode(chunk.options.encoding or "utf-8")

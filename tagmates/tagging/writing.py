@@ -2,31 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TextIO, TypeVar
+from typing import Any, TextIO
 
 from tagmates.data.formats.columns import format_columns
 from tagmates.data.sentence import Span
+from tagmates.model.tagged import Tagged
 
 PROBABILITY_DIGITS = 4  # after the point
-
-
-class TaggedSentence(Protocol):
-    """Tokens with a tag for each token and task and, if they are known, probabilities and offsets."""
-
-    @property
-    def tokens(self) -> Sequence[str]: ...  # noqa: D102
-
-    @property
-    def tags(self) -> Mapping[str, Sequence[str]]: ...  # noqa: D102
-
-    @property
-    def probabilities(self) -> Mapping[str, Sequence[float]] | None: ...  # noqa: D102
-
-    @property
-    def offsets(self) -> Sequence[tuple[int, int]] | None: ...  # noqa: D102
-
-
-Sentence = TypeVar("Sentence", bound=TaggedSentence)
 
 
 def conll_heading(tasks: Sequence[str], *, probabilities: bool = False) -> str:
@@ -34,17 +16,17 @@ def conll_heading(tasks: Sequence[str], *, probabilities: bool = False) -> str:
     return "# " + "\t".join(["token", *tasks, *(f"P({task})" for task in tasks if probabilities)]) + "\n"
 
 
-def write_conll(sentences: Iterable[TaggedSentence], tasks: Sequence[str], stream: TextIO) -> None:
+def write_conll(sentences: Iterable[Tagged], tasks: Sequence[str], stream: TextIO) -> None:
     """Write one word per line: the token, a column of tags per task and, if known, a column of probabilities each."""
     for text in format_columns(_rows(sentence, tasks) for sentence in sentences):
         stream.write(text)
 
 
 def write_json_lines(
-    sentences: Iterable[Sentence],
+    sentences: Iterable[Tagged],
     tasks: Sequence[str],
     stream: TextIO,
-    spans: Callable[[Sentence], Mapping[str, Sequence[Span]]] | None = None,
+    spans: Callable[[Tagged], Mapping[str, Sequence[Span]]] | None = None,
 ) -> None:
     """Write one sentence per line: ``{"tokens": [...], "tags": {"upos": [...], ...}}``.
 
@@ -72,7 +54,7 @@ def span_json(span: Span, digits: int) -> dict[str, Any]:
     return record if span.probability is None else {**record, "probability": round(span.probability, digits)}
 
 
-def _rows(sentence: TaggedSentence, tasks: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _rows(sentence: Tagged, tasks: Sequence[str]) -> Iterator[tuple[str, ...]]:
     known = sentence.probabilities or {}
     chances = ((f"{p:.{PROBABILITY_DIGITS}f}" for p in known[task]) for task in tasks if task in known)
     return zip(sentence.tokens, *(sentence.tags[task] for task in tasks), *chances, strict=True)

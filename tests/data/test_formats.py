@@ -62,7 +62,6 @@ class TestColumns:
     def test_columns_count_from_either_end(self) -> None:
         assert parse("1 Rain NN O", token_column=2, tag_column=-1) == [Sentence(("Rain",), ("O",), 1)]
         assert parse("O Rain", token_column=-1, tag_column=1) == [Sentence(("Rain",), ("O",), 1)]
-        assert parse("Rain", tag_column=None) == [Sentence(("Rain",), None, 1)]
         assert parse("Rain", tag_column=1) == [Sentence(("Rain",), ("Rain",), 1)]
 
     def test_docstart_lines_end_sentences_anywhere(self) -> None:

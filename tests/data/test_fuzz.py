@@ -153,7 +153,6 @@ READERS: dict[str, tuple[Read, bytes, Callable[[str], Rows] | None]] = {
     "comments": (
         partial(read_columns, separator="\t", comment="#"), COMMENTED.encode(), partial(plain_columns, comment="#")
     ),
-    "tokens alone": (partial(read_columns, tag_column=None, separator="|"), b"One\ntwo words\n\nthree\nfour\n", None),
     "utf-16": (partial(read_columns, encoding="utf-16"), COLUMNS.encode("utf-16"), None),
     "conllu": (read_conllu, CONLLU.encode(), plain_conllu),
     "feature": (partial(read_conllu, column="feats:C"), CONLLU.encode(), None),
@@ -287,7 +286,7 @@ tables = st.integers(1, 3).flatmap(
     between=st.sampled_from(["\t", " ", "|", "  "]),
     end=st.sampled_from(["\n", "\r\n", " \n"]),
     layout=st.fixed_dictionaries(
-        {"token_column": st.sampled_from([1, 2, -1]), "tag_column": st.sampled_from([None, 1, 2, -1, -2])},
+        {"token_column": st.sampled_from([1, 2, -1]), "tag_column": st.sampled_from([1, 2, -1, -2])},
         optional={
             "separator": st.sampled_from(["\t", "|", " ", "||"]),
             "comment": st.sampled_from(["#", "a", " ", "-"]),

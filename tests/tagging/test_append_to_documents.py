@@ -19,6 +19,7 @@ from tagmates.data.schemes import tags_of
 from tagmates.data.sentence import Span
 from tagmates.data.task import Task
 from tagmates.errors import DataError
+from tagmates.tagging.added_keys import TaggedInput
 from tagmates.tagging.appending import appended
 from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
 from tagmates.tagging.decoding import HEAD_SIZE
@@ -36,7 +37,7 @@ def with_spans(
     for chunk in read_chunks([path], APPEND, size):
         lines, error = lines_of(chunk)
         found = [
-            (words, {task: [f"L{len(word)}" for word in words.tokens] for task in tasks}, next(rest))
+            TaggedInput(words, {task: [f"L{len(word)}" for word in words.tokens] for task in tasks}, next(rest))
             for words in sentences_of_lines(chunk, lines, error)
         ]
         text = appended(lines, chunk.options, chunk.line, found, tasks)

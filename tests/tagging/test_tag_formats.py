@@ -18,6 +18,7 @@ from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
 from tagmates.errors import ConfigError, DataError, TagmatesError
+from tagmates.tagging.added_keys import TaggedInput
 from tagmates.tagging.appending import appended, check_append
 from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
 from tagmates.tagging.decoding import HEAD_SIZE
@@ -144,7 +145,7 @@ def repeated(
                 task: [Span(at, at + 1, tag(word)) for at, word in enumerate(words.tokens if words.in_text else ())]
                 for task in tasks
             }
-            found.append((words, tags, spans))
+            found.append(TaggedInput(words, tags, spans))
         text = appended(lines, chunk.options, chunk.line, found, tasks)
         out += (chunk.before + text).encode(chunk.options.encoding)
     return out

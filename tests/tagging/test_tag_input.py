@@ -15,6 +15,7 @@ from tagmates.data.sentence import Span
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_json
 from tagmates.tagging import appending
+from tagmates.tagging.added_keys import TaggedInput
 from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
 from tagmates.tagging.decoding import HEAD_SIZE
 from tagmates.tagging.read_options import ReadOptions, check_options
@@ -377,7 +378,7 @@ def test_only_the_value_of_a_key_that_is_there_changes(record: str, expected: st
     found = []
     for sentence in sentences_of_lines(chunk, lines):
         spans = [Span(at, at + 1, "X") for at, _ in enumerate(sentence.tokens)]
-        found.append((sentence, {"t": ["X"] * len(spans)}, {"t": spans}))
+        found.append(TaggedInput(sentence, {"t": ["X"] * len(spans)}, {"t": spans}))
     assert appending.appended(lines, chunk.options, chunk.line, found, ["t"]) == expected + "\n"
 
 

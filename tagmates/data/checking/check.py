@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 from tagmates.data.checking.encodings import check_encoding
 from tagmates.data.checking.layers import check_layer
@@ -43,19 +42,16 @@ def check_tasks(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     """
     everything: dict[str, Splits] = {}
     for task in tasks.values():
-        everything[task.name] = {}
-        yield from _check_files(task, everything[task.name])
-        yield from check_layer(task, everything[task.name])
-        yield from check_tokens(task, everything[task.name])
-        yield from check_words(task, everything[task.name])
-        yield from check_encoding(task, everything[task.name])
-        yield from check_splits(task, everything[task.name])
+        splits = everything[task.name] = {}
+        yield from _check_files(task, splits)
+        for check in (check_layer, check_tokens, check_words, check_encoding, check_splits):
+            yield from check(task, splits)
     yield from check_leaks(tasks, everything)
 
 
 def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
     """Yield the problems that stop training. Fills ``splits`` with the sentences that could be read."""
-    files: dict[Path, _Read] = {}
+    files: dict[tuple[str, str], _Read] = {}
     for split in SPLITS:
         if task.part(split) is None:
             text = f"{task.folder}: task {task.name} has no {split} split"
@@ -78,7 +74,7 @@ def _check_files(task: Task, splits: Splits) -> Iterator[Problem]:
     yield from _check_overlap(task, splits)
 
 
-def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
+def _read(task: Task, split: str, files: dict[tuple[str, str], _Read]) -> _Read:
     """The sentences of a split, and the bad lines of its files, which are read once for all splits of the task."""
     if task.format == "packed":
         return list(read_split(task, split)), []
@@ -87,13 +83,12 @@ def _read(task: Task, split: str, files: dict[Path, _Read]) -> _Read:
     sentences: list[Sentence | None] = []
     faults: list[Fault] = []
     for name, tags in files_in(task, part):
-        path = task.folder / name
-        if path not in files:
+        if (name, tags) not in files:
             found, wrong = _read_file(task, name, tags, part)
-            named = [s and replace(s, file=name) for s in found] if several else found
-            files[path] = named, wrong
-        sentences += files[path][0]
-        faults += files[path][1]
+            files[name, tags] = [s and replace(s, file=name) for s in found] if several else found, wrong
+        found, wrong = files[name, tags]
+        sentences += found
+        faults += wrong
     return select_sentences(task, split, sentences), faults
 
 

@@ -72,9 +72,8 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             "what the integers stand for, and name the scheme of these tags",
         )
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
-    # such as feats:Person, whose values are numbers
-    feature = task.format == "conllu" and ":" in str(task.tag_column)
-    numbers = "" if placeholders or feature else placeholders_in(counts, task.outside)
+    # the values of a feature such as feats:Person are numbers
+    numbers = "" if placeholders or task.is_feature else placeholders_in(counts, task.outside)
     if numbers:
         yield (
             "placeholder",
@@ -139,14 +138,13 @@ def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterato
 
 def _outside(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     (tag, most), total = counts.most_common(1)[0], counts.total()
-    feature = task.format == "conllu" and ":" in str(task.tag_column) and counts["_"] > 0
     if task.outside == "O" and found.notation.outside == "" and counts["O"]:
         yield (
             "outside",
             f"O looks like a label of {task.name}, but the {counts['O']:,} of {total:,} words that have it are not "
             'scored; if it is one, set outside = ""',
         )
-    elif feature and task.outside != "_":
+    elif task.is_feature and counts["_"] and task.outside != "_":
         yield "outside", _counted(task, "_", counts["_"], total)
     elif tag != task.outside and not (task.outside and counts[task.outside]):
         fills = tag.lower() in OUTSIDE_NAMES and (2 * most >= total or found.notation.outside == tag)

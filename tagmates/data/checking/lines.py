@@ -70,9 +70,10 @@ def _skipped_words(text: str, rows: Sequence[TableRow], layout: TableLayout, pat
 
 def _header_of_sentences(text: str, layout: TableLayout, path: Path) -> Iterator[str]:
     """Yield a warning if the first row is probably a header, in files where each row is a sentence."""
-    token, tag, _ = column_numbers(text, layout, str(path))
+    _, tag, _ = column_numbers(text, layout, str(path))
     rows = [] if layout.header else list(table_rows(text, layout, str(path)))
-    if rows and is_header_of_sentences([row.cells for row in rows], token - 1, tag - 1):
+    cells = [row.cells for row in rows]
+    if rows and is_header_of_sentences(cells, index_of(tag, len(cells[0]))):
         line = shown(_line(rows[0].cells, layout))
         yield f"{path}:{rows[0].line}: {line} looks like a header, and is read as a sentence; set header = true"
 
@@ -105,8 +106,8 @@ def _rows(text: str, layout: TableLayout, path: Path) -> list[TableRow]:
 
 def _quotes(text: str, rows: Sequence[TableRow], layout: TableLayout, path: Path) -> Iterator[str]:
     """Yield a warning if quotes that are not those of CSV would become a part of words."""
-    index = column_numbers(text, layout, str(path))[0] - 1
-    words = [row.cells[index] for row in rows if -len(row.cells) <= index < len(row.cells)]
+    column, _, _ = column_numbers(text, layout, str(path))
+    words = [row.cells[index_of(column, len(row.cells))] for row in rows if len(row.cells) >= abs(column)]
     for quote in ("'", '"'):
         count = sum(len(word) > 1 and word[0] == word[-1] == quote for word in words)
         if count >= max(2, _MIN_QUOTED_SHARE * len(words)):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tagmates.data.corpora import path_of
+from tagmates.data.corpora import paths_of
 from tagmates.data.task import Task
 from tagmates.formatting import visible
 
@@ -46,7 +46,6 @@ Kind = Literal[
 ]
 """Stable names of kinds, for filtering; docs/data.md explains each."""
 
-_FILE = re.compile(r"(.+?)(?::\d+)?: ")
 MAX_LISTED_PROBLEMS = 3  # problems of a group that are printed one by one
 MAX_LISTED_LINES = 5  # of a larger group, whose other line numbers are left out
 _LINE = re.compile(r"([^:]*):(\d+): ")  # the rest of the path if the split is a folder, and the line
@@ -71,9 +70,8 @@ class Problem:
     @classmethod
     def of(cls, level: Level, kind: Kind, task: Task, split: str, text: str) -> "Problem":
         """A problem from ``FILE:LINE: message`` or ``FILE: message``, where FILE is the split or a file in it."""
-        part = task.part(split)
-        several = _FILE.match(text) if part and part.has_several else None
-        file = several[1] if several else str(path_of(task, split))
+        files = list(map(str, paths_of(task, split)))
+        file = max((each for each in files if text.startswith(each)), key=len, default=files[0])
         # pathlib leaves "./" out of the paths in a folder called "."
         rest = f"/{text}" if file == "." and not text.startswith(".") else text.removeprefix(file)
         if found := _LINE.match(rest):

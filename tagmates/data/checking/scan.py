@@ -12,7 +12,7 @@ from typing import Literal
 
 from tagmates.data.corpora import ends_in, keys_of
 from tagmates.data.formats.brat import annotation_files, read_documents
-from tagmates.data.formats.columns import CELL, COMMENT_INSIDE_SENTENCE, parse_columns
+from tagmates.data.formats.columns import CELL, column_reader
 from tagmates.data.formats.conllu import conllu_column, conllu_reader, has_expressions, is_plus_column, plus_reader
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.jsonl import read_records, record_of
@@ -103,29 +103,28 @@ def _scan_rows(task: Task, path: Path) -> Iterator[Sentence | Fault | None]:
     lines = _raw_lines(path, task.encoding)
     if task.format == "conllu" and has_expressions(str(task.tag_column), trained_as(task.scheme)):
         return
-    read_row = _conllu_row_reader(task, path, lines) if task.format == "conllu" else None
+    read_row = _row_reader(task, path, lines)
     for number, raw in enumerate([*lines, b""], start=1):  # b"" ends the last sentence
         where = f"{path}:{number}"
-        row: tuple[str, ...] | None = ()
+        row: tuple[str, ...] = ()
         line = ""
         try:
             line = _decoded(raw, task.encoding, where).removeprefix("\ufeff" if number == 1 else "").removesuffix("\r")
-            if read_row:
-                row = _read_conllu(read_row, line, where, position)
-            else:
-                row = _read_columns(task, line, (str(path), number), position)
-            if row == ():  # a comment, a multiword range or an empty node
+            if not is_token_line(line):
+                if rows:
+                    yield _sentence(rows, first)
+                rows, position = [], 1
+                continue
+            check_characters(line, where)
+            row = read_row(line, where, position)
+            if not row:  # a comment, a multiword range or an empty node
                 continue
         except DataError as error:
             yield _fault(error)
-        if row is not None:
-            first = first if rows else number
-            rows.append(row)
-            given = line.partition("\t")[0]
-            position = int(given) + 1 if task.format == "conllu" and re.fullmatch(r"\d{1,9}", given) else position + 1
-        elif rows:
-            yield _sentence(rows, first)
-            rows, position = [], 1
+        first = first if rows else number
+        rows.append(row)
+        given = line.partition("\t")[0]
+        position = int(given) + 1 if task.format == "conllu" and re.fullmatch(r"\d{1,9}", given) else position + 1
 
 
 def _scan_sentence_lines(task: Task, path: Path, tags: str) -> Iterator[Sentence | Fault | None]:
@@ -223,43 +222,15 @@ def _raw_lines(path: Path, encoding: str) -> list[bytes]:
         return []
 
 
-def _read_columns(task: Task, line: str, place: tuple[str, int], position: int) -> tuple[str, ...] | None:
-    """Token and tag; None for a line without a token. ``place`` is the file and the number of the line."""
-    sentences = parse_columns(
-        [line],
-        place[0],
-        first_line=place[1],
-        token_column=int(task.token_column),
-        tag_column=int(task.tag_column),
-        separator=task.separator,
-        comment=task.comment if position == 1 else None,
-    )
-    try:
-        return next((_pair(sentence) for sentence in sentences), None)
-    except DataError as error:
-        inside = task.comment and line.startswith(task.comment)
-        raise DataError(f"{error}; {COMMENT_INSIDE_SENTENCE}") if inside else error from None
-
-
-def _conllu_row_reader(task: Task, path: Path, lines: Sequence[bytes]) -> RowReader:
+def _row_reader(task: Task, path: Path, lines: Sequence[bytes]) -> RowReader:
+    if task.format == "columns":
+        return column_reader(int(task.token_column), int(task.tag_column), task.separator, task.comment)
     column = str(task.tag_column)
     if is_plus_column(column):
         text = (line.decode(task.encoding, "replace").removeprefix("\ufeff") for line in lines)
         head = takewhile(lambda line: not line.strip() or line.startswith("#"), text)  # the comments of the file
         return plus_reader("\n".join(head), column, str(path))
     return conllu_reader(*conllu_column(column))
-
-
-def _read_conllu(read_row: RowReader, line: str, where: str, position: int) -> tuple[str, ...] | None:
-    """Form and tag; () for a comment, a multiword range or an empty node, None for a blank line."""
-    if not is_token_line(line):
-        return None
-    check_characters(line, where)
-    return read_row(line, where, position)
-
-
-def _pair(sentence: Sentence) -> tuple[str, str]:
-    return sentence.tokens[0], sentence.labels[0] or ""
 
 
 def _sentence(rows: list[tuple[str, ...]], first: int) -> Sentence | None:

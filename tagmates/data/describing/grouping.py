@@ -171,8 +171,8 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
         if name.folder in trained and _SEVERAL_SPLITS.search(name.path.rpartition("/")[2].lower())
     ]
     bundles = _bundles([name for name in names if name not in several], kinds)
-    for scope in ("folder", ""):
-        _join_tails(bundles, scope)
+    for in_folder in (True, False):
+        _join_tails(bundles, in_folder=in_folder)
     left_out = [
         f"{name.path}: seems to hold several splits, as its name says, and there is a train beside it"
         for name in several
@@ -281,11 +281,11 @@ def _is_whole(names: Sequence[FileName]) -> bool:
     return "train" in splits and len(splits) > 1 and len(splits) == len(set(splits))
 
 
-def _join_tails(bundles: list[_Bundle], scope: str) -> None:
+def _join_tails(bundles: list[_Bundle], *, in_folder: bool) -> None:
     """Give each corpus the dev and test files with another rest if they are the only ones beside it."""
     places: dict[tuple[object, str], list[_Bundle]] = defaultdict(list)
     for bundle in bundles:
-        places[bundle.kind, bundle.first.folder if scope else ""].append(bundle)
+        places[bundle.kind, bundle.first.folder if in_folder else ""].append(bundle)
     for there in places.values():
         trained = [bundle for bundle in there if "train" in bundle.files]
         heads = trained or [bundle for bundle in there if None in bundle.files]

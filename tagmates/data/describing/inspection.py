@@ -1,5 +1,6 @@
 """Inspect the files of a folder: which hold tagged sentences, in which format, and which belong together."""
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -8,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, groupby, islice
 from pathlib import Path
 
+from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.sniffing import READABLE_FORMATS, FileLayout, parallel_layout, sniff
+from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import split_cells
@@ -20,7 +22,7 @@ from tagmates.data.formats.token_lines import is_token_line, read_text
 from tagmates.data.schemes import are_span_tags
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import in_order, listing, plural, shown
+from tagmates.formatting import in_order, listing, name_advice, plural, shown
 
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
@@ -67,9 +69,9 @@ def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
     left_out: list[str] = []
     unknown: list[str] = []
     if path.is_file():
-        seen = {path.name: _looked_at(path)}
-        left_out += [f"{path}: {what}" for what in seen.values() if isinstance(what, str)]
-        found = {name: layout for name, layout in seen.items() if isinstance(layout, FileLayout)}
+        seen = _looked_at(path)
+        left_out += [f"{path}: {seen}"] if isinstance(seen, str) else []
+        found = {path.name: seen} if isinstance(seen, FileLayout) else {}
     else:
         found = {name: FileLayout("huggingface") for name in splits_in(path)} or _files_in(path, left_out, unknown)
     sources, unclear = _together(found, unknown, path if path.is_dir() else path.parent)
@@ -104,6 +106,11 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     unknown: dict[str, str] = {}
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
+        if not name.isprintable():
+            seen = os.fsencode(name).decode("ascii", "backslashreplace")
+            left_out.append(f"{folder}/{seen}: its name has characters that cannot be shown; {name_advice()}")
+            names.append(name)
+            continue
         if name.endswith(_BACKUP_SUFFIXES):
             left_out.append(f"{file}: is a copy that an editor made")
             continue
@@ -171,15 +178,15 @@ def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
 
 
 def _files(folder: Path) -> list[Path]:
-    paths = (path for path in folder.rglob("*") if path.is_file() and _is_plain(path.relative_to(folder)))
+    paths = (path for path in folder.rglob("*") if path.is_file() and _is_visible(path.relative_to(folder)))
     files = list(islice(paths, MAX_FILES + 1))
     if len(files) > MAX_FILES:
         raise ConfigError(f"{folder}: holds more than {MAX_FILES:,} files; name the folder of one corpus")
     return [folder / name for name in in_order([file.relative_to(folder).as_posix() for file in files])]
 
 
-def _is_plain(path: Path) -> bool:
-    return not any(part.startswith(".") or not part.isprintable() for part in path.parts)
+def _is_visible(path: Path) -> bool:
+    return not any(part.startswith(".") for part in path.parts)
 
 
 def _together(
@@ -198,6 +205,7 @@ def _together(
     corpora, left_out = group_files(kinds, unknown)
     for corpus in corpora:
         left_out += _without_copies(corpus, found, root)
+        left_out += _without_tags(corpus, found, root)
     return [_source(corpus, found, root) for corpus in corpora], left_out
 
 
@@ -222,24 +230,49 @@ def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: 
     corpus.files["train"] = [name for name in names if name in kept]
 
 
+def _without_tags(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
+    """Take each file out of dev and test that lacks the last columns of train, which hold tags; yield a message."""
+    first = corpus.files["train"][0]
+    for split in ("dev", "test"):
+        for name in corpus.files.get(split, []):
+            lacking = _lacking_columns(found[name], found[first])
+            if lacking:
+                corpus.files[split] = [other for other in corpus.files[split] if other != name]
+                corpus.waits[split] = name
+                yield f"{root / name}: lacks {lacking} of {first}; tasks whose tags it has may name it"
+    corpus.files = {split: names for split, names in corpus.files.items() if names}
+
+
+def _lacking_columns(own: FileLayout, other: FileLayout) -> str:
+    """The last columns of another table that a table lacks, in words; "" if it has the last one."""
+    more = other.columns - own.columns
+    if more <= 0 or not {own.format, other.format} <= {"columns", "csv"}:
+        return ""
+    if own.heading and other.heading:
+        return "" if other.heading[-1] in own.heading else f"the column {shown(other.heading[-1])}"
+    last = [cells[-1] for sentence in own.sample for cells in sentence]
+    here, there = ({cells[at] for sentence in other.sample for cells in sentence} for at in (own.columns - 1, -1))
+    if sum(value in here for value in last) <= sum(value in there for value in last):
+        return ""
+    return f"the last {plural(more, 'column')}" if more > 1 else "the last column"
+
+
 def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
     """The words of the different sentences of a plain column file.
 
     None for other formats, and for files that repeat themselves, such as commands: these are alike without being
     copies.
     """
-    try:
-        lines = read_text(path, "utf-8").replace("\r\n", "\n").split("\n")
-    except DataError:  # of another encoding, or packed data
-        return set()
     if layout.format != "columns" or layout.keys:
         return set()
-    token, _ = tokens_and_tags(
-        {at: [[cells[at] for cells in rows] for rows in layout.sample] for at in range(layout.columns)}
-    )
+    try:
+        lines = read_text(path, layout.encoding).replace("\r\n", "\n").split("\n")
+    except DataError:  # with a byte that is not in its encoding
+        return set()
+    token, _ = tokens_and_tags(layout.columns_of_sample)
     blocks = (list(block) for filled, block in groupby(lines, key=is_token_line) if filled)
     rows = ([split_cells(line, layout.separator) for line in block] for block in blocks)
-    sentences = [tuple(cells[token] for cells in block if len(cells) > token) for block in rows]
+    sentences = [tuple(cells[token - 1] for cells in block if len(cells) >= token) for block in rows]
     different = set(sentences)
     return different if 2 * len(different) > len(sentences) else set()
 
@@ -301,8 +334,7 @@ def _other_places(found: Mapping[str, FileLayout], files: Sequence[str]) -> Iter
         layout = found[name]
         rows = [cells for sentence in layout.sample for cells in sentence]
         if layout.format in ("columns", "csv") and not layout.heading and len(rows) >= MIN_ROWS:
-            values = {at + 1: [[cells[at] for cells in own] for own in layout.sample] for at in range(layout.columns)}
-            places[name] = tokens_and_tags(values)[0]
+            places[name], _ = tokens_and_tags(layout.columns_of_sample)
     for name, place in places.items():
         if place != (first := places[next(iter(places))]):
             yield (

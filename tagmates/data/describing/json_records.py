@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.unread_formats import unread_record
 from tagmates.data.formats.json_list import is_cut
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
@@ -17,8 +18,8 @@ JSON_START = re.compile(r"\s*(?:\[\s*(?:[\[{\"]|\]\s*\Z)|\{\s*\")")
 _SAMPLE_RECORDS = 200  # records that are looked at: some have no spans
 
 
-def json_kind(lines: Sequence[str], text: str) -> tuple[str, str]:
-    """The format of a text, jsonl or json, or "" and the reason why it is neither; both are "" if it is not JSON.
+def json_layout(lines: Sequence[str], text: str) -> FileLayout | str:
+    """The layout of JSON lines, or of JSON; else what was seen in the text, or "" if it is not JSON.
 
     Records are objects with two lists of equal length, or with a text and its spans. ``lines`` are those of the
     beginning of the text.
@@ -29,13 +30,12 @@ def json_kind(lines: Sequence[str], text: str) -> tuple[str, str]:
         try:
             records = _list_in(text)
         except RecursionError:
-            return "", "is JSON nested too deeply"
+            return "is JSON nested too deeply"
         except json.JSONDecodeError as error:
-            return "", _why_not_json(error, text) if JSON_START.match(text) else ""
+            return _why_not_json(error, text) if JSON_START.match(text) else ""
         except ValueError as error:
-            return "", str(error)
-    reason = _why_not(records)
-    return ("", reason) if reason else (kind, "")
+            return str(error)
+    return _why_not(records) or FileLayout(kind)
 
 
 def _why_not_json(error: json.JSONDecodeError, text: str) -> str:
@@ -80,6 +80,8 @@ def _list_in(text: str) -> list[Any]:
     """The first items of a list, or of the only list of records in an object. Raises ValueError with a reason."""
     found = json.loads(text)
     if isinstance(found, dict):
+        if reason := unread_record(found):
+            raise ValueError(reason)
         inner = _lists_of_records(found)
         if len(inner) != 1:
             deeper = _inner_lists(found)
@@ -89,7 +91,8 @@ def _list_in(text: str) -> list[Any]:
                 )
             raise ValueError(f"is one JSON object, with the keys {first_of(found)}, and not one list of records")
         found = inner[0]
-    return found[:_SAMPLE_RECORDS] if isinstance(found, list) else [found]
+    records = [each for each in found if each is not None] if isinstance(found, list) else [found]
+    return records[:_SAMPLE_RECORDS]
 
 
 def _why_not(records: Sequence[Any]) -> str:
@@ -140,7 +143,8 @@ def _is_record(record: Mapping[str, Any]) -> bool:
 
 def _lists_of_records(record: Mapping[str, Any]) -> list[list[Any]]:
     """The lists in an object that do not hold plain texts or numbers."""
-    return [value for value in record.values() if isinstance(value, list) and value and not _is_bare(value[0])]
+    lists = [value for value in record.values() if isinstance(value, list)]
+    return [value for value in lists if not all(map(_is_bare, value))]
 
 
 def _inner_lists(record: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.record_layers import layers_of_records
-from tagmates.data.describing.tag_layer import TagLayer, comment_text
+from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, comment_text, types_note
 from tagmates.data.formats.brat import read_documents
 from tagmates.data.formats.conll2012 import are_brackets
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, conllu_column, feature_in
 from tagmates.data.formats.docbin import docs_in, layers_in
-from tagmates.data.formats.table import column_name, columns_in
+from tagmates.data.formats.table import column_name
 from tagmates.data.formats.token_lines import read_text
 from tagmates.data.formats.webanno import features_in, webanno_document
 from tagmates.data.sentence import Sentence
@@ -29,20 +30,26 @@ _MAX_FEATURES = 6  # that are offered
 _UNDERSCORE_OUTSIDE = {name: {"outside": "_"} for name in ("lexcat", "ss")}  # columns of STREUSLE
 
 
-def layers_of(source: FoundCorpus, root: Path) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    """The keys that all tasks of a corpus share, notes on what was seen, and its layers of tags."""
+def layers_of(source: FoundCorpus, root: Path) -> FoundLayers:
+    """The layers of tags of a corpus."""
     layout = source.layout
-    keys: dict[str, Any] = {"format": layout.format} if layout.format != "columns" else {}
+    keys = {"format": layout.format} if layout.format != "columns" else {}
     keys |= {"encoding": layout.encoding} if layout.encoding != "utf-8" else {}
+    found = _layers_of(source, root)
+    return replace(found, keys={**keys, **found.keys})
+
+
+def _layers_of(source: FoundCorpus, root: Path) -> FoundLayers:
+    layout = source.layout
     if layout.format in ("columns", "csv", "lines"):
-        return _of_columns(source, {**keys, **layout.keys})
+        return _of_columns(source)
     if layout.format == "conllu":
-        return _of_plus(source, keys) if layout.heading else _of_conllu(source, keys, root)
+        return _of_plus(source) if layout.heading else _of_conllu(source, root)
     if layout.format in RECORD_FORMATS:
-        return layers_of_records(source, keys, root)
+        return layers_of_records(source, root)
     if layout.format == "parallel":
-        return keys, ["words and tags are in two files, line by line"], [TagLayer({})]
-    return keys, [], _of_spans_beside(source, root)
+        return FoundLayers({}, ["words and tags are in two files, line by line"], [TagLayer({})])
+    return FoundLayers({}, [], _of_spans_beside(source, root))
 
 
 def _of_spans_beside(source: FoundCorpus, root: Path) -> list[TagLayer]:
@@ -56,16 +63,12 @@ def _of_spans_beside(source: FoundCorpus, root: Path) -> list[TagLayer]:
     return [TagLayer({}, notes=_types(source, root))]
 
 
-def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+def _of_columns(source: FoundCorpus) -> FoundLayers:
     layout = source.layout
     heading = layout.heading if layout.keys.get("header") else ()
     # a column without a name of its own, such as pandas' index, is called by its number
     names: Sequence[Any] = [column_name(at + 1, heading) for at in range(layout.columns)]
-    columns = {
-        name: [[cells[at] for cells in sentence] for sentence in layout.sample]
-        for at, name in enumerate(names)
-        if name not in columns_in(layout.keys.get("sentence_column"))
-    }
+    columns = {names[number - 1]: column for number, column in layout.columns_of_sample.items()}
     end = layout.keys.get("sentence_end")
     columns = {
         name: column
@@ -77,12 +80,12 @@ def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, An
         f"{layout.columns} columns; {token} looks like tokens, {listing([str(tag) for tag in tags])} like tags",
         *(f"  {comment_text(' | '.join(cells), 100)}" for cells in layout.sample[0][:3]),
     ]
-    if keys.get("header"):
+    if layout.keys.get("header"):
         seen.append(f"the first line is taken for a header: {comment_text(' | '.join(layout.heading), 100)}")
-    keys |= {"separator": layout.separator, "token_column": token}
+    keys = {**layout.keys, "separator": layout.separator, "token_column": token}
     if source.mixed:  # the files have different numbers of columns, but all have a last one
         note = "the files have different numbers of columns, so this is the last of each"
-        return keys, seen, [TagLayer({"tag_column": -1}, notes=(note,))]
+        return FoundLayers(keys, seen, [TagLayer({"tag_column": -1}, notes=(note,))])
     called: Sequence[str | None] = layout.heading or (None,) * layout.columns
     layers = []
     for tag in tags:
@@ -94,12 +97,13 @@ def _of_columns(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, An
             if layout.format == "columns" and not layout.keys:
                 own |= {"format": "conll2012", "scheme": "iob2"}
             else:
-                notes.append(f"they are only read from a column file without {listing(list(layout.keys))}")
+                what = f"without {listing(list(layout.keys))}" if layout.keys else "without quotes"
+                notes.append(f"they are only read from a column file {what}")
         layers.append(TagLayer(own, name, tuple(notes)))
-    return keys, seen, layers
+    return FoundLayers(keys, seen, layers)
 
 
-def _of_plus(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+def _of_plus(source: FoundCorpus) -> FoundLayers:
     """CoNLL-U Plus: the columns named in its first line that look like tags."""
     names = source.layout.heading
     rows = [
@@ -113,7 +117,7 @@ def _of_plus(source: FoundCorpus, keys: dict[str, Any]) -> tuple[dict[str, Any],
     ]
     spans = {"PARSEME:MWE": {"scheme": "iob2"}}
     layers = [TagLayer({"tag_column": name, **spans.get(name, {})}, _short(name)) for name in there or ["UPOS"]]
-    return keys, [f"# global.columns names {comment_text(' '.join(names), 100)}"], layers
+    return FoundLayers({}, [f"# global.columns names {comment_text(' '.join(names), 100)}"], layers)
 
 
 def _short(name: str) -> str:
@@ -158,9 +162,7 @@ def _of_docbin(source: FoundCorpus, root: Path) -> list[TagLayer]:
     ]
 
 
-def _of_conllu(
-    source: FoundCorpus, keys: dict[str, Any], root: Path
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+def _of_conllu(source: FoundCorpus, root: Path) -> FoundLayers:
     rows = [cells for sentence in source.layout.sample for cells in sentence if cells[0].isdigit()]
     used = {name: {cells[at] for cells in rows if at < len(cells)} - {"_", ""} for name, at in _CONLLU.items()}
     words, features = _features(source, root)
@@ -177,7 +179,7 @@ def _of_conllu(
         note = f"on {filled[name].total():,} of {words:,} words of train; take the # away to have it as a task"
         sample = _sentences_of(rows, *conllu_column(name))
         layers.append(TagLayer({"tag_column": name}, name.partition(":")[2].lower(), (note,), sample))
-    return keys, seen, layers
+    return FoundLayers({}, seen, layers)
 
 
 def _without_names(rows: Sequence[Sequence[str]], width: int) -> list[TagLayer]:
@@ -233,5 +235,4 @@ def _types(source: FoundCorpus, root: Path) -> tuple[str, ...]:
         with suppress(DataError):  # which the task repeats when it is read
             for document in read_documents(root / file, source.layout.encoding):
                 used.update(annotation.label for annotation in document.annotations)
-    most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
-    return (f'types of annotations: {comment_text(most, 100)}; types = ["…"] takes only some',)
+    return (types_note("annotations", used),)

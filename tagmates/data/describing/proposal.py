@@ -21,9 +21,8 @@ from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import plural
+from tagmates.formatting import name_advice, plural
 
-_SPANS = ("brat", "webanno", "conll2012", "spacy")  # formats whose spans become tags in a scheme that tagmates chooses
 MIN_MASKED = 50  # words of dev or test from which on it is odd if all have one tag
 NO_LABEL = "-100"  # as training code with subwords writes it
 _HEADING = (
@@ -101,7 +100,7 @@ def propose(path: Path, folder: str) -> Proposal:
     for source, each in described:
         shared = each.shared
         lines += shared if len(described) == 1 else [line for line in shared if line.startswith("#")]
-        repeated = [] if len(described) == 1 else [line for line in shared if line and not line.startswith("#")]
+        repeated = [] if len(described) == 1 else [line for line in shared if not line.startswith("#")]
         for table in each.tables:
             name = next(each for each in _variants(table.name, source.name) if each not in (*names, *offered))
             (offered if table.offered else names).append(name)
@@ -110,11 +109,11 @@ def propose(path: Path, folder: str) -> Proposal:
             own = [f"[tasks.{_key(name)}]", *repeated, *table.lines]
             lines += ["", *([f"# {line}" for line in own] if table.offered else own)]
         lines.append("")
-    text = "\n".join([*lines, ""] if lines[-1] else lines)
+    text = "\n".join(lines)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ConfigError(f"{str(path)!r}: TOML cannot hold a path that is not UTF-8; rename it") from None
+        raise ConfigError(f"{str(path)!r}: TOML cannot hold a path that is not UTF-8; {name_advice()}") from None
     return Proposal(text, tuple(names), tuple(left_out), tuple(wrong), tuple(remarks))
 
 
@@ -150,7 +149,7 @@ def _describe_all(
             described.append((source, _describe(source, root)))
         except DataError as error:
             errors.append(error)
-    if errors and not described:
+    if not described:
         raise errors[0]
     left_out += map(str, errors)
     _agree([(table, table.bare) for _, each in described for table in each.tables if table.bare])
@@ -170,7 +169,8 @@ def _agree(layers: Sequence[tuple[_Table, _BareTags]]) -> None:
 
 
 def _describe(source: FoundCorpus, root: Path) -> _Described:
-    keys, seen, layers = layers_of(source, root)
+    found = layers_of(source, root)
+    keys = found.keys
     tags = source.tags or {}
     parts = [
         Part(file=_alone(names), tags=_alone(tuple(tags[name] for name in names if name in tags)))
@@ -179,9 +179,11 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
     words: dict[Split, list[Tokens]] = {}
     tables: list[_Table] = []
     counts: list[int] = []
-    for layer in layers:
-        values = {key: None if value == "whitespace" else value for key, value in {**keys, **layer.keys}.items()}
-        task = Task(name="x", folder=root, **{**values, "unlabelled": ""})
+    for layer in found.layers:
+        values = {**keys, **layer.keys, "unlabelled": ""}
+        if values.get("separator") == "whitespace":
+            values["separator"] = None
+        task = Task(name="x", folder=root, **values)
         if layer.sample:
             tables.append(_offer(layer))
             continue
@@ -189,13 +191,12 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
         if not any(counts):
             counts = [len(part) for part in sentences]
             words = {split: [s.tokens for s in part] for split, part in _by_split(source, sentences).items()}
-        given = str(values["outside"]) if "outside" in values else None
-        table = _table(source, task, layer, sentences, broken, outside=given, named="scheme" in values)
-        name = table.name or (source.name if len(layers) == 1 else _called(layer.keys))
+        table = _table(source, task, layer, sentences, broken)
+        name = table.name or (source.name if len(found.layers) == 1 else _called(layer.keys))
         tables.append(replace(table, name=name))
     sizes = zip(source.files.values(), counts, strict=False)
     shared = [f"# {comment_text(several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
-    shared += [f"# {comment_text(note, 300)}" for note in (*source.layout.notes, *seen)]
+    shared += [f"# {comment_text(note, 300)}" for note in (*source.layout.notes, *found.seen)]
     shared += [f"{key} = {toml_value(value)}" for key, value in keys.items() if key != "scheme"]
     return _Described([*shared, *split_lines(source, counts, root)], tables, words)
 
@@ -206,15 +207,12 @@ def _table(
     layer: TagLayer,
     sentences: list[list[Sentence]],
     broken: list[str],
-    *,
-    outside: str | None,
-    named: bool,
 ) -> _Table:
     """The table of a layer with these sentences of each split; its name is "" if nothing tells it.
 
-    ``broken`` are the errors of files that cannot be read. ``outside`` is the outside tag if it is known already, and
-    ``named`` tells whether the scheme is.
+    ``broken`` are the errors of files that cannot be read.
     """
+    known_outside = task.outside if "outside" in task.model_fields_set else None
     everything = [sentence for part in sentences for sentence in part]
     # a line that cannot be read must not make a layer plain
     sample = _sample(task, source) if broken and not everything else []
@@ -222,7 +220,7 @@ def _table(
     estimate = estimate_notation([*everything, *sample])
     # if _ is not the outside tag, it means that a word has no label
     blank = NO_LABEL if used[NO_LABEL] else "_"
-    blanks = used[blank] if outside is None and estimate.notation.outside != blank else 0
+    blanks = used[blank] if known_outside is None and estimate.notation.outside != blank else 0
     if blanks:
         sentences = [[_without(blank, sentence) for sentence in part] for part in sentences]
         estimate = estimate_notation([_without(blank, sentence) for sentence in [*everything, *sample]])
@@ -233,11 +231,11 @@ def _table(
         table += unlabelled_lines(blank, used)
         del used[blank]
     table += [f"# {plural(len(used), 'different tag')}: {_often(used)}"] if used else []
-    if task.format in _SPANS or named:
+    if "scheme" in task.model_fields_set:
         table += [f"scheme = {toml_value(task.scheme)}  # as the spans are written here"]
         return _Table(name, table, remarks=broken)
-    if outside is not None:
-        estimate = replace(estimate, notation=replace(estimate.notation, outside=outside))
+    if known_outside is not None:
+        estimate = replace(estimate, notation=replace(estimate.notation, outside=known_outside))
     else:
         table += outside_lines(estimate, used)
     wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)

@@ -8,31 +8,34 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tagmates.data.describing.guesses import TOKEN_NAMES, tokens_and_tags
+from tagmates.data.describing.guesses import TEXT_NAMES, TOKEN_NAMES, tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.label_names import names_beside
-from tagmates.data.describing.tag_layer import TagLayer, comment_text
+from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, comment_text, types_note
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import read_records
 from tagmates.data.formats.records import NO_LABEL, LocatedRecord, Record, leaves_of
 from tagmates.data.formats.span_counting import count_of, ends_of
 from tagmates.data.formats.spans import document_of, document_of_words
 from tagmates.data.formats.standoff import Document
-from tagmates.data.formats.tool_spans import are_sentences, are_spans, are_spans_of_sentences, are_words, is_text
+from tagmates.data.formats.tool_spans import (
+    PROVISIONAL_NAMES,
+    are_sentences,
+    are_spans,
+    are_spans_of_sentences,
+    are_words,
+    is_text,
+)
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
-_TEXTS = ("text", "data.text", "sentence", "content", "full_text")
 _WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
 _SAMPLE_RECORDS = 200  # records whose spans are read
 _MANY_KEYS = 100
-_NUMBERED_LABELS = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 
 
-def layers_of_records(
-    source: FoundCorpus, keys: dict[str, Any], root: Path
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
-    """The keys that all tasks of these records share, notes on what was seen, and their layers of tags.
+def layers_of_records(source: FoundCorpus, root: Path) -> FoundLayers:
+    """The layers of tags of these records.
 
     They are those that nine in ten of the records show; the reader names the others. Raises DataError if these have
     neither two lists of one length nor a text with spans.
@@ -48,8 +51,8 @@ def layers_of_records(
             one_list = source.layout.format == "json"
             in_file = read_records(root / file, source.layout.encoding, one_list=one_list)
             records += [each._replace(record=_flat(each.record)) for each in in_file]
-    listed = _of_lists(source, records, keys, features, root)
-    marked = _of_spans(records, keys, features, str(root / source.first_file))
+    listed = _of_lists(source, records, features, root)
+    marked = _of_spans(records, features, str(root / source.first_file))
     if marked is not None:
         return _both(marked, listed)
     if listed is None:
@@ -57,21 +60,15 @@ def layers_of_records(
     return listed
 
 
-def _both(
-    spans: tuple[dict[str, Any], list[str], list[TagLayer]],
-    lists: tuple[dict[str, Any], list[str], list[TagLayer]] | None,
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+def _both(spans: FoundLayers, lists: FoundLayers | None) -> FoundLayers:
     """The layers of spans and, if they count the same words, those of lists; of two with one name, that of lists."""
-    keys, seen, layers = spans
-    if lists is None or lists[0]["token_column"] != keys["token_column"] or "scheme" not in keys:
+    if lists is None or lists.keys["token_column"] != spans.keys["token_column"]:
         return spans
-    named = [layer for layer in lists[2] if "labels" not in layer.keys]  # without integers, which may be anything
+    named = [layer for layer in lists.layers if "labels" not in layer.keys]  # without integers, which may be anything
     own = {_last_key(layer) for layer in named}
-    marked = [
-        replace(layer, keys={**layer.keys, "scheme": keys["scheme"]}) for layer in layers if _last_key(layer) not in own
-    ]
-    shared = {key: value for key, value in keys.items() if key != "scheme"}
-    return shared, [*lists[1], *(seen if marked else [])], [*named, *marked]
+    scheme = {"scheme": spans.keys["scheme"]}
+    marked = [replace(layer, keys={**layer.keys, **scheme}) for layer in spans.layers if _last_key(layer) not in own]
+    return FoundLayers(lists.keys, [*lists.seen, *(spans.seen if marked else [])], [*named, *marked])
 
 
 def _last_key(layer: TagLayer) -> str:
@@ -81,10 +78,9 @@ def _last_key(layer: TagLayer) -> str:
 def _of_lists(
     source: FoundCorpus,
     records: Sequence[LocatedRecord],
-    keys: dict[str, Any],
     features: Mapping[str, Any],
     root: Path,
-) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
+) -> FoundLayers | None:
     """As ``layers_of_records``, if records have lists of words and of tags; else None."""
     names = {key: class_names(features, key) for key in _keys(records)}
     columns = {key: column for key in names if (column := _column(records, key, names[key])) is not None}
@@ -116,7 +112,7 @@ def _of_lists(
         f"keys with lists: {comment_text(', '.join(alike), 100)}",
         f"  {comment_text(' '.join(map(str, words)), 100)}",
     ]
-    return {**keys, "token_column": token}, seen, layers
+    return FoundLayers({"token_column": token}, seen, layers)
 
 
 def _are_words_of(records: Sequence[LocatedRecord], key: str) -> bool:
@@ -127,7 +123,7 @@ def _are_words_of(records: Sequence[LocatedRecord], key: str) -> bool:
     if key.rpartition(".")[2].lower() in (*_WORDS, *TOKEN_NAMES):
         return True
     words = [
-        (str(word), next((text for name in _TEXTS if isinstance(text := each.record.get(name), str)), ""))
+        (str(word), next((text for name in TEXT_NAMES if isinstance(text := each.record.get(name), str)), ""))
         for each in records[:_SAMPLE_RECORDS]
         for word in each.record.get(key) or ()
     ]
@@ -197,12 +193,10 @@ def _most(conditions: Iterable[bool]) -> bool:
     return any(held) and 10 * sum(held) >= 9 * len(held)
 
 
-def _of_spans(
-    records: Sequence[LocatedRecord], keys: dict[str, Any], features: Mapping[str, Any], name: str
-) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
+def _of_spans(records: Sequence[LocatedRecord], features: Mapping[str, Any], name: str) -> FoundLayers | None:
     """As ``layers_of_records``, if records have spans and a text, or words with their places; else None."""
     kept = [each for each in records if each.record.get("answer", "accept") == "accept"]
-    if (nested := _of_spans_of_sentences(kept, keys)) is not None:
+    if (nested := _of_spans_of_sentences(kept)) is not None:
         return nested
     texts = [key for key in _keys(kept) if _most(map(is_text, _values(kept, key)))]
     lists = [key for key in _keys(kept) if _most(map(are_words, _values(kept, key)))]
@@ -214,11 +208,11 @@ def _of_spans(
     token, words = _key_of_text(kept, texts), _key_of_words(lists)
     in_texts = _faults_in_texts(kept, token, found, features) if texts else None
     if in_texts == [] or not lists:
-        return _of_spans_of_texts(kept, keys, token, found, features, in_texts or [])
+        return _of_spans_of_texts(kept, token, found, features, in_texts or [])
     in_words = _faults_in_words(kept, words, found)
     if in_texts is None or (in_words is not None and in_words < len(in_texts)):
-        return _of_spans_of_words(kept, keys, words, found, name)
-    return _of_spans_of_texts(kept, keys, token, found, features, in_texts)
+        return _of_spans_of_words(kept, words, found, name)
+    return _of_spans_of_texts(kept, token, found, features, in_texts)
 
 
 def _has_spans(value: Any) -> bool:
@@ -226,9 +220,7 @@ def _has_spans(value: Any) -> bool:
     return any(map(_has_spans, value)) if isinstance(value, list) else value is not None
 
 
-def _of_spans_of_sentences(
-    records: Sequence[LocatedRecord], keys: dict[str, Any]
-) -> tuple[dict[str, Any], list[str], list[TagLayer]] | None:
+def _of_spans_of_sentences(records: Sequence[LocatedRecord]) -> FoundLayers | None:
     """As ``layers_of_records``, if records have lists of sentences and a list of spans for each; else None."""
     token = next((key for key in _keys(records) if _most(map(are_sentences, _values(records, key)))), "")
     marked = {key: [value for value in _values(records, key) if value] for key in _keys(records) if token}
@@ -239,7 +231,7 @@ def _of_spans_of_sentences(
     layers = [TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)) for key in found]
     text = " ".join(chain(*next(filter(are_sentences, _values(records, token)))))
     seen = [f"sentences with spans: {comment_text(text, 100)}"]
-    return {**keys, "token_column": token, "scheme": "iob2"}, seen, layers
+    return FoundLayers({"token_column": token, "scheme": "iob2"}, seen, layers)
 
 
 def _is_of_model(key: str) -> bool:
@@ -253,7 +245,7 @@ def _key_of_text(records: Sequence[LocatedRecord], texts: Sequence[str]) -> str:
         return ""
     samples = {key: next(filter(is_text, _values(records, key))) for key in texts}
     words = [key for key in texts if not isinstance(samples[key], str)]
-    return (words or [key for key in _TEXTS if key in texts] or [max(texts, key=lambda key: len(samples[key]))])[0]
+    return (words or [key for key in TEXT_NAMES if key in texts] or [max(texts, key=lambda key: len(samples[key]))])[0]
 
 
 def _key_of_words(lists: Sequence[str]) -> str:
@@ -264,7 +256,7 @@ def _documents(
     records: Sequence[LocatedRecord], token: str, key: str, features: Mapping[str, Any]
 ) -> Iterator[Document | DataError]:
     """Yield the first texts with their spans, or the error of those that are broken."""
-    labels = class_names(features, f"{key}.label") or _NUMBERED_LABELS
+    labels = class_names(features, f"{key}.label") or PROVISIONAL_NAMES
     pairs = [(each.record.get(token), each.record.get(key)) for each in records]
     count = count_of((text, spans) for text, spans in pairs if isinstance(text, str))
     for each, (text, spans) in zip(records[:_SAMPLE_RECORDS], pairs, strict=False):
@@ -294,7 +286,7 @@ def _faults_in_words(records: Sequence[LocatedRecord], token: str, found: Sequen
         for key, own in ends.items():
             words, spans = each.record.get(token) or [], each.record.get(key) or []
             try:
-                document_of_words(words, spans, _NUMBERED_LABELS, "", own or "exclusive")
+                document_of_words(words, spans, PROVISIONAL_NAMES, "", own or "exclusive")
             except DataError:
                 faults += 1
     return faults if any(ends.values()) else None
@@ -302,12 +294,11 @@ def _faults_in_words(records: Sequence[LocatedRecord], token: str, found: Sequen
 
 def _of_spans_of_texts(
     records: Sequence[LocatedRecord],
-    keys: dict[str, Any],
     token: str,
     found: Sequence[str],
     features: Mapping[str, Any],
     faults: Sequence[DataError],
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+) -> FoundLayers:
     """As ``layers_of_records``, if records have a text, or words with their places. Raises one of too many faults."""
     if 10 * len(faults) > len(found) * len(records[:_SAMPLE_RECORDS]):
         raise faults[0]
@@ -315,19 +306,18 @@ def _of_spans_of_texts(
     for key in found:
         documents = (each for each in _documents(records, token, key, features) if isinstance(each, Document))
         used = Counter(each.label for document in documents for each in document.annotations)
-        most = ", ".join(f"{name} ({count})" for name, count in used.most_common(12))
-        notes = [f'types of spans: {comment_text(most, 100)}; types = ["…"] takes only some']
+        notes = [types_note("spans", used)]
         guessed = _is_of_model(key)
         notes += ["these are predictions of a model: nobody has annotated these texts"] if guessed else []
         layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 and not guessed else key, tuple(notes)))
     text = next(filter(is_text, _values(records, token)))
     text = text if isinstance(text, str) else " ".join(word["text"] for word in text)
-    return {**keys, "token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
+    return FoundLayers(
+        {"token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
+    )
 
 
-def _of_spans_of_words(
-    records: Sequence[LocatedRecord], keys: dict[str, Any], token: str, found: Sequence[str], name: str
-) -> tuple[dict[str, Any], list[str], list[TagLayer]]:
+def _of_spans_of_words(records: Sequence[LocatedRecord], token: str, found: Sequence[str], name: str) -> FoundLayers:
     """As ``layers_of_records``, if records have a list of words, and spans that count these words."""
     layers = []
     for key in found:
@@ -336,7 +326,9 @@ def _of_spans_of_words(
             note = f"spans that count words, from 0, with {ends} ends"
             layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 else key, (note,)))
     text = " ".join(next(filter(are_words, _values(records, token))))
-    return {**keys, "token_column": token, "scheme": "iob2"}, [f"words with spans: {comment_text(text, 100)}"], layers
+    return FoundLayers(
+        {"token_column": token, "scheme": "iob2"}, [f"words with spans: {comment_text(text, 100)}"], layers
+    )
 
 
 def _column(records: Sequence[LocatedRecord], key: str, names: Sequence[str]) -> list[list[str | None]] | None:

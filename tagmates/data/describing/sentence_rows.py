@@ -1,25 +1,16 @@
 """Recognise tables in which each row is a sentence, with its words in one cell and its tags in another."""
 
 import csv
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
+from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.table import words_and_tags
 from tagmates.errors import DataError
 
 
-class SentenceRows(NamedTuple):
-    """Such a table, as its first rows show it; see ``FileLayout`` in ``sniffing``."""
-
-    quoted: bool
-    width: int
-    heading: tuple[str, ...]
-    keys: Mapping[str, Any]
-    sample: Sequence[Sequence[Sequence[str]]]
-
-
-def sentence_rows_in(lines: Sequence[str], separator: str) -> SentenceRows | None:
+def sentence_rows_in(lines: Sequence[str], separator: str) -> FileLayout | None:
     """The table, if each row is a sentence: in nearly all rows, two columns have equally many words, one of them tags.
 
     In the sample, the cells of other columns are repeated beside each word.
@@ -53,7 +44,7 @@ def sentence_rows_in(lines: Sequence[str], separator: str) -> SentenceRows | Non
         return None
     _, token, tag = best
     sentences = {id(row): found[0] for row in rows if (found := _words_in([row], token, tag))}
-    header = is_header_of_sentences(rows, token, tag)
+    header = is_header_of_sentences(rows, tag)
     heading = tuple(cell.strip() for cell in rows[0]) if header else ()
     sample = []
     for row in rows[header:]:
@@ -63,7 +54,8 @@ def sentence_rows_in(lines: Sequence[str], separator: str) -> SentenceRows | Non
             if all(len(column) == len(columns[token]) for column in columns):
                 sample.append([list(cells) for cells in zip(*columns, strict=True)])
     keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
-    return SentenceRows(quoted, width, heading, keys, sample) if sample else None
+    kind = "csv" if quoted else "columns"
+    return FileLayout(kind, separator, width, heading, sample=sample, keys=keys) if sample else None
 
 
 def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[tuple[str, str]]]:
@@ -86,7 +78,7 @@ def _words_of(row: Sequence[str], beside: int, at: int) -> list[str]:
     return words if len(words) == len(others) else []
 
 
-def is_header_of_sentences(rows: Sequence[Sequence[str]], token: int, tag: int) -> bool:
+def is_header_of_sentences(rows: Sequence[Sequence[str]], tag: int) -> bool:
     """Whether the first row names the columns, in files where each row is a sentence: its tag occurs nowhere else."""
     first = rows[0][tag].strip()
     return len(first.split()) == 1 and not any(

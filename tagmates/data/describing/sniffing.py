@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.guesses import are_universal
-from tagmates.data.describing.json_records import json_kind
-from tagmates.data.describing.tables import SniffedTable, table_in
+from tagmates.data.describing.json_records import json_layout
+from tagmates.data.describing.tables import table_in
 from tagmates.data.describing.unread_formats import table_of_spans, unread_format, words_with_places
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
@@ -43,31 +43,12 @@ _STANDOFF = re.compile(r"\s*T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*\t")
 _SPACED_RANGE = re.compile(r"^\d+[-.]\d+ ", re.MULTILINE)  # of CoNLL-U with spaces; in a column file it would be a word
 _UNUSED_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 
-Rows = Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class FileLayout:
-    """The layout of a file, as far as its first lines show it, and the cells of these lines, sentence by sentence."""
-
-    format: str
-    separator: str = ""  # as in tasks.toml
-    columns: int = 0
-    heading: tuple[str, ...] = ()  # the names of the columns, from a header or a comment line
-    encoding: str = "utf-8"
-    notes: tuple[str, ...] = ()
-    sample: Sequence[Rows] = ()
-    comments: tuple[str, ...] = ()  # lines that look like comments
-    signed: tuple[str, ...] = ()  # lines of words that could be mistaken for comments
-    keys: Mapping[str, Any] = field(default_factory=dict)  # further keys for tasks.toml
-    tags: str = ""  # for parallel files, the file of tags
-
 
 def sniff(data: bytes) -> FileLayout | str:
     """The layout of a file with these bytes; if no tagged sentences are found, a description of what was seen."""
-    encoding, notes = _encoding(data)
-    if not encoding:
-        return notes[0]
+    if packed := why_packed(data):
+        return packed
+    encoding, notes = _utf_16(data) or _utf_8_or_latin_1(data)
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     if not text.strip():
         return "is empty"
@@ -91,51 +72,35 @@ def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
         return FileLayout("webanno") if text.startswith(WEBANNO_FIRST_LINE) else other
     if any(line.startswith("#begin document") for line in lines[:100]):
         return _brackets(lines)
-    if text.lstrip()[:1] in ("{", "["):
-        kind, reason = json_kind(lines, text)
-        if kind or reason:
-            return FileLayout(kind) if kind else reason
+    if text.lstrip()[:1] in ("{", "[") and (found := json_layout(lines, text)):
+        return found
     spaced = _SPACED_RANGE.search(text) and separated_by_spaces(lines)
     if refused := unread_format(lines) or (SPACES_ADVICE if spaced else ""):
         return refused
-    layout = _conllu(lines) or _sentence_lines(lines)
-    if layout is not None:
+    if layout := _conllu(lines) or _sentence_lines(lines):
         return layout
     standoff = "is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt" if _STANDOFF.match(text) else ""
-    table = standoff or table_in(lines, text)
-    return table if isinstance(table, str) else _of_table(table)
+    return standoff or _table(lines, text)
 
 
-def _of_table(table: SniffedTable) -> FileLayout | str:
-    rows = [cells for sentence in table.sample for cells in sentence]
-    if refused := table_of_spans(table.heading) or words_with_places(rows):
-        return refused
-    return FileLayout(
-        format="csv" if table.quoted else "columns",
-        separator=table.separator,
-        columns=table.width,
-        heading=table.heading,
-        notes=table.notes,
-        sample=table.sample,
-        comments=table.comments,
-        signed=table.signed,
-        keys=table.keys,
-    )
+def _table(lines: Sequence[str], text: str) -> FileLayout | str:
+    found = table_in(lines, text)
+    if isinstance(found, str):
+        return found
+    rows = [cells for sentence in found.sample for cells in sentence]
+    return table_of_spans(found.heading) or words_with_places(rows) or found
 
 
-def _encoding(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """The encoding and notes on it; for an encoding that is not read, "" and the reason."""
+def why_packed(data: bytes) -> str:
+    """What these bytes are if they are no text: a pointer of Git LFS, or packed; else ""."""
     if data.startswith(LFS_START):
-        return "", (LFS_ADVICE,)
-    kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), None)
-    if kind:
-        return "", (f"is packed ({kind}): unpack it, or save it as text",)
-    name, notes = _utf_16(data)
-    return (name, notes) if name else _utf_8_or_latin_1(data)
+        return LFS_ADVICE
+    kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), "")
+    return f"is packed ({kind}): unpack it, or save it as text" if kind else ""
 
 
-def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """UTF-16 or UTF-32 and notes; "" if it is neither."""
+def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]] | None:
+    """UTF-16 or UTF-32 and notes; None if it is neither."""
     if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
         return "utf-32", ()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -145,7 +110,7 @@ def _utf_16(data: bytes) -> tuple[str, tuple[str, ...]]:
     if max(even, odd) > 0.3 * pairs and min(even, odd) < 0.02 * pairs:
         name = "utf-16-le" if odd > even else "utf-16-be"
         return name, (f"half of its bytes are zero: it is read as {name}, UTF-16 without a byte order mark",)
-    return "", ()
+    return None
 
 
 def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
@@ -208,7 +173,7 @@ def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
     words = [word for sentence in sentences for word in sentence]
     if len(words) < max(20, 2 * len(sentences)) or len(sentences) < 2 or any("\t" in line.strip() for line in lines):
         return None
-    for separator in ("###", "|", "/", "_"):
+    for separator in ("###", "|", "/", "_", ":"):
         width = tags_per_word(words, separator)
         split = [[word.rsplit(separator, width) for word in sentence] for sentence in sentences]
         cells = [word for sentence in split for word in sentence if len(word) > width and all(word)]

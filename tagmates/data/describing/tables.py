@@ -3,12 +3,13 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from os.path import commonprefix
 from typing import Any
 
+from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.guesses import TOKEN_NAMES, is_known_tag
 from tagmates.data.describing.sentence_columns import MAX_SENTENCE_WORDS, SENTENCE_NAME, by_sentence_keys
 from tagmates.data.describing.sentence_rows import sentence_rows_in
@@ -32,28 +33,13 @@ _MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document ma
 
 
 @dataclass(frozen=True, slots=True)
-class SniffedTable:
-    """A table as its first lines show it; see ``FileLayout`` in ``sniffing``."""
-
-    separator: str
-    quoted: bool
-    width: int
-    heading: tuple[str, ...]
-    keys: Mapping[str, Any]
-    comments: tuple[str, ...]
-    signed: tuple[str, ...]
-    notes: tuple[str, ...]
-    sample: Sequence[Sequence[Sequence[str]]]
-
-
-@dataclass(frozen=True, slots=True)
 class _Line:
     number: int
     text: str
     cells: list[str]
 
 
-def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
+def table_in(lines: Sequence[str], text: str) -> FileLayout | str:
     """The table in the lines of a text; if they are none, a description of what was seen.
 
     A first line ``sep=;``, which tells Excel the separator, is read as a comment.
@@ -61,14 +47,13 @@ def table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     if not lines or not _SEPARATOR_LINE.fullmatch(lines[0]):
         return _table_in(lines, text)
     found = _table_in(["", *lines[1:]], text)
-    return replace(found, keys={"comment": "sep=", **found.keys}) if isinstance(found, SniffedTable) else found
+    return replace(found, keys={"comment": "sep=", **found.keys}) if isinstance(found, FileLayout) else found
 
 
-def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
+def _table_in(lines: Sequence[str], text: str) -> FileLayout | str:
     for separator in (",", ";", "\t", "|"):
-        if (found_rows := sentence_rows_in(lines, separator)) is not None:
-            quoted, width, heading, keys, sample = found_rows
-            return SniffedTable(separator, quoted, width, heading, keys, (), (), (), sample)
+        if (rows_found := sentence_rows_in(lines, separator)) is not None:
+            return rows_found
     reasons: list[str] = []
     for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
@@ -77,7 +62,7 @@ def _table_in(lines: Sequence[str], text: str) -> SniffedTable | str:
     for separator in ("\t", ", ", "; ", "whitespace", ",", ";", "|"):
         rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
         found = _looked_at(rows, separator, text, quoted=False)
-        if isinstance(found, SniffedTable):
+        if isinstance(found, FileLayout):
             return found
         reasons += [found] if found else []
     line = next((line.strip() for line in lines if line.strip()), "")
@@ -167,7 +152,7 @@ def _has_blanks_behind(lines: Sequence[str], separator: str) -> bool:
     return count > 0 and blanks > 0.95 * count
 
 
-def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> SniffedTable | str:
+def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool) -> FileLayout | str:
     """The table that the rows are with this separator; a reason why not; or "" if they cannot be one."""
     rows, markup = _without_markup(rows)
     full = [row for row in rows if row.text.strip() and any(map(str.strip, row.cells))]
@@ -178,7 +163,13 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     if not 2 <= width <= 100:
         return ""
     last = {row.cells[-1] for row in full if len(row.cells) == width and not row.text.startswith("#")}
-    comments, inside, sentences = _divided(rows, width, separator, last, _sign_of_first(rows, width))
+    numbered = all(row.cells[0].isdecimal() or not row.cells[0].strip("#") for row in full)
+    comments, inside, sentences = _divided(
+        rows,
+        lambda row: _is_comment(row, width, separator, last, numbered=numbered),
+        width,
+        _sign_of_first(rows, width),
+    )
     found = [row for sentence in sentences for row in sentence]
     fitting = [row for row in found if len(row.cells) == width]
     odd = [row for row in found if len(row.cells) != width]
@@ -227,8 +218,16 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     notes = [f"{len(odd)} of the first {len(found)} lines have not {width} columns: line {places}"] if odd else []
     if not heading and comments:
         heading = _names_in(comments, width)
-    return SniffedTable(
-        separator, quoted, width, heading, keys, tuple(comments + inside), tuple(signed), tuple(notes), sample
+    return FileLayout(
+        "csv" if quoted else "columns",
+        separator,
+        width,
+        heading,
+        notes=tuple(notes),
+        sample=sample,
+        comments=tuple(comments + inside),
+        signed=tuple(signed),
+        keys=keys,
     )
 
 
@@ -320,12 +319,11 @@ def _sign_of_first(rows: Sequence[_Line], width: int) -> str:
 
 
 def _divided(
-    rows: Sequence[_Line], width: int, separator: str, last: set[str], sign: str
+    rows: Sequence[_Line], is_comment: Callable[[_Line], bool], width: int, sign: str
 ) -> tuple[list[str], list[str], list[list[_Line]]]:
     """The comments before sentences, the comments inside, and the sentences.
 
-    ``last`` are the last cells of other lines; lines of another width before sentences are comments if they begin with
-    ``sign``.
+    Lines of another width before sentences are comments, too, if they begin with ``sign``.
     """
     comments: list[str] = []
     inside: list[str] = []
@@ -333,22 +331,20 @@ def _divided(
     for row in rows:
         if not any(map(str.strip, row.cells)) or is_document_line(row.text):
             sentences.append([])
-        elif _is_comment(row, width, separator, last) or (
-            sign and not sentences[-1] and len(row.cells) != width and row.text.startswith(sign)
-        ):
+        elif is_comment(row) or (sign and not sentences[-1] and len(row.cells) != width and row.text.startswith(sign)):
             (inside if sentences[-1] else comments).append(row.text)
         else:
             sentences[-1].append(row)
     return comments, inside, [sentence for sentence in sentences if sentence]
 
 
-def _is_comment(row: _Line, width: int, separator: str, last: set[str]) -> bool:
+def _is_comment(row: _Line, width: int, separator: str, last: set[str], *, numbered: bool) -> bool:
+    """Whether a line is a comment. ``last`` are the last cells of others; ``numbered``: all words have numbers."""
     other = len(row.cells) != width or row.cells[-1] not in last
     if row.text.startswith("#"):
         spaced = re.match("#+ ", row.text) is not None
-        alone = (
-            len(row.cells) > 2 and not row.cells[0].strip("#") and not row.cells[-1]
-        )  # GermEval's "#", address, date
+        # GermEval's "#", address, date
+        alone = not row.cells[0].strip("#") and (numbered or (len(row.cells) > 2 and not row.cells[-1]))
         return len(row.cells) != width or (spaced and (separator == "\t" or other)) or alone
     marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARK_CHARACTERS and len(row.cells) == 1)
     return marked and other

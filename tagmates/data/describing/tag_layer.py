@@ -20,6 +20,22 @@ class TagLayer:
     sample: Sequence[Sentence] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FoundLayers:
+    """What files hold: the keys that all tasks on them share, notes on what was seen, and the layers of tags."""
+
+    keys: Mapping[str, Any]
+    seen: Sequence[str]
+    layers: Sequence[TagLayer]
+
+
+def types_note(what: str, labels: Mapping[str, int]) -> str:
+    """The note that names the most common labels of spans, with their counts."""
+    most = sorted(labels.items(), key=lambda item: -item[1])[:12]
+    named = ", ".join(f"{name} ({count})" for name, count in most)
+    return f'types of {what}: {comment_text(named, 100)}; types = ["…"] takes only some'
+
+
 def comment_text(text: str, most: int = 60) -> str:
     """A text for a comment: printable, and not too long."""
     plain = "".join(character if character.isprintable() else "\ufffd" for character in text)

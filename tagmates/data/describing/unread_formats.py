@@ -8,10 +8,12 @@ from tagmates.data.describing.guesses import TOKEN_NAMES
 from tagmates.formatting import first_of
 
 MIN_NOTED = 5  # columns beyond which one of # alone is taken for the sign before notes
+_SPLITS = ("train", "training", "dev", "development", "valid", "validation", "val", "test")
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
 # without a type, such marks may also stand around whole sentences
 _OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<START> .*? <END>\s+[^\s<]")
 _TRIPLE = re.compile(r"(?:<\S+>|_:\S+) <\S+> (?:<\S+>|_:\S+|\".*\"\S*) \.")
+_ROW_OF_R = re.compile(r'"\d+"(?: (?:"(?:[^"\\]|\\.)*"|[^\s"]+))+')
 _SETTING = re.compile(r"\s*\S+ = .*")
 _OFFSET = re.compile(r"(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE)
 
@@ -32,7 +34,9 @@ def unread_record(record: Any) -> str:
         return (
             "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
         )
-    return ""
+    lists = record.items() if isinstance(record, dict) else ()
+    splits = [key for key, value in lists if key.lower() in _SPLITS and isinstance(value, list)]
+    return f"is JSON with several splits ({first_of(splits)}): write each into a file of its own" if splits[1:] else ""
 
 
 def unread_format(lines: Sequence[str]) -> str:
@@ -40,7 +44,16 @@ def unread_format(lines: Sequence[str]) -> str:
     filled = [line for line in lines if line.strip()]
     if not filled:
         return ""
-    checks = (_pubtator, _table_of_spans_in, _webanno_2, _triples, _control_characters, _settings, _opennlp)
+    checks = (
+        _pubtator,
+        _quoted_by_r,
+        _table_of_spans_in,
+        _webanno_2,
+        _triples,
+        _control_characters,
+        _settings,
+        _opennlp,
+    )
     return next(filter(None, (check(filled) for check in checks)), "")
 
 
@@ -55,6 +68,15 @@ def _pubtator(lines: Sequence[str]) -> str:
     return (
         "is PubTator, which is not read: write each document as a line of JSON with its title and abstract as one "
         'text, and its spans, {"text": …, "spans": [[0, 4, "Disease"]]}'
+    )
+
+
+def _quoted_by_r(lines: Sequence[str]) -> str:
+    if len(lines) < 2 or not all(map(_ROW_OF_R.fullmatch, lines[1:])):
+        return ""
+    return (
+        'has cells in quotes with spaces between them, as R\'s write.table writes: write it with sep = "\\t", quote = '
+        "FALSE, row.names = FALSE"
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tagmates.data.formats.rows import split_rows
 from tagmates.data.formats.token_lines import (
+    RowReader,
     check_characters,
     index_of,
     is_token_line,
@@ -27,7 +28,7 @@ def parse_columns(
     name: str,
     *,
     token_column: int = 1,
-    tag_column: int | None = 2,
+    tag_column: int = 2,
     separator: str | None = None,
     comment: str | None = None,
     first_line: int = 1,
@@ -35,12 +36,17 @@ def parse_columns(
     """Yield the sentences of a column file's ``lines``, with or without their line ends.
 
     ``name`` and ``first_line`` (the number of the first of these lines) are used in messages. Columns count from 1, or
-    from -1 for the last; ``tag_column`` None gives sentences without tags. ``separator`` None is any run of ASCII white
+    from -1 for the last. ``separator`` None is any run of ASCII white
     space; with a separator, cells may contain white space. Blank lines and ``-DOCSTART-`` lines end a sentence. Lines
     that start with ``comment`` are skipped, but only before the first token of a sentence: ``#`` can be a token.
     Raises ConfigError for columns or separators that cannot work, DataError for missing columns, empty cells and stray
     control characters.
     """
+    return sentences_in(lines, name, column_reader(token_column, tag_column, separator, comment), first_line=first_line)
+
+
+def column_reader(token_column: int, tag_column: int, separator: str | None, comment: str | None) -> RowReader:
+    """A reader of the token and the tag of a row; see ``parse_columns``."""
     check_columns((token_column, tag_column), separator, comment)
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
@@ -54,7 +60,7 @@ def parse_columns(
                 raise
             raise DataError(f"{error}; {COMMENT_INSIDE_SENTENCE}") from None
 
-    return sentences_in(lines, name, read_row, first_line=first_line)
+    return read_row
 
 
 def read_columns(
@@ -62,7 +68,7 @@ def read_columns(
     *,
     encoding: str = "utf-8",
     token_column: int = 1,
-    tag_column: int | None = 2,
+    tag_column: int = 2,
     separator: str | None = None,
     comment: str | None = None,
 ) -> list[Sentence]:
@@ -76,7 +82,7 @@ def read_columns(
 
 
 def parse_text(
-    text: str, name: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
+    text: str, name: str, token_column: int, tag_column: int, separator: str | None, comment: str | None
 ) -> Iterable[Sentence]:
     """The sentences of a whole text, as ``parse_columns`` finds them; faster if all rows have equally many cells."""
     return _columns_at_once(text, token_column, tag_column, separator, comment) or parse_columns(
@@ -90,20 +96,20 @@ def parse_text(
 
 
 def _columns_at_once(
-    text: str, token_column: int, tag_column: int | None, separator: str | None, comment: str | None
+    text: str, token_column: int, tag_column: int, separator: str | None, comment: str | None
 ) -> list[Sentence] | None:
     """The sentences that ``parse_columns`` would find; None if the text needs to be read line by line."""
     rows = split_rows(text, separator, comment)
     if rows is None:
         return None
-    columns = [token_column] if tag_column is None else [token_column, tag_column]
-    places = [index_of(column, rows.width) for column in columns]
-    if not all(0 <= place < rows.width for place in places) or len(set(places)) < len(set(columns)):
+    columns = {token_column, tag_column}
+    places = [index_of(column, rows.width) for column in (token_column, tag_column)]
+    if not all(0 <= place < rows.width for place in places) or len(set(places)) < len(columns):
         return None
-    tokens, *tags = (rows.column(place) for place in places)
-    if not all(token.strip() for token in set(tokens)) or (tags and "" in set(tags[0])):
+    tokens, tags = (rows.column(place) for place in places)
+    if not all(token.strip() for token in set(tokens)) or "" in set(tags):
         return None
-    return rows.sentences(tokens, tags[0] if tags else None)
+    return rows.sentences(tokens, tags)
 
 
 def split_cells(line: str, separator: str | None) -> list[str]:
@@ -125,7 +131,7 @@ def format_columns(sentences: Iterable[Iterable[Sequence[str]]], separator: str 
         yield "\n".join([*lines, "", ""])
 
 
-def check_columns(columns: Sequence[int | None], separator: str | None, comment: str | None) -> None:
+def check_columns(columns: Sequence[int], separator: str | None, comment: str | None) -> None:
     """Raise ConfigError for columns, separators or comment signs that cannot work."""
     if 0 in columns:
         raise ConfigError("there is no column 0; columns count from 1, or from -1 for the last")

@@ -19,7 +19,6 @@ from tagmates.formatting import shown
 
 _OPENING = re.compile(r"\(([^()*\s]+)")
 _CELL = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
-_COMMENT = "#"
 
 
 def read_conll2012(
@@ -47,7 +46,7 @@ def read_conll2012(
 
 def is_document_mark(line: str) -> bool:
     """Whether a line begins or ends a document."""
-    return line.startswith(("#begin", "#end"))
+    return line.startswith(("#begin document", "#end document"))
 
 
 def are_brackets(cells: Iterable[str]) -> bool:

@@ -20,7 +20,6 @@ from tagmates.data.formats.standoff import Annotation, Document, Words, remarks_
 from tagmates.data.formats.token_lines import (
     RowReader,
     cell_in,
-    count_of,
     is_token_line,
     read_text,
     require_sentences,
@@ -30,7 +29,7 @@ from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.data.tokenize import Token
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import first_of, shown
+from tagmates.formatting import first_of, plural, shown
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLULEX_COLUMNS = ("smwe", "lexcat", "lexlemma", "ss", "ss2", "wmwe", "wcat", "wlemma", "lextag")
@@ -74,7 +73,8 @@ def conllu_reader(index: int, feature: str = "") -> RowReader:
             return ()
         if len(cells) < len(CONLLU_COLUMNS):
             raise DataError(
-                f"{where}: has {count_of(cells)}, but CoNLL-U has 10, separated by tabs; is it a column file?"
+                f"{where}: has {plural(len(cells), 'column')}, but CoNLL-U has 10, separated by tabs; is it a column "
+                "file?"
             )
         if cells[0] != str(position):
             raise DataError(
@@ -165,7 +165,8 @@ def plus_reader(text: str, column: str, name: str) -> RowReader:
             return ()
         if len(cells) != len(names):
             raise DataError(
-                f"{where}: has {count_of(cells)}, but # global.columns names {len(names)}; correct the line"
+                f"{where}: has {plural(len(cells), 'column')}, but # global.columns names {len(names)}; correct the "
+                "line"
             )
         return cell_in(cells, form, "form", where), cell_in(cells, index, column, where)
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tagmates.errors import DataError
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_RECORDS = re.compile(r"\[\s*(?:null\s*,\s*)*[\[{]")  # some tools write null for what nobody annotated
 _LONGEST_WORD = len(r"\ud83d\ude00")  # the longest part of JSON, besides strings, that ends too early if it is cut
 _decode = json.JSONDecoder().raw_decode
 
@@ -37,7 +38,7 @@ def list_start(text: str, name: str) -> int:
     while within:
         _, at = _decode(text, _before('"', text, at))
         at = _after_space(text, _before(":", text, at) + 1)
-        if text.startswith("[", at) and text.startswith(("[", "{"), _after_space(text, at + 1)):
+        if _RECORDS.match(text, at):
             return at + 1
         _, at = _decode(text, at)
         within = not text.startswith("}", _after_space(text, at))

@@ -50,12 +50,10 @@ class Rows:
         seen: dict[str, str] = {}
         return list(map(seen.setdefault, cells, cells))
 
-    def sentences(self, tokens: list[str], tags: list[str] | None) -> list[Sentence]:
+    def sentences(self, tokens: list[str], tags: list[str]) -> list[Sentence]:
         """A sentence for each block, given the token and the tag of every row."""
         starts = np.flatnonzero(np.diff(self.block, prepend=-1))
         bounds = zip(pairwise([*starts.tolist(), len(tokens)]), self.line[starts].tolist(), strict=True)
-        if tags is None:
-            return [Sentence(tuple(tokens[start:stop]), None, line) for (start, stop), line in bounds]
         return [Sentence(tuple(tokens[start:stop]), tuple(tags[start:stop]), line) for (start, stop), line in bounds]
 
 

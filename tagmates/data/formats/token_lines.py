@@ -13,9 +13,10 @@ from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.rows import is_document_line
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
+from tagmates.formatting import plural
 
 RowReader = Callable[[str, str, int], tuple[str, ...]]
-"""(line, "FILE:LINE", position in the sentence from 1) → (token,) or (token, tag), or () for a line to skip."""
+"""(line, "FILE:LINE", position in the sentence from 1) → (token, tag), or () for a line to skip."""
 
 COLUMN_ADVICE = "write one token a line with all its columns, or name other columns or another separator"
 
@@ -34,8 +35,8 @@ def sentences_in(lines: Iterable[str], name: str, read_row: RowReader, *, first_
                 first = first if rows else number
                 rows.append(row)
         elif rows:
-            tokens, *tags = zip(*rows, strict=True)
-            yield Sentence(tokens, tags[0] if tags else None, first)
+            tokens, tags = zip(*rows, strict=True)
+            yield Sentence(tokens, tags, first)
             rows = []
 
 
@@ -44,14 +45,13 @@ def is_token_line(line: str) -> bool:
     return bool(line.strip()) and not is_document_line(line)
 
 
-def pair_in(cells: Sequence[str], token_column: int, tag_column: int | None, where: str) -> tuple[str, ...]:
-    """The token of a row and, unless ``tag_column`` is None, its tag. Raises DataError if one is missing."""
+def pair_in(cells: Sequence[str], token_column: int, tag_column: int, where: str) -> tuple[str, ...]:
+    """The token of a row and its tag. Raises DataError if one is missing."""
     token = cell_in(cells, token_column, "token", where)
-    if tag_column is None:
-        return (token,)
     if token_column != tag_column and index_of(token_column, len(cells)) == index_of(tag_column, len(cells)):
         raise DataError(
-            f"{where}: has {count_of(cells)}, so column {tag_column} is the token, not a tag; {COLUMN_ADVICE}"
+            f"{where}: has {plural(len(cells), 'column')}, so column {tag_column} is the token, not a tag; "
+            f"{COLUMN_ADVICE}"
         )
     return token, cell_in(cells, tag_column, "tag", where)
 
@@ -60,7 +60,9 @@ def cell_in(cells: Sequence[str], column: int, what: str, where: str) -> str:
     """The cell of a column, counted from 1, or from -1 for the last. Raises DataError if it is missing or empty."""
     index = index_of(column, len(cells))
     if not 0 <= index < len(cells):
-        raise DataError(f"{where}: has {count_of(cells)}, but the {what} is in column {column}; {COLUMN_ADVICE}")
+        raise DataError(
+            f"{where}: has {plural(len(cells), 'column')}, but the {what} is in column {column}; {COLUMN_ADVICE}"
+        )
     if not cells[index]:
         end = "write a blank line if a sentence ends here, " if what == "token" else ""
         raise DataError(f"{where}: the {what} in column {column} is empty; fill it in, {end}or name another separator")
@@ -70,11 +72,6 @@ def cell_in(cells: Sequence[str], column: int, what: str, where: str) -> str:
 def index_of(column: int, width: int) -> int:
     """The index of a column, from 0, in a row of this width. It may lie outside of the row."""
     return column - 1 if column > 0 else width + column
-
-
-def count_of(cells: Sequence[str]) -> str:
-    """The number of columns of a row, in words."""
-    return "1 column" if len(cells) == 1 else f"{len(cells)} columns"
 
 
 def check_characters(line: str, where: str) -> None:

@@ -29,7 +29,7 @@ from typing import Any, TypeGuard
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
 
-_PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
+PROVISIONAL_NAMES = tuple(f"label{number}" for number in range(1000))  # provisional names for integers
 _START = (
     "start",
     "start_offset",
@@ -56,6 +56,7 @@ _LABEL = (
     "display_name",
     "displayName",
     "entity",
+    "entityLabel",
 )
 _ANNOTATOR = ("user", "annotator")
 _BARE_SPAN = {"start", "end", "startOffset", "endOffset", "globalOffsets", "text"}  # Label Studio's, without a label
@@ -104,7 +105,7 @@ def marked_spans(value: Any, labels: Sequence[str], where: str) -> Iterator[Mark
         yield from _of_item(item, labels, f"{where}: span {number}")
 
 
-def readable_spans(marked: Any, labels: Sequence[str] = _PROVISIONAL_NAMES) -> Iterator[MarkedSpan]:
+def readable_spans(marked: Any, labels: Sequence[str] = PROVISIONAL_NAMES) -> Iterator[MarkedSpan]:
     """Yield the spans of a list up to the first broken one."""
     with suppress(DataError):
         yield from marked_spans(marked, labels, "")
@@ -143,8 +144,9 @@ def are_spans(value: Any) -> bool:
 
 
 def _is_span(item: Any) -> bool:
+    labels = PROVISIONAL_NAMES if isinstance(item, Mapping) else ()  # a list of three numbers may be anything
     with suppress(DataError):
-        return any(True for _ in _of_item(item, (), ""))
+        return any(True for _ in _of_item(item, labels, ""))
     return False
 
 
