@@ -38,7 +38,14 @@ Scheme = Literal["iob1", "iob2", "iobes", "plain"]
 """The schemes of training, scores and taggers."""
 FileScheme = Literal["iob1", "iob2", "iobes", "bilou", "bmes", "ioe1", "ioe2", "io", "plain"]
 """The schemes of files."""
-OTHER_NAMES: Mapping[str, FileScheme] = {"bio": "iob2", "bioes": "iobes", "biolu": "bilou", "bmewo": "bmes"}
+OTHER_NAMES: Mapping[str, FileScheme] = {
+    "bio": "iob2",
+    "bio1": "iob1",
+    "bio2": "iob2",
+    "bioes": "iobes",
+    "biolu": "bilou",
+    "bmewo": "bmes",
+}
 """Other common names of schemes, which ``tasks.toml`` may have in their place."""
 Repair = Literal["begin", "error"]
 

@@ -40,10 +40,10 @@ def add_columns_to_texts(
     """Add a column of spans for each task; where a cell holds the words of a sentence, a column of their tags."""
     spans = spans_by_line([own for own in sentences if own.words.in_text], tasks)
     tags = {own.words.lines[0]: own.tags for own in sentences}
-    rows = table_rows("".join(lines), table_layout(options, first_line), "", first_line=first_line, line_ends=True)
+    rows = table_rows("".join(lines), table_layout(options, first_line), "", first_line=first_line)
     cells = {}
     for row in rows:
-        line = row.line - first_line + sum(cell.count("\n") for cell in row.cells)
+        line = row.last_line - first_line
         if options.sentence_rows:
             words = cell_in(row.cells, int(options.token_column or 1), "words", "")
             cells[line] = [_tags_beside(words, tags[line][task] if line in tags else ()) for task in tasks]

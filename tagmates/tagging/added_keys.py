@@ -33,7 +33,7 @@ def add_keys_to_records(
     """Add a key for each task: a list of tags beside a list of words, a list of spans beside a text.
 
     Beside a list of sentences, each with its words, a list of tags for each of them. ``records`` are the indices of the
-    lines that may hold a record.
+    lines with a record.
     """
     values: dict[int, dict[str, Sequence[object]]] = {}
     lists = (each for each in sentences if not each.words.in_text)
@@ -46,8 +46,7 @@ def add_keys_to_records(
     values |= {line: dict(own) for line, own in spans_by_line(texts, tasks).items()}
     found = list(lines)
     for at in records:
-        if lines[at].strip():
-            found[at] = _with_values(lines[at], values.get(at) or {task: [] for task in tasks})
+        found[at] = _with_values(lines[at], values.get(at) or {task: [] for task in tasks})
     return found
 
 

@@ -40,10 +40,10 @@ def parse_append(value: str | bool) -> Append:
     raise ConfigError(f"--append {value}: choose one of {', '.join(APPEND_PLACES)}, or nothing")
 
 
-def check_append(options: ReadOptions, name: str, *, earlier: str = "") -> None:
-    """Raise ConfigError if nothing can be added to this format, or if its output cannot follow that of earlier files.
+def check_append(options: ReadOptions, name: str, *, earlier: str = "", several: bool = False) -> None:
+    """Raise ConfigError if nothing can be added to this format, or if its output cannot be joined to that of others.
 
-    ``earlier`` is the format of these; "" if this is the first file.
+    ``earlier`` is the format of earlier files, "" if this is the first; ``several`` says that there are other files.
     """
     if not options.append:
         return
@@ -59,9 +59,9 @@ def check_append(options: ReadOptions, name: str, *, earlier: str = "") -> None:
             f"--append: {name} is read as {options.kind}, the file before it as {earlier}; append to files of one "
             "format at a time"
         )
-    if earlier and options.kind in ("json", "webanno"):
-        raise ConfigError(f"--append: {name} cannot be joined to the file before it; append to one such file at a time")
-    if earlier and (options.header or options.names):
+    if several and options.kind in ("json", "webanno"):
+        raise ConfigError(f"--append: {name} cannot be joined to another file; append to one such file at a time")
+    if several and (options.header or options.names):
         raise ConfigError(f"--append: {name} names its columns in a header line; append to one such file at a time")
 
 
@@ -84,7 +84,8 @@ def appended(
         return "".join(lines)
     kind = options.kind
     if kind in ("jsonl", "json"):
-        records = range(1, len(lines), 2) if kind == "json" else range(len(lines))  # see ``reading.lines_of``
+        places = range(1, len(lines), 2) if kind == "json" else range(len(lines))  # see ``reading.lines_of``
+        records = (at for at in places if lines[at].strip() not in ("", "null"))
         found = add_keys_to_records(lines, records, sentences, tasks)
     elif kind == "webanno" and options.layers is not None:
         found = _add_layers(lines, options, options.layers, first_line, sentences, tasks)
@@ -116,22 +117,25 @@ def _add_keys_to_conllu(
             body, end = split_line_end(lines[line])
             cells = body.split("\t")
             cells[at] = _with_keys(
-                cells[at], {task: own.tags[task][number] for task in tasks}, ordered=column == "FEATS"
+                cells[at], {task: own.tags[task][number] for task in tasks}, in_feats=column == "FEATS"
             )
             found[line] = "\t".join(cells) + end
     return found
 
 
-def _with_keys(cell: str, values: Mapping[str, str], *, ordered: bool) -> str:
+def _with_keys(cell: str, values: Mapping[str, str], *, in_feats: bool) -> str:
+    """The cell of FEATS or MISC with these keys and values. Only in MISC may values have spaces."""
+    forbidden = r"\s" if in_feats else r"[^\S ]"
     kept = [part for part in cell.split("|") if part.strip() not in ("_", "") and part.partition("=")[0] not in values]
     added = []
     for task, tag in values.items():
-        if re.search(r"\s", tag) or _NOT_IN_KEY.search(task):
-            raise DataError(f"{shown(f'{task}={tag}')} cannot be a key of MISC or FEATS; choose --append column")
+        if re.search(forbidden, tag) or _NOT_IN_KEY.search(task):
+            column = "FEATS" if in_feats else "MISC"
+            raise DataError(f"{shown(f'{task}={tag}')} cannot be a key of {column}; --append column can hold it")
         if tag != "_":
             added.append(f"{task}={tag.replace('|', chr(92) + 'p')}")
     parts = [*kept, *added]
-    if ordered:  # by name, ignoring case, as Universal Dependencies require
+    if in_feats:  # by name, ignoring case, as Universal Dependencies require
         parts.sort(key=lambda part: part.partition("=")[0].lower())
     return "|".join(parts) or "_"
 

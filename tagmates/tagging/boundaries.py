@@ -69,7 +69,7 @@ def _end_in_table(block: bytes, size: int, options: ReadOptions, line: int) -> i
     best, before, texts = 0, None, options.kind == "csv-text"
     try:
         text = b"\n".join(lines).decode(errors="replace")
-        for row in table_rows(text, table_layout(options, line), "", first_line=line, line_ends=texts):
+        for row in table_rows(text, table_layout(options, line), "", first_line=line):
             at = starts[row.line - line]
             if before is not None and (texts or row.sentence != before):
                 best = at

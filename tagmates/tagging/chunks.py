@@ -58,6 +58,7 @@ def read_chunks(files: Iterable[str], options: str | ReadOptions, size: int = CH
     a chunk with an error, which is the last one. Raises ConfigError for options that do not suit a file.
     """
     options = check_options(ReadOptions(options) if isinstance(options, str) else options)
+    files = list(files)
     before, earlier = "", ""  # what stands between two files; the format of the first one
     for number, file in enumerate(files):
         name = display_name(file)
@@ -66,7 +67,7 @@ def read_chunks(files: Iterable[str], options: str | ReadOptions, size: int = CH
                 raise DataError(f"{name}: is closed; give a file or pipe text in")
             last, chunk = b"", Chunk(name)
             for chunk in _chunks_of_file(file, name, options, size):
-                check_append(chunk.options, name, earlier=earlier)
+                check_append(chunk.options, name, earlier=earlier, several=len(files) > 1)
                 yield replace(chunk, before=before) if number and options.append else chunk
                 before = "" if chunk.data else before
                 last = (last + chunk.data)[-4:]

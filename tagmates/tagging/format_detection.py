@@ -246,12 +246,12 @@ def first_record(lines: Sequence[str]) -> Any:
 
 
 def first_item(text: str) -> Any:
-    """The first item of a JSON list; {} if there is none, which the reader reports."""
+    """The first item of a JSON list that is not null; {} if there is none, which the reader reports."""
     try:
-        item = next(list_items(text, list_start(text, "")), None)
+        values = (item.value for item in list_items(text, list_start(text, "")))
+        return next((value for value in values if value is not None), {})
     except (ValueError, RecursionError, DataError):
         return {}
-    return {} if item is None else item.value
 
 
 def first_line_of(lines: Sequence[str]) -> str:

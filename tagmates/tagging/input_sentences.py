@@ -10,7 +10,7 @@ from tagmates.data.formats.conllu import conllu_reader, plus_reader
 from tagmates.data.formats.jsonl import record_of
 from tagmates.data.formats.records import sentence_lengths, words_in_record
 from tagmates.data.formats.sentence_lines import split_word, word_lines
-from tagmates.data.formats.table import table_rows, words_in
+from tagmates.data.formats.table import check_lines, table_rows, words_in
 from tagmates.data.formats.token_lines import RowReader, cell_in, sentences_in
 from tagmates.data.formats.webanno import webanno_rows
 from tagmates.data.tokenize import Token, sentences_of
@@ -52,7 +52,8 @@ def sentences_in_lines(
     elif kind == "jsonl":
         found = _of_records(((at, line, f"{name}:{first_line + at}") for at, line in enumerate(lines)), options)
     elif kind == "json":
-        items = ((2 * at + 1, item, f"{name}: record {first_line + at}") for at, item in enumerate(lines[1::2]))
+        numbered = ((at, item) for at, item in enumerate(lines[1::2]) if item.strip() != "null")
+        items = ((2 * at + 1, item, f"{name}: record {first_line + at}") for at, item in numbered)
         found = _of_records(items, options)
     elif kind == "webanno":
         found = _of_webanno(lines, options, name, first_line)
@@ -67,11 +68,11 @@ def sentences_in_lines(
 def _of_table(lines: Sequence[str], options: ReadOptions, name: str, first_line: int) -> Iterator[InputSentence]:
     layout = table_layout(options, first_line)
     texts = options.kind == "csv-text"
-    rows = table_rows("".join(lines), layout, name, first_line=first_line, line_ends=texts)
+    rows = table_rows("".join(lines), layout, name, first_line=first_line)
     column = int(layout.token_column)
     if texts:
         for row in rows:
-            last = row.line - first_line + sum(cell.count("\n") for cell in row.cells)
+            last = row.last_line - first_line
             cell = cell_in([cell or " " for cell in row.cells], column, "text", f"{name}:{row.line}")
             if not options.sentence_rows:
                 yield from map(_of_tokens, sentences_of(cell, options.marks), repeat(last))
@@ -79,9 +80,11 @@ def _of_table(lines: Sequence[str], options: ReadOptions, name: str, first_line:
                 yield InputSentence(tuple(words), (last,) * len(words))
         return
     for _, block in groupby(rows, key=lambda row: row.sentence):
-        found = [(cell_in(row.cells, column, "word", f"{name}:{row.line}"), row.line - first_line) for row in block]
-        tokens, places = zip(*found, strict=True)
-        yield InputSentence(tokens, places)
+        own = list(block)
+        words = [cell_in(row.cells, column, "word", f"{name}:{row.line}") for row in own]
+        for word, row in zip(words, own, strict=True):
+            check_lines(row.cells, (word,), layout, f"{name}:{row.line}")
+        yield InputSentence(tuple(words), tuple(row.last_line - first_line for row in own))
 
 
 def _of_lines(lines: Sequence[str], options: ReadOptions, name: str, first_line: int) -> Iterator[InputSentence]:

@@ -80,7 +80,8 @@ def tag_chunk(tagger: Tagger, job: TaggingJob, chunk: Chunk) -> TaggedChunk:
         else:
             write_json_lines(known, job.tasks, text, partial(_spans, tagger))
     except DataError as wrong:
-        error = DataError(f"{chunk.name}:{chunk.line}: from here on, {wrong}, or write JSON lines")
+        way = "--output json, without --append," if chunk.options.append else "--output json"
+        error = DataError(f"{chunk.name}:{chunk.line}: from here on, {wrong}; {way} can hold every tag")
     return TaggedChunk(chunk, text.getvalue(), len(words), sum(len(own.tokens) for own in words), error)
 
 

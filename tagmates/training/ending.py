@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tagmates.config import TrainingSettings
 from tagmates.formatting import plural
 
+MAX_SCORE = 100.0  # of F1, in points
 NEGLIGIBLE_RATE = 1e-3  # of the first learning rate; a smaller one hardly changes the parameters
 
 
@@ -15,12 +16,13 @@ def ending_warnings(settings: TrainingSettings, reason: str, scores: Sequence[fl
     was learned.
     """
     warnings = []
-    if not max(scores, default=1.0):
+    best = max(scores, default=1.0)
+    if not best:
         warnings.append(
             f"dev F1 was 0 in all {plural(len(scores), 'epoch')}, so nothing was learned: check the tags with "
             "`tagmates data check`, give more sentences, or train longer (training.max_epochs)"
         )
-    if reason == "cap" and settings.schedule != "linear":  # which is to end there
+    if reason == "cap" and settings.schedule != "linear" and 0 < best < MAX_SCORE:  # a linear one is to end there
         warnings.append(
             f"training was ended by the cap of {plural(settings.max_epochs, 'epoch')}, so its score might still have "
             "risen; raise training.max_epochs"

@@ -275,7 +275,8 @@ class TestTables:
             ('a,X\n"b"c,Y\n', r"a\.csv:2: is not CSV"),
             ("a,X\nb\n", r"a\.csv:2: has 1 column, but the tag is in column 2"),
             (f'"{"x" * 200_000}",Y\n', r"a\.csv:1: is not CSV \(field larger than field limit"),
-            ('"a\nb",Y\n', r"a\.csv:1: has a line end inside a line"),
+            ('"a\nb",Y\n', r"a\.csv:1: 'a\\nb' has a line end in it; take it out"),
+            ('a,Y,",PUNCT,O\nb,Y,"\n', r"a\.csv:1: the cell ',PUNCT,O\\nb,Y,' looks like several rows"),
         ]:
             path.write_text(text)
             with pytest.raises(DataError, match=message):

@@ -592,8 +592,11 @@ def test_keys_of_feats_are_sorted_and_a_blank_is_none(tmp_path: Path) -> None:
     assert bars.count("\tt=a\\pb\n") == 3
     written(tmp_path, bars, "out")
     assert [s.tags for s in read_conllu(tmp_path / "out", column="misc:t")] == [("a|b",)] * 3
-    with pytest.raises(DataError, match="cannot be a key of MISC or FEATS; choose --append column"):
+    with pytest.raises(DataError, match="cannot be a key of FEATS; --append column can hold it"):
         repeated([path], ReadOptions("conllu", append="feats"), ("t",), lambda _: "a b", CHUNK_SIZE)
+    spaces = repeated([path], ReadOptions("conllu", append="misc"), ("t",), lambda _: "a b", CHUNK_SIZE).decode()
+    written(tmp_path, spaces, "out")
+    assert [s.tags for s in read_conllu(tmp_path / "out", column="misc:t")] == [("a b",)] * 3
 
 
 def test_conllu_plus_names_the_new_column(tmp_path: Path) -> None:
@@ -669,8 +672,12 @@ def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) ->
     with pytest.raises(ConfigError, match="names its columns in a header line; append to one such file at a time"):
         list(read_chunks([written(tmp_path, csv_of())] * 2, ReadOptions("csv", append="auto")))
     for text in (WEBANNO, LISTS["json"][1]):
-        with pytest.raises(ConfigError, match="cannot be joined to the file before it; append to one such file at a"):
+        with pytest.raises(ConfigError, match="cannot be joined to another file; append to one such file at a time"):
             list(read_chunks([written(tmp_path, text)] * 2, ReadOptions(append="auto")))
+    for pair in ([PLUS, conllu()], [conllu(), PLUS]):
+        files = [written(tmp_path, text, str(number)) for number, text in enumerate(pair)]
+        with pytest.raises(ConfigError, match="names its columns in a header line"):
+            list(read_chunks(files, ReadOptions(append="auto")))
     mixed = [written(tmp_path, "", "none"), written(tmp_path, columns("\t"), "d"), written(tmp_path, conllu(), "e")]
     with pytest.raises(ConfigError, match=r"e is read as conllu, the file before it as columns; append to"):
         list(read_chunks(mixed, ReadOptions(append="auto")))

@@ -318,7 +318,8 @@ def test_without_zeros_and_ties_strict_is_the_papers_way(scores: list[float]) ->
     [
         ("patience", [1.0, 50.0], 1e-3, []),
         ("cap", [1.0, 50.0], 1e-3, ["by the cap of 100 epochs"]),
-        ("cap", [0.0, 0.0], 1e-3, ["dev F1 was 0 in all 2 epochs", "by the cap of 100 epochs"]),
+        ("cap", [0.0, 0.0], 1e-3, ["dev F1 was 0 in all 2 epochs"]),
+        ("cap", [50.0, 100.0], 1e-3, []),
         ("rate", [1.0, 50.0], 7.8e-6, ["halved down to 7.8e-06"]),
         ("cap", [1.0, 50.0], 2.3e-13, ["by the cap of 100 epochs", "halved down to 2.3e-13"]),
     ],

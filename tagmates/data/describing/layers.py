@@ -73,7 +73,7 @@ def _of_columns(source: FoundCorpus) -> FoundLayers:
     columns = {
         name: column
         for name, column in columns.items()
-        if not end or not any(end in cell.split("|") for cells in column for cell in cells)
+        if not any("\n" in cell or (end and end in cell.split("|")) for cells in column for cell in cells)
     }
     token, tags = tokens_and_tags(columns)
     seen = [

@@ -132,7 +132,8 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
         if number < len(lines) - 50:  # but not in the last lines that were read
             return []
     full = [row.cells for row in rows if any(map(str.strip, row.cells)) and not is_document_line(row.text)]
-    if any("\n" in cell for cells in full for cell in cells) or not full:
+    # such a cell is rather several rows, between two quotes that are words
+    if not full or any("\n" in cell and separator in cell for cells in full for cell in cells):
         return []
     if _has_blanks_behind(lines, separator) and not (twice or inside):
         return []

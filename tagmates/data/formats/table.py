@@ -1,7 +1,8 @@
 r"""Tables beyond plain column files: CSV with quotes, header lines, sentences marked by a column, and others.
 
-CSV is read by Python's ``csv``: a cell in double quotes may contain the separator, and a double quote in it is written
-twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence ends
+CSV is read by Python's ``csv``: a cell in double quotes may contain the separator and line ends, and a double quote in
+it is written twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence
+ends
 
 * at a blank line or row;
 * with ``sentence_columns``, before each row with a new value in one of these columns (an empty cell, or pandas'
@@ -88,6 +89,11 @@ class TableRow:
     line: int
     sentence: int
 
+    @property
+    def last_line(self) -> int:
+        """The last of its lines."""
+        return self.line + sum(cell.count("\n") for cell in self.cells)
+
 
 def read_table(path: Path, layout: TableLayout, encoding: str = "utf-8") -> list[Sentence]:
     """The sentences of a file. Raises DataError if it cannot be read, lacks columns, or has no sentence."""
@@ -116,6 +122,7 @@ def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: st
     """The token and tag of a row, or all tokens and tags of a row that is a sentence. Raises DataError."""
     words, tags = pair_in(row.cells, token, tag, where)
     if not layout.sentence_rows:
+        check_lines(row.cells, (words, tags), layout, where)
         return [(words, tags)]
     tokens, labels = words_and_tags(words, tags, where)
     if len(tokens) != len(labels):
@@ -123,6 +130,20 @@ def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: st
             f"{where}: has {plural(len(tokens), 'word')}, but {plural(len(labels), 'tag')}; give each word one tag"
         )
     return list(zip(tokens, labels, strict=True))
+
+
+def check_lines(cells: Sequence[str], words: Sequence[str], layout: TableLayout, where: str) -> None:
+    """Check the cells of several lines in the row of a word. ``words`` are those of the word and of its tag.
+
+    Raises DataError if these have a line end, or if a cell with line ends looks like several rows: it stands between
+    two double quotes that are words.
+    """
+    for cell in words:
+        if "\n" in cell:
+            raise DataError(f'{where}: {shown(cell)} has a line end in it; take it out, or write the word " as """"')
+    for cell in cells:
+        if "\n" in cell and cell.count(layout.separator or ",") >= len(cells) - 1:
+            raise DataError(f'{where}: the cell {shown(cell)} looks like several rows; write the word " as """"')
 
 
 def words_and_tags(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
@@ -193,19 +214,17 @@ def find_header(text: str, layout: TableLayout, name: str) -> tuple[int, list[st
     return None
 
 
-def table_rows(
-    text: str, layout: TableLayout, name: str, *, first_line: int = 1, line_ends: bool = False
-) -> Iterator[TableRow]:
+def table_rows(text: str, layout: TableLayout, name: str, *, first_line: int = 1) -> Iterator[TableRow]:
     """Yield the rows of a text that hold a token. Raises DataError for stray characters.
 
-    ``first_line`` is the number of the first line of the text. With ``line_ends``, cells in quotes may have line ends.
+    ``first_line`` is the number of the first line of the text. Cells in quotes may have line ends.
     """
     header = find_header(text, layout, name) if layout.header else None
     _, _, of_sentence = column_numbers(text, layout, name)
     sentence = 0
     values = [""] * len(of_sentence)  # of the current sentence
     empty = True  # whether the current sentence has no row yet
-    for number, line, cells in table_lines(text, layout, name, first_line, line_ends=line_ends):
+    for number, line, cells in table_lines(text, layout, name, first_line):
         if header and number == header[0] + first_line - 1:
             continue
         signed = layout.comment and line.startswith(layout.comment) and len(cells) != layout.signed_width
@@ -229,9 +248,7 @@ def table_rows(
             sentence, empty = sentence + 1, True
 
 
-def table_lines(
-    text: str, layout: TableLayout, name: str, first_line: int = 1, *, line_ends: bool = False
-) -> Iterator[tuple[int, str, list[str]]]:
+def table_lines(text: str, layout: TableLayout, name: str, first_line: int = 1) -> Iterator[tuple[int, str, list[str]]]:
     """Yield the number, the text and the cells of every line; for CSV, of every row, numbered by its first line."""
     if not layout.quoted:
         for number, raw in enumerate(text.split("\n"), start=first_line):
@@ -250,7 +267,7 @@ def table_lines(
         if cells is None:
             return
         line = (layout.separator or ",").join(cells)
-        check_characters(line.replace("\n", "") if line_ends else line, f"{name}:{number}")
+        check_characters(line.replace("\n", ""), f"{name}:{number}")
         yield number, line, cells
         number = reader.line_num + first_line
 
