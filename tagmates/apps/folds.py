@@ -9,7 +9,7 @@ from tagmates.apps.shared import say
 from tagmates.config import RunConfig
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
-from tagmates.training.final import final_config
+from tagmates.training.final import changed_data, final_config
 from tagmates.training.folds import begun_folds, sum_up_folds
 
 
@@ -45,4 +45,6 @@ def settings_of_final(run: Path, folder: Path | None) -> tuple[RunConfig, str, s
         raise ConfigError(f"--output-dir {folder}: is the run to repeat, which must stay; choose another")
     config, data = final_config(run)
     why = f"{run}: its settings, train and dev together, {plural(config.training.max_updates or 0, 'update')}"
+    if different := changed_data(run, config, data):
+        why += f"; {different}, and this number of updates was the best for those"
     return config, data, why

@@ -231,7 +231,8 @@ def _follow(events: Iterator[Event], output_dir: Path, track: TrackerKind | None
     """Show a training, and at its end the scores of the run in the folder."""
     _follow_events(events, output_dir, track)
     result = json.loads((output_dir / "result.json").read_text(encoding="utf-8"))
-    screen().print(score_table(result))
+    if "dev" in result or "test" in result:
+        screen().print(score_table(result))
     length = f"{plural(result['epochs'], 'epoch')}, {plural(result['updates'], 'update')}"
     say(f"run {result['run_id']}, {length}, in {output_dir}")
 

@@ -3,21 +3,27 @@
 from collections.abc import Sequence
 
 from tagmates.config import TrainingSettings
-from tagmates.formatting import plural
+from tagmates.formatting import listing, plural
 
 MAX_SCORE = 100.0  # of F1, in points
 NEGLIGIBLE_RATE = 1e-3  # of the first learning rate; a smaller one hardly changes the parameters
 
 
-def ending_warnings(settings: TrainingSettings, reason: str, scores: Sequence[float], rate: float) -> list[str]:
+def ending_warnings(
+    settings: TrainingSettings, reason: str, scores: Sequence[float], rate: float, empty: Sequence[str] = ()
+) -> list[str]:
     """Warnings about a run that ended for this reason, with these mean dev scores and this last learning rate.
 
-    They say that the maximum number of epochs ended the run, that the learning rate became negligible, or that nothing
-    was learned.
+    They say that the maximum number of epochs ended the run, that the learning rate became negligible, that nothing
+    was learned, or that dev has no spans to find: ``empty`` are the tasks of which this is true.
     """
     warnings = []
     best = max(scores, default=1.0)
-    if not best:
+    if empty:
+        warnings.append(
+            f"dev of {listing(empty)} has nothing to find, so its F1 is 0 whatever was learned; choose another dev set"
+        )
+    elif not best:
         warnings.append(
             f"dev F1 was 0 in all {plural(len(scores), 'epoch')}, so nothing was learned: check the tags with "
             "`tagmates data check`, give more sentences, or train longer (training.max_epochs)"

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tagmates.config import RunConfig
-from tagmates.data.corpora import load_split
+from tagmates.data.corpora import load_indexed, load_split
 from tagmates.data.indexing import IndexedTask
+from tagmates.data.task_data import data_difference, task_data
 from tagmates.data.tasks import load_tasks, require_tasks
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import read_json
 from tagmates.settings_parsing import parse
 from tagmates.training.device import choose_device
+from tagmates.training.folds import begun_folds
 from tagmates.training.loop import Event
 from tagmates.training.metrics import METRICS_FILE, read_metrics
 from tagmates.training.start import start_of
@@ -39,6 +41,19 @@ def final_config(run: Path) -> tuple[RunConfig, str]:
     return config.model_copy(update={"training": config.training.model_copy(update=changed)}), str(
         read_json(run / "environment.json").get("data", "")
     )
+
+
+def changed_data(run: Path, config: RunConfig, data: str) -> str:
+    """The first difference between the data now and those of a finished run; "" if there is none.
+
+    The runs of a cross-validation are not compared, because each has a part of the data only.
+    """
+    if begun_folds(run.parent) is not None:
+        return ""
+    tasks = load_tasks(data)
+    require_tasks(config.tasks, tasks)
+    now = {name: task_data(tasks[name], own) for name, own in load_indexed(tasks, config.tasks).items()}
+    return data_difference(read_json(run / "result.json").get("task_data", {}), now)
 
 
 def train_final(

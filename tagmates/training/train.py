@@ -193,8 +193,9 @@ def _write_event(folder: Path, run_log: logging.Logger, event: Event) -> None:
 
 
 def _warnings(event: Ended) -> list[str]:
-    schedule = event.run.schedule
-    return ending_warnings(event.run.config.training, event.reason, schedule.scores, schedule.learning_rate)
+    run = event.run
+    empty = [task for task, gold in run.gold_units.get("dev", {}).items() if not gold.units.support.any()]
+    return ending_warnings(run.config.training, event.reason, run.schedule.scores, run.schedule.learning_rate, empty)
 
 
 @contextmanager

@@ -434,6 +434,40 @@ class TestLines:
         }
 
 
+@pytest.mark.parametrize(("token", "tag"), [(2, 3), (-2, -1), (2, -1)])
+def test_rows_that_are_sentences_count_columns_from_either_end(token: int, tag: int, tmp_path: Path) -> None:
+    rows = "".join(f"{at},\"'a{at}' 'b'\",\"O O\"\n" for at in range(5))
+    (tmp_path / "a").write_text(f"id,text,tags\n{rows}")
+    layout = {"format": "csv", "sentence_rows": True, "token_column": token, "tag_column": tag}
+    task = Task(name="t", folder=tmp_path, train=Part(file="a"), **layout)
+    said = [each.text for each in check_tasks({"t": task}) if each.split == "train"]
+    assert any("'id,text,tags' looks like a header" in text for text in said)
+
+
+@pytest.mark.parametrize("column", [2, -2])
+def test_quotes_around_words_are_seen_in_any_column(column: int, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("".join(f"{at},'w{at}',O\n" for at in range(60)))
+    task = Task(name="t", folder=tmp_path, format="csv", separator=",", token_column=column, tag_column=3)
+    problems_of = check_tasks({"t": task.model_copy(update={"train": Part(file="a")})})
+    assert any("60 of 60 words are in '" in each.text for each in problems_of)
+
+
+def test_the_same_words_with_other_tags_in_another_split(tmp_path: Path) -> None:
+    for name, text in (("w", "a b\n"), ("t1", "X Y\n"), ("t2", "Y Z\n")):
+        (tmp_path / name).write_text(text)
+    parts = {"train": Part(file="w", tags="t1"), "dev": Part(file="w", tags="t2")}
+    task = Task(name="t", folder=tmp_path, format="parallel", **parts)
+    assert any("tag 'Z' of t dev is not in train" in each.text for each in check_tasks({"t": task}))
+
+
+def test_colons_in_the_name_of_a_file(tmp_path: Path) -> None:
+    for name in ("a: b.txt", "c.txt"):
+        (tmp_path / name).write_text("a\tX\n\nb\n")
+    task = Task(name="t", folder=tmp_path, train=Part(file=("a: b.txt", "c.txt")))
+    places = {(each.file, each.line) for each in check_tasks({"t": task}) if each.kind == "line"}
+    assert places == {(f"{tmp_path}/a: b.txt", 3), (f"{tmp_path}/c.txt", 3)}
+
+
 def test_the_docs_explain_every_kind() -> None:
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     text = page.split("\n## Checking data\n")[1].split("\n## ")[0]

@@ -1,6 +1,7 @@
 """Folders as they are downloaded: data beside notebooks and settings, and files with the faults that people leave."""
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -445,3 +446,131 @@ def test_layers_with_few_words_outside_stay_plain(rows: tuple[str, ...], tmp_pat
     (tmp_path / "train.txt").write_text(table(*rows))
     (task,) = described(tmp_path).values()
     assert task.scheme == "plain"
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(("width", "missing"), [(2, "the last column"), (1, "")])
+def test_a_test_file_without_tags_is_left_out(*, header: bool, width: int, missing: str, tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(rows) + "\n", head="word\tpos\ttag\n" if header else "")
+    bare = "".join(lines([row[:width] for row in rows]) + "\n" for rows in corpus("test"))
+    (tmp_path / "test.txt").write_text("\t".join(["word", "pos"][:width]) * header + "\n" * header + bare)
+    found = propose(tmp_path, "")
+    assert len(found.tasks) == 2
+    assert "\ntest = " not in found.text
+    lacks = "the column 'tag'" if header else missing
+    assert found.left_out[0].startswith(f"{tmp_path / 'test.txt'}: {f'lacks {lacks} of train.txt' if missing else ''}")
+    for task in described(tmp_path).values():
+        assert pairs(task, "dev") == wanted("dev", 1 if task.scheme == "plain" else 2)
+
+
+@pytest.mark.parametrize("name", [b"gr\xf6\xdfe-test.txt", b"a\x01b-test.txt"])
+def test_files_whose_names_cannot_be_shown_are_named(name: bytes, tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n", "x-{}.txt")
+    (tmp_path / "x-test.txt").rename(tmp_path / os.fsdecode(name))
+    found = propose(tmp_path, "")
+    (left_out,) = found.left_out
+    assert left_out.endswith("test.txt: its name has characters that cannot be shown; rename it")
+    assert left_out.isprintable()
+    assert "\ntest = " not in found.text
+
+
+def test_comments_with_as_many_cells_as_rows_are_known_by_the_numbers_of_words(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        lambda rows, at: (
+            f"#\thttp://x{at}\t[2010]\n" + lines([(n, row[0], row[2]) for n, row in enumerate(rows, 1)]) + "\n"
+        ),
+    )
+    (task,) = described(tmp_path).values()
+    assert pairs(task, "train") == wanted("train")
+
+
+def test_a_table_of_r_is_named(tmp_path: Path) -> None:
+    rows = "".join(f'"{at}" {at // 9} "w\\"{at}" "O"\n' for at in range(1, 60))
+    (tmp_path / "train.txt").write_text(f'"sentence" "word" "tag"\n{rows}')
+    with pytest.raises(DataError, match=r"as R's write\.table writes: write it with sep = "):
+        propose(tmp_path, "")
+
+
+def test_colons_between_words_and_tags(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: " ".join(f"{word}:{tag}" for word, tag in plain(rows)) + "\n")
+    (task,) = described(tmp_path).values()
+    assert pairs(task, "train") == wanted("train")
+
+
+PAIRS = [["Ada sat .", {"entities": [[0, 3, "PER"]]}], ["Bo ran .", {"entities": [[0, 2, "PER"]]}]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"classes": ["PER"], "annotations": [None, *PAIRS]},
+        [{"document": text, "tokens": [{"text": text[:end], "start": 0, "end": end, "entityLabel": label}]}
+         for text, spans in PAIRS for _, end, label in spans["entities"]],
+    ],
+)  # fmt: skip
+def test_exports_of_tools(value: object, tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text(json.dumps(value))
+    (task,) = described(tmp_path).values()
+    assert [labels for *_, labels in map(_words_and_labels, pairs(task, "train"))] == [("B-PER", "O", "O")] * 2
+
+
+def _words_and_labels(sentence: list[tuple[str, str | None]]) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
+    words, labels = zip(*sentence, strict=True)
+    return words, labels
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"train": [{"tokens": ["a"], "tags": ["O"]}], "test": [{"tokens": ["b"], "tags": ["O"]}]}', "several splits"),
+        ('{"text": "Ada sat", "annotations": [{"label": 1, "start_offset": 0, "end_offset": 3}]}\n', "labels = "),
+    ],
+)
+def test_records_that_need_a_hand_are_told_what_to_do(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text(content)
+    try:
+        found = propose(tmp_path, "").text
+    except DataError as error:
+        found = str(error)
+    assert message in found
+
+
+def test_cells_of_several_lines_beside_words(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        lambda rows, at: "".join(
+            f'{at},"{word.replace(chr(34), chr(34) * 2)}",{tag},"a note\nof two lines"\n' for word, tag in plain(rows)
+        ),
+        "{}.csv",
+        "id,word,tag,note\n",
+    )
+    (task,) = described(tmp_path).values()
+    assert task.name == "tag"
+    for split in ("train", "dev", "test"):
+        assert pairs(task, split) == wanted(split)
+
+
+def test_layers_in_misc_are_tasks_if_there_are_no_others(tmp_path: Path) -> None:
+    def row(at: int, word: str, pos: str, tag: str) -> str:
+        return "\t".join([str(at), word, *"_______", f"pos={pos}|NER={tag}"]) + "\n"
+
+    write(tmp_path, lambda rows, _: "".join(row(at, *own) for at, own in enumerate(rows, 1)) + "\n", "{}.conllu")
+    tasks = described(tmp_path)
+    assert {name: task.tag_column for name, task in tasks.items()} == {"pos": "misc:pos", "ner": "misc:NER"}
+    assert pairs(tasks["ner"], "train") == wanted("train")
+
+
+def test_a_header_called_whitespace_is_a_name(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n", head="word\twhitespace\n")
+    (task,) = described(tmp_path).values()
+    assert (task.tag_column, task.separator) == ("whitespace", "\t")
+
+
+def test_copies_are_found_in_any_encoding(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines([(word.replace("o", "ö"), tag) for word, tag in plain(rows)]) + "\n")
+    content = (tmp_path / "train.txt").read_text().encode("latin-1")
+    (tmp_path / "train.txt").write_bytes(content)
+    (tmp_path / "train_20.txt").write_bytes(b"\n\n".join(content.split(b"\n\n")[:20]) + b"\n\n")
+    found = propose(tmp_path, "")
+    assert any("train_20.txt: 20 of its 20 different sentences are also in" in text for text in found.left_out)

@@ -18,6 +18,7 @@ from tagmates.data.formats.conllu import read_conllu
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
 from tagmates.errors import ConfigError, DataError, TagmatesError
+from tagmates.tagging.added_columns import unused_names
 from tagmates.tagging.added_keys import TaggedInput
 from tagmates.tagging.appending import appended, check_append
 from tagmates.tagging.chunks import CHUNK_SIZE, read_chunks
@@ -660,6 +661,33 @@ def test_what_takes_no_column_says_so(tmp_path: Path) -> None:
         list(read_chunks([written(tmp_path, "Mika paints.")], ReadOptions(append="auto")))
     with pytest.raises(ConfigError, match="has no column FEATS"):
         check_append(ReadOptions("columns", append="feats"), "a")
+
+
+@pytest.mark.parametrize(
+    ("names", "tasks", "new"),
+    [(["a"], ["a", "a_2"], ["a_2", "a_2_2"]), ([], ["a", "b"], ["a", "b"]), (["a", "a_2"], ["a"], ["a_3"])],
+)
+def test_new_names_differ_from_all_others(names: list[str], tasks: list[str], new: list[str]) -> None:
+    assert unused_names(tasks, names) == new
+
+
+def test_columns_of_conllu_plus_can_be_added_twice(tmp_path: Path) -> None:
+    once = with_tags(written(tmp_path, PLUS), ReadOptions())
+    twice = with_tags(written(tmp_path, once), ReadOptions())
+    named = next(line for line in twice.split("\n") if "global.columns" in line).split()
+    assert len({*named}) == len(named)
+
+
+def test_names_of_columns_may_be_in_small_letters(tmp_path: Path) -> None:
+    text = "# global.columns = id form upos misc\n1\tMika\tN\t_\n\n"
+    found = repeated([written(tmp_path, text)], ReadOptions("conllu", append="misc"), ("t",), lambda _: "X", CHUNK_SIZE)
+    assert found.decode().split("\n")[1] == "1\tMika\tN\tt=X"
+
+
+def test_rows_of_csv_with_cells_of_several_lines(tmp_path: Path) -> None:
+    text = 'word,note\nMika,"a\nb"\nsinks,c\n'
+    found = repeated([written(tmp_path, text)], ReadOptions("csv", append="auto"), ("t",), lambda _: "X", CHUNK_SIZE)
+    assert found.decode() == 'word,note,t\nMika,"a\nb",X\nsinks,c,X\n'
 
 
 def test_several_files_are_repeated_with_a_blank_line_between(tmp_path: Path) -> None:

@@ -61,6 +61,49 @@ def test_conllu_with_spaces_is_read_as_columns_if_every_row_is_a_word(tmp_path: 
     assert words(tmp_path, "\n".join(rows).replace("\t", "  "), ReadOptions()) == WORDS
 
 
+@pytest.mark.parametrize(
+    "text", ["We annotate with WebAnno every day.\nIt is fine.\n", "They begin document by document.\nIt is fine.\n"]
+)
+def test_prose_may_name_formats(text: str, tmp_path: Path) -> None:
+    assert words(tmp_path, text, ReadOptions())[1] == ("It", "is", "fine", ".")
+
+
+def test_comments_before_words_alone_on_their_lines(tmp_path: Path) -> None:
+    text = "".join(f"# sent_id = {at}\nMika\nsinks\n.\n\n" for at in range(3))
+    assert words(tmp_path, text, ReadOptions()) == [("Mika", "sinks", ".")] * 3
+
+
+def test_a_mark_of_a_document_is_whole(tmp_path: Path) -> None:
+    text = "#begin document (a);\n#endgame * x\nMika * x\n\n#end document\n"
+    assert words(tmp_path, text, ReadOptions("conll2012", 1)) == [("#endgame", "Mika")]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"classes": ["PER", "LOC"], "annotations": [["Ada sat .", {"entities": []}]]}, ("Ada", "sat", ".")),
+        ({"classes": ["PER", "LOC"], "annotations": [None, ["Ada sat .", {"entities": []}]]}, ("Ada", "sat", ".")),
+        ({"version": "1", "labels": ["A", "B"], "data": [{"tokens": ["Ada", "sat"]}]}, ("Ada", "sat")),
+        ({"utt": ["Ada", "sat"], "spans": [{"start": 0, "end": 1, "label": "PER"}]}, ("Ada", "sat")),
+        ({"utterance": "Ada sat", "slots": [{"text": "Ada", "slot": "name"}]}, ("Ada", "sat")),
+        ([{"document": "Ada sat", "tokens": [{"text": "Ada", "start": 0, "end": 3, "entityLabel": "PER"}]}],
+         ("Ada", "sat")),
+        ({"full_text": "Ada sat", "masked": "X sat there"}, ("Ada", "sat")),
+    ],
+)  # fmt: skip
+def test_lists_beside_the_words_are_no_words(value: object, found: tuple[str, ...], tmp_path: Path) -> None:
+    assert words(tmp_path, json.dumps(value) + "\n", ReadOptions()) == [found]
+
+
+def test_null_in_a_list_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text('[null, {"tokens": ["Mika"]}, null]')
+    (chunk,) = read_chunks([str(tmp_path / "a")], ReadOptions(append="auto"))
+    lines, _ = lines_of(chunk)
+    (sentence,) = sentences_of_lines(chunk, lines)
+    found = appending.appended(lines, chunk.options, 1, [TaggedInput(sentence, {"t": ["X"]}, {"t": []})], ["t"])
+    assert json.loads(found) == [None, {"tokens": ["Mika"], "t": ["X"]}, None]
+
+
 def test_the_first_rows_decide_for_all_pieces(tmp_path: Path) -> None:
     """A chunk with rows of another width is read as the file's first rows say."""
     many = HEAD_SIZE // 8

@@ -140,6 +140,25 @@ def test_a_final_run_trains_on_everything_for_as_many_updates(data: str, tmp_pat
     assert only_in_dev <= set(words)
 
 
+def test_a_final_run_without_a_test_split_has_no_scores(data: str, tmp_path: Path) -> None:
+    write_corpus(tmp_path / "split", tasks=TASKS.replace(FILES, 'train = "train.txt"\ndev = "dev.txt"'))
+    done("train", "--data", "split", *TRAIN, "--output-dir", "run")
+    done("train", "--final", "run", "--output-dir", "final")
+    result = json.loads((tmp_path / "final" / "result.json").read_text())
+    assert not {"dev", "test"} & set(result)
+    assert "has no score" in (tmp_path / "final" / "README.md").read_text()
+    assert not (tmp_path / "final" / "checkpoint.safetensors").exists()
+
+
+def test_a_final_run_says_that_the_data_have_changed(data: str, tmp_path: Path) -> None:
+    write_corpus(tmp_path / "split")
+    done("train", "--data", "split", *TRAIN, "--output-dir", "run")
+    assert "had other sentences" not in done("train", "--final", "run", "--output-dir", "final").err
+    train = tmp_path / "split" / "train.txt"
+    train.write_text(train.read_text() + "New\tN\tO\n\n")
+    assert "had other sentences" in done("train", "--final", "run", "--output-dir", "final", "--force").err
+
+
 def test_a_final_run_goes_on_after_a_kill_to_the_same_bytes(data: str, tmp_path: Path) -> None:
     from tagmates.training.final import final_config, train_final
     from tagmates.training.loop import EpochEnded

@@ -330,3 +330,8 @@ def test_a_run_that_ends_without_having_learned_says_so(
     warnings = ending_warnings(STRICT, reason, scores, rate)
     assert len(warnings) == len(said)
     assert all(part in text for part, text in zip(said, warnings, strict=True))
+
+
+def test_a_dev_set_without_spans_is_told_instead() -> None:
+    warnings = ending_warnings(STRICT, "patience", [0.0, 0.0], 1e-3, ["ner"])
+    assert warnings == ["dev of ner has nothing to find, so its F1 is 0 whatever was learned; choose another dev set"]

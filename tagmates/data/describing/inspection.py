@@ -22,7 +22,7 @@ from tagmates.data.formats.token_lines import is_token_line, read_text
 from tagmates.data.schemes import are_span_tags
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import in_order, listing, name_advice, plural, shown
+from tagmates.formatting import in_order, listing, name_advice, plural, shown, visible
 
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
@@ -107,7 +107,7 @@ def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, 
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
         if not name.isprintable():
-            seen = os.fsencode(name).decode("ascii", "backslashreplace")
+            seen = visible(os.fsencode(name).decode("utf-8", "backslashreplace"))
             left_out.append(f"{folder}/{seen}: its name has characters that cannot be shown; {name_advice()}")
             names.append(name)
             continue

@@ -14,7 +14,7 @@ from tagmates.data.formats.records import leaves_of
 from tagmates.data.formats.tool_spans import are_sentences, are_spans, are_spans_of_sentences, are_words, is_text
 from tagmates.formatting import first_of
 
-JSON_START = re.compile(r"\s*(?:\[\s*(?:[\[{\"]|\]\s*\Z)|\{\s*\")")
+JSON_START = re.compile(r"\s*(?:\[\s*(?:null\s*,\s*)*(?:[\[{\"]|\]\s*\Z)|\{\s*\")")
 _SAMPLE_RECORDS = 200  # records that are looked at: some have no spans
 
 

@@ -121,7 +121,7 @@ def _of_plus(source: FoundCorpus) -> FoundLayers:
 
 
 def _short(name: str) -> str:
-    """The name of a task for a column of CoNLL-U Plus: PARSEME:MWE becomes mwe."""
+    """The name of a task for a column of CoNLL-U Plus or a key: PARSEME:MWE becomes mwe, and misc:NER ner."""
     return name.rpartition(":")[2].lower()
 
 
@@ -171,14 +171,17 @@ def _of_conllu(source: FoundCorpus, root: Path) -> FoundLayers:
         f"  {line}" for line in wrap(", ".join(["lemma", "deprel", *sorted(features)]), 100, break_on_hyphens=False)
     ]
     seen += ['  (with feats: and misc: add outside = "_", which words without the key have)'] if features else []
-    names = [name for name, values in used.items() if len(values) > 1] or ["upos"]
+    names = [name for name, values in used.items() if len(values) > 1]
     layers = [TagLayer({"tag_column": name, **_UNDERSCORE_OUTSIDE.get(name, {})}, name) for name in names]
     layers += _without_names(rows, source.layout.columns)
     filled = {name: values for name, values in features.items() if _is_filled(values, words)}
+    if not layers:  # the only tags are in FEATS and MISC, as tagmates tag --append writes them
+        layers = [TagLayer({"tag_column": name}, _short(name)) for name in filled or ["upos"]]
+        return FoundLayers({}, seen, layers)
     for name in sorted(filled, key=lambda name: -filled[name].total())[:_MAX_FEATURES]:
         note = f"on {filled[name].total():,} of {words:,} words of train; take the # away to have it as a task"
         sample = _sentences_of(rows, *conllu_column(name))
-        layers.append(TagLayer({"tag_column": name}, name.partition(":")[2].lower(), (note,), sample))
+        layers.append(TagLayer({"tag_column": name}, _short(name), (note,), sample))
     return FoundLayers({}, seen, layers)
 
 
