@@ -34,8 +34,8 @@ class NotationEstimate:
     words: int
     tagged: int
     repeated: int  # words with the same tag as the word before
-    labels: int  # number of distinct tags, without ``outside``
-    helps: bool  # whether score = "prefix" reads spans from these tags
+    distinct: int  # number of distinct tags, without ``outside``
+    reads_as_prefix: bool  # whether score = "prefix" reads spans from these tags
     marked: int  # words whose tag is B- or I- and a label
     joined: str = ""  # the sign between several tags of a word, as in O^B-PER
 

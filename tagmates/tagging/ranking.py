@@ -13,7 +13,7 @@ from tagmates.model.tagged import Tagged
 from tagmates.model.tagger import Tagger
 
 Measure = Literal["sequence", "span", "margin"]
-NO_LABEL = "_"
+BLANK_TAG = "_"  # for annotators to fill in
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _once(sentences: Iterable[Sequence[str]]) -> Iterator[tuple[str, ...]]:
 def ranked_columns(ranked: Iterable[RankedSentence], task: str, *, blank: bool = False) -> Iterator[str]:
     """The text of a column file (token, tag), with a comment before each sentence; with ``blank``, tags are ``_``."""
     for rank_number, own in enumerate(ranked, start=1):
-        tags = [NO_LABEL] * len(own.tagged.tokens) if blank else own.tagged.tags[task]
+        tags = [BLANK_TAG] * len(own.tagged.tokens) if blank else own.tagged.tags[task]
         rows = zip(own.tagged.tokens, tags, strict=True)
         heading = f"# rank = {rank_number}, certainty = {own.certainty:.4f}, sentence = {own.number}\n"
         yield from chain([heading], format_columns([rows]))

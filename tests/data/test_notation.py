@@ -133,7 +133,7 @@ def test_one_file_where_every_tenth_sentence_is_broken() -> None:
         row[:] = [tag.replace("B-", "I-") for tag in row]
     found = estimate_notation(sentences_of(rows))
     assert found.notation == Notation("iob2")
-    assert found.helps
+    assert found.reads_as_prefix
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import location, path_of
 from tagmates.data.formats.conll2012 import are_brackets
+from tagmates.data.formats.records import NO_LABEL
 from tagmates.data.notation import (
     OUTSIDE_NAMES,
     NotationEstimate,
@@ -20,6 +21,7 @@ from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
 from tagmates.formatting import shown
 
+_NO_LABEL = str(NO_LABEL)
 _PLACEHOLDER = re.compile(r"label\d+")
 _OUTSIDE_SHARE = 0.9  # if this share of the words has one tag, it is probably the outside tag
 
@@ -85,11 +87,11 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             f"every tag of {task.name} ends with {shown(sign)}, such as {shown(next(iter(counts)))}; take it away if "
             "it belongs to the format of the file",
         )
-    if counts["-100"] and task.no_label != "-100":
+    if counts[_NO_LABEL] and task.no_label != _NO_LABEL:
         yield (
             "no-label",
-            f"-100 is the tag of {counts['-100']:,} of {counts.total():,} words of {task.name}; if it means that they "
-            'have no label, as in training code with subwords, set unlabelled = "-100"',
+            f"{_NO_LABEL} is the tag of {counts[_NO_LABEL]:,} of {counts.total():,} words of {task.name}; if it means "
+            f'that they have no label, as in training code with subwords, set unlabelled = "{_NO_LABEL}"',
         )
     if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
         return
@@ -128,7 +130,11 @@ def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterato
     keys = [f'scheme = "{notation.scheme}"']
     keys += [f'mark = "{notation.mark}"'] if notation.mark != "B-" else []
     keys += [f'outside = "{notation.outside}"'] if notation.outside != task.outside else []
-    lenient = ', or score = "prefix" alone, which reads ill-formed tags too, as conlleval does' if found.helps else ""
+    lenient = (
+        ', or score = "prefix" alone, which reads ill-formed tags too, as conlleval does'
+        if found.reads_as_prefix
+        else ""
+    )
     yield (
         "plain-spans",
         f"{marked:,} of {found.tagged:,} tags of {task.name} mark spans, but its scheme is plain, so that single words "

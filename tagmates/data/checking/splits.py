@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
 from tagmates.data.corpora import location, path_of
+from tagmates.data.formats.records import NO_LABEL
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import RECORD_FORMATS, Task
@@ -125,7 +126,7 @@ def _missing_labels(task: Task, splits: Splits) -> Iterator[Problem]:
         missing = sum(sentence.labels.count(None) for sentence in sentences)
         if missing:
             total = sum(map(len, sentences))
-            signs = ["null", "-100"] if task.format in RECORD_FORMATS else []
+            signs = ["null", str(NO_LABEL)] if task.format in RECORD_FORMATS else []
             text = f"{missing:,} of {total:,} tokens of {task.name} {split} have no label"
             if task.no_label:
                 signs.append(repr(task.no_label))

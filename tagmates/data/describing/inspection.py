@@ -66,19 +66,28 @@ def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; name a folder of data files")
-    left_out: list[str] = []
-    unknown: list[str] = []
-    if path.is_file():
-        seen = _looked_at(path)
-        left_out += [f"{path}: {seen}"] if isinstance(seen, str) else []
-        found = {path.name: seen} if isinstance(seen, FileLayout) else {}
-    else:
-        found = {name: FileLayout("huggingface") for name in splits_in(path)} or _files_in(path, left_out, unknown)
-    sources, unclear = _together(found, unknown, path if path.is_dir() else path.parent)
-    left_out = [*unclear, *left_out]  # files of tagged sentences first
+    folder = path if path.is_dir() else path.parent
+    found, refused = _layouts_in(path)
+    sources, unclear = _together(found, refused, folder)
+    # files of tagged sentences first
+    left_out = [*unclear, *(f"{folder / _visible_name(name)}: {why}" for name, why in refused.items() if why)]
     if not sources:
         raise DataError(_nothing(path, left_out))
     return sources, _at_most(left_out)
+
+
+def _layouts_in(path: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
+    """The layout of each file of a folder, or of one file, and what was seen in the others ("" for a README)."""
+    if path.is_dir():
+        splits = {name: FileLayout("huggingface") for name in splits_in(path)}
+        return (splits, {}) if splits else _files_in(path)
+    seen = _looked_at(path)
+    found = {path.name: seen} if isinstance(seen, FileLayout) else {}
+    return found, {path.name: seen} if isinstance(seen, str) else {}
+
+
+def _visible_name(name: str) -> str:
+    return name if name.isprintable() else visible(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _nothing(path: Path, left_out: Sequence[str]) -> str:
@@ -100,57 +109,50 @@ def _at_most(left_out: Sequence[str]) -> list[str]:
     return [*left_out[:MAX_LISTED_FILES], *([f"and {plural(more, 'file')} more"] if more > 0 else [])]
 
 
-def _files_in(folder: Path, left_out: list[str], names: list[str]) -> dict[str, FileLayout]:
-    """The layout of each file. Files that are left out are added to ``left_out`` with a reason, and to ``names``."""
+def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     found: dict[str, FileLayout] = {}
-    unknown: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    refused: dict[str, str] = {}
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
         if not name.isprintable():
-            seen = visible(os.fsencode(name).decode("utf-8", "backslashreplace"))
-            left_out.append(f"{folder}/{seen}: its name has characters that cannot be shown; {name_advice()}")
-            names.append(name)
-            continue
-        if name.endswith(_BACKUP_SUFFIXES):
-            left_out.append(f"{file}: is a copy that an editor made")
-            continue
-        layout = _looked_at(file)
-        if isinstance(layout, FileLayout):
+            refused[name] = f"its name has characters that cannot be shown; {name_advice()}"
+        elif name.endswith(_BACKUP_SUFFIXES):
+            refused[name] = "is a copy that an editor made"
+        elif isinstance(layout := _looked_at(file), FileLayout):
             found[name] = layout
         elif layout:
-            unknown[name] = layout
-    broken = [path for path in folder.rglob("*") if path.is_symlink() and not path.exists()]
-    left_out += [f"{path}: is a link to a file that does not exist" for path in sorted(broken)]
-    names += [path.relative_to(folder).as_posix() for path in broken]
-    annotated = _folders_of_documents([name for name in found if name.endswith(".ann")], folder, left_out)
+            unread[name] = layout
+    for link in sorted(path for path in folder.rglob("*") if path.is_symlink() and not path.exists()):
+        refused[link.relative_to(folder).as_posix()] = "is a link to a file that does not exist"
+    annotated, mixed = _folders_of_documents([name for name in found if name.endswith(".ann")])
     found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
-    for words, layout in _pairs(folder, unknown).items():
-        found[words] = layout
-        del unknown[words], unknown[layout.tags]
-    left_out += [
-        f"{folder / name}: {what}" for name, what in unknown.items() if not _README_NAME.fullmatch(Path(name).name)
-    ]
-    names += unknown
-    return found | {name: FileLayout("brat") for name in annotated}
+    pairs, unclear = _pairs(folder, unread)
+    paired = {name for words, layout in pairs.items() for name in (words, layout.tags)}
+    refused |= {name: why for name, why in unread.items() if name not in paired} | unclear | mixed
+    found |= pairs
+    refused |= {name: "" for name in refused if _README_NAME.fullmatch(Path(name).name)}
+    return found | {name: FileLayout("brat") for name in annotated}, refused
 
 
-def _folders_of_documents(names: Sequence[str], folder: Path, left_out: list[str]) -> list[str]:
-    """The folders of BRAT documents. Those with documents of several splits are added to ``left_out``."""
+def _folders_of_documents(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The folders of BRAT documents, and those with documents of several splits, with what to do about them."""
     splits: dict[str, set[str]] = defaultdict(set)
     for name in names:
         split = name_of(Path(name).name).split
         splits[Path(name).parent.as_posix()] |= {split} if split else set()
-    for own, called in splits.items():
-        if len(called) > 1:
-            several = listing(sorted(called))
-            left_out.append(f"{folder / own}: its documents are called {several}; put those of a split into a folder")
-    return [own for own, called in splits.items() if len(called) < 2]
+    mixed = {
+        own: f"its documents are called {listing(sorted(called))}; put those of a split into a folder"
+        for own, called in splits.items()
+        if len(called) > 1
+    }
+    return [own for own in splits if own not in mixed], mixed
 
 
-def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
+def _pairs(folder: Path, unknown: Collection[str]) -> tuple[dict[str, FileLayout], dict[str, str]]:
     """The layouts of parallel files, by the file of words: of files of one folder that were not recognised.
 
-    If several files of tags belong to one of words, this becomes what ``unknown`` says of them.
+    If several files of tags belong to one of words, also what is unclear about each of them.
     """
     texts: dict[str, str] = {}
     alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
@@ -168,13 +170,14 @@ def _pairs(folder: Path, unknown: dict[str, str]) -> dict[str, FileLayout]:
                 found[words] = layout
                 partners[words].append(tags)
                 partners[tags].append(words)
-    for name, others in partners.items():
-        if len(others) > 1:
-            unknown[name] = (
-                f"has as many words on each line as {listing(others)}, so it is not clear which holds the words: write "
-                'a task with format = "parallel" and train = { file = "WORDS", tags = "TAGS" } for each layer of tags'
-            )
-    return {name: layout for name, layout in found.items() if len(partners[name]) == len(partners[layout.tags]) == 1}
+    unclear = {
+        name: f"has as many words on each line as {listing(others)}, so it is not clear which holds the words: write "
+        'a task with format = "parallel" and train = { file = "WORDS", tags = "TAGS" } for each layer of tags'
+        for name, others in partners.items()
+        if len(others) > 1
+    }
+    alone = {name: layout for name, layout in found.items() if not {name, layout.tags} & unclear.keys()}
+    return alone, unclear
 
 
 def _files(folder: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from typing import Any
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.record_layers import layers_of_records
-from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, comment_text, types_note
+from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, types_note
+from tagmates.data.describing.toml_text import comment_text
 from tagmates.data.formats.brat import read_documents
 from tagmates.data.formats.conll2012 import are_brackets
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, CONLLULEX_COLUMNS, conllu_column, feature_in
@@ -171,7 +172,7 @@ def _of_conllu(source: FoundCorpus, root: Path) -> FoundLayers:
         f"  {line}" for line in wrap(", ".join(["lemma", "deprel", *sorted(features)]), 100, break_on_hyphens=False)
     ]
     seen += ['  (with feats: and misc: add outside = "_", which words without the key have)'] if features else []
-    names = [name for name, values in used.items() if len(values) > 1]
+    names = [name for name, values in used.items() if len(values) > 1] or (["upos"] if used["upos"] else [])
     layers = [TagLayer({"tag_column": name, **_UNDERSCORE_OUTSIDE.get(name, {})}, name) for name in names]
     layers += _without_names(rows, source.layout.columns)
     filled = {name: values for name, values in features.items() if _is_filled(values, words)}

@@ -13,8 +13,10 @@ from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import layers_of
 from tagmates.data.describing.readable import readable_sentences
 from tagmates.data.describing.scheme_lines import io_line, listed, outside_lines, scheme_lines, unlabelled_lines
-from tagmates.data.describing.splits import cut_ranges, several, split_lines, toml_value
-from tagmates.data.describing.tag_layer import TagLayer, comment_text
+from tagmates.data.describing.splits import cut_ranges, several, split_lines
+from tagmates.data.describing.tag_layer import TagLayer
+from tagmates.data.describing.toml_text import comment_text, toml_value
+from tagmates.data.formats.records import NO_LABEL
 from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in, slips_in, unread_spans_in
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.schemes import Notation, is_tag_of, violations_in
@@ -24,7 +26,7 @@ from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import name_advice, plural
 
 MIN_MASKED = 50  # words of dev or test from which on it is odd if all have one tag
-NO_LABEL = "-100"  # as training code with subwords writes it
+_NO_LABEL = str(NO_LABEL)  # as training code with subwords writes it
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
     "\n# The names of the tasks are suggestions, too: [tasks.NAME] may have any name."
@@ -158,12 +160,12 @@ def _describe_all(
 
 def _agree(layers: Sequence[tuple[_Table, _BareTags]]) -> None:
     """Give layers with the same bare tags one scheme: io if one of them looks like it and the others repeat tags."""
-    spans = [bare.tags for _, bare in layers if bare.estimate.looks_like_io and bare.estimate.labels > 1]
+    spans = [bare.tags for _, bare in layers if bare.estimate.looks_like_io and bare.estimate.distinct > 1]
     for table, bare in layers:
         if sum(map(is_known_tag, bare.tags)) > 1:  # parts of speech
             continue
         alike = any(bare.tags <= tags or tags <= bare.tags for tags in spans)
-        if alike and bare.estimate.repeated and bare.estimate.labels > 1 and not bare.estimate.advice_on_plain:
+        if alike and bare.estimate.repeated and bare.estimate.distinct > 1 and not bare.estimate.advice_on_plain:
             why = "" if bare.estimate.looks_like_io else "; another layer with these tags repeats them more often"
             table.lines[bare.at] = io_line(bare.estimate, why)
 
@@ -219,7 +221,7 @@ def _table(
     used = _counted(everything or sample)
     estimate = estimate_notation([*everything, *sample])
     # if _ is not the outside tag, it means that a word has no label
-    blank = NO_LABEL if used[NO_LABEL] else "_"
+    blank = _NO_LABEL if used[_NO_LABEL] else "_"
     blanks = used[blank] if known_outside is None and estimate.notation.outside != blank else 0
     if blanks:
         sentences = [[_without(blank, sentence) for sentence in part] for part in sentences]
@@ -239,7 +241,7 @@ def _table(
     else:
         table += outside_lines(estimate, used)
     wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
-    estimate = replace(estimate, helps=estimate.helps and known)
+    estimate = replace(estimate, reads_as_prefix=estimate.reads_as_prefix and known)
     at, numbered = len(table), "labels" in layer.keys
     table += scheme_lines(estimate, wrong, broken_sentences, len(everything), numbered=numbered)
     splits = _by_split(source, sentences)

@@ -11,7 +11,8 @@ from typing import Any
 from tagmates.data.describing.guesses import TEXT_NAMES, TOKEN_NAMES, tokens_and_tags
 from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.label_names import names_beside
-from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, comment_text, types_note
+from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, types_note
+from tagmates.data.describing.toml_text import comment_text
 from tagmates.data.formats.huggingface import class_names, read_rows
 from tagmates.data.formats.jsonl import read_records
 from tagmates.data.formats.records import NO_LABEL, LocatedRecord, Record, leaves_of

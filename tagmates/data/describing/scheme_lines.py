@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from tagmates.data.describing.splits import toml_value
-from tagmates.data.describing.tag_layer import comment_text
+from tagmates.data.describing.toml_text import comment_text, toml_value
 from tagmates.data.notation import NotationEstimate
 
 MAX_LISTED_TAGS = 5  # tags that break a scheme and are listed one by one
@@ -41,7 +40,7 @@ def scheme_lines(
         why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
         return [f'scheme = "{notation.scheme}"  # {why}', *lines]
     lines += [f"# breaks it: {comment_text(text, 200)}" for text in listed(wrong)]
-    if estimate.helps:
+    if estimate.reads_as_prefix:
         lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
     count = f"not followed in {broken} of {sentences} sentences"
     return [f'scheme = "{notation.scheme}"  # as most tags say, but {count}', *lines]
@@ -72,7 +71,7 @@ def _plain_line(estimate: NotationEstimate, *, numbered: bool) -> str:
         return 'scheme = "plain"  # some tags have B- or I-, others do not; every word counts by itself'
     if not estimate.looks_like_io or numbered:
         return 'scheme = "plain"  # the tags have no B- and I-, so every word counts by itself'
-    if estimate.labels > 1:
+    if estimate.distinct > 1:
         return io_line(estimate, "")
     why = _repetition(estimate)
     return f'scheme = "plain"  # every word counts by itself; {why}: with "io" such neighbours are one span'

@@ -1,12 +1,11 @@
 """The lines of a proposed tasks.toml that name the splits of a corpus."""
 
-import json
 from collections.abc import Iterator, Sequence
 from os.path import commonpath, commonprefix
 from pathlib import Path
 
 from tagmates.data.describing.inspection import FoundCorpus
-from tagmates.data.describing.tag_layer import comment_text
+from tagmates.data.describing.toml_text import comment_text, toml_value
 from tagmates.data.task import Part, Split
 from tagmates.formatting import in_order, plural
 
@@ -64,8 +63,3 @@ def _files(names: Sequence[str], root: Path) -> str:
 def several(names: Sequence[str]) -> str:
     """The first name, and the number of others."""
     return names[0] if len(names) == 1 else f"{names[0]} and {plural(len(names) - 1, 'more file')}"
-
-
-def toml_value(value: str | int | Sequence[str]) -> str:  # also for bool: true is the same in JSON and TOML
-    """A value as TOML."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,9 +1,10 @@
-"""A layer of tags that was found in files, and how texts of files are shown in the comments of tasks.toml."""
+"""Layers of tags that were found in files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tagmates.data.describing.toml_text import comment_text
 from tagmates.data.sentence import Sentence
 
 
@@ -34,9 +35,3 @@ def types_note(what: str, labels: Mapping[str, int]) -> str:
     most = sorted(labels.items(), key=lambda item: -item[1])[:12]
     named = ", ".join(f"{name} ({count})" for name, count in most)
     return f'types of {what}: {comment_text(named, 100)}; types = ["…"] takes only some'
-
-
-def comment_text(text: str, most: int = 60) -> str:
-    """A text for a comment: printable, and not too long."""
-    plain = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
