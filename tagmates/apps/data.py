@@ -146,7 +146,7 @@ def init(
     """
     beside = path if path.is_dir() else path.parent
     target = None if output == "-" else Path(output or beside / "tasks.toml")
-    if target is not None and target.exists() and not force:
+    if path.exists() and target is not None and target.exists() and not force:
         raise ConfigError(f"{target}: exists already; name another --output, or overwrite it with --force")
     here = target is not None and target.parent.resolve() == beside.resolve()
     proposal = propose(path, "" if here else str(beside.resolve()))

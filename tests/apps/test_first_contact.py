@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tagmates import Tagger
-from tagmates.apps.shared import MAX_THREADS, use_threads
+from tagmates.apps.shared import MAX_THREADS, say, screen, use_threads
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError
 from tagmates.files import read_json, write_json
@@ -150,10 +150,12 @@ def test_more_threads_than_a_machine_could_use_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_init_of_a_folder_that_is_missing_is_one_line(tmp_path: Path) -> None:
-    ended = run("data", "init", str(tmp_path / "nodir"))
+@pytest.mark.parametrize("name", ["nodir", "nofile.txt"])
+def test_init_of_what_is_missing_is_one_line(name: str, tmp_path: Path) -> None:
+    (tmp_path / "tasks.toml").write_text("")
+    ended = run("data", "init", str(tmp_path / name))
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert "nodir: no such file or folder" in ended.stderr
+    assert f"{name}: no such file or folder" in ended.stderr
 
 
 class _Installed:
@@ -196,3 +198,11 @@ def test_a_tagger_is_shown_in_one_line() -> None:
     assert shown.startswith("<Tagger of upos, xpos, mwe, supsense: multi_dec")
     assert len(shown) < 200
     assert "\n" not in shown
+
+
+def test_tables_show_colons_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rich makes emoji of :cat: and :100: otherwise."""
+    screen(80).print("a.txt:100: the tag I-:cat:")
+    say("a.txt:100: the tag I-:cat:")
+    said = capsys.readouterr()
+    assert said.out == said.err == "a.txt:100: the tag I-:cat:\n"
