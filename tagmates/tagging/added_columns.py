@@ -76,7 +76,8 @@ def _with_columns(
         body, end = split_line_end(lines[at])
         found[at] = _row(body, own, options) + end
     if header is not None:
-        at = header[0] - 1
+        line, names = header
+        at = line - 1 + sum(name.count("\n") for name in names)
         body, end = split_line_end(lines[at])
         found[at] = _row(body, unused_names(tasks, options.names), options) + end
     return found

@@ -165,7 +165,9 @@ def _is_conllu(lines: Sequence[str]) -> bool:
 
 def _is_list_of_words(lines: Sequence[str]) -> bool:
     """Whether every line but comments, as ``# id = 1``, has one word and some, but not all, are a mark alone."""
-    words = [line.strip() for line in lines if is_token_line(line) and not line.startswith("# ")]
+    starts = zip(["", *lines], lines, strict=False)  # comments are only before a sentence
+    comments = {line for before, line in starts if line.startswith("# ") and not is_token_line(before)}
+    words = [line.strip() for line in lines if is_token_line(line) and line not in comments]
     alone = sum(map(bool, map(_PUNCTUATION.fullmatch, words)))
     return bool(alone) and len(words) > alone and all(len(CELL.findall(word)) == 1 for word in words)
 

@@ -12,7 +12,7 @@ from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
-TEXT_KEYS = TEXT_NAMES
+TEXT_KEYS = (*TEXT_NAMES, "document", "message", "tweet")
 WORD_KEYS = TOKEN_NAMES
 
 
@@ -66,11 +66,22 @@ def holds_records(record: Mapping[str, Any]) -> bool:
     It may hold lists of other words, such as the names of classes. Spans of its own text are no records.
     """
     key = words_key(record)
-    if key.rpartition(".")[2].lower() in (*WORD_KEYS, *TEXT_KEYS):
-        return False
+    own = {**dict(leaves_of(record)), **record}.get(key, "")
     lists = [value for value in record.values() if isinstance(value, list) and any(map(_is_record, value))]
-    own = dict(leaves_of(record)).get(key, "")
-    return len(lists) == 1 and not (isinstance(own, str) and own) and not (key and are_spans(lists[0]))
+    if len(lists) != 1 or (key and are_spans(lists[0])):
+        return False
+    if isinstance(own, str) and own:
+        return any(_has_words_beyond(own, item) for item in lists[0])
+    return key.rpartition(".")[2].lower() not in WORD_KEYS
+
+
+def _has_words_beyond(text: str, item: Any) -> bool:
+    """Whether an item is a record with words or a text that are not part of this text."""
+    if is_text_pair(item):
+        return item[0] not in text
+    key = words_key(item) if isinstance(item, dict) else ""
+    value = {**dict(leaves_of(item)), **item}.get(key, "") if key else ""
+    return value not in text if isinstance(value, str) else not all(str(word) in text for word in value)
 
 
 def _is_record(value: Any) -> bool:

@@ -46,14 +46,16 @@ def final_config(run: Path) -> tuple[RunConfig, str]:
 def changed_data(run: Path, config: RunConfig, data: str) -> str:
     """The first difference between the data now and those of a finished run; "" if there is none.
 
-    The runs of a cross-validation are not compared, because each has a part of the data only.
+    The runs of a cross-validation are not compared, because each has a part of the data only, and neither are runs
+    of ``train --final``, which have dev in train.
     """
-    if begun_folds(run.parent) is not None:
+    result = read_json(run / "result.json")
+    if begun_folds(run.parent) is not None or "dev" not in result:
         return ""
     tasks = load_tasks(data)
     require_tasks(config.tasks, tasks)
     now = {name: task_data(tasks[name], own) for name, own in load_indexed(tasks, config.tasks).items()}
-    return data_difference(read_json(run / "result.json").get("task_data", {}), now)
+    return data_difference(result.get("task_data", {}), now)
 
 
 def train_final(

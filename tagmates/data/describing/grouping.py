@@ -29,7 +29,7 @@ SPLIT_NAMES: Mapping[str, Split | Held] = {
         (
             *("dev", "devel", "development", "dvl", "testa", "devtest", "tune", "tuning"),
             *("val", "valid", "validate", "validation", "validación", "validacion", "validação", "validazione"),
-            *("desarrollo", "développement", "developpement", "desenvolvimento", "sviluppo", "entwicklung"),
+            *("desarrollo", "développement", "developpement", "desenvolvimento", "sviluppo"),
         ),
         "dev",
     ),
@@ -52,6 +52,7 @@ _SPLIT_ENDING = re.compile(
 )  # at the end of a longer word, as in mytrain
 # INCEpTION and WebAnno export annotation/DOCUMENT/USER.tsv: the documents of a user belong together
 _ANNOTATED = re.compile(r"((?:.*/)?(?:annotation|curation))/[^/]+/([^/]+)")
+_DOCUMENT = re.compile(r"(?:doc(?:ument)?|file|part|text|page|article|batch|chunk)?[\W_]*\d+", re.IGNORECASE)
 _MIN_PARTS = 3  # so many files that differ only in a number are probably parts of one corpus
 
 
@@ -64,6 +65,12 @@ class FileName:
     rest: str
     bare: str
     folder: str
+
+    @property
+    def is_numbered_document(self) -> bool:
+        """Whether the file is one of a folder of a split, and its name is a number, as 12.txt and doc-12.txt."""
+        stem = self.path.rpartition("/")[2].partition(".")[0]
+        return self.in_split and _DOCUMENT.fullmatch(stem) is not None
 
     @property
     def in_split(self) -> bool:
@@ -113,7 +120,9 @@ def name_of(path: str) -> FileName:
     if named:
         begin, end, split = named[0]
         if split == "held":
-            begin, end, split = next((each for each in named if each[2] in ("dev", "test")), named[0])
+            above = path.rpartition("/")[0].rpartition("/")[0]  # these folders do not count
+            near = (each for each in named if each[0] >= len(above) and each[2] in ("dev", "test"))
+            begin, end, split = next(near, named[0])
         before = path[:begin]
         if "/" not in path[begin:] and SPLIT_NAMES.get(_folder_of(path).lower()) == split:
             outer, _, inner = before.rpartition("/")  # the folder names it too, as in train/ner-train.txt
@@ -129,11 +138,12 @@ def name_of(path: str) -> FileName:
 def _words_of_splits(path: str) -> Iterator[tuple[int, int, Split | Held]]:
     """Yield where the words of a path that name a split begin and end, and their split; the last word first.
 
-    A part in capitals of a word, as TST in train/A1TST.txt, counts only if its folder does not name a split.
+    A part in capitals of a word, or behind capitals, as TST in train/A1TST.txt and test in train/HIVtest.txt, counts
+    only if its folder does not name a split.
     """
     in_split = _folder_of(path).lower() in SPLIT_NAMES
     for match in reversed(list(re.finditer(r"[^\W_]+", path))):
-        found = chain(_PARTS_OF_NAME.finditer(match[0]), _AFTER_CAPITALS.finditer(match[0]))
+        found = chain(_PARTS_OF_NAME.finditer(match[0]), () if in_split else _AFTER_CAPITALS.finditer(match[0]))
         parts = [(part.start(), part[0]) for part in found if not (in_split and part[0].isupper())]
         for start, word in [(0, match[0]), *parts]:
             low = word.lower()
@@ -146,9 +156,10 @@ def _words_of_splits(path: str) -> Iterator[tuple[int, int, Split | Held]]:
 
 def _named(path: str, split: Split | Held, before: str, after: str) -> FileName:
     rest, bare = before + after, before + _NUMBERS.sub("", after)
-    folder = before.rpartition("/")[0]
+    folder = path.rpartition("/")[0]
     if "/" in after:  # it is the name of a folder
         file = after.rpartition("/")[2]
+        folder = before.rpartition("/")[0]
         bare = f"{before}/*{file.rpartition('.')[2]}" if any(map(str.isdecimal, file)) else rest
     return FileName(path, split, rest, _squeezed(bare), folder)
 
@@ -245,7 +256,7 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
         for name in group:
             apart[_squeezed(name.rest)].append(name)
         unsplit = {name.split for name in group} == {None}
-        documents = len(apart) >= _MIN_PARTS and all(name.in_split for name in group)
+        documents = len(apart) >= _MIN_PARTS and all(name.is_numbered_document for name in group)
         joined = documents or any(_NUMBER_OF_TOTAL.search(name.path) for name in group)
         own = len(group) < _MIN_PARTS if unsplit else all(map(_is_whole, apart.values()))
         for part in apart.values() if own and not joined else [group]:

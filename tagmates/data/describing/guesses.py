@@ -19,7 +19,7 @@ TOKEN_NAMES = (
     *("tokens", "words", "token", "word", "forms", "form", "tokenized_text"),
     *("wort", "wörter", "mot", "mots", "palabra", "palabras", "parola", "parole", "palavra", "palavras", "woord"),
 )
-TEXT_NAMES = ("text", "data.text", "sentence", "content", "full_text", "document", "message", "tweet")  # of whole texts
+TEXT_NAMES = ("text", "data.text", "sentence", "content", "full_text")  # of whole texts
 
 _KNOWN_TAGS: Mapping[str, Collection[str]] = {
     name: tags.split()

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations, groupby, islice
 from pathlib import Path
+from unicodedata import category
 
 from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
@@ -115,7 +116,7 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     refused: dict[str, str] = {}
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
-        if not name.isprintable():
+        if any(category(character) in ("Cc", "Cs") for character in name):
             refused[name] = f"its name has characters that cannot be shown; {name_advice()}"
         elif name.endswith(_BACKUP_SUFFIXES):
             refused[name] = "is a copy that an editor made"
@@ -236,14 +237,21 @@ def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: 
 def _without_tags(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
     """Take each file out of dev and test that lacks the last columns of train, which hold tags; yield a message."""
     first = corpus.files["train"][0]
+    tags = _columns_of_tags(found[first])
     for split in ("dev", "test"):
         for name in corpus.files.get(split, []):
             lacking = _lacking_columns(found[name], found[first])
-            if lacking:
+            if lacking and max(tags) > found[name].columns:
                 corpus.files[split] = [other for other in corpus.files[split] if other != name]
                 corpus.waits[split] = name
                 yield f"{root / name}: lacks {lacking} of {first}; tasks whose tags it has may name it"
     corpus.files = {split: names for split, names in corpus.files.items() if names}
+
+
+def _columns_of_tags(layout: FileLayout) -> list[int]:
+    """The numbers of the columns that look like tags; 0 for other formats than tables."""
+    columns = layout.columns_of_sample
+    return tokens_and_tags(columns)[1] if len(columns) > 1 else [0]
 
 
 def _lacking_columns(own: FileLayout, other: FileLayout) -> str:
@@ -251,10 +259,11 @@ def _lacking_columns(own: FileLayout, other: FileLayout) -> str:
     more = other.columns - own.columns
     if more <= 0 or not {own.format, other.format} <= {"columns", "csv"}:
         return ""
-    if own.heading and other.heading:
-        return "" if other.heading[-1] in own.heading else f"the column {shown(other.heading[-1])}"
     last = [cells[-1] for sentence in own.sample for cells in sentence]
     here, there = ({cells[at] for sentence in other.sample for cells in sentence} for at in (own.columns - 1, -1))
+    if own.heading and other.heading:
+        same = other.heading[-1] in own.heading or 2 * sum(value in there for value in last) > len(last)
+        return "" if same else f"the column {shown(other.heading[-1])}"
     if sum(value in here for value in last) <= sum(value in there for value in last):
         return ""
     return f"the last {plural(more, 'column')}" if more > 1 else "the last column"
@@ -318,7 +327,9 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     label = re.sub(r"[\W_]+", "_", rest).strip("_") or re.sub(r"[\W_]+", "_", root.stem).strip("_")
     tags = {name: found[name].tags for name in files if found[name].tags}
     splits = {split: tuple(names) for split, names in corpus.files.items()}
-    mixed = len({each.columns for each in layouts}) > 1
+    # of two files, one may have all columns of the other
+    others = [each for each in layouts if each.columns != first.columns]
+    mixed = not all(_lacking_columns(each, first) or _lacking_columns(first, each) for each in others)
     return FoundCorpus(label or "tags", layout, splits, mixed, tags or None, corpus.waits)
 
 

@@ -176,9 +176,10 @@ def _of_conllu(source: FoundCorpus, root: Path) -> FoundLayers:
     layers = [TagLayer({"tag_column": name, **_UNDERSCORE_OUTSIDE.get(name, {})}, name) for name in names]
     layers += _without_names(rows, source.layout.columns)
     filled = {name: values for name, values in features.items() if _is_filled(values, words)}
-    if not layers:  # the only tags are in FEATS and MISC, as tagmates tag --append writes them
-        layers = [TagLayer({"tag_column": name}, _short(name)) for name in filled or ["upos"]]
-        return FoundLayers({}, seen, layers)
+    if not layers:  # the only tags may be in MISC, as tagmates tag --append writes them
+        alone = [name for name in filled if name.startswith("misc:")]
+        layers = [TagLayer({"tag_column": name}, _short(name)) for name in alone or ["upos"]]
+        filled = {name: values for name, values in filled.items() if name not in alone}
     for name in sorted(filled, key=lambda name: -filled[name].total())[:_MAX_FEATURES]:
         note = f"on {filled[name].total():,} of {words:,} words of train; take the # away to have it as a task"
         sample = _sentences_of(rows, *conllu_column(name))

@@ -26,6 +26,7 @@ from tagmates.data.formats.tool_spans import (
     are_spans_of_sentences,
     are_words,
     is_text,
+    readable_spans,
 )
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
@@ -54,11 +55,20 @@ def layers_of_records(source: FoundCorpus, root: Path) -> FoundLayers:
             records += [each._replace(record=_flat(each.record)) for each in in_file]
     listed = _of_lists(source, records, features, root)
     marked = _of_spans(records, features, str(root / source.first_file))
+    if marked is not None and listed is not None:  # objects with numbers for labels may be anything
+        named = [layer for layer in marked.layers if _are_named(records, str(layer.keys["tag_column"]), features)]
+        marked = replace(marked, layers=named) if named else None
     if marked is not None:
         return _both(marked, listed)
     if listed is None:
         raise _no_layers(records, str(root / source.first_file))
     return listed
+
+
+def _are_named(records: Sequence[LocatedRecord], key: str, features: Mapping[str, Any]) -> bool:
+    """Whether the spans of a key have names for labels, or the features name their numbers."""
+    found = any(True for value in _values(records, key) for _ in readable_spans(value, ()))
+    return found or bool(class_names(features, f"{key}.label"))
 
 
 def _both(spans: FoundLayers, lists: FoundLayers | None) -> FoundLayers:

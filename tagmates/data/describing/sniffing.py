@@ -179,8 +179,10 @@ def _sentence_lines(lines: Sequence[str]) -> FileLayout | None:
         cells = [word for sentence in split for word in sentence if len(word) > width and all(word)]
         if not width or len(words) - len(cells) > MAX_ODD_WORDS * len(words):
             continue
-        if len({word[-1] for word in cells}) <= max(20, len(words) // 5):
-            whole = [sentence for sentence in split if all(len(word) > width and all(word) for word in sentence)]
+        whole = [sentence for sentence in split if all(len(word) > width and all(word) for word in sentence)]
+        tags = {word[-1] for word in cells}
+        # 7:30 is a time
+        if whole and len(tags) <= max(20, len(words) // 5) and not (separator == ":" and any(map(str.isdecimal, tags))):
             return FileLayout("lines", separator, width + 1, sample=whole)
     return None
 

@@ -15,7 +15,7 @@ from tagmates.data.describing.sentence_columns import MAX_SENTENCE_WORDS, SENTEN
 from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import is_document_line
-from tagmates.data.formats.table import MARKUP, SENTENCE_MARK
+from tagmates.data.formats.table import MARKUP, SENTENCE_MARK, is_several_rows
 from tagmates.data.schemes import are_span_tags
 from tagmates.formatting import shown
 
@@ -132,8 +132,7 @@ def _csv_rows(lines: Sequence[str], separator: str) -> list[_Line]:
         if number < len(lines) - 50:  # but not in the last lines that were read
             return []
     full = [row.cells for row in rows if any(map(str.strip, row.cells)) and not is_document_line(row.text)]
-    # such a cell is rather several rows, between two quotes that are words
-    if not full or any("\n" in cell and separator in cell for cells in full for cell in cells):
+    if not full or any(is_several_rows(cell, separator, len(cells)) for cells in full for cell in cells):
         return []
     if _has_blanks_behind(lines, separator) and not (twice or inside):
         return []
@@ -164,7 +163,7 @@ def _looked_at(rows: Sequence[_Line], separator: str, text: str, *, quoted: bool
     if not 2 <= width <= 100:
         return ""
     last = {row.cells[-1] for row in full if len(row.cells) == width and not row.text.startswith("#")}
-    numbered = all(row.cells[0].isdecimal() or not row.cells[0].strip("#") for row in full)
+    numbered = _are_numbered(full)
     comments, inside, sentences = _divided(
         rows,
         lambda row: _is_comment(row, width, separator, last, numbered=numbered),
@@ -349,6 +348,13 @@ def _is_comment(row: _Line, width: int, separator: str, last: set[str], *, numbe
         return len(row.cells) != width or (spaced and (separator == "\t" or other)) or alone
     marked = MARKUP.fullmatch(row.text.strip()) is not None or (row.text[0] in _MARK_CHARACTERS and len(row.cells) == 1)
     return marked and other
+
+
+def _are_numbered(rows: Sequence[_Line]) -> bool:
+    """Whether all rows begin with a number, except several that begin with # alone: a header would be only one."""
+    first = [row.cells[0] for row in rows]
+    signs = sum(not cell.strip("#") for cell in first)
+    return signs > 1 and all(cell.isdecimal() for cell in first if cell.strip("#"))
 
 
 def _is_padded(rows: Sequence[_Line], width: int) -> bool:

@@ -35,7 +35,11 @@ def unread_record(record: Any) -> str:
             "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
         )
     lists = record.items() if isinstance(record, dict) else ()
-    splits = [key for key, value in lists if key.lower() in _SPLITS and isinstance(value, list)]
+    splits = [
+        key
+        for key, value in lists
+        if key.lower() in _SPLITS and isinstance(value, list) and value and isinstance(value[0], dict | list)
+    ]
     return f"is JSON with several splits ({first_of(splits)}): write each into a file of its own" if splits[1:] else ""
 
 

@@ -46,7 +46,7 @@ def read_conll2012(
 
 def is_document_mark(line: str) -> bool:
     """Whether a line begins or ends a document."""
-    return line.startswith(("#begin document", "#end document"))
+    return line.startswith(("#begin document", "#end document")) or line.strip() == "#end"
 
 
 def are_brackets(cells: Iterable[str]) -> bool:

@@ -132,6 +132,11 @@ def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: st
     return list(zip(tokens, labels, strict=True))
 
 
+def is_several_rows(cell: str, separator: str, width: int) -> bool:
+    """Whether a cell of several lines is rather several rows of so many cells, between two quotes that are words."""
+    return "\n" in cell and cell.count(separator) >= width - 1
+
+
 def check_lines(cells: Sequence[str], words: Sequence[str], layout: TableLayout, where: str) -> None:
     """Check the cells of several lines in the row of a word. ``words`` are those of the word and of its tag.
 
@@ -142,7 +147,7 @@ def check_lines(cells: Sequence[str], words: Sequence[str], layout: TableLayout,
         if "\n" in cell:
             raise DataError(f'{where}: {shown(cell)} has a line end in it; take it out, or write the word " as """"')
     for cell in cells:
-        if "\n" in cell and cell.count(layout.separator or ",") >= len(cells) - 1:
+        if is_several_rows(cell, layout.separator or ",", len(cells)):
             raise DataError(f'{where}: the cell {shown(cell)} looks like several rows; write the word " as """"')
 
 
