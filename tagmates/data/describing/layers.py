@@ -45,7 +45,8 @@ def _layers_of(source: FoundCorpus, root: Path) -> FoundLayers:
     if layout.format in ("columns", "csv", "lines"):
         return _of_columns(source)
     if layout.format == "conllu":
-        return _of_plus(source) if layout.heading else _of_conllu(source, root)
+        plus = layout.heading and tuple(map(str.lower, layout.heading)) != CONLLU_COLUMNS
+        return _of_plus(source) if plus else _of_conllu(source, root)
     if layout.format in RECORD_FORMATS:
         return layers_of_records(source, root)
     if layout.format == "parallel":

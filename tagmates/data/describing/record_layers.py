@@ -247,7 +247,7 @@ def _of_spans_of_sentences(records: Sequence[LocatedRecord]) -> FoundLayers | No
 
 def _is_of_model(key: str) -> bool:
     """Whether a key of Label Studio, Argilla or others holds what a model predicts, and not what people say."""
-    return key in ("predictions", "prediction") or key.endswith(".suggestion")
+    return key in ("predictions", "prediction") or key.endswith(".suggestion") or key.startswith("suggestions.")
 
 
 def _key_of_text(records: Sequence[LocatedRecord], texts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from tagmates.data.describing.file_layout import FileLayout
 from tagmates.data.describing.guesses import are_universal
 from tagmates.data.describing.json_records import json_layout
 from tagmates.data.describing.tables import table_in
-from tagmates.data.describing.unread_formats import table_of_spans, unread_format, words_with_places
+from tagmates.data.describing.unread_formats import rows_of_spans, table_of_spans, unread_format, words_with_places
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import (
@@ -88,7 +88,7 @@ def _table(lines: Sequence[str], text: str) -> FileLayout | str:
     if isinstance(found, str):
         return found
     rows = [cells for sentence in found.sample for cells in sentence]
-    return table_of_spans(found.heading) or words_with_places(rows) or found
+    return table_of_spans(found.heading) or rows_of_spans(rows) or words_with_places(rows) or found
 
 
 def why_packed(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 from tagmates.data.describing.guesses import TOKEN_NAMES
@@ -15,7 +16,9 @@ _OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<S
 _TRIPLE = re.compile(r"(?:<\S+>|_:\S+) <\S+> (?:<\S+>|_:\S+|\".*\"\S*) \.")
 _ROW_OF_R = re.compile(r'"\d+"(?: (?:"(?:[^"\\]|\\.)*"|[^\s"]+))+')
 _SETTING = re.compile(r"\s*\S+ = .*")
-_OFFSET = re.compile(r"(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE)
+_OFFSET = re.compile(
+    r"(?:[a-z]+[ _-])?(?:begin|start|end|stop)[ _-]?(?:offset|index|char|pos(?:ition)?)?|offset", re.IGNORECASE
+)
 
 
 def unread_record(record: Any) -> str:
@@ -130,6 +133,31 @@ def table_of_spans(heading: Sequence[str]) -> str:
         f"is a table of spans (its columns {' and '.join(offsets[:2])} are offsets): write each text with its spans as "
         'a line of JSON, {"text": …, "spans": [[0, 4, "PER"]]}'
     )
+
+
+def rows_of_spans(rows: Sequence[Sequence[str]]) -> str:
+    """The reason to refuse rows that each hold the text of a span between its offsets; "" for words that follow."""
+    columns = list(zip(*rows, strict=True))
+    numbers = [list(map(int, column)) for column in columns if all(map(_is_offset, column))]
+    for starts, ends in combinations(numbers, 2):
+        lengths = [end - start for start, end in zip(starts, ends, strict=True)]
+        if not all(length > 0 for length in lengths) or len({*lengths}) < 2:
+            continue
+        fits = any(
+            sum(len(cell) == length for cell, length in zip(column, lengths, strict=True)) >= 0.95 * len(rows)
+            for column in columns
+        )
+        gaps = [start - end for end, start in zip(ends, starts[1:], strict=False)]
+        if fits and 2 * sum(0 <= gap <= 1 for gap in gaps) < len(gaps):
+            return (
+                "is a table of spans (each row has the text between two offsets): write each text with its spans as a "
+                'line of JSON, {"text": …, "spans": [[0, 4, "PER"]]}'
+            )
+    return ""
+
+
+def _is_offset(cell: str) -> bool:
+    return cell.isascii() and cell.isdecimal() and len(cell) <= 9
 
 
 def words_with_places(rows: Sequence[Sequence[str]]) -> str:

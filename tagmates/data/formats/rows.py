@@ -19,7 +19,7 @@ DOCSTART = "-DOCSTART-"
 It is never a token.
 """
 
-_DOCUMENT_START = r"[^\w\s]+DOCSTART[^\w\s]+"  # also --DOCSTART-- and [DOCSTART]
+_DOCUMENT_START = r"[^\w\s]+DOCSTART[^\w\s]*"  # also --DOCSTART--, [DOCSTART] and Liner2's -DOCSTART
 _DOCUMENT_LINE = (
     rf"[^\S\n]*(?:[01](?:[^\S\n]+|[,;|]))?{_DOCUMENT_START}(?![^\s,;|])"  # some files number it like a word
 )

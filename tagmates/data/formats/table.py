@@ -41,6 +41,8 @@ from tagmates.formatting import first_of, plural, shown, suggestion
 Column = int | str
 MARKUP = re.compile(r"<[/?!]?[A-Za-z][^<>]*>")
 _QUOTED_ITEM = re.compile(r"\s*\[\s*['\"]")
+_NUMBERS = re.compile(r"[\[(]\s*(?:(?:[-+]?\d+(?:\.\d*)?|True|False)(?:\s*,\s*|\s+|(?=[\])])))+[\])]")
+_BARE_TAGS = re.compile(r"\[\s*[^a-z\s,\[\]'\"]+(?:\s*,\s*[^a-z\s,\[\]'\"]+)+\s*\]")
 SENTENCE_MARK = re.compile(r"</?s\b[^<>]*>")
 
 
@@ -154,14 +156,23 @@ def check_lines(cells: Sequence[str], words: Sequence[str], layout: TableLayout,
 def words_and_tags(words: str, tags: str, where: str) -> tuple[list[str], list[str]]:
     """The words and the tags in two cells, each separated by white space or as a list.
 
-    A cell in brackets is a list if the other is one too, or if its first item is in quotes: a text may have brackets.
+    A cell in brackets is a list if the other is one too, if its first item is in quotes, or if it has only numbers or
+    tags in capitals: a text may have brackets.
     """
     bracketed = [is_list(cell) for cell in (words, tags)]
     found = [
-        _list_in(cell, where) if all(bracketed) or (own and _QUOTED_ITEM.match(cell)) else CELL.findall(cell)
+        _list_in(cell, where) if all(bracketed) or (own and _QUOTED_ITEM.match(cell)) else _items_in(cell)
         for cell, own in zip((words, tags), bracketed, strict=True)
     ]
     return found[0], found[1]
+
+
+def _items_in(cell: str) -> list[str]:
+    """The words in a cell, or the numbers or tags of a list without quotes."""
+    text = cell.strip()
+    if _NUMBERS.fullmatch(text) or _BARE_TAGS.fullmatch(text):
+        return re.split(r"[\s,]+", text[1:-1].strip(" ,"))
+    return CELL.findall(cell)
 
 
 def words_in(cell: str, where: str) -> list[str]:
