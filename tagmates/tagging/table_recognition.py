@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from tagmates.data.describing.file_layout import FileLayout
@@ -18,6 +19,7 @@ from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
 
 SAMPLE_ROWS = 200  # rows from which the layout of all rows is recognised
+MIN_WORDS = 20  # in a column, from which on it is compared with others
 _TRAINED = (  # the options that follow the training files
     "token_column",
     "separator",
@@ -95,7 +97,7 @@ def _as_trained(
         return None
     if not (_has_trained_header(known, given, layout) and has_trained_rows(known, layout)):
         return None
-    if not has_trained_columns(known, text, name):
+    if not has_trained_columns(known, text, name) or not _are_words(known, layout):
         return None
     told = {key: getattr(known, key) for key in _TRAINED if getattr(given, key) == getattr(_NOTHING_GIVEN, key)}
     seen = comment_sign(layout.comments, layout.signed) if isinstance(layout, FileLayout) else ""
@@ -270,6 +272,18 @@ def has_trained_rows(known: ReadOptions, layout: FileLayout | str) -> bool:
         return True
     rows = bool(layout.keys.get("sentence_rows"))
     return rows == known.sentence_rows or (not rows and len(layout.sample) < 2)
+
+
+def _are_words(known: ReadOptions, layout: FileLayout | str) -> bool:
+    """Whether the column that had the words in training may have them here: no other has many more different values."""
+    if not isinstance(layout, FileLayout) or layout.format not in TABLE_FORMATS or known.header:
+        return True
+    columns = layout.columns_of_sample
+    own = columns.get(index_of(int(known.token_column or 1), layout.columns) + 1)
+    if own is None or sum(map(len, own)) < MIN_WORDS:
+        return True
+    words, _ = tokens_and_tags(columns)
+    return 2 * len({*chain(*own)}) >= len({*chain(*columns[words])})
 
 
 def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:

@@ -109,6 +109,15 @@ class TestNames:
              [{"train": ["Genia4ERtraining/Genia4ERtask2.x"], "test": ["Genia4ERtest/Genia4EReval2.x"]}]),
             (["entrenamiento.x", "desarrollo.x", "prueba.x"],
              [{"train": ["entrenamiento.x"], "dev": ["desarrollo.x"], "test": ["prueba.x"]}]),
+            # folds and corpora with numbers in their names are none
+            ([f"{split}/fold{number}.x" for split in ("train", "test") for number in range(3)],
+             [{split: [f"{split}/fold{number}.x"] for split in ("train", "test")} for number in range(3)]),
+            # the folders above do not count for eval, and parts of words do not count in folders of splits
+            (["test_data/en/train.x", "test_data/en/eval.x"],
+             [{"train": ["test_data/en/train.x"], "dev": ["test_data/en/eval.x"]}]),
+            (["train/HIVtest.x", "dev/HIVtest.x"], [{"train": ["train/HIVtest.x"], "dev": ["dev/HIVtest.x"]}]),
+            (["en/training/train.x", "en/training/dev.x", "en/test/test.x"],
+             [{"train": ["en/training/train.x"], "dev": ["en/training/dev.x"], "test": ["en/test/test.x"]}]),
             # held out is what is not there
             (["train.x", "dev.x", "heldout.x"], [{"train": ["train.x"], "dev": ["dev.x"], "test": ["heldout.x"]}]),
             (["train.x", "heldout.x", "test.x"], [{"train": ["train.x"], "dev": ["heldout.x"], "test": ["test.x"]}]),

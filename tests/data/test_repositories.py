@@ -574,3 +574,131 @@ def test_copies_are_found_in_any_encoding(tmp_path: Path) -> None:
     (tmp_path / "train_20.txt").write_bytes(b"\n\n".join(content.split(b"\n\n")[:20]) + b"\n\n")
     found = propose(tmp_path, "")
     assert any("train_20.txt: 20 of its 20 different sentences are also in" in text for text in found.left_out)
+
+
+def test_a_header_that_begins_with_a_hash_is_a_header(tmp_path: Path) -> None:
+    numbers = iter(range(10_000))
+    write(
+        tmp_path,
+        lambda rows, at: lines([(next(numbers), at, *own) for own in plain(rows)]),
+        head="#\tsentence_id\ttoken\tlabel\n",
+    )
+    (task,) = described(tmp_path).values()
+    assert (task.token_column, task.tag_column, task.sentence_column) == ("token", "label", "sentence_id")
+    assert pairs(task, "train") == wanted("train")
+
+
+@pytest.mark.parametrize("sign", ["/", ":"])
+def test_lines_whose_first_word_has_no_tag_keep_init_from_nothing(sign: str, tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
+    words = " ".join(f"w{at}{sign}T{at % 3}" for at in range(25))
+    (tmp_path / "features.svm").write_text("".join(f"s{at} {words}\n" for at in range(20)))
+    assert propose(tmp_path, "").tasks == ("ner",)
+
+
+def test_times_are_no_words_with_tags(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("6:00 7:15 8:30\n7:00 8:15 9:30 10:45 11:00\n" * 20)
+    with pytest.raises(DataError, match="looks like tagged sentences"):
+        propose(tmp_path, "")
+
+
+@pytest.mark.parametrize("name", ["document", "message", "tweet"])
+def test_the_text_with_the_spans_is_the_longer_one(name: str, tmp_path: Path) -> None:
+    record = {name: "doc-1", "body": "Ada sings in Oslo .", "spans": [[0, 3, "PER"], [13, 17, "LOC"]]}
+    (tmp_path / "train.jsonl").write_text(f"{json.dumps(record)}\n" * 3)
+    (task,) = described(tmp_path).values()
+    assert task.token_column == "body"
+
+
+def test_other_names_of_the_last_column_are_no_lack(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n", head="word\tlabel\n")
+    (tmp_path / "train.txt").write_text("word\tpos\ttag\n" + "".join(lines(rows) + "\n" for rows in corpus("train")))
+    (task,) = described(tmp_path).values()
+    assert [pairs(task, split) for split in ("train", "dev")] == [wanted("train"), wanted("dev")]
+
+
+def test_more_columns_of_dev_and_test_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(rows) + "\n")
+    bare = "".join(lines([row[:2] for row in rows]) + "\n" for rows in corpus("train"))
+    (tmp_path / "train.txt").write_text(bare)
+    (task,) = described(tmp_path).values()
+    assert [pairs(task, split) for split in ("train", "dev")] == [wanted("train", 1), wanted("dev", 1)]
+
+
+def test_objects_with_numbers_for_labels_beside_tags_are_no_layer(tmp_path: Path) -> None:
+    record = {"tokens": ["Ada", "sat"], "tags": ["B-PER", "O"], "boxes": [{"start": 0, "end": 1, "label": 3}]}
+    (tmp_path / "train.jsonl").write_text(f"{json.dumps(record)}\n" * 3)
+    assert list(described(tmp_path)) == ["ner"]
+
+
+@pytest.mark.parametrize("tags", ["[1, 0, 0]", "[1 0 0]", "(1, 0, 0)", "[1.0, 0.0, 0.0]", "[True, False, False]"])
+def test_lists_of_numbers_beside_a_text(tags: str, tmp_path: Path) -> None:
+    rows = "".join(f'"Ada met w{at}","{tags}"\n' for at in range(40))
+    (tmp_path / "train.csv").write_text(f"sentence,label_seq\n{rows}")
+    (task,) = described(tmp_path).values()
+    assert [label for _, label in pairs(task, "train")[0]] == re.findall(r"[\w.]+", tags)
+
+
+SPLITS_INSIDE = {
+    "Prodigy": lambda word, split: json.dumps({"text": word, "spans": [], "meta": {"split": split}}) + "\n",
+    "a column without a header": lambda word, split: f"{split}\t{word}\tO\n{split}\tsat\tB-X\n\n",
+}
+
+
+@pytest.mark.parametrize("case", SPLITS_INSIDE)
+def test_splits_that_are_named_inside_a_file(case: str, tmp_path: Path) -> None:
+    content = "".join(SPLITS_INSIDE[case](f"w{at}", "test" if at > 30 else "train") for at in range(40))
+    (tmp_path / "data.jsonl").write_text(content)
+    with pytest.raises(DataError, match="says which sentences are train, dev and test"):
+        propose(tmp_path, "")
+
+
+def test_splits_in_comments(tmp_path: Path) -> None:
+    row = "1\tAda\t_\tPROPN\t_\t_\t_\t_\t_\t_\n\n"
+    text = "".join(f"# split = {'test' if at > 30 else 'train'}\n{row}" for at in range(40))
+    (tmp_path / "data.conllu").write_text(text)
+    with pytest.raises(DataError, match="its '# split' says which sentences are train, dev and test"):
+        propose(tmp_path, "")
+
+
+@pytest.mark.parametrize("head", ["", "doc\tspan_start\tspan_end\tmention\ttype\n"])
+def test_tables_of_spans(head: str, tmp_path: Path) -> None:
+    rows = "".join(
+        f"{at}\t{at % 7}\t{at % 7 + len(word)}\t{word}\tPER\n" for at, word in enumerate(["Ada", "Ann Lee"] * 20)
+    )
+    (tmp_path / "train.tsv").write_text(head + rows)
+    with pytest.raises(DataError, match="is a table of spans"):
+        propose(tmp_path, "")
+
+
+def test_words_with_their_offsets_are_words(tmp_path: Path) -> None:
+    def rows_of(rows: Rows) -> str:
+        starts = [sum(len(word) + 1 for word, *_ in rows[:at]) for at in range(len(rows))]
+        own = [(word, start, start + len(word), tag) for start, (word, tag) in zip(starts, plain(rows), strict=True)]
+        return lines(own) + "\n"
+
+    write(tmp_path, lambda rows, _: rows_of(rows))
+    (task,) = described(tmp_path).values()
+    assert pairs(task, "train") == wanted("train")
+
+
+def test_sentences_with_a_column_for_each_predicate(tmp_path: Path) -> None:
+    def row(at: int, own: tuple[str, str, str], predicates: int) -> str:
+        return "\t".join([str(at), own[0], own[1], "_", own[2], *["A0" if at == 1 else "_"] * predicates]) + "\n"
+
+    write(tmp_path, lambda rows, n: "".join(row(at, own, n % 3) for at, own in enumerate(rows, 1)) + "\n", "{}.conll")
+    tasks = described(tmp_path)
+    assert pairs(tasks["ner"], "train") == wanted("train")
+
+
+def test_standard_global_columns_hide_no_features(tmp_path: Path) -> None:
+    row = "\t".join(["1", "Ada", "_", "{}", "_", "_", "0", "_", "_", "NER={}"]) + "\n\n"
+    head = "# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC\n"
+    (tmp_path / "train.conllu").write_text(head + (row.format("PROPN", "B-PER") + row.format("VERB", "O")) * 20)
+    assert "misc:NER" in propose(tmp_path, "").text
+
+
+def test_marks_of_documents_without_a_dash_behind(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, at: f"-DOCSTART FILE {at}.xml\n\n" + lines(plain(rows)) + "\n")
+    (task,) = described(tmp_path).values()
+    assert pairs(task, "train") == wanted("train")

@@ -95,6 +95,31 @@ def test_lists_beside_the_words_are_no_words(value: object, found: tuple[str, ..
     assert words(tmp_path, json.dumps(value) + "\n", ReadOptions()) == [found]
 
 
+def test_a_file_of_another_shape_is_not_read_as_in_training(tmp_path: Path) -> None:
+    known = ReadOptions("columns", 2, "\t", width=3)
+    forms = [first + second for first in "abcde" for second in "klmnop"]
+    rows = "".join(f"{word}\t{'NN' if at % 2 else 'VB'}\tO\tO\n" for at, word in enumerate(forms))
+    assert words(tmp_path, rows, ReadOptions(trained=known)) == [tuple(forms)]
+    rows = "".join(f"{at}\t{word}\tO\n" for at, word in enumerate(forms, start=1))
+    assert words(tmp_path, rows, ReadOptions(trained=known)) == [tuple(forms)]
+
+
+def test_a_header_whose_first_name_is_a_hash(tmp_path: Path) -> None:
+    text = "#,sentence_id,token,label\n0,0,Ada,N\n1,0,paints,N\n2,0,.,N\n3,1,Kito,N\n4,1,sells,N\n5,1,.,N\n"
+    assert words(tmp_path, text, ReadOptions()) == [("Ada", "paints", "."), ("Kito", "sells", ".")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"message": "3 records", "data": [{"text": "Ada sat ."}]},
+        {"document": "corpus.txt", "sentences": [{"tokens": ["Ada", "sat", "."]}]},
+    ],
+)
+def test_an_object_around_the_records_is_no_record(value: object, tmp_path: Path) -> None:
+    assert words(tmp_path, json.dumps(value) + "\n", ReadOptions()) == [("Ada", "sat", ".")]
+
+
 def test_null_in_a_list_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a").write_text('[null, {"tokens": ["Mika"]}, null]')
     (chunk,) = read_chunks([str(tmp_path / "a")], ReadOptions(append="auto"))

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from os.path import commonprefix
 from typing import Any
 
@@ -29,6 +29,7 @@ _TAG = re.compile(
 _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 _SPAN_TAG = re.compile(r"[BIESLUMW]-\S+")
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
+MIN_COMMON_COLUMNS = 5  # of sentences that have different numbers of columns
 _MARK_CHARACTERS = "#%<=*@;"  # the first characters of comments and document marks
 
 
@@ -61,7 +62,7 @@ def _table_in(lines: Sequence[str], text: str) -> FileLayout | str:
             return found
     for separator in ("\t", ", ", "; ", "whitespace", ",", ";", "|"):
         rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
-        found = _looked_at(rows, separator, text, quoted=False)
+        found = _looked_at(_with_common_columns(rows), separator, text, quoted=False)
         if isinstance(found, FileLayout):
             return found
         reasons += [found] if found else []
@@ -71,6 +72,22 @@ def _table_in(lines: Sequence[str], text: str) -> FileLayout | str:
     single = all(len(CELL.findall(line)) < 2 for line in lines)
     seen = "has one word on each line, without tags" if single else "has no columns that are equally many in its lines"
     return "; ".join(reasons[:1]) or f"{seen}; the first is {shown(line)}"
+
+
+def _with_common_columns(rows: Sequence[_Line]) -> Sequence[_Line]:
+    """The rows with the columns that all have, if each sentence has its own number, as in CoNLL-2005 and CoNLL-2009.
+
+    These have one more column for each predicate of the sentence. Other rows stay as they are.
+    """
+    filled = [(bool(row.text.strip()), row) for row in rows if not row.text.startswith("#")]
+    blocks = [[row for _, row in block] for is_row, block in groupby(filled, key=lambda each: each[0]) if is_row]
+    widths = [{len(row.cells) for row in block} for block in blocks]
+    least = min(map(min, widths), default=0)
+    long = sum(len(block) for block in blocks if len(block) > 2)
+    uniform = all(len(own) == 1 for own in widths) and len({min(own) for own in widths}) > 1
+    if not uniform or least < MIN_COMMON_COLUMNS or 2 * long < len(filled):
+        return rows
+    return [_Line(row.number, row.text, row.cells[:least]) for row in rows]
 
 
 def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
