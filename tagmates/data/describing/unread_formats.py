@@ -146,6 +146,7 @@ def rows_of_spans(rows: Sequence[Sequence[str]]) -> str:
         fits = any(
             sum(len(cell) == length for cell, length in zip(column, lengths, strict=True)) >= 0.95 * len(rows)
             for column in columns
+            if any(map(str.isalpha, column))
         )
         gaps = [start - end for end, start in zip(ends, starts[1:], strict=False)]
         if fits and 2 * sum(0 <= gap <= 1 for gap in gaps) < len(gaps):
