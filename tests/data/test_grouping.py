@@ -131,6 +131,14 @@ class TestNames:
         assert sorted((each.files for each in found), key=str) == sorted(corpora, key=str)
         assert left_out == []
 
+    def test_the_train_of_dev_is_named_if_it_cannot_be_read(self) -> None:
+        found, left_out = group_files({"a/x-dev.t": "kind"}, ["a/x-train.t"])
+        assert found == []
+        assert left_out == [
+            "a/x-dev.t: is called dev, but a/x-train.t, the train beside it, is left out; it is never used as training "
+            "data"
+        ]
+
     @pytest.mark.parametrize(
         ("names", "left"),
         [

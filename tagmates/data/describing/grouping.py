@@ -209,7 +209,11 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     for bundle in tails:
         called = listing([str(split).replace("held", "heldout") for split in bundle.files])
         beside = [each for each in heads if each.first.folder == bundle.first.folder]
-        why = "there is no train beside it" if not beside else "it is not clear to which train it belongs"
+        why = "it is not clear to which train it belongs"
+        if not beside:
+            unread = (name for name in map(name_of, others) if name.split == "train")
+            near = next((name.path for name in unread if name.folder == bundle.first.folder), "")
+            why = f"{near}, the train beside it, is left out" if near else "there is no train beside it"
         if beside and all(each.kind != bundle.kind for each in beside):
             why = f"its format differs from that of {_paths(beside[0])}"
         left_out.append(f"{_paths(bundle)}: is called {called}, but {why}; it is never used as training data")
