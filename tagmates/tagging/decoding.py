@@ -83,7 +83,7 @@ def open_source(file: BinaryIO, name: str, options: ReadOptions) -> ByteSource:
     if said and not said.startswith("utf"):
         encoding, mark = said, b""
     elif not encoding:
-        layout = sniff(raw) if not said and len(raw) >= 16 and 4 * raw.count(0) > len(raw) else ""
+        layout = sniff(raw) if not said and len(raw) >= 16 and 4 * raw.count(0) > len(raw) else None
         seen = layout.encoding if isinstance(layout, FileLayout) and layout.encoding.startswith("utf") else ""
         encoding = said or seen or _trained_encoding(raw, options)
     encoding += "-le" if encoding in ("utf-16", "utf-32") else ""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.json_records import JSON_START
 from tagmates.data.describing.sniffing import READABLE_FORMATS
@@ -18,14 +18,13 @@ from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.rows import is_document_start
 from tagmates.data.formats.token_lines import is_token_line
 from tagmates.data.schemes import are_span_tags
+from tagmates.data.task import TABLE_FORMATS
 from tagmates.errors import DataError
-from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
+from tagmates.tagging.read_options import TABLE_KINDS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, holds_records
-from tagmates.tagging.table_recognition import are_texts, csv_rows, has_trained_columns, has_trained_rows
+from tagmates.tagging.table_recognition import are_texts, csv_rows, has_trained_columns, has_trained_rows, table_seen
 
 _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
-# the beginnings of what ``sniff`` returns for files that may be prose
-_PROSE = ("has no columns that are equally many", "has one word on each line", "is empty")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9$.-]*")
 _SEMICOLON = re.compile(r"(?:^|\S);\w")  # between cells; in prose a blank or the end of the line follows
 _NAME_ADVICE = "or --input text, or name the column of words or texts by --token-column"
@@ -34,7 +33,7 @@ _ENTITY = re.compile(r"&#?\w+;")  # such as &amp;
 _PUNCTUATION = re.compile(r"[.,;:!?。、]")  # alone on a line or first on it, a sign of a table
 
 
-def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> str:
+def detect_format(options: ReadOptions, layout: FileLayout | UnreadFile, lines: Sequence[str], name: str) -> str:
     """The format: as the options say, unless "columns" turns out to be another CoNLL format; else as the lines show."""
     if options.kind != "auto":
         other = _other_conll_format(layout, lines) if options.token_column is None and not options.separator else ""
@@ -56,7 +55,7 @@ def detect_format(options: ReadOptions, layout: FileLayout | str, lines: Sequenc
     return _format_by_lines(options, layout, lines, name)
 
 
-def _format_by_lines(options: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> str:
+def _format_by_lines(options: ReadOptions, layout: FileLayout | UnreadFile, lines: Sequence[str], name: str) -> str:
     """The format of a file that only the shape of its lines tells."""
     if isinstance(layout, FileLayout):
         given = options.token_column is not None or options.separator
@@ -71,29 +70,29 @@ def _format_by_lines(options: ReadOptions, layout: FileLayout | str, lines: Sequ
                 "--input lines if each line is a sentence, or --input text if these are no tags"
             )
         return "lines"
-    if isinstance(layout, str):
-        return _format_of_rejected(options, layout, lines, name)
+    if isinstance(layout, UnreadFile):
+        return _format_of_unread(options, layout, lines, name)
     return _format_of_uncertain_table(layout, lines, name)
 
 
-def _other_conll_format(layout: FileLayout | str, lines: Sequence[str]) -> str:
+def _other_conll_format(layout: FileLayout | UnreadFile, lines: Sequence[str]) -> str:
     """The CoNLL format that fixes the column of words itself (CoNLL-U, CoNLL-2012, WebAnno), or "" for none."""
     if isinstance(layout, FileLayout) and layout.format in ("conll2012", "webanno"):
         return layout.format
     return "conllu" if _is_conllu(lines) else ""
 
 
-def _format_of_rejected(options: ReadOptions, layout: str, lines: Sequence[str], name: str) -> str:
+def _format_of_unread(options: ReadOptions, file: UnreadFile, lines: Sequence[str], name: str) -> str:
     """The format of a file that ``sniff`` rejects. Raises DataError if it is neither raw text nor a list of words."""
-    if layout.startswith(("is WebAnno", "has CoNLL-2012's", "is a table of spans", "has cells in quotes")):
-        raise DataError(f"{name}: {layout}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
+    if file.kind == "format":
+        raise DataError(f"{name}: {file.seen}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
     if _is_list_of_words(lines) or options.token_column is not None or options.separator:
         return "csv" if not options.separator and _has_semicolons(lines) else "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
     filled = [line for line in lines if line.strip()]
     tabs = 2 * sum("\t" in line for line in filled) > len(filled)  # prose has no tab in most of its lines
-    if (not layout.startswith(_PROSE) and tabular) or tabs:
-        raise DataError(f"{name}: {layout}; or say --input text, if this is raw text")
+    if (file.kind != "text" and tabular) or tabs:
+        raise DataError(f"{name}: {file.seen}; or say --input text, if this is raw text")
     if _has_semicolons(lines):
         raise _unclear(name, "has semicolons", _SEMICOLON_ADVICE)
     return "text"
@@ -144,14 +143,14 @@ def _is_certain_table(layout: FileLayout) -> bool:
     return spans or marks or few or several if layout.separator == "\t" else several and (spans or marks)
 
 
-def _matches_training(trained: ReadOptions, layout: FileLayout | str, lines: Sequence[str], name: str) -> bool:
+def _matches_training(trained: ReadOptions, layout: FileLayout | UnreadFile, lines: Sequence[str], name: str) -> bool:
     """Whether the lines can only have the format of the training files: the same header, tabs, or tag separator."""
     if trained.kind == "lines":
         words = [word for line in lines for word in CELL.findall(line)]
         return bool(words) and all(trained.separator in word.strip(trained.separator) for word in words)
-    if trained.kind not in TABLE_FORMATS or not (trained.header or trained.separator == "\t"):
+    if trained.kind not in TABLE_KINDS or not (trained.header or trained.separator == "\t"):
         return False
-    if not has_trained_rows(trained, layout):
+    if not has_trained_rows(trained, table_seen(layout)):
         return False
     try:
         return sum(map(is_token_line, lines)) > 1 and has_trained_columns(trained, "\n".join(lines), name)

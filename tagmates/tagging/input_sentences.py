@@ -14,7 +14,7 @@ from tagmates.data.formats.table import check_lines, table_rows, words_in
 from tagmates.data.formats.token_lines import RowReader, cell_in, sentences_in
 from tagmates.data.formats.webanno import webanno_rows
 from tagmates.data.tokenize import Token, sentences_of
-from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions, table_layout
+from tagmates.tagging.read_options import TABLE_KINDS, ReadOptions, table_layout
 
 Offsets = tuple[tuple[int, int], ...]
 
@@ -45,7 +45,7 @@ def sentences_in_lines(
     record. Only the chunk that begins with line 1 can have a header.
     """
     kind = options.kind
-    if kind in TABLE_FORMATS:
+    if kind in TABLE_KINDS:
         found = _of_table(lines, options, name, first_line)
     elif kind == "lines":
         found = _of_lines(lines, options, name, first_line)

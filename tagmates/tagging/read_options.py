@@ -10,6 +10,7 @@ from typing import Literal
 
 from tagmates.data.formats.table import TableLayout
 from tagmates.data.formats.webanno import Layers
+from tagmates.data.task import TABLE_FORMATS
 from tagmates.errors import ConfigError
 from tagmates.formatting import suggestion
 
@@ -29,7 +30,7 @@ FORMATS = (
     "spacy",
     "huggingface",
 )
-TABLE_FORMATS = ("columns", "csv", "csv-text")
+TABLE_KINDS = (*TABLE_FORMATS, "csv-text")
 NAMED_FORMATS = ("spacy", "huggingface")  # read by the name of a file or folder, not from its bytes
 APPEND_PLACES = ("column", "misc", "feats")
 _OTHER_NAMES = {"conll": "columns"}
@@ -107,7 +108,7 @@ def check_options(options: ReadOptions) -> ReadOptions:
         column = _number(column, "--token-column")
         if isinstance(column, str) and kind in ("lines", "conll2012"):
             raise ConfigError(f"--token-column {column}: must be a number, as columns have no names in {kind}")
-        if isinstance(column, str) and kind in TABLE_FORMATS and options.header is False:
+        if isinstance(column, str) and kind in TABLE_KINDS and options.header is False:
             raise ConfigError(f"--token-column {column}: must be a number where no header names the columns")
     if kind in ("csv", "csv-text") and len(options.separator) > 1:
         raise ConfigError(f"--separator {options.separator}: must be one character for CSV")

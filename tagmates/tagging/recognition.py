@@ -8,7 +8,7 @@ if the user says so.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.sniffing import sniff
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, plus_columns
 from tagmates.data.formats.sentence_lines import tags_per_word, word_lines
@@ -16,9 +16,9 @@ from tagmates.data.formats.webanno import WEBANNO_FIRST_LINE, layers_in
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import first_of, shown
 from tagmates.tagging.format_detection import detect_format, first_item, first_record, tag_separator_in
-from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
+from tagmates.tagging.read_options import TABLE_KINDS, ReadOptions
 from tagmates.tagging.record_keys import key_of
-from tagmates.tagging.table_recognition import recognise_table
+from tagmates.tagging.table_recognition import recognise_table, table_seen
 
 DEFAULT_COMMENT = (
     "# "  # the beginning of lines that are skipped before a sentence, unless the options or the file say otherwise
@@ -35,15 +35,15 @@ def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     if options.kind in ("text", "brat"):
         return options, ""
-    layout = sniff(text.encode(errors="replace")) if text.strip() else "is empty"
+    layout = sniff(text.encode(errors="replace")) if text.strip() else UnreadFile("is empty", "text")
     kind = detect_format(options, layout, lines, name)
     if kind == "text" and options.kind == "auto" and options.trained is not None and options.trained.kind == "parallel":
         return replace(options, kind="lines"), "a sentence a line, as in training"
     known = options.trained if options.trained is not None and options.trained.kind == kind else None
     full = replace(options, kind=kind, comment=DEFAULT_COMMENT if options.comment is None else options.comment)
     note = ""
-    if kind in TABLE_FORMATS:
-        full, note = recognise_table(full, options, known, layout, text, name)
+    if kind in TABLE_KINDS:
+        full, note = recognise_table(full, options, known, table_seen(layout), text, name)
     elif kind == "conllu":
         full, note = _recognise_conllu(full, lines, name)
     elif kind == "conll2012":
@@ -79,7 +79,7 @@ def _recognise_conllu(full: ReadOptions, lines: Sequence[str], name: str) -> tup
 
 
 def _recognise_sentence_lines(
-    full: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
+    full: ReadOptions, known: ReadOptions | None, layout: FileLayout | UnreadFile, text: str, name: str
 ) -> tuple[ReadOptions, str]:
     words = [word for _, own in word_lines(text, name) for word in own]
     separator = full.separator

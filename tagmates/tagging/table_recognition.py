@@ -7,15 +7,16 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.table import MARKUP, column_numbers, columns_in, find_header, is_list, words_in
 from tagmates.data.formats.token_lines import index_of, is_token_line
+from tagmates.data.task import TABLE_FORMATS
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
-from tagmates.tagging.read_options import TABLE_FORMATS, ReadOptions
+from tagmates.tagging.read_options import ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
 
 SAMPLE_ROWS = 200  # rows from which the layout of all rows is recognised
@@ -35,74 +36,88 @@ _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _TWO_NUMBERS = re.compile(r"\d+[-.:_]\d+")
 
 
+def table_seen(seen: FileLayout | UnreadFile) -> FileLayout | None:
+    """The table that ``sniff`` recognised; None if it saw something else."""
+    return seen if isinstance(seen, FileLayout) and seen.format in TABLE_FORMATS else None
+
+
 def recognise_table(
-    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
+    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, seen: FileLayout | None, text: str, name: str
 ) -> tuple[ReadOptions, str]:
-    """Complete the options of a table: as given, else as in training if that fits the rows, else as the rows show."""
-    trained = _as_trained(full, given, known, layout, text, name)
-    options = full if trained is None else trained
-    guess = trained is None and isinstance(layout, FileLayout) and layout.format in TABLE_FORMATS
-    if not options.separator:
-        options = replace(options, separator=_table_separator(options, layout, text))
-    if guess and isinstance(layout, FileLayout) and layout.separator == options.separator:
-        options = _with_layout(options, given, layout)
-    named = _names_column(options)
-    if options.header is None:
-        options = replace(
-            options, header=named or (options.kind in ("csv", "csv-text") and _first_row_is_header(options, text))
-        )
-    if options.header and given.token_column is None and trained is None and not options.sentence_rows:
-        names = [cell.lower() for cell in (find_header(text, options.table, name) or (1, []))[1]]
-        known_name = next((names.index(n) + 1 for n in (*WORD_KEYS, *TEXT_KEYS) if n in names), None)
-        options = replace(options, token_column=known_name or options.token_column or 1)
+    """Complete the options of a table: as given, else as in training if that fits the rows, else as the rows show.
+
+    ``full`` are the options ``given`` by the user, with a kind; ``known`` are those of the training files; ``seen`` is
+    the table that ``sniff`` recognised. Also returns a description. Raises DataError if it is not clear where the words
+    are.
+    """
+    trained = _as_trained(full, given, known, seen, text, name)
+    options = trained or _as_seen(full, given, seen, text, name)
     if text.strip():
-        token, _, of_sentence = column_numbers(text, options.table, name)
-        names = (find_header(text, options.table, name) or (1, []))[1] if options.header else []
-        options = replace(
-            options,
-            token_column=token,
-            sentence_columns=of_sentence,
-            names=tuple(names),
-            quoted=_all_quoted(options, text),
-        )
+        options = _with_numbers_of_columns(options, text, name)
         cells = _cells_of_words(options, text)
-        numbers = bool(cells) and all(_NUMBER.fullmatch(cell.strip()) for cell in cells)
-        if given.token_column is None and trained is None and numbers and len(names) > 1:
-            raise DataError(
-                f"{name}: column {token} holds only numbers; name the column of words by --token-column: "
-                f"{first_of(names)}"
-            )
-        tabular = options.kind in ("csv", "csv-text") or (options.header and options.separator == "\t")
-        if options.sentence_rows or (tabular and given.kind != "csv-text" and _are_lists(cells)):
-            options = replace(options, kind="csv-text", raw=options.kind == "columns", sentence_rows=True)
-        elif tabular and options.kind != "csv-text" and are_texts(cells):
-            options = replace(options, kind="csv-text", raw=options.kind == "columns")
-    options = replace(options, signed_width=_signed_width(options, given, layout))
-    if given.token_column is None and not options.header and _first_column_counts(text, options):
-        raise DataError(
-            f"{name}: column 1 counts the words (1, 2, 3, … or 1-1, 1-2, …); say where the words are, "
-            "as --token-column 2"
-        )
-    if given.kind != "auto" and given.token_column is None and guess and isinstance(layout, FileLayout):
-        _check_first_column(options, layout, name)
+        if given.token_column is None and trained is None:
+            _check_words(options, cells, name)
+        options = _with_kind(options, given, cells)
+    options = replace(options, signed_width=_signed_width(options, given, seen))
+    if given.token_column is None:
+        _check_first_column(options, given, None if trained else seen, text, name)
     note = _description(options, learnt=trained is not None)
-    return options, note + _skipped_row(options, given, layout, text, name)
+    return options, note + _skipped_row(options, given, seen, text, name)
 
 
 def _as_trained(
-    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, layout: FileLayout | str, text: str, name: str
+    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, seen: FileLayout | None, text: str, name: str
 ) -> ReadOptions | None:
     """The options as in training, where the user says nothing else; None if the rows do not fit them."""
     if known is None or given.token_column is not None or given.separator:
         return None
-    if not (_has_trained_header(known, given, layout) and has_trained_rows(known, layout)):
+    if not (_has_trained_header(known, given, seen) and has_trained_rows(known, seen)):
         return None
-    if not has_trained_columns(known, text, name) or not _are_words(known, layout):
+    if not has_trained_columns(known, text, name) or not _are_words(known, seen):
         return None
     told = {key: getattr(known, key) for key in _TRAINED if getattr(given, key) == getattr(_NOTHING_GIVEN, key)}
-    seen = comment_sign(layout.comments, layout.signed) if isinstance(layout, FileLayout) else ""
-    comment = full.comment if given.comment is not None else known.comment or seen or full.comment
+    sign = comment_sign(seen.comments, seen.signed) if seen else ""
+    comment = full.comment if given.comment is not None else known.comment or sign or full.comment
     return replace(full, **told, comment=comment)
+
+
+def _as_seen(full: ReadOptions, given: ReadOptions, seen: FileLayout | None, text: str, name: str) -> ReadOptions:
+    """The options with a separator, a header and the column of words, as the rows show them."""
+    options = replace(full, separator=full.separator or _table_separator(full, seen, text))
+    if seen is not None and seen.separator == options.separator:
+        options = _with_layout(options, given, seen)
+    if options.header is None:
+        is_csv = options.kind in ("csv", "csv-text")
+        options = replace(options, header=_names_column(options) or (is_csv and _first_row_is_header(options, text)))
+    if options.header and given.token_column is None and not options.sentence_rows:
+        names = [cell.lower() for cell in _names_in_header(options, text, name)]
+        column = next((names.index(known) + 1 for known in (*WORD_KEYS, *TEXT_KEYS) if known in names), None)
+        options = replace(options, token_column=column or options.token_column or 1)
+    return options
+
+
+def _names_in_header(options: ReadOptions, text: str, name: str) -> list[str]:
+    """The names of the columns; none without a header."""
+    found = find_header(text, options.table, name) if options.header else None
+    return found[1] if found else []
+
+
+def _with_numbers_of_columns(options: ReadOptions, text: str, name: str) -> ReadOptions:
+    """The options with numbers in place of the names of columns, and with all names. Raises DataError for others."""
+    token, _, of_sentence = column_numbers(text, options.table, name)
+    names = tuple(_names_in_header(options, text, name))
+    quoted = _all_quoted(options, text)
+    return replace(options, token_column=token, sentence_columns=of_sentence, names=names, quoted=quoted)
+
+
+def _with_kind(options: ReadOptions, given: ReadOptions, cells: Sequence[str]) -> ReadOptions:
+    """The options for texts or whole sentences in the cells, if these are no words."""
+    tabular = options.kind in ("csv", "csv-text") or (options.header and options.separator == "\t")
+    if options.sentence_rows or (tabular and given.kind != "csv-text" and _are_lists(cells)):
+        return replace(options, kind="csv-text", raw=options.kind == "columns", sentence_rows=True)
+    if tabular and options.kind != "csv-text" and are_texts(cells):
+        return replace(options, kind="csv-text", raw=options.kind == "columns")
+    return options
 
 
 def _description(options: ReadOptions, *, learnt: bool) -> str:
@@ -116,26 +131,26 @@ def _description(options: ReadOptions, *, learnt: bool) -> str:
     return f"{what}, {in_column}{', as in training' if learnt else ''}"
 
 
-def _signed_width(options: ReadOptions, given: ReadOptions, layout: FileLayout | str) -> int:
+def _signed_width(options: ReadOptions, given: ReadOptions, seen: FileLayout | None) -> int:
     """The number of cells by which rows differ from comments; 0 if comments may have as many, or the user names them.
 
     In a table with white space between its columns, only comments without any differ from rows.
     """
-    if given.comment is not None or not isinstance(layout, FileLayout) or layout.separator != options.separator:
+    if given.comment is not None or seen is None or seen.separator != options.separator:
         return 0
-    if layout.keys.get("comment"):  # Excel's line "sep=;"
+    if seen.keys.get("comment"):  # Excel's line "sep=;"
         return 0
-    counts = {len(split_cells(line, options.separator)) for line in layout.comments}
-    rows = [line for line in layout.signed if options.comment and line.startswith(options.comment)]
-    differ = counts <= {1} and (counts or rows) if options.separator == "whitespace" else layout.columns not in counts
-    return layout.columns if differ else 0
+    counts = {len(split_cells(line, options.separator)) for line in seen.comments}
+    rows = [line for line in seen.signed if options.comment and line.startswith(options.comment)]
+    differ = counts <= {1} and (counts or rows) if options.separator == "whitespace" else seen.columns not in counts
+    return seen.columns if differ else 0
 
 
-def _skipped_row(options: ReadOptions, given: ReadOptions, layout: FileLayout | str, text: str, name: str) -> str:
+def _skipped_row(options: ReadOptions, given: ReadOptions, seen: FileLayout | None, text: str, name: str) -> str:
     """A message about the first row that is skipped as a comment; "" if there is none."""
-    if given.comment is not None or options.signed_width or not isinstance(layout, FileLayout) or not options.comment:
+    if given.comment is not None or options.signed_width or seen is None or not options.comment:
         return ""
-    row = next((line for line in layout.signed if line.startswith(options.comment)), None)
+    row = next((line for line in seen.signed if line.startswith(options.comment)), None)
     if row is None:
         return ""
     number = [line.removesuffix("\r") for line in text.split("\n")].index(row) + 1
@@ -211,17 +226,35 @@ def _with_layout(options: ReadOptions, given: ReadOptions, layout: FileLayout) -
     )
 
 
-def _check_first_column(options: ReadOptions, layout: FileLayout, name: str) -> None:
-    """Raise DataError if the words would be read from the first column, but another column looks like words."""
-    rows = sum(map(len, layout.sample))
-    if (options.token_column, options.header, layout.separator) == (1, False, options.separator) and rows > 2:
-        column, _ = tokens_and_tags(layout.columns_of_sample)
-        if column != 1:
-            seen = shown(" ".join(cells[0] for cells in layout.sample[0][:5]))
-            raise DataError(
-                f"{name}: column 1 does not look like words ({seen}), but column {column} does; say where they are, as "
-                f"--token-column {column}"
-            )
+def _check_words(options: ReadOptions, cells: Sequence[str], name: str) -> None:
+    """Raise DataError if the words would be read from a column of numbers, and a header names others."""
+    if cells and len(options.names) > 1 and all(_NUMBER.fullmatch(cell.strip()) for cell in cells):
+        raise DataError(
+            f"{name}: column {options.token_column} holds only numbers; name the column of words by --token-column: "
+            f"{first_of(options.names)}"
+        )
+
+
+def _check_first_column(
+    options: ReadOptions, given: ReadOptions, seen: FileLayout | None, text: str, name: str
+) -> None:
+    """Raise DataError if the words would be read from the first column, which counts them or looks like no words."""
+    if options.token_column != 1 or options.header:
+        return
+    if _first_column_counts(text, options):
+        raise DataError(
+            f"{name}: column 1 counts the words (1, 2, 3, … or 1-1, 1-2, …); say where the words are, as "
+            "--token-column 2"
+        )
+    if given.kind == "auto" or seen is None or seen.separator != options.separator:
+        return
+    column, _ = tokens_and_tags(seen.columns_of_sample)
+    if column != 1 and sum(map(len, seen.sample)) > 2:
+        start = shown(" ".join(cells[0] for cells in seen.sample[0][:5]))
+        raise DataError(
+            f"{name}: column 1 does not look like words ({start}), but column {column} does; say where they are, as "
+            f"--token-column {column}"
+        )
 
 
 def _names_column(options: ReadOptions) -> bool:
@@ -237,49 +270,44 @@ def _named_columns(layout: FileLayout) -> Mapping[Any, Any]:
     return {names[at - 1]: column for at, column in columns.items()}
 
 
-def _table_separator(options: ReadOptions, layout: FileLayout | str, text: str) -> str:
+def _table_separator(options: ReadOptions, seen: FileLayout | None, text: str) -> str:
     if options.kind in ("csv", "csv-text"):
+        if seen is not None and len(seen.separator) == 1:
+            return seen.separator
         start = next((line for line in text.split("\n") if line.strip()), "")
-        seen = layout.separator if isinstance(layout, FileLayout) and layout.format in ("csv", "columns") else ""
-        return seen if len(seen) == 1 else next((sign for sign in "\t,;" if sign in start), ",")
+        return next((sign for sign in "\t,;" if sign in start), ",")
+    if seen is not None and seen.format == "columns":
+        return seen.separator
     lines = [line for line in text.split("\n") if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
     widths = {len(CELL.findall(line)) for line in lines}
-    if (
-        isinstance(layout, FileLayout)
-        and layout.format == "columns"
-        and (layout.keys.get("header") or layout.separator not in ("\t", "whitespace"))
-    ):
-        return layout.separator
-    spaced = bool(lines) and not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}
-    if isinstance(layout, FileLayout) and layout.format == "columns" and layout.separator == "whitespace":
-        return "whitespace"
+    spaced = not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}
     return "whitespace" if spaced else "\t"
 
 
-def _has_trained_header(known: ReadOptions, given: ReadOptions, layout: FileLayout | str) -> bool:
+def _has_trained_header(known: ReadOptions, given: ReadOptions, seen: FileLayout | None) -> bool:
     """Whether the user and the file say nothing else of a header than the files that the tagger was trained on."""
     if known.header:
         return given.header is not False
-    return bool(given.header) or not (isinstance(layout, FileLayout) and layout.keys.get("header"))
+    return bool(given.header) or not (seen and seen.keys.get("header"))
 
 
-def has_trained_rows(known: ReadOptions, layout: FileLayout | str) -> bool:
-    """Whether a row is a sentence, or a word, as in the tagger's training files; also if the layout does not tell.
+def has_trained_rows(known: ReadOptions, seen: FileLayout | None) -> bool:
+    """Whether a row is a sentence, or a word, as in the tagger's training files; also if nothing was seen.
 
     Only words in rows have blank lines between sentences.
     """
-    if not isinstance(layout, FileLayout) or layout.format not in TABLE_FORMATS or known.header:
+    if seen is None or known.header:
         return True
-    rows = bool(layout.keys.get("sentence_rows"))
-    return rows == known.sentence_rows or (not rows and len(layout.sample) < 2)
+    rows = bool(seen.keys.get("sentence_rows"))
+    return rows == known.sentence_rows or (not rows and len(seen.sample) < 2)
 
 
-def _are_words(known: ReadOptions, layout: FileLayout | str) -> bool:
+def _are_words(known: ReadOptions, seen: FileLayout | None) -> bool:
     """Whether the column that had the words in training may have them here: no other has many more different values."""
-    if not isinstance(layout, FileLayout) or layout.format not in TABLE_FORMATS or known.header:
+    if seen is None or known.header:
         return True
-    columns = layout.columns_of_sample
-    own = columns.get(index_of(int(known.token_column or 1), layout.columns) + 1)
+    columns = seen.columns_of_sample
+    own = columns.get(index_of(int(known.token_column or 1), seen.columns) + 1)
     if own is None or sum(map(len, own)) < MIN_WORDS:
         return True
     words, _ = tokens_and_tags(columns)
@@ -316,8 +344,6 @@ def _first_column_counts(text: str, options: ReadOptions) -> bool:
     It has 1, 2, 3 … in every sentence, or two numbers such as 1-1, never the same twice.
     """
     runs: list[list[str]] = [[]]
-    if options.token_column != 1:
-        return False
     for line in text.split("\n")[:SAMPLE_ROWS]:
         if not is_token_line(line):
             runs.append([])

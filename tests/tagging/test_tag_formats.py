@@ -385,6 +385,10 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         (json.dumps([{"context": "a b", "start_position": [0], "end_position": [0]}]).encode(), r"as for MRC-NER"),
         (json.dumps([[{"text": "a", "ner": "O"}]]).encode(), r"as Stanza trains from"),
         (b"File,Begin Offset,End Offset\n" + b"a,0,4\n" * 50, r"input: is a table of spans"),
+        (b"7|t|Gulls\n7|a|They sleep.\n7\t0\t5\tGulls\tAnimal\n", r"input: is PubTator, .*; --input names one"),
+        (b"<START:name> Mika <END> paints .\n", r"input: has the mark-up of OpenNLP"),
+        (b"<urn:a> <urn:b> <urn:c> .\n", r"input: is RDF"),
+        ("Mika\x02paints\tN\x02V\n".encode(), r"input: has the character U\+0002"),
         (b"", r"input: holds no word to tag"),
         (
             b"Mika/N\nnaps/V\n./P\n",

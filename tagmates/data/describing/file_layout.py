@@ -1,8 +1,8 @@
-"""The layout of a file, as far as its first lines show it."""
+"""What the first lines of a file show: its layout, or why it holds no tagged sentences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tagmates.data.formats.table import column_name, columns_in
 
@@ -34,3 +34,15 @@ class FileLayout:
             for number in range(1, self.columns + 1)
             if column_name(number, self.heading) not in numbering and number not in numbering
         }
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadFile:
+    """What was seen in a file without tagged sentences, with advice.
+
+    ``kind`` is "format" for a known format that is not read, "text" for what may be raw text or a list of words, and
+    "other" for all else, such as a broken table.
+    """
+
+    seen: str
+    kind: Literal["format", "text", "other"] = "other"

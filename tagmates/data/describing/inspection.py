@@ -10,7 +10,7 @@ from itertools import combinations, groupby, islice
 from pathlib import Path
 from unicodedata import category
 
-from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
@@ -384,12 +384,21 @@ def _looked_at(path: Path) -> FileLayout | str | None:
     if suffix == ".spacy":
         return FileLayout("spacy")
     try:
-        data = read_bytes(path)
-        layout = sniff(data)
-        if isinstance(layout, FileLayout) and (name := split_column(data.decode(layout.encoding, "replace"), layout)):
-            return f"its {shown(name)} says which sentences are train, dev and test: write each split into its own file"
-        return "is YAML, which is not read" if suffix in (".yml", ".yaml") else layout
-    except (DataError, OSError) as error:
-        return (
-            f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
-        )
+        return _sniffed(path)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+
+
+def _sniffed(path: Path) -> FileLayout | str:
+    data = read_bytes(path)
+    found = sniff(data)
+    if path.suffix.lower() in (".yml", ".yaml"):
+        return "is YAML, which is not read"
+    if isinstance(found, UnreadFile):
+        return found.seen
+    name = split_column(data.decode(found.encoding, "replace"), found)
+    if name:
+        return f"its {shown(name)} says which sentences are train, dev and test: write each split into its own file"
+    return found

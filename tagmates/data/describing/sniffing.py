@@ -5,11 +5,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.guesses import are_universal
 from tagmates.data.describing.json_records import json_layout
 from tagmates.data.describing.tables import table_in
-from tagmates.data.describing.unread_formats import rows_of_spans, table_of_spans, unread_format, words_with_places
+from tagmates.data.describing.unread_formats import (
+    rows_of_spans,
+    settings_in,
+    table_of_spans,
+    unread_format,
+    words_with_places,
+)
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import (
@@ -44,51 +50,56 @@ _SPACED_RANGE = re.compile(r"^\d+[-.]\d+ ", re.MULTILINE)  # of CoNLL-U with spa
 _UNUSED_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 
 
-def sniff(data: bytes) -> FileLayout | str:
-    """The layout of a file with these bytes; if no tagged sentences are found, a description of what was seen."""
+def sniff(data: bytes) -> FileLayout | UnreadFile:
+    """The layout of a file with these bytes, or what was seen if no tagged sentences are found."""
     if packed := why_packed(data):
-        return packed
+        return UnreadFile(packed)
     encoding, notes = _utf_16(data) or _utf_8_or_latin_1(data)
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     if not text.strip():
-        return "is empty"
+        return UnreadFile("is empty", "text")
     head = text[:_HEAD_SIZE]
     if "\0" in head:
-        return f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is not text"
+        return UnreadFile(f"has {head.count(chr(0)):,} zero bytes in its first {len(head):,}: it is not text")
     if "\n" not in head and "\r" in head:
         head = head.replace("\r", "\n")
         notes = (*notes, "its lines end with \\r alone, as on old Macintosh computers: convert them to \\n first")
     lines = [line.removesuffix("\r") for line in head.split("\n")]
     lines = lines[: -1 if len(text) > _HEAD_SIZE else None]
     layout = _format_of(lines, text)
-    if isinstance(layout, str):
+    if isinstance(layout, UnreadFile):
         return layout
     return replace(layout, encoding=encoding, notes=(*layout.notes, *notes))
 
 
-def _format_of(lines: Sequence[str], text: str) -> FileLayout | str:
+def _format_of(lines: Sequence[str], text: str) -> FileLayout | UnreadFile:
     if text.startswith("#FORMAT=WebAnno"):
-        other = "is WebAnno TSV of another version than 3: export it as TSV 3"
+        other = UnreadFile("is WebAnno TSV of another version than 3: export it as TSV 3", "format")
         return FileLayout("webanno") if text.startswith(WEBANNO_FIRST_LINE) else other
     if any(line.startswith("#begin document") for line in lines[:100]):
         return _brackets(lines)
     if text.lstrip()[:1] in ("{", "[") and (found := json_layout(lines, text)):
-        return found
+        return UnreadFile(found) if isinstance(found, str) else found
+    return _why_unread(lines, text) or _conllu(lines) or _sentence_lines(lines) or _table(lines, text)
+
+
+def _why_unread(lines: Sequence[str], text: str) -> UnreadFile | None:
+    if reason := unread_format(lines):
+        return UnreadFile(reason, "format")
     spaced = _SPACED_RANGE.search(text) and separated_by_spaces(lines)
-    if refused := unread_format(lines) or (SPACES_ADVICE if spaced else ""):
-        return refused
-    if layout := _conllu(lines) or _sentence_lines(lines):
-        return layout
-    standoff = "is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt" if _STANDOFF.match(text) else ""
-    return standoff or _table(lines, text)
+    reason = settings_in(lines) or (SPACES_ADVICE if spaced else "")
+    return UnreadFile(reason) if reason else None
 
 
-def _table(lines: Sequence[str], text: str) -> FileLayout | str:
+def _table(lines: Sequence[str], text: str) -> FileLayout | UnreadFile:
+    if _STANDOFF.match(text):
+        return UnreadFile("is stand-off annotation as of BRAT: call it DOC.ann, beside DOC.txt")
     found = table_in(lines, text)
-    if isinstance(found, str):
+    if isinstance(found, UnreadFile):
         return found
     rows = [cells for sentence in found.sample for cells in sentence]
-    return table_of_spans(found.heading) or rows_of_spans(rows) or words_with_places(rows) or found
+    reason = table_of_spans(found.heading) or rows_of_spans(rows) or words_with_places(rows)
+    return UnreadFile(reason, "format") if reason else found
 
 
 def why_packed(data: bytes) -> str:
@@ -128,12 +139,15 @@ def _utf_8_or_latin_1(data: bytes) -> tuple[str, tuple[str, ...]]:
     return "utf-8", ()
 
 
-def _brackets(lines: Sequence[str]) -> FileLayout | str:
+def _brackets(lines: Sequence[str]) -> FileLayout | UnreadFile:
     rows = [(line, CELL.findall(line)) for line in lines if not is_document_mark(line)]
     sample = [[cells for _, cells in block] for block in _blocks(rows)]
     widths = Counter(len(cells) for sentence in sample for cells in sentence)
     if not widths or min(widths) < 11:
-        return f"has CoNLL-2012's '#begin document', but lines of {min(widths, default=0)} cells, which has 11 or more"
+        return UnreadFile(
+            f"has CoNLL-2012's '#begin document', but lines of {min(widths, default=0)} cells, which has 11 or more",
+            "format",
+        )
     return FileLayout("conll2012", columns=min(widths), sample=sample)
 
 

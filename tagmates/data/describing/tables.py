@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from os.path import commonprefix
 from typing import Any
 
-from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.guesses import TOKEN_NAMES, is_known_tag
 from tagmates.data.describing.sentence_columns import MAX_SENTENCE_WORDS, SENTENCE_NAME, by_sentence_keys
 from tagmates.data.describing.sentence_rows import sentence_rows_in
@@ -40,8 +40,8 @@ class _Line:
     cells: list[str]
 
 
-def table_in(lines: Sequence[str], text: str) -> FileLayout | str:
-    """The table in the lines of a text; if they are none, a description of what was seen.
+def table_in(lines: Sequence[str], text: str) -> FileLayout | UnreadFile:
+    """The table in the lines of a text, or what was seen if they are none.
 
     A first line ``sep=;``, which tells Excel the separator, is read as a comment.
     """
@@ -51,7 +51,7 @@ def table_in(lines: Sequence[str], text: str) -> FileLayout | str:
     return replace(found, keys={"comment": "sep=", **found.keys}) if isinstance(found, FileLayout) else found
 
 
-def _table_in(lines: Sequence[str], text: str) -> FileLayout | str:
+def _table_in(lines: Sequence[str], text: str) -> FileLayout | UnreadFile:
     for separator in (",", ";", "\t", "|"):
         if (rows_found := sentence_rows_in(lines, separator)) is not None:
             return rows_found
@@ -59,7 +59,7 @@ def _table_in(lines: Sequence[str], text: str) -> FileLayout | str:
     for separator in (",", ";", "\t"):
         rows = _csv_rows(lines, separator)
         if rows and (found := _looked_at(rows, separator, text, quoted=True)):
-            return found
+            return UnreadFile(found) if isinstance(found, str) else found
     for separator in ("\t", ", ", "; ", "whitespace", ",", ";", "|"):
         rows = [_Line(number, line, split_cells(line, separator)) for number, line in enumerate(lines, start=1)]
         found = _looked_at(_with_common_columns(rows), separator, text, quoted=False)
@@ -68,10 +68,14 @@ def _table_in(lines: Sequence[str], text: str) -> FileLayout | str:
         reasons += [found] if found else []
     line = next((line.strip() for line in lines if line.strip()), "")
     if re.match(r"<[?!]?[A-Za-z]", line) and not (reasons and MARKUP.fullmatch(line)):
-        return f"is XML or HTML, which is not read (it begins with {shown(line)}): write one word a line with its tags"
+        return UnreadFile(
+            f"is XML or HTML, which is not read (it begins with {shown(line)}): write one word a line with its tags"
+        )
+    if reasons:
+        return UnreadFile(reasons[0])
     single = all(len(CELL.findall(line)) < 2 for line in lines)
     seen = "has one word on each line, without tags" if single else "has no columns that are equally many in its lines"
-    return "; ".join(reasons[:1]) or f"{seen}; the first is {shown(line)}"
+    return UnreadFile(f"{seen}; the first is {shown(line)}", "text")
 
 
 def _with_common_columns(rows: Sequence[_Line]) -> Sequence[_Line]:

@@ -58,7 +58,6 @@ def unread_format(lines: Sequence[str]) -> str:
         _webanno_2,
         _triples,
         _control_characters,
-        _settings,
         _opennlp,
     )
     return next(filter(None, (check(filled) for check in checks)), "")
@@ -107,14 +106,6 @@ def _control_characters(lines: Sequence[str]) -> str:
     )
 
 
-def _settings(lines: Sequence[str]) -> str:
-    entries = [line for line in lines if not line.startswith(("[", "#", ";"))]
-    names = [line.partition("=")[0].strip() for line in entries]
-    headed = any(re.fullmatch(r"\[.*\]", line.strip()) for line in lines) or len({*names}) == len(names)
-    found = entries and headed and all(map(_SETTING.fullmatch, entries))
-    return "holds settings (name = value), and no tagged words" if found else ""
-
-
 def _opennlp(lines: Sequence[str]) -> str:
     if not any(map(_OPENNLP.search, lines)):
         return ""
@@ -122,6 +113,16 @@ def _opennlp(lines: Sequence[str]) -> str:
         "has the mark-up of OpenNLP, <START:type> … <END>, which is not read: write one word a line with its tag, "
         "B-type, I-type or O"
     )
+
+
+def settings_in(lines: Sequence[str]) -> str:
+    """The reason to refuse lines that may be settings, ``name = value``; "" for all others."""
+    filled = [line for line in lines if line.strip()]
+    entries = [line for line in filled if not line.startswith(("[", "#", ";"))]
+    names = [line.partition("=")[0].strip() for line in entries]
+    headed = any(re.fullmatch(r"\[.*\]", line.strip()) for line in filled) or len({*names}) == len(names)
+    found = entries and headed and all(map(_SETTING.fullmatch, entries))
+    return "holds settings (name = value), and no tagged words" if found else ""
 
 
 def table_of_spans(heading: Sequence[str]) -> str:
