@@ -8,8 +8,8 @@ from itertools import chain
 from typing import Any
 
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
+from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.table import MARKUP, column_numbers, columns_in, find_header, is_list, words_in
 from tagmates.data.formats.token_lines import index_of, is_token_line

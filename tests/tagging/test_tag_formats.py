@@ -388,7 +388,7 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         (b"7|t|Gulls\n7|a|They sleep.\n7\t0\t5\tGulls\tAnimal\n", r"input: is PubTator, .*; --input names one"),
         (b"<START:name> Mika <END> paints .\n", r"input: has the mark-up of OpenNLP"),
         (b"<urn:a> <urn:b> <urn:c> .\n", r"input: is RDF"),
-        ("Mika\x02paints\tN\x02V\n".encode(), r"input: has the character U\+0002"),
+        (b"Mika\x02paints\tN\x02V\n", r"input: has the character U\+0002"),
         (b"", r"input: holds no word to tag"),
         (
             b"Mika/N\nnaps/V\n./P\n",

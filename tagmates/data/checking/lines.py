@@ -8,8 +8,8 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from tagmates.data.corpora import paths_of
+from tagmates.data.describing.header import looks_like_header
 from tagmates.data.describing.sentence_rows import is_header_of_sentences
-from tagmates.data.describing.tables import looks_like_header
 from tagmates.data.formats.rows import split_rows
 from tagmates.data.formats.table import (
     TableLayout,

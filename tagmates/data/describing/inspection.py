@@ -11,11 +11,11 @@ from pathlib import Path
 from unicodedata import category
 
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
+from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
-from tagmates.data.describing.tables import comment_sign
 from tagmates.data.formats.columns import split_cells
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
