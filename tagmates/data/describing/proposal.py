@@ -53,19 +53,23 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class _BareTags:
-    """Tags without B- and I-: their notation, the different ones, and the place of the scheme in the task's lines."""
+    """Tags without B- and I-: their notation, and the different ones."""
 
     estimate: NotationEstimate
     tags: frozenset[str]
-    at: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A task: its preferred name, lines, and messages. If ``offered``, it is written as a comment."""
+    """A task: its preferred name, lines, and messages. If ``offered``, it is written as a comment.
+
+    ``scheme`` are the lines of its scheme, behind ``lines``; the first may change when all tasks are known.
+    """
 
     name: str
     lines: list[str]
+    scheme: list[str] = field(default_factory=list)
+    closing: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     offered: bool = False
@@ -108,7 +112,7 @@ def propose(path: Path, folder: str) -> Proposal:
             (offered if table.offered else names).append(name)
             wrong += [f"{name}: {text}" for text in table.broken]
             remarks += [f"{name}: {text}" for text in table.remarks]
-            own = [f"[tasks.{_key(name)}]", *repeated, *table.lines]
+            own = [f"[tasks.{_key(name)}]", *repeated, *table.lines, *table.scheme, *table.closing]
             lines += ["", *([f"# {line}" for line in own] if table.offered else own)]
         lines.append("")
     text = "\n".join(lines)
@@ -167,7 +171,7 @@ def _agree(layers: Sequence[tuple[_Table, _BareTags]]) -> None:
         alike = any(bare.tags <= tags or tags <= bare.tags for tags in spans)
         if alike and bare.estimate.repeated and bare.estimate.distinct > 1 and not bare.estimate.advice_on_plain:
             why = "" if bare.estimate.looks_like_io else "; another layer with these tags repeats them more often"
-            table.lines[bare.at] = io_line(bare.estimate, why)
+            table.scheme[0] = io_line(bare.estimate, why)
 
 
 def _describe(source: FoundCorpus, root: Path) -> _Described:
@@ -242,13 +246,13 @@ def _table(
         table += outside_lines(estimate, used)
     wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
     estimate = replace(estimate, reads_as_prefix=estimate.reads_as_prefix and known)
-    at, numbered = len(table), "labels" in layer.keys
-    table += scheme_lines(estimate, wrong, broken_sentences, len(everything), numbered=numbered)
+    numbered = "labels" in layer.keys
+    scheme = scheme_lines(estimate, wrong, broken_sentences, len(everything), numbered=numbered)
     splits = _by_split(source, sentences)
     remarks = [*_odd_names(used, estimate), *_unseen(splits), *_masked(splits)]
-    table += [f"# {comment_text(text, 300)}" for text in remarks]
-    bare = None if numbered or not estimate.is_plain else _BareTags(estimate, frozenset(used), at)
-    return _Table(name, table, listed(wrong), [*broken, *remarks], bare=bare)
+    closing = [f"# {comment_text(text, 300)}" for text in remarks]
+    bare = None if numbered or not estimate.is_plain else _BareTags(estimate, frozenset(used))
+    return _Table(name, table, scheme, closing, listed(wrong), [*broken, *remarks], bare=bare)
 
 
 def _odd_names(used: Counter[str], estimate: NotationEstimate) -> Iterator[str]:

@@ -31,7 +31,7 @@ from tagmates.data.formats.tool_spans import (
 from tagmates.errors import DataError
 from tagmates.formatting import first_of
 
-_WORDS = ("tokenized_text", "tokens", "words", "token", "word", "sentence")
+_WORD_NAMES = (*TOKEN_NAMES, "sentence")  # of lists; a sentence may also be a list of words
 _SAMPLE_RECORDS = 200  # records whose spans are read
 _MANY_KEYS = 100
 
@@ -114,7 +114,7 @@ def _of_lists(
         layers.append(
             TagLayer(
                 {"tag_column": key, **named},
-                None if not name or name.isdecimal() or name in _WORDS else name,
+                None if not name or name.isdecimal() or name in _WORD_NAMES else name,
                 tuple(notes),
             )
         )
@@ -131,7 +131,7 @@ def _are_words_of(records: Sequence[LocatedRecord], key: str) -> bool:
 
     One record alone whose items have blanks is no sentence, but a document with lists of names.
     """
-    if key.rpartition(".")[2].lower() in (*_WORDS, *TOKEN_NAMES):
+    if key.rpartition(".")[2].lower() in _WORD_NAMES:
         return True
     words = [
         (str(word), next((text for name in TEXT_NAMES if isinstance(text := each.record.get(name), str)), ""))
@@ -260,7 +260,7 @@ def _key_of_text(records: Sequence[LocatedRecord], texts: Sequence[str]) -> str:
 
 
 def _key_of_words(lists: Sequence[str]) -> str:
-    return next((key for key in lists if key.rpartition(".")[2] in _WORDS), next(iter(lists), ""))
+    return next((key for key in lists if key.rpartition(".")[2] in _WORD_NAMES), next(iter(lists), ""))
 
 
 def _documents(

@@ -22,7 +22,7 @@ import tokenize
 from ast import literal_eval
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
 
 from tagmates.data.formats.columns import CELL, parse_text, split_cells
@@ -106,21 +106,15 @@ def read_table(path: Path, layout: TableLayout, encoding: str = "utf-8") -> list
         found = parse_text(blanked, str(path), token, tag, layout.separator, layout.comment)
         return require_sentences(found, path)
     sentences: list[Sentence] = []
-    pairs: list[tuple[str, ...]] = []
-    first, number = 0, 0
-    for row in chain(table_rows(text, layout, str(path)), [TableRow((), 0, -1)]):  # the last row ends the last sentence
-        if pairs and row.sentence != number:
-            tokens, tags = zip(*pairs, strict=True)
-            sentences.append(Sentence(tokens, tags, first))
-            pairs = []
-        if row.cells:
-            first = first if pairs else row.line
-            number = row.sentence
-            pairs += pairs_of(row, token, tag, layout, f"{path}:{row.line}")
+    for _, rows in groupby(table_rows(text, layout, str(path)), key=lambda row: row.sentence):
+        words = [(row.line, *pair) for row in rows for pair in pairs_of(row, token, tag, layout, f"{path}:{row.line}")]
+        if words:
+            lines, tokens, tags = zip(*words, strict=True)
+            sentences.append(Sentence(tokens, tags, lines[0]))
     return require_sentences(sentences, path)
 
 
-def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: str) -> list[tuple[str, ...]]:
+def pairs_of(row: TableRow, token: int, tag: int, layout: TableLayout, where: str) -> list[tuple[str, str]]:
     """The token and tag of a row, or all tokens and tags of a row that is a sentence. Raises DataError."""
     words, tags = pair_in(row.cells, token, tag, where)
     if not layout.sentence_rows:
