@@ -26,7 +26,9 @@ HEADINGS = {"sentences": SIZES[:2], "token/type": SIZES[2:], "labels": LABELS[:1
 
 AMode = Annotated[
     Mode,
-    Parameter(help="authors: exactly the data of the paper's authors; clean: their mistakes corrected (docs/data.md)."),
+    Parameter(
+        help="authors: exactly the data of the paper's authors; clean: their mistakes corrected (docs/paper-tasks.md)."
+    ),
 ]
 Output = Annotated[
     Path | None, Parameter(help="The folder for TASK/{train,dev,test}.conll and TASK/SOURCE.json. [default: data/MODE]")
@@ -42,7 +44,7 @@ def fetch(
         Path | None,
         Parameter(
             name="--from",
-            help="A folder with your copies of published files, or with a folder for each data set (docs/data.md).",
+            help="A folder with your copies of published files, or with one folder per data set (docs/paper-tasks.md).",
         ),
     ] = None,
     mode: AMode = "authors",
@@ -86,9 +88,11 @@ def fetch(
     cleaned = [task for task in different if mode == "clean" and task in MODE_DEPENDENT_TASKS]
     unlike = [task for task in different if task not in cleaned]
     if cleaned:
-        say(f"{listing(cleaned)}: docs/data.md explains why the clean conversion differs from Table 1")
+        say(f"{listing(cleaned)}: docs/paper-tasks.md explains why the clean conversion differs from Table 1")
     if unlike:
-        say(f"{listing(unlike)}: differs from the paper's Table 1; is your copy the one that docs/data.md names?")
+        say(
+            f"{listing(unlike)}: differs from the paper's Table 1; is your copy the one that docs/paper-tasks.md names?"
+        )
     if prepared:
         say(f"written to {output}; other commands read it with --data {output}")
     return 1 if missing or failed or unlike else 0

@@ -666,7 +666,7 @@ def test_fetch_command(copies: Path, tmp_path: Path) -> None:
     clean = ("--output-dir", tmp_path / "c", "--mode", "clean")
     done = tagmates("data", "fetch", "supsense", "--from", copies, *clean)
     assert done.code == 0
-    assert "docs/data.md explains why" in done.err
+    assert "docs/paper-tasks.md explains why" in done.err
     done = tagmates("data", "fetch", "frame", "--from", copies, *clean)
     assert done.code == 1  # of this task both modes are the paper's
     assert "frame: differs from the paper's Table 1" in done.err

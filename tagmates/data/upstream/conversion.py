@@ -1,7 +1,7 @@
 """Published files → the sentences of the paper's tasks, in two modes.
 
 ``authors`` gives exactly what the paper's authors trained on. ``clean`` gives what they meant. Differences between the
-modes are explained beside the code that makes them; ``docs/data.md`` describes all steps.
+modes are explained beside the code that makes them; ``docs/paper-tasks.md`` describes all steps.
 """
 
 from collections.abc import Callable, Iterator, Mapping
