@@ -66,6 +66,14 @@ def _slips(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterator[Pro
 
 def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[Kind, str]]:
     """Yield remarks on the task's scheme, outside tag and labels, judged by sentences with the tags of the file."""
+    counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
+    yield from _on_names(task, counts)
+    if counts and task.scheme == "plain" and task.trained_scheme == "plain":
+        yield from _on_plain(task, counts, sentences)
+
+
+def _on_names(task: Task, counts: Counter[str]) -> Iterator[tuple[Kind, str]]:
+    """Yield remarks on tags that are no names, or that mean that a word has no label."""
     placeholders = [label for label in task.labels if _PLACEHOLDER.fullmatch(label)]
     if placeholders:
         yield (
@@ -73,7 +81,6 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             f"{shown(placeholders[0])} is a name that `tagmates data init` made up; write into labels of {task.name} "
             "what the integers stand for, and name the scheme of these tags",
         )
-    counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
     # the values of a feature such as feats:Person are numbers
     numbers = "" if placeholders or task.is_feature else placeholders_in(counts, task.outside)
     if numbers:
@@ -93,8 +100,10 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
             f"{_NO_LABEL} is the tag of {counts[_NO_LABEL]:,} of {counts.total():,} words of {task.name}; if it means "
             f'that they have no label, as in training code with subwords, set unlabelled = "{_NO_LABEL}"',
         )
-    if not counts or task.scheme != "plain" or task.trained_scheme != "plain":
-        return
+
+
+def _on_plain(task: Task, counts: Counter[str], sentences: Sequence[Sentence]) -> Iterator[tuple[Kind, str]]:
+    """Yield remarks on tags of the scheme plain that look like spans or like the outside tag."""
     if are_brackets(counts):
         yield (
             "plain-spans",

@@ -184,42 +184,52 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
     bundles = _bundles([name for name in names if name not in several], kinds)
     for in_folder in (True, False):
         _join_tails(bundles, in_folder=in_folder)
+    heads = [bundle for bundle in bundles if not bundle.is_tail]
+    tails = [bundle for bundle in bundles if bundle.is_tail]
+    lost = [name for bundle in tails for names in bundle.files.values() for name in names]
+    unread = [name_of(path) for path in others]
     left_out = [
         f"{name.path}: seems to hold several splits, as its name says, and there is a train beside it"
         for name in several
     ]
-    heads = [bundle for bundle in bundles if not bundle.is_tail]
-    tails = [bundle for bundle in bundles if bundle.is_tail]
-    lost = [name for bundle in tails for names in bundle.files.values() for name in names]
     corpora = []
     for bundle in heads:
-        beside = [head for head in heads if "train" in head.files and head.first.folder == bundle.first.folder]
-        lacking = [head for head in beside if head.kind == bundle.kind and not {"dev", "test"} <= {*head.files}]
-        if set(bundle.files) == {None} and lacking:
-            left_out.append(
-                f"{_paths(bundle)}: may be dev or test of {_paths(lacking[0])}, but its name does not say so; it is "
-                "not taken for training data"
-            )
-            continue
-        unknown = [name for name in lost if name.split != "train" and name.folder == bundle.first.folder]
-        if set(bundle.files) == {None} and unknown:
-            left_out.append(f"{_paths(bundle)}: not named dev or test, and it is not clear which file is train")
-            continue
-        corpora.append(_corpus(bundle, left_out))
-    for bundle in tails:
-        called = listing([str(split).replace("held", "heldout") for split in bundle.files])
-        beside = [each for each in heads if each.first.folder == bundle.first.folder]
-        why = "it is not clear to which train it belongs"
-        if not beside:
-            unread = (name for name in map(name_of, others) if name.split == "train")
-            near = next((name.path for name in unread if name.folder == bundle.first.folder), "")
-            why = f"{near}, the train beside it, is left out" if near else "there is no train beside it"
-        if beside and all(each.kind != bundle.kind for each in beside):
-            why = f"its format differs from that of {_paths(beside[0])}"
-        left_out.append(f"{_paths(bundle)}: is called {called}, but {why}; it is never used as training data")
+        if reason := _why_not_train(bundle, heads, lost):
+            left_out.append(f"{_paths(bundle)}: {reason}")
+        else:
+            corpora.append(_corpus(bundle, left_out))
+    left_out += [f"{_paths(bundle)}: {_why_alone(bundle, heads, unread)}" for bundle in tails]
     for corpus in corpora:
-        _find_waits(corpus, [*lost, *filter(_names_split, map(name_of, others))])
+        _find_waits(corpus, [*lost, *filter(_names_split, unread)])
     return corpora, left_out
+
+
+def _why_not_train(bundle: _Bundle, heads: Sequence[_Bundle], lost: Sequence[FileName]) -> str:
+    """The reason not to train on files whose names say no split; "" if there is none, or if they say one."""
+    if set(bundle.files) != {None}:
+        return ""
+    beside = [head for head in heads if "train" in head.files and head.first.folder == bundle.first.folder]
+    lacking = [head for head in beside if head.kind == bundle.kind and not {"dev", "test"} <= {*head.files}]
+    if lacking:
+        return (
+            f"may be dev or test of {_paths(lacking[0])}, but its name does not say so; it is not taken for training "
+            "data"
+        )
+    unknown = any(name.split != "train" and name.folder == bundle.first.folder for name in lost)
+    return "not named dev or test, and it is not clear which file is train" if unknown else ""
+
+
+def _why_alone(bundle: _Bundle, heads: Sequence[_Bundle], unread: Sequence[FileName]) -> str:
+    """The reason why files of dev or test are left out: they have no train, or not a certain one."""
+    called = listing([str(split).replace("held", "heldout") for split in bundle.files])
+    beside = [each for each in heads if each.first.folder == bundle.first.folder]
+    why = "it is not clear to which train it belongs"
+    if not beside:
+        near = [name.path for name in unread if name.split == "train" and name.folder == bundle.first.folder]
+        why = f"{near[0]}, the train beside it, is left out" if near else "there is no train beside it"
+    elif all(each.kind != bundle.kind for each in beside):
+        why = f"its format differs from that of {_paths(beside[0])}"
+    return f"is called {called}, but {why}; it is never used as training data"
 
 
 def _names_split(name: FileName) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations, groupby, islice
@@ -298,39 +298,52 @@ def _has_single_cells(layout: FileLayout) -> bool:
 def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> FoundCorpus:
     files = [name for names in corpus.files.values() for name in names]
     layouts = [found[name] for name in files]
-    comments = [line for each in layouts for line in each.comments]
-    signed = [line for each in layouts for line in each.signed]
-    sign = comment_sign(comments, signed)
-    notes = [f"{name}: {note}" for name in files for note in found[name].notes]
-    lost = sum(bool(sign) and line.startswith(sign) for line in signed)
-    if lost:
-        notes.append(f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment")
-    notes += _other_places(found, files)
     first = found[files[0]]
-    notes += _empty_layers(first, files[0])
-    if len({each.separator for each in layouts}) > 1:  # see ``_has_single_cells``
-        first = replace(first, separator="whitespace")
+    sign = comment_sign([line for each in layouts for line in each.comments], _signed(layouts))
     encoding, more = _encoding_of(root, {name: found[name].encoding for name in files})
-    keys = {key: value for each in layouts for key, value in each.keys.items()}
-    without = [name for name in files if keys.get("header") and not found[name].keys.get("header")]
-    if without:
-        names = f"{listing(without)} {'seems' if len(without) == 1 else 'seem'} to have no header"
-        notes.append(f"{names}, others have: write one into each, or the first word is skipped as if it were one")
     layout = replace(
         first,
         format="csv" if any(each.format == "csv" for each in layouts) else first.format,
+        # see ``_has_single_cells``
+        separator=first.separator if len({each.separator for each in layouts}) == 1 else "whitespace",
         encoding=encoding,
-        notes=(*corpus.notes, *notes, *more),
-        keys=({"comment": sign} if sign else {}) | keys,
+        notes=(*corpus.notes, *_notes_on(files, found, sign), *more),
+        keys=({"comment": sign} if sign else {}) | {key: own for each in layouts for key, own in each.keys.items()},
     )
-    rest = corpus.bare.removesuffix(f".{corpus.suffix}") if corpus.suffix != corpus.bare else ""
-    label = re.sub(r"[\W_]+", "_", rest).strip("_") or re.sub(r"[\W_]+", "_", root.stem).strip("_")
     tags = {name: found[name].tags for name in files if found[name].tags}
     splits = {split: tuple(names) for split, names in corpus.files.items()}
     # of two files, one may have all columns of the other
     others = [each for each in layouts if each.columns != first.columns]
     mixed = not all(_lacking_columns(each, first) or _lacking_columns(first, each) for each in others)
-    return FoundCorpus(label or "tags", layout, splits, mixed, tags or None, corpus.waits)
+    return FoundCorpus(_label(corpus, root), layout, splits, mixed, tags or None, corpus.waits)
+
+
+def _signed(layouts: Iterable[FileLayout]) -> list[str]:
+    """The lines of words of all files that could be mistaken for comments."""
+    return [line for each in layouts for line in each.signed]
+
+
+def _label(corpus: CorpusFiles, root: Path) -> str:
+    """The name of a corpus: that of its files without their splits, else that of the folder."""
+    rest = corpus.bare.removesuffix(f".{corpus.suffix}") if corpus.suffix != corpus.bare else ""
+    names = (re.sub(r"[\W_]+", "_", name).strip("_") for name in (rest, root.stem))
+    return next(filter(None, names), "tags")
+
+
+def _notes_on(files: Sequence[str], found: Mapping[str, FileLayout], sign: str) -> Iterator[str]:
+    """Yield notes on the files of a corpus whose comments begin with a sign ("" for no comments)."""
+    layouts = {name: found[name] for name in files}
+    for name, layout in layouts.items():
+        yield from (f"{name}: {note}" for note in layout.notes)
+    lost = sum(bool(sign) and line.startswith(sign) for line in _signed(layouts.values()))
+    if lost:
+        yield f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment"
+    yield from _other_places(found, files)
+    yield from _empty_layers(found[files[0]], files[0])
+    without = [name for name, layout in layouts.items() if not layout.keys.get("header")]
+    if without and len(without) < len(files):
+        names = f"{listing(without)} {'seems' if len(without) == 1 else 'seem'} to have no header"
+        yield f"{names}, others have: write one into each, or the first word is skipped as if it were one"
 
 
 def _empty_layers(layout: FileLayout, name: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Recognise tables in which each row is a sentence, with its words in one cell and its tags in another."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from tagmates.data.describing.file_layout import FileLayout
@@ -16,6 +17,23 @@ def sentence_rows_in(lines: Sequence[str], separator: str) -> FileLayout | None:
     In the sample, the cells of other columns are repeated beside each word.
     """
     quoted = any('"' in line for line in lines)
+    rows = _rows_in(lines, separator, quoted=quoted)
+    columns = _words_and_tags_in(rows)
+    if columns is None:
+        return None
+    token, tag = columns
+    header = is_header_of_sentences(rows, tag)
+    sample = list(_sentences_in(rows[header:], token, tag))
+    if not sample:
+        return None
+    heading = tuple(cell.strip() for cell in rows[0]) if header else ()
+    keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
+    kind = "csv" if quoted else "columns"
+    return FileLayout(kind, separator, len(rows[0]), heading, sample=sample, keys=keys)
+
+
+def _rows_in(lines: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
+    """The rows with as many cells as the last one; none if these are not nearly all, or if the lines are not CSV."""
     rows: list[list[str]] = []
     try:
         text = (line + "\n" for line in lines)
@@ -24,38 +42,37 @@ def sentence_rows_in(lines: Sequence[str], separator: str) -> FileLayout | None:
         )
     except csv.Error:
         if len(rows) < 50:  # otherwise the lines that were read end inside a cell
-            return None
+            return []
     rows = [row for row in rows if any(map(str.strip, row))]
-    width = len(rows[-1]) if rows else 0
-    if len(rows) < 2 or not 2 <= width <= 20 or sum(len(row) == width for row in rows) < 0.95 * len(rows):
+    fitting = [row for row in rows if len(row) == len(rows[-1])]
+    return fitting if len(fitting) >= 0.95 * len(rows) else []
+
+
+def _words_and_tags_in(rows: Sequence[Sequence[str]]) -> tuple[int, int] | None:
+    """The columns of words and of tags, from 0; None if there are none. The words are the most different ones."""
+    width = len(rows[0]) if rows else 0
+    if len(rows) < 2 or not 2 <= width <= 20:
         return None
-    rows = [row for row in rows if len(row) == width]
     best: tuple[int, int, int] | None = None
-    for tag in range(width):
-        for token in range(width):
-            words = _words_in(rows[1:], token, tag) if token != tag else []
-            total = sum(map(len, words))
-            if len(words) < 0.8 * len(rows[1:]) or total < 2 * len(words):
-                continue
-            forms, tags = ({pair[at] for sentence in words for pair in sentence} for at in (0, 1))
-            if len(tags) <= max(20, total // 5) and len(tags) < len(forms) and (not best or len(forms) > best[0]):
-                best = len(forms), token, tag
-    if best is None:
-        return None
-    _, token, tag = best
-    sentences = {id(row): found[0] for row in rows if (found := _words_in([row], token, tag))}
-    header = is_header_of_sentences(rows, tag)
-    heading = tuple(cell.strip() for cell in rows[0]) if header else ()
-    sample = []
-    for row in rows[header:]:
-        if id(row) in sentences:
-            columns = [_words_of(row, token, at) or [row[at]] * len(sentences[id(row)]) for at in range(width)]
-            columns[token] = [pair[0] for pair in sentences[id(row)]]
-            if all(len(column) == len(columns[token]) for column in columns):
-                sample.append([list(cells) for cells in zip(*columns, strict=True)])
-    keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
-    kind = "csv" if quoted else "columns"
-    return FileLayout(kind, separator, width, heading, sample=sample, keys=keys) if sample else None
+    for tag, token in product(range(width), repeat=2):
+        words = _words_in(rows[1:], token, tag) if token != tag else []
+        total = sum(map(len, words))
+        if len(words) < 0.8 * len(rows[1:]) or total < 2 * len(words):
+            continue
+        forms, tags = ({pair[at] for sentence in words for pair in sentence} for at in (0, 1))
+        if len(tags) <= max(20, total // 5) and len(tags) < len(forms) and (not best or len(forms) > best[0]):
+            best = len(forms), token, tag
+    return best[1:] if best else None
+
+
+def _sentences_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> Iterator[list[list[str]]]:
+    """Yield the cells beside each word of the rows that have equally many words and tags."""
+    for row in rows:
+        for sentence in _words_in([row], token, tag):
+            columns = [_words_of(row, token, at) or [row[at]] * len(sentence) for at in range(len(row))]
+            columns[token] = [word for word, _ in sentence]
+            if all(len(column) == len(sentence) for column in columns):
+                yield [list(cells) for cells in zip(*columns, strict=True)]
 
 
 def _words_in(rows: Sequence[Sequence[str]], token: int, tag: int) -> list[list[tuple[str, str]]]:
