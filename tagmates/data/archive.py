@@ -20,12 +20,13 @@ from pydantic import Field, ValidationError
 from tagmates.config import Settings
 from tagmates.data.formats.decompression import check_claim
 from tagmates.data.indexing import json_array, json_value, restore_sentences
-from tagmates.data.schemes import Scheme
+from tagmates.data.schemes import Scheme, Score
 from tagmates.data.sentence import Sentence, task_token
 from tagmates.errors import DataError
 from tagmates.files import write_atomically
 
-FORMAT_VERSION = 3  # older ones are read too: 2 (outside was always O) and 1 (sentences had all their tags or none)
+FORMAT_VERSION = 4
+# older ones are read too: 3 (no score was "spans"), 2 (outside was always O), 1 (sentences had all their tags or none)
 ZIP_SIGNATURE = b"PK\x03\x04"  # the first bytes of a zip file
 PACK_COMMAND = "tagmates study pack"
 
@@ -41,7 +42,7 @@ class ArchivedTask(Settings):
 
     name: str
     scheme: Scheme
-    score: Literal["prefix", "plain"]
+    score: Score
     outside: str = "O"
     splits: tuple[Literal["train", "dev", "test"], ...]
 

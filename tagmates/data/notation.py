@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
+from typing import Literal
 
 from tagmates.data.schemes import ALL_LETTERS, LETTERS, FileScheme, Notation, is_tag_of, split_tag, violations_in
 from tagmates.data.sentence import Sentence
@@ -35,7 +36,7 @@ class NotationEstimate:
     tagged: int
     repeated: int  # words with the same tag as the word before
     distinct: int  # number of distinct tags, without ``outside``
-    reads_as_prefix: bool  # whether score = "prefix" reads spans from these tags
+    lenient: Literal["", "prefix", "spans"]  # the score that reads spans from these tags, as they are; "" for none
     marked: int  # words whose tag is B- or I- and a label
     joined: str = ""  # the sign between several tags of a word, as in O^B-PER
 
@@ -86,11 +87,19 @@ def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
         for sentence in sentences
         for before, tag in zip(sentence.labels, sentence.labels[1:], strict=False)
     )
-    helps = mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes") and any("-" in tag for tag in counts)
+    named = mark == "B-" and any("-" in tag for tag in counts)
     tagged = Counter({tag: count for tag, count in counts.items() if tag != notation.outside})
     marked = sum(count for tag, count in tagged.items() if tag[:2] in ("B-", "I-") and len(tag) > 2)
     joined = _sign_between_tags(counts)
-    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), helps, marked, joined)
+    lenient = lenient_score(notation) if named else ""
+    return NotationEstimate(notation, counts.total(), tagged.total(), repeated, len(tagged), lenient, marked, joined)
+
+
+def lenient_score(notation: Notation) -> Literal["", "prefix", "spans"]:
+    """The score that reads spans from tags in this notation even if they break it, as conlleval does; "" for none."""
+    if notation.mark == "B-" and notation.scheme in ("iob1", "iob2"):
+        return "prefix"
+    return "spans" if notation.mark == "B-" and notation.scheme == "iobes" else ""
 
 
 def _sign_between_tags(counts: Mapping[str, int]) -> str:
@@ -222,8 +231,8 @@ def advice_on_tag(tag: str, notation: Notation, task: str) -> str:
     """Advice on a tag that breaks the scheme of a task."""
     advice = f"correct the tag or the scheme of {task}"
     if is_tag_of(tag, notation):
-        if notation in (Notation("iob1"), Notation("iob2"), Notation("iobes")) and len(tag) > 1:
-            advice += ', or leave scheme out and set score = "prefix", which reads such tags as conlleval does'
+        if (lenient := lenient_score(notation)) and len(tag) > 1:
+            advice += f', or leave scheme out and set score = "{lenient}", which reads such tags as conlleval does'
         return advice
     if tag != tag.strip() and is_tag_of(tag.strip(), notation):
         return f"take the white space out of it, or correct the scheme of {task}"

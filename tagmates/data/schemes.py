@@ -47,6 +47,8 @@ OTHER_NAMES: Mapping[str, FileScheme] = {
     "bmewo": "bmes",
 }
 """Other common names of schemes, which ``tasks.toml`` may have in their place."""
+Score = Literal["spans", "prefix", "plain"]
+"""What of a layer's tags is scored (protocol section 4): spans, spans in the paper's way, or every tag by itself."""
 Repair = Literal["begin", "error"]
 
 LETTERS: Mapping[FileScheme, Mapping[str, str]] = {

@@ -12,7 +12,7 @@ from tagmates.data.formats.columns import check_columns
 from tagmates.data.formats.conllu import conllu_column, is_plus_column
 from tagmates.data.formats.docbin import docbin_column
 from tagmates.data.formats.table import TableLayout, columns_in
-from tagmates.data.schemes import FileScheme, Notation, Scheme, trained_as
+from tagmates.data.schemes import FileScheme, Notation, Scheme, Score, trained_as
 from tagmates.errors import ConfigError
 from tagmates.formatting import in_order
 
@@ -137,8 +137,10 @@ class Task(Settings):
         None, description="the tag of a token without a label; by default _ (unless it is outside); if empty, none"
     )
     convert_to: Scheme | None = Field(None, description="the scheme to train in; by default that of the file")
-    score: Literal["prefix", "plain"] = Field(
-        "plain", description="prefix: B- I- E- S- make spans (protocol section 4); plain: every tag but O is one"
+    score: Score = Field(
+        "plain",
+        description="spans: B I E S make spans, as in conlleval and seqeval; prefix: the paper's way (protocol "
+        "section 4); plain: every tag but O is one unit",
     )
     folder: Path = Path()
 

@@ -30,7 +30,7 @@ def read_tasks_toml(path: Path) -> dict[str, Task]:
         values = {**defaults, **_normalised(entry, where)}
         scheme = values.get("scheme", FORMAT_DEFAULTS.get(str(values.get("format")), {}).get("scheme", "plain"))
         if "score" not in values and scheme != "plain":
-            values["score"] = "prefix"
+            values["score"] = "spans"
         folder = path.parent / str(values.pop("folder", ""))
         task = parse(Task, {**values, "folder": folder, "name": name}, where)
         if task.train is None:

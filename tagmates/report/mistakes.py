@@ -7,9 +7,9 @@ from itertools import chain
 from typing import Any, Literal
 
 from tagmates.data.corpora import load_split
+from tagmates.data.schemes import Score
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
-from tagmates.data.task_data import Reading, reading_of
 from tagmates.formatting import plural, points
 from tagmates.html import table_html
 from tagmates.training.evaluation import Evaluation
@@ -164,13 +164,12 @@ def find_mistakes(evaluation: Evaluation) -> dict[str, TaskMistakes]:
 def _of_task(evaluation: Evaluation, name: str) -> TaskMistakes:
     task = evaluation.tasks[name]
     gold = gold_tags(evaluation.gold[name], task)
-    reading = reading_of(task, set(chain.from_iterable(gold)))
     words = _train_words(task)
     known_words = words or set()
     sentences, shares = [], {True: [0, 0], False: [0, 0]}
     rows = zip(evaluation.gold[name], gold, evaluation.predicted[name], strict=True)
     for number, (sentence, right, guess) in enumerate(rows, start=1):
-        expected, found = _units(right, guess, reading, task.trained_outside)
+        expected, found = _units(right, guess, task.score, task.trained_outside)
         sentences.append(TaggedSentence(number, sentence, right, tuple(guess), tuple(compare_units(expected, found))))
         for unit in expected if words is not None else ():
             seen = all(token.lower() in known_words for token in sentence.tokens[unit.start : unit.end])
@@ -182,7 +181,7 @@ def _of_task(evaluation: Evaluation, name: str) -> TaskMistakes:
 
 
 def _units(
-    gold: Sequence[str | None], predicted: Sequence[str], reading: Reading, outside: str
+    gold: Sequence[str | None], predicted: Sequence[str], reading: Score, outside: str
 ) -> tuple[list[Span], list[Span]]:
     """The units of gold and predicted tags that are scored: no predicted one with a token that has no label."""
     found = units(predicted, reading, outside)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, zip_longest
+from itertools import accumulate, zip_longest
 
 import torch
 from jaxtyping import Int
@@ -14,7 +14,6 @@ from tagmates.batching.lane_corpora import LaneCorpora
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
-from tagmates.data.task_data import reading_of
 from tagmates.model.embedding import Tables
 from tagmates.model.network import BATCH_TOKENS, TaggerModule, decode
 from tagmates.training.scores import GoldUnits, Numbers, TaskScores, gold_tags
@@ -43,8 +42,7 @@ def gold_of(
         task, outside = tasks[name], tasks[name].trained_outside
         head = ((OUTSIDE if outside == OUTSIDE else None),) if token else ()
         tags = [head + own_tags for own_tags in gold_tags(own, task)]
-        reading = reading_of(task, set(chain.from_iterable(tags)))
-        units = GoldUnits.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], reading, outside)
+        units = GoldUnits.of(tags, vocabulary.labels[vocabulary.decoder_of(name)], task.score, outside)
         gold[name] = Gold(units, (task_of_token == vocabulary.tasks.index(name)).nonzero()[0])
     return gold
 

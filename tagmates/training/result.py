@@ -14,7 +14,6 @@ from tagmates.data.indexing import digest
 from tagmates.data.schemes import OUTSIDE
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Task
-from tagmates.data.task_data import reading_of
 from tagmates.files import write_atomically, write_json, write_tensors, write_text
 from tagmates.installed import VERSION
 from tagmates.model.pretrained import epoch_file
@@ -119,7 +118,7 @@ def task_signature(
         task=task.name,
         split=split,
         outside=task.trained_outside,
-        reading=reading_of(task, {tag for sentence in gold for tag in sentence.labels}),
+        reading=task.score,
         decoding="viterbi",
         token="counted" if config.sharing == "te_enc" and task.trained_outside == OUTSIDE else "none",
         weights=weights or config.training.weights,

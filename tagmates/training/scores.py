@@ -7,14 +7,14 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from tagmates.data.schemes import OUTSIDE, without_cut_spans
+from tagmates.data.schemes import OUTSIDE, Score, without_cut_spans
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
-from tagmates.data.task_data import BARE_TAGS, Reading, reading_of
 
 Numbers = npt.NDArray[np.int64]
 
 PREFIXES = ("B-", "I-", "E-", "S-")
+BARE_TAGS = ("B", "I", "E", "S")  # letters without a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,15 @@ def gold_tags(sentences: Iterable[Sentence], task: Task) -> list[tuple[str | Non
     return [without_cut_spans(sentence.labels, task.trained_scheme) for sentence in sentences]
 
 
-def units(tags: Sequence[str | None], reading: Reading = "prefix", outside: str = OUTSIDE) -> list[Span]:
+def units(tags: Sequence[str | None], reading: Score = "prefix", outside: str = OUTSIDE) -> list[Span]:
     """The units of a tag sequence that are scored. This is the definition, which ``GoldUnits`` computes faster.
 
-    ``prefix``: a tag is split at its first ``-``. If the first part is B, I, E or S, it is a prefix that marks spans: S
-    counts as B, E as I, and an I after ``O`` or after another type begins a span. ``O`` is outside. Any other tag is a
-    one-token span of its own type, and equal neighbours are not merged. ``prefix+bare``: the same, and B, I, E or S
-    alone is a prefix of the type "". ``plain``: every tag but ``O`` is a one-token span. ``outside`` is the task's tag
-    in the place of ``O``, "" if every tag is a label. A token without a label (None) is in no unit, and ends one as
-    ``O`` does.
+    ``reading`` is the ``score`` of a task. ``prefix``: a tag is split at its first ``-``. If the first part is B, I, E
+    or S, it is a prefix that marks spans: S counts as B, E as I, and an I after ``O`` or after another type begins a
+    span. ``O`` is outside. Any other tag is a one-token span of its own type, and equal neighbours are not merged.
+    ``spans``: the same, but E and S end a span, and B, I, E or S alone is a prefix of the type "". ``plain``: every tag
+    but ``O`` is a one-token span. ``outside`` is the task's tag in the place of ``O``, "" if every tag is a label. A
+    token without a label (None) is in no unit, and ends one as ``O`` does.
     """
     found: list[Span] = []
     open_type: str | None = None  # of a span that an I may continue
@@ -95,7 +95,7 @@ def units(tags: Sequence[str | None], reading: Reading = "prefix", outside: str 
                 found[-1] = Span(found[-1].start, i + 1, label)
             else:
                 found.append(Span(i, i + 1, label))
-            open_type = label
+            open_type = None if reading == "spans" and prefix in ("E", "S") else label
         else:
             open_type = None
             found.append(Span(i, i + 1, tag))
@@ -105,7 +105,7 @@ def units(tags: Sequence[str | None], reading: Reading = "prefix", outside: str 
 def score(
     gold: Iterable[Sequence[str | None]],
     predicted: Iterable[Sequence[str]],
-    reading: Reading = "prefix",
+    reading: Score = "prefix",
     outside: str = OUTSIDE,
 ) -> TaskScores:
     """Compare tag sequences sentence by sentence; a unit is right if its start, end and type are.
@@ -121,9 +121,8 @@ def score(
 
 
 def score_sentences(sentences: Iterable[Sentence], predicted: Iterable[Sequence[str]], task: Task) -> TaskScores:
-    """Compare predicted tags with those of a task's sentences, by the task's own reading; see ``score``."""
-    gold = gold_tags(sentences, task)
-    return score(gold, predicted, reading_of(task, set(chain.from_iterable(gold))), task.trained_outside)
+    """Compare predicted tags with those of a task's sentences, as its ``score`` says; see ``score``."""
+    return score(gold_tags(sentences, task), predicted, task.score, task.trained_outside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,9 +132,10 @@ class UnitTags:
     labels: tuple[str, ...]  # the units' types, sorted
     kind: Numbers  # [tags] 2 x (number of the type + 1), and 1 more if the tag has a prefix; 0 for outside tags
     inner: npt.NDArray[np.bool_]  # [tags] whether the tag may continue a unit
+    last: npt.NDArray[np.bool_]  # [tags] whether the tag always ends its unit
 
     @classmethod
-    def of(cls, tags: Sequence[str | None], reading: Reading, outside: str) -> "UnitTags":
+    def of(cls, tags: Sequence[str | None], reading: Score, outside: str) -> "UnitTags":
         """The units of ``tags``, whose numbers are their indices; None and ``outside`` are in no unit."""
         nothing = [tag is None or tag == outside for tag in tags]
         named = [tag or "" for tag in tags]
@@ -147,8 +147,10 @@ class UnitTags:
             0 if none else 2 * place[label] + prefix
             for label, none, prefix in zip(types, nothing, prefixed, strict=True)
         ]
-        inner = [prefix and tag[0] in "IE" for tag, prefix in zip(named, prefixed, strict=True)]
-        return cls(tuple(labels), np.array(kind, dtype=np.int64), np.array(inner, dtype=np.bool_))
+        pairs = list(zip(named, prefixed, strict=True))
+        inner = np.array([prefix and tag[0] in "IE" for tag, prefix in pairs], dtype=np.bool_)
+        last = np.array([prefix and tag[0] in "ES" and reading == "spans" for tag, prefix in pairs], dtype=np.bool_)
+        return cls(tuple(labels), np.array(kind, dtype=np.int64), inner, last)
 
     def units(self, tags: Numbers, sentence: Numbers) -> tuple[Numbers, Numbers]:
         """For each token, the kind of the unit that begins there (0: none does), and the end of that unit.
@@ -158,7 +160,8 @@ class UnitTags:
         """
         kind = self.kind[tags]
         starts = np.ones(len(tags), dtype=np.bool_)  # of units, or of outside tokens
-        starts[1:] = ~self.inner[tags[1:]] | (kind[1:] != kind[:-1]) | (sentence[1:] != sentence[:-1])
+        apart = (kind[1:] != kind[:-1]) | (sentence[1:] != sentence[:-1])
+        starts[1:] = ~self.inner[tags[1:]] | self.last[tags[:-1]] | apart
         ends = np.append(starts.nonzero()[0], len(tags))[starts.cumsum()]
         return kind * starts, ends
 
@@ -184,7 +187,7 @@ class GoldUnits:
         cls,
         gold: Sequence[Sequence[str | None]],
         labels: Sequence[str],
-        reading: Reading = "prefix",
+        reading: Score = "prefix",
         outside: str = OUTSIDE,
     ) -> "GoldUnits":
         """The units of ``gold``, whose tags may be None for no label; predictions are numbers of ``labels``."""
@@ -220,8 +223,8 @@ def _numbered(tags: Iterable[str | None], labels: Sequence[str | None]) -> Numbe
     return np.fromiter((number[tag] for tag in tags), dtype=np.int64)
 
 
-def _is_prefixed(tag: str, reading: Reading) -> bool:
-    return reading != "plain" and (tag[:2] in PREFIXES or (reading == "prefix+bare" and tag in BARE_TAGS))
+def _is_prefixed(tag: str, reading: Score) -> bool:
+    return reading != "plain" and (tag[:2] in PREFIXES or (reading == "spans" and tag in BARE_TAGS))
 
 
 def signature(*, version: str, outside: str = OUTSIDE, **choices: object) -> str:

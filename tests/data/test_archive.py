@@ -158,7 +158,7 @@ def test_corpora_are_packed_as_they_are_trained(here: Path, packed: Path) -> Non
     assert list(ours) == list(theirs) == ["pos", "ner"]
     assert [(task.scheme, task.convert_to, task.score) for task in ours.values()] == [
         ("plain", None, "plain"),
-        ("iobes", None, "prefix"),
+        ("iobes", None, "spans"),
     ]
     for task, splits in load_corpora(theirs, theirs).items():
         assert digest(load_corpora(ours, [task])[task]) == digest(splits)

@@ -141,7 +141,7 @@ class TestRemarks:
         write("T1\tPER 1 3\tda\n")
         (tmp_path / "t.toml").write_text('[tasks.ner]\nformat = "brat"\ntrain = "."\ndev = "."\ntest = "."\n')
         task = load_tasks(str(tmp_path / "t.toml"))["ner"]
-        assert (task.scheme, task.score) == ("iob2", "prefix")
+        assert (task.scheme, task.score) == ("iob2", "spans")
         assert load_split(task, "train")[0].tags == ("B-PER", "O", "O", "O", "O", "O", "O")
         found = [problem for problem in check_tasks({"ner": task}) if "inside a word" in problem.text]
         assert [problem.level for problem in found] == ["warning"] * 3

@@ -358,7 +358,7 @@ class TestTextsWithSpans:
         splits(tmp_path, "{}.json", write)
         (task,) = described(tmp_path).values()
         assert task.format == ("json" if one_list else "jsonl")
-        assert (task.scheme, task.score) == ("iob2", "prefix")
+        assert (task.scheme, task.score) == ("iob2", "spans")
         assert pairs(load_split(task, "test")) == wanted()
         assert list(annotation_remarks(task, "test")) == []
 

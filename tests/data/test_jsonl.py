@@ -138,7 +138,7 @@ class TestTasks:
         )
         tasks = load_tasks(str(tmp_path))
         assert [load_split(task, "train")[0].tags for task in tasks.values()] == [("N", "V"), ("B-PER", "O")]
-        assert [task.score for task in tasks.values()] == ["plain", "prefix"]
+        assert [task.score for task in tasks.values()] == ["plain", "spans"]
 
     def test_a_tag_that_breaks_its_scheme(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.jsonl", {"tokens": ["a", "b"], "tags": ["O", "I-x"]})

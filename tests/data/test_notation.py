@@ -133,7 +133,7 @@ def test_one_file_where_every_tenth_sentence_is_broken() -> None:
         row[:] = [tag.replace("B-", "I-") for tag in row]
     found = estimate_notation(sentences_of(rows))
     assert found.notation == Notation("iob2")
-    assert found.reads_as_prefix
+    assert found.lenient == "prefix"
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,7 @@ def test_no_tags() -> None:
             Notation("iob2"),
             'leave scheme out and set score = "prefix", which reads such tags as conlleval does',
         ),
+        ("E-PER", Notation("iobes"), 'leave scheme out and set score = "spans", which reads such tags'),
         ("I", Notation("iob2"), "correct the tag or the scheme of x"),
         ("L-PER", Notation("bilou"), "correct the tag or the scheme of x"),
         ("B_PER", Notation("iob2"), '(mark = "B_" has it)'),

@@ -19,7 +19,6 @@ from tagmates.data.corpora import load_corpora, load_split
 from tagmates.data.indexing import IndexedTask
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
-from tagmates.data.task_data import reading_of
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.model.tagged import Tagged
@@ -35,7 +34,7 @@ from tagmates.training.start import Start
 
 some_tags = st.sampled_from(["O", "_", "", "B-x", "I-x", "E-x", "S-y", "I-y", "B", "I", "E", "S", "NN", "0"])
 rows_of_tags = st.lists(st.lists(some_tags | st.none(), max_size=8), max_size=4)
-readings = st.sampled_from(["prefix", "prefix+bare", "plain"])
+readings = st.sampled_from(["prefix", "spans", "plain"])
 
 
 class TestUnits:
@@ -71,27 +70,14 @@ class TestUnits:
 
     def test_letters_alone(self) -> None:
         tags = ["B", "I", "O", "I", "S", "B", "E"]
-        assert units(tags, "prefix+bare") == [Span(0, 2, ""), Span(3, 4, ""), Span(4, 5, ""), Span(5, 7, "")]
+        assert units(tags, "spans") == [Span(0, 2, ""), Span(3, 4, ""), Span(4, 5, ""), Span(5, 7, "")]
         assert [span.label for span in units(tags)] == ["B", "I", "I", "S", "B", "E"]
-
-    @pytest.mark.parametrize(
-        ("task", "tags", "reading"),
-        [
-            (Task(name="x", scheme="iob2", score="prefix"), "B I O", "prefix+bare"),
-            (Task(name="x", scheme="bilou", score="prefix"), "B E S", "prefix+bare"),
-            (Task(name="x", scheme="iob2", score="prefix"), "B-x I-x O", "prefix"),
-            (Task(name="x", scheme="iob2", score="plain"), "B I O", "plain"),
-            (Task(name="mwe", score="prefix"), "B I O", "prefix"),  # the published way
-        ],
-    )
-    def test_which_reading(self, task: Task, tags: str, reading: str) -> None:
-        assert reading_of(task, set(tags.split())) == reading
 
 
 def _lettered(row: Sequence[str | None], span: Span, reading: str) -> bool:
     tag = row[span.start] or ""
     return reading != "plain" and (
-        tag[:2] in ("B-", "I-", "E-", "S-") or (reading == "prefix+bare" and tag in set("BIES"))
+        tag[:2] in ("B-", "I-", "E-", "S-") or (reading == "spans" and tag in set("BIES"))
     )
 
 
@@ -169,6 +155,7 @@ class TestWarnings:
             ("", "B-x I-x O O", "plain-spans", 'set scheme = "iob2", or score = "prefix" alone'),
             ("", "B_x I_x O O", "plain-spans", 'set scheme = "iob2" and mark = "B_"'),
             ('score = "prefix"', "B-x L-x U-y O", "plain-spans", 'set scheme = "bilou"'),
+            ('score = "prefix"', "B-x E-x S-y O", "plain-spans", 'set scheme = "iobes", or score = "spans" alone'),
             ("", "B I O O", "plain-spans", 'set scheme = "iob2"'),
             ("", "x x y O O O O", "plain-spans", 'set scheme = "io"'),
             ("", "NONE NONE a b NONE", "outside", 'set outside = "NONE"'),
@@ -189,6 +176,8 @@ class TestWarnings:
         ("toml", "row"),
         [
             ('score = "prefix"', "B-x I-x O O"),  # the lenient reading
+            ('score = "spans"', "B-x I-x O O"),
+            ('score = "spans"', "B-x E-x S-y O"),
             ('score = "prefix"', "B I O O"),  # as the paper scores MWE
             ("", "a b a b"),
             ("", "O O O a"),
@@ -230,9 +219,9 @@ class TestRun:
 
     def test_letters_alone_make_another_run_than_units_of_one_token(self) -> None:
         corpora = make_corpora(1, {"x": ["O", "B", "I"]})
-        spans, tokens = (run_of(Task(name="x", scheme=s, score="prefix"), corpora) for s in ("iob2", "plain"))
+        spans, tokens = (run_of(Task(name="x", scheme="iob2", score=score), corpora) for score in ("spans", "prefix"))
         assert spans.id != tokens.id
-        for run, reading in ((spans, "prefix+bare"), (tokens, "prefix")):
+        for run, reading in ((spans, "spans"), (tokens, "prefix")):
             text = task_signature(run.config, run.id, run.tasks["x"], "dev", run.gold["dev"]["x"])
             assert f"|reading:{reading}|" in text
 

@@ -39,7 +39,7 @@ ALL = {"stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1"}
 
 # "Ness" goes on with a span whose begin has no label: iob2 cuts that span, plain tags know no spans
 PARTLY = {split: columns(rows).replace("Port\tN\tB-PLACE", "Port\tN\t_") for split, rows in PARTS.items()}
-SPANS, UNITS = TASKS, TASKS.replace('scheme = "iob2"', 'scheme = "plain"\nscore = "prefix"')
+SPANS, UNITS = TASKS, TASKS.replace('scheme = "iob2"', 'scheme = "plain"\nscore = "spans"')
 SCORED = TASKS.replace("[tasks.pos]", '[tasks.pos]\nscore = "prefix"')
 
 # what a study's data may be changed to: tasks.toml, files, and what is said of it
@@ -121,7 +121,7 @@ def test_a_record_says_what_its_scores_rest_on(study: Path) -> None:
     data = {task: data_of_task("corpus", task) for task in ("pos", "ner")}
     assert {task: (some["scheme"], some["score"]) for task, some in data.items()} == {
         "pos": ("plain", "plain"),
-        "ner": ("iob2", "prefix"),
+        "ner": ("iob2", "spans"),
     }
     assert json.loads((study / "study.json").read_text())["task_data"] == data
     for folder in (study / "runs").iterdir():

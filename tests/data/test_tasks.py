@@ -86,7 +86,7 @@ class TestToml:
         tasks = load_tasks(str(path))
         assert rows(load_split(tasks["pos"], "train")) == [[("Café", "X"), ("brûle", "Y")], [("#", "Z")]]
         assert rows(load_split(tasks["ner"], "train")) == [[("Café", "O"), ("brûle", "B-a")], [("#", "O")]]
-        assert (tasks["pos"].score, tasks["ner"].score) == ("plain", "prefix")
+        assert (tasks["pos"].score, tasks["ner"].score) == ("plain", "spans")
 
     def test_any_white_space(self, write: Write) -> None:
         write("a.txt", "Rain   NOUN\nfalls \t VERB\n")
@@ -104,7 +104,7 @@ class TestToml:
         )
         tasks = load_tasks(str(path))
         assert [(t.scheme, t.score, t.train and t.train.file) for t in tasks.values()] == [
-            ("iobes", "prefix", "a"),
+            ("iobes", "spans", "a"),
             ("plain", "plain", "b"),
         ]
 

@@ -14,10 +14,10 @@ from real_data import PAPER
 from strategies import layers
 
 from tagmates.config import Sharing
-from tagmates.data.schemes import Scheme, tags_of
+from tagmates.data.schemes import Scheme, Score, tags_of
 from tagmates.data.sentence import Sentence, Span
 from tagmates.data.task import Task
-from tagmates.training.scores import GoldUnits, Reading, Scores, TaskScores, gold_tags, score, signature, units
+from tagmates.training.scores import GoldUnits, Scores, TaskScores, gold_tags, score, signature, units
 
 Sentences = list[list[str]]
 Gold = list[list[str | None]]  # None: a token without a label
@@ -46,7 +46,7 @@ sentences_of_tags = st.lists(some_tags, max_size=12)
 some_gold = st.lists(st.lists(some_tags | st.none(), max_size=12), max_size=4)
 
 
-readings = st.sampled_from(["prefix", "plain"])
+readings = st.sampled_from(["spans", "prefix", "plain"])
 
 
 @st.composite
@@ -95,11 +95,13 @@ def reference_units(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     return found
 
 
-def plain_score(gold: Gold, guess: Sentences, reading: Reading = "prefix") -> tuple[Scores, ByType, list[Scores]]:
+def plain_score(gold: Gold, guess: Sentences, reading: Score = "prefix") -> tuple[Scores, ByType, list[Scores]]:
     """Total, types and sentences by the letter: sets of units, each with whether it has a prefix."""
 
     def comparable(tags: Sequence[str | None]) -> set[tuple[Span, bool]]:
-        prefixed = [reading == "prefix" and (tag or "")[:2] in ("B-", "I-", "E-", "S-") for tag in tags]
+        named = [reading != "plain" and (tag or "")[:2] in ("B-", "I-", "E-", "S-") for tag in tags]
+        bare = [reading == "spans" and tag in ("B", "I", "E", "S") for tag in tags]
+        prefixed = list(map(max, named, bare))
         return {(span, prefixed[span.start]) for span in units(tags, reading)}
 
     by_type: ByType = {}
@@ -222,14 +224,14 @@ class TestScore:
 
     @settings(deadline=None, max_examples=500)
     @given(two=two_taggings(some_gold), reading=readings)
-    def test_the_plain_scorer(self, two: tuple[Gold, Sentences], reading: Reading) -> None:
+    def test_the_plain_scorer(self, two: tuple[Gold, Sentences], reading: Score) -> None:
         found = in_plain_terms(score(*two, reading))
         assert found == plain_score(*two, reading)
         assert list(found[1]) == sorted(found[1])
 
     @settings(deadline=None, max_examples=500)
     @given(data=st.data(), labels=st.lists(some_tags, min_size=1, unique=True), reading=readings)
-    def test_gold_tags_that_cannot_be_predicted(self, data: st.DataObject, labels: list[str], reading: Reading) -> None:
+    def test_gold_tags_that_cannot_be_predicted(self, data: st.DataObject, labels: list[str], reading: Score) -> None:
         """One reference serves several predictions; its gold tags stay what they are where the labels lack them."""
         gold = data.draw(some_gold)
         reference = GoldUnits.of(gold, labels, reading)
@@ -245,7 +247,7 @@ class TestScore:
 
     @settings(deadline=None)
     @given(two=two_taggings(st.lists(sentences_of_tags, max_size=4)), reading=readings)
-    def test_sums_and_symmetry(self, two: tuple[Sentences, Sentences], reading: Reading) -> None:
+    def test_sums_and_symmetry(self, two: tuple[Sentences, Sentences], reading: Score) -> None:
         gold, guess = two
         found, swapped = score(gold, guess, reading), score(guess, gold, reading)
         assert sum(found.by_type.values(), Scores()) == found.total
@@ -402,7 +404,7 @@ def well_formed(gold: list[list[str]]) -> list[list[str]]:
     return changed
 
 
-READINGS: dict[str, Reading] = {"spans": "prefix", "words": "plain", "more": "prefix"}
+READINGS: dict[str, Score] = {"spans": "spans", "words": "plain", "more": "prefix"}
 
 
 @pytest.mark.parametrize("unknown_rate", [0.0, 0.5])

@@ -12,6 +12,7 @@ from tagmates.data.notation import (
     OUTSIDE_NAMES,
     NotationEstimate,
     estimate_notation,
+    lenient_score,
     placeholders_in,
     slips_in,
     unread_spans_in,
@@ -133,15 +134,15 @@ def _on_plain(task: Task, counts: Counter[str], sentences: Sequence[Sentence]) -
 
 def _spans(task: Task, counts: Counter[str], found: NotationEstimate) -> Iterator[tuple[Kind, str]]:
     notation = found.notation
-    if task.score == "prefix" and notation.mark == "B-" and notation.scheme in ("iob1", "iob2", "iobes"):
-        return  # this score rule reads spans too
+    if task.score != "plain" and lenient_score(notation) in ("prefix", task.score):
+        return  # this score reads spans too
     marked = sum(count for tag, count in counts.items() if split_tag(tag, notation.mark) is not None)
     keys = [f'scheme = "{notation.scheme}"']
     keys += [f'mark = "{notation.mark}"'] if notation.mark != "B-" else []
     keys += [f'outside = "{notation.outside}"'] if notation.outside != task.outside else []
     lenient = (
-        ', or score = "prefix" alone, which reads ill-formed tags too, as conlleval does'
-        if found.reads_as_prefix
+        f', or score = "{found.lenient}" alone, which reads ill-formed tags too, as conlleval does'
+        if found.lenient
         else ""
     )
     yield (

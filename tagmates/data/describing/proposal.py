@@ -245,7 +245,7 @@ def _table(
     else:
         table += outside_lines(estimate, used)
     wrong, broken_sentences, known = _wrong(task, source, estimate.notation, sentences)
-    estimate = replace(estimate, reads_as_prefix=estimate.reads_as_prefix and known)
+    estimate = replace(estimate, lenient=estimate.lenient if known else "")
     numbered = "labels" in layer.keys
     scheme = scheme_lines(estimate, wrong, broken_sentences, len(everything), numbered=numbered)
     splits = _by_split(source, sentences)

@@ -40,8 +40,8 @@ def scheme_lines(
         why = f"all {sentences} sentences follow it" if sentences else "as the first lines of the file have it"
         return [f'scheme = "{notation.scheme}"  # {why}', *lines]
     lines += [f"# breaks it: {comment_text(text, 200)}" for text in listed(wrong)]
-    if estimate.reads_as_prefix:
-        lines += ['# (to read such tags as conlleval does, leave scheme out and set score = "prefix")']
+    if estimate.lenient:
+        lines += [f'# (to read such tags as conlleval does, leave scheme out and set score = "{estimate.lenient}")']
     count = f"not followed in {broken} of {sentences} sentences"
     return [f'scheme = "{notation.scheme}"  # as most tags say, but {count}', *lines]
 
