@@ -24,6 +24,7 @@ _PLACEHOLDER_TAG = re.compile(r"(?:label|class|tag)?[-_ ]?\d+", re.IGNORECASE)
 _MIN_MARKED_SHARES = {"-": 0.5, "_": 0.8}  # by sign: the smallest share of the words in spans with this mark
 _HIGH_SHARE = 0.95  # the same for any other sign
 _MIN_BARE_SHARE = 0.9  # the same for letters alone, without a label
+_FREQUENT_SHARE = 0.1  # the share of the words in spans from which on a letter is no slip
 _SLIP_RATIO = 50  # how many times as often as a slip the tag occurs that is meant
 
 
@@ -76,9 +77,7 @@ def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
         notation = Notation("plain", outside=_outside_of_plain(sentences, counts))
     else:
         outside = _outside_of_spans(counts, mark)
-        schemes: list[FileScheme] = ["iob2", "iob1"]
-        if any(found[0] not in "BI" for tag in counts if (found := split_tag(tag, mark))):
-            schemes += ["iobes", "bilou", "bmes", "ioe2", "ioe1"]
+        schemes = _schemes_with_letters(counts, mark)
         distinct = Counter(sentence.labels for sentence in sentences)
         wrong = {scheme: _wrong(distinct, Notation(scheme, mark, outside)) for scheme in schemes}
         notation = Notation(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
@@ -100,6 +99,19 @@ def lenient_score(notation: Notation) -> Literal["", "prefix", "spans"]:
     if notation.mark == "B-" and notation.scheme in ("iob1", "iob2"):
         return "prefix"
     return "spans" if notation.mark == "B-" and notation.scheme == "iobes" else ""
+
+
+def _schemes_with_letters(counts: Counter[str], mark: str) -> Sequence[FileScheme]:
+    """The schemes that have the letters of these tags; all that have them in part if none has all frequent ones."""
+    letters: Counter[str] = Counter()
+    for tag, count in counts.items():
+        if found := split_tag(tag, mark):
+            letters[found[0]] += count
+    if letters.keys() <= {"B", "I"}:
+        return "iob2", "iob1"
+    frequent = {letter for letter, count in letters.items() if count >= _FREQUENT_SHARE * letters.total()}
+    schemes: tuple[FileScheme, ...] = ("iob2", "iob1", "iobes", "bilou", "bmes", "ioe2", "ioe1")
+    return [scheme for scheme in schemes if frequent <= LETTERS[scheme].keys()] or schemes
 
 
 def _sign_between_tags(counts: Mapping[str, int]) -> str:

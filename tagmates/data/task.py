@@ -1,6 +1,7 @@
 """One tagging task: its files, their format, and the scheme of its tags."""
 
 import glob
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -128,9 +129,7 @@ class Task(Settings):
     encoding: str = "utf-8"
     scheme: FileScheme = "plain"
     mark: str = Field(
-        "B-",
-        pattern=r"^([Bb]([^\w\s]|_)|([^\w\s]|_)[Bb])$",
-        description="how tags join B to a label: B- or B_ before it, -B after it, b- with small letters",
+        "B-", description="how tags join B to a label: B- or B_ before it, -B after it, b- with small letters"
     )
     outside: str = Field("O", description='the tag of a token outside of all spans; "" if there is none')
     unlabelled: str | None = Field(
@@ -148,6 +147,16 @@ class Task(Settings):
     @classmethod
     def _fill(cls, values: Any) -> Any:
         return {**FORMAT_DEFAULTS.get(str(values.get("format")), {}), **values} if isinstance(values, dict) else values
+
+    @field_validator("mark")
+    @classmethod
+    def _check_mark(cls, mark: str) -> str:
+        if not re.fullmatch(r"[Bb]([^\w\s]|_)|([^\w\s]|_)[Bb]", mark):
+            raise ValueError(
+                f'must be B and a sign, as "B-" before a label or "-B" behind it, not {mark!r}; the sign is no letter, '
+                "digit or white space"
+            )
+        return mark
 
     @field_validator("train", "dev", "test", mode="before")
     @classmethod

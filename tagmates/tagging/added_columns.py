@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain, count
 
 from tagmates.data.formats.conllu import CONLLU_COLUMNS, plus_columns
-from tagmates.data.formats.table import find_header, is_list, table_rows
+from tagmates.data.formats.table import find_header, is_list, repeats_header, table_lines, table_rows
 from tagmates.data.formats.token_lines import cell_in
 from tagmates.errors import DataError
 from tagmates.formatting import shown
@@ -75,11 +75,12 @@ def _with_columns(
     for at, own in cells.items():
         body, end = split_line_end(lines[at])
         found[at] = _row(body, own, options) + end
-    if header is not None:
-        line, names = header
-        at = line - 1 + sum(name.count("\n") for name in names)
-        body, end = split_line_end(lines[at])
-        found[at] = _row(body, unused_names(tasks, options.names), options) + end
+    rows = table_lines("".join(lines), layout, "") if layout.header or layout.names else ()
+    for number, _, row in rows:
+        if (header and number == header[0]) or repeats_header(row, layout.names):
+            at = number - 1 + sum(cell.count("\n") for cell in row)
+            body, end = split_line_end(lines[at])
+            found[at] = _row(body, unused_names(tasks, options.names), options) + end
     return found
 
 

@@ -117,7 +117,6 @@ def _chunks_of_file(file: str, name: str, options: ReadOptions, size: int) -> It
         if full.kind == "webanno" and full.append:  # the numbers of all spans in a document differ
             source.fill_all()
             full = replace(full, numbered=highest_number(source.buffer.decode(errors="replace")))
-        note = note if options.kind != full.kind else ""
         before = "\ufeff" if source.byte_order_mark and full.append else ""
         for number, chunk in enumerate(_cut(source, name, full, size)):
             yield chunk if number else replace(chunk, note=note, before=before)

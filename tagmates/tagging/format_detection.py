@@ -152,10 +152,7 @@ def _matches_training(trained: ReadOptions, layout: FileLayout | UnreadFile, lin
         return False
     if not has_trained_rows(trained, table_seen(layout)):
         return False
-    try:
-        return sum(map(is_token_line, lines)) > 1 and has_trained_columns(trained, "\n".join(lines), name)
-    except DataError:  # it is not CSV
-        return False
+    return sum(map(is_token_line, lines)) > 1 and has_trained_columns(trained, "\n".join(lines), name)
 
 
 def _is_conllu(lines: Sequence[str]) -> bool:

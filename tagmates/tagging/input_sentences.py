@@ -7,7 +7,7 @@ from typing import Any
 
 from tagmates.data.formats.conll2012 import is_document_mark
 from tagmates.data.formats.conllu import conllu_reader, plus_reader
-from tagmates.data.formats.jsonl import record_of
+from tagmates.data.formats.jsonl import ITEM_ADVICE, LINE_ADVICE, record_of
 from tagmates.data.formats.records import sentence_lengths, words_in_record
 from tagmates.data.formats.sentence_lines import split_word, word_lines
 from tagmates.data.formats.table import check_lines, table_rows, words_in
@@ -102,7 +102,8 @@ def _of_records(records: Iterable[tuple[int, str, str]], options: ReadOptions) -
     """The sentences of records, each with its index in the lines and its place for messages."""
     for at, text, where in records:
         if text.strip():
-            record, key = record_of(text, where), str(options.token_column or "tokens")
+            record = record_of(text, where, ITEM_ADVICE if options.kind == "json" else LINE_ADVICE)
+            key = str(options.token_column or "tokens")
             lengths = sentence_lengths(record, key)
             for sentence in words_in_record(record, key, where, options.marks):
                 yield replace(_of_sentence(sentence, at, record.get("offsets")), record_lengths=lengths)

@@ -90,6 +90,7 @@ class ReadOptions:
             sentence_end=self.sentence_end,
             markup=self.markup,
             signed_width=self.signed_width,
+            names=self.names if self.header else (),
         )
 
 
@@ -127,7 +128,7 @@ def check_options(options: ReadOptions) -> ReadOptions:
 
 def table_layout(options: ReadOptions, first_line: int) -> TableLayout:
     """The layout of a chunk of a table that begins with this line. Only the first chunk has the header."""
-    return replace(options, header=bool(options.header) and first_line == 1).table
+    return replace(options.table, header=bool(options.header) and first_line == 1)
 
 
 def _number(text: str, option: str) -> int | str:

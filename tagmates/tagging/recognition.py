@@ -26,7 +26,9 @@ DEFAULT_COMMENT = (
 
 
 def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions, str]:
-    """Complete the options from the first lines of a file; also return a description of the format, "" for raw text.
+    """Complete the options from the first lines of a file; also return a description of the format.
+
+    The description is "" for raw text, and for a format that the user names, unless words of it may be lost.
 
     ``head`` is UTF-8 and ends at the end of a line or of the file. Raises DataError for formats that are not read, and
     if it is not clear where the words are.
@@ -41,9 +43,9 @@ def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions
         return replace(options, kind="lines"), "a sentence a line, as in training"
     known = options.trained if options.trained is not None and options.trained.kind == kind else None
     full = replace(options, kind=kind, comment=DEFAULT_COMMENT if options.comment is None else options.comment)
-    note = ""
+    note = doubt = ""
     if kind in TABLE_KINDS:
-        full, note = recognise_table(full, options, known, table_seen(layout), text, name)
+        full, note, doubt = recognise_table(full, options, known, table_seen(layout), text, name)
     elif kind == "conllu":
         full, note = _recognise_conllu(full, lines, name)
     elif kind == "conll2012":
@@ -56,7 +58,7 @@ def recognise(options: ReadOptions, head: bytes, name: str) -> tuple[ReadOptions
         full, note = _recognise_sentence_lines(full, known, layout, text, name)
     elif kind in ("jsonl", "json"):
         full, note = _recognise_records(full, known, text, name)
-    return full, note
+    return full, note + doubt if options.kind != full.kind or doubt else ""
 
 
 def _recognise_conllu(full: ReadOptions, lines: Sequence[str], name: str) -> tuple[ReadOptions, str]:

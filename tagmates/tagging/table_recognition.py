@@ -2,20 +2,31 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, groupby, islice
 from typing import Any
 
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.formats.columns import CELL, split_cells
-from tagmates.data.formats.table import MARKUP, column_numbers, columns_in, find_header, is_list, words_in
+from tagmates.data.formats.table import (
+    MARKUP,
+    TableRow,
+    column_numbers,
+    columns_in,
+    find_header,
+    is_list,
+    table_rows,
+    words_in,
+)
 from tagmates.data.formats.token_lines import index_of, is_token_line
 from tagmates.data.task import TABLE_FORMATS
 from tagmates.errors import DataError
-from tagmates.formatting import first_of, shown
+from tagmates.formatting import first_of, plural, shown
 from tagmates.tagging.read_options import ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
 
@@ -43,12 +54,12 @@ def table_seen(seen: FileLayout | UnreadFile) -> FileLayout | None:
 
 def recognise_table(
     full: ReadOptions, given: ReadOptions, known: ReadOptions | None, seen: FileLayout | None, text: str, name: str
-) -> tuple[ReadOptions, str]:
+) -> tuple[ReadOptions, str, str]:
     """Complete the options of a table: as given, else as in training if that fits the rows, else as the rows show.
 
     ``full`` are the options ``given`` by the user, with a kind; ``known`` are those of the training files; ``seen`` is
-    the table that ``sniff`` recognised. Also returns a description. Raises DataError if it is not clear where the words
-    are.
+    the table that ``sniff`` recognised. Also returns a description, and a message on words that may be lost. Raises
+    DataError if it is not clear where the words are.
     """
     trained = _as_trained(full, given, known, seen, text, name)
     options = trained or _as_seen(full, given, seen, text, name)
@@ -61,8 +72,8 @@ def recognise_table(
     options = replace(options, signed_width=_signed_width(options, given, seen))
     if given.token_column is None:
         _check_first_column(options, given, None if trained else seen, text, name)
-    note = _description(options, learnt=trained is not None)
-    return options, note + _skipped_row(options, given, seen, text, name)
+    doubt = _skipped_row(options, given, seen, text, name) + _irregular_row(options, text, name)
+    return options, _description(options, learnt=trained is not None), doubt
 
 
 def _as_trained(
@@ -158,6 +169,25 @@ def _skipped_row(options: ReadOptions, given: ReadOptions, seen: FileLayout | No
         f"; {name}:{number}: {shown(row)} is skipped as a comment; if it is a row, give the beginning of comments by "
         "--comment"
     )
+
+
+def _irregular_row(options: ReadOptions, text: str, name: str) -> str:
+    """A message about the first row of a sentence that has fewer or more cells than the others; "" if there is none."""
+    rows: list[TableRow] = []
+    with suppress(DataError):  # the text may end inside a cell, and the reader names all else
+        rows.extend(islice(table_rows(text, options.table, name), SAMPLE_ROWS))
+    for _, block in groupby(rows if options.kind != "csv-text" else (), key=lambda row: row.sentence):
+        sentence = list(block)
+        ((width, _), *others) = Counter(len(row.cells) for row in sentence).most_common()
+        if others:
+            odd = next(row for row in sentence if len(row.cells) != width)
+            index = index_of(int(options.token_column or 1), len(odd.cells))
+            word = odd.cells[index] if 0 <= index < len(odd.cells) else ""
+            return (
+                f"; {name}:{odd.line} has {plural(len(odd.cells), 'column')}, the rows beside it {width}: is "
+                f"{shown(word)} the whole word?"
+            )
+    return ""
 
 
 def _cells_of_words(options: ReadOptions, text: str) -> list[str]:
@@ -279,9 +309,9 @@ def _table_separator(options: ReadOptions, seen: FileLayout | None, text: str) -
     if seen is not None and seen.format == "columns":
         return seen.separator
     lines = [line for line in text.split("\n") if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
-    widths = {len(CELL.findall(line)) for line in lines}
-    spaced = not any("\t" in line for line in lines) and len(widths) == 1 and widths != {1}
-    return "whitespace" if spaced else "\t"
+    widths = Counter(len(CELL.findall(line)) for line in lines)
+    several = 2 * max((count for width, count in widths.items() if width > 1), default=0) > widths.total()
+    return "whitespace" if several and not any("\t" in line for line in lines) else "\t"
 
 
 def _has_trained_header(known: ReadOptions, given: ReadOptions, seen: FileLayout | None) -> bool:
@@ -317,7 +347,10 @@ def _are_words(known: ReadOptions, seen: FileLayout | None) -> bool:
 def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:
     """Whether the rows have all the columns of the files that the tagger was trained on."""
     if known.header:
-        found = find_header(text, known.table, name)
+        try:
+            found = find_header(text, known.table, name)
+        except DataError:  # with this separator, it is not CSV
+            return False
         names = [column for column in (known.token_column, *known.sentence_columns) if isinstance(column, str)]
         return found is not None and set(names) <= set(found[1]) and bool(names)
     lines = [line for line in text.split("\n") if not (known.markup and MARKUP.fullmatch(line.strip()))]

@@ -680,6 +680,14 @@ WEBANNO = r"""#FORMAT=WebAnno TSV 3.3
 
 
 class TestWebanno:
+    def test_links_between_spans_are_no_layers(self) -> None:
+        head = (
+            "#FORMAT=WebAnno TSV 3.3\n"
+            "#T_SP=made.Act|category|ROLE_made.Act:arguments_made.ActLink|uima.tcas.Annotation|when\n"
+            "#T_CH=made.CorefLink|referenceType|referenceRelation\n"
+        )
+        assert features_in(head) == ["Act.category", "Act.when", "CorefLink.referenceType"]
+
     def test_layers_of_spans(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tsv"
         path.write_text(WEBANNO)

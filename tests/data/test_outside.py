@@ -76,9 +76,7 @@ class TestUnits:
 
 def _lettered(row: Sequence[str | None], span: Span, reading: str) -> bool:
     tag = row[span.start] or ""
-    return reading != "plain" and (
-        tag[:2] in ("B-", "I-", "E-", "S-") or (reading == "spans" and tag in set("BIES"))
-    )
+    return reading != "plain" and (tag[:2] in ("B-", "I-", "E-", "S-") or (reading == "spans" and tag in set("BIES")))
 
 
 def write(folder: Path, rows: Sequence[Sequence[str]], toml: str) -> Task:

@@ -15,6 +15,8 @@ from tagmates.data.describing.record_layers import _flat, _keys
 from tagmates.data.formats.records import LocatedRecord
 from tagmates.errors import DataError
 
+QUOTE = '"'
+
 
 def plain(rows: Rows) -> list[tuple[str, str]]:
     return [(word, tag) for word, _, tag in rows]
@@ -702,3 +704,80 @@ def test_marks_of_documents_without_a_dash_behind(tmp_path: Path) -> None:
     write(tmp_path, lambda rows, at: f"-DOCSTART FILE {at}.xml\n\n" + lines(plain(rows)) + "\n")
     (task,) = described(tmp_path).values()
     assert pairs(task, "train") == wanted("train")
+
+
+@pytest.mark.parametrize("plainly", [True, False])
+def test_a_header_that_is_repeated_is_no_word(plainly: bool, tmp_path: Path) -> None:
+    """Files that were put together have the header of each."""
+
+    def text(rows: Rows, at: int) -> str:
+        own = [*([] if at % 7 else [("Token", "NER")]), *plain(rows)]
+        quoted = "".join(f'"{word.replace(QUOTE, QUOTE * 2)}","{tag}"\n' for word, tag in own)
+        return (lines(own) if plainly else quoted) + "\n"
+
+    write(tmp_path, text)
+    (task,) = described(tmp_path).values()
+    assert task.table.is_plain == plainly
+    assert pairs(task, "train") == wanted("train")
+    assert "line" not in {problem.kind for problem in check_tasks({"x": task})}
+
+
+def test_json_whose_keys_are_names_of_sentences(tmp_path: Path) -> None:
+    def named(rows: Rows, at: int) -> str:
+        words, tags = zip(*plain(rows), strict=True)
+        return f'{"{" if not at else ","}"doc-{at}": {json.dumps({"tokens": words, "tags": tags})}'
+
+    write(tmp_path, named, "{}.json")
+    for path in tmp_path.glob("*.json"):
+        path.write_text(path.read_text() + "}")
+    with pytest.raises(DataError, match=r"train.json: is one JSON object, whose keys \(doc-0, .*write a list"):
+        propose(tmp_path, "")
+
+
+def test_which_of_two_files_is_dev_is_not_guessed(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
+    (tmp_path / "dev.txt").rename(tmp_path / "eval.txt")
+    (tmp_path / "test.txt").rename(tmp_path / "heldout.txt")
+    found = propose(tmp_path, "")
+    assert found.left_out == ("eval.txt, heldout.txt: it is not clear which of them is dev; name it in tasks.toml",)
+    assert "is used as" not in found.text
+
+
+@pytest.mark.parametrize("name", ["all.txt", "corpus.txt"])
+def test_a_file_with_the_test_sentences_is_not_for_training(name: str, tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
+    (tmp_path / name).write_text("".join((tmp_path / f"{split}.txt").read_text() for split in ("test", "train")))
+    found = propose(tmp_path, "")
+    assert found.tasks == ("ner",)
+    assert re.search(rf"{name}: has \d+ of the \d+ different sentences of test.txt, so it is not", found.left_out[0])
+    assert name not in re.sub("#.*", "", found.text)
+
+
+def test_files_with_the_names_of_integers_are_not_called_left_out(tmp_path: Path) -> None:
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+
+    def record(rows: Rows, _: int) -> str:
+        words, tags = zip(*plain(rows), strict=True)
+        return json.dumps({"tokens": words, "ner_tags": list(map(names.index, tags))}) + "\n"
+
+    write(tmp_path, record, "{}.jsonl")
+    (tmp_path / "label2id.json").write_text(json.dumps({name: at for at, name in enumerate(names)}))
+    found = propose(tmp_path, "")
+    assert found.left_out == ()
+    assert '"B-PER"' in found.text
+
+
+def test_a_first_word_with_its_tag_is_no_header(tmp_path: Path) -> None:
+    rows = [("Ada", "B-NAME"), ("Ann", "M-NAME"), ("Lee", "E-NAME"), ("naps", "O")]
+    sentences = [rows[:1] + rows[2:], *([("Bo", "E-NAME"), ("Ek", "M-NAME"), ("is", "O"), ("in", "O")],) * 9]
+    (tmp_path / "train.txt").write_text("\n".join(map(lines, sentences)))
+    assert "header = true" not in propose(tmp_path, "").text
+
+
+@pytest.mark.parametrize("tags", ["B-X E-X O I-X O", "B-X I-X E-X O I-X"])
+def test_the_scheme_has_the_letters_of_many_tags(tags: str, tmp_path: Path) -> None:
+    rows = [(f"w{at}", tag) for at, tag in enumerate(tags.split())]
+    (tmp_path / "train.txt").write_text((lines(rows) + "\n") * 20)
+    found = propose(tmp_path, "").text
+    assert 'scheme = "iobes"' in found
+    assert 'score = "spans"' in found

@@ -221,6 +221,27 @@ def test_conllu_is_not_taken_for_the_columns_of_training(tmp_path: Path) -> None
     assert list(read_input([path], ReadOptions(trained=trained))) == tokens_of(path)
 
 
+def test_a_header_that_is_repeated_is_no_word(tmp_path: Path) -> None:
+    rows = "token,pos\n" + "".join(f"{word},{tag}\n" for word, tag in ROWS[0])
+    path = written(tmp_path, (rows + "\n") * 9)
+    assert tokens_of(path) == [tuple(WORDS[0])] * 9
+    for size in (40, CHUNK_SIZE):
+        found = with_tags(path, ReadOptions(), size=size)
+        assert found.split("\n").count("token,pos,t") == 9
+
+
+def test_csv_with_another_separator_than_in_training(tmp_path: Path) -> None:
+    text = '"Token";"NER"\n' + "".join(f'"{word}";"{tag}"\n' for word, tag in ROWS[0])
+    trained = ReadOptions("csv", "token", ",", header=True, names=("token", "ner"))
+    assert list(read_input([written(tmp_path, text)], ReadOptions(trained=trained))) == [tuple(WORDS[0])]
+
+
+def test_a_row_that_may_cut_a_word_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, ("Mika N B-X\npaints V O\nNew Delhi N B-X\n. P O\n\n") * 5)
+    (chunk,) = read_chunks([path], ReadOptions(kind="columns"))
+    assert chunk.note.endswith(f"; {path}:3 has 4 columns, the rows beside it 3: is 'New' the whole word?")
+
+
 def listed(words: Sequence[str], form: str) -> str:
     """Words in one cell."""
     return {"space": " ".join(words), "list": repr(list(words)), "json": json.dumps(list(words))}[form]
@@ -365,7 +386,7 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
             b"version https://git-lfs.github.com/spec/v1\nsize 12\n",
             r"input: is a Git LFS pointer; fetch the file by git",
         ),
-        (b"%PDF-1.4", r"input: is packed \(PDF\).* these formats are read: raw text, column files"),
+        (b"%PDF-1.4", r"input: is a PDF: save its text .* these formats are read: raw text, column files"),
         (b"PK\x03\x04", r"input: is packed \(zip"),
         (b"\x1f\x8b\x08\x00", r"input: is packed, and damaged \(.*\); copy it again"),
         (b"<?xml version='1.0'?>\n<s>Mika</s>\n", r"input: is XML or HTML; .* or say --input text"),
@@ -737,7 +758,7 @@ def test_a_row_that_is_skipped_as_a_comment_is_named(tmp_path: Path) -> None:
     (chunk,) = read_chunks([path], ReadOptions())
     assert f"; {path}:6: '#oslo\\tO' is skipped as a comment; if it is a row, give the beginn" in chunk.note
     (chunk,) = read_chunks([path], ReadOptions(comment="# "))
-    assert "skipped" not in chunk.note
+    assert "is skipped as" not in chunk.note
 
 
 # --- chunks ----------------------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ Where they differ, and why:
 
 * An ill-formed layer is an error here (training stops and names the tag); seqeval's strict mode leaves the span out.
 * seqeval's IOB1 takes ``B`` on any first token; here it is only where a span touches another of its label.
-* In the paper's score (``prefix``, protocol section 4) ``S`` counts as ``B`` and ``E`` as ``I``, so ``I`` after ``E`` or
-  ``S`` of its label goes on with the span. In seqeval, in ``Tagger.spans`` and in the score of all other tasks
+* In the paper's score (``prefix``, protocol section 4) ``S`` counts as ``B`` and ``E`` as ``I``, so ``I`` after ``E``
+  or ``S`` of its label goes on with the span. In seqeval, in ``Tagger.spans`` and in the score of all other tasks
   (``spans``) it begins one. Well-formed tags have no such place.
 * seqeval knows neither BMES nor IO nor, in lenient mode, BILOU: they are compared in the letters of IOBES.
 """

@@ -337,25 +337,32 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> CorpusFiles:
         f"{name.path}: may repeat the sentences of the files beside it that are called {listing(list(map(str, files)))}"
         for name in files.pop(None, [])
     ]
+    train = files["train"]
+    corpus = CorpusFiles({}, train[0].folder, train[0].bare, train[0].suffix, notes)
     held = files.pop("held", [])
     if held:
         split: Split = "test" if "dev" in files and "test" not in files else "dev"
         if split in files:
             left_out.append(f"{_called(held)}: a dev and a test exist already")
+        elif len(held) > 1 and not _are_parts(held, train):
+            left_out.append(f"{_called(held)}: it is not clear which of them is {split}; name it in tasks.toml")
+            corpus.waits[split] = held[0].path
         else:
             files[split] = held
             notes.append(f"{_called(held)} is used as {split}")
-    train = files["train"]
-    corpus = CorpusFiles({}, train[0].folder, train[0].bare, train[0].suffix, notes)
     for split in SPLITS:
         names = files.get(split, [])
-        sure = split == "train" or len(train) > 1 or all(_NUMBER_OF_TOTAL.search(name.path) for name in names)
-        if len(names) > 1 and not sure:
+        if len(names) > 1 and split != "train" and not _are_parts(names, train):
             left_out.append(f"{_called(names)}: several files are called {split}; name those that are to be scored")
             corpus.waits[split] = names[0].path
         elif names:
             corpus.files[split] = in_order([name.path for name in names])
     return corpus
+
+
+def _are_parts(names: Sequence[FileName], train: Sequence[FileName]) -> bool:
+    """Whether several files of one split are its parts: train has several too, or all are numbered as 1-of-3."""
+    return len(train) > 1 or all(_NUMBER_OF_TOTAL.search(name.path) for name in names)
 
 
 def _called(names: Sequence[FileName]) -> str:

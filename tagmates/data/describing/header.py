@@ -34,7 +34,8 @@ def looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> 
     below = [Counter(column) for column in zip(*others, strict=True)]
     few = [at for at, column in enumerate(below) if 1 < len(column) <= max(20, len(others) // 5)]
     spans = [at for at in few if are_span_tags({*below[at]} - {"_"})]
-    if any(_SPAN_TAG.fullmatch(names[at]) for at in spans) or _is_word_with_tag(names):
+    marked = (at for at in few if any(map(_SPAN_TAG.fullmatch, below[at])))
+    if any(_SPAN_TAG.fullmatch(names[at]) for at in marked) or _is_word_with_tag(names):
         return False
     if any(names[at].isidentifier() and not are_span_tags({names[at], "B-x"}) for at in spans):
         return True

@@ -14,6 +14,7 @@ from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
 from tagmates.data.describing.guesses import tokens_and_tags
+from tagmates.data.describing.label_names import holds_names
 from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
 from tagmates.data.formats.columns import split_cells
@@ -21,7 +22,7 @@ from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
 from tagmates.data.formats.token_lines import is_token_line, read_text
 from tagmates.data.schemes import are_span_tags
-from tagmates.data.task import Split
+from tagmates.data.task import RECORD_FORMATS, Split
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, listing, name_advice, plural, shown, visible
 
@@ -133,6 +134,8 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     refused |= {name: why for name, why in unread.items() if name not in paired} | unclear | mixed
     found |= pairs
     refused |= {name: "" for name in refused if _README_NAME.fullmatch(Path(name).name)}
+    if any(layout.format in RECORD_FORMATS for layout in found.values()):
+        refused |= {name: "" for name in unread if name in refused and holds_names(folder / name)}
     return found | {name: FileLayout("brat") for name in annotated}, refused
 
 
@@ -207,10 +210,32 @@ def _together(
         for name, layout in found.items()
     }
     corpora, left_out = group_files(kinds, unknown)
-    for corpus in corpora:
+    for corpus in list(corpora):
+        if reason := _why_collection(corpus, corpora, found, root):
+            corpora.remove(corpus)
+            left_out.append(reason)
+            continue
         left_out += _without_copies(corpus, found, root)
         left_out += _without_tags(corpus, found, root)
     return [_source(corpus, found, root) for corpus in corpora], left_out
+
+
+def _why_collection(
+    corpus: CorpusFiles, corpora: Sequence[CorpusFiles], found: Mapping[str, FileLayout], root: Path
+) -> str:
+    """The reason to leave a file out that names no split, and has the test sentences of a corpus beside it; else ""."""
+    files = [name for names in corpus.files.values() for name in names]
+    if len(files) > 1 or name_of(files[0]).split:
+        return ""
+    beside = [other.files["test"] for other in corpora if "test" in other.files and other.folder == corpus.folder]
+    own = _sentences_of(root / files[0], found[files[0]]) if beside else set()
+    for names in beside:
+        held = set().union(*(_sentences_of(root / name, found[name]) for name in names))
+        shared = len(own & held)
+        if shared >= max(MIN_COPIES, 0.5 * len(held)):
+            there = f"{shared:,} of the {len(held):,} different sentences of {listing(names)}"
+            return f"{root / files[0]}: has {there}, so it is not taken for training data"
+    return ""
 
 
 def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
@@ -340,10 +365,15 @@ def _notes_on(files: Sequence[str], found: Mapping[str, FileLayout], sign: str) 
         yield f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment"
     yield from _other_places(found, files)
     yield from _empty_layers(found[files[0]], files[0])
-    without = [name for name, layout in layouts.items() if not layout.keys.get("header")]
+    headings = {layout.heading for layout in layouts.values() if layout.keys.get("header")}
+    without = [name for name, layout in layouts.items() if not headings & {layout.heading, _first_row(layout)}]
     if without and len(without) < len(files):
         names = f"{listing(without)} {'seems' if len(without) == 1 else 'seem'} to have no header"
         yield f"{names}, others have: write one into each, or the first word is skipped as if it were one"
+
+
+def _first_row(layout: FileLayout) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in layout.sample[0][0]) if layout.sample else ()
 
 
 def _empty_layers(layout: FileLayout, name: str) -> Iterator[str]:

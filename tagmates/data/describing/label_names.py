@@ -31,15 +31,29 @@ def names_beside(folders: Iterable[Path], key: str, count: int) -> tuple[tuple[s
     return names, path.name
 
 
+def holds_names(path: Path) -> bool:
+    """Whether a file holds names for integer tags, and nothing else."""
+    named = _NAMED.fullmatch(path.name) is not None and path.stat().st_size <= _MAX_SIZE
+    return named and bool(_names_of(path, ""))
+
+
 def _names_in(folder: Path, key: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
     for path in sorted(folder.iterdir()):
-        card = path.name == "README.md"
-        if not (card or _NAMED.fullmatch(path.name)) or not path.is_file() or path.stat().st_size > _MAX_SIZE:
+        named = path.name == "README.md" or _NAMED.fullmatch(path.name)
+        if not named or not path.is_file() or path.stat().st_size > _MAX_SIZE:
             continue
-        text = path.read_text(encoding="utf-8", errors="replace")
-        names = _of_card(text, key) if card else _of_json(text, key) if path.suffix == ".json" else tuple(text.split())
-        if names and len({*names}) == len(names):
+        if names := _names_of(path, key):
             yield path, names
+
+
+def _names_of(path: Path, key: str) -> tuple[str, ...]:
+    """The names in a file; none if two are the same."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.name == "README.md":
+        names = _of_card(text, key)
+    else:
+        names = _of_json(text, key) if path.suffix.lower() == ".json" else tuple(text.split())
+    return names if len({*names}) == len(names) else ()
 
 
 def _of_card(text: str, key: str) -> tuple[str, ...]:

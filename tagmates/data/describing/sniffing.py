@@ -43,7 +43,6 @@ _PACKED = {
     b"PK\x03\x04": "zip, or a spreadsheet",
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
-    b"%PDF": "PDF",
 }
 _STANDOFF = re.compile(r"\s*T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*\t")
 _SPACED_RANGE = re.compile(r"^\d+[-.]\d+ ", re.MULTILINE)  # of CoNLL-U with spaces; in a column file it would be a word
@@ -103,9 +102,11 @@ def _table(lines: Sequence[str], text: str) -> FileLayout | UnreadFile:
 
 
 def why_packed(data: bytes) -> str:
-    """What these bytes are if they are no text: a pointer of Git LFS, or packed; else ""."""
+    """What these bytes are if they are no text: a pointer of Git LFS, a PDF, or packed; else ""."""
     if data.startswith(LFS_START):
         return LFS_ADVICE
+    if data.startswith(b"%PDF"):
+        return "is a PDF: save its text in a text file"
     kind = next((name for sign, name in _PACKED.items() if data.startswith(sign)), "")
     return f"is packed ({kind}): unpack it, or save it as text" if kind else ""
 

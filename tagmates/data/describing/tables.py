@@ -15,7 +15,7 @@ from tagmates.data.describing.sentence_columns import MAX_SENTENCE_WORDS, by_sen
 from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import is_document_line
-from tagmates.data.formats.table import MARKUP, is_several_rows
+from tagmates.data.formats.table import MARKUP, is_several_rows, repeats_header
 from tagmates.formatting import shown
 
 _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
@@ -176,8 +176,9 @@ def _without_header(grid: Grid) -> tuple[tuple[str, ...], Sequence[Sequence[Line
     first, *others = grid.fitting
     if not looks_like_header(first.cells, [row.cells for row in others[:499]]):
         return (), grid.sentences
-    sentences = [[row for row in sentence if row is not first] for sentence in grid.sentences]
-    return tuple(cell.strip() for cell in first.cells), [sentence for sentence in sentences if sentence]
+    names = tuple(cell.strip() for cell in first.cells)
+    sentences = [[row for row in sentence if not repeats_header(row.cells, names)] for sentence in grid.sentences]
+    return names, [sentence for sentence in sentences if sentence]
 
 
 def _why_no_sentences(

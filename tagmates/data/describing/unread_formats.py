@@ -1,11 +1,11 @@
 """Name the formats that are known but not read, so that their users learn what to do instead."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from tagmates.data.describing.guesses import TOKEN_NAMES
+from tagmates.data.describing.guesses import TEXT_NAMES, TOKEN_NAMES
 from tagmates.formatting import first_of
 
 MIN_NOTED = 5  # columns beyond which one of # alone is taken for the sign before notes
@@ -37,6 +37,11 @@ def unread_record(record: Any) -> str:
         return (
             "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
         )
+    if isinstance(record, dict) and _are_by_name(record):
+        return (
+            f"is one JSON object, whose keys ({first_of(record)}) lead to the sentences: write a list of the objects, "
+            "or one on each line"
+        )
     lists = record.items() if isinstance(record, dict) else ()
     splits = [
         key
@@ -44,6 +49,13 @@ def unread_record(record: Any) -> str:
         if key.lower() in _SPLITS and isinstance(value, list) and value and isinstance(value[0], dict | list)
     ]
     return f"is JSON with several splits ({first_of(splits)}): write each into a file of its own" if splits[1:] else ""
+
+
+def _are_by_name(record: Mapping[str, Any]) -> bool:
+    """Whether an object has several records by their names: objects with the same keys, of words or texts."""
+    own = [value for value in record.values() if isinstance(value, dict)]
+    named = own and any(key.lower() in (*TOKEN_NAMES, *TEXT_NAMES) for key in own[0])
+    return len(own) > 1 and len(own) == len(record) and bool(named) and all(own[0].keys() == o.keys() for o in own)
 
 
 def unread_format(lines: Sequence[str]) -> str:

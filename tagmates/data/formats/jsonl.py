@@ -15,6 +15,9 @@ from tagmates.data.schemes import Scheme
 from tagmates.data.sentence import Sentence
 from tagmates.errors import DataError
 
+LINE_ADVICE = 'write one object a line, without a list around them, or set format = "json" for one list'
+ITEM_ADVICE = 'write an object such as {"tokens": ["Ada", "naps"]} in its place, or delete it'
+
 
 def read_jsonl(
     path: Path,
@@ -71,7 +74,7 @@ def records_in_list(text: str, name: str) -> Iterator[LocatedRecord]:
         for number, item in enumerate(list_items(text, at), start=1):
             where = f"{name}: record {number}"
             if item.value is not None:
-                yield LocatedRecord(_record(item.value, where, "correct it, or delete it"), number, where)
+                yield LocatedRecord(_record(item.value, where, ITEM_ADVICE), number, where)
             at = item.end
         check_rest(text, at, name, in_object=text.lstrip().startswith("{"))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -87,14 +90,13 @@ def not_json(error: json.JSONDecodeError | RecursionError, name: str, line: int 
     return DataError(f"{name}{at}: is not JSON ({reason}); copy the file again, or is it JSON lines?")
 
 
-def record_of(line: str, where: str) -> Record:
-    """The record on a line. Raises DataError, beginning with ``where``, for anything else."""
+def record_of(text: str, where: str, advice: str = LINE_ADVICE) -> Record:
+    """The record that a text is in JSON. Raises DataError, beginning with ``where``, for anything else."""
     try:
-        record = json.loads(line)
+        record = json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise DataError(f"{where}: is not JSON ({reason}); write one object a line") from None
-    advice = 'write one object a line, without a list around them, or set format = "json" for one list'
     return _record(record, where, advice)
 
 

@@ -1,8 +1,8 @@
 r"""Tables beyond plain column files: CSV with quotes, header lines, sentences marked by a column, and others.
 
 CSV is read by Python's ``csv``: a cell in double quotes may contain the separator and line ends, and a double quote in
-it is written twice. The header is the first line that is neither blank nor a comment; it names the columns. A sentence
-ends
+it is written twice. The header is the first line that is neither blank nor a comment; it names the columns. Files that
+were put together repeat it, so other rows with the same names are headers too. A sentence ends
 
 * at a blank line or row;
 * with ``sentence_columns``, before each row with a new value in one of these columns (an empty cell, or pandas'
@@ -75,6 +75,7 @@ class TableLayout:
     sentence_rows: bool = False
     markup: bool = False
     signed_width: int = 0  # lines that begin like comments, but have so many cells, are rows; 0: all are comments
+    names: tuple[str, ...] = ()  # of the columns, in a text whose header is ahead of it
 
     @property
     def is_plain(self) -> bool:
@@ -229,21 +230,22 @@ def table_rows(text: str, layout: TableLayout, name: str, *, first_line: int = 1
 
     ``first_line`` is the number of the first line of the text. Cells in quotes may have line ends.
     """
-    header = find_header(text, layout, name) if layout.header else None
+    header, names = 0, layout.names
+    if layout.header and (found := find_header(text, layout, name)):
+        header, names = found[0] + first_line - 1, tuple(found[1])
     _, _, of_sentence = column_numbers(text, layout, name)
     sentence = 0
     values = [""] * len(of_sentence)  # of the current sentence
     empty = True  # whether the current sentence has no row yet
     for number, line, cells in table_lines(text, layout, name, first_line):
-        if header and number == header[0] + first_line - 1:
-            continue
         signed = layout.comment and line.startswith(layout.comment) and len(cells) != layout.signed_width
         if signed and (empty or layout.comments_inside):
             continue
         mark = layout.markup and MARKUP.fullmatch(line.strip())
         if mark and not SENTENCE_MARK.fullmatch(line.strip()):
             continue
-        if mark or not is_token_line(line) or not any(cell.strip() for cell in cells):
+        no_word = not is_token_line(line) or not any(cell.strip() for cell in cells)
+        if mark or no_word or number == header or repeats_header(cells, names):
             sentence, empty = sentence + (not empty), True
             continue
         for at, column in enumerate(of_sentence):
@@ -256,6 +258,11 @@ def table_rows(text: str, layout: TableLayout, name: str, *, first_line: int = 1
         ends = layout.sentence_end is not None and any(layout.sentence_end in cell.split("|") for cell in cells)
         if layout.sentence_rows or ends:
             sentence, empty = sentence + 1, True
+
+
+def repeats_header(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a row is the header again, which names several columns."""
+    return 1 < len(names) == len(cells) and all(cell.strip() == name for cell, name in zip(cells, names, strict=True))
 
 
 def table_lines(text: str, layout: TableLayout, name: str, first_line: int = 1) -> Iterator[tuple[int, str, list[str]]]:
@@ -283,7 +290,7 @@ def table_lines(text: str, layout: TableLayout, name: str, first_line: int = 1) 
 
 
 def _without_header(text: str, layout: TableLayout) -> str:
-    """The text with a blank line in place of its header."""
+    """The text with a blank line in place of its header, and of each line that repeats it."""
     header = find_header(text, layout, "") if layout.header else None
     if header is None:
         return text
@@ -291,7 +298,11 @@ def _without_header(text: str, layout: TableLayout) -> str:
     for _ in range(header[0] - 1):
         start = text.index("\n", start + 1)
     stop = text.find("\n", start + 1)
-    return text[: start + 1] + (text[stop:] if stop >= 0 else "")
+    if stop < 0:
+        return text[: start + 1]
+    line = text[start + 1 : stop + 1]
+    rest = text[stop:].replace(f"\n{line}", "\n\n") if len(header[1]) > 1 else text[stop:]
+    return text[: start + 1] + rest
 
 
 def _number(name: str, names: Sequence[str], where: str) -> int:

@@ -89,13 +89,7 @@ def marked_spans(value: Any, labels: Sequence[str], where: str) -> Iterator[Mark
     if not isinstance(value, list):
         raise DataError(f'{where}: there is no list of spans, such as [[0, 4, "PER"]]; name another key')
     if is_studio(value):
-        kept = next((item for item in value if not is_cancelled(item)), None)
-        value = kept["result"] if kept else []
-        texts = sorted({str(item["to_name"]) for item in value if _is_on_text(item)})
-        if len(texts) > 1:
-            raise DataError(
-                f"{where}: its spans are on several texts (to_name {first_of(texts)}); keep those of one text"
-            )
+        value = _studio_results(value, where)
     elif are_responses(value):
         value = next((each for each in value if each is not None), [])
     people = annotators_of(value)
@@ -103,6 +97,17 @@ def marked_spans(value: Any, labels: Sequence[str], where: str) -> Iterator[Mark
         if people[1:] and _first(item, _ANNOTATOR) not in (None, people[0]):
             continue
         yield from _of_item(item, labels, f"{where}: span {number}")
+
+
+def _studio_results(annotations: Sequence[Mapping[str, Any]], where: str) -> list[Any]:
+    """The results of the first annotation of Label Studio that is not cancelled."""
+    results: list[Any] = next((item["result"] for item in annotations if not is_cancelled(item)), [])
+    if any(isinstance(item, Mapping) and item.get("type") == "hypertextlabels" for item in results):
+        raise DataError(f"{where}: its spans are on HTML, which is not read; annotate the text without mark-up")
+    texts = sorted({str(item["to_name"]) for item in results if _is_on_text(item)})
+    if len(texts) > 1:
+        raise DataError(f"{where}: its spans are on several texts (to_name {first_of(texts)}); keep those of one text")
+    return results
 
 
 def readable_spans(marked: Any, labels: Sequence[str] = PROVISIONAL_NAMES) -> Iterator[MarkedSpan]:

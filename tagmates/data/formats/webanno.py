@@ -48,7 +48,7 @@ class WebAnnoRow:
 class Layers:
     """The layers that the head of a file names, by the last part of their names.
 
-    ``columns`` are those after the word: LAYER.FEATURE, or "" for features of relations. One more layer of spans would
+    ``columns`` are those after the word: LAYER.FEATURE, or "" for those that link spans. One more layer of spans would
     be named behind line ``line`` (from 1), and have its columns behind the first ``spans`` ones.
     """
 
@@ -126,12 +126,22 @@ def layers_in(text: str) -> Layers:
             break
         kind, _, layer = line.partition("=")
         if kind in ("#T_SP", "#T_CH", "#T_RL"):
-            name, *features = layer.split("|")
+            name, *own = layer.split("|")
+            features = own or ["value"]
             names.append(name.strip().rpartition(".")[2])
-            columns += [f"{names[-1]}.{each}" if kind != "#T_RL" else "" for each in features or ["value"]]
+            links = _are_links(kind, features)
+            columns += ["" if link else f"{names[-1]}.{each}" for each, link in zip(features, links, strict=True)]
         if kind == "#T_SP":
             spans, last = len(columns), number
     return Layers(tuple(names), tuple(columns), spans, last)
+
+
+def _are_links(kind: str, features: Sequence[str]) -> list[bool]:
+    """Whether each feature of a layer leads to other spans: all of a relation, and of a span the roles and targets."""
+    roles = [each.startswith("ROLE_") for each in features]
+    targets = [False, *roles[:-1]]
+    relations = [kind == "#T_RL" or (kind == "#T_CH" and each == "referenceRelation") for each in features]
+    return [any(each) for each in zip(roles, targets, relations, strict=True)]
 
 
 def _index(column: str, names: Sequence[str], path: Path) -> int:
