@@ -127,8 +127,12 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
             unread[name] = layout
     for link in sorted(path for path in folder.rglob("*") if path.is_symlink() and not path.exists()):
         refused[link.relative_to(folder).as_posix()] = "is a link to a file that does not exist"
-    annotated, mixed = _folders_of_documents([name for name in found if name.endswith(".ann")])
-    found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
+    documents = [name for name in found if name.endswith(".ann")]
+    annotated, mixed = _folders_of_documents(documents)
+    found = {name: layout for name, layout in found.items() if name not in documents}
+    beside = {Path(name).parent for name in documents}
+    texts = [name for name in unread if name.endswith(".txt") and Path(name).parent in beside]
+    unread |= dict.fromkeys(texts, "is a text without a .ann beside it, so it has no annotations")
     pairs, unclear = _pairs(folder, unread)
     paired = {name for words, layout in pairs.items() for name in (words, layout.tags)}
     refused |= {name: why for name, why in unread.items() if name not in paired} | unclear | mixed

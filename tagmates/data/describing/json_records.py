@@ -108,25 +108,11 @@ def _why_not(records: Sequence[Any]) -> str:
     unread = unread_record(records[0]) if records else ""
     if unread or not objects:
         return unread or "is JSON, but holds no objects"
-    if _is_numbered(objects[0]):
-        return (
-            f"is JSON with the keys {first_of(objects[0])}, in which numbers lead to the sentences, as pandas writes "
-            'it: write a list of objects, one for each sentence (orient="records")'
-        )
     if any(map(_is_record, objects)):
         return ""
     keys = first_of(dict(leaves_of(objects[0])))
     seen = "no two lists of one length, no text with spans"
     return f'is JSON, whose records have the keys {keys}: {seen} such as [[0, 4, "PER"]]'
-
-
-def _is_numbered(record: Mapping[str, Any]) -> bool:
-    """Whether numbers are the keys of an object, or of all objects in it, and lead to lists or objects."""
-    objects = [record, *(record.values() if all(isinstance(value, dict) for value in record.values()) else ())]
-    return any(
-        len(each) > 1 and all(key.isdecimal() and isinstance(value, list | dict) for key, value in each.items())
-        for each in objects
-    )
 
 
 def _is_record(record: Mapping[str, Any]) -> bool:

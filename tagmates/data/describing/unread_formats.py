@@ -37,6 +37,11 @@ def unread_record(record: Any) -> str:
         return (
             "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
         )
+    if isinstance(record, dict) and _is_numbered(record):
+        return (
+            f"is JSON with the keys {first_of(record)}, in which numbers lead to the sentences, as pandas writes it: "
+            'write a list of objects, one for each sentence (orient="records")'
+        )
     if isinstance(record, dict) and _are_by_name(record):
         return (
             f"is one JSON object, whose keys ({first_of(record)}) lead to the sentences: write a list of the objects, "
@@ -49,6 +54,15 @@ def unread_record(record: Any) -> str:
         if key.lower() in _SPLITS and isinstance(value, list) and value and isinstance(value[0], dict | list)
     ]
     return f"is JSON with several splits ({first_of(splits)}): write each into a file of its own" if splits[1:] else ""
+
+
+def _is_numbered(record: Mapping[str, Any]) -> bool:
+    """Whether numbers are the keys of an object, or of all objects in it, and lead to lists or objects."""
+    objects = [record, *(record.values() if all(isinstance(value, dict) for value in record.values()) else ())]
+    return any(
+        len(each) > 1 and all(key.isdecimal() and isinstance(value, list | dict) for key, value in each.items())
+        for each in objects
+    )
 
 
 def _are_by_name(record: Mapping[str, Any]) -> bool:
