@@ -465,9 +465,7 @@ class TestWhatIsNotJson:
 
     def test_other_values_in_a_list_are_named(self, tmp_path: Path) -> None:
         (tmp_path / "a.json").write_text('[{"tokens": ["a"], "tags": ["O"]}, 3]')
-        with pytest.raises(
-            DataError, match=r"a\.json: record 2: is not a JSON object; write an object"
-        ):
+        with pytest.raises(DataError, match=r"a\.json: record 2: is not a JSON object; write an object"):
             read_jsonl(tmp_path / "a.json", one_list=True)
 
 

@@ -781,3 +781,17 @@ def test_the_scheme_has_the_letters_of_many_tags(tags: str, tmp_path: Path) -> N
     found = propose(tmp_path, "").text
     assert 'scheme = "iobes"' in found
     assert 'score = "spans"' in found
+
+
+def test_a_column_of_numbers_beside_tags_is_named(tmp_path: Path) -> None:
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+
+    def text(rows: Rows, _: int) -> str:
+        return lines([(at, word, pos, names.index(tag)) for at, (word, pos, tag) in enumerate(rows, 1)]) + "\n"
+
+    write(tmp_path, text)
+    found = propose(tmp_path, "")
+    why = "column 4 of train.txt is left out, since it has only numbers, most of them 0: if it is a layer, add a task"
+    assert found.tasks == ("upos",)
+    assert any(why in each for each in found.remarks)
+    assert "column 1 of" not in found.text

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,6 +29,8 @@ from tagmates.formatting import in_order, listing, name_advice, plural, shown, v
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
+MAX_NUMBERED_TAGS = 50  # different numbers of a column that may be those of tags
+MIN_OUTSIDE_SHARE = 0.4  # the share of the words that have the number of the outside tag, in a layer of numbers
 MIN_COPIES = 10  # different sentences of a file from which on it may be called a copy
 COPIED_SHARE = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
 MIN_ROWS = 50  # of a file in which the column of words is looked for
@@ -368,7 +370,7 @@ def _notes_on(files: Sequence[str], found: Mapping[str, FileLayout], sign: str) 
     if lost:
         yield f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment"
     yield from _other_places(found, files)
-    yield from _empty_layers(found[files[0]], files[0])
+    yield from _unused_columns(found[files[0]], files[0])
     headings = {layout.heading for layout in layouts.values() if layout.keys.get("header")}
     without = [name for name, layout in layouts.items() if not headings & {layout.heading, _first_row(layout)}]
     if without and len(without) < len(files):
@@ -380,12 +382,24 @@ def _first_row(layout: FileLayout) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in layout.sample[0][0]) if layout.sample else ()
 
 
-def _empty_layers(layout: FileLayout, name: str) -> Iterator[str]:
-    """A note for each column that has O on all lines that were read: other files may have spans there."""
+def _unused_columns(layout: FileLayout, name: str) -> Iterator[str]:
+    """A note for each column that may be a layer, but is none here: O on all lines, or numbers, most of them the same.
+
+    Other files may have spans where this one has only O. Numbers are tags only if there are no others.
+    """
     rows = [cells for sentence in layout.sample for cells in sentence if len(cells) == layout.columns]
+    used = _columns_of_tags(layout) if layout.format in ("columns", "csv") else []
     for at, cells in enumerate(zip(*rows, strict=True), start=1):
-        if {*cells} == {"O"}:
-            yield f"column {at} of {name} is left out, since it is 'O' throughout: if it is a layer, add a task for it"
+        counts = Counter(cells)
+        ((most, count),) = counts.most_common(1)
+        numbers = all(map(str.isdecimal, counts)) and 1 < len(counts) <= MAX_NUMBERED_TAGS
+        why = ""
+        if {*counts} == {"O"}:
+            why = "it is 'O' throughout"
+        elif used and at not in used and numbers and count >= MIN_OUTSIDE_SHARE * len(rows):
+            why = f"it has only numbers, most of them {most}"
+        if why:
+            yield f"column {at} of {name} is left out, since {why}: if it is a layer, add a task for it"
 
 
 def _other_places(found: Mapping[str, FileLayout], files: Sequence[str]) -> Iterator[str]:
