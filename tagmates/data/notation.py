@@ -77,10 +77,17 @@ def estimate_notation(sentences: Sequence[Sentence]) -> NotationEstimate:
         notation = Notation("plain", outside=_outside_of_plain(sentences, counts))
     else:
         outside = _outside_of_spans(counts, mark)
-        schemes = _schemes_with_letters(counts, mark)
+        letters = _letters_in(counts, mark)
+        schemes: list[FileScheme] = ["iob2", "iob1"]
+        if not letters.keys() <= {"B", "I"}:
+            schemes += ["iobes", "bilou", "bmes", "ioe2", "ioe1"]
         distinct = Counter(sentence.labels for sentence in sentences)
         wrong = {scheme: _wrong(distinct, Notation(scheme, mark, outside)) for scheme in schemes}
-        notation = Notation(min(schemes, key=lambda scheme: wrong[scheme]), mark, outside)
+        best = min(schemes, key=lambda scheme: wrong[scheme])
+        # a scheme that lacks a letter of many tags may be wrong nearly as often as one that has all
+        frequent = {letter for letter, count in letters.items() if count >= _FREQUENT_SHARE * letters.total()}
+        having = [each for each in schemes if frequent <= LETTERS[each].keys() and wrong[each] <= 2 * wrong[best]]
+        notation = Notation(min(having or [best], key=lambda scheme: wrong[scheme]), mark, outside)
     repeated = sum(
         tag == before != notation.outside and tag is not None
         for sentence in sentences
@@ -101,17 +108,13 @@ def lenient_score(notation: Notation) -> Literal["", "prefix", "spans"]:
     return "spans" if notation.mark == "B-" and notation.scheme == "iobes" else ""
 
 
-def _schemes_with_letters(counts: Counter[str], mark: str) -> Sequence[FileScheme]:
-    """The schemes that have the letters of these tags; all that have them in part if none has all frequent ones."""
+def _letters_in(counts: Counter[str], mark: str) -> Counter[str]:
+    """How many tags with this mark have each letter."""
     letters: Counter[str] = Counter()
     for tag, count in counts.items():
         if found := split_tag(tag, mark):
             letters[found[0]] += count
-    if letters.keys() <= {"B", "I"}:
-        return "iob2", "iob1"
-    frequent = {letter for letter, count in letters.items() if count >= _FREQUENT_SHARE * letters.total()}
-    schemes: tuple[FileScheme, ...] = ("iob2", "iob1", "iobes", "bilou", "bmes", "ioe2", "ioe1")
-    return [scheme for scheme in schemes if frequent <= LETTERS[scheme].keys()] or schemes
+    return letters
 
 
 def _sign_between_tags(counts: Mapping[str, int]) -> str:

@@ -25,5 +25,7 @@ def data_difference(then: Mapping[str, TaskData], now: Mapping[str, TaskData]) -
                 continue
             if key == "digest":
                 return f"task {task} had other sentences (sha256 {old[:12]}, now {new[:12]})"
-            return f"task {task} had {key} {old!r}, now {new!r}"
+            changed = key == "score" and new == "spans" and old.startswith("prefix")
+            advice = ' (the default was changed; score = "prefix" in tasks.toml is nearest to the former one)'
+            return f"task {task} had {key} {old!r}, now {new!r}{advice if changed else ''}"
     return ""

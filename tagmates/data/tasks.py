@@ -115,9 +115,13 @@ def _paper_task(name: str, folder: Path) -> Task:
 
 def _tasks_of_archive(path: Path) -> dict[str, Task]:
     tasks = {}
-    for packed in read_header(path).tasks:
+    header = read_header(path)
+    for packed in header.tasks:
         check_task_name(packed.name, f"{path}: tasks.{packed.name}")
         values: dict[str, Any] = {split: Part(file="") for split in packed.splits}
-        values |= {"name": packed.name, "scheme": packed.scheme, "score": packed.score, "outside": packed.outside}
+        # before format 4, letters alone were spans with the score prefix, if a scheme had them
+        own_spans = packed.scheme != "plain" and packed.scheme != PAPER_SCHEMES.get(packed.name)
+        score = "spans" if header.format < 4 and own_spans and packed.score == "prefix" else packed.score
+        values |= {"name": packed.name, "scheme": packed.scheme, "score": score, "outside": packed.outside}
         tasks[packed.name] = Task(**values, format="packed", folder=path)
     return tasks

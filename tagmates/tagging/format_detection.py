@@ -11,6 +11,7 @@ from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.json_records import JSON_START
 from tagmates.data.describing.sniffing import READABLE_FORMATS
+from tagmates.data.describing.unread_formats import named_records
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.conllu import SPACES_ADVICE, has_conllu_rows, plus_columns, separated_by_spaces
 from tagmates.data.formats.json_list import list_items, list_start
@@ -46,7 +47,7 @@ def detect_format(options: ReadOptions, layout: FileLayout | UnreadFile, lines: 
             return layout.format
         raise DataError(f"{name}: {SPACES_ADVICE}")
     if JSON_START.match("\n".join(lines)):
-        return _json_format(lines)
+        return _json_format(lines, name)
     if isinstance(options.token_column, str) and _header_cells(start) is not None:
         return _table_format(lines, options.separator, options.token_column)
     certain = _other_conll_format(layout, lines)  # whatever the training files were
@@ -84,9 +85,13 @@ def _other_conll_format(layout: FileLayout | UnreadFile, lines: Sequence[str]) -
 
 def _format_of_unread(options: ReadOptions, file: UnreadFile, lines: Sequence[str], name: str) -> str:
     """The format of a file that ``sniff`` rejects. Raises DataError if it is neither raw text nor a list of words."""
-    if file.kind == "format":
-        raise DataError(f"{name}: {file.seen}; these formats are read: raw text, {READABLE_FORMATS}; --input names one")
-    if _is_list_of_words(lines) or options.token_column is not None or options.separator:
+    described = options.token_column is not None or options.separator
+    if file.kind == "format" and not described:
+        raise DataError(
+            f"{name}: {file.seen}; these formats are read: raw text, {READABLE_FORMATS}; --input names one, as --input "
+            "text"
+        )
+    if described or _is_list_of_words(lines):
         return "csv" if not options.separator and _has_semicolons(lines) else "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
     filled = [line for line in lines if line.strip()]
@@ -223,7 +228,7 @@ def _table_format(lines: Sequence[str], given: str, column: str) -> str:
     return "columns" if separator == "\t" and not quoted else "csv"
 
 
-def _json_format(lines: Sequence[str]) -> str:
+def _json_format(lines: Sequence[str], name: str) -> str:
     """jsonl, or json for one list, or for one object that holds a list."""
     filled = [line for line in lines if line.strip()]
     try:
@@ -232,6 +237,8 @@ def _json_format(lines: Sequence[str]) -> str:
         return "jsonl" if re.fullmatch(r"\s*\{.*\}\s*", filled[0]) else "json"  # the reader says what is wrong
     if isinstance(record, list):
         return "jsonl" if is_text_pair(record) or (is_rows(record) and len(filled) > 1) else "json"
+    if len(filled) == 1 and (reason := named_records(record)):
+        raise DataError(f"{name}: {reason}")
     return "json" if len(filled) == 1 and holds_records(record) else "jsonl"
 
 

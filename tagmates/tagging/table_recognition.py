@@ -133,8 +133,9 @@ def _with_kind(options: ReadOptions, given: ReadOptions, cells: Sequence[str]) -
 
 def _description(options: ReadOptions, *, learnt: bool) -> str:
     """The format in words, and the column of words or texts."""
-    column = int(options.token_column or 1)
-    called = options.names[index_of(column, len(options.names))] if options.names else ""
+    column = options.token_column or 1
+    at = index_of(column, len(options.names)) if isinstance(column, int) else -1
+    called = options.names[at] if 0 <= at < len(options.names) else ""
     texts = options.kind == "csv-text" and not options.sentence_rows
     of_texts = "CSV of texts" if texts else "CSV of sentences"
     what = {"columns": "columns", "csv": "CSV", "csv-text": of_texts}[options.kind]
@@ -309,9 +310,12 @@ def _table_separator(options: ReadOptions, seen: FileLayout | None, text: str) -
     if seen is not None and seen.format == "columns":
         return seen.separator
     lines = [line for line in text.split("\n") if is_token_line(line) and not line.startswith("#")][:SAMPLE_ROWS]
-    widths = Counter(len(CELL.findall(line)) for line in lines)
-    several = 2 * max((count for width, count in widths.items() if width > 1), default=0) > widths.total()
-    return "whitespace" if several and not any("\t" in line for line in lines) else "\t"
+    rows = [CELL.findall(line) for line in lines]
+    ((width, count),) = Counter(map(len, rows)).most_common(1) or [(0, 0)]
+    last = {cells[-1] for cells in rows if len(cells) == width > 1}
+    tagged = 2 * count > len(rows) and 3 * len(last) <= count  # terms of several words have many different last words
+    alike = width > 1 and (count == len(rows) or tagged)
+    return "whitespace" if alike and not any("\t" in line for line in lines) else "\t"
 
 
 def _has_trained_header(known: ReadOptions, given: ReadOptions, seen: FileLayout | None) -> bool:

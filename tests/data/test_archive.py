@@ -465,3 +465,16 @@ def test_ctrl_c_leaves_no_half_file(here: Path, monkeypatch: pytest.MonkeyPatch)
     outcome = tagmates("study", "pack", "mine.toml", "--output", "mine.pack")
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "tagmates: interrupted\n")
     assert tree(here) == before
+
+
+def test_letters_alone_are_spans_in_earlier_formats(here: Path) -> None:
+    tasks = [
+        ArchivedTask(name=name, scheme=scheme, score="prefix", splits=("train",))
+        for name, scheme in (("mine", "iob2"), ("ner", "iobes"), ("mwe", "plain"))
+    ]
+    corpora = {task.name: {"train": [Sentence(("a", "b"), ("B", "O"))]} for task in tasks}
+    for number, score in ((3, "spans"), (4, "prefix")):
+        header = Header(format=number, tasks=tuple(tasks), vectors="random")
+        write_archive(here / "a.pack", header, corpora, NO_VECTORS.rows)
+        found = load_tasks(str(here / "a.pack"))
+        assert [found[name].score for name in ("mine", "ner", "mwe")] == [score, "prefix", "prefix"]

@@ -57,14 +57,14 @@ FEATURES = {
 )
 def test_names_are_found(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert names_beside([tmp_path], "ner_tags", 4) == (NAMES, name)
-    assert names_beside([tmp_path], "ner_tags", 5) == ((), "")
+    assert names_beside([tmp_path], "ner_tags", 4) == (NAMES, [tmp_path / name])
+    assert names_beside([tmp_path], "ner_tags", 5) == ((), [])
 
 
 def test_the_names_of_another_feature_are_not_taken(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(CARD, encoding="utf-8")
-    assert names_beside([tmp_path], "pos_tags", 2) == (("NOUN", "VERB"), "README.md")
-    assert names_beside([tmp_path], "id", 1) == names_beside([tmp_path], "tags", 1) == ((), "")
+    assert names_beside([tmp_path], "pos_tags", 2) == (("NOUN", "VERB"), [tmp_path / "README.md"])
+    assert names_beside([tmp_path], "id", 1) == names_beside([tmp_path], "tags", 1) == ((), [])
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,18 @@ def test_the_names_of_another_feature_are_not_taken(tmp_path: Path) -> None:
 )
 def test_other_files_are_passed_over(text: str, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(text, encoding="utf-8")
-    assert names_beside([tmp_path], "ner_tags", 1) == ((), "")
+    assert names_beside([tmp_path], "ner_tags", 1) == ((), [])
 
 
 def test_different_names_are_not_chosen_between(tmp_path: Path) -> None:
     (tmp_path / "label.json").write_text(json.dumps(["O", "B-X"]), encoding="utf-8")
     (tmp_path / "labels.txt").write_text("O\nB-X\n", encoding="utf-8")
-    assert names_beside([tmp_path, tmp_path], "tags", 2) == (("O", "B-X"), "label.json")
+    assert names_beside([tmp_path, tmp_path], "tags", 2) == (
+        ("O", "B-X"),
+        [tmp_path / "label.json", tmp_path / "labels.txt"] * 2,
+    )
     (tmp_path / "labels.txt").write_text("B-X\nO\n", encoding="utf-8")
-    assert names_beside([tmp_path], "tags", 2) == ((), "")
+    assert names_beside([tmp_path], "tags", 2) == ((), [])
 
 
 def test_init_takes_them_from_the_folder_above(tmp_path: Path) -> None:

@@ -152,6 +152,7 @@ class TestWarnings:
         [
             ("", "B-x I-x O O", "plain-spans", 'set scheme = "iob2", or score = "prefix" alone'),
             ("", "B_x I_x O O", "plain-spans", 'set scheme = "iob2" and mark = "B_"'),
+            ('scheme = "iob2"\nscore = "prefix"', "B I O O", "plain-spans", "leave score out"),
             ('score = "prefix"', "B-x L-x U-y O", "plain-spans", 'set scheme = "bilou"'),
             ('score = "prefix"', "B-x E-x S-y O", "plain-spans", 'set scheme = "iobes", or score = "spans" alone'),
             ("", "B I O O", "plain-spans", 'set scheme = "iob2"'),

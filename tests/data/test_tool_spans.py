@@ -9,7 +9,7 @@ import pytest
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
 from tagmates.data.describing.proposal import propose
-from tagmates.data.describing.unread_formats import unread_format
+from tagmates.data.describing.unread_formats import opennlp_in
 from tagmates.data.tasks import load_tasks
 from tagmates.errors import DataError
 from tagmates.tagging.input_sentences import sentences_in_lines
@@ -155,9 +155,9 @@ def test_a_word_of_white_space_is_read_where_tabs_separate(tmp_path: Path) -> No
 
 
 def test_marks_around_whole_sentences_are_not_those_of_opennlp() -> None:
-    assert unread_format(["<START> Kito naps . <END>", "<START> Oslo is here . <END>"]) == ""
+    assert opennlp_in(["<START> Kito naps . <END>", "<START> Oslo is here . <END>"]) == ""
     for line in ("Here is <START> Oslo <END> .", "<START> Kito <END> naps .", "<START:per> Kito <END>"):
-        assert "OpenNLP" in unread_format([line])
+        assert "OpenNLP" in opennlp_in([line])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -242,6 +243,19 @@ def test_a_row_that_may_cut_a_word_is_named(tmp_path: Path) -> None:
     assert chunk.note.endswith(f"; {path}:3 has 4 columns, the rows beside it 3: is 'New' the whole word?")
 
 
+@pytest.mark.parametrize("words", ["New York\nParis\nLos Angeles\nRome\nHong Kong\n", "Gulls\nsleep\n"])
+def test_terms_of_several_words_are_one_word_each(words: str, tmp_path: Path) -> None:
+    assert tokens_of(written(tmp_path, words), ReadOptions("columns")) == [tuple(words.split("\n")[:-1])]
+
+
+@pytest.mark.parametrize(
+    ("content", "options"), [("", ReadOptions(token_column="word")), ("text\na;b;Oslo\n", ReadOptions("csv", 2, ";"))]
+)
+def test_columns_that_no_row_names_give_no_traceback(content: str, options: ReadOptions, tmp_path: Path) -> None:
+    with suppress(TagmatesError):
+        tokens_of(written(tmp_path, content), options)
+
+
 def listed(words: Sequence[str], form: str) -> str:
     """Words in one cell."""
     return {"space": " ".join(words), "list": repr(list(words)), "json": json.dumps(list(words))}[form]
@@ -407,7 +421,6 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         (json.dumps([[{"text": "a", "ner": "O"}]]).encode(), r"as Stanza trains from"),
         (b"File,Begin Offset,End Offset\n" + b"a,0,4\n" * 50, r"input: is a table of spans"),
         (b"7|t|Gulls\n7|a|They sleep.\n7\t0\t5\tGulls\tAnimal\n", r"input: is PubTator, .*; --input names one"),
-        (b"<START:name> Mika <END> paints .\n", r"input: has the mark-up of OpenNLP"),
         (b"<urn:a> <urn:b> <urn:c> .\n", r"input: is RDF"),
         (b"Mika\x02paints\tN\x02V\n", r"input: has the character U\+0002"),
         (b"", r"input: holds no word to tag"),

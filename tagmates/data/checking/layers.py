@@ -69,6 +69,13 @@ def layer_remarks(task: Task, sentences: Sequence[Sentence]) -> Iterator[tuple[K
     """Yield remarks on the task's scheme, outside tag and labels, judged by sentences with the tags of the file."""
     counts = Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
     yield from _on_names(task, counts)
+    bare = {tag for tag in counts if tag in ("B", "I", "E", "S")}
+    if bare and task.score == "prefix" and task.trained_scheme != "plain":
+        yield (
+            "plain-spans",
+            f"{shown(min(bare))} is a tag of {task.name} without a label, which the score prefix counts word by word; "
+            'leave score out, or set it to "spans"',
+        )
     if counts and task.scheme == "plain" and task.trained_scheme == "plain":
         yield from _on_plain(task, counts, sentences)
 

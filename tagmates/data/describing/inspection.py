@@ -3,9 +3,10 @@
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations, groupby, islice
 from pathlib import Path
 from unicodedata import category
@@ -14,7 +15,6 @@ from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.label_names import holds_names
 from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
 from tagmates.data.formats.columns import split_cells
@@ -22,7 +22,7 @@ from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
 from tagmates.data.formats.token_lines import is_token_line, read_text
 from tagmates.data.schemes import are_span_tags
-from tagmates.data.task import RECORD_FORMATS, Split
+from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import in_order, listing, name_advice, plural, shown, visible
 
@@ -140,8 +140,6 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     refused |= {name: why for name, why in unread.items() if name not in paired} | unclear | mixed
     found |= pairs
     refused |= {name: "" for name in refused if _README_NAME.fullmatch(Path(name).name)}
-    if any(layout.format in RECORD_FORMATS for layout in found.values()):
-        refused |= {name: "" for name in unread if name in refused and holds_names(folder / name)}
     return found | {name: FileLayout("brat") for name in annotated}, refused
 
 
@@ -216,8 +214,9 @@ def _together(
         for name, layout in found.items()
     }
     corpora, left_out = group_files(kinds, unknown)
+    hashes_of = cache(lambda name: _hashes_of(root / name, found[name]))
     for corpus in list(corpora):
-        if reason := _why_collection(corpus, corpora, found, root):
+        if reason := _why_collection(corpus, corpora, hashes_of, root):
             corpora.remove(corpus)
             left_out.append(reason)
             continue
@@ -227,20 +226,20 @@ def _together(
 
 
 def _why_collection(
-    corpus: CorpusFiles, corpora: Sequence[CorpusFiles], found: Mapping[str, FileLayout], root: Path
+    corpus: CorpusFiles, corpora: Sequence[CorpusFiles], hashes_of: Callable[[str], set[int]], root: Path
 ) -> str:
-    """The reason to leave a file out that names no split, and has the test sentences of a corpus beside it; else ""."""
+    """The reason to leave a file out that names no split, and repeats dev or test of a corpus beside it; else ""."""
     files = [name for names in corpus.files.values() for name in names]
     if len(files) > 1 or name_of(files[0]).split:
         return ""
-    beside = [other.files["test"] for other in corpora if "test" in other.files and other.folder == corpus.folder]
-    own = _sentences_of(root / files[0], found[files[0]]) if beside else set()
-    for names in beside:
-        held = set().union(*(_sentences_of(root / name, found[name]) for name in names))
-        shared = len(own & held)
-        if shared >= max(MIN_COPIES, 0.5 * len(held)):
-            there = f"{shared:,} of the {len(held):,} different sentences of {listing(names)}"
-            return f"{root / files[0]}: has {there}, so it is not taken for training data"
+    for other in corpora:
+        for split in ("test", "dev"):
+            names = other.files.get(split, []) if other is not corpus and other.folder == corpus.folder else []
+            held = set().union(*map(hashes_of, names))
+            shared = len(held & hashes_of(files[0])) if len(held) >= MIN_COPIES else 0
+            if shared and shared >= COPIED_SHARE * len(held):
+                there = f"{shared:,} of the {len(held):,} different sentences of {listing(names)}, with the same tags"
+                return f"{root / files[0]}: has {there}, so it is not taken for training data"
     return ""
 
 
@@ -301,23 +300,36 @@ def _lacking_columns(own: FileLayout, other: FileLayout) -> str:
 
 
 def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
-    """The words of the different sentences of a plain column file.
+    """The words of the different sentences of a column file; none for files that repeat themselves, such as commands.
 
-    None for other formats, and for files that repeat themselves, such as commands: these are alike without being
-    copies.
+    These are alike without being copies.
     """
-    if layout.format != "columns" or layout.keys:
-        return set()
+    token, _ = tokens_and_tags(layout.columns_of_sample) if layout.sample else (1, [])
+    sentences = _rows_of(path, layout)
+    different = {tuple(cells[token - 1] for cells in rows if len(cells) >= token) for rows in sentences}
+    return different if 2 * len(different) > len(sentences) else set()
+
+
+def _hashes_of(path: Path, layout: FileLayout) -> set[int]:
+    """A hash of each different sentence of a column file, with its tags."""
+    return set(map(hash, _rows_of(path, layout)))
+
+
+def _rows_of(path: Path, layout: FileLayout) -> list[tuple[tuple[str, ...], ...]]:
+    """The rows of the sentences of a plain column file, without a header; none for other formats."""
+    if layout.format != "columns" or not layout.keys.keys() <= {"header"}:
+        return []
     try:
         lines = read_text(path, layout.encoding).replace("\r\n", "\n").split("\n")
     except DataError:  # with a byte that is not in its encoding
-        return set()
-    token, _ = tokens_and_tags(layout.columns_of_sample)
-    blocks = (list(block) for filled, block in groupby(lines, key=is_token_line) if filled)
-    rows = ([split_cells(line, layout.separator) for line in block] for block in blocks)
-    sentences = [tuple(cells[token - 1] for cells in block if len(cells) >= token) for block in rows]
-    different = set(sentences)
-    return different if 2 * len(different) > len(sentences) else set()
+        return []
+    rows = ((is_token_line(line), tuple(split_cells(line, layout.separator))) for line in lines)
+    blocks = (
+        tuple(cells for _, cells in block if cells != layout.heading)
+        for filled, block in groupby(rows, key=lambda row: row[0])
+        if filled
+    )
+    return [block for block in blocks if block]
 
 
 def _has_single_cells(layout: FileLayout) -> bool:

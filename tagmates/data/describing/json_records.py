@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from tagmates.data.describing.file_layout import FileLayout
-from tagmates.data.describing.unread_formats import unread_record
+from tagmates.data.describing.unread_formats import named_records, unread_record
 from tagmates.data.formats.json_list import is_cut
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
@@ -26,6 +26,8 @@ def json_layout(lines: Sequence[str], text: str) -> FileLayout | str:
     """
     records = [] if _is_one_value(lines) else list(_records_on(lines[:_SAMPLE_RECORDS]))
     kind = "jsonl" if records else "json"
+    if len(records) == 1 and (reason := unread_record(records[0]) or named_records(records[0])):
+        return reason
     if not records:
         try:
             records = _list_in(text)
@@ -80,7 +82,7 @@ def _list_in(text: str) -> list[Any]:
     """The first items of a list, or of the only list of records in an object. Raises ValueError with a reason."""
     found = json.loads(text)
     if isinstance(found, dict):
-        if reason := unread_record(found):
+        if reason := unread_record(found) or named_records(found):
             raise ValueError(reason)
         inner = _lists_of_records(found)
         if len(inner) != 1:

@@ -19,22 +19,15 @@ _NAMED = re.compile(
 _CARD_NAME = r"\s*'?(\d+)'?:[ ]*(\S+)[ ]*\n"
 
 
-def names_beside(folders: Iterable[Path], key: str, count: int) -> tuple[tuple[str, ...], str]:
-    """The names of the integer tags of a key, from 0, and the file that has them; ``count`` of them are needed.
+def names_beside(folders: Iterable[Path], key: str, count: int) -> tuple[tuple[str, ...], list[Path]]:
+    """The names of the integer tags of a key, from 0, and the files that have them; ``count`` of them are needed.
 
     Both are empty if no file of the folders has so many names, or if two have different ones.
     """
     found = [(names, path) for folder in folders for path, names in _names_in(folder, key) if len(names) >= count]
     if not found or len({names for names, _ in found}) > 1:
-        return (), ""
-    names, path = found[0]
-    return names, path.name
-
-
-def holds_names(path: Path) -> bool:
-    """Whether a file holds names for integer tags, and nothing else."""
-    named = _NAMED.fullmatch(path.name) is not None and path.stat().st_size <= _MAX_SIZE
-    return named and bool(_names_of(path, ""))
+        return (), []
+    return found[0][0], [path for _, path in found]
 
 
 def _names_in(folder: Path, key: str) -> Iterator[tuple[Path, tuple[str, ...]]]:

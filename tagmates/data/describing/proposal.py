@@ -78,11 +78,15 @@ class _Table:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """The lines that the tasks of a corpus share, its tasks, and the tokens of the sentences of each split."""
+    """The lines that the tasks of a corpus share, its tasks, and the tokens of the sentences of each split.
+
+    The names of integer tags come from ``files``.
+    """
 
     shared: list[str]
     tables: list[_Table]
     words: dict[Split, list[Tokens]]
+    files: list[Path]
 
 
 def propose(path: Path, folder: str) -> Proposal:
@@ -99,6 +103,8 @@ def propose(path: Path, folder: str) -> Proposal:
     names: list[str] = []
     wrong: list[str] = []
     described = _describe_all(sources, root, left_out)
+    used = tuple(f"{file}: " for _, each in described for file in each.files)
+    left_out = [text for text in left_out if not text.startswith(used)]
     remarks = list(_leaks([(source.name, each.words) for source, each in described]))
     lines += [f"# {comment_text(text, 300)}" for text in remarks]
     remarks += [note for source, _ in described for note in source.layout.notes]
@@ -204,7 +210,8 @@ def _describe(source: FoundCorpus, root: Path) -> _Described:
     shared = [f"# {comment_text(several(files), 200)}: {plural(count, 'sentence')}" for files, count in sizes if count]
     shared += [f"# {comment_text(note, 300)}" for note in (*source.layout.notes, *found.seen)]
     shared += [f"{key} = {toml_value(value)}" for key, value in keys.items() if key != "scheme"]
-    return _Described([*shared, *split_lines(source, counts, root)], tables, words)
+    files = [file for layer in found.layers for file in layer.files]
+    return _Described([*shared, *split_lines(source, counts, root)], tables, words, files)
 
 
 def _table(

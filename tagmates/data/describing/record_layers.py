@@ -108,7 +108,7 @@ def _of_lists(
         return None
     layers = []
     for key in tags:
-        named, notes = _integers(source, records, key, root) if not names[key] else ({}, [])
+        named, notes, files = _integers(source, records, key, root) if not names[key] else ({}, [], [])
         last = key.rpartition(".")[2]
         name = re.sub(r"_?(?:tags?|labels?)(?:_ids?)?$", "", last)
         layers.append(
@@ -116,6 +116,7 @@ def _of_lists(
                 {"tag_column": key, **named},
                 None if not name or name.isdecimal() or name in _WORD_NAMES else name,
                 tuple(notes),
+                files=files,
             )
         )
     words = next(filter(None, alike[token]))
@@ -146,24 +147,24 @@ def _are_words_of(records: Sequence[LocatedRecord], key: str) -> bool:
 
 def _integers(
     source: FoundCorpus, records: Iterable[LocatedRecord], key: str, root: Path
-) -> tuple[dict[str, Any], list[str]]:
-    """The names of integer tags as a key of tasks.toml, and notes on them; both are empty for tags that are strings."""
+) -> tuple[dict[str, Any], list[str], list[Path]]:
+    """The names of integer tags as a key of tasks.toml, notes on them, and their files; empty for strings."""
     rows = filter(_is_layer, _values(records, key))
     numbers = Counter(item for row in rows for item in row if isinstance(item, int))
     del numbers[NO_LABEL]
     if not numbers:
-        return {}, []
+        return {}, [], []
     folders = dict.fromkeys(folder for file in source.every_file for folder in ((root / file).parent, root))
-    known, file = names_beside([folder for folder in folders if folder.is_dir()], key, max(numbers) + 1)
+    known, files = names_beside([folder for folder in folders if folder.is_dir()], key, max(numbers) + 1)
     if known:
-        return {"labels": list(known)}, [f"the names of the integers are those in {file}"]
+        return {"labels": list(known)}, [f"the names of the integers are those in {files[0].name}"], files
     labels = [f"label{number}" for number in range(max(numbers) + 1)]
     notes = ["the tags are integers, and nothing says what they stand for: put their names here"]
     if numbers[0] == max(numbers.values()):
         labels[0] = "O"
         on = f"{numbers[0]:,} of {numbers.total():,} words"
         notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
-    return {"labels": labels}, notes
+    return {"labels": labels}, notes, []
 
 
 def _no_layers(records: Sequence[LocatedRecord], place: str) -> DataError:

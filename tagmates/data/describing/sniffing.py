@@ -10,6 +10,7 @@ from tagmates.data.describing.guesses import are_universal
 from tagmates.data.describing.json_records import json_layout
 from tagmates.data.describing.tables import table_in
 from tagmates.data.describing.unread_formats import (
+    opennlp_in,
     rows_of_spans,
     settings_in,
     table_of_spans,
@@ -86,7 +87,7 @@ def _why_unread(lines: Sequence[str], text: str) -> UnreadFile | None:
     if reason := unread_format(lines):
         return UnreadFile(reason, "format")
     spaced = _SPACED_RANGE.search(text) and separated_by_spaces(lines)
-    reason = settings_in(lines) or (SPACES_ADVICE if spaced else "")
+    reason = opennlp_in(lines) or settings_in(lines) or (SPACES_ADVICE if spaced else "")
     return UnreadFile(reason) if reason else None
 
 
@@ -97,8 +98,10 @@ def _table(lines: Sequence[str], text: str) -> FileLayout | UnreadFile:
     if isinstance(found, UnreadFile):
         return found
     rows = [cells for sentence in found.sample for cells in sentence]
-    reason = table_of_spans(found.heading) or rows_of_spans(rows) or words_with_places(rows)
-    return UnreadFile(reason, "format") if reason else found
+    if reason := table_of_spans(found.heading) or rows_of_spans(rows):
+        return UnreadFile(reason, "format")
+    reason = words_with_places(rows)
+    return UnreadFile(reason) if reason else found
 
 
 def why_packed(data: bytes) -> str:

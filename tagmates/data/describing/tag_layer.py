@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tagmates.data.describing.toml_text import comment_text
@@ -12,13 +13,15 @@ from tagmates.data.sentence import Sentence
 class TagLayer:
     """One layer of tags: the keys that distinguish its task from others on the same files, and a name if it has one.
 
-    A layer that is only offered as a comment has a ``sample`` of sentences.
+    A layer that is only offered as a comment has a ``sample`` of sentences. The names of integer tags may come from
+    ``files``.
     """
 
     keys: Mapping[str, Any]
     name: str | None = None
     notes: tuple[str, ...] = ()
     sample: Sequence[Sentence] = ()
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True)

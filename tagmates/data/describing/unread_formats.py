@@ -42,16 +42,12 @@ def unread_record(record: Any) -> str:
             f"is JSON with the keys {first_of(record)}, in which numbers lead to the sentences, as pandas writes it: "
             'write a list of objects, one for each sentence (orient="records")'
         )
-    if isinstance(record, dict) and _are_by_name(record):
-        return (
-            f"is one JSON object, whose keys ({first_of(record)}) lead to the sentences: write a list of the objects, "
-            "or one on each line"
-        )
     lists = record.items() if isinstance(record, dict) else ()
     splits = [
         key
         for key, value in lists
-        if key.lower() in _SPLITS and isinstance(value, list) and value and isinstance(value[0], dict | list)
+        if key.lower() in _SPLITS
+        and (isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict | list)))
     ]
     return f"is JSON with several splits ({first_of(splits)}): write each into a file of its own" if splits[1:] else ""
 
@@ -65,11 +61,22 @@ def _is_numbered(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _are_by_name(record: Mapping[str, Any]) -> bool:
-    """Whether an object has several records by their names: objects with the same keys, of words or texts."""
-    own = [value for value in record.values() if isinstance(value, dict)]
-    named = own and any(key.lower() in (*TOKEN_NAMES, *TEXT_NAMES) for key in own[0])
-    return len(own) > 1 and len(own) == len(record) and bool(named) and all(own[0].keys() == o.keys() for o in own)
+def named_records(value: Any) -> str:
+    """The reason to refuse an object that has several records by their names; "" for all others.
+
+    These are objects with the same keys, of words or texts. Two or three may be parts of one record: their names must
+    have numbers.
+    """
+    own = list(value.values()) if isinstance(value, dict) else []
+    if len(own) < 2 or not all(isinstance(each, dict) and each.keys() == own[0].keys() for each in own):
+        return ""
+    named = any(key.lower() in (*TOKEN_NAMES, *TEXT_NAMES) for key in own[0])
+    if not named or (len(own) < 4 and not all(re.search(r"\d", key) for key in value)):
+        return ""
+    return (
+        f"is one JSON object, whose keys ({first_of(value)}) lead to the sentences: write a list of the objects, or "
+        "one on each line"
+    )
 
 
 def unread_format(lines: Sequence[str]) -> str:
@@ -84,7 +91,6 @@ def unread_format(lines: Sequence[str]) -> str:
         _webanno_2,
         _triples,
         _control_characters,
-        _opennlp,
     )
     return next(filter(None, (check(filled) for check in checks)), "")
 
@@ -119,12 +125,12 @@ def _webanno_2(lines: Sequence[str]) -> str:
 
 
 def _triples(lines: Sequence[str]) -> str:
-    found = lines[0].startswith("@prefix ") or all(map(_TRIPLE.fullmatch, map(str.strip, lines)))
+    found = re.match(r"@prefix \S*: <", lines[0]) or all(map(_TRIPLE.fullmatch, map(str.strip, lines)))
     return "is RDF, as NIF uses it, which is not read: write one word on each line with its tag" if found else ""
 
 
 def _control_characters(lines: Sequence[str]) -> str:
-    if 2 * sum("\x02" in line for line in lines) <= len(lines):
+    if 2 * sum("\x02" in line and "\t" in line for line in lines) <= len(lines):
         return ""
     return (
         "has the character U+0002 between the words and between the tags of a line, as PaddleNLP writes them: put "
@@ -132,7 +138,8 @@ def _control_characters(lines: Sequence[str]) -> str:
     )
 
 
-def _opennlp(lines: Sequence[str]) -> str:
+def opennlp_in(lines: Sequence[str]) -> str:
+    """The reason to refuse lines with the mark-up of OpenNLP; "" for all others."""
     if not any(map(_OPENNLP.search, lines)):
         return ""
     return (

@@ -7,6 +7,7 @@ DyGIE++ and SciERC have the sentences of a document as lists of words,
 ``{"sentences": [["Ada", "sleeps"], …], "ner": [[[0, 0, "PER"]], …]}``: spans count the words of the document.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, chain, islice
@@ -20,12 +21,15 @@ from tagmates.data.formats.tool_spans import (
     are_spans_of_sentences,
     is_cancelled,
     is_number,
+    is_on_hypertext,
     is_studio,
     marked_spans,
 )
 from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
+
+_TAG_OF_HTML = re.compile(r"</?[a-z]\w*[^<>]*>", re.IGNORECASE)
 
 
 def document_of(
@@ -38,6 +42,8 @@ def document_of(
     count; spans that repeat their text may count otherwise.
     """
     notes = []
+    if isinstance(text, str) and _TAG_OF_HTML.search(text) and is_on_hypertext(marked):
+        raise DataError(f"{where}: its spans are on HTML, which is not read; annotate the text without mark-up")
     if isinstance(text, str):
         words = Words.of(text)
     else:

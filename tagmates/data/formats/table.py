@@ -261,8 +261,9 @@ def table_rows(text: str, layout: TableLayout, name: str, *, first_line: int = 1
 
 
 def repeats_header(cells: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a row is the header again, which names several columns."""
-    return 1 < len(names) == len(cells) and all(cell.strip() == name for cell, name in zip(cells, names, strict=True))
+    """Whether a row is the header again, which names several columns; perhaps behind a byte order mark."""
+    found = (cell.strip().removeprefix("\ufeff") for cell in cells)
+    return 1 < len(names) == len(cells) and all(map(str.__eq__, found, names))
 
 
 def table_lines(text: str, layout: TableLayout, name: str, first_line: int = 1) -> Iterator[tuple[int, str, list[str]]]:
@@ -294,15 +295,13 @@ def _without_header(text: str, layout: TableLayout) -> str:
     header = find_header(text, layout, "") if layout.header else None
     if header is None:
         return text
-    start = -1
-    for _ in range(header[0] - 1):
-        start = text.index("\n", start + 1)
-    stop = text.find("\n", start + 1)
-    if stop < 0:
-        return text[: start + 1]
-    line = text[start + 1 : stop + 1]
-    rest = text[stop:].replace(f"\n{line}", "\n\n") if len(header[1]) > 1 else text[stop:]
-    return text[: start + 1] + rest
+    first, names = header
+    lines = text.split("\n")
+    lines[first - 1] = ""
+    for at, line in enumerate(lines):
+        if names[0] in line and repeats_header(split_cells(line.removesuffix("\r"), layout.separator), names):
+            lines[at] = ""
+    return "\n".join(lines)
 
 
 def _number(name: str, names: Sequence[str], where: str) -> int:

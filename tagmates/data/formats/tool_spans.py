@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeGuard
 
 from tagmates.errors import DataError
@@ -102,8 +103,6 @@ def marked_spans(value: Any, labels: Sequence[str], where: str) -> Iterator[Mark
 def _studio_results(annotations: Sequence[Mapping[str, Any]], where: str) -> list[Any]:
     """The results of the first annotation of Label Studio that is not cancelled."""
     results: list[Any] = next((item["result"] for item in annotations if not is_cancelled(item)), [])
-    if any(isinstance(item, Mapping) and item.get("type") == "hypertextlabels" for item in results):
-        raise DataError(f"{where}: its spans are on HTML, which is not read; annotate the text without mark-up")
     texts = sorted({str(item["to_name"]) for item in results if _is_on_text(item)})
     if len(texts) > 1:
         raise DataError(f"{where}: its spans are on several texts (to_name {first_of(texts)}); keep those of one text")
@@ -249,6 +248,12 @@ def is_studio(value: Any) -> bool:
         and bool(value)
         and all(isinstance(item, Mapping) and isinstance(item.get("result"), list) for item in value)
     )
+
+
+def is_on_hypertext(value: Any) -> bool:
+    """Whether these are Label Studio's annotations of a page of HTML."""
+    results = chain.from_iterable(item["result"] for item in value) if is_studio(value) else ()
+    return any(isinstance(item, Mapping) and item.get("type") == "hypertextlabels" for item in results)
 
 
 def is_cancelled(annotation: Mapping[str, Any]) -> bool:
