@@ -47,7 +47,10 @@ def detect_format(options: ReadOptions, layout: FileLayout | UnreadFile, lines: 
             return layout.format
         raise DataError(f"{name}: {SPACES_ADVICE}")
     if JSON_START.match("\n".join(lines)):
-        return _json_format(lines, name)
+        kind = _json_format(lines)
+        if kind == "jsonl" and options.token_column is None and (reason := named_records(whole_record(lines))):
+            raise DataError(f"{name}: {reason}")
+        return kind
     if isinstance(options.token_column, str) and _header_cells(start) is not None:
         return _table_format(lines, options.separator, options.token_column)
     certain = _other_conll_format(layout, lines)  # whatever the training files were
@@ -85,13 +88,12 @@ def _other_conll_format(layout: FileLayout | UnreadFile, lines: Sequence[str]) -
 
 def _format_of_unread(options: ReadOptions, file: UnreadFile, lines: Sequence[str], name: str) -> str:
     """The format of a file that ``sniff`` rejects. Raises DataError if it is neither raw text nor a list of words."""
-    described = options.token_column is not None or options.separator
-    if file.kind == "format" and not described:
+    if file.kind == "format" and options.token_column is None:
         raise DataError(
             f"{name}: {file.seen}; these formats are read: raw text, {READABLE_FORMATS}; --input names one, as --input "
             "text"
         )
-    if described or _is_list_of_words(lines):
+    if options.token_column is not None or options.separator or _is_list_of_words(lines):
         return "csv" if not options.separator and _has_semicolons(lines) else "columns"
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
     filled = [line for line in lines if line.strip()]
@@ -228,7 +230,7 @@ def _table_format(lines: Sequence[str], given: str, column: str) -> str:
     return "columns" if separator == "\t" and not quoted else "csv"
 
 
-def _json_format(lines: Sequence[str], name: str) -> str:
+def _json_format(lines: Sequence[str]) -> str:
     """jsonl, or json for one list, or for one object that holds a list."""
     filled = [line for line in lines if line.strip()]
     try:
@@ -237,9 +239,12 @@ def _json_format(lines: Sequence[str], name: str) -> str:
         return "jsonl" if re.fullmatch(r"\s*\{.*\}\s*", filled[0]) else "json"  # the reader says what is wrong
     if isinstance(record, list):
         return "jsonl" if is_text_pair(record) or (is_rows(record) and len(filled) > 1) else "json"
-    if len(filled) == 1 and (reason := named_records(record)):
-        raise DataError(f"{name}: {reason}")
     return "json" if len(filled) == 1 and holds_records(record) else "jsonl"
+
+
+def whole_record(lines: Sequence[str]) -> Any:
+    """The JSON value of the only line that is not blank; {} if there are several, or if it is not JSON."""
+    return first_record(lines) if sum(bool(line.strip()) for line in lines) == 1 else {}
 
 
 def first_record(lines: Sequence[str]) -> Any:

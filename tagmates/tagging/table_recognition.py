@@ -69,6 +69,8 @@ def recognise_table(
         if given.token_column is None and trained is None:
             _check_words(options, cells, name)
         options = _with_kind(options, given, cells)
+    elif isinstance(options.token_column, str):  # which no header names
+        options = replace(options, token_column=1)
     options = replace(options, signed_width=_signed_width(options, given, seen))
     if given.token_column is None:
         _check_first_column(options, given, None if trained else seen, text, name)

@@ -739,7 +739,7 @@ def test_which_of_two_files_is_dev_is_not_guessed(tmp_path: Path) -> None:
     (tmp_path / "dev.txt").rename(tmp_path / "eval.txt")
     (tmp_path / "test.txt").rename(tmp_path / "heldout.txt")
     found = propose(tmp_path, "")
-    assert found.left_out == ("eval.txt, heldout.txt: which of them is dev is not clear; name those that are",)
+    assert found.left_out == ("eval.txt, heldout.txt: which of them is dev is not clear; name it in tasks.toml",)
     assert "is used as" not in found.text
 
 

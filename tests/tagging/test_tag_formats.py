@@ -249,7 +249,12 @@ def test_terms_of_several_words_are_one_word_each(words: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "options"), [("", ReadOptions(token_column="word")), ("text\na;b;Oslo\n", ReadOptions("csv", 2, ";"))]
+    ("content", "options"),
+    [
+        ("", ReadOptions(token_column="word")),
+        ("\n", ReadOptions(token_column="word")),
+        ("text\na;b;Oslo\n", ReadOptions("csv", 2, ";")),
+    ],
 )
 def test_columns_that_no_row_names_give_no_traceback(content: str, options: ReadOptions, tmp_path: Path) -> None:
     with suppress(TagmatesError):
@@ -383,6 +388,8 @@ PROSE = [
     "Q&amp;A\nred &lt;b&gt; blue\n",
     "He came;she left\n",
     "wow ;D\nno ;P\n",
+    "@prefix is a word of Turtle.\nMika knows it.\n",
+    "OpenNLP reads lines such as this:\n<START:name> Mika <END> paints .\nIt is old.\n",
 ]
 
 
@@ -422,6 +429,11 @@ def test_text_stays_text(text: str, end: str, tmp_path: Path) -> None:
         (b"File,Begin Offset,End Offset\n" + b"a,0,4\n" * 50, r"input: is a table of spans"),
         (b"7|t|Gulls\n7|a|They sleep.\n7\t0\t5\tGulls\tAnimal\n", r"input: is PubTator, .*; --input names one"),
         (b"<urn:a> <urn:b> <urn:c> .\n", r"input: is RDF"),
+        (b"<START:name> Mika <END> paints .\n", r"input: has the mark-up of OpenNLP"),
+        (
+            b'{"a1": {"text": "Mika."}, "a2": {"text": "He."}}\n',
+            r"input: is one JSON object, whose keys \(a1, a2\) lead",
+        ),
         (b"Mika\x02paints\tN\x02V\n", r"input: has the character U\+0002"),
         (b"", r"input: holds no word to tag"),
         (

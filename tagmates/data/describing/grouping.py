@@ -345,7 +345,7 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> CorpusFiles:
         if split in files:
             left_out.append(f"{_called(held)}: a dev and a test exist already")
         elif len(held) > 1 and not _are_parts(held, train):
-            left_out.append(f"{_called(held)}: which of them is {split} is not clear; name those that are")
+            left_out.append(f"{_called(held)}: which of them is {split} is not clear; name it in tasks.toml")
             corpus.waits[split] = held[0].path
         else:
             files[split] = held

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from tagmates.data.describing.file_layout import FileLayout
-from tagmates.data.describing.unread_formats import named_records, unread_record
+from tagmates.data.describing.unread_formats import named_records, numbered_records, unread_record
 from tagmates.data.formats.json_list import is_cut
 from tagmates.data.formats.jsonl import is_rows, is_text_pair
 from tagmates.data.formats.records import leaves_of
@@ -107,7 +107,7 @@ def _why_not(records: Sequence[Any]) -> str:
     if any(is_text_pair(record) or is_rows(record) for record in records[:1]):
         return ""
     objects = [record for record in records if isinstance(record, dict)]
-    unread = unread_record(records[0]) if records else ""
+    unread = unread_record(records[0]) or numbered_records(records[0]) if records else ""
     if unread or not objects:
         return unread or "is JSON, but holds no objects"
     if any(map(_is_record, objects)):

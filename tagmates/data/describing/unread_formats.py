@@ -37,17 +37,11 @@ def unread_record(record: Any) -> str:
         return (
             "is JSON as spaCy 2 trained from: python -m spacy convert FILE FOLDER makes a .spacy of it, which is read"
         )
-    if isinstance(record, dict) and _is_numbered(record):
-        return (
-            f"is JSON with the keys {first_of(record)}, in which numbers lead to the sentences, as pandas writes it: "
-            'write a list of objects, one for each sentence (orient="records")'
-        )
     lists = record.items() if isinstance(record, dict) else ()
     splits = [
         key
         for key, value in lists
-        if key.lower() in _SPLITS
-        and (isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict | list)))
+        if key.lower() in _SPLITS and isinstance(value, list) and value and isinstance(value[0], dict | list)
     ]
     return f"is JSON with several splits ({first_of(splits)}): write each into a file of its own" if splits[1:] else ""
 
@@ -61,15 +55,29 @@ def _is_numbered(record: Mapping[str, Any]) -> bool:
     )
 
 
+def numbered_records(value: Any) -> str:
+    """The reason to refuse an object in which numbers lead to the sentences; "" for all others."""
+    if not isinstance(value, dict) or not _is_numbered(value):
+        return ""
+    return (
+        f"is JSON with the keys {first_of(value)}, in which numbers lead to the sentences, as pandas writes it: write "
+        'a list of objects, one for each sentence (orient="records")'
+    )
+
+
 def named_records(value: Any) -> str:
     """The reason to refuse an object that has several records by their names; "" for all others.
 
     These are objects with the same keys, of words or texts. Two or three may be parts of one record: their names must
     have numbers.
     """
+    if reason := numbered_records(value):
+        return reason
     own = list(value.values()) if isinstance(value, dict) else []
     if len(own) < 2 or not all(isinstance(each, dict) and each.keys() == own[0].keys() for each in own):
         return ""
+    if {key.lower() for key in value} <= {*_SPLITS}:
+        return f"is JSON with several splits ({first_of(value)}): write each into a file of its own"
     named = any(key.lower() in (*TOKEN_NAMES, *TEXT_NAMES) for key in own[0])
     if not named or (len(own) < 4 and not all(re.search(r"\d", key) for key in value)):
         return ""
@@ -91,6 +99,7 @@ def unread_format(lines: Sequence[str]) -> str:
         _webanno_2,
         _triples,
         _control_characters,
+        _opennlp,
     )
     return next(filter(None, (check(filled) for check in checks)), "")
 
@@ -136,6 +145,10 @@ def _control_characters(lines: Sequence[str]) -> str:
         "has the character U+0002 between the words and between the tags of a line, as PaddleNLP writes them: put "
         "spaces in its place"
     )
+
+
+def _opennlp(lines: Sequence[str]) -> str:
+    return opennlp_in(lines) if 2 * sum(_OPENNLP.search(line) is not None for line in lines) >= len(lines) else ""
 
 
 def opennlp_in(lines: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ from tagmates.data.tokenize import Token
 from tagmates.errors import DataError
 from tagmates.formatting import first_of, shown
 
-_TAG_OF_HTML = re.compile(r"</?[a-z]\w*[^<>]*>", re.IGNORECASE)
+_HTML = re.compile(r"</?[a-z]\w*[^<>]*>|<!--|&(?:#\d+|[a-z]\w*);", re.IGNORECASE)
 
 
 def document_of(
@@ -42,7 +42,7 @@ def document_of(
     count; spans that repeat their text may count otherwise.
     """
     notes = []
-    if isinstance(text, str) and _TAG_OF_HTML.search(text) and is_on_hypertext(marked):
+    if isinstance(text, str) and _HTML.search(text) and is_on_hypertext(marked):
         raise DataError(f"{where}: its spans are on HTML, which is not read; annotate the text without mark-up")
     if isinstance(text, str):
         words = Words.of(text)
