@@ -138,7 +138,7 @@ class Task(Settings):
     convert_to: Scheme | None = Field(None, description="the scheme to train in; by default that of the file")
     score: Score = Field(
         "plain",
-        description="spans: B I E S make spans, as in conlleval and seqeval; prefix: the paper's way (protocol "
+        description="spans: B I E S make spans, as in seqeval; prefix: the paper's way (protocol "
         "section 4); plain: every tag but O is one unit",
     )
     folder: Path = Path()
