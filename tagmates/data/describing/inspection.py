@@ -131,7 +131,7 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
         refused[link.relative_to(folder).as_posix()] = "is a link to a file that does not exist"
     documents = [name for name in found if name.endswith(".ann")]
     annotated, mixed = _folders_of_documents(documents)
-    found = {name: layout for name, layout in found.items() if name not in documents}
+    found = {name: layout for name, layout in found.items() if not name.endswith(".ann")}
     beside = {Path(name).parent for name in documents}
     texts = [name for name in unread if name.endswith(".txt") and Path(name).parent in beside]
     unread |= dict.fromkeys(texts, "is a text without a .ann beside it, so it has no annotations")
