@@ -23,7 +23,8 @@ from tagmates.data.task import TABLE_FORMATS
 from tagmates.errors import DataError
 from tagmates.tagging.read_options import TABLE_KINDS, ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS, holds_records
-from tagmates.tagging.table_recognition import are_texts, csv_rows, has_trained_columns, has_trained_rows, table_seen
+from tagmates.tagging.table_recognition import are_texts, csv_rows, table_seen
+from tagmates.tagging.trained_table import has_trained_columns, has_trained_rows
 
 _MARKUP = re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|html\b)", re.IGNORECASE)
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9$.-]*")

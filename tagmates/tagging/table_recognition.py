@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from typing import Any
 
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
@@ -14,7 +14,6 @@ from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.table import (
-    MARKUP,
     TableRow,
     column_numbers,
     columns_in,
@@ -29,20 +28,8 @@ from tagmates.errors import DataError
 from tagmates.formatting import first_of, plural, shown
 from tagmates.tagging.read_options import ReadOptions
 from tagmates.tagging.record_keys import TEXT_KEYS, WORD_KEYS
+from tagmates.tagging.trained_table import SAMPLE_ROWS, as_trained
 
-SAMPLE_ROWS = 200  # rows from which the layout of all rows is recognised
-MIN_WORDS = 20  # in a column, from which on it is compared with others
-_TRAINED = (  # the options that follow the training files
-    "token_column",
-    "separator",
-    "comments_inside",
-    "header",
-    "sentence_columns",
-    "sentence_end",
-    "sentence_rows",
-    "markup",
-)
-_NOTHING_GIVEN = ReadOptions()
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _TWO_NUMBERS = re.compile(r"\d+[-.:_]\d+")
 
@@ -61,7 +48,7 @@ def recognise_table(
     the table that ``sniff`` recognised. Also returns a description, and a message on words that may be lost. Raises
     DataError if it is not clear where the words are.
     """
-    trained = _as_trained(full, given, known, seen, text, name)
+    trained = as_trained(full, given, known, seen, text, name)
     options = trained or _as_seen(full, given, seen, text, name)
     if text.strip():
         options = _with_numbers_of_columns(options, text, name)
@@ -76,22 +63,6 @@ def recognise_table(
         _check_first_column(options, given, None if trained else seen, text, name)
     doubt = _skipped_row(options, given, seen, text, name) + _irregular_row(options, text, name)
     return options, _description(options, learnt=trained is not None), doubt
-
-
-def _as_trained(
-    full: ReadOptions, given: ReadOptions, known: ReadOptions | None, seen: FileLayout | None, text: str, name: str
-) -> ReadOptions | None:
-    """The options as in training, where the user says nothing else; None if the rows do not fit them."""
-    if known is None or given.token_column is not None or given.separator:
-        return None
-    if not (_has_trained_header(known, given, seen) and has_trained_rows(known, seen)):
-        return None
-    if not has_trained_columns(known, text, name) or not _are_words(known, seen):
-        return None
-    told = {key: getattr(known, key) for key in _TRAINED if getattr(given, key) == getattr(_NOTHING_GIVEN, key)}
-    sign = comment_sign(seen.comments, seen.signed) if seen else ""
-    comment = full.comment if given.comment is not None else known.comment or sign or full.comment
-    return replace(full, **told, comment=comment)
 
 
 def _as_seen(full: ReadOptions, given: ReadOptions, seen: FileLayout | None, text: str, name: str) -> ReadOptions:
@@ -318,50 +289,6 @@ def _table_separator(options: ReadOptions, seen: FileLayout | None, text: str) -
     tagged = 2 * count > len(rows) and 3 * len(last) <= count  # terms of several words have many different last words
     alike = width > 1 and (count == len(rows) or tagged)
     return "whitespace" if alike and not any("\t" in line for line in lines) else "\t"
-
-
-def _has_trained_header(known: ReadOptions, given: ReadOptions, seen: FileLayout | None) -> bool:
-    """Whether the user and the file say nothing else of a header than the files that the tagger was trained on."""
-    if known.header:
-        return given.header is not False
-    return bool(given.header) or not (seen and seen.keys.get("header"))
-
-
-def has_trained_rows(known: ReadOptions, seen: FileLayout | None) -> bool:
-    """Whether a row is a sentence, or a word, as in the tagger's training files; also if nothing was seen.
-
-    Only words in rows have blank lines between sentences.
-    """
-    if seen is None or known.header:
-        return True
-    rows = bool(seen.keys.get("sentence_rows"))
-    return rows == known.sentence_rows or (not rows and len(seen.sample) < 2)
-
-
-def _are_words(known: ReadOptions, seen: FileLayout | None) -> bool:
-    """Whether the column that had the words in training may have them here: no other has many more different values."""
-    if seen is None or known.header:
-        return True
-    columns = seen.columns_of_sample
-    own = columns.get(index_of(int(known.token_column or 1), seen.columns) + 1)
-    if own is None or sum(map(len, own)) < MIN_WORDS:
-        return True
-    words, _ = tokens_and_tags(columns)
-    return 2 * len({*chain(*own)}) >= len({*chain(*columns[words])})
-
-
-def has_trained_columns(known: ReadOptions, text: str, name: str) -> bool:
-    """Whether the rows have all the columns of the files that the tagger was trained on."""
-    if known.header:
-        try:
-            found = find_header(text, known.table, name)
-        except DataError:  # with this separator, it is not CSV
-            return False
-        names = [column for column in (known.token_column, *known.sentence_columns) if isinstance(column, str)]
-        return found is not None and set(names) <= set(found[1]) and bool(names)
-    lines = [line for line in text.split("\n") if not (known.markup and MARKUP.fullmatch(line.strip()))]
-    rows = [line for line in lines if is_token_line(line) and not line.startswith(known.comment or "#")][:SAMPLE_ROWS]
-    return bool(rows) and all(len(split_cells(line.rstrip("\r"), known.separator)) >= known.width for line in rows)
 
 
 def csv_rows(lines: Sequence[str], separator: str) -> list[list[str]]:

@@ -2,25 +2,24 @@
 
 import os
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
-from itertools import combinations, groupby, islice
+from itertools import combinations, islice
 from pathlib import Path
 from unicodedata import category
 
+from tagmates.data.describing.copies import without_copies, without_copies_of_held_out
+from tagmates.data.describing.corpus_columns import columns_of_tags, lacking_columns, other_places, unused_columns
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
-from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
-from tagmates.data.formats.columns import split_cells
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
-from tagmates.data.formats.token_lines import is_token_line, read_text
+from tagmates.data.formats.token_lines import read_text
 from tagmates.data.schemes import are_span_tags
 from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
@@ -29,11 +28,6 @@ from tagmates.formatting import in_order, listing, name_advice, plural, shown, v
 MAX_FILES = 2000
 MAX_LISTED_FILES = 20  # files that are left out and named one by one
 MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
-MAX_NUMBERED_TAGS = 50  # different numbers of a column that may be those of tags
-MIN_OUTSIDE_SHARE = 0.4  # the share of the words that have the number of the outside tag, in a layer of numbers
-MIN_COPIES = 10  # different sentences of a file from which on it may be called a copy
-COPIED_SHARE = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
-MIN_ROWS = 50  # of a file in which the column of words is looked for
 
 _CODE_SUFFIXES = (".py", ".ipynb", ".js", ".css", ".java", ".cpp")  # .ts and .sh are also codes of languages
 _IGNORED_SUFFIXES = (".toml", ".md", ".ann", ".conf", ".arrow", ".parquet", *_CODE_SUFFIXES)
@@ -214,122 +208,25 @@ def _together(
         for name, layout in found.items()
     }
     corpora, left_out = group_files(kinds, unknown)
-    hashes_of = cache(lambda name: _hashes_of(root / name, found[name]))
-    for corpus in list(corpora):
-        if reason := _why_collection(corpus, corpora, hashes_of, root):
-            corpora.remove(corpus)
-            left_out.append(reason)
-            continue
-        left_out += _without_copies(corpus, found, root)
+    left_out += without_copies_of_held_out(corpora, found, root)
+    for corpus in corpora:
+        left_out += without_copies(corpus, found, root)
         left_out += _without_tags(corpus, found, root)
     return [_source(corpus, found, root) for corpus in corpora], left_out
-
-
-def _why_collection(
-    corpus: CorpusFiles, corpora: Sequence[CorpusFiles], hashes_of: Callable[[str], set[int]], root: Path
-) -> str:
-    """The reason to leave a file out that names no split, and repeats dev or test of a corpus beside it; else ""."""
-    files = [name for names in corpus.files.values() for name in names]
-    if len(files) > 1 or name_of(files[0]).split:
-        return ""
-    for other in corpora:
-        for split in ("test", "dev"):
-            names = other.files.get(split, []) if other is not corpus and other.folder == corpus.folder else []
-            held = set().union(*map(hashes_of, names))
-            shared = len(held & hashes_of(files[0])) if len(held) >= MIN_COPIES else 0
-            if shared and shared >= COPIED_SHARE * len(held):
-                there = f"{shared:,} of the {len(held):,} different sentences of {listing(names)}, with the same tags"
-                return f"{root / files[0]}: has {there}, so it is not taken for training data"
-    return ""
-
-
-def _without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
-    """Take each file out of train that repeats another one, such as train_20 beside train; yield a message for each.
-
-    The texts of several annotators are such files. Only the words of plain column files are compared.
-    """
-    names = corpus.files["train"]
-    if not 1 < len(names) <= MAX_ALIKE_FILES:
-        return
-    sentences = {name: _sentences_of(root / name, found[name]) for name in names}
-    kept: list[str] = []
-    for name in sorted(names, key=lambda name: -len(sentences[name])):
-        own = sentences[name]
-        larger = next((other for other in kept if len(own & sentences[other]) >= COPIED_SHARE * len(own)), "")
-        if not larger or len(own) < MIN_COPIES:
-            kept.append(name)
-            continue
-        shared = f"{len(own & sentences[larger]):,} of its {len(own):,} different sentences"
-        yield f"{root / name}: {shared} are also in {root / larger}, so it is not added to train"
-    corpus.files["train"] = [name for name in names if name in kept]
 
 
 def _without_tags(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
     """Take each file out of dev and test that lacks the last columns of train, which hold tags; yield a message."""
     first = corpus.files["train"][0]
-    tags = _columns_of_tags(found[first])
+    tags = columns_of_tags(found[first])
     for split in ("dev", "test"):
         for name in corpus.files.get(split, []):
-            lacking = _lacking_columns(found[name], found[first])
+            lacking = lacking_columns(found[name], found[first])
             if lacking and max(tags) > found[name].columns:
                 corpus.files[split] = [other for other in corpus.files[split] if other != name]
                 corpus.waits[split] = name
                 yield f"{root / name}: lacks {lacking} of {first}; tasks whose tags it has may name it"
     corpus.files = {split: names for split, names in corpus.files.items() if names}
-
-
-def _columns_of_tags(layout: FileLayout) -> list[int]:
-    """The numbers of the columns that look like tags; 0 for other formats than tables."""
-    columns = layout.columns_of_sample
-    return tokens_and_tags(columns)[1] if len(columns) > 1 else [0]
-
-
-def _lacking_columns(own: FileLayout, other: FileLayout) -> str:
-    """The last columns of another table that a table lacks, in words; "" if it has the last one."""
-    more = other.columns - own.columns
-    if more <= 0 or not {own.format, other.format} <= {"columns", "csv"}:
-        return ""
-    last = [cells[-1] for sentence in own.sample for cells in sentence]
-    here, there = ({cells[at] for sentence in other.sample for cells in sentence} for at in (own.columns - 1, -1))
-    if own.heading and other.heading:
-        same = other.heading[-1] in own.heading or 2 * sum(value in there for value in last) > len(last)
-        return "" if same else f"the column {shown(other.heading[-1])}"
-    if sum(value in here for value in last) <= sum(value in there for value in last):
-        return ""
-    return f"the last {plural(more, 'column')}" if more > 1 else "the last column"
-
-
-def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
-    """The words of the different sentences of a column file; none for files that repeat themselves, such as commands.
-
-    These are alike without being copies.
-    """
-    token, _ = tokens_and_tags(layout.columns_of_sample) if layout.sample else (1, [])
-    sentences = _rows_of(path, layout)
-    different = {tuple(cells[token - 1] for cells in rows if len(cells) >= token) for rows in sentences}
-    return different if 2 * len(different) > len(sentences) else set()
-
-
-def _hashes_of(path: Path, layout: FileLayout) -> set[int]:
-    """A hash of each different sentence of a column file, with its tags."""
-    return set(map(hash, _rows_of(path, layout)))
-
-
-def _rows_of(path: Path, layout: FileLayout) -> list[tuple[tuple[str, ...], ...]]:
-    """The rows of the sentences of a plain column file, without a header; none for other formats."""
-    if layout.format != "columns" or not layout.keys.keys() <= {"header"}:
-        return []
-    try:
-        lines = read_text(path, layout.encoding).replace("\r\n", "\n").split("\n")
-    except DataError:  # with a byte that is not in its encoding
-        return []
-    rows = ((is_token_line(line), tuple(split_cells(line, layout.separator))) for line in lines)
-    blocks = (
-        tuple(cells for _, cells in block if cells != layout.heading)
-        for filled, block in groupby(rows, key=lambda row: row[0])
-        if filled
-    )
-    return [block for block in blocks if block]
 
 
 def _has_single_cells(layout: FileLayout) -> bool:
@@ -357,7 +254,7 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
     splits = {split: tuple(names) for split, names in corpus.files.items()}
     # of two files, one may have all columns of the other
     others = [each for each in layouts if each.columns != first.columns]
-    mixed = not all(_lacking_columns(each, first) or _lacking_columns(first, each) for each in others)
+    mixed = not all(lacking_columns(each, first) or lacking_columns(first, each) for each in others)
     return FoundCorpus(_label(corpus, root), layout, splits, mixed, tags or None, corpus.waits)
 
 
@@ -381,8 +278,8 @@ def _notes_on(files: Sequence[str], found: Mapping[str, FileLayout], sign: str) 
     lost = sum(bool(sign) and line.startswith(sign) for line in _signed(layouts.values()))
     if lost:
         yield f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment"
-    yield from _other_places(found, files)
-    yield from _unused_columns(found[files[0]], files[0])
+    yield from other_places(found, files)
+    yield from unused_columns(found[files[0]], files[0])
     headings = {layout.heading for layout in layouts.values() if layout.keys.get("header")}
     without = [name for name, layout in layouts.items() if not headings & {layout.heading, _first_row(layout)}]
     if without and len(without) < len(files):
@@ -392,42 +289,6 @@ def _notes_on(files: Sequence[str], found: Mapping[str, FileLayout], sign: str) 
 
 def _first_row(layout: FileLayout) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in layout.sample[0][0]) if layout.sample else ()
-
-
-def _unused_columns(layout: FileLayout, name: str) -> Iterator[str]:
-    """A note for each column that may be a layer, but is none here: O on all lines, or numbers, most of them the same.
-
-    Other files may have spans where this one has only O. Numbers are tags only if there are no others.
-    """
-    rows = [cells for sentence in layout.sample for cells in sentence if len(cells) == layout.columns]
-    used = _columns_of_tags(layout) if layout.format in ("columns", "csv") else []
-    for at, cells in enumerate(zip(*rows, strict=True), start=1):
-        counts = Counter(cells)
-        ((most, count),) = counts.most_common(1)
-        numbers = all(map(str.isdecimal, counts)) and 1 < len(counts) <= MAX_NUMBERED_TAGS
-        why = ""
-        if {*counts} == {"O"}:
-            why = "it is 'O' throughout"
-        elif used and at not in used and numbers and count >= MIN_OUTSIDE_SHARE * len(rows):
-            why = f"it has only numbers, most of them {most}"
-        if why:
-            yield f"column {at} of {name} is left out, since {why}: if it is a layer, add a task for it"
-
-
-def _other_places(found: Mapping[str, FileLayout], files: Sequence[str]) -> Iterator[str]:
-    """A note for each file that seems to have the words in another column than the first file has."""
-    places: dict[str, int] = {}
-    for name in files:
-        layout = found[name]
-        rows = [cells for sentence in layout.sample for cells in sentence]
-        if layout.format in ("columns", "csv") and not layout.heading and len(rows) >= MIN_ROWS:
-            places[name], _ = tokens_and_tags(layout.columns_of_sample)
-    for name, place in places.items():
-        if place != (first := places[next(iter(places))]):
-            yield (
-                f"{name}: the words seem to be in column {place}, but in column {first} of {next(iter(places))}; all "
-                "files of a task must have the same columns"
-            )
 
 
 def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -12,28 +12,24 @@ from tagmates.data.describing.guesses import is_known_tag, layer_name
 from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import layers_of
 from tagmates.data.describing.readable import readable_sentences
+from tagmates.data.describing.remarks import Tokens, leaks, masked_tags, odd_labels, tag_counts, unseen_tags
 from tagmates.data.describing.scheme_lines import io_line, listed, outside_lines, scheme_lines, unlabelled_lines
 from tagmates.data.describing.splits import cut_ranges, several, split_lines
 from tagmates.data.describing.tag_layer import TagLayer
 from tagmates.data.describing.toml_text import comment_text, toml_value
 from tagmates.data.formats.records import NO_LABEL
-from tagmates.data.notation import NotationEstimate, estimate_notation, placeholders_in, slips_in, unread_spans_in
-from tagmates.data.overlap import MIN_SHARED_WORDS
+from tagmates.data.notation import NotationEstimate, estimate_notation
 from tagmates.data.schemes import Notation, is_tag_of, violations_in
 from tagmates.data.sentence import Sentence
 from tagmates.data.task import Part, Split, Task
 from tagmates.errors import ConfigError, DataError
 from tagmates.formatting import name_advice, plural
 
-MIN_MASKED = 50  # words of dev or test from which on it is odd if all have one tag
 _NO_LABEL = str(NO_LABEL)  # as training code with subwords writes it
 _HEADING = (
     "# Guessed from the files by `tagmates data init`, for you to check; then let `tagmates data check` read this file."
     "\n# The names of the tasks are suggestions, too: [tasks.NAME] may have any name."
 )
-
-
-Tokens = tuple[str, ...]  # of a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ def propose(path: Path, folder: str) -> Proposal:
     described = _describe_all(sources, root, left_out)
     used = tuple(f"{file}: " for _, each in described for file in each.files)
     left_out = [text for text in left_out if not text.startswith(used)]
-    remarks = list(_leaks([(source.name, each.words) for source, each in described]))
+    remarks = list(leaks([(source.name, each.words) for source, each in described]))
     lines += [f"# {comment_text(text, 300)}" for text in remarks]
     remarks += [note for source, _ in described for note in source.layout.notes]
     offered: list[str] = []
@@ -127,24 +123,6 @@ def propose(path: Path, folder: str) -> Proposal:
     except UnicodeEncodeError:
         raise ConfigError(f"{str(path)!r}: TOML cannot hold a path that is not UTF-8; {name_advice()}") from None
     return Proposal(text, tuple(names), tuple(left_out), tuple(wrong), tuple(remarks))
-
-
-def _leaks(corpora: Sequence[tuple[str, Mapping[Split, Sequence[Tokens]]]]) -> Iterator[str]:
-    """Yield, for each corpus, how many of its test sentences are in train of other corpora, but not in its own."""
-    for name, own in corpora:
-        alone = set(own.get("train", ()))
-        there = [words for words in own.get("test", ()) if len(words) >= MIN_SHARED_WORDS and words not in alone]
-        others = {
-            other: shared
-            for other, words in corpora
-            if words is not own and (shared := sum(map(set(words.get("train", ())).__contains__, there)))
-        }
-        if others:
-            listed = ", ".join(f"{other} ({shared:,})" for other, shared in others.items())
-            yield (
-                f"of {plural(len(own['test']), 'test sentence')} of {name} some are in train of other corpora: "
-                f"{listed}; joint training would see them, data check names them (leak)"
-            )
 
 
 def _describe_all(
@@ -229,7 +207,7 @@ def _table(
     everything = [sentence for part in sentences for sentence in part]
     # a line that cannot be read must not make a layer plain
     sample = _sample(task, source) if broken and not everything else []
-    used = _counted(everything or sample)
+    used = tag_counts(everything or sample)
     estimate = estimate_notation([*everything, *sample])
     # if _ is not the outside tag, it means that a word has no label
     blank = _NO_LABEL if used[_NO_LABEL] else "_"
@@ -256,28 +234,15 @@ def _table(
     numbered = "labels" in layer.keys
     scheme = scheme_lines(estimate, wrong, broken_sentences, len(everything), numbered=numbered)
     splits = _by_split(source, sentences)
-    remarks = [*_odd_names(used, estimate), *_unseen(splits), *_masked(splits)]
+    remarks = [*odd_labels(used, estimate), *unseen_tags(splits), *masked_tags(splits)]
     closing = [f"# {comment_text(text, 300)}" for text in remarks]
     bare = None if numbered or not estimate.is_plain else _BareTags(estimate, frozenset(used))
     return _Table(name, table, scheme, closing, listed(wrong), [*broken, *remarks], bare=bare)
 
 
-def _odd_names(used: Counter[str], estimate: NotationEstimate) -> Iterator[str]:
-    """Yield messages on tags that are only numbers, mark spans in a notation that is not read, or may be slips."""
-    for label, likely in slips_in(used, estimate.notation).items():
-        yield f"the label {comment_text(label)} is rare and may be a slip for {comment_text(likely)}"
-    outside = estimate.notation.outside
-    unread = unread_spans_in(used, outside) if estimate.is_plain else ""
-    yield from filter(None, (placeholders_in(used, outside), unread or estimate.advice_on_plain))
-
-
 def _often(used: Counter[str]) -> str:
     often = ", ".join(comment_text(tag) for tag, _ in used.most_common(6))
     return f"{often}{', …' if len(used) > 6 else ''}"
-
-
-def _counted(sentences: Sequence[Sentence]) -> Counter[str]:
-    return Counter(tag for sentence in sentences for tag in sentence.labels if tag is not None)
 
 
 def _alone(names: tuple[str, ...]) -> str | tuple[str, ...]:
@@ -292,36 +257,9 @@ def _by_split(source: FoundCorpus, sentences: Sequence[Sequence[Sentence]]) -> d
     return splits | {split: train[first - 1 : last] for split, (first, last) in ranges.items()}
 
 
-def _unseen(splits: Mapping[Split, Sequence[Sentence]]) -> list[str]:
-    """A message on tags of dev or test that train lacks, if there are any."""
-    known = {tag for sentence in splits["train"] for tag in sentence.labels}
-    others = Counter(
-        tag
-        for split, sentences in splits.items()
-        for sentence in sentences
-        for tag in sentence.labels
-        if split != "train" and tag not in known
-    )
-    del others[None]
-    if not others or not splits["train"]:
-        return []
-    named = ", ".join(f"{comment_text(str(tag))} ({count:,})" for tag, count in others.most_common(6))
-    more = f", and {len(others) - 6:,} more" if len(others) > 6 else ""
-    return [f"train lacks {plural(len(others), 'tag')} of dev or test, which cannot be learnt: {named}{more}"]
-
-
-def _masked(splits: Mapping[Split, Sequence[Sentence]]) -> Iterator[str]:
-    """Yield a message for dev or test if all its words have one tag, and train has others: its tags may be hidden."""
-    for split in ("dev", "test"):
-        used = _counted(splits.get(split, ()))
-        if len(used) == 1 and used.total() >= MIN_MASKED and len(_counted(splits["train"])) > 1:
-            ((tag, count),) = used.items()
-            yield f"all {count:,} tags of {split} are {comment_text(tag)}: are the true ones hidden?"
-
-
 def _offer(layer: TagLayer) -> _Table:
     """A task that is offered as a comment; its tags are taken from a sample of sentences."""
-    used = _counted(layer.sample)
+    used = tag_counts(layer.sample)
     nothing = "_" if used["_"] >= used["O"] else "O"  # a layer of spans may tag every other word with O
     notation = replace(estimate_notation(layer.sample).notation, outside=nothing)
     blanks = used["_"] if nothing == "O" else 0
