@@ -1,14 +1,16 @@
 """Files in a folder of the cache: several processes may write the same one, and the oldest make room for new ones."""
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+from tagmates.files import UNFINISHED
 from tagmates.private_folders import make_private
 
-UNFINISHED = ".new"  # ends the name of a file that is being written
 UNFINISHED_AGE = 24 * 3600  # seconds; what a killed process had begun to write is then removed
 
 
@@ -32,12 +34,20 @@ def write_cache_file(path: Path, write: Callable[[IO[bytes]], None], max_size: i
 
 
 def _remove_oldest(newest: Path, max_size: int) -> None:
-    for begun in newest.parent.glob(f"*{UNFINISHED}"):
-        if time.time() - begun.stat().st_mtime > UNFINISHED_AGE:
+    for status, begun in _newest_first(newest.parent, UNFINISHED):
+        if time.time() - status.st_mtime > UNFINISHED_AGE:
             begun.unlink(missing_ok=True)
-    kind = newest.parent.glob(f"*{newest.suffix}")
     total = 0
-    for status, path in sorted(((path.stat(), path) for path in kind), key=lambda found: -found[0].st_mtime):
+    for status, path in _newest_first(newest.parent, newest.suffix):
         total += status.st_size
         if total > max_size and path != newest:
             path.unlink(missing_ok=True)
+
+
+def _newest_first(folder: Path, suffix: str) -> list[tuple[os.stat_result, Path]]:
+    """The files of a folder with this suffix, without those that another process removes meanwhile."""
+    found = []
+    for path in folder.glob(f"*{suffix}"):
+        with suppress(FileNotFoundError):
+            found.append((path.stat(), path))
+    return sorted(found, key=lambda file: -file[0].st_mtime)

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
@@ -17,15 +18,19 @@ from tagmates.errors import DiskError, ModelError
 from tagmates.failures import MISSING_FOLDER_ERRORS, NAME_TAKEN_ERRORS, RESOURCE_ERRORS, is_out_of_memory, what_to_do
 
 log = logging.getLogger("tagmates")
+UNFINISHED = ".new"  # ends the name of a file that is being written
 ESCAPED = "backslashreplace"  # error handler for file names that are not UTF-8; JSON reads them back unchanged
 Value = TypeVar("Value")
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the content of ``path``; if that fails, as on a full disk, it stays as it was, and DiskError says why."""
-    beside = path.with_name(f".{path.name}.new")
+    """Replace the content of ``path``; if that fails, as on a full disk, it stays as it was, and DiskError says why.
+
+    Several processes may write the same file: it is then what one of them wrote, as a whole.
+    """
+    beside = path.with_name(f".{path.name}.{token_hex(4)}{UNFINISHED}")
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
@@ -62,6 +63,20 @@ def test_what_is_in_the_place_of_a_file_is_trouble_of_its_folder_alone(tmp_path:
     with pytest.raises(ModelError, match="something else is in its place"):
         write_atomically(tmp_path / "file", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_several_write_at_once_is_what_one_of_them_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = [bytes([number]) * 5000 for number in range(4)]
+
+    def write(content: bytes) -> None:
+        for _ in range(30):
+            write_atomically(path, content)
+            assert path.read_bytes() in contents
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, contents))
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -11,11 +11,9 @@ from rich.filesize import decimal
 from tagmates.apps.shared import Flag, Model, say
 from tagmates.errors import ConfigError, DataError
 from tagmates.files import write_atomically
-from tagmates.model.pretrained import MODEL_FILES, content_of, find_model
+from tagmates.model.pretrained import MAX_TEXT_BYTES, MODEL_FILES, check_model_folder, content_of, find_model
 from tagmates.model.tagger import Tagger
-from tagmates.training.metrics import METRICS_FILE
 
-MAX_TEXT_BYTES = 2**24  # of a card or a result
 ONNX_FILES = ("model.onnx", "words.npy", "crf.npz", "onnx.json")
 USAGE = re.compile(rb"```python\nimport tagmates\n.*?```", re.DOTALL)  # in a card
 ONNX_USAGE = b"It is read with ONNX Runtime, as docs/onnx.md of tagmates shows."
@@ -92,7 +90,6 @@ def _check_target(folder: Path, origin: Path, *, force: bool) -> None:
         raise ConfigError(f"{folder}: is a file; name a new folder")
     if origin.resolve() == folder.resolve():
         raise ConfigError(f"{folder}: is the model that is exported, which must stay; name another folder")
-    if (folder / METRICS_FILE).exists():
-        raise ConfigError(f"{folder}: holds a run, which must stay; name another folder")
+    check_model_folder(folder)
     if any(folder.iterdir()) and not force:
         raise ConfigError(f"{folder}: is not empty; overwrite it with --force, or choose another")

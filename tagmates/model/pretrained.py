@@ -34,12 +34,13 @@ ENCODER_FILE = "encoder.json"
 MAX_FILE_BYTES = {
     "config.json": 2**20,
     "vocabulary.json": 2**28,
-    "model.safetensors": 2**34,
+    WEIGHTS_FILE: 2**34,
     VECTORS_FILE: 2**32,
     ENCODER_FILE: 2**24,
     TOKENIZER_FILE: 2**28,
 }
 MODEL_FILES = tuple(MAX_FILE_BYTES)
+MAX_TEXT_BYTES = 2**24  # of a card or a result
 MAX_HEADER_BYTES = 2**24  # of a safetensors file; a parameter needs about a hundred
 LINE_BREAKS = {*map(chr, (*range(32), *range(127, 160))), "\u2028", "\u2029"}
 
@@ -92,18 +93,22 @@ def epoch_file(epoch: int) -> str:
 def weights_for(folder: Path, task: str) -> str:
     """The file with the weights of the epoch that is the best one of this task, in a run with ``best_per_task``.
 
+    A task that was not trained, but kept from the run's base, has no best epoch: its weights are those of the tagger.
     Raises ModelError if the folder is not that of such a run, and ConfigError if the run has no such task.
     """
     path = folder / "result.json"
-    result = json_object(path, content_of(path, MAX_FILE_BYTES["config.json"])) if path.exists() else {}
+    result = json_object(path, content_of(path, MAX_TEXT_BYTES)) if path.exists() else {}
     epochs = result.get("best_epochs")
     if not isinstance(epochs, dict) or not all(type(epoch) is int for epoch in epochs.values()):
         raise ModelError(
             f"{folder}: keeps no epoch for each task; train with --set training.weights=best_per_task, or name no task"
         )
-    if task not in epochs:
-        raise ConfigError(f"the tagger has no task {task!r}{suggestion(task, epochs)}; it has {', '.join(epochs)}")
-    return epoch_file(epochs[task]) if epochs[task] != result.get("best_epoch") else WEIGHTS_FILE
+    tasks = _read_vocabulary(folder).tasks
+    if task not in tasks:
+        raise ConfigError(f"the tagger has no task {task!r}{suggestion(task, tasks)}; it has {', '.join(tasks)}")
+    if task not in epochs or epochs[task] == result.get("best_epoch"):
+        return WEIGHTS_FILE
+    return epoch_file(epochs[task])
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -124,12 +129,11 @@ def read_model(folder: Path, weights: str = WEIGHTS_FILE) -> Pretrained:
     links, tensors of other shapes than the settings ask for, numbers that are not finite, and files of absurd sizes.
     """
     config = read_config(folder)
-    if not (folder / "model.safetensors").exists() and (folder / "metrics.jsonl").exists():
+    if not (folder / WEIGHTS_FILE).exists() and (folder / "metrics.jsonl").exists():
         raise ModelError(
             f"{folder}: its training is not finished (no model.safetensors); continue it with tagmates train --resume"
         )
-    where = folder / "vocabulary.json"
-    vocabulary = Vocabulary.from_json(json_object(where, _content(where)), str(where))
+    vocabulary = _read_vocabulary(folder)
     _check_fit(config, vocabulary, folder)
     parts = (config, vocabulary, *_encoder(folder, config), str(folder / ENCODER_FILE))
     where = folder / weights
@@ -147,6 +151,11 @@ def read_model(folder: Path, weights: str = WEIGHTS_FILE) -> Pretrained:
     return Pretrained(config, vocabulary, module, vectors)
 
 
+def _read_vocabulary(folder: Path) -> Vocabulary:
+    where = folder / "vocabulary.json"
+    return Vocabulary.from_json(json_object(where, _content(where)), str(where))
+
+
 def check_model_folder(folder: Path) -> None:
     """Raise ConfigError unless a model can be written into the folder without losing anything but another model."""
     if (folder / "metrics.jsonl").exists():
@@ -161,7 +170,7 @@ def write_model(folder: Path, model: Pretrained, dtype: torch.dtype) -> None:
     write_json(folder / "config.json", model.config.model_dump(mode="json"))
     write_json(folder / "vocabulary.json", model.vocabulary.to_json())
     tensors = {name: tensor.detach().to(dtype) for name, tensor in model.module.tensors().items()}
-    write_tensors(folder / "model.safetensors", tensors)
+    write_tensors(folder / WEIGHTS_FILE, tensors)
     write_encoder(folder, model.module)
     write_vectors(folder, model.vectors, dtype)
 

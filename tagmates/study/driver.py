@@ -137,9 +137,11 @@ class Driver:
                 if event.outcome.state == "paused":
                     self.pausing = True
                     queue, elsewhere = [], []
+                elif self.pausing:
+                    pass  # nothing is waited for or begun again
                 elif event.outcome.state == "busy":
                     elsewhere.append(planned)
-                elif event.again and not self.pausing:
+                elif event.again:
                     queue.insert(0, planned)
                 yield event
             if not (ended or self.pausing):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.failures import what_to_do
+from tagmates.files import UNFINISHED
 from tagmates.locks import take_lock
 from tagmates.training.metrics import METRICS_FILE
 
@@ -30,7 +31,7 @@ RUN_FILES = (
 EPOCH_FILES = "epoch-*.safetensors"  # weights of other epochs that are the best of some task
 NO_LOCKS_ADVICE = "give --no-lock if no other process works there, or choose a folder on another disk"
 LOCK = ".lock"  # it is never removed, because two processes could then hold a lock of that name
-WRITTEN_NAMES = {LOCK, "failed.json", *RUN_FILES, *(f".{name}.new" for name in ("failed.json", *RUN_FILES))}
+WRITTEN_NAMES = {LOCK, "failed.json", *RUN_FILES}
 
 
 def check_folder(folder: Path, *, resume: bool, force: bool) -> None:
@@ -111,6 +112,13 @@ def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
         raise _unusable(folder, error) from None
     with lock_held:
         yield
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write into the folder of its run."""
+    for name in (*RUN_FILES, EPOCH_FILES):
+        for path in folder.glob(f".{name}.*{UNFINISHED}"):
+            path.unlink(missing_ok=True)
 
 
 def clear_folder(folder: Path) -> None:

@@ -22,7 +22,14 @@ from tagmates.settings_parsing import with_preset
 from tagmates.training.checkpoint import load_checkpoint, save_checkpoint
 from tagmates.training.device import choose_device
 from tagmates.training.ending import ending_warnings
-from tagmates.training.folder import check_files, check_folder, clear_folder, lock_folder, make_folder
+from tagmates.training.folder import (
+    check_files,
+    check_folder,
+    clear_folder,
+    lock_folder,
+    make_folder,
+    remove_unfinished,
+)
 from tagmates.training.forgetting import measure_forgetting
 from tagmates.training.identity import check_same_run, write_identity
 from tagmates.training.loop import Ended, EpochEnded, Event, train_side_by_side
@@ -158,6 +165,7 @@ def run_in_folder(
     make_folder(folder)
     check_files(folder)
     with lock_folder(folder, lock=lock), _log_to(folder / "train.log") as run_log:
+        remove_unfinished(folder)
         if force:
             clear_folder(folder)
         check_same_run(folder, run)

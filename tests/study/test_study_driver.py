@@ -240,6 +240,21 @@ def test_a_run_that_another_driver_trains_is_waited_for(store: Store) -> None:
     assert len(workers.found_done()) == 14
 
 
+def test_nothing_is_waited_for_when_the_budget_is_spent(store: Store) -> None:
+    """Another driver takes a run that this one has just begun, while nothing else may be begun."""
+    begun: list[str] = []
+
+    def choose(pending: Sequence[Planned], running: Sequence[Planned], done: Mapping[str, RunRecord]) -> Planned | None:
+        begun.extend(planned.name for planned in pending[:1] if not running)
+        return None if running else pending[0]
+
+    workers = Workers(store, {NAME: [busy]})
+    events = list(Driver(STUDY, TASKS, store, list, workers.job, workers, 2, choose=choose).run())
+    assert begun == workers.jobs == [NAME]
+    assert ended(events, NAME) == [("busy", False)]
+    assert not any(isinstance(event, Poll) for event in events)
+
+
 def test_a_budget_counts_what_other_drivers_have_done_and_are_training(store: Store) -> None:
     """All of them together make the trainings that one alone would make."""
     theirs, busy_there = FIRST[3], FIRST[5]

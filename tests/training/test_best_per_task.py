@@ -134,3 +134,15 @@ def test_what_a_run_forgets_of_it_is_measured_from_the_weights_from_which_the_ru
     dev = json.loads((tmp_path / "new" / "forgetting.json").read_text())["dev"]
     assert {task: one["before"] for task, one in dev.items()} == {task: started[task].total.f1 for task in started}
     assert all(one["before"] == one["after"] for one in dev.values())
+
+
+def test_tasks_that_are_kept_from_the_base_have_the_weights_of_the_tagger(tmp_path: Path, data: str) -> None:
+    train(config(max_epochs=1), tmp_path / "base", data)
+    more = write_corpus(tmp_path / "more", tasks=f"{TASKS}[tasks.word]\n")
+    options = ("--from", tmp_path / "base", "--tasks", "word", "--data", more, "--set", "training.max_epochs=2")
+    done("train", *options, "--set", "training.weights=best_per_task", "--output-dir", tmp_path / "new")
+    assert [*json.loads((tmp_path / "new" / "forgetting.json").read_text())["dev"]] == ["pos", "ner"]
+    kept, whole = Tagger.from_pretrained(tmp_path / "new", task="pos"), Tagger.from_pretrained(tmp_path / "new")
+    assert all(map(torch.equal, kept.module.parameters(), whole.module.parameters()))
+    refused = tagmates("export", tmp_path / "new", tmp_path / "x", "--task", "chunk")
+    assert "the tagger has no task 'chunk'; it has pos, ner, word" in refused.err

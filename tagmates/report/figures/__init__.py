@@ -1,7 +1,5 @@
 """The figures of a report (protocol section 5)."""
 
-import warnings
-
 from tagmates.report.figures.characteristics import characteristics_figure
 from tagmates.report.figures.differences import agreement_figure
 from tagmates.report.figures.drawing import Figure
@@ -17,18 +15,16 @@ __all__ = ["Figure", "figures"]
 
 def figures(report: Report) -> list[Figure]:
     """Every figure that the report has data for. The same report gives the same bytes."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts; browsers have them
-        made = [
-            improvement_figure(report),
-            graph_figure(report),
-            embedding_figure(report, "te_dec"),
-            embedding_figure(report, "te_enc"),
-            gains_figure(report),
-            groupings_figure(report),
-            characteristics_figure(report),
-            agreement_figure(report, report.published, "beside-paper", "the paper"),
-        ]
-        if report.beside is not None:
-            made.append(agreement_figure(report, report.beside.comparisons, "beside", report.beside.name))
+    made = [
+        improvement_figure(report),
+        graph_figure(report),
+        embedding_figure(report, "te_dec"),
+        embedding_figure(report, "te_enc"),
+        gains_figure(report),
+        groupings_figure(report),
+        characteristics_figure(report),
+        agreement_figure(report, report.published, "beside-paper", "the paper"),
+    ]
+    if report.beside is not None:
+        made.append(agreement_figure(report, report.beside.comparisons, "beside", report.beside.name))
     return [figure for figure in made if figure is not None]

@@ -1,38 +1,27 @@
 """The gains that the training data predict, as a map, before anything is trained."""
 
-import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from matplotlib import colormaps, image
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
 
-from tagmates.errors import ConfigError
-from tagmates.files import write_atomically
 from tagmates.formatting import points
-from tagmates.report.figures.data import SUFFIXES
 from tagmates.report.figures.drawing import (
-    DPI,
     GREY,
-    INK,
     SMALL_SIZE,
     TEXT_SIZE,
     Margins,
-    draw,
-    draw_pixels,
+    add_predicted,
     frame_task_map,
-    pale,
     panels,
-    square,
     widest,
+    write_picture,
 )
 from tagmates.study.suggest import Suggestion
 
 TITLE = "Predicted gains of all pairs"
 NOTE = "Predicted, not measured: points of F1 that the task of a column gains when trained with the task of a row."
-COLORS = "BrBG"  # brown to teal, as in the map of measured gains
 CELL_WIDTH, ROW_HEIGHT, FOOT_HEIGHT = 0.46, 0.3, 0.3  # inches
 
 
@@ -51,14 +40,8 @@ def affinity_canvas(suggestions: Mapping[str, Sequence[Suggestion]]) -> Canvas:
     )
     every = [each for some in suggestions.values() for each in some]
     limit = max(max((abs(each.gain.mean) for each in every), default=0), 0.1)
-    squares, colors = [], []
-    for each in every:
-        i, j = tasks.index(each.helper), tasks.index(each.task)
-        squares.append(square(i, j))
-        colors.append(pale(to_hex(colormaps[COLORS](0.5 + each.gain.mean / limit / 2))))
-        text = points(each.gain.mean, signed=True)
-        ax.text(j, i, text, ha="center", va="center_baseline", color=INK, fontsize=SMALL_SIZE, fontstyle="italic")
-    ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8, hatch="////"))
+    gains = {(each.helper, each.task): each.gain.mean for each in every}
+    add_predicted(ax, tasks, gains, limit, partial(points, signed=True))
     frame_task_map(ax, tasks)
     ax.set_yticks(range(len(tasks)), tasks, fontsize=TEXT_SIZE)
     ax.set_xlabel("tested task")
@@ -69,15 +52,4 @@ def affinity_canvas(suggestions: Mapping[str, Sequence[Suggestion]]) -> Canvas:
 
 def write_affinity_figure(suggestions: Mapping[str, Sequence[Suggestion]], path: Path) -> None:
     """Draw the map into an SVG or PNG file. Raises ConfigError for other names, DiskError where it cannot be."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{path}: is not a file that ends in .svg or .png; name one")
-
-    def make() -> Canvas:
-        return affinity_canvas(suggestions)
-
-    if path.suffix.lower() == ".png":
-        file = io.BytesIO()
-        image.imsave(file, draw_pixels(make), format="png", metadata={"Software": ""}, dpi=DPI)
-        write_atomically(path, file.getvalue())
-    else:
-        write_atomically(path, draw("affinity", TITLE, NOTE, make).svg.encode())
+    write_picture(path, "affinity", TITLE, lambda: affinity_canvas(suggestions))

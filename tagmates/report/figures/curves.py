@@ -1,30 +1,23 @@
 """Learning curves: dev F1, loss and learning rate by update."""
 
-import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from matplotlib import image
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from tagmates.errors import ConfigError
-from tagmates.files import write_atomically
 from tagmates.report.figures.drawing import (
     BLUE,
-    DPI,
     GREEN,
     GREY,
     INK,
     LIGHT_GREY,
     RED,
     Margins,
-    draw,
-    draw_pixels,
     panels,
+    write_picture,
 )
 from tagmates.study.curves import Curve
 
@@ -32,28 +25,14 @@ COLOURS = (BLUE, RED, GREEN, "#CC79A7", "#E69F00", "#56B4E9", INK)
 Style = Literal["-", "--", ":"]
 STYLES: tuple[Style, ...] = ("-", "--", ":")
 PANEL = (2.4, 1.9)  # inches
-SUFFIXES = (".svg", ".png")
-
-
-def check_file(path: Path) -> None:
-    """Raise ConfigError for a file that is neither SVG nor PNG."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"--output {path}: is not a file that ends in .svg or .png; name one of these")
 
 
 def write_curves(curves: Sequence[Curve], path: Path) -> None:
-    """Draw the curves into an SVG or PNG file; the same curves give the same bytes."""
-    check_file(path)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts; browsers have them
-        if path.suffix.lower() == ".svg":
-            data = draw("curves", "Learning curves", "", lambda: curves_canvas(curves)).svg.encode()
-        else:
-            out = io.BytesIO()
-            pixels = draw_pixels(lambda: curves_canvas(curves))
-            image.imsave(out, pixels, format="png", dpi=DPI)
-            data = out.getvalue()
-    write_atomically(path, data)
+    """Draw the curves into an SVG or PNG file; the same curves give the same bytes.
+
+    Raises ConfigError for other files, DiskError where it cannot be written.
+    """
+    write_picture(path, "curves", "Learning curves", lambda: curves_canvas(curves))
 
 
 def curves_canvas(curves: Sequence[Curve]) -> Canvas:

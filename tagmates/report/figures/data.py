@@ -1,32 +1,30 @@
 """Figures of the data: sentence lengths, tag frequencies, and the overlap of tasks."""
 
-import io
 import re
-import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import image
+import numpy.typing as npt
 from matplotlib.figure import Figure as Canvas
 
 from tagmates.data.corpora import Corpora
 from tagmates.data.overlap import Overlap
+from tagmates.data.sentence import Sentence
 from tagmates.errors import ConfigError
 from tagmates.files import write_atomically
-from tagmates.report.figures.drawing import DPI, draw, draw_pixels
+from tagmates.report.figures.drawing import PICTURE_SUFFIXES, draw, draw_pixels, png
 from tagmates.report.figures.overlap import overlap_canvas
 from tagmates.report.figures.sentence_lengths import lengths_canvas
 from tagmates.report.figures.tag_shares import tags_canvas
 
 Drawings = Mapping[str, tuple[str, Callable[[], Canvas]]]  # name -> title, how to draw it
-SUFFIXES = (".svg", ".png")
 
 
 def check_place(place: Path) -> None:
     """Raise ConfigError for a file that is neither SVG nor PNG; anything without an ending is a folder."""
-    if place.suffix and place.suffix.lower() not in SUFFIXES and not place.is_dir():
+    if place.suffix and place.suffix.lower() not in PICTURE_SUFFIXES and not place.is_dir():
         raise ConfigError(f"{place}: is neither a folder nor a file that ends in .svg or .png; name one of these")
 
 
@@ -37,17 +35,15 @@ def write_figures(corpora: Corpora, overlaps: list[Overlap], place: Path) -> lis
     """
     check_place(place)
     drawings = _drawings(corpora, overlaps)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts; browsers have them
-        if place.suffix.lower() == ".png" and not place.is_dir():
-            files = {place: _stacked_pixels(drawings)}
+    if place.suffix.lower() == ".png" and not place.is_dir():
+        files = {place: png(_stacked_pixels(drawings))}
+    else:
+        svgs = {name: draw(name, title, "", make).svg for name, (title, make) in drawings.items()}
+        if place.suffix and not place.is_dir():
+            files = {place: _stacked(list(svgs.values())).encode()}
         else:
-            svgs = {name: draw(name, title, "", make).svg for name, (title, make) in drawings.items()}
-            if place.suffix and not place.is_dir():
-                files = {place: _stacked(list(svgs.values())).encode()}
-            else:
-                place.mkdir(parents=True, exist_ok=True)
-                files = {place / f"{name}.svg": svg.encode() for name, svg in svgs.items()}
+            place.mkdir(parents=True, exist_ok=True)
+            files = {place / f"{name}.svg": svg.encode() for name, svg in svgs.items()}
     for path, data in files.items():
         write_atomically(path, data)
     return list(files)
@@ -60,7 +56,7 @@ def _drawings(corpora: Corpora, overlaps: list[Overlap]) -> Drawings:
         for task, splits in corpora.items()
     }
     tags = {
-        task: {split: Counter(tag for s in some for tag in s.labels if tag) for split, some in splits.items()}
+        task: {split: used for split, some in splits.items() if (used := _tag_counts(some)) or split == "train"}
         for task, splits in corpora.items()
     }
     drawings: dict[str, tuple[str, Callable[[], Canvas]]] = {
@@ -70,6 +66,10 @@ def _drawings(corpora: Corpora, overlaps: list[Overlap]) -> Drawings:
     if len(corpora) > 1:
         drawings["overlap"] = ("Overlap of the tasks", lambda: overlap_canvas(list(corpora), overlaps))
     return drawings
+
+
+def _tag_counts(sentences: Sequence[Sentence]) -> Counter[str]:
+    return Counter(tag for sentence in sentences for tag in sentence.labels if tag)
 
 
 def _stacked(svgs: list[str]) -> str:
@@ -87,7 +87,8 @@ def _stacked(svgs: list[str]) -> str:
     return f'{head} viewBox="0 0 {width:.2f} {height:.2f}">{ground}\n{"".join(parts)}</svg>\n'
 
 
-def _stacked_pixels(drawings: Drawings) -> bytes:
+def _stacked_pixels(drawings: Drawings) -> npt.NDArray[np.uint8]:
+    """Several pictures below each other, as pixels."""
     pictures = [draw_pixels(make) for _, make in drawings.values()]
     width = max(picture.shape[1] for picture in pictures)
     rows = []
@@ -95,6 +96,4 @@ def _stacked_pixels(drawings: Drawings) -> bytes:
         left = (width - picture.shape[1]) // 2
         sides = ((0, 0), (left, width - picture.shape[1] - left), (0, 0))
         rows.append(np.pad(picture, sides, constant_values=255))
-    file = io.BytesIO()
-    image.imsave(file, np.vstack(rows), format="png", metadata={"Software": ""}, dpi=DPI)
-    return file.getvalue()
+    return np.vstack(rows)

@@ -3,20 +3,28 @@
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import rc_context
+from matplotlib import colormaps, image, rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
+
+from tagmates.errors import ConfigError
+from tagmates.files import write_atomically
 
 GREEN, RED, BLUE, GREY = (
     "#009E73",
@@ -29,6 +37,8 @@ TEXT_SIZE, SMALL_SIZE = 8.0, 7.0  # points
 # inches; portrait paper shows figures at five sixths of their size, where their letters can still be read
 PAGE_WIDTH = 8.6
 DPI = 200  # pixels per inch of PNG files
+PICTURE_SUFFIXES = (".svg", ".png")
+COLOR_MAP = "BrBG"  # of gains, brown to teal: still distinct for colour-blind readers
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so widths are known everywhere; others are narrower
 STYLE: Any = {
@@ -177,6 +187,24 @@ def square(row: int, column: int) -> list[tuple[float, float]]:
     return [(column + x, row + y) for x, y in ((low, low), (high, low), (high, high), (low, high))]
 
 
+def add_predicted(
+    ax: Axes, tasks: Sequence[str], gains: Mapping[tuple[str, str], float], limit: float, number: Callable[[float], str]
+) -> None:
+    """Draw predicted gains of (partner, task) into a map of tasks: pale, hatched squares with numbers in italics.
+
+    A gain of ``limit`` points has the darkest colour. ``number`` gives its text, which may be empty.
+    """
+    squares, colors = [], []
+    for (partner, task), gain in gains.items():
+        i, j = tasks.index(partner), tasks.index(task)
+        squares.append(square(i, j))
+        colors.append(pale(to_hex(colormaps[COLOR_MAP](0.5 + gain / limit / 2))))
+        ax.text(
+            j, i, number(gain), ha="center", va="center_baseline", color=INK, fontsize=SMALL_SIZE, fontstyle="italic"
+        )
+    ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8, hatch="////"))
+
+
 @cache
 def text_width(text: str, size: float) -> float:
     """The width of a text in inches."""
@@ -195,9 +223,17 @@ def pale(color: str, strength: float = 0.4) -> str:
     return "#" + "".join(f"{round(255 - strength * (255 - part)):02X}" for part in parts)
 
 
+@contextmanager
+def _style(**more: Any) -> Iterator[None]:
+    """Draw in the style of the report."""
+    with rc_context(STYLE | more), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts; browsers have them
+        yield
+
+
 def draw(name: str, title: str, caption: str, make: Callable[[], Canvas]) -> Figure:
     """The figure that ``make`` draws, in the style of the report. The same drawing gives the same bytes."""
-    with rc_context({**STYLE, "svg.hashsalt": name}):  # by name: figures in one page must not share ids
+    with _style(**{"svg.hashsalt": name}):  # by name: figures in one page must not share ids
         canvas = make()
         svg, pdf = io.StringIO(), io.BytesIO()
         canvas.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -207,11 +243,34 @@ def draw(name: str, title: str, caption: str, make: Callable[[], Canvas]) -> Fig
 
 def draw_pixels(make: Callable[[], Canvas]) -> npt.NDArray[np.uint8]:
     """The drawing of ``make`` in the style of the report, as pixels [height, width, 4] at ``DPI``."""
-    with rc_context(STYLE):
+    with _style():
         surface = FigureCanvasAgg(make())
         surface.figure.set_dpi(DPI)
         surface.draw()  # type: ignore[no-untyped-call]
         return np.array(surface.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """These pixels [height, width, 4] as a PNG file of ``DPI``. The same pixels give the same bytes."""
+    file = io.BytesIO()
+    image.imsave(file, pixels, format="png", metadata={"Software": ""}, dpi=DPI)
+    return file.getvalue()
+
+
+def check_picture(path: Path) -> None:
+    """Raise ConfigError for a file that is neither SVG nor PNG."""
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise ConfigError(f"{path}: is not a file that ends in .svg or .png; name one of these")
+
+
+def write_picture(path: Path, name: str, title: str, make: Callable[[], Canvas]) -> None:
+    """Write the drawing of ``make`` into an SVG or PNG file. The same drawing gives the same bytes.
+
+    Raises ConfigError for other files, DiskError where it cannot be written.
+    """
+    check_picture(path)
+    is_png = path.suffix.lower() == ".png"
+    write_atomically(path, png(draw_pixels(make)) if is_png else draw(name, title, "", make).svg.encode())
 
 
 FAMILY = f"'{FONT}', Verdana, Arial, Helvetica, sans-serif"

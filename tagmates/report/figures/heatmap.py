@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import ColorType
 
 from tagmates.report.figures.drawing import (
+    COLOR_MAP,
     GREY,
     INK,
     LIGHT_GREY,
@@ -22,6 +23,7 @@ from tagmates.report.figures.drawing import (
     TEXT_SIZE,
     Figure,
     Margins,
+    add_predicted,
     columns_for,
     draw,
     frame_task_map,
@@ -35,7 +37,6 @@ from tagmates.report.tables.cells import FEW_RUNS, mark
 from tagmates.study.compare import Cell, Comparison
 from tagmates.study.settings import METHOD_NAMES, Method
 
-COLOR_MAP = "BrBG"  # brown to teal, distinct for colour-blind readers
 DARK_SHARE = 0.6  # share of the scale from which letters are white
 LIMIT_PERCENTILE = 95  # of the differences, where the colours end, so that one outlier does not make the rest pale
 ROW_HEIGHT, FOOT_HEIGHT, SCALE_WIDTH = 0.33, 0.55, 2.4  # inches
@@ -104,7 +105,7 @@ def _canvas(tasks: Sequence[str], comparisons: Sequence[Comparison], predicted: 
     )
     for i, (ax, made) in enumerate(zip(axes, comparisons, strict=True)):
         _panel(ax, tasks, made, limit, numbers=width >= need)
-        _add_predictions(ax, tasks, predicted[made.method], limit, numbers=width >= need)
+        add_predicted(ax, tasks, predicted[made.method], limit, _number if width >= need else lambda _: "")
         ax.set_xlabel("tested task")
         if i % columns == 0:
             ax.set_yticks(range(len(tasks)), tasks, fontsize=TEXT_SIZE)
@@ -125,25 +126,6 @@ def _panel(ax: Axes, tasks: Sequence[str], made: Comparison, limit: float, *, nu
                 colors.append(_color(cell, limit))
     ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8))
     frame_task_map(ax, tasks)
-
-
-def _add_predictions(
-    ax: Axes, tasks: Sequence[str], gains: Mapping[tuple[str, str], float], limit: float, *, numbers: bool
-) -> None:
-    """Pale, hatched squares with numbers in italics."""
-    squares, colors = [], []
-    for (partner, task), gain in gains.items():
-        i, j = tasks.index(partner), tasks.index(task)
-        squares.append(square(i, j))
-        colors.append(pale(to_hex(colormaps[COLOR_MAP](0.5 + gain / limit / 2))))
-        if numbers:
-            _add_number(ax, j, i, gain)
-    ax.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="white", linewidths=0.8, hatch="////"))
-
-
-def _add_number(ax: Axes, x: float, y: float, gain: float) -> None:
-    text = ax.text(x, y, _number(gain), ha="center", va="center_baseline", color=INK, fontsize=SMALL_SIZE)
-    text.set_fontstyle("italic")
 
 
 def _color(cell: Cell, limit: float) -> ColorType:
