@@ -1,11 +1,11 @@
 """The choice of the sentences of every batch of an epoch (protocol section 3)."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tagmates.config import TrainingSettings
@@ -37,36 +37,60 @@ def epoch_counts(
     every sentence is drawn. The setting ``epoch_updates`` replaces these numbers of updates.
     """
     size = settings.batch_size
-    total = sum(sizes)
-    updates = settings.epoch_updates or -(-total // size)
+    updates = _updates_of_pass(tasks, sizes, settings)
     if len(tasks) == 1 and settings.epoch_updates is None:
         counts = torch.full((updates, 1), size)
-        counts[-1] = total - size * (updates - 1)
+        counts[-1] = sum(sizes) - size * (updates - 1)
         return counts
     if settings.sampling == "balanced":
-        quota = quotas(tasks, size, per_task=settings.batch_per_task)
-        if settings.epoch_updates is None:
-            updates = max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
-        return torch.tensor(quota).expand(updates, -1)
-    temperature = settings.temperature if settings.sampling == "temperature" else 1.0
-    # size ** (1 / temperature), normalised, without overflow
-    share = (torch.tensor(sizes, dtype=torch.float64).log() / temperature).softmax(0)
+        return torch.tensor(quotas(tasks, size, per_task=settings.batch_per_task)).expand(updates, -1)
     drawn = torch.multinomial(
-        share, updates * size, replacement=True, generator=generator(seed, "tasks of sentences", epoch)
+        _shares(sizes, settings),
+        updates * size,
+        replacement=True,
+        generator=generator(seed, "tasks of sentences", epoch),
     )
     return torch.nn.functional.one_hot(drawn, len(tasks)).view(updates, size, -1).sum(1)
+
+
+def _updates_of_pass(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> int:
+    """The number of updates of one pass over the data, or of an epoch of ``epoch_updates``."""
+    if settings.epoch_updates is not None:
+        return settings.epoch_updates
+    if len(tasks) > 1 and settings.sampling == "balanced":
+        quota = quotas(tasks, settings.batch_size, per_task=settings.batch_per_task)
+        return max(min(n // q for n, q in zip(sizes, quota, strict=True)), 1)
+    return -(-sum(sizes) // settings.batch_size)
+
+
+def _shares(sizes: Sequence[int], settings: TrainingSettings) -> Float[Tensor, " tasks"]:
+    """The probability of each task to be drawn for a sentence, if sampling is not balanced."""
+    temperature = settings.temperature if settings.sampling == "temperature" else 1.0
+    # size ** (1 / temperature), normalised, without overflow
+    return (torch.tensor(sizes, dtype=torch.float64).log() / temperature).softmax(0)
 
 
 def passes_of_epoch(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> int:
     """The number of passes over the data in an epoch: as few as make ``min_epoch_updates`` updates."""
     if settings.epoch_updates is not None:
         return 1
-    return -(-settings.min_epoch_updates // len(epoch_counts(tasks, sizes, settings, 0, 0)))
+    return -(-settings.min_epoch_updates // _updates_of_pass(tasks, sizes, settings))
 
 
 def updates_of_epoch(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> int:
     """The number of updates of every epoch."""
-    return passes_of_epoch(tasks, sizes, settings) * len(epoch_counts(tasks, sizes, settings, 0, 0))
+    return passes_of_epoch(tasks, sizes, settings) * _updates_of_pass(tasks, sizes, settings)
+
+
+def mean_epoch_counts(tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings) -> list[float]:
+    """The number of sentences of each task in an epoch; where they are drawn, its mean over all epochs."""
+    updates = updates_of_epoch(tasks, sizes, settings)
+    if len(tasks) == 1 and settings.epoch_updates is None:
+        return [float(sizes[0] * passes_of_epoch(tasks, sizes, settings))]
+    if settings.sampling == "balanced":
+        quota = quotas(tasks, settings.batch_size, per_task=settings.batch_per_task)
+        return [float(updates * each) for each in quota]
+    return [updates * settings.batch_size * share for share in _shares(sizes, settings).tolist()]
 
 
 def epoch_batches(
@@ -98,7 +122,8 @@ def _pass_batches(
     epoch: int,
 ) -> list[Int[Tensor, " _"]]:
     """The batches of one pass over the data, or of one epoch of ``epoch_updates``; the passes are numbered from 0."""
-    counts = epoch_counts(tasks, [len(m) for m in members], settings, seed, epoch)
+    sizes = [len(m) for m in members]
+    counts = epoch_counts(tasks, sizes, settings, seed, epoch)
     updates = len(counts)
     parts: list[list[Tensor]] = [[] for _ in range(updates)]
     for t, task in enumerate(tasks):
@@ -107,8 +132,8 @@ def _pass_batches(
         if settings.epoch_updates is None:
             order = _shuffled(members[t], 0, needed, partial(generator, seed, purpose, epoch))
         else:
-            before = _taken_before(t, tasks, [len(m) for m in members], settings, seed, epoch)
-            order = _shuffled(members[t], before, needed, partial(generator, seed, purpose))
+            before = _taken_before(epoch, tasks, sizes, settings, seed)
+            order = _shuffled(members[t], before[t], needed, partial(generator, seed, purpose))
         ends = counts[:, t].cumsum(0).tolist()
         if settings.bucketed:
             cuts = [0, *ends[BUCKET_UPDATES - 1 :: BUCKET_UPDATES], needed]
@@ -130,12 +155,22 @@ def _shuffled(members: Tensor, start: int, needed: int, draw: Callable[[int], to
 
 
 def _taken_before(
-    t: int, tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int, epoch: int
-) -> int:
-    """The number of sentences of task ``t`` that the epochs before this one took."""
-    if settings.sampling == "balanced" or len(tasks) == 1:  # every epoch takes the same number
-        return epoch * int(epoch_counts(tasks, sizes, settings, seed, 0)[:, t].sum())
-    return sum(int(epoch_counts(tasks, sizes, settings, seed, e)[:, t].sum()) for e in range(epoch))
+    epoch: int, tasks: Sequence[str], sizes: Sequence[int], settings: TrainingSettings, seed: int
+) -> list[int]:
+    """The number of sentences of each task that the epochs before this one took."""
+    sums = _sums_of_epochs(tuple(tasks), tuple(sizes), settings.model_dump_json(), seed)
+    for number in range(len(sums) - 1, epoch):
+        sums.append(sums[-1] + epoch_counts(tasks, sizes, settings, seed, number).sum(0))
+    taken: list[int] = sums[epoch].tolist()
+    return taken
+
+
+@lru_cache(maxsize=1024)  # trainings in one process
+def _sums_of_epochs(
+    tasks: tuple[str, ...], sizes: tuple[int, ...], settings: str, seed: int
+) -> list[Int[Tensor, " tasks"]]:
+    """The sentences of each task in the first 0, 1, 2 … epochs, as many as were asked for so far."""
+    return [torch.zeros(len(tasks), dtype=torch.long)]
 
 
 def _by_length(sentences: Tensor, lengths: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean, harmonic_mean
 
-from tagmates.batching.sampling import epoch_counts, passes_of_epoch
+from tagmates.batching.sampling import mean_epoch_counts, updates_of_epoch
 from tagmates.config import RunConfig, Sharing
 from tagmates.errors import ConfigError
 from tagmates.study.plan import Planned
@@ -46,12 +46,12 @@ class Cost:
 
 
 def epoch_size(config: RunConfig, sizes: Sizes) -> tuple[int, float]:
-    """The number of updates and of tokens in an epoch."""
+    """The number of updates in an epoch, and of tokens in a mean epoch."""
     own = [sizes[task] for task in config.tasks]
-    counts = epoch_counts(config.tasks, [n for n, _ in own], config.training, config.seed, 0)
-    passes = passes_of_epoch(config.tasks, [n for n, _ in own], config.training)
-    sentences = counts.sum(0).tolist()
-    return passes * len(counts), passes * sum(n * length for n, (_, length) in zip(sentences, own, strict=True))
+    sentences = [n for n, _ in own]
+    counts = mean_epoch_counts(config.tasks, sentences, config.training)
+    tokens = sum(n * length for n, (_, length) in zip(counts, own, strict=True))
+    return updates_of_epoch(config.tasks, sentences, config.training), tokens
 
 
 def usual_epochs(config: RunConfig) -> float:

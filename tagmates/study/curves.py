@@ -66,7 +66,7 @@ def _run_folders(place: Path) -> Iterator[Path]:
 def _read_curve(folder: Path) -> Curve | None:
     path = folder / METRICS_FILE
     try:
-        lines = read_file(path).decode().split("\n")[:-1]  # what is after the last line end is still being written
+        lines = read_file(path).decode().split("\n")[:-1]  # in a copy that is under way, the last line has no end
         rows = [json.loads(line) for line in lines]
         if not rows:
             return None
@@ -80,7 +80,7 @@ def _read_curve(folder: Path) -> Curve | None:
             int(rows[-1]["best_epoch"]) - 1,
             _is_strict(folder),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: is damaged or not from tagmates ({error}); leave this run out") from None
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagmates.files import read_file
 from tagmates.study.plan import Combination
 from tagmates.study.records import RunRecord
 from tagmates.study.store import Store
-from tagmates.training.metrics import METRICS_FILE
+from tagmates.training.metrics import read_metrics
 
 MAX_HEADER_BYTES = 2**24
 
@@ -51,11 +50,7 @@ def why_no_tagger(folder: Path) -> str | None:
 
 def has_epochs(folder: Path, epochs: int) -> bool:
     """Whether ``metrics.jsonl`` has exactly one line for each of so many epochs."""
-    try:
-        lines = read_file(folder / METRICS_FILE).split(b"\n")
-    except (OSError, ValueError):
-        return False
-    return len(lines) == epochs + 1 and not lines[-1]
+    return len(read_metrics(folder)) == epochs
 
 
 def _holds_its_tensors(path: Path) -> bool:

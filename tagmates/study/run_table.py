@@ -9,20 +9,20 @@ import io
 import json
 import lzma
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tagmates.config import VECTOR_SOURCES
 from tagmates.data.formats.decompression import MAX_EXPANSION
 from tagmates.errors import ModelError
 from tagmates.files import read_file, read_json, write_atomically, write_json
 from tagmates.study.affinities import FILE as AFFINITIES
 from tagmates.study.record_reading import read_record
 from tagmates.study.store import Store
-from tagmates.training.metrics import METRICS_FILE, write_metrics
+from tagmates.training.metrics import read_metrics, write_metrics
 
 _DAMAGE = (
     OSError,
@@ -35,6 +35,7 @@ _DAMAGE = (
     lzma.LZMAError,
 )
 JSON_FILES = {"config": "config.json", "result": "result.json", "environment": "environment.json"}
+_PATH_SETTINGS = ("data", "vectors", "model.encoder")
 MAX_BYTES = 2**30  # of an unpacked table; ten thousand runs of the paper's study have a tenth of it
 
 
@@ -65,7 +66,7 @@ def collect_runs(store: Store, table: Path) -> Collected:
             raise ModelError(
                 f"{table}: has run {name} with another result than {store.folder(name)}; remove one of them"
             )
-    study = {**study, "study": {**store.description(), "data": ""}}
+    study = {**study, "study": _without_paths(store.description())}
     if (store.root / AFFINITIES).exists():
         study["affinities"] = read_json(store.root / AFFINITIES)
     lines = [study, *({"name": name, **rows[name]} for name in sorted(rows))]
@@ -102,7 +103,7 @@ def read_table(table: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         if not isinstance(study["study"], dict) or any(name != Path(name).name or name == ".." for name in runs):
             raise ValueError("it has no study, or a run without a proper name")
         for row in runs.values():
-            if not all(isinstance(row.get(key, {}), dict) for key in JSON_FILES):
+            if not all(isinstance(row[key], dict) for key in ("config", "result")):
                 raise ValueError("its lines are no runs")
             _arrays(row)
     except _DAMAGE as error:
@@ -126,13 +127,32 @@ def _read_run(folder: Path) -> dict[str, Any]:
     row: dict[str, Any] = {
         key: read_json(folder / name) for key, name in JSON_FILES.items() if (folder / name).exists()
     }
+    named = str(row["result"].get("vectors", ""))
+    row["config"] = _named_by_content(row["config"], named)
     if "environment" in row:
-        row["environment"]["data"] = ""
-    with suppress(OSError):  # a run of which only the scores are left
-        row["metrics"] = [json.loads(line) for line in read_file(folder / METRICS_FILE).splitlines()]
+        row["environment"] = {**_named_by_content(row["environment"], named), "data": ""}
+    if epochs := read_metrics(folder):  # there are none if only the scores of a run are left
+        row["metrics"] = epochs
     with np.load(folder / "counts.npz", allow_pickle=False) as arrays:
         row["counts"] = {name: arrays[name].tolist() for name in arrays.files}
     return row
+
+
+def _without_paths(study: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``study.json`` without the places of data, vectors and encoder."""
+    settings = {**_named_by_content(study["study"], str(study.get("vectors", ""))), "data": ""}
+    overrides = [each for each in study.get("set", []) if each.partition("=")[0] not in _PATH_SETTINGS]
+    return {**study, "study": settings, "set": overrides, "data": ""}
+
+
+def _named_by_content(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Settings of a study or run in which a file of vectors, or an encoder, has the name of its content."""
+    named = dict(settings)
+    if settings.get("vectors", "glove") not in VECTOR_SOURCES:
+        named["vectors"] = name
+    if settings.get("model", {}).get("encoder"):
+        named["model"] = {**settings["model"], "encoder": name}
+    return named
 
 
 def _arrays(row: Mapping[str, Any]) -> dict[str, Any]:

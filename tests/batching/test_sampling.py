@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tagmates.batching.sampling import BUCKET_UPDATES, epoch_batches, epoch_counts, passes_of_epoch, quotas
+from tagmates.batching.sampling import (
+    BUCKET_UPDATES,
+    epoch_batches,
+    epoch_counts,
+    mean_epoch_counts,
+    passes_of_epoch,
+    quotas,
+)
 from tagmates.config import TrainingSettings
 from tagmates.seeding import generator
 
@@ -293,6 +300,9 @@ class TestDrawn:
         for count, size in zip(torch.as_tensor(counts).tolist(), sizes, strict=True):
             share = weight(size) / sum(map(weight, sizes))
             assert abs(count - total * share) <= 4 * (total * share * (1 - share)) ** 0.5 + 1
+        means = mean_epoch_counts(["a", "b", "c"], sizes, training)
+        shares = [weight(size) / sum(map(weight, sizes)) for size in sizes]
+        assert means == pytest.approx([total / 10 * share for share in shares])
 
     def test_the_tasks_of_a_batch_vary(self) -> None:
         counts = epoch_counts(["a", "b"], [500, 500], TrainingSettings(sampling="proportional"), 1, 0)
@@ -531,3 +541,21 @@ def test_epoch_updates_wins_over_the_least_updates() -> None:
     both = TrainingSettings(epoch_updates=3, min_epoch_updates=50)
     assert passes_of_epoch(["a"], [40], both) == 1
     assert len(epoch_batches(["a"], [torch.arange(40)], torch.ones(40), both, 1, 0)) == 3
+
+
+@given(equal_updates(), st.booleans(), st.integers(1, 60))
+def test_the_mean_of_an_epoch_is_that_of_its_batches(
+    made: tuple[list[int], TrainingSettings], passes_over_data: bool, least: int
+) -> None:
+    """Task by task where every epoch has the same numbers of sentences, else their sum."""
+    sizes, training = made
+    if passes_over_data:
+        training = training.model_copy(update={"epoch_updates": None, "min_epoch_updates": least})
+    tasks = [chr(ord("a") + t) for t in range(len(sizes))]
+    means = mean_epoch_counts(tasks, sizes, training)
+    passes = passes_of_epoch(tasks, sizes, training)
+    counts = [epoch_counts(tasks, sizes, training, 1, epoch).sum(0) for epoch in range(passes)]
+    drawn = torch.stack(counts).sum(0).tolist()
+    assert sum(means) == pytest.approx(sum(drawn))
+    if training.sampling == "balanced" or len(tasks) == 1:
+        assert means == pytest.approx(drawn)

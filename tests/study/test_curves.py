@@ -63,6 +63,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, rest: str, error: str) -> None:
         read_curves([write_run(tmp_path / "a", [1], rest)])
 
 
+def test_settings_that_are_no_settings_are_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", [1])
+    (folder / "config.json").write_text('{"training": []}')
+    with pytest.raises(ModelError, match="is damaged"):
+        read_curves([folder])
+
+
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds no metrics\.jsonl; give the folder of a run"):
         read_curves([tmp_path])

@@ -3,6 +3,7 @@
 import json
 import lzma
 from pathlib import Path
+from typing import Any
 
 import pytest
 from study_folders import write_run, write_study
@@ -51,6 +52,39 @@ def test_what_is_laid_out_is_what_was_collected(store: Store, tmp_path: Path) ->
         assert [run.test for run in found[combination]] == [run.test for run in known[combination]]
 
 
+@pytest.mark.parametrize("settings", [{"vectors": "/home/me/v.txt"}, {"model": {"encoder": "/home/me/encoder"}}])
+def test_files_of_the_user_are_named_by_their_content(settings: dict[str, Any], tmp_path: Path) -> None:
+    """The report of the runs that are laid out again is that of the study."""
+    name = "encoder of sha256 12" if "model" in settings else "of sha256 12"
+    study = StudySettings.model_validate({**STUDY.model_dump(), "data": "/home/me/corpus", **settings})
+    store = Store(tmp_path / "own")
+    write_study(store.root, study, TASKS, lambda *_: 60.0)
+    description = json.loads((store.root / "study.json").read_text())
+    own = {"set": ["data=/home/me/corpus", "vectors=/home/me/v.txt", "k=2"], "data": "/home/me/corpus", "vectors": name}
+    (store.root / "study.json").write_text(json.dumps({**description, **own}))
+    for run in (store.root / "runs").iterdir():
+        result = json.loads((run / "result.json").read_text())
+        (run / "result.json").write_text(json.dumps({**result, "vectors": name}))
+        (run / "environment.json").write_text('{"vectors": "/home/me/v.txt", "data": "/home/me/corpus"}')
+    collect_runs(store, tmp_path / "table.xz")
+    assert b"/home/me" not in lzma.decompress((tmp_path / "table.xz").read_bytes())
+    other = Store(tmp_path / "again")
+    assert sorted(lay_out_runs(tmp_path / "table.xz", other.root).added) == store.finished()
+    again, known = (current_status(each.settings()[0], TASKS, each) for each in (other, store))
+    assert sorted(again.found.done) == sorted(known.found.done) == store.finished()
+    assert other.description()["set"] == ["k=2"]
+
+
+def test_a_damaged_list_of_epochs_is_left_out(store: Store, tmp_path: Path) -> None:
+    """As for a run of which only the scores are left."""
+    name = store.finished()[0]
+    (store.folder(name) / "metrics.jsonl").write_text('{"epoch": 1, "dev_m')
+    collect_runs(store, tmp_path / "own.jsonl.xz")
+    _, rows = read_table(tmp_path / "own.jsonl.xz")
+    assert len(rows) == 6
+    assert [each for each in rows if "metrics" not in rows[each]] == [name]
+
+
 def test_runs_are_added_and_nothing_is_twice(store: Store, tmp_path: Path) -> None:
     table = tmp_path / "own.jsonl.xz"
     assert len(collect_runs(store, table).added) == 6
@@ -95,7 +129,8 @@ def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: St
         lzma.compress(b'{"study": {}}\n{"name": "a"}\n'),
         lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {"test/pos": [1, 2]}}\n'),
         lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {"test/pos": [[1, 2, 1e300]]}}\n'),
-        lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {}, "result": 3}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {}, "config": {}, "result": 3}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {}, "config": {}}\n'),
         lzma.compress(b'{"study": {}}\n' + b"[" * 100_000),
         lzma.compress(b" " * 2**23),
     ],
@@ -111,6 +146,7 @@ def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: St
         "no counts",
         "two counts",
         "no integer",
+        "a number as result",
         "no result",
         "deep",
         "bomb",
