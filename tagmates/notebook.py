@@ -99,9 +99,11 @@ class _Course:
 
     def _epoch(self, line: dict[str, Any]) -> None:
         self.heads = ("epoch", "updates", "loss", "dev F1", *line["dev"])
-        scores = (f"{score:.2f}" for score in (line["dev_mean"], *line["dev"].values()))
-        self.rows.append((str(line["epoch"]), f"{line['updates']:,}", f"{line['loss']:.3f}", *scores))
-        self.text = f"epoch {line['epoch']}, dev F1 {line['dev_mean']:.2f}, {self._spent()}"
+        scores = (line["dev_mean"], *line["dev"].values())
+        shown = ("–" if score is None else f"{score:.2f}" for score in scores)  # a final run has no dev set
+        self.rows.append((str(line["epoch"]), f"{line['updates']:,}", f"{line['loss']:.3f}", *shown))
+        dev = f"dev F1 {line['dev_mean']:.2f}, " if line["dev"] else ""
+        self.text = f"epoch {line['epoch']}, {dev}{self._spent()}"
 
     def _runs(self) -> str:
         return f"{self.done:,} of {plural(self.total, 'run')} done, {self._spent()}"

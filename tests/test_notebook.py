@@ -42,6 +42,15 @@ def test_scores_are_a_table() -> None:
     assert "en, dev" in page
 
 
+def test_an_epoch_without_a_dev_set_has_no_score() -> None:
+    """As those of the final run of folds."""
+    shown = notebook._Course()
+    line = {"epoch": 2, "updates": 10, "loss": 0.5, "dev": {}, "dev_mean": None}
+    shown._epoch(line)
+    assert "epoch 2, " in shown.text and "F1" not in shown.text
+    assert "–" in shown.page()
+
+
 class Handle:
     def __init__(self) -> None:
         self.pages: list[str] = []

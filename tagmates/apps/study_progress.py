@@ -93,7 +93,8 @@ class _Progress:
         table = Table.grid(padding=(0, 2))
         for name, started in self.running.items():
             epochs = self.store.epochs(name)
-            score = f"dev F1 {epochs[-1].get('dev_mean', 0):.2f}" if epochs else ""
+            mean = epochs[-1].get("dev_mean") if epochs else None
+            score = "" if mean is None else f"dev F1 {mean:.2f}"
             table.add_row(f"  {name}", f"epoch {len(epochs) + 1}", score, duration(time.monotonic() - started))
         return Group(Text(self.headline()), table, *(Text(f"  {line}", style="dim") for line in self.last))
 

@@ -1,7 +1,8 @@
 """What a tagger gets wrong: kinds of mistakes, confusions of labels, words and sentences, words that training saw."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -170,10 +171,11 @@ def _of_task(evaluation: Evaluation, name: str) -> TaskMistakes:
     rows = zip(evaluation.gold[name], gold, evaluation.predicted[name], strict=True)
     for number, (sentence, right, guess) in enumerate(rows, start=1):
         expected, found = _units(right, guess, task.score, task.trained_outside)
+        predicted = set(found)
         sentences.append(TaggedSentence(number, sentence, right, tuple(guess), tuple(compare_units(expected, found))))
         for unit in expected if words is not None else ():
             seen = all(token.lower() in known_words for token in sentence.tokens[unit.start : unit.end])
-            shares[seen][0] += unit in found
+            shares[seen][0] += unit in predicted
             shares[seen][1] += 1
     known, new = (None if words is None else Share(*shares[seen]) for seen in (True, False))
     scores = evaluation.scores[name]
@@ -196,25 +198,31 @@ def _train_words(task: Task) -> set[str] | None:
 
 
 def compare_units(gold: Iterable[Span], predicted: Iterable[Span]) -> list[Mistake]:
-    """The mistakes of one sentence, in order.
+    """The mistakes of one sentence, in order; its units are in order, too, and no gold or predicted ones overlap.
 
     Units that are the same are right. Each other gold unit is paired with at most one predicted unit that overlaps it,
     those with the same words first, then those with the same label, then those with more words in common. What remains
     is missed or spurious.
     """
-    expected, found = list(gold), list(predicted)
-    wrong = [unit for unit in expected if unit not in found]
-    guesses = [unit for unit in found if unit not in expected]
-    pairs = [(_closeness(unit, guess), unit, guess) for unit in wrong for guess in guesses if _common(unit, guess) > 0]
+    expected, found = dict.fromkeys(gold), dict.fromkeys(predicted)
+    wrong = {unit: None for unit in expected if unit not in found}
+    guesses = {unit: None for unit in found if unit not in expected}
+    pairs = [(_closeness(unit, guess), unit, guess) for unit, guess in _overlapping(wrong, [*guesses])]
     mistakes = []
     for _, unit, guess in sorted(pairs, key=lambda pair: pair[0], reverse=True):
         if unit in wrong and guess in guesses:
-            wrong.remove(unit)
-            guesses.remove(guess)
+            del wrong[unit], guesses[guess]
             mistakes.append(Mistake(_kind(unit, guess), unit, guess))
     mistakes += [Mistake("missed", unit, None) for unit in wrong]
     mistakes += [Mistake("spurious", None, guess) for guess in guesses]
     return sorted(mistakes, key=lambda mistake: (mistake.gold or mistake.predicted or Span(0, 0, "")).start)
+
+
+def _overlapping(wrong: Iterable[Span], guesses: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
+    starts, ends = [guess.start for guess in guesses], [guess.end for guess in guesses]
+    for unit in wrong:
+        for guess in guesses[bisect_right(ends, unit.start) : bisect_left(starts, unit.end)]:
+            yield unit, guess
 
 
 def _common(unit: Span, guess: Span) -> int:

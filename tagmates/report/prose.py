@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tagmates.config import TrainingSettings
 from tagmates.formatting import listing, plural
 from tagmates.report.length_notes import length_notes
 from tagmates.report.model import Report
@@ -266,21 +267,37 @@ def _length(study: StudySettings) -> str:
         return (
             f"Every run trains for exactly {training.max_updates:,} updates.{SCHEDULE_TEXTS[training.schedule]}{each}"
         )
-    if training.schedule == "linear":
-        return f"Every run trains for at most {plural(training.max_epochs, 'epoch')}.{SCHEDULE_TEXTS['linear']}"
-    ending = (
-        f"A run stops when the dev scores of its last {plural(training.stopping_patience, 'epoch')} are all below its "
-        f"best one, or after {plural(training.max_epochs, 'epoch')}."
-    )
+    ending = _ending(training)
     if training.epoch_updates is not None:
         return f"Every epoch has {training.epoch_updates:,} updates, for all tasks and combinations. {ending}"
+    least = training.min_epoch_updates
+    what, passes = "epoch", ""
+    if least > 1:
+        what, passes = "pass over the data", f" An epoch is as many passes as make at least {least:,} updates."
     if training.sampling != "balanced":
-        return f"{ending} A joint epoch has as many updates as the sentences of all its tasks fill."
+        return f"{ending} A joint {what} has as many updates as the sentences of all its tasks fill.{passes}"
     return (
-        f"{ending} A joint epoch ends when the sentences of its smallest task are used up. So a partner with few "
-        "sentences makes training shorter, and part of a loss may come from that. The CSV files have the numbers of "
-        "updates."
+        f"{ending} A joint {what} ends when the sentences of its smallest task are used up.{passes} So a partner with "
+        "few sentences makes training shorter, and part of a loss may come from that. The CSV files have the numbers "
+        "of updates."
     )
+
+
+def _ending(training: TrainingSettings) -> str:
+    """When a run without a fixed number of updates ends."""
+    last = f"its last {plural(training.stopping_patience, 'epoch')}"
+    reasons = []
+    if training.stopping_patience >= training.max_epochs:
+        pass  # the patience never ends a run
+    elif training.patience == "strict":
+        reasons.append(f"none of {last} has a dev score above all earlier ones, once a score has been above 0")
+    else:
+        reasons.append(f"the dev scores of {last} are all below its best one")
+    if training.schedule == "halving" and training.min_learning_rate:
+        reasons.append(f"halving has brought its learning rate below {training.min_learning_rate:g}")
+    most = plural(training.max_epochs, "epoch")
+    begin = f"A run stops when {', when '.join(reasons)}, or after {most}." if reasons else f"A run has {most}."
+    return begin + (SCHEDULE_TEXTS["linear"] if training.schedule == "linear" else "")
 
 
 def _vectors(report: Report) -> str:

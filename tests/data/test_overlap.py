@@ -146,6 +146,15 @@ class TestFigures:
         assert "dev" not in paths[0].read_text()
         assert "–" in paths[2].read_text()
 
+    def test_a_split_without_labels_has_no_tags(self, tmp_path: Path) -> None:
+        corpora = {
+            name: {**splits, "test": [Sentence(one.tokens, (None,) * len(one), one.line) for one in splits["test"]]}
+            for name, splits in made(3, 4).items()
+        }
+        paths = write_figures(corpora, overlaps(corpora), tmp_path / "f")
+        texts = [" ".join(ET.parse(path).getroot().itertext()) for path in paths]
+        assert "test" in texts[0] and "dev" in texts[1] and "test" not in texts[1]
+
     def test_names_and_tags_are_taken_as_they_are(self, tmp_path: Path) -> None:
         tags = ("$x_1$", "<b>&", "اسم", "名詞")
         sentence = Sentence(("a", "b", "c", "d"), tags, 1)

@@ -10,6 +10,7 @@ import pytest
 from published_records import published_records
 from report_studies import HOSTILE, PAPER, make_record, make_records, make_report
 
+from tagmates.config import PRESETS
 from tagmates.formatting import equals, points
 from tagmates.report.figures.drawing import Figure
 from tagmates.report.length_notes import length_notes
@@ -183,6 +184,7 @@ def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
     assert "The comparisons are: pairs against STL." in terms["Rule"]
     assert "are all below its best one" in terms["Length"]
     assert "numbers of updates" in terms["Length"]
+    assert "learning rate below" not in terms["Length"] and "passes" not in terms["Length"]
     assert 'score = "plain"' in terms["Score"] and "token accuracy" in terms["Score"]
     assert "that of the two combinations themselves where it is larger" in terms["Test"]
     assert terms["Vectors"] == "GloVe 6B, 50 dimensions"
@@ -194,6 +196,24 @@ def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
     asked = replace(report, settings=study.model_copy(update={"vectors": "random"}), vectors="random")
     assert dict(definitions(asked))["Vectors"] == "random"
     assert "All-but-one against All" in dict(definitions(make_report(StudySettings(), ("a", "b"), [])))["Rule"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [
+        (
+            "practical",
+            "A run stops when none of its last 10 epochs has a dev score above all earlier ones, once a score has been "
+            "above 0, when halving has brought its learning rate below 1e-05, or after 100 epochs. A joint pass over "
+            "the data ends when the sentences of its smallest task are used up. An epoch is as many passes as make at "
+            "least 30 updates.",
+        ),
+        ("pretrained", "A run has 5 epochs. Its learning rate falls linearly to 0. A joint pass"),
+    ],
+)
+def test_the_fine_print_says_when_runs_of_other_presets_end(preset: str, said: str) -> None:
+    study = StudySettings.model_validate({"regimes": ("single", "pair"), **PRESETS[preset]})
+    assert said in dict(definitions(make_report(study, ("a", "b"), [])))["Length"]
 
 
 @pytest.mark.parametrize("done", [0, 3, 1000])

@@ -502,7 +502,7 @@ def test_a_finished_run_that_has_lost_its_tagger_is_named() -> None:
     assert "no tagger" not in tagmates("study", "status", "s.toml").out
     model, metrics = folder_of("pos") / "model.safetensors", folder_of("ner") / "metrics.jsonl"
     whole = model.read_bytes()
-    metrics.write_bytes(metrics.read_bytes()[:-1])
+    metrics.write_bytes(metrics.read_bytes()[:-2])
     for content in (None, b"", whole[:7], whole[:100], whole[:-1], whole + b"x"):
         model.unlink(missing_ok=True)
         if content is not None:

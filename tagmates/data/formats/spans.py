@@ -127,9 +127,11 @@ def _tokens(items: Sequence[Any], where: str) -> list[Token]:
 
 def _spaced(tokens: Sequence[Token]) -> str:
     """A text in which the words stand at their positions."""
-    text = ""
+    parts: list[str] = []
+    length = 0
     for token in tokens:
-        if token.start - len(text) > 2**20:  # no real text has so much space between words
+        if token.start - length > 2**20:  # no real text has so much space between words
             break
-        text = text.ljust(token.start) + token.text
-    return text
+        parts += [" " * (token.start - length), token.text]
+        length = max(token.start, length) + len(token.text)
+    return "".join(parts)
