@@ -110,7 +110,7 @@ class Study(OpenedStudy):
             f"{plural(updates, 'update')}{each}; the learning rate falls linearly to 0; dev is scored every "
             f"{plural(training.epoch_updates or 1, 'update')}, and the weights that are best on dev are tested"
         )
-        return replace(self, name=made.name, settings=made.settings, store=made.store, notes=(*self.notes, note))
+        return replace(made, notes=(*self.notes, note))
 
     def plan(self) -> StudyPlan:
         """The runs that the study needs, and how many are done. The data are not needed."""

@@ -10,6 +10,8 @@ from tagmates.errors import OutOfMemoryError
 LOCK_ERRORS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 # of a process that lacks resources, which may pass; the file that it opens may be fine
 RESOURCE_ERRORS = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+# of a disk on which nothing else could be written either
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 MISSING_FOLDER_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 # something else has the name of the file
 NAME_TAKEN_ERRORS = frozenset({errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP})

@@ -67,7 +67,7 @@ def open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """
     context = WorkerContext()
     theirs, ours = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (theirs,))
+    pool = ProcessPoolExecutor(workers, context, begin_worker, (theirs,))
     try:
         yield pool
     except BaseException:
@@ -79,7 +79,8 @@ def open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         theirs.close()
 
 
-def _begin_worker(starter: Connection) -> None:
+def begin_worker(starter: int | Connection) -> None:
+    """Let this process use one thread, and end at once when ``starter`` becomes ready or its other end is closed."""
     end_with(starter)
     torch.set_num_threads(1)
     logging.getLogger("tagmates").addHandler(logging.NullHandler())  # the process that started it has logged it

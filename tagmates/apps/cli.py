@@ -11,7 +11,6 @@ from typing import Annotated, Literal, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.completion.detect import ShellDetectionError
 
-from tagmates import __version__
 from tagmates.apps.curves import curves
 from tagmates.apps.data import app as data_app
 from tagmates.apps.evaluate import evaluate
@@ -24,11 +23,11 @@ from tagmates.apps.train import train
 from tagmates.errors import ConfigError, OutOfMemoryError, TagmatesError
 from tagmates.failures import memory_errors, what_to_do
 from tagmates.files import ESCAPED
-from tagmates.installed import get_extra
+from tagmates.installed import VERSION, get_extra
 
 app = App(
     name="tagmates",
-    version=__version__,
+    version=VERSION,
     help="Finds out which sequence-tagging tasks learn better together, and trains the taggers that come out of it.",
     result_action="return_value",  # ``main`` flushes stdout, prints errors and exits
     suppress_keyboard_interrupt=False,

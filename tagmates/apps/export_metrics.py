@@ -11,6 +11,7 @@ from tagmates.apps.tracking import Follower
 from tagmates.errors import ConfigError, ModelError, TagmatesError
 from tagmates.failures import on_one_line
 from tagmates.formatting import plural
+from tagmates.study.run_files import run_folders
 
 
 def export_metrics(
@@ -47,13 +48,3 @@ def export_metrics(
     say(f"{kind}: {plural(exported, 'run')} exported")
     if exported < len(folders):
         say(f"{plural(len(folders) - exported, 'run')} left out, as no epoch is finished")
-
-
-def run_folders(given: Path) -> list[Path]:
-    """The run folder itself, or those of a study. Raises ModelError if it is neither."""
-    if (given / "config.json").exists():
-        return [given]
-    found = sorted(path.parent for path in (given / "runs").glob("*/config.json"))
-    if not found:
-        raise ModelError(f"{given}: holds no tagmates run and no study; give the folder of one")
-    return found

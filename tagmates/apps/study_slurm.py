@@ -64,7 +64,7 @@ def slurm(
     if shards < 1 or max_restarts < 0:
         raise ConfigError("--shards: must be 1 or more, --max-restarts 0 or more")
     for option, number in (("--workers", 1 if workers is None else workers), ("--threads", threads)):
-        if number < 1:
+        if number < 1:  # a node may have more cores than this machine
             raise ConfigError(f"{option} {number}: must be 1 or more")
     if workers is None and device != "cuda" and not asks_for_gpu(options):
         workers = 1

@@ -1,7 +1,6 @@
 """The commands ``study suggest`` and ``data affinity``: partners of every task before anything is trained."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +10,17 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from tagmates.api import Study
 from tagmates.apps import study_options
 from tagmates.apps.data import Data
 from tagmates.apps.shared import Flag, Json, TaskNames, say, screen
-from tagmates.apps.study_options import Where
+from tagmates.apps.study_options import Where, say_notes
 from tagmates.data.corpora import load_indexed
 from tagmates.data.task import Task
 from tagmates.data.task_data import task_data
 from tagmates.data.tasks import choose_tasks, load_tasks
 from tagmates.errors import ConfigError
 from tagmates.formatting import interval_text, percent, plural, points, suggestion
-from tagmates.study.locate import open_study
 from tagmates.study.settings import METHOD_NAMES
 from tagmates.study.status import current_status
 from tagmates.study.suggest import Suggestion, how_often_right, pair_gains, reasons, suggest, suggestions_json
@@ -53,7 +52,8 @@ def suggest_for_study(
 
     Example: tagmates study suggest studies/paper.toml --data DIR --task mwe
     """
-    study = open_study(where, data=data, fallback=os.environ.get("TAGMATES_DATA", ""))
+    study = Study.open(where, data=data)
+    say_notes(study.notes)
     study.require_data()
     known = load_tasks(study.data)
     if not found:

@@ -5,12 +5,12 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from tagmates import __version__
 from tagmates.apps.shared import end, say, talk
 from tagmates.apps.tag_progress import show_tagging
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import memory_errors
 from tagmates.formatting import plural
+from tagmates.installed import VERSION
 from tagmates.model.tagger import Tagger
 from tagmates.tagging.chunks import Chunk, read_chunks, total_size
 from tagmates.tagging.identity import identity
@@ -55,7 +55,7 @@ def tag_to_file(
 ) -> None:
     """Tag files and write the result to a file that can be resumed; says how to resume it if it is interrupted."""
     settings: Settings = {
-        "version of tagmates": __version__,
+        "version of tagmates": VERSION,
         "model": identity(tagger),
         "--tasks": list(job.tasks),
         "--input": job.input.kind,

@@ -99,7 +99,7 @@ def log_partition(
     elif (triton := _triton_for_tags(*scores)) is not None:
         scaled = triton.scaled_log_partition(*scores, packed)
     else:
-        return reference.log_partition(*scores, packed)
+        scaled = reference.scaled_log_partition(*scores, packed)
     return reference.exact_log_partition(*scores, packed) if bool(scaled.isnan().any()) else scaled
 
 

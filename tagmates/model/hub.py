@@ -101,7 +101,7 @@ def _download_kind(name: str, kind: Kind, max_bytes: int) -> Path:
             if not _is_here(models / commit):
                 _download(name, repo, models / commit, sizes)
     except _UnreachableError as error:
-        commit = last.read_text("ascii") if last.is_file() and is_private(last) else ""
+        commit = last.read_text("ascii", "replace") if last.is_file() and is_private(last) else ""
         if not _COMMIT.fullmatch(commit) or not _is_here(models / commit):
             raise ModelError(f"{error}, and it is not in the cache; try again when it can") from None
         log.warning("%s; taken from the cache, as of commit %s", error, commit[:8])

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tagmates.data.tokenize import split_sentences, tokenize
 from tagmates.errors import ConfigError, DataError
+from tagmates.model.tagged import Offsets
 from tagmates.serve.settings import Limits
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -66,7 +67,7 @@ class RequestSentence:
 
     document: int
     words: tuple[str, ...]
-    offsets: tuple[tuple[int, int], ...] | None
+    offsets: Offsets | None
 
 
 def read_request(body: bytes, limits: Limits) -> TagRequest:

@@ -13,9 +13,9 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from tagmates import __version__
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.failures import on_one_line
+from tagmates.installed import VERSION
 from tagmates.model.tagged import Tagged
 from tagmates.model.tagger import Tagger
 from tagmates.serve.metrics import Metrics, RequestMetrics
@@ -74,7 +74,7 @@ def create_service(
     queue = Queue(tag_words, limits.queue_tokens, metrics)
     app = FastAPI(
         title="tagmates",
-        version=__version__,
+        version=VERSION,
         description=SUMMARY,
         docs_url=None,  # it loads scripts from other sites
         redoc_url=None,

@@ -121,7 +121,7 @@ def _recognised(folder: Path, result: Mapping[str, Any], data: _Data) -> dict[st
         )
     for task in config.tasks:
         units = data.units_of(task, "dev")
-        dev = result["dev"][task]
+        dev = result["dev"].get(task, {})
         if dev.get("tp", 0) + dev.get("fn", 0) != units.sum():
             raise ModelError(f"its dev counts of {task} do not add up to the {units.sum()} units in {data.source}")
     for task, counts in record.counts.items():

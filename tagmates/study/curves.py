@@ -1,13 +1,14 @@
 """Learning curves: dev F1, loss and learning rate after every epoch, from the metrics of runs."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tagmates.errors import ConfigError, ModelError
 from tagmates.files import read_file, read_json
+from tagmates.study.run_files import run_folders
 from tagmates.training.metrics import METRICS_FILE
 
 TICKS = "▁▂▃▄▅▆▇█"
@@ -46,25 +47,17 @@ def read_curves(places: Sequence[Path]) -> list[Curve]:
     """
     found = []
     for place in places:
-        curves = [curve for folder in _run_folders(place) if (curve := _read_curve(folder)) is not None]
+        curves = [curve for folder in run_folders(place) if (curve := _read_curve(folder)) is not None]
         if not curves:
             raise ConfigError(f"{place}: no epoch is finished there yet; wait for the first one")
         found += curves
     return found
 
 
-def _run_folders(place: Path) -> Iterator[Path]:
-    if (place / METRICS_FILE).is_file():
-        yield place
-        return
-    below = sorted((place / "runs").glob(f"*/{METRICS_FILE}"))
-    if not below:
-        raise ConfigError(f"{place}: holds no {METRICS_FILE}; give the folder of a run, or of a study that has begun")
-    yield from (path.parent for path in below)
-
-
 def _read_curve(folder: Path) -> Curve | None:
     path = folder / METRICS_FILE
+    if not path.exists():
+        return None
     try:
         lines = read_file(path).decode().split("\n")[:-1]  # in a copy that is under way, the last line has no end
         rows = [json.loads(line) for line in lines]
@@ -85,8 +78,7 @@ def _read_curve(folder: Path) -> Curve | None:
 
 
 def _is_strict(folder: Path) -> bool:
-    path = folder / "config.json"
-    return path.exists() and read_json(path).get("training", {}).get("patience") == "strict"
+    return bool(read_json(folder / "config.json").get("training", {}).get("patience") == "strict")
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

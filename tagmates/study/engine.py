@@ -17,7 +17,7 @@ import torch
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.kernels.build import compiled
-from tagmates.processes import WorkerContext, end_with, without_interrupts
+from tagmates.processes import WorkerContext, begin_worker, without_interrupts
 from tagmates.study.gpu_memory import as_memory_allows
 from tagmates.study.job import Job, Outcome
 from tagmates.study.worker import execute, execute_side_by_side
@@ -168,12 +168,9 @@ def _give_up(promised: "set[Future[Outcome]]") -> None:
 
 
 def _begin_worker() -> None:
-    """Use one thread, and end when the driver ends."""
-    torch.set_num_threads(1)
-    logging.getLogger("tagmates").addHandler(logging.NullHandler())  # its messages are in the run's train.log
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        end_with(parent.sentinel)
+    assert parent is not None
+    begin_worker(parent.sentinel)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A job of a study, which is one run to train in its folder, and how it ended."""
 
-import errno
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +11,9 @@ import torch
 from tagmates.config import RunConfig
 from tagmates.data.task_data import TaskData
 from tagmates.errors import BusyError, DiskError, ModelError, NoLocksError, OtherDataError, TagmatesError
-from tagmates.failures import is_out_of_memory, out_of_memory
+from tagmates.failures import DISK_ERRORS, is_out_of_memory, out_of_memory
 from tagmates.files import write_error
 
-# errors of a disk on which no other run could write either
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 Ending = Literal["done", "busy", "paused", "error", "crash", "broken", "disk", "memory"]
 
 

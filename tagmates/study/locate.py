@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from tagmates.config import preset_of
 from tagmates.data.archive import read_header
@@ -35,6 +36,9 @@ class OpenedStudy:
         """Raise ConfigError if the place of the data is not known."""
         if not self.data:
             raise ConfigError("--data: is missing, and the study's file has none; give --data, or write data = ...")
+
+
+AnyStudy = TypeVar("AnyStudy", bound=OpenedStudy)
 
 
 def open_study(
@@ -142,7 +146,7 @@ def _last() -> Path:
     return max(begun, key=lambda path: (control_at(path.parent) is None, path.stat().st_mtime)).parent
 
 
-def open_control(study: OpenedStudy, control: Control, overrides: Sequence[str] = ()) -> OpenedStudy:
+def open_control(study: AnyStudy, control: Control, overrides: Sequence[str] = ()) -> AnyStudy:
     """The control of a study, as a study in a folder of its own beside it. Raises ConfigError."""
     root = with_own_name(study.store.root)
     if control_at(root) is not None:

@@ -34,12 +34,10 @@ def not_counted(study: OpenedStudy, found: FoundRuns) -> list[str]:
         names.setdefault(why, []).append(name)
     lines = []
     for why, some in names.items():
-        more = len(some) - MAX_LISTED_NAMES
-        shown = f"{', '.join(some[:MAX_LISTED_NAMES])}{f' and {more} more' if more > 0 else ''}"
         what = "`study run` sets it aside and trains it again"
         if why == UNRECORDED_DATA:
             what = f"check and complete it with: tagmates study adopt {study.store.root} --data DIR"
-        lines.append(f"not counted: {plural(len(some), 'finished run')} ({shown}): each {why}; {what}")
+        lines.append(f"not counted: {plural(len(some), 'finished run')} ({_few(some)}): each {why}; {what}")
     return lines
 
 

@@ -17,7 +17,8 @@ NUM_SEEDS = 3
 ARROWS: Mapping[str, Arrow] = {"↑": "up", "↓": "down"}
 
 
-def published() -> dict[Method, Comparison]:
+@cache
+def published() -> Mapping[Method, Comparison]:
     """All published cells by method, with means and arrows but no deviations; All-but-one only for ``multi_dec``.
 
     As in ``compare``, the oracle of a task without helpers is its STL and has no base.
@@ -25,6 +26,7 @@ def published() -> dict[Method, Comparison]:
     return {method: _comparison(method) for method in METHODS}
 
 
+@cache
 def published_oracle_sets() -> OracleSets:
     """The helpers of each task by each method: the partners with an upward arrow in Tables 3-5."""
     grids = {method: _grid(_tables()[method]["pairs"]) for method in METHODS}
@@ -58,7 +60,8 @@ def _comparison(method: Method) -> Comparison:
     table = _tables()[method]
     stl, everything, oracle = _row(_tables()["stl"]), _row(table["all"]), _row(table["oracle"])
     pairs, all_but_one = _grid(table["pairs"]), _grid(table.get("all_but_one", {}))
-    helpers = {task: published_oracle_sets()[method, task] for task in PAPER_TASKS}
+    oracle_sets = published_oracle_sets()
+    helpers = {task: oracle_sets[method, task] for task in PAPER_TASKS}
     return Comparison(
         method=method,
         tasks=PAPER_TASKS,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tagmates.errors import ConfigError
 from tagmates.study.plan import Combination
 from tagmates.study.records import RunRecord
 from tagmates.study.store import Store
@@ -22,6 +23,19 @@ class FinishedRun:
     combination: Combination
     seed: int
     has_tagger: bool
+
+
+def run_folders(place: Path) -> list[Path]:
+    """The folder of a run itself, or the folders of all runs of a study that have begun.
+
+    Raises ConfigError if it is neither.
+    """
+    if (place / "config.json").is_file():
+        return [place]
+    found = sorted(path.parent for path in (place / "runs").glob("*/config.json"))
+    if not found:
+        raise ConfigError(f"{place}: holds no run; give the folder of a run, or of a study that has begun")
+    return found
 
 
 def first_with_tagger(store: Store, runs: Sequence[RunRecord]) -> FinishedRun:

@@ -14,9 +14,8 @@ from tagmates.data.formats.table import check_lines, table_rows, words_in
 from tagmates.data.formats.token_lines import RowReader, cell_in, sentences_in
 from tagmates.data.formats.webanno import webanno_rows
 from tagmates.data.tokenize import Token, sentences_of
+from tagmates.model.tagged import Offsets
 from tagmates.tagging.read_options import TABLE_KINDS, ReadOptions, table_layout
-
-Offsets = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

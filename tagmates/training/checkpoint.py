@@ -81,7 +81,7 @@ def load_checkpoint(folder: Path, run: Run) -> None:
                 where = "model" if epoch == run.epoch else f"epoch {epoch}"
                 run.best_of_tasks[epoch] = {name: tensors[f"{where}/{name}"].to(device).clone() for name in names}
         run.load(parameters)
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (LookupError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path}: is not a checkpoint of this run ({error}); start again with --force") from None
     groups = run.optimizer.state_dict()["param_groups"]
     run.optimizer.load_state_dict({"state": adam, "param_groups": groups})

@@ -77,6 +77,6 @@ def test_curves_of_a_run(run: Path, here: Path) -> None:
     assert (here / "curves.svg").read_text().startswith("<svg")
     (curve,) = json.loads(done("curves", run, "--json").out)
     assert len(curve["updates"]) == len(curve["dev"]["pos"]) == 1
-    refused(2, "holds no metrics.jsonl", "curves", here)
+    refused(2, "holds no run; give", "curves", here)
     refused(2, "runs: are missing", "curves")
     refused(2, r"ends in \.svg or \.png", "curves", run, "--output", "curves.pdf")

@@ -162,7 +162,7 @@ def test_exports_that_cannot_be_are_refused(run: Path, here: Path) -> None:
         (2, "--tensorboard or --to: give one of them", (run,)),
         (2, "--tensorboard or --to: give one of them", (run, "--to", "wandb", "--tensorboard", "x")),
         (2, "RUNS: give run folders", ("--tensorboard", "x")),
-        (1, "empty: holds no tagmates run and no study", ("empty", "--tensorboard", "x")),
+        (2, "empty: holds no run; give the folder of a run", ("empty", "--tensorboard", "x")),
     ):
         refused(code, re.escape(pattern), "export-metrics", *args)
 

@@ -25,6 +25,7 @@ def write_run(folder: Path, scores: list[float], rest: str = "") -> Path:
         }
         for i, score in enumerate(scores, start=1)
     ]
+    (folder / "config.json").write_text("{}")
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + rest)
     return folder
 
@@ -71,7 +72,7 @@ def test_settings_that_are_no_settings_are_named(tmp_path: Path) -> None:
 
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds no metrics\.jsonl; give the folder of a run"):
+    with pytest.raises(ConfigError, match="holds no run; give the folder of a run"):
         read_curves([tmp_path])
     with pytest.raises(ConfigError, match="no epoch is finished"):
         read_curves([write_run(tmp_path / "a", [])])

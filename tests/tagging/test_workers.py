@@ -481,7 +481,7 @@ def test_two_workers_give_what_one_gives_though_they_are_killed(model: Path, cap
 
 @pytest.mark.slow
 def test_workers_that_always_die_end_it_in_one_line(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_begin_worker", os._exit)
+    monkeypatch.setattr(processes, "begin_worker", os._exit)
     with pytest.raises(TagmatesError, match=r"big\.txt:1: workers died 3 times from here on .*take fewer --workers"):
         list(tag_in_workers(job_of(model), read_chunks(["big.txt"], "text"), 1))
 
