@@ -61,7 +61,7 @@ def suggest_for_study(
         return
     if task or plot or json_:
         raise ConfigError("--found: cannot be combined with --task, --plot or --json; leave one of them out")
-    _check_number(study.tasks)
+    _check_tasks(study.tasks)
     runs = current_status(study.settings, study.tasks, study.store).runs
     gains = {method: pair_gains(study.tasks, method, runs) for method in study.settings.sharing}
     if not any(gains.values()):
@@ -97,7 +97,7 @@ def affinity(
 def _suggest(
     known: Mapping[str, Task], names: Sequence[str], task: str, top: int, plot: Path | None, json_: bool
 ) -> None:
-    _check_number(names)
+    _check_tasks(names)
     if task and task not in names:
         raise ConfigError(f"--task: there is no {task!r}{suggestion(task, names)}; there are {', '.join(names)}")
     if top < 0:
@@ -123,7 +123,7 @@ def _suggest(
     say(how_often_right())
 
 
-def _check_number(names: Sequence[str]) -> None:
+def _check_tasks(names: Sequence[str]) -> None:
     if len(names) < 2:
         raise ConfigError(f"there is only one task, {names[0]}; suggestions need two or more")
 

@@ -15,7 +15,7 @@ from tagmates.model.tagger import Tagger
 from tagmates.tagging.chunks import Chunk, read_chunks, total_size
 from tagmates.tagging.identity import identity
 from tagmates.tagging.reading import no_words
-from tagmates.tagging.resumable import Output, Settings, open_output
+from tagmates.tagging.resumable import Output, OutputSettings, open_output
 from tagmates.tagging.tagged_chunks import TaggedChunk, TaggingJob, tag_chunk
 from tagmates.tagging.workers import tag_in_workers
 
@@ -54,7 +54,7 @@ def tag_to_file(
     files: Sequence[str], tagger: Tagger, job: TaggingJob, workers: int, path: Path, *, resume: bool, force: bool
 ) -> None:
     """Tag files and write the result to a file that can be resumed; says how to resume it if it is interrupted."""
-    settings: Settings = {
+    settings: OutputSettings = {
         "version of tagmates": VERSION,
         "model": identity(tagger),
         "--tasks": list(job.tasks),

@@ -11,6 +11,7 @@ from tagmates.formatting import EMPTY, plural, points, visible
 from tagmates.report.mistakes import KINDS, MistakeComparison, TaggedSentence, TaskMistakes, compare_mistakes
 from tagmates.report.templates import render_template
 from tagmates.training.evaluation import Evaluation
+from tagmates.training.scores import Scores
 
 MAX_WORDS, MAX_SENTENCES = 50, 50  # of a task on the page
 FOLDED_ROWS = 15  # a table with more rows is opened on demand
@@ -186,8 +187,8 @@ def _tags(sides: Sequence[TaskMistakes]) -> PlainTable:
     )  # fmt: skip
 
 
-def _measures(scores: object) -> tuple[float, float, float]:
-    return tuple(getattr(scores, name, 0.0) for name in ("precision", "recall", "f1"))  # type: ignore[return-value]
+def _measures(scores: Scores | None) -> tuple[float, float, float]:
+    return (0.0, 0.0, 0.0) if scores is None else (scores.precision, scores.recall, scores.f1)
 
 
 def _confusions(sides: Sequence[TaskMistakes]) -> PlainTable:

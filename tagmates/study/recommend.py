@@ -44,7 +44,7 @@ class Advice:
     ``sentence`` is the verdict in plain words, and ``warnings`` are sentences on what the length of training may have
     to do with the difference. ``ranked`` are all combinations that can be compared, the best on dev first. ``chosen``
     is the combination to train: the best on dev if it is shown to be better or could not be tested, otherwise the task
-    alone.
+    alone; None if it is too early to say.
 
     ```python
     import tagmates
@@ -61,13 +61,13 @@ class Advice:
 
     task: str
     verdict: Verdict
-    sentence: str  # the verdict in plain words
-    ranked: Sequence[Choice] = ()  # all combinations that can be compared, the best on dev first
+    sentence: str
+    ranked: Sequence[Choice] = ()
     cell: Cell | None = None  # the best on dev, compared on test with the task alone; None if that is not possible
     # of the cell, corrected for the choice among the joint combinations that were tried
     evidence: Evidence | None = None
-    chosen: Combination | None = None  # the combination to train; None if it is too early to say
-    warnings: Sequence[str] = ()  # sentences on the influence of the training length
+    chosen: Combination | None = None
+    warnings: Sequence[str] = ()
 
     def _repr_html_(self) -> str:
         """A table for notebooks: the advice in plain words, and the best combinations on dev."""

@@ -9,9 +9,10 @@ from statistics import fmean
 from typing import Any
 
 from tagmates.config import Settings
-from tagmates.data.affinity import Affinity, TrainingData, affinities, describe_training_data
+from tagmates.data.affinity import Affinity, TrainingData
 from tagmates.data.indexing import IndexedSplit
 from tagmates.formatting import percent
+from tagmates.study.affinities import StudyAffinities
 from tagmates.study.gains import Gain, gains_before
 from tagmates.study.plan import combination_of
 from tagmates.study.records import Runs
@@ -50,12 +51,11 @@ def checked() -> Checked:
 
 def suggest(trains: Mapping[str, IndexedSplit]) -> dict[str, list[Suggestion]]:
     """For every task its helpers, the one with the highest expected gain first, given the train splits of all."""
-    data = {task: describe_training_data(train) for task, train in trains.items()}
-    every = affinities(trains)
+    known = StudyAffinities.from_trains(trains)
     found = {}
     for task in trains:
-        own = [a for a in every if a.task == task]
-        gains = gains_before(own, data[task])
+        own = known.of(task)
+        gains = gains_before(own, known.data[task])
         mutual = sorted((a.mutual_information for a in own), reverse=True)
         information = sorted((a.helper_information for a in own), reverse=True)
         suggestions = [
@@ -64,7 +64,7 @@ def suggest(trains: Mapping[str, IndexedSplit]) -> dict[str, list[Suggestion]]:
                 a.helper,
                 gains.gain([a.helper]),
                 a,
-                data[a.helper],
+                known.data[a.helper],
                 information.index(a.helper_information) + 1,
                 mutual.index(a.mutual_information) + 1,
             )
@@ -97,13 +97,13 @@ def reasons(suggestion: Suggestion, number: int) -> str:
     elif number == 1:
         text = f"{shared}What its tags say about those of {a.task}: {told}. "
     else:
-        place = _place(suggestion.mutual_place, number, "most", "least")
+        place = _place(suggestion.mutual_place, number)
         text = f"{shared}Its tags say {place} about those of {a.task} ({told}). "
     if data.tags == 1:
         return f"{text}It brings no information ({data.tokens:,} tokens, all with the same tag)."
     if number == 1:
         return f"{text}It brings {brought}."
-    return f"{text}It brings {_place(suggestion.information_place, number, 'most', 'least')} information ({brought})."
+    return f"{text}It brings {_place(suggestion.information_place, number)} information ({brought})."
 
 
 def how_often_right() -> str:
@@ -141,10 +141,10 @@ def suggestions_json(suggestions: Mapping[str, Sequence[Suggestion]]) -> dict[st
     }
 
 
-def _place(place: int, number: int, most: str, least: str) -> str:
+def _place(place: int, number: int) -> str:
     if place == 1:
-        return f"the {most}"
-    return f"the {least}" if place == number else f"the {_ordinal(place)}-{most}"
+        return "the most"
+    return "the least" if place == number else f"the {_ordinal(place)}-most"
 
 
 def _ordinal(place: int) -> str:

@@ -23,7 +23,7 @@ from tagmates.files import write_json
 from tagmates.locks import take_lock
 from tagmates.tagging.chunks import Chunk
 
-Settings = dict[str, str | bool | list[str]]
+OutputSettings = dict[str, str | bool | list[str]]
 
 
 class OutputProgress(BaseModel):
@@ -35,7 +35,7 @@ class OutputProgress(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    settings: Settings
+    settings: OutputSettings
     chunks: int = Field(0, alias="pieces")
     digest: str = ""
     length: int = 0
@@ -134,7 +134,7 @@ class Output:
 
 
 @contextmanager
-def open_output(path: Path, settings: Settings, *, resume: bool, force: bool) -> Iterator[Output]:
+def open_output(path: Path, settings: OutputSettings, *, resume: bool, force: bool) -> Iterator[Output]:
     """Open a new output or, with ``resume``, one that was begun.
 
     Leaving the context without an error means that the output is complete. Raises ConfigError if it was begun with
@@ -160,7 +160,7 @@ def open_output(path: Path, settings: Settings, *, resume: bool, force: bool) ->
         progress_path(path).unlink()
 
 
-def _read(path: Path, settings: Settings) -> OutputProgress:
+def _read(path: Path, settings: OutputSettings) -> OutputProgress:
     try:
         progress = OutputProgress.model_validate_json(progress_path(path).read_bytes())
     except (OSError, ValidationError):

@@ -30,6 +30,7 @@ def final_config(run: Path) -> tuple[RunConfig, str]:
             raise ConfigError(f"{run}: has no {name}; --final needs the folder of a finished run (of tagmates train)")
     config = parse(RunConfig, read_json(run / "config.json"), str(run / "config.json"))
     result = read_json(run / "result.json")
+    data = str(read_json(run / "environment.json").get("data", ""))
     epochs = read_metrics(run)
     epoch = result["epochs"] if config.training.weights == "last" else result["best_epoch"]
     if not 0 < epoch <= len(epochs):
@@ -38,9 +39,7 @@ def final_config(run: Path) -> tuple[RunConfig, str]:
         )
     schedule = "constant" if config.training.schedule == "constant" else "linear"
     changed = {"max_updates": epochs[epoch - 1]["updates"], "schedule": schedule, "weights": "last", "select": ""}
-    return config.model_copy(update={"training": config.training.model_copy(update=changed)}), str(
-        read_json(run / "environment.json").get("data", "")
-    )
+    return config.model_copy(update={"training": config.training.model_copy(update=changed)}), data
 
 
 def changed_data(run: Path, config: RunConfig, data: str) -> str:

@@ -15,7 +15,7 @@ from tagmates.study.plan import combination_of
 from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method, Regime
 from tagmates.study.significance import adjust
 
-REGIMES: tuple[Regime, ...] = ("pair", "all", "oracle")
+GAP_REGIMES: tuple[Regime, ...] = ("pair", "all", "oracle")
 DECIMALS = 9  # smaller differences come from the order of additions and must not break ties
 
 
@@ -38,7 +38,7 @@ class MethodGap:
 def method_gaps(report: Report) -> list[MethodGap]:
     """The gap of every two methods in pairs, All and Oracle, over the tasks that both have."""
     found = []
-    for regime in REGIMES:
+    for regime in GAP_REGIMES:
         for ours, theirs in combinations(report.comparisons.values(), 2):
             gaps = [gap for task in report.tasks if (gap := _gap(ours, theirs, regime, task)) is not None]
             if gaps:
