@@ -24,7 +24,7 @@ def evaluate(
     /,
     *,
     split: Annotated[str, Parameter(help="train, dev (or validation) or test.")] = "test",
-    data: Annotated[str | None, Parameter(help="As --data of train; default: the data that it was trained on.")] = None,
+    data: Annotated[str | None, Parameter(help="As --data of train; default: the tagger's training data.")] = None,
     output: Annotated[
         Path | None,
         Parameter(help="Folder for predictions: TASK.conll with the columns token, gold tag and predicted tag."),

@@ -41,7 +41,7 @@ def serve(
         tuple[str, ...],
         Flag(help="Another host name by which browsers may reach the service; repeatable."),
     ] = (),
-    threads: Annotated[int | None, Parameter(help="Number of threads that tag; default: chosen by torch.")] = None,
+    threads: Annotated[int | None, Parameter(help="Number of torch threads; default: chosen by torch.")] = None,
     queue: Annotated[
         int | None,
         Parameter(help="Number of tokens that may wait before requests are refused (429). [default: 100000]"),

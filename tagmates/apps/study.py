@@ -63,7 +63,7 @@ def pack(
 
 @app.command
 def adopt(where: Where = None, /, *, data: Data = None, output_dir: Folder = None) -> int:
-    """Complete the records of finished runs of an earlier version of tagmates, so that they count.
+    """Complete the records of finished runs that were trained before version 0.1.0, so that they count.
 
     Such records do not name the data of the run. This command adds them if the run was trained and scored on --data:
     then its id and its counts agree with these data. No score changes. Runs that do not agree are named and left

@@ -39,7 +39,9 @@ def slurm(
     time: Annotated[str, Parameter(help="The time limit of an element, as SLURM writes it (8:00:00), or as 8h.")],
     workers: Annotated[
         int | None,
-        Parameter(help="Number of runs at a time in an element, each in its own process; default: 1, on a CPU."),
+        Parameter(
+            help="Number of runs at a time in an element, each in its own process; default: 1 on a CPU, lanes on a GPU."
+        ),
     ] = None,
     threads: Annotated[int, Parameter(help="Number of threads of a run.")] = 1,
     device: Annotated[str, Parameter(help="auto, cpu or cuda, on the machine where an element runs.")] = "auto",

@@ -93,9 +93,9 @@ def tag(
 ) -> None:
     """Tag text with every task of a tagger.
 
-    The input is raw text, or any format that training reads. Memory does not grow with the input, except for spacy.
-    After Ctrl-C, a kill or a full disk, the same command with --resume continues the --output-file; nothing is lost
-    or doubled.
+    The input is raw text, or any format that training reads. Memory does not grow with the input, except for spacy,
+    and for webanno with --append. After Ctrl-C, a kill or a full disk, the same command with --resume continues the
+    --output-file; nothing is lost or doubled.
 
     Example: echo "Prices in Berlin fell sharply ." | tagmates tag en
 
