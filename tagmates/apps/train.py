@@ -69,8 +69,8 @@ def train(
         str | None,
         Parameter(
             help="paper: the protocol of the paper, the default for its tasks; practical: for taggers in use, the "
-            "default for all other data; pretrained: for a fine-tuned encoder, then "
-            "the default (docs/training.md and docs/encoders.md have the differences)."
+            "default for all other data; pretrained: the default if an encoder is "
+            "fine-tuned (docs/training.md and docs/encoders.md have the differences)."
         ),
     ] = None,
     data: Data = "starter",
