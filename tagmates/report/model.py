@@ -40,6 +40,12 @@ class Report:
     vectors: str = ""  # vectors that the runs started from, as study.json names them; empty: as in the settings
 
     @property
+    def total_progress(self) -> tuple[int, int]:
+        """The number of finished and of planned runs in all regimes."""
+        counts = self.progress.values()
+        return sum(done for done, _ in counts), sum(planned for _, planned in counts)
+
+    @property
     def is_tested(self) -> bool:
         """Whether any run has a test score."""
         return any(record.test for runs in self.runs.values() for record in runs)

@@ -9,7 +9,6 @@ from tagmates.config import TrainingSettings
 from tagmates.formatting import listing, plural
 from tagmates.report.length_notes import length_notes
 from tagmates.report.model import Report
-from tagmates.report.tables import total
 from tagmates.report.tables.comparison import confirmed
 from tagmates.report.tables.grids import SELECTION_NOTES, bases, is_begun, lines_of
 from tagmates.study.compare import Arrow, Cell, Comparison, count
@@ -23,7 +22,7 @@ def lead(report: Report) -> str:
     study = report.settings
     joint = f"joint training by {listing([METHOD_NAMES[method] for method in study.sharing])}"
     what = [joint] if set(study.regimes) - {"single"} else []
-    done, planned = total(report)
+    done, planned = report.total_progress
     return (
         f"{', '.join([plural(len(report.tasks), 'task'), *what, plural(len(study.seeds), 'seed')])}; "
         f"{done:,} of {plural(planned, 'planned run')} done."
@@ -110,13 +109,13 @@ def _beyond(cells: list[Cell], sign: int) -> int:
 
 def is_complete(report: Report) -> bool:
     """Whether all runs are planned and done."""
-    done, planned = total(report)
+    done, planned = report.total_progress
     return done == planned and not report.failed and not report.waiting
 
 
 def progress(report: Report) -> list[str]:
     """Sentences on the progress of the study."""
-    done, planned = total(report)
+    done, planned = report.total_progress
     if not planned:
         return ["No run is planned."]
     if is_complete(report):
