@@ -58,7 +58,7 @@ def stats(
     ] = None,
     json_: Annotated[bool, Flag(name="--json", help="Print JSON: a list of rows or, with --plot, an object.")] = False,
 ) -> None:
-    """Print the sentences and tokens of each split, and the token/type ratio, labels and label entropy (paper, Table 1).
+    """Print sentences and tokens of each split, token/type ratio, labels and label entropy, as Table 1 of the paper.
 
     With --plot, also the overlap of the tasks: words, sentences, and test sentences that are in train of another task.
 

@@ -13,7 +13,7 @@ from tagmates.report.tables.methods import methods_table, oracle_table, paramete
 from tagmates.report.tables.paper import agreement_table, departures_table, paper_tables
 from tagmates.report.tables.progress import failed_table, progress_table
 from tagmates.report.tables.recommendations import recommendations_table
-from tagmates.report.tables.table import Entry, Row, Table, words
+from tagmates.report.tables.table import Entry, Row, Table
 from tagmates.report.tables.updates import updates_table
 
 __all__ = ["Entry", "Row", "Table", "tables"]
