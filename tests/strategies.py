@@ -1,8 +1,15 @@
-"""Hypothesis strategies that the tests of several rooms share."""
+"""Hypothesis strategies that the tests of several rooms share, and how many examples they try."""
+
+import os
 
 from hypothesis import strategies as st
 
 from tagmates.data.sentence import Span
+
+
+def tried(examples: int) -> int:
+    """So many examples in ``make test-slow``, and a third of them, though not less than 30, in ``make test``."""
+    return examples if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else max(examples // 3, 30)
 
 
 @st.composite

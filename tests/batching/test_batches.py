@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import tried
 
 from tagmates.batching.batches import Batch, Group, LaneSelection, collate
 from tagmates.batching.corpus import Corpus, Forms, build_corpus
@@ -134,7 +135,7 @@ def by_every_task(corpus: Corpus, sentences: torch.Tensor) -> LaneSelection:
     return LaneSelection.by_tasks(corpus, sentences, torch.arange(len(corpus.vocabulary.tasks)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tried(60))
 @given(st.lists(corpora(), min_size=1, max_size=3), st.data())
 def test_sentences_of_every_lane_can_be_read_back(made: list[Made], data: st.DataObject) -> None:
     lanes = []

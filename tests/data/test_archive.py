@@ -15,6 +15,7 @@ import pytest
 from command_line import TASKS, TINY, done, numbers, refused, tagmates, tree, write_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import tried
 
 from tagmates import files
 from tagmates.batching import vectors as source_of_vectors
@@ -254,7 +255,7 @@ def test_a_study_of_glove_cannot_be_packed_without(here: Path, monkeypatch: pyte
 # --- files that are not what they should be --------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=tried(50))
 @given(data=st.data())
 def test_a_damaged_file_is_a_data_error_or_as_good_as_whole(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -22,6 +22,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_data import UPSTREAM, needs_real_data
+from strategies import tried
 
 from tagmates import __version__
 from tagmates.data.upstream import download as module
@@ -589,7 +590,7 @@ FAULTS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tried(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     calls=st.lists(
         st.tuples(st.sampled_from("abc"), st.booleans(), st.lists(FAULTS, max_size=6)), min_size=1, max_size=4

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc, parquet
+from strategies import tried
 
 from tagmates.data.corpora import load_split
 from tagmates.data.formats.huggingface import read_huggingface, read_rows, splits_in
@@ -160,7 +161,7 @@ class TestBroken:
         with pytest.raises(DataError, match=f"{name}: cannot be read as Arrow or parquet .*; copy it again"):
             read(tmp_path / name)
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=tried(150))
     @given(data=st.data(), suffix=st.sampled_from(["parquet", "arrow"]))
     def test_damaged_files_give_sentences_or_a_data_error(
         self, data: st.DataObject, suffix: str, tmp_path_factory: Any

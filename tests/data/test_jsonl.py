@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import tried
 
 from tagmates.data.corpora import load_split
 from tagmates.data.formats.jsonl import read_jsonl
@@ -106,7 +107,7 @@ class TestRead:
         with pytest.raises(DataError, match=r":1: 'tags' has -?\d+…?, but there are 2 labels, from 0; "):
             read_jsonl(path, labels=["O", "X"])
 
-    @settings(deadline=None, max_examples=50)
+    @settings(deadline=None, max_examples=tried(50))
     @given(
         content=st.binary(max_size=60)
         | st.recursive(

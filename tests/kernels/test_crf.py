@@ -7,6 +7,7 @@ import torch
 import torchcrf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from strategies import tried
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.testing import assert_close
@@ -85,7 +86,7 @@ def gradients(crf: LinearChainCRF, total: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(total, parts(crf), materialize_grads=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tried(60))
 @given(DECODERS, st.integers(1, 3), st.integers(0, 99))
 @example([[5, 5, 1], [4], []], 3, 0)
 @example([[], [2, 1]], 2, 0)
@@ -127,7 +128,7 @@ def agreeing_log_prob(crf: LinearChainCRF, tags: Tensor, decoder: int, row: int)
     return scores[agree].logsumexp(0) - scores.logsumexp(0)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=tried(100))
 @given(
     decoders=DECODERS,
     num_tags=st.integers(1, 3),
@@ -207,7 +208,7 @@ def test_gradients_are_those_of_finite_differences(
     assert torch.autograd.gradcheck(log_prob, [part.requires_grad_() for part in parts(crf)])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tried(60))
 @given(DECODERS, st.integers(1, 4), st.integers(0, 99), st.booleans())
 def test_both_recursions_have_the_gradients_of_autograd(
     decoders: list[list[int]], num_tags: int, seed: int, fallback: bool

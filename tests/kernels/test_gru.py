@@ -5,6 +5,7 @@ import torch
 from helpers import TORCH_NAMES, packed_of, torch_gru
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import tried
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.testing import assert_close
@@ -86,7 +87,7 @@ def test_gradients_are_those_of_finite_differences(lanes: list[list[int]]) -> No
     assert torch.autograd.gradcheck(states, (values, *parameters))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=tried(50))
 @given(st.lists(LENGTHS, min_size=2, max_size=4))
 def test_a_lane_in_company_is_as_if_alone(lanes: list[list[int]]) -> None:
     packed = packed_of(lanes)

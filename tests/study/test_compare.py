@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from strategies import tried
 from study_folders import make_counts, make_records
 
 from tagmates.study.compare import Cell, Comparison, arrow_between, compare, count, deviation, oracle_sets
@@ -157,7 +158,7 @@ def check_cell(
 
 
 class TestCells:
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=tried(60))
     @given(world=worlds())
     def test_every_cell(self, world: World) -> None:
         study, tasks, records, sets = world
@@ -324,7 +325,7 @@ class TestFamilies:
 
 
 class TestOracleSets:
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=tried(60))
     @given(world=worlds())
     def test_the_partners_whose_pair_is_higher(self, world: World) -> None:
         study, tasks, records, _ = world

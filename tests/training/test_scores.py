@@ -11,7 +11,7 @@ from helpers import make_corpora, make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_data import PAPER
-from strategies import layers
+from strategies import layers, tried
 
 from tagmates.config import Sharing
 from tagmates.data.schemes import Scheme, Score, tags_of
@@ -222,14 +222,14 @@ class TestScore:
         with pytest.raises(ValueError, match="zip"):
             score(split("NN O"), split("NN"))
 
-    @settings(deadline=None, max_examples=500)
+    @settings(deadline=None, max_examples=tried(500))
     @given(two=two_taggings(some_gold), reading=readings)
     def test_the_plain_scorer(self, two: tuple[Gold, Sentences], reading: Score) -> None:
         found = in_plain_terms(score(*two, reading))
         assert found == plain_score(*two, reading)
         assert list(found[1]) == sorted(found[1])
 
-    @settings(deadline=None, max_examples=500)
+    @settings(deadline=None, max_examples=tried(500))
     @given(data=st.data(), labels=st.lists(some_tags, min_size=1, unique=True), reading=readings)
     def test_gold_tags_that_cannot_be_predicted(self, data: st.DataObject, labels: list[str], reading: Score) -> None:
         """One reference serves several predictions; its gold tags stay what they are where the labels lack them."""
