@@ -18,6 +18,7 @@ from tagmates.report.model import Report
 from tagmates.report.page import own_ids, render_page, write_report
 from tagmates.report.prose import _moved, definitions, notes, score_summary, settings_text, study_comparison
 from tagmates.report.tables import tables
+from tagmates.report.tables.table import Table
 from tagmates.study.compare import count, oracle_sets
 from tagmates.study.published import PAPER_TASKS, published_statistics
 from tagmates.study.records import RunRecord, Runs
@@ -87,6 +88,11 @@ def paper() -> Report:
     return make_report(PAPER, PAPER_TASKS, published_records(), statistics=rows)
 
 
+@pytest.fixture(scope="module")
+def paper_tables(paper: Report) -> list[Table]:
+    return tables(paper)
+
+
 def test_files_are_written(paper: Report, tmp_path: Path) -> None:
     figures = [Figure(name, f"Title {name}", "Caption <x>", SVG, b"%PDF") for name in ("figure2", "paper")]
     path = write_report(paper, tmp_path / "report", figures)
@@ -118,8 +124,8 @@ def test_counts_in_the_page_are_those_of_the_comparison(paper: Report) -> None:
     assert "{" not in "".join(page.titles)
 
 
-def test_what_the_page_opens_with(paper: Report) -> None:
-    page = render_page(paper, tables(paper))
+def test_what_the_page_opens_with(paper: Report, paper_tables: list[Table]) -> None:
+    page = render_page(paper, paper_tables)
     first = page.index('id="advice"')
     assert first < page.index('id="progress"') < page.index('id="scores"') < page.index('id="fine-print"')
     for advice in paper.advice:
@@ -153,20 +159,20 @@ def test_without_a_test_split_dev_is_shown() -> None:
     assert "Dev F1" in page
 
 
-def test_no_heading_stands_twice_and_keys_stand_with_their_tables(paper: Report) -> None:
-    text = render_page(paper, tables(paper))
+def test_no_heading_stands_twice_and_keys_stand_with_their_tables(paper: Report, paper_tables: list[Table]) -> None:
+    text = render_page(paper, paper_tables)
     for title in ("Recommended partners", "Progress"):
         assert f"<h2>{title}</h2>" in text
         assert f"<strong>{title}.</strong>" not in text
     assert "<strong>Oracle sets.</strong>" in text
-    for table in tables(paper):
+    for table in paper_tables:
         start = text.index(f'aria-labelledby="table-{table.name}"')
         end = text.index("</div>\n", text.index("</table>", start))
         assert ('class="key"' in text[start : end + 400].split("</table>")[1].split("<div class")[0]) == bool(table.key)
 
 
-def test_paper_shows_what_screens_fold_but_for_the_longest(paper: Report) -> None:
-    text = render_page(paper, tables(paper))
+def test_paper_shows_what_screens_fold_but_for_the_longest(paper: Report, paper_tables: list[Table]) -> None:
+    text = render_page(paper, paper_tables)
     kinds = re.findall(r"<details( class=\"screen\")?><summary>([^<]*?)(?:: \d+ rows)?</summary>", text)
     assert {title for screen, title in kinds if screen} == {
         "Runs, updates and parameters of each score",
@@ -299,9 +305,11 @@ def test_pairs_that_move_are_counted_in_words() -> None:
     ]
 
 
-def test_nothing_is_drawn_wider_than_a_phone_without_a_frame_that_scrolls(paper: Report) -> None:
+def test_nothing_is_drawn_wider_than_a_phone_without_a_frame_that_scrolls(
+    paper: Report, paper_tables: list[Table]
+) -> None:
     text = render_page(
-        paper, tables(paper), [Figure("figure2", "T", "c", SVG.replace("<svg ", '<svg width="612pt" '), b"")]
+        paper, paper_tables, [Figure("figure2", "T", "c", SVG.replace("<svg ", '<svg width="612pt" '), b"")]
     )
     assert '<svg style="--width: 612pt"' in text
     assert re.search(r"\.scroll, \.canvas \{\s*overflow-x: auto", text)
@@ -351,9 +359,9 @@ def test_the_page_warns_of_runs_that_the_cap_ended() -> None:
     assert text.startswith("In 6 of 6 comparisons some run reached the maximum number of epochs")
 
 
-def test_the_report_opens_with_a_table_and_a_picture(paper: Report) -> None:
+def test_the_report_opens_with_a_table_and_a_picture(paper: Report, paper_tables: list[Table]) -> None:
     pictures = [Figure(name, f"Title {name}", "Caption", SVG, b"") for name in ("figure2", "figure3", "gains")]
-    page = render_page(paper, tables(paper), pictures)
+    page = render_page(paper, paper_tables, pictures)
     advice, progress = page.index('<section id="advice">'), page.index('<section id="scores">')
     first = page[advice:progress]
     assert first.index('id="table-recommendations"') < first.index('id="figure-figure3"') < first.index("<dl>")

@@ -42,6 +42,11 @@ def paper() -> Report:
 
 
 @pytest.fixture(scope="module")
+def paper_tables(paper: Report) -> dict[str, Table]:
+    return named(paper)
+
+
+@pytest.fixture(scope="module")
 def hostile() -> Report:
     study = StudySettings(seeds=(1, 2))
     return make_report(study, HOSTILE, make_records(study, HOSTILE), failed={"a|b": "$\\frac{1}{2}$ & <script>"})
@@ -53,8 +58,8 @@ def drawn(cells: Iterable[Cell | None]) -> list[str]:
     return [str(count(known, "up")), str(count(known, "down"))] if known else [EMPTY, EMPTY]
 
 
-def test_counts_of_arrows_are_those_of_the_comparison(paper: Report) -> None:
-    made = named(paper)
+def test_counts_of_arrows_are_those_of_the_comparison(paper: Report, paper_tables: dict[str, Table]) -> None:
+    made = paper_tables
     for method, comparison in paper.comparisons.items():
         rows = {row.head: [entry.text for entry in row.entries] for row in made[f"scores-{method}"].rows}
         for task in PAPER_TASKS:
@@ -71,15 +76,15 @@ def test_counts_of_arrows_are_those_of_the_comparison(paper: Report) -> None:
     assert all(rows[f"All − {t}"][-2:] == drawn(c for (left, _), c in cells.items() if left == t) for t in PAPER_TASKS)
 
 
-def test_the_papers_own_numbers_come_back(paper: Report) -> None:
-    table = named(paper)["scores-multi_dec"]
+def test_the_papers_own_numbers_come_back(paper_tables: dict[str, Table]) -> None:
+    table = paper_tables["scores-multi_dec"]
     upos = next(row for row in table.rows if row.head == "+upos")
     assert [entry.text for entry in upos.entries[:4]] == ["95.40", "95.01", "94.18", "87.68"]
     assert [entry.mark for entry in upos.entries[:4]] == ["", "", "↑", ""]
     assert upos.entries[0].roles == ("own",)
     assert [entry.text for entry in upos.entries[-2:]] == ["5", "0"]
     assert next(row for row in table.rows if row.head == "Oracle").entries[2].roles == ("up",)
-    agreement = named(paper)["agreement"].data
+    agreement = paper_tables["agreement"].data
     assert all(line["opposite"] == 0 and float(str(line["at_most"])) < 1e-9 for line in agreement)
     assert {line["cells"] for line in agreement if line["regime"] == "pair"} == {110}
 
@@ -114,8 +119,8 @@ def test_few_runs_and_capped_ones_show() -> None:
     assert score_entry(replace(cell, n=1, std=0.0), 3).below == ("n=1",)
 
 
-def test_oracle_selected_on_test_says_so(paper: Report) -> None:
-    made = named(paper)
+def test_oracle_selected_on_test_says_so(paper: Report, paper_tables: dict[str, Table]) -> None:
+    made = paper_tables
     assert "selected on test" in made["scores-multi_dec"].caption
     oracle = next(row for row in made["scores-multi_dec"].rows if row.head == "Oracle")
     assert "Selected on test" in oracle.entries[PAPER_TASKS.index("mwe")].note
@@ -161,8 +166,8 @@ def test_false_arrows_for_every_number_of_runs() -> None:
     assert table.rows[1].entries[0].text.endswith(" %")
 
 
-def test_methods_side_by_side(paper: Report) -> None:
-    table = named(paper)["methods"]
+def test_methods_side_by_side(paper: Report, paper_tables: dict[str, Table]) -> None:
+    table = paper_tables["methods"]
     mean = dict(zip(full_heads(table)[1:], (entry.text for entry in table.rows[-1].entries), strict=True))
     assert mean["STL"] == points(np.mean([cell.mean for cell in paper.comparisons["multi_dec"].single.values()]))
     assert mean["All: TE⊕DEC"] == points(np.mean([cell.mean for cell in paper.comparisons["te_dec"].all.values()]))
@@ -259,8 +264,8 @@ def test_without_pairs_stl_is_a_row() -> None:
     assert [line["regime"] for line in table.data] == ["single"] * 3 + ["all"] * 3
 
 
-def test_tables_name_those_of_the_paper(paper: Report) -> None:
-    made = named(paper)
+def test_tables_name_those_of_the_paper(paper: Report, paper_tables: dict[str, Table]) -> None:
+    made = paper_tables
     for method, number in (("multi_dec", 3), ("te_dec", 4), ("te_enc", 5)):
         assert made[f"scores-{method}"].title.endswith(f": pairs, All and Oracle (the paper's Table {number})")
         assert made[f"paper-{method}"].title.endswith(f"(the paper's Table {number})")
@@ -269,8 +274,10 @@ def test_tables_name_those_of_the_paper(paper: Report) -> None:
     assert not any("the paper's Table" in table.title for table in tables(own))
 
 
-def test_a_task_without_helpers_is_blue_in_the_oracle_row_and_the_caption_says_so(paper: Report) -> None:
-    table = named(paper)["scores-multi_dec"]
+def test_a_task_without_helpers_is_blue_in_the_oracle_row_and_the_caption_says_so(
+    paper_tables: dict[str, Table],
+) -> None:
+    table = paper_tables["scores-multi_dec"]
     oracle = next(row for row in table.rows if row.head == "Oracle")
     assert oracle.entries[PAPER_TASKS.index("ner")].roles == ("own",)
     assert "also in the Oracle row for a task without helpers." in table.caption
@@ -313,7 +320,7 @@ def test_cells_that_the_rule_cannot_judge_are_counted_apart() -> None:
     assert sum(map(int, texts[1:])) == 6
 
 
-def test_runs_updates_and_parameters_of_every_score(paper: Report) -> None:
+def test_runs_updates_and_parameters_of_every_score(paper_tables: dict[str, Table]) -> None:
     study, tasks = StudySettings(sharing=("multi_dec", "te_dec")), ("a", "b", "c")
     table = named(make_report(study, tasks, make_records(study, tasks)))["runs"]
     assert table.folded and not table.printed
@@ -324,9 +331,9 @@ def test_runs_updates_and_parameters_of_every_score(paper: Report) -> None:
     assert ("TE⊕DEC", "All-but-one", "all but a", "b", "3", "200", "1", "2,468") in rows
     assert sum(row[0] == "STL" for row in rows) == 3  # once for all methods
     assert len(rows) == len(table.data) == len(set(rows))
-    oracle = [row for row in named(paper)["runs"].rows if row.entries[0].text == "Oracle"]
+    oracle = [row for row in paper_tables["runs"].rows if row.entries[0].text == "Oracle"]
     assert {"its 7 helpers", "alone"} <= {row.entries[1].text for row in oracle}
-    assert "have each combination" in named(paper)["parameters"].caption
+    assert "have each combination" in paper_tables["parameters"].caption
 
 
 def test_csv_comes_back(hostile: Report) -> None:
@@ -346,8 +353,8 @@ def test_markdown_columns_hold(hostile: Report) -> None:
         assert not re.search(r"(?<!\\)[<`$]", "".join(lines)), table.name
 
 
-def test_latex_columns_of_words_hold_their_longest_word(paper: Report) -> None:
-    table = named(paper)["findings"]
+def test_latex_columns_of_words_hold_their_longest_word(paper_tables: dict[str, Table]) -> None:
+    table = paper_tables["findings"]
     text = to_latex(table)
     widths = [float(ems) for ems in re.findall(r"p\{\\dimexpr([\d.]+)em", text)]
     columns = list(zip(table.heads, *([row.head, *(e.text for e in row.entries)] for row in table.rows), strict=True))
@@ -365,8 +372,8 @@ def test_latex_knows_every_sign_of_the_tables(paper: Report) -> None:
     assert LATEX_CHARACTERS["ρ"] == r"$\rho$"
 
 
-def test_latex_is_balanced(hostile: Report, paper: Report) -> None:
-    for table in [*tables(hostile), *tables(paper)]:
+def test_latex_is_balanced(hostile: Report, paper_tables: dict[str, Table]) -> None:
+    for table in [*tables(hostile), *paper_tables.values()]:
         text = to_latex(table)
         assert "\\\\[" not in text
         bare = re.sub(r"\\[{}\\$&#%_]", "", text.split("\n", 1)[1].replace("{!}{%", "{!}{"))
@@ -413,7 +420,7 @@ def test_numbers_as_text() -> None:
     ]
 
 
-def test_data_are_plain_values(paper: Report) -> None:
-    for table in tables(paper):
+def test_data_are_plain_values(paper_tables: dict[str, Table]) -> None:
+    for table in paper_tables.values():
         json.dumps([dict(line) for line in table.data], allow_nan=False)
         assert all(list(line) == list(table.data[0]) for line in table.data), table.name
