@@ -1,6 +1,7 @@
 """Weights of the best epoch of every task, and one task that decides: ``training.weights`` and ``training.select``."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,17 +25,29 @@ def config(**training: object) -> RunConfig:
     )
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    return str(write_corpus(tmp_path / "corpus"))
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_corpus(tmp_path_factory.mktemp("data") / "corpus"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, data: str) -> Path:
+    """The folder of a run of ``config()``; never to be written to."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(config(), folder, data)
+    return folder
+
+
+def result_of(folder: Path) -> dict[str, object]:
+    result: dict[str, object] = json.loads((folder / "result.json").read_text())
+    return result
 
 
 def train(settings: RunConfig, folder: Path, data: str) -> dict[str, object]:
     """The content of ``result.json``; a folder with a checkpoint is continued."""
     for _ in train_events(settings, folder, data, device="cpu", resume=folder.exists()):
         pass
-    result: dict[str, object] = json.loads((folder / "result.json").read_text())
-    return result
+    return result_of(folder)
 
 
 def parameters_after(settings: RunConfig, folder: Path, data: str) -> dict[int, dict[str, torch.Tensor]]:
@@ -46,23 +59,23 @@ def parameters_after(settings: RunConfig, folder: Path, data: str) -> dict[int, 
     return found
 
 
-def test_evaluation_scores_every_task_with_its_own_weights(tmp_path: Path, data: str) -> None:
-    result = train(config(), tmp_path / "run", data)
-    found = evaluate(tmp_path / "run", split="dev")
+def test_evaluation_scores_every_task_with_its_own_weights(tmp_path: Path, data: str, whole: Path) -> None:
+    result = result_of(whole)
+    found = evaluate(whole, split="dev")
     assert [*found.scores] == ["pos", "ner"]
     for task in ("pos", "ner"):
         assert found.scores[task].total.f1 == result["dev"][task]["f1"]  # type: ignore[index]
         assert found.signatures[task] == result["signature"]["dev"][task]  # type: ignore[index]
-    done("export", tmp_path / "run", tmp_path / "exported", "--task", "pos")
+    done("export", whole, tmp_path / "exported", "--task", "pos")
     exported = evaluate(tmp_path / "exported", split="dev", data=data)
     assert exported.scores["pos"].total.f1 == result["dev"]["pos"]["f1"]  # type: ignore[index]
     assert "weights:one_epoch_of_best_per_task" in exported.signatures["pos"]
 
 
-def test_every_task_is_tested_with_its_own_best_epoch(tmp_path: Path, data: str) -> None:
+def test_every_task_is_tested_with_its_own_best_epoch(tmp_path: Path, data: str, whole: Path) -> None:
     settings = config()
-    result = train(settings, tmp_path / "run", data)
-    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    result = result_of(whole)
+    lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     dev = {task: [line["dev"][task] for line in lines] for task in settings.tasks}
     best = {task: max(range(9), key=lambda i: (scores[i], i)) + 1 for task, scores in dev.items()}
     assert result["best_epochs"] == best
@@ -71,32 +84,31 @@ def test_every_task_is_tested_with_its_own_best_epoch(tmp_path: Path, data: str)
         assert result["dev"][task]["f1"] == max(scores)  # type: ignore[index]
     after = parameters_after(settings, tmp_path / "again", data)
     for task, epoch in best.items():
-        tagger = Tagger.from_pretrained(tmp_path / "run", task=task)
+        tagger = Tagger.from_pretrained(whole, task=task)
         for name, parameter in tagger.module.named_parameters():
             assert torch.equal(parameter, after[epoch][name])
-        done("export", tmp_path / "run", tmp_path / task, "--task", task, "--vectors", "0")
+        done("export", whole, tmp_path / task, "--task", task, "--vectors", "0")
         exported = load_file(tmp_path / task / "model.safetensors")
         assert all(torch.equal(exported[name], after[epoch][name]) for name in exported)
 
 
-def test_an_interrupted_run_keeps_the_same_epochs(tmp_path: Path, data: str) -> None:
+def test_an_interrupted_run_keeps_the_same_epochs(tmp_path: Path, data: str, whole: Path) -> None:
     settings = config()
-    train(settings, tmp_path / "whole", data)
     for event in train_events(settings, tmp_path / "half", data, device="cpu"):
         if isinstance(event, EpochEnded) and event.run.epoch == 4:
             break
     train(settings, tmp_path / "half", data)
-    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    names = {path.name for path in whole.iterdir()}
     assert names == {path.name for path in (tmp_path / "half").iterdir()}
     for name in names:
         if name.endswith(("safetensors", "npz")):
-            assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "half" / name).read_bytes(), name
+            assert (whole / name).read_bytes() == (tmp_path / "half" / name).read_bytes(), name
 
 
-def test_started_again_nothing_of_the_former_run_is_left(tmp_path: Path, data: str) -> None:
-    train(config(), tmp_path / "run", data)
+def test_started_again_nothing_of_the_former_run_is_left(tmp_path: Path, data: str, whole: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
     assert list((tmp_path / "run").glob("epoch-*"))
-    for _ in train_events(config(weights="last"), tmp_path / "run", data, device="cpu", force=True):
+    for _ in train_events(config(weights="last", max_epochs=2), tmp_path / "run", data, device="cpu", force=True):
         pass
     assert not list((tmp_path / "run").glob("epoch-*"))
 
@@ -110,12 +122,11 @@ def test_one_task_decides_which_epoch_is_best(tmp_path: Path, data: str, task: s
     assert lines[0]["dev_mean"] == pytest.approx(sum(lines[0]["dev"].values()) / 2)
 
 
-def test_mistakes_are_named(tmp_path: Path, data: str) -> None:
-    train(config(weights="best"), tmp_path / "run", data)
+def test_mistakes_are_named(tmp_path: Path, data: str, whole: Path) -> None:
+    train(config(weights="best", max_epochs=1), tmp_path / "run", data)
     refused = tagmates("export", tmp_path / "run", tmp_path / "x", "--task", "pos")
     assert (refused.code, "best_per_task" in refused.err) == (1, True)
-    train(config(), tmp_path / "kept", data)
-    refused = tagmates("export", tmp_path / "kept", tmp_path / "x", "--task", "po")
+    refused = tagmates("export", whole, tmp_path / "x", "--task", "po")
     assert "did you mean 'pos'?" in refused.err
     options = ("--tasks", "pos,ner", "--data", data, "--output-dir", tmp_path / "y")
     refused = tagmates("train", *options, "--select", "nr")
