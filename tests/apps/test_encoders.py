@@ -33,8 +33,14 @@ def train(place: Path, *more: str, name: str = "run", tasks: str = "pos,ner") ->
     return place / name
 
 
-@pytest.mark.parametrize("sharing", ["multi_dec", "te_enc"])
-@pytest.mark.parametrize("finetune", [True, False])
+@pytest.mark.parametrize(
+    ("sharing", "finetune"),
+    [
+        ("multi_dec", True),
+        ("te_enc", False),
+        *(pytest.param(*both, marks=pytest.mark.slow) for both in (("multi_dec", False), ("te_enc", True))),
+    ],
+)
 def test_a_tagger_with_an_encoder_is_used_as_every_tagger(place: Path, sharing: str, finetune: bool) -> None:
     run = train(place, "--sharing", sharing, "--set", f"model.finetune={json.dumps(finetune)}")
     preset = "pretrained" if finetune else "practical"

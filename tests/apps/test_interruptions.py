@@ -28,7 +28,9 @@ def test_ctrl_c_keeps_the_finished_epochs(here: Path, corpus: Path) -> None:
     assert numbers(here / "run") == numbers(here / "whole")
 
 
-@pytest.mark.parametrize("place", ["load_indexed", "prepare_run", "write_identity"])
+@pytest.mark.parametrize(
+    "place", ["load_indexed", *(pytest.param(at, marks=pytest.mark.slow) for at in ("prepare_run", "write_identity"))]
+)
 def test_ctrl_c_before_the_first_epoch(here: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(training, place, lambda *_, **__: signal.raise_signal(signal.SIGINT))

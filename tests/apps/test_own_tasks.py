@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("here")
 NAMES = ("pos", "日本語", "Größe", "a.b", "[x]", "O", "B-X", "x:y|z", "-q", "<<t>>", "train", "file")
 
 
-@pytest.mark.parametrize("sharing", ["multi_dec", "te_dec", "te_enc"])
+@pytest.mark.parametrize("sharing", ["multi_dec", pytest.param("te_dec", marks=pytest.mark.slow), "te_enc"])
 @pytest.mark.parametrize("count", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_one_to_many_tasks_with_any_names(here: Path, sharing: str, count: int) -> None:
     names = NAMES[-count:]

@@ -26,7 +26,7 @@ def words_of(out: str) -> list[list[str]]:
     return [json.loads(line)["tokens"] for line in out.split("\n") if line]
 
 
-@pytest.mark.parametrize("sharing", ["multi_dec", "te_dec", "te_enc"])
+@pytest.mark.parametrize("sharing", ["multi_dec", pytest.param("te_dec", marks=pytest.mark.slow), "te_enc"])
 def test_tag_writes_every_task_in_every_format(here: Path, corpus: Path, sharing: str) -> None:
     done(*training_of(corpus, "run", "--sharing", sharing))
     conll = done("tag", "run", stdin=TEXT.encode())

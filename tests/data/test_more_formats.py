@@ -60,7 +60,7 @@ def numpy_list(items: list[str]) -> str:
 
 class TestSentenceRows:
     @pytest.mark.parametrize("how", [" ".join, repr, json.dumps, numpy_list], ids=["words", "python", "json", "numpy"])
-    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    @pytest.mark.parametrize("separator", [",", pytest.param(";", marks=pytest.mark.slow), "\t"])
     @pytest.mark.parametrize("header", [True, False])
     def test_they_are_found_and_read(
         self, how: Callable[[list[str]], str], separator: str, header: bool, tmp_path: Path

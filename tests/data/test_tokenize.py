@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from strategies import tried
 
 from tagmates.data.formats.records import words_in_record
 from tagmates.data.tokenize import Token, known_marks, sentences_of, split_sentences, tokenize
@@ -248,7 +249,7 @@ UNITS = [
 
 
 @pytest.mark.parametrize("unit", [*UNITS, '"', "((", " \n"])
-@pytest.mark.parametrize("ending", ["", "!x"])
+@pytest.mark.parametrize("ending", [pytest.param("", marks=pytest.mark.slow), "!x"])
 def test_long_texts_that_are_hard_to_match_are_covered_whole(unit: str, ending: str) -> None:
     """A matcher that backtracks would take minutes for one of them."""
     is_covered_whole(unit * (50_000 // len(unit)) + ending)
@@ -261,7 +262,7 @@ def test_a_megabyte_that_is_hard_to_match_is_covered_whole(unit: str) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=tried(300))
 @given(unit=st.lists(pieces, min_size=1, max_size=5).map("".join), ending=texts)
 def test_whatever_is_repeated_is_covered_whole(unit: str, ending: str) -> None:
     is_covered_whole(unit * (20_000 // len(unit)) + ending)

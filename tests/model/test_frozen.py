@@ -34,6 +34,8 @@ from tagmates.training.start import Start
 
 TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
 SHARINGS: tuple[Sharing, ...] = ("stl", "multi_dec", "te_dec", "te_enc")
+# what make test tries of them, where each costs a training: without and with embeddings of tasks
+SOME = [pytest.param(each, marks=() if each in ("multi_dec", "te_enc") else pytest.mark.slow) for each in SHARINGS]
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +183,7 @@ def test_another_encoder_or_pooling_has_other_states(tmp_path: Path, cache: Path
     assert len(list((cache / "states").glob("*.npy"))) == 3
 
 
-@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize("sharing", SOME)
 def test_the_encoder_is_not_trained_and_its_states_reach_the_decoders(tmp_path: Path, sharing: Sharing) -> None:
     run = frozen_run(tiny_bert(tmp_path / "encoder"), sharing)
     assert isinstance(run.module, RecurrentTagger)
@@ -197,7 +199,7 @@ def test_the_encoder_is_not_trained_and_its_states_reach_the_decoders(tmp_path: 
     assert not np.array_equal(one, two)
 
 
-@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize("sharing", SOME)
 def test_a_tagger_of_new_text_tags_as_in_training(tmp_path: Path, sharing: Sharing) -> None:
     run = frozen_run(tiny_roberta(tmp_path / "encoder"), sharing)
     list(train_side_by_side([run]))
@@ -254,7 +256,7 @@ def test_a_tagger_that_has_tagged_can_be_pickled(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(tagger)).tag(texts, probabilities=True) == expected
 
 
-@pytest.mark.parametrize("sharing", SHARINGS[1:])
+@pytest.mark.parametrize("sharing", SOME[1:])
 def test_runs_side_by_side_are_those_alone(tmp_path: Path, sharing: Sharing) -> None:
     folder = tiny_bert(tmp_path / "encoder")
     alone = [frozen_run(folder, sharing, seed) for seed in (1, 2)]

@@ -11,6 +11,7 @@ import torch
 from helpers import make_corpora
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import tried
 from tiny_encoders import LENGTH, tiny_bert, tiny_roberta
 from torch.testing import assert_close
 
@@ -36,6 +37,8 @@ from tagmates.training.start import Start
 
 TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
 SHARINGS: tuple[Sharing, ...] = ("stl", "multi_dec", "te_dec", "te_enc")
+# what make test tries of them, where each costs a training: without and with embeddings of tasks
+SOME = [pytest.param(each, marks=() if each in ("multi_dec", "te_enc") else pytest.mark.slow) for each in SHARINGS]
 MAKERS = {"bert": tiny_bert, "roberta": tiny_roberta}
 
 
@@ -205,7 +208,7 @@ def test_every_subword_is_in_its_window_with_the_most_context(lengths: list[int]
 
 
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12), cost=st.integers(0, 60))
-@settings(max_examples=60)
+@settings(max_examples=tried(60))
 def test_groups_of_windows_cost_least(lengths: list[int], cost: int) -> None:
     groups = groups_of_similar_length(torch.tensor(lengths), cost)
     assert sorted(torch.cat(groups).tolist()) == list(range(len(lengths)))
@@ -221,7 +224,7 @@ def test_groups_of_windows_cost_least(lengths: list[int], cost: int) -> None:
 def test_a_run_learns_and_leaves_the_global_generator_alone(encoder_folder: Path, sharing: Sharing) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    run = encoder_run(encoder_folder, sharing, training={"max_epochs": 8, "encoder_learning_rate": 1e-3})
+    run = encoder_run(encoder_folder, sharing, training={"max_epochs": 4, "encoder_learning_rate": 1e-3})
     list(train_side_by_side([run]))
     assert torch.equal(torch.get_rng_state(), before)
     assert run.history[-1]["loss"] < run.history[0]["loss"]
@@ -244,7 +247,7 @@ def test_the_encoder_has_its_own_learning_rate(tmp_path: Path) -> None:
         assert group["weight_decay"] == (0.01 if group["params"][0].ndim > 1 else 0)
 
 
-@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize("sharing", SOME)
 def test_training_resumes_to_the_same_bytes(tmp_path: Path, sharing: Sharing) -> None:
     folder = tiny_bert(tmp_path / "encoder")
     whole = encoder_run(folder, sharing)
@@ -292,7 +295,7 @@ def test_the_parts_of_a_batch_have_its_gradient(tmp_path: Path, sharing: Sharing
         assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize("sharing", SOME)
 @pytest.mark.parametrize("half", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_model_folder_holds_all_it_needs(encoder_folder: Path, tmp_path: Path, sharing: Sharing, half: bool) -> None:
     run = encoder_run(encoder_folder, sharing)

@@ -146,7 +146,7 @@ def test_figures_of_the_text_are_held_against_the_tables_only() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.3, 0.7, 0.97])
-@pytest.mark.parametrize("draw", range(2))
+@pytest.mark.parametrize("draw", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_parts_of_a_study(records: list[RunRecord], share: float, draw: int) -> None:
     some = random.Random(draw).sample(records, round(share * len(records)))
     report = study_report(some)

@@ -85,7 +85,7 @@ def test_sparklines() -> None:
     assert len(sparkline(list(range(1000)), width=20)) == 20
 
 
-@pytest.mark.parametrize("count", [1, 2, 30])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(30, marks=pytest.mark.slow)])
 def test_pictures_are_the_same_each_time_and_name_the_runs(tmp_path: Path, count: int) -> None:
     curves = [
         Curve(f"runs/r{i}", (1, 2), (2.0, 1.0), (0.1, 0.1), (50.0, 60.0 + i), {"p$s": (1.0, 2.0), "ner": (3.0, 4.0)}, 1)

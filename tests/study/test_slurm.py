@@ -249,6 +249,7 @@ def finished() -> int:
     return int(json.loads(shown)["total"]["done"])
 
 
+@pytest.mark.slow
 def test_a_warned_element_saves_and_goes_back_into_the_queue(
     here: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,7 +297,6 @@ def test_sigterm_of_a_running_element_requeues_and_of_a_cancelled_one_does_not(
     assert stand_in.code("1_1") in (143, -signal.SIGTERM)
 
 
-@pytest.mark.slow
 def test_an_element_is_not_restarted_for_ever(here: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     held = hold(here, monkeypatch)
     submit("--regime", "single", "--tasks", "pos", "--max-restarts", "0")

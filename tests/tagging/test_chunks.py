@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from strategies import tried
 
 from tagmates.errors import DataError
 from tagmates.tagging.chunks import Chunk, read_chunks, total_size
@@ -86,7 +87,7 @@ def test_what_is_left_makes_the_same_pieces(content: bytes, size: int, tmp_path_
         assert [chunk.data for chunk in again] == [chunk.data for chunk in chunks[i:]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=tried(50))
 @given(
     paragraphs=PARAGRAPHS, size=st.integers(LONG, 3 * LONG), blank=st.sampled_from(["\n\n", "\r\n\r\n", "\n \t\n\n"])
 )
@@ -102,7 +103,7 @@ def test_ordinary_text_has_the_sentences_that_it_has_in_one_piece(
 WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- O"]), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=tried(50))
 @given(
     sentences=st.lists(WORDS.map("\n".join), max_size=8), size=st.integers(32, 60), end=st.sampled_from(["\n", "\r\n"])
 )

@@ -30,6 +30,12 @@ OLD = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
 NEW = {"size": ("O", "RED", "S")}  # no tag that the old tasks lack
 SHARINGS: tuple[Sharing, ...] = ("multi_dec", "te_dec", "te_enc")
 ENCODERS = ("", "fine-tuned", "frozen")
+# every sharing method with every encoder; make test tries each of both once
+BOTH = [
+    pytest.param(sharing, encoder, marks=() if i == j else pytest.mark.slow)
+    for i, sharing in enumerate(SHARINGS)
+    for j, encoder in enumerate(ENCODERS)
+]
 # words that neither tagger has seen, one with a character that none has seen
 TEXTS = [["unseen", "☂"], ["a", "b", "Ö"]]
 
@@ -74,8 +80,7 @@ def probabilities(tagger: Tagger, texts: Sequence[Sequence[str]], tasks: Sequenc
     return [(sentence.tags, sentence.probabilities) for sentence in found]
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize(("sharing", "encoder"), BOTH)
 def test_before_the_first_update_it_tags_the_old_tasks_as_before(
     tmp_path: Path, sharing: Sharing, encoder: str
 ) -> None:
@@ -90,13 +95,12 @@ def test_before_the_first_update_it_tags_the_old_tasks_as_before(
     assert run.tagger.tasks == (*OLD, *NEW)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize(("sharing", "encoder"), BOTH)
 def test_runs_from_the_same_tagger_know_nothing_of_each_other(tmp_path: Path, sharing: Sharing, encoder: str) -> None:
     """As the folds of a cross-validation, which start from one tagger."""
     base = trained_base(tmp_path, sharing, encoder)
     preset = "pretrained" if encoder == "fine-tuned" else "practical"
-    settings = {"base": str(base), "training": {"batch_size": 4, "min_epoch_updates": 3, "max_epochs": 2}}
+    settings = {"base": str(base), "training": {"batch_size": 4, "min_epoch_updates": 3, "max_epochs": 1}}
     start = Start(base=Tagger.from_pretrained(base), base_name="tagger")
     runs = [run_of(make_corpora(2, NEW), settings, preset, start) for _ in range(2)]
     list(train_side_by_side(runs[:1]))

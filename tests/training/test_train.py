@@ -113,7 +113,9 @@ def stop_after(events: Iterator[object], epochs: int, updates: int) -> None:
             return
 
 
-@pytest.mark.parametrize(("epochs", "updates"), [(0, 3), (1, 0), (1, 4), (2, 1)])
+@pytest.mark.parametrize(
+    ("epochs", "updates"), [(0, 3), (1, 4), *(pytest.param(*at, marks=pytest.mark.slow) for at in ((1, 0), (2, 1)))]
+)
 def test_a_resumed_run_ends_in_the_same_numbers_bit_for_bit(
     tmp_path: Path, finished: Path, epochs: int, updates: int
 ) -> None:
@@ -132,6 +134,7 @@ def test_resuming_is_exact_for_every_sharing_and_the_practical_settings(tmp_path
     assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_then_resume(tmp_path: Path, finished: Path) -> None:
     code = (
         "import sys, torch; torch.set_num_threads(1); from pathlib import Path\n"
@@ -186,7 +189,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(t
     assert not (tmp_path / "run" / "result.json").exists()
 
 
-@pytest.mark.parametrize("kept", [0, 1, 3])
+@pytest.mark.parametrize("kept", [0, pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_follow_that_leaves_events_out_changes_nothing(tmp_path: Path, finished: Path, kept: int) -> None:
     tagger = train(small(), tmp_path / "run", follow=lambda events: islice(events, kept))
     assert tagger.tasks == ("com", "upos")
