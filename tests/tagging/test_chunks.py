@@ -171,7 +171,7 @@ def test_pieces_end_where_files_do_and_with_the_first_that_is_missing(tmp_path: 
     assert total_size(["-"]) is None
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("pack", [gzip.compress, pytest.param(bz2.compress, marks=pytest.mark.slow), lzma.compress])
 def test_a_packed_file_is_read_as_what_was_packed(
     pack: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
