@@ -44,7 +44,11 @@ FILES = "\n".join(f'{split} = "{split}.txt"' for split in PARTS)
 
 TASKS = f'{FILES}\nseparator = "\\t"\n[tasks.pos]\n[tasks.ner]\ntag_column = 3\nscheme = "iob2"\n'
 
-SMALL = ("--set", "model.hidden_size=8", "--set", "training.max_epochs=1", "--threads", "1")
+# the preset would make an epoch of 30 updates of eight sentences
+SMALL = (
+    *("--set", "model.hidden_size=8", "--set", "training.max_epochs=1", "--set", "training.min_epoch_updates=3"),
+    *("--threads", "1"),
+)
 
 TINY = (*SMALL, "--vectors", "random")
 

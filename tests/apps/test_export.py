@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = RunConfig(
         tasks=("upos", "chunk"),
         model=ModelSettings(hidden_size=8),
-        training=TrainingSettings(max_epochs=1, unknown_rate=0.5),
+        training=TrainingSettings(max_epochs=1, min_epoch_updates=1, unknown_rate=0.5),
     )
     train(config, folder)
     return folder
@@ -120,7 +120,8 @@ def test_onnx_needs_its_package(run: Path, here: Path, monkeypatch: pytest.Monke
 
 def test_a_pretrained_encoder_is_not_exported(here: Path, corpus: Path) -> None:
     pytest.importorskip("onnx")
-    command = ("--encoder", tiny_bert(here / "encoder"), "--set", "training.max_epochs=1", "--threads", "1")
+    short = ("--set", "training.max_epochs=1", "--set", "training.min_epoch_updates=1")
+    command = ("--encoder", tiny_bert(here / "encoder"), *short, "--threads", "1")
     done("train", "--data", corpus, "--tasks", "pos,ner", *command, "--output-dir", "run")
     refused(2, "--onnx: is for taggers without a pretrained encoder", "export", "run", "new", "--onnx")
 

@@ -157,7 +157,11 @@ def test_what_is_printed_is_utf_8_whatever_the_locale(trained: Path, monkeypatch
 ENDLESS = ("--set", "training.max_epochs=100000", "--set", "training.stopping_patience=100000")
 
 
-SEVERAL = ("--set", "training.max_epochs=100", "--set", "training.stopping_patience=100")
+# long enough to be killed on the way
+SEVERAL = (
+    *("--set", "training.max_epochs=100", "--set", "training.stopping_patience=100"),
+    *("--set", "training.min_epoch_updates=30"),
+)
 
 
 @pytest.mark.slow

@@ -30,7 +30,8 @@ def test_the_first_block_has_exactly_the_two_commands() -> None:
 def test_the_python_lines_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks("python")
     # the same lines with a training that is as short as can be
-    short = "training=tagmates.TrainingSettings(max_epochs=1), model=tagmates.ModelSettings(hidden_size=8))"
+    short = "training=tagmates.TrainingSettings(max_epochs=1, min_epoch_updates=1), "
+    short += "model=tagmates.ModelSettings(hidden_size=8))"
     assert code.count("seed=1)") == 1
     code = code.replace("seed=1)", f"seed=1, {short}")
     exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})

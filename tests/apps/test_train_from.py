@@ -75,7 +75,8 @@ def test_the_bundled_model_learns_a_task_without_glove(here: Path, more: Path, m
     monkeypatch.setattr(vectors, "_from_package", lambda: vectors.NO_VECTORS)
     said = done(
         *("train", "--from", "en", "--tasks", "name", "--data", more, "--freeze", "encoder"),
-        *("--set", "training.max_epochs=1", "--threads", "1", "--output-dir", "new"),
+        *("--set", "training.max_epochs=1", "--set", "training.min_epoch_updates=3"),
+        *("--threads", "1", "--output-dir", "new"),
     )
     assert "GloVe" not in said.err
     assert (here / "new" / "vectors.safetensors").exists()  # of the base, which new words need
@@ -96,7 +97,8 @@ def test_folds_and_a_final_run_go_on_from_it_too(run: Path, more: Path, here: Pa
 
 
 def test_in_python(run: Path, more: Path) -> None:
-    config = RunConfig(tasks=("name",), base=str(run), training=library.TrainingSettings(max_epochs=1))
+    short = library.TrainingSettings(max_epochs=1, min_epoch_updates=3)
+    config = RunConfig(tasks=("name",), base=str(run), training=short)
     tagger = library.train(config, "new", str(more))
     assert tagger.tasks == ("pos", "ner", "name")
     assert (Path("new") / "forgetting.json").exists()

@@ -393,7 +393,16 @@ class TestSeveralFiles:
 
     def test_they_are_trained_on_and_packed(self, folder: Path, tmp_path: Path) -> None:
         self.task(folder, '"train-*.tsv"')
-        settings = ["--set", "model.hidden_size=2", "--set", "training.max_epochs=1", "--vectors", "random"]
+        settings = [
+            "--set",
+            "model.hidden_size=2",
+            "--set",
+            "training.max_epochs=1",
+            "--set",
+            "training.min_epoch_updates=1",
+            "--vectors",
+            "random",
+        ]
         run = tmp_path / "run"
         app(
             ["train", "--data", str(folder), "--tasks", "all", "--output-dir", str(run), *settings],

@@ -162,7 +162,18 @@ def test_tagging_does_not_depend_on_the_locale(languages: Path) -> None:
         "--output-dir",
         str(run),
     ]
-    app(["train", *data, "--set", "model.hidden_size=8", "--set", "training.max_epochs=1"])
+    app(
+        [
+            "train",
+            *data,
+            "--set",
+            "model.hidden_size=8",
+            "--set",
+            "training.max_epochs=1",
+            "--set",
+            "training.min_epoch_updates=1",
+        ]
+    )
     words = "".join(f"{word}\n" for word in words_of(SENTENCES["ar"])[0])
     command = [sys.executable, "-m", "tagmates.apps.cli", "tag", str(run), "-", "--input", "conll"]
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PATH": "/usr/bin:/bin", "HOME": str(languages)}
