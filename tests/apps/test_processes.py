@@ -154,14 +154,12 @@ def test_what_is_printed_is_utf_8_whatever_the_locale(trained: Path, monkeypatch
         assert "Vardø" in found.out
 
 
-ENDLESS = ("--set", "training.max_epochs=100000", "--set", "training.stopping_patience=100000")
+# epochs of as many updates as the preset makes, which last until the training is interrupted
+LASTING = ("--set", "training.min_epoch_updates=30")
+ENDLESS = (*LASTING, "--set", "training.max_epochs=100000", "--set", "training.stopping_patience=100000")
 
 
-# long enough to be killed on the way
-SEVERAL = (
-    *("--set", "training.max_epochs=100", "--set", "training.stopping_patience=100"),
-    *("--set", "training.min_epoch_updates=30"),
-)
+SEVERAL = (*LASTING, "--set", "training.max_epochs=100", "--set", "training.stopping_patience=100")
 
 
 @pytest.mark.slow
