@@ -30,6 +30,7 @@ torch.set_num_threads(1)
 # a shell has Ctrl-C ignored by what it runs in the background, and so would be the processes that tests interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TAGMATES_CACHE_CORPORA"] = "0"
+os.fsync = lambda fd: None  # slow, and seen only where the power fails, which happens in no test
 os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton, as torch's optimizers do
 install_import_hook(list(CHECKED), "beartype.beartype")
 

@@ -134,7 +134,6 @@ def test_resuming_is_exact_for_every_sharing_and_the_practical_settings(tmp_path
     assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
 
 
-@pytest.mark.slow
 def test_kill_minus_nine_then_resume(tmp_path: Path, finished: Path) -> None:
     code = (
         "import sys, torch; torch.set_num_threads(1); from pathlib import Path\n"
