@@ -15,7 +15,8 @@
 # now: no text of corpora, no taggers, no name of this machine's folders. Each line of KIT/selections.txt has the options
 # of one `tagmates study run`; they run at the same time. Without this file one trains all runs in order.
 #
-# The environment may set PYTHON (python3), DEVICE (cuda), LANES and TABLE_SECONDS (of a row of the table: 2).
+# The environment may set PYTHON (python3), DEVICE (cuda), LANES, TABLE_SECONDS (of a row of the table: 2) and TIME_FACTOR
+# (1; by which the time limits of the parts are multiplied, for a slow or busy CPU).
 # Exit codes: 1, the losses are not those of a CPU; 2, wrong arguments; 4, a part failed; else that of the study.
 set -uo pipefail
 usage() {
@@ -61,7 +62,7 @@ arrive() { # KIT OUT: the packages of KIT, and a place for what is made here
 
 part() { # NAME SECONDS COMMAND...: what it prints is in OUT/NAME; when its time is over, what it printed is kept
     echo "== $1, after $((SECONDS - began)) s"
-    timeout "$2" "${@:3}" 2>&1 | tee "$out/$1"
+    timeout "$(($2 * ${TIME_FACTOR:-1}))" "${@:3}" 2>&1 | tee "$out/$1"
     local status=${PIPESTATUS[0]}
     [ "$status" = 0 ] || [ "$status" = 124 ] || failed=1
     return "$status"

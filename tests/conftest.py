@@ -21,9 +21,9 @@ CHECKED = (
     "tagmates.model",
 )
 
-# make test tries 30 examples of a property, make test-slow 100, where a test does not say otherwise
-settings.register_profile("quick", max_examples=30)
-settings.register_profile("thorough", max_examples=100)
+# make test tries 30 examples of a property, make test-slow 100, where a test does not say otherwise; time fails no test
+settings.register_profile("quick", max_examples=30, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 torch.set_num_threads(1)

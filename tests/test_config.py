@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -142,7 +142,6 @@ class TestOverrides:
     def test_no_key_or_no_value(self, override: str) -> None:
         assert refused(override).startswith(f"--set {override}: write key=value")
 
-    @settings(deadline=None)
     @given(override=st.text("seed.training=1\"'[]{}#\n \\", max_size=25))
     def test_any_text_is_a_setting_or_a_config_error(self, override: str) -> None:
         try:

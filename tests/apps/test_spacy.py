@@ -97,7 +97,7 @@ def test_a_doc_says_what_the_tagger_says(nlp: Language, tagger: Tagger) -> None:
     assert Doc(nlp.vocab).from_bytes(doc.to_bytes()).to_json() == doc.to_json()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=st.text(max_size=60) | st.text(alphabet="aB. \n\t?\"'😀\u200b\u00a0\u3000", max_size=60))
 def test_any_text_gives_a_valid_doc(nlp: Language, tagger: Tagger, text: str) -> None:
     doc = nlp(text)

@@ -135,7 +135,7 @@ def by_every_task(corpus: Corpus, sentences: torch.Tensor) -> LaneSelection:
     return LaneSelection.by_tasks(corpus, sentences, torch.arange(len(corpus.vocabulary.tasks)))
 
 
-@settings(deadline=None, max_examples=tried(60))
+@settings(max_examples=tried(60))
 @given(st.lists(corpora(), min_size=1, max_size=3), st.data())
 def test_sentences_of_every_lane_can_be_read_back(made: list[Made], data: st.DataObject) -> None:
     lanes = []
@@ -154,7 +154,7 @@ def test_sentences_of_every_lane_can_be_read_back(made: list[Made], data: st.Dat
         assert int(batch.packed.mask[lane].sum()) == sum(lengths)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(corpora(), min_size=1, max_size=3))
 def test_each_distinct_form_is_spelled_once(made: list[Made]) -> None:
     batch = collate([LaneSelection.own_tasks(one.corpus(), torch.arange(len(one.pairs))) for one in made])
@@ -164,7 +164,7 @@ def test_each_distinct_form_is_spelled_once(made: list[Made]) -> None:
         assert [length for length in lengths if length] == sorted(map(len, forms), reverse=True)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(corpora(), min_size=1, max_size=3))
 def test_decoders_are_grouped_by_their_number_of_labels(made: list[Made]) -> None:
     selections = [LaneSelection.own_tasks(one.corpus(), torch.arange(len(one.pairs))) for one in made]

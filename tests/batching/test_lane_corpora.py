@@ -135,7 +135,7 @@ def choose(one: Made, data: st.DataObject, *, waits: bool) -> LaneSelection:
     return replace(make(corpus, chosen), hidden=None if hidden is None else torch.tensor(hidden))
 
 
-@settings(deadline=None, max_examples=tried(50))
+@settings(max_examples=tried(50))
 @given(st.lists(corpora(), min_size=1, max_size=4), st.data())
 def test_a_batch_is_what_plain_loops_make_of_it(made: list[Made], data: st.DataObject) -> None:
     lanes = [choose(one, data, waits=i > 0) for i, one in enumerate(data.draw(st.permutations(made)))]
@@ -143,7 +143,7 @@ def test_a_batch_is_what_plain_loops_make_of_it(made: list[Made], data: st.DataO
     check_same(collate(lanes), plain(lanes))
 
 
-@settings(deadline=None, max_examples=tried(50))
+@settings(max_examples=tried(50))
 @given(st.lists(corpora(), min_size=2, max_size=4), st.data())
 def test_a_batch_of_some_of_the_lanes(made: list[Made], data: st.DataObject) -> None:
     lanes = [choose(one, data, waits=False) for one in made]

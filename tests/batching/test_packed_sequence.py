@@ -1,7 +1,7 @@
 """tagmates.batching.packed_sequence against torch's PackedSequence, and its properties for several lanes."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
@@ -17,7 +17,6 @@ def lengths_of(lanes: list[list[int]]) -> Tensor:
     return pad_sequence([torch.tensor(lane, dtype=torch.long) for lane in lanes], batch_first=True)
 
 
-@settings(deadline=None)
 @given(ROWS.filter(any))
 def test_one_lane_is_a_packed_sequence(lengths: list[int]) -> None:
     packed = PackedLayout.of(torch.tensor([lengths]))
@@ -29,7 +28,6 @@ def test_one_lane_is_a_packed_sequence(lengths: list[int]) -> None:
     assert packed.mask.all()
 
 
-@settings(deadline=None)
 @given(LANES)
 def test_a_step_is_one_slice_wide_enough_for_every_lane(lanes: list[list[int]]) -> None:
     packed = PackedLayout.of(lengths_of(lanes))
@@ -43,7 +41,6 @@ def test_a_step_is_one_slice_wide_enough_for_every_lane(lanes: list[list[int]]) 
     assert packed.slices()[-1].stop == packed.positions == packed.mask.shape[1]
 
 
-@settings(deadline=None)
 @given(LANES)
 def test_the_mask_holds_every_item_once(lanes: list[list[int]]) -> None:
     packed = PackedLayout.of(lengths_of(lanes))
@@ -53,7 +50,6 @@ def test_the_mask_holds_every_item_once(lanes: list[list[int]]) -> None:
         assert items == {(row, step) for row, length in enumerate(lane) for step in range(length)}
 
 
-@settings(deadline=None)
 @given(LANES)
 def test_reverse_mirrors_every_sequence_and_is_its_own_inverse(lanes: list[list[int]]) -> None:
     packed = PackedLayout.of(lengths_of(lanes))
@@ -67,7 +63,6 @@ def test_reverse_mirrors_every_sequence_and_is_its_own_inverse(lanes: list[list[
         assert torch.equal(packed.step[index[mask]], (lengths[packed.row] - 1 - packed.step)[mask])
 
 
-@settings(deadline=None)
 @given(LANES)
 def test_last_is_the_last_item_or_the_row_s_first_position(lanes: list[list[int]]) -> None:
     packed = PackedLayout.of(lengths_of(lanes))

@@ -148,7 +148,6 @@ class TestQuotas:
 
 
 class TestOneTask:
-    @settings(deadline=None)
     @given(corpus=corpora(), sampling=st.sampled_from(["balanced", "proportional", "temperature"]))
     def test_all_sentences_once_and_the_last_batch_kept(self, corpus: dict[str, Any], sampling: Any) -> None:
         size, batch = corpus["sizes"][0], corpus["batch_size"]
@@ -162,7 +161,6 @@ class TestOneTask:
 
 
 class TestBalanced:
-    @settings(deadline=None)
     @given(corpus=corpora())
     def test_quotas_in_every_batch_and_no_sentence_twice(self, corpus: dict[str, Any]) -> None:
         sizes = corpus["sizes"] if len(corpus["sizes"]) > 1 else [*corpus["sizes"], 40]
@@ -266,7 +264,6 @@ class TestBuckets:
 
 
 class TestDrawn:
-    @settings(deadline=None)
     @given(corpus=corpora(), sampling=st.sampled_from(["proportional", "temperature"]))
     def test_full_batches_and_even_use_within_a_task(self, corpus: dict[str, Any], sampling: Any) -> None:
         sizes = corpus["sizes"] if len(corpus["sizes"]) > 1 else [*corpus["sizes"], 40]
@@ -358,7 +355,6 @@ def equal_updates(draw: st.DrawFn) -> tuple[list[int], TrainingSettings]:
 
 
 class TestEpochUpdates:
-    @settings(deadline=None)
     @given(corpus=corpora(), sampling=st.sampled_from(["balanced", "proportional", "temperature"]))
     def test_without_it_nothing_changes(self, corpus: dict[str, Any], sampling: Any) -> None:
         training = TrainingSettings(
@@ -375,7 +371,6 @@ class TestEpochUpdates:
         bucketed = TrainingSettings(batch_size=3, bucketed=True, sampling="proportional")
         assert batches_of([3, 5], bucketed, epoch=1) == [[5, 1, 3], [0, 0, 2], [7, 4, 6]]
 
-    @settings(deadline=None)
     @given(case=equal_updates(), seed=st.integers(0, 3))
     def test_every_epoch_has_as_many_full_batches(self, case: tuple[list[int], TrainingSettings], seed: int) -> None:
         sizes, training = case
@@ -387,7 +382,6 @@ class TestEpochUpdates:
                 counts = [Counter(owner[n] for n in batch) for batch in made]
                 assert all([count[task] for task in range(len(sizes))] == quota for count in counts)
 
-    @settings(deadline=None)
     @given(case=equal_updates(), seed=st.integers(0, 3))
     def test_the_epochs_together_are_passes_over_each_task(
         self, case: tuple[list[int], TrainingSettings], seed: int
@@ -423,7 +417,6 @@ class TestEpochUpdates:
         other = [n for e in range(30) for b in batches_of(sizes, training, seed=2, epoch=e) for n in b if n in own]
         assert other != stream
 
-    @settings(deadline=None)
     @given(case=equal_updates(), epochs=st.permutations(range(4)))
     def test_an_epoch_is_a_function_of_its_number(
         self, case: tuple[list[int], TrainingSettings], epochs: list[int]
@@ -461,7 +454,6 @@ class TestEpochUpdates:
 class TestBatchPerTask:
     """Equal exposure: a joint training sees as many sentences of a task in every update as the task alone."""
 
-    @settings(deadline=None)
     @given(case=equal_updates(), seed=st.integers(0, 3))
     def test_each_update_has_batch_size_sentences_of_each_task(
         self, case: tuple[list[int], TrainingSettings], seed: int
@@ -474,7 +466,6 @@ class TestBatchPerTask:
             for batch in made:
                 assert Counter(owner[n] for n in batch) == dict.fromkeys(range(len(sizes)), training.batch_size)
 
-    @settings(deadline=None)
     @given(case=equal_updates(), seed=st.integers(0, 3))
     def test_each_update_has_the_very_sentences_of_the_task_alone(
         self, case: tuple[list[int], TrainingSettings], seed: int
@@ -517,7 +508,7 @@ class TestBatchPerTask:
 
 @pytest.mark.parametrize("bucketed", [False, True])
 @given(sizes=st.lists(st.integers(1, 200), min_size=1, max_size=3), least=st.integers(1, 60), epoch=st.integers(0, 3))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_an_epoch_of_several_passes_is_so_many_epochs(
     sizes: list[int], least: int, epoch: int, *, bucketed: bool
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tagmates.batching.vectors import NO_VECTORS, Vectors, load_vectors
@@ -91,7 +91,6 @@ class TestFile:
         refused(tmp_path / "none", ": vectors cannot be read (No such file or directory); give 'glove', 'random' or")
         refused(tmp_path, ": vectors cannot be read (Is a directory)")
 
-    @settings(deadline=None)
     @given(content=st.binary(max_size=30) | st.text("a 1.e-\n\r\t", max_size=20).map(str.encode))
     def test_any_bytes_give_vectors_or_a_data_error(
         self, content: bytes, tmp_path_factory: pytest.TempPathFactory

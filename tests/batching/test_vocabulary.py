@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from real_data import PAPER
 
@@ -159,7 +159,6 @@ some_splits = st.dictionaries(
 
 
 class TestProperties:
-    @settings(deadline=None)
     @given(drawn=some_splits, sharing=st.sampled_from(["multi_dec", "te_dec", "te_enc"]), unknown=st.booleans())
     def test_json_and_order(self, drawn: dict[str, dict[str, Any]], sharing: Sharing, unknown: bool) -> None:
         splits = {

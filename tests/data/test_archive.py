@@ -117,7 +117,7 @@ def write(path: Path, corpora: Mapping[str, Any], vectors: Vectors = NO_VECTORS,
     return header
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(corpora=st.dictionaries(st.sampled_from(["a", "é.npy", "..", "header"]), SPLITS, min_size=1))
 def test_whatever_the_corpora_hold_comes_back(
     corpora: dict[str, dict[str, list[Sentence]]], tmp_path_factory: pytest.TempPathFactory
@@ -255,7 +255,7 @@ def test_a_study_of_glove_cannot_be_packed_without(here: Path, monkeypatch: pyte
 # --- files that are not what they should be --------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=tried(50))
+@settings(max_examples=tried(50))
 @given(data=st.data())
 def test_a_damaged_file_is_a_data_error_or_as_good_as_whole(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

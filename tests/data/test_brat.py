@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tagmates.data.checking.check import check_tasks
@@ -177,7 +177,6 @@ class TestBroken:
         assert broken(folder).startswith(f"{tmp_path / 'doc.txt'}: cannot be read")
         assert broken(tmp_path / "none").startswith(f"{tmp_path / 'none'}: holds no .ann file")
 
-    @settings(deadline=None)
     @given(
         ann=st.binary(max_size=30) | st.text("T1\tX 0123;a\n", max_size=30).map(str.encode), text=st.binary(max_size=20)
     )
@@ -197,7 +196,6 @@ class TestBroken:
 words = st.lists(st.sampled_from(["Ada", "naps", "😀", "It's", "U.S.", "Oslo.", "(so)"]), min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(words=words, data=st.data())
 def test_every_word_of_the_text_is_tagged_once_and_spans_come_back(
     words: list[str], data: st.DataObject, tmp_path_factory: Any

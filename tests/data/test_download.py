@@ -510,7 +510,7 @@ def test_what_is_no_answer(server: Server, path: Path, data: bytes) -> None:
     assert "broke off 5 times" in fails(server.url, path)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=200) | st.binary(max_size=100).map(b"HTTP/1.1 200 OK\r\n".__add__))
 def test_arbitrary_answers_end_in_a_file_or_a_line(server: Server, path: Path, data: bytes) -> None:
     server.answers = [raw(data)] * 5
@@ -590,7 +590,7 @@ FAULTS = st.one_of(
 )
 
 
-@settings(max_examples=tried(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tried(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     calls=st.lists(
         st.tuples(st.sampled_from("abc"), st.booleans(), st.lists(FAULTS, max_size=6)), min_size=1, max_size=4

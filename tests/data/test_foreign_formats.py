@@ -146,7 +146,6 @@ class TestTables:
         ),
         separator=st.sampled_from([",", ";", "\t"]),
     )
-    @settings(deadline=None)
     def test_what_csv_writes_is_read(self, cells: list[tuple[str, str]], separator: str, tmp_path_factory: Any) -> None:
         import csv
 
@@ -363,7 +362,7 @@ class TestTextsWithSpans:
         assert list(annotation_remarks(task, "test")) == []
 
     @given(text=st.text("ab é.!'\n😀-", min_size=1, max_size=40), data=st.data())
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     def test_spans_come_back(self, text: str, data: st.DataObject, tmp_path_factory: Any) -> None:
         """Every word is tagged once, and a span of whole words covers just these."""
         words = [word for sentence in sentences_of(text) for word in sentence]
@@ -446,7 +445,7 @@ class TestTextsWithSpans:
             max_leaves=8,
         ),
     )
-    @settings(deadline=None, max_examples=200)
+    @settings(max_examples=200)
     def test_any_json_in_the_place_of_spans(self, text: str, label: Any, tmp_path_factory: Any) -> None:
         path = tmp_path_factory.getbasetemp() / "any.jsonl"
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from real_data import DATA, PAPER, UPSTREAM
 
@@ -123,7 +123,6 @@ class TestFiles:
     def test_a_file_without_sentences(self, text: str, tmp_path: Path) -> None:
         refused(write(tmp_path / "f", text), ": holds no sentence")
 
-    @settings(deadline=None)
     @given(content=st.binary(max_size=60) | st.text("a \t\n\r\0#-\u2028", max_size=20).map(str.encode))
     def test_any_bytes_give_sentences_or_a_data_error(self, content: bytes, tmp_path_factory: Any) -> None:
         path = write(tmp_path_factory.getbasetemp() / "any", content)
@@ -144,7 +143,6 @@ class TestFormat:
     def test_an_empty_line_follows_every_sentence(self) -> None:
         assert list(format_columns([[("a", "O"), ("b", "X")], [["c", "O"]]])) == ["a\tO\nb\tX\n\n", "c\tO\n\n"]
 
-    @settings(deadline=None)
     @given(table=tables)
     def test_round_trip(self, table: list[list[tuple[str, str]]]) -> None:
         read = parse("".join(format_columns(table)), separator="\t")

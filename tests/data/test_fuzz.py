@@ -258,7 +258,7 @@ def test_the_samples_are_as_they_should_be(name: str, tmp_path: Path) -> None:
 
 
 @every_reader
-@settings(deadline=None, max_examples=tried(60))
+@settings(max_examples=tried(60))
 @given(data=st.data())
 def test_accidents(name: str, data: st.DataObject, tmp_path_factory: Any) -> None:
     """At once or line by line, the same comes out; and where it is sentences, they are what a plain reading gives."""
@@ -281,7 +281,7 @@ tables = st.integers(1, 3).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=tried(200))
+@settings(max_examples=tried(200))
 @given(
     table=tables,
     between=st.sampled_from(["\t", " ", "|", "  "]),
@@ -334,7 +334,7 @@ encoding = "utf-8"
 """
 
 
-@settings(deadline=None, max_examples=tried(100))
+@settings(max_examples=tried(100))
 @given(content=near_misses(SPANS.encode()) | near_misses(CONLLU.encode()) | st.binary(max_size=60))
 def test_accidents_in_the_files_of_tasks(content: bytes, tmp_path_factory: Any) -> None:
     path = written(content, tmp_path_factory)
@@ -358,7 +358,7 @@ def check_tasks_of(toml: Path) -> None:
                 assert ": " in str(error)
 
 
-@settings(deadline=None, max_examples=tried(150))
+@settings(max_examples=tried(150))
 @given(content=near_misses(TOML.encode()))
 def test_accidents_in_toml(content: bytes, tmp_path_factory: Any) -> None:
     path = written(SPANS.encode(), tmp_path_factory)
@@ -384,7 +384,7 @@ values = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=tried(100))
+@settings(max_examples=tried(100))
 @given(table=st.dictionaries(st.sampled_from(KEYS), values, max_size=6))
 @example(table={"encoding": "idna"})
 @example(table={"train": {"file": "fuzz", "sentences": "9" * 5000 + "-"}})
@@ -422,7 +422,7 @@ def test_toml_beyond_measure(content: bytes, tmp_path: Path) -> None:
 VECTORS = "2 2\nfog 1 -2.5\n🎵 1e3 0\nÆsir 3 4\n"
 
 
-@settings(deadline=None, max_examples=tried(100))
+@settings(max_examples=tried(100))
 @given(content=near_misses(VECTORS.encode()) | st.binary(max_size=60))
 def test_accidents_in_vectors(content: bytes, tmp_path_factory: Any) -> None:
     path = written(content, tmp_path_factory)
@@ -435,7 +435,7 @@ def test_accidents_in_vectors(content: bytes, tmp_path_factory: Any) -> None:
         assert np.isfinite(vectors.matrix).all()
 
 
-@settings(deadline=None, max_examples=tried(100))
+@settings(max_examples=tried(100))
 @given(content=near_misses(BRAT.encode()) | near_misses(COLUMNS.encode()), kind=st.sampled_from(["text", "conll"]))
 def test_accidents_in_text_to_be_tagged(content: bytes, kind: str, tmp_path_factory: Any) -> None:
     path = written(content, tmp_path_factory)
@@ -460,7 +460,7 @@ PUBLISHED = {"upos": CONLLU, "mwe": CONLLU, "chunk": "fog N I-x\n", "ner": SPANS
 
 
 @pytest.mark.parametrize("task", ["upos", "chunk", "ner", "mwe", "supsense", "sem", "semtr", "com", "frame", "hyp"])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data(), mode=st.sampled_from(["authors", "clean"]))
 def test_accidents_in_published_files(task: str, data: st.DataObject, mode: Any, tmp_path_factory: Any) -> None:
     sample = PUBLISHED.get(task, COLUMNS if task != "supsense" else CONLLU)
@@ -480,7 +480,7 @@ MADE = {
 }  # fmt: skip
 
 
-@settings(deadline=None, max_examples=tried(100))
+@settings(max_examples=tried(100))
 @given(content=near_misses(json.dumps(MADE).encode()) | st.binary(max_size=60))
 @example(content=b"[" * 2**16)
 @example(content=b'{"files":' * 2**12)

@@ -161,7 +161,7 @@ class TestBroken:
         with pytest.raises(DataError, match=f"{name}: cannot be read as Arrow or parquet .*; copy it again"):
             read(tmp_path / name)
 
-    @settings(deadline=None, max_examples=tried(150))
+    @settings(max_examples=tried(150))
     @given(data=st.data(), suffix=st.sampled_from(["parquet", "arrow"]))
     def test_damaged_files_give_sentences_or_a_data_error(
         self, data: st.DataObject, suffix: str, tmp_path_factory: Any

@@ -78,7 +78,7 @@ def expected(sentences: Sequence[Rows], layer: int) -> list[list[tuple[str, str]
 
 
 class TestColumns:
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(
         seed=st.integers(0, 99),
         separator=st.sampled_from(["\t", " ", "   ", ",", ";", "|"]),
@@ -275,7 +275,7 @@ class TestOthers:
             with pytest.raises(DataError, match=r"looks like tagged sentences|no such file or folder"):
                 propose(path, "")
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(content=st.binary(max_size=80) | st.text('ab\t \n#{}[]":,', max_size=60).map(str.encode))
     def test_any_bytes(self, content: bytes, tmp_path_factory: Any) -> None:
         folder = tmp_path_factory.getbasetemp() / "any-init"

@@ -35,7 +35,6 @@ class TestRead:
         )
         assert read_jsonl(path) == [Sentence(("Rain", "falls"), ("N", "V"), 1), Sentence(("Good",), ("J",), 3)]
 
-    @settings(deadline=None)
     @given(table=st.lists(rows, min_size=1, max_size=4))
     def test_what_tag_writes_is_read(self, table: list[list[tuple[str, str]]], tmp_path_factory: Any) -> None:
         """Each task's tags, below the object ``tags``: line separators, emoji and right-to-left script too."""
@@ -107,7 +106,7 @@ class TestRead:
         with pytest.raises(DataError, match=r":1: 'tags' has -?\d+…?, but there are 2 labels, from 0; "):
             read_jsonl(path, labels=["O", "X"])
 
-    @settings(deadline=None, max_examples=tried(50))
+    @settings(max_examples=tried(50))
     @given(
         content=st.binary(max_size=60)
         | st.recursive(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from helpers import SMALL, make_corpora
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tagmates.batching.vectors import NO_VECTORS
@@ -38,7 +38,6 @@ readings = st.sampled_from(["prefix", "spans", "plain"])
 
 
 class TestUnits:
-    @settings(deadline=None)
     @given(gold=rows_of_tags, data=st.data(), reading=readings, outside=st.sampled_from(["O", "_", "", "0", "NN"]))
     def test_the_score_counts_the_units_of_the_definition(
         self, gold: list[list[str | None]], data: st.DataObject, reading: Any, outside: str
@@ -56,7 +55,6 @@ class TestUnits:
             total += Scores(hits, len(there) - hits, len(wanted) - hits)
         assert found.total == total
 
-    @settings(deadline=None)
     @given(gold=rows_of_tags, reading=readings)
     def test_outside_is_only_a_name(self, gold: list[list[str | None]], reading: Any) -> None:
         for row in gold:

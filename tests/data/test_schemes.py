@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from real_data import DATA, PAPER, UPSTREAM
 from strategies import layers
@@ -66,7 +66,6 @@ def test_no_tokens(scheme: Scheme) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes"])
-@settings(deadline=None)
 @given(layer=layers())
 def test_round_trip(scheme: Scheme, layer: tuple[list[Span], int]) -> None:
     spans, length = layer
@@ -76,7 +75,6 @@ def test_round_trip(scheme: Scheme, layer: tuple[list[Span], int]) -> None:
     assert spans_of(tags, scheme, "error") == spans_of(tags, scheme, "begin") == spans
 
 
-@settings(deadline=None)
 @given(layer=layers(longest=1, labels=("x", "B-x", "I", "-LRB-")))
 def test_plain_round_trip(layer: tuple[list[Span], int]) -> None:
     spans, length = layer
@@ -89,7 +87,6 @@ def get_entities() -> Any:
 
 
 @pytest.mark.parametrize("scheme", ["iob2", "iobes"])
-@settings(deadline=None)
 @given(layer=layers(labels=("x", "y", "x-y")))
 def test_spans_agree_with_seqeval(scheme: Scheme, layer: tuple[list[Span], int], get_entities: Any) -> None:
     tags = list(tags_of(*layer, scheme))
@@ -98,7 +95,6 @@ def test_spans_agree_with_seqeval(scheme: Scheme, layer: tuple[list[Span], int],
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes"])
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_tags_of_the_scheme_can_be_repaired(scheme: Scheme, data: st.DataObject) -> None:
     prefixes = "BIES" if scheme == "iobes" else "BI"
@@ -172,7 +168,6 @@ def test_tokens_without_a_label(
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes"])
-@settings(deadline=None)
 @given(layer=layers(), data=st.data())
 def test_leaving_labels_out_breaks_no_scheme(
     scheme: Scheme, layer: tuple[list[Span], int], data: st.DataObject

@@ -188,7 +188,6 @@ def covers(tokens: list[Token], text: str) -> bool:
     return all(gap == "" or gap.isspace() for gap in [*rest, text[end:]])
 
 
-@settings(deadline=None)
 @given(text=texts)
 @example(text="\ud800.'s")
 def test_any_text_is_covered_once(text: str) -> None:
@@ -197,7 +196,6 @@ def test_any_text_is_covered_once(text: str) -> None:
     assert all(token.text for token in tokenize(text))
 
 
-@settings(deadline=None)
 @given(text=texts)
 def test_only_quotation_marks_change(text: str) -> None:
     for token in tokenize(text):
@@ -205,7 +203,6 @@ def test_only_quotation_marks_change(text: str) -> None:
         assert token.text == source or set(source) & set("\"'“”„‟‘’‚")
 
 
-@settings(deadline=None)
 @given(text=texts)
 def test_sentences_are_trimmed_and_whole(text: str) -> None:
     for (start, end), words in zip(split_sentences(text), sentences_of(text), strict=True):
@@ -213,7 +210,6 @@ def test_sentences_are_trimmed_and_whole(text: str) -> None:
         assert "\n\n" not in text[start:end]
 
 
-@settings(deadline=None)
 @given(
     words=st.lists(st.from_regex(r"[a-z]{2,8}", fullmatch=True), min_size=1, max_size=6), mark=st.sampled_from(".!?")
 )
@@ -262,7 +258,7 @@ def test_a_megabyte_that_is_hard_to_match_is_covered_whole(unit: str) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=tried(300))
+@settings(max_examples=tried(300))
 @given(unit=st.lists(pieces, min_size=1, max_size=5).map("".join), ending=texts)
 def test_whatever_is_repeated_is_covered_whole(unit: str, ending: str) -> None:
     is_covered_whole(unit * (20_000 // len(unit)) + ending)

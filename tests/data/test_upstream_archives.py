@@ -257,7 +257,7 @@ def test_a_tar_that_is_cut_off(tmp_path: Path) -> None:
     assert extract(tmp_path, archive[: 512 + -(-len(TEXT) // 512) * 512]) == TEXT  # only its end is missing
 
 
-@settings(max_examples=tried(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tried(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.integers(0, 4), place=st.integers(0), value=st.integers(1, 255))
 def test_one_wrong_byte_is_found_or_does_not_matter(tmp_path: Path, kind: int, place: int, value: int) -> None:
     """A plain tar has no checksum of its content; the others have one."""
@@ -273,7 +273,7 @@ def test_one_wrong_byte_is_found_or_does_not_matter(tmp_path: Path, kind: int, p
 MAGIC = st.sampled_from([b"", b"PK\3\4", b"PK\5\6" + bytes(18), b"\x1f\x8b\x08\0", b"BZh91AY&SY", b"\xfd7zXZ\0"])
 
 
-@settings(max_examples=tried(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tried(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(magic=MAGIC, data=st.binary(max_size=2000), packing=st.sampled_from(sorted(PACKINGS)))
 @example(b"", b"", "tar")
 @example(b"", bytes(10240), "tar.gz")
@@ -285,7 +285,7 @@ HEADER = tarfile.TarInfo(MEMBER).tobuf(tarfile.USTAR_FORMAT)
 TYPES = st.sampled_from([*b"0123456789SLKxgXVZ\0"])
 
 
-@settings(max_examples=tried(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tried(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     blocks=st.lists(
         st.tuples(

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import torch
 from helpers import packed_of, torch_gru
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -109,7 +109,6 @@ def assert_equal_up_to_rounding(ours: list[Tensor], theirs: list[Tensor], tolera
 
 
 @compiled_only
-@settings(deadline=None)
 @given(LANES, st.integers(1, 5), st.integers(1, 70), st.sampled_from([0.1, 1.0, 30.0]))
 def test_gru_is_the_plain_one(lanes: list[list[int]], inputs: int, hidden: int, scale: float) -> None:
     packed, layers = packed_of(lanes), make_layers(len(lanes), inputs, hidden)
@@ -132,7 +131,6 @@ def test_gru_is_that_of_torch_at_full_size() -> None:
 
 
 @compiled_only
-@settings(deadline=None)
 @given(LANES, st.integers(1, 60), st.sampled_from([0.1, 1.0, 5.0]), st.booleans())
 def test_likelihoods_are_the_plain_ones(lanes: list[list[int]], tags: int, scale: float, partial: bool) -> None:
     ours = likelihood_and_gradients(make_crf(lanes, tags, scale), partial=partial)
@@ -142,7 +140,6 @@ def test_likelihoods_are_the_plain_ones(lanes: list[list[int]], tags: int, scale
 
 
 @compiled_only
-@settings(deadline=None)
 @given(LANES, st.integers(1, 60), st.sampled_from([0.1, 1.0, 50.0, 1000.0]))
 def test_the_best_path_scores_what_the_best_path_in_float64_scores(
     lanes: list[list[int]], tags: int, scale: float

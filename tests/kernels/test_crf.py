@@ -86,7 +86,7 @@ def gradients(crf: LinearChainCRF, total: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(total, parts(crf), materialize_grads=True)
 
 
-@settings(deadline=None, max_examples=tried(60))
+@settings(max_examples=tried(60))
 @given(DECODERS, st.integers(1, 3), st.integers(0, 99))
 @example([[5, 5, 1], [4], []], 3, 0)
 @example([[], [2, 1]], 2, 0)
@@ -128,7 +128,7 @@ def agreeing_log_prob(crf: LinearChainCRF, tags: Tensor, decoder: int, row: int)
     return scores[agree].logsumexp(0) - scores.logsumexp(0)
 
 
-@settings(deadline=None, max_examples=tried(100))
+@settings(max_examples=tried(100))
 @given(
     decoders=DECODERS,
     num_tags=st.integers(1, 3),
@@ -208,7 +208,7 @@ def test_gradients_are_those_of_finite_differences(
     assert torch.autograd.gradcheck(log_prob, [part.requires_grad_() for part in parts(crf)])
 
 
-@settings(deadline=None, max_examples=tried(60))
+@settings(max_examples=tried(60))
 @given(DECODERS, st.integers(1, 4), st.integers(0, 99), st.booleans())
 def test_both_recursions_have_the_gradients_of_autograd(
     decoders: list[list[int]], num_tags: int, seed: int, fallback: bool
@@ -357,7 +357,7 @@ def test_positions_outside_the_mask_touch_nothing(transition: float, garbage: fl
         assert torch.equal(ours, wanted)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.floats(0, 4), st.floats(0, 3), st.integers(2, 6), st.integers(0, 99))
 def test_float32_follows_float64_at_every_scale(transition: float, emission: float, num_tags: int, seed: int) -> None:
     crf = make_crf([[12, 7, 1]], num_tags, seed, torch.float32)

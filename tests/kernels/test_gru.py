@@ -36,7 +36,6 @@ def gradients(layer: GRULayer) -> list[Tensor | None]:
     return [getattr(layer, name).grad for name in NAMES]
 
 
-@settings(deadline=None)
 @given(LENGTHS, SIZES, SIZES, st.integers(1, 2))
 def test_outputs_and_gradients_are_those_of_torch(lengths: list[int], inputs: int, hidden: int, depth: int) -> None:
     packed = packed_of([lengths])
@@ -87,7 +86,7 @@ def test_gradients_are_those_of_finite_differences(lanes: list[list[int]]) -> No
     assert torch.autograd.gradcheck(states, (values, *parameters))
 
 
-@settings(deadline=None, max_examples=tried(50))
+@settings(max_examples=tried(50))
 @given(st.lists(LENGTHS, min_size=2, max_size=4))
 def test_a_lane_in_company_is_as_if_alone(lanes: list[list[int]]) -> None:
     packed = packed_of(lanes)

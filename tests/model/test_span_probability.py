@@ -43,7 +43,7 @@ def paths_of(crf: LinearChainCRF, decoder: int, row: int) -> tuple[Tensor, Tenso
     return paths, scores.softmax(0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 99), st.integers(2, 4), st.sampled_from([0.1, 1.0, 30.0]))
 def test_a_range_has_the_probability_of_all_sequences_that_agree(seed: int, tags: int, spread: float) -> None:
     lengths = [[4, 3, 1], [5, 2]]

@@ -62,7 +62,7 @@ def words_of(tagged: list[Tagged]) -> list[Words]:
 sentences = st.lists(st.lists(st.sampled_from(["a", "bb", "x" * 9000]), max_size=600).map(tuple), max_size=8)
 
 
-@settings(deadline=None, max_examples=tried(50))
+@settings(max_examples=tried(50))
 @given(requests=st.lists(st.tuples(st.sampled_from([ASK, OTHER]), sentences), max_size=12))
 def test_everyone_gets_the_answer_to_their_own_question(requests: list[tuple[TagOptions, list[Words]]]) -> None:
     echo = Echo()

@@ -229,7 +229,7 @@ questions = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=st.lists(questions, min_size=2, max_size=20))
 def test_company_changes_no_answer(asked: list[dict[str, Any]]) -> None:
     async def scenario(client: httpx.AsyncClient) -> list[Any]:
@@ -252,7 +252,7 @@ def test_company_changes_no_answer(asked: list[dict[str, Any]]) -> None:
             assert [document["sentences"] for document in response.json()["documents"]] == wanted
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(text=st.text(st.characters(exclude_categories=())))
 def test_any_characters_are_tagged(text: str) -> None:
     """Lone surrogates, which are no characters, are read as U+FFFD; those of a pair as the character that they are."""
@@ -337,7 +337,6 @@ def test_long_sentences_are_refused_before_their_words_are_looked_for(
     assert looked <= 2
 
 
-@settings(deadline=None)
 @given(
     sentences=st.lists(
         st.text(st.sampled_from("aB. ,'\u201d)\n\u3000"), min_size=1, max_size=19).map(lambda text: f"A{text}!\n X"),
@@ -477,7 +476,7 @@ def test_every_answer_has_strict_headers_and_none_lets_other_sites_in() -> None:
         assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(body=st.binary() | st.text('[]{}",:\\u0d8textswords19-.e \n').map(str.encode))
 def test_no_body_is_too_much(body: bytes) -> None:
     assert ask("POST", "/api/tag", content=body, headers=JSON).status_code in (200, 400, 422)
@@ -769,7 +768,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", ALONE, config=described
 
 
 def examined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    few = settings(deadline=None, max_examples=examples, suppress_health_check=list(HealthCheck))
+    few = settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     return lambda test: schema.parametrize()(few(test))
 
 

@@ -158,7 +158,7 @@ def check_cell(
 
 
 class TestCells:
-    @settings(deadline=None, max_examples=tried(60))
+    @settings(max_examples=tried(60))
     @given(world=worlds())
     def test_every_cell(self, world: World) -> None:
         study, tasks, records, sets = world
@@ -183,7 +183,7 @@ class TestCells:
             assert wanted <= known
             assert all(other != task for other, task in [*found.pairs, *found.all_but_one])
 
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     @given(world=worlds())
     def test_averages_and_counts(self, world: World) -> None:
         study, tasks, records, sets = world
@@ -201,7 +201,7 @@ class TestCells:
                 assert count(cells.values(), "up") == arrows.count("up")
                 assert count(cells.values(), "down") == arrows.count("down")
 
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     @given(world=worlds())
     def test_sets_chosen_on_test_have_no_evidence(self, world: World) -> None:
         study, tasks, records, sets = world
@@ -272,7 +272,7 @@ def holm(p: Sequence[float], mine: float) -> float:
 
 
 class TestFamilies:
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     @given(world=worlds())
     def test_each_regime_of_a_method_is_one(self, world: World) -> None:
         study, tasks, records, sets = world
@@ -325,7 +325,7 @@ class TestFamilies:
 
 
 class TestOracleSets:
-    @settings(deadline=None, max_examples=tried(60))
+    @settings(max_examples=tried(60))
     @given(world=worlds())
     def test_the_partners_whose_pair_is_higher(self, world: World) -> None:
         study, tasks, records, _ = world

@@ -94,7 +94,6 @@ def of_regime(regime: Regime, method: Method, tasks: Sequence[str], sets: Oracle
 
 
 class TestPlan:
-    @settings(deadline=None)
     @given(case=studies())
     def test_each_training_that_some_regime_needs_once(
         self, case: tuple[StudySettings, tuple[str, ...], OracleSets]
@@ -126,7 +125,6 @@ class TestPlan:
             assert planned.combination == Combination(planned.config.sharing, planned.config.tasks)
             assert list(planned.config.tasks) == [task for task in tasks if task in planned.config.tasks]
 
-    @settings(deadline=None)
     @given(case=studies())
     def test_stages_come_in_order_and_within_them_the_seeds(
         self, case: tuple[StudySettings, tuple[str, ...], OracleSets]
@@ -139,7 +137,6 @@ class TestPlan:
             by_seed = [[p.combination for p in plan if (p.regime, p.config.seed) == (regime, s)] for s in study.seeds]
             assert all(one == other for one, other in pairwise(by_seed))
 
-    @settings(deadline=None)
     @given(case=studies(), data=st.data())
     def test_the_order_of_tasks_methods_and_regimes_decides_nothing(
         self, case: tuple[StudySettings, tuple[str, ...], OracleSets], data: st.DataObject
@@ -156,7 +153,7 @@ class TestPlan:
         names = {planned.name for planned in make_plan(study, tasks, sets)}
         assert {planned.name for planned in make_plan(other, tasks, sets)} == names
 
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     @given(tasks=st.integers(1, 12), methods=st.integers(1, 3), seeds=st.integers(1, 3))
     def test_numbers(self, tasks: int, methods: int, seeds: int) -> None:
         names = [f"task{i}" for i in range(tasks)]
@@ -441,7 +438,6 @@ class TestReading:
 class TestSelection:
     PLAN = plan_of("abcd", {("te_dec", "a"): ("b", "c", "d")}, sharing=["multi_dec", "te_dec"], seeds=[1, 2])
 
-    @settings(deadline=None)
     @given(
         sharing=st.lists(st.sampled_from(["stl", *METHODS]), unique=True),
         regimes=st.lists(st.sampled_from(REGIMES), unique=True),
@@ -468,7 +464,6 @@ class TestSelection:
         plan = plan_of("abc", seeds=[1])
         assert len(RunFilter(regimes=["all_but_one"])(plan)) == 3
 
-    @settings(deadline=None)
     @given(parts=st.integers(1, 80), seeds=st.sampled_from([(), (1,)]))
     def test_shards_are_parts_of_what_is_selected(self, parts: int, seeds: tuple[int, ...]) -> None:
         shards = [RunFilter(seeds=seeds, shard=(part, parts))(self.PLAN) for part in range(1, parts + 1)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from study_folders import make_records
@@ -77,7 +77,6 @@ class TestChoice:
         assert advice.sentence.startswith("no gain was found; train it alone. Best on dev: with ")
         assert re.search(r"observed gain on test −[45]\.\d\d F1 over training it alone \(60\.\d\d\)", advice.sentence)
 
-    @settings(deadline=None)
     @given(number=st.integers(0, 10**6), data=st.data())
     def test_the_best_mean_on_dev_of_what_was_tried_twice(self, number: int, data: st.DataObject) -> None:
         dice = random.Random(number)

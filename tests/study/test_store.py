@@ -415,7 +415,7 @@ def records(draw: st.DrawFn) -> RunRecord:
 
 
 class TestRoundTrip:
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(record=records())
     def test_through_the_index(self, tmp_path_factory: pytest.TempPathFactory, record: RunRecord) -> None:
         path = tmp_path_factory.mktemp("index") / "index.sqlite"
@@ -425,7 +425,7 @@ class TestRoundTrip:
             assert (name, stamp) == (record.name, "stamp")
             assert same(found, record, counts=counts)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(record=records())
     def test_through_a_run_folder(self, tmp_path_factory: pytest.TempPathFactory, record: RunRecord) -> None:
         planned = next(planned for planned in PLAN if planned.name == record.name)

@@ -57,7 +57,7 @@ EXTRA = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=tried(80))
+@settings(max_examples=tried(80))
 @given(
     records=st.lists(st.tuples(WORDS, EXTRA, st.booleans()), min_size=1, max_size=8),
     indent=st.sampled_from([None, 0, 2]),
@@ -235,7 +235,7 @@ def span_lists(draw: st.DrawFn, words: int) -> list[Span]:
     return [Span(start, end, draw(LABELS | st.just(label))) for start, end in pairwise(cuts) if draw(st.booleans())]
 
 
-@settings(deadline=None, max_examples=tried(80))
+@settings(max_examples=tried(80))
 @given(document=documents(), scheme=st.sampled_from(["iob1", "iob2", "iobes"]))
 def test_layers_are_read_again_and_all_other_columns_stay(
     document: tuple[str, list[list[str]], list[dict[str, list[Span]]], int],

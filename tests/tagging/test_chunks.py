@@ -56,7 +56,6 @@ def sentences_of(chunks: list[Chunk]) -> list[tuple[str, ...]]:
     return [sentence.tokens for chunk in chunks for sentence in read_chunk(chunk)]
 
 
-@settings(deadline=None)
 @given(content=NASTY, size=st.integers(4, 40))
 def test_pieces_are_the_input_and_know_where_they_stand(content: bytes, size: int, tmp_path_factory: Any) -> None:
     chunks = pieces_of(tmp_path_factory, content, "text", size)
@@ -70,14 +69,12 @@ def test_pieces_are_the_input_and_know_where_they_stand(content: bytes, size: in
         assert not (before.endswith(b"\r") and chunk.data.startswith(b"\n"))
 
 
-@settings(deadline=None)
 @given(content=st.text(st.sampled_from("aß日🙂 \n"), max_size=120), size=st.integers(4, 40))
 def test_characters_stay_whole(content: str, size: int, tmp_path_factory: Any) -> None:
     chunks = pieces_of(tmp_path_factory, content.encode(), "text", size)
     assert "".join(chunk.data.decode() for chunk in chunks) == content
 
 
-@settings(deadline=None)
 @given(content=NASTY, size=st.integers(4, 40))
 def test_what_is_left_makes_the_same_pieces(content: bytes, size: int, tmp_path_factory: Any) -> None:
     chunks = pieces_of(tmp_path_factory, content, "text", size)
@@ -87,7 +84,7 @@ def test_what_is_left_makes_the_same_pieces(content: bytes, size: int, tmp_path_
         assert [chunk.data for chunk in again] == [chunk.data for chunk in chunks[i:]]
 
 
-@settings(deadline=None, max_examples=tried(50))
+@settings(max_examples=tried(50))
 @given(
     paragraphs=PARAGRAPHS, size=st.integers(LONG, 3 * LONG), blank=st.sampled_from(["\n\n", "\r\n\r\n", "\n \t\n\n"])
 )
@@ -103,7 +100,7 @@ def test_ordinary_text_has_the_sentences_that_it_has_in_one_piece(
 WORDS = st.lists(st.sampled_from(["gull\tN", "#\tS", "# x", "ß N", "-DOCSTART- O"]), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=tried(50))
+@settings(max_examples=tried(50))
 @given(
     sentences=st.lists(WORDS.map("\n".join), max_size=8), size=st.integers(32, 60), end=st.sampled_from(["\n", "\r\n"])
 )

@@ -533,7 +533,7 @@ def test_a_tag_that_the_encoding_lacks(tmp_path: Path) -> None:
 # --- what is written -------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(list(FILES)),
     size=st.integers(40, 400),
@@ -562,7 +562,7 @@ def test_without_tags_every_byte_stays(
 CELLS = st.text(st.sampled_from("aß,;\"'|#-\t"), min_size=1, max_size=5).filter(lambda cell: len(cell.split()) == 1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=20),
     separator=st.sampled_from(",;\t"),
@@ -814,7 +814,7 @@ def test_the_first_record_may_be_longer_than_what_is_looked_at(tmp_path: Path) -
     assert tokens_of(written(tmp_path, long * 3)) == [("Mika",)] * 3
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     content=st.lists(
         st.sampled_from([*'aB,;|/#{}[]"\n\t :0', "\r\n", "\0", "ß", "1\t", "-DOCSTART-", '{"text": "a b"}']),

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -66,7 +66,6 @@ def should_stop(scores: list[float], patience: int) -> bool:
 
 
 class TestHalving:
-    @settings(deadline=None)
     @given(scores=some_scores, patience=st.integers(0, 4))
     @example(scores=[0.0] * 60, patience=2)
     @example(scores=[90.0, 90.009, 90.0, 90.0090001, 90.0, 90.0], patience=2)
@@ -74,7 +73,6 @@ class TestHalving:
         training = TrainingSettings(halving_patience=patience)
         assert rates(scores, training) == rates_of_torch(scores, training, eps=0)
 
-    @settings(deadline=None)
     @given(scores=some_scores)
     def test_torch_as_it_comes(self, scores: list[float]) -> None:
         # by default torch leaves a rate alone that a halving would change by less than 1e-8
@@ -101,13 +99,11 @@ class TestHalving:
 class TestFixed:
     """The controls of training length must not depend on the dev score."""
 
-    @settings(deadline=None)
     @given(scores=some_scores)
     def test_no_score_changes_a_constant_rate(self, scores: list[float]) -> None:
         training = TrainingSettings(schedule="constant", halving_patience=0)
         assert rates(scores, training) == [training.learning_rate] * len(scores)
 
-    @settings(deadline=None)
     @given(scores=some_scores.filter(len), total=st.integers(1, 500), others=some_scores)
     def test_a_linear_rate_is_that_of_torch_whatever_the_scores(
         self, scores: list[float], total: int, others: list[float]
@@ -145,7 +141,6 @@ class TestFixed:
         training = TrainingSettings(schedule=schedule, max_updates=10)
         assert {Schedule(1e-3).rate(training, updates, 10) for updates in range(10)} == {1e-3}
 
-    @settings(deadline=None)
     @given(scores=some_scores.filter(len), fixed=st.sampled_from(["constant", "linear"]))
     def test_best_epoch_and_stopping_are_the_same(self, scores: list[float], fixed: Any) -> None:
         training = TrainingSettings(schedule=fixed, max_updates=len(scores))
@@ -179,7 +174,6 @@ class TestStopping:
         assert reason_at_each_epoch([4, 5, 6], training) == [None, None, "cap"]
         assert reason_at_each_epoch([4], TrainingSettings(max_epochs=1)) == ["cap"]
 
-    @settings(deadline=None)
     @given(scores=some_scores, patience=st.integers(1, 12), cap=st.integers(1, 60))
     def test_the_rule_of_the_protocol(self, scores: list[float], patience: int, cap: int) -> None:
         training = TrainingSettings(stopping_patience=patience, max_epochs=cap)
@@ -191,7 +185,6 @@ class TestStopping:
 
 
 class TestUpdates:
-    @settings(deadline=None)
     @given(
         scores=some_scores.filter(len),
         epoch_updates=st.integers(1, 9),
@@ -221,7 +214,6 @@ class TestUpdates:
 
 
 class TestBest:
-    @settings(deadline=None)
     @given(scores=some_scores.filter(len))
     def test_the_best_epoch_is_the_later_of_equals(self, scores: list[float]) -> None:
         schedule = Schedule(1e-3)

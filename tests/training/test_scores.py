@@ -166,18 +166,15 @@ class TestUnits:
     def test_a_first_piece_of_several_letters_is_no_prefix(self, tag: str) -> None:
         assert units([tag, tag, "I-x"]) == [Span(0, 1, tag), Span(1, 2, tag), Span(2, 3, "x")]
 
-    @settings(deadline=None)
     @given(tags=sentences_of_tags)
     def test_the_reference(self, tags: list[str]) -> None:
         assert [(span.start, span.end, span.label) for span in units(tags)] == reference_units(tags)
 
-    @settings(deadline=None)
     @given(tags=sentences_of_tags)
     def test_units_cover_every_token_but_o_once(self, tags: list[str]) -> None:
         covered = [i for span in units(tags) for i in range(span.start, span.end)]
         assert covered == [i for i, tag in enumerate(tags) if tag != "O"]
 
-    @settings(deadline=None)
     @given(tags=sentences_of_tags)
     def test_the_plain_reading(self, tags: list[str]) -> None:
         assert units(tags, "plain") == [Span(i, i + 1, tag) for i, tag in enumerate(tags) if tag != "O"]
@@ -222,14 +219,14 @@ class TestScore:
         with pytest.raises(ValueError, match="zip"):
             score(split("NN O"), split("NN"))
 
-    @settings(deadline=None, max_examples=tried(500))
+    @settings(max_examples=tried(500))
     @given(two=two_taggings(some_gold), reading=readings)
     def test_the_plain_scorer(self, two: tuple[Gold, Sentences], reading: Score) -> None:
         found = in_plain_terms(score(*two, reading))
         assert found == plain_score(*two, reading)
         assert list(found[1]) == sorted(found[1])
 
-    @settings(deadline=None, max_examples=tried(500))
+    @settings(max_examples=tried(500))
     @given(data=st.data(), labels=st.lists(some_tags, min_size=1, unique=True), reading=readings)
     def test_gold_tags_that_cannot_be_predicted(self, data: st.DataObject, labels: list[str], reading: Score) -> None:
         """One reference serves several predictions; its gold tags stay what they are where the labels lack them."""
@@ -245,7 +242,6 @@ class TestScore:
             wanted = plain_score(gold, [[labels[k] for k in numbers] for numbers in guess], reading)
             assert in_plain_terms(found) == wanted
 
-    @settings(deadline=None)
     @given(two=two_taggings(st.lists(sentences_of_tags, max_size=4)), reading=readings)
     def test_sums_and_symmetry(self, two: tuple[Sentences, Sentences], reading: Score) -> None:
         gold, guess = two
@@ -270,7 +266,6 @@ class TestScore:
         assert score([[None, None], []], [["B-X", "NN"], []]).total == Scores()
         assert units(["B-X", None, "I-X"]) == [Span(0, 1, "X"), Span(2, 3, "X")]
 
-    @settings(deadline=None)
     @given(scheme=st.sampled_from(["iob1", "iob2", "iobes"]), layer=layers(labels=("x", "y", "x-y")), data=st.data())
     def test_a_right_prediction_errs_nowhere_whatever_lacks_a_label(
         self, scheme: Scheme, layer: tuple[list[Span], int], data: st.DataObject
@@ -289,7 +284,6 @@ class TestScore:
         assert (total.fp, total.fn) == (0, 0)
         assert total.tp == sum(not missing & set(range(span.start, span.end)) for span in spans)
 
-    @settings(deadline=None)
     @given(gold=st.lists(sentences_of_tags, max_size=4))
     def test_a_perfect_prediction(self, gold: list[list[str]]) -> None:
         total = score(gold, gold).total
