@@ -220,9 +220,16 @@ class Study(OpenedStudy):
         if task not in self.tasks:
             known = ", ".join(self.tasks)
             raise ConfigError(f"--task: there is no {task!r}{suggestion(task, self.tasks)}; there are {known}")
+        return self._advice([task])[0]
+
+    def recommend_all(self) -> list[Advice]:
+        """The recommended partners of every task by the evidence so far."""
+        return self._advice(self.tasks)
+
+    def _advice(self, tasks: Sequence[str]) -> list[Advice]:
         self.store.description()  # there must be a study
         now = current_status(self.settings, self.tasks, self.store, counts=True)
-        return advise_on(self.settings, self.tasks, now.runs, now.oracle_sets, task)
+        return [advise_on(self.settings, self.tasks, now.runs, now.oracle_sets, task) for task in tasks]
 
     def forecast(self) -> list[Forecast]:
         """The expected best combination of every task, by the runs so far and the training data (the model of gains).

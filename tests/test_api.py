@@ -287,6 +287,7 @@ def test_a_report(study: tagmates.Study, capsys: pytest.CaptureFixture[str]) -> 
     assert written.page == Path("there/index.html")
     assert control.name in written.page.read_text(encoding="utf-8")
     assert written.notes == [f"beside the study: its control, {control.store.root}"]
+    assert study.recommend_all() == [study.recommend(task) for task in study.tasks]
     assert [(advice.task, advice.verdict) for advice in written.advice] == [
         (task, study.recommend(task).verdict) for task in study.tasks
     ]

@@ -174,8 +174,7 @@ def recommend(
         raise ConfigError("--train: goes with --taggers; for one task, run the command that is printed")
     if taggers is not None:
         return recommend_taggers(study, taggers, train=train, device=device, json_=json_)
-    tasks = [task] if task else study.tasks
-    advice = [study.recommend(each) for each in tasks]
+    advice = [study.recommend(task)] if task else study.recommend_all()
     say_notes(not_counted(study, current_status(study.settings, study.tasks, study.store).found))
     expected = {each.task: each for each in study.forecast()}
     if json_:

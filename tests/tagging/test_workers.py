@@ -328,7 +328,8 @@ def documents() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", ["big.json", pytest.param("big.tsv", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["big.json", "big.tsv"])
 def test_documents_that_are_repeated_are_gone_on_with_and_read_again(model: Path, name: str) -> None:
     Path(name).write_text(documents()[name])
     assert tag(model, "--append", "--output-file", "out", file=name).code == 0
