@@ -3,7 +3,9 @@
 import json
 import logging
 import os
+import re
 import stat
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +21,8 @@ from tagmates.failures import MISSING_FOLDER_ERRORS, NAME_TAKEN_ERRORS, RESOURCE
 
 log = logging.getLogger("tagmates")
 UNFINISHED = ".new"  # ends the name of a file that is being written
+UNFINISHED_AGE = 3600  # seconds, after which such a file is of a process that was killed
+_UNFINISHED_NAME = re.compile(r"\.[0-9a-f]{16}\.new")
 ESCAPED = "backslashreplace"  # error handler for file names that are not UTF-8; JSON reads them back unchanged
 Value = TypeVar("Value")
 
@@ -28,7 +32,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Several processes may write the same file: it is then what one of them wrote, as a whole.
     """
-    beside = path.with_name(f".{path.name}.{token_hex(4)}{UNFINISHED}")
+    beside = path.with_name(f".{token_hex(8)}{UNFINISHED}")
     try:
         with beside.open("xb") as file:
             file.write(data)
@@ -41,6 +45,15 @@ def write_atomically(path: Path, data: bytes) -> None:
         if not isinstance(error, OSError) or is_out_of_memory(error):
             raise
         raise write_error(path, error) from None
+    _remove_unfinished(path.parent)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write."""
+    with suppress(OSError):  # the folder may not be readable
+        for path in [path for path in folder.iterdir() if _UNFINISHED_NAME.fullmatch(path.name) and path.is_file()]:
+            if time.time() - path.stat().st_mtime > UNFINISHED_AGE:
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -79,6 +79,18 @@ def test_a_file_that_several_write_at_once_is_what_one_of_them_wrote(tmp_path: P
     assert [*tmp_path.iterdir()] == [path]
 
 
+def test_what_a_killed_process_had_begun_to_write_is_removed_later(tmp_path: Path) -> None:
+    old, new, own = (tmp_path / name for name in (f".{'a' * 16}.new", f".{'b' * 16}.new", ".notes.new"))
+    for path in (old, new, own):
+        path.touch()
+    for path in (old, own):
+        os.utime(path, (0, 0))
+    (tmp_path / f".{'c' * 16}.new").mkdir()
+    os.utime(tmp_path / f".{'c' * 16}.new", (0, 0))
+    write_atomically(tmp_path / ("x" * 250), b"")
+    assert (old.exists(), new.exists(), own.exists()) == (False, True, True)
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ModelError, match="it is no file"):

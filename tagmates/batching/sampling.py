@@ -1,5 +1,6 @@
 """The choice of the sentences of every batch of an epoch (protocol section 3)."""
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -11,6 +12,7 @@ from torch import Tensor
 from tagmates.config import TrainingSettings
 from tagmates.seeding import generator
 
+_extending = threading.Lock()  # of the sums that ``_sums_of_epochs`` keeps
 BUCKET_UPDATES = 50  # bucketed sentences are sorted by length within this many updates
 
 
@@ -159,8 +161,9 @@ def _taken_before(
 ) -> list[int]:
     """The number of sentences of each task that the epochs before this one took."""
     sums = _sums_of_epochs(tuple(tasks), tuple(sizes), settings.model_dump_json(), seed)
-    for number in range(len(sums) - 1, epoch):
-        sums.append(sums[-1] + epoch_counts(tasks, sizes, settings, seed, number).sum(0))
+    with _extending:
+        for number in range(len(sums) - 1, epoch):
+            sums.append(sums[-1] + epoch_counts(tasks, sizes, settings, seed, number).sum(0))
     taken: list[int] = sums[epoch].tolist()
     return taken
 

@@ -268,7 +268,7 @@ def _length(study: StudySettings) -> str:
         )
     ending = _ending(training)
     if training.epoch_updates is not None:
-        return f"Every epoch has {training.epoch_updates:,} updates, for all tasks and combinations. {ending}"
+        return f"Every epoch has {plural(training.epoch_updates, 'update')}, for all tasks and combinations. {ending}"
     least = training.min_epoch_updates
     what, passes = "epoch", ""
     if least > 1:
@@ -284,19 +284,23 @@ def _length(study: StudySettings) -> str:
 
 def _ending(training: TrainingSettings) -> str:
     """When a run without a fixed number of updates ends."""
-    last = f"its last {plural(training.stopping_patience, 'epoch')}"
+    number = training.stopping_patience
+    last = f"its last {number} epochs"
     reasons = []
-    if training.stopping_patience >= training.max_epochs:
+    if number >= training.max_epochs:
         pass  # the patience never ends a run
     elif training.patience == "strict":
-        reasons.append(f"none of {last} has a dev score above all earlier ones, once a score has been above 0")
-    else:
+        none = f"none of {last} has a" if number > 1 else "its last epoch has no"
+        reasons.append(f"{none} dev score above all earlier ones, once a score has been above 0")
+    elif number > 1:
         reasons.append(f"the dev scores of {last} are all below its best one")
+    else:
+        reasons.append("the dev score of its last epoch is below its best one")
     if training.schedule == "halving" and training.min_learning_rate:
         reasons.append(f"halving has brought its learning rate below {training.min_learning_rate:g}")
     most = plural(training.max_epochs, "epoch")
     begin = f"A run stops when {', when '.join(reasons)}, or after {most}." if reasons else f"A run has {most}."
-    return begin + (SCHEDULE_TEXTS["linear"] if training.schedule == "linear" else "")
+    return begin + (f" Its learning rate falls linearly, to 0 after {most}." if training.schedule == "linear" else "")
 
 
 def _vectors(report: Report) -> str:

@@ -49,7 +49,7 @@ def read_curves(places: Sequence[Path]) -> list[Curve]:
     for place in places:
         curves = [curve for folder in run_folders(place) if (curve := _read_curve(folder)) is not None]
         if not curves:
-            raise ConfigError(f"{place}: no epoch is finished there yet; wait for the first one")
+            raise ConfigError(f"{place}: has no finished epoch ({METRICS_FILE}); wait for it, or give another folder")
         found += curves
     return found
 
@@ -78,7 +78,8 @@ def _read_curve(folder: Path) -> Curve | None:
 
 
 def _is_strict(folder: Path) -> bool:
-    return bool(read_json(folder / "config.json").get("training", {}).get("patience") == "strict")
+    path = folder / "config.json"
+    return path.exists() and bool(read_json(path).get("training", {}).get("patience") == "strict")
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

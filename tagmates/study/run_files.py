@@ -10,7 +10,7 @@ from tagmates.errors import ConfigError
 from tagmates.study.plan import Combination
 from tagmates.study.records import RunRecord
 from tagmates.study.store import Store
-from tagmates.training.metrics import read_metrics
+from tagmates.training.metrics import METRICS_FILE, read_metrics
 
 MAX_HEADER_BYTES = 2**24
 
@@ -30,9 +30,10 @@ def run_folders(place: Path) -> list[Path]:
 
     Raises ConfigError if it is neither.
     """
-    if (place / "config.json").is_file():
+    files = ("config.json", METRICS_FILE)  # a run that was copied may lack one
+    if any((place / name).is_file() for name in files):
         return [place]
-    found = sorted(path.parent for path in (place / "runs").glob("*/config.json"))
+    found = sorted({path.parent for name in files for path in (place / "runs").glob(f"*/{name}")})
     if not found:
         raise ConfigError(f"{place}: holds no run; give the folder of a run, or of a study that has begun")
     return found

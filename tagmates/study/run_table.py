@@ -8,6 +8,8 @@ holds no text, no tagger and no path of a machine.
 import io
 import json
 import lzma
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,8 @@ _DAMAGE = (
     lzma.LZMAError,
 )
 JSON_FILES = {"config": "config.json", "result": "result.json", "environment": "environment.json"}
-_PATH_SETTINGS = ("data", "vectors", "model.encoder")
+# what ``--set`` may give a path
+_PATH_SETTING = re.compile(r"\s*(data|vectors|encoder|model\s*\.\s*encoder|model\s*=.*\bencoder)\s*=")
 MAX_BYTES = 2**30  # of an unpacked table; ten thousand runs of the paper's study have a tenth of it
 
 
@@ -103,7 +106,8 @@ def read_table(table: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         if not isinstance(study["study"], dict) or any(name != Path(name).name or name == ".." for name in runs):
             raise ValueError("it has no study, or a run without a proper name")
         for row in runs.values():
-            if not all(isinstance(row[key], dict) for key in ("config", "result")):
+            objects = {"config", "result", *(row.keys() & JSON_FILES)}
+            if not all(isinstance(row.get(key), dict) for key in objects):
                 raise ValueError("its lines are no runs")
             _arrays(row)
     except _DAMAGE as error:
@@ -127,10 +131,9 @@ def _read_run(folder: Path) -> dict[str, Any]:
     row: dict[str, Any] = {
         key: read_json(folder / name) for key, name in JSON_FILES.items() if (folder / name).exists()
     }
-    named = str(row["result"].get("vectors", ""))
-    row["config"] = _named_by_content(row["config"], named)
+    row["config"] = _without_folders(row["config"])
     if "environment" in row:
-        row["environment"] = {**_named_by_content(row["environment"], named), "data": ""}
+        row["environment"] = {**_without_folders(row["environment"]), "data": ""}
     if epochs := read_metrics(folder):  # there are none if only the scores of a run are left
         row["metrics"] = epochs
     with np.load(folder / "counts.npz", allow_pickle=False) as arrays:
@@ -139,20 +142,25 @@ def _read_run(folder: Path) -> dict[str, Any]:
 
 
 def _without_paths(study: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of ``study.json`` without the places of data, vectors and encoder."""
-    settings = {**_named_by_content(study["study"], str(study.get("vectors", ""))), "data": ""}
-    overrides = [each for each in study.get("set", []) if each.partition("=")[0] not in _PATH_SETTINGS]
-    return {**study, "study": settings, "set": overrides, "data": ""}
+    """The content of ``study.json`` without the folders of data, vectors and encoder."""
+    overrides = [each for each in study.get("set", []) if not _PATH_SETTING.match(each)]
+    return {**study, "study": {**_without_folders(study["study"]), "data": ""}, "set": overrides, "data": ""}
 
 
-def _named_by_content(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Settings of a study or run in which a file of vectors, or an encoder, has the name of its content."""
-    named = dict(settings)
-    if settings.get("vectors", "glove") not in VECTOR_SOURCES:
-        named["vectors"] = name
+def _without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a study or run in which a file of vectors, an encoder and a base are named without their folders."""
+    named: dict[str, Any] = {key: _name_alone(settings[key]) for key in ("vectors", "base") if key in settings}
     if settings.get("model", {}).get("encoder"):
-        named["model"] = {**settings["model"], "encoder": name}
-    return named
+        named["model"] = {**settings["model"], "encoder": _name_alone(settings["model"]["encoder"])}
+    return {**settings, **named}
+
+
+def _name_alone(place: str) -> str:
+    """The name of a file or folder; anything that is not an absolute path stays as it is."""
+    if not os.path.isabs(place):  # noqa: PTH117  (the path may be of another system)
+        return place
+    name = Path(place).name
+    return f"./{name}" if name in VECTOR_SOURCES else name
 
 
 def _arrays(row: Mapping[str, Any]) -> dict[str, Any]:

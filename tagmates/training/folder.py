@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tagmates.errors import BusyError, ConfigError, ModelError
 from tagmates.failures import what_to_do
-from tagmates.files import UNFINISHED
 from tagmates.locks import take_lock
 from tagmates.training.metrics import METRICS_FILE
 
@@ -112,13 +111,6 @@ def lock_folder(folder: Path, *, lock: bool = True) -> Iterator[None]:
         raise _unusable(folder, error) from None
     with lock_held:
         yield
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed had begun to write into the folder of its run."""
-    for name in (*RUN_FILES, EPOCH_FILES):
-        for path in folder.glob(f".{name}.*{UNFINISHED}"):
-            path.unlink(missing_ok=True)
 
 
 def clear_folder(folder: Path) -> None:

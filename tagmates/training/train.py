@@ -28,7 +28,6 @@ from tagmates.training.folder import (
     clear_folder,
     lock_folder,
     make_folder,
-    remove_unfinished,
 )
 from tagmates.training.forgetting import measure_forgetting
 from tagmates.training.identity import check_same_run, write_identity
@@ -165,7 +164,6 @@ def run_in_folder(
     make_folder(folder)
     check_files(folder)
     with lock_folder(folder, lock=lock), _log_to(folder / "train.log") as run_log:
-        remove_unfinished(folder)
         if force:
             clear_folder(folder)
         check_same_run(folder, run)

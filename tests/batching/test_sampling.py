@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from tagmates.batching.sampling import (
     BUCKET_UPDATES,
+    _sums_of_epochs,
     epoch_batches,
     epoch_counts,
     mean_epoch_counts,
@@ -501,6 +503,21 @@ class TestBatchPerTask:
         uses = Counter(n for batch in made for n in batch)
         assert [len(batch) for batch in made] == [16]
         assert sorted(uses[n] for n in members_of([50, 3])[1].tolist()) == [2, 3, 3]
+
+
+def test_trainings_in_threads_have_their_own_sentences() -> None:
+    training = TrainingSettings(batch_size=4, sampling="proportional", epoch_updates=3)
+    members, lengths = members_of([50, 30]), torch.ones(80)
+
+    def batches(seed: int, epochs: int) -> list[list[int]]:
+        every = [epoch_batches(["a", "b"], members, lengths, training, seed, epoch) for epoch in range(epochs)]
+        return [batch.tolist() for made in every for batch in made]
+
+    with ThreadPoolExecutor(4) as pool:
+        for seed in range(20):
+            made = list(pool.map(batches, [seed] * 4, [12] * 4))
+            _sums_of_epochs.cache_clear()
+            assert made == [batches(seed, 12)] * 4
 
 
 # --- min_epoch_updates -----------------------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ def test_the_fine_print_says_what_was_and_leaves_out_what_was_not() -> None:
             "the data ends when the sentences of its smallest task are used up. An epoch is as many passes as make at "
             "least 30 updates.",
         ),
-        ("pretrained", "A run has 5 epochs. Its learning rate falls linearly to 0. A joint pass"),
+        ("pretrained", "A run has 5 epochs. Its learning rate falls linearly, to 0 after 5 epochs. A joint pass"),
     ],
 )
 def test_the_fine_print_says_when_runs_of_other_presets_end(preset: str, said: str) -> None:

@@ -74,7 +74,7 @@ def test_settings_that_are_no_settings_are_named(tmp_path: Path) -> None:
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no run; give the folder of a run"):
         read_curves([tmp_path])
-    with pytest.raises(ConfigError, match="no epoch is finished"):
+    with pytest.raises(ConfigError, match="has no finished epoch"):
         read_curves([write_run(tmp_path / "a", [])])
 
 

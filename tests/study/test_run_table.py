@@ -53,14 +53,20 @@ def test_what_is_laid_out_is_what_was_collected(store: Store, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("settings", [{"vectors": "/home/me/v.txt"}, {"model": {"encoder": "/home/me/encoder"}}])
-def test_files_of_the_user_are_named_by_their_content(settings: dict[str, Any], tmp_path: Path) -> None:
+def test_files_of_the_user_are_named_without_their_folders(settings: dict[str, Any], tmp_path: Path) -> None:
     """The report of the runs that are laid out again is that of the study."""
     name = "encoder of sha256 12" if "model" in settings else "of sha256 12"
     study = StudySettings.model_validate({**STUDY.model_dump(), "data": "/home/me/corpus", **settings})
     store = Store(tmp_path / "own")
     write_study(store.root, study, TASKS, lambda *_: 60.0)
     description = json.loads((store.root / "study.json").read_text())
-    own = {"set": ["data=/home/me/corpus", "vectors=/home/me/v.txt", "k=2"], "data": "/home/me/corpus", "vectors": name}
+    places = [
+        "data=/home/me/corpus",
+        "vectors = /home/me/v.txt",
+        'model={encoder="/home/me/e"}',
+        "model.encoder=/home/me/e",
+    ]
+    own = {"set": [*places, "k=2", "model.hidden_size=8"], "data": "/home/me/corpus", "vectors": name}
     (store.root / "study.json").write_text(json.dumps({**description, **own}))
     for run in (store.root / "runs").iterdir():
         result = json.loads((run / "result.json").read_text())
@@ -72,7 +78,8 @@ def test_files_of_the_user_are_named_by_their_content(settings: dict[str, Any], 
     assert sorted(lay_out_runs(tmp_path / "table.xz", other.root).added) == store.finished()
     again, known = (current_status(each.settings()[0], TASKS, each) for each in (other, store))
     assert sorted(again.found.done) == sorted(known.found.done) == store.finished()
-    assert other.description()["set"] == ["k=2"]
+    assert other.description()["set"] == ["k=2", "model.hidden_size=8"]
+    assert other.settings()[0].vectors == ("v.txt" if "vectors" in settings else "glove")
 
 
 def test_a_damaged_list_of_epochs_is_left_out(store: Store, tmp_path: Path) -> None:
@@ -131,6 +138,7 @@ def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: St
         lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {"test/pos": [[1, 2, 1e300]]}}\n'),
         lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {}, "config": {}, "result": 3}\n'),
         lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {}, "config": {}}\n'),
+        lzma.compress(b'{"study": {}}\n{"name": "a", "counts": {}, "config": {}, "result": {}, "environment": 5}\n'),
         lzma.compress(b'{"study": {}}\n' + b"[" * 100_000),
         lzma.compress(b" " * 2**23),
     ],
@@ -148,6 +156,7 @@ def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: St
         "no integer",
         "a number as result",
         "no result",
+        "a number as environment",
         "deep",
         "bomb",
     ],

@@ -208,10 +208,11 @@ def _together(
         for name, layout in found.items()
     }
     corpora, left_out = group_files(kinds, unknown)
+    for corpus in corpora:
+        left_out += _without_tags(corpus, found, root)
     left_out += without_copies_of_held_out(corpora, found, root)
     for corpus in corpora:
         left_out += without_copies(corpus, found, root)
-        left_out += _without_tags(corpus, found, root)
     return [_source(corpus, found, root) for corpus in corpora], left_out
 
 
