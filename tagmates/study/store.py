@@ -17,13 +17,14 @@ from tagmates.config import is_encoder_name
 from tagmates.data.task_data import TaskData, data_difference
 from tagmates.errors import BusyError, ConfigError, ModelError, NoLocksError
 from tagmates.files import read_json, write_json
+from tagmates.locks import take_lock
 from tagmates.settings_parsing import parse
 from tagmates.study.index import Stamp, read_index, write_index
 from tagmates.study.plan import Planned
 from tagmates.study.record_reading import data_mismatch, read_record, run_stamp
 from tagmates.study.records import RunRecord
 from tagmates.study.settings import StudySettings
-from tagmates.training.folder import LOCK, check_files, lock_folder
+from tagmates.training.folder import LOCK, NO_LOCKS_ADVICE, check_files, lock_folder
 from tagmates.training.metrics import read_metrics
 
 State = Literal["done", "failed", "broken", "unmatched", "running", "begun", "pending"]
@@ -93,7 +94,15 @@ class Store:
             with suppress(OSError):  # a finished study may be read-only
                 path.touch()  # marks the last used study
         else:
-            write_json(path, now)
+            self._write(path, now)
+
+    def _write(self, path: Path, value: Mapping[str, Any]) -> None:
+        """Write ``study.json`` under a lock; on a disk without locks this says so before anything is trained."""
+        if not self.lock:
+            write_json(path, value)
+            return
+        with take_lock(self.root / LOCK, advice=NO_LOCKS_ADVICE):
+            write_json(path, value)
 
     def check_data(self, data: str, task_data: Mapping[str, TaskData], vectors: str = "") -> None:
         """Raise ConfigError if the study was started with other data than ``data`` holds, or other vectors."""
@@ -116,7 +125,7 @@ class Store:
         known = {**self.description(), "task_data": {**self.task_data(), **task_data}}
         known.pop("digests", None)
         if known != self.description():
-            write_json(self.root / "study.json", known)
+            self._write(self.root / "study.json", known)
 
     def task_data(self) -> dict[str, TaskData]:
         """The description of the data by task; earlier versions wrote only the digests of the sentences."""

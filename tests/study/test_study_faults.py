@@ -800,7 +800,7 @@ def test_drivers_that_begin_a_study_together(here: Path) -> None:
             thread.join()
         assert failures == []
         assert Store(root).settings()[1] == "corpus"
-        assert sorted(path.name for path in root.iterdir()) == ["runs", "study.json"]
+        assert sorted(path.name for path in root.iterdir()) == [".lock", "runs", "study.json"]
 
 
 # --- processes that are killed (slow) --------------------------------------------------------------------------------
