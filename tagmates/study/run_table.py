@@ -8,7 +8,6 @@ holds no text, no tagger and no path of a machine.
 import io
 import json
 import lzma
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -157,10 +156,10 @@ def _without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _name_alone(place: str) -> str:
     """The name of a file or folder; anything that is not an absolute path stays as it is."""
-    if not os.path.isabs(place):  # noqa: PTH117  (the path may be of another system)
+    path = Path(place)
+    if not path.is_absolute():
         return place
-    name = Path(place).name
-    return f"./{name}" if name in VECTOR_SOURCES else name
+    return f"./{path.name}" if path.name in VECTOR_SOURCES else path.name
 
 
 def _arrays(row: Mapping[str, Any]) -> dict[str, Any]:
