@@ -6,12 +6,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tagmates.apps.shared import say
-from tagmates.apps.trackers import TrackerKind, begin_with
-from tagmates.apps.tracking import Follower
 from tagmates.errors import ConfigError, ModelError, TagmatesError
 from tagmates.failures import on_one_line
 from tagmates.formatting import plural
 from tagmates.study.run_files import run_folders
+from tagmates.tracking.follower import Follower
+from tagmates.tracking.trackers import TrackerKind, begin_with
 
 
 def export_metrics(

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
+from tagmates.tracking.trackers import TrackerKind
 
 # emoji=False: in tags, words and places, :cat: and :100: are text
 talk = Console(stderr=True, emoji=False)
@@ -44,6 +45,14 @@ Encoder = Annotated[
 ]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, Parameter(help="Number of threads of a process; default: chosen by torch.")]
+Track = Annotated[
+    TrackerKind | None,
+    Parameter(
+        show_default=False,
+        help="Also give the numbers of every epoch and the final scores to this experiment tracker, if it is installed "
+        "(docs/trackers.md).",
+    ),
+]
 NoLock = Annotated[
     bool, Flag(help="Do not lock the folder, for disks without file locks; then no other process may work in it.")
 ]

@@ -6,17 +6,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tagmates.apps.shared import Device, Flag, NoLock, Quiet, be_quiet, check_number, say
+from tagmates.apps.shared import Device, Flag, NoLock, Quiet, Track, be_quiet, check_number, say
 from tagmates.apps.study_closing import close_run
 from tagmates.apps.study_options import ALL_RUNS, AS_ITS_FILE, Selection, StudySource, Where
 from tagmates.apps.study_progress import show_study
-from tagmates.apps.tracking import Track, track_study
-from tagmates.apps.tracking import track as begin_tracking
 from tagmates.errors import ConfigError
 from tagmates.study.chooser import Budget
 from tagmates.study.durations import parse_duration
 from tagmates.study.engine import MAX_LANES, EngineKind, check_numbers
 from tagmates.study.run_filter import parse_shard
+from tagmates.tracking.tracking_thread import begin_tracking, track_study
 
 MAX_CODE = 255  # of a process
 

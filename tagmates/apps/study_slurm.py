@@ -9,9 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tagmates.apps.shared import Flag, NoLock, say
+from tagmates.apps.shared import Flag, NoLock, Track, say
 from tagmates.apps.study_options import ALL_RUNS, AS_ITS_FILE, Selection, StudySource
-from tagmates.apps.tracking import Track
 from tagmates.data.tasks import absolute_data
 from tagmates.errors import ConfigError
 from tagmates.files import write_text

@@ -18,6 +18,7 @@ from tagmates.apps.shared import (
     NoLock,
     Quiet,
     Threads,
+    Track,
     be_quiet,
     end,
     say,
@@ -27,9 +28,6 @@ from tagmates.apps.shared import (
     with_encoder,
 )
 from tagmates.apps.tables import forgetting_table, score_table
-from tagmates.apps.trackers import TrackerKind
-from tagmates.apps.tracking import Track, track_training
-from tagmates.apps.tracking import track as begin_tracking
 from tagmates.config import RunConfig, Sharing
 from tagmates.data.task import Task
 from tagmates.data.tasks import PRESET_REASONS, choose_tasks, default_preset, load_tasks
@@ -38,6 +36,8 @@ from tagmates.failures import memory_errors
 from tagmates.formatting import listing, plural
 from tagmates.model.pretrained import find_model, read_config
 from tagmates.settings_parsing import override, read_settings, resolve
+from tagmates.tracking.trackers import TrackerKind
+from tagmates.tracking.tracking_thread import begin_tracking, track_training
 from tagmates.training.final import train_final
 from tagmates.training.folder import check_folder
 from tagmates.training.folds import train_folds

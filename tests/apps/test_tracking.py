@@ -17,7 +17,7 @@ import pytest
 from command_line import LONGER, done, interrupt, refused, tagmates, training_of
 from tiny_study import write_tiny_study
 
-from tagmates.apps import tracking
+from tagmates.tracking import tracking_thread
 
 
 @dataclass
@@ -126,7 +126,7 @@ def test_a_tracker_that_hangs_is_left(
 
     release = threading.Event()
     monkeypatch.setattr(Begun, "log", lambda *args, **more: release.wait())
-    monkeypatch.setattr(tracking, "CLOSING_SECONDS", 0)
+    monkeypatch.setattr(tracking_thread, "CLOSING_SECONDS", 0)
     found = tagmates(*training_of(corpus, "run", "--track", "wandb"))
     release.set()
     assert found.code == 0, found.err

@@ -1,0 +1,1 @@
+"""Experiment trackers: they are given the numbers of runs, during training or afterwards."""
