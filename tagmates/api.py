@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Self
 
 from tagmates.errors import ConfigError, ModelError
 from tagmates.formatting import plural, suggestion
+from tagmates.processes import available_cores
 from tagmates.study.affinities import find_affinities
 from tagmates.study.chooser import Budget
 from tagmates.study.control import Control, ControlKind
 from tagmates.study.cost import Cost, cost_to_do
-from tagmates.study.engine import EngineKind, default_workers
+from tagmates.study.engine import EngineKind
 from tagmates.study.forecast import Forecast, forecast
 from tagmates.study.grouping import Grouping, groupings
 from tagmates.study.locate import OpenedStudy, open_control, open_study
@@ -125,7 +126,7 @@ class Study(OpenedStudy):
         """
         if not self.data:
             return None
-        return cost_to_do(plan.runs, self.store, plan.found, self.data, self.tasks, workers or default_workers())
+        return cost_to_do(plan.runs, self.store, plan.found, self.data, self.tasks, workers or available_cores())
 
     def select(
         self,

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from functools import cache
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of malloc.h
+KEPT_BYTES = 2**30
+KEPT_BYTES_OF_OLDER_GLIBC = 2**25
 
 
 @cache
-def keep_freed_memory(limit: int = 2**30) -> None:
-    """Let glibc keep up to ``limit`` freed bytes for the next update instead of asking the system for new pages.
+def keep_freed_memory() -> None:
+    """Let glibc keep up to 1 GiB of freed memory for the next update instead of asking the system for new pages.
 
     An update allocates and frees some hundred MB. To get their pages from the system, which fills them with zeros,
     takes 5 to 10 % of the time. With another C library, nothing happens.
@@ -20,9 +22,9 @@ def keep_freed_memory(limit: int = 2**30) -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return
-    # older versions allow at most 32 MiB; if only the other threshold is set, glibc no longer adapts this one
-    if mallopt(MMAP_THRESHOLD, limit) or mallopt(MMAP_THRESHOLD, 2**25):
-        mallopt(TRIM_THRESHOLD, limit)
+    # if only the other threshold is set, glibc no longer adapts this one
+    if mallopt(MMAP_THRESHOLD, KEPT_BYTES) or mallopt(MMAP_THRESHOLD, KEPT_BYTES_OF_OLDER_GLIBC):
+        mallopt(TRIM_THRESHOLD, KEPT_BYTES)
 
 
 @contextmanager

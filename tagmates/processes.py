@@ -1,4 +1,7 @@
-"""Worker processes: they ignore Ctrl-C, end with the process that started them, and do not import its program."""
+"""The cores of this process, and worker processes.
+
+The workers ignore Ctrl-C, end with the process that started them, and do not import its program.
+"""
 
 import logging
 import os
@@ -16,6 +19,11 @@ from types import ModuleType
 import torch
 
 _starting = threading.Lock()
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Options that several commands share, and messages on stderr."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from tagmates.errors import ConfigError
 from tagmates.formatting import plural
+from tagmates.processes import available_cores
 from tagmates.tracking.trackers import TrackerKind
 
 # emoji=False: in tags, words and places, :cat: and :100: are text
@@ -89,10 +89,10 @@ def check_number(option: str, number: int) -> None:
     """Raise ConfigError if a number of threads or processes is below 1, or far above the number of cores."""
     if number < 1:
         raise ConfigError(f"{option} {number}: must be 1 or more")
-    cores = os.cpu_count() or 1
+    cores = available_cores()
     most = max(MAX_THREADS, 2 * cores)
     if number > most:
-        raise ConfigError(f"{option} {number}: must be at most {most}; this machine has {plural(cores, 'core')}")
+        raise ConfigError(f"{option} {number}: must be at most {most}; this process may use {plural(cores, 'core')}")
 
 
 def say(text: str) -> None:

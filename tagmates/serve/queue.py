@@ -88,13 +88,11 @@ class Queue:
         self._tokens = self._seconds = 0.0  # of the last batches, with decreasing weights
         self.load = 0  # tokens that wait or are being tagged
 
-    async def tag(
-        self, options: TagOptions, sentences: Sequence[Words], seconds: float, *, admitted: bool = False
-    ) -> list[Tagged]:
-        """Tag the sentences. If the caller is cancelled, its sentences leave the queue.
+    async def tag(self, options: TagOptions, sentences: Sequence[Words], *, admitted: bool = False) -> list[Tagged]:
+        """Tag the sentences. If the caller is cancelled, or waits no longer, its sentences leave the queue.
 
-        Raises QueueFullError (not for ``admitted`` sentences, the rest of a stream), LateError after ``seconds``, and
-        TaggingError if the tagger fails.
+        Raises QueueFullError (not for ``admitted`` sentences, the rest of a stream), and TaggingError if the tagger
+        fails.
         """
         if not sentences:
             return []
@@ -110,8 +108,7 @@ class Queue:
         self._turns.append(request)
         self._arrived.set()
         try:
-            async with within(seconds):
-                return await answer
+            return await answer
         finally:
             self.load -= request.load
             with suppress(ValueError):

@@ -5,29 +5,20 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Any
 
 from typing_extensions import TypedDict
 
-from tagmates.data.sentence import Span
 from tagmates.model.pretrained import content_of
 from tagmates.model.tagged import Tagged
 from tagmates.model.tagger import Tagger
 from tagmates.serve.requests import RequestSentence
 from tagmates.serve.settings import Limits
+from tagmates.tagging.writing import SpanJson, span_json
 
 CARD_CHARACTERS = 10_000  # characters of a model card that are searched for the licence
 CARD_BYTES = 2**20  # maximum size of a card
 PROBABILITY_DIGITS = 7  # of a probability, which is a 32-bit number
-
-
-class SpanOut(TypedDict):
-    """A span of tokens, ``end`` exclusive; its probability, if requested, is that of exactly this span."""
-
-    start: int
-    end: int
-    label: str
-    probability: NotRequired[float]
 
 
 class SentenceOut(TypedDict):
@@ -40,7 +31,7 @@ class SentenceOut(TypedDict):
     offsets: Sequence[tuple[int, int]] | None
     tags: Mapping[str, Sequence[str]]
     probabilities: Mapping[str, Sequence[float]] | None
-    spans: Mapping[str, Sequence[SpanOut]]
+    spans: Mapping[str, Sequence[SpanJson]]
 
 
 class DocumentOut(TypedDict):
@@ -131,19 +122,11 @@ def sentence_out(tagger: Tagger, sentence: RequestSentence, tagged: Tagged) -> S
         "probabilities": chances
         and {task: [round(p, PROBABILITY_DIGITS) for p in own] for task, own in chances.items()},
         "spans": {
-            task: [span_out(span) for span in tagger.spans(tagged, task)]
+            task: [span_json(span, PROBABILITY_DIGITS) for span in tagger.spans(tagged, task)]
             for task in tagged.tags
             if tagger.schemes[task] != "plain"
         },
     }
-
-
-def span_out(span: Span) -> SpanOut:
-    """A span, with its probability if it is known."""
-    found: SpanOut = {"start": span.start, "end": span.end, "label": span.label}
-    if span.probability is not None:
-        found["probability"] = round(span.probability, PROBABILITY_DIGITS)
-    return found
 
 
 def documents_out(number: int, sentences: Iterable[tuple[int, SentenceOut]]) -> list[DocumentOut]:

@@ -105,7 +105,7 @@ def create_service(
         body = await request.body()
         async with within(limits.seconds):
             parsed, sentences = await worker.run(len(body), _parse_whole, body, taggers, limits)
-            tagged = await queue.tag(parsed.options, [sentence.words for sentence in sentences], limits.seconds)
+            tagged = await queue.tag(parsed.options, [sentence.words for sentence in sentences])
             answer = await worker.run(len(body), _answer, parsed, sentences, tagged)
         return Response(answer, media_type="application/json")
 
@@ -180,9 +180,8 @@ async def _lines(
     while True:
         async with within(limits.seconds):
             sentences = await worker.run(size, next_sentences, parsed.sentences, STREAM_TOKENS)
-            tagged = await queue.tag(
-                parsed.options, [sentence.words for sentence in sentences], limits.seconds, admitted=admitted
-            )
+            words = [sentence.words for sentence in sentences]
+            tagged = await queue.tag(parsed.options, words, admitted=admitted)
         if not sentences:
             break
         admitted = True

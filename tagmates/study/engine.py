@@ -17,7 +17,7 @@ import torch
 from tagmates.errors import ConfigError
 from tagmates.installed import get_extra
 from tagmates.kernels.build import compiled
-from tagmates.processes import WorkerContext, begin_worker, without_interrupts
+from tagmates.processes import WorkerContext, available_cores, begin_worker, without_interrupts
 from tagmates.study.gpu_memory import as_memory_allows
 from tagmates.study.job import Job, Outcome
 from tagmates.study.worker import execute, execute_side_by_side
@@ -56,7 +56,7 @@ def choose_engine(
         raise ConfigError(f"--lanes: are side by side in one process; leave out --engine {kind}, or give --workers")
     if kind == "local":
         return kind, lanes or (MAX_LANES if device == "cuda" else 1)
-    return kind, workers or default_workers()
+    return kind, workers or available_cores()
 
 
 def check_numbers(workers: int | None, lanes: int | None, threads: int, retries: int) -> None:
@@ -64,11 +64,6 @@ def check_numbers(workers: int | None, lanes: int | None, threads: int, retries:
     given = [number for number in (workers, lanes, threads) if number is not None]
     if min(given) < 1 or retries < 0:
         raise ConfigError("--workers, --lanes and --threads: must be 1 or more, --retries 0 or more")
-
-
-def default_workers() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -2,13 +2,24 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any, NotRequired, TextIO
+
+from typing_extensions import TypedDict
 
 from tagmates.data.formats.columns import format_columns
 from tagmates.data.sentence import Span
 from tagmates.model.tagged import Tagged
 
 PROBABILITY_DIGITS = 4  # after the point
+
+
+class SpanJson(TypedDict):
+    """A span of tokens, ``end`` exclusive; its probability, if requested, is that of exactly this span."""
+
+    start: int
+    end: int
+    label: str
+    probability: NotRequired[float]
 
 
 def conll_heading(tasks: Sequence[str], *, probabilities: bool = False) -> str:
@@ -48,10 +59,12 @@ def write_json_lines(
         stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def span_json(span: Span, digits: int) -> dict[str, Any]:
+def span_json(span: Span, digits: int) -> SpanJson:
     """A span as JSON, with its probability if it is known."""
-    record: dict[str, Any] = {"start": span.start, "end": span.end, "label": span.label}
-    return record if span.probability is None else {**record, "probability": round(span.probability, digits)}
+    found: SpanJson = {"start": span.start, "end": span.end, "label": span.label}
+    if span.probability is not None:
+        found["probability"] = round(span.probability, digits)
+    return found
 
 
 def _rows(sentence: Tagged, tasks: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -144,7 +144,7 @@ def test_names_of_other_scripts_are_kept() -> None:
 
 
 def test_more_threads_than_a_machine_could_use_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"--threads 100000: must be at most \d+; this machine has"):
+    with pytest.raises(ConfigError, match=r"--threads 100000: must be at most \d+; this process may use"):
         use_threads(100_000)
     assert MAX_THREADS >= 64
 

@@ -12,7 +12,17 @@ from strategies import tried
 from tagmates.model.network import BATCH_TOKENS
 from tagmates.model.tagged import Tagged
 from tagmates.serve.metrics import Metrics
-from tagmates.serve.queue import TURN_TOKENS, LateError, Queue, QueueFullError, TaggingError, TagOptions, Words, load_of
+from tagmates.serve.queue import (
+    TURN_TOKENS,
+    LateError,
+    Queue,
+    QueueFullError,
+    TaggingError,
+    TagOptions,
+    Words,
+    load_of,
+    within,
+)
 
 ASK = TagOptions("m", ("t",))
 OTHER = TagOptions("n", ("t",), probabilities=True)
@@ -68,7 +78,7 @@ def test_everyone_gets_the_answer_to_their_own_question(requests: list[tuple[Tag
     echo = Echo()
 
     async def scenario(queue: Queue) -> None:
-        answers = await asyncio.gather(*(queue.tag(options, given, 60, admitted=True) for options, given in requests))
+        answers = await asyncio.gather(*(queue.tag(options, given, admitted=True) for options, given in requests))
         assert [words_of(answer) for answer in answers] == [given for _, given in requests]
 
     run(echo, scenario)
@@ -80,10 +90,10 @@ def test_what_waits_is_tagged_together() -> None:
     echo = Echo(closed=True)
 
     async def scenario(queue: Queue) -> None:
-        first = asyncio.create_task(queue.tag(ASK, [("first",)], 60))
+        first = asyncio.create_task(queue.tag(ASK, [("first",)]))
         await until_begun(echo)
         asks = [ASK, OTHER, ASK, OTHER, ASK]
-        others = [asyncio.create_task(queue.tag(options, [(f"w{i}",)], 60)) for i, options in enumerate(asks)]
+        others = [asyncio.create_task(queue.tag(options, [(f"w{i}",)])) for i, options in enumerate(asks)]
         await asyncio.sleep(0)  # so that they stand in the queue
         echo.open.set()
         await asyncio.gather(first, *others)
@@ -98,7 +108,7 @@ def test_a_short_request_does_not_wait_behind_a_novel() -> None:
 
     async def scenario(queue: Queue) -> None:
         async def ask(name: str, given: list[Words]) -> None:
-            await queue.tag(ASK, given, 60)
+            await queue.tag(ASK, given)
             ended.append(name)
 
         novel = [("word",) * 20] * 2000
@@ -114,20 +124,20 @@ def test_past_the_limit_nothing_is_taken_and_all_hear_how_long_it_takes() -> Non
     echo = Echo(closed=True)
 
     async def scenario(queue: Queue) -> None:
-        first = asyncio.create_task(queue.tag(ASK, [("a",) * 60], 60))
+        first = asyncio.create_task(queue.tag(ASK, [("a",) * 60]))
         await until_begun(echo)
         with pytest.raises(QueueFullError, match=r"60 tokens are waiting \(limit: 100\)") as caught:
-            await queue.tag(ASK, [("b",) * 41], 60)
+            await queue.tag(ASK, [("b",) * 41])
         assert caught.value.seconds == 1
-        fits = asyncio.create_task(queue.tag(ASK, [("b",) * 40], 60))
-        rest = asyncio.create_task(queue.tag(ASK, [("c",) * 40], 60, admitted=True))
+        fits = asyncio.create_task(queue.tag(ASK, [("b",) * 40]))
+        rest = asyncio.create_task(queue.tag(ASK, [("c",) * 40], admitted=True))
         await asyncio.sleep(0)
         assert queue.load == 140
         queue._tokens, queue._seconds = 100, 10  # at 10 tokens a second
         assert queue.wait() == 14
         echo.open.set()
         await asyncio.gather(first, fits, rest)
-        assert len(await queue.tag(ASK, [("b",) * 500], 60)) == 1  # whatever its size, where nothing waits
+        assert len(await queue.tag(ASK, [("b",) * 500])) == 1  # whatever its size, where nothing waits
 
     run(echo, scenario, limit=100)
 
@@ -137,10 +147,14 @@ def test_who_leaves_or_waits_too_long_gives_up_the_place(late: bool) -> None:
     echo = Echo(closed=True)
 
     async def scenario(queue: Queue) -> None:
-        first = asyncio.create_task(queue.tag(ASK, [("first",)], 60))
+        async def ask_and_leave() -> None:
+            async with within(0 if late else 60):
+                await queue.tag(ASK, [("leaver",)] * 50)
+
+        first = asyncio.create_task(queue.tag(ASK, [("first",)]))
         await until_begun(echo)
-        leaver = asyncio.create_task(queue.tag(ASK, [("leaver",)] * 50, 0 if late else 60))
-        stayer = asyncio.create_task(queue.tag(ASK, [("stayer",)], 60))
+        leaver = asyncio.create_task(ask_and_leave())
+        stayer = asyncio.create_task(queue.tag(ASK, [("stayer",)]))
         await asyncio.sleep(0)
         if not late:
             assert queue.load == 52
@@ -159,10 +173,10 @@ def test_who_leaves_while_being_tagged_hurts_nobody() -> None:
     echo = Echo(closed=True)
 
     async def scenario(queue: Queue) -> None:
-        leaver = asyncio.create_task(queue.tag(ASK, [("leaver",)], 60))
+        leaver = asyncio.create_task(queue.tag(ASK, [("leaver",)]))
         await until_begun(echo)
         leaver.cancel()
-        stayer = asyncio.create_task(queue.tag(ASK, [("stayer",)], 60))
+        stayer = asyncio.create_task(queue.tag(ASK, [("stayer",)]))
         await asyncio.wait([leaver])
         echo.open.set()
         assert words_of(await stayer) == [("stayer",)]
@@ -175,13 +189,13 @@ def test_a_request_that_fails_takes_nobody_along() -> None:
 
     async def scenario(queue: Queue) -> None:
         given: list[list[Words]] = [[("a",)], [("b",), ("poison",)] * 600, [("c",), ("d",)]]
-        tasks = [asyncio.create_task(queue.tag(ASK, words, 60)) for words in given]
+        tasks = [asyncio.create_task(queue.tag(ASK, words)) for words in given]
         await asyncio.sleep(0)
         echo.open.set()
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         assert answers[0] == [Tagged(("a",), {"t": ("a",)})]
         assert words_of(answers[2]) == given[2]
         assert isinstance(answers[1], TaggingError) and "ValueError: a bad word" in str(answers[1])
-        assert words_of(await queue.tag(ASK, [("e",)], 60)) == [("e",)]  # life goes on
+        assert words_of(await queue.tag(ASK, [("e",)])) == [("e",)]  # life goes on
 
     run(echo, scenario)

@@ -31,18 +31,16 @@ def parse_columns(
     tag_column: int = 2,
     separator: str | None = None,
     comment: str | None = None,
-    first_line: int = 1,
 ) -> Iterator[Sentence]:
     """Yield the sentences of a column file's ``lines``, with or without their line ends.
 
-    ``name`` and ``first_line`` (the number of the first of these lines) are used in messages. Columns count from 1, or
-    from -1 for the last. ``separator`` None is any run of ASCII white
-    space; with a separator, cells may contain white space. Blank lines and ``-DOCSTART-`` lines end a sentence. Lines
-    that start with ``comment`` are skipped, but only before the first token of a sentence: ``#`` can be a token.
+    ``name`` is used in messages. Columns count from 1, or from -1 for the last. ``separator`` None is any run of ASCII
+    white space; with a separator, cells may contain white space. Blank lines and ``-DOCSTART-`` lines end a sentence.
+    Lines that start with ``comment`` are skipped, but only before the first token of a sentence: ``#`` can be a token.
     Raises ConfigError for columns or separators that cannot work, DataError for missing columns, empty cells and stray
     control characters.
     """
-    return sentences_in(lines, name, column_reader(token_column, tag_column, separator, comment), first_line=first_line)
+    return sentences_in(lines, name, column_reader(token_column, tag_column, separator, comment))
 
 
 def column_reader(token_column: int, tag_column: int, separator: str | None, comment: str | None) -> RowReader:
