@@ -755,6 +755,33 @@ def test_a_file_with_the_test_sentences_is_not_for_training(name: str, tmp_path:
     assert name not in re.sub("#.*", "", found.text)
 
 
+@pytest.mark.parametrize("name", ["all", "train_20"])
+@pytest.mark.parametrize("ending", ["conllu", "jsonl"])
+def test_copies_are_found_in_conllu_and_json_lines(name: str, ending: str, tmp_path: Path) -> None:
+    def record(rows: Rows, _: int) -> str:
+        words, tags = zip(*plain(rows), strict=True)
+        return json.dumps({"tokens": words, "tags": tags}) + "\n"
+
+    def block(rows: Rows, number: int) -> str:
+        return (
+            f"# sent_id = {number}\n"
+            + "".join(
+                "\t".join([str(at), word, *"____", "_", "_", "_", f"NER={tag}"]) + "\n"
+                for at, (word, _, tag) in enumerate(rows, 1)
+            )
+            + "\n"
+        )
+
+    sentence = record if ending == "jsonl" else block
+    write(tmp_path, sentence, f"{{}}.{ending}")
+    copied = [*corpus("test"), *corpus("train")] if name == "all" else corpus("train")[:20]
+    (tmp_path / f"{name}.{ending}").write_text("".join(sentence(rows, 1000 + at) for at, rows in enumerate(copied)))
+    found = propose(tmp_path, "")
+    why = "of the 20 different sentences of test" if name == "all" else "of its 20 different sentences are also in"
+    assert any(f"{name}.{ending}: " in text and why in text for text in found.left_out)
+    assert f"{name}.{ending}" not in re.sub("#.*", "", found.text)
+
+
 def test_files_with_the_names_of_integers_are_not_called_left_out(tmp_path: Path) -> None:
     names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 

@@ -23,7 +23,7 @@ def without_copies_of_held_out(
 ) -> Iterator[str]:
     """Take each file out that names no split and repeats dev or test of a corpus beside it; yield a message for each.
 
-    An ``all.txt`` beside test is such a file. Only plain column files are compared, with their tags.
+    An ``all.txt`` beside test is such a file. Column files, CoNLL-U and JSON lines are compared, with their tags.
     """
     hashes_of = cache(lambda name: set(map(hash, _rows_of(root / name, found[name]))))
     for corpus in list(corpora):
@@ -44,7 +44,8 @@ def without_copies_of_held_out(
 def without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
     """Take each file out of train that repeats another one, such as train_20 beside train; yield a message for each.
 
-    The texts of several annotators are such files. Only the words of plain column files are compared.
+    The texts of several annotators are such files. Of column files and CoNLL-U the words are compared, of JSON lines
+    the whole lines.
     """
     names = corpus.files["train"]
     if not 1 < len(names) <= MAX_COMPARED_FILES:
@@ -63,25 +64,38 @@ def without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: P
 
 
 def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
-    """The words of the different sentences of a column file; none for files that repeat themselves, such as commands.
+    """The words of the different sentences of a file; none for files that repeat themselves, such as commands.
 
     These are alike without being copies.
     """
-    token, _ = tokens_and_tags(layout.columns_of_sample) if layout.sample else (1, [])
+    token = 1
+    if layout.format == "conllu":
+        token = 2
+    elif layout.format == "columns" and layout.sample:
+        token, _ = tokens_and_tags(layout.columns_of_sample)
     sentences = _rows_of(path, layout)
     different = {tuple(cells[token - 1] for cells in rows if len(cells) >= token) for rows in sentences}
     return different if 2 * len(different) > len(sentences) else set()
 
 
 def _rows_of(path: Path, layout: FileLayout) -> list[tuple[tuple[str, ...], ...]]:
-    """The rows of the sentences of a plain column file, without a header; none for other formats."""
-    if layout.format != "columns" or not layout.keys.keys() <= {"header"}:
+    """The rows of the sentences of a column file, without a header, and of CoNLL-U, without comments.
+
+    A line of JSON counts as one row. Returns nothing for other formats.
+    """
+    plain = layout.format == "columns" and layout.keys.keys() <= {"header"}
+    if not plain and layout.format not in ("conllu", "jsonl"):
         return []
     try:
         lines = read_text(path, layout.encoding).replace("\r\n", "\n").split("\n")
     except DataError:  # with a byte that is not in its encoding
         return []
-    rows = ((is_token_line(line), tuple(split_cells(line, layout.separator))) for line in lines)
+    if layout.format == "jsonl":
+        return [((line,),) for line in lines if line.strip()]
+    if layout.format == "conllu":
+        lines = [line for line in lines if not line.startswith("#")]
+    separator = layout.separator or "\t"
+    rows = ((is_token_line(line), tuple(split_cells(line, separator))) for line in lines)
     blocks = (
         tuple(cells for _, cells in block if cells != layout.heading)
         for filled, block in groupby(rows, key=lambda row: row[0])
