@@ -304,6 +304,25 @@ def test_copies_of_copies_are_left_out(tmp_path: Path) -> None:
     assert [text.partition(": ")[0] for text in found.left_out] == [str(tmp_path / "train_c.txt")]
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"), [(("1.0", "1.1", "1.2"), ["1.2"]), (("v1", "v2", "v3"), ["v3"]), (("a", "b"), None)]
+)
+def test_of_several_releases_the_largest_is_kept(
+    names: tuple[str, ...], kept: list[str] | None, tmp_path: Path
+) -> None:
+    for at, name in enumerate(names):
+        texts = [lines(plain(rows)) for rows in corpus("train")[: 20 + 2 * at]]
+        texts[:: at + 2] = [
+            text.replace("Ylva", f"Ylva{at}").replace("item", f"piece{at}") for text in texts[:: at + 2]
+        ]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "data.conll").write_text("\n".join(texts))
+    found = propose(tmp_path, "")
+    used = sorted(set(re.findall(r"[\w.]+(?=/data.conll)", re.sub("#.*", "", found.text))))
+    assert used == (list(names) if kept is None else kept)
+    assert len(found.left_out) == (0 if kept is None else len(names) - 1)
+
+
 def test_a_broken_row_that_is_a_sentence_is_left_out(tmp_path: Path) -> None:
     rows = "['Bo', 'met', 'Ada'];['B-PER', 'O', 'B-PER']\n['in', 'Oslo', '.'];['O', 'B-LOC', 'O']\n"
     (tmp_path / "train.csv").write_text(f"tokens;tags\n{rows * 20}[];[]\n['a', 'b'];['O']\n")
@@ -753,6 +772,26 @@ def test_a_file_with_the_test_sentences_is_not_for_training(name: str, tmp_path:
         rf"{name}: has \d+ of the \d+ different sentences of test.txt, with the same tags, so it", found.left_out[0]
     )
     assert name not in re.sub("#.*", "", found.text)
+
+
+@pytest.mark.parametrize("tests", [["test.txt"], ["test.txt", "gold.test.txt"]])
+def test_what_other_taggers_said_about_test_is_not_for_training(tests: list[str], tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
+    said = "".join(
+        lines([(word, "B-LOC" if word.istitle() else "O") for word, _ in plain(rows)]) + "\n" for rows in corpus("test")
+    )
+    (tmp_path / "submissions").mkdir()
+    for name in ("predictions.txt", "submissions/ours", "submissions/theirs"):
+        (tmp_path / name).write_text(said)
+    for name in tests[1:]:
+        (tmp_path / name).write_text((tmp_path / "test.txt").read_text())
+    found = propose(tmp_path, "")
+    assert found.tasks == ("ner",)
+    why = "20 of its 20 different sentences are also in"
+    names = {text.partition(":")[0].rpartition("/")[2] for text in found.left_out if why in text}
+    assert names >= {"ours", "theirs"}
+    assert "predictions" not in found.text
+    assert ("gold.test.txt: is called test, but so is test.txt" in str(found.left_out)) == (len(tests) > 1)
 
 
 @pytest.mark.parametrize("name", ["all", "train_20"])

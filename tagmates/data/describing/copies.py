@@ -1,6 +1,8 @@
 """Find files that repeat the sentences of other files of a corpus, so that no sentence counts twice."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -11,50 +13,87 @@ from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.formats.columns import split_cells
 from tagmates.data.formats.token_lines import is_token_line, read_text
 from tagmates.errors import DataError
-from tagmates.formatting import listing
 
 MAX_COMPARED_FILES = 10  # of the training data of a corpus
 MIN_COPIES = 10  # different sentences of a file from which on it may be called a copy
 COPIED_SHARE = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
+RELEASED_SHARE = 0.25  # the same for files of folders such as 1.0 and 1.1: it is another release, with corrections
+
+_RELEASE = re.compile(
+    r"(?:(?<=/)|^)(?:v|version|release)?[ ._-]?\d+(?:\.\d+)+(?=/)|(?:(?<=/)|^)v\d+(?=/)", re.IGNORECASE
+)
+_Rows = tuple[tuple[str, ...], ...]  # the cells of a sentence
 
 
 def without_copies_of_held_out(
     corpora: list[CorpusFiles], found: Mapping[str, FileLayout], root: Path
 ) -> Iterator[str]:
-    """Take each file out that names no split and repeats dev or test of a corpus beside it; yield a message for each.
+    """Take each file out that names no split and repeats a dev or test file; yield a message for each.
 
-    An ``all.txt`` beside test is such a file. Column files, CoNLL-U and JSON lines are compared, with their tags.
+    These are the files that are called so in its folder or above it. A file repeats one if it has nearly all its
+    sentences with the same tags, as ``all.txt``, or if nearly all its own sentences are in it, with tags of the same
+    kinds: a tagger's. Other tags are another layer. Column files, CoNLL-U and JSON lines are compared.
     """
-    hashes_of = cache(lambda name: set(map(hash, _rows_of(root / name, found[name]))))
+    called = [name for name in found if name_of(name).split not in (None, "train")]
+    taken = [name for corpus in corpora for split in ("dev", "test") for name in corpus.files.get(split, [])]
+    held_out = {name: name_of(name).folder for name in (*called, *taken)}
+    contents = cache(lambda name: _contents_of(root / name, found[name]))
     for corpus in list(corpora):
-        (name, *more) = [name for names in corpus.files.values() for name in names]
-        if more or name_of(name).split:
-            continue
-        beside = [other for other in corpora if other is not corpus and other.folder == corpus.folder]
-        for names in (other.files.get(split, []) for other in beside for split in ("test", "dev")):
-            held = set().union(*map(hashes_of, names))
-            shared = len(held & hashes_of(name)) if len(held) >= MIN_COPIES else 0
-            if shared and shared >= COPIED_SHARE * len(held):
-                there = f"{shared:,} of the {len(held):,} different sentences of {listing(names)}, with the same tags"
-                yield f"{root / name}: has {there}, so it is not taken for training data"
-                corpora.remove(corpus)
-                break
+        own = {name for names in corpus.files.values() for name in names}
+        above = [name for name, folder in held_out.items() if name not in own and _is_in(corpus.folder, folder)]
+        for name in [name for name in corpus.files["train"] if above and not name_of(name).split]:
+            if reason := next(filter(None, (_why_copy(contents(name), contents(other), other) for other in above)), ""):
+                yield f"{root / name}: {reason}, so it is not taken for training data"
+                corpus.files["train"].remove(name)
+        if not corpus.files["train"]:
+            corpora.remove(corpus)
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """The different sentences of a file: hashes of all their cells, their words, and the values of the last cells."""
+
+    rows: set[int]
+    words: set[tuple[str, ...]]
+    tags: set[str]
+
+
+def _contents_of(path: Path, layout: FileLayout) -> _Contents:
+    sentences = _rows_of(path, layout)
+    words = _different_words(sentences, layout)
+    return _Contents(set(map(hash, sentences)), words, {cells[-1] for rows in sentences for cells in rows})
+
+
+def _is_in(folder: str, outer: str) -> bool:
+    return not outer or f"{folder}/".startswith(f"{outer}/")
+
+
+def _why_copy(file: _Contents, held: _Contents, name: str) -> str:
+    """What a file repeats of the one of this name, which is held out; "" if it does not repeat it."""
+    shared, size = len(held.rows & file.rows), len(held.rows)
+    if size >= MIN_COPIES and shared >= COPIED_SHARE * size:
+        return f"has {shared:,} of the {size:,} different sentences of {name}, with the same tags"
+    shared, size = len(held.words & file.words), len(file.words)
+    same_kind = 2 * len(held.tags & file.tags) > len(file.tags)
+    if size >= MIN_COPIES and shared >= COPIED_SHARE * size and same_kind:
+        return f"{shared:,} of its {size:,} different sentences are also in {name}"
+    return ""
 
 
 def without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
     """Take each file out of train that repeats another one, such as train_20 beside train; yield a message for each.
 
-    The texts of several annotators are such files. Of column files and CoNLL-U the words are compared, of JSON lines
-    the whole lines.
+    The texts of several annotators are such files, and so are several releases of a corpus, of which the largest is
+    kept. Of column files and CoNLL-U the words are compared, of JSON lines the whole lines.
     """
     names = corpus.files["train"]
     if not 1 < len(names) <= MAX_COMPARED_FILES:
         return
-    sentences = {name: _sentences_of(root / name, found[name]) for name in names}
+    sentences = {name: _different_words(_rows_of(root / name, found[name]), found[name]) for name in names}
     kept: list[str] = []
     for name in sorted(names, key=lambda name: -len(sentences[name])):
         own = sentences[name]
-        larger = next((other for other in kept if len(own & sentences[other]) >= COPIED_SHARE * len(own)), "")
+        larger = next((other for other in kept if len(own & sentences[other]) >= _share(name, other) * len(own)), "")
         if not larger or len(own) < MIN_COPIES:
             kept.append(name)
             continue
@@ -63,8 +102,14 @@ def without_copies(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: P
     corpus.files["train"] = [name for name in names if name in kept]
 
 
-def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
-    """The words of the different sentences of a file; none for files that repeat themselves, such as commands.
+def _share(name: str, other: str) -> float:
+    """The share of the sentences of a file from which on it repeats the other one, by their names."""
+    are_releases = name != other and _RELEASE.sub("", name) == _RELEASE.sub("", other)
+    return RELEASED_SHARE if are_releases else COPIED_SHARE
+
+
+def _different_words(sentences: Sequence[_Rows], layout: FileLayout) -> set[tuple[str, ...]]:
+    """The words of the different sentences of a file; none if they repeat each other, as commands do.
 
     These are alike without being copies.
     """
@@ -73,12 +118,11 @@ def _sentences_of(path: Path, layout: FileLayout) -> set[tuple[str, ...]]:
         token = 2
     elif layout.format == "columns" and layout.sample:
         token, _ = tokens_and_tags(layout.columns_of_sample)
-    sentences = _rows_of(path, layout)
     different = {tuple(cells[token - 1] for cells in rows if len(cells) >= token) for rows in sentences}
     return different if 2 * len(different) > len(sentences) else set()
 
 
-def _rows_of(path: Path, layout: FileLayout) -> list[tuple[tuple[str, ...], ...]]:
+def _rows_of(path: Path, layout: FileLayout) -> list[_Rows]:
     """The rows of the sentences of a column file, without a header, and of CoNLL-U, without comments.
 
     A line of JSON counts as one row. Returns nothing for other formats.

@@ -198,7 +198,7 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
             left_out.append(f"{_paths(bundle)}: {reason}")
         else:
             corpora.append(_corpus(bundle, left_out))
-    left_out += [f"{_paths(bundle)}: {_why_alone(bundle, heads, unread)}" for bundle in tails]
+    left_out += [f"{_paths(bundle)}: {_why_alone(bundle, heads, tails, unread)}" for bundle in tails]
     for corpus in corpora:
         _find_waits(corpus, [*lost, *filter(_names_split, unread)])
     return corpora, left_out
@@ -219,17 +219,27 @@ def _why_not_train(bundle: _Bundle, heads: Sequence[_Bundle], lost: Sequence[Fil
     return "not named dev or test, and it is not clear which file is train" if unknown else ""
 
 
-def _why_alone(bundle: _Bundle, heads: Sequence[_Bundle], unread: Sequence[FileName]) -> str:
-    """The reason why files of dev or test are left out: they have no train, or not a certain one."""
+def _why_alone(bundle: _Bundle, heads: Sequence[_Bundle], tails: Sequence[_Bundle], unread: Sequence[FileName]) -> str:
+    """The reason why files of dev or test are left out: they have no train, not a certain one, or one with others."""
     called = listing([str(split).replace("held", "heldout") for split in bundle.files])
     beside = [each for each in heads if each.first.folder == bundle.first.folder]
+    alike = [each for each in beside if each.kind == bundle.kind]
+    alike = [each for each in alike if "train" in each.files] or alike
     why = "it is not clear to which train it belongs"
     if not beside:
         near = [name.path for name in unread if name.split == "train" and name.folder == bundle.first.folder]
         why = f"{near[0]}, the train beside it, is left out" if near else "there is no train beside it"
-    elif all(each.kind != bundle.kind for each in beside):
+    elif not alike:
         why = f"its format differs from that of {_paths(beside[0])}"
+    elif len(alike) == 1 and (others := _of_same_split(bundle, [*alike, *tails])):
+        why = f"so is {others[0].path}; name the one that is to be scored in tasks.toml"
     return f"is called {called}, but {why}; it is never used as training data"
+
+
+def _of_same_split(bundle: _Bundle, others: Sequence[_Bundle]) -> list[FileName]:
+    """The files of other bundles in the folder of this one that are of the same split."""
+    beside = (each for each in others if each is not bundle and each.first.folder == bundle.first.folder)
+    return [name for each in beside for split in bundle.files for name in each.files.get(split, [])]
 
 
 def _names_split(name: FileName) -> bool:
