@@ -774,6 +774,37 @@ def test_a_file_with_the_test_sentences_is_not_for_training(name: str, tmp_path:
     assert name not in re.sub("#.*", "", found.text)
 
 
+def test_what_stands_beside_data_in_repositories_is_no_data(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
+    (tmp_path / "requirements.txt").write_text("spacy-lookups-data>=1.0.0,<1.1.0\n")
+    (tmp_path / "MANIFEST.in").write_text("include README\ninclude LICENSE\n")
+    (tmp_path / "paths").write_text("".join(f"{at:06b}\tword{at}\t{at % 7}\n" for at in range(100)))
+    for name in ("vocab/strings.json", "ner/moves"):
+        (tmp_path / "de-1.0" / name).parent.mkdir(parents=True)
+        (tmp_path / "de-1.0" / name).write_text("a,b,c\n" * 9)
+    for name in ("one", "two"):
+        settings = "".join(f'  "{name} {at}": true,\n' for at in range(40))
+        (tmp_path / f"{name}.json").write_text(f"{{\n{settings}}}\n")
+        (tmp_path / f"{name}_script").write_text("#!/bin/sh\n" + "".join(f"{name} {at % 3}\n" for at in range(40)))
+    found = propose(tmp_path, "")
+    assert found.tasks == ("ner",)
+    assert any(text.endswith("paths: is a list of words with counts: no word occurs twice") for text in found.left_out)
+    assert any(text.endswith("de-1.0: is a model of spaCy") for text in found.left_out)
+
+
+def test_parallel_files_of_equally_many_lines_pair_within_their_split(tmp_path: Path) -> None:
+    for split, names in {"train": "train", "dev": "testa", "test": "testb"}.items():
+        rows = corpus(split)[:12]
+        (tmp_path / f"{names}.words.txt").write_text(
+            "".join(" ".join(word for word, _, _ in own) + "\n" for own in rows)
+        )
+        (tmp_path / f"{names}.tags.txt").write_text("".join(" ".join(tag for _, _, tag in own) + "\n" for own in rows))
+    (task,) = described(tmp_path).values()
+    assert task.format == "parallel"
+    for split in ("train", "dev", "test"):
+        assert pairs(task, split) == wanted(split)[:12]
+
+
 @pytest.mark.parametrize("tests", [["test.txt"], ["test.txt", "gold.test.txt"]])
 def test_what_other_taggers_said_about_test_is_not_for_training(tests: list[str], tmp_path: Path) -> None:
     write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")

@@ -15,6 +15,7 @@ from tagmates.data.describing.corpus_columns import columns_of_tags, lacking_col
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
+from tagmates.data.describing.json_records import JSON_START
 from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
 from tagmates.data.describing.split_column import split_column
 from tagmates.data.formats.decompression import read_bytes
@@ -31,6 +32,10 @@ MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which paralle
 
 _CODE_SUFFIXES = (".py", ".ipynb", ".js", ".css", ".java", ".cpp")  # .ts and .sh are also codes of languages
 _IGNORED_SUFFIXES = (".toml", ".md", ".ann", ".conf", ".arrow", ".parquet", *_CODE_SUFFIXES)
+_PACKAGING_NAME = re.compile(
+    r"requirements.*\.(?:txt|in)|constraints\.txt|MANIFEST\.in|Makefile|Dockerfile|setup\.cfg", re.IGNORECASE
+)
+_MODEL_FILE = "vocab/strings.json"  # that every model of spaCy has
 _BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
 _README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
@@ -111,8 +116,11 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     found: dict[str, FileLayout] = {}
     unread: dict[str, str] = {}
     refused: dict[str, str] = {}
-    for file in _files(folder):
-        name = file.relative_to(folder).as_posix()
+    names = [file.relative_to(folder).as_posix() for file in _files(folder)]
+    models = {name.removesuffix(_MODEL_FILE) for name in names if f"/{name}".endswith(f"/{_MODEL_FILE}")} - {""}
+    refused |= dict.fromkeys(sorted(models), "is a model of spaCy")
+    for name in [name for name in names if not name.startswith(tuple(models))]:
+        file = folder / name
         if any(category(character) in ("Cc", "Cs") for character in name):
             refused[name] = f"its name has characters that cannot be shown; {name_advice()}"
         elif name.endswith(_BACKUP_SUFFIXES):
@@ -157,11 +165,13 @@ def _pairs(folder: Path, unknown: Collection[str]) -> tuple[dict[str, FileLayout
     If several files of tags belong to one of words, also what is unclear about each of them.
     """
     texts: dict[str, str] = {}
-    alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
+    alike: dict[tuple[Path, str | None, int], list[str]] = defaultdict(list)  # by folder, split and number of lines
     for name in (name for name in unknown if not name.lower().endswith((".xml", ".html"))):
         with suppress(DataError):
-            texts[name] = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
-            alike[Path(name).parent, texts[name].count("\n")].append(name)
+            text = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
+            if not JSON_START.match(text) and not text.startswith("#!/"):
+                texts[name] = text
+                alike[Path(name).parent, name_of(name).split, text.count("\n")].append(name)
     found: dict[str, FileLayout] = {}
     partners: dict[str, list[str]] = defaultdict(list)
     for names in alike.values():
@@ -312,7 +322,7 @@ def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[st
 def _looked_at(path: Path) -> FileLayout | str | None:
     """The layout of a file; what was seen in it if it has no tagged sentences; None if it is not a data file."""
     suffix = path.suffix.lower()
-    if suffix in _IGNORED_SUFFIXES or path.with_suffix(".ann").is_file():
+    if suffix in _IGNORED_SUFFIXES or _PACKAGING_NAME.fullmatch(path.name) or path.with_suffix(".ann").is_file():
         return FileLayout("brat") if suffix == ".ann" else None
     if path.stem == "INITIAL_CAS":
         return "is a document before anyone annotated it, as INCEpTION exports it"

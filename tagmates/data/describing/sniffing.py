@@ -15,6 +15,7 @@ from tagmates.data.describing.unread_formats import (
     settings_in,
     table_of_spans,
     unread_format,
+    words_with_counts,
     words_with_places,
 )
 from tagmates.data.formats.columns import CELL
@@ -100,7 +101,7 @@ def _table(lines: Sequence[str], text: str) -> FileLayout | UnreadFile:
     rows = [cells for sentence in found.sample for cells in sentence]
     if reason := table_of_spans(found.heading) or rows_of_spans(rows):
         return UnreadFile(reason, "format")
-    reason = words_with_places(rows)
+    reason = words_with_places(rows) or words_with_counts(rows)
     return UnreadFile(reason) if reason else found
 
 

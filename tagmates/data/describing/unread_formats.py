@@ -6,8 +6,9 @@ from itertools import combinations
 from typing import Any
 
 from tagmates.data.describing.guesses import TEXT_NAMES, TOKEN_NAMES
-from tagmates.formatting import first_of
+from tagmates.formatting import first_of, shown
 
+MIN_COUNTED = 50  # rows; so many words of a text are never all different
 MIN_NOTED = 5  # columns beyond which one of # alone is taken for the sign before notes
 _SPLITS = ("train", "training", "dev", "development", "valid", "validation", "val", "test")
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
@@ -93,6 +94,7 @@ def unread_format(lines: Sequence[str]) -> str:
     if not filled:
         return ""
     checks = (
+        _program,
         _pubtator,
         _quoted_by_r,
         _table_of_spans_in,
@@ -102,6 +104,10 @@ def unread_format(lines: Sequence[str]) -> str:
         _opennlp,
     )
     return next(filter(None, (check(filled) for check in checks)), "")
+
+
+def _program(lines: Sequence[str]) -> str:
+    return f"is a program, as its first line says, {shown(lines[0])}" if lines[0].startswith("#!/") else ""
 
 
 def _table_of_spans_in(lines: Sequence[str]) -> str:
@@ -206,6 +212,15 @@ def rows_of_spans(rows: Sequence[Sequence[str]]) -> str:
 
 def _is_offset(cell: str) -> bool:
     return cell.isascii() and cell.isdecimal() and len(cell) <= 9
+
+
+def words_with_counts(rows: Sequence[Sequence[str]]) -> str:
+    """The reason to refuse rows that each hold another word and its count, as of Brown clusters; else ""."""
+    columns = list(zip(*rows, strict=True))
+    if len(rows) < MIN_COUNTED or not all(map(str.isdecimal, columns[-1])):
+        return ""
+    words = [column for column in columns if len({*column}) == len(rows) and not all(map(str.isdecimal, column))]
+    return "is a list of words with counts: no word occurs twice" if words else ""
 
 
 def words_with_places(rows: Sequence[Sequence[str]]) -> str:
