@@ -15,7 +15,7 @@ from tagmates.data.cache import entry_of, read_entry, write_entry
 from tagmates.data.formats.brat import brat_remarks, read_brat
 from tagmates.data.formats.columns import read_columns
 from tagmates.data.formats.conll2012 import read_conll2012
-from tagmates.data.formats.conllu import expression_remarks, read_conllu, sentence_ids
+from tagmates.data.formats.conllu import expression_remarks, lines_of_words, read_conllu, sentence_ids
 from tagmates.data.formats.docbin import docbin_remarks, read_docbin
 from tagmates.data.formats.huggingface import huggingface_records, read_huggingface
 from tagmates.data.formats.jsonl import read_jsonl, read_records
@@ -223,8 +223,9 @@ def location(task: Task, split: str, sentence: Sentence, index: int) -> str:
         return f"{path}: record {sentence.line}: word {index + 1}"
     if task.format == "conll2012" or (task.format == "columns" and task.table.is_plain):
         return f"{path}:{sentence.line + index}"
-    if task.is_table and not task.sentence_rows:
-        lines = _lines_of_rows(path, path.stat().st_mtime_ns if path.is_file() else 0, task.table, task.encoding)
+    if (task.is_table and not task.sentence_rows) or task.format == "conllu":
+        layout = task.table if task.is_table else None
+        lines = _lines_of_rows(path, path.stat().st_mtime_ns if path.is_file() else 0, layout, task.encoding)
         at = bisect_left(lines, sentence.line) + index
         if at < len(lines):
             return f"{path}:{lines[at]}"
@@ -232,10 +233,15 @@ def location(task: Task, split: str, sentence: Sentence, index: int) -> str:
 
 
 @lru_cache(maxsize=4)
-def _lines_of_rows(path: Path, changed: int, layout: TableLayout, encoding: str) -> Sequence[int]:
-    """The line of each row with a word; [] if the table cannot be read. ``changed`` avoids old lines of the cache."""
+def _lines_of_rows(path: Path, changed: int, layout: TableLayout | None, encoding: str) -> Sequence[int]:
+    """The line of each row with a word of a table, or of CoNLL-U (None); [] if the file cannot be read.
+
+    ``changed`` avoids old lines of the cache.
+    """
     try:
         text = read_text(path, encoding).removeprefix("\ufeff")
+        if layout is None:
+            return lines_of_words(text)
         return [row.line for row in table_rows(text, layout, str(path))]
     except DataError:
         return []

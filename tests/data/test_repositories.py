@@ -792,6 +792,18 @@ def test_what_stands_beside_data_in_repositories_is_no_data(tmp_path: Path) -> N
     assert any(text.endswith("de-1.0: is a model of spaCy") for text in found.left_out)
 
 
+def test_the_last_column_is_that_of_tags_where_lines_have_more_or_fewer(tmp_path: Path) -> None:
+    def row(word: str, pos: str, tag: str) -> str:
+        reading = ["*"] if word.startswith("item") else [word, word.upper()]  # MeCab does not know how it is read
+        return "\t".join([word, pos, *reading, tag]) + "\n"
+
+    write(tmp_path, lambda rows, _: "".join(row(*own) for own in rows) + "\n")
+    tasks = described(tmp_path)
+    assert list(tasks)[-1] == "last_column"
+    (task,) = (task for task in tasks.values() if task.tag_column == -1)
+    assert pairs(task, "train") == wanted("train")
+
+
 def test_parallel_files_of_equally_many_lines_pair_within_their_split(tmp_path: Path) -> None:
     for split, names in {"train": "train", "dev": "testa", "test": "testb"}.items():
         rows = corpus(split)[:12]

@@ -391,13 +391,13 @@ class TestLoadSplit:
         )
 
     def test_the_line_where_conllu_skips_lines(self, write: Write) -> None:
-        """A word's line is not its sentence's plus its place where a range of words stands between: name the word."""
+        """A word's line is not its sentence's plus its place where a range of words stands between."""
         words = [
             f"{i}\t{w}" + "\t_" * 7 + f"\tNE={t}" for i, w, t in [(1, "I", "O"), (2, "ca", "O"), (3, "n't", "I-x")]
         ]
         path = write("a.conllu", "\n".join([words[0], "2-3\tcan't" + "\t_" * 8, *words[1:], "", ""]))
         task = Task(name="x", train=Part(file=str(path)), format="conllu", tag_column="misc:NE", scheme="iob2")
-        assert broken(task).startswith(f"{path}:1: word 3: ")
+        assert broken(task).startswith(f"{path}:4: 'I-x' continues no span")
 
     @pytest.mark.parametrize(
         ("source", "target", "tags", "converted"),

@@ -24,6 +24,7 @@ class FileLayout:
     signed: tuple[str, ...] = ()  # lines of words that could be mistaken for comments
     keys: Mapping[str, Any] = field(default_factory=dict)  # further keys for tasks.toml
     tags: str = ""  # for parallel files, the file of tags
+    uneven: bool = False  # whether rows have different numbers of cells, and all end with tags
 
     @property
     def columns_of_sample(self) -> dict[int, list[list[str]]]:

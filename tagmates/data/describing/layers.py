@@ -91,9 +91,10 @@ def _of_columns(source: FoundCorpus) -> FoundLayers:
     called: Sequence[str | None] = layout.heading or (None,) * layout.columns
     layers = []
     for tag in tags:
-        name = called[list(names).index(tag)] or None
-        own: dict[str, Any] = {"tag_column": tag}
-        notes = []
+        last = layout.uneven and tag == layout.columns
+        name = called[list(names).index(tag)] or ("last_column" if last else None)
+        own: dict[str, Any] = {"tag_column": -1 if last else tag}
+        notes = ["the last column; not all lines have as many columns"] if last else []
         if are_brackets(cell for sentence in columns[tag] for cell in sentence):
             notes = ["brackets over several lines, as in CoNLL-2012, are spans"]
             if layout.format == "columns" and not layout.keys:

@@ -101,7 +101,9 @@ def propose(path: Path, folder: str) -> Proposal:
     described = _describe_all(sources, root, left_out)
     used = tuple(f"{file}: " for _, each in described for file in each.files)
     left_out = [text for text in left_out if not text.startswith(used)]
-    remarks = list(leaks([(source.name, each.words) for source, each in described]))
+    called = Counter(source.name for source, _ in described)
+    words = [(source.name if called[source.name] == 1 else source.first_file, each.words) for source, each in described]
+    remarks = list(leaks(words))
     lines += [f"# {comment_text(text, 300)}" for text in remarks]
     remarks += [note for source, _ in described for note in source.layout.notes]
     offered: list[str] = []

@@ -16,6 +16,7 @@ from tagmates.data.describing.sentence_rows import sentence_rows_in
 from tagmates.data.formats.columns import CELL, split_cells
 from tagmates.data.formats.rows import is_document_line
 from tagmates.data.formats.table import MARKUP, is_several_rows, repeats_header
+from tagmates.data.schemes import are_span_tags
 from tagmates.formatting import shown
 
 _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
@@ -123,7 +124,8 @@ def _looked_at(rows: Sequence[Line], separator: str, text: str, *, quoted: bool)
     prose = _is_prose(grid)
     if not grid.fitting or prose or _is_list(grid) or _is_padded(grid):
         return _whole_texts([[row.cells for row in grid.fitting]]) if quoted and prose and grid.fitting else ""
-    if len(grid.odd) * 10 > len(grid.words):
+    uneven = separator == "\t" and not quoted and _ends_with_tags(grid)
+    if len(grid.odd) * 10 > len(grid.words) and not uneven:
         return _uneven(grid)
     heading, sentences = _without_header(grid)
     keys: dict[str, Any] = {"header": True} if heading else {}
@@ -144,7 +146,13 @@ def _looked_at(rows: Sequence[Line], separator: str, text: str, *, quoted: bool)
         comments=comments,
         signed=signed,
         keys=keys | of_comments,
+        uneven=uneven and not heading,
     )
+
+
+def _ends_with_tags(grid: Grid) -> bool:
+    """Whether some rows have another number of cells, and all end with tags of spans, as MeCab's lines may."""
+    return bool(grid.odd) and are_span_tags({row.cells[-1] for row in grid.words})
 
 
 def _is_list(grid: Grid) -> bool:

@@ -236,6 +236,13 @@ def feature_in(cell: str, name: str) -> str:
     return values.get(name, "").replace("\\p", "|") or "_"  # `tagmates tag` writes a bar as \\p
 
 
+def lines_of_words(text: str) -> list[int]:
+    """The numbers of the lines with a word: no comment, no multiword range and no empty node."""
+    lines = enumerate(text.split("\n"), start=1)
+    rows = ((number, line) for number, line in lines if is_token_line(line) and not line.startswith("#"))
+    return [number for number, line in rows if not _NOT_A_WORD.fullmatch(line.partition("\t")[0])]
+
+
 def sentence_ids(path: Path, sentences: Sequence[Sentence], encoding: str = "utf-8") -> list[str]:
     """The ``sent_id`` of each sentence of a file, in order; "" for a sentence without one."""
     lines = read_text(path, encoding).removeprefix("\ufeff").split("\n")
