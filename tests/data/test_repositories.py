@@ -804,6 +804,16 @@ def test_the_last_column_is_that_of_tags_where_lines_have_more_or_fewer(tmp_path
     assert pairs(task, "train") == wanted("train")
 
 
+def test_a_few_lost_cells_are_mistakes(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(rows) + "\n")
+    text = (tmp_path / "train.txt").read_text()
+    (tmp_path / "train.txt").write_text(text.replace("Ylva\tPROPN\t", "Ylva\t", 1))
+    tasks = described(tmp_path)
+    assert [task.tag_column for task in tasks.values()] == [2, 3]
+    errors = [each.text for each in check_tasks(tasks) if each.level == "error"]
+    assert any(re.search(r"train.txt:\d+: has 2 columns", text) for text in errors)
+
+
 def test_parallel_files_of_equally_many_lines_pair_within_their_split(tmp_path: Path) -> None:
     for split, names in {"train": "train", "dev": "testa", "test": "testb"}.items():
         rows = corpus(split)[:12]

@@ -21,6 +21,7 @@ from tagmates.formatting import shown
 
 _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
+MIN_ODD_SHARE = 0.03  # of the rows; if fewer have another number of cells, these are mistakes
 MIN_COMMON_COLUMNS = 5  # of sentences that have different numbers of columns
 
 
@@ -151,8 +152,11 @@ def _looked_at(rows: Sequence[Line], separator: str, text: str, *, quoted: bool)
 
 
 def _ends_with_tags(grid: Grid) -> bool:
-    """Whether some rows have another number of cells, and all end with tags of spans, as MeCab's lines may."""
-    return bool(grid.odd) and are_span_tags({row.cells[-1] for row in grid.words})
+    """Whether many rows have another number of cells, and all end with tags of spans, as MeCab's lines may.
+
+    A few such rows are rather mistakes.
+    """
+    return len(grid.odd) >= MIN_ODD_SHARE * len(grid.words) and are_span_tags({row.cells[-1] for row in grid.words})
 
 
 def _is_list(grid: Grid) -> bool:
