@@ -312,9 +312,8 @@ def test_of_several_releases_the_largest_is_kept(
 ) -> None:
     for at, name in enumerate(names):
         texts = [lines(plain(rows)) for rows in corpus("train")[: 20 + 2 * at]]
-        texts[:: at + 2] = [
-            text.replace("Ylva", f"Ylva{at}").replace("item", f"piece{at}") for text in texts[:: at + 2]
-        ]
+        changed = slice(at, None, 6)
+        texts[changed] = [text.replace("Ylva", f"Ylva{at}").replace("item", f"piece{at}") for text in texts[changed]]
         (tmp_path / name).mkdir()
         (tmp_path / name / "data.conll").write_text("\n".join(texts))
     found = propose(tmp_path, "")
@@ -779,6 +778,8 @@ def test_what_stands_beside_data_in_repositories_is_no_data(tmp_path: Path) -> N
     (tmp_path / "requirements.txt").write_text("spacy-lookups-data>=1.0.0,<1.1.0\n")
     (tmp_path / "MANIFEST.in").write_text("include README\ninclude LICENSE\n")
     (tmp_path / "paths").write_text("".join(f"{at:06b}\tword{at}\t{at % 7}\n" for at in range(100)))
+    (tmp_path / "de-1.0").mkdir()
+    (tmp_path / "de-1.0" / "meta.json").write_text('{"lang": "de", "spacy_version": ">=2.0"}')
     for name in ("vocab/strings.json", "ner/moves"):
         (tmp_path / "de-1.0" / name).parent.mkdir(parents=True)
         (tmp_path / "de-1.0" / name).write_text("a,b,c\n" * 9)
@@ -802,6 +803,27 @@ def test_the_last_column_is_that_of_tags_where_lines_have_more_or_fewer(tmp_path
     assert list(tasks)[-1] == "last_column"
     (task,) = (task for task in tasks.values() if task.tag_column == -1)
     assert pairs(task, "train") == wanted("train")
+
+
+@pytest.mark.parametrize("names", [("sentences.txt", "train_labels.txt"), ("train.txt", "labels.txt")])
+def test_parallel_files_of_which_one_names_the_split(names: tuple[str, str], tmp_path: Path) -> None:
+    for name, at in zip(names, (0, 2), strict=True):
+        (tmp_path / name).write_text("".join(" ".join(own[at] for own in rows) + "\n" for rows in corpus("train")))
+    (task,) = described(tmp_path).values()
+    assert task.format == "parallel"
+    assert pairs(task, "train") == wanted("train")[: len(pairs(task, "train"))]
+
+
+def test_words_about_programs_and_numbers_beside_ids_are_data(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n", head="#!/bin/sh\tO\n\n")
+    assert propose(tmp_path, "").tasks == ("ner",)
+    numbers = iter(range(10_000))
+    write(
+        tmp_path,
+        lambda rows, _: lines([(f"d{next(numbers)}.0", word, int(tag != "O")) for word, tag in plain(rows)]) + "\n",
+    )
+    (task,) = described(tmp_path).values()
+    assert task.tag_column == 3
 
 
 def test_a_few_lost_cells_are_mistakes(tmp_path: Path) -> None:
@@ -830,9 +852,8 @@ def test_parallel_files_of_equally_many_lines_pair_within_their_split(tmp_path: 
 @pytest.mark.parametrize("tests", [["test.txt"], ["test.txt", "gold.test.txt"]])
 def test_what_other_taggers_said_about_test_is_not_for_training(tests: list[str], tmp_path: Path) -> None:
     write(tmp_path, lambda rows, _: lines(plain(rows)) + "\n")
-    said = "".join(
-        lines([(word, "B-LOC" if word.istitle() else "O") for word, _ in plain(rows)]) + "\n" for rows in corpus("test")
-    )
+    rows = [[(word, "O" if word == "Ylva" else tag) for word, tag in plain(own)] for own in corpus("test")]
+    said = "".join(lines(own) + "\n" for own in rows)
     (tmp_path / "submissions").mkdir()
     for name in ("predictions.txt", "submissions/ours", "submissions/theirs"):
         (tmp_path / name).write_text(said)

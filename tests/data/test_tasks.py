@@ -390,6 +390,12 @@ class TestLoadSplit:
             f"{path}:3: "
         )
 
+    def test_the_line_in_conllu_plus_without_ids(self, write: Write) -> None:
+        rows = ["# global.columns = FORM NE", "a\tO", "3.5\tO", "2010-2012\tI-x", "", "b\tO", ""]
+        path = write("a.conllup", "\n".join(rows))
+        task = Task(name="x", train=Part(file=str(path)), format="conllu", tag_column="NE", scheme="iob2")
+        assert broken(task).startswith(f"{path}:4: 'I-x' continues no span")
+
     def test_the_line_where_conllu_skips_lines(self, write: Write) -> None:
         """A word's line is not its sentence's plus its place where a range of words stands between."""
         words = [

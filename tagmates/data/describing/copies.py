@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.grouping import CorpusFiles, name_of
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.formats.columns import split_cells
@@ -17,7 +18,7 @@ from tagmates.errors import DataError
 MAX_COMPARED_FILES = 10  # of the training data of a corpus
 MIN_COPIES = 10  # different sentences of a file from which on it may be called a copy
 COPIED_SHARE = 0.9  # of the sentences of a file that are in a larger one of train: it is a part of it
-RELEASED_SHARE = 0.25  # the same for files of folders such as 1.0 and 1.1: it is another release, with corrections
+RELEASED_SHARE = 0.5  # the same for files of folders such as 1.0 and 1.1: it is another release, with corrections
 
 _RELEASE = re.compile(
     r"(?:(?<=/)|^)(?:v|version|release)?[ ._-]?\d+(?:\.\d+)+(?=/)|(?:(?<=/)|^)v\d+(?=/)", re.IGNORECASE
@@ -34,7 +35,8 @@ def without_copies_of_held_out(
     sentences with the same tags, as ``all.txt``, or if nearly all its own sentences are in it, with tags of the same
     kinds: a tagger's. Other tags are another layer. Column files, CoNLL-U and JSON lines are compared.
     """
-    called = [name for name in found if name_of(name).split not in (None, "train")]
+    trained = {corpus.folder for corpus in corpora if name_of(corpus.files["train"][0]).split == "train"}
+    called = [name for name in found if name_of(name).split in ("dev", "test") and name_of(name).folder in trained]
     taken = [name for corpus in corpora for split in ("dev", "test") for name in corpus.files.get(split, [])]
     held_out = {name: name_of(name).folder for name in (*called, *taken)}
     contents = cache(lambda name: _contents_of(root / name, found[name]))
@@ -47,6 +49,8 @@ def without_copies_of_held_out(
                 corpus.files["train"].remove(name)
         if not corpus.files["train"]:
             corpora.remove(corpus)
+            others = (name for split in ("dev", "test") for name in corpus.files.get(split, []))
+            yield from (f"{root / name}: its train is left out" for name in others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def _why_copy(file: _Contents, held: _Contents, name: str) -> str:
     if size >= MIN_COPIES and shared >= COPIED_SHARE * size:
         return f"has {shared:,} of the {size:,} different sentences of {name}, with the same tags"
     shared, size = len(held.words & file.words), len(file.words)
-    same_kind = 2 * len(held.tags & file.tags) > len(file.tags)
+    same_kind = 2 * len(held.tags & file.tags) > max(len(file.tags), len(held.tags))
     if size >= MIN_COPIES and shared >= COPIED_SHARE * size and same_kind:
         return f"{shared:,} of its {size:,} different sentences are also in {name}"
     return ""
@@ -123,7 +127,7 @@ def _different_words(sentences: Sequence[_Rows], layout: FileLayout) -> set[tupl
 
 
 def _rows_of(path: Path, layout: FileLayout) -> list[_Rows]:
-    """The rows of the sentences of a column file, without a header, and of CoNLL-U, without comments.
+    """The rows of the sentences of a column file or of CoNLL-U, without a header and comments.
 
     A line of JSON counts as one row. Returns nothing for other formats.
     """
@@ -136,8 +140,8 @@ def _rows_of(path: Path, layout: FileLayout) -> list[_Rows]:
         return []
     if layout.format == "jsonl":
         return [((line,),) for line in lines if line.strip()]
-    if layout.format == "conllu":
-        lines = [line for line in lines if not line.startswith("#")]
+    sign = "#" if layout.format == "conllu" else comment_sign(layout.comments, layout.signed)
+    lines = [line for line in lines if not (sign and line.startswith(sign))]
     separator = layout.separator or "\t"
     rows = ((is_token_line(line), tuple(split_cells(line, separator))) for line in lines)
     blocks = (

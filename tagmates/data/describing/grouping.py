@@ -231,8 +231,11 @@ def _why_alone(bundle: _Bundle, heads: Sequence[_Bundle], tails: Sequence[_Bundl
         why = f"{near[0]}, the train beside it, is left out" if near else "there is no train beside it"
     elif not alike:
         why = f"its format differs from that of {_paths(beside[0])}"
+    elif len(alike) == 1 and "held" in bundle.files and {"dev", "test"} <= {*alike[0].files}:
+        why = "a dev and a test exist already"
     elif len(alike) == 1 and (others := _of_same_split(bundle, [*alike, *tails])):
-        why = f"so is {others[0].path}; name the one that is to be scored in tasks.toml"
+        are = f"so {'is' if len(others) == 1 else 'are'} {listing([name.path for name in others])}"
+        why = f"{are}; name the files that are to be scored in tasks.toml"
     return f"is called {called}, but {why}; it is never used as training data"
 
 

@@ -1,5 +1,6 @@
 """Inspect the files of a folder: which hold tagged sentences, in which format, and which belong together."""
 
+import json
 import os
 import re
 from collections import defaultdict
@@ -32,9 +33,7 @@ MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which paralle
 
 _CODE_SUFFIXES = (".py", ".ipynb", ".js", ".css", ".java", ".cpp")  # .ts and .sh are also codes of languages
 _IGNORED_SUFFIXES = (".toml", ".md", ".ann", ".conf", ".arrow", ".parquet", *_CODE_SUFFIXES)
-_PACKAGING_NAME = re.compile(
-    r"requirements.*\.(?:txt|in)|constraints\.txt|MANIFEST\.in|Makefile|Dockerfile|setup\.cfg", re.IGNORECASE
-)
+_PACKAGING_NAMES = ("requirements.txt", "MANIFEST.in", "Makefile", "Dockerfile", "setup.cfg")
 _MODEL_FILE = "vocab/strings.json"  # that every model of spaCy has
 _BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
 _README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
@@ -117,8 +116,9 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     unread: dict[str, str] = {}
     refused: dict[str, str] = {}
     names = [file.relative_to(folder).as_posix() for file in _files(folder)]
-    models = {name.removesuffix(_MODEL_FILE) for name in names if f"/{name}".endswith(f"/{_MODEL_FILE}")} - {""}
-    refused |= dict.fromkeys(sorted(models), "is a model of spaCy")
+    inside = {name.removesuffix(_MODEL_FILE) for name in names if f"/{name}".endswith(f"/{_MODEL_FILE}")} - {""}
+    models = [name for name in sorted(inside) if _is_spacy_model(folder / name)]
+    refused |= dict.fromkeys(models, "is a model of spaCy")
     for name in [name for name in names if not name.startswith(tuple(models))]:
         file = folder / name
         if any(category(character) in ("Cc", "Cs") for character in name):
@@ -145,6 +145,12 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     return found | {name: FileLayout("brat") for name in annotated}, refused
 
 
+def _is_spacy_model(folder: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return "spacy_version" in json.loads((folder / "meta.json").read_bytes())
+    return False
+
+
 def _folders_of_documents(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """The folders of BRAT documents, and those with documents of several splits, with what to do about them."""
     splits: dict[str, set[str]] = defaultdict(set)
@@ -165,17 +171,17 @@ def _pairs(folder: Path, unknown: Collection[str]) -> tuple[dict[str, FileLayout
     If several files of tags belong to one of words, also what is unclear about each of them.
     """
     texts: dict[str, str] = {}
-    alike: dict[tuple[Path, str | None, int], list[str]] = defaultdict(list)  # by folder, split and number of lines
+    alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
     for name in (name for name in unknown if not name.lower().endswith((".xml", ".html"))):
         with suppress(DataError):
             text = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
             if not JSON_START.match(text) and not text.startswith("#!/"):
                 texts[name] = text
-                alike[Path(name).parent, name_of(name).split, text.count("\n")].append(name)
+                alike[Path(name).parent, text.count("\n")].append(name)
     found: dict[str, FileLayout] = {}
     partners: dict[str, list[str]] = defaultdict(list)
     for names in alike.values():
-        for pair in combinations(names if len(names) <= MAX_ALIKE_FILES else (), 2):
+        for pair in _likely_pairs(names if len(names) <= MAX_ALIKE_FILES else ()):
             words, tags = sorted(pair, key=lambda name: -len(set(texts[name].split())))
             documents = len({re.sub(r"\d+", "", name) for name in pair}) == 1 and not are_span_tags(texts[tags].split())
             if not documents and (layout := parallel_layout(texts[words], texts[tags], tags)):
@@ -202,6 +208,14 @@ def _files(folder: Path) -> list[Path]:
 
 def _is_visible(path: Path) -> bool:
     return not any(part.startswith(".") for part in path.parts)
+
+
+def _likely_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs of files with equally many lines, those of one split if there are such."""
+    pairs = list(combinations(names, 2))
+    within = [pair for pair in pairs if len({name_of(name).split for name in pair}) == 1]
+    paired = {name for pair in within for name in pair}
+    return [pair for pair in pairs if pair in within or not paired & {*pair}]
 
 
 def _together(
@@ -322,7 +336,7 @@ def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[st
 def _looked_at(path: Path) -> FileLayout | str | None:
     """The layout of a file; what was seen in it if it has no tagged sentences; None if it is not a data file."""
     suffix = path.suffix.lower()
-    if suffix in _IGNORED_SUFFIXES or _PACKAGING_NAME.fullmatch(path.name) or path.with_suffix(".ann").is_file():
+    if suffix in _IGNORED_SUFFIXES or path.name in _PACKAGING_NAMES or path.with_suffix(".ann").is_file():
         return FileLayout("brat") if suffix == ".ann" else None
     if path.stem == "INITIAL_CAS":
         return "is a document before anyone annotated it, as INCEpTION exports it"

@@ -154,9 +154,12 @@ def _looked_at(rows: Sequence[Line], separator: str, text: str, *, quoted: bool)
 def _ends_with_tags(grid: Grid) -> bool:
     """Whether many rows have another number of cells, and all end with tags of spans, as MeCab's lines may.
 
-    A few such rows are rather mistakes.
+    A few such rows are rather mistakes, and so are rows that end with the tags of another column.
     """
-    return len(grid.odd) >= MIN_ODD_SHARE * len(grid.words) and are_span_tags({row.cells[-1] for row in grid.words})
+    last = {row.cells[-1] for row in grid.fitting}
+    alike = sum(row.cells[-1] in last for row in grid.odd)
+    many = len(grid.odd) >= MIN_ODD_SHARE * len(grid.words)
+    return many and alike >= 0.95 * len(grid.odd) and are_span_tags({row.cells[-1] for row in grid.words})
 
 
 def _is_list(grid: Grid) -> bool:

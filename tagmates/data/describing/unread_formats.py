@@ -107,7 +107,9 @@ def unread_format(lines: Sequence[str]) -> str:
 
 
 def _program(lines: Sequence[str]) -> str:
-    return f"is a program, as its first line says, {shown(lines[0])}" if lines[0].startswith("#!/") else ""
+    is_row = "\t" in lines[0] or lines[0].split()[-1] in ("O", "_")
+    found = lines[0].startswith("#!/") and not is_row
+    return f"is a program, as its first line says, {shown(lines[0])}" if found else ""
 
 
 def _table_of_spans_in(lines: Sequence[str]) -> str:
@@ -219,8 +221,9 @@ def words_with_counts(rows: Sequence[Sequence[str]]) -> str:
     columns = list(zip(*rows, strict=True))
     if len(rows) < MIN_COUNTED or not all(map(str.isdecimal, columns[-1])):
         return ""
-    words = [column for column in columns if len({*column}) == len(rows) and not all(map(str.isdecimal, column))]
-    return "is a list of words with counts: no word occurs twice" if words else ""
+    words = [column for column in columns if not all(map(str.isdecimal, column))]
+    different = words and all(len({*column}) == len(rows) for column in words)
+    return "is a list of words with counts: no word occurs twice" if different else ""
 
 
 def words_with_places(rows: Sequence[Sequence[str]]) -> str:

@@ -237,10 +237,15 @@ def feature_in(cell: str, name: str) -> str:
 
 
 def lines_of_words(text: str) -> list[int]:
-    """The numbers of the lines with a word: no comment, no multiword range and no empty node."""
+    """The numbers of the lines with a word: no comment, no multiword range and no empty node.
+
+    CoNLL-U Plus without a column ID has no ranges and no empty nodes.
+    """
+    names = plus_columns(text)
+    place = (names.index("ID") if "ID" in names else len(names)) if names else 0
     lines = enumerate(text.split("\n"), start=1)
-    rows = ((number, line) for number, line in lines if is_token_line(line) and not line.startswith("#"))
-    return [number for number, line in rows if not _NOT_A_WORD.fullmatch(line.partition("\t")[0])]
+    rows = ((number, line.split("\t")) for number, line in lines if is_token_line(line) and not line.startswith("#"))
+    return [number for number, cells in rows if not any(map(_NOT_A_WORD.fullmatch, cells[place : place + 1]))]
 
 
 def sentence_ids(path: Path, sentences: Sequence[Sentence], encoding: str = "utf-8") -> list[str]:
