@@ -142,7 +142,7 @@ class TestNames:
     @pytest.mark.parametrize(
         ("names", "left"),
         [
-            (["a-test.x", "a-dev.x"], "a-test.x, a-dev.x: is called test and dev, but there is no train"),
+            (["a-test.x", "a-dev.x"], "a-dev.x: is called dev, but there is no train beside it"),
             (["a-train.x", "b-train.x", "c-dev.x"], "c-dev.x: is called dev, but it is not clear to which train"),
             (["one.x", "other.x", "dev.x"], "one.x: not named dev or test, and it is not clear which file is train"),
             (["train.x", "dev.x", "test1.x", "test2.x"], "test1.x, test2.x: several files are called test"),
@@ -316,6 +316,14 @@ class TestSeveralFiles:
         sentence = read_split(task, "train")[7]
         assert path_in(task, "train", sentence) == folder / "train-2.tsv"
         assert location(task, "train", sentence, 1) == f"{folder / 'train-2.tsv'}:6"
+
+    def test_a_place_in_another_folder_is_named_with_its_folder(self, folder: Path) -> None:
+        (folder / "more").mkdir()
+        (folder / "more" / "train-1.tsv").write_text(columns(made(1, 6)[:1]))
+        task = self.task(folder, '["train-1.tsv", "more/train-1.tsv"]')
+        (repeated,) = [p for p in check_tasks({"pos": task}) if p.kind == "duplicate"]
+        assert repeated.file == str(folder / "more" / "train-1.tsv")
+        assert f"repeats the one at {folder / 'train-1.tsv'}:1" in repeated.message
 
     def test_a_file_of_two_splits_overlaps(self, folder: Path) -> None:
         (task,) = load_tasks_of(folder, 'train = ["train-1.tsv", "dev.tsv"]\ndev = "dev.tsv"\n[tasks.pos]\n')

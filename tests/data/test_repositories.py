@@ -780,6 +780,9 @@ def test_what_stands_beside_data_in_repositories_is_no_data(tmp_path: Path) -> N
     (tmp_path / "paths").write_text("".join(f"{at:06b}\tword{at}\t{at % 7}\n" for at in range(100)))
     (tmp_path / "de-1.0").mkdir()
     (tmp_path / "de-1.0" / "meta.json").write_text('{"lang": "de", "spacy_version": ">=2.0"}')
+    (tmp_path / "other" / "vocab").mkdir(parents=True)
+    (tmp_path / "other" / "vocab" / "strings.json").write_text("[]")
+    (tmp_path / "other" / "meta.json").write_text("7")
     for name in ("vocab/strings.json", "ner/moves"):
         (tmp_path / "de-1.0" / name).parent.mkdir(parents=True)
         (tmp_path / "de-1.0" / name).write_text("a,b,c\n" * 9)
@@ -791,6 +794,7 @@ def test_what_stands_beside_data_in_repositories_is_no_data(tmp_path: Path) -> N
     assert found.tasks == ("ner",)
     assert any(text.endswith("paths: is a list of words with counts: no word occurs twice") for text in found.left_out)
     assert any(text.endswith("de-1.0: is a model of spaCy") for text in found.left_out)
+    assert any("other/meta.json: " in text for text in found.left_out)
 
 
 def test_the_last_column_is_that_of_tags_where_lines_have_more_or_fewer(tmp_path: Path) -> None:

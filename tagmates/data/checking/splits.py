@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tagmates.data.checking.problems import Kind, Problem
-from tagmates.data.corpora import location, path_of
+from tagmates.data.corpora import location, path_in, path_of
 from tagmates.data.formats.records import NO_LABEL
 from tagmates.data.overlap import MIN_SHARED_WORDS
 from tagmates.data.sentence import Sentence
@@ -81,7 +81,7 @@ def _conflict(task: Task, split: str, sentence: Sentence, before: _Place, index:
     token, tag, other = (shown(str(texts[index])) for texts in (sentence.tokens, sentence.labels, before[1].labels))
     text = (
         f"{token} has the tag {tag} of {task.name}, but {other} in the same sentence at "
-        f"{_other(task, *before, index)}; decide which is right"
+        f"{_other(task, *before, (split, sentence), index)}; decide which is right"
     )
     return _problem(task, split, sentence, "conflict", text, index)
 
@@ -96,7 +96,8 @@ def _shared(task: Task, splits: Splits) -> Iterator[Problem]:
         for split in copies:
             for sentence in splits.get(split, ()):
                 if len(sentence) >= MIN_SHARED_WORDS and sentence.tokens in known:
-                    text = f"the {split} sentence is also in {source} ({_other(task, source, known[sentence.tokens])})"
+                    other = _other(task, source, known[sentence.tokens], (split, sentence))
+                    text = f"the {split} sentence is also in {source} ({other})"
                     yield _problem(task, split, sentence, kind, text)
 
 
@@ -105,7 +106,7 @@ def _duplicates(task: Task, train: Iterable[Sentence]) -> Iterator[Problem]:
     for sentence in train:
         before = first.setdefault(sentence.tokens, sentence)
         if before is not sentence:
-            text = f"the train sentence repeats the one at {_other(task, 'train', before)}"
+            text = f"the train sentence repeats the one at {_other(task, 'train', before, ('train', sentence))}"
             yield _problem(task, "train", sentence, "duplicate", text)
 
 
@@ -170,6 +171,7 @@ def _problem(task: Task, split: str, sentence: Sentence, kind: Kind, text: str, 
     return Problem.of("warning", kind, task, split, f"{location(task, split, sentence, index)}: {text}")
 
 
-def _other(task: Task, split: str, sentence: Sentence, index: int = 0) -> str:
-    """The place of a token without its folder, which is usually that of the problem."""
-    return location(task, split, sentence, index).removeprefix(f"{path_of(task, split).parent}/")
+def _other(task: Task, split: str, sentence: Sentence, problem: _Place, index: int = 0) -> str:
+    """The place of a token, without its folder if that is the folder of the problem."""
+    place, folder = location(task, split, sentence, index), path_in(task, split, sentence).parent
+    return place.removeprefix(f"{folder}/") if folder == path_in(task, *problem).parent else place

@@ -198,7 +198,13 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
             left_out.append(f"{_paths(bundle)}: {reason}")
         else:
             corpora.append(_corpus(bundle, left_out))
-    left_out += [f"{_paths(bundle)}: {_why_alone(bundle, heads, tails, unread)}" for bundle in tails]
+    for bundle in tails:
+        why = _why_alone(bundle, heads, tails, unread)
+        for split, alone in bundle.files.items():
+            called = str(split).replace("held", "heldout")
+            left_out += [
+                f"{name.path}: is called {called}, but {why}; it is never used as training data" for name in alone
+            ]
     for corpus in corpora:
         _find_waits(corpus, [*lost, *filter(_names_split, unread)])
     return corpora, left_out
@@ -221,7 +227,6 @@ def _why_not_train(bundle: _Bundle, heads: Sequence[_Bundle], lost: Sequence[Fil
 
 def _why_alone(bundle: _Bundle, heads: Sequence[_Bundle], tails: Sequence[_Bundle], unread: Sequence[FileName]) -> str:
     """The reason why files of dev or test are left out: they have no train, not a certain one, or one with others."""
-    called = listing([str(split).replace("held", "heldout") for split in bundle.files])
     beside = [each for each in heads if each.first.folder == bundle.first.folder]
     alike = [each for each in beside if each.kind == bundle.kind]
     alike = [each for each in alike if "train" in each.files] or alike
@@ -236,7 +241,7 @@ def _why_alone(bundle: _Bundle, heads: Sequence[_Bundle], tails: Sequence[_Bundl
     elif len(alike) == 1 and (others := _of_same_split(bundle, [*alike, *tails])):
         are = f"so {'is' if len(others) == 1 else 'are'} {listing([name.path for name in others])}"
         why = f"{are}; name the files that are to be scored in tasks.toml"
-    return f"is called {called}, but {why}; it is never used as training data"
+    return why
 
 
 def _of_same_split(bundle: _Bundle, others: Sequence[_Bundle]) -> list[FileName]:

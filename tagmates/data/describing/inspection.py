@@ -1,35 +1,25 @@
-"""Inspect the files of a folder: which hold tagged sentences, in which format, and which belong together."""
+"""Inspect the files of a folder: which hold tagged sentences, and in which format."""
 
 import json
-import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import combinations, islice
+from itertools import islice
 from pathlib import Path
 from unicodedata import category
 
-from tagmates.data.describing.copies import without_copies, without_copies_of_held_out
-from tagmates.data.describing.corpus_columns import columns_of_tags, lacking_columns, other_places, unused_columns
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
-from tagmates.data.describing.grid import comment_sign
-from tagmates.data.describing.grouping import CorpusFiles, group_files, name_of
-from tagmates.data.describing.json_records import JSON_START
-from tagmates.data.describing.sniffing import READABLE_FORMATS, parallel_layout, sniff
+from tagmates.data.describing.grouping import name_of
+from tagmates.data.describing.parallel_files import parallel_files
+from tagmates.data.describing.sniffing import sniff
 from tagmates.data.describing.split_column import split_column
 from tagmates.data.formats.decompression import read_bytes
 from tagmates.data.formats.huggingface import splits_in
-from tagmates.data.formats.token_lines import read_text
-from tagmates.data.schemes import are_span_tags
-from tagmates.data.task import Split
 from tagmates.errors import ConfigError, DataError
-from tagmates.formatting import in_order, listing, name_advice, plural, shown, visible
+from tagmates.formatting import in_order, listing, name_advice, shown
 
 MAX_FILES = 2000
-MAX_LISTED_FILES = 20  # files that are left out and named one by one
-MAX_ALIKE_FILES = 10  # of a folder with equally many lines, among which parallel files are looked for
 
 _CODE_SUFFIXES = (".py", ".ipynb", ".js", ".css", ".java", ".cpp")  # .ts and .sh are also codes of languages
 _IGNORED_SUFFIXES = (".toml", ".md", ".ann", ".conf", ".arrow", ".parquet", *_CODE_SUFFIXES)
@@ -39,83 +29,21 @@ _BACKUP_SUFFIXES = (".bak", ".orig", ".swp", "~")
 _README_NAME = re.compile(r"(?:README|LICEN[SC]E|CHANGES|CHANGELOG|NOTICE|AUTHORS|COPYING|CITATION)\b.*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundCorpus:
-    """The files of one corpus (relative to a folder), by split."""
-
-    name: str
-    layout: FileLayout
-    files: Mapping[Split, tuple[str, ...]]
-    mixed: bool = False  # whether its files have different numbers of columns
-    tags: Mapping[str, str] | None = None  # for parallel files: file of words -> file of tags
-    waits: Mapping[Split, str] = field(default_factory=dict)  # splits that some other file seems to hold
-
-    @property
-    def every_file(self) -> list[str]:
-        """The files of all splits, each once."""
-        return list(dict.fromkeys(name for names in self.files.values() for name in names))
-
-    @property
-    def first_file(self) -> str:
-        """The first file of train."""
-        return self.files["train"][0]
-
-
-def find_corpora(path: Path) -> tuple[list[FoundCorpus], list[str]]:
-    """The corpora of a folder, or of one file, and for each file that is left out, what was seen in it.
-
-    Raises DataError if nothing is found, ConfigError for a folder with too many files.
-    """
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder; name a folder of data files")
-    folder = path if path.is_dir() else path.parent
-    found, refused = _layouts_in(path)
-    sources, unclear = _together(found, refused, folder)
-    # files of tagged sentences first
-    left_out = [*unclear, *(f"{folder / _visible_name(name)}: {why}" for name, why in refused.items() if why)]
-    if not sources:
-        raise DataError(_nothing(path, left_out))
-    return sources, _at_most(left_out)
-
-
-def _layouts_in(path: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
+def layouts_in(path: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     """The layout of each file of a folder, or of one file, and what was seen in the others ("" for a README)."""
     if path.is_dir():
         splits = {name: FileLayout("huggingface") for name in splits_in(path)}
-        return (splits, {}) if splits else _files_in(path)
+        return (splits, {}) if splits else _of_folder(path)
     seen = _looked_at(path)
     found = {path.name: seen} if isinstance(seen, FileLayout) else {}
     return found, {path.name: seen} if isinstance(seen, str) else {}
 
 
-def _visible_name(name: str) -> str:
-    return name if name.isprintable() else visible(os.fsencode(name).decode("utf-8", "backslashreplace"))
-
-
-def _nothing(path: Path, left_out: Sequence[str]) -> str:
-    """The message if nothing was found: what was seen in each file, and which formats are read."""
-    reasons = _at_most(left_out or _documentation(path))
-    seen = f": {reasons[0]}; " if len(reasons) == 1 else "".join(f"\n  {reason}" for reason in reasons) + "\n"
-    formats = f"these formats are read: {READABLE_FORMATS}; else describe your files in a tasks.toml"
-    return f"{path}: no file of it looks like tagged sentences{seen if reasons else '; '}{formats}"
-
-
-def _documentation(path: Path) -> list[str]:
-    """Files that are taken for documentation, so that nobody wonders why a folder seems to be empty."""
-    files = [file for file in _files(path) if file.suffix.lower() == ".md"] if path.is_dir() else []
-    return [f"{file}: is taken for documentation, as all files .md, and is not looked into" for file in files]
-
-
-def _at_most(left_out: Sequence[str]) -> list[str]:
-    more = len(left_out) - MAX_LISTED_FILES
-    return [*left_out[:MAX_LISTED_FILES], *([f"and {plural(more, 'file')} more"] if more > 0 else [])]
-
-
-def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
+def _of_folder(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     found: dict[str, FileLayout] = {}
     unread: dict[str, str] = {}
     refused: dict[str, str] = {}
-    names = [file.relative_to(folder).as_posix() for file in _files(folder)]
+    names = [file.relative_to(folder).as_posix() for file in files_in(folder)]
     inside = {name.removesuffix(_MODEL_FILE) for name in names if f"/{name}".endswith(f"/{_MODEL_FILE}")} - {""}
     models = [name for name in sorted(inside) if _is_spacy_model(folder / name)]
     refused |= dict.fromkeys(models, "is a model of spaCy")
@@ -137,7 +65,7 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     beside = {Path(name).parent for name in documents}
     texts = [name for name in unread if name.endswith(".txt") and Path(name).parent in beside]
     unread |= dict.fromkeys(texts, "is a text without a .ann beside it, so it has no annotations")
-    pairs, unclear = _pairs(folder, unread)
+    pairs, unclear = parallel_files(folder, unread)
     paired = {name for words, layout in pairs.items() for name in (words, layout.tags)}
     refused |= {name: why for name, why in unread.items() if name not in paired} | unclear | mixed
     found |= pairs
@@ -146,8 +74,9 @@ def _files_in(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
 
 
 def _is_spacy_model(folder: Path) -> bool:
-    with suppress(OSError, ValueError):
-        return "spacy_version" in json.loads((folder / "meta.json").read_bytes())
+    with suppress(OSError, ValueError, RecursionError):
+        description = json.loads((folder / "meta.json").read_bytes())
+        return isinstance(description, dict) and "spacy_version" in description
     return False
 
 
@@ -165,40 +94,11 @@ def _folders_of_documents(names: Sequence[str]) -> tuple[list[str], dict[str, st
     return [own for own in splits if own not in mixed], mixed
 
 
-def _pairs(folder: Path, unknown: Collection[str]) -> tuple[dict[str, FileLayout], dict[str, str]]:
-    """The layouts of parallel files, by the file of words: of files of one folder that were not recognised.
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder and of those in it, in natural order, without hidden ones.
 
-    If several files of tags belong to one of words, also what is unclear about each of them.
+    Raises ConfigError if there are more than ``MAX_FILES``.
     """
-    texts: dict[str, str] = {}
-    alike: dict[tuple[Path, int], list[str]] = defaultdict(list)  # by folder and number of lines
-    for name in (name for name in unknown if not name.lower().endswith((".xml", ".html"))):
-        with suppress(DataError):
-            text = read_text(folder / name, "utf-8").replace("\r\n", "\n").rstrip()
-            if not JSON_START.match(text) and not text.startswith("#!/"):
-                texts[name] = text
-                alike[Path(name).parent, text.count("\n")].append(name)
-    found: dict[str, FileLayout] = {}
-    partners: dict[str, list[str]] = defaultdict(list)
-    for names in alike.values():
-        for pair in _likely_pairs(names if len(names) <= MAX_ALIKE_FILES else ()):
-            words, tags = sorted(pair, key=lambda name: -len(set(texts[name].split())))
-            documents = len({re.sub(r"\d+", "", name) for name in pair}) == 1 and not are_span_tags(texts[tags].split())
-            if not documents and (layout := parallel_layout(texts[words], texts[tags], tags)):
-                found[words] = layout
-                partners[words].append(tags)
-                partners[tags].append(words)
-    unclear = {
-        name: f"has as many words on each line as {listing(others)}, so it is not clear which holds the words: write "
-        'a task with format = "parallel" and train = { file = "WORDS", tags = "TAGS" } for each layer of tags'
-        for name, others in partners.items()
-        if len(others) > 1
-    }
-    alone = {name: layout for name, layout in found.items() if not {name, layout.tags} & unclear.keys()}
-    return alone, unclear
-
-
-def _files(folder: Path) -> list[Path]:
     paths = (path for path in folder.rglob("*") if path.is_file() and _is_visible(path.relative_to(folder)))
     files = list(islice(paths, MAX_FILES + 1))
     if len(files) > MAX_FILES:
@@ -208,129 +108,6 @@ def _files(folder: Path) -> list[Path]:
 
 def _is_visible(path: Path) -> bool:
     return not any(part.startswith(".") for part in path.parts)
-
-
-def _likely_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The pairs of files with equally many lines, those of one split if there are such."""
-    pairs = list(combinations(names, 2))
-    within = [pair for pair in pairs if len({name_of(name).split for name in pair}) == 1]
-    paired = {name for pair in within for name in pair}
-    return [pair for pair in pairs if pair in within or not paired & {*pair}]
-
-
-def _together(
-    found: Mapping[str, FileLayout], unknown: Collection[str], root: Path
-) -> tuple[list[FoundCorpus], list[str]]:
-    """Group the files into corpora."""
-    # perhaps only some files of a corpus have CSV quotes
-    blanks = any(layout.separator == "whitespace" for layout in found.values())
-    kinds = {
-        name: (
-            layout.format.replace("csv", "columns"),
-            "whitespace" if blanks and _has_single_cells(layout) else layout.separator,
-        )
-        for name, layout in found.items()
-    }
-    corpora, left_out = group_files(kinds, unknown)
-    for corpus in corpora:
-        left_out += _without_tags(corpus, found, root)
-    left_out += without_copies_of_held_out(corpora, found, root)
-    for corpus in corpora:
-        left_out += without_copies(corpus, found, root)
-    return [_source(corpus, found, root) for corpus in corpora], left_out
-
-
-def _without_tags(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
-    """Take each file out of dev and test that lacks the last columns of train, which hold tags; yield a message."""
-    first = corpus.files["train"][0]
-    tags = columns_of_tags(found[first])
-    for split in ("dev", "test"):
-        for name in corpus.files.get(split, []):
-            lacking = lacking_columns(found[name], found[first])
-            if lacking and max(tags) > found[name].columns:
-                corpus.files[split] = [other for other in corpus.files[split] if other != name]
-                corpus.waits[split] = name
-                yield f"{root / name}: lacks {lacking} of {first}; tasks whose tags it has may name it"
-    corpus.files = {split: names for split, names in corpus.files.items() if names}
-
-
-def _has_single_cells(layout: FileLayout) -> bool:
-    """Whether a file with tabs could be read with white space as separator: there is no other in its cells."""
-    single = (cell.split() == [cell] for rows in layout.sample for cells in rows for cell in cells)
-    return layout.format == "columns" and layout.separator == "\t" and not layout.keys and all(single)
-
-
-def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> FoundCorpus:
-    files = [name for names in corpus.files.values() for name in names]
-    layouts = [found[name] for name in files]
-    first = found[files[0]]
-    sign = comment_sign([line for each in layouts for line in each.comments], _signed(layouts))
-    encoding, more = _encoding_of(root, {name: found[name].encoding for name in files})
-    layout = replace(
-        first,
-        format="csv" if any(each.format == "csv" for each in layouts) else first.format,
-        # see ``_has_single_cells``
-        separator=first.separator if len({each.separator for each in layouts}) == 1 else "whitespace",
-        encoding=encoding,
-        notes=(*corpus.notes, *_notes_on(files, found, sign), *more),
-        keys=({"comment": sign} if sign else {}) | {key: own for each in layouts for key, own in each.keys.items()},
-    )
-    tags = {name: found[name].tags for name in files if found[name].tags}
-    splits = {split: tuple(names) for split, names in corpus.files.items()}
-    # of two files, one may have all columns of the other
-    others = [each for each in layouts if each.columns != first.columns]
-    mixed = not all(lacking_columns(each, first) or lacking_columns(first, each) for each in others)
-    return FoundCorpus(_label(corpus, root), layout, splits, mixed, tags or None, corpus.waits)
-
-
-def _signed(layouts: Iterable[FileLayout]) -> list[str]:
-    """The lines of words of all files that could be mistaken for comments."""
-    return [line for each in layouts for line in each.signed]
-
-
-def _label(corpus: CorpusFiles, root: Path) -> str:
-    """The name of a corpus: that of its files without their splits, else that of the folder."""
-    rest = corpus.bare.removesuffix(f".{corpus.suffix}") if corpus.suffix != corpus.bare else ""
-    names = (re.sub(r"[\W_]+", "_", name).strip("_") for name in (rest, root.stem))
-    return next(filter(None, names), "tags")
-
-
-def _notes_on(files: Sequence[str], found: Mapping[str, FileLayout], sign: str) -> Iterator[str]:
-    """Yield notes on the files of a corpus whose comments begin with a sign ("" for no comments)."""
-    layouts = {name: found[name] for name in files}
-    for name, layout in layouts.items():
-        yield from (f"{name}: {note}" for note in layout.notes)
-    lost = sum(bool(sign) and line.startswith(sign) for line in _signed(layouts.values()))
-    if lost:
-        yield f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment"
-    yield from other_places(found, files)
-    yield from unused_columns(found[files[0]], files[0])
-    headings = {layout.heading for layout in layouts.values() if layout.keys.get("header")}
-    without = [name for name, layout in layouts.items() if not headings & {layout.heading, _first_row(layout)}]
-    if without and len(without) < len(files):
-        names = f"{listing(without)} {'seems' if len(without) == 1 else 'seem'} to have no header"
-        yield f"{names}, others have: write one into each, or the first word is skipped as if it were one"
-
-
-def _first_row(layout: FileLayout) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in layout.sample[0][0]) if layout.sample else ()
-
-
-def _encoding_of(root: Path, encodings: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The encoding of the files of a corpus, and a note if they have several. ASCII files fit every 8-bit encoding."""
-    if len(set(encodings.values())) > 1 and set(encodings.values()) <= {"utf-8", "latin-1", "cp1252"}:
-        encodings = {
-            name: encoding
-            for name, encoding in encodings.items()
-            if encoding != "utf-8" or not read_bytes(root / name).isascii()
-        }
-    if set(encodings.values()) == {"latin-1", "cp1252"}:  # the two differ only in bytes that latin-1 text does not use
-        return "cp1252", []
-    different = list(dict.fromkeys(encodings.values()))
-    if len(different) == 1:
-        return different[0], []
-    named = [f"{next(name for name, own in encodings.items() if own == each)} {each}" for each in different]
-    return different[0], [f"the files have different encodings ({', '.join(named)}): convert them to one"]
 
 
 def _looked_at(path: Path) -> FileLayout | str | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from tagmates.data.describing.found_corpora import FoundCorpus
 from tagmates.data.describing.guesses import tokens_and_tags
-from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.record_layers import layers_of_records
 from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, types_note
 from tagmates.data.describing.toml_text import comment_text

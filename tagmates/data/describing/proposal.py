@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tagmates.data.corpora import location, read_part
+from tagmates.data.describing.found_corpora import FoundCorpus, find_corpora
 from tagmates.data.describing.guesses import is_known_tag, layer_name
-from tagmates.data.describing.inspection import FoundCorpus, find_corpora
 from tagmates.data.describing.layers import layers_of
 from tagmates.data.describing.readable import readable_sentences
 from tagmates.data.describing.remarks import Tokens, leaks, masked_tags, odd_labels, tag_counts, unseen_tags

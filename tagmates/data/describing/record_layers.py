@@ -8,8 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from tagmates.data.describing.found_corpora import FoundCorpus
 from tagmates.data.describing.guesses import TEXT_NAMES, TOKEN_NAMES, tokens_and_tags
-from tagmates.data.describing.inspection import FoundCorpus
 from tagmates.data.describing.label_names import names_beside
 from tagmates.data.describing.tag_layer import FoundLayers, TagLayer, types_note
 from tagmates.data.describing.toml_text import comment_text

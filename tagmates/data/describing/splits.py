@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from os.path import commonpath, commonprefix
 from pathlib import Path
 
-from tagmates.data.describing.inspection import FoundCorpus
+from tagmates.data.describing.found_corpora import FoundCorpus
 from tagmates.data.describing.toml_text import comment_text, toml_value
 from tagmates.data.task import Part, Split
 from tagmates.formatting import in_order, plural
