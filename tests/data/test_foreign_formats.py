@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import annotation_remarks, load_split, location
+from tagmates.data.describing.file_names import name_of
 from tagmates.data.describing.found_corpora import find_corpora
 from tagmates.data.describing.grid import comment_sign
-from tagmates.data.describing.grouping import name_of
 from tagmates.data.describing.header import looks_like_header
 from tagmates.data.describing.proposal import propose
 from tagmates.data.formats.brat import brat_remarks, read_brat

@@ -92,6 +92,11 @@ class TestNames:
              [{"train": ["train/bc/c_01.g", "train/nw/w_2.g"], "dev": ["development/bc/c_02.g"],
                "test": ["test/nw/w_9.g"]}]),
             (["w_00.c", "w_01.c", "w_02.c", "w_10.c"], [{"train": ["w_00.c", "w_01.c", "w_02.c", "w_10.c"]}]),
+            # documents whose names are hashes or UUIDs
+            (["d/0a3f9c44.c", "d/de9b12ff.c", "d/fe01aa77.c"],
+             [{"train": ["d/0a3f9c44.c", "d/de9b12ff.c", "d/fe01aa77.c"]}]),
+            ([f"{n}50e8400-e29b-41d4-a716-446655440000.c" for n in "abc"],
+             [{"train": [f"{n}50e8400-e29b-41d4-a716-446655440000.c" for n in "abc"]}]),
             # folds, and corpora that are numbered, stay apart
             (["train_1.x", "test_1.x", "train_2.x", "test_2.x"],
              [{"train": ["train_1.x"], "test": ["test_1.x"]}, {"train": ["train_2.x"], "test": ["test_2.x"]}]),

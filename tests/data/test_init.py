@@ -15,8 +15,8 @@ from real_data import UPSTREAM, needs_real_data
 from tagmates.apps.data import app, init
 from tagmates.data.checking.check import check_tasks
 from tagmates.data.corpora import load_split
+from tagmates.data.describing.file_names import name_of
 from tagmates.data.describing.found_corpora import find_corpora
-from tagmates.data.describing.grouping import name_of
 from tagmates.data.describing.guesses import layer_name, tokens_and_tags
 from tagmates.data.describing.proposal import propose
 from tagmates.data.schemes import tags_of

@@ -8,8 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_names import name_of
 from tagmates.data.describing.grid import comment_sign
-from tagmates.data.describing.grouping import CorpusFiles, name_of
+from tagmates.data.describing.grouping import CorpusFiles
 from tagmates.data.describing.guesses import tokens_and_tags
 from tagmates.data.formats.columns import split_cells
 from tagmates.data.formats.token_lines import is_token_line, read_text

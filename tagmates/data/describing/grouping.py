@@ -1,86 +1,18 @@
 """Group the files of a folder into the splits of corpora, by their names.
 
-A word of its path tells the split of a file (``eng.testa`` is dev); the rest of the path tells the corpus. Files with
-the same rest belong together; so do files that are the only ones of their splits in their folder, or in all folders.
+Files whose names have the same rest beside the split belong together; so do files that are the only ones of their
+splits in their folder, or in all folders.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Literal
 
+from tagmates.data.describing.file_names import FileName, Held, name_of, names_split, squeezed, with_glued
 from tagmates.data.task import SPLITS, Split
 from tagmates.formatting import in_order, listing
 
-Held = Literal["held"]
-
-SPLIT_NAMES: Mapping[str, Split | Held] = {
-    **dict.fromkeys(
-        (
-            *("train", "training", "trn", "learn"),
-            *("entrenamiento", "entrainement", "entraînement", "apprentissage", "addestramento"),
-            *("treino", "treinamento"),
-        ),
-        "train",
-    ),
-    **dict.fromkeys(
-        (
-            *("dev", "devel", "development", "dvl", "testa", "devtest", "tune", "tuning"),
-            *("val", "valid", "validate", "validation", "validación", "validacion", "validação", "validazione"),
-            *("desarrollo", "développement", "developpement", "desenvolvimento", "sviluppo"),
-        ),
-        "dev",
-    ),
-    **dict.fromkeys(("test", "testing", "tst", "testb", "testc", "blindtest", "blind", "prueba", "teste"), "test"),
-    **dict.fromkeys(
-        ("heldout", "held", "holdout", "eval", "evaluation"), "held"
-    ),  # dev or test: the one that is missing
-}
-_PARTS_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # NerTrain2 has the parts Ner and Train
-_AFTER_CAPITALS = re.compile(r"(?<=[A-Z]{2})[a-z]+")  # NERtrain has the part train
-_NUMBERS = re.compile(  # numbers of the files of one split: -00000-of-00003, _2, -a-1
-    r"^(?:[\W_]*(?:part|shard|section)?[\W_]*(?:\d+[\W_]*of[\W_]*\d+|\d{1,3}(?!\d)|0\d+)|[\W_]+[a-z](?![^\W_]))+",
-    re.IGNORECASE,
-)
-_NUMBER_OF_TOTAL = re.compile(r"\d[\W_]*of[\W_]*\d", re.IGNORECASE)
-_SEVERAL_SPLITS = re.compile(r"(?<![a-z])train(?:dev|val|valid|test)(?![a-z])")
-_WORD_ENDINGS = ("set", "data", "file", "split")  # as in trainset
-_SPLIT_ENDING = re.compile(
-    r"(train|devel|dev|valid|val|test)(?![^\W\d_])"
-)  # at the end of a longer word, as in mytrain
-# INCEpTION and WebAnno export annotation/DOCUMENT/USER.tsv: the documents of a user belong together
-_ANNOTATED = re.compile(r"((?:.*/)?(?:annotation|curation))/[^/]+/([^/]+)")
-_DOCUMENT = re.compile(r"(?:doc(?:ument)?|file|part|text|page|article|batch|chunk)?[\W_]*\d+", re.IGNORECASE)
 _MIN_PARTS = 3  # so many files that differ only in a number are probably parts of one corpus
-
-
-@dataclass(frozen=True, slots=True)
-class FileName:
-    """A path: the split that it names, its rest, the rest without numbers of parts, and the folder of its corpus."""
-
-    path: str
-    split: Split | Held | None
-    rest: str
-    bare: str
-    folder: str
-
-    @property
-    def is_numbered_document(self) -> bool:
-        """Whether the file is one of a folder of a split, and its name is a number, as 12.txt and doc-12.txt."""
-        stem = self.path.rpartition("/")[2].partition(".")[0]
-        return self.in_split and _DOCUMENT.fullmatch(stem) is not None
-
-    @property
-    def in_split(self) -> bool:
-        """Whether the folder of the file is that of a split."""
-        return _folder_of(self.path).lower() in SPLIT_NAMES
-
-    @property
-    def suffix(self) -> str:
-        """The part of the rest after its last dot."""
-        return self.rest.rpartition("/")[2].rpartition(".")[2]
 
 
 @dataclass(slots=True)
@@ -111,76 +43,15 @@ class _Bundle:
         return not {"train", None} & {*self.files}
 
 
-def name_of(path: str) -> FileName:
-    """The parts of a path. Of several words that name a split, the last one counts.
-
-    A file called eval in a folder called test is of test.
-    """
-    named = list(_words_of_splits(path))
-    if named:
-        begin, end, split = named[0]
-        if split == "held":
-            above = path.rpartition("/")[0].rpartition("/")[0]  # these folders do not count
-            near = (each for each in named if each[0] >= len(above) and each[2] in ("dev", "test"))
-            begin, end, split = next(near, named[0])
-        before = path[:begin]
-        if "/" not in path[begin:] and SPLIT_NAMES.get(_folder_of(path).lower()) == split:
-            outer, _, inner = before.rpartition("/")  # the folder names it too, as in train/ner-train.txt
-            before = f"{outer.rpartition('/')[0]}/{inner}".removeprefix("/")
-        return _named(path, split, before, path[end:])
-    if found := _ANNOTATED.fullmatch(path):
-        same = _squeezed(f"{found[1]}/{found[2]}")
-        return FileName(path, None, same, same, path.rpartition("/")[0])
-    numbered = re.sub(r"\d+", "#", path)
-    return FileName(path, None, path, _squeezed(numbered), path.rpartition("/")[0])
-
-
-def _words_of_splits(path: str) -> Iterator[tuple[int, int, Split | Held]]:
-    """Yield where the words of a path that name a split begin and end, and their split; the last word first.
-
-    A part in capitals of a word, or behind capitals, as TST in train/A1TST.txt and test in train/HIVtest.txt, counts
-    only if its folder does not name a split.
-    """
-    in_split = _folder_of(path).lower() in SPLIT_NAMES
-    for match in reversed(list(re.finditer(r"[^\W_]+", path))):
-        found = chain(_PARTS_OF_NAME.finditer(match[0]), () if in_split else _AFTER_CAPITALS.finditer(match[0]))
-        parts = [(part.start(), part[0]) for part in found if not (in_split and part[0].isupper())]
-        for start, word in [(0, match[0]), *parts]:
-            low = word.lower()
-            stem = next((low.removesuffix(ending) for ending in _WORD_ENDINGS if low.endswith(ending)), low)
-            if split := SPLIT_NAMES.get(low) or SPLIT_NAMES.get(stem):
-                begin = match.start() + start
-                yield begin, begin + len(word), split
-                break
-
-
-def _named(path: str, split: Split | Held, before: str, after: str) -> FileName:
-    rest, bare = before + after, before + _NUMBERS.sub("", after)
-    folder = path.rpartition("/")[0]
-    if "/" in after:  # it is the name of a folder
-        file = after.rpartition("/")[2]
-        folder = before.rpartition("/")[0]
-        bare = f"{before}/*{file.rpartition('.')[2]}" if any(map(str.isdecimal, file)) else rest
-    return FileName(path, split, rest, _squeezed(bare), folder)
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"(?:[^\w/]|_)+", ".", text).strip(".")
-
-
 def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[list[CorpusFiles], list[str]]:
     """The corpora of these files, and a message for each file that is left out.
 
     ``kinds`` maps each file with tagged sentences to its format; all files of a corpus have the same format. ``others``
     are files that could not be read; the splits that they name are not cut from train.
     """
-    names = _with_glued([name_of(path) for path in kinds])
+    names = with_glued([name_of(path) for path in kinds])
     trained = {name.folder for name in names if name.split == "train"}
-    several = [
-        name
-        for name in names
-        if name.folder in trained and _SEVERAL_SPLITS.search(name.path.rpartition("/")[2].lower())
-    ]
+    several = [name for name in names if name.folder in trained and name.names_several_splits]
     bundles = _bundles([name for name in names if name not in several], kinds)
     for in_folder in (True, False):
         _join_tails(bundles, in_folder=in_folder)
@@ -206,7 +77,7 @@ def group_files(kinds: Mapping[str, object], others: Collection[str]) -> tuple[l
                 f"{name.path}: is called {called}, but {why}; it is never used as training data" for name in alone
             ]
     for corpus in corpora:
-        _find_waits(corpus, [*lost, *filter(_names_split, unread)])
+        _find_waits(corpus, [*lost, *filter(names_split, unread)])
     return corpora, left_out
 
 
@@ -250,25 +121,6 @@ def _of_same_split(bundle: _Bundle, others: Sequence[_Bundle]) -> list[FileName]
     return [name for each in beside for split in bundle.files for name in each.files.get(split, [])]
 
 
-def _names_split(name: FileName) -> bool:
-    """Whether a whole word of a file's name says its split: a file called AccuracyEvaluation is prose."""
-    words = re.split(r"[\W_]+", name.path.rpartition("/")[2].lower())
-    return name.split != "held" or any(SPLIT_NAMES.get(word) == "held" for word in words)
-
-
-def _with_glued(names: Sequence[FileName]) -> list[FileName]:
-    """The names, where files such as mytrain and mytest, which differ only in this, name their splits too."""
-    glued: dict[str, dict[str, FileName]] = defaultdict(dict)
-    for name in names:
-        found = None if name.split else list(_SPLIT_ENDING.finditer(name.path.lower()))
-        if found:
-            split = SPLIT_NAMES[found[-1][1]]
-            own = _named(name.path, split, name.path[: found[-1].start()], name.path[found[-1].end() :])
-            glued[own.rest][split] = own
-    sure = {own.path: own for group in glued.values() if {"train"} < {*group} for own in group.values()}
-    return [sure.get(name.path, name) for name in names]
-
-
 def _paths(bundle: _Bundle) -> str:
     return ", ".join(name.path for names in bundle.files.values() for name in names)
 
@@ -286,10 +138,10 @@ def _bundles(names: Sequence[FileName], kinds: Mapping[str, object]) -> list[_Bu
     for (kind, _), group in groups.items():
         apart: dict[str, list[FileName]] = defaultdict(list)
         for name in group:
-            apart[_squeezed(name.rest)].append(name)
+            apart[squeezed(name.rest)].append(name)
         unsplit = {name.split for name in group} == {None}
         documents = len(apart) >= _MIN_PARTS and all(name.is_numbered_document for name in group)
-        joined = documents or any(_NUMBER_OF_TOTAL.search(name.path) for name in group)
+        joined = documents or any(name.is_numbered_of_total for name in group)
         own = len(group) < _MIN_PARTS if unsplit else all(map(_is_whole, apart.values()))
         for part in apart.values() if own and not joined else [group]:
             files: dict[Split | Held | None, list[FileName]] = defaultdict(list)
@@ -312,11 +164,6 @@ def _join_documents(groups: dict[tuple[object, str], list[FileName]]) -> None:
         for other in others if own in groups else ():
             if other != own:
                 groups[own] += groups.pop(other)
-
-
-def _folder_of(path: str) -> str:
-    """The name of the folder in which a file is."""
-    return path.rpartition("/")[0].rpartition("/")[2]
 
 
 def _is_whole(names: Sequence[FileName]) -> bool:
@@ -380,7 +227,7 @@ def _corpus(bundle: _Bundle, left_out: list[str]) -> CorpusFiles:
 
 def _are_parts(names: Sequence[FileName], train: Sequence[FileName]) -> bool:
     """Whether several files of one split are its parts: train has several too, or all are numbered as 1-of-3."""
-    return len(train) > 1 or all(_NUMBER_OF_TOTAL.search(name.path) for name in names)
+    return len(train) > 1 or all(name.is_numbered_of_total for name in names)
 
 
 def _called(names: Sequence[FileName]) -> str:

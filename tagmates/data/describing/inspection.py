@@ -10,7 +10,7 @@ from pathlib import Path
 from unicodedata import category
 
 from tagmates.data.describing.file_layout import FileLayout, UnreadFile
-from tagmates.data.describing.grouping import name_of
+from tagmates.data.describing.file_names import name_of
 from tagmates.data.describing.parallel_files import parallel_files
 from tagmates.data.describing.sniffing import sniff
 from tagmates.data.describing.split_column import split_column

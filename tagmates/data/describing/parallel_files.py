@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from tagmates.data.describing.file_layout import FileLayout
-from tagmates.data.describing.grouping import name_of
+from tagmates.data.describing.file_names import name_of
 from tagmates.data.describing.json_records import JSON_START
 from tagmates.data.describing.sniffing import parallel_layout
 from tagmates.data.formats.token_lines import read_text

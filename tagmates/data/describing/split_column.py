@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import islice
 
 from tagmates.data.describing.file_layout import FileLayout
-from tagmates.data.describing.grouping import SPLIT_NAMES
+from tagmates.data.describing.file_names import SPLIT_NAMES
 from tagmates.data.formats.columns import split_cells
 from tagmates.data.formats.json_list import list_items, list_start
 from tagmates.data.formats.records import leaves_of
