@@ -109,20 +109,7 @@ def evaluate(
     load = partial(Tagger.from_pretrained, folder, device=choose_device(device), vectors=vectors)
     tagger = load()
     run_id, source = _origin(folder, data)
-    known = load_tasks(source)
-    missing = [name for name in tagger.tasks if name not in known]
-    if missing and data is None:
-        raise DataError(f"{source}: task {missing[0]} of this run is no longer there; give --data")
-    if len(missing) == len(tagger.tasks):
-        raise DataError(
-            f"{source}: has no task {first_of(tagger.tasks)}, as the tagger has, but {first_of(known)}; give the tasks "
-            "that you mean the names that they have in the tagger"
-        )
-    tasks = {name: known[name] for name in tagger.tasks if name in known and known[name].part(split) is not None}
-    if not tasks:
-        raise DataError(
-            f"{source}: has no {split} split for any of {', '.join(tagger.tasks)}; give another --split or --data"
-        )
+    tasks = _tasks_with(split, tagger.tasks, source, own=data is None)
     gold = {name: load_split(task, split) for name, task in tasks.items()}
     weights: str = tagger.config.training.weights
     if weights == "best_per_task" and per_task and (folder / "environment.json").exists():
@@ -144,6 +131,26 @@ def evaluate(
     return Evaluation(
         folder, split, tasks, tuple(tasks), gold, predicted, scores, signatures, tagger.config.training, seen
     )
+
+
+def _tasks_with(split: str, names: Sequence[str], source: str, *, own: bool) -> dict[str, Task]:
+    """The tasks of a tagger that have this split in the data at ``source``; ``own``: these are the data of its run.
+
+    Raises DataError if there is none, or if a task is missing from the tagger's own data.
+    """
+    known = load_tasks(source)
+    missing = [name for name in names if name not in known]
+    if missing and own:
+        raise DataError(f"{source}: task {missing[0]} of this run is no longer there; give --data")
+    if len(missing) == len(names):
+        raise DataError(
+            f"{source}: has no task {first_of(names)}, as the tagger has, but {first_of(known)}; give the tasks "
+            "that you mean the names that they have in the tagger"
+        )
+    tasks = {name: known[name] for name in names if name in known and known[name].part(split) is not None}
+    if not tasks:
+        raise DataError(f"{source}: has no {split} split for any of {', '.join(names)}; give another --split or --data")
+    return tasks
 
 
 def _has_dev_scores(folder: Path) -> bool:
