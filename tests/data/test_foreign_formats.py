@@ -545,12 +545,14 @@ class TestLines:
         (line,) = [each for level, _, each in self.said(tmp_path, toml) if level == "error"]
         assert re.search(r"train/seq\.in:7: has \d+ words, but that line of seq\.out has \d+ tags", line)
 
-    def test_two_files_of_tags_are_not_paired(self, tmp_path: Path) -> None:
+    def test_two_files_of_tags_are_two_layers_of_the_words(self, tmp_path: Path) -> None:
         for layer, name in enumerate(("words", "pos", "ner")):
             text = "".join(" ".join(row[layer] for row in rows) + "\n" for rows in made(12))
             (tmp_path / f"{name}.txt").write_text(text)
-        with pytest.raises(DataError, match="no file of it looks like tagged sentences"):
-            propose(tmp_path, "")
+        found = propose(tmp_path, "")
+        assert found.tasks == ("ner", "upos")
+        for tags in ("pos", "ner"):
+            assert f'train = {{ file = "words.txt", tags = "{tags}.txt", sentences = ' in found.text
 
     def test_nltk_s_brown_corpus(self, tmp_path: Path) -> None:
         """Lines begin with a tab, with blank lines between them."""

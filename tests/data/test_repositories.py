@@ -228,9 +228,22 @@ def parallel(folder: Path, names: Sequence[str]) -> None:
         (folder / name).write_text(text)
 
 
-def test_two_files_of_tags_beside_one_of_words_are_named(tmp_path: Path) -> None:
+def test_two_files_of_tags_beside_one_of_words_are_layers(tmp_path: Path) -> None:
     parallel(tmp_path, ["train.words.txt", "train.tags.txt", "train.pos.txt"])
-    with pytest.raises(DataError, match=r"train\.words\.txt: has as many words on each line as train\.pos\.txt and"):
+    for name in ("dev.words.txt", "dev.pos.txt"):
+        (tmp_path / name).write_text((tmp_path / name.replace("dev", "train")).read_text())
+    tasks = described(tmp_path)
+    assert sorted(tasks) == ["ner", "upos"]
+    rows = corpus("train")
+    assert pairs(tasks["upos"], "dev") == [[(word, pos) for word, pos, _ in own] for own in rows]
+    assert pairs(tasks["ner"], "train") == [[(word, tag) for word, _, tag in own] for own in rows]
+    assert "# dev.words.txt seems to be dev, and was left out" in propose(tmp_path, "").text
+
+
+def test_three_files_with_as_many_different_words_are_named(tmp_path: Path) -> None:
+    for name in ("train.a.txt", "train.b.txt", "train.c.txt"):
+        (tmp_path / name).write_text(f"{name[6]} b\nb b {name[6]}\n" * 40)
+    with pytest.raises(DataError, match=r"train\.a\.txt: has as many words on each line as train\.b\.txt and"):
         propose(tmp_path, "")
 
 

@@ -23,7 +23,7 @@ class FileLayout:
     comments: tuple[str, ...] = ()  # lines that look like comments
     signed: tuple[str, ...] = ()  # lines of words that could be mistaken for comments
     keys: Mapping[str, Any] = field(default_factory=dict)  # further keys for tasks.toml
-    tags: str = ""  # for parallel files, the file of tags
+    tags: tuple[str, ...] = ()  # for parallel files, the files of tags
     uneven: bool = False  # whether rows have different numbers of cells, and all end with tags
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from tagmates.data.describing.copies import without_copies, without_copies_of_held_out
 from tagmates.data.describing.corpus_columns import columns_of_tags, lacking_columns, other_places, unused_columns
 from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_names import FileName, name_of
 from tagmates.data.describing.grid import comment_sign
 from tagmates.data.describing.grouping import CorpusFiles, group_files
 from tagmates.data.describing.inspection import files_in, layouts_in
@@ -102,7 +103,7 @@ def _together(
     left_out += without_copies_of_held_out(corpora, found, root)
     for corpus in corpora:
         left_out += without_copies(corpus, found, root)
-    return [_source(corpus, found, root) for corpus in corpora], left_out
+    return [source for corpus in corpora for source in _sources(corpus, found, root)], left_out
 
 
 def _without_tags(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[str]:
@@ -125,6 +126,29 @@ def _has_single_cells(layout: FileLayout) -> bool:
     return layout.format == "columns" and layout.separator == "\t" and not layout.keys and all(single)
 
 
+def _sources(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> Iterator[FoundCorpus]:
+    """Yield the corpus; for parallel files, one for each file of tags beside the words of train."""
+    source = _source(corpus, found, root)
+    layers = found[source.first_file].tags
+    if not layers:
+        yield source
+    for layer in layers:
+        same = {name: [tags for tags in found[name].tags if _is_layer(tags, layer)] for name in source.every_file}
+        if len(layers) == 1:
+            same |= {name: [*found[name].tags] for name in same if len(found[name].tags) == 1}
+        tags = {name: own[0] for name, own in same.items() if own}
+        files = {split: tuple(name for name in names if name in tags) for split, names in source.files.items()}
+        lacking = {split: names[0] for split, names in source.files.items() if not files[split]}
+        name = source.name if len(layers) == 1 else _label(name_of(layer), root)
+        files = {split: names for split, names in files.items() if names}
+        yield replace(source, name=name, files=files, tags=tags, waits={**source.waits, **lacking})
+
+
+def _is_layer(tags: str, layer: str) -> bool:
+    """Whether two files of tags of different splits are of the same layer, by their names."""
+    return name_of(tags).bare == name_of(layer).bare
+
+
 def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) -> FoundCorpus:
     files = [name for names in corpus.files.values() for name in names]
     layouts = [found[name] for name in files]
@@ -140,12 +164,11 @@ def _source(corpus: CorpusFiles, found: Mapping[str, FileLayout], root: Path) ->
         notes=(*corpus.notes, *_notes_on(files, found, sign), *more),
         keys=({"comment": sign} if sign else {}) | {key: own for each in layouts for key, own in each.keys.items()},
     )
-    tags = {name: found[name].tags for name in files if found[name].tags}
     splits = {split: tuple(names) for split, names in corpus.files.items()}
     # of two files, one may have all columns of the other
     others = [each for each in layouts if each.columns != first.columns]
     mixed = not all(lacking_columns(each, first) or lacking_columns(first, each) for each in others)
-    return FoundCorpus(_label(corpus, root), layout, splits, mixed, tags or None, corpus.waits)
+    return FoundCorpus(_label(corpus, root), layout, splits, mixed, waits=corpus.waits)
 
 
 def _signed(layouts: Iterable[FileLayout]) -> list[str]:
@@ -153,9 +176,9 @@ def _signed(layouts: Iterable[FileLayout]) -> list[str]:
     return [line for each in layouts for line in each.signed]
 
 
-def _label(corpus: CorpusFiles, root: Path) -> str:
-    """The name of a corpus: that of its files without their splits, else that of the folder."""
-    rest = corpus.bare.removesuffix(f".{corpus.suffix}") if corpus.suffix != corpus.bare else ""
+def _label(name: CorpusFiles | FileName, root: Path) -> str:
+    """The name of a corpus or layer: that of its files without their splits, else that of the folder."""
+    rest = name.bare.removesuffix(f".{name.suffix}") if name.suffix != name.bare else ""
     names = (re.sub(r"[\W_]+", "_", name).strip("_") for name in (rest, root.stem))
     return next(filter(None, names), "tags")
 

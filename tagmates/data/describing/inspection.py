@@ -66,7 +66,7 @@ def _of_folder(folder: Path) -> tuple[dict[str, FileLayout], dict[str, str]]:
     texts = [name for name in unread if name.endswith(".txt") and Path(name).parent in beside]
     unread |= dict.fromkeys(texts, "is a text without a .ann beside it, so it has no annotations")
     pairs, unclear = parallel_files(folder, unread)
-    paired = {name for words, layout in pairs.items() for name in (words, layout.tags)}
+    paired = {name for words, layout in pairs.items() for name in (words, *layout.tags)}
     refused |= {name: why for name, why in unread.items() if name not in paired} | unclear | mixed
     found |= pairs
     refused |= {name: "" for name in refused if _README_NAME.fullmatch(Path(name).name)}

@@ -220,4 +220,4 @@ def parallel_layout(words: str, tags: str, name: str) -> FileLayout | None:
     if max(len(own) for own, _ in alike) < 2 or len({*used}) > max(20, len(used) // 5):
         return None
     sample = [[[word, tag] for word, tag in zip(own, other, strict=True)] for own, other in alike]
-    return FileLayout("parallel", columns=2, tags=name, sample=sample)
+    return FileLayout("parallel", columns=2, tags=(name,), sample=sample)
