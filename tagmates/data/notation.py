@@ -159,7 +159,7 @@ def find_mark(counts: Counter[str]) -> str | None:
     for mark, own in (("B-", capital), ("b-", bare.keys() - capital)):
         upper = {letter.upper() for letter in own}
         if sum(bare[letter] for letter in own) >= _MIN_BARE_SHARE * meaning and (
-            ("B" in upper and upper & set("IEML")) or upper == {"I", "E"}
+            ("B" in upper and upper & set("IEML")) or upper in ({"I"}, {"I", "E"})
         ):
             return mark
     return None

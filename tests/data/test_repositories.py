@@ -990,3 +990,30 @@ def test_spans_on_hypertext_are_read_if_there_is_no_mark_up(tmp_path: Path) -> N
     (tmp_path / "train.json").write_text(json.dumps([{**record, "data": {"text": "<p>Ada sleeps.</p>"}}] * 9))
     with pytest.raises(DataError, match="its spans are on HTML"):
         propose(tmp_path, "")
+
+
+def test_a_tab_may_indent_lines_with_blanks_between_the_columns(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: "".join("\t" + " ".join(row) + "\n" for row in rows) + "\n")
+    tasks = described(tmp_path)
+    assert [task.tag_column for task in tasks.values()] == [2, 3]
+    assert pairs(tasks["ner"], "train") == wanted("train")
+
+
+def test_i_and_o_alone_mark_spans(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines([(word, "O" if tag == "O" else "I") for word, tag in plain(rows)]) + "\n")
+    (task,) = described(tmp_path).values()
+    assert task.scheme == "iob1"
+
+
+def test_texts_with_digits_are_no_ids(tmp_path: Path) -> None:
+    rows = [(f"物损{number}其他物损受损", "-X-", "B-物" if number % 3 else "O") for number in range(60)]
+    (tmp_path / "train.conll").write_text("".join(lines([row]) + "\n" for row in rows))
+    assert next(iter(described(tmp_path).values())).token_column == 1
+
+
+def test_sentences_of_a_single_word_are_named(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: "".join(lines([row]) + "\n" for row in plain(rows)))
+    found = [each for each in check_tasks(described(tmp_path)) if each.kind == "odd-words"]
+    assert [each.line for each in found] == [1, 1, 1]
+    count = sum(map(len, corpus("train")))
+    assert f"{count} of {count} sentences have a single word; if a blank line" in found[0].text

@@ -168,6 +168,7 @@ def test_marks_around_whole_sentences_are_not_those_of_opennlp() -> None:
             "1|t|Kito naps.\n1|a|O.\n1\t0\t4\tKito\tPER\tD1\n\n" * 5,
             "is PubTator, which is not read",
         ),
+        ("a.con", 'c="chest pain" 12:3 12:4||t="problem"\nc="aspirin" 3:0 3:0||t="drug"\n' * 9, "as i2b2 and n2c2 do"),
         ("a.txt", "Snow in <START:loc> Oslo <END> .\n<START:per> Kito <END> naps .\n" * 20, "mark-up of OpenNLP"),
         ("nlu.yml", 'version: "3.1"\nnlu:\n- intent: x\n  examples: |\n    - a\n', "is YAML, which is not read"),
         ("nlu.md", "## intent:x\n- [Kito](per) naps\n", "is taken for documentation, as all files .md"),

@@ -15,6 +15,7 @@ QUOTES = "'\""  # around words, they are `irregular`
 MOST = 0.9  # the share of words or sentences that is taken for nearly all
 MIN_KNOWN = 0.02  # the share of words of dev or test that occur in train; text of one language has far more
 
+MIN_SENTENCES = 20  # with fewer sentences, nothing is said about their length
 MIN_DOCUMENTS = 10  # sentences of one long number from which on they are taken for the numbers of documents
 
 _PREFIX = re.compile(r"[a-z]{2,3}:(?=.)|\w+(?:\[-?\d+\])?=")  # en:London as in WikiANN, w[0]=London as for CRFsuite
@@ -47,6 +48,18 @@ def check_words(task: Task, splits: Mapping[str, Sequence[Sentence]]) -> Iterato
                 f"{shown(first.tokens[0])}, and no two are equal: if these are the numbers of documents, delete them"
             )
             yield Problem.of("warning", "odd-words", task, split, text)
+        elif single := _single_words(sentences):
+            text = (
+                f"{location(task, split, single[0], 0)}: {len(single):,} of {len(sentences):,} sentences have a single "
+                "word; if a blank line or a new record separates the words of one sentence, take it away"
+            )
+            yield Problem.of("warning", "odd-words", task, split, text)
+
+
+def _single_words(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences with a single word, if nearly all are such; else none."""
+    single = [each for each in sentences if len(each) == 1]
+    return single if len(single) >= max(MIN_SENTENCES, MOST * len(sentences)) else []
 
 
 def _sign_of_all(words: Counter[str]) -> str:

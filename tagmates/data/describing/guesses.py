@@ -100,11 +100,10 @@ def _is_numeric(column: Column) -> bool:
 
 
 def _are_ids(column: Column) -> bool:
-    """Whether all values have a digit and none occurs twice, such as t1, t2, …"""
+    """Whether all values are ASCII and have a digit, and none occurs twice, such as t1, t2, …"""
     counts = _counted(column)
-    return (
-        counts.total() >= MIN_IDS and len(counts) == counts.total() and all(re.search(r"\d", each) for each in counts)
-    )
+    many = counts.total() >= MIN_IDS and len(counts) == counts.total()
+    return many and all(each.isascii() and re.search(r"\d", each) for each in counts)
 
 
 def _varies(column: Column) -> bool:

@@ -181,9 +181,15 @@ def _is_prose(grid: Grid) -> bool:
 
 
 def _is_padded(grid: Grid) -> bool:
-    """Whether tabs are only a part of the white space between the columns: then no cell may have spaces around it."""
-    blank = grid.separator == "\t" and any(cell != cell.strip(" ") for row in grid.fitting for cell in row.cells)
-    return blank and all(len(CELL.findall(row.text)) == grid.width for row in grid.fitting)
+    """Whether tabs are only a part of the white space between the columns: then no cell may have spaces around it.
+
+    Tabs may also indent all lines.
+    """
+    if grid.separator != "\t":
+        return False
+    blank = any(cell != cell.strip(" ") for row in grid.fitting for cell in row.cells)
+    indented = grid.width == 2 and not any(row.cells[0].strip() for row in grid.fitting)
+    return indented or (blank and all(len(CELL.findall(row.text)) == grid.width for row in grid.fitting))
 
 
 def _without_header(grid: Grid) -> tuple[tuple[str, ...], Sequence[Sequence[Line]]]:

@@ -11,6 +11,7 @@ from tagmates.formatting import first_of, shown
 MIN_COUNTED = 50  # rows; so many words of a text are never all different
 MIN_NOTED = 5  # columns beyond which one of # alone is taken for the sign before notes
 _SPLITS = ("train", "training", "dev", "development", "valid", "validation", "val", "test")
+_I2B2 = re.compile(r'c=".*" \d+:\d+ \d+:\d+(?:,\d+:\d+ \d+:\d+)*\|\|t=".*')
 _PUBTATOR = re.compile(r"([^|\s]+)\|t\|")
 # without a type, such marks may also stand around whole sentences
 _OPENNLP = re.compile(r"<START:[^\s<>]+> .*? <END>|[^\s>]\s+<START> .*? <END>|<START> .*? <END>\s+[^\s<]")
@@ -95,6 +96,7 @@ def unread_format(lines: Sequence[str]) -> str:
         return ""
     checks = (
         _program,
+        _i2b2,
         _pubtator,
         _quoted_by_r,
         _table_of_spans_in,
@@ -114,6 +116,15 @@ def _program(lines: Sequence[str]) -> str:
 
 def _table_of_spans_in(lines: Sequence[str]) -> str:
     return table_of_spans(re.split(r"[,;\t]", lines[0]))
+
+
+def _i2b2(lines: Sequence[str]) -> str:
+    if not all(map(_I2B2.fullmatch, lines)):
+        return ""
+    return (
+        "lists concepts as i2b2 and n2c2 do, which is not read: write each text as a line of JSON with its spans, "
+        '{"text": …, "spans": [[0, 4, "problem"]]}'
+    )
 
 
 def _pubtator(lines: Sequence[str]) -> str:
