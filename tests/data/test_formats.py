@@ -237,7 +237,11 @@ class TestConllu:
         ("text", "message"),
         [
             ("# a\nRain NN", ":2: has 1 column, but CoNLL-U has 10"),
-            (row("1", "a")[:-2], ":1: has 9 columns, but CoNLL-U has 10"),
+            (row("1", "a")[:-2], ":1: has 9 columns, but CoNLL-U has 10, separated by tabs; is it a column file"),
+            (
+                row("1", "a").replace("\t", " ", 1),
+                ":1: has 9 columns, but CoNLL-U has 10, separated by tabs; write a tab",
+            ),
             (row("1", "a") + "\n" + row("1", "b"), ":2: the ID is '1', but 2 comes next"),
             (row("x", "a"), ":1: the ID is 'x', but 1 comes next"),
             (row("1", ""), ":1: the form in column 2 is empty"),

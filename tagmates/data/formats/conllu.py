@@ -72,9 +72,10 @@ def conllu_reader(index: int, feature: str = "") -> RowReader:
         if line.startswith("#") or _NOT_A_WORD.fullmatch(cells[0]):
             return ()
         if len(cells) < len(CONLLU_COLUMNS):
+            spaced = len(line.split()) == len(CONLLU_COLUMNS)
+            advice = "write a tab in place of each space between two of them" if spaced else "is it a column file?"
             raise DataError(
-                f"{where}: has {plural(len(cells), 'column')}, but CoNLL-U has 10, separated by tabs; is it a column "
-                "file?"
+                f"{where}: has {plural(len(cells), 'column')}, but CoNLL-U has 10, separated by tabs; {advice}"
             )
         if cells[0] != str(position):
             raise DataError(
