@@ -1,6 +1,7 @@
 """Load the sentences of tasks from their files, and report what is wrong with them."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -161,31 +162,29 @@ def records_in(task: Task, path: Path) -> tuple[RecordKeys, Iterator[LocatedReco
 
 
 def ends_in(task: Task) -> Iterator[bool]:
-    """Yield what the spans in all files of the task tell about their ends (see ``ends_of``)."""
+    """Yield for each span in all files of the task whether it starts and ends alike (see ``ends_of``)."""
     stamps: list[tuple[Path, int, int]] = []
     for path in (each for split in SPLITS if task.part(split) for each in paths_of(task, split)):
         with suppress(OSError):
             status = path.stat()
             stamps.append((path, status.st_mtime_ns, status.st_size))
     layer = task.model_copy(update=dict.fromkeys(SPLITS))  # a key of the cache
-    yield from _ends_in(layer, tuple(stamps))
+    yield from _ends_in(layer, tuple(stamps)).elements()
 
 
 @lru_cache(maxsize=2**7)
-def _ends_in(task: Task, stamps: Iterable[tuple[Path, int, int]]) -> frozenset[bool]:
-    """What the spans of files tell, of each up to its first broken record; a span that starts and ends alike is enough.
+def _ends_in(task: Task, stamps: Iterable[tuple[Path, int, int]]) -> Counter[bool]:
+    """What the spans of files tell, of each up to its first broken record.
 
     ``stamps`` are the files with their times and sizes.
     """
-    found: set[bool] = set()
+    found: Counter[bool] = Counter()
     for path, _, _ in stamps:
         with suppress(DataError):
             keys, records = records_in(task, path)
             for value in spans_of_words(records, keys):
-                found |= starts_and_ends([value])
-                if True in found:
-                    return frozenset(found)
-    return frozenset(found)
+                found += starts_and_ends([value])
+    return found
 
 
 def keys_of(task: Task) -> RecordKeys:

@@ -21,6 +21,7 @@ from tagmates.formatting import shown
 
 _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 _SENTENCE_KEYS = {"sentence_column", "sentence_end"}
+MIN_PADDED_SHARE = 0.05  # of rows with spaces around a cell, from which on tabs are only white space
 MIN_ODD_SHARE = 0.03  # of the rows; if fewer have another number of cells, these are mistakes
 MIN_COMMON_COLUMNS = 5  # of sentences that have different numbers of columns
 
@@ -181,15 +182,18 @@ def _is_prose(grid: Grid) -> bool:
 
 
 def _is_padded(grid: Grid) -> bool:
-    """Whether tabs are only a part of the white space between the columns: then no cell may have spaces around it.
+    """Whether tabs are only a part of the white space between the columns: then cells have spaces around them.
 
-    Tabs may also indent all lines.
+    A space around a word may also be a mistake, but one behind a line belongs to no tag. Tabs may also stand before or
+    behind all lines.
     """
     if grid.separator != "\t":
         return False
-    blank = any(cell != cell.strip(" ") for row in grid.fitting for cell in row.cells)
-    indented = grid.width == 2 and not any(row.cells[0].strip() for row in grid.fitting)
-    return indented or (blank and all(len(CELL.findall(row.text)) == grid.width for row in grid.fitting))
+    behind = any(row.cells[-1] != row.cells[-1].rstrip(" ") for row in grid.fitting)
+    blank = sum(any(cell != cell.strip(" ") for cell in row.cells) for row in grid.fitting)
+    filled = sum(any(map(str.strip, column)) for column in zip(*(row.cells for row in grid.fitting), strict=True))
+    alike = all(len(CELL.findall(row.text)) == grid.width for row in grid.fitting)
+    return filled == 1 or (alike and (behind or blank >= MIN_PADDED_SHARE * len(grid.fitting)))
 
 
 def _without_header(grid: Grid) -> tuple[tuple[str, ...], Sequence[Sequence[Line]]]:

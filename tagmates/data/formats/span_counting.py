@@ -4,13 +4,13 @@ Offsets count characters (Unicode code points) from 0, and the end is exclusive.
 with words only if offsets count otherwise (see ``offsets``), or if their ends are inclusive, they count so.
 
 Beside a list of plain words, spans count words. In GLiNER's files (``"tokenized_text": […], "ner": [[0, 1, "PER"]]``)
-ends are inclusive, and so they are if some span of the task starts where it ends. In other files, spans that are
-objects, such as SpERT's, have exclusive ends.
+ends are inclusive, and so they are if a tenth of the spans of the task start where they end; fewer are mistakes. In
+other files, spans that are objects, such as SpERT's, have exclusive ends.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any, Literal
 
 from tagmates.data.formats.offsets import COUNTS, INCLUSIVE, Count, are_alike
@@ -19,6 +19,7 @@ from tagmates.data.formats.tool_spans import MarkedSpan, are_spans, are_words, r
 from tagmates.errors import DataError
 
 Ends = Literal["inclusive", "exclusive"]
+MIN_ALIKE_SHARE = 0.1  # the share of spans that start where they end from which on ends are inclusive
 
 
 def count_of(records: Iterable[tuple[str, Any]]) -> Count:
@@ -52,7 +53,12 @@ def _fitting(text: str, marked: Any) -> Iterator[tuple[bool, ...]]:
 
 
 def _is_cut(text: str, span: MarkedSpan) -> bool:
-    """Whether a span lacks its last character, so that its end seems to be inclusive."""
+    """Whether a span lacks its last character, so that its end seems to be inclusive.
+
+    A span that begins with white space is rather shifted.
+    """
+    if text[span.start : span.start + 1].isspace():
+        return False
     whole = replace(span, end=span.end + 1)
     if span.covered is not None:
         return fits(whole, text) and not fits(span, text)
@@ -86,15 +92,19 @@ def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[bool
     """Whether the ends of spans that count words are inclusive or exclusive; None if most ``spans`` are not spans.
 
     ``key`` is the key of the words; ``spans`` are the lists of spans of all records of a file, ``elsewhere`` tells of
-    spans in other files whether they start and end alike, and is asked only if need be. Raises DataError if it is not
-    clear.
+    each span in all files of the task whether it starts and ends alike, and is asked only if need be. Raises DataError
+    if it is not clear.
     """
     if spans and all(value == [] for value in spans):  # of spans without any end, if other files have spans
         return "exclusive" if any(True for _ in elsewhere) else None
     marked = [value for value in spans if not are_words(value)]
-    if not starts_and_ends(marked) or 2 * sum(map(are_spans, spans)) <= len(spans):
+    own = starts_and_ends(marked)
+    if not own or 2 * sum(map(are_spans, spans)) <= len(spans):
         return None
-    if key.rpartition(".")[2] == "tokenized_text" or any(chain(starts_and_ends(marked), elsewhere)):
+    if key.rpartition(".")[2] == "tokenized_text":
+        return "inclusive"
+    alike = Counter(elsewhere) or own
+    if alike[True] and alike[True] >= MIN_ALIKE_SHARE * alike.total():
         return "inclusive"
     if all(isinstance(item, Mapping) for value in spans if isinstance(value, list) for item in value):
         return "exclusive"
@@ -104,6 +114,6 @@ def ends_of(key: str, spans: Sequence[Any], where: str, elsewhere: Iterable[bool
     )
 
 
-def starts_and_ends(spans: Iterable[Any]) -> frozenset[bool]:
-    """Whether the spans in these lists start and end alike, as one word does with inclusive ends: all that occurs."""
-    return frozenset(span.start == span.end for value in spans for span in readable_spans(value))
+def starts_and_ends(spans: Iterable[Any]) -> Counter[bool]:
+    """How many spans in these lists start and end alike, as one word does with inclusive ends, and how many do not."""
+    return Counter(span.start == span.end for value in spans for span in readable_spans(value))
