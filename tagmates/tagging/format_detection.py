@@ -99,6 +99,8 @@ def _format_of_unread(options: ReadOptions, file: UnreadFile, lines: Sequence[st
     tabular = any("\t" in line for line in lines) or any(map(_begins_as_row, lines))
     filled = [line for line in lines if line.strip()]
     tabs = 2 * sum("\t" in line for line in filled) > len(filled)  # prose has no tab in most of its lines
+    words = all(len(CELL.findall(line.partition("\t")[0])) < 2 for line in filled)  # before tabs; prose has more
+    tabs = tabs or (words and any("\t" in line for line in filled))
     if (file.kind != "text" and tabular) or tabs:
         raise DataError(f"{name}: {file.seen}; or say --input text, if this is raw text")
     if _has_semicolons(lines):

@@ -171,6 +171,10 @@ class TestSpansOfWords:
     def test_ends(self) -> None:
         assert ends_of("tokenized_text", [[[0, 1, "A"]]], "") == "inclusive"
         assert ends_of("tokens", [[[0, 1, "A"]], [[2, 2, "A"]]], "") == "inclusive"
+        slip = [{"start": 2, "end": 2, "type": "A"}]
+        assert ends_of("tokens", [[{"start": 0, "end": 1, "type": "A"}]] * 20 + [slip], "") == "exclusive"
+        assert ends_of("tokens", [slip], "", [False] * 20 + [True]) == "exclusive"
+        assert ends_of("tokens", [[{"start": 0, "end": 1, "type": "A"}]], "", [False, True]) == "inclusive"
         assert ends_of("tokens", [[{"start": 0, "end": 1, "type": "A"}]], "") == "exclusive"
         assert ends_of("tokens", [["O", "O"]], "") is None
         assert ends_of("tokens", [[]], "") is None

@@ -261,6 +261,18 @@ class TestOffsetsThatCountOtherwise:
             *annotation_remarks(task, "train")
         ]
 
+    def test_spans_behind_one_line_end_that_counts_once(self, tmp_path: Path) -> None:
+        """Then they begin with a blank, and lack their last letter, as if their ends were inclusive."""
+        text = "Memo from Siemens:\r\nOn Monday Anna left Oslo ."
+        spans = [(10, 17, "ORG"), (30, 34, "PER"), (40, 44, "LOC")]
+        assert [text[start:end] for start, end, _ in spans] == ["Siemens", "Anna", "Oslo"]
+        given = [[start - (start > 18), end - (start > 18), kind] for start, end, kind in spans]
+        right = read(tmp_path / "a.jsonl", *[{"text": text, "label": list(map(list, spans))}] * 3)
+        write(tmp_path / "train.jsonl", *[{"text": text, "label": given}] * 3)
+        task = task_of(tmp_path, "text", "label")
+        assert pairs(read_split(task, "train")) == pairs(right)
+        assert any("its offsets count \\r\\n as one" in text for text in annotation_remarks(task, "train"))
+
     def test_inclusive_ends_in_a_text_without_spaces(self, tmp_path: Path) -> None:
         spans = [
             {"start": 0, "end": 1, "label": "X", "text": "東京"},

@@ -78,12 +78,17 @@ def test_marks_behind_all_sentences_are_named(tmp_path: Path, mark: str) -> None
     assert f"{tmp_path / 'dev.txt'}:{length + 1}: nearly" in found[1]
 
 
-@pytest.mark.parametrize("mark", ["<s>", "[CLS]", "#doc7", "sentence_3"])
+@pytest.mark.parametrize("mark", ["<s>", "[CLS]", "#doc7", "sentence_3", "BOS", "-BOS-", "_START_"])
 def test_marks_before_all_sentences_are_named(tmp_path: Path, mark: str) -> None:
     write(tmp_path, lambda rows, _: lines([(mark, "O"), *plain(rows)]) + "\n")
     found = [each.text for each in check_tasks(given(tmp_path)) if each.kind == "odd-words"]
     assert len(found) == 3
     assert all(f"nearly every sentence begins with a mark such as '{mark}'" in text for text in found)
+
+
+def test_a_word_in_capitals_that_begins_all_sentences_is_no_mark(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines([("EXF", "B-LOC"), *plain(rows)]) + "\n")
+    assert not [each for each in check_tasks(given(tmp_path)) if each.kind == "odd-words"]
 
 
 def test_a_numbered_mark_between_documents_is_named(tmp_path: Path) -> None:

@@ -1017,3 +1017,20 @@ def test_sentences_of_a_single_word_are_named(tmp_path: Path) -> None:
     assert [each.line for each in found] == [1, 1, 1]
     count = sum(map(len, corpus("train")))
     assert f"{count} of {count} sentences have a single word; if a blank line" in found[0].text
+
+
+@pytest.mark.parametrize("behind", ["\t", "\t\t"])
+def test_tabs_behind_all_lines_are_no_columns(behind: str, tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: "".join(" ".join(row) + behind + "\n" for row in rows) + "\n")
+    tasks = described(tmp_path)
+    assert [task.tag_column for task in tasks.values()] == [2, 3]
+    assert pairs(tasks["ner"], "dev") == wanted("dev")
+
+
+def test_a_blank_before_one_word_changes_no_separator(tmp_path: Path) -> None:
+    write(tmp_path, lambda rows, _: lines(rows) + "\n")
+    text = (tmp_path / "train.txt").read_text()
+    (tmp_path / "train.txt").write_text(text.replace("Ylva\t", " Ylva\t", 1))
+    tasks = described(tmp_path)
+    assert (tasks["ner"].separator, tasks["ner"].dev.file) == ("\t", "dev.txt")
+    assert [each.kind for each in check_tasks({"ner": tasks["ner"]}) if each.kind == "white-space"] == ["white-space"]

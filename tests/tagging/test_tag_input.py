@@ -390,6 +390,7 @@ def test_pairs_of_numbers_are_not_words(tmp_path: Path) -> None:
         "1\tDo\t_\tAUX\t_\t_\t0\troot\t_\t_\n2\tgo\tgo\tVERB\t_\t_\t1\tx\t_\n",  # the last column is missing
         "1\tDo\t_\tAUX\t_\t_\t0\troot\t_\t_\n\n1\tA\n",  # cut off
         "Mika\tNNP\nsings\tVBZ\n\nLind\tNNP\tx\nsleeps\n",
+        "Mika\tB\tMika\tx\nsings\nLind\nsleeps\nhere\n.\n",  # few words have tags
     ],
 )
 def test_a_broken_table_with_tabs_is_not_prose(tmp_path: Path, text: str) -> None:

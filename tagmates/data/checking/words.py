@@ -21,7 +21,7 @@ MIN_DOCUMENTS = 10  # sentences of one long number from which on they are taken 
 _PREFIX = re.compile(r"[a-z]{2,3}:(?=.)|\w+(?:\[-?\d+\])?=")  # en:London as in WikiANN, w[0]=London as for CRFsuite
 _MARK = re.compile(r"</?\w+>|\[[A-Z]+\]|#\w+|[A-Za-z]+[-_]\d+")  # <s>, [CLS], #doc1, sentence_1
 _LAST_MARK = re.compile(r"</?\w+>|\[[A-Z]+\]")  # </s>, [SEP]
-_NAMED_MARK = re.compile(r"[A-Z]{2,}")  # BOS, EOS: the same in all sentences
+_NAMED_MARK = re.compile(r"[-_*]*(?:BOS|SOS|START|CLS|EOS|END|STOP|SEP)[-_*]*")  # the same in all sentences
 _DOCUMENT = re.compile(r"\d{5,}")  # as those of PubMed
 
 
@@ -99,8 +99,8 @@ def _oddity(words: Counter[str], known: set[str] | None) -> str:
 def _marks(sentences: Sequence[Sentence]) -> tuple[Sentence, int] | None:
     """The first sentence that begins or ends with a mark, and the place of the mark, if nearly all do; else None.
 
-    A mark is known by its form, or is the most common first or last word if that is in capitals, such as BOS. Marks
-    without a label, as in text that was cut into sub-words for training, do no harm.
+    A mark is known by its form, or is the most common first or last word if that has the name of one, such as BOS.
+    Marks without a label, as in text that was cut into sub-words for training, do no harm.
     """
     for mark, place in ((_MARK, 0), (_LAST_MARK, -1)):
         labelled = (sentence for sentence in sentences if sentence.labels[place] is not None)

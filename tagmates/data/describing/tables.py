@@ -289,6 +289,8 @@ def _uneven(grid: Grid) -> str:
         advice = "if it divides sentences, put a blank line in its place"
     elif all(len(row.cells) == 1 for row in odd):
         advice = "give each word its tags, and begin lines that are no words with #"
+    elif grid.separator == "\t":
+        advice = "is a tag missing, or a tab in a word? Give each line all columns"
     return (
         f"{most} lines have {grid.width} columns by {by}, but {others}, as in line {odd[0].number}, "
         f"{shown(odd[0].text)}: {advice}"
