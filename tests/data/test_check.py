@@ -259,7 +259,18 @@ class TestFiles:
 
 TOKENS = {
     "white-space": ["10\u00a0000", "a b", "\u3000", "a\tb", "a\u2028b"],
-    "invisible": ["a\u200bb", "\ufeffa", "a\u00adb", "a\u200db", "\u200d", "a\x07", "\u200fב", "می\u200c", "a\x7f"],
+    "invisible": [
+        "a\u200bb",
+        "\ufeffa",
+        "a\u00adb",
+        "a\u200db",
+        "\u200d",
+        "a\x07",
+        "\u200fב",
+        "می\u200c",
+        "a\x7f",
+        "\ufe0f",
+    ],
     "lost-character": ["caf\ufffd"],
     "long-token": ["x" * 101, "7" * 500],
     "": [

@@ -261,6 +261,18 @@ class TestOffsetsThatCountOtherwise:
             *annotation_remarks(task, "train")
         ]
 
+    def test_records_of_argilla_1_that_nobody_annotated_are_left_out(self, tmp_path: Path) -> None:
+        records: list[dict[str, Any]] = [
+            {"text": "Kito naps", "annotation": [["PER", 0, 4]], "status": "Validated"},
+            {"text": "Oslo sleeps", "annotation": None, "status": "Default"},
+            {"text": "Lind naps", "annotation": [["PER", 0, 4]], "status": "Discarded"},
+            {"text": "It rains", "annotation": [], "status": "Validated"},
+        ]
+        write(tmp_path / "train.jsonl", *records)
+        task = task_of(tmp_path, "text", "annotation")
+        assert [s.tokens for s in read_split(task, "train")] == [("Kito", "naps"), ("It", "rains")]
+        assert sum("its status is D" in text for text in annotation_remarks(task, "train")) == 2
+
     def test_spans_behind_one_line_end_that_counts_once(self, tmp_path: Path) -> None:
         """Then they begin with a blank, and lack their last letter, as if their ends were inclusive."""
         text = "Memo from Siemens:\r\nOn Monday Anna left Oslo ."

@@ -67,6 +67,8 @@ def _fault(what: str, text: str) -> _Fault | None:
     for character in _FLAG.sub("", _JOINERS.sub("", text)):
         if unicodedata.category(character) in _INVISIBLE_CATEGORIES and character not in _VISIBLE:
             return "invisible", f"the {what} {shown(text)} has an invisible character in it ({_name(character)})"
+    if all("\ufe00" <= character <= "\ufe0f" for character in text):  # they change the character before
+        return "invisible", f"the {what} {shown(text)} has an invisible character in it ({_name(text[0])})"
     if "\ufffd" in text:
         return (
             "lost-character",

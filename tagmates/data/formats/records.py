@@ -203,6 +203,9 @@ def _left_out(record: Record, keys: RecordKeys) -> str:
         return "it is not annotated"
     if are_responses(value) and not _submitted(record, keys):
         return "its responses are discarded or drafts"
+    status = record.get("status") if keys.tags == "annotation" else None  # of Argilla 1
+    if status == "Discarded" or (status == "Default" and value is None):
+        return f"its status is {status}"
     return why_not_annotated(record, value)
 
 
