@@ -19,7 +19,7 @@ from tagmates.study.timing import Timed, time_together
 
 # mean epochs of a run by its stopping_patience (1 to 10), until runs of this study are finished: those of the paper's
 # runs in docs/runs, each cut off where that patience would have ended it (tests/study/test_plan.py counts them)
-EPOCHS_BY_PATIENCE = (6.0, 9.1, 11.6, 15.3, 18.2, 20.9, 22.8, 24.8, 26.7, 28.0)
+EPOCHS_BY_PATIENCE = (5.9, 9.0, 11.7, 15.6, 18.5, 21.1, 23.1, 25.1, 26.9, 28.3)
 EPOCHS_RANGE = (0.75, 1.5)  # between which shares of these numbers the mean of a part of those runs lies
 SPEED_RANGE = (0.8, 1.25)  # of the time: how far a few seconds of timing are from a whole study (bench/plan.py)
 Sizes = Mapping[str, tuple[int, float]]  # task -> sentences to train on, and their mean length
