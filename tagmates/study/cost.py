@@ -89,7 +89,7 @@ def recorded_speeds(plan: Iterable[Planned], store: Store, found: FoundRuns, siz
 
 def unmeasured(plan: Sequence[Planned], store: Store, found: FoundRuns) -> list[Sharing]:
     """The sharings of pending runs whose speed no run of the plan has measured."""
-    needed = dict.fromkeys(planned.config.sharing for planned in _to_do(plan, found))
+    needed = dict.fromkeys(planned.config.sharing for planned in pending_runs(plan, found))
     return [
         sharing
         for sharing in needed
@@ -106,18 +106,21 @@ def _recorded(planned: Planned, store: Store, found: FoundRuns) -> tuple[int, fl
     return (len(lines), float(lines[-1].get("seconds", 0))) if lines else (0, 0.0)
 
 
-def _to_do(plan: Sequence[Planned], found: FoundRuns) -> list[Planned]:
-    return [planned for planned in plan if planned.name not in found.done]
+def pending_runs(plan: Sequence[Planned], found: FoundRuns) -> list[Planned]:
+    """The runs of a plan that are neither done nor failed."""
+    return [planned for planned in plan if planned.name not in found.done and planned.name not in found.failed]
 
 
 def cost_to_do(
     plan: Sequence[Planned], store: Store, found: FoundRuns, data: str, tasks: Sequence[str], workers: int
 ) -> Cost | None:
-    """The cost of the runs of a plan that are not done, with this number of workers; None if all are done.
+    """The cost of the pending runs of a plan, with this number of workers; None if there are none.
+
+    Runs that failed are not pending. A run that has begun counts whole.
 
     The speed of a sharing that no run has measured is timed on some of its runs, in as many processes.
     """
-    to_do = _to_do(plan, found)
+    to_do = pending_runs(plan, found)
     if not to_do:
         return None
     sizes = {task: task_size(data, task) for task in tasks}

@@ -170,7 +170,7 @@ def sbatch_options(words: Sequence[str]) -> list[str]:
 
 def asks_for_gpu(options: Sequence[str]) -> bool:
     """Whether these options of sbatch ask for a GPU."""
-    return any(re.match(r"--gpus|-G|--gres=\W?gpu", option) for option in options)
+    return any(re.match(r"--gpus|-G|--(?:gres|tres-per-\w+)=(?:.*\W)?gpu\b", option) for option in options)
 
 
 def _check_option(word: str) -> None:

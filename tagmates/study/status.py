@@ -15,7 +15,8 @@ from tagmates.study.store import FoundRuns, Store
 def known_oracle_sets(study: StudySettings, tasks: Sequence[str], found: FoundRuns) -> OracleSets:
     """The oracle sets that are known now (setting ``oracle_sets``)."""
     if study.oracle_sets == "published":
-        return published_oracle_sets()
+        known = published_oracle_sets().items()
+        return {key: tuple(task for task in helpers if task in tasks) for key, helpers in known if key[1] in tasks}
     return oracle_sets(study, tasks, Runs(found.done.values()))
 
 

@@ -739,3 +739,9 @@ class TestOpening:
             open_study(tmp_path, overrides=["seeds=[1]"])
         with pytest.raises(ModelError, match=r"holds no study; begin it with: tagmates study run FILE\.toml"):
             open_study(tmp_path)
+
+
+def test_runs_that_failed_are_not_pending() -> None:
+    plan = plan_of("ab", seeds=[1])
+    first, *others = plan
+    assert costs.pending_runs(plan, FoundRuns({}, {first.name: "no memory"})) == others

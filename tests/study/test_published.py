@@ -15,6 +15,8 @@ from tagmates.study.plan import OracleSets, make_plan
 from tagmates.study.published import METHODS, PAPER_TASKS, published, published_oracle_sets, published_statistics
 from tagmates.study.records import Runs
 from tagmates.study.settings import Method, StudySettings
+from tagmates.study.status import known_oracle_sets
+from tagmates.study.store import FoundRuns
 
 STUDY = StudySettings(tasks=PAPER_TASKS, sharing=METHODS, seeds=SEEDS, oracle_sets="test")
 
@@ -245,3 +247,12 @@ def _printed(cell: Cell) -> tuple[float, str | None]:
 
 def _entry(entry: Mapping[str, object], arrow: str) -> tuple[object, object]:
     return entry["f1"], entry[arrow]
+
+
+def test_the_sets_of_some_tasks_have_helpers_among_these_only() -> None:
+    tasks = ("mwe", "supsense", "com")
+    study = StudySettings(tasks=tasks, oracle_sets="published")
+    known = known_oracle_sets(study, tasks, FoundRuns({}))
+    assert {task for _, task in known} == {*tasks}
+    assert all({*helpers} <= {*tasks} for helpers in known.values())
+    assert known["multi_dec", "mwe"] == ("supsense",)

@@ -388,7 +388,9 @@ def test_without_oracle_sets_one_array_is_enough() -> None:
 def test_on_a_gpu_an_element_trains_lanes(here: Path) -> None:
     done("study", "slurm", "tiny.toml", "--shards", 2, "--time", "1h", "--gres", "gpu:1")
     assert "--workers" not in (here / "runs" / "tiny" / "slurm" / "array.sh").read_text()
-    assert asks_for_gpu(["--gpus=1"])
+    assert all(
+        asks_for_gpu([option]) for option in ("--gpus=1", "--gres=lscratch:9,gpu:1", "--tres-per-task=gres/gpu:1")
+    )
     assert not asks_for_gpu(["--gres=disk:1"])
 
 

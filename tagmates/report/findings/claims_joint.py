@@ -67,6 +67,7 @@ def all_among_lowest(places: int) -> Measure:
     def measure(report: Report, tasks: Tasks) -> Measured:
         (task,) = tasks
         ranks = {method: rank for method, c in report.comparisons.items() if (rank := _rank(c, task)) is not None}
+        ranks = {method: rank for method, rank in ranks.items() if rank[1] == len(report.tasks)}  # with all pairs
         if not ranks:
             return missing(report, "pair", "all")
         text = ", ".join(f"{METHOD_NAMES[method]} {place} of {scores}" for method, (place, scores) in ranks.items())
@@ -97,13 +98,15 @@ def average_near_single(report: Report, tasks: Tasks) -> Measured:
     means = {
         method: average - report.comparisons[method].single[task].mean
         for method, average in averages.items()
-        if average is not None and task in report.comparisons[method].single
+        if average is not None
+        and task in report.comparisons[method].single
+        and sum(tested == task for _, tested in report.comparisons[method].pairs) == len(report.tasks) - 1
     }
     if not means:
         return missing(report, "pair")
     text = ", ".join(f"{METHOD_NAMES[method]} {points(mean, signed=True)}" for method, mean in means.items())
-    found = pairs(report, received=task)
-    return Measured(text, all(-0.5 <= mean <= 0 for mean in means.values()), done=found.done, wanted=found.wanted)
+    wanted = len(report.comparisons)
+    return Measured(text, all(-0.5 <= mean <= 0 for mean in means.values()), done=len(means), wanted=wanted)
 
 
 def sign_foretold(report: Report, tasks: Tasks) -> Measured:

@@ -5,8 +5,8 @@ from statistics import fmean
 
 from tagmates.formatting import listing, points, probability
 from tagmates.report.findings.claim import Claim, Measure, Measured, Tasks, by, missing
-from tagmates.report.findings.method_gaps import differing_cells, method_gaps
-from tagmates.report.findings.tally import everything, pairs
+from tagmates.report.findings.method_gaps import MethodGap, differing_cells, method_gaps
+from tagmates.report.findings.tally import everything, judged, pairs
 from tagmates.report.model import Report
 from tagmates.study.compare import Comparison
 from tagmates.study.settings import METHOD_NAMES, Regime
@@ -40,7 +40,7 @@ def all_above_single(report: Report, tasks: Tasks) -> Measured:
 def oracle_not_below(report: Report, tasks: Tasks) -> Measured:
     """Whether Oracle harms no task."""
     cells = [cell for comparison in report.comparisons.values() for cell in comparison.oracle.values()]
-    helped = [cell for cell in cells if cell.base is not None]
+    helped = judged(report, [cell for cell in cells if cell.base is not None])
     if not helped:
         return missing(report, "oracle")
     up, down = (sum(cell.arrow == arrow for cell in helped) for arrow in ("up", "down"))
@@ -110,8 +110,11 @@ def all_without_oracle(report: Report, tasks: Tasks) -> Measured:
 
 
 def methods_alike(report: Report, tasks: Tasks) -> Measured:
-    """Whether any two methods differ over the tasks (Wilcoxon's signed-rank test), and in how many cells."""
-    gaps = method_gaps(report)
+    """Whether any two methods differ over the tasks (Wilcoxon's signed-rank test), and in how many cells.
+
+    A single joint run has all its tasks' luck in common, so it is not tested.
+    """
+    gaps = [gap for gap in method_gaps(report) if _is_repeated(report, gap)]
     if not gaps:
         one = len(report.comparisons) < 2
         why = "there is only one method" if one else "no two methods have a task in common yet"
@@ -127,6 +130,15 @@ def methods_alike(report: Report, tasks: Tasks) -> Measured:
     )
     wanted = len(gaps) * len(report.tasks)
     return Measured(text, adjusted > 0.05, done=sum(gap.tasks for gap in gaps), wanted=wanted)
+
+
+def _is_repeated(report: Report, gap: MethodGap) -> bool:
+    """Whether both methods have two runs of All or of each Oracle set (one, if the study has one seed), or pairs."""
+    enough = min(2, len(report.settings.seeds))
+    cells = [
+        cell for method in (gap.ours, gap.theirs) for cell in report.comparisons[method].cells(gap.regime).values()
+    ]
+    return gap.regime == "pair" or all(cell.n >= enough for cell in cells)
 
 
 def _both_improve(comparison: Comparison) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tagmates.formatting import points
 from tagmates.report.findings.claim import NO_STATISTICS, ONE_SEED, Claim, Measure, Measured, Tasks, by, missing
-from tagmates.report.findings.tally import Tally, pairs, shown
+from tagmates.report.findings.tally import Tally, judged, pairs, shown
 from tagmates.report.model import Report
 
 Side = Literal["given", "received"]
@@ -93,9 +93,10 @@ def harm_to(tested: str) -> Measure:
     """With how many methods each of the tasks harms the tested one."""
 
     def measure(report: Report, tasks: Tasks) -> Measured:
-        cells = {t: [c.pairs[t, tested] for c in report.comparisons.values() if (t, tested) in c.pairs] for t in tasks}
+        found = report.comparisons.values()
+        cells = {t: judged(report, [c.pairs[t, tested] for c in found if (t, tested) in c.pairs]) for t in tasks}
         done = sum(map(len, cells.values()))
-        if not done:
+        if not all(cells.values()):
             return missing(report, "pair")
         down = {task: sum(cell.arrow == "down" for cell in some) for task, some in cells.items()}
         text = ", ".join(f"{task} {n}↓ of {len(cells[task])}" for task, n in down.items())

@@ -27,10 +27,15 @@ class Tally:
         return self.up + self.down
 
 
-def tally(report: Report, cells: Iterable[Cell], wanted: int) -> Tally:
-    """Count the cells that have a base; cells of a single run only if the study has a single seed."""
+def judged(report: Report, cells: Iterable[Cell]) -> list[Cell]:
+    """The cells that have a base; those of a single run, which have no arrow, only if the study has a single seed."""
     enough = min(2, len(report.settings.seeds))
-    based = [cell for cell in cells if cell.difference is not None and cell.fewest >= enough]
+    return [cell for cell in cells if cell.difference is not None and cell.fewest >= enough]
+
+
+def tally(report: Report, cells: Iterable[Cell], wanted: int) -> Tally:
+    """Count the cells that are judged."""
+    based = judged(report, cells)
     differences = [cell.difference or 0.0 for cell in based]
     above, below = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     return Tally(count(based, "up"), count(based, "down"), above, below, len(based), wanted)
