@@ -18,6 +18,7 @@ import numpy as np
 
 from tagmates.config import VECTOR_SOURCES
 from tagmates.data.formats.decompression import MAX_EXPANSION
+from tagmates.data.task_data import data_difference
 from tagmates.errors import ModelError
 from tagmates.files import read_file, read_json, write_atomically, write_json
 from tagmates.study.affinities import FILE as AFFINITIES
@@ -52,9 +53,15 @@ class Collected:
 def collect_runs(store: Store, table: Path) -> Collected:
     """Add the finished runs of a study's folder to a table, which is made if it does not exist.
 
-    Raises ModelError if a run's files are invalid, or if the table has the same run with another result.
+    Raises ModelError if a run's files are invalid, if the table's runs were trained on other data, or if it has the
+    same run with another result.
     """
     study, rows = read_table(table) if table.exists() else ({}, {})
+    if what := data_difference(study.get("study", {}).get("task_data", {}), store.task_data()):
+        raise ModelError(
+            f"{table}: its runs were trained on other data than those in {store.root}: {what}; collect the latter into "
+            "another table"
+        )
     added, kept = [], []
     for name in store.finished():
         read_record(store.folder(name))

@@ -110,6 +110,19 @@ def test_runs_are_added_and_nothing_is_twice(store: Store, tmp_path: Path) -> No
     assert (third.added, len(third.kept)) == ([first[0]], 8)
 
 
+def test_runs_on_other_data_are_refused_and_the_table_stays(store: Store, tmp_path: Path) -> None:
+    table = tmp_path / "own.jsonl.xz"
+    store.add_task_data({"a": {"digest": "0" * 64}})
+    collect_runs(store, table)
+    before = table.read_bytes()
+    store.add_task_data({"a": {"digest": "1" * 64}})
+    with pytest.raises(
+        ModelError, match=r"own\.jsonl\.xz: its runs were trained on other data than those in .*: task a"
+    ):
+        collect_runs(store, table)
+    assert table.read_bytes() == before
+
+
 def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: Store, tmp_path: Path) -> None:
     table = tmp_path / "own.jsonl.xz"
     collect_runs(store, table)
